@@ -1,0 +1,96 @@
+// The import directions of ARCHITECTURE.md, held by machine.
+const program = (name, others) => ({
+  name: `${name}-stands-alone`,
+  comment: `${name} imports only itself, lib and proto/gen.`,
+  severity: "error",
+  from: { path: `^${name}/` },
+  to: { path: `^(${others.join("|")})/` },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: "no-circular",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    {
+      name: "no-orphans",
+      severity: "error",
+      from: { orphan: true, path: "^(agent|hub|lib|tui|deploy)/", pathNot: "\\.(mjs|cjs)$" },
+      to: {},
+    },
+    program("agent", ["hub", "tui", "deploy", "test"]),
+    program("hub", ["agent", "tui", "deploy", "test"]),
+    program("tui", ["agent", "hub", "deploy", "test"]),
+    program("deploy", ["agent", "hub", "tui", "test"]),
+    program("lib", ["agent", "hub", "tui", "deploy", "test"]),
+    program("proto", ["agent", "hub", "tui", "deploy", "test", "lib"]),
+    {
+      name: "drivers-do-not-know-each-other",
+      severity: "error",
+      from: { path: "^agent/drivers/([^/]+)/" },
+      to: { path: "^agent/drivers/[^/]+/", pathNot: "^agent/drivers/$1/" },
+    },
+    {
+      name: "agent-layers-drivers",
+      comment: "services -> instances, network -> drivers -> host",
+      severity: "error",
+      from: { path: "^agent/drivers/" },
+      to: { path: "^agent/(services|instances|network)/" },
+    },
+    {
+      name: "agent-layers-host",
+      severity: "error",
+      from: { path: "^agent/host/" },
+      to: { path: "^agent/(services|instances|network|drivers)/" },
+    },
+    {
+      name: "agent-layers-instances",
+      severity: "error",
+      from: { path: "^agent/(instances|network)/" },
+      to: { path: "^agent/services/" },
+    },
+    {
+      name: "only-exec-runs-tools",
+      severity: "error",
+      from: { path: "^agent/", pathNot: "^agent/host/exec\\.ts$" },
+      to: { path: "node_modules/execa" },
+    },
+    {
+      name: "only-ssh-knows-ssh2",
+      severity: "error",
+      from: { path: ".", pathNot: "^(deploy/ssh\\.ts$|node_modules)" },
+      to: { path: "node_modules/ssh2" },
+    },
+    {
+      name: "store-knows-no-react",
+      severity: "error",
+      from: { path: "^tui/(store|keymap)/" },
+      to: { path: "node_modules/(react|ink)/" },
+    },
+    {
+      name: "plan-is-pure",
+      severity: "error",
+      from: { path: "^hub/reconcile/plan\\.ts$" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "agent-stays-light",
+      severity: "error",
+      from: { path: "^(agent|hub)/" },
+      to: { path: "node_modules/(ink|react)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default", "types"],
+      extensions: [".ts", ".tsx", ".js", ".mjs", ".json"],
+    },
+  },
+};

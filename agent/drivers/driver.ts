@@ -1,0 +1,206 @@
+import type { Capability } from "../../proto/gen/zor/v1/host.js";
+import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+
+/** Kinds of drivers; a driver's kind is the name of its member in InstanceSpec.driver. */
+export type DriverKind = NonNullable<InstanceSpec["driver"]>["$case"];
+
+/** An instance as a driver knows it. The directory is the driver's own; it exists and has mode 0700. */
+export interface DriverInstance {
+  /** Last segment of the resource name. */
+  readonly id: string;
+  /** Identity; stable over restarts. */
+  readonly uid: string;
+  readonly spec: InstanceSpec;
+  /** State directory of this instance: disks, sockets, logs. */
+  readonly directory: string;
+}
+
+/** A network interface that the network layer has made ready for the instance. */
+export interface NicPort {
+  /** Name inside the instance, "eth0". */
+  readonly nic: string;
+  readonly mac: string;
+  /** MTU of the interface in bytes. */
+  readonly mtu: number;
+  /** Addresses with prefix length. */
+  readonly addresses: readonly string[];
+  /** Name of the tap (QEMU) or of the switch-side veth (containers), in `netns`. */
+  readonly port: string;
+}
+
+/** Where an instance's interfaces are. */
+export interface InstanceNetwork {
+  /** Named net namespace in which the taps are ("tap" drivers: run the machine there), or the container's own ("veth" drivers: join it). */
+  readonly netns: string;
+  readonly nics: readonly NicPort[];
+}
+
+/**
+ * What a driver needs to find a running instance again, as JSON. Written to disk before the instance is acknowledged.
+ * Every field is checked against the running process before it is trusted: pids are reused.
+ */
+export interface RecoveryHandle {
+  readonly pid: number;
+  /** Start time of the process in clock ticks since boot, field 22 of /proc/{pid}/stat. */
+  readonly startTicks: string;
+  /** The driver's own fields. */
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+/** State of an instance as its runtime tells it. */
+export type ObservedState = "stopped" | "running" | "paused" | "failed" | "unknown";
+
+/** What a driver observes of an instance. */
+export interface Observation {
+  readonly state: ObservedState;
+  /** For people; empty when there is nothing to say. */
+  readonly reason: string;
+  /** 0 when not running. */
+  readonly pid: number;
+  /** When the process began; undefined when not running. */
+  readonly startTime: Date | undefined;
+  /** "kvm", "tcg" or "". */
+  readonly accelerator: string;
+  /** Commands can be run inside. */
+  readonly execReady: boolean;
+}
+
+/** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */
+export interface DriverEvent {
+  readonly uid: string;
+  /** "started", "exited", "paused", "resumed", "reset", "exec-ready". */
+  readonly type: string;
+  readonly message: string;
+}
+
+/** Options of calls that take time. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** Reports progress of long work: a step for people and percent done. */
+export type Progress = (step: string, percent: number) => void;
+
+/**
+ * The code behind one kind of instance. The instance layer serialises calls per instance, keeps specs and handles on disk and
+ * prepares the network; a driver makes, runs and observes. Every driver passes test/contract/instance-driver.
+ * All errors are ZorErrors, or ToolErrors which the instance layer wraps.
+ */
+export interface InstanceDriver {
+  readonly kind: DriverKind;
+  /** Kind of interface the network layer makes for it. */
+  readonly nicKind: "tap" | "veth";
+
+  /** Probes what the driver needs. Ids begin with "driver.{kind}"; the one without more segments says whether the driver is usable. Never throws. */
+  fingerprint(options: CallOptions): Promise<readonly Capability[]>;
+
+  /**
+   * Checks the driver's part of a spec against this host (images, limits, options) and changes nothing.
+   * @throws {ZorError} INVALID_ARGUMENT or FAILED_PRECONDITION, with proto field paths below "instance.spec".
+   */
+  validate(spec: InstanceSpec, options: CallOptions): Promise<void>;
+
+  /** Prepares the directory (overlays, root filesystem). Not started. Idempotent: an earlier half-done create is replaced. */
+  create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void>;
+
+  /** Starts it with the prepared network. On error nothing of it is left running. */
+  start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle>;
+
+  /**
+   * Finds a running instance again after the agent was restarted and resumes observing it.
+   * With no handle (its file was lost) it looks for the process by the instance's directory or uid.
+   * Resolves to undefined when it does not run. Never starts anything.
+   */
+  recover(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    options: CallOptions,
+  ): Promise<RecoveryHandle | undefined>;
+
+  /** Ends it at once. Resolves when it has ended. Idempotent. */
+  stop(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
+
+  /** Removes what create made. The instance does not run. Idempotent. The directory itself stays. */
+  destroy(instance: DriverInstance, options: CallOptions): Promise<void>;
+
+  /** Reads the state from the runtime, not from memory or disk. */
+  inspect(instance: DriverInstance, handle: RecoveryHandle | undefined, options: CallOptions): Promise<Observation>;
+
+  /** Everything that happens to the driver's instances until the signal aborts. One consumer. */
+  events(signal: AbortSignal): AsyncIterable<DriverEvent>;
+}
+
+/** Drivers whose instances can be paused. */
+export interface Pausable {
+  pause(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
+  resume(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
+}
+
+/** Drivers whose instances can be reset. A container's reset gives a new handle. */
+export interface Resettable {
+  reset(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    network: InstanceNetwork,
+    options: CallOptions,
+  ): Promise<RecoveryHandle>;
+}
+
+/** Drivers that can ask the guest to shut down. */
+export interface Shutdownable {
+  /** Asks and returns; the end shows as an "exited" event. */
+  requestShutdown(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
+}
+
+/** A console: bytes both ways. Several may be open for one instance; all see the output. */
+export interface ConsoleStream {
+  /** Output, ends when the console does. */
+  readonly output: AsyncIterable<Uint8Array>;
+  write(data: Uint8Array): Promise<void>;
+  resize(columns: number, rows: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Drivers with a serial console. */
+export interface HasConsole {
+  /** @param options.replayBytes bytes of recent output to give first. */
+  openConsole(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    options: CallOptions & { readonly replayBytes: number },
+  ): Promise<ConsoleStream>;
+}
+
+/** A command to run inside an instance. */
+export interface ExecCommand {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly tty: boolean;
+  readonly columns: number;
+  readonly rows: number;
+  /** Standard input; undefined: at its end from the start. */
+  readonly stdin: AsyncIterable<Uint8Array> | undefined;
+}
+
+/** What a command inside an instance does. */
+export type ExecOutput =
+  | { readonly type: "stdout" | "stderr"; readonly data: Uint8Array }
+  | { readonly type: "exit"; readonly code: number; readonly signal: number; readonly truncated: boolean };
+
+/** Drivers that can run commands inside. */
+export interface Executable {
+  /** The last element is of type "exit". Aborting the signal ends the command where the runtime can. */
+  exec(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    command: ExecCommand,
+    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
+  ): AsyncIterable<ExecOutput>;
+}
+
+export const isPausable = (driver: InstanceDriver): driver is InstanceDriver & Pausable => "pause" in driver;
+export const isResettable = (driver: InstanceDriver): driver is InstanceDriver & Resettable => "reset" in driver;
+export const isShutdownable = (driver: InstanceDriver): driver is InstanceDriver & Shutdownable =>
+  "requestShutdown" in driver;
+export const hasConsole = (driver: InstanceDriver): driver is InstanceDriver & HasConsole => "openConsole" in driver;
+export const isExecutable = (driver: InstanceDriver): driver is InstanceDriver & Executable => "exec" in driver;

@@ -1,0 +1,155 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { execa, ExecaError } from "execa";
+
+/** A host tool failed. Keeps what an engineer needs: tool, arguments, exit code and the tail of standard error. */
+export class ToolError extends Error {
+  readonly tool: string;
+  readonly argv: readonly string[];
+  readonly exitCode: number | undefined;
+  readonly stderrTail: string;
+
+  constructor(options: {
+    tool: string;
+    argv: readonly string[];
+    exitCode: number | undefined;
+    stderr: string;
+    why: string;
+    cause: unknown;
+  }) {
+    const tail = options.stderr.trim().slice(-2000);
+    super(`${options.tool} ${options.why}${tail === "" ? "" : `: ${tail}`}`, { cause: options.cause });
+    this.name = "ToolError";
+    this.tool = options.tool;
+    this.argv = options.argv;
+    this.exitCode = options.exitCode;
+    this.stderrTail = tail;
+  }
+}
+
+/** How to run a tool. */
+export interface RunOptions {
+  /** Ends the tool when aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** Longest run in milliseconds; default 20,000. */
+  readonly timeoutMs?: number;
+  /** Text for standard input; default none. */
+  readonly input?: string | Uint8Array;
+  /** Named net namespace to run in. */
+  readonly netns?: string | undefined;
+  /** More environment. LC_ALL is always C. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Exit codes that are not errors; default [0]. */
+  readonly acceptedExitCodes?: readonly number[];
+}
+
+/** What a tool printed. */
+export interface ToolResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+const maxOutputBytes = 64 * 1024 * 1024;
+
+/**
+ * Runs a host tool to its end. `argv` is passed as it is, never through a shell.
+ * @throws {ToolError} when it cannot be run, exits otherwise than accepted, or takes too long.
+ */
+export async function run(tool: string, argv: readonly string[], options: RunOptions = {}): Promise<ToolResult> {
+  const [file, args] = inNamespace(tool, argv, options.netns);
+  const accepted = options.acceptedExitCodes ?? [0];
+  try {
+    const result = await execa(file, args, {
+      reject: false,
+      stripFinalNewline: false,
+      timeout: options.timeoutMs ?? 20_000,
+      maxBuffer: maxOutputBytes,
+      env: { ...options.env, LC_ALL: "C" },
+      ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    });
+    if (result.exitCode !== undefined && accepted.includes(result.exitCode)) {
+      return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode };
+    }
+    throw new ToolError({
+      tool,
+      argv,
+      exitCode: result.exitCode,
+      stderr: result.stderr ?? "",
+      why: whyFailed(result),
+      cause: undefined,
+    });
+  } catch (error) {
+    if (error instanceof ToolError || !(error instanceof ExecaError)) throw error;
+    throw new ToolError({
+      tool,
+      argv,
+      exitCode: error.exitCode,
+      stderr: String(error.stderr ?? ""),
+      why: whyFailed(error),
+      cause: error,
+    });
+  }
+}
+
+/** Runs a tool that prints JSON and parses it; an empty output is `undefined`. */
+export async function runJson(tool: string, argv: readonly string[], options: RunOptions = {}): Promise<unknown> {
+  const { stdout } = await run(tool, argv, options);
+  return stdout.trim() === "" ? undefined : JSON.parse(stdout);
+}
+
+/** How to start a process that outlives the agent. */
+export interface DaemonOptions {
+  readonly netns?: string | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** File that takes standard output and error, appended. */
+  readonly logFile: string;
+}
+
+/**
+ * Starts a process in its own session, so that it outlives the agent, with output to a file.
+ * Resolves to its pid as soon as it is spawned; with `netns` the pid is the program's own, since `ip netns exec` replaces itself.
+ */
+export async function startDaemon(tool: string, argv: readonly string[], options: DaemonOptions): Promise<number> {
+  const [file, args] = inNamespace(tool, argv, options.netns);
+  const log = openSync(options.logFile, "a", 0o600);
+  // execa waits for and cleans up after its children; a daemon wants neither.
+  const child = spawn(file, args, {
+    detached: true,
+    stdio: ["ignore", log, log],
+    env: { ...process.env, ...options.env, LC_ALL: "C" },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  closeSync(log);
+  child.unref();
+  const { pid } = child;
+  if (pid === undefined) {
+    const [cause] = (await once(child, "error")) as [NodeJS.ErrnoException];
+    throw new ToolError({ tool, argv, exitCode: undefined, stderr: "", why: whyFailed({ code: cause.code }), cause });
+  }
+  return pid;
+}
+
+function inNamespace(tool: string, argv: readonly string[], netns: string | undefined): [string, string[]] {
+  return netns === undefined ? [tool, [...argv]] : ["ip", ["netns", "exec", netns, tool, ...argv]];
+}
+
+function whyFailed(result: {
+  timedOut?: boolean;
+  isCanceled?: boolean;
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  code?: string | undefined;
+}): string {
+  if (result.timedOut === true) return "took too long and was ended";
+  if (result.isCanceled === true) return "was cancelled";
+  if (result.code === "ENOENT") return "is not installed";
+  if (result.signal !== undefined) return `was ended by ${result.signal}`;
+  if (result.exitCode !== undefined) return `failed with exit code ${result.exitCode}`;
+  return `could not be run (${result.code ?? "unknown cause"})`;
+}
