@@ -162,10 +162,14 @@ export interface Instance_LabelsEntry {
 
 /** What an instance should be. */
 export interface InstanceSpec {
-  /** Virtual CPUs, or CPU limit of a container; 1 to the host's number; default 1. */
-  cpus: number;
-  /** Memory in MiB, more than 0 and at most the host's total; default 128. */
-  memoryMib: bigint;
+  /** Virtual CPUs, or CPU limit of a container; 1 to the host's number; unset: 1. */
+  cpus?:
+    | number
+    | undefined;
+  /** Memory in MiB, more than 0 and at most the host's total; unset: 128. */
+  memoryMib?:
+    | bigint
+    | undefined;
   /** Network interfaces, in order; at most 31. */
   nics: Nic[];
   /** Which driver runs it, with that driver's options. */
@@ -536,15 +540,15 @@ export const Instance_LabelsEntry: MessageFns<Instance_LabelsEntry> = {
 };
 
 function createBaseInstanceSpec(): InstanceSpec {
-  return { cpus: 0, memoryMib: 0n, nics: [], driver: undefined };
+  return { cpus: undefined, memoryMib: undefined, nics: [], driver: undefined };
 }
 
 export const InstanceSpec: MessageFns<InstanceSpec> = {
   encode(message: InstanceSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.cpus !== 0) {
+    if (message.cpus !== undefined) {
       writer.uint32(8).int32(message.cpus);
     }
-    if (message.memoryMib !== 0n) {
+    if (message.memoryMib !== undefined) {
       if (BigInt.asIntN(64, message.memoryMib) !== message.memoryMib) {
         throw new globalThis.Error("value provided for field message.memoryMib of type int64 too large");
       }
@@ -631,12 +635,12 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
 
   fromJSON(object: any): InstanceSpec {
     return {
-      cpus: isSet(object.cpus) ? globalThis.Number(object.cpus) : 0,
+      cpus: isSet(object.cpus) ? globalThis.Number(object.cpus) : undefined,
       memoryMib: isSet(object.memoryMib)
         ? BigInt(object.memoryMib)
         : isSet(object.memory_mib)
         ? BigInt(object.memory_mib)
-        : 0n,
+        : undefined,
       nics: globalThis.Array.isArray(object?.nics) ? object.nics.map((e: any) => Nic.fromJSON(e)) : [],
       driver: isSet(object.qemu)
         ? { $case: "qemu", value: QemuOptions.fromJSON(object.qemu) }
@@ -648,10 +652,10 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
 
   toJSON(message: InstanceSpec): unknown {
     const obj: any = {};
-    if (message.cpus !== 0) {
+    if (message.cpus !== undefined) {
       obj.cpus = Math.round(message.cpus);
     }
-    if (message.memoryMib !== 0n) {
+    if (message.memoryMib !== undefined) {
       obj.memoryMib = message.memoryMib.toString();
     }
     if (message.nics?.length) {
@@ -670,8 +674,10 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
   },
   fromPartial(object: DeepPartial<InstanceSpec>): InstanceSpec {
     const message = createBaseInstanceSpec();
-    message.cpus = object.cpus ?? 0;
-    message.memoryMib = (object.memoryMib !== undefined && object.memoryMib !== null) ? BigInt(object.memoryMib) : 0n;
+    message.cpus = object.cpus ?? undefined;
+    message.memoryMib = (object.memoryMib !== undefined && object.memoryMib !== null)
+      ? BigInt(object.memoryMib)
+      : undefined;
     message.nics = object.nics?.map((e) => Nic.fromPartial(e)) || [];
     switch (object.driver?.$case) {
       case "qemu": {
