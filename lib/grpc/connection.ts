@@ -1,0 +1,222 @@
+import { isIPv6 } from "node:net";
+import type { PeerCertificate } from "node:tls";
+import {
+  type CallOptions as GrpcCallOptions,
+  Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  credentials,
+  Metadata,
+  status,
+} from "@grpc/grpc-js";
+import { urisOf } from "../auth/caller.js";
+import { unavailable, ZorError } from "../errors.js";
+import type { Identity } from "../tls/identity.js";
+import { channelOptions } from "./limits.js";
+import { type ObjectReader, readAll } from "./read-all.js";
+import { fromServiceError } from "./status-codec.js";
+import { writeAll } from "./write-all.js";
+
+/** A method of a ts-proto service definition, with its message types. */
+export interface Method<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (value: Request) => Buffer;
+  readonly responseDeserialize: (value: Buffer) => Response;
+}
+
+/** Where and as whom to connect. */
+export interface ConnectionOptions {
+  /** "ip:port", "[ip6]:port" or "unix:/path". */
+  readonly address: string;
+  readonly identity: Identity;
+  /** DNS name the server's certificate must hold: "hub.zor" or "alpha.host.zor". */
+  readonly serverName: string;
+  /** URI the server's certificate must hold, for example "zor://host/alpha"; default: any. */
+  readonly serverUri?: string;
+}
+
+/** Options of every call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds until the call fails with DEADLINE_EXCEEDED. Unary default 15,000; streams have none. */
+  readonly timeoutMs?: number;
+  /** More metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** A gRPC channel over mutual TLS 1.3. It connects when first used and again whenever it is lost; all errors are ZorErrors. */
+export class Connection {
+  readonly address: string;
+  readonly #client: Client;
+
+  constructor(options: ConnectionOptions) {
+    this.address = options.address;
+    const { identity } = options;
+    const channelCredentials = credentials.createSsl(
+      Buffer.from(identity.caPem),
+      Buffer.from(identity.keyPem),
+      Buffer.from(identity.certificatePem),
+      { checkServerIdentity: (_host, certificate) => checkServer(options, certificate) },
+    );
+    this.#client = new Client(targetOf(options.address), channelCredentials, {
+      ...channelOptions,
+      "grpc.ssl_target_name_override": options.serverName,
+      "grpc.default_authority": options.serverName,
+    });
+  }
+
+  /** Resolves when the channel is up. @throws {ZorError} UNAVAILABLE with the reason after `timeoutMs`. */
+  ready(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.waitForReady(Date.now() + timeoutMs, (error) => {
+        if (error === undefined || error === null) resolve();
+        else
+          reject(
+            unavailable(
+              "NO_CONNECTION",
+              this.address,
+              `no connection to ${this.address} within ${timeoutMs} ms`,
+              error,
+            ),
+          );
+      });
+    });
+  }
+
+  unary<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      if (options.signal?.aborted === true) {
+        reject(cancelled());
+        return;
+      }
+      const call = this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        metadataOf(options),
+        { deadline: Date.now() + (options.timeoutMs ?? 15_000) },
+        (error, response) => {
+          options.signal?.removeEventListener("abort", onAbort);
+          if (error !== null) reject(this.#translate(error));
+          else if (response === undefined)
+            reject(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
+          else resolve(response);
+        },
+      );
+      const onAbort = (): void => call.cancel();
+      options.signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** A server stream. Leaving the loop cancels the call. */
+  stream<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): AsyncIterable<Response> {
+    return this.#open<Response>(options, (metadata, callOptions) =>
+      this.#client.makeServerStreamRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        metadata,
+        callOptions,
+      ),
+    );
+  }
+
+  /** A stream both ways. The call ends when both sides have; leaving the loop cancels it. */
+  bidi<Request, Response>(
+    method: Method<Request, Response>,
+    requests: AsyncIterable<Request>,
+    options: CallOptions = {},
+  ): AsyncIterable<Response> {
+    return this.#open<Response>(options, (metadata, callOptions) => {
+      const call: ClientDuplexStream<Request, Response> = this.#client.makeBidiStreamRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        metadata,
+        callOptions,
+      );
+      const stop = new AbortController();
+      call.on("status", () => stop.abort());
+      writeAll(call, requests, stop.signal).then(
+        () => call.end(),
+        // The source of requests failed: the peer must not take what came before for the whole.
+        () => call.cancel(),
+      );
+      return call;
+    });
+  }
+
+  /** Ends the channel and every call on it. */
+  close(): void {
+    this.#client.close();
+  }
+
+  async *#open<Response>(
+    options: CallOptions,
+    begin: (
+      metadata: Metadata,
+      callOptions: GrpcCallOptions,
+    ) => ClientReadableStream<Response> | ClientDuplexStream<never, Response>,
+  ): AsyncIterable<Response> {
+    if (options.signal?.aborted === true) throw cancelled();
+    const deadline = options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs };
+    const call = begin(metadataOf(options), deadline);
+    const onAbort = (): void => call.cancel();
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      // The object stream of decoded messages; its type says only "stream".
+      for await (const message of readAll(call as unknown as ObjectReader)) yield message as Response;
+    } catch (error) {
+      throw this.#translate(error);
+    } finally {
+      options.signal?.removeEventListener("abort", onAbort);
+      call.on("error", () => undefined);
+      call.cancel();
+    }
+  }
+
+  #translate(error: unknown): ZorError {
+    const translated = fromServiceError(error, this.address);
+    // grpc-js speaks of "No connection established" and names addresses in its own way; say it as the rest of the project does.
+    if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE") return translated;
+    return unavailable("NO_CONNECTION", this.address, `cannot reach ${this.address}: ${translated.message}`, error);
+  }
+}
+
+function cancelled(): ZorError {
+  return new ZorError({ reason: "CANCELLED", code: status.CANCELLED, message: "the call was cancelled" });
+}
+
+function metadataOf(options: CallOptions): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
+  return metadata;
+}
+
+function targetOf(address: string): string {
+  if (address.startsWith("unix:")) return address;
+  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  return `${isIPv6(host) ? "ipv6" : "ipv4"}:${address}`;
+}
+
+// Node has verified the chain; the name decides which member of the fleet this is.
+function checkServer(options: ConnectionOptions, certificate: PeerCertificate): Error | undefined {
+  const names = (certificate.subjectaltname ?? "").split(", ");
+  if (!names.includes(`DNS:${options.serverName}`)) {
+    return new Error(`the certificate of ${options.address} is not for ${options.serverName}`);
+  }
+  if (options.serverUri !== undefined && !urisOf(certificate).includes(options.serverUri)) {
+    return new Error(`the certificate of ${options.address} is not ${options.serverUri}'s`);
+  }
+  return undefined;
+}

@@ -1,0 +1,30 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
+
+/** Largest message in bytes, either way. Console and exec data come in far smaller pieces; lists are paged. */
+export const maxMessageBytes = 8 * 1024 * 1024;
+
+/** Options of every server: bounded streams, messages and session memory, and keepalive that finds dead peers within 15 s. */
+export const serverOptions: ChannelOptions = {
+  "grpc.max_concurrent_streams": 1000,
+  "grpc.max_receive_message_length": maxMessageBytes,
+  "grpc.max_send_message_length": maxMessageBytes,
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.keepalive_permit_without_calls": 1,
+  "grpc-node.max_session_memory": 64,
+};
+
+/** Options of every channel. */
+export const channelOptions: ChannelOptions = {
+  "grpc.max_receive_message_length": maxMessageBytes,
+  "grpc.max_send_message_length": maxMessageBytes,
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.keepalive_permit_without_calls": 1,
+  "grpc.initial_reconnect_backoff_ms": 200,
+  "grpc.min_reconnect_backoff_ms": 200,
+  "grpc.max_reconnect_backoff_ms": 3_000,
+  // Subchannels are not shared: closing one connection must not depend on another.
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.enable_retries": 0,
+};

@@ -1,0 +1,206 @@
+import type { EventEmitter } from "node:events";
+import {
+  type handleBidiStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type MethodDefinition,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  status,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { type Caller, callerOfCertificate, effectiveCaller, forwardedCallerKey } from "../auth/caller.js";
+import { ZorError } from "../errors.js";
+import { type ObjectReader, readAll } from "./read-all.js";
+import { toServiceError } from "./status-codec.js";
+import { writeAll } from "./write-all.js";
+
+/** What a handler knows of the call besides its request. */
+export interface CallContext {
+  readonly caller: Caller;
+  /** Aborts when the client cancels, the deadline passes or the connection ends. */
+  readonly signal: AbortSignal;
+  /** Method path, "/zor.v1.LanService/CreateLan". */
+  readonly method: string;
+  /** Milliseconds until the client's deadline; Infinity without one. */
+  remainingMs(): number;
+}
+
+// The types ts-proto gives the members of a service definition; the request and response types are read off the serialisers.
+interface AnyMethod {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  // Parameters are contravariant: never accepts every serialiser.
+  readonly requestSerialize: (value: never) => Buffer;
+  readonly responseSerialize: (value: never) => Buffer;
+}
+
+export type RequestOf<M extends AnyMethod> = Parameters<M["requestSerialize"]>[0];
+export type ResponseOf<M extends AnyMethod> = Parameters<M["responseSerialize"]>[0];
+
+type HandlerOf<M extends AnyMethod> = M["requestStream"] extends true
+  ? (requests: AsyncIterable<RequestOf<M>>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+  : M["responseStream"] extends true
+    ? (request: RequestOf<M>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+    : (request: RequestOf<M>, context: CallContext) => Promise<ResponseOf<M>>;
+
+/** Handlers of all methods of a ts-proto service definition. */
+export type Handlers<Definition extends Readonly<Record<string, AnyMethod>>> = {
+  readonly [Name in keyof Definition]: HandlerOf<Definition[Name]>;
+};
+
+/** How a service treats every call. */
+export interface ServiceOptions {
+  /** @throws {ZorError} to refuse the call. */
+  readonly authorize: (caller: Caller, method: string) => void;
+  /** Caller of connections that carry no client certificate; without it such calls are refused. */
+  readonly anonymous?: Caller;
+  /** Told of every call that ends with an error. */
+  readonly onError?: (error: unknown, context: { method: string; caller: Caller | undefined }) => void;
+  /** Told when a call begins; what it returns is run when the call ends. */
+  readonly onCall?: (context: CallContext, end: (error: ZorError) => void) => () => void;
+}
+
+// What this module needs of a call, whatever its message types.
+type UnknownCall =
+  | ServerUnaryCall<unknown, unknown>
+  | ServerWritableStream<unknown, unknown>
+  | ServerDuplexStream<unknown, unknown>;
+
+/**
+ * Turns plain async functions into a gRPC service: identifies and authorises the caller, translates errors, holds back
+ * streams until the peer reads, and aborts `context.signal` when the call ends early.
+ */
+export function implementService<Definition extends Readonly<Record<string, AnyMethod>>>(
+  definition: Definition,
+  handlers: Handlers<Definition>,
+  options: ServiceOptions,
+): UntypedServiceImplementation {
+  const implementation: UntypedServiceImplementation = {};
+  for (const [name, method] of Object.entries(definition)) {
+    // The mapped type above ties each handler to its method; the loop cannot see that.
+    const handler = handlers[name] as (request: unknown, context: CallContext) => unknown;
+    if (method.requestStream && !method.responseStream)
+      throw new Error(`${method.path}: client streaming is not used here`);
+    implementation[name] = method.requestStream
+      ? bidiCall(
+          method,
+          handler as (requests: AsyncIterable<unknown>, context: CallContext) => AsyncIterable<unknown>,
+          options,
+        )
+      : method.responseStream
+        ? streamCall(method, handler as (request: unknown, context: CallContext) => AsyncIterable<unknown>, options)
+        : unaryCall(method, handler as (request: unknown, context: CallContext) => Promise<unknown>, options);
+  }
+  return implementation;
+}
+
+function unaryCall(
+  method: Pick<MethodDefinition<unknown, unknown>, "path">,
+  handler: (request: unknown, context: CallContext) => Promise<unknown>,
+  options: ServiceOptions,
+): handleUnaryCall<unknown, unknown> {
+  return (call, callback) => {
+    withCall(call, method.path, options, (context) => handler(call.request, context)).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(toServiceError(error)),
+    );
+  };
+}
+
+function streamCall(
+  method: Pick<MethodDefinition<unknown, unknown>, "path">,
+  handler: (request: unknown, context: CallContext) => AsyncIterable<unknown>,
+  options: ServiceOptions,
+): handleServerStreamingCall<unknown, unknown> {
+  return (call) => {
+    finish(
+      call,
+      withCall(call, method.path, options, (context) => writeAll(call, handler(call.request, context), context.signal)),
+    );
+  };
+}
+
+function bidiCall(
+  method: Pick<MethodDefinition<unknown, unknown>, "path">,
+  handler: (requests: AsyncIterable<unknown>, context: CallContext) => AsyncIterable<unknown>,
+  options: ServiceOptions,
+): handleBidiStreamingCall<unknown, unknown> {
+  return (call) => {
+    // ServerDuplexStream is an object-mode stream of decoded messages; its type says only "stream".
+    const requests = readAll(call as unknown as ObjectReader);
+    finish(
+      call,
+      withCall(call, method.path, options, (context) => writeAll(call, handler(requests, context), context.signal)),
+    );
+  };
+}
+
+function finish(
+  call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
+  work: Promise<void>,
+): void {
+  work.then(
+    () => call.end(),
+    // The typed event is how grpc-js takes a status from a stream handler.
+    (error: unknown) => call.emit("error", toServiceError(error)),
+  );
+}
+
+async function withCall<T>(
+  call: UnknownCall,
+  method: string,
+  options: ServiceOptions,
+  work: (context: CallContext) => Promise<T>,
+): Promise<T> {
+  let caller: Caller | undefined;
+  const abort = new AbortController();
+  const onCancelled = (): void => abort.abort();
+  // All three kinds of call are event emitters; their overloads do not unite.
+  const emitter: EventEmitter = call;
+  emitter.on("cancelled", onCancelled);
+  let endEarly: ((error: ZorError) => void) | undefined;
+  const ended = new Promise<never>((_, reject) => {
+    endEarly = (error) => {
+      reject(error);
+      abort.abort(error);
+    };
+  });
+  ended.catch(() => undefined);
+  let onEnd: (() => void) | undefined;
+  try {
+    caller = callerOfCall(call, options);
+    options.authorize(caller, method);
+    const deadline = Number(call.getDeadline());
+    const context: CallContext = {
+      caller,
+      signal: abort.signal,
+      method,
+      remainingMs: () => (Number.isFinite(deadline) ? deadline - Date.now() : Number.POSITIVE_INFINITY),
+    };
+    onEnd = options.onCall?.(context, (error) => endEarly?.(error));
+    return await Promise.race([work(context), ended]);
+  } catch (error) {
+    options.onError?.(error, { method, caller });
+    throw error;
+  } finally {
+    emitter.off("cancelled", onCancelled);
+    onEnd?.();
+  }
+}
+
+function callerOfCall(call: UnknownCall, options: ServiceOptions): Caller {
+  const { sslPeerCertificate } = call.getAuthContext();
+  const [forwarded] = call.metadata.get(forwardedCallerKey);
+  if (sslPeerCertificate === undefined) {
+    if (options.anonymous !== undefined) return options.anonymous;
+    throw new ZorError({
+      reason: "NO_CERTIFICATE",
+      code: status.UNAUTHENTICATED,
+      message: "a client certificate is required; join the hub to get one",
+    });
+  }
+  return effectiveCaller(callerOfCertificate(sslPeerCertificate), forwarded?.toString());
+}
