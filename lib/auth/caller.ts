@@ -14,6 +14,8 @@ export interface Caller {
   readonly kind: CallerKind;
   readonly id: string;
   readonly role: Role;
+  /** Serial number of the certificate, upper-case hexadecimal; unset when a hub named the caller. */
+  readonly serial?: string;
 }
 
 /** Metadata key in which a hub tells an agent on whose behalf it calls: "zor://user/ana zor://role/operator". */
@@ -59,9 +61,11 @@ export function findCaller(uris: readonly string[]): Caller | undefined {
 }
 
 /** Reads the caller from a verified client certificate. @throws {ZorError} UNAUTHENTICATED when it holds no Zorhub identity. */
-export function callerOfCertificate(certificate: Pick<PeerCertificate, "subjectaltname"> | undefined): Caller {
+export function callerOfCertificate(
+  certificate: Pick<PeerCertificate, "subjectaltname" | "serialNumber"> | undefined,
+): Caller {
   const caller = certificate === undefined ? undefined : findCaller(urisOf(certificate));
-  if (caller !== undefined) return caller;
+  if (caller !== undefined && certificate !== undefined) return { ...caller, serial: certificate.serialNumber };
   throw new ZorError({
     reason: "NO_IDENTITY",
     code: status.UNAUTHENTICATED,
