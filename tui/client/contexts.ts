@@ -1,0 +1,131 @@
+import { mkdir } from "node:fs/promises";
+import { homedir } from "node:os";
+import { isAbsolute, join, relative } from "node:path";
+import { status } from "@grpc/grpc-js";
+import { ZorError } from "../../lib/errors.js";
+import { readIfExists, writeFileAtomic } from "../../lib/files.js";
+import { type ContextEntry, type ContextsFile, formatContexts, parseContexts } from "./contexts-file.js";
+
+/** A hub or agent to talk to, and as whom. */
+export interface Context {
+  readonly name: string;
+  /** Addresses ("ip:port"), tried in order; never empty. */
+  readonly addresses: readonly string[];
+  /** DNS name in the server's certificate: "hub.zor", or "alpha.host.zor" for an agent. */
+  readonly serverName: string;
+  /** Absolute path of the directory with key.pem, cert.pem and ca.pem. */
+  readonly identityDirectory: string;
+}
+
+/** Where contexts and identities are kept: $ZOR_CONFIG, else ~/.config/zor. */
+export function defaultConfigDirectory(): string {
+  const fromEnvironment = process.env["ZOR_CONFIG"];
+  return fromEnvironment === undefined || fromEnvironment === "" ? join(homedir(), ".config", "zor") : fromEnvironment;
+}
+
+/** Which context to load. */
+export interface LoadContextOptions {
+  /** Default: $ZOR_CONTEXT, else the current one, else the only one. */
+  readonly name?: string | undefined;
+  readonly configDirectory?: string | undefined;
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION when there is none, NOT_FOUND for an unknown name, INVALID_ARGUMENT (file:line:column) for a bad file. */
+export async function loadContext(options: LoadContextOptions = {}): Promise<Context> {
+  const directory = options.configDirectory ?? defaultConfigDirectory();
+  const file = await readContexts(directory);
+  const [only] = file.contexts;
+  const wanted =
+    options.name ??
+    (process.env["ZOR_CONTEXT"] || undefined) ??
+    file.current ??
+    (file.contexts.length === 1 ? only?.name : undefined);
+  if (wanted === undefined) throw noContext(file);
+  const entry = file.contexts.find(({ name }) => name === wanted);
+  if (entry === undefined) throw unknownContext(wanted, file);
+  return toContext(entry, directory);
+}
+
+/** All contexts, and which one is current. */
+export async function listContexts(
+  directory: string,
+): Promise<{ readonly current: string | undefined; readonly contexts: readonly Context[] }> {
+  const file = await readContexts(directory);
+  return { current: file.current, contexts: file.contexts.map((entry) => toContext(entry, directory)) };
+}
+
+/** Adds a context or replaces the one of that name; it becomes current when asked or when it is the first. */
+export async function saveContext(directory: string, context: Context, makeCurrent: boolean): Promise<void> {
+  const file = await readContexts(directory);
+  const inside = relative(directory, context.identityDirectory);
+  const entry: ContextEntry = {
+    name: context.name,
+    addresses: context.addresses,
+    serverName: context.serverName,
+    identity: inside.startsWith("..") || isAbsolute(inside) ? context.identityDirectory : inside,
+  };
+  const others = file.contexts.filter(({ name }) => name !== context.name);
+  await writeContexts(directory, {
+    current: makeCurrent || file.contexts.length === 0 ? context.name : file.current,
+    contexts: [...others, entry],
+  });
+}
+
+/** Makes a context current. @throws {ZorError} NOT_FOUND for an unknown name. */
+export async function selectContext(directory: string, name: string): Promise<void> {
+  const file = await readContexts(directory);
+  if (!file.contexts.some((entry) => entry.name === name)) throw unknownContext(name, file);
+  await writeContexts(directory, { ...file, current: name });
+}
+
+/** Forgets a context; its identity's files stay. @throws {ZorError} NOT_FOUND for an unknown name. */
+export async function removeContext(directory: string, name: string): Promise<void> {
+  const file = await readContexts(directory);
+  if (!file.contexts.some((entry) => entry.name === name)) throw unknownContext(name, file);
+  await writeContexts(directory, {
+    current: file.current === name ? undefined : file.current,
+    contexts: file.contexts.filter((entry) => entry.name !== name),
+  });
+}
+
+async function readContexts(directory: string): Promise<ContextsFile> {
+  const path = join(directory, "contexts.yaml");
+  const text = await readIfExists(path);
+  return text === undefined ? { current: undefined, contexts: [] } : parseContexts(path, text);
+}
+
+async function writeContexts(directory: string, file: ContextsFile): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeFileAtomic(join(directory, "contexts.yaml"), formatContexts(file));
+}
+
+function toContext(entry: ContextEntry, directory: string): Context {
+  const { name, addresses, serverName, identity } = entry;
+  return {
+    name,
+    addresses,
+    serverName,
+    identityDirectory: isAbsolute(identity) ? identity : join(directory, identity),
+  };
+}
+
+function noContext({ contexts }: ContextsFile): ZorError {
+  const remedy =
+    contexts.length === 0
+      ? "join a hub with: zor join TOKEN, or start the demo with: zor demo up"
+      : `choose one of ${contexts.map(({ name }) => name).join(", ")} with: zor context use NAME`;
+  return new ZorError({
+    reason: "NO_CONTEXT",
+    code: status.FAILED_PRECONDITION,
+    message: `no hub is chosen; ${remedy}`,
+  });
+}
+
+function unknownContext(name: string, { contexts }: ContextsFile): ZorError {
+  const known = contexts.map((entry) => entry.name).join(", ");
+  return new ZorError({
+    reason: "NO_CONTEXT",
+    code: status.NOT_FOUND,
+    message: `context ${JSON.stringify(name)} does not exist; ${known === "" ? "there are none yet" : `there are: ${known}`}`,
+  });
+}

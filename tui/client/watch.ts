@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { status } from "@grpc/grpc-js";
+import { unavailable, ZorError } from "../../lib/errors.js";
+import type { Connection } from "../../lib/grpc/connection.js";
+import {
+  type ResourceKind,
+  type WatchPosition,
+  type WatchResponse,
+  WatchServiceService,
+} from "../../proto/gen/zor/v1/watch_service.js";
+
+/**
+ * One step of a watch, in the order of the server's log: "reset" (forget everything), then "upsert" for each resource of
+ * the snapshot, "snapshotEnd", then "upsert", "removed" and "bookmark" as things happen. Reconnecting is invisible here
+ * unless the server cannot resume: then a "reset" begins again.
+ */
+export type FleetStep = NonNullable<WatchResponse["step"]>;
+
+/** Where a watch's connection stands. */
+export type ConnectionState =
+  | { readonly phase: "connecting"; readonly attempt: number }
+  /** The server answers; `since` is when it last began to. */
+  | { readonly phase: "live"; readonly since: Date }
+  /** Lost; the next attempt begins at `retryAt`. What was shown is old from `error` on. */
+  | { readonly phase: "waiting"; readonly error: ZorError; readonly retryAt: Date; readonly attempt: number };
+
+/** What is watched, and how. */
+export interface FleetWatchOptions {
+  /** Kinds to watch; empty or absent: all. */
+  readonly kinds?: readonly ResourceKind[];
+  /** Only resources below this name, "hosts/alpha". */
+  readonly parent?: string;
+  /** Ends the watch, without error. */
+  readonly signal?: AbortSignal;
+  /** Told of every change of the connection's state. */
+  readonly onState?: (state: ConnectionState) => void;
+  /** Told the raw responses, for output that shows them as they are. */
+  readonly onResponse?: (response: WatchResponse) => void;
+}
+
+const bookmarkSeconds = 2;
+/** A server that sends not even a bookmark for this long is taken for dead. */
+const silenceMs = 8_000;
+const firstDelayMs = 250;
+const longestDelayMs = 5_000;
+
+/** Asking again cannot help with these. */
+const finalCodes: ReadonlySet<status> = new Set([
+  status.INVALID_ARGUMENT,
+  status.NOT_FOUND,
+  status.PERMISSION_DENIED,
+  status.UNAUTHENTICATED,
+  status.UNIMPLEMENTED,
+]);
+
+/**
+ * Watches a hub or agent for as long as the caller iterates: resumes from the last position after every loss, with growing,
+ * jittered delays of up to 5 s, for ever.
+ * @throws {ZorError} when the server refuses the watch (role, certificate, bad parent); never for a lost connection.
+ */
+export async function* watchFleet(
+  connection: Connection,
+  options: FleetWatchOptions = {},
+): AsyncGenerator<FleetStep, void, undefined> {
+  const { signal, onState } = options;
+  let position: WatchPosition | undefined;
+  const ended = (): boolean => signal?.aborted === true;
+  for (let attempt = 1; !ended(); attempt++) {
+    onState?.({ phase: "connecting", attempt });
+    let lost: ZorError;
+    try {
+      // Between a reset and the end of its snapshot there is no place to resume from.
+      let inSnapshot = position === undefined;
+      let live = false;
+      for await (const response of watchOnce(connection, position, options)) {
+        if (!live) onState?.({ phase: "live", since: new Date() });
+        live = true;
+        attempt = 0;
+        if (response.step?.$case === "reset") inSnapshot = true;
+        if (response.step?.$case === "snapshotEnd") inSnapshot = false;
+        position = inSnapshot ? undefined : (response.position ?? position);
+        options.onResponse?.(response);
+        if (response.step !== undefined) yield response.step;
+      }
+      if (ended()) return;
+      lost = unavailable("WATCH_ENDED", "", "the server ended the watch");
+    } catch (error) {
+      if (ended()) return;
+      if (!(error instanceof ZorError) || finalCodes.has(error.code)) throw error;
+      lost = error;
+    }
+    const delayMs = retryDelayMs(attempt);
+    onState?.({ phase: "waiting", error: lost, retryAt: new Date(Date.now() + delayMs), attempt });
+    await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+  }
+}
+
+/** One stream; ends with UNAVAILABLE when the server is silent for too long while the caller waits for it. */
+async function* watchOnce(
+  connection: Connection,
+  position: WatchPosition | undefined,
+  { kinds, parent, signal }: FleetWatchOptions,
+): AsyncGenerator<WatchResponse, void, undefined> {
+  const silence = new AbortController();
+  const responses = connection.stream(
+    WatchServiceService.watch,
+    { kinds: [...(kinds ?? [])], position, bookmarkSeconds, parent: parent ?? "" },
+    { signal: AbortSignal.any([silence.signal, ...(signal === undefined ? [] : [signal])]) },
+  );
+  const iterator = responses[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const timer = setTimeout(() => silence.abort(), silenceMs);
+      const result = await iterator.next().finally(() => clearTimeout(timer));
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } catch (error) {
+    if (!silence.signal.aborted) throw error;
+    throw unavailable("WATCH_SILENT", "", `the server has been silent for ${silenceMs / 1000} s`, error);
+  } finally {
+    silence.abort();
+    await iterator.return?.();
+  }
+}
+
+/** Doubles from 0.25 s to 5 s, less up to half of it by chance so that many clients do not come back at once. */
+function retryDelayMs(attempt: number): number {
+  const longest = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 10));
+  return longest * (0.5 + Math.random() / 2);
+}
