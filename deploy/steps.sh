@@ -1,0 +1,78 @@
+# Shared by setup.sh, start.sh and test.sh: numbered steps, logged commands with progress, root through sudo.
+# Sourced by bash with `root` set to the checkout.
+
+state="$root/.zor"
+log="${ZOR_SETUP_LOG:-$state/log/$(basename "$0" .sh)-$(date +%Y%m%d-%H%M%S).log}"
+child=""
+
+# npm puts node_modules/.bin first on PATH, but set-up replaces node_modules: use the system's Node and npm.
+clean_path=""
+IFS=: read -ra path_parts <<<"$PATH"
+for part in "${path_parts[@]}"; do
+  case "$part" in */node_modules/.bin | */node-gyp-bin | "") ;; *) clean_path="$clean_path${clean_path:+:}$part" ;; esac
+done
+export PATH="$clean_path:/usr/sbin:/sbin"
+
+say() { printf '%s\n' "$*"; }
+
+# Ends with a message that says what to do, and where the log is.
+die() {
+  printf 'zor: %s\n' "$1" >&2
+  shift
+  for line in "$@"; do printf '     %s\n' "$line" >&2; done
+  [ -s "$log" ] && printf '     log: %s\n' "$log" >&2
+  exit 1
+}
+
+# The last lines of the log, indented.
+tail_log() { tail -n "${1:-15}" "$log" | cut -c1-200 | sed 's/^/     | /' >&2; }
+
+stop_child() {
+  [ -n "$child" ] && kill -TERM "$child" 2>/dev/null
+  printf '\nzor: interrupted; run the same command again to go on\n' >&2
+  exit 130
+}
+trap stop_child INT TERM
+
+# run_logged LABEL COMMAND...: output goes to the log, a sign of life to the screen. Returns the command's exit code.
+run_logged() {
+  local label="$1" began=$SECONDS shown=0 code=0
+  shift
+  mkdir -p "$(dirname "$log")"
+  printf '\n### %s: %s\n' "$label" "$*" >>"$log"
+  "$@" >>"$log" 2>&1 </dev/null 9>&- &
+  child=$!
+  while kill -0 "$child" 2>/dev/null; do
+    sleep 0.2
+    if [ -t 1 ]; then
+      printf '\r\033[K      %s ... %d s' "$label" $((SECONDS - began))
+    elif [ $((SECONDS - began)) -ge $((shown + 10)) ]; then
+      shown=$((SECONDS - began))
+      printf '      %s ... %d s\n' "$label" "$shown"
+    fi
+  done
+  wait "$child" || code=$?
+  child=""
+  [ -t 1 ] && printf '\r\033[K'
+  if [ "$code" -eq 0 ]; then say "      $label: done in $((SECONDS - began)) s"; fi
+  return "$code"
+}
+
+# Makes sure that as_root will work; $1 says what root is needed for.
+need_root() {
+  [ "$(id -u)" -eq 0 ] && return
+  if ! command -v sudo >/dev/null; then
+    die "root is needed to $1, and there is no sudo on this machine" \
+      "remedy: run the same command as root, or as root: apt-get install sudo, and allow this user to use it"
+  fi
+  say "      root is needed to $1; using sudo"
+  if ! sudo -n true 2>/dev/null; then
+    [ -t 0 ] || die "root is needed to $1, but sudo wants a password and there is no terminal to ask on" \
+      "remedy: run 'sudo -v' first, or run the same command as root or from a terminal"
+    sudo -v || die "sudo did not give root, which is needed to $1"
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo --preserve-env=PATH,DEBIAN_FRONTEND,LC_ALL "$@"; fi
+}
