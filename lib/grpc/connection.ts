@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
 import {
   type CallOptions as GrpcCallOptions,
@@ -26,7 +26,7 @@ export interface Method<Request, Response> {
 
 /** Where and as whom to connect. */
 export interface ConnectionOptions {
-  /** "ip:port", "[ip6]:port" or "unix:/path". */
+  /** "ip:port", "[ip6]:port", "name:port" or "unix:/path". */
   readonly address: string;
   readonly identity: Identity;
   /** DNS name the server's certificate must hold: "hub.zor" or "alpha.host.zor". */
@@ -205,8 +205,8 @@ function metadataOf(options: CallOptions): Metadata {
 
 function targetOf(address: string): string {
   if (address.startsWith("unix:")) return address;
-  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
-  return `${isIPv6(host) ? "ipv6" : "ipv4"}:${address}`;
+  const family = isIP(address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, ""));
+  return `${family === 6 ? "ipv6" : family === 4 ? "ipv4" : "dns"}:${address}`;
 }
 
 // Node has verified the chain; the name decides which member of the fleet this is.

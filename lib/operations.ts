@@ -1,0 +1,171 @@
+import { randomUUID } from "node:crypto";
+import { status } from "@grpc/grpc-js";
+import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js";
+import { failedPrecondition, notFound, resourceExhausted, ZorError } from "./errors.js";
+import { toStatus } from "./grpc/status-codec.js";
+
+/** What an operation's work is given. */
+export interface OperationContext {
+  /** Aborts when a client cancels, or the program ends. The work undoes what it began and then throws. */
+  readonly signal: AbortSignal;
+  /** Tells the step under way and percent done (0 to 100). */
+  readonly progress: (step: string, percent: number) => void;
+}
+
+/** What begins an operation. */
+export interface OperationStart {
+  /** For example "instance.create". */
+  readonly verb: string;
+  readonly target: string;
+  readonly requestId: string;
+  /** Identity of the caller. */
+  readonly caller: string;
+  /** For example the id a resumed operation had; default: a new one. */
+  readonly id?: string;
+  readonly work: (context: OperationContext) => Promise<void>;
+}
+
+interface Entry {
+  operation: Operation;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+const maxRunning = 1000;
+const keepMs = 60 * 60 * 1000;
+const maxKept = 5000;
+
+/** The operations of a program: begun, observed, cancelled, and kept for at least an hour (5000 at most) after they end. */
+export class Operations {
+  readonly #prefix: string;
+  readonly #publish: (operation: Operation) => void;
+  readonly #forget: (name: string) => void;
+  readonly #entries = new Map<string, Entry>();
+
+  /**
+   * @param options.prefix "operations" of a hub, "hosts/{host}/operations" of an agent.
+   * @param options.publish told of every change. @param options.forget told when an old one is dropped.
+   */
+  constructor(options: { prefix: string; publish: (operation: Operation) => void; forget: (name: string) => void }) {
+    this.#prefix = options.prefix;
+    this.#publish = options.publish;
+    this.#forget = options.forget;
+  }
+
+  /** Begins work and returns at once. @throws {ZorError} RESOURCE_EXHAUSTED when too much runs. */
+  start(options: OperationStart): Operation {
+    this.#dropOld();
+    const running = [...this.#entries.values()].filter(
+      (entry) => entry.operation.state === OperationState.OPERATION_STATE_RUNNING,
+    );
+    if (running.length >= maxRunning)
+      throw resourceExhausted("TOO_MANY_OPERATIONS", `${maxRunning} operations run already; try again later`);
+    const now = new Date();
+    const operation: Operation = {
+      name: `${this.#prefix}/${options.id ?? randomUUID()}`,
+      verb: options.verb,
+      target: options.target,
+      state: OperationState.OPERATION_STATE_RUNNING,
+      step: "begun",
+      progressPercent: 0,
+      error: undefined,
+      requestId: options.requestId,
+      createTime: now,
+      updateTime: now,
+      caller: options.caller,
+    };
+    const abort = new AbortController();
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const entry: Entry = { operation, abort, done };
+    this.#entries.set(operation.name, entry);
+    this.#publish(operation);
+    void this.#run(entry, options.work).then(resolve);
+    return operation;
+  }
+
+  find(name: string): Operation | undefined {
+    return this.#entries.get(name)?.operation;
+  }
+
+  list(): Operation[] {
+    return [...this.#entries.values()].map((entry) => entry.operation);
+  }
+
+  /** Asks an operation to stop; it may still run when this returns. @throws {ZorError} NOT_FOUND, or FAILED_PRECONDITION when it has ended. */
+  cancel(name: string): Operation {
+    const entry = this.#get(name);
+    if (entry.operation.state !== OperationState.OPERATION_STATE_RUNNING) {
+      throw failedPrecondition("OPERATION_ENDED", name, `${name} has ended already; there is nothing to cancel`);
+    }
+    entry.abort.abort();
+    return entry.operation;
+  }
+
+  /** Resolves when the operation has ended, `timeoutMs` has passed or the signal aborts. @throws {ZorError} NOT_FOUND. */
+  async wait(name: string, timeoutMs: number, signal: AbortSignal): Promise<Operation> {
+    const entry = this.#get(name);
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const onAbort = (): void => resolve();
+    timeout.addEventListener("abort", onAbort, { once: true });
+    await Promise.race([entry.done, ended]);
+    timeout.removeEventListener("abort", onAbort);
+    return entry.operation;
+  }
+
+  /** Aborts everything and waits until it has ended; for the end of the program. */
+  async close(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) entry.abort.abort();
+    await Promise.all(entries.map((entry) => entry.done));
+  }
+
+  async #run(entry: Entry, work: OperationStart["work"]): Promise<void> {
+    const progress = (step: string, percent: number): void => {
+      const bounded = Math.max(0, Math.min(99, Math.round(percent)));
+      this.#change(entry, { step, progressPercent: bounded });
+    };
+    try {
+      await work({ signal: entry.abort.signal, progress });
+      this.#change(entry, { state: OperationState.OPERATION_STATE_SUCCEEDED, step: "done", progressPercent: 100 });
+    } catch (error) {
+      const cancelled = entry.abort.signal.aborted;
+      const shown = cancelled ? cancelledError(entry.operation) : error;
+      const state = cancelled ? OperationState.OPERATION_STATE_CANCELLED : OperationState.OPERATION_STATE_FAILED;
+      this.#change(entry, { state, error: toStatus(shown) });
+    }
+  }
+
+  #change(entry: Entry, change: Partial<Operation>): void {
+    entry.operation = { ...entry.operation, ...change, updateTime: new Date() };
+    this.#publish(entry.operation);
+  }
+
+  #get(name: string): Entry {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw notFound(name, "operations are kept for an hour after they end");
+    return entry;
+  }
+
+  #dropOld(): void {
+    const limit = Date.now() - keepMs;
+    let surplus = this.#entries.size - maxKept;
+    for (const [name, { operation }] of this.#entries) {
+      const ended = operation.state !== OperationState.OPERATION_STATE_RUNNING;
+      const old = (operation.updateTime?.getTime() ?? 0) < limit;
+      if (!ended || !(old || surplus > 0)) continue;
+      this.#entries.delete(name);
+      surplus -= 1;
+      this.#forget(name);
+    }
+  }
+}
+
+function cancelledError(operation: Operation): ZorError {
+  return new ZorError({
+    reason: "CANCELLED",
+    code: status.CANCELLED,
+    message: `${operation.verb} of ${operation.target} was cancelled`,
+    resource: operation.target,
+  });
+}
