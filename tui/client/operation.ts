@@ -33,17 +33,17 @@ export async function runOperation(
   let lastHeardMs = Date.now();
   onProgress?.(current);
   while (current.state === OperationState.OPERATION_STATE_RUNNING) {
+    const cancelling = signal?.aborted === true && !cancelled;
     try {
-      if (signal?.aborted === true && !cancelled) {
-        cancelled = true;
-        current = await cancel(connection, current.name);
-      } else {
-        current = await look(connection, current.name, cancelled ? undefined : signal);
-      }
+      current = cancelling
+        ? await cancel(connection, current.name)
+        : await look(connection, current.name, cancelled ? undefined : signal);
+      if (cancelling) cancelled = true;
       lastHeardMs = Date.now();
       onProgress?.(current);
     } catch (error) {
-      if (signal?.aborted === true && !cancelled) continue; // The look was cut short so that the cancel goes out now.
+      // The look was cut short by the signal: the cancel goes out next.
+      if (!cancelling && !cancelled && signal?.aborted === true) continue;
       if (!isAway(error) || Date.now() - lastHeardMs > patienceMs) throw error;
       await sleep(pollMs);
     }
