@@ -1,0 +1,132 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { status } from "@grpc/grpc-js";
+import { invalidArgument, ZorError } from "../../lib/errors.js";
+import type { Role } from "../../proto/gen/zor/v1/token_service.js";
+import type { Change, Store } from "../store/store.js";
+
+/** Bytes of a token's secret: 16 that find its record and 32 that are only compared. */
+const idBytes = 16;
+const secretBytes = 48;
+const defaultTtlMs = 15 * 60 * 1000;
+const maxTtlMs = 24 * 60 * 60 * 1000;
+/** A used or expired token is remembered this long, so that it is told from one that never was. */
+const keepMs = 24 * 60 * 60 * 1000;
+
+/** Whom a token lets in. */
+export interface TokenSubject {
+  readonly kind: "host" | "user" | "service";
+  readonly id: string;
+  readonly role: Role;
+}
+
+interface TokenRecord extends TokenSubject {
+  /** SHA-256 of the secret, base64. */
+  readonly hash: string;
+  readonly expireTime: string;
+  readonly used: boolean;
+}
+
+/** A minted token, not yet committed. */
+export interface MintedToken {
+  readonly secret: Buffer;
+  readonly expireTime: Date;
+  readonly change: Change;
+}
+
+/** A token that was found good. */
+export interface VerifiedToken {
+  readonly subject: TokenSubject;
+  /** Marks it used; fails with ABORTED when it has been used meanwhile. */
+  readonly consume: Change;
+}
+
+/** Checks a request's lifetime for a token, in ms. @throws {ZorError} INVALID_ARGUMENT. */
+export function parseTtlMs(field: string, ttl: { readonly seconds: bigint; readonly nanos: number } | undefined): number {
+  if (ttl === undefined) return defaultTtlMs;
+  const ms = Number(ttl.seconds) * 1000 + ttl.nanos / 1e6;
+  if (!(ms > 0 && ms <= maxTtlMs)) throw invalidArgument(field, "must be more than 0 and at most 24 hours");
+  return ms;
+}
+
+/** Makes a token's secret and the change that stores its hash; the secret itself is kept nowhere. */
+export function mintToken(subject: TokenSubject, ttlMs: number, now: Date): MintedToken {
+  const secret = randomBytes(secretBytes);
+  const expireTime = new Date(now.getTime() + ttlMs);
+  const record: TokenRecord = {
+    ...subject,
+    hash: hashOf(secret).toString("base64"),
+    expireTime: expireTime.toISOString(),
+    used: false,
+  };
+  return { secret, expireTime, change: put(keyOf(secret), record, 0n) };
+}
+
+/**
+ * Finds the token with this secret.
+ * @throws {ZorError} UNAUTHENTICATED TOKEN_UNKNOWN, FAILED_PRECONDITION TOKEN_EXPIRED, ALREADY_EXISTS TOKEN_USED.
+ */
+export async function verifyToken(store: Store, secret: Buffer, now: Date): Promise<VerifiedToken> {
+  const stored = await store.get("tokens", keyOf(secret));
+  const record = stored === undefined ? undefined : decode(stored.value);
+  // Compared even when there is no record, so that the time taken tells nothing.
+  const expected = record === undefined ? Buffer.alloc(32) : Buffer.from(record.hash, "base64");
+  const same = timingSafeEqual(hashOf(secret), expected);
+  if (stored === undefined || record === undefined || !same) {
+    throw refusal("TOKEN_UNKNOWN", status.UNAUTHENTICATED, "this hub does not know the token");
+  }
+  if (record.used) throw usedToken();
+  if (Date.parse(record.expireTime) <= now.getTime()) {
+    throw refusal("TOKEN_EXPIRED", status.FAILED_PRECONDITION, `the token expired at ${record.expireTime}`);
+  }
+  const { kind, id, role } = record;
+  return { subject: { kind, id, role }, consume: put(stored.key, { ...record, used: true }, stored.revision) };
+}
+
+/** The error of a token that somebody else has used. */
+export function usedToken(): ZorError {
+  return refusal("TOKEN_USED", status.ALREADY_EXISTS, "the token has been used: a token works once");
+}
+
+/** The changes that forget tokens which expired long ago. */
+export async function planTokenCleanup(store: Store, now: Date): Promise<Change[]> {
+  const records = await store.list("tokens");
+  return records
+    .filter(({ value }) => Date.parse(decode(value).expireTime) + keepMs < now.getTime())
+    .map(({ key }) => ({ type: "delete", collection: "tokens", key }));
+}
+
+/** The changes that make every open token of a subject useless. */
+export async function planTokenRemoval(store: Store, kind: TokenSubject["kind"], id: string): Promise<Change[]> {
+  const records = await store.list("tokens");
+  return records
+    .filter(({ value }) => {
+      const record = decode(value);
+      return record.kind === kind && record.id === id;
+    })
+    .map(({ key }) => ({ type: "delete", collection: "tokens", key }));
+}
+
+function refusal(reason: string, code: status, message: string): ZorError {
+  return new ZorError({
+    reason,
+    code,
+    message: `${message}; ask an admin for a new one ("zor token create" or "zor host add")`,
+  });
+}
+
+function keyOf(secret: Buffer): string {
+  return secret.subarray(0, idBytes).toString("hex");
+}
+
+function hashOf(secret: Buffer): Buffer {
+  return createHash("sha256").update(secret).digest();
+}
+
+function put(key: string, record: TokenRecord, expect: bigint): Change {
+  return { type: "put", collection: "tokens", key, value: Buffer.from(JSON.stringify(record)), expect };
+}
+
+function decode(value: Uint8Array): TokenRecord {
+  // Only this module writes these records.
+  return JSON.parse(Buffer.from(value).toString("utf8")) as TokenRecord;
+}

@@ -1,0 +1,87 @@
+import { notFound } from "../../lib/errors.js";
+import type { Duration } from "../../proto/gen/google/protobuf/duration.js";
+import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
+import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import type { Change, StoredRecord } from "../store/store.js";
+
+/** A registered host: what must survive the hub. */
+export interface HostRecord {
+  readonly id: string;
+  /** Only name, uid, labels, addresses, underlayAddresses, undialable and createTime are kept. An empty uid: it never joined. */
+  readonly host: Host;
+  readonly revision: bigint;
+}
+
+/** What the hub's session with a host's agent tells. */
+export interface SessionView {
+  readonly state: HostState;
+  readonly reason: string;
+  readonly lastSeen: Date | undefined;
+  readonly rttMs: number | undefined;
+  /** The host as its agent last described it. */
+  readonly reported: Host | undefined;
+}
+
+/** A host as callers see it. `now` dates the age. */
+export function viewHost(record: Host, session: SessionView, now: Date): Host {
+  const { reported } = session;
+  return Host.fromPartial({
+    name: record.name,
+    uid: record.uid,
+    labels: record.labels,
+    addresses: record.addresses,
+    underlayAddresses: record.underlayAddresses,
+    undialable: record.undialable,
+    createTime: record.createTime,
+    state: session.state,
+    reason: session.reason,
+    lastSeenTime: session.lastSeen,
+    lastSeenAge: ageOf(session.lastSeen, now),
+    fingerprint: reported?.fingerprint,
+    summary: reported?.summary,
+    agentPid: reported?.agentPid ?? 0n,
+    sessionRtt: session.rttMs === undefined ? undefined : toDuration(session.rttMs),
+  });
+}
+
+/** How a list names a host whose part may be old; undefined when it is current. */
+export function findUnreachable(host: Host, now: Date): Unreachable | undefined {
+  if (host.state === HostState.HOST_STATE_READY) return undefined;
+  return {
+    name: host.name,
+    reason: host.reason,
+    lastSeenTime: host.lastSeenTime,
+    lastSeenAge: ageOf(host.lastSeenTime, now),
+  };
+}
+
+/** "last seen 14 s ago" or "never seen". */
+export function lastSeenText(lastSeen: Date | undefined, now: Date): string {
+  if (lastSeen === undefined) return "never seen";
+  return `last seen ${Math.round((now.getTime() - lastSeen.getTime()) / 1000)} s ago`;
+}
+
+/** The error of a host nobody registered. */
+export function hostNotFound(name: string): ReturnType<typeof notFound> {
+  return notFound(name, 'list the hosts with "zor get hosts", add one with "zor host add"');
+}
+
+/** The change that stores a host; `expect` is the revision it must still have, 0n that it is new. */
+export function putHost(id: string, host: Host, expect: bigint): Change {
+  return { type: "put", collection: "hosts", key: id, value: Host.encode(host).finish(), expect };
+}
+
+/** Reads a stored host. */
+export function decodeHost(stored: StoredRecord): HostRecord {
+  return { id: stored.key, host: Host.decode(stored.value), revision: stored.revision };
+}
+
+/** Milliseconds as a protobuf duration. */
+export function toDuration(ms: number): Duration {
+  const seconds = Math.trunc(ms / 1000);
+  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+function ageOf(time: Date | undefined, now: Date): Duration | undefined {
+  return time === undefined ? undefined : toDuration(Math.max(0, now.getTime() - time.getTime()));
+}
