@@ -54,8 +54,9 @@ export class Connection {
     const { identity } = options;
     const channelCredentials = credentials.createSsl(
       Buffer.from(identity.caPem),
-      Buffer.from(identity.keyPem),
-      Buffer.from(identity.certificatePem),
+      // A joiner has no certificate yet.
+      identity.keyPem === "" ? null : Buffer.from(identity.keyPem),
+      identity.certificatePem === "" ? null : Buffer.from(identity.certificatePem),
       { checkServerIdentity: (_host, certificate) => checkServer(options, certificate) },
     );
     this.#client = new Client(targetOf(options.address), channelCredentials, {

@@ -1,0 +1,112 @@
+import { connect, type TLSSocket } from "node:tls";
+import { status } from "@grpc/grpc-js";
+import { JoinServiceService, type JoiningHost, type JoinResponse } from "../../proto/gen/zor/v1/join_service.js";
+import { messageOf, ZorError } from "../errors.js";
+import { Connection } from "../grpc/connection.js";
+import { createCsr } from "./csr.js";
+import { certificateSha256, createKeyPem, derToPem, type Identity } from "./identity.js";
+import { type JoinToken, parseToken } from "./token.js";
+
+/** DNS name in every hub's certificate. */
+export const hubServerName = "hub.zor";
+
+/** DNS name in the certificate of a host's agent. */
+export function hostServerName(hostId: string): string {
+  return `${hostId}.host.zor`;
+}
+
+/** What joining gives. */
+export interface Joined {
+  readonly identity: Identity;
+  readonly response: JoinResponse;
+}
+
+/**
+ * Turns a token into an identity. The hub is checked against the fingerprint in the token before anything is sent to it, and
+ * the private key never leaves this process. Not idempotent: a token works once.
+ * @throws {ZorError} UNAVAILABLE when no address answers, PERMISSION_DENIED when the hub is not the token's, or what the hub says.
+ */
+export async function join(
+  tokenText: string,
+  options: { readonly host?: JoiningHost; readonly timeoutMs?: number } = {},
+): Promise<Joined> {
+  const token = parseToken(tokenText);
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const { address, caPem } = await findHub(token, timeoutMs);
+  const keyPem = createKeyPem();
+  const csr = await createCsr(keyPem);
+  const connection = new Connection({
+    address,
+    serverName: hubServerName,
+    identity: { caPem, keyPem: "", certificatePem: "" },
+  });
+  try {
+    const response = await connection.unary(
+      JoinServiceService.join,
+      { token: tokenText.trim(), csr, host: options.host },
+      { timeoutMs },
+    );
+    return { response, identity: { keyPem, certificatePem: derToPem(response.certificate), caPem } };
+  } finally {
+    connection.close();
+  }
+}
+
+async function findHub(token: JoinToken, timeoutMs: number): Promise<{ address: string; caPem: string }> {
+  const failures: string[] = [];
+  for (const address of token.addresses) {
+    try {
+      return { address, caPem: await fetchCa(address, token.caSha256, timeoutMs) };
+    } catch (error) {
+      if (error instanceof ZorError) throw error;
+      failures.push(`${address}: ${messageOf(error)}`);
+    }
+  }
+  throw new ZorError({
+    reason: "HUB_UNREACHABLE",
+    code: status.UNAVAILABLE,
+    message: `cannot reach the hub's join listener (${failures.join("; ")}); is the hub running and its join port open to this machine?`,
+  });
+}
+
+// Reads the chain the hub shows and picks the CA the token names. Nothing is sent but the handshake.
+async function fetchCa(address: string, caSha256: Buffer, timeoutMs: number): Promise<string> {
+  const split = address.lastIndexOf(":");
+  const host = address.slice(0, split).replace(/^\[|\]$/g, "");
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket: TLSSocket = connect({
+    host,
+    port: Number(address.slice(split + 1)),
+    servername: hubServerName,
+    minVersion: "TLSv1.3",
+    ALPNProtocols: ["h2"],
+    // Verified by fingerprint below, and again as the CA of the connection that carries the token.
+    rejectUnauthorized: false,
+  });
+  socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+  socket.once("error", reject);
+  socket.once("secureConnect", () => {
+    let certificate = socket.getPeerCertificate(true);
+    const seen = new Set<string>();
+    while (certificate?.raw !== undefined && !seen.has(certificate.fingerprint256)) {
+      if (certificateSha256(certificate.raw).equals(caSha256)) {
+        resolve(derToPem(certificate.raw));
+        return;
+      }
+      seen.add(certificate.fingerprint256);
+      certificate = certificate.issuerCertificate;
+    }
+    reject(
+      new ZorError({
+        reason: "WRONG_HUB",
+        code: status.PERMISSION_DENIED,
+        message: `${address} is not the hub that issued this token (its CA has another fingerprint); nothing was sent to it`,
+      }),
+    );
+  });
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+  }
+}
