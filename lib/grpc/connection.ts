@@ -33,6 +33,8 @@ export interface ConnectionOptions {
   readonly serverName: string;
   /** URI the server's certificate must hold, for example "zor://host/alpha"; default: any. */
   readonly serverUri?: string;
+  /** Whether a server certificate with this serial number (upper-case hexadecimal) is revoked; default: none is. */
+  readonly isRevoked?: (serial: string) => boolean;
 }
 
 /** Options of every call. */
@@ -218,6 +220,9 @@ function checkServer(options: ConnectionOptions, certificate: PeerCertificate): 
   }
   if (options.serverUri !== undefined && !urisOf(certificate).includes(options.serverUri)) {
     return new Error(`the certificate of ${options.address} is not ${options.serverUri}'s`);
+  }
+  if (options.isRevoked?.(certificate.serialNumber) === true) {
+    return new Error(`the certificate of ${options.address} has been revoked`);
   }
   return undefined;
 }
