@@ -100,7 +100,8 @@ class Parser {
       this.#depth -= 1;
       return inner;
     }
-    if (token.type !== "word" && token.type !== "string") {
+    const reserved = token.type === "word" && (token.text === "AND" || token.text === "OR");
+    if (reserved || (token.type !== "word" && token.type !== "string")) {
       throw invalidArgument("filter", `expected a field or value before column ${token.at + 1}`);
     }
     if (this.#peek()?.type !== "operator") {

@@ -1,0 +1,163 @@
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
+import type { GrpcObject } from "@grpc/grpc-js";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { descriptors } from "../../../lib/grpc/descriptors.js";
+import { bytesToJson, jsonToBytes } from "../../../lib/grpc/json.js";
+import { fileDescriptorSetBase64 } from "../../../proto/gen/descriptors.js";
+import { AgentServiceService } from "../../../proto/gen/zor/agent/v1/agent_service.js";
+import { CableServiceService } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
+import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { JoinServiceService, RenewServiceService } from "../../../proto/gen/zor/v1/join_service.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import { TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
+import { WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+
+interface Codec {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  // The two codecs hold messages in different shapes; only bytes are compared.
+  readonly requestSerialize: (value: never) => Buffer;
+  readonly requestDeserialize: (bytes: Buffer) => unknown;
+  readonly responseSerialize: (value: never) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => unknown;
+}
+
+const generated: Readonly<Record<string, Readonly<Record<string, Codec>>>> = {
+  "zor.agent.v1.AgentService": AgentServiceService,
+  "zor.agent.v1.CableService": CableServiceService,
+  "zor.v1.ConsoleService": ConsoleServiceService,
+  "zor.v1.ExecService": ExecServiceService,
+  "zor.v1.HostService": HostServiceService,
+  "zor.v1.InstanceService": InstanceServiceService,
+  "zor.v1.JoinService": JoinServiceService,
+  "zor.v1.LanService": LanServiceService,
+  "zor.v1.LinkService": LinkServiceService,
+  "zor.v1.OperationService": OperationServiceService,
+  "zor.v1.RenewService": RenewServiceService,
+  "zor.v1.TokenService": TokenServiceService,
+  "zor.v1.WatchService": WatchServiceService,
+};
+
+const loaded = loadFileDescriptorSetFromBuffer(Buffer.from(fileDescriptorSetBase64, "base64"), {
+  longs: String,
+  enums: String,
+  oneofs: true,
+});
+const { registry } = descriptors();
+const methods = Object.entries(generated).flatMap(([service, definition]) =>
+  Object.entries(definition).map(([name, codec]) => ({ service, name, codec })),
+);
+
+/** Proto3 JSON of a random message of a type; every field may be set, oneofs hold one. */
+function arbitraryJson(type: DescMessage, depth: number): fc.Arbitrary<Record<string, unknown>> {
+  if (type.typeName === "google.protobuf.Any") return fc.constant({});
+  const plain = type.fields.filter((field) => field.oneof === undefined);
+  const parts = plain.map((field) =>
+    fc.option(
+      arbitraryField(field, depth).map((value) => ({ [field.jsonName]: value })),
+      { nil: {} },
+    ),
+  );
+  const unions = type.oneofs.map((union) =>
+    fc.oneof(
+      ...union.fields.map((field) => arbitraryField(field, depth).map((value) => ({ [field.jsonName]: value }))),
+    ),
+  );
+  return fc.tuple(...parts, ...unions).map((objects) => Object.assign({}, ...objects) as Record<string, unknown>);
+}
+
+function arbitraryField(field: DescField, depth: number): fc.Arbitrary<unknown> {
+  const one = arbitraryValue(field, depth);
+  if (field.fieldKind === "list") return depth > 3 ? fc.constant([]) : fc.array(one, { maxLength: 3 });
+  if (field.fieldKind === "map") return fc.dictionary(fc.stringMatching(/^[a-z.-]{1,8}$/), one, { maxKeys: 3 });
+  return one;
+}
+
+function arbitraryValue(field: DescField, depth: number): fc.Arbitrary<unknown> {
+  if (field.message !== undefined) return arbitraryMessage(field.message, depth);
+  if (field.enum !== undefined) return fc.constantFrom(...field.enum.values.map((value) => value.name));
+  switch (field.scalar) {
+    case ScalarType.STRING:
+      return fc.string({ unit: "grapheme", maxLength: 20 });
+    case ScalarType.BYTES:
+      return fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString("base64"));
+    case ScalarType.BOOL:
+      return fc.boolean();
+    case ScalarType.DOUBLE:
+      // Negative zero is the default for one codec and a value for the other; nothing here means either.
+      return fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+    case ScalarType.INT64:
+      return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
+    case ScalarType.INT32:
+      return fc.integer();
+    default:
+      throw new Error(`${field.parent.typeName}.${field.name}: teach this test its type`);
+  }
+}
+
+function arbitraryMessage(type: DescMessage, depth: number): fc.Arbitrary<unknown> {
+  if (type.typeName === "google.protobuf.Timestamp") {
+    // ts-proto holds a Date: whole milliseconds.
+    return fc.integer({ min: 0, max: 4_000_000_000_000 }).map((ms) => new Date(ms).toISOString());
+  }
+  if (type.typeName === "google.protobuf.Duration")
+    return fc.integer({ min: -1_000_000, max: 1_000_000 }).map((ms) => `${(ms / 1000).toFixed(3)}s`);
+  return depth > 4 ? fc.constant({}) : arbitraryJson(type, depth + 1);
+}
+
+describe("the generated code and proto-loader", () => {
+  it("know the same services and methods", () => {
+    const services = [...registry]
+      .filter((type) => type.kind === "service" && type.typeName.startsWith("zor."))
+      .map((type) => type.typeName);
+    expect(Object.keys(generated)).toEqual(services.sort());
+    for (const { service, codec } of methods) {
+      const other = Object.values(loaded[service] as unknown as GrpcObject).map(
+        (method) => (method as unknown as Codec).path,
+      );
+      expect(other).toContain(codec.path);
+    }
+  });
+
+  it.each(methods.map((method) => [method.codec.path, method] as const))(
+    "read and write the same bytes for %s",
+    (_, method) => {
+      const definition = loaded[method.service] as unknown as Readonly<Record<string, Codec>>;
+      const rpc = registry
+        .getService(method.service)
+        ?.methods.find((candidate) => `/${method.service}/${candidate.name}` === method.codec.path);
+      const other = Object.values(definition).find((candidate) => candidate.path === method.codec.path);
+      if (rpc === undefined || other === undefined) throw new Error(`${method.codec.path} is not in the descriptors`);
+      expect([other.requestStream, other.responseStream]).toEqual([
+        method.codec.requestStream,
+        method.codec.responseStream,
+      ]);
+      for (const [type, side] of [
+        [rpc.input, "request"],
+        [rpc.output, "response"],
+      ] as const) {
+        fc.assert(
+          fc.property(arbitraryJson(type, 0), (json) => {
+            const bytes = Buffer.from(jsonToBytes(type.typeName, json as never));
+            const want = bytesToJson(type.typeName, bytes);
+            const throughGenerated = method.codec[`${side}Serialize`](
+              method.codec[`${side}Deserialize`](bytes) as never,
+            );
+            const throughLoader = other[`${side}Serialize`](other[`${side}Deserialize`](bytes) as never);
+            expect(bytesToJson(type.typeName, throughGenerated)).toEqual(want);
+            expect(bytesToJson(type.typeName, throughLoader)).toEqual(want);
+          }),
+          { numRuns: 40 },
+        );
+      }
+    },
+  );
+});
