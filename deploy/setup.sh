@@ -121,18 +121,20 @@ step_build() {
 
 step_image() {
   say "[4/4] Micro guest image: a kernel and a tiny userland, for machines and containers that start in seconds"
-  local hash
-  hash=$(cd "$root/deploy/guest-image" && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
-  if [ -f "$images/micro/manifest.json" ] && [ "$(cat "$images/.micro-sources" 2>/dev/null)" = "$hash" ]; then
-    say "      current"
-    return
+  local sources file current=yes
+  # The same sum that build.sh writes into the manifest.
+  sources=$(cd "$root/deploy/guest-image" && find . -type f | sort | xargs sha256sum | sha256sum | cut -d' ' -f1)
+  grep -qsF "\"sources\": \"$sources\"" "$images/micro/manifest.json" || current=no
+  for file in vmlinuz initrd.img rootfs.tar; do [ -s "$images/micro/$file" ] || current=no; done
+  if [ "$current" = yes ]; then say "      current"; return; fi
+  need_root "write $images/micro"
+  if ! apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1; then
+    run_logged "reading the package lists" as_root apt-get update -o DPkg::Lock::Timeout=600
   fi
-  need_root "write $images"
   if ! run_logged "building the image" as_root bash "$root/deploy/guest-image/build.sh"; then
     tail_log
     die "the micro guest image could not be built" "remedy: it needs Debian's package sources; read the lines above and run the same command again"
   fi
-  printf '%s\n' "$hash" | as_root tee "$images/.micro-sources" >/dev/null
 }
 
 check_node
