@@ -1,0 +1,182 @@
+import { messageOf } from "../../lib/errors.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import type { DriverInstance, DriverKind, InstanceDriver, RecoveryHandle } from "../drivers/driver.js";
+import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
+import { remove, setPhase } from "./creation.js";
+import { withoutDirectories } from "./failure.js";
+import type { LoadedInstance } from "./instance-store.js";
+import { forgetRun, lostReason, observe } from "./observe.js";
+import { type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
+import type { StoredHandle } from "./stored-instance.js";
+
+const endedReason = "ended while the agent was not running";
+
+/**
+ * Takes up one instance after the agent was restarted: finds what runs, restores its interfaces, finishes a deletion or
+ * undoes a creation that was cut short. Starts nothing. Resolves to undefined when the instance is gone now. Never throws:
+ * an instance that cannot be looked at is kept as UNKNOWN.
+ */
+export async function adopt(
+  context: InstanceContext,
+  loaded: LoadedInstance,
+  signal: AbortSignal,
+): Promise<InstanceRecord | undefined> {
+  const record = await toRecord(context, loaded, signal);
+  const { name } = record.stored.instance;
+  for (const damage of loaded.damage) report(context, "instance.file-damaged", name, damage);
+  try {
+    return await takeUp(context, record, loaded.handle, signal);
+  } catch (error) {
+    const reason = `could not be adopted: ${withoutDirectories(messageOf(error))}`;
+    context.logError(error, `${name} ${reason}`);
+    record.handle = record.handle ?? loaded.handle?.handle;
+    record.observation = { ...record.observation, state: "unknown", reason };
+    report(context, "instance.not-adopted", name, reason);
+    context.publish(record);
+    return record;
+  }
+}
+
+async function takeUp(
+  context: InstanceContext,
+  record: InstanceRecord,
+  saved: StoredHandle | undefined,
+  signal: AbortSignal,
+): Promise<InstanceRecord | undefined> {
+  const { name } = record.stored.instance;
+  const handle = record.handle ?? (await record.driver.recover(toDriverInstance(record), saved?.handle, { signal }));
+  const { phase } = record.stored;
+  record.handle = handle;
+  if (phase === "deleting" || (phase === "creating" && handle === undefined)) {
+    await remove(context, record);
+    report(
+      context,
+      phase === "deleting" ? "instance.deleted" : "instance.create-undone",
+      name,
+      "cut short by a restart",
+    );
+    return undefined;
+  }
+  if (handle === undefined) {
+    await forgetRun(context, record);
+    if (saved !== undefined) {
+      record.observation = notRunning("stopped", endedReason);
+      report(context, "instance.stopped", name, endedReason);
+    }
+    context.publish(record);
+    return record;
+  }
+  await keepRunning(context, record, handle, signal);
+  return record;
+}
+
+async function keepRunning(
+  context: InstanceContext,
+  record: InstanceRecord,
+  handle: RecoveryHandle,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, instance, phase } = record.stored;
+  if (!record.specLost) record.network = await context.networks.prepare(toOwner(record), { signal });
+  await context.store
+    .writeHandle(id, instance.name, { uid: instance.uid, kind: record.driver.kind, handle })
+    .catch((error: unknown) => context.logError(error, `the handle of ${instance.name} could not be written`));
+  if (phase === "creating") await setPhase(context, record, "ready");
+  await observe(context, record, { signal: uninterrupted, caller: "" });
+}
+
+async function toRecord(
+  context: InstanceContext,
+  loaded: LoadedInstance,
+  signal: AbortSignal,
+): Promise<InstanceRecord> {
+  const directory = context.store.driverDirectory(loaded.id);
+  const { stored } = loaded;
+  const base = {
+    directory,
+    handle: undefined,
+    network: undefined,
+    activity: undefined,
+    observeTime: context.now(),
+    lastStartTime: undefined,
+  };
+  const driver = stored === undefined ? undefined : context.drivers.get(kindOf(stored.instance.spec));
+  if (stored !== undefined && driver !== undefined) {
+    return { ...base, stored, driver, specLost: false, observation: notRunning("stopped", "") };
+  }
+  const found = await findLost(context, loaded, signal);
+  const instance = {
+    name: `hosts/${context.host}/instances/${loaded.id}`,
+    uid: found.instance.uid,
+    labels: {},
+    spec: found.instance.spec,
+    status: undefined,
+    createTime: undefined,
+  };
+  return {
+    ...base,
+    stored: { id: loaded.id, phase: "ready", instance },
+    driver: found.driver,
+    specLost: true,
+    handle: found.handle,
+    observation: notRunning("failed", lostReason),
+  };
+}
+
+/** Asks the drivers, the one the handle names first, for what runs of an instance whose spec is lost. */
+async function findLost(
+  context: InstanceContext,
+  loaded: LoadedInstance,
+  signal: AbortSignal,
+): Promise<{ driver: InstanceDriver; instance: DriverInstance; handle: RecoveryHandle | undefined }> {
+  const { handle: saved } = loaded;
+  const candidates = [...context.drivers.values()].sort(
+    (left, right) => Number(right.kind === saved?.kind) - Number(left.kind === saved?.kind),
+  );
+  const [first] = candidates;
+  if (first === undefined) throw new Error("an agent has at least one driver");
+  for (const driver of candidates) {
+    const instance = lostInstance(context, loaded, driver);
+    const known = driver.kind === saved?.kind ? saved.handle : undefined;
+    const handle = await driver.recover(instance, known, { signal }).catch((error: unknown) => {
+      context.logError(error, `driver ${driver.kind} could not look for ${loaded.id}`);
+      return undefined;
+    });
+    if (handle !== undefined) return { driver, instance, handle };
+  }
+  return { driver: first, instance: lostInstance(context, loaded, first), handle: undefined };
+}
+
+function lostInstance(context: InstanceContext, loaded: LoadedInstance, driver: InstanceDriver): DriverInstance {
+  return {
+    id: loaded.id,
+    uid: loaded.handle?.uid ?? `lost-${loaded.id}`,
+    spec: lostSpec(driver.kind),
+    directory: context.store.driverDirectory(loaded.id),
+  };
+}
+
+function lostSpec(kind: DriverKind): InstanceSpec {
+  const size = { cpus: undefined, memoryMib: undefined, nics: [] };
+  switch (kind) {
+    case "qemu": {
+      const value = { machine: "", accelerator: 0, kernel: "", initrd: "", kernelArguments: "", disks: [] };
+      return { ...size, driver: { $case: kind, value } };
+    }
+    case "crun":
+      return {
+        ...size,
+        driver: { $case: kind, value: { rootfs: "", command: [], environment: {}, persistent: false } },
+      };
+  }
+}
+
+function kindOf(spec: InstanceSpec): DriverKind {
+  // Parsed specs always have a driver; the type of the message cannot say so.
+  return spec.driver?.$case ?? "qemu";
+}
+
+function report(context: InstanceContext, type: string, resource: string, message: string): void {
+  context.emit({ severity: EventSeverity.EVENT_SEVERITY_WARNING, type, resource, message, caller: "" });
+}

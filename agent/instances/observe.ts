@@ -1,0 +1,101 @@
+import { messageOf } from "../../lib/errors.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import type { Observation, ObservedState } from "../drivers/driver.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
+import { withoutDirectories } from "./failure.js";
+import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
+
+/**
+ * Reads the instance's state from its runtime and tells watchers and the event log what changed. An instance that ended
+ * loses its interfaces and handle. Runs in the instance's queue.
+ * @param caller who caused a change that is found; "" when nobody did.
+ */
+export async function observe(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: { readonly signal: AbortSignal; readonly caller: string },
+): Promise<void> {
+  const observation = await inspect(record, options.signal);
+  if (record.handle !== undefined && hasEnded(observation.state)) await forgetRun(context, record);
+  setObservation(context, record, observation, options.caller);
+}
+
+/** Records an observation and tells watchers and the event log of it. */
+export function setObservation(
+  context: InstanceContext,
+  record: InstanceRecord,
+  observation: Observation,
+  caller: string,
+): void {
+  const before = record.observation.state;
+  // A runtime forgets why an instance failed as soon as it is gone; the record does not.
+  const keepsFailure = before === "failed" && observation.state === "stopped" && record.handle === undefined;
+  if (!keepsFailure) record.observation = observation;
+  record.observeTime = context.now();
+  record.lastStartTime = observation.startTime ?? record.lastStartTime;
+  context.publish(record);
+  const after = record.observation.state;
+  if (before === after) return;
+  context.emit({
+    severity: severityOf(after),
+    type: eventType(before, after),
+    resource: record.stored.instance.name,
+    message: record.observation.reason,
+    caller,
+  });
+}
+
+/** Whether an instance in this state runs no more. */
+export function hasEnded(state: ObservedState): boolean {
+  return state === "stopped" || state === "failed";
+}
+
+/** Removes what only a running instance has: its interfaces and its handle. Never throws; what could not be removed is logged. */
+export async function forgetRun(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  record.handle = undefined;
+  try {
+    await context.store.removeHandle(record.stored.id);
+    await context.networks.release(toOwner(record), { signal: uninterrupted });
+    record.network = undefined;
+  } catch (error) {
+    context.logError(
+      error,
+      `cleaning up after ${record.stored.instance.name} failed; the next start of the agent tries again`,
+    );
+  }
+}
+
+async function inspect(record: InstanceRecord, signal: AbortSignal): Promise<Observation> {
+  try {
+    const observation = await record.driver.inspect(toDriverInstance(record), record.handle, { signal });
+    return record.specLost ? { ...observation, reason: lostReason } : observation;
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = `cannot be observed: ${withoutDirectories(messageOf(error))}`;
+    return { ...record.observation, state: record.handle === undefined ? record.observation.state : "unknown", reason };
+  }
+}
+
+/** Why an instance is shown without its specification. */
+export const lostReason =
+  "its specification was damaged on disk and is set aside; it can be stopped and deleted, then created anew";
+
+function severityOf(state: ObservedState): EventSeverity {
+  if (state === "failed") return EventSeverity.EVENT_SEVERITY_ERROR;
+  return state === "unknown" ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO;
+}
+
+function eventType(before: ObservedState, after: ObservedState): string {
+  switch (after) {
+    case "running":
+      return before === "paused" ? "instance.resumed" : before === "unknown" ? "instance.observed" : "instance.started";
+    case "paused":
+      return "instance.paused";
+    case "stopped":
+      return "instance.stopped";
+    case "failed":
+      return "instance.failed";
+    case "unknown":
+      return "instance.unknown";
+  }
+}

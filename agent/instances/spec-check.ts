@@ -1,0 +1,126 @@
+import { isIP } from "node:net";
+import type { FieldViolation } from "../../lib/errors.js";
+import { isId, quote } from "../../lib/names.js";
+import type { InstanceSpec, Nic } from "../../proto/gen/zor/v1/instance.js";
+import { macOf } from "./mac.js";
+
+/** What a host has to give. */
+export interface HostLimits {
+  readonly cpus: number;
+  readonly memoryMib: number;
+}
+
+const defaultCpus = 1;
+const defaultMemoryMib = 128n;
+const maxNics = 31;
+/** Longest name of a Linux interface. */
+const maxNicNameLength = 15;
+
+/**
+ * Checks the parts of a spec that no driver knows and fills in the defaults; pure.
+ * `field` is the proto path of the spec.
+ */
+export function checkSpec(
+  field: string,
+  spec: InstanceSpec,
+  options: { readonly limits: HostLimits; readonly uid: string },
+): { readonly spec: InstanceSpec; readonly violations: readonly FieldViolation[] } {
+  const cpus = spec.cpus ?? defaultCpus;
+  const memoryMib = spec.memoryMib ?? defaultMemoryMib;
+  const nics = spec.nics.map((nic, index) => withDefaults(nic, index, options.uid));
+  const violations = [
+    ...checkSize(field, { cpus, memoryMib }, options.limits),
+    ...checkNics(`${field}.nics`, nics),
+    ...(spec.driver === undefined
+      ? [{ field: `${field}.driver`, description: "must be set: qemu or crun, with that driver's options" }]
+      : []),
+  ];
+  return { spec: { ...spec, cpus, memoryMib, nics }, violations };
+}
+
+function withDefaults(nic: Nic, index: number, uid: string): Nic {
+  const name = nic.name === "" ? `eth${index}` : nic.name;
+  return { ...nic, name, mac: nic.mac === "" ? macOf(uid, name) : nic.mac.toLowerCase(), port: "" };
+}
+
+function checkSize(
+  field: string,
+  size: { readonly cpus: number; readonly memoryMib: bigint },
+  limits: HostLimits,
+): FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  if (size.cpus < 1 || size.cpus > limits.cpus) {
+    violations.push({
+      field: `${field}.cpus`,
+      description: `${size.cpus} is not between 1 and the host's ${limits.cpus}`,
+    });
+  }
+  if (size.memoryMib < 1n || size.memoryMib > BigInt(limits.memoryMib)) {
+    violations.push({
+      field: `${field}.memory_mib`,
+      description: `${size.memoryMib} MiB is not between 1 and the host's ${limits.memoryMib} MiB`,
+    });
+  }
+  return violations;
+}
+
+function checkNics(field: string, nics: readonly Nic[]): FieldViolation[] {
+  if (nics.length > maxNics)
+    return [{ field, description: `${nics.length} are more than the ${maxNics} an instance can have` }];
+  return nics.flatMap((nic, index) => [
+    ...checkNic(`${field}[${index}]`, nic),
+    ...repeated(
+      `${field}[${index}].name`,
+      nics.slice(0, index).map(({ name }) => name),
+      nic.name,
+    ),
+    ...repeated(
+      `${field}[${index}].mac`,
+      nics.slice(0, index).map(({ mac }) => mac),
+      nic.mac,
+    ),
+  ]);
+}
+
+function checkNic(field: string, nic: Nic): FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  if (!isId(nic.name) || nic.name.length > maxNicNameLength) {
+    violations.push({
+      field: `${field}.name`,
+      description: `${quote(nic.name)} is not an interface name: use 1 to ${maxNicNameLength} letters, digits, "-", "_" or ".", starting with a letter or digit`,
+    });
+  }
+  if (nic.lan !== "" && !isId(nic.lan)) {
+    violations.push({ field: `${field}.lan`, description: `${quote(nic.lan)} is not the id of a lan such as "lan1"` });
+  }
+  if (!isUnicastMac(nic.mac)) {
+    violations.push({
+      field: `${field}.mac`,
+      description: `${quote(nic.mac)} is not a unicast MAC address such as "02:00:00:00:00:01"`,
+    });
+  }
+  nic.addresses.forEach((address, index) => {
+    if (isCidr(address)) return;
+    violations.push({
+      field: `${field}.addresses[${index}]`,
+      description: `${quote(address)} is not an address with prefix length such as "10.0.0.1/24"`,
+    });
+  });
+  return violations;
+}
+
+function repeated(field: string, earlier: readonly string[], value: string): FieldViolation[] {
+  return earlier.includes(value) ? [{ field, description: `${quote(value)} is already used by another NIC` }] : [];
+}
+
+function isUnicastMac(mac: string): boolean {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) || mac === "00:00:00:00:00:00") return false;
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0;
+}
+
+function isCidr(text: string): boolean {
+  const match = /^([0-9A-Fa-f.:]+)\/(\d{1,3})$/.exec(text);
+  const [, address = "", prefix = ""] = match ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(prefix) <= (family === 4 ? 32 : 128);
+}
