@@ -1,0 +1,313 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect as connectTcp } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { type Server, status } from "@grpc/grpc-js";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Authority } from "../../../hub/pki/authority.js";
+import { ensureLocalIdentity } from "../../../hub/pki/local-identity.js";
+import { profileOf, type Subject } from "../../../hub/pki/profile.js";
+import { authorize } from "../../../lib/auth/policy.js";
+import { forwardedCallerKey } from "../../../lib/auth/caller.js";
+import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
+import { Connection } from "../../../lib/grpc/connection.js";
+import { createGrpcServer, createServerTls, listen } from "../../../lib/grpc/server.js";
+import { type CallContext, implementService } from "../../../lib/grpc/service.js";
+import type { Identity } from "../../../lib/tls/identity.js";
+import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { ExecResponse, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { Role } from "../../../proto/gen/zor/v1/token_service.js";
+import { WatchRequest, WatchResponse, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+
+let directory: string;
+let authority: Authority;
+const lifetimes = { hostDays: 1, personDays: 1 };
+const open: { close(): void }[] = [];
+
+async function identityOf(subject: Subject, from: Authority = authority): Promise<Identity> {
+  const profile = profileOf(subject, lifetimes, ["127.0.0.1"]);
+  return ensureLocalIdentity({
+    authority: from,
+    directory: await mkdtemp(join(directory, "id-")),
+    profile,
+    issue: (key) => from.issue(key, "test", profile),
+    now: new Date(),
+  });
+}
+
+const hub: Subject = { kind: "hub", id: "test", role: Role.ROLE_ADMIN };
+const user = (id: string, role: Role): Subject => ({ kind: "user", id, role });
+const seen: CallContext[] = [];
+let server: Server;
+let address: string;
+let produced = 0;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "zt-grpc-"));
+  authority = await Authority.open(directory);
+  server = createGrpcServer();
+  const options = { authorize };
+  const refuse = async (): Promise<never> => {
+    throw failedPrecondition("NOT_HERE", "hosts/h/instances/vm", "not in this test");
+  };
+  server.addService(
+    InstanceServiceService,
+    implementService(
+      InstanceServiceService,
+      {
+        createInstance: refuse,
+        listInstances: refuse,
+        stopInstance: refuse,
+        pauseInstance: refuse,
+        resumeInstance: refuse,
+        resetInstance: refuse,
+        shutdownInstance: async () => {
+          throw new Error("secret path /var/lib/secret");
+        },
+        deleteInstance: async (request) => {
+          throw invalidArgument("name", `bad: ${request.name}`, request.name);
+        },
+        startInstance: async (request, context) => {
+          seen.push(context);
+          return { instance: Instance.fromPartial({ name: request.name }) };
+        },
+        getInstance: (_, context) =>
+          new Promise((_resolve, reject) => {
+            seen.push(context);
+            context.signal.addEventListener("abort", () => reject(new Error("aborted")));
+          }),
+      },
+      options,
+    ),
+  );
+  server.addService(
+    WatchServiceService,
+    implementService(
+      WatchServiceService,
+      {
+        watch: async function* (_, context) {
+          seen.push(context);
+          for (;;) {
+            produced += 1;
+            yield WatchResponse.fromPartial({ position: { epoch: "e".repeat(1000), revision: BigInt(produced) } });
+          }
+        },
+      },
+      options,
+    ),
+  );
+  server.addService(
+    ExecServiceService,
+    implementService(
+      ExecServiceService,
+      {
+        exec: async function* (requests) {
+          for await (const { message } of requests) {
+            if (message?.$case === "stdin") yield { message: { $case: "stdout", value: message.value } };
+          }
+          yield { message: { $case: "exit", value: { code: 7, signal: 0, truncated: false } } };
+        },
+      },
+      options,
+    ),
+  );
+  const port = await listen(server, "127.0.0.1:0", createServerTls(await identityOf(hub), "required").credentials);
+  address = `127.0.0.1:${port}`;
+});
+
+afterEach(() => {
+  for (const each of open.splice(0)) each.close();
+  seen.length = 0;
+});
+
+afterAll(async () => {
+  server.forceShutdown();
+  await rm(directory, { recursive: true });
+});
+
+async function connectAs(
+  subject: Subject,
+  change: { serverName?: string; serverUri?: string; from?: Authority } = {},
+): Promise<Connection> {
+  const identity = await identityOf(subject, change.from);
+  const connection = new Connection({
+    address,
+    identity: { ...identity, caPem: authority.certificatePem },
+    serverName: change.serverName ?? "hub.zor",
+    ...(change.serverUri === undefined ? {} : { serverUri: change.serverUri }),
+  });
+  open.push(connection);
+  return connection;
+}
+
+const start = (connection: Connection, metadata: Record<string, string> = {}) =>
+  connection.unary(
+    InstanceServiceService.startInstance,
+    { name: "hosts/h/instances/vm", requestId: "", validateOnly: false },
+    { metadata, timeoutMs: 5_000 },
+  );
+
+describe("a service", () => {
+  it("knows its caller from the certificate", async () => {
+    await start(await connectAs(user("ana", Role.ROLE_OPERATOR)));
+    expect(seen[0]?.caller).toMatchObject({ identity: "zor://user/ana", kind: "user", id: "ana", role: Role.ROLE_OPERATOR });
+  });
+
+  it("refuses a role that is too low and says which would do", async () => {
+    const viewer = await connectAs(user("eve", Role.ROLE_VIEWER));
+    await expect(start(viewer)).rejects.toMatchObject({
+      code: status.PERMISSION_DENIED,
+      message: expect.stringContaining("needs operator"),
+    });
+  });
+
+  it("believes a forwarded caller from a hub only", async () => {
+    const forwarded = { [forwardedCallerKey]: "zor://user/ana zor://role/viewer" };
+    await expect(start(await connectAs(hub), forwarded)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    await expect(start(await connectAs(user("eve", Role.ROLE_ADMIN)), forwarded)).rejects.toMatchObject({
+      reason: "FORWARDED_CALLER",
+    });
+  });
+
+  it("gives errors with their reason, resource and fields", async () => {
+    const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
+    const request = { name: "x", requestId: "", validateOnly: false, force: false };
+    await expect(connection.unary(InstanceServiceService.deleteInstance, request)).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      reason: "INVALID_FIELD",
+      resource: "x",
+      violations: [{ field: "name", description: "bad: x" }],
+    });
+  });
+
+  it("does not tell clients what an unexpected error says", async () => {
+    const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
+    const request = { name: "x", requestId: "", validateOnly: false, timeoutSeconds: 0 };
+    const failure = connection.unary(InstanceServiceService.shutdownInstance, request);
+    await expect(failure).rejects.toMatchObject({
+      code: status.INTERNAL,
+      message: expect.not.stringContaining("secret"),
+    });
+  });
+
+  it("tells a handler that its caller has gone", async () => {
+    const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
+    const abort = new AbortController();
+    const call = connection.unary(InstanceServiceService.getInstance, { name: "x" }, { signal: abort.signal });
+    await expect.poll(() => seen.length).toBe(1);
+    abort.abort();
+    await expect(call).rejects.toMatchObject({ code: status.CANCELLED });
+    await expect.poll(() => seen[0]?.signal.aborted).toBe(true);
+  });
+
+  it("holds a stream back while its reader does not read, and ends it when the reader leaves", async () => {
+    const connection = await connectAs(user("ana", Role.ROLE_VIEWER));
+    produced = 0;
+    let read = 0;
+    for await (const _ of connection.stream(WatchServiceService.watch, WatchRequest.fromPartial({}))) {
+      read += 1;
+      if (read === 1) {
+        let before = -1;
+        await expect
+          .poll(
+            () => {
+              const still = produced === before;
+              before = produced;
+              return still;
+            },
+            { interval: 200 },
+          )
+          .toBe(true);
+        expect(produced).toBeLessThan(5_000);
+      }
+      if (read === 100) break;
+    }
+    await expect.poll(() => seen[0]?.signal.aborted).toBe(true);
+    const atEnd = produced;
+    await start(await connectAs(user("ana", Role.ROLE_OPERATOR)));
+    expect(produced).toBe(atEnd);
+  });
+
+  it("carries bytes both ways in order and ends when both sides have", async () => {
+    const connection = await connectAs(user("ana", Role.ROLE_OPERATOR));
+    const sent = Array.from({ length: 500 }, (_, index) => Buffer.alloc(10_000, index % 251));
+    const requests = async function* () {
+      for (const value of sent) yield { message: { $case: "stdin" as const, value } };
+    };
+    const received: Buffer[] = [];
+    let code = -1;
+    for await (const { message } of connection.bidi(
+      ExecServiceService.exec,
+      requests(),
+    ) as AsyncIterable<ExecResponse>) {
+      if (message?.$case === "stdout") received.push(message.value);
+      if (message?.$case === "exit") code = message.value.code;
+    }
+    expect(code).toBe(7);
+    expect(Buffer.concat(received).equals(Buffer.concat(sent))).toBe(true);
+  });
+});
+
+describe("a main listener", () => {
+  const handshake = (options: object): Promise<string> =>
+    new Promise((resolve) => {
+      const [host, port] = address.split(":");
+      const socket = connectTls({
+        host,
+        port: Number(port),
+        rejectUnauthorized: false,
+        ALPNProtocols: ["h2"],
+        ...options,
+      });
+      socket.on("error", (error) => resolve(error.message));
+      socket.on("data", () => resolve("answered"));
+      socket.on("close", () => resolve("closed"));
+      socket.on("secureConnect", () => socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"));
+    });
+
+  it("refuses TLS 1.2", async () => {
+    expect(await handshake({ maxVersion: "TLSv1.2" })).toMatch(/version|alert/i);
+  });
+
+  it("refuses a client without a certificate, or with one of another CA", async () => {
+    expect(await handshake({})).toMatch(/certificate|closed/i);
+    const stranger = await Authority.open(await mkdtemp(join(directory, "ca-")));
+    const { keyPem, certificatePem } = await identityOf(user("ana", Role.ROLE_ADMIN), stranger);
+    expect(await handshake({ key: keyPem, cert: certificatePem })).toMatch(/certificate|unknown ca|closed/i);
+  });
+
+  it("drops plaintext and goes on serving", async () => {
+    const [host, port] = address.split(":");
+    const closed = await new Promise<boolean>((resolve) => {
+      const socket = connectTcp(Number(port), host ?? "", () => socket.write("GET / HTTP/1.0\r\n\r\n"));
+      socket.on("error", () => resolve(true));
+      socket.on("close", () => resolve(true));
+      socket.resume();
+    });
+    expect(closed).toBe(true);
+    await start(await connectAs(user("ana", Role.ROLE_OPERATOR)));
+  });
+});
+
+describe("a connection", () => {
+  it.each([[{ serverName: "other.host.zor" }], [{ serverUri: "zor://host/alpha" }]])(
+    "refuses a server that is not the one it wants: %j",
+    async (change) => {
+      await expect(start(await connectAs(user("ana", Role.ROLE_ADMIN), change))).rejects.toMatchObject({
+        code: status.UNAVAILABLE,
+      });
+    },
+  );
+
+  it("says where it could not connect", async () => {
+    const identity = await identityOf(user("ana", Role.ROLE_ADMIN));
+    const nobody = new Connection({ address: "127.0.0.1:1", identity, serverName: "hub.zor" });
+    open.push(nobody);
+    await expect(start(nobody)).rejects.toMatchObject({
+      reason: "NO_CONNECTION",
+      message: expect.stringContaining("127.0.0.1:1"),
+    });
+  });
+});
