@@ -23,6 +23,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Method path, "/zor.v1.LanService/CreateLan". */
   readonly method: string;
+  /** Socket address of the client, "ip:port". */
+  readonly peer: string;
   /** Milliseconds until the client's deadline; Infinity without one. */
   remainingMs(): number;
 }
@@ -178,6 +180,7 @@ async function withCall<T>(
       caller,
       signal: abort.signal,
       method,
+      peer: call.getPeer(),
       remainingMs: () => (Number.isFinite(deadline) ? deadline - Date.now() : Number.POSITIVE_INFINITY),
     };
     onEnd = options.onCall?.(context, (error) => endEarly?.(error));
