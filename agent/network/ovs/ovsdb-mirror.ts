@@ -1,0 +1,84 @@
+import type { OvsdbClient, TableUpdates } from "./ovsdb-client.js";
+import { listUuids, type OvsdbRow } from "./ovsdb-values.js";
+
+/** Tables that are mirrored, with their columns. */
+const watchedColumns = {
+  Open_vSwitch: ["bridges", "cur_cfg", "next_cfg"],
+  Bridge: ["name", "ports", "external_ids", "rstp_enable", "datapath_type"],
+  Port: ["name", "interfaces", "external_ids"],
+  Interface: ["name", "error", "ofport", "ifindex", "mtu", "mtu_request", "statistics", "external_ids"],
+} as const;
+
+/** A mirrored table. */
+export type TableName = keyof typeof watchedColumns;
+
+/** A row with its uuid. */
+export interface MirroredRow {
+  readonly uuid: string;
+  readonly columns: OvsdbRow;
+}
+
+/** What changed: anything but counters, or counters only. */
+export type MirrorChange = "structure" | "counters";
+
+/** The switch's database as its monitor tells it, always current, read without asking. */
+export class OvsdbMirror {
+  readonly #tables = new Map<string, Map<string, OvsdbRow>>();
+  readonly #listeners = new Set<(change: MirrorChange) => void>();
+
+  private constructor() {}
+
+  /** Starts to mirror over a connection. */
+  static async start(client: OvsdbClient): Promise<OvsdbMirror> {
+    const mirror = new OvsdbMirror();
+    mirror.#apply(await client.monitor("mirror", watchedColumns, (updates) => mirror.#apply(updates)));
+    return mirror;
+  }
+
+  /** All rows of a table. */
+  list(table: TableName): readonly MirroredRow[] {
+    return [...(this.#tables.get(table) ?? [])].map(([uuid, columns]) => ({ uuid, columns }));
+  }
+
+  /** The row of a table with this name. */
+  findByName(table: "Bridge" | "Port" | "Interface", name: string): MirroredRow | undefined {
+    return this.list(table).find((row) => row.columns["name"] === name);
+  }
+
+  /** The one row of the Open_vSwitch table. */
+  root(): MirroredRow {
+    const [root] = this.list("Open_vSwitch");
+    if (root === undefined) throw new Error("the switch's database has no root row");
+    return root;
+  }
+
+  /** Rows that a column of another row refers to; such as the ports of a bridge. */
+  follow(row: MirroredRow, column: string, table: TableName): readonly MirroredRow[] {
+    const rows = this.#tables.get(table);
+    return listUuids(row.columns[column]).flatMap((uuid) => {
+      const columns = rows?.get(uuid);
+      return columns === undefined ? [] : [{ uuid, columns }];
+    });
+  }
+
+  /** Calls back after every change. Returns the way to stop. */
+  onChange(listener: (change: MirrorChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #apply(updates: TableUpdates): void {
+    let change: MirrorChange = "counters";
+    for (const [table, rows] of Object.entries(updates)) {
+      const mirrored = this.#tables.get(table) ?? new Map<string, OvsdbRow>();
+      this.#tables.set(table, mirrored);
+      for (const [uuid, row] of Object.entries(rows)) {
+        if (row.new === undefined) mirrored.delete(uuid);
+        else mirrored.set(uuid, row.new);
+        const changed = row.old === undefined || row.new === undefined ? undefined : Object.keys(row.old);
+        if (changed?.every((column) => column === "statistics") !== true) change = "structure";
+      }
+    }
+    for (const listener of this.#listeners) listener(change);
+  }
+}
