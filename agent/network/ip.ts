@@ -1,0 +1,94 @@
+import { isIP } from "node:net";
+import { invalidArgument } from "../../lib/errors.js";
+import { quote } from "../../lib/names.js";
+import { run, runJson } from "../host/exec.js";
+
+/** Where and how long to run `ip`. */
+export interface IpOptions {
+  /** Net namespace by name; undefined: the agent's own. */
+  readonly netns?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One link as `ip -j -d address show` tells it; only what is used. */
+export interface Link {
+  readonly ifname: string;
+  readonly ifindex: number;
+  readonly ifalias?: string;
+  readonly address?: string;
+  readonly mtu: number;
+  readonly flags: readonly string[];
+  /** Index of the veth peer, and whether it is in another namespace. */
+  readonly link_index?: number;
+  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number; readonly scope?: string }[];
+  readonly linkinfo?: { readonly info_kind?: string };
+}
+
+/** Runs `ip`. @throws {ToolError} */
+export async function ip(argv: readonly string[], options: IpOptions): Promise<void> {
+  await run("ip", [...inNetns(options.netns), ...argv], { signal: options.signal });
+}
+
+/** Runs several `ip` commands in one process; the first that fails ends it. Words must have been checked: a blank splits. @throws {ToolError} */
+export async function ipBatch(commands: readonly (readonly string[])[], options: IpOptions): Promise<void> {
+  if (commands.length === 0) return;
+  for (const word of commands.flat()) {
+    if (/[\s#"'\\]/.test(word) || word === "") throw new Error(`unsafe word for ip -batch: ${quote(word)}`);
+  }
+  const input = `${commands.map((command) => command.join(" ")).join("\n")}\n`;
+  await run("ip", [...inNetns(options.netns), "-batch", "-"], { signal: options.signal, input });
+}
+
+/** All links of a namespace with their addresses. @throws {ToolError} */
+export async function listLinks(options: IpOptions): Promise<readonly Link[]> {
+  const links = await runJson("ip", [...inNetns(options.netns), "-j", "-d", "address", "show"], {
+    signal: options.signal,
+  });
+  // iproute2 prints an array of objects; filtered output may hold empty ones.
+  return ((links ?? []) as Partial<Link>[]).filter((link): link is Link => link.ifname !== undefined);
+}
+
+/** One link of a namespace by name. @throws {ToolError} */
+export async function findLink(name: string, options: IpOptions): Promise<Link | undefined> {
+  return (await listLinks(options)).find((link) => link.ifname === name);
+}
+
+function inNetns(netns: string | undefined): string[] {
+  return netns === undefined ? [] : ["-n", netns];
+}
+
+/** Checks the name of an interface: one that the kernel takes and no tool mistakes for an option. @throws {ZorError} INVALID_ARGUMENT */
+export function parseInterfaceName(field: string, name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/.test(name) && name !== "lo" && name !== "all" && name !== "default")
+    return name;
+  throw invalidArgument(
+    field,
+    `${quote(name)} is not a valid interface name: use 1 to 15 letters, digits, "-", "_" or ".", starting with a letter or digit`,
+  );
+}
+
+/** Checks a MAC address that a machine may have and returns it in lower case. @throws {ZorError} INVALID_ARGUMENT */
+export function parseMac(field: string, mac: string): string {
+  const multicast = Number.parseInt(mac.slice(0, 2), 16) % 2 === 1;
+  if (/^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(mac) && !multicast && !/^(00:){5}00$/.test(mac)) {
+    return mac.toLowerCase();
+  }
+  throw invalidArgument(field, `${quote(mac)} is not a unicast MAC address such as "02:00:00:00:00:01"`);
+}
+
+/** Checks an address with prefix length. @throws {ZorError} INVALID_ARGUMENT */
+export function parseCidr(field: string, cidr: string): string {
+  const [address = "", prefix = "", ...rest] = cidr.split("/");
+  const version = isIP(address);
+  const limit = version === 4 ? 32 : 128;
+  // A zone ("fe80::1%eth0") passes isIP but is no address of an interface.
+  if (
+    rest.length === 0 &&
+    version !== 0 &&
+    !address.includes("%") &&
+    /^\d{1,3}$/.test(prefix) &&
+    Number(prefix) <= limit
+  )
+    return cidr;
+  throw invalidArgument(field, `${quote(cidr)} is not an address with prefix length such as "10.0.0.1/24"`);
+}

@@ -1,0 +1,269 @@
+import { failedPrecondition, messageOf, notFound, unavailable } from "../../lib/errors.js";
+import type { Log } from "../../lib/log.js";
+import { findLink } from "./ip.js";
+import {
+  addBridge,
+  addPort,
+  adjustBridge,
+  isOwned,
+  type LanConfig,
+  removeBridge,
+  removePort,
+  tagKeys,
+} from "./lan-operations.js";
+import { toBridgeName } from "./names.js";
+import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
+import { findScalar, readMap } from "./ovs/ovsdb-values.js";
+import type { Datapath, Switch } from "./ovs/switch.js";
+
+/** An endpoint plugged into a lan, as the switch tells it. */
+export interface ObservedPort {
+  /** Resource name of the endpoint. */
+  readonly endpoint: string;
+  readonly port: string;
+  /** From the endpoint into the lan. */
+  readonly rxFrames: bigint;
+  readonly rxBytes: bigint;
+  /** From the lan to the endpoint. */
+  readonly txFrames: bigint;
+  readonly txBytes: bigint;
+  readonly droppedFrames: bigint;
+  /** Why the port does not work; empty when it does. */
+  readonly error: string;
+}
+
+/** A lan as the switch tells it. */
+export interface ObservedLan {
+  readonly id: string;
+  readonly uid: string;
+  readonly datapath: Datapath;
+  readonly ports: readonly ObservedPort[];
+  /** Why the lan does not work, for people; empty when it does. */
+  readonly reason: string;
+}
+
+/** A port to plug. */
+export interface PlugOptions {
+  /** Id of the lan. */
+  readonly lan: string;
+  /** Name of the interface in the switch's namespace. */
+  readonly port: string;
+  /** Resource name of the endpoint it belongs to. */
+  readonly endpoint: string;
+}
+
+/**
+ * The lans of a host: tagged bridges of the agent's switch. What was ensured and plugged through this object is made again
+ * after the switch had to be restarted. Untagged bridges and ports are never touched.
+ */
+export class Lans {
+  readonly #switch: Switch;
+  readonly #log: Log;
+  readonly #lans = new Map<string, LanConfig>();
+  readonly #plugs = new Map<string, PlugOptions>();
+  readonly #stopWatching: () => void;
+
+  constructor(options: { readonly switch: Switch; readonly log: Log }) {
+    this.#switch = options.switch;
+    this.#log = options.log;
+    this.#stopWatching = options.switch.onRestart(() => void this.#restore());
+  }
+
+  /** Makes a lan or brings it to this configuration. Idempotent. */
+  async ensureLan(lan: LanConfig): Promise<void> {
+    await this.#switch.change((mirror) => {
+      const bridge = this.#findBridge(mirror, lan.id);
+      if (bridge !== undefined && tagsOf(bridge).get(tagKeys.lanUid) === lan.uid) {
+        return adjustBridge(bridge, interfacesOf(mirror, bridge), lan);
+      }
+      const { agentUid, datapath } = this.#switch;
+      const add = addBridge({ lan, name: toBridgeName(lan.uid), agentUid, datapath });
+      // A bridge of an earlier lan with this id was left when its deletion was cut short.
+      return bridge === undefined ? add : [...removeBridge(bridge), ...add];
+    });
+    this.#lans.set(lan.id, lan);
+  }
+
+  /** Removes a lan and unplugs what is in it. Idempotent. */
+  async deleteLan(id: string): Promise<void> {
+    this.#lans.delete(id);
+    for (const plug of this.#plugs.values()) if (plug.lan === id) this.#plugs.delete(plug.port);
+    await this.#switch.change((mirror) => {
+      const bridge = this.#findBridge(mirror, id);
+      return bridge === undefined ? [] : removeBridge(bridge);
+    });
+  }
+
+  /** All lans of this agent as the switch has them, with what is plugged in. While the switch is away: those known, with the reason. */
+  list(): readonly ObservedLan[] {
+    const { failure, datapath } = this.#switch;
+    let mirror: OvsdbMirror;
+    try {
+      mirror = this.#switch.mirror;
+    } catch (error) {
+      const reason = failure === "" ? messageOf(error) : failure;
+      return [...this.#lans.values()].map(({ id, uid }) => ({ id, uid, datapath, ports: [], reason }));
+    }
+    return this.#bridges(mirror).map((bridge) => observe(mirror, bridge, datapath));
+  }
+
+  /** One lan as the switch has it. */
+  find(id: string): ObservedLan | undefined {
+    return this.list().find((lan) => lan.id === id);
+  }
+
+  /**
+   * Plugs an interface into a lan and verifies that the switch took it. Idempotent; moves it when it is in another lan.
+   * @throws {ZorError} NOT_FOUND: no such lan; FAILED_PRECONDITION: not our port; UNAVAILABLE: the switch refused it, and it is unplugged again.
+   */
+  async plug(options: PlugOptions): Promise<void> {
+    const { port, endpoint, lan } = options;
+    if (this.#findBridge(this.#switch.mirror, lan) === undefined) throw noLan(lan);
+    const link = await findLink(port, { netns: this.#switch.netns });
+    if (link === undefined) throw plugFailed(options, `interface ${port} does not exist`);
+    const ifindex = String(link.ifindex);
+    const plugged = this.#findPort(this.#switch.mirror, port);
+    // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
+    if (plugged !== undefined && tagsOf(plugged.row).get(tagKeys.ifindex) !== ifindex) await this.unplug(port);
+    await this.#switch.change((mirror) => {
+      const bridge = this.#findBridge(mirror, lan);
+      if (bridge === undefined) throw noLan(lan);
+      const tags = {
+        [tagKeys.agent]: this.#switch.agentUid,
+        [tagKeys.lan]: lan,
+        [tagKeys.endpoint]: endpoint,
+        [tagKeys.ifindex]: ifindex,
+      };
+      const [mtu] = interfacesOf(mirror, bridge).map((row) => findScalar(row.columns["mtu_request"]));
+      const add = addPort({ bridge, port, tags, mtu: typeof mtu === "number" ? mtu : undefined });
+      const present = this.#findPort(mirror, port);
+      if (present === undefined) return add;
+      const unchanged = present.bridge.uuid === bridge.uuid && tagsOf(present.row).get(tagKeys.endpoint) === endpoint;
+      return unchanged ? [] : [...removePort(present.bridge, present.row), ...add];
+    });
+    const row = this.#switch.mirror.findByName("Interface", port);
+    const error = row === undefined ? "it is gone" : interfaceError(row);
+    if (error !== "") {
+      await this.unplug(port);
+      throw plugFailed(options, error);
+    }
+    this.#plugs.set(port, options);
+  }
+
+  /** Takes an interface out of the lan it is in. Idempotent. @throws {ZorError} FAILED_PRECONDITION: not our port */
+  async unplug(port: string): Promise<void> {
+    this.#plugs.delete(port);
+    await this.#switch.change((mirror) => {
+      const plugged = this.#findPort(mirror, port);
+      return plugged === undefined ? [] : removePort(plugged.bridge, plugged.row);
+    });
+  }
+
+  /** Calls back when lans or ports change. Counters change all the time: they are read with {@link list}. Returns the way to stop. */
+  onChange(listener: () => void): () => void {
+    return this.#switch.onChange((change) => {
+      if (change === "structure") listener();
+    });
+  }
+
+  /** Stops looking after the lans; they stay. */
+  close(): void {
+    this.#stopWatching();
+  }
+
+  async #restore(): Promise<void> {
+    for (const lan of this.#lans.values()) {
+      await this.ensureLan(lan).catch((error: unknown) => {
+        this.#log.error({ err: error, lan: lan.id }, "a lan could not be made again after the switch was restarted");
+      });
+    }
+    for (const plug of [...this.#plugs.values()]) {
+      await this.plug(plug).catch((error: unknown) => {
+        this.#plugs.set(plug.port, plug);
+        this.#log.error(
+          { err: error, ...plug },
+          "an endpoint could not be plugged again after the switch was restarted",
+        );
+      });
+    }
+  }
+
+  #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {
+    return mirror.list("Bridge").filter((row) => isOwned(row, this.#switch.agentUid));
+  }
+
+  #findBridge(mirror: OvsdbMirror, lan: string): MirroredRow | undefined {
+    return this.#bridges(mirror).find((row) => tagsOf(row).get(tagKeys.lan) === lan);
+  }
+
+  #findPort(mirror: OvsdbMirror, port: string): { bridge: MirroredRow; row: MirroredRow } | undefined {
+    for (const bridge of mirror.list("Bridge")) {
+      const row = mirror.follow(bridge, "ports", "Port").find(({ columns }) => columns["name"] === port);
+      if (row === undefined) continue;
+      if (isOwned(row, this.#switch.agentUid)) return { bridge, row };
+      throw failedPrecondition(
+        "PORT_NOT_OURS",
+        "",
+        `port ${port} of the switch was not made by this agent; remove it by hand`,
+      );
+    }
+    return undefined;
+  }
+}
+
+function noLan(lan: string): Error {
+  return notFound(`lans/${lan}`, "create it first, or list them with: zor get lans");
+}
+
+function plugFailed({ endpoint, lan }: PlugOptions, why: string): Error {
+  return unavailable("PLUG_FAILED", endpoint, `${endpoint} could not be plugged into lan ${lan}: ${why}`);
+}
+
+function tagsOf(row: MirroredRow): ReadonlyMap<string, string> {
+  return readMap(row.columns["external_ids"]);
+}
+
+function interfacesOf(mirror: OvsdbMirror, bridge: MirroredRow): readonly MirroredRow[] {
+  const ports = mirror.follow(bridge, "ports", "Port").filter((port) => tagsOf(port).has(tagKeys.agent));
+  const rows = ports.flatMap((port) => mirror.follow(port, "interfaces", "Interface"));
+  // The bridge's own interface first: it says what the lan's MTU is.
+  const own = bridge.columns["name"];
+  return rows.sort((a, b) => Number(b.columns["name"] === own) - Number(a.columns["name"] === own));
+}
+
+function interfaceError(row: MirroredRow): string {
+  const error = findScalar(row.columns["error"]);
+  if (typeof error === "string" && error !== "") return error;
+  return Number(findScalar(row.columns["ofport"]) ?? -1) > 0 ? "" : "the switch did not take it";
+}
+
+function observe(mirror: OvsdbMirror, bridge: MirroredRow, datapath: Datapath): ObservedLan {
+  const tags = tagsOf(bridge);
+  const ports = mirror
+    .follow(bridge, "ports", "Port")
+    .filter((port) => tagsOf(port).has(tagKeys.endpoint))
+    .map((port) => observePort(port, mirror.follow(port, "interfaces", "Interface")[0]));
+  const broken = ports.filter((port) => port.error !== "").map((port) => `${port.endpoint}: ${port.error}`);
+  return {
+    id: tags.get(tagKeys.lan) ?? "",
+    uid: tags.get(tagKeys.lanUid) ?? "",
+    datapath,
+    ports,
+    reason: broken.join("; "),
+  };
+}
+
+function observePort(port: MirroredRow, row: MirroredRow | undefined): ObservedPort {
+  const statistics = readMap(row?.columns["statistics"]);
+  const counter = (name: string) => BigInt(statistics.get(name) ?? 0);
+  return {
+    endpoint: tagsOf(port).get(tagKeys.endpoint) ?? "",
+    port: String(port.columns["name"]),
+    rxFrames: counter("rx_packets"),
+    rxBytes: counter("rx_bytes"),
+    txFrames: counter("tx_packets"),
+    txBytes: counter("tx_bytes"),
+    droppedFrames: counter("rx_dropped") + counter("tx_dropped"),
+    error: row === undefined ? "it has no interface" : interfaceError(row),
+  };
+}

@@ -1,0 +1,21 @@
+import { createHash } from "node:crypto";
+
+/** A short name for what belongs to these ids: the same ids always give the same name. */
+function shortHash(...ids: readonly string[]): string {
+  return createHash("sha256").update(ids.join("\0")).digest("hex").slice(0, 10);
+}
+
+/** Name of a lan's bridge, unique within the agent's net namespace. */
+export function toBridgeName(lanUid: string): string {
+  return `zl${shortHash("lan", lanUid)}`;
+}
+
+/** Name of the host side (tap or veth) of an instance's interface. The kernel allows 15 characters. */
+export function toPortName(instanceUid: string, nicIndex: number): string {
+  return `zp${shortHash("nic", instanceUid, String(nicIndex))}`;
+}
+
+/** Name of the net namespace of a container. */
+export function toContainerNetns(switchNetns: string, instanceUid: string): string {
+  return `${switchNetns}.${shortHash("netns", instanceUid)}`;
+}

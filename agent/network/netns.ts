@@ -1,0 +1,84 @@
+import { mkdir, readdir, readlink, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { failedPrecondition } from "../../lib/errors.js";
+import { run } from "../host/exec.js";
+import { ip, listLinks } from "./ip.js";
+
+const netnsDirectory = "/run/netns";
+/** NSFS_MAGIC of linux/magic.h: what a mounted namespace file is on. */
+const nsfsMagic = 0x6e736673;
+const aliasPrefix = "zor-agent=";
+
+/** Options of calls on namespaces. */
+export interface NetnsOptions {
+  /** Uid of the agent, the tag of what it made. */
+  readonly agentUid: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes a named net namespace unless it is there. One that we make is tagged: the alias of its loopback interface names the
+ * agent, so the tag lives and dies with it. One that was there untagged is used and never removed. Idempotent.
+ * @throws {ZorError} FAILED_PRECONDITION when it belongs to another agent.
+ */
+export async function ensureNetns(name: string, options: NetnsOptions): Promise<void> {
+  if (await netnsExists(name)) {
+    const owner = await findOwner(name, options.signal);
+    if (owner !== undefined && owner !== options.agentUid) {
+      throw failedPrecondition(
+        "NETNS_TAKEN",
+        `netns/${name}`,
+        `net namespace ${name} belongs to another agent; start this one with another --netns`,
+      );
+    }
+    return;
+  }
+  await mkdir(netnsDirectory, { recursive: true });
+  // A plain file without a namespace is left when one was made in a mount namespace that has ended.
+  if ((await readdir(netnsDirectory)).includes(name)) await ipNetns("delete", name, options.signal);
+  await ipNetns("add", name, options.signal);
+  await ip(["link", "set", "dev", "lo", "up", "alias", aliasPrefix + options.agentUid], {
+    netns: name,
+    signal: options.signal,
+  });
+}
+
+/** Removes a namespace that we made; leaves any other. Idempotent. */
+export async function removeNetns(name: string, options: NetnsOptions): Promise<void> {
+  if (!(await netnsExists(name))) return;
+  if ((await findOwner(name, options.signal)) === options.agentUid) await ipNetns("delete", name, options.signal);
+}
+
+/** Namespaces that we made whose names begin with the prefix. */
+export async function listOwnedNetns(prefix: string, options: NetnsOptions): Promise<readonly string[]> {
+  const names = await readdir(netnsDirectory).catch(() => []);
+  const owned: string[] = [];
+  for (const name of names.filter((candidate) => candidate.startsWith(prefix))) {
+    if (!(await netnsExists(name))) continue;
+    if ((await findOwner(name, options.signal)) === options.agentUid) owned.push(name);
+  }
+  return owned;
+}
+
+/** Whether a namespace of that name exists and can be entered. */
+export async function netnsExists(name: string): Promise<boolean> {
+  return (await statfs(join(netnsDirectory, name)).catch(() => undefined))?.type === nsfsMagic;
+}
+
+async function findOwner(name: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+  const links = await listLinks({ netns: name, signal });
+  const alias = links.find((link) => link.ifname === "lo")?.ifalias;
+  return alias?.startsWith(aliasPrefix) === true ? alias.slice(aliasPrefix.length) : undefined;
+}
+
+/**
+ * Adds or deletes a namespace's name in the mount namespace of process 1. An agent started by `ip netns exec` has a mount
+ * namespace of its own: a name mounted there would end with it, and with it the way back to running instances.
+ */
+async function ipNetns(verb: "add" | "delete", name: string, signal: AbortSignal | undefined): Promise<void> {
+  const [own, first] = await Promise.all(
+    ["self", "1"].map((pid) => readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined)),
+  );
+  if (first === undefined || own === first) await run("ip", ["netns", verb, name], { signal });
+  else await run("nsenter", ["--mount=/proc/1/ns/mnt", "ip", "netns", verb, name], { signal });
+}

@@ -1,0 +1,192 @@
+import { findLink, ip, ipBatch, type Link, listLinks, parseCidr, parseInterfaceName, parseMac } from "./ip.js";
+import { toContainerNetns, toPortName } from "./names.js";
+import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
+
+/** Which interface of which instance. */
+export interface PortOwner {
+  readonly instanceUid: string;
+  /** Position in the instance's spec, from 0. */
+  readonly nicIndex: number;
+}
+
+/** A tap for a machine. */
+export interface TapOptions extends PortOwner {
+  /** In bytes. */
+  readonly mtu: number;
+  /** User id that may open the tap without privileges; default root. */
+  readonly ownerUserId?: number;
+}
+
+/** A veth pair for a container. */
+export interface VethOptions extends PortOwner {
+  /** Name inside the container. */
+  readonly nic: string;
+  readonly mac: string;
+  /** In bytes. */
+  readonly mtu: number;
+  /** Addresses with prefix length. */
+  readonly addresses: readonly string[];
+}
+
+/** Something of ours on the host, and the instance it is for. */
+export interface OwnedPort {
+  readonly port: string;
+  readonly instanceUid: string;
+}
+
+/** What this agent has made on the host for instances. */
+export interface OwnedInterfaces {
+  /** Taps and switch sides of veth pairs. */
+  readonly ports: readonly OwnedPort[];
+  /** Net namespaces of containers. */
+  readonly netns: readonly string[];
+}
+
+/** Options of every call. */
+interface Call {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The interfaces of instances in the switch's namespace, tagged with an alias that names the agent and the instance. */
+export class Ports {
+  readonly #netns: string;
+  readonly #agentUid: string;
+
+  constructor(options: { readonly netns: string; readonly agentUid: string }) {
+    this.#netns = options.netns;
+    this.#agentUid = options.agentUid;
+  }
+
+  /**
+   * Makes a persistent tap with a virtio-net header in the switch's namespace and resolves to its name. Idempotent: one that is
+   * there is left as it is.
+   */
+  async ensureTap(options: TapOptions, { signal }: Call = {}): Promise<string> {
+    const port = toPortName(options.instanceUid, options.nicIndex);
+    const where = { netns: this.#netns, signal };
+    const existing = await findLink(port, where);
+    if (existing !== undefined && this.#isOwned(existing) && existing.linkinfo?.info_kind === "tun") return port;
+    if (existing !== undefined) await ip(["link", "delete", "dev", port], where);
+    const user = options.ownerUserId === undefined ? [] : ["user", String(options.ownerUserId)];
+    await ip(["tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr", ...user], where);
+    await this.#finish(port, options, { signal });
+    return port;
+  }
+
+  /** Makes the namespace of a container and resolves to its name. Idempotent. */
+  async ensureContainerNetns(instanceUid: string, { signal }: Call = {}): Promise<string> {
+    const name = toContainerNetns(this.#netns, instanceUid);
+    await ensureNetns(name, { agentUid: this.#agentUid, signal });
+    return name;
+  }
+
+  /**
+   * Makes a veth pair between the switch's and the container's namespace, configures the container's side and resolves to the
+   * name of the switch's. Idempotent: a pair that is there stays, and traffic with it; missing addresses are added.
+   * @throws {ZorError} INVALID_ARGUMENT
+   */
+  async ensureVeth(options: VethOptions, { signal }: Call = {}): Promise<string> {
+    const nic = parseInterfaceName("nic.name", options.nic);
+    const mac = parseMac("nic.mac", options.mac);
+    const addresses = options.addresses.map((address) => parseCidr("nic.addresses", address));
+    const port = toPortName(options.instanceUid, options.nicIndex);
+    const container = await this.ensureContainerNetns(options.instanceUid, { signal });
+    const [outside, inside] = await Promise.all([
+      findLink(port, { netns: this.#netns, signal }),
+      findLink(nic, { netns: container, signal }),
+    ]);
+    if (outside === undefined || inside === undefined || inside.link_index !== outside.ifindex) {
+      await this.#addVeth({ port, container, nic, mac, mtu: options.mtu, outside, inside, signal });
+      await this.#finish(port, options, { signal });
+    }
+    // An address that is there already is left alone by "replace".
+    await ipBatch(
+      [
+        ["link", "set", "dev", nic, "up"],
+        ...addresses.map((address) => ["address", "replace", address, "dev", nic, ...noDad(address)]),
+      ],
+      { netns: container, signal },
+    );
+    return port;
+  }
+
+  /** Removes a tap or veth pair that we made. Idempotent. */
+  async removePort(owner: PortOwner, call: Call = {}): Promise<void> {
+    await this.removePortNamed(toPortName(owner.instanceUid, owner.nicIndex), call);
+  }
+
+  /** Like {@link removePort}, by name, for leftovers. */
+  async removePortNamed(port: string, { signal }: Call = {}): Promise<void> {
+    const where = { netns: this.#netns, signal };
+    const link = await findLink(port, where);
+    if (link !== undefined && this.#isOwned(link)) await ip(["link", "delete", "dev", port], where);
+  }
+
+  /** Removes the namespace of a container. Idempotent. */
+  async removeContainerNetns(instanceUid: string, call: Call = {}): Promise<void> {
+    await this.removeNetnsNamed(toContainerNetns(this.#netns, instanceUid), call);
+  }
+
+  /** Like {@link removeContainerNetns}, by name, for leftovers. */
+  async removeNetnsNamed(name: string, { signal }: Call = {}): Promise<void> {
+    await removeNetns(name, { agentUid: this.#agentUid, signal });
+  }
+
+  /** Everything on the host that carries our tag. */
+  async listOwned({ signal }: Call = {}): Promise<OwnedInterfaces> {
+    const links = await listLinks({ netns: this.#netns, signal });
+    const ports = links.flatMap((link) => {
+      const instanceUid = this.#instanceOf(link);
+      return instanceUid === undefined ? [] : [{ port: link.ifname, instanceUid }];
+    });
+    return { ports, netns: await listOwnedNetns(`${this.#netns}.`, { agentUid: this.#agentUid, signal }) };
+  }
+
+  async #addVeth(options: {
+    readonly port: string;
+    readonly container: string;
+    readonly nic: string;
+    readonly mac: string;
+    readonly mtu: number;
+    readonly outside: Link | undefined;
+    readonly inside: Link | undefined;
+    readonly signal: AbortSignal | undefined;
+  }): Promise<void> {
+    const { port, container, nic, signal } = options;
+    const mtu = ["mtu", String(options.mtu)];
+    if (options.outside !== undefined) await ip(["link", "delete", "dev", port], { netns: this.#netns, signal });
+    // Deleting one side deletes the other; a side that is still there had another peer.
+    const left = options.inside !== undefined && (await findLink(nic, { netns: container, signal })) !== undefined;
+    if (left) await ip(["link", "delete", "dev", nic], { netns: container, signal });
+    const peer = ["peer", "name", nic, "address", options.mac, ...mtu, "netns", container];
+    await ip(["link", "add", "name", port, ...mtu, "type", "veth", ...peer], { netns: this.#netns, signal });
+  }
+
+  /** Tags a new port and sets it up. No address of its own: the switch's side must not speak into the lan. */
+  async #finish(port: string, options: PortOwner & { readonly mtu: number }, { signal }: Call): Promise<void> {
+    const set = ["link", "set", "dev", port];
+    const where = { netns: this.#netns, signal };
+    await ip([...set, "alias", `zor-agent=${this.#agentUid} zor-instance=${options.instanceUid}`], where);
+    await ipBatch(
+      [
+        [...set, "addrgenmode", "none"],
+        [...set, "mtu", String(options.mtu), "up"],
+      ],
+      where,
+    );
+  }
+
+  #isOwned(link: Link): boolean {
+    return this.#instanceOf(link) !== undefined;
+  }
+
+  #instanceOf(link: Link): string | undefined {
+    const match = /^zor-agent=(\S+) zor-instance=(\S+)$/.exec(link.ifalias ?? "");
+    return match?.[1] === this.#agentUid ? match[2] : undefined;
+  }
+}
+
+/** Addresses of a lab are the user's: waiting for duplicate detection would only delay the first packet. */
+function noDad(address: string): readonly string[] {
+  return address.includes(":") ? ["nodad"] : [];
+}

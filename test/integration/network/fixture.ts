@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { run } from "../../../agent/host/exec.js";
+import { findProcesses } from "../../../agent/host/process.js";
+import { Lans } from "../../../agent/network/lans.js";
+import { Switch } from "../../../agent/network/ovs/switch.js";
+import { Ports } from "../../../agent/network/ports.js";
+import { createLog } from "../../../lib/log.js";
+
+/** A switch of its own for one test, as an agent has it; can be closed and opened again like a restarted agent. */
+export class NetworkFixture {
+  readonly log = createLog("test", { write: () => undefined });
+
+  private constructor(
+    readonly stateDirectory: string,
+    readonly netns: string,
+    readonly agentUid: string,
+    public sw: Switch,
+    public lans: Lans,
+    readonly ports: Ports,
+  ) {}
+
+  static async open(): Promise<NetworkFixture> {
+    const id = randomBytes(3).toString("hex");
+    const stateDirectory = await mkdtemp(join(tmpdir(), "zt-net-"));
+    const [netns, agentUid] = [`zt-${id}`, `agent-${id}`];
+    const log = createLog("test", { write: () => undefined });
+    const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
+    const lans = new Lans({ switch: sw, log });
+    return new NetworkFixture(stateDirectory, netns, agentUid, sw, lans, new Ports({ netns, agentUid }));
+  }
+
+  /** What a restart of the agent does. */
+  async reopen(): Promise<void> {
+    this.lans.close();
+    await this.sw.close();
+    const { stateDirectory, agentUid, netns, log } = this;
+    this.sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
+    this.lans = new Lans({ switch: this.sw, log });
+  }
+
+  /** A container's namespace with one interface, plugged into a lan; resolves to the namespace. */
+  async plugContainer(instanceUid: string, lan: string, address: string): Promise<{ netns: string; port: string }> {
+    const mac = `02:00:00:${[...Buffer.from(instanceUid.padStart(3, "0").slice(-3))].map((byte) => byte.toString(16)).join(":")}`;
+    const netns = await this.ports.ensureContainerNetns(instanceUid);
+    const port = await this.ports.ensureVeth({
+      instanceUid,
+      nicIndex: 0,
+      nic: "eth0",
+      mac,
+      mtu: 1500,
+      addresses: [address],
+    });
+    await this.lans.plug({ lan, port, endpoint: `hosts/t/instances/${instanceUid}/nics/eth0` });
+    return { netns, port };
+  }
+
+  /** Runs ovs-vsctl against this switch. */
+  async vsctl(...argv: string[]): Promise<string> {
+    const db = `--db=unix:${join(this.stateDirectory, "ovs", "db.sock")}`;
+    return (await run("ovs-vsctl", [db, ...argv])).stdout.trim();
+  }
+
+  /** Removes everything and proves that nothing is left. */
+  async destroy(): Promise<void> {
+    this.lans.close();
+    const owned = await this.ports.listOwned();
+    for (const { port } of owned.ports) await this.ports.removePortNamed(port);
+    for (const netns of owned.netns) await this.ports.removeNetnsNamed(netns);
+    await this.sw.destroy();
+    await rm(this.stateDirectory, { recursive: true });
+    expect((await readdir("/run/netns")).filter((name) => name.startsWith(this.netns))).toEqual([]);
+    expect(await findProcesses((argv) => argv.some((word) => word.includes(this.stateDirectory)))).toEqual([]);
+  }
+}
+
+/** Pings until one answer comes, at most ten times. */
+export async function ping(netns: string, address: string): Promise<void> {
+  const options = ["-c", "1", "-W", "1", "-n", address];
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await run("ping", options, { netns });
+      return;
+    } catch (error) {
+      if (attempt === 10) throw error;
+    }
+  }
+}
+
+/** Whether no ping is answered within a second. */
+export async function isSilent(netns: string, address: string): Promise<boolean> {
+  return (
+    (await run("ping", ["-c", "3", "-i", "0.2", "-W", "1", "-n", address], { netns, acceptedExitCodes: [0, 1] }))
+      .exitCode === 1
+  );
+}
+
+/** Waits for a condition. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
