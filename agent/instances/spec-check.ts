@@ -1,7 +1,7 @@
-import { isIP } from "node:net";
-import type { FieldViolation } from "../../lib/errors.js";
+import { type FieldViolation, ZorError } from "../../lib/errors.js";
 import { isId, quote } from "../../lib/names.js";
 import type { InstanceSpec, Nic } from "../../proto/gen/zor/v1/instance.js";
+import { parseCidr, parseInterfaceName, parseMac } from "../network/ip.js";
 import { macOf } from "./mac.js";
 
 /** What a host has to give. */
@@ -13,8 +13,6 @@ export interface HostLimits {
 const defaultCpus = 1;
 const defaultMemoryMib = 128n;
 const maxNics = 31;
-/** Longest name of a Linux interface. */
-const maxNicNameLength = 15;
 
 /**
  * Checks the parts of a spec that no driver knows and fills in the defaults; pure.
@@ -83,44 +81,27 @@ function checkNics(field: string, nics: readonly Nic[]): FieldViolation[] {
 }
 
 function checkNic(field: string, nic: Nic): FieldViolation[] {
-  const violations: FieldViolation[] = [];
-  if (!isId(nic.name) || nic.name.length > maxNicNameLength) {
-    violations.push({
-      field: `${field}.name`,
-      description: `${quote(nic.name)} is not an interface name: use 1 to ${maxNicNameLength} letters, digits, "-", "_" or ".", starting with a letter or digit`,
-    });
+  const lan = nic.lan === "" || isId(nic.lan);
+  return [
+    ...violationsOf(() => parseInterfaceName(`${field}.name`, nic.name)),
+    ...violationsOf(() => parseMac(`${field}.mac`, nic.mac)),
+    ...nic.addresses.flatMap((address, index) =>
+      violationsOf(() => parseCidr(`${field}.addresses[${index}]`, address)),
+    ),
+    ...(lan ? [] : [{ field: `${field}.lan`, description: `${quote(nic.lan)} is not the id of a lan such as "lan1"` }]),
+  ];
+}
+
+function violationsOf(parse: () => unknown): readonly FieldViolation[] {
+  try {
+    parse();
+    return [];
+  } catch (error) {
+    if (error instanceof ZorError) return error.violations;
+    throw error;
   }
-  if (nic.lan !== "" && !isId(nic.lan)) {
-    violations.push({ field: `${field}.lan`, description: `${quote(nic.lan)} is not the id of a lan such as "lan1"` });
-  }
-  if (!isUnicastMac(nic.mac)) {
-    violations.push({
-      field: `${field}.mac`,
-      description: `${quote(nic.mac)} is not a unicast MAC address such as "02:00:00:00:00:01"`,
-    });
-  }
-  nic.addresses.forEach((address, index) => {
-    if (isCidr(address)) return;
-    violations.push({
-      field: `${field}.addresses[${index}]`,
-      description: `${quote(address)} is not an address with prefix length such as "10.0.0.1/24"`,
-    });
-  });
-  return violations;
 }
 
 function repeated(field: string, earlier: readonly string[], value: string): FieldViolation[] {
   return earlier.includes(value) ? [{ field, description: `${quote(value)} is already used by another NIC` }] : [];
-}
-
-function isUnicastMac(mac: string): boolean {
-  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) || mac === "00:00:00:00:00:00") return false;
-  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0;
-}
-
-function isCidr(text: string): boolean {
-  const match = /^([0-9A-Fa-f.:]+)\/(\d{1,3})$/.exec(text);
-  const [, address = "", prefix = ""] = match ?? [];
-  const family = isIP(address);
-  return family !== 0 && Number(prefix) <= (family === 4 ? 32 : 128);
 }

@@ -1,0 +1,18 @@
+import { type Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
+
+/** The operation that a call with validate_only returns: it would have been begun. It has no name, since it does not exist. */
+export function checkedOperation(verb: string, target: string): Operation {
+  return {
+    name: "",
+    verb,
+    target,
+    state: OperationState.OPERATION_STATE_SUCCEEDED,
+    step: "checked only",
+    progressPercent: 0,
+    error: undefined,
+    requestId: "",
+    createTime: undefined,
+    updateTime: undefined,
+    caller: "",
+  };
+}

@@ -1,0 +1,19 @@
+import type { CallContext } from "../../lib/grpc/service.js";
+import type { RequestIds, SerializableMethod } from "../../lib/idempotency.js";
+
+/** A request that changes something. */
+interface MutationRequest {
+  readonly requestId: string;
+  readonly validateOnly: boolean;
+}
+
+/** Runs a mutation once per request_id. A request that is only checked changes nothing, so nothing of it is remembered. */
+export function once<Request extends MutationRequest, Response>(
+  requests: RequestIds,
+  method: SerializableMethod<Request, Response>,
+  call: { readonly request: Request; readonly context: CallContext },
+  work: () => Promise<Response>,
+): Promise<Response> {
+  const { request, context } = call;
+  return request.validateOnly ? work() : requests.once(method, request, context.caller.identity, work);
+}
