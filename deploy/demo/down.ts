@@ -1,0 +1,137 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { messageOf } from "../../lib/errors.js";
+import type { Connection } from "../../lib/grpc/connection.js";
+import { endProcess, findProcesses } from "../../lib/process.js";
+import { InstanceServiceService, ListInstancesRequest } from "../../proto/gen/zor/v1/instance_service.js";
+import { LanServiceService, ListLansRequest } from "../../proto/gen/zor/v1/lan_service.js";
+import { LinkServiceService, ListLinksRequest } from "../../proto/gen/zor/v1/link_service.js";
+import { removeContext } from "./context.js";
+import { finish, openDemoHub } from "./hub-client.js";
+import { type DemoLayout, demoDirectory, layOut, preferredBlock } from "./layout.js";
+import { lockDemo } from "./lock.js";
+import { listHubInterfaces, listNamespaces, removeNetwork } from "./network.js";
+import { findProgram, supervisedPrograms, supervisorProgram } from "./programs.js";
+import type { Progress } from "./progress.js";
+import { findLayout } from "./state-file.js";
+import { runTool } from "./tool.js";
+
+/** Number of steps {@link takeDown} shows. */
+export const downSteps = 4;
+
+/** How long the agents may take to delete what they made before it is removed without them. */
+const politeMs = 30_000;
+
+/**
+ * Removes a demo, whole or half-built: guests, lans and link through the API where that answers, then every process, namespace,
+ * interface, mount and file of it. Idempotent.
+ * @throws {Error} naming what is still there at the end.
+ */
+export async function takeDown(name: string, progress: Progress): Promise<void> {
+  await using _lock = await lockDemo(name);
+  const known = await findLayout(name).catch(() => undefined);
+  const layout = known ?? layOut(name, preferredBlock(name));
+  await progress.step("link, guests and lans", async () => {
+    if (known === undefined) return;
+    const problem = await askForRemoval(layout);
+    if (problem !== undefined) progress.say(`      removing without the hub: ${problem}`);
+  });
+  await progress.step("supervisor, agents and hub", async () => {
+    // The supervisor first: it would start the others again.
+    for (const program of [supervisorProgram(layout), ...supervisedPrograms(layout).toReversed()]) {
+      const identity = await findProgram(program);
+      if (identity !== undefined) await endProcess(identity, 10_000);
+    }
+  });
+  await progress.step("namespaces, interfaces, mounts and files", async () => {
+    if (known !== undefined)
+      await removeContext(layout).catch((error: unknown) => progress.say(`      context: ${messageOf(error)}`));
+    await removeNetwork(layout);
+    await endStrays(layout);
+    await unmountAll(layout.directory);
+    await rm(layout.directory, { recursive: true, force: true });
+  });
+  const left = await progress.step("looking for anything left", () => findRemains(layout));
+  if (left.length > 0) throw new Error(`demo ${name} is down, but this is left: ${left.join(", ")}`);
+}
+
+/** Deletes through the hub what was created through it. Resolves to the reason when it could not. */
+async function askForRemoval(layout: DemoLayout): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(politeMs);
+  let hub: Connection | undefined;
+  try {
+    hub = await openDemoHub(layout);
+    await hub.ready(3000);
+    await deleteLinks(hub, signal);
+    await deleteInstances(hub, signal);
+    await deleteLans(hub, signal);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    hub?.close();
+  }
+}
+
+async function deleteLinks(hub: Connection, signal: AbortSignal): Promise<void> {
+  const { links } = await hub.unary(LinkServiceService.listLinks, ListLinksRequest.fromPartial({}), { signal });
+  for (const { name } of links) {
+    const request = { name, requestId: crypto.randomUUID(), validateOnly: false };
+    const { operation } = await hub.unary(LinkServiceService.deleteLink, request, { signal });
+    await finish(hub, operation, signal);
+  }
+}
+
+async function deleteInstances(hub: Connection, signal: AbortSignal): Promise<void> {
+  const request = ListInstancesRequest.fromPartial({ parent: "hosts/-" });
+  const { instances } = await hub.unary(InstanceServiceService.listInstances, request, { signal });
+  await Promise.all(
+    instances.map(({ name }) => {
+      const deletion = { name, requestId: crypto.randomUUID(), validateOnly: false, force: true };
+      return hub.unary(InstanceServiceService.deleteInstance, deletion, { signal, timeoutMs: politeMs });
+    }),
+  );
+}
+
+async function deleteLans(hub: Connection, signal: AbortSignal): Promise<void> {
+  const request = ListLansRequest.fromPartial({ parent: "hosts/-" });
+  const { lans } = await hub.unary(LanServiceService.listLans, request, { signal });
+  for (const { name } of lans) {
+    const deletion = { name, requestId: crypto.randomUUID(), validateOnly: false };
+    await hub.unary(LanServiceService.deleteLan, deletion, { signal, timeoutMs: politeMs });
+  }
+}
+
+/** Ends what names the demo's directory on its command line and lives in no namespace of the demo. */
+async function endStrays(layout: DemoLayout): Promise<void> {
+  await Promise.all((await findStrays(layout)).map((identity) => endProcess(identity, 2000)));
+}
+
+function findStrays(layout: DemoLayout) {
+  return findProcesses((argv) => argv.some((argument) => argument.includes(`${layout.directory}/`)));
+}
+
+async function unmountAll(directory: string): Promise<void> {
+  // The deepest first.
+  for (const mount of (await mountsBelow(directory)).toSorted((a, b) => b.length - a.length)) {
+    await runTool("umount", ["--lazy", mount]);
+  }
+}
+
+async function mountsBelow(directory: string): Promise<string[]> {
+  const lines = (await readFile("/proc/self/mountinfo", "utf8")).trim().split("\n");
+  return lines.map((line) => line.split(" ")[4] ?? "").filter((mount) => mount.startsWith(`${directory}/`));
+}
+
+/** Everything of the demo that can be found on the machine, named for people. */
+async function findRemains(layout: DemoLayout): Promise<string[]> {
+  const namespaces = (await listNamespaces()).filter((name) => name.startsWith(layout.namespacePrefix));
+  const files = await readdir(dirname(demoDirectory(layout.name))).catch(() => []);
+  return [
+    ...(await findStrays(layout)).map(({ pid }) => `process ${pid}`),
+    ...namespaces.map((name) => `namespace ${name}`),
+    ...(await listHubInterfaces(layout)).map((name) => `interface ${name}`),
+    ...(await mountsBelow(layout.directory)).map((mount) => `mount ${mount}`),
+    ...files.filter((file) => file === layout.name).map((file) => join(dirname(layout.directory), file)),
+  ];
+}

@@ -1,0 +1,22 @@
+import { ExecaError, execa } from "execa";
+
+/** Runs a host tool to its end and gives what it printed. The error names the tool, its arguments and its own words. */
+export async function runTool(
+  tool: string,
+  argv: readonly string[],
+  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
+): Promise<string> {
+  try {
+    const result = await execa(tool, argv, {
+      env: { LC_ALL: "C" },
+      stdin: "ignore",
+      timeout: options.timeoutMs ?? 20_000,
+      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    });
+    return result.stdout;
+  } catch (error) {
+    if (!(error instanceof ExecaError)) throw error;
+    const said = String(error.stderr ?? "").trim();
+    throw new Error(`${tool} ${argv.join(" ")}: ${said === "" ? error.shortMessage : said}`, { cause: error });
+  }
+}
