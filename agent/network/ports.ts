@@ -110,13 +110,8 @@ export class Ports {
     return port;
   }
 
-  /** Removes a tap or veth pair that we made. Idempotent. */
-  async removePort(owner: PortOwner, call: Call = {}): Promise<void> {
-    await this.removePortNamed(toPortName(owner.instanceUid, owner.nicIndex), call);
-  }
-
-  /** Like {@link removePort}, by name, for leftovers. */
-  async removePortNamed(port: string, { signal }: Call = {}): Promise<void> {
+  /** Removes a tap or veth pair that we made; leaves any other. Idempotent. */
+  async removePort(port: string, { signal }: Call = {}): Promise<void> {
     const where = { netns: this.#netns, signal };
     const link = await findLink(port, where);
     if (link !== undefined && this.#isOwned(link)) await ip(["link", "delete", "dev", port], where);

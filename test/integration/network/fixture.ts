@@ -68,7 +68,7 @@ export class NetworkFixture {
   async destroy(): Promise<void> {
     this.lans.close();
     const owned = await this.ports.listOwned();
-    for (const { port } of owned.ports) await this.ports.removePortNamed(port);
+    for (const { port } of owned.ports) await this.ports.removePort(port);
     for (const netns of owned.netns) await this.ports.removeNetnsNamed(netns);
     await this.sw.destroy();
     await rm(this.stateDirectory, { recursive: true });

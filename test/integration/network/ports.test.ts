@@ -75,14 +75,14 @@ describe("interfaces of instances", () => {
 
     const stranger = new Ports({ netns: net.netns, agentUid: "someone-else" });
     expect(await stranger.listOwned()).toEqual({ ports: [], netns: [] });
-    await stranger.removePortNamed(tap);
-    await net.ports.removePortNamed("ztother");
+    await stranger.removePort(tap);
+    await net.ports.removePort("ztother");
     expect(await findLink(tap, { netns: net.netns })).toBeDefined();
     expect(await findLink("ztother", { netns: net.netns })).toBeDefined();
 
-    await net.ports.removePort({ instanceUid: "vm1", nicIndex: 0 });
-    await net.ports.removePort({ instanceUid: "vm1", nicIndex: 0 });
-    await net.ports.removePort(veth);
+    await net.ports.removePort(tap);
+    await net.ports.removePort(tap);
+    await net.ports.removePort(port);
     await net.ports.removeContainerNetns("aaa");
     expect(await net.ports.listOwned()).toEqual({ ports: [], netns: [] });
   });

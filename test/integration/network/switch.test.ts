@@ -93,7 +93,7 @@ describe("lans on a real switch", () => {
     await net.lans.ensureLan(lan1);
     await net.plugContainer("aaa", "lan1", "10.77.0.1/24");
     const b = await net.plugContainer("bbb", "lan1", "10.77.0.2/24");
-    await net.ports.removePort({ instanceUid: "bbb", nicIndex: 0 });
+    await net.ports.removePort(b.port);
     await net.plugContainer("bbb", "lan1", "10.77.0.2/24");
     await ping(b.netns, "10.77.0.1");
   });
