@@ -1,0 +1,77 @@
+import { invalidArgument, notFound } from "../../lib/errors.js";
+import { quote } from "../../lib/names.js";
+import { type Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import type { Lan } from "../../proto/gen/zor/v1/lan.js";
+import type { Link } from "../../proto/gen/zor/v1/link.js";
+import { escapeText } from "../client/escape.js";
+import { instanceStateName, linkStateName } from "../client/format.js";
+import { shortName } from "../client/short-name.js";
+import type { Kind } from "./kinds.js";
+import type { Session } from "./session.js";
+
+/** What deleting a resource takes with it. */
+export interface BlastRadius {
+  readonly kind: Kind;
+  readonly name: string;
+  /** An instance that runs: it would be stopped. */
+  readonly running: boolean;
+  /** One escaped line for people. */
+  readonly line: string;
+}
+
+/** Looks at a resource before it is deleted. @throws {ZorError} NOT_FOUND, and INVALID_ARGUMENT for kinds zor delete does not delete. */
+export async function blastRadius(session: Session, kind: Kind, name: string): Promise<BlastRadius> {
+  const fetched = await kind.get(await session.connect(), name, session.callOptions(15_000));
+  const resource = fetched?.resource;
+  if (resource === undefined) throw notFound(name);
+  switch (resource.$case) {
+    case "instance":
+      return {
+        kind,
+        name,
+        running: runs(resource.value),
+        line: escapeText(`instance ${shortName(name)}: ${instanceLoss(resource.value)}`),
+      };
+    case "lan":
+      return { kind, name, running: false, line: escapeText(`lan ${shortName(name)}: ${lanLoss(resource.value)}`) };
+    case "link":
+      return { kind, name, running: false, line: escapeText(`link ${shortName(name)}: ${linkLoss(resource.value)}`) };
+    default:
+      throw invalidArgument(
+        "kind",
+        `${quote(kind.plural)} cannot be deleted like this; hosts are removed with: zor host remove`,
+      );
+  }
+}
+
+function runs({ status }: Instance): boolean {
+  const state = status?.state ?? InstanceState.INSTANCE_STATE_UNKNOWN;
+  return state !== InstanceState.INSTANCE_STATE_STOPPED && state !== InstanceState.INSTANCE_STATE_FAILED;
+}
+
+function instanceLoss(instance: Instance): string {
+  const { spec, status } = instance;
+  const state = status === undefined ? "UNKNOWN" : instanceStateName(status.state);
+  const losses = [runs(instance) ? `${state}, is stopped` : state];
+  const lans = (spec?.nics ?? []).map(({ lan }) => lan).filter((lan) => lan !== "");
+  if (lans.length > 0) losses.push(`unplugged from ${[...new Set(lans)].join(", ")}`);
+  const disks =
+    spec?.driver?.$case === "qemu" ? spec.driver.value.disks.filter(({ persistent }) => persistent).length : 0;
+  if (disks > 0) losses.push(`what was written to ${disks === 1 ? "its disk" : `its ${disks} disks`} is lost`);
+  if (spec?.driver?.$case === "crun" && spec.driver.value.persistent)
+    losses.push("what was written to its files is lost");
+  return losses.join(", ");
+}
+
+function lanLoss({ status }: Lan): string {
+  const plugged = (status?.ports ?? []).map(({ endpoint }) => shortName(endpoint));
+  if (plugged.length === 0) return "nothing is plugged in";
+  const shown = plugged.slice(0, 8).join(", ");
+  const more = plugged.length > 8 ? ` and ${plugged.length - 8} more` : "";
+  return `${plugged.length} plugged in (${shown}${more}); it is refused until they are unplugged`;
+}
+
+function linkLoss({ spec, status }: Link): string {
+  const state = status === undefined ? "UNKNOWN" : linkStateName(status.state);
+  return `${state}, cuts ${shortName(spec?.a ?? "")} from ${shortName(spec?.b ?? "")}`;
+}

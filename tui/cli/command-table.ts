@@ -1,0 +1,50 @@
+import type { CommandModule } from "./command.js";
+
+/** A command of zor; its module is loaded only when it is needed, so that zor starts fast. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+const lifecycle = (): Promise<CommandModule> => import("./commands/lifecycle.js");
+
+/** All commands this program serves, in the order of the help. */
+export const commandTable: readonly CommandEntry[] = [
+  { name: "get", summary: "list hosts, instances, lans, links or operations", load: () => import("./commands/get.js") },
+  { name: "create", summary: "create an instance, a lan or a link", load: () => import("./commands/create.js") },
+  { name: "start", summary: "start stopped instances", load: lifecycle },
+  { name: "stop", summary: "end instances at once, as if their power were cut", load: lifecycle },
+  { name: "pause", summary: "stop the CPUs of instances", load: lifecycle },
+  { name: "resume", summary: "continue paused instances", load: lifecycle },
+  { name: "reset", summary: "press the reset button of instances", load: lifecycle },
+  {
+    name: "shutdown",
+    summary: "ask guests to shut down and wait for them",
+    load: () => import("./commands/shutdown.js"),
+  },
+  { name: "delete", summary: "delete instances, lans or links", load: () => import("./commands/delete.js") },
+  { name: "attach", summary: "plug an instance's NIC into a lan", load: () => import("./commands/attach.js") },
+  { name: "detach", summary: "unplug an instance's NIC", load: () => import("./commands/detach.js") },
+  { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
+  { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
+  { name: "host", summary: "register, list and remove hosts", load: () => import("./commands/host.js") },
+  { name: "token", summary: "issue join tokens, revoke identities", load: () => import("./commands/token.js") },
+  { name: "join", summary: "turn a token into an identity and a context", load: () => import("./commands/join.js") },
+  { name: "context", summary: "choose which hub or agent to talk to", load: () => import("./commands/context.js") },
+  { name: "api", summary: "call any method of the API by reflection", load: () => import("./commands/api.js") },
+  {
+    name: "completion",
+    summary: "print a completion script for a shell",
+    load: () => import("./commands/completion.js"),
+  },
+];
+
+/** Programs the launcher runs instead of this one; listed here so that one help shows everything. */
+export const otherPrograms: readonly (readonly [name: string, summary: string])[] = [
+  ["tui", "the terminal interface: the whole fleet, live"],
+  ["hub", "run a hub, which aggregates agents"],
+  ["agent", "run or join an agent, which owns a host"],
+  ["demo", "a fleet of two hosts on this machine: up, status, down"],
+  ["doctor", "what this machine can do, and why not the rest"],
+];

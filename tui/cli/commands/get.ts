@@ -1,0 +1,56 @@
+import { invalidArgument } from "../../../lib/errors.js";
+import { parseId, quote } from "../../../lib/names.js";
+import { outputOption, type Registrar, withExamples } from "../command.js";
+import { findKind, type Kind, kinds } from "../kinds.js";
+import { nearest } from "../nearest.js";
+import { listResources, type ListOptions } from "../list-resources.js";
+
+interface GetOptions extends ListOptions {
+  readonly watch?: boolean;
+}
+
+/** `zor get KIND [NAME...]`. */
+export function define({ program, open }: Registrar): void {
+  const command = program
+    .command("get")
+    .description("List hosts, instances, lans, links or operations.")
+    .argument("<kind>", "hosts, instances, lans, links or operations")
+    .argument("[names...]", "only these")
+    .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
+    .option("--filter <filter>", "such as 'status.state = RUNNING AND spec.memory_mib >= 512'", "")
+    .option("--order-by <field>", "such as name, or 'create_time desc'", "")
+    .option("--host <host>", "only what is on this host")
+    .option("-w, --watch", "stay and show every change; survives a restart of the hub")
+    .action(async (word: string, names: string[], options: GetOptions) => {
+      const session = open(command);
+      const kind = parseKind(word);
+      if (options.host !== undefined && kind.onHost === undefined) {
+        throw invalidArgument("--host", `${kind.plural} do not live on one host; use --filter`);
+      }
+      if (options.host !== undefined) parseId("--host", options.host);
+      if (options.watch !== true) {
+        await listResources(session, kind, names, options);
+        return;
+      }
+      const { watchResources } = await import("../watch-resources.js");
+      await watchResources(session, kind, names, options);
+    });
+  withExamples(
+    command,
+    "zor get hosts",
+    "zor get instances --host alpha -o wide",
+    "zor get instances --filter 'status.state != RUNNING' -o name",
+    "zor get links demo -o yaml",
+    "zor get instances -o json | jq -r '.instances[].name'",
+    "zor get links --watch",
+  );
+}
+
+function parseKind(word: string): Kind {
+  const kind = findKind(word);
+  if (kind !== undefined) return kind;
+  const words = Object.values(kinds).map(({ plural }) => plural);
+  const near = nearest(word, words);
+  const hint = near === undefined ? `the kinds are ${words.join(", ")}` : `did you mean ${near}?`;
+  throw invalidArgument("kind", `${quote(word)} is not a kind of resource; ${hint}`);
+}

@@ -1,0 +1,91 @@
+import type { ResponseMethod } from "../output/proto-json.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { escapeText } from "../../client/escape.js";
+import { instanceStateName } from "../../client/format.js";
+import { shortName } from "../../client/short-name.js";
+import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { forEachName } from "../for-each-name.js";
+import { kinds } from "../kinds.js";
+import { resolveName } from "../resolve.js";
+import type { OutputFormat } from "../session.js";
+
+interface VerbRequest {
+  name: string;
+  requestId: string;
+  validateOnly: boolean;
+}
+
+interface Verb {
+  readonly description: string;
+  readonly done: string;
+  readonly method: ResponseMethod<VerbRequest, { instance: Instance | undefined }>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  start: {
+    description: "Start stopped or failed instances.",
+    done: "started",
+    method: InstanceServiceService.startInstance,
+  },
+  stop: {
+    description: "End instances at once, as if their power were cut. To ask the guest instead: zor shutdown.",
+    done: "stopped",
+    method: InstanceServiceService.stopInstance,
+  },
+  pause: {
+    description: "Stop the CPUs of machines, freeze containers.",
+    done: "paused",
+    method: InstanceServiceService.pauseInstance,
+  },
+  resume: {
+    description: "Continue paused instances.",
+    done: "resumed",
+    method: InstanceServiceService.resumeInstance,
+  },
+  reset: {
+    description: "Reset machines as their reset button would; restart containers.",
+    done: "reset",
+    method: InstanceServiceService.resetInstance,
+  },
+};
+
+interface VerbOptions {
+  readonly output: OutputFormat;
+  readonly host?: string;
+  readonly dryRun?: boolean;
+}
+
+/** Starting a guest takes a while on a busy host. */
+const verbTimeoutMs = 60_000;
+
+/** `zor start|stop|pause|resume|reset NAME...`. */
+export function define({ program, open }: Registrar, name: string): void {
+  const verb = verbs[name];
+  if (verb === undefined) throw new Error(`${name} is not a verb of instances`);
+  const command = program
+    .command(name)
+    .description(verb.description)
+    .argument("<names...>", "instances")
+    .option("--host <host>", "the host of names without one")
+    .option("--dry-run", "only check the request")
+    .addOption(responseOutput())
+    .action(async (names: string[], options: VerbOptions) => {
+      const session = open(command);
+      await forEachName(session, names, options.output, async (text, part) => {
+        const instance = await resolveName(session, kinds.instance, text, options.host);
+        const request = { name: instance, requestId: session.requestId(part), validateOnly: options.dryRun === true };
+        const response = await session.call(verb.method, request, verbTimeoutMs);
+        await session.printResponse(options.output, verb.method, response, () =>
+          options.output === "name" ? escapeText(instance) : report(verb, instance, response.instance, options),
+        );
+      });
+    });
+  withExamples(command, `zor ${name} alpha/vm1`, `zor ${name} vm1 vm2 --host alpha`, `zor ${name} alpha/vm1 -o json`);
+}
+
+function report(verb: Verb, name: string, instance: Instance | undefined, options: VerbOptions): string {
+  if (options.dryRun === true) return escapeText(`${shortName(name)} could be ${verb.done}; nothing was changed`);
+  const state = instance?.status === undefined ? "" : ` (${instanceStateName(instance.status.state)})`;
+  return escapeText(`${shortName(name)} ${verb.done}${state}`);
+}

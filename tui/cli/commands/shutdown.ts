@@ -1,0 +1,58 @@
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { escapeText } from "../../client/escape.js";
+import { shortName } from "../../client/short-name.js";
+import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { forEachName } from "../for-each-name.js";
+import { parseWhole } from "../input/key-values.js";
+import { kinds } from "../kinds.js";
+import { resolveName } from "../resolve.js";
+import type { OutputFormat } from "../session.js";
+
+interface ShutdownOptions {
+  readonly output: OutputFormat;
+  readonly host?: string;
+  readonly dryRun?: boolean;
+  readonly wait: boolean;
+  readonly grace: string;
+}
+
+/** `zor shutdown NAME...`. */
+export function define({ program, open }: Registrar): void {
+  const command = program
+    .command("shutdown")
+    .description("Ask guests to shut down and wait until they have. One that does not is left running.")
+    .argument("<names...>", "instances")
+    .option("--host <host>", "the host of names without one")
+    .option("--grace <seconds>", "how long a guest may take, 1 to 3600", "60")
+    .option("--no-wait", "return once the guests have been asked")
+    .option("--dry-run", "only check the request")
+    .addOption(responseOutput())
+    .action(async (names: string[], options: ShutdownOptions) => {
+      const session = open(command);
+      const timeoutSeconds = parseWhole("--grace", options.grace, 1, 3600);
+      const method = InstanceServiceService.shutdownInstance;
+      await forEachName(session, names, options.output, async (text, part) => {
+        const name = await resolveName(session, kinds.instance, text, options.host);
+        const response = await session.call(method, {
+          name,
+          requestId: session.requestId(part),
+          validateOnly: options.dryRun === true,
+          timeoutSeconds,
+        });
+        const follow = options.wait && options.dryRun !== true;
+        const operation = follow
+          ? await session.follow(response.operation, `shutting down ${shortName(name)}`)
+          : response.operation;
+        await session.printResponse(options.output, method, { operation }, () => {
+          if (options.output === "name") return escapeText(name);
+          return escapeText(`${shortName(name)} ${outcome(options)}`);
+        });
+      });
+    });
+  withExamples(command, "zor shutdown alpha/vm1", "zor shutdown vm1 vm2 --grace 120", "zor shutdown vm1 --no-wait");
+}
+
+function outcome(options: ShutdownOptions): string {
+  if (options.dryRun === true) return "could be shut down; nothing was changed";
+  return options.wait ? "shut down" : "asked to shut down";
+}

@@ -1,0 +1,89 @@
+import { notFound } from "../../lib/errors.js";
+import type { AnyResource } from "../../lib/watch/kinds.js";
+import { escapeText } from "../client/escape.js";
+import { type Fetched, type Kind, kinds } from "./kinds.js";
+import { resourceTable, type StaleHosts, staleHosts, tableOptions, unreachableNotes } from "./output/show-rows.js";
+import { resolveName } from "./resolve.js";
+import type { Session } from "./session.js";
+
+/** Forms `zor get` prints. */
+type ListFormat = "table" | "wide" | "json" | "yaml" | "name";
+
+/** Options of a list. */
+export interface ListOptions {
+  readonly output: ListFormat;
+  readonly filter: string;
+  readonly orderBy: string;
+  readonly host?: string;
+}
+
+/** Prints a list, or the named resources; hosts that could not be asked are named on stderr. */
+export async function listResources(
+  session: Session,
+  kind: Kind,
+  names: readonly string[],
+  options: ListOptions,
+): Promise<void> {
+  if (names.length > 0) {
+    await showNamed(session, kind, names, options);
+    return;
+  }
+  const connection = await session.connect();
+  const listing = await kind.list(connection, options, session.callOptions(15_000));
+  if (options.output === "json" || options.output === "yaml") {
+    await session.printJson(options.output, await listing.json());
+  } else {
+    printRows(session, kind, listing.resources, options, staleHosts(listing.unreachable));
+    if (listing.resources.length === 0 && options.output !== "name") session.note(emptyNote(kind, options));
+  }
+  for (const line of unreachableNotes(listing.unreachable)) session.note(line);
+}
+
+async function showNamed(session: Session, kind: Kind, names: readonly string[], options: ListOptions): Promise<void> {
+  const connection = await session.connect();
+  const fetched: Fetched[] = [];
+  for (const text of names) {
+    const name = await resolveName(session, kind, text, options.host);
+    const one = await kind.get(connection, name, session.callOptions(15_000));
+    if (one === undefined) throw notFound(name);
+    fetched.push(one);
+  }
+  if (options.output === "json" || options.output === "yaml") {
+    for (const one of fetched) await session.printJson(options.output, await one.json());
+    return;
+  }
+  const resources = fetched.map(({ resource }) => resource);
+  if (kind.onHost === undefined || options.output === "name") {
+    printRows(session, kind, resources, options, new Map());
+    return;
+  }
+  // Only the list of hosts tells how old the rows are.
+  const { unreachable } = await kinds.host.list(connection, { filter: "", orderBy: "" }, session.callOptions(15_000));
+  const concerned = unreachable.filter(({ name }) => resources.some(({ value }) => value.name.startsWith(`${name}/`)));
+  printRows(session, kind, resources, options, staleHosts(concerned));
+  for (const line of unreachableNotes(concerned)) session.note(line);
+}
+
+function printRows(
+  session: Session,
+  kind: Kind,
+  resources: readonly AnyResource[],
+  { output }: ListOptions,
+  stale: StaleHosts,
+): void {
+  if (output === "name") {
+    for (const { value } of resources) session.print(escapeText(value.name));
+    return;
+  }
+  if (resources.length === 0) return;
+  const wide = output === "wide";
+  const now = new Date();
+  const table = resourceTable(resources, kind.name, { ...tableOptions(session.io, wide), wide, stale, now: () => now });
+  session.print(table.header());
+  for (const resource of resources) session.print(table.row(resource));
+}
+
+function emptyNote(kind: Kind, { filter, host }: ListOptions): string {
+  const where = host === undefined ? "" : ` on ${host}`;
+  return `no ${kind.plural}${where}${filter === "" ? "" : " match the filter"}`;
+}

@@ -1,0 +1,36 @@
+import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
+import { escapeText } from "../../client/escape.js";
+import type { TerminalOutput } from "../../client/raw-terminal.js";
+
+/** A line of progress that is wiped when disposed. */
+export interface Progress extends Disposable {
+  update(operation: Operation): void;
+}
+
+/** Shows an operation's progress: one line that changes on a terminal, one line a step elsewhere. */
+export function showProgress(output: TerminalOutput, title: string): Progress {
+  return output.isTTY === true ? changingLine(output, title) : stepLines(output, title);
+}
+
+function changingLine(output: TerminalOutput, title: string): Progress {
+  return {
+    update: ({ step, progressPercent }) => {
+      const text = escapeText(`${title}: ${progressPercent}% ${step}`);
+      output.write(`\r\x1b[K${text.slice(0, (output.columns ?? 80) - 1)}`);
+    },
+    [Symbol.dispose]: () => {
+      output.write("\r\x1b[K");
+    },
+  };
+}
+
+function stepLines(output: TerminalOutput, title: string): Progress {
+  let last = "";
+  return {
+    update: ({ step }) => {
+      if (step !== "" && step !== last) output.write(`${escapeText(`${title}: ${step}`)}\n`);
+      last = step;
+    },
+    [Symbol.dispose]: () => undefined,
+  };
+}

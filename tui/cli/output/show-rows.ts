@@ -1,0 +1,63 @@
+import type { AnyResource } from "../../../lib/watch/kinds.js";
+import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
+import { durationMs, formatAge } from "../../client/format.js";
+import { escapeText } from "../../client/escape.js";
+import { hostOf, shortName } from "../../client/short-name.js";
+import type { CliIo } from "../session.js";
+import { columnsOf, type Row, type TableCase } from "./columns.js";
+import { Table, type TableOptions } from "./table.js";
+
+/** Age of what is known of each host that is not heard, by host id: "14s" or "never". */
+export type StaleHosts = ReadonlyMap<string, string>;
+
+/** The ages in a list response's `unreachable`. */
+export function staleHosts(unreachable: readonly Unreachable[]): StaleHosts {
+  return new Map(
+    unreachable.map(({ name, lastSeenAge }) => [
+      shortName(name),
+      lastSeenAge === undefined ? "never" : formatAge(durationMs(lastSeenAge)),
+    ]),
+  );
+}
+
+/** How tables look on this terminal: as wide as it is unless it is a pipe or output is wide; NO_COLOR is honoured. */
+export function tableOptions({ terminal: { output }, env }: CliIo, wide: boolean): TableOptions {
+  const isTerminal = output.isTTY === true;
+  return {
+    width: isTerminal && !wide ? (output.columns ?? 80) : undefined,
+    color: isTerminal && !env["NO_COLOR"] && env["TERM"] !== "dumb",
+  };
+}
+
+/** A table of resources of one kind that can be continued row by row. */
+export interface ResourceTable {
+  header(): string;
+  row(resource: AnyResource): string;
+}
+
+/** Lays a table of one kind out for the resources at hand. */
+export function resourceTable(
+  resources: readonly AnyResource[],
+  kind: TableCase,
+  options: TableOptions & { readonly wide: boolean; readonly stale: StaleHosts; readonly now: () => Date },
+): ResourceTable {
+  const staleSince = ({ value }: AnyResource): string | undefined => options.stale.get(hostOf(value.name) ?? "");
+  const toRow = (resource: AnyResource): Row<AnyResource["value"]> => ({
+    value: resource.value,
+    now: options.now(),
+    staleSince: staleSince(resource),
+  });
+  const anyStale = resources.some((resource) => staleSince(resource) !== undefined);
+  const columns = columnsOf(kind, { wide: options.wide, anyStale });
+  const table = new Table(columns, resources.map(toRow), options);
+  return { header: () => table.header(), row: (resource) => table.row(toRow(resource)) };
+}
+
+/** One line about each host that a list could not ask, for stderr. */
+export function unreachableNotes(unreachable: readonly Unreachable[]): string[] {
+  return unreachable.map(({ name, reason, lastSeenAge }) => {
+    const seen = lastSeenAge === undefined ? "never seen" : `last seen ${formatAge(durationMs(lastSeenAge))} ago`;
+    const why = reason === "" ? "" : `: ${reason}`;
+    return escapeText(`host ${shortName(name)} is unreachable, ${seen}${why}; what is shown of it may be old`);
+  });
+}

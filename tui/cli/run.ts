@@ -1,0 +1,147 @@
+import { status } from "@grpc/grpc-js";
+import { Command, CommanderError } from "commander";
+import { version } from "../../lib/program.js";
+import { invalidArgument, ZorError } from "../../lib/errors.js";
+import type { Registrar } from "./command.js";
+import { commandTable, otherPrograms } from "./command-table.js";
+import { exitCode, exitCodeTable } from "./exit-codes.js";
+import { codeOfError, formatError } from "./output/print-error.js";
+import { type CliIo, type GlobalOptions, Session } from "./session.js";
+
+/** Runs one command line (without the program's name) and resolves to its exit code. Never throws. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  const errorFormat = { json: wantsJson(argv), verbose: hasFlag(argv, "-v", "--verbose") };
+  let session: Session | undefined;
+  try {
+    const [first, topic] = argv;
+    if (first === "help" && topic === "exit-codes") {
+      io.terminal.output.write(exitCodeHelp());
+      return exitCode.ok;
+    }
+    const args = first === "help" ? [...argv.slice(1), "--help"] : argv;
+    const program = createProgram(io);
+    const registrar: Registrar = {
+      program,
+      open: (command) => {
+        session ??= new Session(io, command.optsWithGlobals<GlobalOptions>());
+        return session;
+      },
+    };
+    await defineCommands(registrar, args);
+    await program.parseAsync([...args], { from: "user" });
+    return session?.exitCode ?? exitCode.ok;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCode.ok;
+    if (session?.isInterruption(error) === true) return interruptionCode(io.signal);
+    io.errors.write(formatError(asUsageError(error), errorFormat));
+    return error instanceof CommanderError ? exitCode.usage : codeOfError(error);
+  } finally {
+    await session?.[Symbol.asyncDispose]();
+  }
+}
+
+/** The program with the options every command takes, and no command yet. */
+export function createProgram(io: CliIo): Command {
+  const { output } = io.terminal;
+  return new Command("zor")
+    .description("One fleet of lab hosts: machines, containers, lans and the cables between them.")
+    .version(version, "-V, --version", "print the version")
+    .option("--context <name>", "hub or agent to talk to (default: $ZOR_CONTEXT, else the current one)")
+    .option("--timeout <time>", "longest time for each call, such as 10s or 2m")
+    .option("--request-id <id>", "makes a change safe to repeat: the same id never acts twice")
+    .option("-v, --verbose", "show reason, code and causes of errors")
+    .helpCommand(false)
+    .usage("[options] COMMAND")
+    .configureHelp({ showGlobalOptions: true, helpWidth: output.isTTY === true ? (output.columns ?? 80) : 80 })
+    .configureOutput({
+      writeOut: (text) => output.write(text),
+      // Errors are thrown and printed in one place.
+      writeErr: () => undefined,
+      getOutHelpWidth: () => (output.isTTY === true ? (output.columns ?? 80) : 80),
+    })
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .addHelpText("after", afterHelp());
+}
+
+/** Adds every command: the one that is called in full, the others by name for help and suggestions. */
+async function defineCommands(registrar: Registrar, args: readonly string[]): Promise<void> {
+  const { program } = registrar;
+  const called = calledCommand(args);
+  for (const entry of commandTable) {
+    if (entry.name === called) (await entry.load()).define(registrar, entry.name);
+    else program.command(entry.name).description(entry.summary);
+  }
+  if (called === "complete") (await import("./commands/complete.js")).define(registrar);
+  for (const [name, summary] of otherPrograms) {
+    const command = program.command(name).description(summary).helpGroup("Programs:").allowUnknownOption();
+    command.allowExcessArguments().action(() => {
+      throw invalidArgument("command", `zor ${name} is a program of its own; run it with the zor launcher`);
+    });
+  }
+  program.command("help").description("help for a command, or for: exit-codes").usage("[COMMAND|exit-codes]");
+  if (called === undefined) program.action(() => program.outputHelp());
+}
+
+const optionsWithValue = new Set(["--context", "--timeout", "--request-id"]);
+
+/** The first word that is neither an option nor the value of one. */
+function calledCommand(args: readonly string[]): string | undefined {
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index] ?? "";
+    if (optionsWithValue.has(word)) index += 1;
+    else if (!word.startsWith("-")) return word;
+  }
+  return undefined;
+}
+
+function asUsageError(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+  return new ZorError({
+    reason: "USAGE",
+    code: status.INVALID_ARGUMENT,
+    message: `${message}; see zor --help, or --help of the command`,
+  });
+}
+
+/** 143 when SIGTERM ended the run, otherwise 130. */
+function interruptionCode({ reason }: AbortSignal): number {
+  return reason === "SIGTERM" ? exitCode.terminated : exitCode.interrupted;
+}
+
+function exitCodeHelp(): string {
+  const lines = exitCodeTable.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`);
+  return [
+    "Exit codes of zor:",
+    ...lines,
+    "",
+    "zor exec ends with the exit code of the command it ran; its own failures use the codes above.",
+    "A command on several resources ends with the code of the first that failed; the others are still done.",
+    "",
+  ].join("\n");
+}
+
+function afterHelp(): string {
+  return `
+Names: a resource may be written in full (hosts/alpha/instances/vm1), as HOST/NAME (alpha/vm1), or as NAME alone when
+no other host has one of that name.
+
+Examples:
+  zor get instances                          every instance of every host
+  zor get hosts -o json                      the API's response as proto3 JSON
+  zor create link demo alpha/lan1 beta/lan1  a cable between two hosts
+  zor console alpha/vm1                      its serial console; Ctrl-] detaches
+  zor help exit-codes                        what the exit codes mean`;
+}
+
+function hasFlag(argv: readonly string[], ...flags: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).some((word) => flags.includes(word));
+}
+
+/** Whether errors are wanted as JSON; looked for before parsing, because parsing may be what fails. */
+function wantsJson(argv: readonly string[]): boolean {
+  if (hasFlag(argv, "-ojson", "-o=json", "--output=json")) return true;
+  return argv.some((word, index) => word === "json" && (argv[index - 1] === "-o" || argv[index - 1] === "--output"));
+}

@@ -1,0 +1,157 @@
+import { ZorError } from "../../lib/errors.js";
+import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
+import type { Operation } from "../../proto/gen/zor/v1/operation.js";
+import { type Context, defaultConfigDirectory, loadContext } from "../client/contexts.js";
+import { openHub } from "../client/open-hub.js";
+import { runOperation } from "../client/operation.js";
+import type { Terminal, TerminalOutput } from "../client/raw-terminal.js";
+import { parseDurationMs } from "./input/durations.js";
+import { checkRequestId } from "./input/request-id.js";
+import { showProgress } from "./output/progress.js";
+import type { ResponseMethod } from "./output/proto-json.js";
+
+/** What a command reads and writes: the process's own streams, or those of a test. */
+export interface CliIo {
+  readonly terminal: Terminal;
+  readonly errors: TerminalOutput;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborts on Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** Options every command takes. */
+export interface GlobalOptions {
+  readonly context?: string;
+  readonly timeout?: string;
+  readonly requestId?: string;
+  readonly verbose?: boolean;
+}
+
+/** Forms of output; "text" is what a command prints for people. */
+export type OutputFormat = "text" | "wide" | "json" | "yaml" | "name";
+
+/** One run of zor: its streams, its options and its connection, which is closed when the session is disposed. */
+export class Session implements AsyncDisposable {
+  readonly io: CliIo;
+  readonly options: GlobalOptions;
+  #connection: Promise<Connection> | undefined;
+  #exitCode = 0;
+
+  constructor(io: CliIo, options: GlobalOptions) {
+    this.io = io;
+    this.options = options;
+  }
+
+  /** Where contexts and identities are kept. */
+  get configDirectory(): string {
+    return this.io.env["ZOR_CONFIG"] || defaultConfigDirectory();
+  }
+
+  /** Exit code of a command that has not thrown. */
+  get exitCode(): number {
+    return this.#exitCode;
+  }
+
+  /** Ends the command with this code once it is through; the first one given stays. */
+  setExitCode(code: number): void {
+    if (this.#exitCode === 0) this.#exitCode = code;
+  }
+
+  context(): Promise<Context> {
+    const name = this.options.context ?? (this.io.env["ZOR_CONTEXT"] || undefined);
+    return loadContext({ name, configDirectory: this.configDirectory });
+  }
+
+  /** The connection to the chosen hub or agent; opened once. */
+  connect(): Promise<Connection> {
+    this.#connection ??= this.context().then(openHub);
+    return this.#connection;
+  }
+
+  /** Calls a unary method with the deadline of --timeout, else `defaultTimeoutMs`. */
+  async call<Request, Response>(
+    method: ResponseMethod<Request, Response>,
+    request: Request,
+    defaultTimeoutMs = 15_000,
+  ): Promise<Response> {
+    const connection = await this.connect();
+    return connection.unary(method, request, this.callOptions(defaultTimeoutMs));
+  }
+
+  callOptions(defaultTimeoutMs: number): CallOptions {
+    const { timeout } = this.options;
+    const timeoutMs = timeout === undefined ? defaultTimeoutMs : parseDurationMs("--timeout", timeout);
+    return { timeoutMs, signal: this.io.signal };
+  }
+
+  /** The request id of --request-id or a new one. `part` keeps the calls of one command apart when it makes several. */
+  requestId(part?: number): string {
+    const { requestId } = this.options;
+    if (requestId === undefined) return crypto.randomUUID();
+    return checkRequestId(part === undefined ? requestId : `${requestId}.${part}`);
+  }
+
+  /** Follows an operation with its progress on stderr; Ctrl-C cancels it. */
+  async follow(operation: Operation | undefined, title: string): Promise<Operation | undefined> {
+    if (operation === undefined) return undefined;
+    using progress = showProgress(this.io.errors, title);
+    return await runOperation(await this.connect(), operation, {
+      onProgress: (now) => progress.update(now),
+      signal: this.io.signal,
+    });
+  }
+
+  /** Writes a line to stdout. */
+  print(line: string): void {
+    this.io.terminal.output.write(`${line}\n`);
+  }
+
+  /** Writes a line to stderr. */
+  note(line: string): void {
+    this.io.errors.write(`${line}\n`);
+  }
+
+  /** Prints an API response as JSON or YAML as asked, otherwise what `text` gives. */
+  async printResponse<Request, Response>(
+    format: OutputFormat,
+    method: ResponseMethod<Request, Response>,
+    response: Response,
+    text: () => string,
+  ): Promise<void> {
+    if (format !== "json" && format !== "yaml") {
+      this.print(text());
+      return;
+    }
+    const { responseJson } = await import("./output/proto-json.js");
+    await this.printJson(format, responseJson(method, response));
+  }
+
+  /** Prints a JSON value as indented JSON, or as YAML. */
+  async printJson(format: "json" | "yaml", value: unknown): Promise<void> {
+    if (format === "json") {
+      this.print(escapeJson(JSON.stringify(value, undefined, 2)));
+      return;
+    }
+    const { stringify } = await import("yaml");
+    this.print(`---\n${stringify(value).trimEnd()}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const connection = await this.#connection?.catch(() => undefined);
+    connection?.close();
+  }
+
+  /** Whether an error is only the echo of Ctrl-C or SIGTERM. */
+  isInterruption(error: unknown): boolean {
+    return this.io.signal.aborted && (!(error instanceof ZorError) || /CANCELLED/.test(error.reason));
+  }
+}
+
+/** JSON leaves C1 and format characters as they are; a terminal must not see them. */
+function escapeJson(json: string): string {
+  return json.replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    [...Array(character.length).keys()]
+      .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
