@@ -1,0 +1,80 @@
+import { readlink, stat } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { captureMachine, leftBehind, type MachineState } from "../helpers/leftovers.js";
+import { describeBadInput } from "./suites/bad-input.js";
+import { describeForeignClient } from "./suites/foreign-client.js";
+import { describeSurvival } from "./suites/survival.js";
+import { describeTerminal } from "./suites/terminal.js";
+import { instancePids, isRunning, TestDemo } from "./test-demo.js";
+
+let demo: TestDemo;
+let before: MachineState;
+let printed = "";
+
+beforeAll(async () => {
+  before = captureMachine();
+  demo = await TestDemo.create();
+  printed = await demo.must(["demo", "up"], { timeoutMs: 240_000 });
+  console.log(printed);
+}, 250_000);
+
+afterAll(async () => {
+  await demo[Symbol.asyncDispose]();
+});
+
+describe("a demo fleet brought up with zor demo up", () => {
+  it("proves that machines and containers on two hosts reach each other over the link", () => {
+    for (const pair of ["machine to machine", "machine to container", "container to container"]) {
+      expect(printed).toMatch(new RegExp(`${pair} +5/5 received \\(100 %\\), rtt`));
+    }
+  });
+
+  it("prints the fleet: both hosts, all four guests and the link", () => {
+    for (const name of ["alpha", "beta", "vm1", "vm2", "box1", "box2", "demo"]) expect(printed).toContain(name);
+  });
+
+  it("names hub and agents with pid, address, state directory and namespace", async () => {
+    const { hub, agents, supervisor, link } = await demo.status();
+    for (const program of [hub, supervisor, ...agents]) expect(await isRunning(program.pid ?? 0)).toBe(true);
+    expect(hub.address).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(agents.map(({ host, state }) => [host, state])).toEqual([
+      ["alpha", "HOST_STATE_READY"],
+      ["beta", "HOST_STATE_READY"],
+    ]);
+    for (const { stateDirectory } of [hub, ...agents]) expect((await stat(stateDirectory)).isDirectory()).toBe(true);
+    for (const { pid, namespace } of agents) {
+      const named = (await stat(`/run/netns/${namespace}`)).ino;
+      expect(await readlink(`/proc/${pid}/ns/net`)).toBe(`net:[${named}]`);
+    }
+    expect(link).toMatchObject({ name: "links/demo", state: "LINK_STATE_ACTIVE" });
+  });
+
+  it("is left as it is by a second zor demo up", async () => {
+    const first = await demo.status();
+    const began = performance.now();
+    await demo.must(["demo", "up"], { timeoutMs: 120_000 });
+    console.log(`second demo up: ${Math.round(performance.now() - began)} ms`);
+    const second = await demo.status();
+    expect(second.hub.pid).toBe(first.hub.pid);
+    expect(second.agents.map(({ pid }) => pid)).toEqual(first.agents.map(({ pid }) => pid));
+    expect(instancePids(second)).toEqual(instancePids(first));
+  });
+});
+
+describeForeignClient(() => demo);
+describeSurvival(() => demo);
+describeBadInput(() => demo);
+describeTerminal(() => demo);
+
+describe("zor demo down", () => {
+  it("leaves no process, namespace, interface, mount or file of the demo", async () => {
+    const running = await demo.status();
+    const pids = [running.hub.pid, running.supervisor.pid, ...running.agents.map(({ pid }) => pid)];
+    const all = [...pids.map((pid) => pid ?? 0), ...Object.values(instancePids(running))];
+    await demo.must(["demo", "down"], { timeoutMs: 120_000 });
+    const ours = { text: new RegExp(`zor-${demo.name}-|zor-demo/${demo.name}\\b`), interfaceName: /^zd/ };
+    expect(leftBehind(before, captureMachine(), ours)).toEqual([]);
+    expect(await Promise.all(all.map(isRunning))).toEqual(all.map(() => false));
+    expect(await demo.must(["context", "list"])).not.toContain(demo.name);
+  });
+});

@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { execa } from "execa";
+import type { DemoStatus } from "../../deploy/demo/status.js";
+
+const root = resolve(import.meta.dirname, "../..");
+
+/** What a command printed and how it ended. */
+export interface CommandResult {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A demo of a name of its own, with contexts of its own, driven through the real `zor` command. */
+export class TestDemo implements AsyncDisposable {
+  readonly name: string;
+  /** Where contexts and identities of this demo's user are. */
+  readonly configDirectory: string;
+
+  private constructor(name: string, configDirectory: string) {
+    this.name = name;
+    this.configDirectory = configDirectory;
+  }
+
+  /** Chooses names; nothing runs yet. */
+  static async create(): Promise<TestDemo> {
+    return new TestDemo(`zt${randomBytes(3).toString("hex")}`, await mkdtemp("/tmp/zt-e2e-"));
+  }
+
+  /** Environment in which programs work on this demo and on no other. */
+  get env(): Readonly<Record<string, string>> {
+    return { ZOR_DEMO: this.name, ZOR_CONFIG: this.configDirectory, ZOR_CONTEXT: "", LC_ALL: "C" };
+  }
+
+  /** Path of the launcher. */
+  get launcher(): string {
+    return join(root, "zor");
+  }
+
+  /** Runs `zor ARGS` to its end; an exit code other than 0 is no error. */
+  async zor(argv: readonly string[], options: { readonly timeoutMs?: number } = {}): Promise<CommandResult> {
+    return runCommand(this.launcher, argv, this.env, options.timeoutMs);
+  }
+
+  /** Runs `zor ARGS` and gives what it printed. @throws {Error} when it fails. */
+  async must(argv: readonly string[], options: { readonly timeoutMs?: number } = {}): Promise<string> {
+    const result = await this.zor(argv, options);
+    if (result.exitCode !== 0)
+      throw new Error(`zor ${argv.join(" ")}: exit ${result.exitCode}: ${result.stderr || result.stdout}`);
+    return result.stdout;
+  }
+
+  /** Runs `zor ARGS -o json` and parses the answer. */
+  async json(argv: readonly string[]): Promise<unknown> {
+    return JSON.parse(await this.must([...argv, "-o", "json"]));
+  }
+
+  /** `zor demo status`. */
+  async status(): Promise<DemoStatus> {
+    return (await this.json(["demo", "status"])) as DemoStatus; // the program's own type
+  }
+
+  /** Takes the demo down, whatever is there of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.must(["demo", "down"], { timeoutMs: 120_000 });
+    await rm(this.configDirectory, { recursive: true, force: true });
+  }
+}
+
+/** Runs a command to its end. */
+export async function runCommand(
+  file: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  timeoutMs = 60_000,
+): Promise<CommandResult> {
+  const { exitCode, stdout, stderr } = await execa(file, argv, {
+    reject: false,
+    stdin: "ignore",
+    env,
+    timeout: timeoutMs,
+  });
+  return { exitCode, stdout, stderr };
+}
+
+/** Waits until `look` gives something; the last error or "nothing" is told when the time is over. */
+export async function eventually<Result>(
+  what: string,
+  timeoutMs: number,
+  look: () => Promise<Result | undefined>,
+): Promise<Result> {
+  const deadline = performance.now() + timeoutMs;
+  let last: unknown = "nothing";
+  for (;;) {
+    try {
+      const result = await look();
+      if (result !== undefined) return result;
+      last = "nothing";
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() >= deadline)
+      throw new Error(`${what} did not happen within ${timeoutMs} ms: ${String(last)}`);
+    await delay(50);
+  }
+}
+
+/** Whether a process exists. */
+export async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return stat !== "" && !/\) [ZX] /.test(stat);
+}
+
+/** Pids of all instances by name, as the hub tells them. */
+export function instancePids(status: DemoStatus): Record<string, number> {
+  return Object.fromEntries(status.agents.flatMap((agent) => agent.instances.map(({ name, pid }) => [name, pid])));
+}
