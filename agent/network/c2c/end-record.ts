@@ -1,0 +1,72 @@
+import { z } from "zod";
+
+const secretHex = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** One end as the agent asks for it, in the control protocol. */
+export const endSpecSchema = z.object({
+  /** "links/{link}". */
+  link: z.string().min(7).max(80),
+  linkUid: z.string().min(1).max(128),
+  /** Id of the lan on this host. */
+  lan: z.string().min(1).max(63),
+  role: z.enum(["listener", "dialer"]),
+  /** "ip:port" or "[ip]:port", tried in order. */
+  peerAddresses: z.array(z.string().max(64)).max(16),
+  /** Pin of the peer, hex. */
+  peerKeySha256: secretHex,
+  /** A new ticket, hex; undefined: keep what is there. */
+  ticket: secretHex.optional(),
+  ticketTtlSeconds: z.int().min(1).max(3600).default(600),
+});
+
+/** See {@link endSpecSchema}. */
+export type EndSpec = z.infer<typeof endSpecSchema>;
+
+const ticketSchema = z.object({ secret: secretHex, expiresMs: z.number(), used: z.boolean() });
+
+/** An end as it is stored in ends.json. */
+export const endRecordSchema = endSpecSchema.omit({ ticket: true, ticketTtlSeconds: true }).extend({
+  tickets: z.array(ticketSchema).max(16),
+  /** Secret that lets the dialer come back, hex. */
+  pairing: secretHex.optional(),
+  /** On a listener: secret offered to a dialer that has not yet confirmed. */
+  offered: secretHex.optional(),
+});
+
+/** See {@link endRecordSchema}. */
+export type EndRecord = z.infer<typeof endRecordSchema>;
+
+/** Tickets remembered to tell a used one from a foreign one. */
+const maxTickets = 8;
+
+/** The record of an end after the agent asked for it. What two hosts agreed on is kept as long as the link and the peer's key are the same. */
+export function applySpec(spec: EndSpec, previous: EndRecord | undefined, nowMs: number): EndRecord {
+  const { ticket, ticketTtlSeconds, ...wanted } = spec;
+  const kept = previous?.peerKeySha256 === spec.peerKeySha256 ? previous : undefined;
+  const known = kept?.tickets ?? [];
+  const isNew = ticket !== undefined && !known.some(({ secret }) => secret === ticket);
+  const added = isNew ? [{ secret: ticket, expiresMs: nowMs + ticketTtlSeconds * 1000, used: false }] : [];
+  return {
+    ...wanted,
+    tickets: [...known, ...added].slice(-maxTickets),
+    ...(kept?.pairing === undefined ? {} : { pairing: kept.pairing }),
+    ...(kept?.offered === undefined ? {} : { offered: kept.offered }),
+  };
+}
+
+/** Tickets that can be used now, newest first. */
+export function freshTickets(record: EndRecord, nowMs: number): readonly Buffer[] {
+  return record.tickets
+    .filter((ticket) => !ticket.used && ticket.expiresMs > nowMs)
+    .map((ticket) => Buffer.from(ticket.secret, "hex"))
+    .reverse();
+}
+
+/** The record after a ticket was used. */
+export function withUsedTicket(record: EndRecord, secret: Buffer): EndRecord {
+  const hex = secret.toString("hex");
+  return {
+    ...record,
+    tickets: record.tickets.map((ticket) => (ticket.secret === hex ? { ...ticket, used: true } : ticket)),
+  };
+}

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { endSpecSchema } from "./end-record.js";
+
+/**
+ * Control protocol between agent and cable engine: JSON lines over a unix socket. The agent sends requests, the engine answers each
+ * by its id, and, after "watch", sends events. Engine and agent may be of different versions: both name the protocol they speak in
+ * "hello", unknown fields are ignored, and fields are only ever added.
+ */
+export const engineProtocol = 1;
+
+/** Longest line either side accepts. */
+export const maxLineBytes: number = 4 * 1024 * 1024;
+
+/** A request of the agent. */
+export const requestSchema = z.discriminatedUnion("method", [
+  z.object({ id: z.int(), method: z.literal("hello") }),
+  z.object({ id: z.int(), method: z.literal("ensureEnd"), end: endSpecSchema }),
+  z.object({
+    id: z.int(),
+    method: z.literal("deleteEnd"),
+    link: z.string().max(80),
+    /** Empty: whatever its uid. */
+    linkUid: z.string().max(128),
+  }),
+  z.object({ id: z.int(), method: z.literal("list") }),
+  /** Tells whether the end's tap is plugged into its lan. */
+  z.object({
+    id: z.int(),
+    method: z.literal("setPort"),
+    linkUid: z.string().max(128),
+    /** Generation of the tap this is about. */
+    generation: z.string().max(64),
+    /** Why it is not plugged; empty: it is. */
+    fault: z.string().max(300),
+  }),
+  z.object({ id: z.int(), method: z.literal("watch") }),
+  z.object({ id: z.int(), method: z.literal("shutdown") }),
+]);
+
+/** See {@link requestSchema}. */
+export type EngineRequest = z.infer<typeof requestSchema>;
+
+/** Answer to "hello". */
+export const helloSchema = z.object({
+  protocol: z.int(),
+  version: z.string(),
+  pid: z.int(),
+  startTicks: z.string(),
+  /** "ip:port" of the data port. */
+  listen: z.string(),
+  netns: z.string(),
+  /** Damage found at the start, for people. */
+  warnings: z.array(z.string()),
+});
+
+/** See {@link helloSchema}. */
+export type EngineHello = z.infer<typeof helloSchema>;
+
+/** One end as the engine sees it. Times are milliseconds since the epoch. */
+export const endViewSchema = z.object({
+  link: z.string(),
+  linkUid: z.string(),
+  lan: z.string(),
+  role: z.enum(["listener", "dialer"]),
+  phase: z.enum(["pending", "probing", "active", "degraded", "down"]),
+  reason: z.string(),
+  sinceMs: z.number(),
+  nextTryMs: z.number().optional(),
+  paired: z.boolean(),
+  needsTicket: z.boolean(),
+  tap: z.object({
+    name: z.string(),
+    /** It exists in the switch's namespace. */
+    ready: z.boolean(),
+    /** Changes when the tap is made anew and so must be plugged again. */
+    generation: z.string(),
+    plugged: z.boolean(),
+  }),
+  localAddress: z.string(),
+  remoteAddress: z.string(),
+  protection: z.string(),
+  connects: z.number(),
+  rttMs: z.number().optional(),
+  rttP99Ms: z.number().optional(),
+  lossRatio: z.number(),
+  mtuProven: z.number(),
+  txFrames: z.number(),
+  txBytes: z.number(),
+  rxFrames: z.number(),
+  rxBytes: z.number(),
+  droppedQueueFrames: z.number(),
+  droppedDownFrames: z.number(),
+  droppedPortFrames: z.number(),
+});
+
+/** See {@link endViewSchema}. */
+export type EndView = z.infer<typeof endViewSchema>;
+
+/** Answer to "ensureEnd". */
+export const ensureEndResultSchema = z.object({ end: endViewSchema });
+/** Answer to "list". */
+export const listResultSchema = z.object({ ends: z.array(endViewSchema) });
+
+/** A line of the engine: an answer, or an event after "watch". */
+export const engineLineSchema = z.union([
+  z.object({ id: z.int(), result: z.unknown() }),
+  z.object({ id: z.int(), error: z.object({ reason: z.string(), message: z.string() }) }),
+  z.object({
+    event: z.literal("ends"),
+    ends: z.array(endViewSchema),
+    removed: z.array(z.string()),
+    snapshot: z.boolean(),
+  }),
+]);
+
+/** Something changed at the engine's ends. */
+export interface EndsEvent {
+  readonly ends: readonly EndView[];
+  /** Links whose end is gone. */
+  readonly removed: readonly string[];
+  /** `ends` is all there is. */
+  readonly snapshot: boolean;
+}

@@ -1,0 +1,175 @@
+import { Cable } from "./cable.js";
+import { maxDataFrameBytes } from "./frame.js";
+import { errno, lastErrno, NativeMemory, poll, read, SystemCallError } from "./native.js";
+import { stat } from "./stats.js";
+import type { WorkerEvent, WorkerOrder } from "./worker-protocol.js";
+
+const POLLIN = 0x001;
+const POLLOUT = 0x004;
+const POLLERR = 0x008;
+const POLLHUP = 0x010;
+/** struct pollfd: int fd; short events; short revents. */
+const pollEntryBytes = 8;
+const longestWaitMs = 1_000;
+
+/** Runs any number of cables in one thread: waits with poll(2), gives each ready cable one bounded turn, in order, for ever. */
+export class CableLoop {
+  readonly #wakeFd: number;
+  readonly #nextOrder: () => WorkerOrder | undefined;
+  readonly #report: (event: WorkerEvent) => void;
+  readonly #scratch = new NativeMemory(maxDataFrameBytes);
+  readonly #readDrops: () => ReadonlyMap<string, number>;
+  #nextDropsMs = 0;
+  #cables: Cable[] = [];
+  #pollSet = new PollSet(1);
+  #stopped = false;
+
+  constructor(options: {
+    readonly wakeFd: number;
+    /** The next posted order, without waiting. */
+    readonly nextOrder: () => WorkerOrder | undefined;
+    readonly report: (event: WorkerEvent) => void;
+    /** Frames the kernel dropped because a tap's queue was full, by tap. */
+    readonly readDrops: () => ReadonlyMap<string, number>;
+  }) {
+    this.#wakeFd = options.wakeFd;
+    this.#nextOrder = options.nextOrder;
+    this.#report = options.report;
+    this.#readDrops = options.readDrops;
+  }
+
+  /** Returns after a "stop" order. */
+  run(): void {
+    let dueMs = 0;
+    while (!this.#stopped) {
+      let nowMs = performance.now();
+      if (nowMs >= dueMs) dueMs = this.#onTime(nowMs);
+      this.#arm();
+      this.#pollSet.wait(Math.max(0, Math.ceil(Math.min(dueMs - nowMs, longestWaitMs))));
+      nowMs = performance.now();
+      if (this.#dispatch(nowMs)) {
+        this.#takeOrders(nowMs);
+        dueMs = 0;
+      }
+    }
+  }
+
+  #onTime(nowMs: number): number {
+    let next = nowMs + longestWaitMs;
+    for (const cable of this.#cables) next = Math.min(next, cable.onTime(nowMs));
+    if (nowMs >= this.#nextDropsMs) {
+      this.#nextDropsMs = nowMs + longestWaitMs;
+      this.#countDrops();
+    }
+    return next;
+  }
+
+  #countDrops(): void {
+    if (this.#cables.every((cable) => cable.socketFd < 0)) return;
+    const drops = this.#readDrops();
+    for (const cable of this.#cables) {
+      cable.stats[stat.droppedQueueFrames] = drops.get(cable.tapName) ?? 0;
+    }
+  }
+
+  #arm(): void {
+    const set = this.#pollSet;
+    set.put(0, this.#wakeFd, POLLIN);
+    for (const [index, cable] of this.#cables.entries()) {
+      set.put(1 + 2 * index, cable.readableTapFd, POLLIN);
+      set.put(2 + 2 * index, cable.socketFd, cable.blocked ? POLLIN | POLLOUT : POLLIN);
+    }
+  }
+
+  /** Serves every ready cable. True when orders wait. */
+  #dispatch(nowMs: number): boolean {
+    const set = this.#pollSet;
+    for (const [index, cable] of this.#cables.entries()) {
+      const tap = set.got(1 + 2 * index);
+      const socket = set.got(2 + 2 * index);
+      if ((socket & POLLOUT) !== 0) cable.onWritable();
+      if ((socket & (POLLIN | POLLERR | POLLHUP)) !== 0) cable.onReadable(nowMs);
+      if ((tap & (POLLERR | POLLHUP)) !== 0) cable.onTapLost();
+      else if ((tap & POLLIN) !== 0) cable.onTap();
+    }
+    return set.got(0) !== 0;
+  }
+
+  #takeOrders(nowMs: number): void {
+    // Resets the counter; the eight bytes are of no interest.
+    read(this.#wakeFd, this.#scratch.address, 8);
+    for (let order = this.#nextOrder(); order !== undefined; order = this.#nextOrder()) this.#obey(order, nowMs);
+    this.#pollSet = new PollSet(1 + 2 * this.#cables.length);
+  }
+
+  #obey(order: WorkerOrder, nowMs: number): void {
+    switch (order.type) {
+      case "add":
+        this.#cables.push(
+          new Cable({
+            id: order.cable,
+            tapFd: order.tapFd,
+            tapName: order.tapName,
+            stats: order.stats,
+            scratch: this.#scratch,
+            report: this.#report,
+          }),
+        );
+        return;
+      case "attach":
+        this.#find(order.cable)?.attach(order.connection, order.established, nowMs);
+        return;
+      case "detach":
+        this.#find(order.cable)?.detach(order.goodbye);
+        return;
+      case "notice":
+        this.#find(order.cable)?.notice(order.text);
+        return;
+      case "remove":
+        this.#find(order.cable)?.remove(order.goodbye);
+        this.#cables = this.#cables.filter((cable) => cable.id !== order.cable);
+        return;
+      case "stop":
+        for (const cable of this.#cables) cable.remove("the cable engine is ending");
+        this.#cables = [];
+        this.#stopped = true;
+    }
+  }
+
+  #find(id: number): Cable | undefined {
+    return this.#cables.find((cable) => cable.id === id);
+  }
+}
+
+/** Descriptors to wait for, in native memory. */
+class PollSet {
+  readonly #memory: NativeMemory;
+  readonly #fds: Int32Array;
+  readonly #events: Int16Array;
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+    this.#memory = new NativeMemory(count * pollEntryBytes);
+    const { buffer, byteOffset } = this.#memory.buffer;
+    this.#fds = new Int32Array(buffer, byteOffset, count * 2);
+    this.#events = new Int16Array(buffer, byteOffset, count * 4);
+  }
+
+  /** A negative descriptor is not waited for. */
+  put(index: number, fd: number, events: number): void {
+    this.#fds[index * 2] = fd;
+    this.#events[index * 4 + 2] = events;
+    this.#events[index * 4 + 3] = 0;
+  }
+
+  wait(timeoutMs: number): void {
+    if (poll(this.#memory.address, this.#count, timeoutMs) >= 0) return;
+    const code = lastErrno();
+    if (code !== errno.EINTR) throw new SystemCallError("poll", code);
+  }
+
+  got(index: number): number {
+    return this.#events[index * 4 + 3] ?? 0;
+  }
+}

@@ -1,0 +1,143 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { parseSocketAddress } from "../address.js";
+import type { CableIdentity } from "../cable-identity.js";
+import { CableFailure } from "./failure.js";
+import { acceptHello, type Credential, dialHello, type ListenerEnd } from "./hello.js";
+import { close, setTcpOption } from "./native.js";
+import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
+import type { TapOffload } from "./tap.js";
+import type { EstablishedConnection } from "./worker-protocol.js";
+
+/** Longest time to a TCP connection. */
+const connectMs = 5_000;
+/** Longest time from there to a cable that is set up. */
+const handshakeMs = 5_000;
+/** The kernel gives a connection up when sent bytes stay unanswered for so long. */
+const userTimeoutMs = 8_000;
+const keepAliveMs = 5_000;
+/** Bytes in the socket that are not yet on their way: what waits longer than that waits in the tap, where it is counted when dropped. */
+const notSentLowWaterBytes = 512 * 1024;
+
+/** A connection ready for a worker, and what is known of it. */
+export interface ReadyConnection {
+  readonly established: EstablishedConnection;
+  /** "ip:port". */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+}
+
+/** What dialling needs. */
+export interface DialOptions {
+  readonly address: string;
+  readonly identity: CableIdentity;
+  readonly peerKeySha256: Buffer;
+  readonly linkUid: string;
+  readonly credential: Credential;
+  readonly offload: TapOffload;
+  readonly storePairing: (secret: Buffer) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Dials one address and does the whole handshake. @throws {CableFailure} with the reason; rethrows nothing else but its own bugs. */
+export async function dial(options: DialOptions): Promise<ReadyConnection> {
+  const { ip, port } = parseSocketAddress("peer_addresses", options.address);
+  const socket = connect({ host: ip, port, noDelay: true });
+  socket.on("error", ignoreLater);
+  try {
+    await connected(socket, options.address, AbortSignal.any([options.signal, AbortSignal.timeout(connectMs)]));
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeMs)]);
+    return await withReasons(signal, async () => {
+      const { identity, peerKeySha256 } = options;
+      const channel = await connectSecure({ socket, identity, peerKeySha256, signal });
+      const { offload } = await dialHello(channel, { ...options, signal });
+      return ready(socket, channel, offload);
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Does the listener's side on an accepted socket, which it takes over in any case. @throws {CableFailure} */
+export async function answer<End extends ListenerEnd>(
+  socket: Socket,
+  options: {
+    readonly identity: CableIdentity;
+    readonly find: (linkUid: string) => End | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<ReadyConnection & { readonly end: End }> {
+  socket.on("error", ignoreLater);
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeMs)]);
+  try {
+    return await withReasons(signal, async () => {
+      const channel = await acceptSecure(socket, options.identity, signal);
+      try {
+        const { end, offload } = await acceptHello(channel, { find: options.find, signal });
+        return { ...ready(socket, channel, offload), end };
+      } catch (error) {
+        // Lets a refusal reach the peer before the socket is destroyed.
+        socket.end();
+        if (!socket.writableFinished) await once(socket, "finish", { signal }).catch(() => undefined);
+        throw error;
+      }
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Errors are seen where the socket is awaited; what comes between must not end the process. */
+function ignoreLater(): void {
+  // Nothing to do.
+}
+
+async function connected(socket: Socket, address: string, signal: AbortSignal): Promise<void> {
+  try {
+    await once(socket, "connect", { signal });
+  } catch (error) {
+    throw connectFailure(error, address, signal);
+  }
+}
+
+function connectFailure(error: unknown, address: string, signal: AbortSignal): CableFailure {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ECONNREFUSED") return new CableFailure("refused", `${address} refused the connection`, error);
+  if (signal.aborted || code === "ETIMEDOUT") {
+    return new CableFailure("timed-out", `${address} did not answer in ${connectMs / 1000} s`, error);
+  }
+  return new CableFailure("unreachable", `${address} cannot be reached (${String(code ?? "unknown cause")})`, error);
+}
+
+/** Turns whatever ends a handshake into a {@link CableFailure}. */
+async function withReasons<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CableFailure) throw error;
+    if (signal.aborted) throw new CableFailure("timed-out", `the handshake took longer than ${handshakeMs / 1000} s`, error);
+    throw new CableFailure("protocol", error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function ready(socket: Socket, channel: SecureChannel, offload: TapOffload): ReadyConnection {
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, keepAliveMs);
+  const localAddress = formatEndpoint(socket.localAddress, socket.localPort);
+  const remoteAddress = formatEndpoint(socket.remoteAddress, socket.remotePort);
+  const established = { ...channel.release(), offload };
+  try {
+    setTcpOption(established.fd, "userTimeoutMs", userTimeoutMs);
+    setTcpOption(established.fd, "notSentLowWaterBytes", notSentLowWaterBytes);
+  } catch (error) {
+    close(established.fd);
+    throw error;
+  }
+  return { established, localAddress, remoteAddress };
+}
+
+function formatEndpoint(ip: string | undefined, port: number | undefined): string {
+  if (ip === undefined || port === undefined) return "";
+  const plain = ip.replace(/^::ffff:(?=[0-9.]+$)/, "");
+  return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
+}

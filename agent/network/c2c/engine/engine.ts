@@ -1,0 +1,207 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { once } from "node:events";
+import { notFound } from "../../../../lib/errors.js";
+import type { Log } from "../../../../lib/log.js";
+import { formatSocketAddress, parseSocketAddress } from "../address.js";
+import type { CableIdentity } from "../cable-identity.js";
+import { applySpec, type EndRecord, type EndSpec } from "../end-record.js";
+import type { EndsEvent, EndView } from "../engine-protocol.js";
+import { answer } from "./dial.js";
+import { End } from "./end.js";
+import type { EndStore } from "./end-store.js";
+import { CableFailure } from "./failure.js";
+import { WorkerPool } from "./worker-pool.js";
+
+/** Handshakes under way at once; more connections are closed at once. */
+const maxHandshakes = 64;
+/** Changes are told together, at most so often. */
+const changesMs = 50;
+const figuresMs = 1_000;
+
+/** All ends of a host and the data port they share. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #workers: WorkerPool;
+  readonly #server: Server;
+  readonly #ends = new Map<string, End>();
+  readonly #watchers = new Set<(event: EndsEvent) => void>();
+  readonly #ended = new AbortController();
+  readonly #figures: NodeJS.Timeout;
+  #changed = new Set<End>();
+  #removed = new Set<string>();
+  #telling: NodeJS.Timeout | undefined;
+  #handshakes = 0;
+
+  private constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#workers = new WorkerPool({ netns: options.netns, onCrash: options.onCrash });
+    this.#server = createServer({ noDelay: true }, (socket) => void this.#onConnection(socket));
+    this.#figures = setInterval(() => this.#onFigures(), figuresMs);
+  }
+
+  /** Restores the stored ends and listens. @throws when the data port cannot be had. */
+  static async open(options: EngineOptions, records: readonly EndRecord[]): Promise<Engine> {
+    const engine = new Engine(options);
+    const { ip, port } = parseSocketAddress("listen", options.listen);
+    engine.#server.listen({ host: ip, port });
+    await once(engine.#server, "listening");
+    // An error of the listening socket later on, such as too many open files, passes by itself.
+    engine.#server.on("error", (error) => options.log.error({ error: error.message }, "the data port has a problem"));
+    for (const record of records) engine.#start(record);
+    return engine;
+  }
+
+  /** "ip:port" of the data port. */
+  get listen(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") return "";
+    return formatSocketAddress({ ip: address.address, port: address.port });
+  }
+
+  /** Makes or changes an end. Durable when it resolves. */
+  async ensureEnd(spec: EndSpec): Promise<EndView> {
+    const namesake = [...this.#ends.values()].find(
+      (end) => end.record.link === spec.link && end.record.linkUid !== spec.linkUid,
+    );
+    if (namesake !== undefined) await this.#close(namesake, "the link was deleted");
+    const existing = this.#ends.get(spec.linkUid);
+    const end = existing ?? this.#start(applySpec(spec, undefined, Date.now()));
+    if (existing !== undefined) existing.apply(spec);
+    await this.#save();
+    return end.view();
+  }
+
+  /** Removes the end of a link; nothing happens when there is none, or one of another uid. */
+  async deleteEnd(link: string, linkUid: string): Promise<void> {
+    const end = [...this.#ends.values()].find(({ record }) => record.link === link);
+    if (end === undefined || (linkUid !== "" && end.record.linkUid !== linkUid)) return;
+    await this.#close(end, "the link was deleted");
+    await this.#save();
+  }
+
+  list(): EndView[] {
+    return [...this.#ends.values()].map((end) => end.view());
+  }
+
+  /** @throws {ZorError} NOT_FOUND */
+  setPort(linkUid: string, generation: string, fault: string): void {
+    const end = this.#ends.get(linkUid);
+    if (end === undefined) throw notFound(`link end ${linkUid}`);
+    end.setPort(generation, fault);
+  }
+
+  /** Calls the watcher with a snapshot now and with changes later. Returns how to stop. */
+  watch(watcher: (event: EndsEvent) => void): () => void {
+    watcher({ ends: this.list(), removed: [], snapshot: true });
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Says goodbye to all peers and ends everything; the stored ends stay. */
+  async close(): Promise<void> {
+    this.#ended.abort();
+    clearInterval(this.#figures);
+    clearTimeout(this.#telling);
+    this.#server.close();
+    await Promise.all([...this.#ends.values()].map((end) => end.close("the host's cable engine is ending")));
+    await this.#workers.close();
+  }
+
+  #start(record: EndRecord): End {
+    const { identity, netns, log } = this.#options;
+    const end: End = new End(record, {
+      identity,
+      netns,
+      workers: this.#workers,
+      log,
+      save: () => this.#save(),
+      changed: () => this.#note(end),
+    });
+    this.#ends.set(record.linkUid, end);
+    this.#note(end);
+    return end;
+  }
+
+  async #close(end: End, goodbye: string): Promise<void> {
+    this.#ends.delete(end.record.linkUid);
+    this.#changed.delete(end);
+    this.#removed.add(end.record.link);
+    this.#tellSoon();
+    await end.close(goodbye);
+  }
+
+  #save(): Promise<void> {
+    return this.#options.store.save([...this.#ends.values()].map((end) => end.record));
+  }
+
+  async #onConnection(socket: Socket): Promise<void> {
+    if (this.#handshakes >= maxHandshakes) {
+      socket.destroy();
+      return;
+    }
+    this.#handshakes += 1;
+    const from = `${socket.remoteAddress}:${socket.remotePort}`;
+    let wanted: End | undefined;
+    try {
+      const connection = await answer(socket, {
+        identity: this.#options.identity,
+        find: (linkUid) => {
+          const end = this.#ends.get(linkUid);
+          if (end?.accepts === true) wanted = end;
+          return wanted;
+        },
+        signal: this.#ended.signal,
+      });
+      connection.end.attach(connection);
+    } catch (error) {
+      this.#onRefused(error, from, wanted);
+    } finally {
+      this.#handshakes -= 1;
+    }
+  }
+
+  #onRefused(error: unknown, from: string, wanted: End | undefined): void {
+    const failure = error instanceof CableFailure ? error : new CableFailure("protocol", String(error), error);
+    this.#options.log.warn({ from, kind: failure.kind, reason: failure.message }, "a connection was refused");
+    // Only a peer with the right certificate may change what is said of an end.
+    if (failure.needsTicket) wanted?.refused(failure);
+  }
+
+  #onFigures(): void {
+    for (const end of this.#ends.values()) {
+      end.refresh();
+      if (this.#watchers.size > 0) this.#changed.add(end);
+    }
+    if (this.#watchers.size > 0) this.#tellSoon();
+  }
+
+  #note(end: End): void {
+    this.#changed.add(end);
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      const ends = [...this.#changed].filter((end) => this.#ends.get(end.record.linkUid) === end);
+      const event: EndsEvent = { ends: ends.map((end) => end.view()), removed: [...this.#removed], snapshot: false };
+      this.#changed = new Set();
+      this.#removed = new Set();
+      if (event.ends.length + event.removed.length === 0) return;
+      for (const watcher of this.#watchers) watcher(event);
+    }, changesMs);
+  }
+}
+
+/** What an engine is opened with. */
+export interface EngineOptions {
+  readonly identity: CableIdentity;
+  readonly store: EndStore;
+  /** "ip:port" of the data port. */
+  readonly listen: string;
+  /** Named net namespace of the switch; undefined: the process's own. */
+  readonly netns: string | undefined;
+  readonly log: Log;
+  /** A worker thread was ended by an error; its cables are lost. */
+  readonly onCrash: (error: Error) => void;
+}

@@ -1,0 +1,173 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { quote } from "../../../../lib/names.js";
+import { CableFailure, type FailureKind } from "./failure.js";
+import type { SecureChannel } from "./secure-channel.js";
+import type { TapOffload } from "./tap.js";
+
+/**
+ * The cable handshake inside TLS, after the listener's greeting:
+ * dialer: hello (which link, proof that it may) - listener: welcome (its own proof) or refusal - dialer: confirm. Then frames.
+ * A proof is an HMAC with the ticket or the pairing secret over a value that only the two ends of this TLS session know:
+ * it tells the secret to nobody and is worth nothing on another connection.
+ */
+export const handshakeVersion = 1;
+
+const offloads = ["uso", "tso", "none"] as const;
+const secretHex = z.string().regex(/^[0-9a-f]{64}$/);
+
+const helloSchema = z.object({
+  version: z.int(),
+  linkUid: z.string().min(1).max(128),
+  by: z.enum(["ticket", "pairing"]),
+  proof: secretHex,
+  offload: z.enum(offloads).catch("none"),
+});
+
+const answerSchema = z.union([
+  z.object({ welcome: z.object({ proof: secretHex, offload: z.enum(offloads) }) }),
+  z.object({ refusal: z.object({ kind: z.string().max(40), message: z.string().max(400) }) }),
+]);
+
+const confirmSchema = z.object({ confirm: z.literal(true) });
+
+/** What a dialer shows to prove that it may connect. */
+export interface Credential {
+  readonly by: "ticket" | "pairing";
+  readonly secret: Buffer;
+}
+
+/** A listener's end as a hello finds it. */
+export interface ListenerEnd {
+  readonly peerKeySha256: Buffer;
+  readonly offload: TapOffload;
+  /** Secrets that are good now. */
+  readonly accepted: readonly Credential[];
+  /** Tickets that were good once, to tell used from expired from foreign. */
+  readonly spent: readonly { readonly secret: Buffer; readonly why: "used" | "expired" }[];
+  /** Stores durably, before the welcome, that the peer may come back with this secret. */
+  offerPairing(secret: Buffer): Promise<void>;
+  /** The dialer has confirmed: what was offered holds, and the credential, if a ticket, is used. Durable, when something changed. */
+  confirmPairing(credential: Credential): Promise<void>;
+}
+
+/** Result of a handshake. */
+export interface HandshakeResult {
+  readonly offload: TapOffload;
+}
+
+/** Runs the dialer's side. `storePairing` must be durable when it resolves. @throws {CableFailure} */
+export async function dialHello(
+  channel: SecureChannel,
+  options: {
+    readonly linkUid: string;
+    readonly credential: Credential;
+    readonly offload: TapOffload;
+    readonly storePairing: (secret: Buffer) => Promise<void>;
+    readonly signal: AbortSignal;
+  },
+): Promise<HandshakeResult> {
+  const { linkUid, credential, signal } = options;
+  channel.send({
+    version: handshakeVersion,
+    linkUid,
+    by: credential.by,
+    proof: proofOf(channel, credential, linkUid, "dialer").toString("hex"),
+    offload: options.offload,
+  });
+  const answer = answerSchema.safeParse(await channel.receive(signal));
+  if (!answer.success) throw new CableFailure("version", "the peer answers in a way this version does not know");
+  if ("refusal" in answer.data) {
+    const { kind, message } = answer.data.refusal;
+    throw new CableFailure(refusalKind(kind), `peer says ${quote(message)}`);
+  }
+  const { welcome } = answer.data;
+  if (!same(Buffer.from(welcome.proof, "hex"), proofOf(channel, credential, linkUid, "listener"))) {
+    throw new CableFailure("certificate", "the peer does not know the secret of this link");
+  }
+  if (credential.by === "ticket") await options.storePairing(channel.pairingSecret);
+  channel.send({ confirm: true });
+  return { offload: lesser(options.offload, welcome.offload) };
+}
+
+/**
+ * Runs the listener's side. `find` gives the listener's end of a link, or undefined.
+ * A peer that is refused is told why, except that a foreign certificate learns nothing about links.
+ * @throws {CableFailure}
+ */
+export async function acceptHello<End extends ListenerEnd>(
+  channel: SecureChannel,
+  options: { readonly find: (linkUid: string) => End | undefined; readonly signal: AbortSignal },
+): Promise<HandshakeResult & { readonly end: End }> {
+  try {
+    return await answerHello(channel, options);
+  } catch (error) {
+    if (error instanceof CableFailure && error.kind !== "lost") {
+      channel.send({ refusal: { kind: error.kind, message: error.message } });
+    }
+    throw error;
+  }
+}
+
+async function answerHello<End extends ListenerEnd>(
+  channel: SecureChannel,
+  options: { readonly find: (linkUid: string) => End | undefined; readonly signal: AbortSignal },
+): Promise<HandshakeResult & { readonly end: End }> {
+  const message = await channel.receive(options.signal);
+  const hello = helloSchema.safeParse(message);
+  const version = z.object({ version: z.int() }).safeParse(message);
+  if (version.success && version.data.version !== handshakeVersion) {
+    throw new CableFailure("version", `cable protocol ${version.data.version} is not spoken here, only ${handshakeVersion}`);
+  }
+  if (!hello.success) throw new CableFailure("protocol", "the hello is malformed");
+  const { linkUid, by, proof, offload } = hello.data;
+  const end = options.find(linkUid);
+  if (end === undefined || !same(end.peerKeySha256, channel.peerKeySha256)) {
+    throw new CableFailure("unknown-link", "no listener end of this link waits here for this certificate");
+  }
+  const shown = Buffer.from(proof, "hex");
+  const fits = (secret: Buffer): boolean => same(shown, proofOf(channel, { by, secret }, linkUid, "dialer"));
+  const credential = end.accepted.find((candidate) => candidate.by === by && fits(candidate.secret));
+  if (credential === undefined) throw refusalOf(by, end.spent.find((ticket) => fits(ticket.secret))?.why);
+  if (by === "ticket") await end.offerPairing(channel.pairingSecret);
+  const agreed = lesser(offload, end.offload);
+  channel.send({
+    welcome: { proof: proofOf(channel, credential, linkUid, "listener").toString("hex"), offload: agreed },
+  });
+  if (!confirmSchema.safeParse(await channel.receive(options.signal)).success) {
+    throw new CableFailure("protocol", "the confirm is malformed");
+  }
+  await end.confirmPairing(credential);
+  return { end, offload: agreed };
+}
+
+function refusalOf(by: Credential["by"], why: "used" | "expired" | undefined): CableFailure {
+  if (by === "pairing") return new CableFailure("unpaired", "the two ends do not know each other; a new ticket is needed");
+  if (why === "used") return new CableFailure("ticket", "the ticket was used before; a new one is needed");
+  if (why === "expired") return new CableFailure("ticket", "the ticket has expired; a new one is needed");
+  return new CableFailure("ticket", "the ticket is not one of this link; a new one is needed");
+}
+
+function proofOf(channel: SecureChannel, credential: Credential, linkUid: string, side: "dialer" | "listener"): Buffer {
+  return createHmac("sha256", credential.secret)
+    .update(`zorhub cable ${handshakeVersion} ${side} ${credential.by}\n`)
+    .update(channel.bindingSecret)
+    .update(linkUid, "utf8")
+    .digest();
+}
+
+function same(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+const refusalKinds: ReadonlySet<string> = new Set<FailureKind>(["ticket", "unpaired", "version", "unknown-link"]);
+
+function refusalKind(kind: string): FailureKind {
+  // The set holds exactly the kinds that a peer may name.
+  return refusalKinds.has(kind) ? (kind as FailureKind) : "peer";
+}
+
+/** What both can do. */
+function lesser(a: TapOffload, b: TapOffload): TapOffload {
+  return offloads[Math.max(offloads.indexOf(a), offloads.indexOf(b))] ?? "none";
+}

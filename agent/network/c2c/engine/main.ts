@@ -1,0 +1,83 @@
+import { openSync } from "node:fs";
+import { mkdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { messageOf } from "../../../../lib/errors.js";
+import { createLog } from "../../../../lib/log.js";
+import { version } from "../../../../lib/program.js";
+import { findStartTicks } from "../../../host/process.js";
+import { loadCableIdentity } from "../cable-identity.js";
+import { engineProtocol } from "../engine-protocol.js";
+import { ControlServer } from "./control-server.js";
+import { EndStore } from "./end-store.js";
+import { Engine } from "./engine.js";
+import { tryLock } from "./native.js";
+
+/** Exit codes, for whoever started the engine. */
+const exitCodes = { failed: 1, alreadyRunning: 3, crashed: 70 } as const;
+
+const log = createLog("cable-engine");
+
+// Entry of dist/cable-engine.js: `cable-engine --directory DIR --listen IP:PORT [--netns NAME]`, started by the agent, which it outlives.
+const { values } = parseArgs({
+  options: { directory: { type: "string" }, listen: { type: "string" }, netns: { type: "string" } },
+});
+
+async function main(directory: string, listen: string, netns: string | undefined): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (!tryLock(openSync(join(directory, "engine.lock"), "a", 0o600))) {
+    log.error({ directory }, "a cable engine runs for this directory already");
+    process.exit(exitCodes.alreadyRunning);
+  }
+  const store = new EndStore(directory);
+  const { records, warning } = await store.load();
+  if (warning !== undefined) log.error(warning);
+  const identity = await loadCableIdentity(directory);
+  const startTicks = (await findStartTicks(process.pid)) ?? "";
+  const engine = await Engine.open({ identity, store, listen, netns, log, onCrash: crash }, records);
+  const socketPath = join(directory, "engine.sock");
+  const ending = Promise.withResolvers<void>();
+  const control = await ControlServer.open(socketPath, {
+    engine,
+    hello: () => ({
+      protocol: engineProtocol,
+      version,
+      pid: process.pid,
+      startTicks,
+      listen: engine.listen,
+      netns: netns ?? "",
+      warnings: warning === undefined ? [] : [warning],
+    }),
+    onShutdown: () => ending.resolve(),
+  });
+  process.on("SIGTERM", () => ending.resolve());
+  process.on("SIGINT", () => ending.resolve());
+  // The terminal the agent was started from may go away.
+  process.on("SIGHUP", () => undefined);
+  log.info({ listen: engine.listen, netns, ends: records.length }, "cable engine ready");
+  await ending.promise;
+  await engine.close();
+  control.close();
+  await unlink(socketPath).catch(() => undefined);
+  log.info("cable engine ended");
+  process.exit(0);
+}
+
+/** A thread or the engine itself met a bug. The agent starts the engine again; all ends are restored from disk. */
+function crash(error: unknown): void {
+  log.fatal({ error: error instanceof Error ? error.stack : String(error) }, "the cable engine met an unexpected error");
+  process.exit(exitCodes.crashed);
+}
+
+process.on("uncaughtException", crash);
+process.on("unhandledRejection", crash);
+
+const { directory, listen, netns } = values;
+if (directory === undefined || listen === undefined) {
+  log.fatal("usage: cable-engine --directory DIR --listen IP:PORT [--netns NAME]");
+  process.exit(exitCodes.failed);
+}
+main(directory, listen, netns).catch((error: unknown) => {
+  log.fatal({ error: messageOf(error) }, "the cable engine cannot start");
+  process.exit(exitCodes.failed);
+});

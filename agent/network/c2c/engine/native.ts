@@ -1,0 +1,152 @@
+import koffi from "koffi";
+
+/**
+ * System calls and OpenSSL functions that Node does not offer, called through koffi.
+ * Memory is passed as plain numbers (user space addresses are below 2^47) so that a call on the hot path allocates nothing;
+ * the owner of a {@link NativeMemory} keeps it alive for as long as any call may use its address.
+ */
+const libc = koffi.load("libc.so.6");
+
+// koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
+/** read(2); -1 and {@link lastErrno} on error. */
+export const read = libc.func("long read(int fd, size_t buffer, size_t count)") as unknown as Transfer;
+/** write(2). */
+export const write = libc.func("long write(int fd, size_t buffer, size_t count)") as unknown as Transfer;
+/** recv(2). */
+export const recv = libc.func(
+  "long recv(int fd, size_t buffer, size_t count, int flags)",
+) as unknown as FlaggedTransfer;
+/** send(2). */
+export const send = libc.func(
+  "long send(int fd, size_t buffer, size_t count, int flags)",
+) as unknown as FlaggedTransfer;
+/** poll(2). */
+export const poll = libc.func("int poll(size_t fds, size_t count, int timeoutMs)") as unknown as (
+  fds: number,
+  count: number,
+  timeoutMs: number,
+) => number;
+/** close(2). */
+export const close = libc.func("int close(int fd)") as unknown as (fd: number) => number;
+
+type Transfer = (fd: number, address: number, count: number) => number;
+type FlaggedTransfer = (fd: number, address: number, count: number, flags: number) => number;
+
+const ioctlFunction = libc.func("int ioctl(int fd, ulong request, size_t argument)") as unknown as (
+  fd: number,
+  request: number,
+  argument: number,
+) => number;
+const fcntlFunction = libc.func("int fcntl(int fd, int command, long argument)") as unknown as (
+  fd: number,
+  command: number,
+  argument: number,
+) => number;
+const setsockoptFunction = libc.func(
+  "int setsockopt(int fd, int level, int name, size_t value, uint length)",
+) as unknown as (fd: number, level: number, name: number, value: number, length: number) => number;
+const eventfdFunction = libc.func("int eventfd(uint initial, int flags)") as unknown as (
+  initial: number,
+  flags: number,
+) => number;
+const flockFunction = libc.func("int flock(int fd, int operation)") as unknown as (
+  fd: number,
+  operation: number,
+) => number;
+
+const setnsFunction = libc.func("int setns(int fd, int kind)") as unknown as (fd: number, kind: number) => number;
+
+/** Error numbers of Linux, the same on every architecture Node runs on. */
+export const errno = { EINTR: 4, EIO: 5, EAGAIN: 11, EPIPE: 32, ECONNRESET: 104, ETIMEDOUT: 110 } as const;
+
+/** errno of the last failed call in this thread. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/** Name of an error number, "ECONNRESET". */
+export function errnoName(code: number): string {
+  for (const [name, value] of Object.entries(koffi.os.errno)) if (value === code) return name;
+  return `errno ${code}`;
+}
+
+/** A system call failed. */
+export class SystemCallError extends Error {
+  readonly errno: number;
+
+  constructor(call: string, code: number) {
+    super(`${call} failed: ${errnoName(code)}`);
+    this.name = "SystemCallError";
+    this.errno = code;
+  }
+}
+
+/** Memory whose address the kernel and OpenSSL may be given. It never moves; it lives as long as this object. */
+export class NativeMemory {
+  readonly buffer: Buffer;
+  readonly address: number;
+
+  /** @param size bytes; pages that are never touched cost nothing. */
+  constructor(size: number) {
+    this.buffer = Buffer.allocUnsafeSlow(size);
+    this.address = Number(koffi.address(this.buffer));
+  }
+}
+
+/** Throws {@link SystemCallError} when a call returned -1. */
+function checked(call: string, result: number): number {
+  if (result < 0) throw new SystemCallError(call, lastErrno());
+  return result;
+}
+
+/** ioctl(2) with memory or a number as argument. */
+export function ioctl(fd: number, request: number, argument: Uint8Array | number, what: string): void {
+  if (typeof argument === "number") {
+    checked(what, ioctlFunction(fd, request, argument));
+    return;
+  }
+  const memory = new NativeMemory(argument.length);
+  memory.buffer.set(argument);
+  checked(what, ioctlFunction(fd, request, memory.address));
+  argument.set(memory.buffer);
+}
+
+/** Another descriptor of the same socket or file, closed on exec. */
+export function duplicate(fd: number): number {
+  const F_DUPFD_CLOEXEC = 1030;
+  return checked("fcntl(F_DUPFD_CLOEXEC)", fcntlFunction(fd, F_DUPFD_CLOEXEC, 3));
+}
+
+/** Reads and writes return EAGAIN instead of waiting. */
+export function setNonBlocking(fd: number): void {
+  const [F_GETFL, F_SETFL, O_NONBLOCK] = [3, 4, 0o4000];
+  const flags = checked("fcntl(F_GETFL)", fcntlFunction(fd, F_GETFL, 0));
+  checked("fcntl(F_SETFL)", fcntlFunction(fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+/** Sets an integer TCP option of a socket. */
+export function setTcpOption(fd: number, option: "userTimeoutMs" | "notSentLowWaterBytes", value: number): void {
+  const IPPROTO_TCP = 6;
+  const names = { userTimeoutMs: 18, notSentLowWaterBytes: 25 } as const;
+  const memory = new NativeMemory(4);
+  memory.buffer.writeInt32LE(value);
+  checked(`setsockopt(${option})`, setsockoptFunction(fd, IPPROTO_TCP, names[option], memory.address, 4));
+}
+
+/** A counter that another thread's poll(2) can wait for. */
+export function createEventFd(): number {
+  const [EFD_CLOEXEC, EFD_NONBLOCK] = [0o2000000, 0o4000];
+  return checked("eventfd", eventfdFunction(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+/** Takes an exclusive lock that ends with the process; false when another process holds it. */
+export function tryLock(fd: number): boolean {
+  const [LOCK_EX, LOCK_NB] = [2, 4];
+  return flockFunction(fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** Moves the calling thread, and no other, into the net namespace of a descriptor. */
+export function enterNetNamespace(fd: number): void {
+  const CLONE_NEWNET = 0x4000_0000;
+  checked("setns", setnsFunction(fd, CLONE_NEWNET));
+}

@@ -1,0 +1,150 @@
+import { dataBytes, frameType, headerBytes, maxDataFrameBytes, vnetHeaderBytes, writeHeader } from "./frame.js";
+import { errno, lastErrno, NativeMemory, read, SystemCallError, send } from "./native.js";
+import { stat } from "./stats.js";
+import { RecordSealer, sealedBytes } from "./tls-record.js";
+import type { EstablishedConnection } from "./worker-protocol.js";
+
+/** Plaintext gathered before it is sent. More makes longer waits, less makes more system calls. */
+const batchBytes = 256 * 1024;
+/** Frames gathered at most: bounds the time one cable keeps its worker. */
+const batchFrames = 64;
+/** Room for control frames behind a full batch. */
+const controlBytes = 64 * 1024;
+const bufferBytes = batchBytes + maxDataFrameBytes + controlBytes + 1;
+
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** Tap to socket. Never waits; what the socket does not take stays in the buffer and the tap is not read until it is gone. */
+export class Sender {
+  readonly #fd: number;
+  readonly #tapFd: number;
+  readonly #stats: Float64Array;
+  readonly #vnet: boolean;
+  readonly #plain = new NativeMemory(bufferBytes);
+  readonly #sealer: RecordSealer | undefined;
+  readonly #sealed: NativeMemory | undefined;
+  /** Gathered plaintext is [0, plainEnd); of what goes to the socket, [start, end) of `#wire` is left. */
+  #plainEnd = 0;
+  #start = 0;
+  #end = 0;
+
+  constructor(options: {
+    readonly established: EstablishedConnection;
+    readonly tapFd: number;
+    readonly stats: Float64Array;
+  }) {
+    const { established } = options;
+    this.#fd = established.fd;
+    this.#tapFd = options.tapFd;
+    this.#stats = options.stats;
+    this.#vnet = established.offload !== "none";
+    if (established.tls !== undefined) {
+      this.#sealer = new RecordSealer(established.tls.send);
+      this.#sealed = new NativeMemory(sealedBytes(bufferBytes));
+    }
+  }
+
+  /** Something waits for room in the socket. */
+  get blocked(): boolean {
+    return this.#end > this.#start;
+  }
+
+  /** Appends a control frame; false when there is no room, which is only so when the peer has long not read. */
+  control(type: number, payload: Uint8Array): boolean {
+    const total = headerBytes + payload.length;
+    if (this.#plainEnd + total >= bufferBytes) return false;
+    writeHeader(this.#plain.buffer, this.#plainEnd, type, payload.length);
+    this.#plain.buffer.set(payload, this.#plainEnd + headerBytes);
+    this.#plainEnd += total;
+    return true;
+  }
+
+  /**
+   * Sends what is gathered, then reads one batch from the tap and sends it.
+   * @throws {SystemCallError} when the connection is broken.
+   */
+  turn(): void {
+    if (!this.flush()) return;
+    this.#gather();
+    this.flush();
+  }
+
+  /** Sends what is gathered. False when the socket does not take it all now. @throws {SystemCallError} */
+  flush(): boolean {
+    for (;;) {
+      if (this.#end === this.#start) {
+        if (this.#plainEnd === 0) return true;
+        this.#toWire();
+      }
+      const sent = send(
+        this.#fd,
+        this.#wire.address + this.#start,
+        this.#end - this.#start,
+        MSG_DONTWAIT | MSG_NOSIGNAL,
+      );
+      if (sent < 0) {
+        const code = lastErrno();
+        if (code === errno.EAGAIN) return false;
+        if (code !== errno.EINTR) throw new SystemCallError("send", code);
+      } else {
+        this.#start += sent;
+        if (this.#start === this.#end) this.#wireEmptied();
+      }
+    }
+  }
+
+  free(): void {
+    this.#sealer?.free();
+  }
+
+  get #wire(): NativeMemory {
+    return this.#sealed ?? this.#plain;
+  }
+
+  /** Makes the gathered plaintext the next bytes for the socket. */
+  #toWire(): void {
+    this.#start = 0;
+    if (this.#sealer === undefined || this.#sealed === undefined) {
+      this.#end = this.#plainEnd;
+      return;
+    }
+    this.#end = this.#sealer.seal(this.#plain, 0, this.#plainEnd, this.#sealed, 0);
+    this.#plainEnd = 0;
+  }
+
+  /** Without encryption control frames may have been added behind what was being sent. */
+  #wireEmptied(): void {
+    if (this.#sealed === undefined && this.#plainEnd > this.#end) {
+      this.#start = this.#end;
+      this.#end = this.#plainEnd;
+      return;
+    }
+    if (this.#sealed === undefined) this.#plainEnd = 0;
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  #gather(): void {
+    const { buffer, address } = this.#plain;
+    let frames = 0;
+    let bytes = 0;
+    let at = this.#plainEnd;
+    while (at < batchBytes && frames < batchFrames) {
+      const body = at + headerBytes;
+      let length = read(this.#tapFd, address + body, dataBytes.max);
+      if (length <= 0) break;
+      if (!this.#vnet) {
+        buffer.copyWithin(body, body + vnetHeaderBytes, body + length);
+        length -= vnetHeaderBytes;
+      }
+      writeHeader(buffer, at, frameType.data, length);
+      at = body + length;
+      frames += 1;
+      bytes += this.#vnet ? length - vnetHeaderBytes : length;
+    }
+    this.#plainEnd = at;
+    this.#stats[stat.txFrames] = (this.#stats[stat.txFrames] ?? 0) + frames;
+    this.#stats[stat.txBytes] = (this.#stats[stat.txBytes] ?? 0) + bytes;
+  }
+}

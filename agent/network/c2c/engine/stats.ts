@@ -1,0 +1,38 @@
+/** Places of a cable's figures in its shared Float64Array; the worker writes, the main thread reads. */
+export const stat = {
+  txFrames: 0,
+  txBytes: 1,
+  rxFrames: 2,
+  rxBytes: 3,
+  droppedQueueFrames: 4,
+  droppedDownFrames: 5,
+  droppedPortFrames: 6,
+  /** Median round trip of the last probes in milliseconds; 0: none yet. */
+  rttMs: 7,
+  /** 99th percentile of the same. */
+  rttP99Ms: 8,
+  /** Part of the last probes not answered in time, 0 to 1. */
+  lossRatio: 9,
+  /** Largest MTU that crossed and came back. */
+  mtuProven: 10,
+  /** Milliseconds since something was heard when the worker last looked. */
+  silentMs: 11,
+} as const;
+
+/** Number of figures. */
+export const statCount = 16;
+
+/** Memory for one cable's figures, shared between threads. */
+export function createStats(): Float64Array<SharedArrayBuffer> {
+  return new Float64Array(new SharedArrayBuffer(statCount * Float64Array.BYTES_PER_ELEMENT));
+}
+
+/** A cable's figures by name. */
+export type Figures = Record<keyof typeof stat, number>;
+
+/** Reads all figures; all 0 when there are none. */
+export function readFigures(stats: Float64Array | undefined): Figures {
+  const entries = Object.entries(stat).map(([name, index]) => [name, stats?.[index] ?? 0]);
+  // The keys are those of `stat`.
+  return Object.fromEntries(entries) as Figures;
+}

@@ -1,0 +1,43 @@
+import { run } from "../../../host/exec.js";
+import { close } from "./native.js";
+import { openTap, type TapOffload } from "./tap.js";
+
+/**
+ * Frames the tap holds for its reader. A frame may be 64 KiB, so this bounds what a burst may cost in time;
+ * more is dropped by the kernel, which counts it.
+ */
+const queueFrames = 256;
+
+/** A tap in the switch's namespace, up, not yet plugged into a lan. */
+export interface SwitchTap {
+  readonly name: string;
+  readonly fd: number;
+  readonly offload: TapOffload;
+  /** Deletes it; only for a tap that no worker has. */
+  discard(): void;
+}
+
+/**
+ * Makes a tap in this process's namespace, where the cable's sockets are, and moves it to the switch's; the descriptor stays attached.
+ * @throws {ToolError} {@link SystemCallError}; nothing is left then.
+ */
+export async function makeTap(options: {
+  readonly name: string;
+  readonly netns: string | undefined;
+  readonly signal: AbortSignal;
+}): Promise<SwitchTap> {
+  const { name, netns, signal } = options;
+  const tap = openTap(name);
+  const discard = (): void => {
+    close(tap.fd);
+  };
+  try {
+    if (netns !== undefined) await run("ip", ["link", "set", name, "netns", netns], { signal });
+    const there = netns === undefined ? [] : ["-n", netns];
+    await run("ip", [...there, "link", "set", name, "txqueuelen", String(queueFrames), "up"], { signal });
+    return { ...tap, discard };
+  } catch (error) {
+    discard();
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+import { writeSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { programPath } from "../../../../lib/program.js";
+import { createEventFd } from "./native.js";
+import { createStats } from "./stats.js";
+import type { EstablishedConnection, WorkerEvent, WorkerOptions, WorkerOrder } from "./worker-protocol.js";
+
+/** More threads than this do not make more cables faster, and each costs memory. */
+const maxWorkers = 8;
+
+interface PoolWorker {
+  readonly thread: Worker;
+  readonly wakeFd: number;
+  cables: number;
+}
+
+/** One cable's place in a worker. */
+export interface CableSlot {
+  /** Figures that the worker keeps, see stats.ts. */
+  readonly stats: Float64Array;
+  attach(connection: number, established: EstablishedConnection): void;
+  detach(goodbye: string): void;
+  notice(text: string): void;
+  /** Closes connection and tap. */
+  remove(goodbye: string): void;
+}
+
+/** The threads that move frames. They are started as cables need them, up to one for each core. */
+export class WorkerPool {
+  readonly #workers: PoolWorker[] = [];
+  readonly #handlers = new Map<number, (event: WorkerEvent) => void>();
+  readonly #netns: string | undefined;
+  readonly #onCrash: (error: Error) => void;
+  #nextCable = 1;
+
+  /** @param options.onCrash a thread ended by an error; its cables are lost. */
+  constructor(options: { readonly netns: string | undefined; readonly onCrash: (error: Error) => void }) {
+    this.#netns = options.netns;
+    this.#onCrash = options.onCrash;
+  }
+
+  /** Gives a tap to the least loaded thread, which owns its descriptor from now on. */
+  add(tap: { readonly name: string; readonly fd: number }, handler: (event: WorkerEvent) => void): CableSlot {
+    const cable = this.#nextCable;
+    this.#nextCable += 1;
+    const worker = this.#leastLoaded();
+    worker.cables += 1;
+    this.#handlers.set(cable, handler);
+    const stats = createStats();
+    const order = (message: WorkerOrder): void => post(worker, message);
+    order({ type: "add", cable, tapFd: tap.fd, tapName: tap.name, stats });
+    return {
+      stats,
+      attach: (connection, established) => order({ type: "attach", cable, connection, established }),
+      detach: (goodbye) => order({ type: "detach", cable, goodbye }),
+      notice: (text) => order({ type: "notice", cable, text }),
+      remove: (goodbye) => {
+        worker.cables -= 1;
+        this.#handlers.delete(cable);
+        order({ type: "remove", cable, goodbye });
+      },
+    };
+  }
+
+  /** Says goodbye on all connections, closes all taps and ends the threads. */
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#workers.map(async (worker) => {
+        const exited = new Promise<void>((resolve) => worker.thread.once("exit", () => resolve()));
+        post(worker, { type: "stop" });
+        await exited;
+      }),
+    );
+  }
+
+  #leastLoaded(): PoolWorker {
+    const limit = Math.min(availableParallelism(), maxWorkers);
+    const idle = this.#workers.find((worker) => worker.cables === 0);
+    if (idle !== undefined) return idle;
+    if (this.#workers.length < limit) return this.#start();
+    return this.#workers.reduce((least, worker) => (worker.cables < least.cables ? worker : least));
+  }
+
+  #start(): PoolWorker {
+    const wakeFd = createEventFd();
+    const options: WorkerOptions = { wakeFd, netns: this.#netns };
+    const thread = new Worker(programPath("cable-worker"), { workerData: options, name: "cable" });
+    thread.on("message", (event: WorkerEvent) => this.#handlers.get(event.cable)?.(event));
+    thread.on("error", (error) => this.#onCrash(error instanceof Error ? error : new Error(String(error))));
+    const worker = { thread, wakeFd, cables: 0 };
+    this.#workers.push(worker);
+    return worker;
+  }
+}
+
+const one = new BigUint64Array([1n]);
+
+function post(worker: PoolWorker, order: WorkerOrder): void {
+  worker.thread.postMessage(order);
+  writeSync(worker.wakeFd, one);
+}

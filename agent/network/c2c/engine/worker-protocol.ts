@@ -1,0 +1,57 @@
+import type { TapOffload } from "./tap.js";
+import type { TrafficState } from "./tls-record.js";
+
+/** A connection whose handshake is done, as it is handed to a worker, which then owns the descriptor. */
+export interface EstablishedConnection {
+  /** Socket, owned by whoever holds this object. */
+  readonly fd: number;
+  /** Bytes already read from the socket. */
+  readonly leftover: Uint8Array;
+  /** Undefined: not encrypted. */
+  readonly tls: { readonly send: TrafficState; readonly receive: TrafficState } | undefined;
+  /** What both ends can do. "none": plain frames without virtio-net header. */
+  readonly offload: TapOffload;
+}
+
+/** Orders to a worker. `cable` is the number of the cable in the engine. */
+export type WorkerOrder =
+  | {
+      readonly type: "add";
+      readonly cable: number;
+      readonly tapFd: number;
+      readonly tapName: string;
+      readonly stats: Float64Array<SharedArrayBuffer>;
+    }
+  | {
+      readonly type: "attach";
+      readonly cable: number;
+      readonly connection: number;
+      readonly established: EstablishedConnection;
+    }
+  | { readonly type: "detach"; readonly cable: number; readonly goodbye: string }
+  | { readonly type: "notice"; readonly cable: number; readonly text: string }
+  | { readonly type: "remove"; readonly cable: number; readonly goodbye: string }
+  | { readonly type: "stop" };
+
+/** What a worker reports. `connection` tells which of the cable's connections it is about. */
+export type WorkerEvent =
+  | { readonly type: "proven"; readonly cable: number; readonly connection: number }
+  | { readonly type: "closed"; readonly cable: number; readonly connection: number; readonly cause: CloseCause }
+  | { readonly type: "notice"; readonly cable: number; readonly connection: number; readonly text: string }
+  /** The tap was deleted, by others or with its namespace. */
+  | { readonly type: "tapLost"; readonly cable: number };
+
+/** Why a connection ended. */
+export interface CloseCause {
+  readonly kind: "peer" | "silent" | "reset" | "protocol" | "local";
+  /** For people; text of the peer is not escaped. */
+  readonly text: string;
+}
+
+/** What a worker is started with. */
+export interface WorkerOptions {
+  /** Counter that is raised after orders were posted. */
+  readonly wakeFd: number;
+  /** Named net namespace in which the taps are; undefined: the process's own. */
+  readonly netns: string | undefined;
+}
