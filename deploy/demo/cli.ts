@@ -11,7 +11,7 @@ interface Person {
 /** Runs the zor command as the person the demo is for and gives what it printed. */
 export async function runZor(
   argv: readonly string[],
-  options: { readonly context?: string; readonly signal?: AbortSignal } = {},
+  options: { readonly context?: string; readonly input?: string; readonly signal?: AbortSignal } = {},
 ): Promise<string> {
   const context = options.context === undefined ? [] : [`ZOR_CONTEXT=${options.context}`];
   const person = await findSudoPerson();
@@ -22,6 +22,7 @@ export async function runZor(
   const [tool = "env", ...rest] = [...become, "env", ...context, nodePath, programPath("cli"), ...argv];
   return runTool(tool, rest, {
     timeoutMs: 60_000,
+    ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
 }

@@ -1,4 +1,4 @@
-import { messageOf } from "../../lib/errors.js";
+import { rm } from "node:fs/promises";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { Role, TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
 import { runZor } from "./cli.js";
@@ -21,8 +21,7 @@ export async function ensureContext(hub: Connection, layout: DemoLayout, signal:
     { signal },
   );
   await forgetContext(layout.name);
-  await runZor(["join", token, "--name", layout.name], { signal });
-  await runZor(["context", "use", layout.name], { signal });
+  await runZor(["join", "-", "--name", layout.name], { input: token, signal });
 }
 
 /** Forgets the demo's context and makes the one before it current again. */
@@ -41,16 +40,28 @@ async function contextWorks(layout: DemoLayout, signal: AbortSignal): Promise<bo
   );
 }
 
-/** Name of the context in use; undefined when there is none. */
-async function currentContext(): Promise<string | undefined> {
-  const listed: unknown = JSON.parse(await runZor(["context", "list", "-o", "json"]));
-  const current = (listed as { current?: unknown }).current;
-  return typeof current === "string" && current !== "" ? current : undefined;
+/** What `zor context list -o json` prints. */
+interface ContextList {
+  /** Empty: none. */
+  readonly current: string;
+  readonly contexts: readonly { readonly name: string; readonly identityDirectory: string }[];
 }
 
-/** Removes a context with its identity; nothing when there is none. */
+async function listContexts(): Promise<ContextList> {
+  return JSON.parse(await runZor(["context", "list", "-o", "json"])) as ContextList; // the program's own form
+}
+
+/** Name of the context in use; undefined when there is none. */
+async function currentContext(): Promise<string | undefined> {
+  const { current } = await listContexts();
+  return current === "" ? undefined : current;
+}
+
+/** Removes a context, and its identity where `zor join` put it; nothing when there is none. */
 async function forgetContext(name: string): Promise<void> {
-  await runZor(["context", "remove", name]).catch((error: unknown) => {
-    if (!messageOf(error).includes("does not exist")) throw error;
-  });
+  const context = (await listContexts()).contexts.find((each) => each.name === name);
+  if (context === undefined) return;
+  await runZor(["context", "remove", name]);
+  if (context.identityDirectory.endsWith(`/identities/${name}`))
+    await rm(context.identityDirectory, { recursive: true });
 }

@@ -4,12 +4,12 @@ import { ExecaError, execa } from "execa";
 export async function runTool(
   tool: string,
   argv: readonly string[],
-  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
+  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly input?: string } = {},
 ): Promise<string> {
   try {
     const result = await execa(tool, argv, {
       env: { LC_ALL: "C" },
-      stdin: "ignore",
+      ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
       timeout: options.timeoutMs ?? 20_000,
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     });
