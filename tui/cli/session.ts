@@ -136,6 +136,11 @@ export class Session implements AsyncDisposable {
     this.print(`---\n${stringify(value).trimEnd()}`);
   }
 
+  /** Prints a JSON value on one line. */
+  printJsonLine(value: unknown): void {
+    this.print(escapeJson(JSON.stringify(value)));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined);
     connection?.close();

@@ -52,7 +52,7 @@ export function parseNic(text: string): Nic {
   const lan = singleField("--nic", fields, "lan") ?? "";
   return {
     name: singleField("--nic", fields, "name") ?? "",
-    lan: lan === "" ? "" : parseId("--nic lan", lan.replace(/^.*\//, "")),
+    lan: lan === "" ? "" : parseId("--nic lan", lan),
     mac: singleField("--nic", fields, "mac") ?? "",
     addresses: fields.get("addr") ?? [],
     port: "",

@@ -35,7 +35,7 @@ export class Table<T> {
     const natural = columns.map((column) =>
       sample.reduce((width, row) => Math.max(width, displayWidth(cell(column, row))), column.title.length),
     );
-    const kept = fit(columns, natural, options.width);
+    const kept = fitColumns(columns, natural, options.width);
     this.#columns = kept.map(({ column }) => column);
     this.#widths = kept.map(({ width }) => width);
     this.#color = options.color;

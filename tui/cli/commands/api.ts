@@ -1,0 +1,167 @@
+import { readFile } from "node:fs/promises";
+import { text as readStream } from "node:stream/consumers";
+import {
+  type DescMethod,
+  type FileRegistry,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import type { Command } from "commander";
+import { invalidArgument, messageOf, notFound } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import type { Method } from "../../../lib/grpc/connection.js";
+import { escapeText } from "../../client/escape.js";
+import { describeSymbol } from "../output/describe-symbol.js";
+import { outputOption, type Registrar, withExamples } from "../command.js";
+import { nearest } from "../nearest.js";
+import { ReflectionClient } from "../reflection.js";
+import type { Session } from "../session.js";
+
+/** `zor api list|describe|call`. */
+export function define({ program, open }: Registrar): void {
+  const api = program.command("api").description("Call any method of the server's API; nothing of it is built in.");
+  api.helpCommand(false);
+  defineList(api, open);
+  defineDescribe(api, open);
+  defineCall(api, open);
+}
+
+function defineList(api: Command, open: Registrar["open"]): void {
+  const command = api
+    .command("list")
+    .description("List the server's services and their methods.")
+    .action(async () => {
+      const session = open(command);
+      using reflection = new ReflectionClient(await session.connect(), session.callOptions(15_000));
+      for (const service of await reflection.listServices()) {
+        const methods = (await reflection.describe(service)).getService(service)?.methods ?? [];
+        for (const { name } of methods) session.print(escapeText(`${service}/${name}`));
+      }
+    });
+  withExamples(command, "zor api list");
+}
+
+function defineDescribe(api: Command, open: Registrar["open"]): void {
+  const command = api
+    .command("describe")
+    .description("Show a service, a method's messages, a message or an enum, as proto.")
+    .argument("<symbol>", "InstanceService, zor.v1.Instance, InstanceService/StartInstance ...")
+    .action(async (symbol: string) => {
+      const session = open(command);
+      using reflection = new ReflectionClient(await session.connect(), session.callOptions(15_000));
+      const [type = "", method] = symbol.split("/");
+      const name = await fullSymbol(reflection, type, method === undefined);
+      for (const line of describeSymbol(await reflection.describe(name), name, method)) session.print(escapeText(line));
+    });
+  withExamples(command, "zor api describe InstanceService", "zor api describe zor.v1.InstanceSpec");
+}
+
+function defineCall(api: Command, open: Registrar["open"]): void {
+  const command = api
+    .command("call")
+    .description(
+      "Call a method with a request as proto3 JSON. Server streams print one response a line until they end.",
+    )
+    .argument("<method>", "SERVICE/METHOD; the package may be left out")
+    .argument("[json]", "the request; @FILE reads a file, - standard input (default: {})")
+    .addOption(outputOption(["json", "yaml"], "json"))
+    .action(async (methodText: string, word: string | undefined, options: { output: "json" | "yaml" }) => {
+      const session = open(command);
+      const json = await readRequest(session, word);
+      const { method, registry } = await findMethod(session, methodText);
+      const raw = rawMethod(method);
+      const request = encodeRequest(method, json, registry);
+      const show = (bytes: Buffer): JsonValue => toJson(method.output, fromBinary(method.output, bytes), { registry });
+      const connection = await session.connect();
+      if (method.methodKind === "unary") {
+        const response = await connection.unary(raw, request, session.callOptions(60_000));
+        await session.printJson(options.output, show(response));
+        return;
+      }
+      const { signal } = session.io;
+      for await (const response of connection.stream(raw, request, { signal })) {
+        if (options.output === "yaml") await session.printJson("yaml", show(response));
+        else session.printJsonLine(show(response));
+      }
+    });
+  withExamples(
+    command,
+    "zor api call HostService/ListHosts",
+    `zor api call InstanceService/StartInstance '{"name": "hosts/alpha/instances/vm1"}'`,
+    `zor api call WatchService/Watch '{"kinds": ["RESOURCE_KIND_LINK"]}'`,
+  );
+}
+
+async function readRequest({ io }: Session, word: string | undefined): Promise<JsonValue> {
+  let source = word ?? "{}";
+  if (word === "-") source = await readStream(io.terminal.input);
+  else if (word?.startsWith("@") === true) {
+    source = await readFile(word.slice(1), "utf8").catch((error: unknown) => {
+      throw invalidArgument("json", `cannot read the request: ${messageOf(error)}`);
+    });
+  }
+  try {
+    return JSON.parse(source) as JsonValue;
+  } catch (error) {
+    throw invalidArgument("json", `the request is not JSON: ${messageOf(error)}`);
+  }
+}
+
+async function findMethod(
+  session: Session,
+  text: string,
+): Promise<{ readonly method: DescMethod; readonly registry: FileRegistry }> {
+  const split = text.lastIndexOf("/") >= 0 ? text.lastIndexOf("/") : text.lastIndexOf(".");
+  if (split <= 0)
+    throw invalidArgument("method", `${quote(text)} does not have the form SERVICE/METHOD; see: zor api list`);
+  using reflection = new ReflectionClient(await session.connect(), session.callOptions(15_000));
+  const service = await fullSymbol(reflection, text.slice(0, split).replace(/^\//, ""), false);
+  const registry = await reflection.describe(service);
+  const methods = registry.getService(service)?.methods ?? [];
+  const wanted = text.slice(split + 1);
+  const method = methods.find(({ name }) => name === wanted);
+  if (method === undefined) {
+    const near = nearest(
+      wanted,
+      methods.map(({ name }) => name),
+    );
+    throw notFound(`method ${service}/${wanted}`, near === undefined ? "see: zor api list" : `did you mean ${near}?`);
+  }
+  if (method.methodKind === "unary" || method.methodKind === "server_streaming") return { method, registry };
+  throw invalidArgument("method", `${service}/${wanted} takes a stream of requests; use zor console or zor exec`);
+}
+
+/** The full name of a service written without its package, or of any other symbol, which defaults to zor.v1. */
+async function fullSymbol(reflection: ReflectionClient, text: string, anySymbol: boolean): Promise<string> {
+  const services = await reflection.listServices();
+  const found = services.filter((name) => name === text || name.endsWith(`.${text}`));
+  const [service] = found;
+  if (service !== undefined && (found.length === 1 || service === text)) return service;
+  if (found.length > 1) throw invalidArgument("service", `${quote(text)} could be ${found.join(" or ")}`);
+  if (anySymbol) return text.includes(".") ? text : `zor.v1.${text}`;
+  const near = nearest(
+    text,
+    services.flatMap((name) => [name, name.slice(name.lastIndexOf(".") + 1)]),
+  );
+  throw notFound(`service ${text}`, near === undefined ? "see: zor api list" : `did you mean ${near}?`);
+}
+
+/** A method whose messages stay bytes. */
+function rawMethod(method: DescMethod): Method<Uint8Array, Buffer> {
+  return {
+    path: `/${method.parent.typeName}/${method.name}`,
+    requestSerialize: (bytes) => Buffer.from(bytes),
+    responseDeserialize: (bytes) => bytes,
+  };
+}
+
+function encodeRequest(method: DescMethod, json: JsonValue, registry: FileRegistry): Uint8Array {
+  try {
+    return toBinary(method.input, fromJson(method.input, json, { registry }));
+  } catch (error) {
+    throw invalidArgument("json", `${messageOf(error)}; see: zor api describe ${method.input.typeName}`);
+  }
+}

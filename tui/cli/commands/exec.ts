@@ -1,0 +1,53 @@
+import { invalidArgument } from "../../../lib/errors.js";
+import { type Registrar, repeatable, withExamples } from "../command.js";
+import { execCommand } from "../exec-command.js";
+import { parsePairs } from "../input/key-values.js";
+import { kinds } from "../kinds.js";
+import { resolveName } from "../resolve.js";
+
+interface ExecOptions {
+  readonly host?: string;
+  readonly tty?: boolean;
+  readonly stdin: boolean;
+  readonly env: readonly string[];
+}
+
+/** `zor exec NAME -- COMMAND [ARGUMENT...]`. */
+export function define({ program, open }: Registrar): void {
+  const command = program
+    .command("exec")
+    .description(
+      "Run a command inside an instance and end with its exit code. Standard input is passed on when it is a pipe or file, or with -t.",
+    )
+    .argument("<name>", "instance")
+    .argument("<command...>", "command and arguments, after --; no shell reads them")
+    .option("--host <host>", "the host of a name without one")
+    .option("-t, --tty", "give it a terminal (containers only)")
+    .option("-n, --no-stdin", "do not read standard input")
+    .addOption(repeatable("-e, --env <key=value>", "more environment; may be repeated"))
+    .action(async (text: string, words: string[], options: ExecOptions) => {
+      const session = open(command);
+      const { input, output } = session.io.terminal;
+      const tty = options.tty === true;
+      if (tty && (input.isTTY !== true || output.isTTY !== true)) {
+        throw invalidArgument("--tty", "this is not a terminal; leave -t out");
+      }
+      const name = await resolveName(session, kinds.instance, text, options.host);
+      const exit = await execCommand(await session.connect(), session.io, {
+        name,
+        command: words,
+        environment: parsePairs("--env", options.env),
+        tty,
+        stdin: options.stdin && (tty || input.isTTY !== true),
+      });
+      if (exit.truncated) session.note("zor: the output was cut: the guest agent bounds it");
+      session.setExitCode(exit.code);
+    });
+  withExamples(
+    command,
+    "zor exec alpha/vm1 -- uname -a",
+    "zor exec alpha/c1 -t -- /bin/sh",
+    "echo hello | zor exec alpha/c1 -- cat",
+    "zor exec alpha/vm1 -- ping -c 3 10.0.0.2",
+  );
+}

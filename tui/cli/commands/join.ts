@@ -1,0 +1,57 @@
+import { text as readStream } from "node:stream/consumers";
+import { join as joinPath } from "node:path";
+import { alreadyExists, failedPrecondition } from "../../../lib/errors.js";
+import { parseId } from "../../../lib/names.js";
+import { saveIdentity } from "../../../lib/tls/identity.js";
+import { hubServerName, join } from "../../../lib/tls/join.js";
+import { listContexts, saveContext } from "../../client/contexts.js";
+import { escapeText } from "../../client/escape.js";
+import { type Registrar, withExamples } from "../command.js";
+import { parseDurationMs } from "../input/durations.js";
+
+interface JoinOptions {
+  readonly name: string;
+  readonly use: boolean;
+}
+
+/** `zor join TOKEN`. */
+export function define({ program, open }: Registrar): void {
+  const command = program
+    .command("join")
+    .description("Turn a token into an identity of this user and a context that leads to the hub.")
+    .argument("<token>", "from an admin (zor token create); - reads it from standard input")
+    .option("--name <context>", "name of the new context", "hub")
+    .option("--no-use", "do not make it the current context")
+    .action(async (word: string, options: JoinOptions) => {
+      const session = open(command);
+      const name = parseId("--name", options.name);
+      const directory = session.configDirectory;
+      const { contexts } = await listContexts(directory);
+      // Before the token is used up.
+      if (contexts.some((context) => context.name === name)) {
+        throw alreadyExists(`context ${name}`, "choose another with --name, or remove it with: zor context remove");
+      }
+      const token = word === "-" ? await readStream(session.io.terminal.input) : word;
+      const { timeout } = session.options;
+      const { identity, response } = await join(
+        token,
+        timeout === undefined ? {} : { timeoutMs: parseDurationMs("--timeout", timeout) },
+      );
+      if (response.identity.startsWith("zor://host/")) {
+        throw failedPrecondition(
+          "HOST_TOKEN",
+          response.identity,
+          `the token was for ${response.identity} and is used up; get another and run on that host: zor agent join TOKEN`,
+        );
+      }
+      const identityDirectory = joinPath(directory, "identities", name);
+      await saveIdentity(identityDirectory, identity);
+      const context = { name, addresses: response.hubAddresses, serverName: hubServerName, identityDirectory };
+      await saveContext(directory, context, options.use);
+      session.print(
+        escapeText(`joined as ${response.identity}; context ${name} leads to ${response.hubAddresses.join(", ")}`),
+      );
+      session.note("Try: zor get hosts");
+    });
+  withExamples(command, "zor join zor1.WyJ...", "zor join - --name lab2 < token.txt");
+}
