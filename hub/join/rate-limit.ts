@@ -25,7 +25,8 @@ export class FailureLimiter {
 
   /** @throws {ZorError} RESOURCE_EXHAUSTED with reason TOO_MANY_FAILURES while the peer's allowance is used up. */
   check(peer: string): void {
-    const waitMs = (this.#emptyAt.get(this.#slot(peer)) ?? 0) - this.#now() - (this.#limit.burst - 1) * this.#limit.perFailureMs;
+    const waitMs =
+      (this.#emptyAt.get(this.#slot(peer)) ?? 0) - this.#now() - (this.#limit.burst - 1) * this.#limit.perFailureMs;
     if (waitMs <= 0) return;
     throw resourceExhausted(
       "TOO_MANY_FAILURES",

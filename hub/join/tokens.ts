@@ -4,9 +4,9 @@ import { invalidArgument, ZorError } from "../../lib/errors.js";
 import type { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { Change, Store } from "../store/store.js";
 
-/** Bytes of a token's secret: 16 that find its record and 32 that are only compared. */
-const idBytes = 16;
-const secretBytes = 48;
+/** Bytes of a token's secret: the first 8 find its record, the other 24 are only compared. */
+const idBytes = 8;
+const secretBytes = 32;
 const defaultTtlMs = 15 * 60 * 1000;
 const maxTtlMs = 24 * 60 * 60 * 1000;
 /** A used or expired token is remembered this long, so that it is told from one that never was. */
@@ -41,7 +41,10 @@ export interface VerifiedToken {
 }
 
 /** Checks a request's lifetime for a token, in ms. @throws {ZorError} INVALID_ARGUMENT. */
-export function parseTtlMs(field: string, ttl: { readonly seconds: bigint; readonly nanos: number } | undefined): number {
+export function parseTtlMs(
+  field: string,
+  ttl: { readonly seconds: bigint; readonly nanos: number } | undefined,
+): number {
   if (ttl === undefined) return defaultTtlMs;
   const ms = Number(ttl.seconds) * 1000 + ttl.nanos / 1e6;
   if (!(ms > 0 && ms <= maxTtlMs)) throw invalidArgument(field, "must be more than 0 and at most 24 hours");

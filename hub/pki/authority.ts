@@ -10,7 +10,7 @@ import {
   type JsonGeneralName,
   KeyUsageFlags,
   KeyUsagesExtension,
-  PublicKey,
+  type PublicKey,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -139,7 +139,10 @@ async function create(keyFile: string, certificateFile: string): Promise<void> {
     ],
   });
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
-  const keyPem = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" }).export({ type: "pkcs8", format: "pem" });
+  const keyPem = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" }).export({
+    type: "pkcs8",
+    format: "pem",
+  });
   await writeFileAtomic(keyFile, keyPem, { mode: 0o600 });
   await writeFileAtomic(certificateFile, `${certificate.toString("pem")}\n`, { mode: 0o600 });
 }

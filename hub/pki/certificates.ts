@@ -31,10 +31,12 @@ export class Certificates {
     const certificates = new Certificates(authority, store, lifetimes);
     const stale: Change[] = [];
     for (const { key, value } of await store.list("certificates")) {
-      if (Date.parse(decode(value).expireTime) < now.getTime()) stale.push({ type: "delete", collection: "certificates", key });
+      if (Date.parse(decode(value).expireTime) < now.getTime())
+        stale.push({ type: "delete", collection: "certificates", key });
     }
     for (const { key, value } of await store.list("revocations")) {
-      if (Date.parse(decode(value).expireTime) < now.getTime()) stale.push({ type: "delete", collection: "revocations", key });
+      if (Date.parse(decode(value).expireTime) < now.getTime())
+        stale.push({ type: "delete", collection: "revocations", key });
       else certificates.#revoked.add(key);
     }
     if (stale.length > 0) await store.commit(stale);
@@ -58,7 +60,9 @@ export class Certificates {
   }
 
   /** The changes that revoke every certificate of an identity; commit them, then call {@link revoked} with the serials. */
-  async planRevocation(identity: string): Promise<{ readonly serials: readonly string[]; readonly changes: readonly Change[] }> {
+  async planRevocation(
+    identity: string,
+  ): Promise<{ readonly serials: readonly string[]; readonly changes: readonly Change[] }> {
     const records = await this.#store.list("certificates");
     const mine = records.filter(({ value }) => decode(value).identity === identity);
     return {

@@ -1,4 +1,5 @@
 import { type Caller, callerUris } from "../../lib/auth/caller.js";
+import { hostServerName, hubServerName } from "../../lib/tls/join.js";
 
 /** Whom a certificate is for. */
 export type Subject = Pick<Caller, "kind" | "id" | "role">;
@@ -20,14 +21,6 @@ export interface Profile {
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** DNS name by which a host's certificate is checked; it is never looked up. */
-export function hostDnsName(host: string): string {
-  return `${host}.host.zor`;
-}
-
-/** DNS name by which the hub's certificate is checked; it is never looked up. */
-export const hubDnsName = "hub.zor";
-
 /** The certificate profile of a subject. Only hosts and hubs may act as servers. `ipAddresses` are those a hub listens on. */
 export function profileOf(subject: Subject, lifetimes: Lifetimes, ipAddresses: readonly string[] = []): Profile {
   const uris = callerUris(subject);
@@ -35,13 +28,13 @@ export function profileOf(subject: Subject, lifetimes: Lifetimes, ipAddresses: r
     case "host":
       return {
         uris,
-        dnsNames: [hostDnsName(subject.id)],
+        dnsNames: [hostServerName(subject.id)],
         ipAddresses: [],
         serverAuth: true,
         lifetimeMs: lifetimes.hostDays * dayMs,
       };
     case "hub":
-      return { uris, dnsNames: [hubDnsName], ipAddresses, serverAuth: true, lifetimeMs: lifetimes.hostDays * dayMs };
+      return { uris, dnsNames: [hubServerName], ipAddresses, serverAuth: true, lifetimeMs: lifetimes.hostDays * dayMs };
     case "user":
     case "service":
       return { uris, dnsNames: [], ipAddresses: [], serverAuth: false, lifetimeMs: lifetimes.personDays * dayMs };

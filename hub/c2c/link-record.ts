@@ -1,0 +1,54 @@
+import { parseOnHost } from "../../lib/names.js";
+import { Link } from "../../proto/gen/zor/v1/link.js";
+import type { Change, StoredRecord } from "../store/store.js";
+
+/** A declared link: what must survive the hub. */
+export interface LinkRecord {
+  /** The link without its status. */
+  readonly link: Link;
+  /** Being deleted: kept until no host has an end of it any more. */
+  readonly deleting: boolean;
+}
+
+/** Where an end of a link is. */
+export interface EndPlace {
+  readonly host: string;
+  readonly lan: string;
+}
+
+/** Both ends of a link. */
+export function placesOf(link: Link): { readonly a: EndPlace; readonly b: EndPlace } {
+  const a = parseOnHost("link.spec.a", link.spec?.a ?? "", "lans");
+  const b = parseOnHost("link.spec.b", link.spec?.b ?? "", "lans");
+  return { a: { host: a.host, lan: a.id }, b: { host: b.host, lan: b.id } };
+}
+
+/** The change that stores a link; `expect` 0n: it must be new. */
+export function putLink({ link, deleting }: LinkRecord, expect?: bigint): Change {
+  const value = Buffer.from(
+    JSON.stringify({ deleting, link: Buffer.from(Link.encode(link).finish()).toString("base64") }),
+  );
+  return {
+    type: "put",
+    collection: "links",
+    key: keyOf(link.name),
+    value,
+    ...(expect === undefined ? {} : { expect }),
+  };
+}
+
+/** The change that forgets a link. */
+export function removeLink(name: string): Change {
+  return { type: "delete", collection: "links", key: keyOf(name) };
+}
+
+/** Reads a stored link. */
+export function decodeLink({ value }: StoredRecord): LinkRecord {
+  // Only this module writes these records.
+  const { deleting, link } = JSON.parse(Buffer.from(value).toString("utf8")) as { deleting: boolean; link: string };
+  return { deleting, link: Link.decode(Buffer.from(link, "base64")) };
+}
+
+function keyOf(name: string): string {
+  return name.slice("links/".length);
+}

@@ -1,0 +1,108 @@
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import { isAbsolute, resolve } from "node:path";
+import { z } from "zod";
+import { isId } from "../lib/names.js";
+
+const id = z
+  .string()
+  .refine(
+    (text): boolean => isId(text),
+    'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit',
+  );
+const address = z.string().refine(isAddress, 'expected "ip:port", such as "10.0.0.1:7440" or "[fd00::1]:7440"');
+const days = z.number().positive().max(3650);
+
+/** Settings of a hub. Flags, environment and the YAML file use these names. */
+export const hubConfigSchema = z.strictObject({
+  /** Name of this hub, as agents see it. */
+  name: id.default("hub"),
+  /** State directory; made absolute. */
+  state: z
+    .string()
+    .min(1)
+    .default("/var/lib/zor/hub")
+    .transform((text) => (isAbsolute(text) ? text : resolve(text))),
+  /** Addresses of the API. */
+  listen: z.array(address).min(1).default(["127.0.0.1:7440"]),
+  /** Addresses at which hosts and people join. */
+  joinListen: z.array(address).min(1).default(["127.0.0.1:7441"]),
+  /** Addresses at which agents that dial out are accepted; empty: they are not. */
+  reverseListen: z.array(address).default(["127.0.0.1:7442"]),
+  /** Addresses of the API as others reach it, when they differ from `listen`; their IPs also stand in tokens. */
+  advertise: z.array(address).default([]),
+  /** Life of host and hub certificates, in days. */
+  hostCertificateDays: days.default(30),
+  /** Life of people's and services' certificates, in days. */
+  personCertificateDays: days.default(7),
+});
+
+/** Settings of a hub. */
+export type HubConfig = z.output<typeof hubConfigSchema>;
+
+/** Where a hub is reached, as joiners are told. */
+export interface Advertised {
+  readonly hub: readonly string[];
+  readonly join: readonly string[];
+  readonly reverse: readonly string[];
+  /** IPs that stand in the hub's certificate. */
+  readonly ips: readonly string[];
+}
+
+/** Works out the addresses others use; the lists hold the real ports. A wildcard stands for every address of the machine. */
+export function advertisedAddresses(
+  bound: { readonly listen: readonly string[]; readonly join: readonly string[]; readonly reverse: readonly string[] },
+  advertise: readonly string[],
+): Advertised {
+  const ips = [...new Set(advertise.map(ipOf))];
+  const expand = (addresses: readonly string[]): string[] => [
+    ...new Set(
+      addresses.flatMap((each) => {
+        const own = isWildcard(ipOf(each)) ? machineIps() : [ipOf(each)];
+        return (ips.length > 0 ? ips : own).map((ip) => joinAddress(ip, portOf(each)));
+      }),
+    ),
+  ];
+  const hub = advertise.length > 0 ? [...new Set(advertise)] : expand(bound.listen);
+  const listenIps = [...bound.listen, ...bound.join, ...bound.reverse].flatMap((each) =>
+    isWildcard(ipOf(each)) ? machineIps() : [ipOf(each)],
+  );
+  return {
+    hub,
+    join: expand(bound.join),
+    reverse: expand(bound.reverse),
+    ips: [...new Set([...hub.map(ipOf), ...ips, ...listenIps])].sort(),
+  };
+}
+
+/** An address with another port. */
+export function withPort(address: string, port: number): string {
+  return joinAddress(ipOf(address), port);
+}
+
+function joinAddress(ip: string, port: number): string {
+  return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+function ipOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(":") + 1));
+}
+
+function isWildcard(ip: string): boolean {
+  return ip === "0.0.0.0" || ip === "::";
+}
+
+function machineIps(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const usable = all.filter(({ address, scopeid }) => isIP(address) !== 0 && (scopeid ?? 0) === 0);
+  return usable.map(({ address }) => address);
+}
+
+function isAddress(text: string): boolean {
+  const match = /^(?:\[([^\]]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
+  return match !== null && isIP(ipOf(text)) === (match[1] === undefined ? 4 : 6) && portOf(text) < 65536;
+}

@@ -1,0 +1,140 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Log } from "../lib/log.js";
+import { Operations } from "../lib/operations.js";
+import type { Identity } from "../lib/tls/identity.js";
+import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js";
+import { ResourceKind } from "../proto/gen/zor/v1/watch_service.js";
+import { LinkOperations } from "./c2c/link-operations.js";
+import { decodeLink } from "./c2c/link-record.js";
+import { Links } from "./c2c/links.js";
+import { ObservedEnds } from "./c2c/observed-ends.js";
+import { Fleet } from "./hosts/fleet.js";
+import { ParkedSockets } from "./hosts/parked-sockets.js";
+import { createExecutors } from "./reconcile/executors.js";
+import { Reconciler } from "./reconcile/loop.js";
+import { Progress } from "./reconcile/progress.js";
+import { decodeHost } from "./state/host-record.js";
+import { Inventory } from "./state/inventory.js";
+import { abandoned, loadOperations, putOperation } from "./state/stored-operations.js";
+import type { HubState } from "./state-directory.js";
+
+/** What the core needs. */
+export interface CoreOptions {
+  /** Name of this hub. */
+  readonly hub: string;
+  readonly state: HubState;
+  readonly identity: () => Identity;
+  readonly log: Log;
+}
+
+/** The parts of a hub that know the fleet, wired together, without its listeners. */
+export class Core {
+  readonly inventory = new Inventory();
+  readonly parked = new ParkedSockets();
+  readonly fleet: Fleet;
+  readonly links: Links;
+  readonly operations: Operations;
+  readonly linkOperations: LinkOperations;
+  readonly #options: CoreOptions;
+  readonly #reconciler: Reconciler;
+  readonly #stop = new AbortController();
+
+  private constructor(options: CoreOptions, socketDirectory: string) {
+    const { state, log } = options;
+    this.#options = options;
+    const ends = new ObservedEnds((names) => {
+      this.links.refresh(names);
+      this.#reconciler.trigger();
+    });
+    this.links = new Links({ inventory: this.inventory, ends, fleet: () => this.fleet });
+    this.fleet = new Fleet({
+      hub: options.hub,
+      identity: options.identity,
+      isRevoked: (serial) => state.certificates.isRevoked(serial),
+      inventory: this.inventory,
+      ends,
+      parked: this.parked,
+      socketDirectory,
+      log,
+      onChange: (host) => {
+        this.links.refresh(this.links.onHost(host));
+        this.#reconciler.trigger();
+      },
+    });
+    this.operations = new Operations({
+      prefix: "operations",
+      publish: (operation) => this.#publish(operation),
+      forget: (name) => this.inventory.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+    });
+    this.linkOperations = new LinkOperations({
+      store: state.store,
+      links: this.links,
+      operations: this.operations,
+      trigger: () => this.#reconciler.trigger(),
+      stop: this.#stop.signal,
+    });
+    const progress = new Progress();
+    const { fleet, links } = this;
+    this.#reconciler = new Reconciler({
+      fleet,
+      ends,
+      links,
+      progress,
+      executors: createExecutors({ fleet, ends, links, store: state.store, progress }),
+      log,
+      onRefused: (link, error) => this.linkOperations.refuse(link, error),
+    });
+    state.certificates.onRevocation(() => this.parked.dropRevoked((serial) => state.certificates.isRevoked(serial)));
+  }
+
+  /** Loads what is desired and begins to observe; sessions and operations are under way when this resolves. */
+  static async start(options: CoreOptions): Promise<Core> {
+    const { store, directory } = options.state;
+    // Sockets of an earlier run lead nowhere.
+    const socketDirectory = join(directory, "dialled");
+    await rm(socketDirectory, { recursive: true, force: true });
+    await mkdir(socketDirectory, { mode: 0o700 });
+    const core = new Core(options, socketDirectory);
+    for (const stored of await store.list("hosts")) core.fleet.put(decodeHost(stored));
+    for (const stored of await store.list("links")) core.links.put(decodeLink(stored));
+    await core.#resumeOperations();
+    return core;
+  }
+
+  /** Stops everything; what is on the hosts goes on. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#reconciler.close();
+    await this.operations.close();
+    await this.fleet.close();
+  }
+
+  async #resumeOperations(): Promise<void> {
+    const { store } = this.#options.state;
+    const { unfinished, finished } = await loadOperations(store, new Date());
+    for (const operation of finished) this.inventory.upsert({ $case: "operation", value: operation });
+    for (const operation of unfinished) {
+      if (this.links.find(operation.target) !== undefined) {
+        this.linkOperations.resume(operation);
+        continue;
+      }
+      // The link went just before the operation's end could be written.
+      const message = `${operation.target} is gone; the hub was restarted before ${operation.verb} ended`;
+      this.#publish(
+        operation.verb === "link.delete"
+          ? { ...operation, state: OperationState.OPERATION_STATE_SUCCEEDED, step: "done", progressPercent: 100 }
+          : abandoned(operation, message, new Date()),
+      );
+    }
+  }
+
+  #publish(operation: Operation): void {
+    this.inventory.upsert({ $case: "operation", value: operation });
+    // Operations that end because the hub ends are carried on by the next run.
+    if (operation.state === OperationState.OPERATION_STATE_RUNNING || this.#stop.signal.aborted) return;
+    this.#options.state.store
+      .commit([putOperation(operation)])
+      .catch((error: unknown) => this.#options.log.error({ err: error }, "cannot store the end of an operation"));
+  }
+}

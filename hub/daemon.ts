@@ -1,0 +1,202 @@
+import { join } from "node:path";
+import { writeFileAtomic } from "../lib/files.js";
+import type { Health } from "../lib/grpc/health.js";
+import { RequestIds } from "../lib/idempotency.js";
+import type { Log } from "../lib/log.js";
+import { version } from "../lib/program.js";
+import type { Identity } from "../lib/tls/identity.js";
+import { formatToken } from "../lib/tls/token.js";
+import { CreateHostResponse } from "../proto/gen/zor/v1/host_service.js";
+import { CreateTokenResponse, Role } from "../proto/gen/zor/v1/token_service.js";
+import { type Advertised, advertisedAddresses, type HubConfig, withPort } from "./config.js";
+import { Core } from "./core.js";
+import { ReverseListener } from "./hosts/reverse-listener.js";
+import { FailureLimiter } from "./join/rate-limit.js";
+import { Listener } from "./listeners.js";
+import { guardedService } from "./revocation-guard.js";
+import { addJoinService, addMainServices } from "./service-table.js";
+import { SecretRequests, StoredRequests } from "./state/requests.js";
+import { type HubState, openState } from "./state-directory.js";
+
+/** How often the hub looks whether its own certificate is due. */
+const renewalCheckMs = 6 * 60 * 60 * 1000;
+const shutdownGraceMs = 1000;
+
+/** Addresses a hub serves on, with their real ports. */
+export interface HubAddresses {
+  readonly listen: readonly string[];
+  readonly join: readonly string[];
+  readonly reverse: readonly string[];
+}
+
+/** A running hub. */
+export class Hub {
+  readonly #config: HubConfig;
+  readonly #log: Log;
+  readonly #state: HubState;
+  #identity: Identity;
+  #core: Core | undefined;
+  #main: Listener | undefined;
+  #join: Listener | undefined;
+  #health: Health | undefined;
+  readonly #reverse: ReverseListener[] = [];
+  #renewal: NodeJS.Timeout | undefined;
+  #addresses: HubAddresses = { listen: [], join: [], reverse: [] };
+
+  private constructor(config: HubConfig, log: Log, state: HubState, identity: Identity) {
+    this.#config = config;
+    this.#log = log;
+    this.#state = state;
+    this.#identity = identity;
+  }
+
+  /** Starts a hub; it serves when this resolves. On error nothing is left open. */
+  static async start(config: HubConfig, log: Log): Promise<Hub> {
+    const state = await openState(config, new Date());
+    const { ips } = advertisedAddresses(
+      { listen: config.listen, join: config.joinListen, reverse: config.reverseListen },
+      config.advertise,
+    );
+    const hub = new Hub(config, log, state, await state.ensureHubIdentity(ips));
+    try {
+      await hub.#serve(ips);
+      return hub;
+    } catch (error) {
+      await hub.close();
+      throw error;
+    }
+  }
+
+  get addresses(): HubAddresses {
+    return this.#addresses;
+  }
+
+  /** Directory of the local admin's identity. */
+  get adminDirectory(): string {
+    return this.#state.adminDirectory;
+  }
+
+  /** Ends serving; instances, lans and cables go on without the hub. */
+  async close(): Promise<void> {
+    clearInterval(this.#renewal);
+    this.#health?.setServing(false);
+    await Promise.all([this.#main?.close(shutdownGraceMs), this.#join?.close(shutdownGraceMs)]);
+    await this.#core?.close();
+    for (const listener of this.#reverse) await listener.close();
+    await this.#state.close();
+  }
+
+  async #serve(ips: readonly string[]): Promise<void> {
+    const { certificates } = this.#state;
+    const core = await Core.start({
+      hub: this.#config.name,
+      state: this.#state,
+      identity: () => this.#identity,
+      log: this.#log,
+    });
+    this.#core = core;
+    const reverse = await this.#listenReverse(core);
+    this.#main = new Listener("main", this.#identity);
+    this.#join = new Listener("join", this.#identity);
+    // Addresses are told to joiners: they are known only when all ports are bound.
+    const advertised: { value: Advertised | undefined } = { value: undefined };
+    this.#health = this.#addServices(core, this.#main, this.#join, () => {
+      if (advertised.value === undefined) throw new Error("the hub is not listening yet");
+      return advertised.value;
+    });
+    const listen = await this.#main.listen(this.#config.listen);
+    const join = await this.#join.listen(this.#config.joinListen);
+    this.#addresses = { listen, join, reverse };
+    advertised.value = advertisedAddresses({ listen, join, reverse }, this.#config.advertise);
+    this.#health.setServing(true);
+    this.#renewal = setInterval(() => void this.#renew(ips), renewalCheckMs).unref();
+    certificates.onRevocation(() => this.#log.info("certificates revoked"));
+    await this.#writeRunFile();
+  }
+
+  async #listenReverse(core: Core): Promise<string[]> {
+    const bound: string[] = [];
+    for (const address of this.#config.reverseListen) {
+      const listener = await ReverseListener.listen({
+        address,
+        identity: () => this.#identity,
+        parked: core.parked,
+        isRevoked: (serial) => this.#state.certificates.isRevoked(serial),
+        log: this.#log,
+      });
+      this.#reverse.push(listener);
+      bound.push(withPort(address, listener.port));
+    }
+    return bound;
+  }
+
+  #addServices(core: Core, main: Listener, join: Listener, advertised: () => Advertised): Health {
+    const { store, certificates, authority } = this.#state;
+    const stored = new StoredRequests(store);
+    const { fleet, inventory, links, linkOperations, operations } = core;
+    const options = guardedService(certificates, this.#log);
+    const limiter = new FailureLimiter({ burst: 10, perFailureMs: 6000, peers: 10_000 });
+    addJoinService(
+      join.server,
+      { authority, certificates, store, fleet, limiter, advertised },
+      {
+        ...options,
+        authorize: () => undefined,
+        anonymous: { identity: "zor://user/joiner", kind: "user", id: "joiner", role: Role.ROLE_UNSPECIFIED },
+      },
+    );
+    return addMainServices(
+      main.server,
+      {
+        fleet,
+        inventory,
+        links,
+        linkOperations,
+        operations,
+        store,
+        certificates,
+        requests: new RequestIds(stored),
+        hostRequests: new RequestIds(new SecretRequests(stored, withoutHostToken)),
+        tokenRequests: new RequestIds(new SecretRequests(stored, withoutToken)),
+        formatToken: (secret) => formatToken({ addresses: advertised().join, caSha256: authority.fingerprint, secret }),
+      },
+      options,
+    );
+  }
+
+  async #renew(ips: readonly string[]): Promise<void> {
+    try {
+      const identity = await this.#state.ensureHubIdentity(ips);
+      if (identity.certificatePem === this.#identity.certificatePem) return;
+      this.#identity = identity;
+      this.#main?.renew(identity);
+      this.#join?.renew(identity);
+      for (const listener of this.#reverse) listener.renew();
+      this.#log.info("the hub's certificate was renewed");
+    } catch (error) {
+      this.#log.error({ err: error }, "cannot renew the hub's certificate; trying again later");
+    }
+  }
+
+  async #writeRunFile(): Promise<void> {
+    const { listen, join: joinListen, reverse } = this.#addresses;
+    const facts = {
+      pid: process.pid,
+      startTime: new Date(Date.now() - process.uptime() * 1000).toISOString(),
+      version,
+      listen,
+      joinListen,
+      reverseListen: reverse,
+      admin: this.adminDirectory,
+    };
+    await writeFileAtomic(join(this.#config.state, "run.json"), `${JSON.stringify(facts, undefined, 2)}\n`);
+  }
+}
+
+function withoutHostToken(response: Buffer): Buffer {
+  return Buffer.from(CreateHostResponse.encode({ ...CreateHostResponse.decode(response), joinToken: "" }).finish());
+}
+
+function withoutToken(response: Buffer): Buffer {
+  return Buffer.from(CreateTokenResponse.encode({ ...CreateTokenResponse.decode(response), token: "" }).finish());
+}

@@ -1,0 +1,256 @@
+import { isIPv6 } from "node:net";
+import { unavailable } from "../../lib/errors.js";
+import type { Log } from "../../lib/log.js";
+import type { Identity } from "../../lib/tls/identity.js";
+import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import type { ObservedEnds } from "../c2c/observed-ends.js";
+import { type HostRecord, hostNotFound, lastSeenText, type SessionView, viewHost } from "../state/host-record.js";
+import type { Inventory } from "../state/inventory.js";
+import { type DialOptions, dial, type Greeted } from "./dial.js";
+import type { ParkedSockets } from "./parked-sockets.js";
+import { HostSession, type ReadyAgent } from "./session.js";
+import { splice } from "./splice.js";
+
+/** What the fleet needs. */
+export interface FleetOptions {
+  /** Name of this hub. */
+  readonly hub: string;
+  readonly identity: () => Identity;
+  readonly isRevoked: (serial: string) => boolean;
+  readonly inventory: Inventory;
+  readonly ends: ObservedEnds;
+  readonly parked: ParkedSockets;
+  /** Directory for the sockets through which agents that dial in are used; the hub's own, mode 0700. */
+  readonly socketDirectory: string;
+  readonly log: Log;
+  /** Told when a host or its state has changed. */
+  readonly onChange: (host: string) => void;
+}
+
+/** What links need to know of a host. */
+export interface CableFacts {
+  readonly ready: boolean;
+  /** Undefined until its agent has said hello, or while it has no cable engine. */
+  readonly cableKeySha256: Buffer | undefined;
+  /** "ip:port" at which other hosts reach its cable engine; empty: they cannot. */
+  readonly cableAddresses: readonly string[];
+}
+
+interface Member {
+  record: HostRecord;
+  session: HostSession | undefined;
+  state: HostState;
+}
+
+/** How long a round of connecting waits for an agent that dials the hub. */
+const dialInTimeoutMs = 8000;
+
+/** All registered hosts, each with its session. */
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  /** Takes in a new or changed host. A session begins when it has joined, and begins anew when it joins again. */
+  put(record: HostRecord): void {
+    const member = this.#members.get(record.id) ?? {
+      record,
+      session: undefined,
+      state: HostState.HOST_STATE_UNSPECIFIED,
+    };
+    this.#members.set(record.id, member);
+    member.record = record;
+    const previous = member.session?.view;
+    if (member.session !== undefined) this.#end(member.session);
+    member.session = undefined;
+    if (record.host.uid !== "") {
+      const session = this.#createSession(record.id, previous);
+      member.session = session;
+      session.start();
+    }
+    this.#changed(record.id);
+  }
+
+  /** Forgets a host. Nothing on it is touched. */
+  remove(id: string): void {
+    const member = this.#members.get(id);
+    if (member?.session !== undefined) this.#end(member.session);
+    this.#members.delete(id);
+    this.#options.inventory.removeHost(id);
+    this.#options.ends.forget(id);
+    this.#options.onChange(id);
+  }
+
+  /** Breaks the session with a host; it begins anew, and fails while the host's certificate is revoked. */
+  reconnect(id: string): void {
+    const member = this.#members.get(id);
+    if (member !== undefined) this.put(member.record);
+  }
+
+  find(id: string): HostRecord | undefined {
+    return this.#members.get(id)?.record;
+  }
+
+  /** All hosts as they are now. */
+  list(now: Date): Host[] {
+    return [...this.#members.values()].map((member) => viewHost(member.record.host, viewOf(member), now));
+  }
+
+  /** One host as it is now. @throws {ZorError} NOT_FOUND. */
+  get(id: string, now: Date): Host {
+    const member = this.#members.get(id);
+    if (member === undefined) throw hostNotFound(`hosts/${id}`);
+    return viewHost(member.record.host, viewOf(member), now);
+  }
+
+  /** The agent of a host if its session is up. */
+  findReady(id: string): ReadyAgent | undefined {
+    return this.#members.get(id)?.session?.ready;
+  }
+
+  /** The agent of a host. @throws {ZorError} NOT_FOUND, or UNAVAILABLE with the age of what is known and what to do. */
+  agent(id: string): ReadyAgent {
+    const ready = this.findReady(id);
+    if (ready !== undefined) return ready;
+    const member = this.#members.get(id);
+    if (member === undefined) throw hostNotFound(`hosts/${id}`);
+    const { state, reason, lastSeen } = viewOf(member);
+    const name = HostState[state].replace("HOST_STATE_", "");
+    throw unavailable(
+      "HOST_NOT_READY",
+      `hosts/${id}`,
+      `hosts/${id} is ${name}, ${lastSeenText(lastSeen, new Date())} (${reason}); nothing on it was changed; ${remedyOf(state, id)}`,
+    );
+  }
+
+  /** What links need to know of a host; undefined when it is not registered or has never joined. */
+  findCableFacts(id: string): CableFacts | undefined {
+    const member = this.#members.get(id);
+    if (member?.session === undefined) return undefined;
+    const { hello } = member.session;
+    const { host } = member.record;
+    const key = hello?.cableKeySha256;
+    const underlay =
+      hello !== undefined && hello.underlayAddresses.length > 0 ? hello.underlayAddresses : host.underlayAddresses;
+    const reachable = hello !== undefined && hello.cablePort > 0 && !host.undialable;
+    return {
+      ready: member.session.ready !== undefined,
+      cableKeySha256: key === undefined || key.length === 0 ? undefined : key,
+      cableAddresses: reachable ? underlay.map((address) => joinAddress(address, hello.cablePort)) : [],
+    };
+  }
+
+  /** Ends every session. */
+  async close(): Promise<void> {
+    for (const { session } of this.#members.values()) if (session !== undefined) this.#end(session);
+    await Promise.all(this.#closing);
+  }
+
+  #createSession(id: string, previous: SessionView | undefined): HostSession {
+    const { inventory, ends, log } = this.#options;
+    return new HostSession({
+      host: id,
+      connect: (signal, onFailure) => this.#connect(id, signal, onFailure),
+      inventory,
+      ends,
+      log,
+      onChange: () => this.#changed(id),
+      previous,
+    });
+  }
+
+  #end(session: HostSession): void {
+    const closing = session.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  async #connect(id: string, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<Greeted> {
+    const { hub, isRevoked } = this.#options;
+    const options: DialOptions = { host: id, identity: this.#options.identity(), hub, isRevoked, signal };
+    const addresses = this.#members.get(id)?.record.host.addresses ?? [];
+    if (addresses.length === 0) return this.#connectDialled(id, options);
+    let last: unknown;
+    for (const address of addresses) {
+      if (signal.aborted) break;
+      try {
+        return await dial(address, options);
+      } catch (error) {
+        last = error;
+        if (!signal.aborted) onFailure(error);
+      }
+    }
+    throw last ?? new Error("stopped");
+  }
+
+  async #connectDialled(id: string, options: DialOptions): Promise<Greeted> {
+    const socket = await this.#options.parked.take(id, dialInTimeoutMs, options.signal);
+    const spliced = await splice(socket, this.#options.socketDirectory);
+    try {
+      const { connection, hello } = await dial(spliced.address, options);
+      return {
+        connection,
+        hello,
+        close: () => {
+          connection.close();
+          spliced.close();
+        },
+      };
+    } catch (error) {
+      spliced.close();
+      throw error;
+    }
+  }
+
+  #changed(id: string): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    const { inventory } = this.#options;
+    const view = viewOf(member);
+    inventory.setHost(viewHost(member.record.host, view, new Date()));
+    if (member.state !== view.state) {
+      const known = member.state !== HostState.HOST_STATE_UNSPECIFIED;
+      member.state = view.state;
+      if (known) this.#recordEvent(id, view);
+    }
+    this.#options.onChange(id);
+  }
+
+  #recordEvent(id: string, { state, reason }: SessionView): void {
+    const up = state === HostState.HOST_STATE_READY || state === HostState.HOST_STATE_CONNECTING;
+    const name = HostState[state].replace("HOST_STATE_", "").toLowerCase();
+    this.#options.inventory.log.recordEvent("events", {
+      severity: up ? EventSeverity.EVENT_SEVERITY_INFO : EventSeverity.EVENT_SEVERITY_WARNING,
+      type: `host.${name}`,
+      resource: `hosts/${id}`,
+      message: reason === "" ? `hosts/${id} is ${name}` : `hosts/${id} is ${name}: ${reason}`,
+      caller: "",
+    });
+  }
+}
+
+function viewOf({ session }: Member): SessionView {
+  return (
+    session?.view ?? {
+      state: HostState.HOST_STATE_PENDING,
+      reason: 'its agent has not joined yet; run "zor agent join" on it with the token',
+      lastSeen: undefined,
+      rttMs: undefined,
+      reported: undefined,
+    }
+  );
+}
+
+function joinAddress(address: string, port: number): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function remedyOf(state: HostState, id: string): string {
+  if (state === HostState.HOST_STATE_PENDING) return `make a token with "zor token create --host ${id}"`;
+  if (state === HostState.HOST_STATE_INCOMPATIBLE) return "upgrade the older of hub and agent";
+  return "check that the agent runs and can be reached; the hub keeps trying";
+}

@@ -1,0 +1,37 @@
+import { pause } from "../../lib/backoff.js";
+import { messageOf, unavailable } from "../../lib/errors.js";
+
+/** How a session finds out that its agent has gone silent. */
+export interface KeepAliveOptions {
+  readonly signal: AbortSignal;
+  /** When the agent was last heard, by whatever stream. */
+  readonly heard: () => Date | undefined;
+  /** Asks for a sign of life; fails when there is none in time. */
+  readonly ping: (timeoutMs: number) => Promise<void>;
+}
+
+const intervalMs = 2000;
+const timeoutMs = 3000;
+/** One lost ping may be a busy machine; two in a row, with nothing else heard, are silence. At most 2 + 3 + 3 seconds. */
+const strikes = 2;
+
+/** Pings until the agent is silent, then throws UNAVAILABLE. Returns when the signal aborts. */
+export async function keepAlive(options: KeepAliveOptions): Promise<void> {
+  const { signal } = options;
+  let missed = 0;
+  while (!signal.aborted) {
+    const begin = Date.now();
+    try {
+      await options.ping(timeoutMs);
+      missed = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      missed = (options.heard()?.getTime() ?? 0) > begin ? 0 : missed + 1;
+      if (missed >= strikes) {
+        throw unavailable("SILENT", "agent", `the agent does not answer: ${messageOf(error)}`, error);
+      }
+      if (Date.now() - begin > timeoutMs / 2) continue;
+    }
+    await pause(intervalMs, signal);
+  }
+}

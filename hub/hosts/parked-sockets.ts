@@ -1,0 +1,68 @@
+import type { Duplex } from "node:stream";
+import { unavailable } from "../../lib/errors.js";
+
+interface Parked {
+  readonly socket: Duplex;
+  readonly serial: string | undefined;
+}
+
+const maxPerHost = 4;
+
+/** Connections that agents have opened and that wait for the hub to use them; a few per host, the oldest go first. */
+export class ParkedSockets {
+  readonly #byHost = new Map<string, Parked[]>();
+  readonly #waiting = new Map<string, (parked: Duplex) => void>();
+
+  /** Keeps a socket until it is taken or closes. */
+  park(host: string, serial: string | undefined, socket: Duplex): void {
+    const taker = this.#waiting.get(host);
+    if (taker !== undefined) {
+      this.#waiting.delete(host);
+      taker(socket);
+      return;
+    }
+    const sockets = this.#byHost.get(host) ?? [];
+    this.#byHost.set(host, sockets);
+    sockets.push({ socket, serial });
+    socket.once("close", () => this.#remove(host, socket));
+    if (sockets.length > maxPerHost) sockets.shift()?.socket.destroy();
+  }
+
+  /** Gives the host's newest socket, waiting for one if need be. One waiter per host. @throws {ZorError} UNAVAILABLE after `timeoutMs` or when aborted. */
+  async take(host: string, timeoutMs: number, signal: AbortSignal): Promise<Duplex> {
+    const parked = this.#byHost.get(host)?.pop();
+    if (parked !== undefined) return parked.socket;
+    const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+    this.#waiting.set(host, resolve);
+    const giveUp = (): void =>
+      reject(unavailable("NOT_DIALLED_IN", `hosts/${host}`, "the agent dials the hub, and has no connection open now"));
+    const timer = setTimeout(giveUp, timeoutMs);
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", giveUp);
+      if (this.#waiting.get(host) === resolve) this.#waiting.delete(host);
+    }
+  }
+
+  /** Closes the sockets whose certificate is no longer good. */
+  dropRevoked(isRevoked: (serial: string) => boolean): void {
+    for (const { socket, serial } of [...this.#byHost.values()].flat()) {
+      if (serial !== undefined && isRevoked(serial)) socket.destroy();
+    }
+  }
+
+  /** Closes all. */
+  close(): void {
+    for (const { socket } of [...this.#byHost.values()].flat()) socket.destroy();
+    this.#byHost.clear();
+  }
+
+  #remove(host: string, socket: Duplex): void {
+    const left = (this.#byHost.get(host) ?? []).filter((parked) => parked.socket !== socket);
+    if (left.length === 0) this.#byHost.delete(host);
+    else this.#byHost.set(host, left);
+  }
+}

@@ -1,0 +1,105 @@
+import { isIP } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import { status } from "@grpc/grpc-js";
+import { callerOfCertificate } from "../../lib/auth/caller.js";
+import { messageOf, ZorError } from "../../lib/errors.js";
+import type { Log } from "../../lib/log.js";
+import type { Identity } from "../../lib/tls/identity.js";
+import type { ParkedSockets } from "./parked-sockets.js";
+
+/** What a reverse listener needs. */
+export interface ReverseListenerOptions {
+  /** "ip:port"; port 0 picks one. */
+  readonly address: string;
+  readonly identity: () => Identity;
+  readonly parked: ParkedSockets;
+  readonly isRevoked: (serial: string) => boolean;
+  readonly log: Log;
+}
+
+/** Half-open handshakes end after this time. */
+const handshakeTimeoutMs = 5000;
+/** Sockets that may be open at once, parked or shaking hands. */
+const maxConnections = 4096;
+
+/** Accepts agents that cannot be dialled: TLS 1.3, certificate of a host required. Their sockets wait to be used. */
+export class ReverseListener {
+  readonly #server: Server;
+  readonly #options: ReverseListenerOptions;
+
+  private constructor(options: ReverseListenerOptions) {
+    this.#options = options;
+    const { keyPem, certificatePem, caPem } = options.identity();
+    this.#server = createServer({
+      key: keyPem,
+      cert: certificatePem,
+      ca: caPem,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: "TLSv1.3",
+      handshakeTimeout: handshakeTimeoutMs,
+    });
+    this.#server.maxConnections = maxConnections;
+    this.#server.on("secureConnection", (socket) => this.#accept(socket));
+    this.#server.on("tlsClientError", (error) => options.log.debug({ err: error }, "reverse connection refused"));
+  }
+
+  /** @throws {ZorError} UNAVAILABLE when the address cannot be bound. */
+  static async listen(options: ReverseListenerOptions): Promise<ReverseListener> {
+    const listener = new ReverseListener(options);
+    const { host, port } = splitAddress(options.address);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    listener.#server.once("error", reject);
+    listener.#server.listen({ host, port }, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      throw new ZorError({
+        reason: "CANNOT_LISTEN",
+        code: status.UNAVAILABLE,
+        message: `cannot listen on ${options.address}: ${messageOf(error)}`,
+        cause: error,
+      });
+    }
+    return listener;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** Presents a renewed certificate to those that connect from now on. */
+  renew(): void {
+    const { keyPem, certificatePem, caPem } = this.#options.identity();
+    this.#server.setSecureContext({ key: keyPem, cert: certificatePem, ca: caPem, minVersion: "TLSv1.3" });
+  }
+
+  async close(): Promise<void> {
+    this.#options.parked.close();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #accept(socket: TLSSocket): void {
+    socket.on("error", (error) => this.#options.log.debug({ err: error }, "reverse connection failed"));
+    try {
+      const caller = callerOfCertificate(socket.getPeerCertificate());
+      if (caller.kind !== "host") throw new Error(`${caller.identity} is not a host`);
+      if (caller.serial !== undefined && this.#options.isRevoked(caller.serial)) throw new Error("certificate revoked");
+      // Finds peers that are gone without a word within about 15 s.
+      socket.setKeepAlive(true, 5000);
+      socket.setNoDelay(true);
+      this.#options.parked.park(caller.id, caller.serial, socket);
+    } catch (error) {
+      this.#options.log.warn({ reason: messageOf(error), peer: socket.remoteAddress }, "reverse connection refused");
+      socket.destroy();
+    }
+  }
+}
+
+function splitAddress(address: string): { host: string; port: number } {
+  const split = address.lastIndexOf(":");
+  const host = address.slice(0, split).replace(/^\[|\]$/g, "");
+  if (isIP(host) === 0) throw new Error(`${address} is not "ip:port"`);
+  return { host, port: Number(address.slice(split + 1)) };
+}

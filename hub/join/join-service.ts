@@ -1,0 +1,129 @@
+import { isIP } from "node:net";
+import { status } from "@grpc/grpc-js";
+import { invalidArgument, invalidFields, ZorError } from "../../lib/errors.js";
+import type { Handlers } from "../../lib/grpc/service.js";
+import { isId, quote } from "../../lib/names.js";
+import { parseToken } from "../../lib/tls/token.js";
+import { Host } from "../../proto/gen/zor/v1/host.js";
+import type { JoiningHost, JoinServiceService } from "../../proto/gen/zor/v1/join_service.js";
+import type { Advertised } from "../config.js";
+import type { Fleet } from "../hosts/fleet.js";
+import type { Authority } from "../pki/authority.js";
+import type { Certificates } from "../pki/certificates.js";
+import { publicKeyOfCsr } from "../pki/csr.js";
+import { hostNotFound, putHost } from "../state/host-record.js";
+import type { Change, Store } from "../store/store.js";
+import { checkAddresses, isSocketAddress } from "./addresses.js";
+import type { FailureLimiter } from "./rate-limit.js";
+import { usedToken, verifyToken } from "./tokens.js";
+
+/** What the join service works with. */
+export interface JoinServiceOptions {
+  readonly authority: Authority;
+  readonly certificates: Certificates;
+  readonly store: Store;
+  readonly fleet: Fleet;
+  readonly limiter: FailureLimiter;
+  /** Where the hub is reached. */
+  readonly advertised: () => Pick<Advertised, "hub" | "reverse">;
+}
+
+/** Turns tokens into certificates. Nothing is consumed unless the certificate is on record. */
+export function joinHandlers(options: JoinServiceOptions): Handlers<typeof JoinServiceService> {
+  return {
+    join: async (request, context) => {
+      const peer = context.peer.replace(/:\d+$/, "");
+      options.limiter.check(peer);
+      try {
+        return await join(options, request);
+      } catch (error) {
+        options.limiter.failed(peer);
+        throw error;
+      }
+    },
+  };
+}
+
+async function join(
+  options: JoinServiceOptions,
+  request: { readonly token: string; readonly csr: Buffer; readonly host: JoiningHost | undefined },
+) {
+  const { authority, certificates, store } = options;
+  const token = parseToken(request.token);
+  if (!token.caSha256.equals(authority.fingerprint)) {
+    throw new ZorError({
+      reason: "TOKEN_FOREIGN",
+      code: status.PERMISSION_DENIED,
+      message: "the token is of another hub; ask an admin of this one for a token",
+    });
+  }
+  const publicKey = await publicKeyOfCsr("csr", request.csr);
+  const { subject, consume } = await verifyToken(store, token.secret, new Date());
+  const registered = subject.kind === "host" ? await planHost(options, subject.id, request.host) : undefined;
+  if (subject.kind !== "host" && request.host !== undefined) {
+    throw invalidArgument("host", `the token is for zor://${subject.kind}/${subject.id}, not for a host`);
+  }
+  const issued = await certificates
+    .issue(publicKey, subject, [consume, ...(registered?.changes ?? [])])
+    .catch((error: unknown) => {
+      // Of two that join with the same token at once, the second finds it changed.
+      if (error instanceof ZorError && error.reason === "STORE_CONFLICT") throw usedToken();
+      throw error;
+    });
+  if (registered !== undefined) {
+    certificates.revoked(registered.revoked);
+    const stored = await store.get("hosts", subject.id);
+    options.fleet.put({ id: subject.id, host: registered.host, revision: stored?.revision ?? 0n });
+  }
+  return {
+    certificate: issued.der,
+    caCertificate: authority.certificateDer,
+    identity: `zor://${subject.kind}/${subject.id}`,
+    hubAddresses: [...options.advertised().hub],
+    hubReverseAddresses: [...options.advertised().reverse],
+    expireTime: issued.expireTime,
+  };
+}
+
+interface PlannedHost {
+  readonly host: Host;
+  readonly changes: readonly Change[];
+  /** Serial numbers of certificates of the machine that had this name before. */
+  readonly revoked: readonly string[];
+}
+
+async function planHost(
+  { fleet, certificates }: JoinServiceOptions,
+  id: string,
+  facts: JoiningHost | undefined,
+): Promise<PlannedHost> {
+  const record = fleet.find(id);
+  if (record === undefined) throw hostNotFound(`hosts/${id}`);
+  if (facts === undefined) throw invalidArgument("host", `the token is for hosts/${id}: join with "zor agent join"`);
+  const violations = [
+    ...checkAddresses("host.addresses", facts.addresses, isSocketAddress, '"ip:port"'),
+    ...checkAddresses(
+      "host.underlay_addresses",
+      facts.underlayAddresses,
+      (value) => isIP(value) !== 0,
+      "an IP address",
+    ),
+    ...(isId(facts.uid) ? [] : [{ field: "host.uid", description: `${quote(facts.uid)} is not a uid` }]),
+  ];
+  if (violations.length > 0) throw invalidFields(violations, `hosts/${id}`);
+  const { host } = record;
+  const first = host.uid === "";
+  const replaced = !first && host.uid !== facts.uid;
+  const { serials, changes } = replaced
+    ? await certificates.planRevocation(`zor://host/${id}`)
+    : { serials: [], changes: [] };
+  const joined = Host.fromPartial({
+    ...host,
+    uid: facts.uid,
+    // What an admin said of a host that has not joined yet stands unless the host knows better.
+    addresses: facts.addresses.length === 0 && first ? host.addresses : facts.addresses,
+    underlayAddresses: facts.underlayAddresses.length === 0 ? host.underlayAddresses : facts.underlayAddresses,
+    undialable: facts.undialable || (first && host.undialable),
+  });
+  return { host: joined, changes: [putHost(id, joined, record.revision), ...changes], revoked: serials };
+}

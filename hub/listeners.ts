@@ -1,0 +1,40 @@
+import type { Server } from "@grpc/grpc-js";
+import { createGrpcServer, createServerTls, listen, type ServerTls, shutDown } from "../lib/grpc/server.js";
+import type { Identity } from "../lib/tls/identity.js";
+import { withPort } from "./config.js";
+
+/** A gRPC server on one or more addresses that can take a renewed certificate. */
+export class Listener {
+  readonly server: Server = createGrpcServer();
+  readonly #tls: ServerTls;
+  readonly #shown: (identity: Identity) => Identity;
+
+  /** @param kind "main": a client certificate is required; "join": none is asked for. */
+  constructor(kind: "main" | "join", identity: Identity) {
+    this.#shown = kind === "main" ? (same) => same : withChain;
+    this.#tls = createServerTls(this.#shown(identity), kind === "main" ? "required" : "none");
+  }
+
+  /** Binds the addresses; resolves to them with their real ports. @throws {ZorError} UNAVAILABLE. */
+  async listen(addresses: readonly string[]): Promise<readonly string[]> {
+    const bound: string[] = [];
+    for (const address of addresses) {
+      bound.push(withPort(address, await listen(this.server, address, this.#tls.credentials)));
+    }
+    return bound;
+  }
+
+  /** Presents a renewed certificate to new connections; those that are open stay. */
+  renew(identity: Identity): void {
+    this.#tls.reload(this.#shown(identity));
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await shutDown(this.server, graceMs);
+  }
+}
+
+// Joiners check the CA by its fingerprint: it must be in the chain they are shown.
+function withChain(identity: Identity): Identity {
+  return { ...identity, certificatePem: `${identity.certificatePem}${identity.caPem}` };
+}

@@ -1,0 +1,90 @@
+import { Command } from "commander";
+import { loadConfig } from "../lib/config.js";
+import { messageOf } from "../lib/errors.js";
+import { createLog } from "../lib/log.js";
+import { version } from "../lib/program.js";
+import { hubConfigSchema } from "./config.js";
+import { Hub } from "./daemon.js";
+import { openState } from "./state-directory.js";
+
+interface Flags {
+  readonly config?: string;
+  readonly name?: string;
+  readonly state?: string;
+  readonly listen?: string[];
+  readonly joinListen?: string[];
+  readonly reverseListen?: string[];
+  readonly advertise?: string[];
+}
+
+const afterHelp = `
+The first start makes the hub's own certificate authority and the identity of the local admin, STATE/admin.
+Use it, as root on this machine, with:  zor --identity STATE/admin --hub IP:PORT get hosts
+
+Examples:
+  zor hub run                                        a hub for this machine only
+  zor hub run --listen 10.0.0.1:7440 --join-listen 10.0.0.1:7441 --reverse-listen 10.0.0.1:7442
+  zor hub run --config /etc/zor/hub.yaml             settings from a file; flags win over it
+
+Then, for every host:
+  zor host add alpha                                 prints a token, good once
+  zor agent join TOKEN && zor agent run              on the host
+
+Environment: ZOR_LOG=debug for more log. The log goes to standard error as JSON lines.
+Exit codes: 0 ended by SIGTERM or SIGINT, 1 could not start, 2 wrong usage or settings.
+`;
+
+function withFlags(command: Command): Command {
+  return command
+    .option("--config <file>", "YAML file with settings; flags win over it")
+    .option("--name <name>", 'name of this hub, as agents see it (default "hub")')
+    .option("--state <dir>", 'state directory (default "/var/lib/zor/hub")')
+    .option("--listen <ip:port...>", 'addresses of the API (default "127.0.0.1:7440")')
+    .option("--join-listen <ip:port...>", 'addresses at which hosts and people join (default "127.0.0.1:7441")')
+    .option("--reverse-listen <ip:port...>", 'addresses for agents that dial out (default "127.0.0.1:7442")')
+    .option("--advertise <ip:port...>", "addresses of the API as others reach it, when they differ from --listen")
+    .addHelpText("after", afterHelp);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const log = createLog("hub");
+  const hub = await Hub.start(await configOf(flags), log);
+  log.info({ ...hub.addresses, version, pid: process.pid, admin: hub.adminDirectory }, "hub is serving");
+  const { promise, resolve } = Promise.withResolvers<string>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  log.info({ signal: await promise }, "hub is ending; hosts go on without it");
+  await hub.close();
+}
+
+async function init(flags: Flags): Promise<void> {
+  const config = await configOf(flags);
+  const state = await openState(config, new Date());
+  await state.close();
+  process.stdout.write(
+    `The hub's state is in ${config.state}.\nIdentity of the local admin: ${state.adminDirectory}\nStart the hub with: zor hub run --state ${config.state}\n`,
+  );
+}
+
+function configOf({ config, ...flags }: Flags) {
+  return loadConfig(hubConfigSchema, { file: config, flags });
+}
+
+const program = new Command("zor hub")
+  .description("The hub: aggregates the agents of a fleet of lab hosts and brokers cables between them.")
+  .version(version)
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+withFlags(program.command("run").description("run the hub until SIGTERM")).action(run);
+withFlags(
+  program
+    .command("init")
+    .description("make the state directory, the certificate authority and the local admin, and end"),
+).action(init);
+
+try {
+  await program.parseAsync(process.argv.slice(3), { from: "user" });
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`zor hub: ${messageOf(error)}\n`);
+  const usage = error instanceof Error && "reason" in error && error.reason === "BAD_CONFIG";
+  process.exit(usage ? 2 : 1);
+}

@@ -1,0 +1,106 @@
+import type { Server } from "@grpc/grpc-js";
+import { addHealth, type Health } from "../lib/grpc/health.js";
+import { addReflection } from "../lib/grpc/reflection.js";
+import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
+import type { RequestIds } from "../lib/idempotency.js";
+import type { Operations } from "../lib/operations.js";
+import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
+import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
+import { HostServiceService } from "../proto/gen/zor/v1/host_service.js";
+import { InstanceServiceService } from "../proto/gen/zor/v1/instance_service.js";
+import { JoinServiceService, RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
+import { LanServiceService } from "../proto/gen/zor/v1/lan_service.js";
+import { LinkServiceService } from "../proto/gen/zor/v1/link_service.js";
+import { OperationServiceService } from "../proto/gen/zor/v1/operation_service.js";
+import { TokenServiceService } from "../proto/gen/zor/v1/token_service.js";
+import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
+import type { LinkOperations } from "./c2c/link-operations.js";
+import type { Links } from "./c2c/links.js";
+import type { Fleet } from "./hosts/fleet.js";
+import { type JoinServiceOptions, joinHandlers } from "./join/join-service.js";
+import type { Certificates } from "./pki/certificates.js";
+import { hostHandlers } from "./services/host-service.js";
+import { instanceHandlers } from "./services/instance-service.js";
+import { lanHandlers } from "./services/lan-service.js";
+import { linkHandlers } from "./services/link-service.js";
+import { Lister } from "./services/lister.js";
+import { operationHandlers } from "./services/operation-service.js";
+import { renewHandlers } from "./services/renew-service.js";
+import { Router } from "./services/router.js";
+import { consoleHandlers, execHandlers } from "./services/stream-services.js";
+import { tokenHandlers } from "./services/token-service.js";
+import type { Inventory } from "./state/inventory.js";
+import type { Store } from "./store/store.js";
+
+/** What the services of a hub work with. */
+export interface HubParts {
+  readonly fleet: Fleet;
+  readonly inventory: Inventory;
+  readonly links: Links;
+  readonly linkOperations: LinkOperations;
+  readonly operations: Operations;
+  readonly store: Store;
+  readonly certificates: Certificates;
+  readonly requests: RequestIds;
+  /** Calls of CreateHost. */
+  readonly hostRequests: RequestIds;
+  /** Calls of CreateToken. */
+  readonly tokenRequests: RequestIds;
+  readonly formatToken: (secret: Buffer) => string;
+}
+
+const publicServices = [
+  "zor.v1.ConsoleService",
+  "zor.v1.ExecService",
+  "zor.v1.HostService",
+  "zor.v1.InstanceService",
+  "zor.v1.LanService",
+  "zor.v1.LinkService",
+  "zor.v1.OperationService",
+  "zor.v1.RenewService",
+  "zor.v1.TokenService",
+  "zor.v1.WatchService",
+];
+
+/** Adds everything the main listener serves. */
+export function addMainServices(server: Server, parts: HubParts, options: ServiceOptions): Health {
+  const router = new Router(parts.fleet);
+  const lister = new Lister(parts.fleet);
+  const { inventory, operations, certificates } = parts;
+  server.addService(HostServiceService, implementService(HostServiceService, hostHandlers(parts), options));
+  server.addService(
+    InstanceServiceService,
+    implementService(InstanceServiceService, instanceHandlers(router, lister, inventory), options),
+  );
+  server.addService(
+    LanServiceService,
+    implementService(LanServiceService, lanHandlers(router, lister, inventory), options),
+  );
+  server.addService(ConsoleServiceService, implementService(ConsoleServiceService, consoleHandlers(router), options));
+  server.addService(ExecServiceService, implementService(ExecServiceService, execHandlers(router), options));
+  server.addService(
+    LinkServiceService,
+    implementService(LinkServiceService, linkHandlers({ ...parts, lister }), options),
+  );
+  server.addService(
+    OperationServiceService,
+    implementService(OperationServiceService, operationHandlers(router, lister, inventory, operations), options),
+  );
+  server.addService(
+    WatchServiceService,
+    implementService(
+      WatchServiceService,
+      { watch: (request, context) => inventory.log.watch(request, context.signal) },
+      options,
+    ),
+  );
+  server.addService(TokenServiceService, implementService(TokenServiceService, tokenHandlers(parts), options));
+  server.addService(RenewServiceService, implementService(RenewServiceService, renewHandlers(certificates), options));
+  addReflection(server, [...publicServices, "grpc.health.v1.Health"], options);
+  return addHealth(server, publicServices, options);
+}
+
+/** Adds what the join listener serves: joining, and nothing else. */
+export function addJoinService(server: Server, parts: JoinServiceOptions, options: ServiceOptions): void {
+  server.addService(JoinServiceService, implementService(JoinServiceService, joinHandlers(parts), options));
+}

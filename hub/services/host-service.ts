@@ -1,0 +1,102 @@
+import { isIP } from "node:net";
+import { alreadyExists, failedPrecondition, invalidFields } from "../../lib/errors.js";
+import type { Handlers } from "../../lib/grpc/service.js";
+import type { RequestIds } from "../../lib/idempotency.js";
+import { checkLabels } from "../../lib/labels.js";
+import { listPage } from "../../lib/list/list.js";
+import { parseHost, parseId } from "../../lib/names.js";
+import { Host } from "../../proto/gen/zor/v1/host.js";
+import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
+import { Role } from "../../proto/gen/zor/v1/token_service.js";
+import type { Links } from "../c2c/links.js";
+import type { Fleet } from "../hosts/fleet.js";
+import { checkAddresses, isSocketAddress } from "../join/addresses.js";
+import { mintToken, parseTtlMs, planTokenRemoval } from "../join/tokens.js";
+import type { Certificates } from "../pki/certificates.js";
+import { findUnreachable, hostNotFound, putHost } from "../state/host-record.js";
+import type { Store } from "../store/store.js";
+import { mutate } from "./mutate.js";
+
+/** What the host service works with. */
+export interface HostServiceOptions {
+  readonly fleet: Fleet;
+  readonly links: Links;
+  readonly store: Store;
+  readonly certificates: Certificates;
+  readonly requests: RequestIds;
+  /** Calls of CreateHost, whose answer holds a token. */
+  readonly hostRequests: RequestIds;
+  readonly formatToken: (secret: Buffer) => string;
+}
+
+const service = HostServiceService;
+
+/** Registers, lists and forgets hosts. */
+export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostServiceService> {
+  const { fleet, links, store, certificates } = options;
+  return {
+    createHost: async (request, context) =>
+      mutate({ requests: options.hostRequests, method: service.createHost, request, context }, async () => {
+        const id = parseId("host_id", request.hostId);
+        const ttlMs = parseTtlMs("token_ttl", request.tokenTtl);
+        const now = new Date();
+        const host = toStoredHost(id, request.host ?? Host.fromPartial({}), now);
+        if (fleet.find(id) !== undefined) throw alreadyExists(host.name, 'for another token use "zor token create"');
+        if (request.validateOnly) return { host, joinToken: "" };
+        const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
+        await store.commit([putHost(id, host, 0n), token.change]);
+        const stored = await store.get("hosts", id);
+        fleet.put({ id, host, revision: stored?.revision ?? 0n });
+        return { host: fleet.get(id, now), joinToken: options.formatToken(token.secret) };
+      }),
+
+    getHost: async (request) => ({ host: fleet.get(parseHost("name", request.name), new Date()) }),
+
+    listHosts: async (request) => {
+      const now = new Date();
+      const hosts = fleet.list(now);
+      const { items, ...page } = listPage(hosts, request, (host) => Host.toJSON(host));
+      const unreachable = hosts.map((host) => findUnreachable(host, now)).filter((each) => each !== undefined);
+      return { ...page, hosts: items, unreachable };
+    },
+
+    deleteHost: async (request, context) =>
+      mutate({ requests: options.requests, method: service.deleteHost, request, context }, async () => {
+        const id = parseHost("name", request.name);
+        const record = fleet.find(id);
+        if (record === undefined) throw hostNotFound(request.name);
+        const ended = links.onHost(id);
+        if (ended.length > 0 && !request.force) {
+          throw failedPrecondition(
+            "HOST_HAS_LINKS",
+            request.name,
+            `${request.name} has ${ended.length} link(s) (${ended.slice(0, 5).join(", ")}): delete them first, or forget them with force`,
+          );
+        }
+        if (request.validateOnly) return {};
+        const { serials, changes } = await certificates.planRevocation(`zor://host/${id}`);
+        await store.commit([
+          { type: "delete", collection: "hosts", key: id },
+          ...links.planDelete(ended),
+          ...(await planTokenRemoval(store, "host", id)),
+          ...changes,
+        ]);
+        fleet.remove(id);
+        // Their other ends are removed; this host is left as it is.
+        links.markDeleting(ended);
+        certificates.revoked(serials);
+        return {};
+      }),
+  };
+}
+
+function toStoredHost(id: string, wanted: Host, now: Date): Host {
+  const { labels, addresses, underlayAddresses, undialable } = wanted;
+  const violations = [
+    ...checkLabels("host.labels", labels),
+    ...checkAddresses("host.addresses", addresses, isSocketAddress, '"ip:port"'),
+    ...checkAddresses("host.underlay_addresses", underlayAddresses, (value) => isIP(value) !== 0, "an IP address"),
+  ];
+  if (violations.length > 0) throw invalidFields(violations, `hosts/${id}`);
+  return Host.fromPartial({ name: `hosts/${id}`, labels, addresses, underlayAddresses, undialable, createTime: now });
+}
