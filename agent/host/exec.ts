@@ -109,6 +109,8 @@ export interface DaemonOptions {
   readonly cwd?: string;
   /** File that takes standard output and error, appended. */
   readonly logFile: string;
+  /** Open descriptors that the process inherits as 3, 4 and so on; the caller closes its own. */
+  readonly fds?: readonly number[];
 }
 
 /**
@@ -121,7 +123,7 @@ export async function startDaemon(tool: string, argv: readonly string[], options
   // execa waits for and cleans up after its children; a daemon wants neither.
   const child = spawn(file, args, {
     detached: true,
-    stdio: ["ignore", log, log],
+    stdio: ["ignore", log, log, ...(options.fds ?? [])],
     env: { ...process.env, ...options.env, LC_ALL: "C" },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });

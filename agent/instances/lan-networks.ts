@@ -49,7 +49,7 @@ export class LanNetworks implements InstanceNetworks {
     const nics: NicPort[] = [];
     for (const [nicIndex, nic] of owner.nics.entries()) {
       const name = toPortName(owner.uid, nicIndex);
-      if (!before.has(name)) undo.defer(() => this.#ports.removePortNamed(name, { signal: uninterrupted }));
+      if (!before.has(name)) undo.defer(() => this.#ports.removePort(name, { signal: uninterrupted }));
       const port = await this.#ensure(owner, nic, { nicIndex, signal: options.signal });
       nics.push(port);
       if (nic.lan === "") continue;
@@ -64,7 +64,7 @@ export class LanNetworks implements InstanceNetworks {
     for (const nicIndex of owner.nics.keys()) {
       const port = toPortName(owner.uid, nicIndex);
       await this.#lans.unplug(port);
-      await this.#ports.removePortNamed(port, options);
+      await this.#ports.removePort(port, options);
     }
     if (owner.nicKind === "veth") await this.#ports.removeContainerNetns(owner.uid, options);
   }
@@ -84,7 +84,7 @@ export class LanNetworks implements InstanceNetworks {
     const ports = owned.ports.filter(({ instanceUid }) => !uids.has(instanceUid)).map(({ port }) => port);
     for (const port of ports) {
       await this.#lans.unplug(port);
-      await this.#ports.removePortNamed(port, options);
+      await this.#ports.removePort(port, options);
     }
     const namespaces = owned.netns.filter((name) => !netns.has(name));
     for (const name of namespaces) await this.#ports.removeNetnsNamed(name, options);

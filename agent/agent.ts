@@ -1,0 +1,166 @@
+import { join } from "node:path";
+import { pause } from "../lib/backoff.js";
+import { RequestIds } from "../lib/idempotency.js";
+import type { Log } from "../lib/log.js";
+import { Operations } from "../lib/operations.js";
+import { WatchLog } from "../lib/watch/watch-log.js";
+import { ResourceKind } from "../proto/gen/zor/v1/watch_service.js";
+import type { AgentSettings } from "./config.js";
+import { takeFingerprint } from "./host/fingerprint.js";
+import { readLimits } from "./host/resources.js";
+import { HostFacts } from "./host-facts.js";
+import type { IdentityHolder } from "./identity-holder.js";
+import type { EventDraft } from "./instances/context.js";
+import { InstanceStore } from "./instances/instance-store.js";
+import { InstanceManager } from "./instances/manager.js";
+import { observeForever } from "./instances/observer.js";
+import { toInstance } from "./instances/record.js";
+import { LanManager } from "./lans/lan-manager.js";
+import type { AgentParts } from "./parts.js";
+import { Publisher } from "./publisher.js";
+import { FileRequestStore } from "./request-store.js";
+import { AgentServer } from "./server.js";
+
+/** What an agent runs with. */
+export interface AgentOptions {
+  readonly settings: AgentSettings;
+  readonly hostUid: string;
+  readonly identity: IdentityHolder;
+  readonly parts: AgentParts;
+  readonly log: Log;
+}
+
+const usageIntervalMs = 5000;
+const graceMs = 2000;
+
+/** A running agent: everything of this host adopted, observed and served. */
+export class Agent {
+  /** Addresses ("ip:port") it serves on, with the ports that were picked. */
+  readonly addresses: readonly string[];
+  readonly server: AgentServer;
+  readonly #close: () => Promise<void>;
+
+  private constructor(server: AgentServer, close: () => Promise<void>) {
+    this.server = server;
+    this.addresses = server.addresses;
+    this.#close = close;
+  }
+
+  /** Takes up what runs on the host and begins to serve. @throws {ZorError} when the network or a listener cannot be had. */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const { settings, parts, log } = options;
+    const { host, state } = settings;
+    const ending = new AbortController();
+    const watchLog = new WatchLog();
+    const publisher = new Publisher(watchLog, host);
+    const logError = (error: unknown, message: string): void => log.error({ err: error }, message);
+    const emit = (event: EventDraft): void => publisher.event(event);
+    const common = { host, emit, logError, now: () => new Date() };
+
+    const lans: LanManager = new LanManager({
+      ...common,
+      lans: parts.network.lans,
+      directory: join(state, "lans"),
+      publish: (lan) => publisher.lan(lan),
+      removed: (name) => publisher.removed(ResourceKind.RESOURCE_KIND_LAN, name),
+      nicsInLan: (lan) => instances.nicsInLan(lan),
+    });
+    const instances: InstanceManager = new InstanceManager(
+      {
+        ...common,
+        limits: readLimits(),
+        store: new InstanceStore(join(state, "instances")),
+        networks: parts.network.createInstanceNetworks(lans),
+        drivers: new Map(parts.drivers.map((driver) => [driver.kind, driver])),
+        publish: (record) => publisher.instance(toInstance(record)),
+      },
+      (name) => publisher.removed(ResourceKind.RESOURCE_KIND_INSTANCE, name),
+    );
+    const facts = new HostFacts({
+      settings,
+      uid: options.hostUid,
+      listInstances: () => instances.list(),
+      countLans: () => lans.list().length,
+    });
+    const operations = new Operations({
+      prefix: `hosts/${host}/operations`,
+      publish: (operation) => watchLog.upsert({ $case: "operation", value: operation }),
+      forget: (name) => watchLog.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+    });
+
+    await lans.restoreAll();
+    await instances.adoptAll(ending.signal);
+    const cables = await parts.openCables?.();
+    const stopLans = parts.network.onChange(() => lans.publishAll());
+    const server = await AgentServer.start({
+      ...options,
+      watchLog,
+      lans,
+      instances,
+      facts,
+      operations,
+      cables,
+      requests: new RequestIds(new FileRequestStore(join(state, "requests"), logError)),
+      signal: ending.signal,
+    });
+    const work = Promise.all([
+      observeForever(
+        { manager: instances, drivers: parts.drivers, intervalMs: settings.observeSeconds * 1000, logError },
+        ending.signal,
+      ),
+      publishHost({ facts, publisher, lans, logError }, ending.signal),
+      probeHost(options, facts, ending.signal).catch((error: unknown) => {
+        if (!ending.signal.aborted) logError(error, "the host could not be probed");
+      }),
+    ]);
+    return new Agent(server, async () => {
+      await server.close(graceMs);
+      await operations.close();
+      ending.abort();
+      stopLans();
+      await work;
+      await cables?.close();
+      await parts.network.close();
+    });
+  }
+
+  /** Ends the agent; everything on the host goes on running. */
+  async close(): Promise<void> {
+    await this.#close();
+  }
+}
+
+async function probeHost(options: AgentOptions, facts: HostFacts, signal: AbortSignal): Promise<void> {
+  const { settings, parts } = options;
+  facts.setFingerprint(
+    await takeFingerprint({
+      probes: parts.drivers,
+      imageDirs: settings.imageDirs,
+      stateDirectory: settings.state,
+      signal,
+    }),
+  );
+}
+
+/** Keeps the host's own entry and the counters of the lans current for watchers. */
+async function publishHost(
+  options: {
+    readonly facts: HostFacts;
+    readonly publisher: Publisher;
+    readonly lans: LanManager;
+    readonly logError: (error: unknown, message: string) => void;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { facts, publisher, lans, logError } = options;
+  while (!signal.aborted) {
+    try {
+      await facts.refresh();
+      publisher.host(facts.read());
+      lans.publishAll();
+    } catch (error) {
+      logError(error, "the host's own state could not be read");
+    }
+    await pause(usageIntervalMs, signal);
+  }
+}

@@ -1,0 +1,83 @@
+import { isIP } from "node:net";
+import { isAbsolute, resolve } from "node:path";
+import { z } from "zod";
+import { isId } from "../lib/names.js";
+
+const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
+const ip = z.string().refine((text) => isIP(text) !== 0, 'expected an IP address such as "10.0.0.1"');
+const address = z.string().refine(isAddress, 'expected "ip:port", such as "10.0.0.1:7443" or "[fd00::1]:7443"');
+const path = z
+  .string()
+  .min(1)
+  .transform((text) => (isAbsolute(text) ? text : resolve(text)));
+
+/** Settings of an agent as flags, environment and the YAML file give them. Unset ones are filled in by {@link settle}. */
+export const agentConfigSchema = z.strictObject({
+  host: id.optional(),
+  state: path.default("/var/lib/zor/agent"),
+  listen: z.array(address).min(1).optional(),
+  underlay: z.array(ip).optional(),
+  cableListen: address.optional(),
+  imageDirs: z.array(path).optional(),
+  netns: id.optional(),
+  dialOut: z.boolean().optional(),
+  undialable: z.boolean().optional(),
+  observeSeconds: z.number().min(0.1).max(3600).default(5),
+});
+
+/** What the sources of settings gave. */
+export type AgentConfig = z.output<typeof agentConfigSchema>;
+
+/** What joining left behind: defaults that fit how the host was registered. */
+export interface JoinDefaults {
+  readonly host: string;
+  readonly listen: readonly string[];
+  readonly underlay: readonly string[];
+  readonly dialOut: boolean;
+  readonly undialable: boolean;
+}
+
+/** All settings of a running agent. */
+export interface AgentSettings {
+  readonly host: string;
+  /** Absolute path of the state directory. */
+  readonly state: string;
+  /** Addresses ("ip:port") of the API. */
+  readonly listen: readonly string[];
+  /** Addresses for links, best first. */
+  readonly underlay: readonly string[];
+  /** Address ("ip:port") of the cable engine. */
+  readonly cableListen: string;
+  readonly imageDirs: readonly string[];
+  /** Net namespace of the switch. */
+  readonly netns: string;
+  readonly dialOut: boolean;
+  readonly undialable: boolean;
+  readonly observeSeconds: number;
+}
+
+const defaultListen = "127.0.0.1:7443";
+const defaultCableListen = "127.0.0.1:7444";
+const defaultImageDir = "/var/lib/zor/images";
+
+/** Fills in what was not set, from how the host joined and the defaults. `joined` is undefined on a host that never did. */
+export function settle(config: AgentConfig, joined: JoinDefaults | undefined, host: string): AgentSettings {
+  return {
+    host,
+    state: config.state,
+    listen: config.listen ?? joined?.listen ?? [defaultListen],
+    underlay: config.underlay ?? joined?.underlay ?? [],
+    cableListen: config.cableListen ?? defaultCableListen,
+    imageDirs: config.imageDirs ?? [`${config.state}/images`, defaultImageDir],
+    netns: config.netns ?? `zor-${host}`,
+    dialOut: config.dialOut ?? joined?.dialOut ?? false,
+    undialable: config.undialable ?? joined?.undialable ?? false,
+    observeSeconds: config.observeSeconds,
+  };
+}
+
+function isAddress(text: string): boolean {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
+  const [, v6 = "", v4 = "", port = ""] = match ?? [];
+  return (isIP(v6) === 6 || isIP(v4) === 4) && Number(port) <= 65_535;
+}

@@ -1,0 +1,17 @@
+import type { Log } from "../../lib/log.js";
+import type { InstanceDriver } from "./driver.js";
+import { createQemuDriver } from "./qemu/driver.js";
+
+/** What drivers are made with. */
+export interface DriverOptions {
+  /** Directories that images may come from. */
+  readonly imageDirectories: readonly string[];
+  /** Where drivers keep what belongs to no instance. */
+  readonly stateDirectory: string;
+  readonly log: Log;
+}
+
+/** All drivers of this agent. A new driver is one folder and one line here. */
+export function createDrivers(options: DriverOptions): readonly InstanceDriver[] {
+  return [createQemuDriver(options)];
+}

@@ -1,0 +1,40 @@
+import type { Log } from "../lib/log.js";
+import type { AgentSettings } from "./config.js";
+import { createDrivers } from "./drivers/registry.js";
+import { LanNetworks } from "./instances/lan-networks.js";
+import { Lans } from "./network/lans.js";
+import { Switch } from "./network/ovs/switch.js";
+import { Ports } from "./network/ports.js";
+import type { AgentParts, NetworkPart } from "./parts.js";
+
+/** What the parts of a real host are made with. */
+export interface HostPartsOptions {
+  readonly settings: AgentSettings;
+  readonly hostUid: string;
+  readonly log: Log;
+  /** Ends the opening. */
+  readonly signal: AbortSignal;
+}
+
+/** Opens the host's switch and makes its drivers. Disturbs nothing that runs. @throws {ZorError} */
+export async function openHostParts(options: HostPartsOptions): Promise<AgentParts> {
+  const { settings, log } = options;
+  const drivers = createDrivers({ imageDirectories: settings.imageDirs, stateDirectory: settings.state, log });
+  return { drivers, network: await openNetwork(options), openCables: undefined };
+}
+
+async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions): Promise<NetworkPart> {
+  const { netns } = settings;
+  const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
+  const lans = new Lans({ switch: opened, log });
+  const ports = new Ports({ netns, agentUid: hostUid });
+  return {
+    lans,
+    createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source }),
+    onChange: (listener) => lans.onChange(listener),
+    close: async () => {
+      lans.close();
+      await opened.close();
+    },
+  };
+}

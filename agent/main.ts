@@ -1,0 +1,171 @@
+import { status } from "@grpc/grpc-js";
+import { Command, CommanderError, Option } from "commander";
+import { loadConfig } from "../lib/config.js";
+import { messageOf, ZorError } from "../lib/errors.js";
+import { createLog } from "../lib/log.js";
+import { version } from "../lib/program.js";
+import { Fingerprint } from "../proto/gen/zor/v1/host.js";
+import { type AgentConfig, agentConfigSchema, settle } from "./config.js";
+import { createDrivers } from "./drivers/registry.js";
+import { findObstacles, formatFingerprint } from "./host/doctor.js";
+import { takeFingerprint } from "./host/fingerprint.js";
+import { joinAsHost } from "./join.js";
+import { runAgent } from "./run.js";
+
+// sysexits(3).
+const exitCodes = { failure: 1, usage: 64, software: 70, config: 78 } as const;
+const longestEndMs = 10_000;
+
+interface Flags {
+  readonly config?: string;
+  readonly host?: string;
+  readonly state?: string;
+  readonly listen?: string[];
+  readonly underlay?: string[];
+  readonly cableListen?: string;
+  readonly imageDir?: string[];
+  readonly netns?: string;
+  readonly dialOut?: boolean;
+  readonly undialable?: boolean;
+}
+
+const program = new Command("zor").version(version).exitOverride().showHelpAfterError();
+const agent = program.command("agent").description("the daemon of a host: it runs instances, lans and link ends");
+
+addSettings(agent.command("run").description("run the agent in the foreground; log lines go to standard error"))
+  .option("--cable-listen <ip:port>", "address of the cable engine, for links (default 127.0.0.1:7444)")
+  .option("--netns <name>", "net namespace of the switch (default zor-HOST)")
+  .option(
+    "--image-dir <dir...>",
+    "directories that images may come from (default STATE/images and /var/lib/zor/images)",
+  )
+  .addHelpText(
+    "after",
+    `
+Settings come from flags, then ZOR_AGENT_HOST, ZOR_AGENT_STATE and ZOR_AGENT_NETNS, then the YAML file of --config, then what
+"agent join" was told. The host needs an identity first: see "zor agent join --help".
+
+Examples:
+  zor agent run --listen 10.0.0.5:7443 --underlay 10.0.0.5 --cable-listen 10.0.0.5:7444
+  zor agent run --config /etc/zor/agent.yaml
+  zor agent run --dial-out          # for a host behind NAT: it dials the hub
+
+SIGTERM ends the agent; instances, lans and links go on and are taken up at the next start.`,
+  )
+  .action(async (flags: Flags) => run(await readConfig(flags)));
+
+addSettings(agent.command("join").description("turn a token of the hub into this host's identity").argument("<token>"))
+  .addHelpText(
+    "after",
+    `
+Get a token with "zor host add HOST" on a machine that may administer the hub. It works once. The address of --listen is where
+the hub will dial this agent; with --dial-out the agent dials the hub instead.
+
+Example:
+  zor agent join zor1.WyIx… --listen 10.0.0.5:7443 --underlay 10.0.0.5`,
+  )
+  .action(async (token: string, flags: Flags) => {
+    const config = await readConfig(flags);
+    const host = await joinAsHost(token, config);
+    console.log(`joined as hosts/${host}; start the agent with: zor agent run --state ${config.state}`);
+  });
+
+program
+  .command("doctor")
+  .description("show what this machine can do as a host, and what each missing thing needs")
+  .addOption(new Option("-o, --output <format>", "output").choices(["table", "json"]).default("table"))
+  .option("--config <file>", "YAML file with the agent's settings")
+  .option("--state <dir>", "state directory of the agent (default /var/lib/zor/agent)")
+  .option("--image-dir <dir...>", "directories that images may come from")
+  .addHelpText(
+    "after",
+    "\nNo agent need run. Exit code 0: this machine can run an agent; 1: something required is missing.",
+  )
+  .action(async (flags: Flags & { readonly output: string }) => doctor(await readConfig(flags), flags.output));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  fail(error);
+}
+
+function addSettings(command: Command): Command {
+  return command
+    .option("--config <file>", "YAML file with settings, named like the flags in camelCase (host, state, listen, …)")
+    .option("--host <id>", "id of this host (default: the one in its identity)")
+    .option("--state <dir>", "state directory (default /var/lib/zor/agent)")
+    .option("--listen <ip:port...>", "addresses of the API (default 127.0.0.1:7443)")
+    .option("--underlay <ip...>", "addresses at which other hosts reach this one for links, best first")
+    .option("--dial-out", "dial the hub instead of waiting for it")
+    .option("--undialable", "no other host can open a connection to this one");
+}
+
+async function readConfig(given: Flags): Promise<AgentConfig> {
+  const { host, state, listen, underlay, cableListen, imageDir, netns, dialOut, undialable } = given;
+  return loadConfig(agentConfigSchema, {
+    file: given.config,
+    flags: { host, state, listen, underlay, cableListen, imageDirs: imageDir, netns, dialOut, undialable },
+    env: {
+      host: process.env["ZOR_AGENT_HOST"],
+      state: process.env["ZOR_AGENT_STATE"],
+      netns: process.env["ZOR_AGENT_NETNS"],
+    },
+  });
+}
+
+async function run(config: AgentConfig): Promise<void> {
+  const log = createLog("agent");
+  const crash = (error: unknown): void => {
+    log.fatal({ err: error }, "the agent ends because of a fault in the program; instances go on");
+    process.exit(exitCodes.software);
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+  const ending = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      ending.abort();
+      setTimeout(() => process.exit(exitCodes.failure), longestEndMs).unref();
+    });
+  }
+  try {
+    await runAgent(config, log, ending.signal);
+  } catch (error) {
+    log.fatal({ err: error }, messageOf(error));
+    process.exit(exitCodeOf(error));
+  }
+  // Connections to guests would keep the process alive.
+  process.exit(0);
+}
+
+async function doctor(config: AgentConfig, output: string): Promise<void> {
+  const settings = settle(config, undefined, "localhost");
+  const log = createLog("doctor");
+  const drivers = createDrivers({ imageDirectories: settings.imageDirs, stateDirectory: settings.state, log });
+  const fingerprint = await takeFingerprint({
+    probes: drivers,
+    imageDirs: settings.imageDirs,
+    stateDirectory: settings.state,
+    signal: AbortSignal.timeout(60_000),
+  });
+  const text =
+    output === "json"
+      ? `${JSON.stringify(Fingerprint.toJSON(fingerprint), undefined, 2)}\n`
+      : formatFingerprint(fingerprint);
+  process.stdout.write(text);
+  process.exitCode = findObstacles(fingerprint).length === 0 ? 0 : exitCodes.failure;
+}
+
+function fail(error: unknown): void {
+  if (error instanceof CommanderError) {
+    // commander has said what is wrong; asking for help or the version is no error.
+    process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
+    return;
+  }
+  console.error(`zor: ${messageOf(error)}`);
+  process.exitCode = exitCodeOf(error);
+}
+
+function exitCodeOf(error: unknown): number {
+  return error instanceof ZorError && error.code === status.INVALID_ARGUMENT ? exitCodes.config : exitCodes.failure;
+}

@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import { writeFileAtomic } from "../lib/files.js";
+import type { Log } from "../lib/log.js";
+import { Agent } from "./agent.js";
+import { type AgentConfig, settle } from "./config.js";
+import { dialOutForever } from "./dial-out.js";
+import { ensureHostUid } from "./host/host-uid.js";
+import { lockState } from "./host/state-lock.js";
+import { openHostParts } from "./host-parts.js";
+import { IdentityHolder, identityDirectory, loadHostIdentity } from "./identity-holder.js";
+import { findJoinData } from "./join-data.js";
+import { renewForever } from "./renewal.js";
+
+/**
+ * Runs the agent until the signal aborts; guests, lans and links go on afterwards.
+ * @throws {ZorError} when it cannot begin: no identity, the state directory in use, an address taken.
+ */
+export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
+  await using _lock = await lockState(config.state);
+  const joined = await findJoinData(config.state);
+  const { identity: loaded, host } = await loadHostIdentity(config.state, config.host);
+  const settings = settle(config, joined, host);
+  const identity = new IdentityHolder(loaded);
+  const hostUid = await ensureHostUid(config.state);
+  const parts = await openHostParts({ settings, hostUid, log, signal });
+  const agent = await Agent.start({ settings, hostUid, identity, parts, log });
+  const directory = identityDirectory(config.state);
+  const hubAddresses = joined?.hubAddresses ?? [];
+  const addresses = settings.dialOut ? (joined?.hubReverseAddresses ?? []) : [];
+  if (settings.dialOut && addresses.length === 0) {
+    log.error(
+      "dial-out is set, but joining told no address at which the hub accepts agents; join again with --dial-out",
+    );
+  }
+  const work = Promise.all([
+    hubAddresses.length === 0 ? undefined : renewForever({ identity, directory, hubAddresses, log }, signal),
+    dialOutForever({ identity, addresses, accept: (socket) => agent.server.accept(socket), log }, signal),
+  ]);
+  await writeRunFile(settings.state, { host, netns: settings.netns, listen: agent.addresses });
+  log.info({ host, listen: agent.addresses, netns: settings.netns }, "the agent serves");
+  await aborted(signal);
+  log.info("the agent ends; instances, lans and links go on");
+  await work;
+  await agent.close();
+}
+
+/** Tells others where the agent is, once it serves. */
+async function writeRunFile(
+  stateDirectory: string,
+  facts: { readonly host: string; readonly netns: string; readonly listen: readonly string[] },
+): Promise<void> {
+  const startTime = new Date(Date.now() - process.uptime() * 1000).toISOString();
+  const text = `${JSON.stringify({ pid: process.pid, startTime, ...facts })}\n`;
+  await writeFileAtomic(join(stateDirectory, "run.json"), text, { mode: 0o644 });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

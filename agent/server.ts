@@ -1,0 +1,164 @@
+import type { Duplex } from "node:stream";
+import type { Server, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
+import { authorize } from "../lib/auth/policy.js";
+import { ZorError } from "../lib/errors.js";
+import { addHealth, type Health } from "../lib/grpc/health.js";
+import { addReflection } from "../lib/grpc/reflection.js";
+import { createGrpcServer, createServerTls, listen, type ServerTls, shutDown } from "../lib/grpc/server.js";
+import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
+import type { RequestIds } from "../lib/idempotency.js";
+import type { Log } from "../lib/log.js";
+import type { Operations } from "../lib/operations.js";
+import type { WatchLog } from "../lib/watch/watch-log.js";
+import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js";
+import { CableServiceService } from "../proto/gen/zor/agent/v1/cable_service.js";
+import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
+import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
+import { HostServiceService } from "../proto/gen/zor/v1/host_service.js";
+import { InstanceServiceService } from "../proto/gen/zor/v1/instance_service.js";
+import { LanServiceService } from "../proto/gen/zor/v1/lan_service.js";
+import { OperationServiceService } from "../proto/gen/zor/v1/operation_service.js";
+import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
+import type { AgentSettings } from "./config.js";
+import type { HostFacts } from "./host-facts.js";
+import type { IdentityHolder } from "./identity-holder.js";
+import type { InstanceManager } from "./instances/manager.js";
+import type { LanManager } from "./lans/lan-manager.js";
+import type { CablePart } from "./parts.js";
+import { agentService } from "./services/agent-service.js";
+import { consoleService } from "./services/console-service.js";
+import { execService } from "./services/exec-service.js";
+import { HostScope } from "./services/host-scope.js";
+import { hostService } from "./services/host-service.js";
+import { instanceService } from "./services/instance-service.js";
+import { lanService } from "./services/lan-service.js";
+import { operationService } from "./services/operation-service.js";
+import { watchService } from "./services/watch-service.js";
+
+/** What the API of an agent is made of. */
+export interface AgentServerOptions {
+  readonly settings: AgentSettings;
+  readonly hostUid: string;
+  readonly identity: IdentityHolder;
+  readonly log: Log;
+  readonly watchLog: WatchLog;
+  readonly lans: LanManager;
+  readonly instances: InstanceManager;
+  readonly facts: HostFacts;
+  readonly operations: Operations;
+  readonly requests: RequestIds;
+  readonly cables: CablePart | undefined;
+  /** Aborts when the agent ends. */
+  readonly signal: AbortSignal;
+}
+
+const cableServiceName = "zor.agent.v1.CableService";
+const serviceNames = [
+  "zor.v1.HostService",
+  "zor.v1.InstanceService",
+  "zor.v1.LanService",
+  "zor.v1.OperationService",
+  "zor.v1.ConsoleService",
+  "zor.v1.ExecService",
+  "zor.v1.WatchService",
+  "zor.agent.v1.AgentService",
+] as const;
+
+/** The API of an agent on all its listeners. */
+export class AgentServer {
+  /** Addresses ("ip:port") with the ports that were picked. */
+  readonly addresses: readonly string[];
+  readonly #server: Server;
+  readonly #health: Health;
+  readonly #injector: { readonly injectConnection: (connection: Duplex) => void; readonly destroy: () => void };
+
+  private constructor(server: Server, tls: ServerTls, health: Health, addresses: readonly string[]) {
+    this.#server = server;
+    this.#health = health;
+    this.addresses = addresses;
+    this.#injector = server.createConnectionInjector(tls.credentials);
+  }
+
+  /** Binds every address and serves. @throws {ZorError} UNAVAILABLE when an address cannot be bound. */
+  static async start(options: AgentServerOptions): Promise<AgentServer> {
+    const server = createGrpcServer();
+    const tls = createServerTls(options.identity.current, "required");
+    options.identity.onReplace((identity) => tls.reload(identity));
+    const serviceOptions = toServiceOptions(options.log);
+    addServices(server, options, serviceOptions);
+    const names = options.cables === undefined ? serviceNames : [...serviceNames, cableServiceName];
+    addReflection(server, names, serviceOptions);
+    const health = addHealth(server, names, serviceOptions);
+    const addresses: string[] = [];
+    try {
+      for (const address of options.settings.listen) {
+        const port = await listen(server, address, tls.credentials);
+        addresses.push(`${address.slice(0, address.lastIndexOf(":"))}:${port}`);
+      }
+    } catch (error) {
+      server.forceShutdown();
+      throw error;
+    }
+    health.setServing(true);
+    return new AgentServer(server, tls, health, addresses);
+  }
+
+  /** Serves a connection that this agent has opened; it must show a client certificate like every other. */
+  accept(connection: Duplex): void {
+    this.#injector.injectConnection(connection);
+  }
+
+  /** Stops serving: running calls have `graceMs` to end. */
+  async close(graceMs: number): Promise<void> {
+    this.#health.setServing(false);
+    await shutDown(this.#server, graceMs);
+    this.#injector.destroy();
+  }
+}
+
+function toServiceOptions(log: Log): ServiceOptions {
+  return {
+    authorize,
+    onError: (error, { method, caller }) => {
+      const refused = error instanceof ZorError && error.code !== status.INTERNAL;
+      const facts = { err: error, method, caller: caller?.identity };
+      if (refused) log.debug(facts, "a call was refused");
+      else log.error(facts, "a call failed");
+    },
+  };
+}
+
+function addServices(server: Server, options: AgentServerOptions, serviceOptions: ServiceOptions): void {
+  const { instances: manager, lans, operations, requests, signal, settings, cables } = options;
+  const scope = new HostScope(settings.host);
+  const startTime = new Date(Date.now() - process.uptime() * 1000);
+  const readFacts = () => ({
+    hostId: settings.host,
+    hostUid: options.hostUid,
+    epoch: options.watchLog.epoch,
+    cablePort: cables?.port ?? 0,
+    cableKeySha256: cables?.keySha256 ?? Buffer.alloc(0),
+    startTime,
+    underlayAddresses: [...settings.underlay],
+  });
+  const instance = instanceService({ scope, manager, operations, requests, signal });
+  const lan = lanService({ scope, lans, manager, requests, signal });
+  const host = hostService({ scope, readHost: () => options.facts.read() });
+  const operation = operationService({ scope, operations, requests });
+  const add = (definition: Parameters<Server["addService"]>[0], implementation: UntypedServiceImplementation): void =>
+    server.addService(definition, implementation);
+  add(HostServiceService, implementService(HostServiceService, host, serviceOptions));
+  add(InstanceServiceService, implementService(InstanceServiceService, instance, serviceOptions));
+  add(LanServiceService, implementService(LanServiceService, lan, serviceOptions));
+  add(OperationServiceService, implementService(OperationServiceService, operation, serviceOptions));
+  add(
+    ConsoleServiceService,
+    implementService(ConsoleServiceService, consoleService({ scope, manager }), serviceOptions),
+  );
+  add(ExecServiceService, implementService(ExecServiceService, execService({ scope, manager }), serviceOptions));
+  add(WatchServiceService, implementService(WatchServiceService, watchService(options.watchLog), serviceOptions));
+  add(AgentServiceService, implementService(AgentServiceService, agentService(readFacts), serviceOptions));
+  if (cables !== undefined)
+    add(CableServiceService, implementService(CableServiceService, cables.handlers, serviceOptions));
+}
