@@ -24,8 +24,20 @@ await build({
   target: "node24",
   jsx: "automatic",
   sourcemap: "linked",
+  // React's development build is several times slower.
+  define: { "process.env.NODE_ENV": '"production"' },
   // Native or self-locating packages stay in node_modules.
-  external: ["koffi", "ssh2", "react-devtools-core", "grpc-health-check"],
+  external: ["koffi", "ssh2", "grpc-health-check"],
+  // Ink imports React's developer tools, which are not installed, when DEV is set; an import left as it is would fail at start.
+  plugins: [
+    {
+      name: "no-devtools",
+      setup(bundle) {
+        bundle.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: "empty" }));
+        bundle.onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "export default {}" }));
+      },
+    },
+  ],
   banner: {
     js: "import { createRequire as zorCreateRequire } from 'node:module'; const require = zorCreateRequire(import.meta.url);",
   },
