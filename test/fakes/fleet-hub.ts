@@ -1,0 +1,191 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Server } from "@grpc/grpc-js";
+import { Authority } from "../../hub/pki/authority.js";
+import { ensureLocalIdentity } from "../../hub/pki/local-identity.js";
+import { profileOf, type Subject } from "../../hub/pki/profile.js";
+import { authorize } from "../../lib/auth/policy.js";
+import { failedPrecondition, notFound } from "../../lib/errors.js";
+import { createGrpcServer, createServerTls, listen } from "../../lib/grpc/server.js";
+import { implementService } from "../../lib/grpc/service.js";
+import { hubServerName } from "../../lib/tls/join.js";
+import { WatchLog } from "../../lib/watch/watch-log.js";
+import type { AttachConsoleRequest, AttachConsoleResponse } from "../../proto/gen/zor/v1/console_service.js";
+import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
+import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
+import { Role } from "../../proto/gen/zor/v1/token_service.js";
+import { EventSeverity, ResourceKind, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
+import { saveContext } from "../../tui/client/contexts.js";
+import { type AnyResource, fakeFleet, type FleetShape } from "./fleet-data.js";
+
+const lifetimes = { hostDays: 1, personDays: 1 };
+
+/** A hub whose fleet is made up, but whose gRPC, TLS and watch are real. */
+export class FakeHub {
+  readonly log = new WatchLog();
+  /** Calls received, "start hosts/alpha/instances/vm0". */
+  readonly calls: string[] = [];
+  /** Time between a call and the event that shows its effect. */
+  effectMs = 300;
+  readonly #directory: string;
+  #authority: Authority | undefined;
+  #server: Server | undefined;
+  #port = 0;
+
+  constructor(directory: string, shape: FleetShape) {
+    this.#directory = directory;
+    for (const resource of fakeFleet(shape)) this.log.upsert(resource);
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Where the context for clients is. */
+  get configDirectory(): string {
+    return join(this.#directory, "config");
+  }
+
+  /** Serves, and writes a context "fake" for an admin; a second start serves again on the same port. */
+  async start(): Promise<void> {
+    await mkdir(join(this.#directory, "ca"), { recursive: true });
+    this.#authority ??= await Authority.open(join(this.#directory, "ca"));
+    const server = createGrpcServer();
+    const options = { authorize };
+    server.addService(
+      WatchServiceService,
+      implementService(
+        WatchServiceService,
+        { watch: (request, context) => this.log.watch(request, context.signal) },
+        options,
+      ),
+    );
+    server.addService(InstanceServiceService, implementService(InstanceServiceService, this.#instances(), options));
+    server.addService(
+      ConsoleServiceService,
+      implementService(ConsoleServiceService, { attachConsole: (requests) => this.#console(requests) }, options),
+    );
+    const hub = await this.#identity({ kind: "hub", id: "fake", role: Role.ROLE_ADMIN });
+    this.#port = await listen(server, `127.0.0.1:${this.#port}`, createServerTls(hub, "required").credentials);
+    this.#server = server;
+    const identityDirectory = join(this.#directory, "user-ana");
+    await this.#identity({ kind: "user", id: "ana", role: Role.ROLE_ADMIN });
+    const context = {
+      name: "fake",
+      addresses: [`127.0.0.1:${this.#port}`],
+      serverName: hubServerName,
+      identityDirectory,
+    };
+    await saveContext(this.configDirectory, context, true);
+  }
+
+  /** Cuts every connection, as a crash does. */
+  stop(): void {
+    this.#server?.forceShutdown();
+    this.#server = undefined;
+  }
+
+  upsert(resource: AnyResource): void {
+    this.log.upsert(resource);
+  }
+
+  /** Changes the observed state of an instance. */
+  setState(name: string, state: InstanceState, reason = ""): Instance {
+    const instance = this.#find(name);
+    const running = state === InstanceState.INSTANCE_STATE_RUNNING;
+    const changed = Instance.fromPartial(instance);
+    changed.status = {
+      ...Instance.fromPartial({ status: {} }).status,
+      ...instance.status,
+      state,
+      reason,
+      pid: running ? 5555n : 0n,
+      startTime: running ? new Date() : instance.status?.startTime,
+    } as NonNullable<Instance["status"]>;
+    this.log.upsert({ $case: "instance", value: changed });
+    return changed;
+  }
+
+  #find(name: string): Instance {
+    const instance = this.log.find("instance", name);
+    if (instance === undefined) throw notFound(name);
+    return instance;
+  }
+
+  #instances() {
+    const {
+      INSTANCE_STATE_RUNNING: running,
+      INSTANCE_STATE_STOPPED: stopped,
+      INSTANCE_STATE_PAUSED: paused,
+    } = InstanceState;
+    const to = (verb: string, state: InstanceState) => async (request: { readonly name: string }) => {
+      this.calls.push(`${verb} ${request.name}`);
+      const instance = this.#find(request.name);
+      if (instance.status?.state === state && verb !== "reset") {
+        throw failedPrecondition("WRONG_STATE", request.name, `${request.name} is already so; nothing was changed`);
+      }
+      setTimeout(() => this.#effect(verb, request.name, state), this.effectMs);
+      return { instance };
+    };
+    const refuse = async (): Promise<never> => {
+      throw failedPrecondition("NOT_HERE", "", "the fake hub does not do this");
+    };
+    return {
+      createInstance: refuse,
+      getInstance: refuse,
+      listInstances: refuse,
+      shutdownInstance: refuse,
+      startInstance: to("start", running),
+      stopInstance: to("stop", stopped),
+      pauseInstance: to("pause", paused),
+      resumeInstance: to("resume", running),
+      resetInstance: to("reset", running),
+      deleteInstance: async (request: { readonly name: string }) => {
+        this.calls.push(`delete ${request.name}`);
+        this.#find(request.name);
+        setTimeout(() => this.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, request.name), this.effectMs);
+        return {};
+      },
+    };
+  }
+
+  #effect(verb: string, name: string, state: InstanceState): void {
+    this.setState(name, state);
+    this.log.recordEvent("events", {
+      severity: EventSeverity.EVENT_SEVERITY_INFO,
+      type: `instance.${verb}`,
+      resource: name,
+      message: `${verb} done`,
+      caller: "zor://user/ana",
+    });
+  }
+
+  /** A console that answers what is typed in capitals, and ends on "q". */
+  async *#console(requests: AsyncIterable<AttachConsoleRequest>): AsyncIterable<AttachConsoleResponse> {
+    yield { message: { $case: "opened", value: { writable: true } } };
+    yield { message: { $case: "data", value: Buffer.from("guest console \x1b[1mraw\x1b[0m\r\n") } };
+    for await (const { message } of requests) {
+      if (message?.$case !== "data") continue;
+      const typed = message.value.toString();
+      if (typed.includes("q")) {
+        yield { message: { $case: "closed", value: { reason: "the guest hung up \x1b[2J" } } };
+        return;
+      }
+      yield { message: { $case: "data", value: Buffer.from(typed.toUpperCase()) } };
+    }
+  }
+
+  async #identity(subject: Subject) {
+    const authority = this.#authority;
+    if (authority === undefined) throw new Error("start() makes the authority first");
+    const profile = profileOf(subject, lifetimes, ["127.0.0.1"]);
+    return ensureLocalIdentity({
+      authority,
+      directory: join(this.#directory, `${subject.kind}-${subject.id}`),
+      profile,
+      issue: (key) => authority.issue(key, subject.id, profile),
+      now: new Date(),
+    });
+  }
+}

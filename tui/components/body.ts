@@ -1,0 +1,153 @@
+import { commandLineHelp } from "../keymap/command-line.js";
+import { availableCommands, type KeyContext } from "../keymap/commands.js";
+import type { DescribeLine } from "../store/describe/line.js";
+import { impactTitle } from "../store/impact.js";
+import type { Model, Prompt } from "../store/model.js";
+import { plainText } from "../store/plain-text.js";
+import type { Line, Segment } from "../store/segment.js";
+import { cutLine } from "../store/segment.js";
+import type { TableState } from "../store/table-state.js";
+import { fitText, textWidth } from "../store/text-width.js";
+import { keyName } from "./footer.js";
+
+/** A description as lines; values that are too long go on below themselves. */
+export function describeLines(lines: readonly DescribeLine[], width: number): readonly Line[] {
+  const labels = lines.map((line) => (line.type === "field" ? textWidth(plainText(line.label)) : 0));
+  const labelWidth = Math.min(32, Math.max(12, ...labels));
+  return lines.flatMap((line): Line[] => {
+    const text = plainText(line.text);
+    if (line.type === "heading") return [[], [{ text: ` ${text}`, tone: "accent" }]];
+    const tone = line.tone === undefined ? {} : { tone: line.tone };
+    if (line.type === "text") return wrap(text, width - 2).map((part) => [{ text: ` ${part}`, ...tone }]);
+    const label: Segment = { text: ` ${fitText(plainText(line.label), labelWidth)}  `, tone: "dim" };
+    const blank: Segment = { text: " ".repeat(labelWidth + 3) };
+    return wrap(text, width - labelWidth - 4).map((part, index) => [
+      index === 0 ? label : blank,
+      { text: part, ...tone },
+    ]);
+  });
+}
+
+/** The help: every key that is bound, and the command line. */
+export function helpLines(context: KeyContext, width: number): readonly Line[] {
+  const everywhere = availableCommands({ ...context, screen: "table", kind: "instances" });
+  const lines: Line[] = [];
+  for (const group of ["Move", "Look", "Act", "Program"] as const) {
+    lines.push([{ text: ` ${group}`, tone: "accent" }]);
+    for (const command of everywhere.filter((candidate) => candidate.group === group)) {
+      lines.push(helpLine(command.keys.map(keyName).join(" "), command.title));
+    }
+    if (group === "Look")
+      lines.push(helpLine("N S A ...", "sort by the column with that letter; again turns it round"));
+    lines.push([]);
+  }
+  lines.push([{ text: " Command line", tone: "accent" }]);
+  for (const { form, title } of commandLineHelp) lines.push(helpLine(form, title, 32));
+  if (context.readOnly) lines.push([], [{ text: " read-only: nothing can be changed from here", tone: "warn" }]);
+  return lines.map((line) => cutLine(line, width));
+}
+
+function helpLine(keys: string, title: string, keyWidth = 14): Line {
+  return [{ text: `   ${fitText(keys, keyWidth)} ` }, { text: title, tone: "dim" }];
+}
+
+/** What an action would change, and what to type to go ahead. */
+export function confirmLines(
+  prompt: Prompt & { readonly type: "confirm" },
+  width: number,
+  height: number,
+): readonly Line[] {
+  const { impact, phrase, text } = prompt;
+  const question: Line[] =
+    phrase === "y"
+      ? [
+          [
+            { text: " press " },
+            { text: "y", tone: "bad" },
+            { text: " to go ahead, any other key to leave everything as it is" },
+          ],
+        ]
+      : [
+          [
+            { text: " type " },
+            { text: plainText(phrase), tone: "bad" },
+            { text: " and enter to go ahead, esc to leave everything as it is" },
+          ],
+          [{ text: " > ", tone: "accent" }, { text: plainText(text) }, { text: "_", tone: "accent" }],
+        ];
+  const list: Line[] = [
+    ...impact.changes.map(
+      (change): Line => [
+        { text: `   ${plainText(change.subject)}`, tone: "strong" },
+        { text: `  ${plainText(change.effect)}` },
+      ],
+    ),
+    ...section(
+      "Also affected",
+      impact.collateral.map((line) => [{ text: `   ${plainText(line)}`, tone: "warn" }]),
+    ),
+    ...section(
+      `Left out (${impact.skipped.length})`,
+      impact.skipped.map(
+        (skip): Line => [{ text: `   ${plainText(skip.subject)}  ${plainText(skip.effect)}`, tone: "dim" }],
+      ),
+    ),
+  ];
+  const room = Math.max(1, height - question.length - 4);
+  const shown = list.length > room ? [...list.slice(0, room - 1), moreLine(list.length - room + 1)] : list;
+  const title: Line = [{ text: ` ${plainText(capitalise(impactTitle(impact)))}?`, tone: "bad" }];
+  return [[], title, [], ...shown, [], ...question].map((line) => cutLine(line, width));
+}
+
+/** What stands where there are no rows. */
+export function emptyLines(model: Model, table: TableState): readonly Line[] {
+  const { fleet, session } = model;
+  const { connection, loaded } = fleet;
+  const say = (text: string, tone: Segment["tone"] = "dim"): Line => [{ text: `   ${plainText(text)}`, tone }];
+  if (!loaded && (connection.phase === "lost" || connection.phase === "refused")) {
+    return [[], say(`nothing has been heard of ${session.address} yet`, "bad"), say(connection.reason, "bad")];
+  }
+  if (!loaded) return [[], say(`reading the fleet from ${session.address} ...`, "busy")];
+  if (table.filterText !== "") return [[], say(`nothing matches "${table.filterText}"; esc shows everything`)];
+  return [[], say(emptyTexts[table.kind])];
+}
+
+const emptyTexts: Readonly<Record<TableState["kind"], string>> = {
+  hosts: "no hosts yet; register one with: zor host add NAME",
+  instances: "no instances here; create one with: zor create instance",
+  lans: "no lans here; create one with: zor create lan",
+  ports: "nothing is plugged in; plug something in with: zor attach",
+  links: "no links; join two lans with: zor create link",
+  operations: "no operations",
+  events: "no events",
+};
+
+function section(title: string, lines: readonly Line[]): readonly Line[] {
+  return lines.length === 0 ? [] : [[], [{ text: ` ${title}`, tone: "accent" }], ...lines];
+}
+
+function moreLine(count: number): Line {
+  return [{ text: `   ... and ${count} more`, tone: "dim" }];
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function wrap(text: string, width: number): readonly string[] {
+  if (textWidth(text) <= width) return [text];
+  const parts: string[] = [];
+  let part = "";
+  let used = 0;
+  for (const character of text) {
+    const next = textWidth(character);
+    if (used + next > width) {
+      parts.push(part);
+      part = "";
+      used = 0;
+    }
+    part += character;
+    used += next;
+  }
+  return [...parts, part].slice(0, 50);
+}

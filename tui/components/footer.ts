@@ -1,0 +1,69 @@
+import { availableCommands, type KeyContext } from "../keymap/commands.js";
+import type { Model } from "../store/model.js";
+import { plainText } from "../store/plain-text.js";
+import { cutLine, type Line, lineWidth, type Segment } from "../store/segment.js";
+import { textWidth } from "../store/text-width.js";
+
+/** The line above the hints: what is being typed, or what there is to say. */
+export function messageLine(model: Model, suggestions: readonly string[], width: number): Line {
+  const { prompt, notice } = model;
+  if (prompt?.type === "command") {
+    const [best] = suggestions;
+    const rest = best?.slice(prompt.text.length) ?? "";
+    const others = suggestions.length > 1 ? `   ${suggestions.slice(1).join("  ")}` : "";
+    return typed(
+      ":",
+      prompt.text,
+      [
+        { text: plainText(rest), tone: "dim" },
+        { text: plainText(others), tone: "dim" },
+      ],
+      width,
+    );
+  }
+  if (prompt?.type === "filter") {
+    const help = prompt.text === "" ? "words, state=running, host!=beta, !word" : "";
+    return typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width);
+  }
+  if (notice === undefined) return [];
+  const symbol = notice.tone === "bad" ? "✗ " : notice.tone === "warn" ? "! " : "";
+  return cutLine([{ text: ` ${symbol}${plainText(notice.text)}`, tone: notice.tone }], width);
+}
+
+/** A prompt with its cursor; of a text that is too long the end is shown. */
+function typed(sign: string, text: string, after: readonly Segment[], width: number): Line {
+  let shown = plainText(text);
+  while (textWidth(shown) > width - 4) shown = [...shown].slice(1).join("");
+  const line: Segment[] = [
+    { text: ` ${sign}`, tone: "accent" },
+    { text: shown },
+    { text: "_", tone: "accent" },
+    ...after,
+  ];
+  return cutLine(line, width);
+}
+
+/** The keys that matter here, as many as fit. */
+export function hintLine(context: KeyContext, width: number): Line {
+  const line: Segment[] = [{ text: " " }];
+  const hints = availableCommands(context).filter((command) => command.hint !== undefined);
+  // Help always stays; the rest goes from the end.
+  const ordered = [
+    ...hints.filter((command) => command.id === "help"),
+    ...hints.filter((command) => command.id !== "help"),
+  ];
+  for (const command of ordered) {
+    const pair: Segment[] = [
+      { text: keyName(command.keys[0] ?? ""), tone: "accent" },
+      { text: ` ${command.hint}  `, tone: "dim" },
+    ];
+    if (lineWidth(line) + lineWidth(pair) > width) break;
+    line.push(...pair);
+  }
+  return line;
+}
+
+/** A key as people read it. */
+export function keyName(chord: string): string {
+  return chord.startsWith("ctrl-") ? `^${chord.slice("ctrl-".length)}` : chord;
+}

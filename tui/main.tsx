@@ -1,0 +1,78 @@
+import { Command } from "commander";
+import { messageOf } from "../lib/errors.js";
+import type { Connection } from "../lib/grpc/connection.js";
+import { version } from "../lib/program.js";
+import { exitCode } from "./cli/exit-codes.js";
+import { codeOfError, formatError } from "./cli/output/print-error.js";
+import { loadContext } from "./client/contexts.js";
+import { openHub } from "./client/open-hub.js";
+import { createHubGateway } from "./session/hub-gateway.js";
+import { defaultLogFile, openLogFile } from "./session/log-file.js";
+import { runTui } from "./session/run-tui.js";
+
+interface Flags {
+  readonly context?: string;
+  readonly readOnly?: boolean;
+  readonly host?: string;
+  readonly ascii?: boolean;
+  readonly logFile?: string;
+}
+
+const examples = `
+Keys:
+  ?  every key      :  command line      /  filter      enter  open      esc  back      q  quit
+
+Examples:
+  $ zor tui                          the hub of the current context
+  $ zor tui --context demo           another one (zor context list shows them)
+  $ zor tui --host alpha             begin with the instances of one host
+  $ zor tui --read-only              only look: no key changes anything
+
+Environment: ZOR_CONTEXT (context), NO_COLOR (no colours), ZOR_ASCII=1 (no symbols), ZOR_LOG (log level).`;
+
+const program = new Command("zor tui")
+  .description("Watch and run a fleet of lab hosts in the terminal.")
+  .option("-c, --context <name>", "hub or agent to talk to; default: $ZOR_CONTEXT, else the current one")
+  .option("-r, --read-only", "bind no key that changes anything")
+  .option("--host <host>", "begin with the instances of this host")
+  .option("--ascii", "draw with ASCII only; default when the locale is not UTF-8")
+  .option("--log-file <file>", `where to log; default: ${defaultLogFile(process.env)}`)
+  .version(version)
+  .addHelpText("after", examples)
+  .allowExcessArguments(false)
+  .action((flags: Flags) => main(flags));
+
+async function main(flags: Flags): Promise<void> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    process.stderr.write("zor tui: needs a terminal on stdin and stdout; in scripts use: zor get instances -o json\n");
+    process.exitCode = exitCode.usage;
+    return;
+  }
+  let connection: Connection | undefined;
+  try {
+    const logFile = flags.logFile ?? defaultLogFile(process.env);
+    const log = openLogFile(logFile);
+    const context = await loadContext({ name: flags.context });
+    connection = await openHub(context);
+    const ending = await runTui({
+      session: { context: context.name, address: connection.address, readOnly: flags.readOnly === true },
+      gateway: createHubGateway(connection),
+      log,
+      host: flags.host,
+      ascii: flags.ascii === true,
+    });
+    if (ending.error !== undefined) {
+      process.stderr.write(`zor tui: crashed: ${messageOf(ending.error)}; what happened is in ${logFile}\n`);
+    }
+    process.exit(ending.code);
+  } catch (error) {
+    process.stderr.write(formatError(error, { json: false, verbose: false }));
+    process.exitCode = codeOfError(error);
+  } finally {
+    connection?.close();
+  }
+}
+
+// The launcher passes its own first word on.
+const words = process.argv.slice(process.argv[2] === "tui" ? 3 : 2);
+await program.parseAsync(words, { from: "user" });

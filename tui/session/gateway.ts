@@ -1,0 +1,14 @@
+import type { Terminal } from "../client/raw-terminal.js";
+import type { ConnectionState, FleetStep } from "../client/watch.js";
+import type { Verb } from "../store/pending.js";
+import type { Row } from "../store/resource.js";
+
+/** What the terminal program needs of a hub or agent. */
+export interface FleetGateway {
+  /** Everything, then every change, over every loss of the connection, until the signal aborts. @throws {ZorError} when refused. */
+  watch(onState: (state: ConnectionState) => void, signal: AbortSignal): AsyncIterable<FleetStep>;
+  /** Asks for something; resolves when it was done or taken on. @throws {ZorError} when it was not. */
+  run(verb: Verb, row: Row, signal: AbortSignal): Promise<void>;
+  /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
+  attachConsole(name: string, terminal: Terminal, signal: AbortSignal): Promise<string>;
+}

@@ -1,0 +1,21 @@
+import { mkdirSync, renameSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { pino } from "pino";
+import { createLog, type Log } from "../../lib/log.js";
+
+/** Larger log files are set aside, replacing the one set aside before. */
+const largestBytes = 4 * 1024 * 1024;
+
+/** Where the terminal program logs by default: $XDG_STATE_HOME/zor/tui.log. */
+export function defaultLogFile(env: Readonly<Record<string, string | undefined>>): string {
+  return join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "zor", "tui.log");
+}
+
+/** A log in a file that does not grow without bound. @throws when the file cannot be written. */
+export function openLogFile(path: string): Log {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > largestBytes) renameSync(path, `${path}.old`);
+  return createLog("tui", pino.destination({ dest: path, sync: true, mode: 0o600 }));
+}

@@ -1,0 +1,89 @@
+import { render } from "ink";
+import { messageOf } from "../../lib/errors.js";
+import type { Log } from "../../lib/log.js";
+import { isUnicodeTerminal } from "../components/theme.js";
+import { Actions } from "../screens/actions.js";
+import { App, type ScreenHandle } from "../screens/app.js";
+import { Controller } from "../screens/controller.js";
+import { Model, type Session } from "../store/model.js";
+import { Feed } from "./feed.js";
+import type { FleetGateway } from "./gateway.js";
+import { type Ending, guardTerminal, silence } from "./guard.js";
+
+/** Ages grow by seconds. */
+const tickMs = 1000;
+const framesPerSecond = 20;
+
+/** What the terminal program runs with. */
+export interface TuiOptions {
+  readonly session: Session;
+  readonly gateway: FleetGateway;
+  readonly log: Log;
+  /** Narrows the first screen to the instances of a host. */
+  readonly host: string | undefined;
+  readonly ascii: boolean;
+}
+
+/** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
+export async function runTui({ session, gateway, log, host, ascii }: TuiOptions): Promise<Ending> {
+  const stop = new AbortController();
+  const model = new Model(session, Date.now);
+  if (host !== undefined) model.openOnly("instances", { title: host, host }, "");
+  const feed = new Feed(model, gateway, log);
+  let screen: ScreenHandle | undefined;
+  let how: Ending = { code: 0 };
+  const end = (ending: Ending): void => {
+    how = ending;
+    if (ending.error !== undefined) log.fatal({ err: ending.error }, "crashed");
+    stop.abort();
+    instance.unmount();
+  };
+  const suspend = async (work: () => Promise<void>): Promise<void> => {
+    if (screen !== undefined) await screen.suspend(work);
+  };
+  const controller = new Controller(model, {
+    actions: new Actions(model, gateway, log, stop.signal),
+    attachConsole: (name) => suspend(() => showConsole(name)),
+    redraw: () => void suspend(async () => undefined),
+    resync: () => feed.resync(),
+    quit: () => end({ code: 0 }),
+  });
+  const showConsole = async (name: string): Promise<void> => {
+    const terminal = { input: process.stdin, output: process.stdout };
+    process.stdout.write("\x1b[2J\x1b[H");
+    const reason = await gateway.attachConsole(name, terminal, stop.signal);
+    model.say(reason === "" ? "detached from the console" : `the console ended: ${reason}`);
+  };
+  silence(log);
+  guardTerminal(end);
+  const instance = render(
+    <App
+      model={model}
+      controller={controller}
+      unicode={!ascii && isUnicodeTerminal(process.env)}
+      onReady={(handle) => {
+        screen = handle;
+      }}
+    />,
+    {
+      alternateScreen: true,
+      incrementalRendering: true,
+      interactive: true,
+      exitOnCtrlC: false,
+      patchConsole: false,
+      maxFps: framesPerSecond,
+    },
+  );
+  const ticking = setInterval(() => model.tick(), tickMs);
+  const feeding = feed.run(stop.signal);
+  try {
+    await instance.waitUntilExit();
+  } catch (error) {
+    log.fatal({ err: error }, "the screen crashed");
+    how = { code: 70, error };
+  }
+  stop.abort();
+  clearInterval(ticking);
+  await feeding.catch((error: unknown) => log.error({ err: error }, messageOf(error)));
+  return how;
+}

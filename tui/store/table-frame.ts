@@ -1,0 +1,97 @@
+import type { Cell, CellContext, Column } from "./columns/column.js";
+import { type Layout, layoutColumns } from "./layout.js";
+import { plainText } from "./plain-text.js";
+import type { Row } from "./resource.js";
+import type { Line, Segment } from "./segment.js";
+import type { TableState, TableWindow } from "./table-state.js";
+import { fitText, textWidth } from "./text-width.js";
+
+/** Room for the cursor and the mark. */
+const gutter = 2;
+
+/** A row as it is drawn. */
+export interface FrameRow {
+  readonly name: string;
+  readonly line: Line;
+  readonly selected: boolean;
+  /** What is shown is old. */
+  readonly faded: boolean;
+}
+
+/** The part of a table that is on the screen, as lines of exactly the given width or less. */
+export interface TableFrame {
+  readonly header: Line;
+  readonly rows: readonly FrameRow[];
+  readonly window: TableWindow;
+}
+
+/** Draws a table into `width` x `height` cells, header line included. */
+export function drawTable(table: TableState, width: number, height: number, context: CellContext): TableFrame {
+  const window = table.window(Math.max(1, height - 1), context.nowMs);
+  const cells = window.rows.map((row) => cellsOf(table.columns, row, context));
+  const contentWidths = table.noteWidths(width, widestOf(table.columns, cells));
+  const layout = layoutColumns(table.columns, width - gutter, (column) => contentWidths.get(column.id) ?? 0);
+  const { connection } = context.fleet;
+  const old = connection.phase === "lost" || connection.phase === "refused";
+  return {
+    header: headerLine(table, layout),
+    rows: window.rows.map((row, index) => {
+      const selected = window.top + index === window.cursor;
+      const marked = table.marked.has(row.name);
+      return {
+        name: row.name,
+        line: rowLine(cells[index] ?? new Map(), layout, selected, marked),
+        selected,
+        faded: old || !context.fleet.isReachable(row.host),
+      };
+    }),
+    window,
+  };
+}
+
+type Cells = ReadonlyMap<string, Cell>;
+
+function cellsOf(columns: readonly Column[], row: Row, context: CellContext): Cells {
+  return new Map(
+    columns.map((column) => {
+      const cell = column.cell(row, context);
+      return [column.id, { ...cell, text: plainText(cell.text) }];
+    }),
+  );
+}
+
+function widestOf(columns: readonly Column[], rows: readonly Cells[]): Map<string, number> {
+  return new Map(
+    columns.map((column) => {
+      // One more for the arrow of the column that is sorted by.
+      const title = column.title.length + (column.sortLetter === undefined ? 0 : 1);
+      const content = rows.map((cells) => textWidth(cells.get(column.id)?.text ?? ""));
+      return [column.id, Math.max(title, ...content)];
+    }),
+  );
+}
+
+function headerLine(table: TableState, layout: Layout): Line {
+  const { column: sorted, descending } = table.sort;
+  const line: Segment[] = [{ text: " ".repeat(gutter) }];
+  layout.columns.forEach(({ column, width }, index) => {
+    const isSorted = column.id === sorted.id;
+    const title = isSorted ? `${column.title}${descending ? "↓" : "↑"}` : column.title;
+    if (index > 0) line.push({ text: " ".repeat(layout.gap) });
+    line.push({ text: fitText(title, width, column.align), tone: isSorted ? "accent" : "dim" });
+  });
+  return line;
+}
+
+function rowLine(cells: Cells, layout: Layout, selected: boolean, marked: boolean): Line {
+  const line: Segment[] = [{ text: `${selected ? "❯" : " "}${marked ? "*" : " "}`, tone: "accent" }];
+  layout.columns.forEach(({ column, width }, index) => {
+    const cell = cells.get(column.id);
+    if (index > 0) line.push({ text: " ".repeat(layout.gap) });
+    line.push({
+      text: fitText(cell?.text ?? "", width, column.align),
+      ...(cell?.tone === undefined ? {} : { tone: cell.tone }),
+    });
+  });
+  return line;
+}
