@@ -198,6 +198,13 @@ export interface Executable {
   ): AsyncIterable<ExecOutput>;
 }
 
+/** Drivers that hold connections to what they run. */
+export interface Detachable {
+  /** Stops observing and closes every connection; instances go on. Resolves when nothing of the driver is left in this process. */
+  detach(): Promise<void>;
+}
+
+export const isDetachable = (driver: InstanceDriver): driver is InstanceDriver & Detachable => "detach" in driver;
 export const isPausable = (driver: InstanceDriver): driver is InstanceDriver & Pausable => "pause" in driver;
 export const isResettable = (driver: InstanceDriver): driver is InstanceDriver & Resettable => "reset" in driver;
 export const isShutdownable = (driver: InstanceDriver): driver is InstanceDriver & Shutdownable =>

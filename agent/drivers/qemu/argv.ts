@@ -1,0 +1,170 @@
+import { join } from "node:path";
+import type { DiskFormat } from "./image-chain.js";
+
+/** A file open in the agent that QEMU inherits under this number. */
+export type InheritedFd = number;
+
+/** A disk with its backing images, top first. */
+export interface DiskPlan {
+  readonly layers: readonly { readonly fd: InheritedFd; readonly format: DiskFormat }[];
+}
+
+/** An interface whose tap is open. */
+export interface NicPlan {
+  readonly mac: string;
+  readonly mtu: number;
+  readonly fd: InheritedFd;
+  /** An open /dev/vhost-net, to have the kernel move frames. */
+  readonly vhostFd: InheritedFd | undefined;
+}
+
+/** Everything that decides how QEMU is run. */
+export interface MachinePlan {
+  /** Name for people; a checked resource id. */
+  readonly id: string;
+  /** RFC 4122 form; the machine is found again by it. */
+  readonly uuid: string;
+  readonly machine: "q35" | "microvm";
+  readonly accelerator: "kvm" | "tcg";
+  readonly cpus: number;
+  readonly memoryMib: number;
+  /** Direct boot; undefined: from the first disk. */
+  readonly boot:
+    | { readonly kernelFd: InheritedFd; readonly initrdFd: InheritedFd | undefined; readonly arguments: string }
+    | undefined;
+  readonly disks: readonly DiskPlan[];
+  readonly nics: readonly NicPlan[];
+}
+
+/** Sockets that QEMU makes in its working directory. */
+export const socketNames = { qmp: "qmp", console: "console", guestAgent: "qga" } as const;
+/** Ids of character devices, as QMP reports them. */
+export const guestAgentChardev = "qga";
+/** Id of the guest agent's port, as in the event VSERPORT_CHANGE. */
+export const guestAgentPort = "qgaport";
+
+export const qemuProgram = "qemu-system-x86_64";
+/** Most disks and interfaces together that a microvm has room for: eight virtio-mmio slots, one for the serial bus. */
+export const microvmDevices = 7;
+
+/**
+ * Arguments of QEMU; pure. Nothing listens on a network, no path leads out of the working directory and no file is opened by name:
+ * QEMU runs without the right to read the agent's files.
+ */
+export function toArgv(plan: MachinePlan): string[] {
+  const slots = new SlotAllocator(plan.machine);
+  return [
+    ...["-name", `guest=${plan.id}`, "-uuid", plan.uuid],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...[
+      "-machine",
+      toMachine(plan),
+      "-accel",
+      toAccelerator(plan),
+      "-cpu",
+      plan.accelerator === "kvm" ? "host" : "max",
+    ],
+    ...["-smp", `cpus=${plan.cpus}`, "-m", `size=${plan.memoryMib}M`],
+    ...["-chardev", `socket,id=qmp,path=${socketNames.qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
+    ...["-chardev", `socket,id=console,path=${socketNames.console},server=on,wait=off`, "-serial", "chardev:console"],
+    ...toGuestAgent(slots),
+    ...toBoot(plan),
+    ...(plan.machine === "q35"
+      ? ["-object", "rng-builtin,id=rng", "-device", slots.next("virtio-rng", "rng=rng")]
+      : []),
+    ...toDisks(plan.disks, slots),
+    ...plan.nics.flatMap((nic, index) => toNic(nic, index, slots)),
+  ];
+}
+
+function toMachine(plan: MachinePlan): string {
+  if (plan.machine === "microvm") return "microvm,rtc=on";
+  // Without a kernel of ours the firmware's messages on the serial console are all there is to see.
+  return plan.boot === undefined ? "q35,graphics=off" : "q35";
+}
+
+function toAccelerator(plan: MachinePlan): string {
+  // QEMU's own default reserves up to 1 GiB for translated code, for each machine.
+  return plan.accelerator === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=64";
+}
+
+function toGuestAgent(slots: SlotAllocator): string[] {
+  return [
+    ...["-device", slots.next("virtio-serial", "id=serial")],
+    ...["-chardev", `socket,id=${guestAgentChardev},path=${socketNames.guestAgent},server=on,wait=off`],
+    "-device",
+    `virtserialport,id=${guestAgentPort},bus=serial.0,chardev=${guestAgentChardev},name=org.qemu.guest_agent.0`,
+  ];
+}
+
+function toBoot({ boot }: MachinePlan): string[] {
+  if (boot === undefined) return ["-boot", "strict=on"];
+  return [
+    ...["-kernel", fdPath(boot.kernelFd)],
+    ...(boot.initrdFd === undefined ? [] : ["-initrd", fdPath(boot.initrdFd)]),
+    ...["-append", boot.arguments],
+  ];
+}
+
+/** QEMU opens boot files with plain open(2), which knows no fd sets. */
+function fdPath(fd: InheritedFd): string {
+  return join("/proc/self/fd", String(fd));
+}
+
+function toDisks(disks: readonly DiskPlan[], slots: SlotAllocator): string[] {
+  return disks.flatMap((disk, index) => [
+    ...toNodes(disk, index),
+    "-device",
+    slots.next("virtio-blk", `drive=disk${index},serial=disk${index}${index === 0 ? ",bootindex=0" : ""}`),
+  ]);
+}
+
+/** One block node a layer, lowest first: a node must exist before it is named as backing. */
+function toNodes(disk: DiskPlan, index: number): string[] {
+  const nodeName = (level: number) => (level === 0 ? `disk${index}` : `disk${index}base${level}`);
+  return disk.layers
+    .map((layer, level) => {
+      const readOnly = level > 0;
+      const hasBacking = level + 1 < disk.layers.length;
+      const node = {
+        driver: layer.format,
+        "node-name": nodeName(level),
+        "read-only": readOnly,
+        file: { driver: "file", filename: `/dev/fdset/${layer.fd}`, "read-only": readOnly },
+        ...(readOnly ? {} : { discard: "unmap" }),
+        // null: none, whatever the header says.
+        ...(layer.format === "raw" ? {} : { backing: hasBacking ? nodeName(level + 1) : null }),
+      };
+      return ["-add-fd", `fd=${layer.fd},set=${layer.fd}`, "-blockdev", JSON.stringify(node)];
+    })
+    .reverse()
+    .flat();
+}
+
+function toNic(nic: NicPlan, index: number, slots: SlotAllocator): string[] {
+  const vhost = nic.vhostFd === undefined ? "vhost=off" : `vhost=on,vhostfd=${nic.vhostFd}`;
+  return [
+    ...["-netdev", `tap,id=net${index},fd=${nic.fd},${vhost}`],
+    ...["-device", slots.next("virtio-net", `id=nic${index},netdev=net${index},mac=${nic.mac},host_mtu=${nic.mtu}`)],
+  ];
+}
+
+/** Places devices: on q35 eight functions a slot, so that 31 interfaces and 16 disks fit without bridges. */
+class SlotAllocator {
+  readonly #machine: MachinePlan["machine"];
+  #used = 0;
+
+  constructor(machine: MachinePlan["machine"]) {
+    this.#machine = machine;
+  }
+
+  next(device: string, properties: string): string {
+    if (this.#machine === "microvm") return `${device}-device,${properties}`;
+    const slot = 2 + Math.floor(this.#used / 8);
+    const functionNumber = this.#used % 8;
+    this.#used += 1;
+    const address = `addr=${slot.toString(16)}.${functionNumber}${functionNumber === 0 ? ",multifunction=on" : ""}`;
+    return `${device}-pci,${properties},${address}`;
+  }
+}

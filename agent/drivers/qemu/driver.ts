@@ -1,0 +1,280 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
+import type { Log } from "../../../lib/log.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../host/process.js";
+import type {
+  CallOptions,
+  ConsoleStream,
+  Detachable,
+  DriverEvent,
+  DriverInstance,
+  ExecCommand,
+  ExecOutput,
+  Executable,
+  HasConsole,
+  InstanceDriver,
+  InstanceNetwork,
+  Observation,
+  Pausable,
+  Progress,
+  RecoveryHandle,
+  Resettable,
+  Shutdownable,
+} from "../driver.js";
+import { findMicroImage } from "../images.js";
+import { admit, chooseAccelerator } from "./admission.js";
+import { createDisks, removeDisks } from "./disks.js";
+import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
+import { guestExec } from "./guest-exec.js";
+import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
+import { lastMessage, launch, logPathOf, runDirectoryOf } from "./launch.js";
+import { findMachineProcess } from "./machine-process.js";
+import { consoleLogPathOf, Machines, resourceOf } from "./machines.js";
+import { toObservedState } from "./observed-state.js";
+import { qemuOptionsOf } from "./validate.js";
+
+/** What the driver needs. */
+export interface QemuDriverOptions {
+  /** Directories that images may come from. */
+  readonly imageDirectories: readonly string[];
+  /** Where the driver keeps what belongs to no instance: the KVM verdict. */
+  readonly stateDirectory: string;
+  readonly log: Log;
+  /** Tells whether KVM works; default: boots the built-in image under it, once per boot of the host. */
+  readonly probeKvm?: () => Promise<KvmVerdict>;
+}
+
+/** The qemu driver with everything it can do. */
+type QemuDriver = InstanceDriver & Pausable & Resettable & Shutdownable & HasConsole & Executable & Detachable;
+
+/** Longest wait for a new QEMU to answer; a loaded host needs seconds, a broken one shows by ending. */
+const startTimeoutMs = 20_000;
+const recoverTimeoutMs = 2000;
+const stopGraceMs = 3000;
+const probeTimeoutMs = 30_000;
+
+/** Makes the driver that runs instances as QEMU machines. */
+export function createQemuDriver(options: QemuDriverOptions): QemuDriver {
+  return new Driver(options);
+}
+
+class Driver implements QemuDriver {
+  readonly kind = "qemu";
+  readonly nicKind = "tap";
+  readonly #options: QemuDriverOptions;
+  readonly #machines: Machines;
+  #probing: Promise<KvmVerdict> | undefined;
+
+  constructor(options: QemuDriverOptions) {
+    this.#options = options;
+    this.#machines = new Machines(options.log);
+  }
+
+  async fingerprint({ signal }: CallOptions): ReturnType<InstanceDriver["fingerprint"]> {
+    const [qemu, missingTool, microImage, kvm] = await Promise.all([
+      findQemuVersion(signal),
+      findMissingTool(signal),
+      findMicroImage(this.#options.imageDirectories),
+      this.#probeKvm(),
+    ]);
+    return toCapabilities({ qemu, missingTool, kvm, microImage });
+  }
+
+  async validate(spec: InstanceSpec, _options: CallOptions): Promise<void> {
+    await admit(spec, this.#options.imageDirectories);
+    await chooseAccelerator(spec, () => this.#probeKvm());
+  }
+
+  async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
+    options.progress("preparing disks", 10);
+    await createDisks(qemuOptionsOf(instance.spec).disks, this.#with(instance, options));
+    options.progress("ready", 100);
+  }
+
+  async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
+    const resource = resourceOf(instance);
+    if ((await findMachineProcess(instance, undefined)) !== undefined) {
+      throw failedPrecondition("ALREADY_RUNNING", resource, `${resource} runs already`);
+    }
+    const accelerator = await chooseAccelerator(instance.spec, () => this.#probeKvm());
+    const pid = await launch(instance, network, { ...this.#with(instance, options), accelerator });
+    this.#machines.forgetEnd(instance);
+    const identity = await findIdentity(pid);
+    if (identity === undefined) throw await notStarted(instance);
+    try {
+      const machine = await this.#machines.attach(instance, identity, { isNew: true });
+      if (!(await machine.ready(startTimeoutMs, options.signal))) throw await notStarted(instance);
+      options.signal.throwIfAborted();
+      await machine.launch();
+    } catch (error) {
+      await this.#machines.detach(instance);
+      await endProcess(identity, stopGraceMs);
+      throw error;
+    }
+    this.#machines.emit(instance, "started", `pid ${pid}, ${accelerator}`);
+    return toHandle(identity, accelerator);
+  }
+
+  async recover(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    { signal }: CallOptions,
+  ): Promise<RecoveryHandle | undefined> {
+    const found = await findMachineProcess(instance, handle);
+    if (found === undefined) return undefined;
+    const { identity, accelerator } = found;
+    const machine =
+      this.#machines.find(instance) ?? (await this.#machines.attach(instance, identity, { isNew: false }));
+    // One that does not answer now runs all the same: the attempt goes on in the background.
+    if (await machine.ready(recoverTimeoutMs, signal)) await machine.launch();
+    return toHandle(identity, accelerator);
+  }
+
+  async stop(instance: DriverInstance, handle: RecoveryHandle, _options: CallOptions): Promise<void> {
+    const found = await findMachineProcess(instance, handle);
+    const machine = this.#machines.find(instance);
+    machine?.expectEnd();
+    if (found !== undefined) {
+      await endProcess(found.identity, stopGraceMs);
+      if (await isAlive(found.identity)) throw undying(instance);
+    }
+    await machine?.ended();
+  }
+
+  async destroy(instance: DriverInstance, _options: CallOptions): Promise<void> {
+    this.#machines.forgetEnd(instance);
+    await removeDisks(instance.directory);
+    for (const path of [runDirectoryOf(instance), logPathOf(instance), consoleLogPathOf(instance)]) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  async inspect(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    _options: CallOptions,
+  ): Promise<Observation> {
+    const machine = this.#machines.find(instance);
+    const identity = machine?.identity ?? handle;
+    if (identity === undefined || !(await isAlive(identity))) return this.#inspectEnded(instance);
+    const observed = {
+      pid: identity.pid,
+      startTime: await startTimeOf(identity),
+      accelerator: handle?.extra["accelerator"] ?? "",
+      execReady: machine?.execReady ?? false,
+    };
+    if (machine === undefined) return { ...observed, state: "unknown", reason: "it runs, but is not observed yet" };
+    try {
+      return { ...observed, ...toObservedState(await machine.queryStatus()) };
+    } catch {
+      if (!(await isAlive(identity))) return this.#inspectEnded(instance);
+      return { ...observed, state: "unknown", reason: "QEMU does not answer; the agent keeps trying" };
+    }
+  }
+
+  events(signal: AbortSignal): AsyncIterable<DriverEvent> {
+    return this.#machines.events(signal);
+  }
+
+  async detach(): Promise<void> {
+    await this.#machines.detachAll();
+  }
+
+  async pause(instance: DriverInstance, _handle: RecoveryHandle, _options: CallOptions): Promise<void> {
+    await this.#machines.get(instance).execute("stop");
+  }
+
+  async resume(instance: DriverInstance, _handle: RecoveryHandle, _options: CallOptions): Promise<void> {
+    await this.#machines.get(instance).execute("cont");
+  }
+
+  async reset(instance: DriverInstance, handle: RecoveryHandle): Promise<RecoveryHandle> {
+    const machine = this.#machines.get(instance);
+    await machine.execute("system_reset");
+    // A paused machine would not be seen to start again.
+    await machine.execute("cont");
+    return handle;
+  }
+
+  async requestShutdown(instance: DriverInstance, _handle: RecoveryHandle, _options: CallOptions): Promise<void> {
+    const machine = this.#machines.get(instance);
+    // The power button always reaches the guest; whether it listens is its own affair, so an agent is asked first.
+    if (machine.execReady) await (await machine.guestAgent()).send("guest-shutdown", { mode: "powerdown" });
+    else await machine.execute("system_powerdown");
+  }
+
+  async openConsole(
+    instance: DriverInstance,
+    _handle: RecoveryHandle,
+    { replayBytes }: CallOptions & { readonly replayBytes: number },
+  ): Promise<ConsoleStream> {
+    return this.#machines.get(instance).openConsole(replayBytes);
+  }
+
+  async *exec(
+    instance: DriverInstance,
+    _handle: RecoveryHandle,
+    command: ExecCommand,
+    { signal }: CallOptions,
+  ): AsyncGenerator<ExecOutput> {
+    const agent = await this.#machines.get(instance).guestAgent();
+    yield* guestExec(agent, command, { signal, resource: resourceOf(instance) });
+  }
+
+  #with(
+    instance: DriverInstance,
+    { signal }: CallOptions,
+  ): { imageDirectories: readonly string[]; directory: string; resource: string; signal: AbortSignal } {
+    const { imageDirectories } = this.#options;
+    return { imageDirectories, directory: instance.directory, resource: resourceOf(instance), signal };
+  }
+
+  #inspectEnded(instance: DriverInstance): Observation {
+    const end = this.#machines.findEnd(instance);
+    const state = end?.failed === true ? "failed" : "stopped";
+    return { state, reason: end?.reason ?? "", pid: 0, startTime: undefined, accelerator: "", execReady: false };
+  }
+
+  /** One probe at a time; its verdict is kept on disk. Not bound to any caller's signal, since others wait for it too. */
+  #probeKvm(): Promise<KvmVerdict> {
+    this.#probing ??= this.#probe().finally(() => {
+      this.#probing = undefined;
+    });
+    return this.#probing;
+  }
+
+  async #probe(): Promise<KvmVerdict> {
+    if (this.#options.probeKvm !== undefined) return await this.#options.probeKvm();
+    const signal = AbortSignal.timeout(probeTimeoutMs);
+    const qemu = await findQemuVersion(signal);
+    if ("missing" in qemu) return { works: false, reason: qemu.missing };
+    const microImage = await findMicroImage(this.#options.imageDirectories);
+    const cacheFile = join(this.#options.stateDirectory, "kvm.json");
+    return await probeKvm({ microImage, qemuVersion: qemu.version, cacheFile, signal });
+  }
+}
+
+function toHandle({ pid, startTicks }: ProcessIdentity, accelerator: string): RecoveryHandle {
+  return { pid, startTicks, extra: { accelerator } };
+}
+
+async function notStarted(instance: DriverInstance): Promise<ZorError> {
+  const resource = resourceOf(instance);
+  const said = await lastMessage(instance);
+  return failedPrecondition(
+    "START_FAILED",
+    resource,
+    `${resource}: QEMU did not start${said === "" ? "" : `: ${said}`}`,
+  );
+}
+
+function undying(instance: DriverInstance): ZorError {
+  const resource = resourceOf(instance);
+  return unavailable(
+    "STOP_FAILED",
+    resource,
+    `${resource}: QEMU does not end, not even when killed; see the host's kernel log`,
+  );
+}

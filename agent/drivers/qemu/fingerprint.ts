@@ -1,0 +1,71 @@
+import { geteuid } from "node:process";
+import { messageOf } from "../../../lib/errors.js";
+import type { Capability } from "../../../proto/gen/zor/v1/host.js";
+import { run, ToolError } from "../../host/exec.js";
+import type { MicroImage } from "../images.js";
+import { qemuProgram } from "./argv.js";
+import type { KvmVerdict } from "./kvm-probe.js";
+
+/** Version of the installed QEMU, "7.2.22"; or why there is none. */
+export type QemuVersion = { readonly version: string } | { readonly missing: string };
+
+/** Asks QEMU for its version. Never throws. */
+export async function findQemuVersion(signal: AbortSignal): Promise<QemuVersion> {
+  try {
+    const { stdout } = await run(qemuProgram, ["--version"], { signal });
+    const version = /version (\d+(?:\.\d+)+)/.exec(stdout)?.[1];
+    return version === undefined ? { missing: "QEMU does not tell its version" } : { version };
+  } catch (error) {
+    return {
+      missing:
+        error instanceof ToolError
+          ? `${messageOf(error)}; install it with: apt-get install qemu-system-x86`
+          : messageOf(error),
+    };
+  }
+}
+
+/** The first reason why no machine can be started on this host; undefined when there is none. */
+export async function findMissingTool(signal: AbortSignal): Promise<string | undefined> {
+  if (geteuid?.() !== 0) return "the agent does not run as root, which it needs for taps and unprivileged machines";
+  for (const [tool, remedy] of [
+    ["qemu-img", "qemu-utils"],
+    ["setpriv", "util-linux"],
+  ] as const) {
+    try {
+      await run(tool, ["--version"], { signal });
+    } catch (error) {
+      return `${messageOf(error)}; install it with: apt-get install ${remedy}`;
+    }
+  }
+  return undefined;
+}
+
+/** What is known about QEMU on this host. */
+export interface QemuFacts {
+  readonly qemu: QemuVersion;
+  readonly missingTool: string | undefined;
+  readonly kvm: KvmVerdict;
+  readonly microImage: MicroImage | undefined;
+}
+
+/** The facts as capabilities; pure. */
+export function toCapabilities({ qemu, missingTool, kvm, microImage }: QemuFacts): readonly Capability[] {
+  const problem = "missing" in qemu ? qemu.missing : missingTool;
+  const version = "version" in qemu ? `QEMU ${qemu.version}` : "";
+  const usable = problem === undefined;
+  return [
+    { id: "driver.qemu", available: usable, version, reason: problem ?? (kvm.works ? "" : `emulated: ${kvm.reason}`) },
+    { id: "driver.qemu.kvm", available: usable && kvm.works, version: "", reason: problem ?? kvm.reason },
+    { id: "driver.qemu.tcg", available: usable, version: "", reason: problem ?? "" },
+    {
+      id: "driver.qemu.micro",
+      available: microImage !== undefined,
+      version: "",
+      reason:
+        microImage === undefined
+          ? "the built-in guest image is missing; build it with: deploy/guest-image/build.sh"
+          : "",
+    },
+  ];
+}

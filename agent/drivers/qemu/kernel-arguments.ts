@@ -1,0 +1,22 @@
+import type { NicPort } from "../driver.js";
+
+/** What the micro image reads from its kernel command line. */
+export interface KernelArgumentsInput {
+  readonly hostname: string;
+  readonly nics: readonly Pick<NicPort, "nic" | "mac" | "mtu" | "addresses">[];
+  /** The user's own, last, so that they win. */
+  readonly extra: string;
+}
+
+/** The kernel keeps this many bytes on x86 (COMMAND_LINE_SIZE less the final NUL) and cuts the rest off silently. */
+export const maxKernelArgumentsBytes = 2047;
+
+/** Kernel command line for direct boot; pure. Addresses travel as zor.nic=mac,name,mtu,address[;address...]. */
+export function toKernelArguments(input: KernelArgumentsInput): string {
+  return [
+    "console=ttyS0 panic=1 quiet",
+    `zor.hostname=${input.hostname}`,
+    ...input.nics.map(({ nic, mac, mtu, addresses }) => `zor.nic=${mac},${nic},${mtu},${addresses.join(";")}`),
+    ...(input.extra === "" ? [] : [input.extra]),
+  ].join(" ");
+}

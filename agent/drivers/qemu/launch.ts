@@ -1,0 +1,215 @@
+import { closeSync } from "node:fs";
+import { chmod, chown, mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { status } from "@grpc/grpc-js";
+import { messageOf, ZorError } from "../../../lib/errors.js";
+import type { InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instance.js";
+import { startDaemon } from "../../host/exec.js";
+import type { DriverInstance, InstanceNetwork } from "../driver.js";
+import { getMicroImage, microName, resolveImage } from "../images.js";
+import { type DiskPlan, type MachinePlan, type NicPlan, toArgv } from "./argv.js";
+import { type InstanceDisk, prepareDisks } from "./disks.js";
+import { toKernelArguments } from "./kernel-arguments.js";
+import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
+import { openTaps } from "./tap.js";
+import { toUuid } from "./uuid.js";
+import { qemuOptionsOf, sizeOf } from "./validate.js";
+
+/** What a launch needs. */
+export interface LaunchOptions {
+  readonly imageDirectories: readonly string[];
+  readonly accelerator: "kvm" | "tcg";
+  readonly resource: string;
+  readonly signal: AbortSignal;
+}
+
+/** First descriptor number that a child has after its standard ones. */
+const firstFd = 3;
+
+/** QEMU's working directory: the only place its user can reach. */
+export function runDirectoryOf(instance: DriverInstance): string {
+  return join(instance.directory, "run");
+}
+
+/** QEMU's own messages. */
+export function logPathOf(instance: DriverInstance): string {
+  return join(instance.directory, "qemu.log");
+}
+
+/**
+ * Opens everything a machine needs, drops to its user and starts QEMU with CPUs stopped; resolves to its pid.
+ * Descriptors instead of names: QEMU's user can read nothing of the agent's, and no link can be swapped after the checks.
+ * @throws {ZorError} when an image or disk is not as it should be; {ToolError} when a program is missing.
+ */
+export async function launch(
+  instance: DriverInstance,
+  network: InstanceNetwork,
+  options: LaunchOptions,
+): Promise<number> {
+  const user = toUserId(instance.uid);
+  await makeRunDirectory(runDirectoryOf(instance), user);
+  const inherited = new InheritedFiles();
+  try {
+    const plan = await toPlan(instance, network, inherited, options);
+    const groups = options.accelerator === "kvm" ? await findKvmGroups() : [];
+    const { tool, argv } = toUnprivileged(toArgv(plan), user, groups ?? []);
+    await writeFile(logPathOf(instance), "", { mode: 0o600 });
+    return await startDaemon(tool, argv, {
+      netns: network.netns,
+      cwd: runDirectoryOf(instance),
+      logFile: logPathOf(instance),
+      fds: inherited.fds,
+    });
+  } finally {
+    await inherited.close();
+  }
+}
+
+/** The last line of QEMU's messages, for people; empty when it said nothing. */
+export async function lastMessage(instance: DriverInstance): Promise<string> {
+  const text = await readFile(logPathOf(instance), "utf8").catch(() => "");
+  return text.trim().split("\n").at(-1)?.slice(-300) ?? "";
+}
+
+async function makeRunDirectory(path: string, user: number): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  await mkdir(path, { mode: 0o700 });
+  await chown(path, user, user);
+  await chmod(path, 0o700);
+}
+
+async function toPlan(
+  instance: DriverInstance,
+  network: InstanceNetwork,
+  inherited: InheritedFiles,
+  options: LaunchOptions,
+): Promise<MachinePlan> {
+  const { spec } = instance;
+  const qemu = qemuOptionsOf(spec);
+  const disks = await prepareDisks(qemu.disks, { ...options, directory: instance.directory });
+  return {
+    id: instance.id,
+    uuid: toUuid(instance.uid),
+    machine: qemu.machine === "microvm" ? "microvm" : "q35",
+    accelerator: options.accelerator,
+    ...sizeOf(spec),
+    boot: await toBoot(instance, network, qemu, inherited, options),
+    disks: await Promise.all(disks.map((disk) => openDisk(disk, inherited))),
+    nics: await openNics(network, inherited, options),
+  };
+}
+
+async function toBoot(
+  instance: DriverInstance,
+  network: InstanceNetwork,
+  qemu: QemuOptions,
+  inherited: InheritedFiles,
+  { imageDirectories }: LaunchOptions,
+): Promise<MachinePlan["boot"]> {
+  if (qemu.kernel === "") return undefined;
+  const { kernel, initrd } = await resolveBootFiles(imageDirectories, instance.spec);
+  return {
+    kernelFd: await inherited.open(kernel, "r"),
+    initrdFd: initrd === undefined ? undefined : await inherited.open(initrd, "r"),
+    arguments: toKernelArguments({ hostname: instance.id, nics: network.nics, extra: qemu.kernelArguments }),
+  };
+}
+
+/**
+ * Finds kernel and initial ram disk for direct boot. QEMU's user opens them anew by descriptor, so they must be readable by all.
+ * @throws {ZorError}
+ */
+export async function resolveBootFiles(
+  directories: readonly string[],
+  spec: InstanceSpec,
+): Promise<{ readonly kernel: string; readonly initrd: string | undefined }> {
+  const { kernel, initrd } = qemuOptionsOf(spec);
+  const fields = { kernel: "instance.spec.qemu.kernel", initrd: "instance.spec.qemu.initrd" };
+  if (kernel === microName) return await getMicroImage(directories, fields.kernel);
+  const find = async (field: string, name: string): Promise<string> => {
+    const { path } = await resolveImage(directories, name, { field, accept: ["file"] });
+    if (((await stat(path)).mode & 0o004) !== 0) return path;
+    throw new ZorError({
+      reason: "IMAGE_UNREADABLE",
+      code: status.FAILED_PRECONDITION,
+      message: `${field}: machines run as unprivileged users and cannot read this file; allow it on the host with: chmod o+r`,
+      violations: [{ field, description: "is not readable by all users of the host" }],
+    });
+  };
+  return {
+    kernel: await find(fields.kernel, kernel),
+    initrd: initrd === "" ? undefined : await find(fields.initrd, initrd),
+  };
+}
+
+async function openDisk({ overlayPath, chain }: InstanceDisk, inherited: InheritedFiles): Promise<DiskPlan> {
+  const overlay = { fd: await inherited.open(overlayPath, "r+"), format: "qcow2" as const };
+  const bases: DiskPlan["layers"][number][] = [];
+  for (const { path, format } of chain.layers) bases.push({ fd: await inherited.open(path, "r"), format });
+  return { layers: [overlay, ...bases] };
+}
+
+async function openNics(
+  network: InstanceNetwork,
+  inherited: InheritedFiles,
+  { accelerator, resource }: LaunchOptions,
+): Promise<readonly NicPlan[]> {
+  const fds = openTapsOf(network, resource);
+  const nics: NicPlan[] = [];
+  for (const [index, fd] of fds.entries()) {
+    const nic = network.nics[index];
+    const fdInside = inherited.adopt(fd);
+    if (nic === undefined) continue;
+    // The kernel's own backend needs KVM's interrupts to pay.
+    const vhostFd = accelerator === "kvm" ? await inherited.openIfPossible("/dev/vhost-net") : undefined;
+    nics.push({ mac: nic.mac, mtu: nic.mtu, fd: fdInside, vhostFd });
+  }
+  return nics;
+}
+
+function openTapsOf(network: InstanceNetwork, resource: string): number[] {
+  try {
+    return openTaps(
+      network.netns,
+      network.nics.map(({ port }) => port),
+    );
+  } catch (cause) {
+    throw new ZorError({
+      reason: "TAP_UNAVAILABLE",
+      code: status.FAILED_PRECONDITION,
+      message: `${resource}: its interfaces cannot be opened: ${messageOf(cause)}`,
+      resource,
+      cause,
+    });
+  }
+}
+
+/** Descriptors that a child inherits, and the numbers they have there. */
+class InheritedFiles {
+  readonly fds: number[] = [];
+  readonly #handles: { readonly close: () => Promise<void> }[] = [];
+  readonly #rawFds: number[] = [];
+
+  async open(path: string, mode: "r" | "r+"): Promise<number> {
+    const handle = await open(path, mode);
+    this.#handles.push(handle);
+    return firstFd + this.fds.push(handle.fd) - 1;
+  }
+
+  /** Like open for reading and writing; undefined when it is not there or may not be opened. */
+  async openIfPossible(path: string): Promise<number | undefined> {
+    return await this.open(path, "r+").catch(() => undefined);
+  }
+
+  /** Takes an open descriptor over. */
+  adopt(fd: number): number {
+    this.#rawFds.push(fd);
+    return firstFd + this.fds.push(fd) - 1;
+  }
+
+  /** Closes the agent's own; the child has copies. */
+  async close(): Promise<void> {
+    for (const fd of this.#rawFds) closeSync(fd);
+    await Promise.all(this.#handles.map((handle) => handle.close()));
+  }
+}

@@ -1,0 +1,38 @@
+import { findProcesses, isAlive, type ProcessIdentity, readArguments } from "../../host/process.js";
+import type { DriverInstance, RecoveryHandle } from "../driver.js";
+import { qemuProgram } from "./argv.js";
+import { toUuid } from "./uuid.js";
+
+/** The QEMU process of an instance. */
+export interface MachineProcess {
+  readonly identity: ProcessIdentity;
+  readonly accelerator: "kvm" | "tcg";
+}
+
+/**
+ * Finds the running QEMU of an instance: the one of the handle when it still is this instance's, else by the UUID among all processes.
+ * Undefined when none runs.
+ */
+export async function findMachineProcess(
+  instance: Pick<DriverInstance, "uid">,
+  handle: RecoveryHandle | undefined,
+): Promise<MachineProcess | undefined> {
+  const uuid = toUuid(instance.uid);
+  const identity = (await matches(handle, uuid)) ? handle : (await findProcesses((argv) => isMachine(argv, uuid)))[0];
+  if (identity === undefined) return undefined;
+  const { pid, startTicks } = identity;
+  return { identity: { pid, startTicks }, accelerator: acceleratorOf(await readArguments(pid)) };
+}
+
+async function matches(handle: RecoveryHandle | undefined, uuid: string): Promise<boolean> {
+  return handle !== undefined && (await isAlive(handle)) && isMachine(await readArguments(handle.pid), uuid);
+}
+
+/** Also true of the programs that turn into QEMU in a moment, which carry its arguments behind their own. */
+function isMachine(argv: readonly string[], uuid: string): boolean {
+  return argv.includes(qemuProgram) && argv[argv.indexOf("-uuid") + 1] === uuid;
+}
+
+function acceleratorOf(argv: readonly string[]): "kvm" | "tcg" {
+  return argv[argv.indexOf("-accel") + 1]?.startsWith("kvm") === true ? "kvm" : "tcg";
+}

@@ -1,0 +1,266 @@
+import { chmod } from "node:fs/promises";
+import { join } from "node:path";
+import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
+import { Backoff } from "../../../lib/backoff.js";
+import type { Log } from "../../../lib/log.js";
+import { isAlive, type ProcessIdentity, waitForExit } from "../../host/process.js";
+import type { ConsoleStream } from "../driver.js";
+import { guestAgentChardev, guestAgentPort, socketNames } from "./argv.js";
+import { ConsoleLog } from "./console-log.js";
+import { ConsoleMux } from "./console-mux.js";
+import { GuestAgent } from "./guest-agent.js";
+import { asObject, textOf } from "./json.js";
+import { QmpClient, type QmpEvent } from "./qmp-client.js";
+import { connectUnix } from "./unix-socket.js";
+
+/** How a machine came to its end. */
+export interface MachineEnd {
+  readonly failed: boolean;
+  /** For people. */
+  readonly reason: string;
+}
+
+/** What a {@link Machine} needs. */
+export interface MachineOptions {
+  /** Resource name for errors and logs. */
+  readonly resource: string;
+  readonly identity: ProcessIdentity;
+  /** QEMU's working directory, with its sockets. */
+  readonly runDirectory: string;
+  readonly consoleLogPath: string;
+  readonly log: Log;
+  /** "paused", "resumed", "reset" and "exec-ready". */
+  readonly onEvent: (type: string, message: string) => void;
+  /** Called once when the process has ended. */
+  readonly onEnd: (end: MachineEnd) => Promise<void>;
+}
+
+const connectTimeoutMs = 5000;
+const agentSyncTimeoutMs = 10_000;
+/** QEMU closes its sockets a little before it ends. */
+const exitGraceMs = 3000;
+
+/** A running QEMU that the agent observes: its QMP connection, console and guest agent, each made again when it breaks. */
+export class Machine {
+  readonly identity: ProcessIdentity;
+  readonly #options: MachineOptions;
+  readonly #console: ConsoleMux;
+  readonly #consoleLog: ConsoleLog;
+  readonly #detached = new AbortController();
+  readonly #supervision: Promise<void>;
+  #qmp: QmpClient | undefined;
+  #agent: GuestAgent | undefined;
+  #agentReady = false;
+  #shutdownReason: string | undefined;
+  #stopping = false;
+
+  private constructor(options: MachineOptions, consoleLog: ConsoleLog) {
+    this.identity = options.identity;
+    this.#options = options;
+    this.#consoleLog = consoleLog;
+    this.#console = new ConsoleMux(options.resource, consoleLog);
+    this.#supervision = this.#supervise();
+  }
+
+  /** Observes a running QEMU. Resolves at once; {@link ready} tells when it answers. */
+  static async attach(options: MachineOptions & { readonly isNew: boolean }): Promise<Machine> {
+    const consoleLog = await ConsoleLog.open(options.consoleLogPath);
+    if (options.isNew) await consoleLog.clear();
+    return new Machine(options, consoleLog);
+  }
+
+  /** Commands can be run inside: the guest agent has answered. */
+  get execReady(): boolean {
+    return this.#agentReady;
+  }
+
+  /** Resolves to true when QEMU answers and the console is connected; false when it has ended or does not within the time. */
+  async ready(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    const backoff = new Backoff({ minMs: 5, maxMs: 50 });
+    while (performance.now() < deadline && !signal.aborted && !this.#detached.signal.aborted) {
+      if (this.#qmp !== undefined && this.#console.isConnected) return true;
+      await backoff.wait(signal);
+    }
+    return false;
+  }
+
+  /** Runs a QMP command. @throws {ZorError} UNAVAILABLE when QEMU does not answer now. */
+  async execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    if (this.#qmp === undefined) throw this.#silent();
+    return await this.#qmp.execute(command, args);
+  }
+
+  /** The state as QMP's query-status names it: "running", "paused", "prelaunch" and so on. */
+  async queryStatus(): Promise<string> {
+    return textOf(asObject(await this.execute("query-status")), "status");
+  }
+
+  /** Lets the CPUs of a new machine run; nothing when they ran before. */
+  async launch(): Promise<void> {
+    if ((await this.queryStatus()) !== "prelaunch") return;
+    await narrowSockets(this.#options.runDirectory);
+    await this.execute("cont");
+  }
+
+  /** The guest agent, connected. @throws {ZorError} FAILED_PRECONDITION when none runs inside; UNAVAILABLE when it does not answer. */
+  async guestAgent(): Promise<GuestAgent> {
+    if (!this.#agentReady) {
+      const { resource } = this.#options;
+      throw failedPrecondition(
+        "GUEST_AGENT_NOT_READY",
+        resource,
+        `${resource}: no guest agent answers; wait until exec_ready is true, or install qemu-guest-agent inside`,
+      );
+    }
+    if (this.#agent === undefined || this.#agent.isClosed) this.#agent = await this.#connectAgent();
+    return this.#agent;
+  }
+
+  openConsole(replayBytes: number): ConsoleStream {
+    return this.#console.open(replayBytes);
+  }
+
+  /** The coming end is wanted and no failure. */
+  expectEnd(): void {
+    this.#stopping = true;
+  }
+
+  /** Resolves when QEMU has ended and that has been told, or observing has stopped. */
+  async ended(): Promise<void> {
+    await this.#supervision;
+  }
+
+  /** Stops observing and leaves QEMU alone. Resolves when nothing of this is left. */
+  async detach(): Promise<void> {
+    this.#detached.abort();
+    this.#disconnect();
+    await this.#supervision;
+    await this.#consoleLog.flush();
+  }
+
+  async #supervise(): Promise<void> {
+    const { signal } = this.#detached;
+    const backoff = new Backoff({ minMs: 20, maxMs: 2000 });
+    while (!signal.aborted) {
+      const qmp = await this.#connect().catch((error: ZorError) => {
+        this.#options.log.debug({ err: error, resource: this.#options.resource }, "QEMU does not answer yet");
+        return undefined;
+      });
+      if (qmp !== undefined) {
+        backoff.reset();
+        await qmp.closed;
+        this.#disconnect();
+        if (!signal.aborted && (await waitForExit(this.identity, exitGraceMs))) return await this.#ended();
+      }
+      if (!signal.aborted && !(await isAlive(this.identity))) return await this.#ended();
+      await backoff.wait(signal);
+    }
+  }
+
+  async #connect(): Promise<QmpClient> {
+    const { runDirectory, resource } = this.#options;
+    const signal = AbortSignal.any([this.#detached.signal, AbortSignal.timeout(connectTimeoutMs)]);
+    const socket = await connectUnix(runDirectory, socketNames.qmp, { signal });
+    const qmp = await QmpClient.open(socket, { resource, onEvent: (event) => this.#onEvent(event) });
+    try {
+      this.#console.attach(await connectUnix(runDirectory, socketNames.console, { signal }));
+      this.#qmp = qmp;
+      if (await isGuestAgentOpen(qmp)) void this.#greetAgent();
+      return qmp;
+    } catch (error) {
+      qmp.close();
+      throw error;
+    }
+  }
+
+  #disconnect(): void {
+    this.#qmp?.close();
+    this.#qmp = undefined;
+    this.#loseAgent();
+    if (this.#detached.signal.aborted) this.#console.close();
+  }
+
+  async #ended(): Promise<void> {
+    this.#disconnect();
+    this.#console.close();
+    this.#detached.abort();
+    await this.#consoleLog.flush();
+    if (this.#stopping) await this.#options.onEnd({ failed: false, reason: "stopped" });
+    else if (this.#shutdownReason !== undefined) await this.#options.onEnd(toEnd(this.#shutdownReason));
+    else await this.#options.onEnd({ failed: true, reason: "QEMU ended unexpectedly" });
+  }
+
+  #onEvent({ name, data }: QmpEvent): void {
+    const { onEvent } = this.#options;
+    if (name === "STOP") onEvent("paused", "");
+    else if (name === "RESUME") onEvent("resumed", "");
+    else if (name === "RESET") onEvent("reset", textOf(data, "reason"));
+    else if (name === "SHUTDOWN") this.#shutdownReason = textOf(data, "reason");
+    else if (name === "GUEST_PANICKED") this.#shutdownReason = "guest-panic";
+    else if (name === "VSERPORT_CHANGE" && data["id"] === guestAgentPort) {
+      if (data["open"] === true) void this.#greetAgent();
+      else this.#loseAgent();
+    }
+  }
+
+  /** Never rejects: that no agent answers is a state, not an error. */
+  async #greetAgent(): Promise<void> {
+    try {
+      const agent = await this.#connectAgent();
+      this.#agent?.close();
+      this.#agent = agent;
+      this.#agentReady = true;
+      this.#options.onEvent("exec-ready", "the guest agent answers");
+    } catch (error) {
+      this.#options.log.debug({ err: error, resource: this.#options.resource }, "the guest agent does not answer");
+    }
+  }
+
+  async #connectAgent(): Promise<GuestAgent> {
+    const { runDirectory, resource } = this.#options;
+    const signal = AbortSignal.any([this.#detached.signal, AbortSignal.timeout(connectTimeoutMs)]);
+    // QEMU takes one client at a time.
+    this.#agent?.close();
+    const socket = await connectUnix(runDirectory, socketNames.guestAgent, { signal });
+    return await GuestAgent.open(socket, { resource, timeoutMs: agentSyncTimeoutMs });
+  }
+
+  #loseAgent(): void {
+    this.#agentReady = false;
+    this.#agent?.close();
+    this.#agent = undefined;
+  }
+
+  #silent(): ZorError {
+    const { resource } = this.#options;
+    return unavailable("MACHINE_SILENT", resource, `${resource}: QEMU does not answer; the agent keeps trying`);
+  }
+}
+
+async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {
+  const devices = await qmp.execute("query-chardev");
+  return (
+    Array.isArray(devices) &&
+    devices.map(asObject).some((device) => device?.["label"] === guestAgentChardev && device["frontend-open"] === true)
+  );
+}
+
+function toEnd(shutdownReason: string): MachineEnd {
+  switch (shutdownReason) {
+    case "guest-shutdown":
+      return { failed: false, reason: "the guest shut down" };
+    case "guest-panic":
+      return { failed: true, reason: "the guest's kernel panicked" };
+    case "host-error":
+    case "subsystem-reset":
+      return { failed: true, reason: "QEMU ended with an error" };
+    default:
+      return { failed: false, reason: "stopped" };
+  }
+}
+
+/** Leaves the sockets of a new machine to their owner alone. Only while no CPU has run: a hostile QEMU could put links there. */
+async function narrowSockets(runDirectory: string): Promise<void> {
+  for (const name of Object.values(socketNames)) await chmod(join(runDirectory, name), 0o600);
+}

@@ -1,0 +1,113 @@
+import { join } from "node:path";
+import { AsyncQueue } from "../../../lib/async-queue.js";
+import { failedPrecondition } from "../../../lib/errors.js";
+import type { Log } from "../../../lib/log.js";
+import type { ProcessIdentity } from "../../host/process.js";
+import type { DriverEvent, DriverInstance } from "../driver.js";
+import { lastMessage, runDirectoryOf } from "./launch.js";
+import { Machine, type MachineEnd } from "./machine.js";
+
+const maxQueuedEvents = 4096;
+
+/** Resource for errors; the instance layer knows the host's part of the name. */
+export function resourceOf(instance: Pick<DriverInstance, "id">): string {
+  return `instances/${instance.id}`;
+}
+
+/** Where recent console output is kept. */
+export function consoleLogPathOf(instance: DriverInstance): string {
+  return join(instance.directory, "console.log");
+}
+
+/** The machines that are observed now, how the others ended, and what happens to them. */
+export class Machines {
+  readonly #log: Log;
+  readonly #running = new Map<string, Machine>();
+  readonly #ends = new Map<string, MachineEnd>();
+  #events = new AsyncQueue<DriverEvent>(maxQueuedEvents);
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  find(instance: DriverInstance): Machine | undefined {
+    return this.#running.get(instance.uid);
+  }
+
+  /** @throws {ZorError} FAILED_PRECONDITION when it does not run. */
+  get(instance: DriverInstance): Machine {
+    const machine = this.find(instance);
+    if (machine !== undefined) return machine;
+    throw failedPrecondition(
+      "NOT_RUNNING",
+      resourceOf(instance),
+      `${resourceOf(instance)} does not run; start it first`,
+    );
+  }
+
+  /** How the last run ended; undefined when there was none, or it is forgotten. */
+  findEnd(instance: DriverInstance): MachineEnd | undefined {
+    return this.#ends.get(instance.uid);
+  }
+
+  forgetEnd(instance: DriverInstance): void {
+    this.#ends.delete(instance.uid);
+  }
+
+  /** Begins to observe a running QEMU. */
+  async attach(instance: DriverInstance, identity: ProcessIdentity, options: { isNew: boolean }): Promise<Machine> {
+    const machine = await Machine.attach({
+      ...options,
+      identity,
+      resource: resourceOf(instance),
+      runDirectory: runDirectoryOf(instance),
+      consoleLogPath: consoleLogPathOf(instance),
+      log: this.#log,
+      onEvent: (type, message) => this.emit(instance, type, message),
+      onEnd: (end) => this.#ended(instance, machine, end),
+    });
+    this.#running.set(instance.uid, machine);
+    return machine;
+  }
+
+  /** Stops observing, without a word about it. */
+  async detach(instance: DriverInstance): Promise<void> {
+    const machine = this.find(instance);
+    this.#running.delete(instance.uid);
+    await machine?.detach();
+  }
+
+  /** Stops observing all. */
+  async detachAll(): Promise<void> {
+    const machines = [...this.#running.values()];
+    this.#running.clear();
+    await Promise.all(machines.map((machine) => machine.detach()));
+  }
+
+  emit(instance: DriverInstance, type: string, message: string): void {
+    // A full queue means that nobody listens: whoever comes later inspects.
+    if (!this.#events.push({ uid: instance.uid, type, message })) this.#log.warn({ type }, "an event was dropped");
+  }
+
+  /** Events until the signal aborts, one consumer at a time; those before it came are kept for it. */
+  async *events(signal: AbortSignal): AsyncGenerator<DriverEvent> {
+    const queue = this.#events;
+    const end = () => queue.end();
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    try {
+      yield* queue;
+    } finally {
+      signal.removeEventListener("abort", end);
+      this.#events = new AsyncQueue<DriverEvent>(maxQueuedEvents);
+    }
+  }
+
+  async #ended(instance: DriverInstance, machine: Machine, end: MachineEnd): Promise<void> {
+    if (this.#running.get(instance.uid) === machine) this.#running.delete(instance.uid);
+    const said = end.failed ? await lastMessage(instance) : "";
+    const reason = said === "" ? end.reason : `${end.reason}: ${said}`;
+    this.#ends.set(instance.uid, { ...end, reason });
+    this.emit(instance, "exited", reason);
+  }
+}

@@ -1,0 +1,33 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+
+/**
+ * Connects to a unix socket in a directory. The path may be longer than the 107 bytes that sun_path holds: the directory is
+ * reached through its descriptor.
+ * @throws the system's error (ENOENT, ECONNREFUSED) or the signal's reason.
+ */
+export async function connectUnix(
+  directory: string,
+  name: string,
+  options: { readonly signal: AbortSignal },
+): Promise<Socket> {
+  options.signal.throwIfAborted();
+  await using handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = connect({ path: `/proc/self/fd/${handle.fd}/${name}` });
+  const onAbort = () => socket.destroy(asError(options.signal.reason));
+  options.signal.addEventListener("abort", onAbort, { once: true });
+  socket.once("connect", () => resolve(socket));
+  socket.once("error", reject);
+  try {
+    return await promise;
+  } finally {
+    options.signal.removeEventListener("abort", onAbort);
+    socket.removeListener("error", reject);
+  }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
