@@ -1,0 +1,69 @@
+import { closeSync, constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { messageOf, unavailable } from "../../../lib/errors.js";
+import type { ConsoleStream } from "../driver.js";
+import { followConsoleLog } from "./console-log.js";
+import type { Keeper } from "./keeper.js";
+import { connectPacketSocket, sendPacket } from "./native.js";
+
+/** conmon reads at most 32 KiB of a packet. */
+const packetBytes = 8192;
+/** Retry while the container does not read its terminal. */
+const busyMs = 10;
+
+/** Opens the terminal of a container: output from the keeper's log, input through its socket. */
+export function openContainerConsole(options: {
+  readonly directory: string;
+  readonly keeper: Keeper;
+  readonly replayBytes: number;
+  readonly isRunning: () => Promise<boolean>;
+  readonly signal: AbortSignal;
+}): ConsoleStream {
+  const { directory, keeper, replayBytes } = options;
+  let socket: number;
+  try {
+    socket = connectPacketSocket(directory, "attach");
+  } catch (error) {
+    throw unavailable(
+      "CONSOLE_UNAVAILABLE",
+      "",
+      `the container's terminal cannot be reached (${messageOf(error)})`,
+      error,
+    );
+  }
+  const closing = new AbortController();
+  const signal = AbortSignal.any([options.signal, closing.signal]);
+  let closed = false;
+  const close = () => {
+    if (closed) return;
+    closed = true;
+    closing.abort();
+    closeSync(socket);
+  };
+  options.signal.addEventListener("abort", close, { once: true });
+  const hasEnded = async () => (await keeper.findExitCode()) !== undefined || !(await options.isRunning());
+  return {
+    output: followConsoleLog({ path: keeper.logPath, replayBytes, hasEnded, signal }),
+    write: async (data) => {
+      for (let begin = 0; begin < data.length; begin += packetBytes) {
+        const packet = data.subarray(begin, begin + packetBytes);
+        while (!closed && !sendPacket(socket, packet)) await delay(busyMs);
+      }
+    },
+    resize: (columns, rows) => writeControl(directory, `1 ${rows} ${columns}\n`),
+    close: async () => close(),
+  };
+}
+
+/** Writes to conmon's control pipe; nobody reading means that the container has just ended. */
+async function writeControl(directory: string, text: string): Promise<void> {
+  const file = await open(join(directory, "ctl"), constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+  if (file === undefined) return;
+  try {
+    await file.write(text);
+  } finally {
+    await file.close();
+  }
+}

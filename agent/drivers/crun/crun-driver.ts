@@ -1,0 +1,301 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
+import type { Capability } from "../../../proto/gen/zor/v1/host.js";
+import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import {
+  endProcess,
+  findIdentity,
+  isAlive,
+  type ProcessIdentity,
+  signalProcess,
+  startTimeOf,
+  waitForExit,
+} from "../../host/process.js";
+import type {
+  CallOptions,
+  ConsoleStream,
+  DriverEvent,
+  DriverInstance,
+  Executable,
+  ExecCommand,
+  ExecOutput,
+  HasConsole,
+  InstanceDriver,
+  InstanceNetwork,
+  Observation,
+  Pausable,
+  Progress,
+  RecoveryHandle,
+  Resettable,
+  Shutdownable,
+} from "../driver.js";
+import { microName } from "../images.js";
+import { openContainerConsole } from "./console.js";
+import { ContainerWatch } from "./container-watch.js";
+import { execInContainer } from "./exec-session.js";
+import { Keeper } from "./keeper.js";
+import { buildOciConfig } from "./oci-config.js";
+import { checkOptions } from "./options-check.js";
+import { findRootfsImage, probeOverlay, Rootfs } from "./rootfs.js";
+import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
+
+/** What the driver needs of the agent. */
+export interface CrunDriverOptions {
+  /** Directory for the runtime's own state, on a disk. */
+  readonly runtimeDirectory: string;
+  readonly agentUid: string;
+  /** Directories that images may be in, in order. */
+  readonly imageDirectories: readonly string[];
+}
+
+const exitWaitMs = 10_000;
+const exitCodeWaitMs = 2000;
+
+/** Containers by crun, or runc where crun is missing; each with a conmon that holds its terminal. */
+export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable {
+  readonly kind = "crun";
+  readonly nicKind = "veth";
+  readonly #options: CrunDriverOptions;
+  readonly #watch = new ContainerWatch();
+  readonly #shutdownRequested = new Set<string>();
+  #usable: UsableRuntime | undefined;
+  #overlay: boolean | undefined;
+
+  constructor(options: CrunDriverOptions) {
+    this.#options = options;
+  }
+
+  async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
+    return probeRuntime(this.#options.runtimeDirectory, signal);
+  }
+
+  async validate(spec: InstanceSpec): Promise<void> {
+    const options = optionsOf(spec);
+    const violations = checkOptions(options);
+    if (violations.length > 0) throw invalidFields(violations);
+    await findRootfsImage(this.#options.imageDirectories, options);
+  }
+
+  async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
+    const image = await findRootfsImage(this.#options.imageDirectories, optionsOf(instance.spec));
+    await (await this.#rootfs(instance)).create(image, options);
+  }
+
+  async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
+    const { runtime, path } = await this.#runtime();
+    const id = containerId(instance);
+    const spec = optionsOf(instance.spec);
+    this.#shutdownRequested.delete(instance.uid);
+    if (((await runtime.findState(id))?.pid ?? 0) !== 0) {
+      throw failedPrecondition("ALREADY_RUNNING", "", `${instance.id} runs already; stop it first`);
+    }
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.#abandon(instance));
+    // What a container that ended while nobody looked has left.
+    await runtime.delete(id);
+    const image = await findRootfsImage(this.#options.imageDirectories, spec);
+    const root = await (await this.#rootfs(instance)).prepare(image, spec.persistent, options.signal);
+    const config = buildOciConfig({
+      hostname: instance.id,
+      rootPath: join(instance.directory, "rootfs"),
+      command: spec.command.length > 0 ? spec.command : [spec.rootfs === microName ? "/init" : "/bin/sh"],
+      environment: spec.environment,
+      netnsPath: `/run/netns/${network.netns}`,
+      cgroupsPath: `/${id}`,
+      memoryMib: instance.spec.memoryMib === undefined ? undefined : Number(instance.spec.memoryMib),
+      cpus: instance.spec.cpus,
+      controllers: runtime.cgroups.controllers,
+      annotations: { "zor.agent": this.#options.agentUid, "zor.instance": instance.uid },
+    });
+    await writeFile(join(instance.directory, "config.json"), JSON.stringify(config), { mode: 0o600 });
+    const identity = await keeperOf(instance).create({ runtime, runtimePath: path, root, signal: options.signal });
+    await runtime.start(id, options.signal);
+    undo.move();
+    this.#watch.add(instance.uid, identity);
+    this.#watch.emit(instance.uid, "started");
+    return { ...identity, extra: { container: id, runtime: runtime.name } };
+  }
+
+  async recover(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<RecoveryHandle | undefined> {
+    const { runtime } = await this.#runtime();
+    const id = containerId(instance);
+    const state = await runtime.findState(id);
+    if (state?.status === "created" || state?.status === "creating") {
+      // The agent ended between creating and starting it: it was never acknowledged.
+      await this.#abandon(instance);
+      return undefined;
+    }
+    const identity = state === undefined || state.pid === 0 ? undefined : await findIdentity(state.pid);
+    const found = identity ?? (handle !== undefined && (await isAlive(handle)) ? handle : undefined);
+    if (found === undefined) return undefined;
+    this.#watch.add(instance.uid, found);
+    return { pid: found.pid, startTicks: found.startTicks, extra: { container: id, runtime: runtime.name } };
+  }
+
+  async stop(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
+    const { runtime } = await this.#runtime();
+    const id = containerId(instance);
+    if (await signalProcess(handle, "SIGKILL")) {
+      // A frozen process takes no signal, not even this one.
+      const state = await runtime.findState(id).catch(() => undefined);
+      if (state?.status === "paused") await runtime.resume(id);
+      if (!(await waitForExit(handle, exitWaitMs))) {
+        throw failedPrecondition(
+          "STILL_RUNNING",
+          "",
+          `${instance.id} does not end; its first process hangs in the kernel`,
+        );
+      }
+    }
+    await keeperOf(instance).finished(exitCodeWaitMs);
+    await runtime.delete(id);
+    this.#shutdownRequested.delete(instance.uid);
+    this.#watch.remove(instance.uid, "stopped");
+  }
+
+  async destroy(instance: DriverInstance): Promise<void> {
+    await (await this.#runtime()).runtime.delete(containerId(instance));
+    await keeperOf(instance).remove();
+    await (await this.#rootfs(instance)).remove();
+    await rm(join(instance.directory, "config.json"), { force: true });
+  }
+
+  async inspect(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    options: CallOptions,
+  ): Promise<Observation> {
+    if (handle === undefined || !(await isAlive(handle))) return this.#inspectEnded(instance, handle);
+    const common = { pid: handle.pid, startTime: await startTimeOf(handle), accelerator: "" };
+    try {
+      const { runtime } = await this.#runtime();
+      const state = await runtime.findState(containerId(instance), options.signal);
+      if (state?.status === "running" || state?.status === "paused") {
+        return { ...common, state: state.status, reason: "", execReady: state.status === "running" };
+      }
+      const reason = state === undefined ? "the runtime does not know it" : `the runtime says it is ${state.status}`;
+      return { ...common, state: "unknown", reason, execReady: false };
+    } catch (error) {
+      options.signal.throwIfAborted();
+      return {
+        ...common,
+        state: "unknown",
+        reason: `the runtime does not answer: ${messageOf(error)}`,
+        execReady: false,
+      };
+    }
+  }
+
+  events(signal: AbortSignal): AsyncIterable<DriverEvent> {
+    return this.#watch.events(signal);
+  }
+
+  async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
+    const { runtime } = await this.#runtime();
+    if (!runtime.cgroups.controllers.has("freezer")) {
+      throw failedPrecondition("NO_FREEZER", "", "the host cannot pause containers: it has no freezer control group");
+    }
+    await runtime.pause(containerId(instance), options.signal);
+    this.#watch.emit(instance.uid, "paused");
+  }
+
+  async resume(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
+    await (await this.#runtime()).runtime.resume(containerId(instance), options.signal);
+    this.#watch.emit(instance.uid, "resumed");
+  }
+
+  async reset(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    network: InstanceNetwork,
+    options: CallOptions,
+  ): Promise<RecoveryHandle> {
+    await this.stop(instance, handle);
+    const next = await this.start(instance, network, options);
+    this.#watch.emit(instance.uid, "reset");
+    return next;
+  }
+
+  async requestShutdown(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
+    this.#shutdownRequested.add(instance.uid);
+    await signalProcess(handle, "SIGTERM");
+  }
+
+  async openConsole(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    options: CallOptions & { readonly replayBytes: number },
+  ): Promise<ConsoleStream> {
+    const isRunning = () => isAlive(handle);
+    return openContainerConsole({ directory: instance.directory, keeper: keeperOf(instance), isRunning, ...options });
+  }
+
+  async *exec(
+    instance: DriverInstance,
+    _handle: RecoveryHandle,
+    command: ExecCommand,
+    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
+  ): AsyncGenerator<ExecOutput> {
+    const { runtime } = await this.#runtime();
+    const id = containerId(instance);
+    const state = await runtime.findState(id, options.signal);
+    if (state?.status !== "running") {
+      const what = state?.status ?? "gone";
+      throw failedPrecondition("NOT_RUNNING", "", `${instance.id} is ${what}; commands run only in running containers`);
+    }
+    const { directory } = instance;
+    const { signal, resizes } = options;
+    yield* execInContainer({ runtime, containerId: id, directory, command, resizes, signal });
+  }
+
+  /** The state of a container that does not run, with why when its end was not asked for. */
+  async #inspectEnded(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<Observation> {
+    const ended = { pid: 0, startTime: undefined, accelerator: "", execReady: false };
+    if (handle === undefined) return { ...ended, state: "stopped", reason: "" };
+    const code = await keeperOf(instance).waitForExitCode(exitCodeWaitMs);
+    if (code === 0 || this.#shutdownRequested.has(instance.uid)) return { ...ended, state: "stopped", reason: "" };
+    const reason = code === undefined ? "it ended, and nobody saw how" : describeExit(code);
+    return { ...ended, state: "failed", reason };
+  }
+
+  /** Removes what a failed start has left running. */
+  async #abandon(instance: DriverInstance): Promise<void> {
+    const { runtime } = await this.#runtime();
+    const id = containerId(instance);
+    const state = await runtime.findState(id);
+    const identity: ProcessIdentity | undefined = state?.pid ? await findIdentity(state.pid) : undefined;
+    if (identity !== undefined) await endProcess(identity, 0);
+    await keeperOf(instance).finished(exitCodeWaitMs);
+    await runtime.delete(id);
+  }
+
+  async #rootfs(instance: DriverInstance): Promise<Rootfs> {
+    this.#overlay ??= await probeOverlay(instance.directory);
+    return new Rootfs(instance, this.#overlay);
+  }
+
+  async #runtime(): Promise<UsableRuntime> {
+    this.#usable ??= await findRuntime(this.#options.runtimeDirectory);
+    return this.#usable;
+  }
+}
+
+function containerId(instance: DriverInstance): string {
+  return `zor-${instance.uid}`;
+}
+
+function keeperOf(instance: DriverInstance): Keeper {
+  return new Keeper(instance.directory, containerId(instance));
+}
+
+function optionsOf(spec: InstanceSpec): CrunOptions {
+  if (spec.driver?.$case === "crun") return spec.driver.value;
+  throw new Error("the instance layer gave the crun driver another driver's spec");
+}
+
+function describeExit(code: number): string {
+  return code > 128
+    ? `its first process was ended by signal ${code - 128}`
+    : `its first process ended with exit code ${code}`;
+}

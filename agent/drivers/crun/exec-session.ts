@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, write } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { ReadStream } from "node:tty";
+import { constants } from "node:os";
+import { AsyncQueue } from "../../../lib/async-queue.js";
+import { readIfExists } from "../../../lib/files.js";
+import { findIdentity, signalProcess } from "../../host/process.js";
+import type { ExecCommand, ExecOutput } from "../driver.js";
+import { toOciProcess } from "./oci-config.js";
+import type { OciRuntime } from "./oci-runtime.js";
+
+/** Where and how to run a command. */
+export interface ExecSessionOptions {
+  readonly runtime: OciRuntime;
+  readonly containerId: string;
+  /** For the files of the session. */
+  readonly directory: string;
+  readonly command: ExecCommand;
+  readonly resizes: AsyncIterable<{ columns: number; rows: number }> | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Chunks of output held for a slow consumer before the command is made to wait. */
+const maxHeldChunks = 32;
+/** Output of the command may still be on its way when it has exited; a child it left behind may hold the pipe for ever. */
+const drainMs = 300;
+const endOfTransmission = Uint8Array.of(4);
+
+/** Runs a command inside a container. Ends with its exit code; ends the command when aborted or no longer consumed. */
+export async function* execInContainer(options: ExecSessionOptions): AsyncGenerator<ExecOutput> {
+  const { command, signal } = options;
+  const base = join(options.directory, `exec-${randomBytes(6).toString("hex")}`);
+  const [specFile, pidFile] = [`${base}.json`, `${base}.pid`];
+  await writeFile(specFile, JSON.stringify(toSpec(command)), { mode: 0o600, flag: "wx" });
+  const argv = options.runtime.command(["exec", `--process=${specFile}`, `--pid-file=${pidFile}`, options.containerId]);
+  const queue = new AsyncQueue<ExecOutput>(4096);
+  await using session = command.tty ? await startWithTerminal(argv, options) : startWithPipes(argv, command);
+  const kill = () => void killCommand(pidFile, session.child);
+  signal.addEventListener("abort", kill, { once: true });
+  try {
+    collect(session, queue);
+    if (command.stdin !== undefined) void feed(command.stdin, session).catch(() => undefined);
+    for await (const output of queue) {
+      yield output;
+      if (queue.size < maxHeldChunks / 2) for (const { stream } of session.outputs) stream.resume();
+    }
+  } finally {
+    signal.removeEventListener("abort", kill);
+    if (session.child.exitCode === null && session.child.signalCode === null) await killCommand(pidFile, session.child);
+    await Promise.all([specFile, pidFile].map((file) => rm(file, { force: true })));
+  }
+}
+
+/** A running command with its streams. */
+interface Session extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly outputs: readonly { readonly type: "stdout" | "stderr"; readonly stream: Readable }[];
+  write(data: Uint8Array): Promise<void>;
+  endInput(): Promise<void>;
+}
+
+function toSpec(command: ExecCommand): object {
+  const process = toOciProcess({ command: command.command, environment: command.environment, terminal: command.tty });
+  return command.tty && command.rows > 0 && command.columns > 0
+    ? { ...process, consoleSize: { height: command.rows, width: command.columns } }
+    : process;
+}
+
+function startWithPipes(argv: readonly [string, ...string[]], command: ExecCommand): Session {
+  const [file, ...args] = argv;
+  const input = command.stdin === undefined ? "ignore" : "pipe";
+  const child = spawn(file, args, { stdio: [input, "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } });
+  const outputs = [
+    { type: "stdout", stream: child.stdout },
+    { type: "stderr", stream: child.stderr },
+  ] as const;
+  const { stdin } = child;
+  stdin?.on("error", () => undefined); // The command need not read its input.
+  return {
+    child,
+    outputs: outputs.flatMap(({ type, stream }) => (stream === null ? [] : [{ type, stream }])),
+    write: async (data) => {
+      if (stdin !== null && !stdin.write(data)) await drained(stdin);
+    },
+    endInput: async () => void stdin?.end(),
+    [Symbol.asyncDispose]: async () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      stdin?.destroy();
+    },
+  };
+}
+
+/** The runtime copies between a terminal of ours, whose size it follows, and the one inside. */
+async function startWithTerminal(argv: readonly [string, ...string[]], options: ExecSessionOptions): Promise<Session> {
+  // Loaded on first use: the agent stays small as long as nobody opens a terminal.
+  const { openPty, resizePty } = await import("./native.js");
+  const { master, slave } = openPty();
+  const { columns, rows } = options.command;
+  if (columns > 0 && rows > 0) resizePty(master, columns, rows);
+  const child = spawn("setsid", ["--ctty", ...argv], {
+    stdio: [slave, slave, slave],
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  closeSync(slave);
+  const stream = new ReadStream(master);
+  const closing = new AbortController();
+  if (options.resizes !== undefined) {
+    void follow(options.resizes, (size) => {
+      if (!closing.signal.aborted) resizePty(master, size.columns, size.rows);
+    });
+  }
+  const send = async (data: Uint8Array) => {
+    for (let rest = data; rest.length > 0 && !closing.signal.aborted; ) {
+      const written = await writeSome(master, rest);
+      if (written === 0) await delay(5, undefined, { signal: closing.signal }).catch(() => undefined);
+      rest = rest.subarray(written);
+    }
+  };
+  return {
+    child,
+    outputs: [{ type: "stdout", stream }],
+    write: send,
+    endInput: () => send(endOfTransmission),
+    [Symbol.asyncDispose]: async () => {
+      closing.abort();
+      stream.destroy();
+    },
+  };
+}
+
+/** Puts output and the exit code into the queue, in that order. */
+function collect(session: Session, queue: AsyncQueue<ExecOutput>): void {
+  const open = new Set(session.outputs.map(({ stream }) => stream));
+  const allClosed = Promise.withResolvers<void>();
+  for (const { type, stream } of session.outputs) {
+    stream.on("data", (data: Buffer) => {
+      queue.push({ type, data });
+      if (queue.size >= maxHeldChunks) for (const each of session.outputs) each.stream.pause();
+    });
+    // Reading a terminal whose other side is closed fails with EIO: that is its end.
+    stream.on("error", () => stream.destroy());
+    stream.on("close", () => {
+      open.delete(stream);
+      if (open.size === 0) allClosed.resolve();
+    });
+  }
+  session.child.on("error", (error) => queue.fail(error));
+  session.child.on("exit", (code, signalName) => {
+    const exit = toExit(code, signalName);
+    const end = () => {
+      queue.push(exit);
+      queue.end();
+    };
+    // Held-back output comes before the exit code, however slow the consumer is.
+    const drain = async () => {
+      await Promise.race([allClosed.promise, delay(drainMs)]);
+      while (open.size > 0 && [...open].some((stream) => stream.isPaused())) await delay(drainMs);
+      end();
+    };
+    void drain();
+  });
+}
+
+/** The runtime itself exits with 128 + n when the command was ended by signal n, as a shell does. */
+function toExit(code: number | null, signalName: NodeJS.Signals | null): ExecOutput {
+  const status = code ?? 128 + (signalName === null ? 0 : constants.signals[signalName]);
+  const isSignal = status > 128 && status <= 128 + 31;
+  return { type: "exit", code: status, signal: isSignal ? status - 128 : 0, truncated: false };
+}
+
+async function feed(input: AsyncIterable<Uint8Array>, session: Session): Promise<void> {
+  for await (const data of input) await session.write(data);
+  await session.endInput();
+}
+
+async function follow<T>(values: AsyncIterable<T>, use: (value: T) => void): Promise<void> {
+  try {
+    for await (const value of values) use(value);
+  } catch {
+    // The stream of sizes breaks when the client goes; the command's end is told elsewhere.
+  }
+}
+
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("drain", resolve);
+    stream.once("close", resolve);
+  });
+}
+
+/** Writes to a descriptor that does not block; 0 when it is full or closed. */
+function writeSome(fd: number, data: Uint8Array): Promise<number> {
+  return new Promise((resolve) => {
+    write(fd, data, (error, written) => resolve(error === null ? written : 0));
+  });
+}
+
+/** Ends the command inside and the runtime that waits for it. */
+async function killCommand(pidFile: string, child: ChildProcess): Promise<void> {
+  const pid = Number((await readIfExists(pidFile)) ?? "0");
+  const identity = await findIdentity(pid);
+  if (identity !== undefined) await signalProcess(identity, "SIGKILL");
+  child.kill("SIGKILL");
+}

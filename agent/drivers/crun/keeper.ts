@@ -1,0 +1,168 @@
+import { closeSync, openSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { failedPrecondition, unavailable } from "../../../lib/errors.js";
+import { readIfExists } from "../../../lib/files.js";
+import { startDaemon } from "../../host/exec.js";
+import { findIdentity, isAlive, type ProcessIdentity, readArguments, waitForExit } from "../../host/process.js";
+import type { RootMount } from "./mount-namespace.js";
+import type { OciRuntime } from "./oci-runtime.js";
+
+/** Bytes of console output kept for each container. */
+const logBytes = 512 * 1024;
+const createTimeoutMs = 30_000;
+
+/**
+ * The process that holds a container's terminal and learns its exit code: conmon, 2.5 MiB each, parent of the container's
+ * first process. It outlives the agent. Its files are in the instance's directory, which is also the OCI bundle.
+ */
+export class Keeper {
+  readonly #directory: string;
+  readonly #containerId: string;
+
+  constructor(directory: string, containerId: string) {
+    this.#directory = directory;
+    this.#containerId = containerId;
+  }
+
+  /** Directory of the log and the exit code, and of nothing that changes otherwise. */
+  get consoleDirectory(): string {
+    return join(this.#directory, "console");
+  }
+
+  get logPath(): string {
+    return join(this.consoleDirectory, "log");
+  }
+
+  /**
+   * Starts conmon and through it creates the container, not started.
+   * @param options.runtimePath absolute path of the runtime's program.
+   * @throws {ZorError} FAILED_PRECONDITION with the runtime's words when it refuses.
+   */
+  async create(options: {
+    readonly runtime: OciRuntime;
+    readonly runtimePath: string;
+    readonly root: RootMount;
+    readonly signal: AbortSignal;
+  }): Promise<ProcessIdentity> {
+    const { runtime, runtimePath, root } = options;
+    await this.remove();
+    await mkdir(this.consoleDirectory, { mode: 0o700 });
+    const id = this.#containerId;
+    const [tool, ...argv] = runtime.wrap(
+      [
+        "conmon",
+        `--cid=${id}`,
+        `--cuuid=${id}`,
+        `--runtime=${runtimePath}`,
+        `--bundle=${this.#directory}`,
+        `--container-pidfile=${this.#path("container.pid")}`,
+        `--conmon-pidfile=${this.#path("keeper.pid")}`,
+        `--exit-dir=${this.consoleDirectory}`,
+        `--log-path=k8s-file:${this.logPath}`,
+        `--log-size-max=${logBytes}`,
+        "--no-sync-log",
+        "--terminal",
+        "--full-attach",
+        ...runtime.globalArguments.map((argument) => `--runtime-arg=${argument}`),
+      ],
+      root,
+    );
+    const answer = openSync(this.#path("created.json"), "w", 0o600);
+    try {
+      await startDaemon(tool, argv, {
+        cwd: this.#directory,
+        logFile: this.#path("keeper.log"),
+        env: { _OCI_SYNCPIPE: "3" },
+        fds: [answer],
+      });
+    } finally {
+      closeSync(answer);
+    }
+    const pid = await this.#created(options.signal);
+    const identity = await findIdentity(pid);
+    if (identity === undefined) throw unavailable("CONTAINER_GONE", "", "the container ended before it was started");
+    return identity;
+  }
+
+  /** Exit code of the container; 128 + n when it was ended by signal n. Undefined when unknown or not ended. */
+  async findExitCode(): Promise<number | undefined> {
+    const text = await readIfExists(join(this.consoleDirectory, this.#containerId));
+    return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
+  }
+
+  /** Waits a short while for the exit code of a container that has ended. */
+  async waitForExitCode(timeoutMs: number): Promise<number | undefined> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const code = await this.findExitCode();
+      if (code !== undefined || performance.now() > deadline || (await this.#find()) === undefined) return code;
+      await delay(10);
+    }
+  }
+
+  /** Waits until the keeper of an ended container is gone as well. */
+  async finished(timeoutMs: number): Promise<void> {
+    const keeper = await this.#find();
+    if (keeper !== undefined) await waitForExit(keeper, timeoutMs);
+  }
+
+  /** Removes the keeper's files. */
+  async remove(): Promise<void> {
+    const names = [
+      "console",
+      "container.pid",
+      "keeper.pid",
+      "keeper.log",
+      "created.json",
+      "attach",
+      "ctl",
+      "winsz",
+      "oom",
+    ];
+    for (const name of names) await rm(this.#path(name), { recursive: true, force: true });
+  }
+
+  /** The keeper's process, if it runs and is this container's. */
+  async #find(): Promise<ProcessIdentity | undefined> {
+    const pid = Number((await readIfExists(this.#path("keeper.pid"))) ?? "0");
+    const identity = await findIdentity(pid);
+    return identity !== undefined && (await readArguments(pid)).includes(`--cid=${this.#containerId}`)
+      ? identity
+      : undefined;
+  }
+
+  /** Waits for what conmon writes once the runtime has created the container, or failed to. */
+  async #created(signal: AbortSignal): Promise<number> {
+    const deadline = performance.now() + createTimeoutMs;
+    let seen: ProcessIdentity | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      const answer = parseAnswer(await readIfExists(this.#path("created.json")));
+      if (answer !== undefined && answer.pid > 0) return answer.pid;
+      if (answer !== undefined) throw failedPrecondition("START_FAILED", "", `the runtime refuses: ${answer.message}`);
+      const ended = seen !== undefined && !(await isAlive(seen));
+      if (ended || performance.now() > deadline) {
+        const log = ((await readIfExists(this.#path("keeper.log"))) ?? "").trim().slice(-500);
+        throw unavailable("START_FAILED", "", `the container's keeper ${ended ? "ended" : "does not answer"}: ${log}`);
+      }
+      seen ??= await this.#find();
+      await delay(10);
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name);
+  }
+}
+
+function parseAnswer(text: string | undefined): { readonly pid: number; readonly message: string } | undefined {
+  // One line; before its newline it may be half written.
+  if (text === undefined || !text.includes("\n")) return undefined;
+  const value: unknown = JSON.parse(text.slice(0, text.indexOf("\n")));
+  if (typeof value !== "object" || value === null) return undefined;
+  const pid = "pid" in value ? value.pid : "data" in value ? value.data : undefined;
+  const message = "message" in value && typeof value.message === "string" ? value.message.trim() : "no reason given";
+  return typeof pid === "number" ? { pid, message } : undefined;
+}

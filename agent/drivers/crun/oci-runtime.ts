@@ -1,0 +1,94 @@
+import { run, ToolError } from "../../host/exec.js";
+import type { HostCgroups } from "./host-cgroups.js";
+import { inMountNamespace, type RootMount } from "./mount-namespace.js";
+
+/** What a runtime says of a container. */
+export interface ContainerState {
+  readonly status: "creating" | "created" | "running" | "paused" | "stopped";
+  /** 0 when stopped. */
+  readonly pid: number;
+}
+
+const noMount: RootMount = { kind: "none" };
+
+/** crun, or runc, as a command line (OCI runtime command line interface). */
+export class OciRuntime {
+  readonly name: "crun" | "runc";
+  readonly cgroups: HostCgroups;
+  readonly #root: string;
+
+  /** @param options.root directory for the runtime's own state of all containers. */
+  constructor(options: { readonly name: "crun" | "runc"; readonly root: string; readonly cgroups: HostCgroups }) {
+    this.name = options.name;
+    this.cgroups = options.cgroups;
+    this.#root = options.root;
+  }
+
+  /** Arguments before the runtime's verb. */
+  get globalArguments(): readonly string[] {
+    return ["--root", this.#root, ...(this.name === "crun" ? ["--cgroup-manager=cgroupfs"] : [])];
+  }
+
+  /** A whole command line for a verb, as it must be run on this host. */
+  command(argv: readonly string[]): readonly [string, ...string[]] {
+    // runc copes with every layout of control groups.
+    return this.wrap([this.name, ...this.globalArguments, ...argv], noMount);
+  }
+
+  /** Wraps a command that will itself call the runtime. */
+  wrap(command: readonly [string, ...string[]], root: RootMount): readonly [string, ...string[]] {
+    return inMountNamespace(command, {
+      cgroups: this.name === "crun" ? this.cgroups : { ...this.cgroups, hybrid: false },
+      root,
+    });
+  }
+
+  /** State of a container; undefined when the runtime knows none of that id. @throws {ToolError} */
+  async findState(id: string, signal?: AbortSignal): Promise<ContainerState | undefined> {
+    try {
+      const state: unknown = JSON.parse(await this.#run(["state", id], signal));
+      return parseState(state);
+    } catch (error) {
+      if (error instanceof ToolError && /does not exist|No such file or directory/i.test(error.stderrTail))
+        return undefined;
+      throw error;
+    }
+  }
+
+  async start(id: string, signal: AbortSignal): Promise<void> {
+    await this.#run(["start", id], signal);
+  }
+
+  async pause(id: string, signal: AbortSignal): Promise<void> {
+    await this.#run(["pause", id], signal);
+  }
+
+  async resume(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#run(["resume", id], signal);
+  }
+
+  /** Ends and forgets a container. Idempotent. */
+  async delete(id: string): Promise<void> {
+    if ((await this.findState(id)) !== undefined) await this.#run(["delete", "--force", id]);
+  }
+
+  async #run(argv: readonly string[], signal?: AbortSignal): Promise<string> {
+    const [tool, ...args] = this.command(argv);
+    return (await run(tool, args, { signal })).stdout;
+  }
+}
+
+function parseState(value: unknown): ContainerState {
+  if (typeof value === "object" && value !== null && "status" in value) {
+    const pid = "pid" in value && typeof value.pid === "number" ? value.pid : 0;
+    switch (value.status) {
+      case "creating":
+      case "created":
+      case "running":
+      case "paused":
+      case "stopped":
+        return { status: value.status, pid: value.status === "stopped" ? 0 : pid };
+    }
+  }
+  throw new Error("the runtime printed an unknown state");
+}

@@ -1,0 +1,86 @@
+import { access, constants, mkdir } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { failedPrecondition } from "../../../lib/errors.js";
+import type { Capability } from "../../../proto/gen/zor/v1/host.js";
+import { missing, present } from "../../host/capability.js";
+import { run } from "../../host/exec.js";
+import { detectCgroups, type HostCgroups } from "./host-cgroups.js";
+import { OciRuntime } from "./oci-runtime.js";
+import { probeOverlay } from "./rootfs.js";
+
+/** A runtime that can be used, and where its program is. */
+export interface UsableRuntime {
+  readonly runtime: OciRuntime;
+  readonly path: string;
+}
+
+const runtimeNames = ["crun", "runc"] as const;
+
+/**
+ * Finds the runtime to use: crun, else runc, and conmon beside it.
+ * @param stateDirectory directory for the runtime's own state; made when missing.
+ * @throws {ZorError} FAILED_PRECONDITION when something is not installed.
+ */
+export async function findRuntime(stateDirectory: string): Promise<UsableRuntime> {
+  if ((await findProgram("conmon")) === undefined) {
+    throw failedPrecondition("TOOL_MISSING", "", "conmon is not installed on the host; install the package conmon");
+  }
+  for (const name of runtimeNames) {
+    const path = await findProgram(name);
+    if (path === undefined) continue;
+    await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    return { runtime: new OciRuntime({ name, root: stateDirectory, cgroups: await detectCgroups() }), path };
+  }
+  throw failedPrecondition(
+    "TOOL_MISSING",
+    "",
+    "neither crun nor runc is installed on the host; install the package crun",
+  );
+}
+
+/** What the host offers to containers. Never throws. */
+export async function probeRuntime(stateDirectory: string, signal: AbortSignal): Promise<Capability[]> {
+  const id = "driver.crun";
+  try {
+    const { runtime, path } = await findRuntime(stateDirectory);
+    const { stdout } = await run(path, ["--version"], { signal, timeoutMs: 5000 });
+    const [version = runtime.name] = stdout.split("\n");
+    const remark = runtime.name === "crun" ? "" : "crun is not installed: runc is used instead";
+    return [present(id, version, remark), toLimits(runtime.cgroups), await toOverlay()];
+  } catch (error) {
+    return [missing(id, error instanceof Error ? error.message : String(error))];
+  }
+}
+
+function toLimits({ version, hybrid, controllers }: HostCgroups): Capability {
+  const id = "driver.crun.limits";
+  const layout = `cgroup ${version}${hybrid ? " (hybrid)" : ""}`;
+  if (version === "none")
+    return missing(id, "no control groups are mounted: containers have no limits and cannot be paused");
+  const lacking = (["memory", "cpu", "pids", "freezer"] as const).filter((name) => !controllers.has(name));
+  if (lacking.length === 0) return present(id, layout);
+  return missing(
+    id,
+    `${layout} lacks ${lacking.join(", ")}; the kernel or whoever manages control groups must enable them`,
+  );
+}
+
+async function toOverlay(): Promise<Capability> {
+  const id = "driver.crun.overlay";
+  const works = await probeOverlay().catch(() => false);
+  return works ? present(id) : missing(id, "overlayfs does not work here: root filesystems are copied at each start");
+}
+
+async function findProgram(name: string): Promise<string | undefined> {
+  // Agents started by hand often lack the directories of system programs.
+  const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/bin", "/sbin"];
+  for (const directory of directories.filter((candidate) => candidate.startsWith("/"))) {
+    const path = join(directory, name);
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
