@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto";
+import { alreadyExists, failedPrecondition, notFound } from "../../lib/errors.js";
+import { Operations } from "../../lib/operations.js";
+import { WatchLog } from "../../lib/watch/watch-log.js";
+import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
+import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { Lan } from "../../proto/gen/zor/v1/lan.js";
+import { ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
+
+/** What is on a fake host, in memory. It outlives the fake agent that serves it, as guests outlive a real one. */
+export class FakeHostModel {
+  readonly host: string;
+  readonly uid: string;
+  readonly operations: Operations;
+  /** The agent's event log; a restarted agent has a new one. */
+  log = new WatchLog();
+  readonly #lans = new Map<string, Lan>();
+  readonly #instances = new Map<string, Instance>();
+
+  constructor(host: string) {
+    this.host = host;
+    this.uid = randomUUID();
+    this.operations = new Operations({
+      prefix: `hosts/${host}/operations`,
+      publish: (operation) => this.log.upsert({ $case: "operation", value: operation }),
+      forget: (name) => this.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+    });
+    this.#announceHost();
+  }
+
+  /** Begins a new epoch with everything that is there, as a restarted agent does. */
+  restart(): void {
+    this.log = new WatchLog();
+    this.#announceHost();
+    for (const lan of this.#lans.values()) this.log.upsert({ $case: "lan", value: lan });
+    for (const instance of this.#instances.values()) this.log.upsert({ $case: "instance", value: instance });
+  }
+
+  addLan(id: string): Lan {
+    const name = `hosts/${this.host}/lans/${id}`;
+    if (this.#lans.has(name)) throw alreadyExists(name);
+    const lan = Lan.fromPartial({ name, uid: randomUUID(), spec: { mtu: 1500 }, status: { datapath: "netdev" } });
+    this.#lans.set(name, lan);
+    this.log.upsert({ $case: "lan", value: lan });
+    return lan;
+  }
+
+  lan(name: string): Lan {
+    const lan = this.#lans.get(name);
+    if (lan === undefined) throw notFound(name);
+    return lan;
+  }
+
+  removeLan(name: string): void {
+    this.lan(name);
+    this.#lans.delete(name);
+    this.log.remove(ResourceKind.RESOURCE_KIND_LAN, name);
+  }
+
+  addInstance(id: string, state = InstanceState.INSTANCE_STATE_STOPPED): Instance {
+    const name = `hosts/${this.host}/instances/${id}`;
+    if (this.#instances.has(name)) throw alreadyExists(name);
+    return this.#put(
+      Instance.fromPartial({ name, uid: randomUUID(), spec: { cpus: 1, memoryMib: 64n }, status: { state } }),
+    );
+  }
+
+  instance(name: string): Instance {
+    const instance = this.#instances.get(name);
+    if (instance === undefined) throw notFound(name);
+    return instance;
+  }
+
+  setState(name: string, state: InstanceState): Instance {
+    const instance = this.instance(name);
+    if (instance.status?.state === state)
+      throw failedPrecondition("WRONG_STATE", name, `${name} is in that state already`);
+    return this.#put(Instance.fromPartial({ ...instance, status: { ...instance.status, state } }));
+  }
+
+  removeInstance(name: string): void {
+    this.instance(name);
+    this.#instances.delete(name);
+    this.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, name);
+  }
+
+  #put(instance: Instance): Instance {
+    this.#instances.set(instance.name, instance);
+    this.log.upsert({ $case: "instance", value: instance });
+    return instance;
+  }
+
+  #announceHost(): void {
+    const host = Host.fromPartial({
+      name: `hosts/${this.host}`,
+      uid: this.uid,
+      state: HostState.HOST_STATE_READY,
+      fingerprint: { agentVersion: "0.1.0", apiVersions: ["zor.v1"], cpus: 2, memoryMib: 1024n },
+      agentPid: BigInt(process.pid),
+    });
+    this.log.upsert({ $case: "host", value: host });
+  }
+}

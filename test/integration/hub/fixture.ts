@@ -1,0 +1,161 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { expect } from "vitest";
+import { hubConfigSchema } from "../../../hub/config.js";
+import { Hub } from "../../../hub/daemon.js";
+import { Connection } from "../../../lib/grpc/connection.js";
+import { createLog } from "../../../lib/log.js";
+import { type Identity, loadIdentity } from "../../../lib/tls/identity.js";
+import { hubServerName, join } from "../../../lib/tls/join.js";
+import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
+import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { CreateTokenRequest, type Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
+import { FakeAgent } from "../../fakes/agent.js";
+import { FakeCables, FakeUnderlay } from "../../fakes/agent-cables.js";
+import { FakeHostModel } from "../../fakes/agent-model.js";
+
+/** A host with its fake agent, as a test uses it. */
+export interface FakeHost {
+  readonly model: FakeHostModel;
+  readonly cables: FakeCables;
+  readonly identity: Identity;
+  agent: FakeAgent;
+}
+
+/** A hub in this process with fake agents, cleaned up when disposed of. */
+export class HubFixture implements AsyncDisposable {
+  readonly state: string;
+  readonly underlay = new FakeUnderlay();
+  readonly #cleanups: (() => unknown)[] = [];
+  hub: Hub;
+  admin: Connection;
+  #hosts = 0;
+
+  private constructor(state: string, hub: Hub, admin: Connection) {
+    this.state = state;
+    this.hub = hub;
+    this.admin = admin;
+  }
+
+  static async start(): Promise<HubFixture> {
+    const state = await mkdtemp(joinPath(tmpdir(), "zt-hub-"));
+    const hub = await startHub(state, ["127.0.0.1:0"]);
+    return new HubFixture(state, hub, await adminOf(hub));
+  }
+
+  /** Ends the hub and starts it again on the same ports. */
+  async restart(): Promise<void> {
+    const { listen } = this.hub.addresses;
+    this.admin.close();
+    await this.hub.close();
+    this.hub = await startHub(this.state, listen);
+    this.admin = await adminOf(this.hub);
+  }
+
+  /** Runs when the fixture is disposed of. */
+  defer(cleanup: () => unknown): void {
+    this.#cleanups.push(cleanup);
+  }
+
+  /** Registers a host, joins it and serves a fake agent for it. `via` gives the address the hub is told, for example a proxy's. */
+  async addHost(
+    id: string,
+    options: { via?: (address: string) => Promise<string>; undialable?: boolean; apiLevel?: number } = {},
+  ): Promise<FakeHost> {
+    this.#hosts += 1;
+    const model = new FakeHostModel(id);
+    const cables = new FakeCables(model, this.underlay, `10.77.0.${this.#hosts}`);
+    const { joinToken } = await this.admin.unary(
+      HostServiceService.createHost,
+      CreateHostRequest.fromPartial({ hostId: id }),
+    );
+    // The agent's port is known only when it serves, which needs the identity that joining gives: reserve one.
+    const listen = `127.0.0.1:${await freePort()}`;
+    const address = (await options.via?.(listen)) ?? listen;
+    const { identity } = await join(joinToken, {
+      host: { addresses: [address], underlayAddresses: [], undialable: options.undialable ?? false, uid: model.uid },
+    });
+    const level = options.apiLevel === undefined ? {} : { apiLevel: options.apiLevel };
+    const host: FakeHost = {
+      model,
+      cables,
+      identity,
+      agent: await FakeAgent.start({ model, cables, identity, listen, ...level }),
+    };
+    this.defer(() => host.agent.kill());
+    return host;
+  }
+
+  /** Starts the agent of a host again, on the address it had. */
+  async restartAgent(host: FakeHost): Promise<void> {
+    const listen = host.agent.address;
+    host.model.restart();
+    host.agent = await FakeAgent.start({ model: host.model, cables: host.cables, identity: host.identity, listen });
+  }
+
+  /** A connection of a person with a role. */
+  async person(id: string, role: Role): Promise<Connection> {
+    const { token } = await this.admin.unary(
+      TokenServiceService.createToken,
+      CreateTokenRequest.fromPartial({ subject: { $case: "userId", value: id }, role }),
+    );
+    const { identity } = await join(token);
+    const connection = connect(this.hub, identity);
+    this.defer(() => connection.close());
+    return connection;
+  }
+
+  /** One host as the hub lists it. */
+  async host(id: string): Promise<Host> {
+    const { host } = await this.admin.unary(HostServiceService.getHost, { name: `hosts/${id}` });
+    if (host === undefined) throw new Error("the answer has no host");
+    return host;
+  }
+
+  /** Waits until a host has a state. */
+  async hostState(id: string, state: HostState, timeoutMs = 12_000): Promise<Host> {
+    await expect
+      .poll(async () => HostState[(await this.host(id)).state], { timeout: timeoutMs })
+      .toBe(HostState[state]);
+    return this.host(id);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.admin.close();
+    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+    await this.hub.close();
+    await rm(this.state, { recursive: true, force: true });
+  }
+}
+
+/** A connection to a hub. */
+export function connect(hub: Hub, identity: Identity): Connection {
+  const [address] = hub.addresses.listen;
+  if (address === undefined) throw new Error("the hub does not listen");
+  return new Connection({ address, identity, serverName: hubServerName });
+}
+
+async function startHub(state: string, listen: readonly string[]): Promise<Hub> {
+  const config = hubConfigSchema.parse({
+    state,
+    listen,
+    joinListen: ["127.0.0.1:0"],
+    reverseListen: ["127.0.0.1:0"],
+  });
+  return Hub.start(config, createLog("hub-test"));
+}
+
+async function adminOf(hub: Hub): Promise<Connection> {
+  return connect(hub, await loadIdentity(hub.adminDirectory));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}

@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { HostState } from "../../../proto/gen/zor/v1/host.js";
+import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
+import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import {
+  InstanceServiceService,
+  ListInstancesRequest,
+  StartInstanceRequest,
+} from "../../../proto/gen/zor/v1/instance_service.js";
+import { TcpProxy } from "../../fakes/tcp-proxy.js";
+import { HubFixture } from "./fixture.js";
+
+const { HOST_STATE_READY, HOST_STATE_UNREACHABLE, HOST_STATE_INCOMPATIBLE } = HostState;
+
+describe("the hub's sessions with agents", () => {
+  test("a joined host becomes READY and what is on it is listed", async () => {
+    await using fixture = await HubFixture.start();
+    const alpha = await fixture.addHost("alpha");
+    alpha.model.addInstance("vm1", InstanceState.INSTANCE_STATE_RUNNING);
+    await fixture.hostState("alpha", HOST_STATE_READY);
+    const listed = await fixture.admin.unary(
+      InstanceServiceService.listInstances,
+      ListInstancesRequest.fromPartial({}),
+    );
+    expect(listed.instances.map(({ name }) => name)).toEqual(["hosts/alpha/instances/vm1"]);
+    expect(listed.unreachable).toEqual([]);
+  });
+
+  test("a silent agent is UNREACHABLE within 10 s with everything last known kept, and READY again when it speaks", async () => {
+    await using fixture = await HubFixture.start();
+    const proxies: TcpProxy[] = [];
+    const alpha = await fixture.addHost("alpha", {
+      via: async (address) => {
+        const proxy = await TcpProxy.start(() => address);
+        fixture.defer(() => proxy.close());
+        proxies.push(proxy);
+        return proxy.address;
+      },
+    });
+    alpha.model.addInstance("vm1");
+    await fixture.hostState("alpha", HOST_STATE_READY);
+    proxies[0]?.setSilent(true);
+    const host = await fixture.hostState("alpha", HOST_STATE_UNREACHABLE, 10_000);
+    expect(host.lastSeenTime).toBeInstanceOf(Date);
+    expect(host.lastSeenAge?.seconds).toBeGreaterThanOrEqual(1n);
+    expect(host.fingerprint?.cpus).toBe(2);
+    const listed = await fixture.admin.unary(
+      InstanceServiceService.listInstances,
+      ListInstancesRequest.fromPartial({}),
+    );
+    expect(listed.instances.map(({ name }) => name)).toEqual(["hosts/alpha/instances/vm1"]);
+    expect(listed.unreachable.map(({ name }) => name)).toEqual(["hosts/alpha"]);
+    await expect(
+      fixture.admin.unary(
+        InstanceServiceService.startInstance,
+        StartInstanceRequest.fromPartial({ name: "hosts/alpha/instances/vm1" }),
+      ),
+    ).rejects.toMatchObject({ reason: "HOST_NOT_READY", message: expect.stringMatching(/last seen \d+ s ago/) });
+    proxies[0]?.setSilent(false);
+    await fixture.hostState("alpha", HOST_STATE_READY);
+  });
+
+  test("a restarted agent is read again and what is gone from it is removed", async () => {
+    await using fixture = await HubFixture.start();
+    const alpha = await fixture.addHost("alpha");
+    alpha.model.addInstance("kept");
+    alpha.model.addInstance("gone");
+    await fixture.hostState("alpha", HOST_STATE_READY);
+    alpha.agent.kill();
+    await fixture.hostState("alpha", HOST_STATE_UNREACHABLE);
+    alpha.model.removeInstance("hosts/alpha/instances/gone");
+    await fixture.restartAgent(alpha);
+    await fixture.hostState("alpha", HOST_STATE_READY);
+    const listed = await fixture.admin.unary(
+      InstanceServiceService.listInstances,
+      ListInstancesRequest.fromPartial({}),
+    );
+    expect(listed.instances.map(({ name }) => name)).toEqual(["hosts/alpha/instances/kept"]);
+  });
+
+  test("an agent that accepts and says nothing delays neither lists nor other hosts", async () => {
+    await using fixture = await HubFixture.start();
+    await fixture.addHost("mute", {
+      via: async () => {
+        const proxy = await TcpProxy.start(() => "");
+        fixture.defer(() => proxy.close());
+        return proxy.address;
+      },
+    });
+    const good = await fixture.addHost("good");
+    good.model.addLan("lan1");
+    await fixture.hostState("good", HOST_STATE_READY);
+    const { hosts, unreachable } = await fixture.admin.unary(
+      HostServiceService.listHosts,
+      ListHostsRequest.fromPartial({}),
+      { timeoutMs: 1000 },
+    );
+    expect(hosts.map(({ name }) => name)).toEqual(["hosts/good", "hosts/mute"]);
+    expect(unreachable.map(({ name }) => name)).toEqual(["hosts/mute"]);
+    await fixture.hostState("mute", HOST_STATE_UNREACHABLE);
+  });
+
+  test("an agent that speaks another API level is INCOMPATIBLE", async () => {
+    await using fixture = await HubFixture.start();
+    await fixture.addHost("future", { apiLevel: 99 });
+    const host = await fixture.hostState("future", HOST_STATE_INCOMPATIBLE);
+    expect(host.reason).toMatch(/upgrade the older/);
+  });
+
+  test("a host whose address answers with another host's certificate is not taken for it", async () => {
+    await using fixture = await HubFixture.start();
+    const alpha = await fixture.addHost("alpha");
+    await fixture.addHost("beta", { via: async () => alpha.agent.address });
+    const beta = await fixture.hostState("beta", HOST_STATE_UNREACHABLE);
+    expect(beta.reason).toMatch(/not for beta\.host\.zor|reach/);
+    expect((await fixture.hostState("alpha", HOST_STATE_READY)).name).toBe("hosts/alpha");
+  });
+
+  test("after a restart of the hub, hosts are there at once and the fleet is rebuilt from the agents", async () => {
+    await using fixture = await HubFixture.start();
+    const alpha = await fixture.addHost("alpha");
+    alpha.model.addInstance("vm1");
+    await fixture.hostState("alpha", HOST_STATE_READY);
+    await fixture.restart();
+    expect((await fixture.host("alpha")).name).toBe("hosts/alpha");
+    await fixture.hostState("alpha", HOST_STATE_READY);
+    const { instance } = await fixture.admin.unary(InstanceServiceService.getInstance, {
+      name: "hosts/alpha/instances/vm1",
+    });
+    expect(instance?.uid).toBe(alpha.model.instance("hosts/alpha/instances/vm1").uid);
+  });
+});
