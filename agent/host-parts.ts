@@ -1,4 +1,5 @@
 import type { Log } from "../lib/log.js";
+import { openCablePart } from "./cable-part.js";
 import type { AgentSettings } from "./config.js";
 import { createDrivers } from "./drivers/registry.js";
 import { LanNetworks } from "./instances/lan-networks.js";
@@ -20,15 +21,19 @@ export interface HostPartsOptions {
 export async function openHostParts(options: HostPartsOptions): Promise<AgentParts> {
   const { settings, log } = options;
   const drivers = createDrivers({ imageDirectories: settings.imageDirs, stateDirectory: settings.state, log });
-  return { drivers, network: await openNetwork(options), openCables: undefined };
+  const { network, lans } = await openNetwork(options);
+  return { drivers, network, openCables: () => openCablePart(options, lans) };
 }
 
-async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions): Promise<NetworkPart> {
+async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions): Promise<{
+  readonly network: NetworkPart;
+  readonly lans: Lans;
+}> {
   const { netns } = settings;
   const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
   const lans = new Lans({ switch: opened, log });
   const ports = new Ports({ netns, agentUid: hostUid });
-  return {
+  const network: NetworkPart = {
     lans,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source }),
     onChange: (listener) => lans.onChange(listener),
@@ -37,4 +42,5 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
       await opened.close();
     },
   };
+  return { network, lans };
 }

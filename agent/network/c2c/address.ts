@@ -50,7 +50,11 @@ forbidden.addSubnet("::", 96, "ipv6");
  * Checks that a cable may be dialled to an address. IPv4-mapped IPv6 addresses count as the IPv4 address they mean.
  * @throws {ZorError} INVALID_ARGUMENT that names `field`.
  */
-export function checkPeerAddress(field: string, text: string, options: { readonly allowLoopback: boolean }): SocketAddress {
+export function checkPeerAddress(
+  field: string,
+  text: string,
+  options: { readonly allowLoopback: boolean },
+): SocketAddress {
   const address = parseSocketAddress(field, text);
   const family = isIPv4(address.ip) ? "ipv4" : "ipv6";
   if (address.port === 0) throw invalidArgument(field, `${quote(text)} has no port`);

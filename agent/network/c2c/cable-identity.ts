@@ -27,5 +27,7 @@ export function checkIdentity(keyPem: string, certificatePem: string): CableIden
 
 /** The pin of a certificate. */
 export function keySha256Of(certificate: X509Certificate): Buffer {
-  return createHash("sha256").update(certificate.publicKey.export({ type: "spki", format: "der" })).digest();
+  return createHash("sha256")
+    .update(certificate.publicKey.export({ type: "spki", format: "der" }))
+    .digest();
 }

@@ -1,5 +1,5 @@
 import { dataBytes, frameType, probeBytes, ProtocolError } from "./frame.js";
-import { close, errnoName, NativeMemory, read, SystemCallError } from "./native.js";
+import { close, errnoName, type NativeMemory, read, SystemCallError } from "./native.js";
 import { ProbeBook } from "./probe-book.js";
 import { EndOfStream, Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";

@@ -8,7 +8,10 @@ export function parseTransmitDrops(text: string): ReadonlyMap<string, number> {
     const colon = line.indexOf(":");
     if (colon < 0) continue;
     // Eight receive columns, then transmitted bytes, packets, errs, drop.
-    const columns = line.slice(colon + 1).trim().split(/\s+/);
+    const columns = line
+      .slice(colon + 1)
+      .trim()
+      .split(/\s+/);
     drops.set(line.slice(0, colon).trim(), Number(columns[11] ?? 0));
   }
   return drops;

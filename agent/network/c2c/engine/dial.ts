@@ -115,7 +115,8 @@ async function withReasons<T>(signal: AbortSignal, work: () => Promise<T>): Prom
     return await work();
   } catch (error) {
     if (error instanceof CableFailure) throw error;
-    if (signal.aborted) throw new CableFailure("timed-out", `the handshake took longer than ${handshakeMs / 1000} s`, error);
+    if (signal.aborted)
+      throw new CableFailure("timed-out", `the handshake took longer than ${handshakeMs / 1000} s`, error);
     throw new CableFailure("protocol", error instanceof Error ? error.message : String(error), error);
   }
 }

@@ -100,7 +100,8 @@ export class End implements ListenerEnd {
     if (spec.ticket !== undefined) this.#refusedForTicket = false;
     const samePeer = previous.peerKeySha256 === spec.peerKeySha256 && previous.role === spec.role;
     if (!samePeer) this.#slot?.detach("the link was set up anew");
-    if (!samePeer || spec.ticket !== undefined || previous.peerAddresses.join() !== spec.peerAddresses.join()) this.#wake();
+    if (!samePeer || spec.ticket !== undefined || previous.peerAddresses.join() !== spec.peerAddresses.join())
+      this.#wake();
     if (previous.lan !== spec.lan) this.#plugged = false;
     this.#context.changed();
   }

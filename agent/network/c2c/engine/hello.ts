@@ -117,7 +117,10 @@ async function answerHello<End extends ListenerEnd>(
   const hello = helloSchema.safeParse(message);
   const version = z.object({ version: z.int() }).safeParse(message);
   if (version.success && version.data.version !== handshakeVersion) {
-    throw new CableFailure("version", `cable protocol ${version.data.version} is not spoken here, only ${handshakeVersion}`);
+    throw new CableFailure(
+      "version",
+      `cable protocol ${version.data.version} is not spoken here, only ${handshakeVersion}`,
+    );
   }
   if (!hello.success) throw new CableFailure("protocol", "the hello is malformed");
   const { linkUid, by, proof, offload } = hello.data;
@@ -142,7 +145,8 @@ async function answerHello<End extends ListenerEnd>(
 }
 
 function refusalOf(by: Credential["by"], why: "used" | "expired" | undefined): CableFailure {
-  if (by === "pairing") return new CableFailure("unpaired", "the two ends do not know each other; a new ticket is needed");
+  if (by === "pairing")
+    return new CableFailure("unpaired", "the two ends do not know each other; a new ticket is needed");
   if (why === "used") return new CableFailure("ticket", "the ticket was used before; a new one is needed");
   if (why === "expired") return new CableFailure("ticket", "the ticket has expired; a new one is needed");
   return new CableFailure("ticket", "the ticket is not one of this link; a new one is needed");

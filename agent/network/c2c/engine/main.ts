@@ -65,7 +65,10 @@ async function main(directory: string, listen: string, netns: string | undefined
 
 /** A thread or the engine itself met a bug. The agent starts the engine again; all ends are restored from disk. */
 function crash(error: unknown): void {
-  log.fatal({ error: error instanceof Error ? error.stack : String(error) }, "the cable engine met an unexpected error");
+  log.fatal(
+    { error: error instanceof Error ? error.stack : String(error) },
+    "the cable engine met an unexpected error",
+  );
   process.exit(exitCodes.crashed);
 }
 

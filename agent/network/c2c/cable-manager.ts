@@ -1,0 +1,244 @@
+import { join } from "node:path";
+import { AsyncQueue } from "../../../lib/async-queue.js";
+import { Backoff } from "../../../lib/backoff.js";
+import { messageOf, notFound, unavailable } from "../../../lib/errors.js";
+import type { Log } from "../../../lib/log.js";
+import { endProcess } from "../../host/process.js";
+import { parseSocketAddress } from "./address.js";
+import type { EndSpec } from "./end-record.js";
+import { ensureEngine, type RunningEngine } from "./engine-process.js";
+import type { EndsEvent, EndView } from "./engine-protocol.js";
+import { ensureCableIdentity } from "./ensure-cable-identity.js";
+
+/** The lan side of a cable: puts taps into lans. `Lans` of agent/network/lans.ts is one. */
+export interface CablePlugger {
+  /** Plugs a tap of the switch's namespace into a lan; idempotent. Rejects when there is no such lan. */
+  plug(options: { readonly lan: string; readonly port: string; readonly endpoint: string }): Promise<void>;
+  /** Idempotent. */
+  unplug(port: string): Promise<void>;
+  /** A lan as it is now; undefined when there is none. */
+  find(lan: string): { readonly ports: readonly { readonly port: string; readonly error: string }[] } | undefined;
+  /** Calls back when lans or ports change. Returns the way to stop. */
+  onChange(listener: () => void): () => void;
+}
+
+/** What a {@link CableManager} works with. */
+export interface CableManagerOptions {
+  /** State directory of the agent; the engine's files are in "cable" below. */
+  readonly stateDirectory: string;
+  /** "ip:port" of the data port of all cables; port 0: any, for tests. */
+  readonly cableListen: string;
+  /** Net namespace of the switch; undefined: the agent's own, for tests. */
+  readonly netns: string | undefined;
+  /** Net namespace of the engine's sockets; undefined: the agent's own. */
+  readonly underlayNetns?: string;
+  readonly plugger: CablePlugger;
+  readonly log: Log;
+}
+
+const restart = { minMs: 100, maxMs: 10_000 } as const;
+/** An engine that ran for so long is started again at once. */
+const steadyMs = 10_000;
+const plugRetry = { minMs: 500, maxMs: 5_000 } as const;
+const maxWaitingEvents = 1_000;
+
+/** The agent's side of cables: keeps the engine running and its taps plugged into their lans. */
+export class CableManager {
+  readonly #options: CableManagerOptions;
+  readonly #keySha256: Buffer;
+  readonly #ended = new AbortController();
+  readonly #watchers = new Set<AsyncQueue<EndsEvent>>();
+  readonly #ends = new Map<string, EndView>();
+  readonly #plugRetries = new Map<string, { readonly backoff: Backoff; timer: NodeJS.Timeout | undefined }>();
+  readonly #stopListening: () => void;
+  #engine: RunningEngine;
+  #looking: Promise<void>;
+  /** Serialises plugging: one look at all ends at a time, and one more when something changed meanwhile. */
+  #plugging: Promise<void> | undefined;
+  #plugAgain = false;
+
+  private constructor(options: CableManagerOptions, keySha256: Buffer, engine: RunningEngine) {
+    this.#options = options;
+    this.#keySha256 = keySha256;
+    this.#engine = engine;
+    this.#looking = Promise.resolve();
+    this.#stopListening = options.plugger.onChange(() => this.#plugSoon());
+  }
+
+  /** Adopts the running engine or starts one. */
+  static async open(options: CableManagerOptions, signal: AbortSignal): Promise<CableManager> {
+    const { log } = options;
+    const directory = join(options.stateDirectory, "cable");
+    const { keySha256 } = await ensureCableIdentity(directory, (damage) => log.error(damage));
+    let manager: CableManager | undefined;
+    const early: EndsEvent[] = [];
+    const onEnds = (event: EndsEvent): void => {
+      if (manager === undefined) early.push(event);
+      else manager.#onEnds(event);
+    };
+    const { cableListen: listen, netns, underlayNetns } = options;
+    const settings = { directory, listen, netns, underlayNetns };
+    const engine = await ensureEngine(settings, onEnds, signal);
+    manager = new CableManager(options, keySha256, engine);
+    for (const event of early) manager.#onEnds(event);
+    manager.#greet(engine);
+    await engine.client.watch();
+    manager.#looking = manager.#lookAfter(settings, onEnds);
+    return manager;
+  }
+
+  /** What other hosts must know to make a cable to this one. */
+  identity(): { readonly keySha256: Buffer; readonly port: number } {
+    return { keySha256: this.#keySha256, port: parseSocketAddress("cable_listen", this.#engine.hello.listen).port };
+  }
+
+  /** Process id of the engine. */
+  get enginePid(): number {
+    return this.#engine.hello.pid;
+  }
+
+  /** Makes or changes an end; durable when it resolves. @throws {ZorError} NOT_FOUND: no such lan; UNAVAILABLE: the engine is away. */
+  async ensureEnd(spec: EndSpec): Promise<EndView> {
+    if (this.#options.plugger.find(spec.lan) === undefined) {
+      throw notFound(`lans/${spec.lan}`, "create it first, or list them with: zor get lans");
+    }
+    const view = await this.#engine.client.ensureEnd(spec);
+    this.#onEnds({ ends: [view], removed: [], snapshot: false });
+    return view;
+  }
+
+  /** Removes an end and its tap. With a uid, only that link's. Idempotent. */
+  async deleteEnd(link: string, linkUid: string): Promise<void> {
+    const view = this.#ends.get(link);
+    await this.#engine.client.deleteEnd(link, linkUid);
+    if (view === undefined || (linkUid !== "" && view.linkUid !== linkUid)) return;
+    this.#onEnds({ ends: [], removed: [link], snapshot: false });
+    await this.#options.plugger.unplug(view.tap.name);
+  }
+
+  /** All ends as last told by the engine; while it is away, as they were. */
+  list(): readonly EndView[] {
+    return [...this.#ends.values()];
+  }
+
+  /** All ends now, then changes and, every second, figures. A reader that is too slow gets an error and can watch again. */
+  async *watch(signal: AbortSignal): AsyncIterable<EndsEvent> {
+    const queue = new AsyncQueue<EndsEvent>(maxWaitingEvents);
+    queue.push({ ends: this.list(), removed: [], snapshot: true });
+    this.#watchers.add(queue);
+    const stop = (): void => queue.end();
+    const both = AbortSignal.any([signal, this.#ended.signal]);
+    both.addEventListener("abort", stop);
+    if (both.aborted) stop();
+    try {
+      yield* queue;
+    } finally {
+      both.removeEventListener("abort", stop);
+      this.#watchers.delete(queue);
+    }
+  }
+
+  /** Lets go of the engine, which keeps running. */
+  async close(): Promise<void> {
+    this.#ended.abort();
+    this.#stopListening();
+    for (const retry of this.#plugRetries.values()) clearTimeout(retry.timer);
+    this.#engine.client.close();
+    await this.#looking;
+    await this.#plugging;
+  }
+
+  /** Ends the engine and with it all taps and connections; the ends stay on disk. For hosts that are taken out of service, and tests. */
+  async destroy(): Promise<void> {
+    const { hello } = this.#engine;
+    await this.close();
+    await endProcess(hello, 5_000);
+  }
+
+  /** Starts the engine again, with back-off, whenever it has gone. */
+  async #lookAfter(settings: Parameters<typeof ensureEngine>[0], onEnds: (event: EndsEvent) => void): Promise<void> {
+    const { signal } = this.#ended;
+    const backoff = new Backoff(restart);
+    while (!signal.aborted) {
+      const sinceMs = performance.now();
+      await this.#engine.client.closed;
+      if (signal.aborted) return;
+      if (performance.now() - sinceMs > steadyMs) backoff.reset();
+      await backoff.wait(signal);
+      try {
+        const engine = await ensureEngine(settings, onEnds, signal);
+        if (signal.aborted) return engine.client.close();
+        this.#engine = engine;
+        this.#greet(engine);
+        await engine.client.watch();
+      } catch (error) {
+        this.#options.log.error({ error: messageOf(error) }, "the cable engine could not be started; trying again");
+      }
+    }
+  }
+
+  #greet({ hello, adopted }: RunningEngine): void {
+    const { pid, listen, version } = hello;
+    this.#options.log.info({ pid, listen, version }, adopted ? "cable engine adopted" : "cable engine started");
+    for (const warning of hello.warnings) this.#options.log.error(warning);
+  }
+
+  #onEnds(event: EndsEvent): void {
+    if (event.snapshot) this.#ends.clear();
+    for (const view of event.ends) this.#ends.set(view.link, view);
+    for (const link of event.removed) this.#ends.delete(link);
+    for (const queue of this.#watchers) {
+      if (!queue.push(event)) {
+        queue.fail(unavailable("WATCH_OVERFLOW", "", "the watch was read too slowly; watch again"));
+        this.#watchers.delete(queue);
+      }
+    }
+    this.#plugSoon();
+  }
+
+  #plugSoon(): void {
+    this.#plugAgain = true;
+    this.#plugging ??= this.#plugAll().finally(() => {
+      this.#plugging = undefined;
+    });
+  }
+
+  async #plugAll(): Promise<void> {
+    while (this.#plugAgain && !this.#ended.signal.aborted) {
+      this.#plugAgain = false;
+      for (const end of this.list()) await this.#plugOne(end);
+    }
+  }
+
+  /** Makes the engine's idea of the port true: plugs what is not, and tells the engine what came of it. */
+  async #plugOne(end: EndView): Promise<void> {
+    const { tap, lan, link, linkUid } = end;
+    if (!tap.ready || this.#ended.signal.aborted) return;
+    const inLan = this.#options.plugger.find(lan)?.ports.some((port) => port.port === tap.name && port.error === "");
+    if (tap.plugged && inLan === true) return;
+    const retry = this.#plugRetries.get(linkUid);
+    if (retry?.timer !== undefined) return;
+    let fault = "";
+    try {
+      await this.#options.plugger.plug({ lan, port: tap.name, endpoint: link });
+      this.#plugRetries.delete(linkUid);
+    } catch (error) {
+      fault = messageOf(error);
+      this.#plugLater(linkUid);
+    }
+    this.#ends.set(link, { ...end, tap: { ...tap, plugged: fault === "" } });
+    await this.#engine.client.setPort(linkUid, tap.generation, fault).catch((error: unknown) => {
+      // The engine went away; its successor makes the tap anew and it is plugged again.
+      this.#options.log.debug({ link, error: messageOf(error) }, "the engine could not be told of a port");
+    });
+  }
+
+  #plugLater(linkUid: string): void {
+    const retry = this.#plugRetries.get(linkUid) ?? { backoff: new Backoff(plugRetry), timer: undefined };
+    this.#plugRetries.set(linkUid, retry);
+    retry.timer = setTimeout(() => {
+      retry.timer = undefined;
+      this.#plugSoon();
+    }, retry.backoff.nextMs());
+  }
+}

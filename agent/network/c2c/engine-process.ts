@@ -1,0 +1,99 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { pause } from "../../../lib/backoff.js";
+import { unavailable } from "../../../lib/errors.js";
+import { nodePath, programPath } from "../../../lib/program.js";
+import { startDaemon } from "../../host/exec.js";
+import { endProcess, findIdentity, isAlive, type ProcessIdentity } from "../../host/process.js";
+import { EngineClient } from "./engine-client.js";
+import { type EndsEvent, type EngineHello, engineProtocol } from "./engine-protocol.js";
+
+/** How the engine of a host is run. */
+export interface EngineSettings {
+  /** The engine's own directory. */
+  readonly directory: string;
+  /** "ip:port" of the data port; port 0: any. */
+  readonly listen: string;
+  readonly netns: string | undefined;
+  /** Net namespace of the engine's sockets; undefined: the agent's own. */
+  readonly underlayNetns: string | undefined;
+}
+
+/** A running engine and the connection to it. */
+export interface RunningEngine {
+  readonly client: EngineClient;
+  readonly hello: EngineHello;
+  /** It ran before. */
+  readonly adopted: boolean;
+}
+
+const startMs = 15_000;
+const pollMs = 25;
+
+/**
+ * Connects to the engine of a directory, or starts it. An engine that runs with other settings or speaks another protocol is ended
+ * and replaced; that interrupts its cables for a moment, the ends come back from disk.
+ */
+export async function ensureEngine(
+  settings: EngineSettings,
+  onEnds: (event: EndsEvent) => void,
+  signal: AbortSignal,
+): Promise<RunningEngine> {
+  await mkdir(settings.directory, { recursive: true, mode: 0o700 });
+  const found = await findEngine(settings.directory, onEnds);
+  if (found !== undefined) {
+    if (fits(found.hello, settings)) return { ...found, adopted: true };
+    found.client.close();
+    await endProcess(found.hello, 5_000);
+  }
+  return { ...(await startEngine(settings, onEnds, signal)), adopted: false };
+}
+
+/** Connects to the engine of a directory and checks that it is the process it says it is. */
+export async function findEngine(
+  directory: string,
+  onEnds: (event: EndsEvent) => void,
+): Promise<{ readonly client: EngineClient; readonly hello: EngineHello } | undefined> {
+  const client = await EngineClient.connect(join(directory, "engine.sock"), onEnds);
+  if (client === undefined) return undefined;
+  try {
+    const hello = await client.hello();
+    if (await isAlive(hello)) return { client, hello };
+  } catch {
+    // It ended, or hangs; starting another tells which.
+  }
+  client.close();
+  return undefined;
+}
+
+function fits(hello: EngineHello, { listen, netns }: EngineSettings): boolean {
+  const sameListen = hello.listen === listen || (listen.endsWith(":0") && hello.listen.startsWith(listen.slice(0, -1)));
+  return hello.protocol === engineProtocol && sameListen && hello.netns === (netns ?? "");
+}
+
+async function startEngine(
+  { directory, listen, netns, underlayNetns }: EngineSettings,
+  onEnds: (event: EndsEvent) => void,
+  signal: AbortSignal,
+): Promise<{ readonly client: EngineClient; readonly hello: EngineHello }> {
+  const argv = [programPath("cable-engine"), "--directory", directory, "--listen", listen];
+  const logFile = join(directory, "engine.log");
+  const pid = await startDaemon(nodePath, [...argv, ...(netns === undefined ? [] : ["--netns", netns])], {
+    logFile,
+    netns: underlayNetns,
+  });
+  const identity = await findIdentity(pid);
+  const deadline = performance.now() + startMs;
+  while (performance.now() < deadline && !signal.aborted) {
+    const found = await findEngine(directory, onEnds);
+    if (found !== undefined) return found;
+    if (identity === undefined || !(await isAlive(identity))) break;
+    await pause(pollMs, signal);
+  }
+  await endIfAlive(identity);
+  throw unavailable("ENGINE_START", "", `the cable engine did not start; see ${logFile} on the host for the reason`);
+}
+
+async function endIfAlive(identity: ProcessIdentity | undefined): Promise<void> {
+  if (identity !== undefined) await endProcess(identity, 1_000);
+}

@@ -1,0 +1,150 @@
+import { failedPrecondition, invalidArgument } from "../../lib/errors.js";
+import type { Handlers } from "../../lib/grpc/service.js";
+import { parseId, parseLink } from "../../lib/names.js";
+import type {
+  CableServiceService,
+  EndSpec as EndSpecMessage,
+  EndStatus,
+} from "../../proto/gen/zor/agent/v1/cable_service.js";
+import { LinkEncryption, LinkRole, LinkState, LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import { checkPeerAddress } from "../network/c2c/address.js";
+import type { CableManager } from "../network/c2c/cable-manager.js";
+import type { EndSpec } from "../network/c2c/end-record.js";
+import type { EndView } from "../network/c2c/engine-protocol.js";
+
+const maxPeerAddresses = 16;
+const maxTicketSeconds = 3600;
+const uidPattern = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** What the cable service works with. */
+export interface CableServiceOptions {
+  readonly cables: CableManager;
+  /** Id of this host. */
+  readonly host: string;
+  /** Peers on loopback addresses are accepted: only for tests with all hosts in one net namespace. */
+  readonly allowLoopbackPeers: boolean;
+}
+
+/** The ends of links on this host, for hubs. */
+export function cableService(options: CableServiceOptions): Handlers<typeof CableServiceService> {
+  const { cables, host } = options;
+  const toStatus = (view: EndView): EndStatus => endStatus(view, host, cables.enginePid);
+  return {
+    ensureEnd: async ({ end }) => {
+      if (end === undefined) throw invalidArgument("end", "must be given");
+      return { status: toStatus(await cables.ensureEnd(parseSpec(end, options))) };
+    },
+    deleteEnd: async ({ link, linkUid }) => {
+      parseLink("link", link);
+      await cables.deleteEnd(link, linkUid === "" ? "" : parseUid("link_uid", linkUid));
+      return {};
+    },
+    listEnds: async () => ({ ends: cables.list().map(toStatus) }),
+    watchEnds: async function* (_request, { signal }) {
+      for await (const { ends, removed, snapshot } of cables.watch(signal)) {
+        yield { ends: ends.map(toStatus), removed: [...removed], snapshot };
+      }
+    },
+  };
+}
+
+function parseSpec(end: EndSpecMessage, { allowLoopbackPeers: allowLoopback }: CableServiceOptions): EndSpec {
+  parseLink("end.link", end.link);
+  assertOffered(end);
+  const role = parseRole(end.role);
+  if (end.peerAddresses.length > maxPeerAddresses) {
+    throw invalidArgument("end.peer_addresses", `at most ${maxPeerAddresses} addresses`);
+  }
+  if (role === "dialer" && end.peerAddresses.length === 0) {
+    throw invalidArgument("end.peer_addresses", "a dialer needs at least one address of the other host");
+  }
+  if (end.peerKeySha256.length !== 32) throw invalidArgument("end.peer_key_sha256", "must be 32 bytes");
+  return {
+    link: end.link,
+    linkUid: parseUid("end.link_uid", end.linkUid),
+    lan: parseId("end.lan", end.lan),
+    role,
+    peerAddresses: end.peerAddresses.map((address, index) => {
+      checkPeerAddress(`end.peer_addresses[${index}]`, address, { allowLoopback });
+      return address;
+    }),
+    peerKeySha256: end.peerKeySha256.toString("hex"),
+    ...parseTicket(end),
+  };
+}
+
+function parseTicket(end: EndSpecMessage): Pick<EndSpec, "ticket" | "ticketTtlSeconds"> {
+  if (end.ticket.length === 0) return { ticketTtlSeconds: maxTicketSeconds };
+  if (end.ticket.length !== 32) throw invalidArgument("end.ticket", "must be 32 bytes, or empty");
+  const seconds = end.ticketTtlSeconds;
+  if (seconds < 1 || seconds > maxTicketSeconds) {
+    throw invalidArgument("end.ticket_ttl_seconds", `must be 1 to ${maxTicketSeconds}`);
+  }
+  return { ticket: end.ticket.toString("hex"), ticketTtlSeconds: seconds };
+}
+
+function parseUid(field: string, uid: string): string {
+  if (uidPattern.test(uid)) return uid;
+  throw invalidArgument(field, 'must be 1 to 64 letters, digits, "-" or "_"');
+}
+
+function parseRole(role: LinkRole): EndSpec["role"] {
+  if (role === LinkRole.LINK_ROLE_LISTENER) return "listener";
+  if (role === LinkRole.LINK_ROLE_DIALER) return "dialer";
+  throw invalidArgument("end.role", "must be LINK_ROLE_LISTENER or LINK_ROLE_DIALER");
+}
+
+function assertOffered({ link, transport, encryption }: EndSpecMessage): void {
+  if (transport !== LinkTransport.LINK_TRANSPORT_UNSPECIFIED && transport !== LinkTransport.LINK_TRANSPORT_TCP) {
+    throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, "this host offers LINK_TRANSPORT_TCP only");
+  }
+  if (encryption !== LinkEncryption.LINK_ENCRYPTION_UNSPECIFIED && encryption !== LinkEncryption.LINK_ENCRYPTION_TLS) {
+    throw failedPrecondition("ENCRYPTION_NOT_OFFERED", link, "this host offers LINK_ENCRYPTION_TLS only");
+  }
+}
+
+const states: Readonly<Record<EndView["phase"], LinkState>> = {
+  pending: LinkState.LINK_STATE_PENDING,
+  probing: LinkState.LINK_STATE_PROBING,
+  active: LinkState.LINK_STATE_ACTIVE,
+  degraded: LinkState.LINK_STATE_DEGRADED,
+  down: LinkState.LINK_STATE_DOWN,
+};
+
+function endStatus(view: EndView, host: string, enginePid: number): EndStatus {
+  return {
+    link: view.link,
+    linkUid: view.linkUid,
+    paired: view.paired,
+    needsTicket: view.needsTicket,
+    end: {
+      lan: `hosts/${host}/lans/${view.lan}`,
+      role: view.role === "listener" ? LinkRole.LINK_ROLE_LISTENER : LinkRole.LINK_ROLE_DIALER,
+      state: states[view.phase],
+      reason: view.reason,
+      sinceTime: new Date(view.sinceMs),
+      port: view.tap.name,
+      localAddress: view.localAddress,
+      remoteAddress: view.remoteAddress,
+      rtt: view.rttMs === undefined ? undefined : toDuration(view.rttMs),
+      lossRatio: view.lossRatio,
+      txFrames: BigInt(view.txFrames),
+      txBytes: BigInt(view.txBytes),
+      rxFrames: BigInt(view.rxFrames),
+      rxBytes: BigInt(view.rxBytes),
+      droppedQueueFrames: BigInt(view.droppedQueueFrames),
+      droppedDownFrames: BigInt(view.droppedDownFrames),
+      droppedPortFrames: BigInt(view.droppedPortFrames),
+      connects: BigInt(view.connects),
+      nextTryTime: view.nextTryMs === undefined ? undefined : new Date(view.nextTryMs),
+      mtuProven: view.mtuProven,
+      protection: view.protection,
+      enginePid: BigInt(enginePid),
+    },
+  };
+}
+
+function toDuration(ms: number): { seconds: bigint; nanos: number } {
+  const seconds = Math.floor(ms / 1000);
+  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}

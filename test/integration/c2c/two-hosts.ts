@@ -1,0 +1,188 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { run } from "../../../agent/host/exec.js";
+import { CableManager, type CablePlugger } from "../../../agent/network/c2c/cable-manager.js";
+import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
+import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
+import { createLog } from "../../../lib/log.js";
+import { eventually } from "../../helpers/eventually.js";
+import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+
+/** The data port of every host in these tests. */
+export const cablePort = 7444;
+
+/** A host with its underlay and switch namespaces. Its lan is one whose only member is the host itself: the tap has an address. */
+export class TestHost {
+  readonly plugged = new Map<string, string>();
+  lanExists = true;
+  #listeners = new Set<() => void>();
+  #manager: CableManager | undefined;
+
+  constructor(
+    readonly number: number,
+    readonly underlay: TestNetns,
+    readonly lan: TestNetns,
+    readonly stateDirectory: string,
+  ) {}
+
+  get underlayIp(): string {
+    return `10.201.0.${this.number}`;
+  }
+
+  /** Address in the lan that the cable joins. */
+  get lanIp(): string {
+    return `10.202.0.${this.number}`;
+  }
+
+  get cables(): CableManager {
+    if (this.#manager === undefined) throw new Error("the manager is not open");
+    return this.#manager;
+  }
+
+  /** What an agent does when it starts. */
+  async open(): Promise<void> {
+    const options = {
+      stateDirectory: this.stateDirectory,
+      cableListen: `${this.underlayIp}:${cablePort}`,
+      netns: this.lan.name,
+      underlayNetns: this.underlay.name,
+      plugger: this.#plugger(),
+      log: createLog("test", { write: () => undefined }),
+    };
+    this.#manager = await CableManager.open(options, new AbortController().signal);
+  }
+
+  /** What an agent does when it ends. */
+  async close(): Promise<void> {
+    await this.#manager?.close();
+    this.#manager = undefined;
+  }
+
+  end(): EndView {
+    const [end] = this.cables.list();
+    if (end === undefined) throw new Error(`host ${this.number} has no end`);
+    return end;
+  }
+
+  async engineLog(): Promise<string> {
+    return readFile(join(this.stateDirectory, "cable", "engine.log"), "utf8");
+  }
+
+  /** Removes or makes the lan and tells whoever listens. */
+  setLan(exists: boolean): void {
+    this.lanExists = exists;
+    if (!exists) this.plugged.clear();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #plugger(): CablePlugger {
+    return {
+      plug: async ({ lan, port }) => {
+        if (!this.lanExists) throw new Error(`lan ${lan} does not exist`);
+        await this.lan.ip("addr", "replace", `${this.lanIp}/24`, "dev", port);
+        this.plugged.set(port, lan);
+      },
+      unplug: async (port) => {
+        this.plugged.delete(port);
+      },
+      find: () =>
+        this.lanExists ? { ports: [...this.plugged.keys()].map((port) => ({ port, error: "" })) } : undefined,
+      onChange: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+    };
+  }
+}
+
+/** Two hosts whose underlays are joined by a veth pair. */
+export class TwoHosts {
+  private constructor(
+    readonly a: TestHost,
+    readonly b: TestHost,
+  ) {}
+
+  static async make(): Promise<TwoHosts> {
+    const [a, b] = [await makeHost(1), await makeHost(2)];
+    const peer = ["peer", "name", underlayDevice, "netns", b.underlay.name];
+    await a.underlay.ip("link", "add", underlayDevice, "type", "veth", ...peer);
+    for (const host of [a, b]) {
+      await host.underlay.ip("addr", "add", `${host.underlayIp}/24`, "dev", underlayDevice);
+      await host.underlay.ip("link", "set", underlayDevice, "up");
+      await host.open();
+    }
+    return new TwoHosts(a, b);
+  }
+
+  get hosts(): readonly TestHost[] {
+    return [this.a, this.b];
+  }
+
+  /** Specs of a new link: `a` listens, `b` dials. */
+  specs(options: { ticket?: Buffer; name?: string } = {}): { a: EndSpec; b: EndSpec } {
+    const common = {
+      link: `links/${options.name ?? "demo"}`,
+      linkUid: randomUUID(),
+      lan: "lan1",
+      ticket: (options.ticket ?? randomBytes(32)).toString("hex"),
+      ticketTtlSeconds: 60,
+    };
+    const [keyA, keyB] = this.hosts.map((host) => host.cables.identity().keySha256.toString("hex"));
+    return {
+      a: { ...common, role: "listener", peerAddresses: [], peerKeySha256: keyB ?? "" },
+      b: {
+        ...common,
+        role: "dialer",
+        peerAddresses: [`${this.a.underlayIp}:${cablePort}`],
+        peerKeySha256: keyA ?? "",
+      },
+    };
+  }
+
+  /** Sets a link up and waits until frames cross. */
+  async connect(specs = this.specs()): Promise<{ a: EndSpec; b: EndSpec }> {
+    await this.a.cables.ensureEnd(specs.a);
+    await this.b.cables.ensureEnd(specs.b);
+    await this.active();
+    return specs;
+  }
+
+  /** Waits until both ends say that the cable works. */
+  async active(): Promise<void> {
+    for (const host of this.hosts) {
+      await eventually(() => {
+        const { phase, reason } = host.end();
+        expect({ phase, reason }).toEqual({ phase: "active", reason: "" });
+      });
+    }
+  }
+
+  /** Pings host b from host a through the cable. */
+  async ping(options: { size?: number; count?: number } = {}): Promise<void> {
+    const size = ["-M", "do", "-s", String(options.size ?? 56)];
+    await run("ping", ["-c", String(options.count ?? 3), "-i", "0.05", "-W", "2", ...size, this.b.lanIp], {
+      netns: this.a.lan.name,
+    });
+  }
+
+  /** Ends engines and removes everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.hosts) {
+      await host.cables.destroy().catch(() => undefined);
+      await host.underlay[Symbol.asyncDispose]();
+      await host.lan[Symbol.asyncDispose]();
+      await rm(host.stateDirectory, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Name of the interface between the underlays, on both sides. */
+export const underlayDevice = "ztu0";
+
+async function makeHost(number: number): Promise<TestHost> {
+  const stateDirectory = await mkdtemp(join(tmpdir(), "zt-c2c-"));
+  return new TestHost(number, await makeNetns("cu"), await makeNetns("cl"), stateDirectory);
+}
