@@ -11,7 +11,7 @@ import { finish, openDemoHub } from "./hub-client.js";
 import { type DemoLayout, demoDirectory, layOut, preferredBlock } from "./layout.js";
 import { lockDemo } from "./lock.js";
 import { listHubInterfaces, listNamespaces, removeNetwork } from "./network.js";
-import { findProgram, supervisedPrograms, supervisorProgram } from "./programs.js";
+import { findProgram, hubProgram, supervisedPrograms, supervisorProgram } from "./programs.js";
 import type { Progress } from "./progress.js";
 import { findLayout } from "./state-file.js";
 import { runTool } from "./tool.js";
@@ -59,6 +59,7 @@ export async function takeDown(name: string, progress: Progress): Promise<void> 
 async function askForRemoval(layout: DemoLayout): Promise<string | undefined> {
   const signal = AbortSignal.timeout(politeMs);
   let hub: Connection | undefined;
+  if ((await findProgram(hubProgram(layout))) === undefined) return "it does not run";
   try {
     hub = await openDemoHub(layout);
     await hub.ready(3000);

@@ -75,8 +75,9 @@ export async function listHubInterfaces(layout: DemoLayout): Promise<string[]> {
 export async function removeNetwork(layout: DemoLayout): Promise<void> {
   const ours = (await listNamespaces()).filter((name) => name.startsWith(layout.namespacePrefix));
   for (const namespace of ours) await endAllIn(namespace);
-  for (const namespace of ours) await runTool("ip", ["netns", "delete", namespace]);
+  // Before the namespaces: the kernel takes the wires of a deleted one away at a time of its own.
   for (const name of await listHubInterfaces(layout)) await runTool("ip", ["link", "delete", name]);
+  for (const namespace of ours) await runTool("ip", ["netns", "delete", namespace]);
 }
 
 /** Ends every process in a namespace; one of ours holds nothing else. */
