@@ -7,7 +7,7 @@ interface LinkProgress {
   readonly gone: Set<string>;
 }
 
-const minRetryMs = 10_000;
+const minRetryMs = 5000;
 const maxRetryMs = 60_000;
 
 /** What the reconciler remembers of its own steps. Lost with the hub; the next plan finds out again. */

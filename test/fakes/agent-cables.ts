@@ -68,6 +68,13 @@ export class FakeCables {
     this.#tell(link);
   }
 
+  /** Forgets every end, as a host whose state directory was lost does. */
+  loseEnds(): void {
+    const removed = this.links;
+    this.#ends.clear();
+    for (const watcher of this.#watchers) watcher.push({ ends: [], removed, snapshot: false });
+  }
+
   handlers(): Handlers<typeof CableServiceService> {
     return {
       ensureEnd: async ({ end }) => {

@@ -112,7 +112,7 @@ describe("the hub's sessions with agents", () => {
     const alpha = await fixture.addHost("alpha");
     await fixture.addHost("beta", { via: async () => alpha.agent.address });
     const beta = await fixture.hostState("beta", HOST_STATE_UNREACHABLE);
-    expect(beta.reason).toMatch(/not for beta\.host\.zor|reach/);
+    expect(beta.reason).toMatch(/not for beta\.host\.zor/);
     expect((await fixture.hostState("alpha", HOST_STATE_READY)).name).toBe("hosts/alpha");
   });
 

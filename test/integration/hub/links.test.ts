@@ -1,0 +1,209 @@
+import { status } from "@grpc/grpc-js";
+import { describe, expect, test } from "vitest";
+import { failedPrecondition } from "../../../lib/errors.js";
+import { HostState } from "../../../proto/gen/zor/v1/host.js";
+import { DeleteHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { type Link, LinkState } from "../../../proto/gen/zor/v1/link.js";
+import {
+  CreateLinkRequest,
+  DeleteLinkRequest,
+  LinkServiceService,
+  ListLinksRequest,
+} from "../../../proto/gen/zor/v1/link_service.js";
+import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import { type FakeHost, HubFixture } from "./fixture.js";
+
+const lan = (host: string, id = "lan1") => `hosts/${host}/lans/${id}`;
+
+interface Pair {
+  readonly alpha: FakeHost;
+  readonly beta: FakeHost;
+}
+
+async function startPair(fixture: HubFixture, options: { undialable?: "alpha" | "beta" } = {}): Promise<Pair> {
+  const alpha = await fixture.addHost("alpha", { undialable: options.undialable === "alpha" });
+  const beta = await fixture.addHost("beta", { undialable: options.undialable === "beta" });
+  for (const host of [alpha, beta]) host.model.addLan("lan1");
+  for (const id of ["alpha", "beta"]) await fixture.hostState(id, HostState.HOST_STATE_READY);
+  return { alpha, beta };
+}
+
+async function createLink(fixture: HubFixture, id: string, a = lan("alpha"), b = lan("beta")): Promise<Operation> {
+  const { operation } = await fixture.admin.unary(
+    LinkServiceService.createLink,
+    CreateLinkRequest.fromPartial({ linkId: id, link: { spec: { a, b } } }),
+  );
+  if (operation === undefined) throw new Error("the answer has no operation");
+  return operation;
+}
+
+async function waitFor(fixture: HubFixture, operation: Operation): Promise<Operation> {
+  const { operation: ended } = await fixture.admin.unary(OperationServiceService.waitOperation, {
+    name: operation.name,
+    timeout: { seconds: 10n, nanos: 0 },
+  });
+  if (ended === undefined) throw new Error("the answer has no operation");
+  return ended;
+}
+
+async function getLink(fixture: HubFixture, id: string): Promise<Link> {
+  const { link } = await fixture.admin.unary(LinkServiceService.getLink, { name: `links/${id}` });
+  if (link === undefined) throw new Error("the answer has no link");
+  return link;
+}
+
+async function linkState(fixture: HubFixture, id: string, state: LinkState): Promise<Link> {
+  const current = async () => LinkState[(await getLink(fixture, id)).status?.state ?? 0];
+  await expect.poll(current, { timeout: 12_000 }).toBe(LinkState[state]);
+  return getLink(fixture, id);
+}
+
+async function linkNames(fixture: HubFixture): Promise<string[]> {
+  const { links } = await fixture.admin.unary(LinkServiceService.listLinks, ListLinksRequest.fromPartial({}));
+  return links.map(({ name }) => name);
+}
+
+describe("links", () => {
+  test("a link becomes ACTIVE with the same single ticket at both ends and each pinned to the other's key", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    const operation = await waitFor(fixture, await createLink(fixture, "l1"));
+    expect(OperationState[operation.state]).toBe("OPERATION_STATE_SUCCEEDED");
+    const link = await getLink(fixture, "l1");
+    expect(link.status?.state).toBe(LinkState.LINK_STATE_ACTIVE);
+    expect(link.status?.reason).toBe("");
+    const [listener, dialer] = [alpha.cables.asked[0], beta.cables.asked[0]];
+    expect(listener?.ticket).toHaveLength(32);
+    expect(dialer?.ticket).toEqual(listener?.ticket);
+    expect(dialer?.peerAddresses).toEqual(["10.77.0.1:7444"]);
+    expect(dialer?.peerKeySha256).toEqual(alpha.cables.keySha256);
+    expect(listener?.peerKeySha256).toEqual(beta.cables.keySha256);
+  });
+
+  test("a host that cannot be dialled is the dialer", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha } = await startPair(fixture, { undialable: "alpha" });
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    expect(alpha.cables.asked[0]?.peerAddresses).toEqual(["10.77.0.2:7444"]);
+  });
+
+  test("deleting a link removes both ends", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    const { operation } = await fixture.admin.unary(
+      LinkServiceService.deleteLink,
+      DeleteLinkRequest.fromPartial({ name: "links/l1" }),
+    );
+    if (operation === undefined) throw new Error("the answer has no operation");
+    expect(OperationState[(await waitFor(fixture, operation)).state]).toBe("OPERATION_STATE_SUCCEEDED");
+    expect(alpha.cables.links).toEqual([]);
+    expect(beta.cables.links).toEqual([]);
+    expect(await linkNames(fixture)).toEqual([]);
+  });
+
+  test("an end on a host that is down is removed when the host comes back, also after a restart of the hub", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    beta.agent.kill();
+    await fixture.hostState("beta", HostState.HOST_STATE_UNREACHABLE);
+    await fixture.admin.unary(LinkServiceService.deleteLink, DeleteLinkRequest.fromPartial({ name: "links/l1" }));
+    await expect.poll(() => alpha.cables.links, { timeout: 5000 }).toEqual([]);
+    expect((await getLink(fixture, "l1")).status?.reason).toMatch(/waits to remove an end: hosts\/beta is unreachable/);
+    await fixture.restart();
+    await fixture.restartAgent(beta);
+    await expect.poll(() => linkNames(fixture), { timeout: 12_000 }).toEqual([]);
+    expect(beta.cables.links).toEqual([]);
+  });
+
+  test("a link whose far agent is unreachable is DEGRADED while the near end is active, and says why", async () => {
+    await using fixture = await HubFixture.start();
+    const { beta } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    beta.agent.kill();
+    const link = await linkState(fixture, "l1", LinkState.LINK_STATE_DEGRADED);
+    expect(link.status?.reason).toMatch(/frames cross, says hosts\/alpha.*hosts\/beta is unreachable/);
+    await fixture.restartAgent(beta);
+    await linkState(fixture, "l1", LinkState.LINK_STATE_ACTIVE);
+  });
+
+  test("a link is DOWN with the reason of the end that is down", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    alpha.cables.setState("links/l1", LinkState.LINK_STATE_DOWN, "connection refused by 10.77.0.2:7444");
+    const link = await linkState(fixture, "l1", LinkState.LINK_STATE_DOWN);
+    expect(link.status?.reason).toBe("hosts/alpha: connection refused by 10.77.0.2:7444");
+  });
+
+  test("an end that lost its pairing gets a new ticket", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    const first = alpha.cables.asked[0]?.ticket;
+    beta.cables.loseEnds();
+    await expect.poll(() => beta.cables.links, { timeout: 12_000 }).toEqual(["links/l1"]);
+    await linkState(fixture, "l1", LinkState.LINK_STATE_ACTIVE);
+    expect(beta.cables.asked.at(-1)?.ticket).not.toEqual(first);
+  });
+
+  test("a link that one host refuses for good is undone and its operation fails with the host's reason", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    beta.cables.refusal = failedPrecondition("POLICY", "hosts/beta", "the agent's policy forbids links");
+    const operation = await waitFor(fixture, await createLink(fixture, "l1"));
+    expect(OperationState[operation.state]).toBe("OPERATION_STATE_FAILED");
+    expect(operation.error?.message).toBe("the agent's policy forbids links");
+    await expect.poll(() => linkNames(fixture), { timeout: 5000 }).toEqual([]);
+    expect(alpha.cables.links).toEqual([]);
+  });
+
+  test.each([
+    ["to its own lan", lan("alpha"), lan("alpha"), status.INVALID_ARGUMENT],
+    ["between lans of one host", lan("alpha"), lan("alpha", "lan2"), status.INVALID_ARGUMENT],
+    ["to a lan that does not exist", lan("alpha"), lan("beta", "nope"), status.NOT_FOUND],
+    ["to a host that does not exist", lan("alpha"), lan("gamma"), status.NOT_FOUND],
+    ["to something that is not a lan", lan("alpha"), "hosts/beta/instances/vm1", status.INVALID_ARGUMENT],
+    ["to a name with a separator", lan("alpha"), "hosts/beta/lans/a,b", status.INVALID_ARGUMENT],
+  ])("a link %s is refused and nothing is stored", async (_what, a, b, code) => {
+    await using fixture = await HubFixture.start();
+    await startPair(fixture);
+    await expect(createLink(fixture, "l1", a, b)).rejects.toMatchObject({ code });
+    expect(await linkNames(fixture)).toEqual([]);
+  });
+
+  test("a link to a host that is down is refused with UNAVAILABLE and its last-seen age", async () => {
+    await using fixture = await HubFixture.start();
+    const { beta } = await startPair(fixture);
+    beta.agent.kill();
+    await fixture.hostState("beta", HostState.HOST_STATE_UNREACHABLE);
+    await expect(createLink(fixture, "l1")).rejects.toMatchObject({
+      code: status.UNAVAILABLE,
+      message: expect.stringMatching(/hosts\/beta is UNREACHABLE, last seen \d+ s ago/),
+    });
+  });
+
+  test("a second link of the same name, and a second cable between the same lans, are refused", async () => {
+    await using fixture = await HubFixture.start();
+    await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    await expect(createLink(fixture, "l1")).rejects.toMatchObject({ code: status.ALREADY_EXISTS });
+    await expect(createLink(fixture, "l2", lan("beta"), lan("alpha"))).rejects.toMatchObject({ reason: "LINK_LOOP" });
+  });
+
+  test("a host with links is forgotten only by force, which removes the other ends and leaves its own", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    const request = DeleteHostRequest.fromPartial({ name: "hosts/beta" });
+    await expect(fixture.admin.unary(HostServiceService.deleteHost, request)).rejects.toMatchObject({
+      reason: "HOST_HAS_LINKS",
+    });
+    await fixture.admin.unary(HostServiceService.deleteHost, { ...request, force: true });
+    await expect.poll(() => linkNames(fixture), { timeout: 5000 }).toEqual([]);
+    expect(alpha.cables.links).toEqual([]);
+    expect(beta.cables.links).toEqual(["links/l1"]);
+  });
+});
