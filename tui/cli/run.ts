@@ -32,7 +32,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     return session?.exitCode ?? exitCode.ok;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCode.ok;
-    if (session?.isInterruption(error) === true) return interruptionCode(io.signal);
+    if (session?.isInterruption(error) === true) {
+      // What the server says of a cancelled operation is worth telling; that a call was cut short is not.
+      if (error instanceof ZorError && error.resource !== undefined) io.errors.write(formatError(error, errorFormat));
+      return interruptionCode(io.signal);
+    }
     io.errors.write(formatError(asUsageError(error), errorFormat));
     return error instanceof CommanderError ? exitCode.usage : codeOfError(error);
   } finally {

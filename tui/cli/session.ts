@@ -9,6 +9,7 @@ import { parseDurationMs } from "./input/durations.js";
 import { checkRequestId } from "./input/request-id.js";
 import { showProgress } from "./output/progress.js";
 import type { ResponseMethod } from "./output/proto-json.js";
+import { jsonText, yamlText } from "./output/structured.js";
 
 /** What a command reads and writes: the process's own streams, or those of a test. */
 export interface CliIo {
@@ -128,17 +129,12 @@ export class Session implements AsyncDisposable {
 
   /** Prints a JSON value as indented JSON, or as YAML. */
   async printJson(format: "json" | "yaml", value: unknown): Promise<void> {
-    if (format === "json") {
-      this.print(escapeJson(JSON.stringify(value, undefined, 2)));
-      return;
-    }
-    const { stringify } = await import("yaml");
-    this.print(`---\n${stringify(value).trimEnd()}`);
+    this.print(format === "json" ? jsonText(value, true) : await yamlText(value));
   }
 
   /** Prints a JSON value on one line. */
   printJsonLine(value: unknown): void {
-    this.print(escapeJson(JSON.stringify(value)));
+    this.print(jsonText(value, false));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -150,13 +146,4 @@ export class Session implements AsyncDisposable {
   isInterruption(error: unknown): boolean {
     return this.io.signal.aborted && (!(error instanceof ZorError) || /CANCELLED/.test(error.reason));
   }
-}
-
-/** JSON leaves C1 and format characters as they are; a terminal must not see them. */
-function escapeJson(json: string): string {
-  return json.replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    [...Array(character.length).keys()]
-      .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`)
-      .join(""),
-  );
 }

@@ -76,7 +76,7 @@ function rowPrinter(
     }
     if (resources.length === 0) return;
     const wide = options.output === "wide";
-    if (table === undefined) {
+    if (table === undefined || !resources.every((resource) => table?.fits(resource))) {
       table = resourceTable(resources, kind.name, {
         ...tableOptions(session.io, wide),
         wide,
@@ -119,7 +119,9 @@ function rowPrinter(
       if (shown.delete(name)) gone(name);
       return;
     }
-    shown.set(name, fingerprint(resource));
+    const look = fingerprint(resource);
+    if (shown.get(name) === look) return;
+    shown.set(name, look);
     print([resource]);
   };
 }
@@ -144,9 +146,11 @@ function toJson(resource: AnyResource): unknown {
   return (json as Readonly<Record<string, unknown>>)[resource.$case];
 }
 
-/** Equal for resources that look the same but for the time they were observed at. */
+/** What changes all the time without anything having happened. */
+const restless =
+  /^(observeTime|lastSeen\w*|\w+(Frames|Bytes)|rtt|sessionRtt|lossRatio|loadAverage|memoryAvailableMib)$/;
+
+/** Equal for resources that differ in counters and measurements only. */
 function fingerprint(resource: AnyResource): string {
-  return JSON.stringify(toJson(resource), (key, value: unknown) =>
-    /^(observeTime|lastSeen)/.test(key) ? undefined : value,
-  );
+  return JSON.stringify(toJson(resource), (key, value: unknown) => (restless.test(key) ? undefined : value));
 }

@@ -1,8 +1,9 @@
-import { parseId } from "../../../lib/names.js";
+import { invalidArgument } from "../../../lib/errors.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { escapeText } from "../../client/escape.js";
 import { hostOf, shortName } from "../../client/short-name.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { parseNicWords } from "../input/nic-name.js";
 import { kinds } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
@@ -17,15 +18,16 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("attach")
     .description("Plug an instance's NIC into a lan of its host, running or not.")
-    .argument("<instance>", "instance")
-    .argument("<nic>", "name of the NIC, such as eth0")
-    .argument("<lan>", "lan on the same host")
+    .usage("[options] INSTANCE NIC LAN")
+    .argument("<instance...>", "the instance, the name of its NIC, and a lan on the same host")
     .option("--dry-run", "only check the request")
     .addOption(responseOutput())
-    .action(async (instanceText: string, nicText: string, lanText: string, options: AttachOptions) => {
+    .action(async (words: string[], options: AttachOptions) => {
       const session = open(command);
-      const instance = await resolveName(session, kinds.instance, instanceText);
-      const nic = parseId("nic", nicText);
+      const { instance: text, nic, rest } = parseNicWords(words);
+      const [lanText] = rest;
+      if (lanText === undefined || rest.length > 1) throw invalidArgument("lan", "say which lan: INSTANCE NIC LAN");
+      const instance = await resolveName(session, kinds.instance, text);
       const lan = await resolveName(session, kinds.lan, lanText, hostOf(instance));
       const method = LanServiceService.attachLan;
       const response = await session.call(method, {

@@ -24,7 +24,7 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
     .description("Create an instance and start it: a QEMU machine or a container.")
     .argument("[name]", "HOST/NAME; with -f it may stand in the file")
     .argument("[command...]", "after --: what a container runs instead of its default")
-    .option("-f, --file <file>", "YAML or JSON with the instance as the API has it; - is standard input")
+    .option("-f, --file <file>", "YAML or JSON in the form zor get -o yaml shows; - is standard input")
     .option("--driver <driver>", "qemu or crun (default: what the other options need)")
     .option("--cpus <count>", "virtual CPUs, or CPU limit of a container (default: 1)")
     .option("--memory <size>", "such as 256M or 2G (default: 128M)")
@@ -70,7 +70,6 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
     "zor create instance alpha/vm1 --kernel micro --memory 256M --nic lan=lan1,addr=10.0.0.1/24",
     "zor create instance alpha/web --image debian.qcow2 --cpus 2 --memory 2G --persistent --nic lan=lan1",
     "zor create instance alpha/c1 --rootfs micro --nic lan=lan1,addr=10.0.0.2/24 -- /bin/sh -c 'sleep 1d'",
-    "zor get instances alpha/vm1 -o yaml | ...   # the same form -f reads",
     "zor create instance alpha/vm2 -f vm.yaml",
   );
 }

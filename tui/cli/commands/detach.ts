@@ -1,10 +1,10 @@
-import { failedPrecondition, notFound } from "../../../lib/errors.js";
-import { parseId } from "../../../lib/names.js";
+import { failedPrecondition, invalidArgument, notFound } from "../../../lib/errors.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { escapeText } from "../../client/escape.js";
 import { hostOf, shortName } from "../../client/short-name.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { parseNicWords } from "../input/nic-name.js";
 import { kinds } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -19,15 +19,16 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("detach")
     .description("Unplug an instance's NIC from its lan, running or not.")
-    .argument("<instance>", "instance")
-    .argument("<nic>", "name of the NIC, such as eth0")
-    .argument("[lan]", "only if it is plugged into this lan")
+    .usage("[options] INSTANCE NIC [LAN]")
+    .argument("<instance...>", "the instance, the name of its NIC, and perhaps the lan it must be plugged into")
     .option("--dry-run", "only check the request")
     .addOption(responseOutput())
-    .action(async (instanceText: string, nicText: string, lanText: string | undefined, options: DetachOptions) => {
+    .action(async (words: string[], options: DetachOptions) => {
       const session = open(command);
-      const instance = await resolveName(session, kinds.instance, instanceText);
-      const nic = parseId("nic", nicText);
+      const { instance: text, nic, rest } = parseNicWords(words);
+      const [lanText] = rest;
+      if (rest.length > 1) throw invalidArgument("lan", "say one NIC and one lan: INSTANCE NIC [LAN]");
+      const instance = await resolveName(session, kinds.instance, text);
       const lan =
         lanText === undefined
           ? await lanOf(session, instance, nic)

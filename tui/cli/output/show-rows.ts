@@ -32,6 +32,8 @@ export function tableOptions({ terminal: { output }, env }: CliIo, wide: boolean
 /** A table of resources of one kind that can be continued row by row. */
 export interface ResourceTable {
   header(): string;
+  /** Whether the layout is wide enough for a resource. */
+  fits(resource: AnyResource): boolean;
   row(resource: AnyResource): string;
 }
 
@@ -50,7 +52,11 @@ export function resourceTable(
   const anyStale = resources.some((resource) => staleSince(resource) !== undefined);
   const columns = columnsOf(kind, { wide: options.wide, anyStale });
   const table = new Table(columns, resources.map(toRow), options);
-  return { header: () => table.header(), row: (resource) => table.row(toRow(resource)) };
+  return {
+    header: () => table.header(),
+    fits: (resource) => table.fits(toRow(resource)),
+    row: (resource) => table.row(toRow(resource)),
+  };
 }
 
 /** One line about each host that a list could not ask, for stderr. */

@@ -45,6 +45,13 @@ export class Table<T> {
     return this.#join(this.#columns.map((column, index) => this.#pad(column, column.title, index)));
   }
 
+  /** Whether a row can be shown without cutting a column that must not be cut. */
+  fits(row: T): boolean {
+    return this.#columns.every(
+      (column, index) => column.shrinkTo !== undefined || displayWidth(cell(column, row)) <= (this.#widths[index] ?? 0),
+    );
+  }
+
   row(row: T): string {
     return this.#join(
       this.#columns.map((column, index) => {
@@ -73,7 +80,11 @@ interface Placed<T> {
 }
 
 /** Leaves out the columns of highest rank until the rest fits when cut, then cuts the widest ones as far as needed. */
-function fit<T>(columns: readonly Column<T>[], natural: readonly number[], limit: number | undefined): Placed<T>[] {
+function fitColumns<T>(
+  columns: readonly Column<T>[],
+  natural: readonly number[],
+  limit: number | undefined,
+): Placed<T>[] {
   let placed = columns.map((column, index) => ({ column, width: natural[index] ?? 0 }));
   if (limit === undefined) return placed;
   const least = ({ column, width }: Placed<T>): number => Math.min(width, column.shrinkTo ?? width);

@@ -1,0 +1,341 @@
+import type { Server } from "@grpc/grpc-js";
+import { authorize } from "../../lib/auth/policy.js";
+import { failedPrecondition, notFound } from "../../lib/errors.js";
+import { addReflection } from "../../lib/grpc/reflection.js";
+import { createGrpcServer, createServerTls, listen } from "../../lib/grpc/server.js";
+import { type Handlers, implementService } from "../../lib/grpc/service.js";
+import { listPage } from "../../lib/list/list.js";
+import { Operations } from "../../lib/operations.js";
+import type { Identity } from "../../lib/tls/identity.js";
+import type { AnyResource } from "../../lib/watch/kinds.js";
+import { WatchLog } from "../../lib/watch/watch-log.js";
+import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
+import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
+import { Host } from "../../proto/gen/zor/v1/host.js";
+import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
+import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
+import { Lan } from "../../proto/gen/zor/v1/lan.js";
+import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
+import { Link, LinkState } from "../../proto/gen/zor/v1/link.js";
+import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
+import { Operation } from "../../proto/gen/zor/v1/operation.js";
+import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
+import { TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
+import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import { ResourceKind, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
+
+interface ListFields {
+  readonly pageSize: number;
+  readonly pageToken: string;
+  readonly filter: string;
+  readonly orderBy: string;
+}
+
+/**
+ * A hub in this process that answers from memory over real TLS: it does what the API says to resources that are only
+ * records. For tests of clients. It can be stopped and started again on its port.
+ */
+export class InProcessHub {
+  log = new WatchLog();
+  /** What lists say could not be asked. */
+  unreachable: Unreachable[] = [];
+  /** Requests of mutations, in the order they came. */
+  readonly requests: { readonly method: string; readonly request: unknown }[] = [];
+  /** What links wait for before they become ACTIVE. */
+  linkGate: Promise<void> = Promise.resolve();
+  readonly #identity: Identity;
+  #server: Server | undefined;
+  #port = 0;
+
+  constructor(identity: Identity) {
+    this.#identity = identity;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  put(...resources: readonly AnyResource[]): void {
+    for (const resource of resources) this.log.upsert(resource);
+  }
+
+  /** Begins to serve; the port stays the same from the first time on. */
+  async start(): Promise<void> {
+    const server = createGrpcServer();
+    const options = { authorize };
+    server.addService(HostServiceService, implementService(HostServiceService, this.#hosts(), options));
+    server.addService(InstanceServiceService, implementService(InstanceServiceService, this.#instances(), options));
+    server.addService(LanServiceService, implementService(LanServiceService, this.#lans(), options));
+    server.addService(LinkServiceService, implementService(LinkServiceService, this.#links(), options));
+    server.addService(
+      OperationServiceService,
+      implementService(OperationServiceService, this.#operationCalls(), options),
+    );
+    server.addService(TokenServiceService, implementService(TokenServiceService, this.#tokens(), options));
+    server.addService(ConsoleServiceService, implementService(ConsoleServiceService, consoles, options));
+    server.addService(ExecServiceService, implementService(ExecServiceService, execs, options));
+    const watches: Handlers<typeof WatchServiceService> = {
+      watch: (request, { signal }) => this.log.watch(request, signal),
+    };
+    server.addService(WatchServiceService, implementService(WatchServiceService, watches, options));
+    addReflection(server, ["zor.v1.InstanceService", "zor.v1.ConsoleService", "zor.v1.WatchService"], options);
+    const { credentials } = createServerTls(this.#identity, "required");
+    this.#port = await listen(server, `127.0.0.1:${this.#port}`, credentials);
+    this.#server = server;
+  }
+
+  /** Ends every call at once, as a killed process would. */
+  stop(): void {
+    this.#server?.forceShutdown();
+    this.#server = undefined;
+  }
+
+  readonly #operations = new Operations({
+    prefix: "operations",
+    publish: (value) => this.log.upsert({ $case: "operation", value }),
+    forget: (name) => this.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+  });
+
+  #page<T extends { readonly name: string }>(items: readonly T[], request: ListFields, toJson: (item: T) => unknown) {
+    const page = listPage(items, request, toJson);
+    const { nextPageToken, totalSize } = page;
+    return { items: page.items, rest: { nextPageToken, totalSize, unreachable: this.unreachable } };
+  }
+
+  #find<Case extends AnyResource["$case"]>(kind: Case, name: string) {
+    const found = this.log.find(kind, name);
+    if (found === undefined) throw notFound(name);
+    return found;
+  }
+
+  #record(method: string, request: unknown): void {
+    this.requests.push({ method, request });
+  }
+
+  #hosts(): Handlers<typeof HostServiceService> {
+    return {
+      getHost: async ({ name }) => ({ host: this.#find("host", name) }),
+      listHosts: async (request) => {
+        const { items, rest } = this.#page(this.log.list("host"), request, Host.toJSON);
+        return { hosts: items, ...rest };
+      },
+      createHost: async (request) => {
+        this.#record("createHost", request);
+        const host = Host.fromPartial({ ...request.host, name: `hosts/${request.hostId}` });
+        if (!request.validateOnly) this.log.upsert({ $case: "host", value: host });
+        return { host, joinToken: request.validateOnly ? "" : "zor1.dG9rZW4" };
+      },
+      deleteHost: async (request) => {
+        this.#record("deleteHost", request);
+        this.log.remove(ResourceKind.RESOURCE_KIND_HOST, request.name);
+        return {};
+      },
+    };
+  }
+
+  #instances(): Handlers<typeof InstanceServiceService> {
+    const become =
+      (method: string, state: InstanceState) => async (request: { name: string; validateOnly: boolean }) => {
+        this.#record(method, request);
+        const before = this.#find("instance", request.name);
+        if (before.status?.state === state) {
+          throw failedPrecondition("INSTANCE_STATE", request.name, `${request.name} is in that state already`);
+        }
+        const instance = Instance.fromPartial({ ...before, status: { ...before.status, state } });
+        if (!request.validateOnly) this.log.upsert({ $case: "instance", value: instance });
+        return { instance };
+      };
+    const running = InstanceState.INSTANCE_STATE_RUNNING;
+    const stopped = InstanceState.INSTANCE_STATE_STOPPED;
+    return {
+      getInstance: async ({ name }) => ({ instance: this.#find("instance", name) }),
+      listInstances: async (request) => {
+        const all = this.log.list("instance").filter(({ name }) => isBelow(name, request.parent));
+        const { items, rest } = this.#page(all, request, Instance.toJSON);
+        return { instances: items, ...rest };
+      },
+      createInstance: async (request, { caller }) => {
+        this.#record("createInstance", request);
+        const name = `${request.parent}/instances/${request.instanceId}`;
+        if (this.log.find("host", request.parent) === undefined) throw notFound(request.parent);
+        const operation = this.#operations.start({
+          verb: "instance.create",
+          target: name,
+          requestId: request.requestId,
+          caller: caller.identity,
+          work: async ({ progress }) => {
+            progress("making disks", 50);
+            const state = request.leaveStopped ? stopped : running;
+            const value = Instance.fromPartial({ ...request.instance, name, status: { state } });
+            this.log.upsert({ $case: "instance", value });
+          },
+        });
+        return { operation };
+      },
+      startInstance: become("startInstance", running),
+      stopInstance: become("stopInstance", stopped),
+      pauseInstance: become("pauseInstance", InstanceState.INSTANCE_STATE_PAUSED),
+      resumeInstance: become("resumeInstance", running),
+      resetInstance: become("resetInstance", running),
+      shutdownInstance: async (request, { caller }) => {
+        const { name, requestId } = request;
+        const work = async (): Promise<void> => {
+          await become("shutdownInstance", stopped)(request);
+        };
+        return {
+          operation: this.#operations.start({
+            verb: "instance.shutdown",
+            target: name,
+            requestId,
+            caller: caller.identity,
+            work,
+          }),
+        };
+      },
+      deleteInstance: async (request) => {
+        this.#record("deleteInstance", request);
+        this.#find("instance", request.name);
+        if (!request.validateOnly) this.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, request.name);
+        return {};
+      },
+    };
+  }
+
+  #lans(): Handlers<typeof LanServiceService> {
+    const plug = (method: string) => async (request: { name: string; endpoint: string }) => {
+      this.#record(method, request);
+      this.#find("lan", request.name);
+      return { instance: this.#find("instance", request.endpoint.replace(/\/nics\/.*/, "")) };
+    };
+    return {
+      getLan: async ({ name }) => ({ lan: this.#find("lan", name) }),
+      listLans: async (request) => {
+        const all = this.log.list("lan").filter(({ name }) => isBelow(name, request.parent));
+        const { items, rest } = this.#page(all, request, Lan.toJSON);
+        return { lans: items, ...rest };
+      },
+      createLan: async (request) => {
+        this.#record("createLan", request);
+        const lan = Lan.fromPartial({ ...request.lan, name: `${request.parent}/lans/${request.lanId}` });
+        this.log.upsert({ $case: "lan", value: lan });
+        return { lan };
+      },
+      deleteLan: async (request) => {
+        this.#record("deleteLan", request);
+        this.log.remove(ResourceKind.RESOURCE_KIND_LAN, request.name);
+        return {};
+      },
+      attachLan: plug("attachLan"),
+      detachLan: plug("detachLan"),
+    };
+  }
+
+  #links(): Handlers<typeof LinkServiceService> {
+    return {
+      getLink: async ({ name }) => ({ link: this.#find("link", name) }),
+      listLinks: async (request) => {
+        const { items, rest } = this.#page(this.log.list("link"), request, Link.toJSON);
+        return { links: items, ...rest };
+      },
+      createLink: async (request, { caller }) => {
+        this.#record("createLink", request);
+        const name = `links/${request.linkId}`;
+        const operation = this.#operations.start({
+          verb: "link.create",
+          target: name,
+          requestId: request.requestId,
+          caller: caller.identity,
+          work: async ({ progress, signal }) => {
+            progress("probing", 80);
+            const cancelled = new Promise<never>((_, reject) => {
+              signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+            });
+            await Promise.race([this.linkGate, cancelled]);
+            const value = Link.fromPartial({ ...request.link, name, status: { state: LinkState.LINK_STATE_ACTIVE } });
+            this.log.upsert({ $case: "link", value });
+          },
+        });
+        return { operation };
+      },
+      deleteLink: async (request, { caller }) => {
+        this.#record("deleteLink", request);
+        const { name, requestId } = request;
+        const work = async (): Promise<void> => this.log.remove(ResourceKind.RESOURCE_KIND_LINK, name);
+        return {
+          operation: this.#operations.start({
+            verb: "link.delete",
+            target: name,
+            requestId,
+            caller: caller.identity,
+            work,
+          }),
+        };
+      },
+    };
+  }
+
+  #operationCalls(): Handlers<typeof OperationServiceService> {
+    return {
+      getOperation: async ({ name }) => ({ operation: this.#operations.find(name) }),
+      listOperations: async (request) => {
+        const { items, rest } = this.#page(this.log.list("operation"), request, Operation.toJSON);
+        return { operations: items, ...rest };
+      },
+      cancelOperation: async ({ name }) => ({ operation: this.#operations.cancel(name) }),
+      waitOperation: async ({ name }, { signal }) => ({ operation: await this.#operations.wait(name, 200, signal) }),
+    };
+  }
+
+  #tokens(): Handlers<typeof TokenServiceService> {
+    return {
+      createToken: async (request) => {
+        this.#record("createToken", request);
+        return { token: "zor1.c2VjcmV0", expireTime: new Date(0) };
+      },
+      revokeIdentity: async (request) => {
+        this.#record("revokeIdentity", request);
+        return {};
+      },
+    };
+  }
+}
+
+function isBelow(name: string, parent: string): boolean {
+  return parent === "hosts/-" || parent === "" || name.startsWith(`${parent}/`);
+}
+
+/** A console that greets and echoes, and closes when it is told "exit". */
+const consoles: Handlers<typeof ConsoleServiceService> = {
+  attachConsole: async function* (requests) {
+    for await (const { message } of requests) {
+      if (message?.$case === "open") {
+        yield { message: { $case: "opened", value: { writable: true } } };
+        yield { message: { $case: "data", value: Buffer.from("\x1b[32mlogin: ") } };
+      }
+      if (message?.$case !== "data") continue;
+      yield { message: { $case: "data", value: message.value } };
+      if (message.value.toString().includes("exit")) break;
+    }
+    yield { message: { $case: "closed", value: { reason: "the instance stopped" } } };
+  },
+};
+
+/** Runs nothing: prints the arguments, echoes standard input, and ends with the number after "exit". */
+const execs: Handlers<typeof ExecServiceService> = {
+  exec: async function* (requests) {
+    let code = 0;
+    for await (const { message } of requests) {
+      if (message?.$case === "start") {
+        const [program = "", argument = "0"] = message.value.command;
+        if (program === "exit") code = Number(argument);
+        yield { message: { $case: "stdout", value: Buffer.from(`${message.value.command.join("|")}\n`) } };
+        yield { message: { $case: "stderr", value: Buffer.from("warned\x1b[31m\n") } };
+        if (!message.value.stdin) break;
+      }
+      if (message?.$case === "stdin") yield { message: { $case: "stdout", value: message.value } };
+      if (message?.$case === "stdinEnd") break;
+    }
+    yield { message: { $case: "exit", value: { code, signal: 0, truncated: false } } };
+  },
+};

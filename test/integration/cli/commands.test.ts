@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { descriptors } from "../../../lib/grpc/descriptors.js";
+import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
+import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { CliFleet } from "./fleet.js";
+
+let fleet: CliFleet;
+beforeEach(async () => {
+  fleet = await CliFleet.create();
+});
+afterEach(async () => {
+  await fleet[Symbol.asyncDispose]();
+});
+
+/** Parses JSON strictly as a message of the API: unknown fields and wrong forms fail. */
+function asMessage(typeName: string, text: string): unknown {
+  const { registry } = descriptors();
+  const type = registry.getMessage(typeName);
+  if (type === undefined) throw new Error(`no type ${typeName}`);
+  return fromJson(type, JSON.parse(text) as JsonValue, { registry });
+}
+
+const vm1 = "hosts/alpha/instances/vm1";
+
+describe("zor get", () => {
+  it.each([
+    ["hosts", "zor.v1.ListHostsResponse"],
+    ["instances", "zor.v1.ListInstancesResponse"],
+    ["lans", "zor.v1.ListLansResponse"],
+    ["links", "zor.v1.ListLinksResponse"],
+    ["operations", "zor.v1.ListOperationsResponse"],
+  ])("%s -o json prints the API's response as proto3 JSON", async (kind, type) => {
+    const { code, stdout } = await fleet.zor(["get", kind, "-o", "json"]);
+    expect(code).toBe(0);
+    asMessage(type, stdout);
+  });
+
+  it("writes 64-bit numbers as text, durations in seconds and enums by name", async () => {
+    const unreachable = { seconds: 1n, nanos: 500_000_000 };
+    fleet.hub.unreachable = [
+      { name: "hosts/beta", reason: "no answer", lastSeenTime: new Date(), lastSeenAge: unreachable },
+    ];
+    const { stdout } = await fleet.zor(["get", "instances", "-o", "json"]);
+    const json = JSON.parse(stdout);
+    expect(json.instances[0].spec.memoryMib).toBe("256");
+    expect(json.instances[0].status.state).toBe("INSTANCE_STATE_RUNNING");
+    expect(json.unreachable[0].lastSeenAge).toBe("1.500s");
+  });
+
+  it("shows all pages of a long list as one", async () => {
+    fleet.hub.put(
+      ...Array.from({ length: 1203 }, (_, index) => ({
+        $case: "instance" as const,
+        value: Instance.fromPartial({ name: `hosts/alpha/instances/many${String(index).padStart(4, "0")}` }),
+      })),
+    );
+    const { stdout } = await fleet.zor(["get", "instances", "-o", "name"]);
+    const names = stdout.trim().split("\n");
+    expect(names).toHaveLength(1205);
+    expect(new Set(names).size).toBe(1205);
+    const json = JSON.parse((await fleet.zor(["get", "instances", "-o", "json"])).stdout);
+    expect(json.instances).toHaveLength(1205);
+    expect(json.nextPageToken).toBeUndefined();
+  });
+
+  it("shows a table whose rows of an unreachable host are marked, and says so on stderr", async () => {
+    const lastSeenAge = { seconds: 14n, nanos: 0 };
+    fleet.hub.unreachable = [{ name: "hosts/beta", reason: "no answer", lastSeenTime: undefined, lastSeenAge }];
+    const { code, stdout, stderr } = await fleet.zor(["get", "instances"], { columns: 80 });
+    expect(code).toBe(0);
+    const [header = "", alpha = "", beta = ""] = stdout.split("\n").map(stripColors);
+    expect(header).toMatch(/^NAME +STATE +SEEN/);
+    expect(alpha).toMatch(/^alpha\/vm1 +RUNNING +now/);
+    expect(beta).toMatch(/^beta\/vm1 +RUNNING\? +14s ago/);
+    expect(stderr).toBe("host beta is unreachable, last seen 14s ago: no answer; what is shown of it may be old\n");
+    expect((await fleet.zor(["get", "instances", "beta/vm1"])).stdout).toContain("14s ago");
+  });
+
+  it("finds one resource by its short, host and full name", async () => {
+    fleet.hub.put({ $case: "instance", value: Instance.fromPartial({ name: "hosts/beta/instances/only1" }) });
+    for (const name of ["only1", "beta/only1", "hosts/beta/instances/only1"]) {
+      const { stdout } = await fleet.zor(["get", "instance", name, "-o", "json"]);
+      expect(JSON.parse(stdout).instance.name).toBe("hosts/beta/instances/only1");
+    }
+  });
+
+  it("lists the candidates of a name that several hosts have", async () => {
+    const { code, stderr } = await fleet.zor(["get", "instances", "vm1"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("alpha/vm1, beta/vm1");
+  });
+
+  it("suggests the nearest name, and ends with 3, when there is none", async () => {
+    const { code, stderr } = await fleet.zor(["get", "instances", "vm11"]);
+    expect(code).toBe(3);
+    expect(stderr).toContain("did you mean vm1?");
+  });
+
+  it("passes filter and order on, and refuses a bad filter with 2", async () => {
+    const filtered = await fleet.zor(["get", "instances", "--filter", "name : beta", "-o", "name"]);
+    expect(filtered.stdout).toBe("hosts/beta/instances/vm1\n");
+    const ordered = await fleet.zor(["get", "instances", "--order-by", "name desc", "-o", "name"]);
+    expect(ordered.stdout.split("\n")[0]).toBe("hosts/beta/instances/vm1");
+    expect((await fleet.zor(["get", "instances", "--filter", "state = = 1"])).code).toBe(2);
+  });
+
+  it("escapes what comes from outside in tables, names and JSON", async () => {
+    const reason = "\x1b[31mowned\u202e\u009b2J";
+    const value = Host.fromPartial({ name: "hosts/evil", state: HostState.HOST_STATE_UNREACHABLE, reason });
+    fleet.hub.put({ $case: "host", value });
+    for (const output of ["table", "wide", "name", "json", "yaml"]) {
+      const { stdout } = await fleet.zor(["get", "hosts", "-o", output]);
+      expect(stdout).toContain("evil");
+      expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+    }
+  });
+});
+
+describe("zor verbs", () => {
+  it("stop and start tell the state that was observed afterwards", async () => {
+    expect(await fleet.zor(["stop", "alpha/vm1"])).toMatchObject({ code: 0, stdout: "alpha/vm1 stopped (STOPPED)\n" });
+    expect(await fleet.zor(["start", "alpha/vm1"])).toMatchObject({ code: 0, stdout: "alpha/vm1 started (RUNNING)\n" });
+  });
+
+  it("end with 4 when the state does not allow it, and change nothing with --dry-run", async () => {
+    expect((await fleet.zor(["start", "alpha/vm1"])).code).toBe(4);
+    expect((await fleet.zor(["stop", "alpha/vm1", "--dry-run"])).stdout).toContain("nothing was changed");
+    expect(fleet.hub.log.find("instance", vm1)?.status?.state).toBe(InstanceState.INSTANCE_STATE_RUNNING);
+  });
+
+  it("act on every name and end with the code of the first failure", async () => {
+    const { code, stdout, stderr } = await fleet.zor(["stop", "alpha/nobody", "alpha/vm1", "beta/vm1"]);
+    expect(code).toBe(3);
+    expect(stderr).toContain("hosts/alpha/instances/nobody");
+    expect(stdout.trim().split("\n").sort()).toEqual(["alpha/vm1 stopped (STOPPED)", "beta/vm1 stopped (STOPPED)"]);
+  });
+
+  it("send the request id of --request-id, apart for each name", async () => {
+    await fleet.zor(["stop", "alpha/vm1", "--request-id", "mine"]);
+    await fleet.zor(["start", "alpha/vm1", "beta/vm1", "--request-id", "many"]);
+    const ids = fleet.hub.requests.map(({ request }) => (request as { requestId: string }).requestId);
+    expect(ids.toSorted()).toEqual(["many.0", "many.1", "mine"]);
+  });
+
+  it("are refused to a viewer with 5", async () => {
+    const { code, stderr } = await fleet.zor(["--context", "viewer", "stop", "alpha/vm1"]);
+    expect(code).toBe(5);
+    expect(stderr).toContain("viewer");
+  });
+
+  it("print errors as one JSON object with -o json", async () => {
+    const { code, stderr, stdout } = await fleet.zor(["start", "alpha/vm1", "-o", "json"]);
+    expect(stdout).toBe("");
+    expect(JSON.parse(stderr).error).toMatchObject({
+      status: "FAILED_PRECONDITION",
+      reason: "INSTANCE_STATE",
+      resource: vm1,
+      exitCode: code,
+    });
+  });
+});
+
+describe("zor delete", () => {
+  it("refuses without --yes where nobody can be asked, and says what it would delete", async () => {
+    await fleet.zor(["stop", "alpha/vm1"]);
+    const { code, stderr } = await fleet.zor(["delete", "alpha/vm1"]);
+    expect(code).toBe(4);
+    expect(stderr).toContain("instance alpha/vm1: STOPPED, unplugged from lan1");
+    expect(stderr).toContain("--yes");
+    expect(fleet.hub.log.find("instance", vm1)).toBeDefined();
+  });
+
+  it("asks on a terminal, and deletes nothing unless the answer is yes", async () => {
+    for (const [answer, left] of [
+      ["n", true],
+      ["", true],
+      ["y", false],
+    ] as const) {
+      const run = fleet.run(["delete", "alpha/vm1", "--force"], { columns: 80 });
+      await run.stderr.sees("Delete? [y/N]");
+      run.input.write(`${answer}\n`);
+      const { code } = await run.result;
+      expect(code).toBe(left ? 1 : 0);
+      expect(fleet.hub.log.find("instance", vm1) !== undefined).toBe(left);
+    }
+  });
+
+  it("refuses an instance that runs unless it is forced", async () => {
+    expect((await fleet.zor(["delete", "alpha/vm1", "--yes"])).code).toBe(4);
+    expect(fleet.hub.requests).toEqual([]);
+    expect((await fleet.zor(["delete", "alpha/vm1", "--yes", "--force"])).code).toBe(0);
+  });
+
+  it("deletes nothing when one of the names does not exist", async () => {
+    expect((await fleet.zor(["delete", "alpha/vm1", "alpha/nobody", "--yes", "--force"])).code).toBe(3);
+    expect(fleet.hub.requests).toEqual([]);
+  });
+
+  it("deletes lans and links, and waits for the link", async () => {
+    expect((await fleet.zor(["delete", "lan", "alpha/lan1", "--yes"])).code).toBe(0);
+    await fleet.zor(["create", "link", "demo", "beta/lan1", "beta/lan1"]);
+    const { code, stdout } = await fleet.zor(["delete", "links/demo", "--yes"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "demo deleted\n" });
+    expect(fleet.hub.log.find("link", "links/demo")).toBeUndefined();
+  });
+});
+
+function stripColors(line: string): string {
+  return line.replaceAll(/\x1b\[\d+m/g, "");
+}
