@@ -163,6 +163,7 @@ export class CableManager {
       const sinceMs = performance.now();
       await this.#engine.client.closed;
       if (signal.aborted) return;
+      this.#onEngineGone();
       if (performance.now() - sinceMs > steadyMs) backoff.reset();
       await backoff.wait(signal);
       try {
@@ -175,6 +176,13 @@ export class CableManager {
         this.#options.log.error({ error: messageOf(error) }, "the cable engine could not be started; trying again");
       }
     }
+  }
+
+  /** Without engine there is no cable: says so rather than what was last known. */
+  #onEngineGone(): void {
+    this.#options.log.warn({ pid: this.#engine.hello.pid }, "the cable engine ended; starting it again");
+    const ends = this.list().map((view) => withoutEngine(view, Date.now()));
+    if (ends.length > 0) this.#onEnds({ ends, removed: [], snapshot: false });
   }
 
   #greet({ hello, adopted }: RunningEngine): void {
@@ -241,4 +249,20 @@ export class CableManager {
       this.#plugSoon();
     }, retry.backoff.nextMs());
   }
+}
+
+function withoutEngine(view: EndView, nowMs: number): EndView {
+  const { rttMs: _rtt, rttP99Ms: _p99, nextTryMs: _next, ...kept } = view;
+  return {
+    ...kept,
+    phase: "down",
+    reason: "the cable engine of this host ended and is being started again",
+    sinceMs: view.phase === "down" ? view.sinceMs : nowMs,
+    tap: { ...view.tap, ready: false, plugged: false },
+    localAddress: "",
+    remoteAddress: "",
+    protection: "",
+    lossRatio: 0,
+    mtuProven: 0,
+  };
 }

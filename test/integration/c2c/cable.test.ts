@@ -1,5 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
-import { TwoHosts } from "./two-hosts.js";
+import { endProcess, findIdentity, isAlive } from "../../../agent/host/process.js";
+import { eventually } from "../../helpers/eventually.js";
+import { TwoHosts, underlayDevice } from "./two-hosts.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make();
@@ -16,4 +18,132 @@ test("frames cross a cable between two hosts, and both ends say so", async () =>
   expect(end.mtuProven).toBeGreaterThanOrEqual(1500);
   expect(end.rttMs).toBeGreaterThan(0);
   expect(end.paired).toBe(true);
+  await eventually(() => expect(hosts.a.end().rxFrames).toBeGreaterThanOrEqual(3));
+});
+
+test("full-size frames cross an underlay whose MTU is smaller than they are", async () => {
+  const hosts = await twoHosts();
+  for (const host of hosts.hosts) await host.underlay.ip("link", "set", underlayDevice, "mtu", "1280");
+  await hosts.connect();
+  await hosts.ping({ size: 1472, count: 5 });
+});
+
+test("a cable comes back by itself after its engine was killed, with no new ticket", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  for (const [host, peer] of [
+    [hosts.a, hosts.b],
+    [hosts.b, hosts.a],
+  ] as const) {
+    const { enginePid } = host.cables;
+    const { connects } = peer.end();
+    process.kill(enginePid, "SIGKILL");
+    await eventually(() => expect(peer.end().connects).toBe(connects + 1));
+    expect(host.cables.enginePid).not.toBe(enginePid);
+    await hosts.active();
+    await hosts.ping();
+  }
+});
+
+test("a restart of the agent leaves connection and engine as they are", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  const before = hosts.hosts.map((host) => ({ ...host.end(), pid: host.cables.enginePid }));
+  for (const host of hosts.hosts) {
+    await host.close();
+    await hosts.ping();
+    await host.open();
+  }
+  await hosts.active();
+  for (const [index, host] of hosts.hosts.entries()) {
+    expect(host.cables.enginePid).toBe(before[index]?.pid);
+    const { localAddress, remoteAddress, connects, tap } = host.end();
+    expect({ localAddress, remoteAddress, connects, tap }).toEqual({
+      localAddress: before[index]?.localAddress,
+      remoteAddress: before[index]?.remoteAddress,
+      connects: 1,
+      tap: before[index]?.tap,
+    });
+  }
+});
+
+test("a cut underlay is noticed, told with its reason, and survived", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  await hosts.a.underlay.ip("link", "set", underlayDevice, "down");
+  for (const host of hosts.hosts) {
+    await eventually(() => expect(host.end()).toMatchObject({ phase: "down", paired: true, needsTicket: false }));
+    expect(host.end().reason).not.toBe("");
+  }
+  await eventually(() => expect(hosts.b.end().nextTryMs).toBeGreaterThan(Date.now()));
+  await hosts.a.underlay.ip("link", "set", underlayDevice, "up");
+  await hosts.active();
+  await hosts.ping();
+});
+
+test("a short cut does not break the connection", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  await hosts.a.underlay.ip("link", "set", underlayDevice, "down");
+  await hosts.a.underlay.ip("link", "set", underlayDevice, "up");
+  await hosts.ping();
+  await hosts.active();
+  expect(hosts.hosts.map((host) => host.end().connects)).toEqual([1, 1]);
+});
+
+test("a deleted link is gone at both ends, with its tap", async () => {
+  const hosts = await twoHosts();
+  const specs = await hosts.connect();
+  const { name } = hosts.a.end().tap;
+  await hosts.a.cables.deleteEnd(specs.a.link, "another-uid");
+  expect(hosts.a.cables.list()).toHaveLength(1);
+  await hosts.a.cables.deleteEnd(specs.a.link, specs.a.linkUid);
+  expect(hosts.a.cables.list()).toEqual([]);
+  await eventually(async () => {
+    await expect(hosts.a.lan.ip("link", "show", name)).rejects.toThrow(/does not exist/);
+  });
+  await eventually(() => expect(hosts.b.end()).toMatchObject({ phase: "down" }));
+  expect(hosts.b.end().reason).toMatch(/deleted|no listener end/);
+});
+
+test("a lan that goes away degrades the cable at both ends until it is back", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  hosts.a.setLan(false);
+  await eventually(() => expect(hosts.a.end()).toMatchObject({ phase: "degraded", reason: "lan lan1 does not exist" }));
+  await eventually(() => expect(hosts.b.end().phase).toBe("degraded"));
+  expect(hosts.b.end().reason).toContain("peer says");
+  hosts.a.setLan(true);
+  await hosts.active();
+});
+
+test("a tap that somebody deletes is made anew and plugged again", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  const { name, generation } = hosts.a.end().tap;
+  await hosts.a.lan.ip("link", "delete", name);
+  await eventually(() => expect(hosts.a.end().tap.generation).not.toBe(generation));
+  await hosts.active();
+  await hosts.ping();
+});
+
+test("a second engine for the same directory does not start", async () => {
+  const hosts = await twoHosts();
+  const { enginePid } = hosts.a.cables;
+  await hosts.a.startAnotherEngine(3);
+  expect(hosts.a.cables.enginePid).toBe(enginePid);
+  expect(await findIdentity(enginePid)).toBeDefined();
+});
+
+test("destroying the manager ends the engine and its taps; the ends come back with the next", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  const identity = await findIdentity(hosts.b.cables.enginePid);
+  if (identity === undefined) throw new Error("the engine does not run");
+  await hosts.b.cables.destroy();
+  expect(await isAlive(identity)).toBe(false);
+  await eventually(() => expect(hosts.a.end().reason).toContain("the host's cable engine is ending"));
+  await hosts.b.open();
+  await hosts.active();
+  await endProcess(identity, 0);
 });

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -8,6 +8,7 @@ import { CableManager, type CablePlugger } from "../../../agent/network/c2c/cabl
 import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
 import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
 import { createLog } from "../../../lib/log.js";
+import { nodePath, programPath } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 
@@ -67,8 +68,11 @@ export class TestHost {
     return end;
   }
 
-  async engineLog(): Promise<string> {
-    return readFile(join(this.stateDirectory, "cable", "engine.log"), "utf8");
+  /** Starts one more engine for the same directory and expects it to end with this code. */
+  async startAnotherEngine(exitCode: number): Promise<void> {
+    const argv = [programPath("cable-engine"), "--directory", join(this.stateDirectory, "cable")];
+    const listen = `${this.underlayIp}:${cablePort}`;
+    await run(nodePath, [...argv, "--listen", listen], { netns: this.underlay.name, acceptedExitCodes: [exitCode] });
   }
 
   /** Removes or makes the lan and tells whoever listens. */
