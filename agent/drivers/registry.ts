@@ -1,5 +1,6 @@
 import type { Log } from "../../lib/log.js";
 import type { InstanceDriver } from "./driver.js";
+import { CrunDriver } from "./crun/crun-driver.js";
 import { createQemuDriver } from "./qemu/driver.js";
 
 /** What drivers are made with. */
@@ -13,5 +14,5 @@ export interface DriverOptions {
 
 /** All drivers of this agent. A new driver is one folder and one line here. */
 export function createDrivers(options: DriverOptions): readonly InstanceDriver[] {
-  return [createQemuDriver(options)];
+  return [createQemuDriver(options), new CrunDriver(options)];
 }

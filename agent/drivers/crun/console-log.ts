@@ -39,51 +39,81 @@ function decodeEntry(entry: Buffer): Buffer {
 }
 
 /** How to read a console's log. */
-export interface FollowOptions {
+export interface ConsoleReaderOptions {
   readonly path: string;
   /** Bytes of recent output to give first. */
   readonly replayBytes: number;
   /** Whether nothing more will be written. */
   readonly hasEnded: () => Promise<boolean>;
+  /** Ends the reader. */
   readonly signal: AbortSignal;
 }
 
 /**
  * Gives a console's output from its log, as it is written, until the console or the signal ends. The log is bounded: when it
  * is full conmon begins a new file under the same name. A reader that is slower than that misses output; it holds nobody up.
+ * May be iterated again after a loop was left: it goes on where it was.
  */
-export async function* followConsoleLog(options: FollowOptions): AsyncGenerator<Uint8Array> {
-  const { signal } = options;
-  const changes = new Changes(dirname(options.path));
-  await using log = new LogFile(options.path);
-  try {
-    const recent = await readRecent(log, options.replayBytes);
-    if (recent.length > 0) yield recent;
-    for (;;) {
-      const ended = await options.hasEnded();
-      for (let data = await log.read(); data !== undefined; data = await log.read()) {
-        if (data.length > 0) yield data;
-        if (signal.aborted) return;
-      }
-      if (ended || signal.aborted) return;
-      await changes.next(signal);
-    }
-  } finally {
-    changes.close();
-  }
-}
+export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
+  readonly #options: ConsoleReaderOptions;
+  readonly #changes: Changes;
+  readonly #log: LogFile;
+  #recent: Buffer = Buffer.alloc(0);
+  #ended = false;
+  #finished = false;
 
-async function readRecent(log: LogFile, replayBytes: number): Promise<Buffer> {
-  let recent = Buffer.alloc(0);
-  for (let data = await log.read(); data !== undefined; data = await log.read()) {
-    recent = Buffer.concat([recent, data]);
-    if (recent.length > replayBytes) recent = Buffer.from(recent.subarray(recent.length - replayBytes));
+  private constructor(options: ConsoleReaderOptions) {
+    this.#options = options;
+    this.#changes = new Changes(dirname(options.path));
+    this.#log = new LogFile(options.path);
   }
-  return recent;
+
+  /** Begins to read: everything written from now on is given. */
+  static async open(options: ConsoleReaderOptions): Promise<ConsoleReader> {
+    const reader = new ConsoleReader(options);
+    for (let data = await reader.#log.read(); data !== undefined; data = await reader.#log.read()) {
+      const all = Buffer.concat([reader.#recent, data]);
+      reader.#recent = Buffer.from(all.subarray(Math.max(0, all.length - options.replayBytes)));
+    }
+    options.signal.addEventListener("abort", () => reader.#changes.close(), { once: true });
+    return reader;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    const { signal, hasEnded } = this.#options;
+    while (!this.#finished && !signal.aborted) {
+      const data = this.#recent.length > 0 ? this.#takeRecent() : await this.#log.read();
+      if (data !== undefined && data.length > 0) return { value: data, done: false };
+      if (data !== undefined) continue;
+      // The end is looked for before the last read, so that nothing written before it is missed.
+      if (this.#ended) break;
+      this.#ended = await hasEnded();
+      if (!this.#ended) await this.#changes.next(signal);
+    }
+    await this.#finish();
+    return { value: undefined, done: true };
+  }
+
+  #takeRecent(): Buffer {
+    const recent = this.#recent;
+    this.#recent = Buffer.alloc(0);
+    return recent;
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#changes.close();
+    await this.#log.close();
+  }
 }
 
 /** The log, over the change from a full file to a new one. */
-class LogFile implements AsyncDisposable {
+class LogFile {
   readonly #path: string;
   #decoder = new ConsoleLogDecoder();
   #file: FileHandle | undefined;
@@ -110,7 +140,7 @@ class LogFile implements AsyncDisposable {
     return this.read();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     await this.#file?.close();
   }
 

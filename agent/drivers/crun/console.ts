@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, unavailable } from "../../../lib/errors.js";
 import type { ConsoleStream } from "../driver.js";
-import { followConsoleLog } from "./console-log.js";
+import { ConsoleReader } from "./console-log.js";
 import type { Keeper } from "./keeper.js";
 import { connectPacketSocket, sendPacket } from "./native.js";
 
@@ -14,13 +14,13 @@ const packetBytes = 8192;
 const busyMs = 10;
 
 /** Opens the terminal of a container: output from the keeper's log, input through its socket. */
-export function openContainerConsole(options: {
+export async function openContainerConsole(options: {
   readonly directory: string;
   readonly keeper: Keeper;
   readonly replayBytes: number;
   readonly isRunning: () => Promise<boolean>;
   readonly signal: AbortSignal;
-}): ConsoleStream {
+}): Promise<ConsoleStream> {
   const { directory, keeper, replayBytes } = options;
   let socket: number;
   try {
@@ -44,8 +44,9 @@ export function openContainerConsole(options: {
   };
   options.signal.addEventListener("abort", close, { once: true });
   const hasEnded = async () => (await keeper.findExitCode()) !== undefined || !(await options.isRunning());
+  const output = await ConsoleReader.open({ path: keeper.logPath, replayBytes, hasEnded, signal });
   return {
-    output: followConsoleLog({ path: keeper.logPath, replayBytes, hasEnded, signal }),
+    output,
     write: async (data) => {
       for (let begin = 0; begin < data.length; begin += packetBytes) {
         const packet = data.subarray(begin, begin + packetBytes);
@@ -53,7 +54,11 @@ export function openContainerConsole(options: {
       }
     },
     resize: (columns, rows) => writeControl(directory, `1 ${rows} ${columns}\n`),
-    close: async () => close(),
+    close: async () => {
+      close();
+      // Lets the reader close its file.
+      await output.next();
+    },
   };
 }
 

@@ -22,6 +22,11 @@ export class ContainerWatch {
     if (this.#containers.delete(uid)) this.emit(uid, "exited", message);
   }
 
+  /** Ends watching a container without telling of its end. */
+  forget(uid: string): void {
+    this.#containers.delete(uid);
+  }
+
   /** Tells of something. When nobody has listened for very long, the event is lost: the listener inspects at intervals too. */
   emit(uid: string, type: string, message = ""): void {
     this.#queue.push({ uid, type, message });

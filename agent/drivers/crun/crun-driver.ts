@@ -12,6 +12,7 @@ import {
   startTimeOf,
   waitForExit,
 } from "../../host/process.js";
+import { readLimits } from "../../host/resources.js";
 import type {
   CallOptions,
   ConsoleStream,
@@ -36,85 +37,58 @@ import { ContainerWatch } from "./container-watch.js";
 import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
 import { buildOciConfig } from "./oci-config.js";
-import { checkOptions } from "./options-check.js";
+import { checkOptions, checkSize, sizeOf } from "./options-check.js";
 import { findRootfsImage, probeOverlay, Rootfs } from "./rootfs.js";
 import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
 
 /** What the driver needs of the agent. */
 export interface CrunDriverOptions {
-  /** Directory for the runtime's own state, on a disk. */
-  readonly runtimeDirectory: string;
-  readonly agentUid: string;
   /** Directories that images may be in, in order. */
   readonly imageDirectories: readonly string[];
+  /** Where drivers keep what belongs to no instance; here the runtime's own state. */
+  readonly stateDirectory: string;
 }
 
 const exitWaitMs = 10_000;
 const exitCodeWaitMs = 2000;
+/** Ending a container must not be cut short by whoever asked for it. */
+const uninterrupted = new AbortController().signal;
 
 /** Containers by crun, or runc where crun is missing; each with a conmon that holds its terminal. */
 export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable {
   readonly kind = "crun";
   readonly nicKind = "veth";
-  readonly #options: CrunDriverOptions;
+  readonly #imageDirectories: readonly string[];
+  readonly #runtimeDirectory: string;
   readonly #watch = new ContainerWatch();
-  readonly #shutdownRequested = new Set<string>();
   #usable: UsableRuntime | undefined;
   #overlay: boolean | undefined;
 
   constructor(options: CrunDriverOptions) {
-    this.#options = options;
+    this.#imageDirectories = options.imageDirectories;
+    this.#runtimeDirectory = join(options.stateDirectory, "crun");
   }
 
   async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
-    return probeRuntime(this.#options.runtimeDirectory, signal);
+    return probeRuntime(this.#runtimeDirectory, signal);
   }
 
   async validate(spec: InstanceSpec): Promise<void> {
     const options = optionsOf(spec);
-    const violations = checkOptions(options);
+    const violations = [...checkSize(sizeOf(spec), readLimits()), ...checkOptions(options)];
     if (violations.length > 0) throw invalidFields(violations);
-    await findRootfsImage(this.#options.imageDirectories, options);
+    await findRootfsImage(this.#imageDirectories, options);
   }
 
   async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
-    const image = await findRootfsImage(this.#options.imageDirectories, optionsOf(instance.spec));
+    const image = await findRootfsImage(this.#imageDirectories, optionsOf(instance.spec));
     await (await this.#rootfs(instance)).create(image, options);
   }
 
   async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
-    const { runtime, path } = await this.#runtime();
-    const id = containerId(instance);
-    const spec = optionsOf(instance.spec);
-    this.#shutdownRequested.delete(instance.uid);
-    if (((await runtime.findState(id))?.pid ?? 0) !== 0) {
-      throw failedPrecondition("ALREADY_RUNNING", "", `${instance.id} runs already; stop it first`);
-    }
-    await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.#abandon(instance));
-    // What a container that ended while nobody looked has left.
-    await runtime.delete(id);
-    const image = await findRootfsImage(this.#options.imageDirectories, spec);
-    const root = await (await this.#rootfs(instance)).prepare(image, spec.persistent, options.signal);
-    const config = buildOciConfig({
-      hostname: instance.id,
-      rootPath: join(instance.directory, "rootfs"),
-      command: spec.command.length > 0 ? spec.command : [spec.rootfs === microName ? "/init" : "/bin/sh"],
-      environment: spec.environment,
-      netnsPath: `/run/netns/${network.netns}`,
-      cgroupsPath: `/${id}`,
-      memoryMib: instance.spec.memoryMib === undefined ? undefined : Number(instance.spec.memoryMib),
-      cpus: instance.spec.cpus,
-      controllers: runtime.cgroups.controllers,
-      annotations: { "zor.agent": this.#options.agentUid, "zor.instance": instance.uid },
-    });
-    await writeFile(join(instance.directory, "config.json"), JSON.stringify(config), { mode: 0o600 });
-    const identity = await keeperOf(instance).create({ runtime, runtimePath: path, root, signal: options.signal });
-    await runtime.start(id, options.signal);
-    undo.move();
-    this.#watch.add(instance.uid, identity);
+    const handle = await this.#launch(instance, network, options);
     this.#watch.emit(instance.uid, "started");
-    return { ...identity, extra: { container: id, runtime: runtime.name } };
+    return handle;
   }
 
   async recover(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<RecoveryHandle | undefined> {
@@ -134,23 +108,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async stop(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
-    const { runtime } = await this.#runtime();
-    const id = containerId(instance);
-    if (await signalProcess(handle, "SIGKILL")) {
-      // A frozen process takes no signal, not even this one.
-      const state = await runtime.findState(id).catch(() => undefined);
-      if (state?.status === "paused") await runtime.resume(id);
-      if (!(await waitForExit(handle, exitWaitMs))) {
-        throw failedPrecondition(
-          "STILL_RUNNING",
-          "",
-          `${instance.id} does not end; its first process hangs in the kernel`,
-        );
-      }
-    }
-    await keeperOf(instance).finished(exitCodeWaitMs);
-    await runtime.delete(id);
-    this.#shutdownRequested.delete(instance.uid);
+    await this.#end(instance, handle);
     this.#watch.remove(instance.uid, "stopped");
   }
 
@@ -211,14 +169,15 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     network: InstanceNetwork,
     options: CallOptions,
   ): Promise<RecoveryHandle> {
-    await this.stop(instance, handle);
-    const next = await this.start(instance, network, options);
+    this.#watch.forget(instance.uid);
+    await this.#end(instance, handle);
+    const next = await this.#launch(instance, network, options);
     this.#watch.emit(instance.uid, "reset");
     return next;
   }
 
   async requestShutdown(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
-    this.#shutdownRequested.add(instance.uid);
+    await keeperOf(instance).noteEndRequested();
     await signalProcess(handle, "SIGTERM");
   }
 
@@ -249,12 +208,69 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     yield* execInContainer({ runtime, containerId: id, directory, command, resizes, signal });
   }
 
+  async #launch(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
+    const { runtime, path } = await this.#runtime();
+    const id = containerId(instance);
+    const spec = optionsOf(instance.spec);
+    if (((await runtime.findState(id))?.pid ?? 0) !== 0) {
+      throw failedPrecondition("ALREADY_RUNNING", "", `${instance.id} runs already; stop it first`);
+    }
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.#abandon(instance));
+    // What a container that ended while nobody looked has left.
+    await runtime.delete(id);
+    const image = await findRootfsImage(this.#imageDirectories, spec);
+    const root = await (await this.#rootfs(instance)).prepare(image, spec.persistent, options.signal);
+    const config = buildOciConfig({
+      hostname: instance.id,
+      rootPath: join(instance.directory, "rootfs"),
+      command: spec.command.length > 0 ? spec.command : [spec.rootfs === microName ? "/init" : "/bin/sh"],
+      environment: spec.environment,
+      netnsPath: `/run/netns/${network.netns}`,
+      cgroupsPath: `/${id}`,
+      ...sizeOf(instance.spec),
+      controllers: runtime.cgroups.controllers,
+      annotations: { "zor.instance": instance.uid },
+    });
+    await writeFile(join(instance.directory, "config.json"), JSON.stringify(config), { mode: 0o600 });
+    const identity = await keeperOf(instance).create({ runtime, runtimePath: path, root, signal: options.signal });
+    await runtime.start(id, options.signal);
+    undo.move();
+    this.#watch.add(instance.uid, identity);
+    return { ...identity, extra: { container: id, runtime: runtime.name } };
+  }
+
+  /** Ends a container and removes what the runtime keeps of it. */
+  async #end(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
+    const { runtime } = await this.#runtime();
+    const id = containerId(instance);
+    const keeper = keeperOf(instance);
+    if (await isAlive(handle)) {
+      await keeper.noteEndRequested();
+      await signalProcess(handle, "SIGKILL");
+      // A frozen process takes no signal, not even this one.
+      const state = await runtime.findState(id).catch(() => undefined);
+      if (state?.status === "paused") await runtime.resume(id, uninterrupted);
+      if (!(await waitForExit(handle, exitWaitMs))) {
+        throw failedPrecondition(
+          "STILL_RUNNING",
+          "",
+          `${instance.id} does not end; its first process hangs in the kernel`,
+        );
+      }
+    }
+    await keeper.finished(exitCodeWaitMs);
+    await runtime.delete(id);
+  }
+
   /** The state of a container that does not run, with why when its end was not asked for. */
   async #inspectEnded(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<Observation> {
     const ended = { pid: 0, startTime: undefined, accelerator: "", execReady: false };
     if (handle === undefined) return { ...ended, state: "stopped", reason: "" };
-    const code = await keeperOf(instance).waitForExitCode(exitCodeWaitMs);
-    if (code === 0 || this.#shutdownRequested.has(instance.uid)) return { ...ended, state: "stopped", reason: "" };
+    const keeper = keeperOf(instance);
+    if (await keeper.isEndRequested()) return { ...ended, state: "stopped", reason: "" };
+    const code = await keeper.waitForExitCode(exitCodeWaitMs);
+    if (code === 0) return { ...ended, state: "stopped", reason: "" };
     const reason = code === undefined ? "it ended, and nobody saw how" : describeExit(code);
     return { ...ended, state: "failed", reason };
   }
@@ -276,7 +292,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async #runtime(): Promise<UsableRuntime> {
-    this.#usable ??= await findRuntime(this.#options.runtimeDirectory);
+    this.#usable ??= await findRuntime(this.#runtimeDirectory);
     return this.#usable;
   }
 }

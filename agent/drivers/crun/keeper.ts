@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable } from "../../../lib/errors.js";
@@ -102,6 +102,16 @@ export class Keeper {
     }
   }
 
+  /** Notes that the container's end was asked for, whatever its exit code will be. Kept until the next start. */
+  async noteEndRequested(): Promise<void> {
+    await writeFile(this.#path("end-requested"), "", { mode: 0o600 });
+  }
+
+  /** Whether the container's end was asked for. */
+  async isEndRequested(): Promise<boolean> {
+    return (await readIfExists(this.#path("end-requested"))) !== undefined;
+  }
+
   /** Waits until the keeper of an ended container is gone as well. */
   async finished(timeoutMs: number): Promise<void> {
     const keeper = await this.#find();
@@ -119,6 +129,7 @@ export class Keeper {
       "attach",
       "ctl",
       "winsz",
+      "end-requested",
       "oom",
     ];
     for (const name of names) await rm(this.#path(name), { recursive: true, force: true });

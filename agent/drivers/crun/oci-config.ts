@@ -10,9 +10,8 @@ export interface OciConfigOptions {
   /** Path of the net namespace to join. */
   readonly netnsPath: string;
   readonly cgroupsPath: string;
-  /** Limits; undefined: none. */
-  readonly memoryMib: number | undefined;
-  readonly cpus: number | undefined;
+  readonly memoryMib: number;
+  readonly cpus: number;
   /** What the host can limit; limits it cannot keep are left out. */
   readonly controllers: ReadonlySet<Controller>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -133,10 +132,8 @@ export function buildOciConfig(options: OciConfigOptions): object {
 
 function buildResources({ memoryMib, cpus, controllers }: OciConfigOptions): object {
   return {
-    ...(controllers.has("memory") && memoryMib !== undefined ? { memory: { limit: memoryMib * 1024 * 1024 } } : {}),
-    ...(controllers.has("cpu") && cpus !== undefined
-      ? { cpu: { quota: cpus * cpuPeriodUs, period: cpuPeriodUs } }
-      : {}),
+    ...(controllers.has("memory") ? { memory: { limit: memoryMib * 1024 * 1024 } } : {}),
+    ...(controllers.has("cpu") ? { cpu: { quota: cpus * cpuPeriodUs, period: cpuPeriodUs } } : {}),
     ...(controllers.has("pids") ? { pids: { limit: maxTasks } } : {}),
     // The runtime itself allows /dev/null, /dev/zero and the like.
     ...(controllers.has("devices") ? { devices: [{ allow: false, access: "rwm" }] } : {}),

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { unavailable } from "../../../lib/errors.js";
 import { run, ToolError } from "../../host/exec.js";
 import type { HostCgroups } from "./host-cgroups.js";
 import { inMountNamespace, type RootMount } from "./mount-namespace.js";
@@ -9,6 +11,7 @@ export interface ContainerState {
   readonly pid: number;
 }
 
+const freezeTimeoutMs = 5000;
 const noMount: RootMount = { kind: "none" };
 
 /** crun, or runc, as a command line (OCI runtime command line interface). */
@@ -59,17 +62,34 @@ export class OciRuntime {
     await this.#run(["start", id], signal);
   }
 
+  /** Freezes a container. Resolves when it is frozen. */
   async pause(id: string, signal: AbortSignal): Promise<void> {
     await this.#run(["pause", id], signal);
+    await this.#until(id, "paused", signal);
   }
 
-  async resume(id: string, signal?: AbortSignal): Promise<void> {
+  /** Thaws a container. Resolves when it runs. */
+  async resume(id: string, signal: AbortSignal): Promise<void> {
     await this.#run(["resume", id], signal);
+    await this.#until(id, "running", signal);
   }
 
   /** Ends and forgets a container. Idempotent. */
   async delete(id: string): Promise<void> {
     if ((await this.findState(id)) !== undefined) await this.#run(["delete", "--force", id]);
+  }
+
+  /** The kernel freezes a group's processes one after the other, after the runtime has returned. */
+  async #until(id: string, status: ContainerState["status"], signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + freezeTimeoutMs;
+    for (;;) {
+      const state = await this.findState(id, signal);
+      if (state === undefined || state.status === "stopped" || state.status === status) return;
+      if (performance.now() > deadline) {
+        throw unavailable("FREEZE_SLOW", "", `the container is not ${status} after ${freezeTimeoutMs / 1000} s`);
+      }
+      await delay(10, undefined, { signal });
+    }
   }
 
   async #run(argv: readonly string[], signal?: AbortSignal): Promise<string> {

@@ -1,12 +1,41 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import type { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
+import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+
+/** What a container may use at most. */
+export interface ContainerSize {
+  readonly cpus: number;
+  readonly memoryMib: number;
+}
 
 const base = "instance.spec.crun";
 const maxWords = 1024;
 const maxVariables = 1024;
 /** Linux takes 128 KiB for one argument and 2 MiB for all. */
 const maxTotalBytes = 128 * 1024;
+
+/** What a spec asks for, with defaults. */
+export function sizeOf(spec: InstanceSpec): ContainerSize {
+  return { cpus: spec.cpus ?? 1, memoryMib: Number(spec.memoryMib ?? 128n) };
+}
+
+/** What is wrong with a container's size on a host of this one. */
+export function checkSize({ cpus, memoryMib }: ContainerSize, host: ContainerSize): readonly FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > host.cpus) {
+    violations.push({
+      field: "instance.spec.cpus",
+      description: `${cpus} is not between 1 and the host's ${host.cpus}`,
+    });
+  }
+  if (memoryMib < 1 || memoryMib > host.memoryMib) {
+    violations.push({
+      field: "instance.spec.memory_mib",
+      description: `${memoryMib} MiB is not between 1 and the host's ${host.memoryMib} MiB`,
+    });
+  }
+  return violations;
+}
 
 /** What is wrong with a container's options, apart from its image. */
 export function checkOptions(options: CrunOptions): readonly FieldViolation[] {
