@@ -1,5 +1,5 @@
 import { availableCommands, type KeyContext } from "../keymap/commands.js";
-import type { Model } from "../store/model.js";
+import type { Model, Prompt } from "../store/model.js";
 import { plainText } from "../store/plain-text.js";
 import { cutLine, type Line, lineWidth, type Segment } from "../store/segment.js";
 import { textWidth } from "../store/text-width.js";
@@ -44,7 +44,8 @@ function typed(sign: string, text: string, after: readonly Segment[], width: num
 }
 
 /** The keys that matter here, as many as fit. */
-export function hintLine(context: KeyContext, width: number): Line {
+export function hintLine(model: Model, context: KeyContext, width: number): Line {
+  if (model.prompt !== undefined) return promptHints(model.prompt, width);
   const line: Segment[] = [{ text: " " }];
   const hints = availableCommands(context).filter((command) => command.hint !== undefined);
   // Help always stays; the rest goes from the end.
@@ -61,6 +62,15 @@ export function hintLine(context: KeyContext, width: number): Line {
     line.push(...pair);
   }
   return line;
+}
+
+function promptHints(prompt: Prompt, width: number): Line {
+  const keys = {
+    command: "enter runs it  tab completes  esc leaves",
+    filter: "enter keeps the filter  esc drops the change",
+    confirm: "esc leaves everything as it is",
+  } as const;
+  return cutLine([{ text: ` ${keys[prompt.type]}`, tone: "dim" }], width);
 }
 
 /** A key as people read it. */

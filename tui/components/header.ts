@@ -38,7 +38,12 @@ function connectionState(model: Model): Segment[] {
     case "live": {
       const silent = lastHeardMs !== undefined && nowMs - lastHeardMs > silentMs;
       if (!fleet.loaded) return [{ text: "◐ reading the fleet", tone: "busy" }];
-      return silent ? [{ text: `! silent, ${heard}`, tone: "warn" }] : [{ text: "● live", tone: "good" }];
+      return silent
+        ? [{ text: `! silent, ${heard}`, tone: "warn" }]
+        : [
+            { text: "● live", tone: "good" },
+            { text: `, ${heard}`, tone: "dim" },
+          ];
     }
     case "lost": {
       const { retryAtMs } = connection;

@@ -43,8 +43,7 @@ function LineViewBase({ line, width, selected = false, faded = false }: LineView
     <Box height={1} width={width}>
       <Text wrap="truncate">
         {cut.map((segment, index) => (
-          // Segments have no identity of their own: their place on the line is it.
-          // biome-ignore lint/suspicious/noArrayIndexKey: see above
+          // biome-ignore lint/suspicious/noArrayIndexKey: segments have no identity but their place on the line
           <Text key={index} {...propsOf(segment, faded)}>
             {show(segment.text)}
           </Text>

@@ -29,7 +29,7 @@ export const commandLineHelp: readonly { readonly form: string; readonly title: 
   },
   { form: ":describe NAME", title: 'details of a resource: "alpha", "alpha/vm1", "demo"' },
   { form: ":resync", title: "read everything from the hub again" },
-  { form: ":q, :quit", title: "quit" },
+  { form: ":q, ctrl-c twice", title: "quit" },
 ];
 
 /** Reads a command line (without the ":"). `hosts` are the host ids there are. */

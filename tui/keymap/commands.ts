@@ -1,4 +1,4 @@
-import type { TableKind } from "../store/resource.js";
+import type { Kind, TableKind } from "../store/resource.js";
 
 /** What a key does. */
 export type CommandId =
@@ -27,8 +27,7 @@ export type CommandId =
   | "resync"
   | "redraw"
   | "quit"
-  | "interrupt"
-  | `table:${string}`;
+  | `table:${Kind}`;
 
 /** Where the keys are pressed. */
 export interface KeyContext {
@@ -179,7 +178,6 @@ export const commands: readonly Command[] = [
   { id: "resync", keys: ["ctrl-r"], title: "read everything from the hub again", group: "Program" },
   { id: "redraw", keys: ["ctrl-l"], title: "draw the screen again", group: "Program" },
   { id: "quit", keys: ["q"], title: "close this screen; quits on the first", group: "Program" },
-  { id: "interrupt", keys: ["ctrl-c"], title: "twice: quit", group: "Program" },
 ];
 
 /** The commands that can be given here. */

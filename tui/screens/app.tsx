@@ -6,12 +6,12 @@ import { headerLines } from "../components/header.js";
 import { LineView, UnicodeContext } from "../components/line-view.js";
 import { chordsOf } from "../keymap/chord.js";
 import { describe, describeYaml } from "../store/describe/describe.js";
-import { type Model, pageWindow } from "../store/model.js";
+import { type Model, type Page, pageWindow } from "../store/model.js";
 import type { Line } from "../store/segment.js";
-import { drawTable, type FrameRow } from "../store/table-frame.js";
-import type { TableWindow } from "../store/table-state.js";
+import { drawTable } from "../store/table-frame.js";
+import type { TableState } from "../store/table-state.js";
 import type { Controller } from "./controller.js";
-import { titleLine } from "./title.js";
+import { type Extent, titleLine } from "./title.js";
 
 /** Smallest terminal anything useful fits into. */
 const smallest = { columns: 60, rows: 12 };
@@ -50,9 +50,14 @@ export function App({ model, controller, unicode, onReady }: AppProps): ReactNod
     <UnicodeContext.Provider value={unicode}>
       <Box flexDirection="column" width={columns} height={Math.max(1, rows - 1)} overflow="hidden">
         {lines.map((line, index) => (
-          // A line of the screen is its place.
-          // biome-ignore lint/suspicious/noArrayIndexKey: see above
-          <LineView key={index} width={columns} {...line} />
+          <LineView
+            // biome-ignore lint/suspicious/noArrayIndexKey: a line of the screen is its place
+            key={index}
+            width={columns}
+            line={line.line}
+            selected={line.selected ?? false}
+            faded={line.faded ?? false}
+          />
         ))}
       </Box>
     </UnicodeContext.Provider>
@@ -68,48 +73,61 @@ interface ScreenLine {
 function screenLines(model: Model, controller: Controller, width: number, height: number): readonly ScreenLine[] {
   const header = headerLines(model, width);
   const bodyHeight = height - header.length - 3;
-  const { body, window } = drawBody(model, controller, width, bodyHeight);
-  const filled = [...body, ...Array.from({ length: Math.max(0, bodyHeight - body.length) }, () => ({ line: [] }))];
+  const { lines, extent } = drawBody(model, controller, width, bodyHeight);
+  const blank = Array.from({ length: Math.max(0, bodyHeight - lines.length) }, () => ({ line: [] }));
   return [
     ...header.map((line) => ({ line })),
-    { line: titleLine(model, width, window) },
-    ...filled.slice(0, bodyHeight),
+    { line: titleLine(model, width, extent) },
+    ...lines.slice(0, bodyHeight),
+    ...blank,
     { line: messageLine(model, controller.completions(), width) },
-    { line: hintLine(controller.keyContext, width) },
+    { line: hintLine(model, controller.keyContext, width) },
   ];
 }
 
 interface Body {
-  readonly body: readonly ScreenLine[];
-  readonly window: TableWindow | undefined;
+  readonly lines: readonly ScreenLine[];
+  readonly extent: Extent;
 }
 
 function drawBody(model: Model, controller: Controller, width: number, height: number): Body {
   const { screen, prompt } = model;
-  const plain = (lines: readonly Line[]): Body => ({ body: lines.map((line) => ({ line })), window: undefined });
-  if (prompt?.type === "confirm") return plain(confirmLines(prompt, width, height));
+  if (prompt?.type === "confirm") return fixedBody(confirmLines(prompt, width, height));
   switch (screen.type) {
     case "help":
-      return plain(pageWindow(screen.page, helpLines(controller.keyContext, width), height));
+      return pageBody(screen.page, helpLines(controller.keyContext, width), height);
     case "detail": {
       const row = model.find(screen.kind, screen.name);
-      if (row === undefined) return plain([[], [{ text: "   it is gone; esc goes back", tone: "warn" }]]);
+      if (row === undefined) return fixedBody([[], [{ text: "   it is gone; esc goes back", tone: "warn" }]]);
       const lines = screen.yaml ? describeYaml(row) : describe(row, model.context);
-      return plain(pageWindow(screen.page, describeLines(lines, width), height));
+      return pageBody(screen.page, describeLines(lines, width), height);
     }
-    case "table": {
-      const frame = drawTable(screen.table, width, height, model.context);
-      const rows: readonly ScreenLine[] =
-        frame.rows.length === 0
-          ? emptyLines(model, screen.table).map((line) => ({ line }))
-          : frame.rows.map((row: FrameRow) => ({ line: row.line, selected: row.selected, faded: row.faded }));
-      return { body: [{ line: frame.header }, ...rows], window: frame.window };
-    }
+    case "table":
+      return tableBody(model, screen.table, width, height);
   }
 }
 
+function fixedBody(lines: readonly Line[]): Body {
+  return { lines: lines.map((line) => ({ line })), extent: { top: 0, shown: lines.length, length: lines.length } };
+}
+
+function pageBody(page: Page, lines: readonly Line[], height: number): Body {
+  const shown = pageWindow(page, lines, height);
+  return {
+    lines: shown.map((line) => ({ line })),
+    extent: { top: page.top, shown: shown.length, length: lines.length },
+  };
+}
+
+function tableBody(model: Model, table: TableState, width: number, height: number): Body {
+  const { header, rows, window } = drawTable(table, width, height, model.context);
+  const { top, matched, total } = window;
+  const extent = { top, shown: rows.length, length: matched, total };
+  if (rows.length === 0) return { lines: emptyLines(model, table).map((line) => ({ line })), extent };
+  return { lines: [{ line: header }, ...rows], extent };
+}
+
 function tooSmall(columns: number, rows: number): readonly ScreenLine[] {
-  const text = `terminal is ${columns}x${rows}; make it ${smallest.columns}x${smallest.rows} or larger (q quits)`;
-  const line: Line = [{ text, tone: "warn" }];
-  return [{ line }];
+  const texts = [`terminal is ${columns}x${rows}`, `zor tui needs ${smallest.columns}x${smallest.rows}`, "q quits"];
+  return texts.slice(0, Math.max(1, rows - 1)).map((text) => ({ line: [{ text, tone: "warn" }] }));
 }

@@ -2,31 +2,39 @@ import type { Model, Screen } from "../store/model.js";
 import { shortName } from "../client/short-name.js";
 import { plainText } from "../store/plain-text.js";
 import { type Line, type Segment, spreadLine } from "../store/segment.js";
-import type { TableWindow } from "../store/table-state.js";
 
-/** The rule above the body: where we are, what is shown of it and in which order. */
-export function titleLine(model: Model, width: number, window: TableWindow | undefined): Line {
-  const { screen, screens } = model;
+/** How much of the body there is, and which part of it is on the screen. */
+export interface Extent {
+  readonly top: number;
+  readonly shown: number;
+  readonly length: number;
+  /** Rows before filtering; tables only. */
+  readonly total?: number;
+}
+
+/** The rule above the body: where we are, and what is shown of it. */
+export function titleLine(model: Model, width: number, extent: Extent): Line {
+  const { screen, screens, prompt } = model;
   const left: Segment[] = [{ text: "── ", tone: "dim" }];
   screens.slice(0, -1).forEach((below) => {
     left.push({ text: `${plainText(nameOf(below))} → `, tone: "dim" });
   });
   left.push({ text: plainText(nameOf(screen)), tone: "accent" });
-  if (screen.type === "table" && window !== undefined) {
+  if (prompt?.type === "confirm") left.push({ text: ` → ${prompt.impact.verb}?`, tone: "bad" });
+  else if (screen.type === "table") {
     const { filterText, marked } = screen.table;
-    const count = filterText === "" ? `${window.total}` : `${window.matched} of ${window.total}`;
+    const total = extent.total ?? 0;
+    const count = filterText === "" ? `${total}` : `${extent.length} of ${total}`;
     left.push({ text: ` ${count}`, tone: "strong" });
     if (filterText !== "") left.push({ text: ` /${plainText(filterText)}`, tone: "warn" });
     if (marked.size > 0) left.push({ text: ` ${marked.size} marked`, tone: "warn" });
   }
   left.push({ text: " ", tone: "dim" });
-  return spreadLine(left, rightOf(window), width, "─");
+  return spreadLine(left, rightOf(extent), width, "─");
 }
 
-function rightOf(window: TableWindow | undefined): readonly Segment[] {
-  if (window === undefined || window.matched <= window.rows.length) return [];
-  const last = window.top + window.rows.length;
-  return [{ text: ` ${window.top + 1}-${last} ──`, tone: "dim" }];
+function rightOf({ top, shown, length }: Extent): readonly Segment[] {
+  return length <= shown ? [] : [{ text: ` ${top + 1}-${top + shown} of ${length} ──`, tone: "dim" }];
 }
 
 function nameOf(screen: Screen): string {

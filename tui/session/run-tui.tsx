@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { render } from "ink";
 import { messageOf } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
@@ -49,13 +50,20 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     quit: () => end({ code: 0 }),
   });
   const showConsole = async (name: string): Promise<void> => {
-    const terminal = { input: process.stdin, output: process.stdout };
-    process.stdout.write("\x1b[2J\x1b[H");
-    const reason = await gateway.attachConsole(name, terminal, stop.signal);
-    model.say(reason === "" ? "detached from the console" : `the console ended: ${reason}`);
+    try {
+      const terminal = { input: process.stdin, output: process.stdout };
+      const reason = await gateway.attachConsole(name, terminal, stop.signal);
+      model.say(reason === "" ? "detached from the console" : `the console ended: ${reason}`);
+    } finally {
+      // Ink draws from where the cursor is: that must be the beginning of a line.
+      process.stdout.write("\r\n");
+      // A paused standard input stops reading one tick later; Ink must not begin to read before that.
+      await nextTurn();
+    }
   };
   silence(log);
   guardTerminal(end);
+  process.stdout.write("\r");
   const instance = render(
     <App
       model={model}

@@ -7,6 +7,9 @@ const keepImportance = 7;
 /** More than this between two columns makes rows hard to follow. */
 const widestGap = 5;
 
+/** A text column with something to say gets this much before others get theirs. */
+const readableWidth = 24;
+
 /** A column that is shown, and how wide. */
 export interface PlacedColumn {
   readonly column: Column;
@@ -29,8 +32,10 @@ export function layoutColumns(
   width: number,
   contentWidthOf: (column: Column) => number,
 ): Layout {
-  const wanted = (column: Column) =>
-    column.grow === true ? column.min : Math.min(column.max, Math.max(column.min, contentWidthOf(column)));
+  const wanted = (column: Column) => {
+    const most = column.grow === true ? Math.min(column.max, readableWidth) : column.max;
+    return Math.min(most, Math.max(column.min, contentWidthOf(column)));
+  };
   let kept = [...columns];
   const total = (widthOf: (column: Column) => number) =>
     kept.reduce((sum, column) => sum + widthOf(column), 0) + gap * (kept.length - 1);

@@ -52,7 +52,7 @@ export function nameColumn<K extends TableKind>(title = "NAME"): Column<RowOf<K>
     id: "name",
     title,
     importance: 10,
-    min: 12,
+    min: 9,
     max: 40,
     sortLetter: "N",
     cell: (row) => ({ text: row.id, tone: "strong" }),
@@ -66,7 +66,7 @@ export function hostColumn<K extends TableKind>(): Column<RowOf<K>> {
     id: "host",
     title: "HOST",
     importance: 9,
-    min: 8,
+    min: 6,
     max: 24,
     sortLetter: "H",
     cell: (row) => ({ text: row.host }),
@@ -110,9 +110,9 @@ export function stateCell(row: Row, style: StateStyle, context: CellContext): Ce
   return { text: `${style.symbol} ${style.word}`, tone: style.tone };
 }
 
-/** The word `state=` filters match for something on a host. */
+/** The word `state=` filters match for something on a host: what a host that does not answer last said is no state. */
 export function stateWord(row: Row, style: StateStyle, context: CellContext): string {
-  return context.fleet.isReachable(row.host) ? style.word : `${unreachableStyle.word} ${style.word}`;
+  return context.fleet.isReachable(row.host) ? style.word : unreachableStyle.word;
 }
 
 /** What the reason column says of something on a host. */

@@ -2,7 +2,15 @@ import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { durationMs, formatMib, formatRtt } from "../../client/format.js";
 import type { RowOf } from "../resource.js";
 import { hostStyle } from "../states.js";
-import { ageText, type Column, type TableColumns, labelColumn, nameColumn } from "./column.js";
+import {
+  ageText,
+  type Cell,
+  type CellContext,
+  type Column,
+  type TableColumns,
+  labelColumn,
+  nameColumn,
+} from "./column.js";
 
 type HostRow = RowOf<"hosts">;
 
@@ -144,7 +152,7 @@ const seen: Column<HostRow> = {
   min: 6,
   max: 7,
   align: "right",
-  cell: (row, context) => ({ text: ageText(row.resource.lastSeenTime, context) }),
+  cell: (row, context) => seenCell(row, context),
   sortKey: (row) => -(row.resource.lastSeenTime?.getTime() ?? 0),
 };
 
@@ -178,6 +186,12 @@ const reason: Column<HostRow> = {
   cell: (row) => ({ text: row.resource.reason, tone: hostStyle(row.resource.state).tone === "bad" ? "bad" : "plain" }),
   searched: (row) => row.resource.reason,
 };
+
+/** How long ago the hub heard the host. While the session is up that is now: the time itself is not told with every keepalive. */
+export function seenCell(row: HostRow, context: CellContext): Cell {
+  if (row.resource.state === HostState.HOST_STATE_READY) return { text: "now", tone: "dim" };
+  return { text: ageText(row.resource.lastSeenTime, context) };
+}
 
 /** The table of hosts. */
 export const hostColumns: TableColumns<"hosts"> = {

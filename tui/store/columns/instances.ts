@@ -22,7 +22,7 @@ const state: Column<InstanceRow> = {
   id: "state",
   title: "STATE",
   importance: 10,
-  min: 17,
+  min: 13,
   max: 26,
   sortLetter: "S",
   cell: (row, context) => stateCell(row, styleOf(row), context),
@@ -70,7 +70,7 @@ const lans: Column<InstanceRow> = {
   id: "lans",
   title: "LANS",
   importance: 8,
-  min: 8,
+  min: 5,
   max: 36,
   sortLetter: "L",
   cell: (row) => ({ text: lanText(row) }),
@@ -81,7 +81,7 @@ const address: Column<InstanceRow> = {
   id: "address",
   title: "ADDRESS",
   importance: 7,
-  min: 12,
+  min: 9,
   max: 40,
   cell: (row) => ({ text: addressText(row) }),
   searched: addressText,
@@ -106,7 +106,7 @@ const reason: Column<InstanceRow> = {
   max: 60,
   grow: true,
   cell: (row, context) => reasonCell(row, styleOf(row), row.resource.status?.reason ?? "", context),
-  searched: (row) => row.resource.status?.reason ?? "",
+  searched: (row, context) => reasonCell(row, styleOf(row), row.resource.status?.reason ?? "", context).text,
 };
 
 /** The table of instances. */
@@ -131,7 +131,7 @@ export const instanceColumns: TableColumns<"instances"> = {
     labelColumn(),
     reason,
   ],
-  sortBy: "name",
+  sortBy: "host",
 };
 
 /** Interfaces as plugged now; before the first observation as specified. */

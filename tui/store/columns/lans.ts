@@ -29,7 +29,7 @@ const state: Column<LanRow> = {
   id: "state",
   title: "STATE",
   importance: 10,
-  min: 17,
+  min: 10,
   max: 26,
   sortLetter: "S",
   cell: (row, context) => stateCell(row, lanStyle(row), context),
@@ -44,12 +44,12 @@ const reason: Column<LanRow> = {
   max: 60,
   grow: true,
   cell: (row, context) => reasonCell(row, lanStyle(row), row.resource.status?.reason ?? "", context),
-  searched: (row) => row.resource.status?.reason ?? "",
+  searched: (row, context) => reasonCell(row, lanStyle(row), row.resource.status?.reason ?? "", context).text,
 };
 
 function count<R>(
   options: Pick<Column<R>, "id" | "title" | "importance" | "sortLetter">,
-  valueOf: (row: R) => number | bigint,
+  amountOf: (row: R) => number | bigint,
   base: 1000 | 1024 = 1000,
 ): Column<R> {
   return {
@@ -61,20 +61,20 @@ function count<R>(
     max: Math.max(6, options.title.length),
     align: "right",
     descending: true,
-    cell: (row) => ({ text: formatCount(valueOf(row), base) }),
-    sortKey: (row) => Number(valueOf(row)),
+    cell: (row) => ({ text: formatCount(amountOf(row), base) }),
+    sortKey: (row) => Number(amountOf(row)),
   };
 }
 
-const sum = (row: LanRow, valueOf: (port: LanPort) => bigint) =>
-  (row.resource.status?.ports ?? []).reduce((total, port) => total + valueOf(port), 0n);
+const sum = (row: LanRow, amountOf: (port: LanPort) => bigint) =>
+  (row.resource.status?.ports ?? []).reduce((total, port) => total + amountOf(port), 0n);
 
-function drops<R>(importance: number, valueOf: (row: R) => bigint): Column<R> {
-  const base = count<R>({ id: "drops", title: "DROPS", importance, sortLetter: "D" }, valueOf);
+function drops<R>(importance: number, amountOf: (row: R) => bigint): Column<R> {
+  const base = count<R>({ id: "drops", title: "DROPS", importance, sortLetter: "D" }, amountOf);
   return {
     ...base,
     cell: (row) => {
-      const value = valueOf(row);
+      const value = amountOf(row);
       return { text: formatCount(value), ...(value > 0n ? { tone: "warn" } : {}) };
     },
   };
@@ -132,7 +132,7 @@ export const lanColumns: TableColumns<"lans"> = {
     labelColumn(),
     reason,
   ],
-  sortBy: "name",
+  sortBy: "host",
 };
 
 /** The table of a lan's ports. */

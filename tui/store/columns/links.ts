@@ -35,7 +35,7 @@ function end(id: "a" | "b", title: string, importance: number): Column<LinkRow> 
     id,
     title,
     importance,
-    min: 12,
+    min: 9,
     max: 40,
     cell: (row, context) => {
       const lan = lanOf(row);
@@ -77,7 +77,7 @@ const path: Column<LinkRow> = {
   id: "path",
   title: "PATH",
   importance: 6,
-  min: 7,
+  min: 6,
   max: 8,
   sortLetter: "P",
   cell: (row) => ({ text: pathText(row) }),

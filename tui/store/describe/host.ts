@@ -1,5 +1,6 @@
 import { durationMs, formatMib, formatRtt } from "../../client/format.js";
 import { ageText, type CellContext, labelText } from "../columns/column.js";
+import { seenCell } from "../columns/hosts.js";
 import type { RowOf } from "../resource.js";
 import { hostStyle } from "../states.js";
 import { type DescribeLine, field, heading, text } from "./line.js";
@@ -15,7 +16,7 @@ export function describeHost(row: RowOf<"hosts">, context: CellContext): readonl
   return [
     field("state", { text: `${style.symbol} ${style.word}`, tone: style.tone }),
     field("reason", { text: host.reason, tone: style.tone }),
-    field("last seen", `${ageText(host.lastSeenTime, context)} ago`),
+    field("last seen", seenCell(row, context).text),
     field(
       "round trip",
       host.sessionRtt === undefined || durationMs(host.sessionRtt) === 0 ? "" : formatRtt(host.sessionRtt),

@@ -1,0 +1,11 @@
+import type { Actions } from "./actions.js";
+
+/** What keys do outside the model. */
+export interface Surroundings {
+  readonly actions: Actions;
+  /** Attaches to a console with the screen put aside. @throws {ZorError} when that fails. */
+  attachConsole(name: string): Promise<void>;
+  redraw(): void;
+  resync(): void;
+  quit(): void;
+}
