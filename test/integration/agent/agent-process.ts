@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Switch } from "../../../agent/network/ovs/switch.js";
+import { Connection } from "../../../lib/grpc/connection.js";
+import { createLog } from "../../../lib/log.js";
+import { nodePath, programPath } from "../../../lib/program.js";
+import { endProcess, findIdentity, findProcesses, type ProcessIdentity } from "../../../lib/process.js";
+import { hostServerName } from "../../../lib/tls/join.js";
+import { Role } from "../../../proto/gen/zor/v1/token_service.js";
+import { eventually } from "../../helpers/eventually.js";
+import { TestPki } from "../../helpers/pki.js";
+
+/** A real agent in a process of its own, with its own state directory and net namespace. */
+export class AgentProcess {
+  readonly host = "zt";
+  readonly state: string;
+  readonly netns: string;
+  readonly pki: TestPki;
+  #child: ChildProcess | undefined;
+  #log = "";
+
+  private constructor(state: string, netns: string, pki: TestPki) {
+    this.state = state;
+    this.netns = netns;
+    this.pki = pki;
+  }
+
+  /** Makes the state directory with an identity; nothing runs yet. */
+  static async create(): Promise<AgentProcess> {
+    const id = randomBytes(3).toString("hex");
+    const state = await mkdtemp(join(tmpdir(), "zt-agent-"));
+    const pki = await TestPki.create(join(state, "pki"));
+    const agent = new AgentProcess(state, `zt-${id}`, pki);
+    await pki.host(agent.host, join(state, "identity"));
+    return agent;
+  }
+
+  /** What the agent wrote to its log. */
+  get log(): string {
+    return this.#log;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Starts the agent; resolves once it serves. */
+  async start(extra: readonly string[] = []): Promise<void> {
+    await rm(join(this.state, "run.json"), { force: true });
+    const child = this.spawn(extra);
+    this.#child = child;
+    await eventually(async () => {
+      if (child.exitCode !== null) throw new Error(`the agent ended: ${this.#log}`);
+      await this.address();
+    });
+  }
+
+  /** Starts the program without waiting for anything. */
+  spawn(extra: readonly string[] = []): ChildProcess {
+    const argv = ["agent", "run", "--state", this.state, "--listen", "127.0.0.1:0", "--netns", this.netns];
+    const listen = ["--cable-listen", "127.0.0.1:0"];
+    const child = spawn(nodePath, [programPath("agent"), ...argv, ...listen, ...extra], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.stderr?.on("data", (data: Buffer) => {
+      this.#log += data.toString();
+    });
+    return child;
+  }
+
+  /** "ip:port" on which it serves. */
+  async address(): Promise<string> {
+    const facts: unknown = JSON.parse(await readFile(join(this.state, "run.json"), "utf8"));
+    const { listen } = facts as { listen: string[] };
+    const [address] = listen;
+    if (address === undefined) throw new Error("the agent serves nowhere");
+    return address;
+  }
+
+  /** Connects as a person with a role; operator unless told otherwise. */
+  async connect(role: Role = Role.ROLE_OPERATOR): Promise<Connection> {
+    const identity = await this.pki.user("tester", role);
+    return new Connection({ address: await this.address(), identity, serverName: hostServerName(this.host) });
+  }
+
+  /** Ends the agent's process with a signal and waits for its end; resolves to its exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    child.kill(signal);
+    await once(child, "exit");
+    return child.exitCode;
+  }
+
+  /** Removes everything of this agent from the machine. */
+  async destroy(): Promise<void> {
+    await this.end("SIGKILL");
+    for (const identity of await this.#processes()) await endProcess(identity, 2000);
+    const log = createLog("test", { write: () => undefined });
+    const agentUid = (await readFile(join(this.state, "host-uid"), "utf8").catch(() => "none")).trim();
+    const { signal } = new AbortController();
+    const opened = await Switch.open({ stateDirectory: this.state, agentUid, netns: this.netns, log, signal });
+    await opened.destroy();
+    await rm(this.state, { recursive: true, force: true });
+  }
+
+  /** Everything the agent has started, by its arguments or, for QEMU, by its working directory. */
+  async #processes(): Promise<ProcessIdentity[]> {
+    const found: ProcessIdentity[] = await findProcesses((argv) => argv.some((argument) => argument.includes(this.state)));
+    for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+      const directory = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+      const identity = directory.startsWith(this.state) ? await findIdentity(Number(pid)) : undefined;
+      if (identity !== undefined) found.push(identity);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Connection } from "../../../lib/grpc/connection.js";
+import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { eventually } from "../../helpers/eventually.js";
+import { AgentProcess } from "./agent-process.js";
+
+const parent = "hosts/zt";
+const mutation = { requestId: "", validateOnly: false };
+let agent: AgentProcess;
+let connection: Connection;
+
+beforeAll(async () => {
+  agent = await AgentProcess.create();
+  await agent.start();
+  connection = await agent.connect();
+});
+
+afterAll(async () => {
+  connection?.close();
+  await agent?.destroy();
+});
+
+async function create(id: string, address: string): Promise<void> {
+  const instance = Instance.fromJSON({
+    spec: {
+      nics: [{ lan: "lan1", addresses: [address] }],
+      qemu: { machine: "microvm", accelerator: "ACCELERATOR_TCG", kernel: "micro" },
+    },
+  });
+  const { operation } = await connection.unary(InstanceServiceService.createInstance, {
+    ...mutation,
+    parent,
+    instanceId: id,
+    instance,
+    leaveStopped: false,
+  });
+  const ended = await connection.unary(
+    OperationServiceService.waitOperation,
+    { name: operation?.name ?? "", timeout: { seconds: 60n, nanos: 0 } },
+    { timeoutMs: 70_000 },
+  );
+  expect(ended.operation?.error).toBeUndefined();
+  expect(ended.operation?.state).toBe(OperationState.OPERATION_STATE_SUCCEEDED);
+}
+
+async function read(id: string): Promise<Instance> {
+  const { instance } = await connection.unary(InstanceServiceService.getInstance, { name: `${parent}/instances/${id}` });
+  if (instance === undefined) throw new Error("no instance in the response");
+  return instance;
+}
+
+async function exec(id: string, command: string[]): Promise<{ code: number; stdout: string }> {
+  const start = { name: `${parent}/instances/${id}`, command, environment: {}, tty: false, size: undefined, stdin: false };
+  async function* requests() {
+    yield { message: { $case: "start" as const, value: start } };
+  }
+  let stdout = "";
+  for await (const { message } of connection.bidi(ExecServiceService.exec, requests(), { timeoutMs: 60_000 })) {
+    if (message?.$case === "stdout") stdout += message.value.toString();
+    if (message?.$case === "exit") return { code: message.value.code, stdout };
+  }
+  throw new Error("the command did not end");
+}
+
+describe("an agent with real machines", () => {
+  it("runs two machines that reach each other through a lan", async () => {
+    await connection.unary(LanServiceService.createLan, { ...mutation, parent, lanId: "lan1", lan: undefined });
+    await Promise.all([create("vm1", "10.9.0.1/24"), create("vm2", "10.9.0.2/24")]);
+    await eventually(async () => expect((await read("vm1")).status?.execReady).toBe(true), 60_000);
+    const { code, stdout } = await exec("vm1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
+    expect(stdout).toContain(" 0% packet loss");
+    expect(code).toBe(0);
+  });
+
+  it("finds the same machines, and their traffic uninterrupted, after it was killed and started again", async () => {
+    const before = await Promise.all([read("vm1"), read("vm2")]);
+    const ping = exec("vm1", ["ping", "-c", "50", "-i", "0.1", "-W", "1", "10.9.0.2"]).catch(() => undefined);
+    await agent.end("SIGKILL");
+    await ping;
+    connection.close();
+    const began = performance.now();
+    await agent.start();
+    console.log(`serving again after ${Math.round(performance.now() - began)} ms`);
+    connection = await agent.connect();
+    const after = await Promise.all([read("vm1"), read("vm2")]);
+    expect(after.map(({ status }) => status?.pid)).toEqual(before.map(({ status }) => status?.pid));
+    expect(after.map(({ status }) => status?.state)).toEqual([
+      InstanceState.INSTANCE_STATE_RUNNING,
+      InstanceState.INSTANCE_STATE_RUNNING,
+    ]);
+    const { lan } = await connection.unary(LanServiceService.getLan, { name: `${parent}/lans/lan1` });
+    expect(lan?.status?.ports.map(({ endpoint }) => endpoint).sort()).toEqual([
+      `${parent}/instances/vm1/nics/eth0`,
+      `${parent}/instances/vm2/nics/eth0`,
+    ]);
+    await eventually(async () => expect((await read("vm1")).status?.execReady).toBe(true), 60_000);
+    const { stdout } = await exec("vm1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
+    expect(stdout).toContain(" 0% packet loss");
+  });
+});
