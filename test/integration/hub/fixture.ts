@@ -101,7 +101,11 @@ export class HubFixture implements AsyncDisposable {
       TokenServiceService.createToken,
       CreateTokenRequest.fromPartial({ subject: { $case: "userId", value: id }, role }),
     );
-    const { identity } = await join(token);
+    return this.connectAs((await join(token)).identity);
+  }
+
+  /** A connection to the hub with any identity. */
+  connectAs(identity: Identity): Connection {
     const connection = connect(this.hub, identity);
     this.defer(() => connection.close());
     return connection;
@@ -130,8 +134,7 @@ export class HubFixture implements AsyncDisposable {
   }
 }
 
-/** A connection to a hub. */
-export function connect(hub: Hub, identity: Identity): Connection {
+function connect(hub: Hub, identity: Identity): Connection {
   const [address] = hub.addresses.listen;
   if (address === undefined) throw new Error("the hub does not listen");
   return new Connection({ address, identity, serverName: hubServerName });
