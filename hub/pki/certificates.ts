@@ -76,6 +76,7 @@ export class Certificates {
 
   /** Puts a committed revocation into force and ends the streams of those it concerns. */
   revoked(serials: readonly string[]): void {
+    if (serials.length === 0) return;
     for (const serial of serials) this.#revoked.add(serial);
     for (const listener of [...this.#listeners]) listener();
   }

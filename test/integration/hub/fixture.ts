@@ -59,7 +59,7 @@ export class HubFixture implements AsyncDisposable {
     this.#cleanups.push(cleanup);
   }
 
-  /** Registers a host, joins it and serves a fake agent for it. `via` gives the address the hub is told, for example a proxy's. */
+  /** Registers a host, joins it and serves a fake agent for it. `via` gives the address the hub is told, for example a proxy's; "": none. */
   async addHost(
     id: string,
     options: { via?: (address: string) => Promise<string>; undialable?: boolean; apiLevel?: number } = {},
@@ -75,7 +75,12 @@ export class HubFixture implements AsyncDisposable {
     const listen = `127.0.0.1:${await freePort()}`;
     const address = (await options.via?.(listen)) ?? listen;
     const { identity } = await join(joinToken, {
-      host: { addresses: [address], underlayAddresses: [], undialable: options.undialable ?? false, uid: model.uid },
+      host: {
+        addresses: address === "" ? [] : [address],
+        underlayAddresses: [],
+        undialable: options.undialable ?? false,
+        uid: model.uid,
+      },
     });
     const level = options.apiLevel === undefined ? {} : { apiLevel: options.apiLevel };
     const host: FakeHost = {
