@@ -4,6 +4,8 @@ import type { NicPort } from "../driver.js";
 export interface KernelArgumentsInput {
   readonly hostname: string;
   readonly nics: readonly Pick<NicPort, "nic" | "mac" | "mtu" | "addresses">[];
+  /** Rate of the time stamp counter in kHz, for machines that have no timer to measure it by. */
+  readonly tscKhz: number | undefined;
   /** The user's own, last, so that they win. */
   readonly extra: string;
 }
@@ -17,6 +19,7 @@ export function toKernelArguments(input: KernelArgumentsInput): string {
     "console=ttyS0 panic=1 quiet",
     `zor.hostname=${input.hostname}`,
     ...input.nics.map(({ nic, mac, mtu, addresses }) => `zor.nic=${mac},${nic},${mtu},${addresses.join(";")}`),
+    ...(input.tscKhz === undefined ? [] : [`tsc_early_khz=${input.tscKhz}`]),
     ...(input.extra === "" ? [] : [input.extra]),
   ].join(" ");
 }

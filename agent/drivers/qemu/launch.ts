@@ -12,6 +12,7 @@ import { type InstanceDisk, prepareDisks } from "./disks.js";
 import { toKernelArguments } from "./kernel-arguments.js";
 import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
 import { openTaps } from "./tap.js";
+import { findTscKhz } from "./tsc.js";
 import { toUuid } from "./uuid.js";
 import { qemuOptionsOf, sizeOf } from "./validate.js";
 
@@ -104,14 +105,20 @@ async function toBoot(
   network: InstanceNetwork,
   qemu: QemuOptions,
   inherited: InheritedFiles,
-  { imageDirectories }: LaunchOptions,
+  { imageDirectories, accelerator }: LaunchOptions,
 ): Promise<MachinePlan["boot"]> {
   if (qemu.kernel === "") return undefined;
   const { kernel, initrd } = await resolveBootFiles(imageDirectories, instance.spec);
   return {
     kernelFd: await inherited.open(kernel, "r"),
     initrdFd: initrd === undefined ? undefined : await inherited.open(initrd, "r"),
-    arguments: toKernelArguments({ hostname: instance.id, nics: network.nics, extra: qemu.kernelArguments }),
+    arguments: toKernelArguments({
+      hostname: instance.id,
+      nics: network.nics,
+      // An emulated microvm has no timer that keeps its pace on a busy host: measuring by it, the kernel hangs.
+      tscKhz: accelerator === "tcg" && qemu.machine === "microvm" ? await findTscKhz() : undefined,
+      extra: qemu.kernelArguments,
+    }),
   };
 }
 

@@ -36,7 +36,7 @@ export interface MachineOptions {
 }
 
 const connectTimeoutMs = 5000;
-const agentSyncTimeoutMs = 10_000;
+const agentSyncTimeoutMs = 3000;
 /** QEMU closes its sockets a little before it ends. */
 const exitGraceMs = 3000;
 
@@ -51,6 +51,8 @@ export class Machine {
   #qmp: QmpClient | undefined;
   #agent: GuestAgent | undefined;
   #agentReady = false;
+  /** Aborts when the agent leaves its port, or is not observed any more. */
+  #agentOpen: AbortController | undefined;
   #shutdownReason: string | undefined;
   #stopping = false;
 
@@ -105,7 +107,7 @@ export class Machine {
 
   /** The guest agent, connected. @throws {ZorError} FAILED_PRECONDITION when none runs inside; UNAVAILABLE when it does not answer. */
   async guestAgent(): Promise<GuestAgent> {
-    if (!this.#agentReady) {
+    if (!this.#agentReady || this.#agentOpen === undefined) {
       const { resource } = this.#options;
       throw failedPrecondition(
         "GUEST_AGENT_NOT_READY",
@@ -113,7 +115,8 @@ export class Machine {
         `${resource}: no guest agent answers; wait until exec_ready is true, or install qemu-guest-agent inside`,
       );
     }
-    if (this.#agent === undefined || this.#agent.isClosed) this.#agent = await this.#connectAgent();
+    if (this.#agent === undefined || this.#agent.isClosed)
+      this.#agent = await this.#connectAgent(this.#agentOpen.signal);
     return this.#agent;
   }
 
@@ -204,29 +207,40 @@ export class Machine {
     }
   }
 
-  /** Never rejects: that no agent answers is a state, not an error. */
+  /** Greets the agent until it answers, for as long as it holds its port open. Never rejects: that none answers is a state, no error. */
   async #greetAgent(): Promise<void> {
-    try {
-      const agent = await this.#connectAgent();
-      this.#agent?.close();
-      this.#agent = agent;
-      this.#agentReady = true;
-      this.#options.onEvent("exec-ready", "the guest agent answers");
-    } catch (error) {
-      this.#options.log.debug({ err: error, resource: this.#options.resource }, "the guest agent does not answer");
+    this.#agentOpen?.abort();
+    const open = new AbortController();
+    this.#agentOpen = open;
+    const backoff = new Backoff({ minMs: 100, maxMs: 5000 });
+    while (!open.signal.aborted) {
+      try {
+        this.#agent = await this.#connectAgent(open.signal);
+        this.#agentReady = true;
+        this.#options.onEvent("exec-ready", "the guest agent answers");
+        return;
+      } catch (error) {
+        this.#options.log.debug({ err: error, resource: this.#options.resource }, "the guest agent does not answer");
+        await backoff.wait(open.signal);
+      }
     }
   }
 
-  async #connectAgent(): Promise<GuestAgent> {
+  async #connectAgent(abort: AbortSignal): Promise<GuestAgent> {
     const { runDirectory, resource } = this.#options;
-    const signal = AbortSignal.any([this.#detached.signal, AbortSignal.timeout(connectTimeoutMs)]);
     // QEMU takes one client at a time.
     this.#agent?.close();
+    const signal = AbortSignal.any([abort, AbortSignal.timeout(connectTimeoutMs)]);
     const socket = await connectUnix(runDirectory, socketNames.guestAgent, { signal });
+    const onAbort = () => socket.destroy();
+    abort.addEventListener("abort", onAbort, { once: true });
+    socket.once("close", () => abort.removeEventListener("abort", onAbort));
     return await GuestAgent.open(socket, { resource, timeoutMs: agentSyncTimeoutMs });
   }
 
   #loseAgent(): void {
+    this.#agentOpen?.abort();
+    this.#agentOpen = undefined;
     this.#agentReady = false;
     this.#agent?.close();
     this.#agent = undefined;

@@ -110,7 +110,8 @@ function longestCommandLine(spec: InstanceSpec, options: QemuOptions): number {
     mtu: 65_535,
     addresses,
   }));
-  return toKernelArguments({ hostname: "x".repeat(63), nics, extra: options.kernelArguments }).length;
+  return toKernelArguments({ hostname: "x".repeat(63), nics, tscKhz: 99_999_999, extra: options.kernelArguments })
+    .length;
 }
 
 function checkDisks({ disks }: QemuOptions): FieldViolation[] {

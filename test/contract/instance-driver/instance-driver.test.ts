@@ -1,0 +1,258 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { status } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  hasConsole,
+  isExecutable,
+  isPausable,
+  isResettable,
+  isShutdownable,
+  type RecoveryHandle,
+} from "../../../agent/drivers/driver.js";
+import { isAlive } from "../../../agent/host/process.js";
+import { eventually } from "../../helpers/eventually.js";
+import { leftNetns } from "../../helpers/netns.js";
+import { crunSubject } from "./crun-subject.js";
+import { type InstanceNetworkFixture, makeInstanceNetwork } from "./network.js";
+import { qemuSubject } from "./qemu-subject.js";
+import type { Subject } from "./subject.js";
+import { callOptions, readUntil, World } from "./world.js";
+
+/** Every driver has a row here. */
+const subjects: readonly Subject[] = [qemuSubject, crunSubject];
+
+describe.each(subjects)("the $kind driver", (subject) => {
+  let world: World;
+  let fixture: InstanceNetworkFixture;
+  let handle: RecoveryHandle;
+
+  const inspect = (known: RecoveryHandle | undefined = handle) =>
+    world.driver.inspect(world.instance, known, callOptions);
+  const eventTypes = () => world.events.filter(({ uid }) => uid === world.instance.uid).map(({ type }) => type);
+
+  beforeAll(async () => {
+    if (subject.missing !== undefined) throw new Error(subject.missing);
+    world = await World.make(subject);
+    fixture = await makeInstanceNetwork(world.driver);
+  });
+
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
+    expect(await leftNetns()).toEqual([]);
+  });
+
+  it("tells in its fingerprint that it is usable, under ids of its own", async () => {
+    const capabilities = await world.driver.fingerprint(callOptions);
+    expect(capabilities.find(({ id }) => id === `driver.${subject.kind}`)).toMatchObject({ available: true });
+    expect(
+      capabilities.every(({ id }) => id === `driver.${subject.kind}` || id.startsWith(`driver.${subject.kind}.`)),
+    ).toBe(true);
+    expect(capabilities.every(({ available, reason }) => available || reason !== "")).toBe(true);
+  });
+
+  describe("asked to validate a spec", () => {
+    it("accepts a good one", async () => {
+      await expect(world.driver.validate(world.instance.spec, callOptions)).resolves.toBeUndefined();
+    });
+
+    it.each(["missing.img", "../outside", "/etc/passwd", "", "a\nb", "a\0b", "-x,y=z"])(
+      "refuses the image %j and names the field",
+      async (image) => {
+        const spec = subject.withImage(world.instance.spec, image);
+        await expect(world.driver.validate(spec, callOptions)).rejects.toMatchObject({
+          code: expect.toBeOneOf([status.INVALID_ARGUMENT, status.FAILED_PRECONDITION]),
+          violations: expect.arrayContaining([expect.objectContaining({ field: subject.imageField })]),
+        });
+      },
+    );
+
+    it("refuses more memory and more CPUs than the host has, and none at all", async () => {
+      for (const size of [
+        { memoryMib: 0n },
+        { memoryMib: 2n ** 40n },
+        { memoryMib: -1n },
+        { cpus: 0 },
+        { cpus: 4096 },
+      ]) {
+        const spec = { ...world.instance.spec, ...size };
+        await expect(world.driver.validate(spec, callOptions)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+      }
+    });
+  });
+
+  describe("before the first start", () => {
+    it("creates an instance, twice with the same result", async () => {
+      await world.driver.create(world.instance, callOptions);
+      await world.driver.create(world.instance, callOptions);
+      expect(await inspect(undefined)).toMatchObject({ state: "stopped", pid: 0 });
+    });
+
+    it("recovers nothing", async () => {
+      expect(await world.driver.recover(world.instance, undefined, callOptions)).toBeUndefined();
+    });
+
+    it("leaves nothing running when a start fails", async () => {
+      const nowhere = { ...fixture.network, netns: "zt-nowhere" };
+      await expect(world.driver.start(world.instance, nowhere, callOptions)).rejects.toThrow();
+      expect(await world.driver.recover(world.instance, undefined, callOptions)).toBeUndefined();
+    });
+  });
+
+  describe("started", () => {
+    beforeAll(async () => {
+      handle = await world.driver.start(world.instance, fixture.network, callOptions);
+    });
+
+    it("runs as the process of its handle and says so", async () => {
+      expect(await isAlive(handle)).toBe(true);
+      expect(await inspect()).toMatchObject({ state: "running", pid: handle.pid, startTime: expect.any(Date) });
+      await eventually(() => expect(eventTypes()).toContain("started"));
+    });
+
+    it("refuses a second start and goes on", async () => {
+      await expect(world.driver.start(world.instance, fixture.network, callOptions)).rejects.toMatchObject({
+        code: status.FAILED_PRECONDITION,
+      });
+      expect(await inspect()).toMatchObject({ state: "running", pid: handle.pid });
+    });
+
+    it("is reached over its interface", async () => {
+      await eventually(() => fixture.ping());
+    });
+
+    it("gives every reader of its console the same output, and the recent past to a late one", async () => {
+      if (!hasConsole(world.driver)) return;
+      const [first, second] = await Promise.all([world.openConsole(handle), world.openConsole(handle)]);
+      await first.write(Buffer.from("echo con''sole-1\n"));
+      await expect(readUntil(first, "console-1")).resolves.toContain("console-1");
+      await expect(readUntil(second, "console-1")).resolves.toContain("console-1");
+      const late = await world.openConsole(handle, 4096);
+      await expect(readUntil(late, "console-1")).resolves.toContain("console-1");
+      await Promise.all([first, second, late].map((stream) => stream.close()));
+    });
+
+    it("becomes ready for commands and tells their output and exit code apart", async () => {
+      if (!isExecutable(world.driver)) return;
+      await eventually(async () => expect(await inspect()).toMatchObject({ execReady: true }));
+      const result = await world.exec(handle, { command: ["sh", "-c", "echo out; echo err >&2; exit 7"] });
+      expect(result).toEqual({ stdout: "out\n", stderr: "err\n", code: 7 });
+    });
+
+    it("gives a command its environment and input, and takes no argument for shell text", async () => {
+      if (!isExecutable(world.driver)) return;
+      const stdin = (async function* () {
+        yield Buffer.from("typed");
+      })();
+      const command = ["sh", "-c", 'cat; echo " $A $0"', "$(reboot)"];
+      const result = await world.exec(handle, { command, environment: { A: "b c" }, stdin });
+      expect(result).toMatchObject({ stdout: "typed b c $(reboot)\n", code: 0 });
+    });
+
+    it("ends a command whose caller has gone", async () => {
+      if (!isExecutable(world.driver)) return;
+      const abort = new AbortController();
+      const running = world.exec(handle, { command: ["sleep", "4711"] }, abort.signal);
+      running.catch(() => undefined);
+      const listed = async () => (await world.exec(handle, { command: ["ps"] })).stdout;
+      await eventually(async () => expect(await listed()).toContain("sleep 4711"));
+      abort.abort();
+      await running.catch(() => undefined);
+      await eventually(async () => expect(await listed()).not.toContain("sleep 4711"));
+    });
+
+    it("pauses and resumes", async () => {
+      if (!isPausable(world.driver)) return;
+      await world.driver.pause(world.instance, handle, callOptions);
+      expect(await inspect()).toMatchObject({ state: "paused", pid: handle.pid });
+      await world.driver.resume(world.instance, handle, callOptions);
+      expect(await inspect()).toMatchObject({ state: "running", pid: handle.pid });
+      await eventually(() => expect(eventTypes()).toEqual(expect.arrayContaining(["paused", "resumed"])));
+    });
+  });
+
+  describe("after the agent was restarted", () => {
+    it("adopts what runs with its handle", async () => {
+      await world.restartAgent();
+      expect(await world.driver.recover(world.instance, handle, callOptions)).toMatchObject({ pid: handle.pid });
+      expect(await inspect()).toMatchObject({ state: "running", pid: handle.pid });
+      await fixture.ping();
+    });
+
+    it("adopts what runs without a handle, and with one of a foreign process", async () => {
+      const foreign = { pid: process.pid, startTicks: "1", extra: {} };
+      for (const known of [undefined, foreign]) {
+        await world.restartAgent();
+        expect(await world.driver.recover(world.instance, known, callOptions)).toMatchObject({ pid: handle.pid });
+      }
+    });
+
+    it("does not start a second one", async () => {
+      await world.restartAgent();
+      await expect(world.driver.start(world.instance, fixture.network, callOptions)).rejects.toMatchObject({
+        code: status.FAILED_PRECONDITION,
+      });
+      expect(await world.driver.recover(world.instance, handle, callOptions)).toMatchObject({ pid: handle.pid });
+    });
+
+    it("has the console with its past, and runs commands", async () => {
+      if (hasConsole(world.driver)) {
+        const stream = await world.openConsole(handle, 65_536);
+        await expect(readUntil(stream, "console-1")).resolves.toContain("console-1");
+        await stream.write(Buffer.from("echo con''sole-2\n"));
+        await expect(readUntil(stream, "console-2")).resolves.toContain("console-2");
+        await stream.close();
+      }
+      if (isExecutable(world.driver)) {
+        await eventually(async () => expect(await inspect()).toMatchObject({ execReady: true }));
+        expect(await world.exec(handle, { command: ["hostname"] })).toMatchObject({ stdout: "vm1\n", code: 0 });
+      }
+    });
+  });
+
+  describe("reset and shut down", () => {
+    it("begins again when reset", async () => {
+      if (!isResettable(world.driver)) return;
+      handle = await world.driver.reset(world.instance, handle, fixture.network, callOptions);
+      await eventually(() => expect(eventTypes()).toContain("reset"));
+      await eventually(() => fixture.ping());
+      expect(await inspect()).toMatchObject({ state: "running", pid: handle.pid });
+    });
+
+    it("ends by itself when asked to shut down", async () => {
+      if (!isShutdownable(world.driver)) return;
+      await eventually(async () => expect(await inspect()).toMatchObject({ execReady: true }));
+      await world.driver.requestShutdown(world.instance, handle, callOptions);
+      await eventually(() => expect(eventTypes()).toContain("exited"));
+      expect(await isAlive(handle)).toBe(false);
+      expect(await inspect()).toMatchObject({ state: "stopped", pid: 0 });
+    });
+  });
+
+  describe("stopped", () => {
+    it("starts again, is stopped at once, and stays so when stopped again", async () => {
+      handle = await world.driver.start(world.instance, fixture.network, callOptions);
+      await world.driver.stop(world.instance, handle, callOptions);
+      expect(await isAlive(handle)).toBe(false);
+      await world.driver.stop(world.instance, handle, callOptions);
+      expect(await inspect()).toMatchObject({ state: "stopped", pid: 0 });
+      expect(await world.driver.recover(world.instance, handle, callOptions)).toBeUndefined();
+    });
+
+    it("tells when it was killed from outside", async () => {
+      handle = await world.driver.start(world.instance, fixture.network, callOptions);
+      world.events.length = 0;
+      process.kill(handle.pid, "SIGKILL");
+      await eventually(() => expect(eventTypes()).toContain("exited"));
+      expect(await inspect()).toMatchObject({ state: "failed", pid: 0, reason: expect.stringMatching(/./) });
+    });
+
+    it("is destroyed, twice, and leaves nothing that create or start made", async () => {
+      await writeFile(join(world.instance.directory, "kept"), "");
+      await world.driver.destroy(world.instance, callOptions);
+      await world.driver.destroy(world.instance, callOptions);
+      expect(await readdir(world.instance.directory)).toEqual(["kept"]);
+    });
+  });
+});
