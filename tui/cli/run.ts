@@ -56,7 +56,11 @@ export function createProgram(io: CliIo): Command {
     .option("-v, --verbose", "show reason, code and causes of errors")
     .helpCommand(false)
     .usage("[options] COMMAND")
-    .configureHelp({ showGlobalOptions: true, helpWidth: output.isTTY === true ? (output.columns ?? 80) : 80 })
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (command) => command.name(),
+      helpWidth: output.isTTY === true ? (output.columns ?? 80) : 80,
+    })
     .configureOutput({
       writeOut: (text) => output.write(text),
       // Errors are thrown and printed in one place.

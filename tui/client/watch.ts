@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
+import { Backoff, pause } from "../../lib/backoff.js";
 import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import {
@@ -34,15 +34,12 @@ export interface FleetWatchOptions {
   readonly signal?: AbortSignal;
   /** Told of every change of the connection's state. */
   readonly onState?: (state: ConnectionState) => void;
-  /** Told the raw responses, for output that shows them as they are. */
-  readonly onResponse?: (response: WatchResponse) => void;
 }
 
 const bookmarkSeconds = 2;
 /** A server that sends not even a bookmark for this long is taken for dead. */
 const silenceMs = 8_000;
-const firstDelayMs = 250;
-const longestDelayMs = 5_000;
+const reconnect = { minMs: 500, maxMs: 5_000 };
 
 /** Asking again cannot help with these. */
 const finalCodes: ReadonlySet<status> = new Set([
@@ -62,7 +59,18 @@ export async function* watchFleet(
   connection: Connection,
   options: FleetWatchOptions = {},
 ): AsyncGenerator<FleetStep, void, undefined> {
+  for await (const { step } of watchResponses(connection, options)) {
+    if (step !== undefined) yield step;
+  }
+}
+
+/** {@link watchFleet} with each step's position, for output that shows the API's responses as they are. */
+export async function* watchResponses(
+  connection: Connection,
+  options: FleetWatchOptions = {},
+): AsyncGenerator<WatchResponse, void, undefined> {
   const { signal, onState } = options;
+  const backoff = new Backoff(reconnect);
   let position: WatchPosition | undefined;
   const ended = (): boolean => signal?.aborted === true;
   for (let attempt = 1; !ended(); attempt++) {
@@ -76,11 +84,11 @@ export async function* watchFleet(
         if (!live) onState?.({ phase: "live", since: new Date() });
         live = true;
         attempt = 0;
+        backoff.reset();
         if (response.step?.$case === "reset") inSnapshot = true;
         if (response.step?.$case === "snapshotEnd") inSnapshot = false;
         position = inSnapshot ? undefined : (response.position ?? position);
-        options.onResponse?.(response);
-        if (response.step !== undefined) yield response.step;
+        yield response;
       }
       if (ended()) return;
       lost = unavailable("WATCH_ENDED", "", "the server ended the watch");
@@ -89,9 +97,9 @@ export async function* watchFleet(
       if (!(error instanceof ZorError) || finalCodes.has(error.code)) throw error;
       lost = error;
     }
-    const delayMs = retryDelayMs(attempt);
+    const delayMs = backoff.nextMs();
     onState?.({ phase: "waiting", error: lost, retryAt: new Date(Date.now() + delayMs), attempt });
-    await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+    await pause(delayMs, signal ?? new AbortController().signal);
   }
 }
 
@@ -122,10 +130,4 @@ async function* watchOnce(
     silence.abort();
     await iterator.return?.();
   }
-}
-
-/** Doubles from 0.25 s to 5 s, less up to half of it by chance so that many clients do not come back at once. */
-function retryDelayMs(attempt: number): number {
-  const longest = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 10));
-  return longest * (0.5 + Math.random() / 2);
 }

@@ -21,7 +21,7 @@ const link = (name: string, state: LinkState) => ({
 describe("zor get --watch", () => {
   it("prints what is there, then every change, and ends with 130 on Ctrl-C", async () => {
     const run = fleet.run(["get", "instances", "--watch"]);
-    await run.stdout.sees(/NAME[^]*alpha\/vm1 +RUNNING[^]*beta\/vm1 +RUNNING/);
+    await run.stdout.sees(/NAME[\s\S]*alpha\/vm1 +RUNNING[\s\S]*beta\/vm1 +RUNNING/);
     await fleet.zor(["stop", "alpha/vm1"]);
     await run.stdout.sees(/alpha\/vm1 +STOPPED/);
     fleet.hub.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, "hosts/beta/instances/vm1");

@@ -1,0 +1,129 @@
+import { type AnyResource, nameOf } from "../../lib/watch/kinds.js";
+import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
+import { Resource, type WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
+import { escapeText } from "../client/escape.js";
+import { hostStateName } from "../client/format.js";
+import { shortName } from "../client/short-name.js";
+import type { Kind } from "./kinds.js";
+import { type ResourceTable, resourceTable, tableOptions } from "./output/show-rows.js";
+import type { Session } from "./session.js";
+
+/** What a watch prints as rows. */
+export interface WatchRowsOptions {
+  readonly kind: Kind;
+  readonly output: "table" | "wide" | "name";
+  readonly wanted: (resource: AnyResource) => boolean;
+}
+
+/**
+ * Prints a watch as rows: the snapshot as a table, then a row for each change, and a line for what is gone. After another
+ * snapshot only what differs is printed. Hosts that are lost or come back are told on stderr.
+ */
+export class WatchRows {
+  readonly #session: Session;
+  readonly #options: WatchRowsOptions;
+  /** What was printed last of each resource, by name. */
+  #shown = new Map<string, string>();
+  #snapshot: Map<string, AnyResource> | undefined = new Map();
+  #table: ResourceTable | undefined;
+  /** Rows the layout was chosen for; it only ever gets wider. */
+  #sample: readonly AnyResource[] = [];
+  readonly #hostStates = new Map<string, HostState>();
+
+  constructor(session: Session, options: WatchRowsOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  take({ step }: WatchResponse): void {
+    if (step?.$case === "reset") this.#snapshot = new Map();
+    if (step?.$case === "snapshotEnd") this.#endSnapshot();
+    if (step?.$case === "removed") this.#remove(step.value.name);
+    if (step?.$case === "upsert" && step.value.resource !== undefined) this.#upsert(step.value.resource);
+  }
+
+  #upsert(resource: AnyResource): void {
+    const { kind, wanted } = this.#options;
+    if (resource.$case === "host" && kind.name !== "host") {
+      this.#noteHost(resource.value);
+      return;
+    }
+    const name = nameOf(resource);
+    if (this.#snapshot !== undefined) {
+      if (wanted(resource)) this.#snapshot.set(name, resource);
+      return;
+    }
+    if (!wanted(resource)) {
+      this.#remove(name);
+      return;
+    }
+    const look = fingerprint(resource);
+    if (this.#shown.get(name) === look) return;
+    this.#shown.set(name, look);
+    this.#print([resource]);
+  }
+
+  #remove(name: string): void {
+    this.#snapshot?.delete(name);
+    if (!this.#shown.delete(name)) return;
+    const shown = this.#options.output === "name" ? name : shortName(name);
+    this.#session.print(escapeText(`${shown} is gone`));
+  }
+
+  #endSnapshot(): void {
+    const resources = this.#snapshot ?? new Map<string, AnyResource>();
+    this.#snapshot = undefined;
+    for (const name of [...this.#shown.keys()]) if (!resources.has(name)) this.#remove(name);
+    const changed = [...resources.values()].filter((resource) => {
+      const look = fingerprint(resource);
+      const known = this.#shown.get(nameOf(resource)) === look;
+      this.#shown.set(nameOf(resource), look);
+      return !known;
+    });
+    this.#print(changed.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)));
+  }
+
+  #print(resources: readonly AnyResource[]): void {
+    const session = this.#session;
+    const { kind, output } = this.#options;
+    if (output === "name") {
+      for (const resource of resources) session.print(escapeText(nameOf(resource)));
+      return;
+    }
+    if (resources.length === 0) return;
+    let table = this.#table;
+    if (table === undefined || !resources.every((resource) => table?.fits(resource))) {
+      const wide = output === "wide";
+      this.#sample = [...this.#sample, ...resources];
+      const layout = { ...tableOptions(session.io, wide), wide, stale: new Map(), now: () => new Date() };
+      table = resourceTable(this.#sample, kind.name, layout);
+      this.#table = table;
+      session.print(table.header());
+    }
+    for (const resource of resources) session.print(table.row(resource));
+  }
+
+  #noteHost({ name, state }: Host): void {
+    const before = this.#hostStates.get(name) ?? HostState.HOST_STATE_READY;
+    this.#hostStates.set(name, state);
+    if (before === state) return;
+    const ready = state === HostState.HOST_STATE_READY;
+    const text = ready ? "what is shown of it is current" : "what is shown of it may be old";
+    this.#session.note(escapeText(`host ${shortName(name)} is ${hostStateName(state)}; ${text}`));
+  }
+}
+
+/** A resource in the JSON that filters look at. */
+export function filterJson(resource: AnyResource): unknown {
+  // The oneof's JSON has one key: the case.
+  return (Resource.toJSON({ resource }) as Readonly<Record<string, unknown>>)[resource.$case];
+}
+
+/** What changes all the time without anything having happened. */
+const restless =
+  /^(observeTime|lastSeen\w*|\w+(Frames|Bytes)|rtt|sessionRtt|lossRatio|loadAverage|memoryAvailableMib)$/;
+
+/** Equal for resources that differ in counters and measurements only. */
+function fingerprint(resource: AnyResource): string {
+  return JSON.stringify(filterJson(resource), (key, value: unknown) => (restless.test(key) ? undefined : value));
+}
