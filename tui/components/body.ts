@@ -35,7 +35,8 @@ export function helpLines(context: KeyContext, width: number): readonly Line[] {
   for (const group of ["Move", "Look", "Act", "Program"] as const) {
     lines.push([{ text: ` ${group}`, tone: "accent" }]);
     for (const command of everywhere.filter((candidate) => candidate.group === group)) {
-      lines.push(helpLine(command.keys.map(keyName).join(" "), command.title));
+      const title = command.dangerous === true ? `${command.title} (always asks first)` : command.title;
+      lines.push(helpLine(command.keys.map(keyName).join(" "), title));
     }
     if (group === "Look")
       lines.push(helpLine("N S A ...", "sort by the column with that letter; again turns it round"));

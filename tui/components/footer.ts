@@ -25,9 +25,17 @@ export function messageLine(model: Model, suggestions: readonly string[], width:
     const help = prompt.text === "" ? "words, state=running, host!=beta, !word" : "";
     return typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width);
   }
-  if (notice === undefined) return [];
+  if (notice === undefined) return cutLine(connectionTrouble(model), width);
   const symbol = notice.tone === "bad" ? "✗ " : notice.tone === "warn" ? "! " : "";
   return cutLine([{ text: ` ${symbol}${plainText(notice.text)}`, tone: notice.tone }], width);
+}
+
+/** Why what is shown is old. */
+function connectionTrouble({ fleet }: Model): Line {
+  const { phase, reason } = fleet.connection;
+  if (phase !== "lost" && phase !== "refused") return [];
+  const kept = fleet.loaded ? "; all of this is as last heard" : "";
+  return [{ text: ` ✗ ${plainText(reason)}${kept}`, tone: "bad" }];
 }
 
 /** A prompt with its cursor; of a text that is too long the end is shown. */

@@ -1,0 +1,54 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { plainText } from "../../../tui/store/plain-text.js";
+import { cutText, fitText, textWidth } from "../../../tui/store/text-width.js";
+import { hostileTexts } from "../../fakes/fleet-data.js";
+
+const actsOnTerminals = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+
+describe("plain text", () => {
+  it.each([
+    ["plain ascii", "plain ascii"],
+    ["\x1b[31mred", "\\x1b[31mred"],
+    ["a\nb\tc\rd", "a\\nb\\tc\\rd"],
+    ["\u009b31m", "\\x9b31m"],
+    ["abc\u202egnp.exe", "abc\\u202egnp.exe"],
+    ["\u{e0041}", "\\u{e0041}"],
+    ["lone \ud800 surrogate", "lone \\ud800 surrogate"],
+    ["漢字", "漢字"],
+    ["e\u0301", "e\u0301"],
+    ["\u0301leading", "\u25cc\u0301leading"],
+    [`a${"\u0300".repeat(9)}`, `a${"\u0300".repeat(3)}`],
+  ])("shows %j as %j", (text, shown) => {
+    expect(plainText(text)).toBe(shown);
+  });
+
+  it("lets nothing through that acts on a terminal, whatever the text", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(plainText(text)).not.toMatch(actsOnTerminals);
+      }),
+    );
+    for (const text of hostileTexts) expect(plainText(text)).not.toMatch(actsOnTerminals);
+  });
+
+  it("cuts texts that are too long to look at", () => {
+    expect(plainText("x".repeat(100_000)).length).toBeLessThan(3000);
+  });
+});
+
+describe("widths", () => {
+  it("cuts and pads to exactly the width, whatever the text", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 1, max: 60 }), (text, width) => {
+        expect(textWidth(fitText(plainText(text), width))).toBe(width);
+      }),
+    );
+  });
+
+  it("never halves a wide character", () => {
+    expect(cutText("漢字漢字", 6)).toBe("漢字…");
+    expect(fitText("漢字漢字", 6)).toBe("漢字… ");
+    expect(fitText("7", 3, "right")).toBe("  7");
+  });
+});

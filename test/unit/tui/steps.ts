@@ -1,0 +1,50 @@
+import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
+import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
+import type { FleetStep } from "../../../tui/client/watch.js";
+import type { Model } from "../../../tui/store/model.js";
+import { fakeFleet, type AnyResource, type FleetShape } from "../../fakes/fleet-data.js";
+
+/** A watch step with a resource. */
+export function upsert(resource: AnyResource): FleetStep {
+  return { $case: "upsert", value: { resource } };
+}
+
+/** A watch step with an instance in a state. */
+export function upsertInstance(
+  host: string,
+  id: string,
+  state: InstanceState = InstanceState.INSTANCE_STATE_RUNNING,
+  startTime = new Date(0),
+): FleetStep {
+  const value = Instance.fromPartial({ name: `hosts/${host}/instances/${id}`, status: { state, startTime } });
+  return upsert({ $case: "instance", value });
+}
+
+/** A watch step with a host in a state. */
+export function upsertHost(
+  id: string,
+  state: HostState = HostState.HOST_STATE_READY,
+  lastSeenTime = new Date(0),
+): FleetStep {
+  return upsert({ $case: "host", value: Host.fromPartial({ name: `hosts/${id}`, state, lastSeenTime }) });
+}
+
+/** A watch step that says that an instance is gone. */
+export function removed(name: string): FleetStep {
+  return { $case: "removed", value: { kind: ResourceKind.RESOURCE_KIND_INSTANCE, name } };
+}
+
+/** The beginning of a snapshot. */
+export const reset: FleetStep = { $case: "reset", value: { reason: "first snapshot" } };
+/** The end of a snapshot. */
+export const snapshotEnd: FleetStep = { $case: "snapshotEnd", value: {} };
+
+/** Feeds a model with the snapshot of a made-up fleet, as a live connection does. */
+export function feedFleet(model: Model, shape: FleetShape): void {
+  const { fleet, nowMs } = model;
+  fleet.setConnection({ phase: "live", sinceMs: nowMs, reason: "", retryAtMs: undefined });
+  fleet.apply(reset, nowMs);
+  for (const resource of fakeFleet(shape)) fleet.apply(upsert(resource), nowMs);
+  fleet.apply(snapshotEnd, nowMs);
+}
