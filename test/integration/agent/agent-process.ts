@@ -110,7 +110,9 @@ export class AgentProcess {
 
   /** Everything the agent has started, by its arguments or, for QEMU, by its working directory. */
   async #processes(): Promise<ProcessIdentity[]> {
-    const found: ProcessIdentity[] = await findProcesses((argv) => argv.some((argument) => argument.includes(this.state)));
+    const found: ProcessIdentity[] = await findProcesses((argv) =>
+      argv.some((argument) => argument.includes(this.state)),
+    );
     for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
       const directory = await readlink(`/proc/${pid}/cwd`).catch(() => "");
       const identity = directory.startsWith(this.state) ? await findIdentity(Number(pid)) : undefined;
