@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, write } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { closeSync, constants as fsConstants, type Stats, write } from "node:fs";
+import { open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -39,7 +39,7 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
   await writeFile(specFile, JSON.stringify(toSpec(command)), { mode: 0o600, flag: "wx" });
   const argv = options.runtime.command(["exec", `--process=${specFile}`, `--pid-file=${pidFile}`, options.containerId]);
   const queue = new AsyncQueue<ExecOutput>(4096);
-  await using session = command.tty ? await startWithTerminal(argv, options) : startWithPipes(argv, command);
+  await using session = command.tty ? await startWithTerminal(argv, options, pidFile) : startWithPipes(argv, command);
   const kill = () => void killCommand(pidFile, session.child);
   signal.addEventListener("abort", kill, { once: true });
   try {
@@ -96,8 +96,15 @@ function startWithPipes(argv: readonly [string, ...string[]], command: ExecComma
   };
 }
 
-/** The runtime copies between a terminal of ours, whose size it follows, and the one inside. */
-async function startWithTerminal(argv: readonly [string, ...string[]], options: ExecSessionOptions): Promise<Session> {
+/**
+ * The runtime copies between a terminal of ours and the one inside. It should make the one inside as large as ours when that
+ * changes, but crun 1.8 does not: so both are told.
+ */
+async function startWithTerminal(
+  argv: readonly [string, ...string[]],
+  options: ExecSessionOptions,
+  pidFile: string,
+): Promise<Session> {
   // Loaded on first use: the agent stays small as long as nobody opens a terminal.
   const { openPty, resizePty } = await import("./native.js");
   const { master, slave } = openPty();
@@ -112,7 +119,9 @@ async function startWithTerminal(argv: readonly [string, ...string[]], options: 
   const closing = new AbortController();
   if (options.resizes !== undefined) {
     void follow(options.resizes, (size) => {
-      if (!closing.signal.aborted) resizePty(master, size.columns, size.rows);
+      if (closing.signal.aborted) return;
+      resizePty(master, size.columns, size.rows);
+      void resizeInside(pidFile, (fd) => resizePty(fd, size.columns, size.rows)).catch(() => undefined);
     });
   }
   const send = async (data: Uint8Array) => {
@@ -132,6 +141,27 @@ async function startWithTerminal(argv: readonly [string, ...string[]], options: 
       stream.destroy();
     },
   };
+}
+
+/** Opens the terminal that is the command's standard input, if it is one. */
+async function resizeInside(pidFile: string, resize: (fd: number) => void): Promise<void> {
+  const pid = Number((await readIfExists(pidFile)) ?? "0");
+  if (!(pid > 0)) return;
+  const path = `/proc/${pid}/fd/0`;
+  // The command chooses what its input is: nothing but a pseudo-terminal's slave is opened, and that without waiting.
+  if (!isPtySlave(await stat(path))) return;
+  const file = await open(path, fsConstants.O_RDONLY | fsConstants.O_NOCTTY | fsConstants.O_NONBLOCK);
+  try {
+    if (isPtySlave(await file.stat())) resize(file.fd);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Majors 136 to 143 of Linux's device list. */
+function isPtySlave(found: Stats): boolean {
+  const major = (found.rdev >> 8) & 0xfff;
+  return found.isCharacterDevice() && major >= 136 && major <= 143;
 }
 
 /** Puts output and the exit code into the queue, in that order. */

@@ -1,0 +1,275 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { detectCgroups } from "../../../agent/drivers/crun/host-cgroups.js";
+import { Keeper } from "../../../agent/drivers/crun/keeper.js";
+import { findRuntime } from "../../../agent/drivers/crun/runtime-probe.js";
+import type { ExecOutput } from "../../../agent/drivers/driver.js";
+import { run } from "../../../agent/host/exec.js";
+import { isAlive } from "../../../agent/host/process.js";
+import { AsyncQueue } from "../../../lib/async-queue.js";
+import { eventually } from "../../helpers/eventually.js";
+import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
+import { CrunFixture, callOptions, toCommand } from "./fixture.js";
+
+const before = captureMachine();
+let world: CrunFixture;
+
+beforeAll(async () => {
+  world = await CrunFixture.make();
+});
+
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+  await eventually(() => expect(leftBehind(before, captureMachine())).toEqual([]));
+});
+
+describe("the root filesystem of a container", () => {
+  it.each([
+    ["fs.tar", []],
+    ["fs.tar.gz", ["--gzip"]],
+    ["fs.tar.zst", ["--zstd"]],
+  ])("comes from the archive %s", async (name, compression) => {
+    const tree = await world.unpackMicro(`tree-${name}`);
+    await run("tar", ["--create", ...compression, `--file=${join(world.images, name)}`, `--directory=${tree}`, "."]);
+    const instance = await world.create({ rootfs: name, command: ["/bin/sleep", "1000"] });
+    const handle = await world.start(instance);
+    expect(await world.shell(instance, handle, "hostname; pwd")).toBe("c1\n/\n");
+    await world.driver.stop(instance, handle);
+  });
+
+  it.each([false, true])("comes from a directory that stays as it is, and keeps changes: %s", async (persistent) => {
+    const name = `directory-${persistent}`;
+    const tree = await world.unpackMicro(name);
+    const instance = await world.create({ rootfs: name, persistent, command: ["/bin/sleep", "1000"] });
+    let handle = await world.start(instance);
+    await world.shell(instance, handle, "echo mine > /etc/mine");
+    await world.driver.stop(instance, handle);
+    handle = await world.start(instance);
+    expect(await world.shell(instance, handle, "cat /etc/mine")).toContain(persistent ? "mine\n" : "No such file");
+    await world.driver.stop(instance, handle);
+    expect(await readdir(join(tree, "etc"))).not.toContain("mine");
+  });
+
+  it.each([
+    ["an absolute path", ["--absolute-names", "--transform=s,^e,/e,"]],
+    ["a path that climbs out", ["--absolute-names", "--transform=s,^e,../e,"]],
+  ])("is refused as an archive with %s, and nothing is extracted", async (_, argv) => {
+    const tree = await world.unpackMicro(`hostile-${argv.at(-1)?.length}`);
+    const file = join(world.images, "hostile.tar");
+    await run("tar", ["--create", `--file=${file}`, `--directory=${tree}`, ...argv, "etc"]);
+    const instance = await world.define({ rootfs: "hostile.tar" });
+    await expect(world.driver.create(instance, callOptions)).rejects.toMatchObject({ code: 3 });
+    expect(await readdir(instance.directory)).toEqual([]);
+  });
+
+  it("is refused as a file that is no archive", async () => {
+    await run("cp", ["/bin/true", join(world.images, "noise.tar")]);
+    const instance = await world.define({ rootfs: "noise.tar" });
+    await expect(world.driver.create(instance, callOptions)).rejects.toMatchObject({ code: 3 });
+  });
+});
+
+describe("a container", () => {
+  it("that cannot be started says why and leaves nothing", async () => {
+    const instance = await world.create({ command: ["/no/such/program"] });
+    await expect(world.start(instance)).rejects.toThrow(/\/no\/such\/program.* not found/);
+    expect(await world.driver.recover(instance, undefined)).toBeUndefined();
+  });
+
+  it("that ended by itself has failed with its exit code, and tells of it", async () => {
+    const instance = await world.create({ command: ["/bin/sh", "-c", "exit 3"] });
+    const handle = await world.start(instance);
+    await eventually(async () => expect(await isAlive(handle)).toBe(false));
+    const observed = await world.driver.inspect(instance, handle, callOptions);
+    expect(observed).toMatchObject({ state: "failed", pid: 0, reason: expect.stringContaining("exit code 3") });
+  });
+
+  it("is limited to its memory and CPUs where the host can", async () => {
+    const { version, controllers } = await detectCgroups();
+    expect(version === "none" || controllers.has("memory")).toBe(true);
+    if (version === "none") return;
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const handle = await world.start(instance);
+    const group = `zor-${instance.uid}`;
+    const [memory, cpu] =
+      version === "v2"
+        ? [`${group}/memory.max`, `${group}/cpu.max`]
+        : [`memory/${group}/memory.limit_in_bytes`, `cpu/${group}/cpu.cfs_quota_us`];
+    expect(await readFile(`/sys/fs/cgroup/${memory}`, "utf8")).toBe("67108864\n");
+    expect(await readFile(`/sys/fs/cgroup/${cpu}`, "utf8")).toMatch(/^100000\b/);
+    await world.driver.stop(instance, handle);
+  });
+
+  it("is stopped while it is paused", async () => {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const handle = await world.start(instance);
+    await world.driver.pause(instance, handle, callOptions);
+    await expect(world.driver.exec(instance, handle, toCommand(["true"]), callOptions).next()).rejects.toMatchObject({
+      reason: "NOT_RUNNING",
+    });
+    await world.driver.stop(instance, handle);
+    expect(await isAlive(handle)).toBe(false);
+  });
+
+  it("created but not started when the agent was killed is removed and not taken for running", async () => {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const finished = await world.start(instance);
+    await world.driver.stop(instance, finished);
+    const { runtime, path } = await findRuntime(join(world.root, "s", "crun"));
+    const keeper = new Keeper(instance.directory, `zor-${instance.uid}`);
+    const tree = join(instance.directory, "base");
+    const root = {
+      kind: "overlay",
+      lower: tree,
+      upper: `${tree}/../upper`,
+      work: `${tree}/../work`,
+      target: `${tree}/../rootfs`,
+    } as const;
+    const identity = await keeper.create({ runtime, runtimePath: path, root, signal: callOptions.signal });
+    expect(await isAlive(identity)).toBe(true);
+    expect(await world.driver.recover(instance, undefined)).toBeUndefined();
+    expect(await isAlive(identity)).toBe(false);
+    await world.driver.stop(instance, await world.start(instance));
+  });
+
+  it("has no privileges to gain and sees none of the host", async () => {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const handle = await world.start(instance);
+    const script = "grep NoNewPrivs /proc/self/status; ls /sys/class/net; mknod /tmp/x b 8 0 2>&1; ps | wc -l; id -u";
+    const text = await world.shell(instance, handle, script);
+    expect(text).toMatch(/NoNewPrivs:\s+1/);
+    expect(text).toContain("lo\n");
+    expect(text).toContain("Operation not permitted");
+    expect(text.endsWith("0\n")).toBe(true);
+    await world.driver.stop(instance, handle);
+  });
+});
+
+describe("commands in a container", () => {
+  it("end with 128 + n and n when signal n ended them", async () => {
+    const { instance, handle } = await sleeping();
+    const [last] = (
+      await all(world.driver.exec(instance, handle, toCommand(["sh", "-c", "kill -9 $$"]), callOptions))
+    ).slice(-1);
+    expect(last).toEqual({ type: "exit", code: 137, signal: 9, truncated: false });
+  });
+
+  it("lose none of a large output to a slow reader", async () => {
+    const { instance, handle } = await sleeping();
+    const command = toCommand(["sh", "-c", "yes 0123456789 | head -c 8000000"]);
+    const hash = createHash("sha256");
+    let bytes = 0;
+    for await (const output of world.driver.exec(instance, handle, command, callOptions)) {
+      if (output.type === "exit") expect(output.code).toBe(0);
+      else {
+        hash.update(output.data);
+        bytes += output.data.length;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    expect(bytes).toBe(8_000_000);
+    const line = "0123456789\n";
+    const expected = createHash("sha256").update(line.repeat(Math.ceil(8_000_000 / line.length)).slice(0, 8_000_000));
+    expect(hash.digest("hex")).toBe(expected.digest("hex"));
+  });
+
+  it("return when they end, though something they left behind holds their output", async () => {
+    const { instance, handle } = await sleeping();
+    const command = toCommand(["sh", "-c", "sleep 500 & echo done"]);
+    const outputs = await all(world.driver.exec(instance, handle, command, callOptions));
+    expect(outputs.at(-1)).toMatchObject({ type: "exit", code: 0 });
+    expect(textOf(outputs)).toBe("done\n");
+  });
+
+  it("have a terminal of the size that was asked for, follow its changes, and take input", async () => {
+    const { instance, handle } = await sleeping();
+    const stdin = new AsyncQueue<Uint8Array>(16);
+    const resizes = new AsyncQueue<{ columns: number; rows: number }>(16);
+    const command = toCommand(
+      ["sh", "-c", "until stty size 2>/dev/null; do sleep 0.05; done; tty; read a; stty size; echo got:$a; read b"],
+      {
+        tty: true,
+        columns: 77,
+        rows: 22,
+        stdin,
+      },
+    );
+    let text = "";
+    let typed = false;
+    let exit: ExecOutput | undefined;
+    for await (const output of world.driver.exec(instance, handle, command, { ...callOptions, resizes })) {
+      if (output.type === "exit") exit = output;
+      else text += Buffer.from(output.data).toString();
+      if (!typed && text.includes("/dev/pts/")) {
+        typed = true;
+        resizes.push({ columns: 101, rows: 33 });
+        await eventually(async () => {
+          const sizes = await world.shell(
+            instance,
+            handle,
+            "for t in /dev/pts/[0-9]*; do stty size -F $t 2>/dev/null || stty -F $t size; done",
+          );
+          expect(sizes).toContain("33 101");
+        });
+        stdin.push(Buffer.from("hello\n"));
+        stdin.end();
+      }
+    }
+    expect(text).toContain("22 77\r\n");
+    expect(text).toContain("33 101\r\n");
+    expect(text).toContain("got:hello\r\n");
+    expect(exit).toMatchObject({ type: "exit" });
+  });
+
+  async function sleeping() {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    return { instance, handle: await world.start(instance) };
+  }
+});
+
+describe("the console of a container", () => {
+  it("is bounded on disk however much is written, slows nobody, and still takes input", async () => {
+    const instance = await world.create({
+      command: ["/bin/sh", "-c", "yes abcdefghij | head -c 6000000; echo flood-is-over; exec /bin/sh"],
+    });
+    const handle = await world.start(instance);
+    const idle = await world.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 0 });
+    const log = join(instance.directory, "console", "log");
+    await eventually(async () => expect((await readFile(log)).toString()).toContain("flood-is-over"));
+    expect((await stat(log)).size).toBeLessThan(1024 * 1024);
+    const stream = await world.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 1000 });
+    await stream.resize(99, 44);
+    await stream.write(Buffer.from("stty size; echo ty''ped\n"));
+    let text = "";
+    for await (const chunk of stream.output) {
+      text += Buffer.from(chunk).toString();
+      if (text.includes("typed")) break;
+    }
+    expect(text).toContain("44 99");
+    await stream.close();
+    await idle.close();
+    await world.driver.stop(instance, handle);
+  });
+
+  it("ends when the container does", async () => {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const handle = await world.start(instance);
+    const stream = await world.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 0 });
+    const ended = all(stream.output);
+    await world.driver.stop(instance, handle);
+    expect(await ended).toEqual([]);
+    await stream.close();
+  });
+});
+
+async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const value of values) list.push(value);
+  return list;
+}
+
+function textOf(outputs: readonly ExecOutput[]): string {
+  return outputs.map((output) => (output.type === "exit" ? "" : Buffer.from(output.data).toString())).join("");
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
+import type { DriverInstance, ExecCommand, RecoveryHandle } from "../../../agent/drivers/driver.js";
+import { run } from "../../../agent/host/exec.js";
+import { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
+import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+
+const microDirectory = "/var/lib/zor/images";
+
+/** Options that most calls take. */
+export const callOptions = { signal: new AbortController().signal, progress: () => undefined };
+
+/** A driver with directories and a net namespace of its own. Disposing of it ends and removes all its containers. */
+export class CrunFixture implements AsyncDisposable {
+  readonly driver: CrunDriver;
+  readonly #instances: DriverInstance[] = [];
+
+  private constructor(
+    readonly root: string,
+    readonly images: string,
+    readonly netns: TestNetns,
+  ) {
+    const options = { imageDirectories: [images, microDirectory], stateDirectory: join(root, "s") };
+    this.driver = new CrunDriver(options);
+  }
+
+  static async make(): Promise<CrunFixture> {
+    const root = await mkdtemp(join(tmpdir(), "zt-"));
+    const images = join(root, "images");
+    await mkdir(images);
+    return new CrunFixture(root, images, await makeNetns("crun"));
+  }
+
+  /** An instance, not created. */
+  async define(options: Partial<CrunOptions>): Promise<DriverInstance> {
+    const uid = randomUUID();
+    const directory = join(this.root, "i", uid.slice(0, 8));
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const value = CrunOptions.fromPartial({ rootfs: "micro", ...options });
+    const spec = { cpus: 1, memoryMib: 64n, nics: [], driver: { $case: "crun", value } as const };
+    const instance = { id: "c1", uid, spec, directory };
+    this.#instances.push(instance);
+    return instance;
+  }
+
+  /** A created instance. */
+  async create(options: Partial<CrunOptions>): Promise<DriverInstance> {
+    const instance = await this.define(options);
+    await this.driver.create(instance, callOptions);
+    return instance;
+  }
+
+  start(instance: DriverInstance): Promise<RecoveryHandle> {
+    return this.driver.start(instance, { netns: this.netns.name, nics: [] }, callOptions);
+  }
+
+  /** Runs a shell line inside and resolves to its output. */
+  async shell(instance: DriverInstance, handle: RecoveryHandle, line: string): Promise<string> {
+    let text = "";
+    for await (const output of this.driver.exec(instance, handle, toCommand(["sh", "-c", line]), callOptions)) {
+      if (output.type !== "exit") text += Buffer.from(output.data).toString();
+    }
+    return text;
+  }
+
+  /** A directory with the built-in root filesystem, in the image directory. */
+  async unpackMicro(name: string): Promise<string> {
+    const path = join(this.images, name);
+    await mkdir(path);
+    await run("tar", ["--extract", `--directory=${path}`, `--file=${microDirectory}/micro/rootfs.tar`]);
+    return path;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const instance of this.#instances) {
+      const handle = await this.driver.recover(instance, undefined);
+      if (handle !== undefined) await this.driver.stop(instance, handle);
+      await this.driver.destroy(instance);
+    }
+    await this.netns[Symbol.asyncDispose]();
+    await rm(this.root, { recursive: true });
+  }
+}
+
+/** A command without terminal and input, unless told otherwise. */
+export function toCommand(command: readonly string[], more: Partial<ExecCommand> = {}): ExecCommand {
+  return { command, environment: {}, tty: false, columns: 0, rows: 0, stdin: undefined, ...more };
+}
