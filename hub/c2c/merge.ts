@@ -118,7 +118,9 @@ function single({ host, end, problem }: EndView): Verdict {
   }
   const reason = [end.reason, problem].find((text) => text !== "") ?? "";
   const known = order.includes(end.state) ? end.state : LinkState.LINK_STATE_PENDING;
-  return { state: known, reason: reason === "" ? "" : `${host}: ${reason}` };
+  if (reason !== "") return { state: known, reason: `${host}: ${reason}` };
+  const mustSay = known === LinkState.LINK_STATE_DOWN || known === LinkState.LINK_STATE_DEGRADED;
+  return { state: known, reason: mustSay ? `${host}: its cable engine gives no reason` : "" };
 }
 
 function worse(left: Verdict, right: Verdict): Verdict {

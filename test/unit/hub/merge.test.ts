@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+import { type EndView, type MergeInput, mergeLink } from "../../../hub/c2c/merge.js";
+import { LinkEnd, LinkPath, LinkRole, LinkState, LinkStatus } from "../../../proto/gen/zor/v1/link.js";
+
+type Name = "PENDING" | "PROBING" | "ACTIVE" | "DEGRADED" | "DOWN" | "DELETING";
+const stateOf = (name: Name): LinkState => LinkState[`LINK_STATE_${name}`];
+const now = new Date("2026-01-01T00:00:00Z");
+
+/** "ACTIVE", "DOWN: reason", "-" for no end; "?" before it: the host does not answer. */
+function view(id: string, text: string): EndView {
+  const current = !text.startsWith("?");
+  const [name = "", reason = ""] = text.replace("?", "").split(": ");
+  return {
+    host: `hosts/${id}`,
+    lan: `hosts/${id}/lans/lan1`,
+    end: name === "-" ? undefined : LinkEnd.fromPartial({ state: stateOf(name as Name), reason }),
+    current,
+    absence: current ? "" : `hosts/${id} is unreachable`,
+    problem: "",
+  };
+}
+
+function merge(a: string, b: string, changes: Partial<MergeInput> = {}): LinkStatus {
+  return mergeLink({
+    deleting: false,
+    a: view("a", a),
+    b: view("b", b),
+    problem: "",
+    previous: undefined,
+    now,
+    ...changes,
+  });
+}
+
+describe("the state of a link from both ends", () => {
+  test.each<[string, string, Name, string]>([
+    ["ACTIVE", "ACTIVE", "ACTIVE", ""],
+    ["ACTIVE", "PROBING", "PROBING", ""],
+    ["PROBING", "ACTIVE", "PROBING", ""],
+    ["ACTIVE", "DEGRADED: loss 20 %", "DEGRADED", "hosts/b: loss 20 %"],
+    ["ACTIVE", "DOWN: refused", "DOWN", "hosts/b: refused"],
+    ["DOWN: refused", "ACTIVE", "DOWN", "hosts/a: refused"],
+    ["DOWN: no dialer came", "DOWN: timed out", "DOWN", "hosts/a: no dialer came; hosts/b: timed out"],
+    ["PROBING", "DOWN: refused", "DOWN", "hosts/b: refused"],
+    ["-", "-", "PENDING", "the end on hosts/a is not prepared yet; the end on hosts/b is not prepared yet"],
+    ["ACTIVE", "-", "PENDING", "the end on hosts/b is not prepared yet"],
+    ["PENDING", "ACTIVE", "PENDING", ""],
+    // One host does not answer: what the other sees is told, and never as ACTIVE.
+    [
+      "ACTIVE",
+      "?ACTIVE",
+      "DEGRADED",
+      "frames cross, says hosts/a; the other end cannot be confirmed: hosts/b is unreachable",
+    ],
+    [
+      "?ACTIVE",
+      "ACTIVE",
+      "DEGRADED",
+      "frames cross, says hosts/b; the other end cannot be confirmed: hosts/a is unreachable",
+    ],
+    [
+      "ACTIVE",
+      "?-",
+      "DEGRADED",
+      "frames cross, says hosts/a; the other end cannot be confirmed: hosts/b is unreachable",
+    ],
+    ["DOWN: timed out", "?ACTIVE", "DOWN", "hosts/b is unreachable; hosts/a: timed out"],
+    ["PROBING", "?ACTIVE", "PROBING", "hosts/b is unreachable"],
+    ["-", "?-", "PENDING", "hosts/b is unreachable; the end on hosts/a is not prepared yet"],
+    // Neither answers.
+    [
+      "?ACTIVE",
+      "?ACTIVE",
+      "DEGRADED",
+      "hosts/a is unreachable; hosts/b is unreachable; both ends were active when last seen",
+    ],
+    ["?ACTIVE", "?DOWN: refused", "DOWN", "hosts/a is unreachable; hosts/b is unreachable; hosts/b: refused"],
+    ["?-", "?-", "PENDING", "hosts/a is unreachable; hosts/b is unreachable; the end on hosts/a is not prepared yet"],
+  ])("%s and %s make %s", (a, b, state, reason) => {
+    expect(merge(a, b)).toMatchObject({ state: stateOf(state), reason });
+  });
+
+  const names: Name[] = ["PENDING", "PROBING", "ACTIVE", "DEGRADED", "DOWN"];
+  const told = [...names, "-"].flatMap((name) => [name, `?${name}`]);
+  test("of all pairs of ends, only two that are ACTIVE now make ACTIVE", () => {
+    const active = told.flatMap((a) =>
+      told.filter((b) => merge(a, b).state === stateOf("ACTIVE")).map((b) => `${a} ${b}`),
+    );
+    expect(active).toEqual(["ACTIVE ACTIVE"]);
+  });
+
+  test("DOWN and DEGRADED never come without a reason, even when the engines give none", () => {
+    const states = [stateOf("DOWN"), stateOf("DEGRADED")];
+    const silent = told.flatMap((a) =>
+      told
+        .filter((b) => {
+          const { state, reason } = merge(a, b);
+          return states.includes(state) && reason === "";
+        })
+        .map((b) => `${a} ${b}`),
+    );
+    expect(silent).toEqual([]);
+  });
+
+  test("a refusal of an end, and an obstacle to the whole, are told", () => {
+    const refused = { ...view("b", "-"), problem: "the agent's policy forbids links" };
+    expect(merge("ACTIVE", "-", { b: refused }).reason).toBe("hosts/b: the agent's policy forbids links");
+    expect(merge("-", "-", { problem: "neither can be reached" }).reason).toBe("neither can be reached");
+  });
+
+  test("one that is being deleted is DELETING whatever its ends say, and names the host it waits for", () => {
+    expect(merge("ACTIVE", "ACTIVE", { deleting: true }).state).toBe(stateOf("DELETING"));
+    expect(merge("-", "?ACTIVE", { deleting: true }).reason).toBe("waits to remove an end: hosts/b is unreachable");
+  });
+
+  test("since_time is kept while the state stays and set when it changes", () => {
+    const before = new Date("2025-01-01T00:00:00Z");
+    const previous = LinkStatus.fromPartial({ state: stateOf("ACTIVE"), sinceTime: before });
+    expect(merge("ACTIVE", "ACTIVE", { previous }).sinceTime).toEqual(before);
+    expect(merge("ACTIVE", "DOWN: x", { previous }).sinceTime).toEqual(now);
+  });
+
+  test("measurements come from the dialer, loss is the worse and MTU the smaller of the two", () => {
+    const measured = (id: string, end: Parameters<typeof LinkEnd.fromPartial>[0]): EndView => ({
+      ...view(id, "ACTIVE"),
+      end: LinkEnd.fromPartial({ state: stateOf("ACTIVE"), remoteAddress: "10.0.0.1:1", ...(end as object) }),
+    });
+    const status = merge("ACTIVE", "ACTIVE", {
+      a: measured("a", {
+        role: LinkRole.LINK_ROLE_LISTENER,
+        rtt: { seconds: 0n, nanos: 5 },
+        lossRatio: 0.2,
+        mtuProven: 1500,
+      }),
+      b: measured("b", {
+        role: LinkRole.LINK_ROLE_DIALER,
+        rtt: { seconds: 0n, nanos: 7 },
+        lossRatio: 0.1,
+        mtuProven: 1400,
+      }),
+    });
+    expect(status).toMatchObject({
+      rtt: { nanos: 7 },
+      lossRatio: 0.2,
+      mtuProven: 1400,
+      path: LinkPath.LINK_PATH_DIRECT,
+    });
+  });
+});
