@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ReadStream } from "node:tty";
 import { constants } from "node:os";
 import { AsyncQueue } from "../../../lib/async-queue.js";
+import { pause } from "../../../lib/backoff.js";
 import { readIfExists } from "../../../lib/files.js";
 import { findIdentity, signalProcess } from "../../host/process.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
@@ -29,6 +30,8 @@ export interface ExecSessionOptions {
 const maxHeldChunks = 32;
 /** Output of the command may still be on its way when it has exited; a child it left behind may hold the pipe for ever. */
 const drainMs = 300;
+/** A command that redirects its input has no terminal to resize: after this it is left alone. */
+const [resizeAttempts, resizeRetryMs] = [50, 20];
 const endOfTransmission = Uint8Array.of(4);
 
 /** Runs a command inside a container. Ends with its exit code; ends the command when aborted or no longer consumed. */
@@ -118,10 +121,10 @@ async function startWithTerminal(
   const stream = new ReadStream(master);
   const closing = new AbortController();
   if (options.resizes !== undefined) {
-    void follow(options.resizes, (size) => {
+    void follow(options.resizes, async (size) => {
       if (closing.signal.aborted) return;
       resizePty(master, size.columns, size.rows);
-      void resizeInside(pidFile, (fd) => resizePty(fd, size.columns, size.rows)).catch(() => undefined);
+      await resizeInside(pidFile, (fd) => resizePty(fd, size.columns, size.rows), closing.signal);
     });
   }
   const send = async (data: Uint8Array) => {
@@ -143,16 +146,25 @@ async function startWithTerminal(
   };
 }
 
-/** Opens the terminal that is the command's standard input, if it is one. */
-async function resizeInside(pidFile: string, resize: (fd: number) => void): Promise<void> {
+/** Resizes the terminal that is the command's standard input. The command may still be being started. */
+async function resizeInside(pidFile: string, resize: (fd: number) => void, signal: AbortSignal): Promise<void> {
+  for (let attempt = 0; attempt < resizeAttempts && !signal.aborted; attempt += 1) {
+    if (await tryResizeInside(pidFile, resize).catch(() => false)) return;
+    await pause(resizeRetryMs, signal);
+  }
+}
+
+async function tryResizeInside(pidFile: string, resize: (fd: number) => void): Promise<boolean> {
   const pid = Number((await readIfExists(pidFile)) ?? "0");
-  if (!(pid > 0)) return;
+  if (!(pid > 0)) return false;
   const path = `/proc/${pid}/fd/0`;
   // The command chooses what its input is: nothing but a pseudo-terminal's slave is opened, and that without waiting.
-  if (!isPtySlave(await stat(path))) return;
+  if (!isPtySlave(await stat(path))) return false;
   const file = await open(path, fsConstants.O_RDONLY | fsConstants.O_NOCTTY | fsConstants.O_NONBLOCK);
   try {
-    if (isPtySlave(await file.stat())) resize(file.fd);
+    if (!isPtySlave(await file.stat())) return false;
+    resize(file.fd);
+    return true;
   } finally {
     await file.close();
   }
@@ -209,9 +221,9 @@ async function feed(input: AsyncIterable<Uint8Array>, session: Session): Promise
   await session.endInput();
 }
 
-async function follow<T>(values: AsyncIterable<T>, use: (value: T) => void): Promise<void> {
+async function follow<T>(values: AsyncIterable<T>, use: (value: T) => Promise<void>): Promise<void> {
   try {
-    for await (const value of values) use(value);
+    for await (const value of values) await use(value);
   } catch {
     // The stream of sizes breaks when the client goes; the command's end is told elsewhere.
   }
