@@ -19,6 +19,8 @@ import type { CloseCause, WorkerEvent } from "./worker-protocol.js";
 
 const redial = { minMs: 200, maxMs: 10_000 } as const;
 
+const notPlugged = "its tap is not yet plugged into its lan";
+
 /** What an end needs of the engine. */
 export interface EndContext {
   readonly identity: CableIdentity;
@@ -102,7 +104,10 @@ export class End implements ListenerEnd {
     if (!samePeer) this.#slot?.detach("the link was set up anew");
     if (!samePeer || spec.ticket !== undefined || previous.peerAddresses.join() !== spec.peerAddresses.join())
       this.#wake();
-    if (previous.lan !== spec.lan) this.#plugged = false;
+    if (previous.lan !== spec.lan) {
+      this.#plugged = false;
+      this.#apply({ type: "fault", source: "port", text: notPlugged });
+    }
     this.#context.changed();
   }
 
@@ -245,6 +250,7 @@ export class End implements ListenerEnd {
     this.#tap = tap;
     this.#tapGeneration = randomBytes(8).toString("hex");
     this.#plugged = false;
+    this.#apply({ type: "fault", source: "port", text: notPlugged });
     this.#slot = this.#context.workers.add(tap, (event) => this.#onWorkerEvent(event));
     this.#context.changed();
   }

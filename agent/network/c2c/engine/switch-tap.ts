@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { run } from "../../../host/exec.js";
 import { close } from "./native.js";
 import { openTap, type TapOffload } from "./tap.js";
@@ -34,10 +35,17 @@ export async function makeTap(options: {
   try {
     if (netns !== undefined) await run("ip", ["link", "set", name, "netns", netns], { signal });
     const there = netns === undefined ? [] : ["-n", netns];
-    await run("ip", [...there, "link", "set", name, "txqueuelen", String(queueFrames), "up"], { signal });
+    const settings = ["address", macOf(name), "txqueuelen", String(queueFrames), "up"];
+    await run("ip", [...there, "link", "set", name, ...settings], { signal });
     return { ...tap, discard };
   } catch (error) {
     discard();
     throw error;
   }
+}
+
+/** A tap that is made anew keeps its address: neighbours remember it. */
+function macOf(name: string): string {
+  const hash = createHash("sha256").update(name).digest();
+  return ["02", ...[0, 1, 2, 3, 4].map((index) => hash.toString("hex", index, index + 1))].join(":");
 }

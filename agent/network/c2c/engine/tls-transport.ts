@@ -107,10 +107,14 @@ export class TlsTransport extends Duplex {
       return;
     }
     this.#incoming = Buffer.concat([this.#incoming, chunk]);
+    if (!looksLikeTls(this.#incoming)) {
+      this.destroy(new CableFailure("protocol", "the peer does not speak TLS"));
+      return;
+    }
     while (this.#feeding && this.#incoming.length >= recordHeaderBytes) {
       const total = recordHeaderBytes + this.#incoming.readUInt16BE(3);
       if (total > maxRecordBytes) {
-        this.destroy(new CableFailure("protocol", "the peer does not speak TLS"));
+        this.destroy(new CableFailure("protocol", "the peer sent a TLS record that is too long"));
         return;
       }
       if (this.#incoming.length < total) break;
@@ -128,4 +132,10 @@ export class TlsTransport extends Duplex {
   readonly #onClose = (): void => {
     this.destroy(new CableFailure("lost", "the peer closed the connection during the handshake"));
   };
+}
+
+/** A record begins with a content type, 20 to 23, and major version 3. */
+function looksLikeTls(bytes: Uint8Array): boolean {
+  const [type = 22, major = 3] = bytes;
+  return type >= 20 && type <= 23 && major === 3;
 }
