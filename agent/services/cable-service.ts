@@ -18,7 +18,7 @@ const uidPattern = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** What the cable service works with. */
 export interface CableServiceOptions {
-  readonly cables: CableManager;
+  readonly cables: Pick<CableManager, "ensureEnd" | "deleteEnd" | "list" | "watch" | "enginePid">;
   /** Id of this host. */
   readonly host: string;
   /** Peers on loopback addresses are accepted: only for tests with all hosts in one net namespace. */
