@@ -1,13 +1,10 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Server } from "@grpc/grpc-js";
-import { Authority } from "../../hub/pki/authority.js";
-import { ensureLocalIdentity } from "../../hub/pki/local-identity.js";
-import { profileOf, type Subject } from "../../hub/pki/profile.js";
 import { authorize } from "../../lib/auth/policy.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
 import { createGrpcServer, createServerTls, listen } from "../../lib/grpc/server.js";
 import { implementService } from "../../lib/grpc/service.js";
+import type { Identity } from "../../lib/tls/identity.js";
 import { hubServerName } from "../../lib/tls/join.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
 import type { AttachConsoleRequest, AttachConsoleResponse } from "../../proto/gen/zor/v1/console_service.js";
@@ -17,9 +14,8 @@ import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import { EventSeverity, ResourceKind, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { saveContext } from "../../tui/client/contexts.js";
+import { TestIdentities } from "../helpers/test-identities.js";
 import { type AnyResource, fakeFleet, type FleetShape } from "./fleet-data.js";
-
-const lifetimes = { hostDays: 1, personDays: 1 };
 
 /** A hub whose fleet is made up, but whose gRPC, TLS and watch are real. */
 export class FakeHub {
@@ -29,7 +25,8 @@ export class FakeHub {
   /** Time between a call and the event that shows its effect. */
   effectMs = 300;
   readonly #directory: string;
-  #authority: Authority | undefined;
+  #identity: Identity | undefined;
+  #clientDirectory = "";
   #server: Server | undefined;
   #port = 0;
 
@@ -49,8 +46,7 @@ export class FakeHub {
 
   /** Serves, and writes a context "fake" for an admin; a second start serves again on the same port. */
   async start(): Promise<void> {
-    await mkdir(join(this.#directory, "ca"), { recursive: true });
-    this.#authority ??= await Authority.open(join(this.#directory, "ca"));
+    this.#identity ??= await this.#makeIdentities();
     const server = createGrpcServer();
     const options = { authorize };
     server.addService(
@@ -66,18 +62,27 @@ export class FakeHub {
       ConsoleServiceService,
       implementService(ConsoleServiceService, { attachConsole: (requests) => this.#console(requests) }, options),
     );
-    const hub = await this.#identity({ kind: "hub", id: "fake", role: Role.ROLE_ADMIN });
-    this.#port = await listen(server, `127.0.0.1:${this.#port}`, createServerTls(hub, "required").credentials);
+    this.#port = await listen(
+      server,
+      `127.0.0.1:${this.#port}`,
+      createServerTls(this.#identity, "required").credentials,
+    );
     this.#server = server;
-    const identityDirectory = join(this.#directory, "user-ana");
-    await this.#identity({ kind: "user", id: "ana", role: Role.ROLE_ADMIN });
     const context = {
       name: "fake",
       addresses: [`127.0.0.1:${this.#port}`],
       serverName: hubServerName,
-      identityDirectory,
+      identityDirectory: this.#clientDirectory,
     };
     await saveContext(this.configDirectory, context, true);
+  }
+
+  async #makeIdentities(): Promise<Identity> {
+    const identities = await TestIdentities.create(this.#directory);
+    const client = await identities.issue({ kind: "user", id: "ana", role: Role.ROLE_ADMIN });
+    this.#clientDirectory = client.directory;
+    const hub = await identities.issue({ kind: "hub", id: "fake", role: Role.ROLE_ADMIN });
+    return hub.identity;
   }
 
   /** Cuts every connection, as a crash does. */
@@ -174,18 +179,5 @@ export class FakeHub {
       }
       yield { message: { $case: "data", value: Buffer.from(typed.toUpperCase()) } };
     }
-  }
-
-  async #identity(subject: Subject) {
-    const authority = this.#authority;
-    if (authority === undefined) throw new Error("start() makes the authority first");
-    const profile = profileOf(subject, lifetimes, ["127.0.0.1"]);
-    return ensureLocalIdentity({
-      authority,
-      directory: join(this.#directory, `${subject.kind}-${subject.id}`),
-      profile,
-      issue: (key) => authority.issue(key, subject.id, profile),
-      now: new Date(),
-    });
   }
 }

@@ -32,6 +32,7 @@ function connectionState(model: Model): Segment[] {
   const { fleet, nowMs } = model;
   const { connection, lastHeardMs } = fleet;
   const heard = lastHeardMs === undefined ? "never heard" : `heard ${formatAge(nowMs - lastHeardMs)} ago`;
+  const lastHeard = lastHeardMs === undefined ? heard : `last ${heard}`;
   switch (connection.phase) {
     case "connecting":
       return [{ text: `◐ connecting ${formatAge(nowMs - connection.sinceMs)}`, tone: "busy" }];
@@ -48,10 +49,10 @@ function connectionState(model: Model): Segment[] {
     case "lost": {
       const { retryAtMs } = connection;
       const retry = retryAtMs === undefined ? "trying" : `again in ${formatAge(Math.max(0, retryAtMs - nowMs))}`;
-      return [{ text: `✗ reconnecting, last ${heard}, ${retry}`, tone: "bad" }];
+      return [{ text: `✗ reconnecting, ${lastHeard}, ${retry}`, tone: "bad" }];
     }
     case "refused":
-      return [{ text: `✗ refused, last ${heard}`, tone: "bad" }];
+      return [{ text: `✗ refused, ${lastHeard}`, tone: "bad" }];
   }
 }
 

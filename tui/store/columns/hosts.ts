@@ -50,7 +50,7 @@ const instances: Column<HostRow> = {
 const lans: Column<HostRow> = {
   id: "lans",
   title: "LANS",
-  importance: 6,
+  importance: 5,
   min: 4,
   max: 5,
   align: "right",

@@ -1,7 +1,8 @@
 // A made-up fleet to develop the terminal program against: node fleet-hub.js DIRECTORY HOSTS INSTANCES [CHURN_PER_SECOND] [--hostile]
+import { mkdirSync } from "node:fs";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
-import { fakeEvent, hostId } from "./fleet-data.js";
-import { FakeHub } from "./fleet-hub.js";
+import { fakeEvent, hostId } from "../fakes/fleet-data.js";
+import { FakeHub } from "../fakes/fleet-hub.js";
 
 const [directory = "/tmp/zt-hub", hosts = "3", instances = "6", churn = "0"] = process.argv.slice(2);
 const shape = {
@@ -11,6 +12,7 @@ const shape = {
   hostile: process.argv.includes("--hostile"),
   nowMs: Date.now(),
 };
+mkdirSync(directory, { recursive: true });
 const hub = new FakeHub(directory, shape);
 await hub.start();
 process.stdout.write(`ZOR_CONFIG=${hub.configDirectory} pid=${process.pid} port=${hub.port}\n`);

@@ -1,0 +1,28 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { FleetStep } from "../../tui/client/watch.js";
+import type { FleetGateway } from "../../tui/session/gateway.js";
+import type { Verb } from "../../tui/store/pending.js";
+import type { Row } from "../../tui/store/resource.js";
+
+/** A gateway that records what is asked of it. */
+export class FakeGateway implements FleetGateway {
+  /** "stop hosts/alpha/instances/vm0" */
+  readonly calls: string[] = [];
+  /** What the next calls fail with. */
+  failure: Error | undefined;
+
+  async *watch(): AsyncGenerator<FleetStep, void, undefined> {
+    // Nothing is told: tests feed the model themselves.
+  }
+
+  async run(verb: Verb, row: Row): Promise<void> {
+    this.calls.push(`${verb} ${row.name}`);
+    await delay(0);
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  async attachConsole(name: string): Promise<string> {
+    this.calls.push(`console ${name}`);
+    return "";
+  }
+}

@@ -1,0 +1,84 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { eventually } from "./eventually.js";
+
+const run = promisify(execFile);
+
+/** A real terminal: a tmux server of its own with one pane. */
+export class Terminal implements AsyncDisposable {
+  readonly #socket = `zt${randomBytes(4).toString("hex")}`;
+
+  /** Runs a shell command line in a new terminal and records every byte it writes to `recording`. */
+  static async open(
+    commandLine: string,
+    size: { columns: number; rows: number },
+    recording: string,
+  ): Promise<Terminal> {
+    const terminal = new Terminal();
+    // The pane waits for the recording to begin; tmux's own settings are not those of whoever runs the test.
+    const waiting = `while ! test -e ${recording}.go; do sleep 0.05; done; ${commandLine}`;
+    await terminal.tmux("new-session", "-d", "-x", `${size.columns}`, "-y", `${size.rows}`, "sh", "-c", waiting);
+    await terminal.tmux("set-option", "-g", "status", "off");
+    await terminal.tmux("set-option", "-g", "remain-on-exit", "on");
+    await terminal.tmux("resize-window", "-x", `${size.columns}`, "-y", `${size.rows}`);
+    await terminal.tmux("pipe-pane", "-o", `cat > ${recording}`);
+    await run("touch", [`${recording}.go`]);
+    return terminal;
+  }
+
+  async tmux(...command: readonly string[]): Promise<string> {
+    const { stdout } = await run("tmux", ["-u", "-L", this.#socket, "-f", "/dev/null", ...command], {
+      env: { ...process.env, LC_ALL: "C.UTF-8", TERM: "xterm-256color" },
+    });
+    return stdout;
+  }
+
+  /** What is on the screen. */
+  screen(): Promise<string> {
+    return this.tmux("capture-pane", "-p");
+  }
+
+  /** Waits until the screen shows something. */
+  async sees(text: string | RegExp, timeoutMs = 20_000): Promise<string> {
+    return eventually(async () => {
+      const screen = await this.screen();
+      const found = typeof text === "string" ? screen.includes(text) : text.test(screen);
+      if (!found) throw new Error(`no ${String(text)} on the screen:\n${screen}`);
+      return screen;
+    }, timeoutMs);
+  }
+
+  /** Presses keys by tmux's names: "j", "Enter", "C-d". */
+  async press(...keys: readonly string[]): Promise<void> {
+    await this.tmux("send-keys", ...keys);
+  }
+
+  async resize(columns: number, rows: number): Promise<void> {
+    await this.tmux("resize-window", "-x", `${columns}`, "-y", `${rows}`);
+  }
+
+  /** A fact of the pane in tmux's format language: "cursor_flag", "alternate_on". */
+  async fact(name: string): Promise<string> {
+    return (await this.tmux("display-message", "-p", `#{${name}}`)).trim();
+  }
+
+  /** Pid of the process the pane was started with. */
+  async pid(): Promise<number> {
+    return Number(await this.fact("pane_pid"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.tmux("kill-server").catch(() => undefined);
+  }
+}
+
+/** Child processes of a process. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text
+    .split(" ")
+    .filter((part) => part !== "")
+    .map(Number);
+}

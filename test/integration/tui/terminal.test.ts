@@ -1,0 +1,213 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import stringWidth from "string-width";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nodePath } from "../../../lib/program.js";
+import { HostState } from "../../../proto/gen/zor/v1/host.js";
+import { FakeHub } from "../../fakes/fleet-hub.js";
+import { bundle } from "../../helpers/bundle.js";
+import { eventually } from "../../helpers/eventually.js";
+import { childrenOf, Terminal } from "../../helpers/tmux.js";
+
+let directory: string;
+let hub: FakeHub;
+let runs = 0;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "zt-tui-"));
+  await bundle("tui/main.tsx", join(directory, "tui.mjs"));
+  await bundle("test/fakes/crashing-tui.ts", join(directory, "crash.mjs"));
+  hub = new FakeHub(directory, { hosts: 3, instancesPerHost: 6, unreachable: 1, hostile: true, nowMs: Date.now() });
+  await hub.start();
+});
+
+afterAll(async () => {
+  hub.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+interface Run {
+  readonly terminal: Terminal;
+  /** Every byte the program wrote. */
+  recorded(): Promise<string>;
+}
+
+/** Starts a program between two looks at the terminal's settings; the last line tells whether they are the same. */
+async function start(program: string, size = { columns: 80, rows: 24 }): Promise<Run> {
+  runs += 1;
+  const recording = join(directory, `run${runs}`);
+  const env = `LC_ALL=C.UTF-8 ZOR_CONFIG=${hub.configDirectory} XDG_STATE_HOME=${directory}`;
+  const settings = (when: string) => `stty -a > ${recording}.${when}`;
+  const line = `${settings("before")}; env ${env} ${nodePath} ${program}; echo "code $?"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
+  const terminal = await Terminal.open(line, size, recording);
+  return { terminal, recorded: () => readFile(recording, "utf8") };
+}
+
+const tui = (options = "") => `${join(directory, "tui.mjs")} tui ${options}`;
+
+/** The terminal is as it was: settings, cursor, main screen, no mouse or paste modes. */
+async function expectRestored(terminal: Terminal, code: number): Promise<void> {
+  const screen = await terminal.sees("settings kept");
+  expect(screen).toContain(`code ${code}`);
+  expect(await terminal.fact("alternate_on")).toBe("0");
+  expect(await terminal.fact("cursor_flag")).toBe("1");
+  expect(await terminal.fact("mouse_any_flag")).toBe("0");
+}
+
+async function pidOf(terminal: Terminal): Promise<number> {
+  return eventually(async () => {
+    const [pid] = await childrenOf(await terminal.pid());
+    if (pid === undefined) throw new Error("the program does not run");
+    return pid;
+  });
+}
+
+describe("zor tui in a real terminal", () => {
+  it("shows the fleet, follows a resize, and leaves the terminal as it was on q", async () => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    const first = await terminal.sees(/beta +● ready/);
+    expect(first).toMatch(/gamma +✗ unreachable \d+s/);
+    expect(await terminal.fact("alternate_on")).toBe("1");
+    await terminal.press("2");
+    await terminal.sees("── instances 26");
+    await terminal.resize(160, 40);
+    const wide = await terminal.sees(/DRIVER.* AGE .* PID/);
+    for (const line of wide.split("\n")) expect(stringWidth(line)).toBeLessThanOrEqual(160);
+    await terminal.resize(64, 16);
+    await terminal.sees(/^── instances 26 ─+ 1-9 of 26 ──$/m);
+    await terminal.resize(40, 8);
+    await terminal.sees("terminal is 40x8");
+    await terminal.resize(80, 24);
+    const back = await terminal.sees(/^── instances 26 ─+ 1-17 of 26 ──$/m);
+    expect(back.split("\n").filter((line) => line.includes("── instances"))).toHaveLength(1);
+    await terminal.press("q");
+    await expectRestored(terminal, 0);
+  });
+
+  it("starts an instance: pending first, running when the event comes", async () => {
+    const { terminal } = await start(tui("--host beta"));
+    await using _ = terminal;
+    hub.effectMs = 1500;
+    await terminal.sees(/vm1 +beta +○ stopped/);
+    await terminal.press("j", "s");
+    await terminal.sees(/vm1 +beta +○ stopped → start \ds/);
+    expect(hub.calls).toContain("start hosts/beta/instances/vm1");
+    await terminal.sees(/vm1 +beta +● running +\S/);
+  });
+
+  it("attaches to a console and comes back with the screen intact", async () => {
+    const { terminal } = await start(tui("--host alpha"));
+    await using _ = terminal;
+    await terminal.sees("instances(alpha)");
+    await terminal.press("/", "vm0", "Enter");
+    const before = await terminal.sees(/❯ vm0 +alpha +● running/);
+    for (const leave of ["C-]", "q"]) {
+      await terminal.press("c");
+      await terminal.sees("guest console raw");
+      expect(await terminal.fact("alternate_on")).toBe("0");
+      await terminal.press("hello");
+      await terminal.sees("HELLO");
+      await terminal.press(leave);
+      const after = await terminal.sees(leave === "q" ? "the guest hung up \\x1b[2J" : "detached from the console");
+      const body = (screen: string) => screen.split("\n").slice(2, 21);
+      expect(body(after)).toEqual(body(before));
+    }
+  });
+
+  it("keeps what was known while the hub is away, and resumes", async () => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    await terminal.sees(/● live/);
+    hub.stop();
+    const lost = await terminal.sees(/✗ reconnecting, last heard \d+s ago/);
+    expect(lost).toMatch(/beta +● ready/);
+    await hub.start();
+    await terminal.sees(/● live/, 40_000);
+  });
+
+  it("writes nothing of a hostile name, label, reason or event to the terminal", async () => {
+    const { terminal, recorded } = await start(tui(), { columns: 200, rows: 50 });
+    await using _ = terminal;
+    await terminal.sees("● live");
+    await terminal.press("2");
+    await terminal.sees("\\x1b]0;owned\\x07");
+    await terminal.press("d");
+    await terminal.sees("→ instance alpha/\\x1b[2Jname\\u202e");
+    await terminal.press("y");
+    await terminal.sees("yaml");
+    await terminal.press("6");
+    await terminal.sees("abc\\u202egnp.exe");
+    await terminal.press(":", "q", "Enter");
+    await terminal.sees("settings kept");
+    const written = await recorded();
+    // Of the sequences a terminal acts on only Ink's own are there: colours, cursor, erase, modes.
+    const rest = written.replace(
+      /\x1b\[[0-9;]*[A-KmGHJ]|\x1b\[\?(25|1049|2004|2026|1|1000|1002|1003|1006)[hl]|\x1b\(B|\x1b>/g,
+      "",
+    );
+    expect(rest).not.toMatch(/[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/);
+    expect(written).not.toContain("\x1b[2J");
+    expect(written).not.toContain("\x1b[31mred");
+  });
+
+  it.each<readonly [NodeJS.Signals, number]>([
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+    ["SIGHUP", 129],
+  ])("leaves the terminal as it was on %s", async (signal, code) => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    await terminal.sees("● live");
+    process.kill(await pidOf(terminal), signal);
+    await expectRestored(terminal, code);
+  });
+
+  it("leaves the terminal as it was on SIGTERM while a console is attached", async () => {
+    const { terminal } = await start(tui("--host alpha"));
+    await using _ = terminal;
+    await terminal.sees("instances(alpha)");
+    await terminal.press("c");
+    await terminal.sees("guest console raw");
+    process.kill(await pidOf(terminal), "SIGTERM");
+    await expectRestored(terminal, 143);
+  });
+
+  it("leaves the terminal as it was on ctrl-c twice", async () => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    await terminal.sees("● live");
+    await terminal.press("C-c");
+    await terminal.sees("press ctrl-c again to quit");
+    await terminal.press("C-c");
+    await expectRestored(terminal, 0);
+  });
+
+  it("leaves the terminal as it was when it crashes, and says where to look", async () => {
+    const log = join(directory, "crash.log");
+    const { terminal } = await start(`${join(directory, "crash.mjs")} ${log}`);
+    await using _ = terminal;
+    await expectRestored(terminal, 70);
+    expect(await terminal.screen()).toContain("broken on purpose");
+    expect(await readFile(log, "utf8")).toContain("broken on purpose");
+  });
+
+  it("ends when its terminal is gone", async () => {
+    const { terminal } = await start(tui());
+    await terminal.sees("● live");
+    const pid = await pidOf(terminal);
+    await terminal[Symbol.asyncDispose]();
+    await eventually(() => expect(() => process.kill(pid, 0)).toThrow());
+  });
+
+  it("shows a host that comes back", async () => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    await terminal.sees(/gamma +✗ unreachable/);
+    const gamma = hub.log.find("host", "hosts/gamma");
+    if (gamma === undefined) throw new Error("the fake fleet has a host gamma");
+    hub.upsert({ $case: "host", value: { ...gamma, state: HostState.HOST_STATE_READY, reason: "" } });
+    await terminal.sees(/gamma +● ready/);
+  });
+});
