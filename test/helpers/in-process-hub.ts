@@ -47,6 +47,7 @@ export class InProcessHub {
   readonly #identity: Identity;
   #server: Server | undefined;
   #port = 0;
+  #operations = this.#newOperations();
 
   constructor(identity: Identity) {
     this.#identity = identity;
@@ -91,11 +92,18 @@ export class InProcessHub {
     this.#server = undefined;
   }
 
-  readonly #operations = new Operations({
-    prefix: "operations",
-    publish: (value) => this.log.upsert({ $case: "operation", value }),
-    forget: (name) => this.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
-  });
+  /** As a restart does to operations that are not stored. */
+  forgetOperations(): void {
+    this.#operations = this.#newOperations();
+  }
+
+  #newOperations(): Operations {
+    return new Operations({
+      prefix: "operations",
+      publish: (value) => this.log.upsert({ $case: "operation", value }),
+      forget: (name) => this.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+    });
+  }
 
   #page<T extends { readonly name: string }>(items: readonly T[], request: ListFields, toJson: (item: T) => unknown) {
     const page = listPage(items, request, toJson);

@@ -1,10 +1,11 @@
+import { exitCode } from "./exit-codes.js";
 import { runCli } from "./run.js";
 
 const interrupted = new AbortController();
 for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
+  ["SIGINT", exitCode.interrupted],
+  ["SIGTERM", exitCode.terminated],
+  ["SIGHUP", exitCode.hungUp],
 ] as const) {
   process.on(signal, () => {
     // The second time there is no waiting for what is being undone.
@@ -14,7 +15,7 @@ for (const [signal, code] of [
 }
 // The reader of a pipe may leave early, as head does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
+  process.exit(error.code === "EPIPE" ? exitCode.ok : exitCode.error);
 });
 process.stderr.on("error", () => undefined);
 

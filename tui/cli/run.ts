@@ -45,7 +45,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
 }
 
 /** The program with the options every command takes, and no command yet. */
-export function createProgram(io: CliIo): Command {
+function createProgram(io: CliIo): Command {
   const { output } = io.terminal;
   return new Command("zor")
     .description("One fleet of lab hosts: machines, containers, lans and the cables between them.")
@@ -113,9 +113,10 @@ function asUsageError(error: unknown): unknown {
   });
 }
 
-/** 143 when SIGTERM ended the run, otherwise 130. */
+/** The code for the signal that ended the run. */
 function interruptionCode({ reason }: AbortSignal): number {
-  return reason === "SIGTERM" ? exitCode.terminated : exitCode.interrupted;
+  if (reason === "SIGTERM") return exitCode.terminated;
+  return reason === "SIGHUP" ? exitCode.hungUp : exitCode.interrupted;
 }
 
 function exitCodeHelp(): string {

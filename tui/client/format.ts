@@ -1,14 +1,7 @@
 import type { Duration } from "../../proto/gen/google/protobuf/duration.js";
 import { type HostState, hostStateToJSON } from "../../proto/gen/zor/v1/host.js";
 import { type InstanceState, instanceStateToJSON } from "../../proto/gen/zor/v1/instance.js";
-import {
-  type LinkPath,
-  type LinkRole,
-  type LinkState,
-  linkPathToJSON,
-  linkRoleToJSON,
-  linkStateToJSON,
-} from "../../proto/gen/zor/v1/link.js";
+import { type LinkPath, type LinkState, linkPathToJSON, linkStateToJSON } from "../../proto/gen/zor/v1/link.js";
 import { type OperationState, operationStateToJSON } from "../../proto/gen/zor/v1/operation.js";
 
 /** "READY", "UNREACHABLE" and so on. */
@@ -29,12 +22,6 @@ export function linkStateName(state: LinkState): string {
 /** "direct", "relayed", or empty when the link is not connected. */
 export function linkPathName(path: LinkPath): string {
   const name = linkPathToJSON(path).replace("LINK_PATH_", "").toLowerCase();
-  return name === "unspecified" ? "" : name;
-}
-
-/** "listener", "dialer", or empty when unknown. */
-export function linkRoleName(role: LinkRole): string {
-  const name = linkRoleToJSON(role).replace("LINK_ROLE_", "").toLowerCase();
   return name === "unspecified" ? "" : name;
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
-import { ZorError } from "../../lib/errors.js";
+import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { fromStatus } from "../../lib/grpc/status-codec.js";
 import { type Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
@@ -44,6 +44,7 @@ export async function runOperation(
     } catch (error) {
       // The look was cut short by the signal: the cancel goes out next.
       if (!cancelling && !cancelled && signal?.aborted === true) continue;
+      if (isForgotten(error)) throw lostOperation(current, error);
       if (!isAway(error) || Date.now() - lastHeardMs > patienceMs) throw error;
       await sleep(pollMs);
     }
@@ -90,6 +91,16 @@ export function presentOperation(operation: Operation | undefined, resource: str
     message: `the server's answer about ${resource} holds no operation; is it of another version?`,
     resource,
   });
+}
+
+/** A server that was restarted may not know its operations any more; what they were about may be done or not. */
+function lostOperation({ verb, target }: Operation, cause: unknown): ZorError {
+  const message = `the server was restarted and cannot tell how ${verb} of ${target} ended; look at it with: zor get`;
+  return unavailable("OPERATION_LOST", target, message, cause);
+}
+
+function isForgotten(error: unknown): boolean {
+  return error instanceof ZorError && error.code === status.NOT_FOUND;
 }
 
 function isAway(error: unknown): boolean {

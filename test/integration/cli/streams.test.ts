@@ -129,6 +129,26 @@ describe("operations", () => {
     expect(fleet.hub.log.find("link", "links/demo")).toBeUndefined();
   });
 
+  it("go on over a restart of the server, and say so when it knows the operation no more", async () => {
+    const gate = Promise.withResolvers<void>();
+    fleet.hub.linkGate = gate.promise;
+    const kept = fleet.run(["create", "link", "kept", "alpha/lan1", "beta/lan1"]);
+    await kept.stderr.sees("probing");
+    fleet.hub.stop();
+    await fleet.hub.start();
+    gate.resolve();
+    expect(await kept.result).toMatchObject({ code: 0, stdout: "link kept is ACTIVE\n" });
+    fleet.hub.linkGate = new Promise(() => undefined);
+    const lost = fleet.run(["create", "link", "lost", "alpha/lan1", "beta/lan1"]);
+    await lost.stderr.sees("probing");
+    fleet.hub.stop();
+    fleet.hub.forgetOperations();
+    await fleet.hub.start();
+    const { code, stderr } = await lost.result;
+    expect(code).toBe(6);
+    expect(stderr).toContain("cannot tell how link.create of links/lost ended");
+  });
+
   it("end with the operation's own error", async () => {
     fleet.hub.linkGate = Promise.reject(new Error("lost"));
     fleet.hub.linkGate.catch(() => undefined);

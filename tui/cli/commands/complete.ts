@@ -1,6 +1,7 @@
 import { RootCommand } from "@bomb.sh/tab";
 import type { Command } from "commander";
-import { commandTable } from "../command-table.js";
+import { isId } from "../../../lib/names.js";
+import { commandTable, otherPrograms } from "../command-table.js";
 import type { Registrar } from "../command.js";
 import { type KindName, kinds } from "../kinds.js";
 import { shortName } from "../../client/short-name.js";
@@ -44,6 +45,7 @@ export function define(registrar: Registrar): void {
       const program = await wholeProgram(registrar);
       addOptions(root, program);
       for (const each of program.commands) addCommand(root, each, "", names);
+      for (const [name, summary] of otherPrograms) root.command(name, summary);
       root.parse(words.length === 0 ? [""] : words);
     });
 }
@@ -58,7 +60,7 @@ async function wholeProgram({ program, open }: Registrar): Promise<Command> {
 
 function addCommand(root: RootCommand, command: Command, prefix: string, names: ReadonlyMap<KindName, string[]>): void {
   const path = prefix === "" ? command.name() : `${prefix} ${command.name()}`;
-  const target = root.command(path, command.description());
+  const target = root.command(path, firstSentence(command.description()));
   for (const argument of command.registeredArguments) {
     const choices = choicesFor(path, argument.name(), names);
     target.argument(
@@ -71,6 +73,11 @@ function addCommand(root: RootCommand, command: Command, prefix: string, names: 
   }
   addOptions(target, command);
   for (const nested of command.commands) addCommand(root, nested, path, names);
+}
+
+/** Shells show one line. */
+function firstSentence(description: string): string {
+  return /^[^\n]*?(?=[.:;](\s|$)|\n|$)/.exec(description)?.[0] ?? "";
 }
 
 function addOptions(target: ReturnType<RootCommand["command"]>, command: Command): void {
@@ -107,16 +114,18 @@ async function namesFor(session: Session, words: readonly string[]): Promise<Map
     await Promise.all(
       wanted.map(async (kind) => {
         const { resources } = await kinds[kind].list(connection, { filter: "", orderBy: "" }, { signal });
-        names.set(
-          kind,
-          resources.map(({ value }) => shortName(value.name)),
-        );
+        names.set(kind, resources.map(({ value }) => shortName(value.name)).filter(isPlainName));
       }),
     );
   } catch {
     // A shell shows no errors while it completes.
   }
   return names;
+}
+
+/** Shells may expand what they are offered: nothing but proper names goes out. */
+function isPlainName(name: string): boolean {
+  return name.split("/").every(isId);
 }
 
 function wantedKinds(words: readonly string[]): readonly KindName[] {

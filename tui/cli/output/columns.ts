@@ -64,7 +64,13 @@ const name = {
 const columns: ColumnsByCase = {
   host: [
     name,
-    stated("STATE", ({ state }) => hostStateName(state)),
+    // Not marked as old: the hub itself decides a host's state.
+    {
+      title: "STATE",
+      rank: 0,
+      value: ({ value }) => hostStateName(value.state),
+      style: ({ value }, text) => colorState(hostStateName(value.state), false, text),
+    },
     {
       title: "SEEN",
       rank: 0,

@@ -15,7 +15,6 @@ export interface ErrorFormat {
 const remedies: Readonly<Record<string, string>> = {
   NO_CONNECTION: "is the hub running, and is the context right? See: zor context list",
   DEADLINE_EXCEEDED: "it may still happen; look with zor get, or allow more time with --timeout",
-  PERMISSION_DENIED: "see: zor help exit-codes",
   UNIMPLEMENTED: "the server does not offer this; agents serve their own host only, or it is of another version",
 };
 

@@ -62,8 +62,11 @@ export function resourceTable(
 /** One line about each host that a list could not ask, for stderr. */
 export function unreachableNotes(unreachable: readonly Unreachable[]): string[] {
   return unreachable.map(({ name, reason, lastSeenAge }) => {
-    const seen = lastSeenAge === undefined ? "never seen" : `last seen ${formatAge(durationMs(lastSeenAge))} ago`;
     const why = reason === "" ? "" : `: ${reason}`;
-    return escapeText(`host ${shortName(name)} is unreachable, ${seen}${why}; what is shown of it may be old`);
+    if (lastSeenAge === undefined) return escapeText(`host ${shortName(name)} was never seen${why}`);
+    const age = formatAge(durationMs(lastSeenAge));
+    return escapeText(
+      `host ${shortName(name)} is unreachable, last seen ${age} ago${why}; what is shown of it may be old`,
+    );
   });
 }

@@ -1,0 +1,157 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { installationRoot, programPath } from "../../../lib/program.js";
+import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { CliFleet } from "./fleet.js";
+
+const launcher = join(installationRoot, "zor");
+
+let fleet: CliFleet;
+beforeAll(async () => {
+  if (!existsSync(programPath("cli"))) throw new Error("dist/cli.js is missing: npm run build");
+  fleet = await CliFleet.create();
+});
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]();
+});
+
+function start(command: string, args: readonly string[], stdin: "pipe" | "ignore" = "ignore") {
+  const env = { ...process.env, ...fleet.env(), TERM: "xterm-256color" };
+  return spawn(command, args, { env, stdio: [stdin, "pipe", "pipe"] });
+}
+
+async function finish(
+  child: ReturnType<typeof start>,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const { promise: code, resolve, reject } = Promise.withResolvers<number | null>();
+  child.once("close", resolve);
+  child.once("error", reject);
+  const [stdout = "", stderr = ""] = await Promise.all(
+    [child.stdout, child.stderr].map((stream) => (stream === null ? "" : text(stream))),
+  );
+  return { code: await code, stdout, stderr };
+}
+
+/** Resolves when a child has printed a text. */
+async function sees(child: ReturnType<typeof start>, wanted: string): Promise<void> {
+  let seen = "";
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error(`no ${JSON.stringify(wanted)} in ${JSON.stringify(seen)}`)), 20_000);
+  child.stdout?.on("data", (chunk: Buffer) => {
+    seen += chunk.toString();
+    if (seen.includes(wanted)) resolve();
+  });
+  await promise.finally(() => clearTimeout(timer));
+}
+
+const zor = (...argv: string[]) => finish(start(launcher, argv));
+
+describe("the zor program", () => {
+  it("prints on stdout, tells on stderr and ends with the documented codes", async () => {
+    expect(await zor("get", "instances", "-o", "name")).toEqual({
+      code: 0,
+      stdout: "hosts/alpha/instances/vm1\nhosts/beta/instances/vm1\n",
+      stderr: "",
+    });
+    expect((await zor("get", "instances", "alpha/nobody")).code).toBe(3);
+    expect((await zor("exec", "alpha/vm1", "--", "exit", "17")).code).toBe(17);
+  });
+
+  it("ends quietly when the reader of its output leaves", async () => {
+    const { code, stdout, stderr } = await finish(
+      start("bash", ["-c", `set -o pipefail; '${launcher}' --help | head -1`]),
+    );
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "Usage: zor [options] COMMAND\n", stderr: "" });
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("ends a watch on %s with %i", async (signal, code) => {
+    const child = start(launcher, ["get", "instances", "--watch"]);
+    const result = finish(child);
+    await sees(child, "beta/vm1");
+    child.kill(signal);
+    expect((await result).code).toBe(code);
+  });
+
+  it("gives a real terminal back after a console", async () => {
+    const child = start("script", ["-qec", `stty; '${launcher}' console alpha/vm1; stty -a`, "/dev/null"], "pipe");
+    const result = finish(child);
+    await sees(child, "login: ");
+    child.stdin?.write("\x1d");
+    const { stdout } = await result;
+    expect(stdout).toContain("Detach with Ctrl-]");
+    const settings = stdout.slice(stdout.indexOf("detached"));
+    expect(settings).toMatch(/[^-]icanon/);
+    expect(settings).toMatch(/[^-]echo /);
+    expect(settings).not.toMatch(/-icanon|-isig|-opost/);
+  });
+});
+
+describe("completion", () => {
+  it.each(["bash", "zsh", "fish"])("has a script for %s that calls zor", async (shell) => {
+    const { code, stdout } = await zor("completion", shell);
+    expect(code).toBe(0);
+    expect(stdout).toContain("zor complete --");
+  });
+
+  it.each([
+    [["sta"], ["start"]],
+    [
+      ["create", "l"],
+      ["lan", "link"],
+    ],
+    [["get", "inst"], ["instances"]],
+    [
+      ["start", ""],
+      ["alpha/vm1", "beta/vm1"],
+    ],
+    [["get", "lans", "be"], ["beta/lan1"]],
+    [["create", "link", "demo", "al"], ["alpha/lan1"]],
+    [["get", "hosts", "-o", "j"], ["json"]],
+    [["get", "hosts", "--wat"], ["--watch"]],
+  ])("of %j offers %j", async (words, offered) => {
+    const { code, stdout } = await zor("complete", "--", ...words);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.pop()).toMatch(/^:\d+$/);
+    expect(lines.map((line) => line.split("\t")[0])).toEqual(offered);
+  });
+
+  it("offers commands, quietly, when the hub cannot be reached", async () => {
+    fleet.hub.stop();
+    const { code, stdout, stderr } = await zor("complete", "--", "start", "");
+    await fleet.hub.start();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(":4\n");
+  });
+
+  it("offers no name that a shell might run", async () => {
+    for (const name of [
+      "hosts/alpha/instances/$(reboot)",
+      "hosts/alpha/instances/vm 2",
+      "hosts/alpha/instances/`id`",
+    ]) {
+      fleet.hub.put({ $case: "instance", value: Instance.fromPartial({ name }) });
+    }
+    expect((await zor("complete", "--", "start", "alpha/")).stdout).toBe("alpha/vm1\t\n:4\n");
+  });
+
+  it("works in a real bash, sourced twice, and runs nothing of the line that is typed", async () => {
+    const script = `
+      PATH='${installationRoot}':$PATH
+      source <(zor completion bash)
+      source <(zor completion bash)
+      COMP_WORDS=(zor stop '$(echo ran >&2)' al); COMP_CWORD=3
+      __zor_complete
+      printf '%s\\n' "\${COMPREPLY[@]}"
+      complete -p zor`;
+    const { stdout, stderr } = await finish(start("bash", ["-c", script]));
+    expect(stderr).toBe("");
+    expect(stdout).toBe("alpha/vm1\ncomplete -o default -F __zor_complete zor\n");
+  });
+});
