@@ -1,0 +1,231 @@
+import type {
+  ConsoleStream,
+  DriverEvent,
+  DriverInstance,
+  Executable,
+  ExecCommand,
+  ExecOutput,
+  HasConsole,
+  InstanceDriver,
+  Observation,
+  ObservedState,
+  Pausable,
+  RecoveryHandle,
+  Resettable,
+  Shutdownable,
+} from "../../agent/drivers/driver.js";
+import { AsyncQueue } from "../../lib/async-queue.js";
+
+/** An instance that "runs" on a fake host: it goes on when the agent ends. */
+interface Guest {
+  state: ObservedState;
+  readonly pid: number;
+  directory: string;
+}
+
+type Step = "validate" | "create" | "start" | "stop" | "destroy" | "recover" | "pause";
+
+const acceptedReply = "typed: ";
+
+/**
+ * A driver whose instances live in memory. What runs outlives the agent: a second agent with the same object finds it again, as
+ * on a real host.
+ */
+export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable {
+  readonly kind = "crun";
+  readonly nicKind = "veth";
+  /** What runs, by uid. */
+  readonly guests = new Map<string, Guest>();
+  /** Uids with prepared directories. */
+  readonly created = new Set<string>();
+  /** Calls in the order they were made: "start vm1". */
+  readonly calls: string[] = [];
+  /** A guest that ignores its power button. */
+  deaf = false;
+  readonly #failures = new Map<Step, unknown>();
+  readonly #gates = new Map<Step, Promise<void>>();
+  readonly #events = new Set<AsyncQueue<DriverEvent>>();
+  #nextPid = 100_000;
+
+  /** Makes the next call of a step fail. */
+  failNext(step: Step, error: unknown): void {
+    this.#failures.set(step, error);
+  }
+
+  /** Makes calls of a step wait until the returned function is called, or their signal aborts. */
+  hold(step: Step): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gates.set(step, promise);
+    return () => {
+      this.#gates.delete(step);
+      resolve();
+    };
+  }
+
+  /** Lets later calls of a held step through, while those that wait already wait for ever: their agent was killed. */
+  forgetHold(step: Step): void {
+    this.#gates.delete(step);
+  }
+
+  /** Ends a guest as if it had shut down or crashed by itself. */
+  endGuest(uid: string): void {
+    this.guests.delete(uid);
+    this.#emit({ uid, type: "exited", message: "" });
+  }
+
+  async fingerprint() {
+    return [{ id: "driver.crun", available: true, version: "fake", reason: "" }];
+  }
+
+  async validate(_spec: unknown, { signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#step("validate", "", signal);
+  }
+
+  async create(instance: DriverInstance, options: Parameters<InstanceDriver["create"]>[1]): Promise<void> {
+    options.progress("unpacking", 50);
+    await this.#step("create", instance.id, options.signal);
+    this.created.add(instance.uid);
+  }
+
+  async start(
+    instance: DriverInstance,
+    _network: unknown,
+    { signal }: { signal: AbortSignal },
+  ): Promise<RecoveryHandle> {
+    await this.#step("start", instance.id, signal);
+    if (this.guests.has(instance.uid)) throw new Error(`a second copy of ${instance.id}`);
+    this.#nextPid += 1;
+    const guest: Guest = { state: "running", pid: this.#nextPid, directory: instance.directory };
+    this.guests.set(instance.uid, guest);
+    return handleOf(guest);
+  }
+
+  async recover(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    { signal }: { signal: AbortSignal },
+  ): Promise<RecoveryHandle | undefined> {
+    await this.#step("recover", instance.id, signal);
+    const all = [...this.guests.entries()];
+    const found = all.find(([uid, guest]) => uid === instance.uid || guest.directory === instance.directory);
+    if (found === undefined || (handle !== undefined && handle.pid !== found[1].pid)) return undefined;
+    // Whoever lost the spec knows the guest only by its directory.
+    this.guests.delete(found[0]);
+    this.guests.set(instance.uid, found[1]);
+    return handleOf(found[1]);
+  }
+
+  async stop(instance: DriverInstance, _handle: RecoveryHandle, { signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#step("stop", instance.id, signal);
+    this.guests.delete(instance.uid);
+  }
+
+  async destroy(instance: DriverInstance, { signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#step("destroy", instance.id, signal);
+    this.created.delete(instance.uid);
+  }
+
+  async inspect(instance: DriverInstance, _handle: unknown): Promise<Observation> {
+    const guest = this.guests.get(instance.uid);
+    return {
+      state: guest?.state ?? "stopped",
+      reason: "",
+      pid: guest?.pid ?? 0,
+      startTime: guest === undefined ? undefined : new Date(1_700_000_000_000),
+      accelerator: "",
+      execReady: guest?.state === "running",
+    };
+  }
+
+  async *events(signal: AbortSignal): AsyncIterable<DriverEvent> {
+    const queue = new AsyncQueue<DriverEvent>(1000);
+    this.#events.add(queue);
+    signal.addEventListener("abort", () => queue.end(), { once: true });
+    try {
+      yield* queue;
+    } finally {
+      this.#events.delete(queue);
+    }
+  }
+
+  async pause(instance: DriverInstance, _handle: RecoveryHandle, { signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#step("pause", instance.id, signal);
+    this.#guest(instance).state = "paused";
+  }
+
+  async resume(instance: DriverInstance): Promise<void> {
+    this.calls.push(`resume ${instance.id}`);
+    this.#guest(instance).state = "running";
+  }
+
+  async reset(instance: DriverInstance): Promise<RecoveryHandle> {
+    this.calls.push(`reset ${instance.id}`);
+    this.#nextPid += 1;
+    const guest: Guest = { state: "running", pid: this.#nextPid, directory: instance.directory };
+    this.guests.set(instance.uid, guest);
+    return handleOf(guest);
+  }
+
+  async requestShutdown(instance: DriverInstance): Promise<void> {
+    this.calls.push(`shutdown ${instance.id}`);
+    if (!this.deaf) this.endGuest(instance.uid);
+  }
+
+  async openConsole(
+    _instance: DriverInstance,
+    _handle: RecoveryHandle,
+    { signal, replayBytes }: { signal: AbortSignal; replayBytes: number },
+  ): Promise<ConsoleStream> {
+    const output = new AsyncQueue<Uint8Array>(1000);
+    signal.addEventListener("abort", () => output.end(), { once: true });
+    output.push(Buffer.from("login: ".slice(0, replayBytes)));
+    return {
+      output,
+      write: async (data) => {
+        output.push(Buffer.concat([Buffer.from(acceptedReply), data]));
+      },
+      resize: async (columns, rows) => {
+        output.push(Buffer.from(`size ${columns}x${rows}`));
+      },
+      close: async () => output.end(),
+    };
+  }
+
+  async *exec(
+    _instance: DriverInstance,
+    _handle: RecoveryHandle,
+    { command, stdin }: ExecCommand,
+  ): AsyncIterable<ExecOutput> {
+    yield { type: "stdout", data: Buffer.from(command.join(" ")) };
+    if (stdin !== undefined) for await (const data of stdin) yield { type: "stderr", data };
+    yield { type: "exit", code: 3, signal: 0, truncated: false };
+  }
+
+  async #step(step: Step, id: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(id === "" ? step : `${step} ${id}`);
+    const gate = this.#gates.get(step);
+    if (gate !== undefined) {
+      const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      await Promise.race([gate, aborted]);
+    }
+    signal.throwIfAborted();
+    if (!this.#failures.has(step)) return;
+    const error = this.#failures.get(step);
+    this.#failures.delete(step);
+    throw error;
+  }
+
+  #guest(instance: DriverInstance): Guest {
+    const guest = this.guests.get(instance.uid);
+    if (guest === undefined) throw new Error(`${instance.id} does not run`);
+    return guest;
+  }
+
+  #emit(event: DriverEvent): void {
+    for (const queue of this.#events) queue.push(event);
+  }
+}
+
+function handleOf(guest: Guest): RecoveryHandle {
+  return { pid: guest.pid, startTicks: "1", extra: {} };
+}

@@ -1,0 +1,95 @@
+import type { LanSource } from "../../agent/instances/lan-networks.js";
+import type { InstanceNetworks, NetworkOwner } from "../../agent/instances/networks.js";
+import type { NetworkPart } from "../../agent/parts.js";
+import { notFound } from "../../lib/errors.js";
+
+/** A lan as a fake switch has it. */
+interface FakeLan {
+  readonly uid: string;
+  readonly plugged: Map<string, string>;
+}
+
+/** The network of a fake host: interfaces and lans in memory. They outlive the agent, as on a real host. */
+export class FakeHostNetwork {
+  readonly lans = new Map<string, FakeLan>();
+  /** Uids of instances whose interfaces exist. */
+  readonly prepared = new Set<string>();
+  /** Makes the next preparation fail. */
+  failNextPrepare: unknown;
+  /** Makes the next plugging fail. */
+  failNextPlug: unknown;
+
+  /** What an agent is given. */
+  toPart(): NetworkPart {
+    return {
+      lans: {
+        ensureLan: async ({ id, uid }) => {
+          if (this.lans.get(id)?.uid !== uid) this.lans.set(id, { uid, plugged: new Map() });
+        },
+        deleteLan: async (id) => {
+          this.lans.delete(id);
+        },
+        list: () => [...this.lans.keys()].map((id) => this.#observe(id)),
+        find: (id) => (this.lans.has(id) ? this.#observe(id) : undefined),
+      },
+      createInstanceNetworks: (source) => this.createInstanceNetworks(source),
+      onChange: () => () => undefined,
+      close: async () => undefined,
+    };
+  }
+
+  /** The interfaces of instances alone. */
+  createInstanceNetworks(source: LanSource): InstanceNetworks {
+    const portOf = (owner: NetworkOwner, nic: string): string => `${owner.name}/nics/${nic}`;
+    const plug = (owner: NetworkOwner, nic: { readonly name: string; readonly lan: string }): void => {
+      const lan = this.lans.get(nic.lan);
+      if (lan === undefined) throw notFound(`lans/${nic.lan}`);
+      lan.plugged.set(portOf(owner, nic.name), owner.uid);
+    };
+    const unplug = (owner: NetworkOwner, nic: string): void => {
+      for (const lan of this.lans.values()) lan.plugged.delete(portOf(owner, nic));
+    };
+    return {
+      hasLan: (lan) => source.has(lan),
+      prepare: async (owner) => {
+        const failure = this.failNextPrepare;
+        this.failNextPrepare = undefined;
+        if (failure !== undefined) throw failure;
+        for (const nic of owner.nics) if (nic.lan !== "") plug(owner, nic);
+        this.prepared.add(owner.uid);
+        const nics = owner.nics.map(({ name, mac, addresses }) => ({
+          nic: name,
+          mac,
+          mtu: 1500,
+          addresses,
+          port: `port-${name}`,
+        }));
+        return { netns: "fake", nics };
+      },
+      release: async (owner) => {
+        for (const nic of owner.nics) unplug(owner, nic.name);
+        this.prepared.delete(owner.uid);
+      },
+      plug: async (owner, nic) => {
+        const failure = this.failNextPlug;
+        this.failNextPlug = undefined;
+        if (failure !== undefined) throw failure;
+        plug(owner, nic);
+      },
+      unplug: async (owner, nic) => unplug(owner, nic.name),
+      collectGarbage: async (owners) => {
+        const uids = new Set(owners.map(({ uid }) => uid));
+        const garbage = [...this.prepared].filter((uid) => !uids.has(uid));
+        for (const uid of garbage) this.prepared.delete(uid);
+        return garbage;
+      },
+    };
+  }
+
+  #observe(id: string) {
+    const { uid, plugged } = this.lans.get(id) ?? { uid: "", plugged: new Map<string, string>() };
+    const zero = { rxFrames: 0n, rxBytes: 0n, txFrames: 0n, txBytes: 0n, droppedFrames: 0n, error: "" };
+    const ports = [...plugged.keys()].map((endpoint) => ({ endpoint, port: "port", ...zero }));
+    return { id, uid, datapath: "netdev" as const, ports, reason: "" };
+  }
+}
