@@ -73,7 +73,7 @@ export function toArgv(plan: MachinePlan): string[] {
     ...(plan.machine === "q35"
       ? ["-object", "rng-builtin,id=rng", "-device", slots.next("virtio-rng", "rng=rng")]
       : []),
-    ...toDisks(plan.disks, slots),
+    ...toDisks(plan, slots),
     ...plan.nics.flatMap((nic, index) => toNic(nic, index, slots)),
   ];
 }
@@ -112,11 +112,13 @@ function fdPath(fd: InheritedFd): string {
   return join("/proc/self/fd", String(fd));
 }
 
-function toDisks(disks: readonly DiskPlan[], slots: SlotAllocator): string[] {
+function toDisks({ boot, disks }: MachinePlan, slots: SlotAllocator): string[] {
+  // A kernel that is booted directly has this place already.
+  const first = boot === undefined ? ",bootindex=0" : "";
   return disks.flatMap((disk, index) => [
     ...toNodes(disk, index),
     "-device",
-    slots.next("virtio-blk", `drive=disk${index},serial=disk${index}${index === 0 ? ",bootindex=0" : ""}`),
+    slots.next("virtio-blk", `drive=disk${index},serial=disk${index}${index === 0 ? first : ""}`),
   ]);
 }
 

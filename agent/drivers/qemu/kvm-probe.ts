@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { release } from "node:os";
 import { dirname } from "node:path";
 import { writeFileAtomic } from "../../../lib/files.js";
@@ -26,6 +26,10 @@ export interface KvmProbeOptions {
 
 /** With KVM the image boots in less than a second; a host on which it takes longer has no working KVM. */
 const bootLimitMs = 5000;
+const noKvmReason =
+  "there is no /dev/kvm: load the module kvm_intel or kvm_amd, or switch virtualisation on in the firmware";
+const noAccessReason =
+  "KVM works, but machines run as unprivileged users and none may open /dev/kvm: chgrp kvm /dev/kvm; chmod 0660 /dev/kvm";
 const bootedMark = "zor: userland is up";
 
 /**
@@ -33,31 +37,22 @@ const bootedMark = "zor: userland is up";
  * hangs for ever. Never throws, except when the signal aborts.
  */
 export async function probeKvm(options: KvmProbeOptions): Promise<KvmVerdict> {
-  const groups = await findKvmGroups();
-  const missing = await findObstacle(options.microImage, groups);
-  // Cheap to find out again, and soon put right: not kept.
-  if (missing !== undefined || options.microImage === undefined || groups === undefined) {
-    return { works: false, reason: missing ?? "" };
-  }
-  const key = await cacheKey(options.qemuVersion, groups);
-  const kept = await readVerdict(options.cacheFile, key);
-  if (kept !== undefined) return kept;
-  const verdict = await bootUnderKvm(options.microImage, options.signal);
+  const { microImage } = options;
+  // These are cheap to find out again, and soon put right: not kept.
+  if (!(await hasKvmDevice())) return { works: false, reason: noKvmReason };
+  if (microImage === undefined) return { works: false, reason: "not probed: the built-in guest image is missing" };
+  const key = await cacheKey(options.qemuVersion);
+  const verdict = (await readVerdict(options.cacheFile, key)) ?? (await bootUnderKvm(microImage, options.signal));
   await keepVerdict(options.cacheFile, key, verdict);
+  if (verdict.works && (await findKvmGroups()) === undefined) return { works: false, reason: noAccessReason };
   return verdict;
 }
 
-async function findObstacle(
-  microImage: MicroImage | undefined,
-  groups: readonly number[] | undefined,
-): Promise<string | undefined> {
-  if ((await readFile("/proc/misc", "utf8").catch(() => "")).match(/ kvm$/m) === null) {
-    return "the kernel offers no KVM: load kvm_intel or kvm_amd, or switch virtualisation on in the firmware";
-  }
-  if (groups === undefined) {
-    return "machines run as unprivileged users, and none may open /dev/kvm: give it to group kvm with mode 0660";
-  }
-  return microImage === undefined ? "not probed: the built-in guest image is missing" : undefined;
+async function hasKvmDevice(): Promise<boolean> {
+  return await stat("/dev/kvm").then(
+    (device) => device.isCharacterDevice(),
+    () => false,
+  );
 }
 
 async function bootUnderKvm(image: MicroImage, signal: AbortSignal): Promise<KvmVerdict> {
@@ -79,9 +74,9 @@ async function bootUnderKvm(image: MicroImage, signal: AbortSignal): Promise<Kvm
   }
 }
 
-async function cacheKey(qemuVersion: string, groups: readonly number[]): Promise<string> {
+async function cacheKey(qemuVersion: string): Promise<string> {
   const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "")).trim();
-  return [bootId, release(), qemuVersion, groups.join(",")].join(" ");
+  return [bootId, release(), qemuVersion].join(" ");
 }
 
 async function readVerdict(file: string, key: string): Promise<KvmVerdict | undefined> {

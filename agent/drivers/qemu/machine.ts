@@ -1,7 +1,7 @@
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import { Backoff } from "../../../lib/backoff.js";
+import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { isAlive, type ProcessIdentity, waitForExit } from "../../host/process.js";
 import type { ConsoleStream } from "../driver.js";

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { type MachinePlan, toArgv } from "../../../agent/drivers/qemu/argv.js";
+
+const plan: MachinePlan = {
+  id: "vm1",
+  uuid: "11111111-2222-3333-4444-555555555555",
+  machine: "q35",
+  accelerator: "tcg",
+  cpus: 2,
+  memoryMib: 256,
+  boot: { kernelFd: 3, initrdFd: 4, arguments: "console=ttyS0 a=1,b" },
+  disks: [],
+  nics: [],
+};
+const nic = { mac: "02:00:00:00:00:01", mtu: 1500, fd: 5, vhostFd: undefined };
+
+/** The values of one option, in order. */
+function valuesOf(argv: readonly string[], option: string): string[] {
+  return argv.flatMap((word, index) => (argv[index - 1] === option ? [word] : []));
+}
+
+describe("the arguments of QEMU", () => {
+  it.each<[string, Partial<MachinePlan>, string, readonly string[]]>([
+    ["the name", {}, "-name", ["guest=vm1"]],
+    ["the UUID by which it is found again", {}, "-uuid", [plan.uuid]],
+    ["CPUs", {}, "-smp", ["cpus=2"]],
+    ["memory", {}, "-m", ["size=256M"]],
+    ["q35", {}, "-machine", ["q35"]],
+    ["microvm", { machine: "microvm" }, "-machine", ["microvm,rtc=on"]],
+    ["firmware on the serial line when a disk is booted", { boot: undefined }, "-machine", ["q35,graphics=off"]],
+    ["emulation", {}, "-accel", ["tcg,thread=multi,tb-size=64"]],
+    ["KVM", { accelerator: "kvm" }, "-accel", ["kvm"]],
+    ["the CPU under emulation", {}, "-cpu", ["max"]],
+    ["the CPU under KVM", { accelerator: "kvm" }, "-cpu", ["host"]],
+    ["the kernel by descriptor", {}, "-kernel", ["/proc/self/fd/3"]],
+    ["the initial ram disk by descriptor", {}, "-initrd", ["/proc/self/fd/4"]],
+    ["no initial ram disk", { boot: { kernelFd: 3, initrdFd: undefined, arguments: "" } }, "-initrd", []],
+    ["the kernel's arguments as one word", {}, "-append", ["console=ttyS0 a=1,b"]],
+    ["no kernel when a disk is booted", { boot: undefined }, "-kernel", []],
+    ["seccomp", {}, "-sandbox", ["on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]],
+    ["the display", {}, "-display", ["none"]],
+    ["a tap by descriptor", { nics: [nic] }, "-netdev", ["tap,id=net0,fd=5,vhost=off"]],
+    [
+      "a tap with the kernel's backend",
+      { nics: [{ ...nic, vhostFd: 6 }] },
+      "-netdev",
+      ["tap,id=net0,fd=5,vhost=on,vhostfd=6"],
+    ],
+  ])("tell %s", (_what, change, option, expected) => {
+    expect(valuesOf(toArgv({ ...plan, ...change }), option)).toEqual(expected);
+  });
+
+  it("hold no listener but unix sockets in the working directory", () => {
+    const argv = toArgv({ ...plan, nics: [nic] });
+    const sockets = valuesOf(argv, "-chardev");
+    expect(sockets).toHaveLength(3);
+    for (const socket of sockets) expect(socket).toMatch(/^socket,id=\w+,path=\w+,server=on,wait=off$/);
+    expect(argv.join(" ")).not.toMatch(/tcp|[, ]host=|port=|vnc|spice|-gdb|-s /);
+  });
+
+  it("start with nothing that was not asked for, and CPUs stopped", () => {
+    expect(toArgv(plan)).toEqual(expect.arrayContaining(["-nodefaults", "-no-user-config", "-S"]));
+  });
+
+  it("name every layer of a disk with its format, each over the one below", () => {
+    const disks = [
+      {
+        layers: [
+          { fd: 7, format: "qcow2" as const },
+          { fd: 8, format: "qcow2" as const },
+          { fd: 9, format: "raw" as const },
+        ],
+      },
+    ];
+    const argv = toArgv({ ...plan, disks });
+    expect(valuesOf(argv, "-add-fd")).toEqual(["fd=9,set=9", "fd=8,set=8", "fd=7,set=7"]);
+    expect(valuesOf(argv, "-blockdev").map((node) => JSON.parse(node))).toEqual([
+      {
+        driver: "raw",
+        "node-name": "disk0base2",
+        "read-only": true,
+        file: { driver: "file", filename: "/dev/fdset/9", "read-only": true },
+      },
+      {
+        driver: "qcow2",
+        "node-name": "disk0base1",
+        "read-only": true,
+        backing: "disk0base2",
+        file: { driver: "file", filename: "/dev/fdset/8", "read-only": true },
+      },
+      {
+        driver: "qcow2",
+        "node-name": "disk0",
+        "read-only": false,
+        backing: "disk0base1",
+        discard: "unmap",
+        file: { driver: "file", filename: "/dev/fdset/7", "read-only": false },
+      },
+    ]);
+    expect(valuesOf(argv, "-device").filter((device) => device.startsWith("virtio-blk"))).toEqual([
+      expect.stringContaining("drive=disk0,"),
+    ]);
+  });
+
+  it("tell qcow2 without a backing file that it has none, whatever its header says", () => {
+    const argv = toArgv({ ...plan, disks: [{ layers: [{ fd: 7, format: "qcow2" }] }] });
+    expect(valuesOf(argv, "-blockdev").map((node) => JSON.parse(node))).toMatchObject([{ backing: null }]);
+  });
+
+  it("place 31 interfaces and 16 disks on q35, each at an address of its own", () => {
+    const disks = Array.from({ length: 16 }, () => ({ layers: [{ fd: 7, format: "qcow2" as const }] }));
+    const argv = toArgv({ ...plan, disks, nics: Array.from({ length: 31 }, () => nic) });
+    const addresses = valuesOf(argv, "-device").flatMap((device) => /addr=([0-9a-f]+\.[0-7])/.exec(device)?.[1] ?? []);
+    expect(addresses).toHaveLength(16 + 31 + 2);
+    expect(new Set(addresses).size).toBe(addresses.length);
+  });
+
+  it("boot from the first disk only when there is no kernel", () => {
+    const layers = [{ fd: 7, format: "qcow2" as const }];
+    const bootIndexes = (boot: MachinePlan["boot"]) =>
+      valuesOf(toArgv({ ...plan, boot, disks: [{ layers }, { layers }] }), "-device").flatMap(
+        (device) => /drive=(disk\d).*bootindex=/.exec(device)?.[1] ?? [],
+      );
+    expect(bootIndexes(undefined)).toEqual(["disk0"]);
+    expect(bootIndexes(plan.boot)).toEqual([]);
+  });
+
+  it("use no PCI on a microvm", () => {
+    const argv = toArgv({
+      ...plan,
+      machine: "microvm",
+      nics: [nic],
+      disks: [{ layers: [{ fd: 7, format: "qcow2" }] }],
+    });
+    expect(valuesOf(argv, "-device").join(" ")).not.toMatch(/-pci|addr=/);
+  });
+});
