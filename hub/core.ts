@@ -16,8 +16,12 @@ import { Reconciler } from "./reconcile/loop.js";
 import { Progress } from "./reconcile/progress.js";
 import { decodeHost } from "./state/host-record.js";
 import { Inventory } from "./state/inventory.js";
+import { loadLastSeen, putLastSeen } from "./state/last-seen.js";
 import { abandoned, loadOperations, putOperation } from "./state/stored-operations.js";
 import type { HubState } from "./state-directory.js";
+
+/** How often it is stored when hosts were last heard; that much older it may look after a crash of the hub. */
+const lastSeenMs = 30_000;
 
 /** What the core needs. */
 export interface CoreOptions {
@@ -39,6 +43,7 @@ export class Core {
   readonly #options: CoreOptions;
   readonly #reconciler: Reconciler;
   readonly #stop = new AbortController();
+  #lastSeenTimer: NodeJS.Timeout | undefined;
 
   private constructor(options: CoreOptions, socketDirectory: string) {
     const { state, log } = options;
@@ -96,18 +101,30 @@ export class Core {
     await rm(socketDirectory, { recursive: true, force: true });
     await mkdir(socketDirectory, { mode: 0o700 });
     const core = new Core(options, socketDirectory);
-    for (const stored of await store.list("hosts")) core.fleet.put(decodeHost(stored));
+    const lastSeen = await loadLastSeen(store);
+    for (const stored of await store.list("hosts")) core.fleet.put(decodeHost(stored), lastSeen.get(stored.key));
     for (const stored of await store.list("links")) core.links.put(decodeLink(stored));
     await core.#resumeOperations();
+    core.#lastSeenTimer = setInterval(() => void core.#storeLastSeen(), lastSeenMs).unref();
     return core;
   }
 
   /** Stops everything; what is on the hosts goes on. */
   async close(): Promise<void> {
+    clearInterval(this.#lastSeenTimer);
     this.#stop.abort();
+    await this.#storeLastSeen();
     await this.#reconciler.close();
     await this.operations.close();
     await this.fleet.close();
+  }
+
+  async #storeLastSeen(): Promise<void> {
+    try {
+      await this.#options.state.store.commit([putLastSeen(this.fleet.lastSeen())]);
+    } catch (error) {
+      this.#options.log.error({ err: error }, "cannot store when hosts were last seen");
+    }
   }
 
   async #resumeOperations(): Promise<void> {

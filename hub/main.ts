@@ -19,7 +19,8 @@ interface Flags {
 
 const afterHelp = `
 The first start makes the hub's own certificate authority and the identity of the local admin, STATE/admin.
-Use it, as root on this machine, with:  zor --identity STATE/admin --hub IP:PORT get hosts
+Use it, as root on this machine, with:
+  zor context add local --address 127.0.0.1:7440 --identity /var/lib/zor/hub/admin --use
 
 Examples:
   zor hub run                                        a hub for this machine only

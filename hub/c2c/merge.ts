@@ -28,6 +28,17 @@ export interface MergeInput {
   readonly now: Date;
 }
 
+/** When the link entered a state that its ends themselves tell of: this survives a restart of the hub. */
+function sinceOf(state: LinkState, ends: readonly LinkEnd[]): Date | undefined {
+  const times = ends
+    .filter((end) => end.state === state)
+    .map(({ sinceTime }) => sinceTime?.getTime())
+    .filter((time) => time !== undefined);
+  if (times.length === 0) return undefined;
+  // It is up when the second end is, and down when the first is.
+  return new Date(state === LinkState.LINK_STATE_ACTIVE ? Math.max(...times) : Math.min(...times));
+}
+
 interface Verdict {
   readonly state: LinkState;
   readonly reason: string;
@@ -54,7 +65,7 @@ export function mergeLink(input: MergeInput): LinkStatus {
   return LinkStatus.fromPartial({
     state,
     reason,
-    sinceTime: previous?.state === state ? (previous.sinceTime ?? now) : now,
+    sinceTime: sinceOf(state, ends) ?? (previous?.state === state ? previous.sinceTime : undefined) ?? now,
     path: connected ? LinkPath.LINK_PATH_DIRECT : LinkPath.LINK_PATH_UNSPECIFIED,
     rtt: measured?.rtt,
     lossRatio: Math.max(0, ...ends.map(({ lossRatio }) => lossRatio)),
@@ -111,10 +122,11 @@ function noneKnown(a: EndView, b: EndView): Verdict {
   };
 }
 
-function single({ host, end, problem }: EndView): Verdict {
+function single({ host, end, current, problem }: EndView): Verdict {
   if (end === undefined) {
-    const reason = problem === "" ? `the end on ${host} is not prepared yet` : `${host}: ${problem}`;
-    return { state: LinkState.LINK_STATE_PENDING, reason };
+    // Nothing is known of the end on a host that does not answer: its absence says so.
+    const unknown = current ? `the end on ${host} is not prepared yet` : "";
+    return { state: LinkState.LINK_STATE_PENDING, reason: problem === "" ? unknown : `${host}: ${problem}` };
   }
   const reason = [end.reason, problem].find((text) => text !== "") ?? "";
   const known = order.includes(end.state) ? end.state : LinkState.LINK_STATE_PENDING;

@@ -56,8 +56,11 @@ export class Fleet {
     this.#options = options;
   }
 
-  /** Takes in a new or changed host. A session begins when it has joined, and begins anew when it joins again. */
-  put(record: HostRecord): void {
+  /**
+   * Takes in a new or changed host. A session begins when it has joined, and begins anew when it joins
+   * again. `restored` is what an earlier run of the hub knew.
+   */
+  put(record: HostRecord, restored?: SessionView): void {
     const member = this.#members.get(record.id) ?? {
       record,
       session: undefined,
@@ -65,13 +68,13 @@ export class Fleet {
     };
     this.#members.set(record.id, member);
     member.record = record;
-    const previous = member.session?.view;
-    if (member.session !== undefined) this.#end(member.session);
+    const previous = member.session?.view ?? restored;
+    const ended = member.session === undefined ? undefined : this.#end(member.session);
     member.session = undefined;
     if (record.host.uid !== "") {
       const session = this.#createSession(record.id, previous);
       member.session = session;
-      session.start();
+      session.start(ended);
     }
     this.#changed(record.id);
   }
@@ -79,7 +82,7 @@ export class Fleet {
   /** Forgets a host. Nothing on it is touched. */
   remove(id: string): void {
     const member = this.#members.get(id);
-    if (member?.session !== undefined) this.#end(member.session);
+    if (member?.session !== undefined) void this.#end(member.session);
     this.#members.delete(id);
     this.#options.inventory.removeHost(id);
     this.#options.ends.forget(id);
@@ -106,6 +109,16 @@ export class Fleet {
     const member = this.#members.get(id);
     if (member === undefined) throw hostNotFound(`hosts/${id}`);
     return viewHost(member.record.host, viewOf(member), now);
+  }
+
+  /** When each host that was ever heard was last heard. */
+  lastSeen(): Map<string, Date> {
+    const times = new Map<string, Date>();
+    for (const [id, { session }] of this.#members) {
+      const time = session?.view.lastSeen;
+      if (time !== undefined) times.set(id, time);
+    }
+    return times;
   }
 
   /** The agent of a host if its session is up. */
@@ -147,7 +160,7 @@ export class Fleet {
 
   /** Ends every session. */
   async close(): Promise<void> {
-    for (const { session } of this.#members.values()) if (session !== undefined) this.#end(session);
+    for (const { session } of this.#members.values()) if (session !== undefined) void this.#end(session);
     await Promise.all(this.#closing);
   }
 
@@ -164,9 +177,10 @@ export class Fleet {
     });
   }
 
-  #end(session: HostSession): void {
+  #end(session: HostSession): Promise<void> {
     const closing = session.close().finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
+    return closing;
   }
 
   async #connect(id: string, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<Greeted> {

@@ -11,8 +11,8 @@ export interface KeepAliveOptions {
 }
 
 const intervalMs = 2000;
-const timeoutMs = 3000;
-/** One lost ping may be a busy machine; two in a row, with nothing else heard, are silence. At most 2 + 3 + 3 seconds. */
+const timeoutMs = 2500;
+/** One lost ping may be a busy machine; two in a row, with nothing else heard, are silence. At most 2 + 2.5 + 2.5 seconds. */
 const strikes = 2;
 
 /** Pings until the agent is silent, then throws UNAVAILABLE. Returns when the signal aborts. */

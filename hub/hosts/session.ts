@@ -87,8 +87,9 @@ export class HostSession {
     return this.#ready;
   }
 
-  start(): void {
-    this.#running ??= this.#run(this.#stop.signal);
+  /** Begins, when `after` has settled: the session before must have let go of the host. */
+  start(after: Promise<void> | undefined): void {
+    this.#running ??= (after ?? Promise.resolve()).then(() => this.#run(this.#stop.signal));
   }
 
   /** Ends the session and waits until it has ended. */
@@ -144,8 +145,9 @@ export class HostSession {
   }
 
   async #watch(greeted: Greeted, signal: AbortSignal): Promise<void> {
-    const request = { kinds: [], position: this.#feed.position, bookmarkSeconds: 2, parent: "" };
+    const request = { kinds: [], position: this.#feed.position, bookmarkSeconds: 1, parent: "" };
     for await (const step of greeted.connection.stream(WatchServiceService.watch, request, { signal })) {
+      if (signal.aborted) return;
       this.#alive();
       if (this.#feed.apply(step) && this.#ready === undefined && !signal.aborted) {
         this.#ready = { connection: greeted.connection, hello: greeted.hello, signal };
@@ -162,6 +164,7 @@ export class HostSession {
     while (!signal.aborted) {
       try {
         for await (const message of greeted.connection.stream(CableServiceService.watchEnds, {}, { signal })) {
+          if (signal.aborted) return;
           this.#alive();
           backoff.reset();
           this.#options.ends.apply(this.#options.host, message);

@@ -17,7 +17,7 @@ export interface LocalIdentityOptions {
   readonly now: Date;
 }
 
-/** Loads the identity in a directory, or signs a new one when there is none or it no longer fits (see {@link isCurrent}). */
+/** Loads the identity in a directory, or signs a new one when there is none or it no longer fits any more. */
 export async function ensureLocalIdentity(options: LocalIdentityOptions): Promise<Identity> {
   const { authority, directory, profile } = options;
   if (existsSync(join(directory, "cert.pem"))) {
@@ -33,7 +33,7 @@ export async function ensureLocalIdentity(options: LocalIdentityOptions): Promis
 }
 
 /** Whether a certificate is of this authority, has more than a third of its life left and names every address of the profile. */
-export function isCurrent(identity: Identity, authority: Authority, profile: Profile, now: Date): boolean {
+function isCurrent(identity: Identity, authority: Authority, profile: Profile, now: Date): boolean {
   const certificate = new X509Certificate(identity.certificatePem);
   if (identity.caPem !== authority.certificatePem) return false;
   if (certificate.validToDate.getTime() - now.getTime() < profile.lifetimeMs / 3) return false;

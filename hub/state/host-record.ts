@@ -77,7 +77,7 @@ export function decodeHost(stored: StoredRecord): HostRecord {
 }
 
 /** Milliseconds as a protobuf duration. */
-export function toDuration(ms: number): Duration {
+function toDuration(ms: number): Duration {
   const seconds = Math.trunc(ms / 1000);
   return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
 }

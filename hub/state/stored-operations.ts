@@ -18,7 +18,7 @@ export function putOperation(operation: Operation): Change {
 }
 
 /** Last segment of an operation's name. */
-export function idOf(name: string): string {
+function idOf(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 

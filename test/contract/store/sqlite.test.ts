@@ -61,7 +61,7 @@ describe("the SQLite store", () => {
   test("files are readable by their owner only", async () => {
     await using directory = await Directory.make();
     const store = SqliteStore.open(directory.file);
-    await store.commit([{ type: "put", collection: "meta", key: "a", value: Buffer.from("b") }]);
+    await store.commit([{ type: "put", collection: "hosts", key: "a", value: Buffer.from("b") }]);
     for (const file of [directory.file, `${directory.file}-wal`]) expect(statSync(file).mode & 0o777).toBe(0o600);
     await store.close();
   });

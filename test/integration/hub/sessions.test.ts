@@ -129,4 +129,15 @@ describe("the hub's sessions with agents", () => {
     });
     expect(instance?.uid).toBe(alpha.model.instance("hosts/alpha/instances/vm1").uid);
   });
+
+  test("a host that is still down after a restart of the hub keeps the time it was last seen", async () => {
+    await using fixture = await HubFixture.start();
+    const alpha = await fixture.addHost("alpha");
+    await fixture.hostState("alpha", HOST_STATE_READY);
+    alpha.agent.kill();
+    const before = await fixture.hostState("alpha", HOST_STATE_UNREACHABLE);
+    await fixture.restart();
+    const after = await fixture.hostState("alpha", HOST_STATE_UNREACHABLE);
+    expect(after.lastSeenTime).toEqual(before.lastSeenTime);
+  });
 });

@@ -75,7 +75,7 @@ describe("the state of a link from both ends", () => {
       "hosts/a is unreachable; hosts/b is unreachable; both ends were active when last seen",
     ],
     ["?ACTIVE", "?DOWN: refused", "DOWN", "hosts/a is unreachable; hosts/b is unreachable; hosts/b: refused"],
-    ["?-", "?-", "PENDING", "hosts/a is unreachable; hosts/b is unreachable; the end on hosts/a is not prepared yet"],
+    ["?-", "?-", "PENDING", "hosts/a is unreachable; hosts/b is unreachable"],
   ])("%s and %s make %s", (a, b, state, reason) => {
     expect(merge(a, b)).toMatchObject({ state: stateOf(state), reason });
   });
@@ -113,11 +113,23 @@ describe("the state of a link from both ends", () => {
     expect(merge("-", "?ACTIVE", { deleting: true }).reason).toBe("waits to remove an end: hosts/b is unreachable");
   });
 
-  test("since_time is kept while the state stays and set when it changes", () => {
+  test("since_time is when the ends say: up since the second end is up, down since the first is down", () => {
+    const at = (hour: number): Date => new Date(Date.UTC(2025, 0, 1, hour));
+    const told = (id: string, text: Name, hour: number): EndView => ({
+      ...view(id, text),
+      end: LinkEnd.fromPartial({ state: stateOf(text), sinceTime: at(hour) }),
+    });
+    const since = (a: EndView, b: EndView) => merge("ACTIVE", "ACTIVE", { a, b }).sinceTime;
+    expect(since(told("a", "ACTIVE", 1), told("b", "ACTIVE", 2))).toEqual(at(2));
+    expect(since(told("a", "DOWN", 4), told("b", "DOWN", 3))).toEqual(at(3));
+    expect(since(told("a", "ACTIVE", 1), told("b", "DOWN", 5))).toEqual(at(5));
+  });
+
+  test("since_time of a state that no end tells is kept while it lasts and set when it changes", () => {
     const before = new Date("2025-01-01T00:00:00Z");
-    const previous = LinkStatus.fromPartial({ state: stateOf("ACTIVE"), sinceTime: before });
-    expect(merge("ACTIVE", "ACTIVE", { previous }).sinceTime).toEqual(before);
-    expect(merge("ACTIVE", "DOWN: x", { previous }).sinceTime).toEqual(now);
+    const previous = LinkStatus.fromPartial({ state: stateOf("DEGRADED"), sinceTime: before });
+    expect(merge("ACTIVE", "?ACTIVE", { previous }).sinceTime).toEqual(before);
+    expect(merge("-", "?-", { previous }).sinceTime).toEqual(now);
   });
 
   test("measurements come from the dialer, loss is the worse and MTU the smaller of the two", () => {
