@@ -74,8 +74,11 @@ const columns: ColumnsByCase = {
     {
       title: "SEEN",
       rank: 0,
-      value: ({ value: { lastSeenAge } }) =>
-        lastSeenAge === undefined ? "never" : `${formatAge(durationMs(lastSeenAge))} ago`,
+      value: ({ value: { lastSeenAge, lastSeenTime }, now }) => {
+        // The age needs no agreement of clocks; a watch gives the time only.
+        if (lastSeenAge !== undefined) return `${formatAge(durationMs(lastSeenAge))} ago`;
+        return lastSeenTime === undefined ? "never" : `${formatAgeOf(lastSeenTime, now)} ago`;
+      },
     },
     {
       title: "INSTANCES",
