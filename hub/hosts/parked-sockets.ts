@@ -30,8 +30,11 @@ export class ParkedSockets {
 
   /** Gives the host's newest socket, waiting for one if need be. One waiter per host. @throws {ZorError} UNAVAILABLE after `timeoutMs` or when aborted. */
   async take(host: string, timeoutMs: number, signal: AbortSignal): Promise<Duplex> {
-    const parked = this.#byHost.get(host)?.pop();
-    if (parked !== undefined) return parked.socket;
+    const sockets = this.#byHost.get(host) ?? [];
+    for (let parked = sockets.pop(); parked !== undefined; parked = sockets.pop()) {
+      // One that was closed just now has not been removed yet.
+      if (!parked.socket.destroyed) return parked.socket;
+    }
     const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
     this.#waiting.set(host, resolve);
     const giveUp = (): void =>
