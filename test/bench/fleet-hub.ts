@@ -1,4 +1,4 @@
-// A made-up fleet to develop the terminal program against: node fleet-hub.js DIRECTORY HOSTS INSTANCES [CHURN_PER_SECOND] [--hostile]
+// A made-up fleet to develop the terminal program against: npm run bench -- fleet-hub DIRECTORY HOSTS INSTANCES [CHURN_PER_SECOND] [--hostile]
 import { mkdirSync } from "node:fs";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { fakeEvent, hostId } from "../fakes/fleet-data.js";

@@ -13,15 +13,7 @@ export async function bundle(entry: string, outfile: string): Promise<void> {
     target: "node24",
     jsx: "automatic",
     define: { "process.env.NODE_ENV": '"production"' },
-    plugins: [
-      {
-        name: "no-devtools",
-        setup(bundling) {
-          bundling.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: "empty" }));
-          bundling.onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "export default {}" }));
-        },
-      },
-    ],
+    alias: { "react-devtools-core": fileURLToPath(new URL("./no-devtools.mjs", import.meta.url)) },
     banner: {
       js: "import { createRequire as zorCreateRequire } from 'node:module'; const require = zorCreateRequire(import.meta.url);",
     },

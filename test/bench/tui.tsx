@@ -1,0 +1,93 @@
+// Measures the terminal program without a terminal: how long feeding, filtering, sorting and drawing take with many rows.
+// npm run bench -- tui ROWS (10000) COLUMNS (200) LINES (50). Prints one line per figure, drawing included.
+import { type Instance, render } from "ink";
+import { Writable } from "node:stream";
+import { App } from "../../tui/screens/app.js";
+import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { makeProgram } from "../unit/tui/program.js";
+import { feedFleet, upsertInstance } from "../unit/tui/steps.js";
+
+const rows = Number(process.argv[2] ?? "10000");
+const columns = Number(process.argv[3] ?? "200");
+const lines = Number(process.argv[4] ?? "50");
+const hosts = Math.max(2, Math.round(rows / 50));
+
+let bytes = 0;
+const output = Object.assign(
+  new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      bytes += chunk.length;
+      done();
+    },
+  }),
+  { columns, rows: lines, isTTY: true },
+);
+// Keys are pressed on the controller, so nothing is read.
+const input = Object.assign(process.stdin, { setRawMode: () => process.stdin, isTTY: true });
+
+/** Times the work and the drawing of what it changed. */
+async function timed(title: string, turns: number, work: (turn: number) => void): Promise<void> {
+  const times: number[] = [];
+  for (let turn = 0; turn < turns; turn += 1) {
+    const began = performance.now();
+    work(turn);
+    await instance?.waitUntilRenderFlush();
+    times.push(performance.now() - began);
+  }
+  times.sort((left, right) => left - right);
+  const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))]?.toFixed(2);
+  console.log(`${title}: median ${at(0.5)} ms, p99 ${at(0.99)} ms`);
+}
+
+let instance: Instance | undefined;
+const { model, controller, press, clock } = makeProgram();
+await timed(`feed ${rows} instances on ${hosts} hosts`, 1, () =>
+  feedFleet(model, { hosts, instancesPerHost: Math.round(rows / hosts), nowMs: model.nowMs }),
+);
+press("2");
+let renders = 0;
+instance = render(<App model={model} controller={controller} unicode onReady={() => undefined} />, {
+  stdout: output as unknown as NodeJS.WriteStream,
+  stdin: input as NodeJS.ReadStream,
+  interactive: true,
+  incrementalRendering: true,
+  patchConsole: false,
+  maxFps: 1000,
+  onRender: () => {
+    renders += 1;
+  },
+});
+await timed("first frame", 1, () => model.changed());
+await timed("frame, nothing changed but the time", 100, () => {
+  clock.nowMs += 1000;
+  model.changed();
+});
+await timed("frame after 1 change", 100, (turn) => {
+  const state = turn % 2 === 0 ? InstanceState.INSTANCE_STATE_RUNNING : InstanceState.INSTANCE_STATE_STOPPED;
+  model.fleet.apply(upsertInstance("alpha", `vm${turn % 40}`, state), model.nowMs);
+  model.changed();
+});
+await timed("frame after 100 changes", 50, (turn) => {
+  for (let index = 0; index < 100; index += 1) {
+    model.fleet.apply(upsertInstance("alpha", `vm${(turn + index) % 50}`), model.nowMs);
+  }
+  model.changed();
+});
+await timed("cursor down", 100, () => press("down"));
+await timed("to the end and back", 20, (turn) => press(turn % 2 === 0 ? "G" : "g"));
+await timed("sort by another column", 10, (turn) => press("MSNAHDC"[turn % 7] ?? "N"));
+await timed("filter key", 1, () => press("/"));
+await timed("filter, one more letter", 7, (turn) => press("running"[turn] ?? "x"));
+press("esc");
+bytes = 0;
+renders = 0;
+const idleS = 5;
+for (let second = 0; second < idleS; second += 1) {
+  clock.nowMs += 1000;
+  model.tick();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+console.log(`idle, ticking once a second: ${Math.round(bytes / idleS)} bytes/s, ${renders} frames in ${idleS} ticks`);
+console.log(`memory: ${Math.round(process.memoryUsage().rss / 1e6)} MB`);
+instance?.unmount();
+process.exit(0);
