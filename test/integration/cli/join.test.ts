@@ -1,0 +1,81 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { installationRoot } from "../../../lib/program.js";
+import { CliRun, type CliResult } from "../../helpers/zor-cli.js";
+
+let directory: string;
+let hub: ReturnType<typeof spawn>;
+const zor = (argv: readonly string[], input?: string): Promise<CliResult> =>
+  new CliRun(argv, { env: { ZOR_CONFIG: join(directory, "config") }, ...(input === undefined ? {} : { input }) })
+    .result;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "zt-join-"));
+  const state = join(directory, "state");
+  const listeners = ["--listen", "--join-listen", "--reverse-listen"].flatMap((flag) => [flag, "127.0.0.1:0"]);
+  hub = spawn(join(installationRoot, "zor"), ["hub", "run", "--state", state, ...listeners], { stdio: "ignore" });
+  const { listen } = await facts(join(state, "run.json"));
+  const [address = ""] = listen;
+  const add = ["context", "add", "local", "--address", address, "--identity", join(state, "admin"), "--use"];
+  expect((await zor(add)).code).toBe(0);
+});
+
+afterAll(async () => {
+  const ended = once(hub, "exit");
+  hub.kill("SIGTERM");
+  await ended;
+  await rm(directory, { recursive: true });
+});
+
+/** The facts a hub writes once it serves. */
+async function facts(path: string): Promise<{ readonly listen: readonly string[] }> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const text = await readFile(path, "utf8").catch(() => undefined);
+    if (text !== undefined) return JSON.parse(text) as { listen: string[] }; // the hub's own form
+    if (Date.now() > deadline || hub.exitCode !== null) throw new Error("the hub does not serve");
+    await pause(50);
+  }
+}
+
+it("zor join turns a token into an identity of the token's role, once", async () => {
+  const token = (await zor(["token", "create", "--user", "ana", "--role", "viewer"])).stdout.trim();
+  const taken = await zor(["join", token, "--name", "local"]);
+  expect(taken).toMatchObject({ code: 4, stderr: expect.stringContaining("choose another with --name") });
+
+  const joined = await zor(["join", "-", "--name", "ana", "--no-use"], `${token}\n`);
+  expect(joined).toMatchObject({ code: 0, stdout: expect.stringContaining("joined as zor://user/ana") });
+  const key = await stat(join(directory, "config", "identities", "ana", "key.pem"));
+  expect(key.mode & 0o777).toBe(0o600);
+
+  expect((await zor(["context", "show", "ana"])).stdout).toContain("zor://role/viewer");
+  expect((await zor(["get", "hosts", "--context", "ana"])).code).toBe(0);
+  expect((await zor(["host", "add", "gamma", "--context", "ana"])).code).toBe(5);
+
+  const again = await zor(["join", token, "--name", "again"]);
+  expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining("works once") });
+  expect((await zor(["context", "list", "-o", "name"])).stdout).toBe("local\nana\n");
+});
+
+it("zor join refuses a host's token", async () => {
+  const token = (await zor(["host", "add", "delta"])).stdout.trim();
+  const { code, stderr } = await zor(["join", token, "--name", "delta"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("zor agent join");
+  expect((await zor(["context", "list", "-o", "name"])).stdout).not.toContain("delta");
+});
+
+it("zor token revoke ends what an identity may do", async () => {
+  const token = (await zor(["token", "create", "--service", "ci", "--role", "operator"])).stdout.trim();
+  await zor(["join", token, "--name", "ci", "--no-use"]);
+  expect((await zor(["get", "hosts", "--context", "ci"])).code).toBe(0);
+  expect((await zor(["token", "revoke", "service/ci"])).code).toBe(4);
+  expect((await zor(["token", "revoke", "service/ci", "--yes"])).code).toBe(0);
+  const revoked = await zor(["get", "hosts", "--context", "ci"]);
+  expect(revoked).toMatchObject({ code: 5, stderr: expect.stringContaining("revoked") });
+});
