@@ -10,6 +10,11 @@ import { ensureEngine, type RunningEngine } from "./engine-process.js";
 import type { EndsEvent, EndView } from "./engine-protocol.js";
 import { ensureCableIdentity } from "./ensure-cable-identity.js";
 
+/** What of a lan matters to cables. */
+interface PluggedLan {
+  readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
+}
+
 /** The lan side of a cable: puts taps into lans. `Lans` of agent/network/lans.ts is one. */
 export interface CablePlugger {
   /** Plugs a tap of the switch's namespace into a lan; idempotent. Rejects when there is no such lan. */
@@ -17,7 +22,9 @@ export interface CablePlugger {
   /** Idempotent. */
   unplug(port: string): Promise<void>;
   /** A lan as it is now; undefined when there is none. */
-  find(lan: string): { readonly ports: readonly { readonly port: string; readonly error: string }[] } | undefined;
+  find(lan: string): PluggedLan | undefined;
+  /** All lans as they are now. */
+  list(): readonly PluggedLan[];
   /** Calls back when lans or ports change. Returns the way to stop. */
   onChange(listener: () => void): () => void;
 }
@@ -56,6 +63,8 @@ export class CableManager {
   /** Serialises plugging: one look at all ends at a time, and one more when something changed meanwhile. */
   #plugging: Promise<void> | undefined;
   #plugAgain = false;
+  /** The engine has told all its ends at least once. */
+  #known = false;
 
   private constructor(options: CableManagerOptions, keySha256: Buffer, engine: RunningEngine) {
     this.#options = options;
@@ -192,6 +201,7 @@ export class CableManager {
   }
 
   #onEnds(event: EndsEvent): void {
+    this.#known ||= event.snapshot;
     if (event.snapshot) this.#ends.clear();
     for (const view of event.ends) this.#ends.set(view.link, view);
     for (const link of event.removed) this.#ends.delete(link);
@@ -205,6 +215,7 @@ export class CableManager {
   }
 
   #plugSoon(): void {
+    if (!this.#known) return;
     this.#plugAgain = true;
     this.#plugging ??= this.#plugAll().finally(() => {
       this.#plugging = undefined;
@@ -214,7 +225,20 @@ export class CableManager {
   async #plugAll(): Promise<void> {
     while (this.#plugAgain && !this.#ended.signal.aborted) {
       this.#plugAgain = false;
+      await this.#unplugStale();
       for (const end of this.list()) await this.#plugOne(end);
+    }
+  }
+
+  /** Ports of ends that were removed while no agent ran, or one that was killed in the middle. */
+  async #unplugStale(): Promise<void> {
+    const taps = new Set(this.list().map(({ tap }) => tap.name));
+    const ports = this.#options.plugger.list().flatMap((lan) => lan.ports);
+    for (const { port, endpoint } of ports) {
+      if (!endpoint.startsWith("links/") || taps.has(port)) continue;
+      await this.#options.plugger.unplug(port).catch((error: unknown) => {
+        this.#options.log.warn({ port, endpoint, error: messageOf(error) }, "a port of a removed link stays plugged");
+      });
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
 import { unavailable } from "../../../lib/errors.js";
@@ -29,6 +29,7 @@ export interface RunningEngine {
 
 const startMs = 15_000;
 const pollMs = 25;
+const maxLogBytes = 4 * 1024 * 1024;
 
 /**
  * Connects to the engine of a directory, or starts it. An engine that runs with other settings or speaks another protocol is ended
@@ -78,6 +79,7 @@ async function startEngine(
 ): Promise<{ readonly client: EngineClient; readonly hello: EngineHello }> {
   const argv = [programPath("cable-engine"), "--directory", directory, "--listen", listen];
   const logFile = join(directory, "engine.log");
+  await rotate(logFile);
   const pid = await startDaemon(nodePath, [...argv, ...(netns === undefined ? [] : ["--netns", netns])], {
     logFile,
     netns: underlayNetns,
@@ -92,6 +94,15 @@ async function startEngine(
   }
   await endIfAlive(identity);
   throw unavailable("ENGINE_START", "", `the cable engine did not start; see ${logFile} on the host for the reason`);
+}
+
+/** Keeps at most one earlier log. */
+async function rotate(logFile: string): Promise<void> {
+  const size = await stat(logFile).then(
+    (file) => file.size,
+    () => 0,
+  );
+  if (size > maxLogBytes) await rename(logFile, `${logFile}.1`);
 }
 
 async function endIfAlive(identity: ProcessIdentity | undefined): Promise<void> {

@@ -106,6 +106,16 @@ test("a deleted link is gone at both ends, with its tap", async () => {
   expect(hosts.b.end().reason).toMatch(/deleted|no listener end/);
 });
 
+test("a port of a link that was removed while no agent ran is unplugged by the next agent", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  hosts.a.plugged.set("zcleft", "links/gone").set("eth9", "hosts/t/instances/vm1/nics/eth0");
+  await hosts.a.close();
+  await hosts.a.open();
+  await eventually(() => expect([...hosts.a.plugged.keys()]).toEqual([hosts.a.end().tap.name, "eth9"]));
+  await hosts.active();
+});
+
 test("a lan that goes away degrades the cable at both ends until it is back", async () => {
   const hosts = await twoHosts();
   await hosts.connect();

@@ -19,16 +19,18 @@ export class LoopbackHost {
     const stateDirectory = await mkdtemp(join(tmpdir(), "zt-c2c-"));
     const lan = await makeNetns("cl");
     const warnings: string[] = [];
-    const plugged = new Set<string>();
+    const plugged = new Map<string, string>();
+    const lans = () => [{ ports: [...plugged].map(([port, endpoint]) => ({ port, endpoint, error: "" })) }];
     const cables = await CableManager.open(
       {
         stateDirectory,
         cableListen: "127.0.0.1:0",
         netns: lan.name,
         plugger: {
-          plug: async ({ port }) => void plugged.add(port),
+          plug: async ({ port, endpoint }) => void plugged.set(port, endpoint),
           unplug: async (port) => void plugged.delete(port),
-          find: () => ({ ports: [...plugged].map((port) => ({ port, error: "" })) }),
+          find: () => lans()[0],
+          list: lans,
           onChange: () => () => undefined,
         },
         log: createLog("test", { write: (line: string) => void warnings.push(line) }),

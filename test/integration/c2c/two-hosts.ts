@@ -16,6 +16,7 @@ export const cablePort = 7444;
 
 /** A host with its underlay and switch namespaces. Its lan is one whose only member is the host itself: the tap has an address. */
 export class TestHost {
+  /** Ports of the lan, with their endpoints. */
   readonly plugged = new Map<string, string>();
   lanExists = true;
   #listeners = new Set<() => void>();
@@ -81,18 +82,23 @@ export class TestHost {
     for (const listener of this.#listeners) listener();
   }
 
+  #lans() {
+    const ports = [...this.plugged].map(([port, endpoint]) => ({ port, endpoint, error: "" }));
+    return this.lanExists ? [{ ports }] : [];
+  }
+
   #plugger(): CablePlugger {
     return {
-      plug: async ({ lan, port }) => {
+      plug: async ({ lan, port, endpoint }) => {
         if (!this.lanExists) throw new Error(`lan ${lan} does not exist`);
         await this.lan.ip("addr", "replace", `${this.lanIp}/24`, "dev", port);
-        this.plugged.set(port, lan);
+        this.plugged.set(port, endpoint);
       },
       unplug: async (port) => {
         this.plugged.delete(port);
       },
-      find: () =>
-        this.lanExists ? { ports: [...this.plugged.keys()].map((port) => ({ port, error: "" })) } : undefined,
+      find: () => this.#lans()[0],
+      list: () => this.#lans(),
       onChange: (listener) => {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);

@@ -111,6 +111,13 @@ export class End implements ListenerEnd {
     this.#context.changed();
   }
 
+  /** Takes a change back that could not be stored. */
+  restore(record: EndRecord): void {
+    this.#record = record;
+    this.#wake();
+    this.#context.changed();
+  }
+
   async offerPairing(secret: Buffer): Promise<void> {
     this.#record = { ...this.#record, offered: secret.toString("hex") };
     await this.#context.save();
@@ -347,7 +354,10 @@ export class End implements ListenerEnd {
     const { link, role } = this.#record;
     if (error instanceof CableFailure) {
       this.#refusedForTicket ||= error.needsTicket;
-      log.info({ link, kind: error.kind, reason: error.message }, "the cable is down");
+      // A peer may be away for days.
+      if (error.message !== this.#state.reason) {
+        log.info({ link, kind: error.kind, reason: error.message }, "the cable is down");
+      }
     } else log.error({ link, error: messageOf(error) }, "the cable's end cannot be set up");
     this.#apply({
       type: "failed",

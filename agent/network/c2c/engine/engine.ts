@@ -31,6 +31,10 @@ export class Engine {
   #removed = new Set<string>();
   #telling: NodeJS.Timeout | undefined;
   #handshakes = 0;
+  /** Memory and disk may differ: the last write failed or is under way. */
+  #unsaved = false;
+  /** Refusals are logged once a second at most: whoever can reach the port could fill the disk otherwise. */
+  #refusals = 0;
 
   private constructor(options: EngineOptions) {
     this.#options = options;
@@ -65,18 +69,27 @@ export class Engine {
     );
     if (namesake !== undefined) await this.#close(namesake, "the link was deleted");
     const existing = this.#ends.get(spec.linkUid);
+    const before = existing?.record;
     const end = existing ?? this.#start(applySpec(spec, undefined, Date.now()));
     if (existing !== undefined) existing.apply(spec);
-    await this.#save();
+    try {
+      await this.#save();
+    } catch (error) {
+      // What cannot be kept must not be promised.
+      if (before === undefined) await this.#close(end, "the link could not be stored");
+      else end.restore(before);
+      throw error;
+    }
     return end.view();
   }
 
   /** Removes the end of a link; nothing happens when there is none, or one of another uid. */
   async deleteEnd(link: string, linkUid: string): Promise<void> {
     const end = [...this.#ends.values()].find(({ record }) => record.link === link);
-    if (end === undefined || (linkUid !== "" && end.record.linkUid !== linkUid)) return;
-    await this.#close(end, "the link was deleted");
-    await this.#save();
+    const wanted = end !== undefined && (linkUid === "" || end.record.linkUid === linkUid);
+    if (wanted) await this.#close(end, "the link was deleted");
+    // An earlier deletion may have failed to be stored.
+    if (wanted || this.#unsaved) await this.#save();
   }
 
   list(): EndView[] {
@@ -130,8 +143,10 @@ export class Engine {
     await end.close(goodbye);
   }
 
-  #save(): Promise<void> {
-    return this.#options.store.save([...this.#ends.values()].map((end) => end.record));
+  async #save(): Promise<void> {
+    this.#unsaved = true;
+    await this.#options.store.save([...this.#ends.values()].map((end) => end.record));
+    this.#unsaved = false;
   }
 
   async #onConnection(socket: Socket): Promise<void> {
@@ -162,12 +177,17 @@ export class Engine {
 
   #onRefused(error: unknown, from: string, wanted: End | undefined): void {
     const failure = error instanceof CableFailure ? error : new CableFailure("protocol", String(error), error);
-    this.#options.log.warn({ from, kind: failure.kind, reason: failure.message }, "a connection was refused");
+    if (this.#refusals === 0) {
+      this.#options.log.warn({ from, kind: failure.kind, reason: failure.message }, "a connection was refused");
+    }
+    this.#refusals += 1;
     // Only a peer with the right certificate may change what is said of an end.
     if (failure.needsTicket) wanted?.refused(failure);
   }
 
   #onFigures(): void {
+    if (this.#refusals > 1) this.#options.log.warn({ count: this.#refusals - 1 }, "more connections were refused");
+    this.#refusals = 0;
     for (const end of this.#ends.values()) {
       end.refresh();
       if (this.#watchers.size > 0) this.#changed.add(end);
