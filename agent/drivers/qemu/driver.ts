@@ -29,7 +29,7 @@ import { createDisks, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import { guestExec } from "./guest-exec.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
-import { lastMessage, launch, logPathOf, runDirectoryOf } from "./launch.js";
+import { boundLog, lastMessage, launch, logPathOf, runDirectoryOf } from "./launch.js";
 import { findMachineProcess } from "./machine-process.js";
 import { consoleLogPathOf, Machines, resourceOf } from "./machines.js";
 import { toObservedState } from "./observed-state.js";
@@ -167,6 +167,7 @@ class Driver implements QemuDriver {
     };
     if (machine === undefined) return { ...observed, state: "unknown", reason: "it runs, but is not observed yet" };
     try {
+      await boundLog(instance);
       return { ...observed, ...toObservedState(await machine.queryStatus()) };
     } catch {
       if (!(await isAlive(identity))) return this.#inspectEnded(instance);

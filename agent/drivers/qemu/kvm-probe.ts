@@ -65,12 +65,13 @@ async function bootUnderKvm(image: MicroImage, signal: AbortSignal): Promise<Kvm
   try {
     const { stdout } = await run(qemuProgram, argv, { timeoutMs: bootLimitMs, signal });
     if (stdout.includes(bootedMark)) return { works: true, reason: "" };
-    return { works: false, reason: "a guest under KVM ended before it was up; machines are emulated" };
+    return { works: false, reason: "a guest under KVM ended before it was up" };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof ToolError)) throw error;
-    const why = error.exitCode === undefined ? `was not up within ${bootLimitMs / 1000} s` : "could not be started";
-    return { works: false, reason: `/dev/kvm is there, but a guest under it ${why}; machines are emulated` };
+    const said = error.stderrTail.split("\n")[0]?.replace(`${qemuProgram}: `, "") ?? "";
+    const why = said === "" ? `was not up within ${bootLimitMs / 1000} s` : `ended with "${said.slice(0, 200)}"`;
+    return { works: false, reason: `/dev/kvm is there, but a guest under it ${why}` };
   }
 }
 

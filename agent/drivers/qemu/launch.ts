@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { chmod, chown, mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, open, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../../lib/errors.js";
@@ -26,6 +26,7 @@ export interface LaunchOptions {
 
 /** First descriptor number that a child has after its standard ones. */
 const firstFd = 3;
+const maxLogBytes = 1024 * 1024;
 
 /** QEMU's working directory: the only place its user can reach. */
 export function runDirectoryOf(instance: DriverInstance): string {
@@ -70,6 +71,17 @@ export async function launch(
 export async function lastMessage(instance: DriverInstance): Promise<string> {
   const text = await readFile(logPathOf(instance), "utf8").catch(() => "");
   return text.trim().split("\n").at(-1)?.slice(-300) ?? "";
+}
+
+/** Cuts QEMU's messages off when a guest has provoked too many. Call now and then. */
+export async function boundLog(instance: DriverInstance): Promise<void> {
+  const path = logPathOf(instance);
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+  // QEMU appends: its next message goes to the new end.
+  if (size > maxLogBytes) await truncate(path);
 }
 
 async function makeRunDirectory(path: string, user: number): Promise<void> {

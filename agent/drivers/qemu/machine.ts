@@ -50,6 +50,7 @@ export class Machine {
   readonly #supervision: Promise<void>;
   #qmp: QmpClient | undefined;
   #agent: GuestAgent | undefined;
+  #connecting: Promise<GuestAgent> | undefined;
   #agentReady = false;
   /** Aborts when the agent leaves its port, or is not observed any more. */
   #agentOpen: AbortController | undefined;
@@ -115,8 +116,12 @@ export class Machine {
         `${resource}: no guest agent answers; wait until exec_ready is true, or install qemu-guest-agent inside`,
       );
     }
-    if (this.#agent === undefined || this.#agent.isClosed)
-      this.#agent = await this.#connectAgent(this.#agentOpen.signal);
+    if (this.#agent !== undefined && !this.#agent.isClosed) return this.#agent;
+    // Of several callers one connects: QEMU takes one client at a time.
+    this.#connecting ??= this.#connectAgent(this.#agentOpen.signal).finally(() => {
+      this.#connecting = undefined;
+    });
+    this.#agent = await this.#connecting;
     return this.#agent;
   }
 
@@ -228,7 +233,6 @@ export class Machine {
 
   async #connectAgent(abort: AbortSignal): Promise<GuestAgent> {
     const { runDirectory, resource } = this.#options;
-    // QEMU takes one client at a time.
     this.#agent?.close();
     const signal = AbortSignal.any([abort, AbortSignal.timeout(connectTimeoutMs)]);
     const socket = await connectUnix(runDirectory, socketNames.guestAgent, { signal });

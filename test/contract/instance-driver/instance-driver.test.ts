@@ -150,6 +150,15 @@ describe.each(subjects)("the $kind driver", (subject) => {
       expect(result).toMatchObject({ stdout: "typed b c $(reboot)\n", code: 0 });
     });
 
+    it("runs several commands at once and keeps their outputs apart", async () => {
+      if (!isExecutable(world.driver)) return;
+      const words = ["one", "two", "three", "four"];
+      const results = await Promise.all(
+        words.map((word) => world.exec(handle, { command: ["sh", "-c", `sleep 0.1; echo ${word}`] })),
+      );
+      expect(results.map(({ stdout }) => stdout)).toEqual(words.map((word) => `${word}\n`));
+    });
+
     it("ends a command whose caller has gone", async () => {
       if (!isExecutable(world.driver)) return;
       const abort = new AbortController();
