@@ -36,8 +36,8 @@ export function instanceFromFlags(flags: InstanceFlags, words: readonly string[]
     uid: "",
     labels: parsePairs("--label", flags.label),
     spec: {
-      cpus: flags.cpus === undefined ? 0 : parseWhole("--cpus", flags.cpus, 1, 1024),
-      memoryMib: flags.memory === undefined ? 0n : parseMemoryMib("--memory", flags.memory),
+      cpus: flags.cpus === undefined ? undefined : parseWhole("--cpus", flags.cpus, 1, 1024),
+      memoryMib: flags.memory === undefined ? undefined : parseMemoryMib("--memory", flags.memory),
       nics: flags.nic.map(parseNic),
       driver: driverOf(flags, words),
     },
