@@ -18,6 +18,16 @@ export interface RequestStore {
   put(id: string, record: RequestRecord): Promise<void>;
 }
 
+/** An answer as it is remembered, for work that stores it in one step with what it changes. */
+export interface SealedAnswer {
+  /** Key of the record in the {@link RequestStore}. */
+  readonly key: string;
+  readonly record: RequestRecord;
+}
+
+/** Seals the answer that the work is about to give; undefined when the request has no id. Whoever calls it stores the record. */
+export type Seal<Response> = (response: Response) => SealedAnswer | undefined;
+
 /** Serialisers of a method, as ts-proto defines them. */
 export interface SerializableMethod<Request, Response> {
   readonly path: string;
@@ -39,16 +49,16 @@ export class RequestIds {
 
   /**
    * Runs `work` unless this request was answered before. Failed requests are not remembered: they changed nothing.
-   * An empty id always runs. @throws {ZorError} ALREADY_EXISTS (REQUEST_ID_REUSED) for the same id with another body.
+   * An empty id always runs. The answer is put into the store afterwards, unless the work has sealed it. @throws {ZorError} ALREADY_EXISTS (REQUEST_ID_REUSED) for the same id with another body.
    */
   async once<Request extends { readonly requestId: string }, Response>(
     method: SerializableMethod<Request, Response>,
     request: Request,
     identity: string,
-    work: () => Promise<Response>,
+    work: (seal: Seal<Response>) => Promise<Response>,
   ): Promise<Response> {
     const id = request.requestId;
-    if (id === "") return work();
+    if (id === "") return work(() => undefined);
     if (!idPattern.test(id)) throw invalidArgument("request_id", "use 1 to 64 printable ASCII characters");
     const digest = createHash("sha256")
       .update(`${identity}\0${method.path}\0`)
@@ -76,15 +86,24 @@ export class RequestIds {
     id: string,
     digest: string,
     method: SerializableMethod<Request, Response>,
-    work: () => Promise<Response>,
+    work: (seal: Seal<Response>) => Promise<Response>,
   ): Promise<Response> {
     const record = await this.#store.find(key);
     if (record !== undefined) {
       if (record.digest !== digest) throw reused(id);
       return method.responseDeserialize(Buffer.from(record.response));
     }
-    const response = await work();
-    await this.#store.put(key, { digest, response: method.responseSerialize(response), timeMs: Date.now() });
+    const toRecord = (response: Response): RequestRecord => ({
+      digest,
+      response: method.responseSerialize(response),
+      timeMs: Date.now(),
+    });
+    let sealed = false;
+    const response = await work((answer) => {
+      sealed = true;
+      return { key, record: toRecord(answer) };
+    });
+    if (!sealed) await this.#store.put(key, toRecord(response));
     return response;
   }
 }
