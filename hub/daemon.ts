@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../lib/files.js";
 import type { Health } from "../lib/grpc/health.js";
-import { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import { version } from "../lib/program.js";
 import type { Identity } from "../lib/tls/identity.js";
@@ -15,7 +14,7 @@ import { FailureLimiter } from "./join/rate-limit.js";
 import { Listener } from "./listeners.js";
 import { guardedService } from "./revocation-guard.js";
 import { addJoinService, addMainServices } from "./service-table.js";
-import { SecretRequests, StoredRequests } from "./state/requests.js";
+import { StoredRequests } from "./state/requests.js";
 import { type HubState, openState } from "./state-directory.js";
 
 /** How often the hub looks whether its own certificate is due. */
@@ -132,7 +131,6 @@ export class Hub {
 
   #addServices(core: Core, main: Listener, join: Listener, advertised: () => Advertised): Health {
     const { store, certificates, authority } = this.#state;
-    const stored = new StoredRequests(store);
     const { fleet, inventory, links, linkOperations, operations } = core;
     const options = guardedService(certificates, this.#log);
     const limiter = new FailureLimiter({ burst: 10, perFailureMs: 6000, peers: 10_000 });
@@ -155,9 +153,9 @@ export class Hub {
         operations,
         store,
         certificates,
-        requests: new RequestIds(stored),
-        hostRequests: new RequestIds(new SecretRequests(stored, withoutHostToken)),
-        tokenRequests: new RequestIds(new SecretRequests(stored, withoutToken)),
+        requests: new StoredRequests(store),
+        hostRequests: new StoredRequests(store, withoutHostToken),
+        tokenRequests: new StoredRequests(store, withoutToken),
         formatToken: (secret) => formatToken({ addresses: advertised().join, caSha256: authority.fingerprint, secret }),
       },
       options,

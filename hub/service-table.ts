@@ -2,7 +2,6 @@ import type { Server } from "@grpc/grpc-js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
-import type { RequestIds } from "../lib/idempotency.js";
 import type { Operations } from "../lib/operations.js";
 import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
@@ -30,6 +29,7 @@ import { Router } from "./services/router.js";
 import { consoleHandlers, execHandlers } from "./services/stream-services.js";
 import { tokenHandlers } from "./services/token-service.js";
 import type { Inventory } from "./state/inventory.js";
+import type { StoredRequests } from "./state/requests.js";
 import type { Store } from "./store/store.js";
 
 /** What the services of a hub work with. */
@@ -41,11 +41,11 @@ export interface HubParts {
   readonly operations: Operations;
   readonly store: Store;
   readonly certificates: Certificates;
-  readonly requests: RequestIds;
+  readonly requests: StoredRequests;
   /** Calls of CreateHost. */
-  readonly hostRequests: RequestIds;
+  readonly hostRequests: StoredRequests;
   /** Calls of CreateToken. */
-  readonly tokenRequests: RequestIds;
+  readonly tokenRequests: StoredRequests;
   readonly formatToken: (secret: Buffer) => string;
 }
 

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { status } from "@grpc/grpc-js";
-import { ZorError } from "../../lib/errors.js";
+import { resourceExhausted, ZorError } from "../../lib/errors.js";
 import type { OperationContext, Operations } from "../../lib/operations.js";
 import { type Link, LinkState } from "../../proto/gen/zor/v1/link.js";
 import { type Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
 import { putOperation } from "../state/stored-operations.js";
-import type { Store } from "../store/store.js";
+import type { Change, Store } from "../store/store.js";
 import { type LinkRecord, putLink } from "./link-record.js";
 import type { Links } from "./links.js";
 
@@ -15,6 +15,9 @@ export interface LinkRequester {
   /** Identity of the caller. */
   readonly caller: string;
 }
+
+/** Makes the changes durable, together with the answer that tells of the operation. */
+export type CommitOperation<Answer> = (changes: readonly Change[], operation: Operation) => Promise<Answer>;
 
 /** What link operations work with. */
 export interface LinkOperationsOptions {
@@ -29,6 +32,8 @@ export interface LinkOperationsOptions {
 
 /** A link that is not up by then stays declared, but nobody waits for it any longer. */
 const createTimeoutMs = 60_000;
+/** Less than the 1000 that {@link Operations} runs: calls that are being stored at the same time need room too. */
+const maxRunning = 900;
 
 /** Creates and deletes links as operations that survive the hub. */
 export class LinkOperations {
@@ -40,20 +45,24 @@ export class LinkOperations {
   }
 
   /** Stores a new link and begins to set it up. Both are durable when this resolves. */
-  async create(link: Link, requester: LinkRequester): Promise<Operation> {
+  async create<Answer>(link: Link, requester: LinkRequester, commit: CommitOperation<Answer>): Promise<Answer> {
+    this.#checkRoom();
     const record: LinkRecord = { link, deleting: false };
     const planned = plannedOperation("link.create", link.name, requester);
-    await this.#options.store.commit([putLink(record, 0n), putOperation(planned)]);
+    const answer = await commit([putLink(record, 0n), putOperation(planned)], planned);
     this.#options.links.put(record);
-    return this.#begin(planned);
+    this.#begin(planned);
+    return answer;
   }
 
   /** Marks a link as being deleted and begins to remove its ends. Both are durable when this resolves. */
-  async delete(name: string, requester: LinkRequester): Promise<Operation> {
+  async delete<Answer>(name: string, requester: LinkRequester, commit: CommitOperation<Answer>): Promise<Answer> {
+    this.#checkRoom();
     const planned = plannedOperation("link.delete", name, requester);
-    await this.#options.store.commit([...this.#options.links.planDelete([name]), putOperation(planned)]);
+    const answer = await commit([...this.#options.links.planDelete([name]), putOperation(planned)], planned);
     this.#options.links.markDeleting([name]);
-    return this.#begin(planned);
+    this.#begin(planned);
+    return answer;
   }
 
   /** Carries on an operation that an earlier run of the hub left unfinished. */
@@ -66,10 +75,21 @@ export class LinkOperations {
     this.#refused.get(name)?.(error);
   }
 
-  #begin(planned: Operation): Operation {
+  // Before anything is stored: an operation that is stored must also begin.
+  #checkRoom(): void {
+    const { operations } = this.#options;
+    const running = operations.list().filter(({ state }) => state === OperationState.OPERATION_STATE_RUNNING);
+    if (running.length < maxRunning) return;
+    throw resourceExhausted(
+      "TOO_MANY_OPERATIONS",
+      `${running.length} operations on links run already; try again later`,
+    );
+  }
+
+  #begin(planned: Operation): void {
     const { operations, trigger } = this.#options;
     const work = planned.verb === "link.delete" ? this.#delete : this.#create;
-    const operation = operations.start({
+    operations.start({
       verb: planned.verb,
       target: planned.target,
       requestId: planned.requestId,
@@ -78,7 +98,6 @@ export class LinkOperations {
       work: (context) => work.call(this, planned.target, context),
     });
     trigger();
-    return operation;
   }
 
   async #create(name: string, { signal, progress }: OperationContext): Promise<void> {

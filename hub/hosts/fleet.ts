@@ -5,7 +5,14 @@ import type { Identity } from "../../lib/tls/identity.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { ObservedEnds } from "../c2c/observed-ends.js";
-import { type HostRecord, hostNotFound, lastSeenText, type SessionView, viewHost } from "../state/host-record.js";
+import {
+  type HostRecord,
+  hostNotFound,
+  lastSeenText,
+  neverJoined,
+  type SessionView,
+  viewHost,
+} from "../state/host-record.js";
 import type { Inventory } from "../state/inventory.js";
 import { type DialOptions, dial, type Greeted } from "./dial.js";
 import type { ParkedSockets } from "./parked-sockets.js";
@@ -248,15 +255,7 @@ export class Fleet {
 }
 
 function viewOf({ session }: Member): SessionView {
-  return (
-    session?.view ?? {
-      state: HostState.HOST_STATE_PENDING,
-      reason: 'its agent has not joined yet; run "zor agent join" on it with the token',
-      lastSeen: undefined,
-      rttMs: undefined,
-      reported: undefined,
-    }
-  );
+  return session?.view ?? neverJoined;
 }
 
 function joinAddress(address: string, port: number): string {

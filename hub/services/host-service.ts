@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import { alreadyExists, failedPrecondition, invalidFields } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
-import type { RequestIds } from "../../lib/idempotency.js";
 import { checkLabels } from "../../lib/labels.js";
 import { listPage } from "../../lib/list/list.js";
 import { parseHost, parseId } from "../../lib/names.js";
@@ -13,7 +12,8 @@ import type { Fleet } from "../hosts/fleet.js";
 import { checkAddresses, isSocketAddress } from "../join/addresses.js";
 import { mintToken, parseTtlMs, planTokenRemoval } from "../join/tokens.js";
 import type { Certificates } from "../pki/certificates.js";
-import { findUnreachable, hostNotFound, putHost } from "../state/host-record.js";
+import { findUnreachable, hostNotFound, neverJoined, putHost, viewHost } from "../state/host-record.js";
+import type { StoredRequests } from "../state/requests.js";
 import type { Store } from "../store/store.js";
 import { mutate } from "./mutate.js";
 
@@ -23,9 +23,9 @@ export interface HostServiceOptions {
   readonly links: Links;
   readonly store: Store;
   readonly certificates: Certificates;
-  readonly requests: RequestIds;
+  readonly requests: StoredRequests;
   /** Calls of CreateHost, whose answer holds a token. */
-  readonly hostRequests: RequestIds;
+  readonly hostRequests: StoredRequests;
   readonly formatToken: (secret: Buffer) => string;
 }
 
@@ -36,19 +36,25 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
   const { fleet, links, store, certificates } = options;
   return {
     createHost: async (request, context) =>
-      mutate({ requests: options.hostRequests, method: service.createHost, request, context }, async () => {
-        const id = parseId("host_id", request.hostId);
-        const ttlMs = parseTtlMs("token_ttl", request.tokenTtl);
-        const now = new Date();
-        const host = toStoredHost(id, request.host ?? Host.fromPartial({}), now);
-        if (fleet.find(id) !== undefined) throw alreadyExists(host.name, 'for another token use "zor token create"');
-        if (request.validateOnly) return { host, joinToken: "" };
-        const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
-        await store.commit([putHost(id, host, 0n), token.change]);
-        const stored = await store.get("hosts", id);
-        fleet.put({ id, host, revision: stored?.revision ?? 0n });
-        return { host: fleet.get(id, now), joinToken: options.formatToken(token.secret) };
-      }),
+      mutate(
+        { store, requests: options.hostRequests, method: service.createHost, request, context },
+        async (commit) => {
+          const id = parseId("host_id", request.hostId);
+          const ttlMs = parseTtlMs("token_ttl", request.tokenTtl);
+          const now = new Date();
+          const host = toStoredHost(id, request.host ?? Host.fromPartial({}), now);
+          if (fleet.find(id) !== undefined) throw alreadyExists(host.name, 'for another token use "zor token create"');
+          if (request.validateOnly) return { host, joinToken: "" };
+          const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
+          const answer = await commit([putHost(id, host, 0n), token.change], {
+            host: viewHost(host, neverJoined, now),
+            joinToken: options.formatToken(token.secret),
+          });
+          const stored = await store.get("hosts", id);
+          fleet.put({ id, host, revision: stored?.revision ?? 0n });
+          return answer;
+        },
+      ),
 
     getHost: async (request) => ({ host: fleet.get(parseHost("name", request.name), new Date()) }),
 
@@ -61,7 +67,7 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
     },
 
     deleteHost: async (request, context) =>
-      mutate({ requests: options.requests, method: service.deleteHost, request, context }, async () => {
+      mutate({ store, requests: options.requests, method: service.deleteHost, request, context }, async (commit) => {
         const id = parseHost("name", request.name);
         const record = fleet.find(id);
         if (record === undefined) throw hostNotFound(request.name);
@@ -75,17 +81,20 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
         }
         if (request.validateOnly) return {};
         const { serials, changes } = await certificates.planRevocation(`zor://host/${id}`);
-        await store.commit([
-          { type: "delete", collection: "hosts", key: id },
-          ...links.planDelete(ended),
-          ...(await planTokenRemoval(store, "host", id)),
-          ...changes,
-        ]);
+        const answer = await commit(
+          [
+            { type: "delete", collection: "hosts", key: id },
+            ...links.planDelete(ended),
+            ...(await planTokenRemoval(store, "host", id)),
+            ...changes,
+          ],
+          {},
+        );
         fleet.remove(id);
         // Their other ends are removed; this host is left as it is.
         links.markDeleting(ended);
         certificates.revoked(serials);
-        return {};
+        return answer;
       }),
   };
 }

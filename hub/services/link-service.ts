@@ -9,7 +9,6 @@ import {
   ZorError,
 } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
-import type { RequestIds } from "../../lib/idempotency.js";
 import { checkLabels } from "../../lib/labels.js";
 import { parseId, parseLink, parseOnHost } from "../../lib/names.js";
 import { Link, LinkEncryption, type LinkSpec, LinkTransport } from "../../proto/gen/zor/v1/link.js";
@@ -20,6 +19,8 @@ import type { Links } from "../c2c/links.js";
 import type { Fleet } from "../hosts/fleet.js";
 import { findObstacle } from "../reconcile/plan.js";
 import type { Inventory } from "../state/inventory.js";
+import type { StoredRequests } from "../state/requests.js";
+import type { Store } from "../store/store.js";
 import type { Lister } from "./lister.js";
 import { mutate } from "./mutate.js";
 
@@ -30,23 +31,24 @@ export interface LinkServiceOptions {
   readonly linkOperations: LinkOperations;
   readonly inventory: Inventory;
   readonly lister: Lister;
-  readonly requests: RequestIds;
+  readonly store: Store;
+  readonly requests: StoredRequests;
 }
 
 const service = LinkServiceService;
 
 /** Declares, lists and deletes links. */
 export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkServiceService> {
-  const { links, linkOperations, inventory, lister, requests } = options;
+  const { store, links, linkOperations, inventory, lister, requests } = options;
   return {
     createLink: async (request, context) =>
-      mutate({ requests, method: service.createLink, request, context }, async () => {
+      mutate({ store, requests, method: service.createLink, request, context }, async (commit) => {
         const name = `links/${parseId("link_id", request.linkId)}`;
         const link = await checkLink(options, name, request.link ?? Link.fromPartial({}));
         if (request.validateOnly) return { operation: undefined };
         const { requestId } = request;
-        const operation = await linkOperations.create(link, { requestId, caller: context.caller.identity });
-        return { operation };
+        const requester = { requestId, caller: context.caller.identity };
+        return linkOperations.create(link, requester, (changes, operation) => commit(changes, { operation }));
       }),
 
     getLink: async (request) => {
@@ -64,14 +66,13 @@ export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkS
     },
 
     deleteLink: async (request, context) =>
-      mutate({ requests, method: service.deleteLink, request, context }, async () => {
+      mutate({ store, requests, method: service.deleteLink, request, context }, async (commit) => {
         parseLink("name", request.name);
         if (links.find(request.name) === undefined) throw linkNotFound(request.name);
         if (request.validateOnly) return { operation: undefined };
         const { requestId } = request;
-        return {
-          operation: await linkOperations.delete(request.name, { requestId, caller: context.caller.identity }),
-        };
+        const requester = { requestId, caller: context.caller.identity };
+        return linkOperations.delete(request.name, requester, (changes, operation) => commit(changes, { operation }));
       }),
   };
 }

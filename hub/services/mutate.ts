@@ -1,19 +1,35 @@
 import type { CallContext } from "../../lib/grpc/service.js";
-import type { RequestIds, SerializableMethod } from "../../lib/idempotency.js";
+import type { SerializableMethod } from "../../lib/idempotency.js";
+import type { StoredRequests } from "../state/requests.js";
+import type { Change, Store } from "../store/store.js";
 
 /** A call that changes something, and what recognises its retries. */
 export interface Mutation<Request, Response> {
-  readonly requests: RequestIds;
+  readonly store: Store;
+  readonly requests: StoredRequests;
   readonly method: SerializableMethod<Request, Response>;
   readonly request: Request & { readonly requestId: string; readonly validateOnly?: boolean };
   readonly context: CallContext;
 }
 
-/** Runs a change once per request_id. One that is only checked changes nothing and is not remembered. */
+/** Makes the changes of a call and its answer durable in one step: a crash leaves both or neither. */
+export type CommitAnswer<Response> = (changes: readonly Change[], answer: Response) => Promise<Response>;
+
+/**
+ * Runs a change once per request_id. The work commits through what it is given, once. A request that is only checked
+ * changes nothing and is not remembered: its work must not commit.
+ */
 export function mutate<Request, Response>(
-  { requests, method, request, context }: Mutation<Request, Response>,
-  work: () => Promise<Response>,
+  { store, requests, method, request, context }: Mutation<Request, Response>,
+  work: (commit: CommitAnswer<Response>) => Promise<Response>,
 ): Promise<Response> {
-  if (request.validateOnly === true) return work();
-  return requests.once(method, request, context.caller.identity, work);
+  if (request.validateOnly === true) return work(() => Promise.reject(new Error("a check must not commit")));
+  return requests.ids.once(method, request, context.caller.identity, (seal) =>
+    work(async (changes, answer) => {
+      const sealed = seal(answer);
+      await store.commit([...changes, ...requests.remember(sealed)]);
+      requests.keep(sealed);
+      return answer;
+    }),
+  );
 }

@@ -1,12 +1,12 @@
 import { invalidArgument, notFound } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
-import type { RequestIds } from "../../lib/idempotency.js";
 import { isId, parseId, quote } from "../../lib/names.js";
 import { type CreateTokenRequest, Role, TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
 import type { Fleet } from "../hosts/fleet.js";
 import { mintToken, parseTtlMs, planTokenRemoval, type TokenSubject } from "../join/tokens.js";
 import type { Certificates } from "../pki/certificates.js";
 import { hostNotFound } from "../state/host-record.js";
+import type { StoredRequests } from "../state/requests.js";
 import type { Store } from "../store/store.js";
 import { mutate } from "./mutate.js";
 
@@ -15,9 +15,9 @@ export interface TokenServiceOptions {
   readonly fleet: Fleet;
   readonly store: Store;
   readonly certificates: Certificates;
-  readonly requests: RequestIds;
+  readonly requests: StoredRequests;
   /** Calls of CreateToken, whose answer holds a token. */
-  readonly tokenRequests: RequestIds;
+  readonly tokenRequests: StoredRequests;
   readonly formatToken: (secret: Buffer) => string;
 }
 
@@ -28,27 +28,33 @@ export function tokenHandlers(options: TokenServiceOptions): Handlers<typeof Tok
   const { fleet, store, certificates } = options;
   return {
     createToken: async (request, context) =>
-      mutate({ requests: options.tokenRequests, method: service.createToken, request, context }, async () => {
-        const subject = parseSubject(request);
-        if (subject.kind === "host" && fleet.find(subject.id) === undefined) throw hostNotFound(`hosts/${subject.id}`);
-        const token = mintToken(subject, parseTtlMs("ttl", request.ttl), new Date());
-        await store.commit([token.change]);
-        return { token: options.formatToken(token.secret), expireTime: token.expireTime };
-      }),
+      mutate(
+        { store, requests: options.tokenRequests, method: service.createToken, request, context },
+        async (commit) => {
+          const subject = parseSubject(request);
+          if (subject.kind === "host" && fleet.find(subject.id) === undefined)
+            throw hostNotFound(`hosts/${subject.id}`);
+          const token = mintToken(subject, parseTtlMs("ttl", request.ttl), new Date());
+          return commit([token.change], { token: options.formatToken(token.secret), expireTime: token.expireTime });
+        },
+      ),
 
     revokeIdentity: async (request, context) =>
-      mutate({ requests: options.requests, method: service.revokeIdentity, request, context }, async () => {
-        const { kind, id } = parseIdentity(request.identity);
-        const { serials, changes } = await certificates.planRevocation(request.identity);
-        const tokens = await planTokenRemoval(store, kind, id);
-        if (serials.length === 0 && tokens.length === 0) {
-          throw notFound(request.identity, "it holds no certificate and no token of this hub");
-        }
-        await store.commit([...changes, ...tokens]);
-        certificates.revoked(serials);
-        if (kind === "host") fleet.reconnect(id);
-        return {};
-      }),
+      mutate(
+        { store, requests: options.requests, method: service.revokeIdentity, request, context },
+        async (commit) => {
+          const { kind, id } = parseIdentity(request.identity);
+          const { serials, changes } = await certificates.planRevocation(request.identity);
+          const tokens = await planTokenRemoval(store, kind, id);
+          if (serials.length === 0 && tokens.length === 0) {
+            throw notFound(request.identity, "it holds no certificate and no token of this hub");
+          }
+          const answer = await commit([...changes, ...tokens], {});
+          certificates.revoked(serials);
+          if (kind === "host") fleet.reconnect(id);
+          return answer;
+        },
+      ),
   };
 }
 

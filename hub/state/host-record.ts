@@ -22,6 +22,15 @@ export interface SessionView {
   readonly reported: Host | undefined;
 }
 
+/** The view of a host whose agent has never joined. */
+export const neverJoined: SessionView = {
+  state: HostState.HOST_STATE_PENDING,
+  reason: 'its agent has not joined yet; run "zor agent join" on it with the token',
+  lastSeen: undefined,
+  rttMs: undefined,
+  reported: undefined,
+};
+
 /** A host as callers see it. `now` dates the age. */
 export function viewHost(record: Host, session: SessionView, now: Date): Host {
   const { reported } = session;

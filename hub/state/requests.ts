@@ -1,4 +1,4 @@
-import type { RequestRecord, RequestStore } from "../../lib/idempotency.js";
+import { RequestIds, type RequestRecord, type RequestStore, type SealedAnswer } from "../../lib/idempotency.js";
 import type { Change, Store, StoredRecord } from "../store/store.js";
 
 /** A retry of a request is recognised this long. */
@@ -11,51 +11,54 @@ interface Row {
   readonly timeMs: number;
 }
 
-/** Answers of the hub to requests that changed something, kept in its store. */
+/**
+ * Answers of the hub to requests that changed something, kept in its store. With `redact` they hold a secret (a join token)
+ * that is kept in memory only: after a restart of the hub a retry is still recognised, but its answer comes without it.
+ */
 export class StoredRequests implements RequestStore {
+  readonly ids = new RequestIds(this);
   readonly #store: Store;
+  readonly #redact: ((response: Buffer) => Buffer) | undefined;
+  readonly #whole = new Map<string, RequestRecord>();
 
-  constructor(store: Store) {
+  constructor(store: Store, redact?: (response: Buffer) => Buffer) {
     this.#store = store;
+    this.#redact = redact;
   }
 
   async find(id: string): Promise<RequestRecord | undefined> {
+    const whole = this.#whole.get(id);
+    if (whole !== undefined) return whole;
     const stored = await this.#store.get("requests", id);
     if (stored === undefined) return undefined;
     const { digest, response, timeMs } = decode(stored);
     return { digest, response: Buffer.from(response, "base64"), timeMs };
   }
 
-  async put(id: string, record: RequestRecord): Promise<void> {
-    const row: Row = { ...record, response: Buffer.from(record.response).toString("base64") };
-    await this.#store.commit([
-      { type: "put", collection: "requests", key: id, value: Buffer.from(JSON.stringify(row)) },
-    ]);
-  }
-}
-
-/**
- * Requests whose answer holds a join token. The token is kept in memory only: after a restart of the hub a retry is still
- * recognised, but its answer comes without the token.
- */
-export class SecretRequests implements RequestStore {
-  readonly #stored: RequestStore;
-  readonly #redact: (response: Buffer) => Buffer;
-  readonly #whole = new Map<string, RequestRecord>();
-
-  constructor(stored: RequestStore, redact: (response: Buffer) => Buffer) {
-    this.#stored = stored;
-    this.#redact = redact;
+  async put(key: string, record: RequestRecord): Promise<void> {
+    await this.#store.commit([this.#change(key, record)]);
+    this.keep({ key, record });
   }
 
-  async find(id: string): Promise<RequestRecord | undefined> {
-    return this.#whole.get(id) ?? this.#stored.find(id);
+  /** The change that remembers an answer, to be committed with what the request changes; then call {@link keep}. */
+  remember(sealed: SealedAnswer | undefined): Change[] {
+    return sealed === undefined ? [] : [this.#change(sealed.key, sealed.record)];
   }
 
-  async put(id: string, record: RequestRecord): Promise<void> {
-    for (const [other, { timeMs }] of this.#whole) if (timeMs + keepMs < record.timeMs) this.#whole.delete(other);
-    await this.#stored.put(id, { ...record, response: this.#redact(Buffer.from(record.response)) });
-    this.#whole.set(id, record);
+  /** Keeps the secret part of an answer that is stored. */
+  keep(sealed: SealedAnswer | undefined): void {
+    if (sealed === undefined || this.#redact === undefined) return;
+    for (const [other, { timeMs }] of this.#whole) {
+      if (timeMs + keepMs < sealed.record.timeMs) this.#whole.delete(other);
+    }
+    this.#whole.set(sealed.key, sealed.record);
+  }
+
+  #change(key: string, record: RequestRecord): Change {
+    const whole = Buffer.from(record.response);
+    const response = (this.#redact?.(whole) ?? whole).toString("base64");
+    const row: Row = { ...record, response };
+    return { type: "put", collection: "requests", key, value: Buffer.from(JSON.stringify(row)) };
   }
 }
 
