@@ -46,7 +46,7 @@ export function setObservation(
 }
 
 /** Whether an instance in this state runs no more. */
-export function hasEnded(state: ObservedState): boolean {
+function hasEnded(state: ObservedState): boolean {
   return state === "stopped" || state === "failed";
 }
 

@@ -18,12 +18,17 @@ export class FakeHostNetwork {
   failNextPrepare: unknown;
   /** Makes the next plugging fail. */
   failNextPlug: unknown;
+  /** Makes the next making of a lan fail. */
+  failNextEnsure: unknown;
 
   /** What an agent is given. */
   toPart(): NetworkPart {
     return {
       lans: {
         ensureLan: async ({ id, uid }) => {
+          const failure = this.failNextEnsure;
+          this.failNextEnsure = undefined;
+          if (failure !== undefined) throw failure;
           if (this.lans.get(id)?.uid !== uid) this.lans.set(id, { uid, plugged: new Map() });
         },
         deleteLan: async (id) => {
