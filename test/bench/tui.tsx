@@ -46,17 +46,20 @@ await timed(`feed ${rows} instances on ${hosts} hosts`, 1, () =>
 );
 press("2");
 let renders = 0;
-instance = render(<App model={model} controller={controller} unicode onReady={() => undefined} />, {
-  stdout: output as unknown as NodeJS.WriteStream,
-  stdin: input as NodeJS.ReadStream,
-  interactive: true,
-  incrementalRendering: true,
-  patchConsole: false,
-  maxFps: 1000,
-  onRender: () => {
-    renders += 1;
+instance = render(
+  <App model={model} controller={controller} look={{ unicode: true, colors: true }} onReady={() => undefined} />,
+  {
+    stdout: output as unknown as NodeJS.WriteStream,
+    stdin: input as NodeJS.ReadStream,
+    interactive: true,
+    incrementalRendering: true,
+    patchConsole: false,
+    maxFps: 1000,
+    onRender: () => {
+      renders += 1;
+    },
   },
-});
+);
 await timed("first frame", 1, () => model.changed());
 await timed("frame, nothing changed but the time", 100, () => {
   clock.nowMs += 1000;

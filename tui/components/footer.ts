@@ -5,7 +5,7 @@ import { cutLine, type Line, lineWidth, type Segment } from "../store/segment.js
 import { textWidth } from "../store/text-width.js";
 
 /** The line above the hints: what is being typed, or what there is to say. */
-export function messageLine(model: Model, suggestions: readonly string[], width: number): Line {
+export function messageLine(model: Model, suggestions: readonly string[], width: number, aside = ""): Line {
   const { prompt, notice } = model;
   if (prompt?.type === "command") {
     const [best] = suggestions;
@@ -25,7 +25,10 @@ export function messageLine(model: Model, suggestions: readonly string[], width:
     const help = prompt.text === "" ? "words, state=running, host!=beta, !word" : "";
     return typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width);
   }
-  if (notice === undefined) return cutLine(connectionTrouble(model), width);
+  if (notice === undefined) {
+    const trouble = connectionTrouble(model);
+    return cutLine(trouble.length > 0 ? trouble : [{ text: ` ${aside}`, tone: "dim" }], width);
+  }
   const symbol = notice.tone === "bad" ? "✗ " : notice.tone === "warn" ? "! " : "";
   return cutLine([{ text: ` ${symbol}${plainText(notice.text)}`, tone: notice.tone }], width);
 }

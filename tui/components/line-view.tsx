@@ -2,10 +2,10 @@ import { Box, Text } from "ink";
 import { createContext, memo, type ReactNode, useContext } from "react";
 import type { Line, Segment } from "../store/segment.js";
 import { cutLine } from "../store/segment.js";
-import { toAscii, toneProps } from "./theme.js";
+import { type Look, styleOf, toAscii } from "./theme.js";
 
-/** Whether symbols outside ASCII may be drawn. */
-export const UnicodeContext = createContext(true);
+/** What the terminal may be sent. */
+export const LookContext = createContext<Look>({ unicode: true, colors: true });
 
 interface LineViewProps {
   readonly line: Line;
@@ -27,8 +27,8 @@ export const LineView = memo(LineViewBase, (before, after) => {
 });
 
 function LineViewBase({ line, width, selected = false, faded = false }: LineViewProps): ReactNode {
-  const unicode = useContext(UnicodeContext);
-  const show = (text: string) => (unicode ? text : toAscii(text));
+  const look = useContext(LookContext);
+  const show = (text: string) => (look.unicode ? text : toAscii(text));
   const cut = cutLine(line, width);
   if (selected) {
     return (
@@ -44,7 +44,7 @@ function LineViewBase({ line, width, selected = false, faded = false }: LineView
       <Text wrap="truncate">
         {cut.map((segment, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: segments have no identity but their place on the line
-          <Text key={index} {...propsOf(segment, faded)}>
+          <Text key={index} {...propsOf(segment, faded, look)}>
             {show(segment.text)}
           </Text>
         ))}
@@ -53,10 +53,10 @@ function LineViewBase({ line, width, selected = false, faded = false }: LineView
   );
 }
 
-function propsOf(segment: Segment, faded: boolean) {
+function propsOf(segment: Segment, faded: boolean, look: Look) {
   const tone = segment.tone ?? "plain";
-  if (!faded || tone === "warn" || tone === "accent") return toneProps[tone];
-  return toneProps.dim;
+  if (!faded || tone === "warn" || tone === "accent") return styleOf(tone, look);
+  return styleOf("dim", look);
 }
 
 function sameLine(before: Line, after: Line): boolean {

@@ -2,8 +2,17 @@ import type { TextProps } from "ink";
 import { textWidth } from "../store/text-width.js";
 import type { Tone } from "../store/states.js";
 
-/** How a tone is drawn. Without colours the words and symbols say the same. */
-export const toneProps: Readonly<Record<Tone, Omit<TextProps, "children">>> = {
+/** What the terminal may be sent. */
+export interface Look {
+  /** Symbols outside ASCII. */
+  readonly unicode: boolean;
+  /** Colours; bold, dim and inverse are always used. */
+  readonly colors: boolean;
+}
+
+type Style = Omit<TextProps, "children">;
+
+const colored: Readonly<Record<Tone, Style>> = {
   plain: {},
   strong: { bold: true },
   dim: { dimColor: true },
@@ -13,6 +22,27 @@ export const toneProps: Readonly<Record<Tone, Omit<TextProps, "children">>> = {
   bad: { color: "red", bold: true },
   accent: { color: "cyan", bold: true },
 };
+
+const colorless: Readonly<Record<Tone, Style>> = {
+  plain: {},
+  strong: { bold: true },
+  dim: { dimColor: true },
+  good: {},
+  busy: {},
+  warn: { bold: true },
+  bad: { bold: true },
+  accent: { bold: true },
+};
+
+/** How a tone is drawn. Without colours the words and symbols say the same. */
+export function styleOf(tone: Tone, look: Look): Style {
+  return (look.colors ? colored : colorless)[tone];
+}
+
+/** What the environment says of the terminal: no symbols unless its locale is UTF-8 (or with ZOR_ASCII), no colours with NO_COLOR. */
+export function lookOfTerminal(env: Readonly<Record<string, string | undefined>>): Look {
+  return { unicode: isUnicodeTerminal(env), colors: (env["NO_COLOR"] ?? "") === "" };
+}
 
 const asciiOf: Readonly<Record<string, string>> = {
   "●": "*",
@@ -37,8 +67,7 @@ export function toAscii(text: string): string {
   return text.replace(nonAscii, (character) => asciiOf[character] ?? "?".repeat(textWidth(character)));
 }
 
-/** Whether the terminal shows more than ASCII: its locale says UTF-8, unless ZOR_ASCII is set. */
-export function isUnicodeTerminal(env: Readonly<Record<string, string | undefined>>): boolean {
+function isUnicodeTerminal(env: Readonly<Record<string, string | undefined>>): boolean {
   if (env["ZOR_ASCII"] !== undefined && env["ZOR_ASCII"] !== "") return false;
   if (env["TERM"] === "dumb") return false;
   const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";

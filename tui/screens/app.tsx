@@ -3,7 +3,8 @@ import { type ReactNode, useEffect, useSyncExternalStore } from "react";
 import { confirmLines, describeLines, emptyLines, helpLines } from "../components/body.js";
 import { hintLine, messageLine } from "../components/footer.js";
 import { headerLines } from "../components/header.js";
-import { LineView, UnicodeContext } from "../components/line-view.js";
+import { LineView, LookContext } from "../components/line-view.js";
+import type { Look } from "../components/theme.js";
 import { chordsOf } from "../keymap/chord.js";
 import { describe, describeYaml } from "../store/describe/describe.js";
 import { type Model, type Page, pageWindow } from "../store/model.js";
@@ -25,12 +26,12 @@ export interface ScreenHandle {
 interface AppProps {
   readonly model: Model;
   readonly controller: Controller;
-  readonly unicode: boolean;
+  readonly look: Look;
   readonly onReady: (handle: ScreenHandle) => void;
 }
 
 /** The whole screen. It always leaves the last terminal row free: Ink clears the screen for frames that fill it. */
-export function App({ model, controller, unicode, onReady }: AppProps): ReactNode {
+export function App({ model, controller, look, onReady }: AppProps): ReactNode {
   useSyncExternalStore(
     (listener) => model.subscribe(listener),
     () => model.version,
@@ -47,7 +48,7 @@ export function App({ model, controller, unicode, onReady }: AppProps): ReactNod
       ? tooSmall(columns, rows)
       : screenLines(model, controller, columns, rows - 1);
   return (
-    <UnicodeContext.Provider value={unicode}>
+    <LookContext.Provider value={look}>
       <Box flexDirection="column" width={columns} height={Math.max(1, rows - 1)} overflow="hidden">
         {lines.map((line, index) => (
           <LineView
@@ -60,7 +61,7 @@ export function App({ model, controller, unicode, onReady }: AppProps): ReactNod
           />
         ))}
       </Box>
-    </UnicodeContext.Provider>
+    </LookContext.Provider>
   );
 }
 
@@ -73,19 +74,21 @@ interface ScreenLine {
 function screenLines(model: Model, controller: Controller, width: number, height: number): readonly ScreenLine[] {
   const header = headerLines(model, width);
   const bodyHeight = height - header.length - 3;
-  const { lines, extent } = drawBody(model, controller, width, bodyHeight);
+  const { lines, extent, aside } = drawBody(model, controller, width, bodyHeight);
   const blank = Array.from({ length: Math.max(0, bodyHeight - lines.length) }, () => ({ line: [] }));
   return [
     ...header.map((line) => ({ line })),
     { line: titleLine(model, width, extent) },
     ...lines.slice(0, bodyHeight),
     ...blank,
-    { line: messageLine(model, controller.completions(), width) },
+    { line: messageLine(model, controller.completions(), width, aside) },
     { line: hintLine(model, controller.keyContext, width) },
   ];
 }
 
 interface Body {
+  /** Said at the bottom when there is nothing more important. */
+  readonly aside?: string;
   readonly lines: readonly ScreenLine[];
   readonly extent: Extent;
 }
@@ -120,11 +123,11 @@ function pageBody(page: Page, lines: readonly Line[], height: number): Body {
 }
 
 function tableBody(model: Model, table: TableState, width: number, height: number): Body {
-  const { header, rows, window } = drawTable(table, width, height, model.context);
+  const { header, rows, window, cutText } = drawTable(table, width, height, model.context);
   const { top, matched, total } = window;
   const extent = { top, shown: rows.length, length: matched, total };
   if (rows.length === 0) return { lines: emptyLines(model, table).map((line) => ({ line })), extent };
-  return { lines: [{ line: header }, ...rows], extent };
+  return { lines: [{ line: header }, ...rows], extent, aside: cutText };
 }
 
 function tooSmall(columns: number, rows: number): readonly ScreenLine[] {

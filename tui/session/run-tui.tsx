@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { render } from "ink";
 import { messageOf } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import { isUnicodeTerminal } from "../components/theme.js";
+import { lookOfTerminal } from "../components/theme.js";
 import { Actions } from "../screens/actions.js";
 import { App, type ScreenHandle } from "../screens/app.js";
 import { Controller } from "../screens/controller.js";
@@ -61,6 +61,8 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
       await nextTurn();
     }
   };
+  const terminalLook = lookOfTerminal(process.env);
+  const look = { ...terminalLook, unicode: terminalLook.unicode && !ascii };
   silence(log);
   guardTerminal(end);
   process.stdout.write("\r");
@@ -68,7 +70,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     <App
       model={model}
       controller={controller}
-      unicode={!ascii && isUnicodeTerminal(process.env)}
+      look={look}
       onReady={(handle) => {
         screen = handle;
       }}

@@ -23,6 +23,8 @@ export interface TableFrame {
   readonly header: Line;
   readonly rows: readonly FrameRow[];
   readonly window: TableWindow;
+  /** The whole of the text that was cut in the growing column under the cursor; empty when nothing was. */
+  readonly cutText: string;
 }
 
 /** Draws a table into `width` x `height` cells, header line included. */
@@ -46,7 +48,16 @@ export function drawTable(table: TableState, width: number, height: number, cont
       };
     }),
     window,
+    cutText: cutUnderCursor(layout, cells[window.cursor - window.top]),
   };
+}
+
+function cutUnderCursor(layout: Layout, cells: Cells | undefined): string {
+  for (const { column, width } of layout.columns) {
+    const text = column.grow === true ? (cells?.get(column.id)?.text ?? "") : "";
+    if (textWidth(text) > width) return text;
+  }
+  return "";
 }
 
 type Cells = ReadonlyMap<string, Cell>;

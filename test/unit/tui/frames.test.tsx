@@ -30,7 +30,7 @@ async function show(
     <App
       model={program.model}
       controller={program.controller}
-      unicode={options.ascii !== true}
+      look={{ unicode: options.ascii !== true, colors: true }}
       onReady={() => undefined}
     />,
   );
