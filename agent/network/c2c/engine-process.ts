@@ -51,7 +51,7 @@ export async function ensureEngine(
 }
 
 /** Connects to the engine of a directory and checks that it is the process it says it is. */
-export async function findEngine(
+async function findEngine(
   directory: string,
   onEnds: (event: EndsEvent) => void,
 ): Promise<{ readonly client: EngineClient; readonly hello: EngineHello } | undefined> {

@@ -22,7 +22,6 @@ export const requestSchema = z.discriminatedUnion("method", [
     /** Empty: whatever its uid. */
     linkUid: z.string().max(128),
   }),
-  z.object({ id: z.int(), method: z.literal("list") }),
   /** Tells whether the end's tap is plugged into its lan. */
   z.object({
     id: z.int(),
@@ -98,8 +97,6 @@ export type EndView = z.infer<typeof endViewSchema>;
 
 /** Answer to "ensureEnd". */
 export const ensureEndResultSchema = z.object({ end: endViewSchema });
-/** Answer to "list". */
-export const listResultSchema = z.object({ ends: z.array(endViewSchema) });
 
 /** A line of the engine: an answer, or an event after "watch". */
 export const engineLineSchema = z.union([

@@ -12,7 +12,7 @@ import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 
 /** The data port of every host in these tests. */
-export const cablePort = 7444;
+const cablePort = 7444;
 
 /** A host with its underlay and switch namespaces. Its lan is one whose only member is the host itself: the tap has an address. */
 export class TestHost {

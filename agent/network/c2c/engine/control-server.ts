@@ -82,8 +82,6 @@ export class ControlServer {
         return { end: await engine.ensureEnd(request.end) };
       case "deleteEnd":
         return engine.deleteEnd(request.link, request.linkUid);
-      case "list":
-        return { ends: engine.list() };
       case "setPort":
         return engine.setPort(request.linkUid, request.generation, request.fault);
       case "watch":

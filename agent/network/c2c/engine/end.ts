@@ -7,11 +7,12 @@ import { applySpec, type EndRecord, type EndSpec, freshTickets, withUsedTicket }
 import type { EndView } from "../engine-protocol.js";
 import type { CableIdentity } from "../cable-identity.js";
 import { dial, type ReadyConnection } from "./dial.js";
+import { endView, reasonOf } from "./end-view.js";
 import { CableFailure } from "./failure.js";
 import type { Credential, ListenerEnd } from "./hello.js";
 import { close } from "./native.js";
 import { type EndEvent, type EndState, initialState, nextState } from "./link-state.js";
-import { type Figures, readFigures } from "./stats.js";
+import { readFigures } from "./stats.js";
 import { makeTap, type SwitchTap } from "./switch-tap.js";
 import type { TapOffload } from "./tap.js";
 import type { CableSlot, WorkerPool } from "./worker-pool.js";
@@ -180,20 +181,12 @@ export class End implements ListenerEnd {
   }
 
   view(): EndView {
-    const { phase, reason, sinceMs, nextTryMs } = this.#state;
-    const connection = this.#connection;
-    const { silentMs: _, rttMs, rttP99Ms, ...figures }: Figures = readFigures(this.#slot?.stats);
-    const { link, linkUid, lan, role, pairing } = this.#record;
-    return {
-      link,
-      linkUid,
-      lan,
-      role,
-      phase,
-      reason,
-      sinceMs,
-      ...(nextTryMs === undefined ? {} : { nextTryMs }),
-      paired: pairing !== undefined,
+    return endView({
+      record: this.#record,
+      state: this.#state,
+      connection: this.#connection,
+      figures: readFigures(this.#slot?.stats),
+      connects: this.#connects,
       needsTicket: this.#needsTicket(),
       tap: {
         name: this.#tapName,
@@ -201,14 +194,7 @@ export class End implements ListenerEnd {
         generation: this.#tapGeneration,
         plugged: this.#plugged,
       },
-      localAddress: connection?.localAddress ?? "",
-      remoteAddress: connection?.remoteAddress ?? "",
-      protection: connection === undefined ? "" : "TLSv1.3 TLS_AES_128_GCM_SHA256",
-      connects: this.#connects,
-      ...(connection === undefined || rttMs === 0 ? {} : { rttMs, rttP99Ms }),
-      ...figures,
-      ...(connection === undefined ? { lossRatio: 0, mtuProven: 0 } : {}),
-    };
+    });
   }
 
   /** Ends it: tells the peer why, closes the connection and removes the tap. */
@@ -389,18 +375,5 @@ export class End implements ListenerEnd {
   #wake(): void {
     this.#woken = true;
     this.#wakeUp.resolve();
-  }
-}
-
-function reasonOf(cause: CloseCause): string {
-  switch (cause.kind) {
-    case "peer":
-      return `peer says ${quote(cause.text)}`;
-    case "reset":
-      return `the connection was lost (${cause.text})`;
-    case "silent":
-    case "protocol":
-    case "local":
-      return cause.text;
   }
 }

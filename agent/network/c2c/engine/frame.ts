@@ -27,8 +27,8 @@ export const frameType = {
 /** Smallest and largest payload of each type. A super-frame is 64 KiB of IP plus ethernet, VLAN and virtio-net headers. */
 export const dataBytes = { min: 14, max: vnetHeaderBytes + 65_536 + 64 } as const;
 export const probeBytes = { min: 12, max: 9_018 + 12 } as const;
-export const textBytes = { min: 0, max: 512 } as const;
-export const handshakeBytes = { min: 2, max: 4_096 } as const;
+const textBytes = { min: 0, max: 512 } as const;
+const handshakeBytes = { min: 2, max: 4_096 } as const;
 
 /** Room a writer needs for any data frame. */
 export const maxDataFrameBytes: number = headerBytes + dataBytes.max;

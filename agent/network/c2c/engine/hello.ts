@@ -11,7 +11,7 @@ import type { TapOffload } from "./tap.js";
  * A proof is an HMAC with the ticket or the pairing secret over a value that only the two ends of this TLS session know:
  * it tells the secret to nobody and is worth nothing on another connection.
  */
-export const handshakeVersion = 1;
+const handshakeVersion = 1;
 
 const offloads = ["uso", "tso", "none"] as const;
 const secretHex = z.string().regex(/^[0-9a-f]{64}$/);

@@ -20,7 +20,7 @@ export const stat = {
 } as const;
 
 /** Number of figures. */
-export const statCount = 16;
+const statCount = 16;
 
 /** Memory for one cable's figures, shared between threads. */
 export function createStats(): Float64Array<SharedArrayBuffer> {

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import koffi from "koffi";
 import { ProtocolError } from "./frame.js";
 import { NativeMemory } from "./native.js";
@@ -48,7 +48,7 @@ export const maxPlaintextBytes = 16_384;
 /** Record header. */
 export const recordHeaderBytes = 5;
 /** What sealing adds to the plaintext of a record: header, content type, tag. */
-export const recordOverheadBytes: number = recordHeaderBytes + 1 + 16;
+const recordOverheadBytes: number = recordHeaderBytes + 1 + 16;
 /** Longest record on the wire (RFC 8446, 5.2). */
 export const maxRecordBytes: number = recordHeaderBytes + maxPlaintextBytes + 256;
 
@@ -332,9 +332,4 @@ function expandLabel(secret: Uint8Array, label: string, length: number): Buffer 
   const full = Buffer.from(`tls13 ${label}`, "ascii");
   const info = Buffer.concat([Buffer.from([length >>> 8, length & 255, full.length]), full, Buffer.from([0, 1])]);
   return createHmac("sha256", secret).update(info).digest().subarray(0, length);
-}
-
-/** SHA-256 of bytes. */
-export function sha256(bytes: Uint8Array): Buffer {
-  return createHash("sha256").update(bytes).digest();
 }

@@ -1,0 +1,57 @@
+import { quote } from "../../../../lib/names.js";
+import type { EndRecord } from "../end-record.js";
+import type { EndView } from "../engine-protocol.js";
+import type { ReadyConnection } from "./dial.js";
+import type { EndState } from "./link-state.js";
+import type { Figures } from "./stats.js";
+import { cipherSuite } from "./tls-record.js";
+import type { CloseCause } from "./worker-protocol.js";
+
+/** What an end's view is made from. */
+export interface EndParts extends Pick<EndView, "connects" | "needsTicket" | "tap"> {
+  readonly record: EndRecord;
+  readonly state: EndState;
+  readonly connection: ReadyConnection | undefined;
+  readonly figures: Figures;
+}
+
+/** An end as the agent is told of it. Figures of a connection are told only while there is one. */
+export function endView({ record, state, connection, figures, ...parts }: EndParts): EndView {
+  const { link, linkUid, lan, role, pairing } = record;
+  const { phase, reason, sinceMs, nextTryMs } = state;
+  const { silentMs: _, rttMs, rttP99Ms, lossRatio, mtuProven, ...counters } = figures;
+  const up = connection !== undefined;
+  return {
+    ...parts,
+    ...counters,
+    link,
+    linkUid,
+    lan,
+    role,
+    phase,
+    reason,
+    sinceMs,
+    ...(nextTryMs === undefined ? {} : { nextTryMs }),
+    paired: pairing !== undefined,
+    localAddress: connection?.localAddress ?? "",
+    remoteAddress: connection?.remoteAddress ?? "",
+    protection: up ? `TLSv1.3 ${cipherSuite}` : "",
+    ...(up && rttMs > 0 ? { rttMs, rttP99Ms } : {}),
+    lossRatio: up ? lossRatio : 0,
+    mtuProven: up ? mtuProven : 0,
+  };
+}
+
+/** Why a connection ended, for people. */
+export function reasonOf(cause: CloseCause): string {
+  switch (cause.kind) {
+    case "peer":
+      return `peer says ${quote(cause.text)}`;
+    case "reset":
+      return `the connection was lost (${cause.text})`;
+    case "silent":
+    case "protocol":
+    case "local":
+      return cause.text;
+  }
+}
