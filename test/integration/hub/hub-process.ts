@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { Connection } from "../../../lib/grpc/connection.js";
+import { nodePath, programPath } from "../../../lib/program.js";
+import { loadIdentity } from "../../../lib/tls/identity.js";
+import { hubServerName } from "../../../lib/tls/join.js";
+
+/** A hub in a process of its own. */
+export class HubProcess implements AsyncDisposable {
+  readonly state: string;
+  #process: ChildProcess | undefined;
+  #ports: { listen: string; join: string; reverse: string };
+
+  private constructor(state: string) {
+    this.state = state;
+    const any = "127.0.0.1:0";
+    this.#ports = { listen: any, join: any, reverse: any };
+  }
+
+  static async start(): Promise<HubProcess> {
+    const hub = new HubProcess(await mkdtemp(join(tmpdir(), "zt-kill-")));
+    await hub.run();
+    return hub;
+  }
+
+  /** Starts the process, after the first time on the same ports, and waits until it serves. */
+  async run(): Promise<void> {
+    const { listen, join: joinListen, reverse } = this.#ports;
+    const flags = ["--listen", listen, "--join-listen", joinListen, "--reverse-listen", reverse];
+    const child = spawn(nodePath, [programPath("hub"), "hub", "run", "--state", this.state, ...flags], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    this.#process = child;
+    await expect.poll(() => this.#facts().then(({ pid }) => pid), { timeout: 15_000 }).toBe(child.pid);
+    const facts = await this.#facts();
+    this.#ports = {
+      listen: facts.listen[0] ?? "",
+      join: facts.joinListen[0] ?? "",
+      reverse: facts.reverseListen[0] ?? "",
+    };
+  }
+
+  /** "ip:port" of the API. */
+  get address(): string {
+    return this.#ports.listen;
+  }
+
+  async connect(): Promise<Connection> {
+    const identity = await loadIdentity(join(this.state, "admin"));
+    return new Connection({ address: this.#ports.listen, identity, serverName: hubServerName });
+  }
+
+  /** Ends the process as a power cut would: no handler runs. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Asks the process to end; resolves to its exit code. */
+  async terminate(): Promise<number | null> {
+    const child = this.#process;
+    if (child === undefined) throw new Error("the hub does not run");
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    return ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.state, { recursive: true, force: true });
+  }
+
+  async #facts(): Promise<{ pid: number; listen: string[]; joinListen: string[]; reverseListen: string[] }> {
+    const text = await readFile(join(this.state, "run.json"), "utf8").catch(() => "{}");
+    return JSON.parse(text);
+  }
+}

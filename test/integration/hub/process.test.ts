@@ -1,0 +1,101 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { nodePath, programPath } from "../../../lib/program.js";
+import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
+import { HubProcess } from "./hub-process.js";
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the hub program until it ends by itself. */
+function hub(...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const argv = [programPath("hub"), "hub", ...args];
+    execFile(nodePath, argv, { timeout: 15_000 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+class Scratch implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<Scratch> {
+    return new Scratch(await mkdtemp(join(tmpdir(), "zt-hubp-")));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+}
+
+describe("the hub program", () => {
+  test("ends with 0 on SIGTERM and serves again on the same state directory", async () => {
+    await using process = await HubProcess.start();
+    expect(await process.terminate()).toBe(0);
+    await process.run();
+    const admin = await process.connect();
+    expect((await admin.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}))).hosts).toEqual([]);
+    admin.close();
+  });
+
+  test("refuses a state directory on which another hub runs, which goes on", async () => {
+    await using process = await HubProcess.start();
+    const { code, stderr } = await hub("run", "--state", process.state);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/another hub runs on this state directory/);
+    const admin = await process.connect();
+    expect((await admin.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}))).hosts).toEqual([]);
+    admin.close();
+  });
+
+  test.each([
+    ["a half-written file", "state: [\n", /hub\.yaml:\d+:\d+/],
+    ["an unknown setting", "name: main\nlistenn: []\n", /hub\.yaml:2:\d+ listenn: unknown setting/],
+    ["an address that is none", "listen:\n  - nonsense\n", /hub\.yaml:2:\d+ listen\.0: expected "ip:port"/],
+  ])("refuses %s, with file, line and column", async (_what, text, message) => {
+    await using scratch = await Scratch.make();
+    const file = join(scratch.path, "hub.yaml");
+    await writeFile(file, text);
+    const { code, stderr } = await hub("run", "--config", file);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+
+  test("init makes the state directory, the CA and the admin, and ends", async () => {
+    await using scratch = await Scratch.make();
+    const state = join(scratch.path, "state");
+    const { code, stdout } = await hub("init", "--state", state);
+    expect(code).toBe(0);
+    expect(stdout).toContain(join(state, "admin"));
+    for (const file of ["ca/key.pem", "admin/key.pem", "hub.db"]) {
+      expect((await stat(join(state, file))).mode & 0o777).toBe(0o600);
+    }
+    expect((await stat(state)).mode & 0o777).toBe(0o700);
+  });
+
+  test("says what is wrong when an address cannot be bound, and leaves nothing open", async () => {
+    await using process = await HubProcess.start();
+    await using scratch = await Scratch.make();
+    const { code, stderr } = await hub("run", "--state", scratch.path, "--listen", process.address);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`cannot listen on ${process.address}`);
+  });
+
+  test("teaches its use", async () => {
+    const { code, stdout } = await hub("run", "--help");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/--join-listen.*Examples:.*zor agent join TOKEN.*Exit codes:/s);
+    expect((await hub("run", "--nonsense")).code).toBe(2);
+  });
+});
