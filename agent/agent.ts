@@ -6,6 +6,7 @@ import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
 import { ResourceKind } from "../proto/gen/zor/v1/watch_service.js";
 import type { AgentSettings } from "./config.js";
+import { isDetachable } from "./drivers/driver.js";
 import { takeFingerprint } from "./host/fingerprint.js";
 import { readLimits } from "./host/resources.js";
 import { HostFacts } from "./host-facts.js";
@@ -119,6 +120,7 @@ export class Agent {
       ending.abort();
       stopLans();
       await work;
+      await Promise.all(parts.drivers.filter((driver) => isDetachable(driver)).map((driver) => driver.detach()));
       await cables?.close();
       await parts.network.close();
     });
