@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { run } from "../../../agent/host/exec.js";
 import { endProcess, findIdentity, isAlive } from "../../../agent/host/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts, underlayDevice } from "./two-hosts.js";
@@ -156,4 +157,17 @@ test("destroying the manager ends the engine and its taps; the ends come back wi
   await hosts.b.open();
   await hosts.active();
   await endProcess(identity, 0);
+});
+
+test("a TCP stream crosses in super-frames, with segmentation left to the far end", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  const server = run("iperf3", ["-s", "-1", "-J"], { netns: hosts.a.lan.name, timeoutMs: 60_000 });
+  const megabytes = 64;
+  await eventually(() => run("iperf3", ["-c", hosts.a.lanIp, "-n", `${megabytes}M`], { netns: hosts.b.lan.name }));
+  const { end } = JSON.parse((await server).stdout) as { end: { sum_received: { bytes: number } } };
+  expect(end.sum_received.bytes).toBeGreaterThanOrEqual(megabytes * 1024 * 1024);
+  await eventually(() => expect(hosts.b.end().txBytes).toBeGreaterThan(megabytes * 1024 * 1024));
+  const { txBytes, txFrames } = hosts.b.end();
+  expect(txBytes / txFrames).toBeGreaterThan(2 * 1514);
 });

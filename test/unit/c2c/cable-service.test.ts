@@ -1,0 +1,185 @@
+import { randomBytes } from "node:crypto";
+import { status } from "@grpc/grpc-js";
+import { expect, test } from "vitest";
+import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
+import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
+import { cableService } from "../../../agent/services/cable-service.js";
+import type { CallContext } from "../../../lib/grpc/service.js";
+import { EndSpec as EndSpecMessage } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import { LinkEncryption, LinkRole, LinkState, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
+import { Role } from "../../../proto/gen/zor/v1/token_service.js";
+
+const context: CallContext = {
+  caller: { identity: "zor://hub/hub", kind: "hub", id: "hub", role: Role.ROLE_ADMIN },
+  signal: new AbortController().signal,
+  method: "/zor.agent.v1.CableService/EnsureEnd",
+  peer: "10.0.0.1:5000",
+  remainingMs: () => 1_000,
+};
+
+const view: EndView = {
+  link: "links/demo",
+  linkUid: "u1",
+  lan: "lan1",
+  role: "dialer",
+  phase: "down",
+  reason: "10.0.0.2:7444 refused the connection",
+  sinceMs: 1_000,
+  nextTryMs: 2_000,
+  paired: true,
+  needsTicket: false,
+  tap: { name: "zc0", ready: true, generation: "g", plugged: true },
+  localAddress: "",
+  remoteAddress: "",
+  protection: "",
+  connects: 3,
+  rttMs: 1.5,
+  lossRatio: 0,
+  mtuProven: 1500,
+  txFrames: 1,
+  txBytes: 2,
+  rxFrames: 3,
+  rxBytes: 4,
+  droppedQueueFrames: 5,
+  droppedDownFrames: 6,
+  droppedPortFrames: 7,
+};
+
+function service() {
+  const asked: EndSpec[] = [];
+  const deleted: string[][] = [];
+  const handlers = cableService({
+    host: "alpha",
+    allowLoopbackPeers: false,
+    cables: {
+      enginePid: 42,
+      ensureEnd: async (spec) => {
+        asked.push(spec);
+        return view;
+      },
+      deleteEnd: async (...argv) => void deleted.push(argv),
+      list: () => [view],
+      watch: async function* () {
+        yield { ends: [view], removed: ["links/old"], snapshot: true };
+      },
+    },
+  });
+  return { handlers, asked, deleted };
+}
+
+const good = {
+  link: "links/demo",
+  linkUid: "u1",
+  lan: "lan1",
+  role: LinkRole.LINK_ROLE_DIALER,
+  peerAddresses: ["10.0.0.2:7444"],
+  peerKeySha256: randomBytes(32),
+  ticket: randomBytes(32),
+  ticketTtlSeconds: 60,
+};
+
+test("a good end is passed on and its state told in full", async () => {
+  const { handlers, asked } = service();
+  const response = await handlers.ensureEnd({ end: EndSpecMessage.fromPartial(good) }, context);
+  expect(asked).toEqual([
+    {
+      link: "links/demo",
+      linkUid: "u1",
+      lan: "lan1",
+      role: "dialer",
+      peerAddresses: ["10.0.0.2:7444"],
+      peerKeySha256: good.peerKeySha256.toString("hex"),
+      ticket: good.ticket.toString("hex"),
+      ticketTtlSeconds: 60,
+    },
+  ]);
+  expect(response.status).toMatchObject({
+    link: "links/demo",
+    paired: true,
+    needsTicket: false,
+    end: {
+      lan: "hosts/alpha/lans/lan1",
+      role: LinkRole.LINK_ROLE_DIALER,
+      state: LinkState.LINK_STATE_DOWN,
+      reason: "10.0.0.2:7444 refused the connection",
+      sinceTime: new Date(1_000),
+      nextTryTime: new Date(2_000),
+      port: "zc0",
+      rtt: { seconds: 0n, nanos: 1_500_000 },
+      droppedQueueFrames: 5n,
+      droppedDownFrames: 6n,
+      droppedPortFrames: 7n,
+      connects: 3n,
+      enginePid: 42n,
+    },
+  });
+});
+
+test("without a ticket the end keeps what it has, whatever the time to live", async () => {
+  const { handlers, asked } = service();
+  const end = EndSpecMessage.fromPartial({ ...good, ticket: Buffer.alloc(0), ticketTtlSeconds: 0 });
+  await handlers.ensureEnd({ end }, context);
+  expect(asked[0]?.ticket).toBeUndefined();
+});
+
+test.each<[string, Partial<EndSpecMessage>]>([
+  ["end.link", { link: "links/-x" }],
+  ["end.link", { link: "hosts/alpha/lans/lan1" }],
+  ["end.link_uid", { linkUid: "" }],
+  ["end.link_uid", { linkUid: "a/../b" }],
+  ["end.lan", { lan: "a,b=c" }],
+  ["end.lan", { lan: "-foo" }],
+  ["end.lan", { lan: "lan\n1" }],
+  ["end.role", { role: LinkRole.LINK_ROLE_UNSPECIFIED }],
+  ["end.role", { role: LinkRole.UNRECOGNIZED }],
+  ["end.peer_addresses", { peerAddresses: [] }],
+  ["end.peer_addresses", { peerAddresses: Array.from({ length: 17 }, () => "10.0.0.2:1") }],
+  ["end.peer_addresses[1]", { peerAddresses: ["10.0.0.2:1", "127.0.0.1:7444"] }],
+  ["end.peer_addresses[0]", { peerAddresses: ["[::ffff:169.254.169.254]:80"] }],
+  ["end.peer_addresses[0]", { peerAddresses: ["beta.example:7444"] }],
+  ["end.peer_key_sha256", { peerKeySha256: Buffer.alloc(31) }],
+  ["end.ticket", { ticket: Buffer.alloc(16) }],
+  ["end.ticket_ttl_seconds", { ticketTtlSeconds: 0 }],
+  ["end.ticket_ttl_seconds", { ticketTtlSeconds: 3601 }],
+])("a bad %s is refused by name and nothing is done", async (field, change) => {
+  const { handlers, asked } = service();
+  const end = EndSpecMessage.fromPartial({ ...good, ...change });
+  await expect(handlers.ensureEnd({ end }, context)).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    violations: [{ field }],
+  });
+  expect(asked).toEqual([]);
+});
+
+test.each<[string, Partial<EndSpecMessage>]>([
+  ["TRANSPORT_NOT_OFFERED", { transport: LinkTransport.LINK_TRANSPORT_VXLAN }],
+  ["ENCRYPTION_NOT_OFFERED", { encryption: LinkEncryption.LINK_ENCRYPTION_NONE }],
+])("what this host does not offer is refused as %s", async (reason, change) => {
+  const { handlers, asked } = service();
+  const end = EndSpecMessage.fromPartial({ ...good, ...change });
+  await expect(handlers.ensureEnd({ end }, context)).rejects.toMatchObject({
+    code: status.FAILED_PRECONDITION,
+    reason,
+  });
+  expect(asked).toEqual([]);
+});
+
+test("ends are deleted by name, and by uid when one is given", async () => {
+  const { handlers, deleted } = service();
+  await handlers.deleteEnd({ link: "links/demo", linkUid: "" }, context);
+  await handlers.deleteEnd({ link: "links/demo", linkUid: "u1" }, context);
+  expect(deleted).toEqual([
+    ["links/demo", ""],
+    ["links/demo", "u1"],
+  ]);
+  await expect(handlers.deleteEnd({ link: "demo", linkUid: "" }, context)).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+  });
+});
+
+test("a watch passes on what the manager tells", async () => {
+  const { handlers } = service();
+  const messages = await Array.fromAsync(handlers.watchEnds({}, context));
+  expect(messages).toHaveLength(1);
+  expect(messages[0]).toMatchObject({ ends: [{ link: "links/demo" }], removed: ["links/old"], snapshot: true });
+});
