@@ -4,12 +4,14 @@ import { once } from "node:events";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "../../../agent/host/exec.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createLog } from "../../../lib/log.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { endProcess, findIdentity, findProcesses, type ProcessIdentity } from "../../../lib/process.js";
 import { hostServerName } from "../../../lib/tls/join.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TestPki } from "../../helpers/pki.js";
@@ -96,13 +98,29 @@ export class AgentProcess {
     return child.exitCode;
   }
 
+  /** Deletes every instance of the running agent, so that their drivers remove what they made. */
+  async deleteInstances(): Promise<void> {
+    const connection = await this.connect();
+    const list = { parent: `hosts/${this.host}`, pageSize: 0, pageToken: "", filter: "", orderBy: "" };
+    const { instances } = await connection.unary(InstanceServiceService.listInstances, list);
+    for (const { name } of instances) {
+      const request = { name, requestId: "", validateOnly: false, force: true };
+      await connection.unary(InstanceServiceService.deleteInstance, request, { timeoutMs: 30_000 });
+    }
+    connection.close();
+  }
+
   /** Removes everything of this agent from the machine. */
   async destroy(): Promise<void> {
+    await this.deleteInstances().catch((error: unknown) => console.error(error));
     await this.end("SIGKILL");
     for (const identity of await this.#processes()) await endProcess(identity, 2000);
     const log = createLog("test", { write: () => undefined });
     const agentUid = (await readFile(join(this.state, "host-uid"), "utf8").catch(() => "none")).trim();
     const { signal } = new AbortController();
+    for (const name of await readdir("/run/netns")) {
+      if (name.startsWith(`${this.netns}.`)) await run("ip", ["netns", "delete", name]);
+    }
     const opened = await Switch.open({ stateDirectory: this.state, agentUid, netns: this.netns, log, signal });
     await opened.destroy();
     await rm(this.state, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { eventually } from "../../helpers/eventually.js";
+import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
 import { AgentProcess } from "./agent-process.js";
 
 const parent = "hosts/zt";
@@ -16,7 +17,10 @@ const mutation = { requestId: "", validateOnly: false };
 let agent: AgentProcess;
 let connection: Connection;
 
+let before: MachineState;
+
 beforeAll(async () => {
+  before = captureMachine();
   agent = await AgentProcess.create();
   await agent.start();
   connection = await agent.connect();
@@ -25,15 +29,22 @@ beforeAll(async () => {
 afterAll(async () => {
   connection?.close();
   await agent?.destroy();
+  const mine = { text: new RegExp(`${agent.state}|${agent.netns}`), interfaceName: /^zt/ };
+  expect(leftBehind(before, captureMachine(), mine)).toEqual([]);
 });
 
-async function create(id: string, address: string): Promise<void> {
-  const instance = Instance.fromJSON({
+const machine = (address: string): Instance =>
+  Instance.fromJSON({
     spec: {
       nics: [{ lan: "lan1", addresses: [address] }],
       qemu: { machine: "q35", accelerator: "ACCELERATOR_TCG", kernel: "micro" },
     },
   });
+
+const container = (address: string): Instance =>
+  Instance.fromJSON({ spec: { nics: [{ lan: "lan1", addresses: [address] }], crun: { rootfs: "micro" } } });
+
+async function create(id: string, instance: Instance): Promise<void> {
   const { operation } = await connection.unary(InstanceServiceService.createInstance, {
     ...mutation,
     parent,
@@ -78,32 +89,36 @@ async function exec(id: string, command: string[]): Promise<{ code: number; stdo
   throw new Error("the command did not end");
 }
 
-describe("an agent with real machines", () => {
-  it("runs two machines that reach each other through a lan", async () => {
+describe("an agent with real machines and a container", () => {
+  it("runs them so that they reach each other through a lan", async () => {
     await connection.unary(LanServiceService.createLan, { ...mutation, parent, lanId: "lan1", lan: undefined });
-    await Promise.all([create("vm1", "10.9.0.1/24"), create("vm2", "10.9.0.2/24")]);
+    await Promise.all([
+      create("vm1", machine("10.9.0.1/24")),
+      create("vm2", machine("10.9.0.2/24")),
+      create("c1", container("10.9.0.3/24")),
+    ]);
     await eventually(async () => expect((await read("vm1")).status?.execReady).toBe(true), 60_000);
     const { code, stdout } = await exec("vm1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
     expect(stdout).toContain(" 0% packet loss");
     expect(code).toBe(0);
+    const fromContainer = await exec("c1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
+    expect(fromContainer.stdout).toContain(" 0% packet loss");
   });
 
-  it("finds the same machines, and their traffic uninterrupted, after it was killed and started again", async () => {
-    const before = await Promise.all([read("vm1"), read("vm2")]);
+  it("finds the same ones, and their traffic uninterrupted, after it was killed and started again", async () => {
+    const earlier = await Promise.all(["vm1", "vm2", "c1"].map(read));
     // In the guest and detached: what the agent's end must not touch.
     await exec("vm1", ["sh", "-c", "ping -c 30 -i 0.1 -W 1 10.9.0.2 > /tmp/ping 2>&1 &"]);
     await agent.end("SIGKILL");
     connection.close();
     await agent.start();
     connection = await agent.connect();
-    const after = await Promise.all([read("vm1"), read("vm2")]);
-    expect(after.map(({ status }) => status?.pid)).toEqual(before.map(({ status }) => status?.pid));
-    expect(after.map(({ status }) => status?.state)).toEqual([
-      InstanceState.INSTANCE_STATE_RUNNING,
-      InstanceState.INSTANCE_STATE_RUNNING,
-    ]);
+    const after = await Promise.all(["vm1", "vm2", "c1"].map(read));
+    expect(after.map(({ status }) => status?.pid)).toEqual(earlier.map(({ status }) => status?.pid));
+    expect(after.map(({ status }) => status?.state)).toEqual(after.map(() => InstanceState.INSTANCE_STATE_RUNNING));
     const { lan } = await connection.unary(LanServiceService.getLan, { name: `${parent}/lans/lan1` });
     expect(lan?.status?.ports.map(({ endpoint }) => endpoint).sort()).toEqual([
+      `${parent}/instances/c1/nics/eth0`,
       `${parent}/instances/vm1/nics/eth0`,
       `${parent}/instances/vm2/nics/eth0`,
     ]);
