@@ -29,23 +29,35 @@ export function describeLines(lines: readonly DescribeLine[], width: number): re
 }
 
 /** The help: every key that is bound, and the command line. */
-export function helpLines(context: KeyContext, width: number): readonly Line[] {
+export function helpLines(model: Model, context: KeyContext, width: number): readonly Line[] {
   const everywhere = availableCommands({ ...context, screen: "table", kind: "instances" });
   const lines: Line[] = [];
   for (const group of ["Move", "Look", "Act", "Program"] as const) {
     lines.push([{ text: ` ${group}`, tone: "accent" }]);
-    for (const command of everywhere.filter((candidate) => candidate.group === group)) {
+    const tables = everywhere.filter((command) => command.group === group && command.id.startsWith("table:"));
+    for (const command of everywhere) {
+      if (command.group !== group || command.id.startsWith("table:")) continue;
       const title = command.dangerous === true ? `${command.title} (always asks first)` : command.title;
       lines.push(helpLine(command.keys.map(keyName).join(" "), title));
     }
-    if (group === "Look")
-      lines.push(helpLine("N S A ...", "sort by the column with that letter; again turns it round"));
+    if (tables.length > 0) {
+      const keys = tables.map((command) => command.keys[0]);
+      lines.push(helpLine(`${keys.at(0)} to ${keys.at(-1)}`, tables.map((command) => command.title).join(", ")));
+    }
+    if (group === "Look") lines.push(helpLine("shift letter", `sort, again to turn round: ${sortKeys(model)}`));
     lines.push([]);
   }
   lines.push([{ text: " Command line", tone: "accent" }]);
   for (const { form, title } of commandLineHelp) lines.push(helpLine(form, title, 32));
   if (context.readOnly) lines.push([], [{ text: " read-only: nothing can be changed from here", tone: "warn" }]);
   return lines.map((line) => cutLine(line, width));
+}
+
+/** The letters that sort the table the help was opened from. */
+function sortKeys({ screens }: Model): string {
+  const table = screens.findLast((screen) => screen.type === "table")?.table;
+  const sortable = table?.columns.filter((column) => column.sortLetter !== undefined) ?? [];
+  return sortable.map((column) => `${column.sortLetter} ${column.title.toLowerCase()}`).join(", ");
 }
 
 function helpLine(keys: string, title: string, keyWidth = 14): Line {

@@ -58,7 +58,10 @@ function typed(sign: string, text: string, after: readonly Segment[], width: num
 export function hintLine(model: Model, context: KeyContext, width: number): Line {
   if (model.prompt !== undefined) return promptHints(model.prompt, width);
   const line: Segment[] = [{ text: " " }];
-  const hints = availableCommands(context).filter((command) => command.hint !== undefined);
+  // On a table there are more useful things to say than how to leave it.
+  const hints = availableCommands(context).filter(
+    (command) => command.hint !== undefined && (command.id !== "back" || context.screen !== "table"),
+  );
   // Help always stays; the rest goes from the end.
   const ordered = [
     ...hints.filter((command) => command.id === "help"),

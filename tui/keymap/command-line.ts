@@ -25,9 +25,9 @@ const otherWords = ["describe", "help", "quit", "resync"] as const;
 export const commandLineHelp: readonly { readonly form: string; readonly title: string }[] = [
   {
     form: ":instances [HOST] [/FILTER]",
-    title: "a table, of one host, filtered; also hosts, lans, links, operations, events",
+    title: "a table (1 to 6), of one host, filtered",
   },
-  { form: ":describe NAME", title: 'details of a resource: "alpha", "alpha/vm1", "demo"' },
+  { form: ":describe NAME", title: "details: alpha, alpha/vm1, demo" },
   { form: ":resync", title: "read everything from the hub again" },
   { form: ":q, ctrl-c twice", title: "quit" },
 ];

@@ -76,7 +76,7 @@ export const commands: readonly Command[] = [
     hint: "open",
     when: onTable,
   },
-  { id: "back", keys: ["esc"], title: "back; first drops marks and filter", group: "Look" },
+  { id: "back", keys: ["esc"], title: "back; first drops marks and filter", group: "Look", hint: "back" },
   {
     id: "filter",
     keys: ["/"],

@@ -1,4 +1,5 @@
-import { messageOf } from "../../lib/errors.js";
+import { status } from "@grpc/grpc-js";
+import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { shortName } from "../client/short-name.js";
@@ -73,12 +74,16 @@ export class Actions {
       if (this.#signal.aborted) return;
       this.#log.warn({ err: error, verb, resource: row.name }, "an action failed");
       this.#model.fleet.clearPending(row.name);
-      this.#model.complain(
-        `tui.${verb}_failed`,
-        row.name,
-        `cannot ${verb} ${shortName(row.name)}: ${messageOf(error)}`,
-      );
+      this.#model.complain(`tui.${verb}_failed`, row.name, failureText(verb, shortName(row.name), error));
       this.#model.changed();
     }
   }
+}
+
+function failureText(verb: Verb, subject: string, error: unknown): string {
+  const unanswered =
+    error instanceof ZorError && (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED);
+  return unanswered
+    ? `${verb} ${subject}: no answer (${messageOf(error)}); it may have happened all the same, its state will tell`
+    : `cannot ${verb} ${subject}: ${messageOf(error)}`;
 }

@@ -98,7 +98,7 @@ function drawBody(model: Model, controller: Controller, width: number, height: n
   if (prompt?.type === "confirm") return fixedBody(confirmLines(prompt, width, height));
   switch (screen.type) {
     case "help":
-      return pageBody(screen.page, helpLines(controller.keyContext, width), height);
+      return pageBody(screen.page, helpLines(model, controller.keyContext, width), height);
     case "detail": {
       const row = model.find(screen.kind, screen.name);
       if (row === undefined) return fixedBody([[], [{ text: "   it is gone; esc goes back", tone: "warn" }]]);

@@ -11,7 +11,7 @@ const endings = [
 ] as const;
 
 /** Exit code after an error nobody caught. */
-const crashedCode = 70;
+export const crashedCode = 70;
 
 /**
  * What is left when everything else has restored what it knows of: attributes, character set, mouse reports, bracketed

@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { render } from "ink";
-import { messageOf } from "../../lib/errors.js";
+import { type Instance, render } from "ink";
 import type { Log } from "../../lib/log.js";
 import { lookOfTerminal } from "../components/theme.js";
 import { Actions } from "../screens/actions.js";
@@ -9,7 +8,7 @@ import { Controller } from "../screens/controller.js";
 import { Model, type Session } from "../store/model.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
-import { type Ending, guardTerminal, silence } from "./guard.js";
+import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
 
 /** Ages grow by seconds. */
 const tickMs = 1000;
@@ -32,12 +31,13 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
   if (host !== undefined) model.openOnly("instances", { title: host, host }, "");
   const feed = new Feed(model, gateway, log);
   let screen: ScreenHandle | undefined;
+  let instance: Instance | undefined;
   let how: Ending = { code: 0 };
   const end = (ending: Ending): void => {
     how = ending;
     if (ending.error !== undefined) log.fatal({ err: ending.error }, "crashed");
     stop.abort();
-    instance.unmount();
+    instance?.unmount();
   };
   const suspend = async (work: () => Promise<void>): Promise<void> => {
     if (screen !== undefined) await screen.suspend(work);
@@ -66,7 +66,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
   silence(log);
   guardTerminal(end);
   process.stdout.write("\r");
-  const instance = render(
+  instance = render(
     <App
       model={model}
       controller={controller}
@@ -85,15 +85,14 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     },
   );
   const ticking = setInterval(() => model.tick(), tickMs);
-  const feeding = feed.run(stop.signal);
+  feed.run(stop.signal).catch((error: unknown) => end({ code: crashedCode, error }));
   try {
     await instance.waitUntilExit();
   } catch (error) {
     log.fatal({ err: error }, "the screen crashed");
-    how = { code: 70, error };
+    how = { code: crashedCode, error };
   }
   stop.abort();
   clearInterval(ticking);
-  await feeding.catch((error: unknown) => log.error({ err: error }, messageOf(error)));
   return how;
 }
