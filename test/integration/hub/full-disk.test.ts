@@ -12,7 +12,7 @@ const put = (store: SqliteStore, key: string) =>
 
 test("a full disk is told as such, changes nothing, and what was committed stays", async () => {
   const directory = await mkdtemp(join(tmpdir(), "zt-full-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=0700", "zt-full", directory]);
+  execFileSync("/bin/mount", ["-t", "tmpfs", "-o", "size=1m,mode=0700", "zt-full", directory]);
   try {
     const store = SqliteStore.open(join(directory, "hub.db"));
     await put(store, "first");
@@ -30,7 +30,7 @@ test("a full disk is told as such, changes nothing, and what was committed stays
     expect((await reopened.list("hosts")).map(({ key }) => key)).toEqual([...kept, "again"].sort());
     await reopened.close();
   } finally {
-    execFileSync("umount", [directory]);
+    execFileSync("/bin/umount", [directory]);
     await rm(directory, { recursive: true });
   }
 });
