@@ -1,7 +1,8 @@
-import { mkdir, readdir, readlink, statfs } from "node:fs/promises";
+import { mkdir, readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition } from "../../lib/errors.js";
 import { run } from "../host/exec.js";
+import { findHostMountNamespace } from "../host/mount-namespace.js";
 import { ip, listLinks } from "./ip.js";
 
 const netnsDirectory = "/run/netns";
@@ -71,14 +72,9 @@ async function findOwner(name: string, signal: AbortSignal | undefined): Promise
   return alias?.startsWith(aliasPrefix) === true ? alias.slice(aliasPrefix.length) : undefined;
 }
 
-/**
- * Adds or deletes a namespace's name in the mount namespace of process 1. An agent started by `ip netns exec` has a mount
- * namespace of its own: a name mounted there would end with it, and with it the way back to running instances.
- */
+/** Adds or deletes a namespace's name where it outlives the agent, and with it the way back to running instances. */
 async function ipNetns(verb: "add" | "delete", name: string, signal: AbortSignal | undefined): Promise<void> {
-  const [own, first] = await Promise.all(
-    ["self", "1"].map((pid) => readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined)),
-  );
-  if (first === undefined || own === first) await run("ip", ["netns", verb, name], { signal });
-  else await run("nsenter", ["--mount=/proc/1/ns/mnt", "ip", "netns", verb, name], { signal });
+  const host = await findHostMountNamespace();
+  if (host === undefined) await run("ip", ["netns", verb, name], { signal });
+  else await run("nsenter", [`--mount=${host}`, "ip", "netns", verb, name], { signal });
 }

@@ -1,4 +1,6 @@
-import { readdir, readFile, readlink, statfs } from "node:fs/promises";
+import { readdir, readFile, statfs } from "node:fs/promises";
+import { run } from "../../host/exec.js";
+import { findHostMountNamespace } from "../../host/mount-namespace.js";
 
 /** Magic numbers of linux/magic.h. */
 const cgroup2Magic = 0x63677270;
@@ -19,33 +21,58 @@ export interface HostCgroups {
   readonly enter: readonly string[];
 }
 
+/** Reads of the file system, here or in another mount namespace. */
+interface Reader {
+  /** Magic number of the file system that holds a path; undefined when it does not exist. */
+  typeOf(path: string): Promise<number | undefined>;
+  list(path: string): Promise<readonly string[]>;
+  text(path: string): Promise<string>;
+}
+
 /**
- * Looks at the host's control groups. `ip netns exec` hides them behind a new /sys: then those of process 1 are used, when it is
- * in another mount namespace.
+ * Looks at the host's control groups. `ip netns exec` hides them behind a new /sys: then they are looked for, and later used, in
+ * the host's mount namespace.
  */
 export async function detectCgroups(): Promise<HostCgroups> {
-  const own = await read("");
+  const own = await read(here);
   if (own !== undefined) return { ...own, enter: [] };
-  const [mine, first] = await Promise.all(
-    ["self", "1"].map((pid) => readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined)),
-  );
-  const hosts = first === undefined || mine === first ? undefined : await read("/proc/1/root");
-  if (hosts !== undefined) return { ...hosts, enter: ["nsenter", "--mount=/proc/1/ns/mnt", "--"] };
+  const host = await findHostMountNamespace();
+  const enter = host === undefined ? [] : ["nsenter", `--mount=${host}`, "--"];
+  const theirs = host === undefined ? undefined : await read(inside(host));
+  if (theirs !== undefined) return { ...theirs, enter };
   return { version: "none", hybrid: false, controllers: new Set(), enter: [] };
 }
 
-async function read(root: string): Promise<Omit<HostCgroups, "enter"> | undefined> {
-  const path = root + cgroupPath;
-  const type = (await statfs(path).catch(() => undefined))?.type;
+async function read(reader: Reader): Promise<Omit<HostCgroups, "enter"> | undefined> {
+  const type = await reader.typeOf(cgroupPath);
   if (type === cgroup2Magic) {
-    const names = (await readFile(`${path}/cgroup.controllers`, "utf8")).trim().split(" ");
+    const names = (await reader.text(`${cgroupPath}/cgroup.controllers`)).trim().split(" ");
     // Version 2 freezes and filters devices without a controller.
     return { version: "v2", hybrid: false, controllers: pick([...names, "freezer", "devices"]) };
   }
   if (type !== tmpfsMagic) return undefined;
-  const unified = await statfs(`${path}/unified`).catch(() => undefined);
-  const names = (await readdir(path)).flatMap((name) => name.split(","));
-  return { version: "v1", hybrid: unified?.type === cgroup2Magic, controllers: pick(names) };
+  const unified = await reader.typeOf(`${cgroupPath}/unified`);
+  const names = (await reader.list(cgroupPath)).flatMap((name) => name.split(","));
+  return { version: "v1", hybrid: unified === cgroup2Magic, controllers: pick(names) };
+}
+
+const here: Reader = {
+  typeOf: async (path) => (await statfs(path).catch(() => undefined))?.type,
+  list: (path) => readdir(path),
+  text: (path) => readFile(path, "utf8"),
+};
+
+function inside(mountNamespace: string): Reader {
+  const output = async (...argv: readonly string[]) =>
+    (await run("nsenter", [`--mount=${mountNamespace}`, "--", ...argv])).stdout;
+  return {
+    typeOf: async (path) => {
+      const text = await output("stat", "--file-system", "--format=%t", path).catch(() => undefined);
+      return text === undefined ? undefined : Number.parseInt(text, 16);
+    },
+    list: async (path) => (await output("ls", "-1", path)).trim().split("\n"),
+    text: (path) => output("cat", path),
+  };
 }
 
 function pick(names: readonly string[]): ReadonlySet<Controller> {

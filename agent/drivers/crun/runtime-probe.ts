@@ -25,11 +25,15 @@ export async function findRuntime(stateDirectory: string): Promise<UsableRuntime
   if ((await findProgram("conmon")) === undefined) {
     throw failedPrecondition("TOOL_MISSING", "", "conmon is not installed on the host; install the package conmon");
   }
+  const cgroups = await detectCgroups();
+  if (cgroups.version === "none") {
+    throw failedPrecondition("NO_CGROUPS", "", "no control groups are mounted on the host, and containers need them");
+  }
   for (const name of runtimeNames) {
     const path = await findProgram(name);
     if (path === undefined) continue;
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
-    return { runtime: new OciRuntime({ name, root: stateDirectory, cgroups: await detectCgroups() }), path };
+    return { runtime: new OciRuntime({ name, root: stateDirectory, cgroups }), path };
   }
   throw failedPrecondition(
     "TOOL_MISSING",
@@ -55,8 +59,6 @@ export async function probeRuntime(stateDirectory: string, signal: AbortSignal):
 function toLimits({ version, hybrid, controllers }: HostCgroups): Capability {
   const id = "driver.crun.limits";
   const layout = `cgroup ${version}${hybrid ? " (hybrid)" : ""}`;
-  if (version === "none")
-    return missing(id, "no control groups are mounted: containers have no limits and cannot be paused");
   const lacking = (["memory", "cpu", "pids", "freezer"] as const).filter((name) => !controllers.has(name));
   if (lacking.length === 0) return present(id, layout);
   return missing(

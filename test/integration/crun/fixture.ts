@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
 import type { DriverInstance, ExecCommand, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
+import { ensureNetns, removeNetns } from "../../../agent/network/netns.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
-import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import type { Ownership } from "../../helpers/leftovers.js";
 
 const microDirectory = "/var/lib/zor/images";
 
@@ -21,7 +22,7 @@ export class CrunFixture implements AsyncDisposable {
   private constructor(
     readonly root: string,
     readonly images: string,
-    readonly netns: TestNetns,
+    readonly netns: string,
   ) {
     const options = { imageDirectories: [images, microDirectory], stateDirectory: join(root, "s") };
     this.driver = new CrunDriver(options);
@@ -31,7 +32,15 @@ export class CrunFixture implements AsyncDisposable {
     const root = await mkdtemp(join(tmpdir(), "zt-"));
     const images = join(root, "images");
     await mkdir(images);
-    return new CrunFixture(root, images, await makeNetns("crun"));
+    const netns = `zt-crun-${process.pid}`;
+    await ensureNetns(netns, { agentUid: netns });
+    return new CrunFixture(root, images, netns);
+  }
+
+  /** How to recognise what this fixture makes. */
+  get ownership(): Ownership {
+    const names = [this.root, this.netns, ...this.#instances.map(({ uid }) => uid)];
+    return { text: new RegExp(names.join("|")), interfaceName: /^$/ };
   }
 
   /** An instance, not created. */
@@ -54,7 +63,7 @@ export class CrunFixture implements AsyncDisposable {
   }
 
   start(instance: DriverInstance): Promise<RecoveryHandle> {
-    return this.driver.start(instance, { netns: this.netns.name, nics: [] }, callOptions);
+    return this.driver.start(instance, { netns: this.netns, nics: [] }, callOptions);
   }
 
   /** Runs a shell line inside and resolves to its output. */
@@ -80,7 +89,7 @@ export class CrunFixture implements AsyncDisposable {
       if (handle !== undefined) await this.driver.stop(instance, handle);
       await this.driver.destroy(instance);
     }
-    await this.netns[Symbol.asyncDispose]();
+    await removeNetns(this.netns, { agentUid: this.netns });
     await rm(this.root, { recursive: true });
   }
 }
