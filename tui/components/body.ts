@@ -37,14 +37,17 @@ export function helpLines(model: Model, context: KeyContext, width: number): rea
     const tables = everywhere.filter((command) => command.group === group && command.id.startsWith("table:"));
     for (const command of everywhere) {
       if (command.group !== group || command.id.startsWith("table:")) continue;
-      const title = command.dangerous === true ? `${command.title} (always asks first)` : command.title;
+      const title = command.dangerous === true ? `${command.title} (asks first)` : command.title;
       lines.push(helpLine(command.keys.map(keyName).join(" "), title));
     }
     if (tables.length > 0) {
       const keys = tables.map((command) => command.keys[0]);
       lines.push(helpLine(`${keys.at(0)} to ${keys.at(-1)}`, tables.map((command) => command.title).join(", ")));
     }
-    if (group === "Look") lines.push(helpLine("shift letter", `sort, again to turn round: ${sortKeys(model)}`));
+    if (group === "Look") {
+      lines.push(helpLine("shift letter", "sort by that column, the same again turns round:"));
+      for (const keys of sortKeys(model, width - 20)) lines.push(helpLine("", keys));
+    }
     lines.push([]);
   }
   lines.push([{ text: " Command line", tone: "accent" }]);
@@ -53,11 +56,18 @@ export function helpLines(model: Model, context: KeyContext, width: number): rea
   return lines.map((line) => cutLine(line, width));
 }
 
-/** The letters that sort the table the help was opened from. */
-function sortKeys({ screens }: Model): string {
+/** The letters that sort the table the help was opened from, in lines of at most `width` cells. */
+function sortKeys({ screens }: Model, width: number): readonly string[] {
   const table = screens.findLast((screen) => screen.type === "table")?.table;
-  const sortable = table?.columns.filter((column) => column.sortLetter !== undefined) ?? [];
-  return sortable.map((column) => `${column.sortLetter} ${column.title.toLowerCase()}`).join(", ");
+  const lines: string[] = [];
+  for (const { sortLetter, title } of table?.columns ?? []) {
+    if (sortLetter === undefined) continue;
+    const key = `${sortLetter} ${title.toLowerCase()}`;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + key.length + 3 <= width) lines[lines.length - 1] = `${last}   ${key}`;
+    else lines.push(key);
+  }
+  return lines;
 }
 
 function helpLine(keys: string, title: string, keyWidth = 14): Line {

@@ -44,7 +44,8 @@ export function drawTable(table: TableState, width: number, height: number, cont
         name: row.name,
         line: rowLine(cells[index] ?? new Map(), layout, selected, marked),
         selected,
-        faded: old || !context.fleet.isReachable(row.host),
+        // What happened stays as true as it was when its host is lost.
+        faded: old || (row.kind !== "events" && !context.fleet.isReachable(row.host)),
       };
     }),
     window,

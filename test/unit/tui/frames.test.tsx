@@ -190,7 +190,7 @@ describe("the screen", () => {
   it("makes its help of the key table, and of nothing more in read-only mode", async () => {
     const screen = await show(100, 60);
     screen.type("?");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toMatch(/x +stop at once.*always asks first/));
+    await vi.waitFor(() => expect(screen.lines().join("\n")).toMatch(/x +stop at once.*asks first/));
     const other = await show(100, 60, { readOnly: true });
     other.type("?");
     await vi.waitFor(() => expect(other.lines().join("\n")).toContain("nothing can be changed from here"));
