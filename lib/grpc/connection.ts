@@ -192,8 +192,20 @@ export class Connection {
     const translated = fromServiceError(error, this.address);
     // grpc-js speaks of "No connection established" and names addresses in its own way; say it as the rest of the project does.
     if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE") return translated;
-    return unavailable("NO_CONNECTION", this.address, `cannot reach ${this.address}: ${translated.message}`, error);
+    return unavailable(
+      "NO_CONNECTION",
+      this.address,
+      `cannot reach ${this.address}: ${causeOf(translated.message)}`,
+      error,
+    );
   }
+}
+
+// "No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.1:7443. Resolution note: " without its wrapping.
+function causeOf(message: string): string {
+  return message
+    .replace(/^No connection established\. Last error: (?:Error: )?/, "")
+    .replace(/\.? *Resolution note:.*$/s, "");
 }
 
 function cancelled(): ZorError {
