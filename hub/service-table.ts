@@ -84,7 +84,11 @@ export function addMainServices(server: Server, parts: HubParts, options: Servic
   );
   server.addService(
     OperationServiceService,
-    implementService(OperationServiceService, operationHandlers(router, lister, inventory, operations), options),
+    implementService(
+      OperationServiceService,
+      operationHandlers(router, lister, inventory, operations, parts.requests),
+      options,
+    ),
   );
   server.addService(
     WatchServiceService,

@@ -5,6 +5,7 @@ import type { Operations } from "../../lib/operations.js";
 import { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import type { Inventory } from "../state/inventory.js";
+import type { StoredRequests } from "../state/requests.js";
 import type { Lister } from "./lister.js";
 import type { Router } from "./router.js";
 
@@ -18,6 +19,7 @@ export function operationHandlers(
   lister: Lister,
   inventory: Inventory,
   operations: Operations,
+  requests: StoredRequests,
 ): Handlers<typeof OperationServiceService> {
   return {
     getOperation: async (request, context) => {
@@ -42,7 +44,9 @@ export function operationHandlers(
     cancelOperation: async (request, context) => {
       const host = findHost(request.name);
       if (host !== undefined) return router.unary(service.cancelOperation, host, request, context);
-      return { operation: operations.cancel(request.name) };
+      return requests.ids.once(service.cancelOperation, request, context.caller.identity, async () => ({
+        operation: operations.cancel(request.name),
+      }));
     },
     waitOperation: async (request, context) => {
       const host = findHost(request.name);

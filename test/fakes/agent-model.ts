@@ -12,6 +12,8 @@ export class FakeHostModel {
   readonly host: string;
   readonly uid: string;
   readonly operations: Operations;
+  /** Consoles that are attached now. */
+  openConsoles = 0;
   /** The agent's event log; a restarted agent has a new one. */
   log = new WatchLog();
   readonly #lans = new Map<string, Lan>();

@@ -147,14 +147,19 @@ function operationHandlers(model: FakeHostModel): Handlers<typeof OperationServi
 function consoleHandlers(model: FakeHostModel): Handlers<typeof ConsoleServiceService> {
   return {
     async *attachConsole(requests) {
-      for await (const { message } of requests) {
-        if (message?.$case === "open") {
-          model.instance(message.value.name);
-          yield { message: { $case: "opened", value: { writable: true } } };
+      model.openConsoles += 1;
+      try {
+        for await (const { message } of requests) {
+          if (message?.$case === "open") {
+            model.instance(message.value.name);
+            yield { message: { $case: "opened", value: { writable: true } } };
+          }
+          if (message?.$case === "data") yield { message: { $case: "data", value: message.value } };
         }
-        if (message?.$case === "data") yield { message: { $case: "data", value: message.value } };
+        yield { message: { $case: "closed", value: { reason: "client left" } } };
+      } finally {
+        model.openConsoles -= 1;
       }
-      yield { message: { $case: "closed", value: { reason: "client left" } } };
     },
   };
 }

@@ -152,7 +152,7 @@ async function startHub(state: string, listen: readonly string[]): Promise<Hub> 
     joinListen: ["127.0.0.1:0"],
     reverseListen: ["127.0.0.1:0"],
   });
-  return Hub.start(config, createLog("hub-test"));
+  return Hub.start(config, createLog("hub-test", { write: () => undefined }));
 }
 
 async function adminOf(hub: Hub): Promise<Connection> {

@@ -109,6 +109,19 @@ describe("calls through the hub", () => {
     expect(seen[1]?.value).toEqual(Buffer.from("ls\n"));
   });
 
+  test("a console that the client drops is dropped on the host too", async () => {
+    await using fixture = await HubFixture.start();
+    const alpha = await startOne(fixture);
+    const typed = new AsyncQueue<AttachConsoleRequest>(10);
+    typed.push(AttachConsoleRequest.fromPartial({ message: { $case: "open", value: { name: vm } } }));
+    for await (const { message } of fixture.admin.bidi(ConsoleServiceService.attachConsole, typed)) {
+      expect(message?.$case).toBe("opened");
+      expect(alpha.model.openConsoles).toBe(1);
+      break;
+    }
+    await expect.poll(() => alpha.model.openConsoles).toBe(0);
+  });
+
   test("a command's input of many messages comes out whole and in order", async () => {
     await using fixture = await HubFixture.start();
     await startOne(fixture);

@@ -138,6 +138,7 @@ describe("the hub's sessions with agents", () => {
     const before = await fixture.hostState("alpha", HOST_STATE_UNREACHABLE);
     await fixture.restart();
     const after = await fixture.hostState("alpha", HOST_STATE_UNREACHABLE);
+    expect(after.reason).toBe(`cannot reach ${alpha.agent.address}: connect ECONNREFUSED ${alpha.agent.address}`);
     expect(after.lastSeenTime).toEqual(before.lastSeenTime);
   });
 });
