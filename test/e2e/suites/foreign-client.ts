@@ -31,7 +31,7 @@ export function describeForeignClient(demo: () => TestDemo): void {
     });
 
     it("starts an instance", async () => {
-      await demo().must(["stop", "beta/box2", "--yes"]);
+      await demo().must(["stop", "beta/box2"]);
       const { instance } = await call("start", "hosts/beta/instances/box2");
       expect(instance).toMatchObject({
         name: "hosts/beta/instances/box2",

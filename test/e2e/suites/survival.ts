@@ -89,7 +89,7 @@ function tell(what: string, backMs: number, { answered, lost, longestGapMs }: Pi
 
 /** `zor get lans --watch` as it runs, with all it has printed. */
 function watchLans(demo: TestDemo): AsyncDisposable & { sees(text: string): Promise<void> } {
-  const child = spawn(demo.launcher, ["get", "lans", "--watch"], {
+  const child = spawn(demo.launcher, ["get", "lans", "--watch", "-o", "json"], {
     env: { ...process.env, ...demo.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -97,13 +97,17 @@ function watchLans(demo: TestDemo): AsyncDisposable & { sees(text: string): Prom
   child.stdout.on("data", (chunk: Buffer) => {
     printed += chunk.toString("utf8");
   });
-  child.stderr.resume();
+  let told = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    told += chunk.toString("utf8");
+  });
   const ended = once(child, "exit");
   return {
     sees: async (text) => {
       await eventually(`${text} in the watch`, 20_000, async () => {
         if (child.exitCode !== null) throw new Error(`the watch ended with exit code ${child.exitCode}`);
-        return printed.includes(text) ? true : undefined;
+        if (printed.includes(text)) return true;
+        throw new Error(`the watch has printed:\n${printed}${told}`);
       });
     },
     [Symbol.asyncDispose]: async () => {

@@ -1,0 +1,31 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { captureMachine, leftBehind } from "../helpers/leftovers.js";
+import { TestDemo } from "./test-demo.js";
+
+describe("a demo whose zor demo up was cut off", () => {
+  it.each([
+    { signal: "SIGINT", during: "[2/7]", exit: [130, null] },
+    { signal: "SIGKILL", during: "[4/7]", exit: [null, "SIGKILL"] },
+  ] as const)("by $signal after step $during is taken down without a trace", async ({ signal, during, exit }) => {
+    const before = captureMachine();
+    const demo = await TestDemo.create();
+    const up = spawn(demo.launcher, ["demo", "up"], {
+      env: { ...process.env, ...demo.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const ended = once(up, "exit");
+    up.stderr.resume();
+    for await (const chunk of up.stdout) {
+      if (String(chunk).includes(during)) up.kill(signal);
+    }
+    expect(await ended).toEqual(exit);
+    const ours = { text: new RegExp(`zor-${demo.name}-|zor-demo/${demo.name}\\b`), interfaceName: /^zd/ };
+    // Something is there to be taken down.
+    expect(leftBehind(before, captureMachine(), ours)).not.toEqual([]);
+
+    await demo[Symbol.asyncDispose]();
+    expect(leftBehind(before, captureMachine(), ours)).toEqual([]);
+  });
+});
