@@ -116,7 +116,7 @@ test("an expired ticket is refused with its own reason", async () => {
     kind: "ticket",
     message: expect.stringContaining("has expired"),
   });
-  expect(host.end().needsTicket).toBe(true);
+  await eventually(() => expect(host.end().needsTicket).toBe(true));
 });
 
 test("the ticket of another link, and a guessed pairing, are refused with their own reasons", async () => {

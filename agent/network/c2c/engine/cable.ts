@@ -10,6 +10,7 @@ import type { CloseCause, EstablishedConnection, WorkerEvent } from "./worker-pr
 /** Between probes of a connection that works, and of one that is not yet proven. */
 const probeIntervalMs = 1_000;
 const eagerProbeIntervalMs = 100;
+const probeGridMs = 100;
 /** A connection on which nothing was heard for so long is dead. */
 const silenceMs = 5_000;
 /** Frames thrown away at once while the cable is down. */
@@ -164,10 +165,10 @@ export class Cable {
     return this.#connection?.nextProbeMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Closes everything, the tap too. */
+  /** Closes the connection and lets go of the tap, which the engine then closes: that takes the kernel long. */
   remove(goodbye: string): void {
     this.detach(goodbye);
-    close(this.#tapFd);
+    this.#report({ type: "released", cable: this.id });
   }
 
   #guard(work: (connection: Connection) => void): void {
@@ -206,7 +207,11 @@ export class Cable {
   }
 
   #probe(connection: Connection, nowMs: number): void {
-    connection.nextProbeMs = nowMs + (connection.proven ? probeIntervalMs : eagerProbeIntervalMs);
+    connection.nextProbeMs = nowMs + eagerProbeIntervalMs;
+    if (connection.proven) {
+      // On a common grid, so that many idle cables wake their thread a few times a second only.
+      connection.nextProbeMs = Math.ceil((nowMs + probeIntervalMs) / probeGridMs) * probeGridMs;
+    }
     const sequence = connection.probes.sent(nowMs);
     // Every further probe proves, or proves again, one of the MTUs.
     const mtu = sequence % 2 === 0 ? undefined : proofMtus[((sequence - 1) / 2) % proofMtus.length];

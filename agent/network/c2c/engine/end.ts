@@ -51,6 +51,7 @@ export class End implements ListenerEnd {
   #refusedForTicket = false;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
+  #removing: Promise<void> | undefined;
   #wakeUp = Promise.withResolvers<void>();
   #woken = false;
   #closed = Promise.withResolvers<CloseCause>();
@@ -201,10 +202,12 @@ export class End implements ListenerEnd {
   async close(goodbye: string): Promise<void> {
     this.#ended.abort();
     this.#wake();
-    this.#slot?.remove(goodbye);
+    const slot = this.#slot;
     this.#slot = undefined;
     this.#closed.resolve({ kind: "local", text: goodbye });
+    await slot?.remove(goodbye);
     await this.#running;
+    await this.#removing;
   }
 
   get #tapName(): string {
@@ -300,10 +303,8 @@ export class End implements ListenerEnd {
   }
 
   #onWorkerEvent(event: WorkerEvent): void {
-    if (event.type === "tapLost") {
-      this.#onTapLost();
-      return;
-    }
+    if (event.type === "tapLost") return this.#onTapLost();
+    if (event.type === "released") return;
     if (event.connection !== this.#connectionNumber) return;
     switch (event.type) {
       case "proven":
@@ -327,7 +328,7 @@ export class End implements ListenerEnd {
   /** Somebody deleted the tap or its namespace: makes another. */
   #onTapLost(): void {
     this.#context.log.warn({ link: this.#record.link, tap: this.#tapName }, "the tap was deleted; making it anew");
-    this.#slot?.remove("the tap was deleted");
+    if (this.#slot !== undefined) this.#removing = this.#slot.remove("the tap was deleted");
     this.#slot = undefined;
     this.#connection = undefined;
     this.#apply({ type: "failed", reason: "the cable's tap was deleted", nextTryMs: undefined });

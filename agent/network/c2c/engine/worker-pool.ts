@@ -1,5 +1,6 @@
-import { writeSync } from "node:fs";
+import { close, writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { programPath } from "../../../../lib/program.js";
 import { createEventFd } from "./native.js";
@@ -22,8 +23,8 @@ export interface CableSlot {
   attach(connection: number, established: EstablishedConnection): void;
   detach(goodbye: string): void;
   notice(text: string): void;
-  /** Closes connection and tap. */
-  remove(goodbye: string): void;
+  /** Closes connection and tap; the tap is gone when it resolves. */
+  remove(goodbye: string): Promise<void>;
 }
 
 /** The threads that move frames. They are started as cables need them, up to one for each core. */
@@ -55,10 +56,18 @@ export class WorkerPool {
       attach: (connection, established) => order({ type: "attach", cable, connection, established }),
       detach: (goodbye) => order({ type: "detach", cable, goodbye }),
       notice: (text) => order({ type: "notice", cable, text }),
-      remove: (goodbye) => {
+      remove: async (goodbye) => {
         worker.cables -= 1;
-        this.#handlers.delete(cable);
+        const released = new Promise<void>((resolve) => {
+          this.#handlers.set(cable, (event) => {
+            if (event.type === "released") resolve();
+          });
+        });
         order({ type: "remove", cable, goodbye });
+        await released;
+        this.#handlers.delete(cable);
+        // To delete a device takes the kernel tens of milliseconds, which no thread that moves frames may wait.
+        await closeFile(tap.fd);
       },
     };
   }
@@ -94,6 +103,7 @@ export class WorkerPool {
   }
 }
 
+const closeFile = promisify(close);
 const one = new BigUint64Array([1n]);
 
 function post(worker: PoolWorker, order: WorkerOrder): void {

@@ -39,7 +39,9 @@ export type WorkerEvent =
   | { readonly type: "closed"; readonly cable: number; readonly connection: number; readonly cause: CloseCause }
   | { readonly type: "notice"; readonly cable: number; readonly connection: number; readonly text: string }
   /** The tap was deleted, by others or with its namespace. */
-  | { readonly type: "tapLost"; readonly cable: number };
+  | { readonly type: "tapLost"; readonly cable: number }
+  /** The worker has forgotten the cable after "remove"; its tap can be closed. */
+  | { readonly type: "released"; readonly cable: number };
 
 /** Why a connection ended. */
 export interface CloseCause {
