@@ -2,12 +2,12 @@ import { messageOf } from "../../lib/errors.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { DriverInstance, DriverKind, InstanceDriver, RecoveryHandle } from "../drivers/driver.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
+import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
 import { withoutDirectories } from "./failure.js";
 import type { LoadedInstance } from "./instance-store.js";
 import { forgetRun, lostReason, observe } from "./observe.js";
-import { type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
+import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
 import type { StoredHandle } from "./stored-instance.js";
 
 const endedReason = "ended while the agent was not running";
@@ -78,12 +78,11 @@ async function keepRunning(
   signal: AbortSignal,
 ): Promise<void> {
   const { id, instance, phase } = record.stored;
-  if (!record.specLost) record.network = await context.networks.prepare(toOwner(record), { signal });
   await context.store
     .writeHandle(id, instance.name, { uid: instance.uid, kind: record.driver.kind, handle })
     .catch((error: unknown) => context.logError(error, `the handle of ${instance.name} could not be written`));
   if (phase === "creating") await setPhase(context, record, "ready");
-  await observe(context, record, { signal: uninterrupted, caller: "" });
+  await observe(context, record, { signal, caller: "" });
 }
 
 async function toRecord(

@@ -289,7 +289,10 @@ export class InstanceManager {
     const records = [...this.#records.values()];
     // Whose interfaces those of an instance without spec are is not known: leave all of them.
     if (records.some(({ specLost }) => specLost)) return;
-    const owners = records.filter(({ handle }) => handle !== undefined).map(toOwner);
+    // What could not be looked at may well run.
+    const owners = records
+      .filter(({ handle, observation }) => handle !== undefined || observation.state === "unknown")
+      .map(toOwner);
     await this.#context.networks.collectGarbage(owners, { signal: uninterrupted });
   }
 }

@@ -15,9 +15,56 @@ export async function observe(
   record: InstanceRecord,
   options: { readonly signal: AbortSignal; readonly caller: string },
 ): Promise<void> {
-  const observation = await inspect(record, options.signal);
+  const { signal } = options;
+  // What could not be looked at when it was adopted is looked for again.
+  if (record.handle === undefined && record.observation.state === "unknown") await tryTakeBack(context, record, signal);
+  let observation = await inspect(record, signal);
+  if (record.handle === undefined && !hasEnded(observation.state)) {
+    if (await tryTakeBack(context, record, signal)) observation = await inspect(record, signal);
+  }
   if (record.handle !== undefined && hasEnded(observation.state)) await forgetRun(context, record);
-  setObservation(context, record, observation, options.caller);
+  const reason = await restoreNetwork(context, record, signal);
+  setObservation(context, record, reason === "" ? observation : { ...observation, reason }, options.caller);
+}
+
+/** Looks for a process of the instance that the agent does not know and takes it up; false when there is none. */
+export async function takeBack(
+  context: InstanceContext,
+  record: InstanceRecord,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { id, instance } = record.stored;
+  const handle = await record.driver.recover(toDriverInstance(record), undefined, { signal });
+  if (handle === undefined) return false;
+  record.handle = handle;
+  const stored = { uid: instance.uid, kind: record.driver.kind, handle };
+  await context.store.writeHandle(id, instance.name, stored).catch((error: unknown) => {
+    context.logError(error, `the handle of ${instance.name} could not be written`);
+  });
+  return true;
+}
+
+/** Like {@link takeBack}; what cannot be looked at is left for the next observation. */
+async function tryTakeBack(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await takeBack(context, record, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    context.logError(error, `${record.stored.instance.name} could not be looked for`);
+    return false;
+  }
+}
+
+/** Makes the interfaces known of an instance that runs without them, because they could not be restored when it was adopted; resolves to why not. */
+async function restoreNetwork(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<string> {
+  if (record.handle === undefined || record.network !== undefined || record.specLost) return "";
+  try {
+    record.network = await context.networks.prepare(toOwner(record), { signal });
+    return "";
+  } catch (error) {
+    signal.throwIfAborted();
+    return `its interfaces could not be restored: ${withoutDirectories(messageOf(error))}`;
+  }
 }
 
 /** Records an observation and tells watchers and the event log of it. */

@@ -4,7 +4,7 @@ import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure, withoutDirectories } from "./failure.js";
-import { forgetRun, observe, setObservation } from "./observe.js";
+import { forgetRun, observe, setObservation, takeBack } from "./observe.js";
 import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
 
 /** Options of everything a person or program asks of an instance. */
@@ -52,12 +52,7 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
 
 /** A process of this instance that the agent does not know must never get a twin. */
 async function adoptStray(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
-  const { id, instance } = record.stored;
-  const handle = await record.driver.recover(toDriverInstance(record), undefined, { signal: options.signal });
-  if (handle === undefined) return;
-  record.handle = handle;
-  record.network = await context.networks.prepare(toOwner(record), { signal: options.signal });
-  await context.store.writeHandle(id, instance.name, { uid: instance.uid, kind: record.driver.kind, handle });
+  if (!(await takeBack(context, record, options.signal))) return;
   await observe(context, record, { signal: options.signal, caller: "" });
   checkStart(record);
 }

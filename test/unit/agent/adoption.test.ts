@@ -79,6 +79,43 @@ describe("a restarted agent", () => {
     expect(second.get("c1").status?.state).toBe(InstanceState.INSTANCE_STATE_RUNNING);
   });
 
+  it("leaves the interfaces alone of an instance that cannot be looked at and has no handle", async () => {
+    await make(first, "c1");
+    await rm(world.file("c1", "handle.json"));
+    world.driver.failNext("recover", new Error("the runtime is away"));
+    const second = await world.agent();
+    expect(second.get("c1").status?.state).toBe(InstanceState.INSTANCE_STATE_UNKNOWN);
+    expect(world.network.prepared.size).toBe(1);
+    await expect(second.act("start", "c1", options)).rejects.toMatchObject({ reason: "INSTANCE_RUNNING" });
+    expect(second.get("c1").status?.pid).toBe(first.get("c1").status?.pid);
+  });
+
+  it("looks again for an instance that could not be looked at", async () => {
+    await make(first, "c1");
+    await rm(world.file("c1", "handle.json"));
+    world.driver.failNext("recover", new Error("the runtime is away"));
+    const second = await world.agent();
+    await second.observeAll(options.signal);
+    expect(second.get("c1").status).toMatchObject({
+      state: InstanceState.INSTANCE_STATE_RUNNING,
+      pid: first.get("c1").status?.pid,
+    });
+    await second.act("stop", "c1", options);
+    expect(world.driver.guests.size).toBe(0);
+  });
+
+  it("restores interfaces later when it could not at once, and says so meanwhile", async () => {
+    await make(first, "c1");
+    world.network.failNextPrepare = new Error("the switch is away");
+    const second = await world.agent();
+    expect(second.get("c1").status).toMatchObject({
+      state: InstanceState.INSTANCE_STATE_RUNNING,
+      reason: "its interfaces could not be restored: the switch is away",
+    });
+    await second.observeAll(options.signal);
+    expect(second.get("c1").status).toMatchObject({ reason: "", nics: [{ port: "port-eth0" }] });
+  });
+
   it("removes interfaces that belong to no instance", async () => {
     await make(first, "c1");
     world.network.prepared.add("of-nobody");
