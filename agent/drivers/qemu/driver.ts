@@ -105,8 +105,9 @@ class Driver implements QemuDriver {
     if (identity === undefined) throw await notStarted(instance);
     try {
       const machine = await this.#machines.attach(instance, identity, { isNew: true });
-      if (!(await machine.ready(startTimeoutMs, options.signal))) throw await notStarted(instance);
+      const answers = await machine.ready(startTimeoutMs, options.signal);
       options.signal.throwIfAborted();
+      if (!answers) throw await notStarted(instance);
       await machine.launch();
     } catch (error) {
       await this.#machines.detach(instance);
