@@ -1,7 +1,7 @@
 import { messageOf } from "../../lib/errors.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { DriverInstance, DriverKind, InstanceDriver, RecoveryHandle } from "../drivers/driver.js";
-import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
 import { withoutDirectories } from "./failure.js";
@@ -156,19 +156,10 @@ function lostInstance(context: InstanceContext, loaded: LoadedInstance, driver: 
   };
 }
 
+/** A spec of which only the kind is known. */
 function lostSpec(kind: DriverKind): InstanceSpec {
-  const size = { cpus: undefined, memoryMib: undefined, nics: [] };
-  switch (kind) {
-    case "qemu": {
-      const value = { machine: "", accelerator: 0, kernel: "", initrd: "", kernelArguments: "", disks: [] };
-      return { ...size, driver: { $case: kind, value } };
-    }
-    case "crun":
-      return {
-        ...size,
-        driver: { $case: kind, value: { rootfs: "", command: [], environment: {}, persistent: false } },
-      };
-  }
+  // The kind is the name of the driver's member in the message, so this sets that member with all defaults.
+  return InstanceSpec.fromJSON({ [kind]: {} });
 }
 
 function kindOf(spec: InstanceSpec): DriverKind {

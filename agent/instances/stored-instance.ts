@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Instance } from "../../proto/gen/zor/v1/instance.js";
-import type { DriverKind, RecoveryHandle } from "../drivers/driver.js";
+import type { RecoveryHandle } from "../drivers/driver.js";
 
 /** How far a creation or deletion has come, so that a restarted agent can finish or undo it. */
 export type Phase = "creating" | "ready" | "deleting";
@@ -16,7 +16,8 @@ export interface StoredInstance {
 /** What the disk holds of a running instance. The uid and kind allow to recognise it when its spec is lost. */
 export interface StoredHandle {
   readonly uid: string;
-  readonly kind: DriverKind;
+  /** Kind of its driver. */
+  readonly kind: string;
   readonly handle: RecoveryHandle;
 }
 
@@ -30,7 +31,7 @@ const storedInstanceSchema = z.object({
 const storedHandleSchema = z.object({
   version: z.literal(1),
   uid: z.string().min(1),
-  kind: z.enum(["qemu", "crun"]),
+  kind: z.string(),
   handle: z.object({ pid: z.int().positive(), startTicks: z.string(), extra: z.record(z.string(), z.string()) }),
 });
 
