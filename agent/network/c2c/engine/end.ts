@@ -303,8 +303,8 @@ export class End implements ListenerEnd {
   }
 
   #onWorkerEvent(event: WorkerEvent): void {
-    if (event.type === "tapLost") return this.#onTapLost();
-    if (event.type === "released") return;
+    if (event.type === "tapLost") this.#onTapLost();
+    if (event.type === "tapLost" || event.type === "released") return;
     if (event.connection !== this.#connectionNumber) return;
     switch (event.type) {
       case "proven":
