@@ -19,7 +19,6 @@ import { HostServiceService } from "../proto/gen/zor/v1/host_service.js";
 import { InstanceServiceService } from "../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../proto/gen/zor/v1/lan_service.js";
 import { LinkTransport } from "../proto/gen/zor/v1/link.js";
-import { LinkTransport } from "../proto/gen/zor/v1/link.js";
 import { OperationServiceService } from "../proto/gen/zor/v1/operation_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import type { AgentSettings } from "./config.js";
@@ -143,8 +142,6 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
     cableKeySha256: cables?.keySha256 ?? Buffer.alloc(0),
     startTime,
     underlayAddresses: [...settings.underlay],
-    allowsPlainLinks: false,
-    linkTransports: [LinkTransport.LINK_TRANSPORT_TCP],
     allowsPlainLinks: false,
     linkTransports: [LinkTransport.LINK_TRANSPORT_TCP],
   });

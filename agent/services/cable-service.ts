@@ -1,4 +1,4 @@
-import { failedPrecondition, invalidArgument } from "../../lib/errors.js";
+import { failedPrecondition, invalidArgument, unimplemented } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
 import { parseId, parseLink } from "../../lib/names.js";
 import type {
@@ -6,7 +6,7 @@ import type {
   EndSpec as EndSpecMessage,
   EndStatus,
 } from "../../proto/gen/zor/agent/v1/cable_service.js";
-import { LinkEncryption, LinkRole, LinkState, LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import { LinkEncryption, LinkPath, LinkRole, LinkState, LinkTransport } from "../../proto/gen/zor/v1/link.js";
 import { checkPeerAddress } from "../network/c2c/address.js";
 import type { CableManager } from "../network/c2c/cable-manager.js";
 import type { EndSpec } from "../network/c2c/end-record.js";
@@ -40,6 +40,13 @@ export function cableService(options: CableServiceOptions): Handlers<typeof Cabl
       return {};
     },
     listEnds: async () => ({ ends: cables.list().map(toStatus) }),
+    diagnoseEnd: async function* ({ link }) {
+      parseLink("link", link);
+      throw unimplemented(
+        "this agent cannot test the hops of a link yet; the link's state and reason tell what is known",
+        link,
+      );
+    },
     watchEnds: async function* (_request, { signal }) {
       for await (const { ends, removed, snapshot } of cables.watch(signal)) {
         yield { ends: ends.map(toStatus), removed: [...removed], snapshot };
@@ -140,6 +147,11 @@ function endStatus(view: EndView, host: string, enginePid: number): EndStatus {
       mtuProven: view.mtuProven,
       protection: view.protection,
       enginePid: BigInt(enginePid),
+      rttP99: undefined,
+      txBps: 0n,
+      rxBps: 0n,
+      path: view.remoteAddress === "" ? LinkPath.LINK_PATH_UNSPECIFIED : LinkPath.LINK_PATH_DIRECT,
+      impairment: undefined,
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { EndSpec, EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
+import { EndSpec, type EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { type LinkEncryption, LinkRole, type LinkTransport } from "../../proto/gen/zor/v1/link.js";
 
 /** An end of a desired link. */
@@ -182,7 +182,7 @@ function specsOf(link: LinkInput, a: KnownHost, b: KnownHost, listener: "a" | "b
   ];
   const specs = ends.map(({ place, self, peer }) => {
     const listens = self === listener;
-    const spec: EndSpec = {
+    const spec = EndSpec.fromPartial({
       link: link.name,
       linkUid: link.uid,
       lan: place.lan,
@@ -193,7 +193,7 @@ function specsOf(link: LinkInput, a: KnownHost, b: KnownHost, listener: "a" | "b
       ticketTtlSeconds: 0,
       transport: link.transport,
       encryption: link.encryption,
-    };
+    });
     return { host: place.host, spec };
   });
   return listener === "a" ? specs : specs.reverse();

@@ -7,11 +7,12 @@ import {
   invalidFields,
   notFound,
   ZorError,
+  unimplemented,
 } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
 import { checkLabels } from "../../lib/labels.js";
 import { parseId, parseLink, parseOnHost } from "../../lib/names.js";
-import { Link, LinkEncryption, type LinkSpec, LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import { Link, LinkEncryption, LinkSpec, LinkTransport } from "../../proto/gen/zor/v1/link.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import type { LinkOperations } from "../c2c/link-operations.js";
@@ -65,6 +66,15 @@ export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkS
       return { ...page, links: items };
     },
 
+    updateLink: async (request) => {
+      throw unimplemented("links cannot be changed yet; delete the link and create it anew", request.link?.name ?? "");
+    },
+
+    diagnoseLink: async function* (request) {
+      parseLink("name", request.name);
+      throw unimplemented("links cannot be diagnosed yet; see the link's state and reason", request.name);
+    },
+
     deleteLink: async (request, context) =>
       mutate({ store, requests, method: service.deleteLink, request, context }, async (commit) => {
         parseLink("name", request.name);
@@ -79,7 +89,7 @@ export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkS
 
 /** Checks everything that can be known before an end is prepared. */
 async function checkLink(options: LinkServiceOptions, name: string, wanted: Link): Promise<Link> {
-  const spec: LinkSpec = wanted.spec ?? { a: "", b: "", transport: 0, encryption: 0 };
+  const spec: LinkSpec = wanted.spec ?? LinkSpec.fromPartial({});
   const labelFaults = checkLabels("link.labels", wanted.labels);
   if (labelFaults.length > 0) throw invalidFields(labelFaults, name);
   const a = parseOnHost("link.spec.a", spec.a, "lans");
@@ -110,10 +120,10 @@ async function checkLink(options: LinkServiceOptions, name: string, wanted: Link
 
 function checkTransport({ transport, encryption }: LinkSpec): void {
   if (transport !== LinkTransport.LINK_TRANSPORT_UNSPECIFIED && transport !== LinkTransport.LINK_TRANSPORT_TCP) {
-    throw unimplemented("link.spec.transport", "only TCP is there in this version; leave it unset");
+    throw notInThisVersion("link.spec.transport", "only TCP is there in this version; leave it unset");
   }
   if (encryption !== LinkEncryption.LINK_ENCRYPTION_UNSPECIFIED && encryption !== LinkEncryption.LINK_ENCRYPTION_TLS) {
-    throw unimplemented("link.spec.encryption", "only TLS is there in this version; leave it unset");
+    throw notInThisVersion("link.spec.encryption", "only TLS is there in this version; leave it unset");
   }
 }
 
@@ -153,7 +163,7 @@ function checkReachable(fleet: Fleet, name: string, a: string, b: string): void 
   if (obstacle !== undefined) throw failedPrecondition("NO_PATH", name, obstacle);
 }
 
-function unimplemented(field: string, description: string): ZorError {
+function notInThisVersion(field: string, description: string): ZorError {
   return new ZorError({
     reason: "NOT_IN_THIS_VERSION",
     code: status.UNIMPLEMENTED,

@@ -14,6 +14,7 @@ export const kindByCase: Readonly<Record<AnyResource["$case"], ResourceKind>> = 
   link: ResourceKind.RESOURCE_KIND_LINK,
   operation: ResourceKind.RESOURCE_KIND_OPERATION,
   event: ResourceKind.RESOURCE_KIND_EVENT,
+  a2b: ResourceKind.RESOURCE_KIND_A2B,
 };
 
 /** Kind of a resource. */

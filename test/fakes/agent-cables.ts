@@ -91,6 +91,9 @@ export class FakeCables {
         return {};
       },
       listEnds: async () => ({ ends: this.#statuses() }),
+      diagnoseEnd: async function* ({ link }) {
+        throw notFound(link);
+      },
       watchEnds: (_request, context) => this.#watch(context),
     };
   }

@@ -246,6 +246,10 @@ export class InProcessHub {
         const { items, rest } = this.#page(this.log.list("link"), request, Link.toJSON);
         return { links: items, ...rest };
       },
+      updateLink: async ({ link }) => ({ link }),
+      diagnoseLink: async function* ({ name }) {
+        throw notFound(name);
+      },
       createLink: async (request, { caller }) => {
         this.#record("createLink", request);
         const name = `links/${request.linkId}`;

@@ -206,6 +206,8 @@ function toRow(resource: Resource, receivedAtMs: number): WatchedRow | undefined
       return { ...base, kind: "operations", resource: of.value };
     case "event":
       return { ...base, kind: "events", resource: of.value };
+    case "a2b":
+      return undefined;
   }
 }
 

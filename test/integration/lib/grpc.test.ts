@@ -152,7 +152,12 @@ const start = (connection: Connection, metadata: Record<string, string> = {}) =>
 describe("a service", () => {
   it("knows its caller from the certificate", async () => {
     await start(await connectAs(user("ana", Role.ROLE_OPERATOR)));
-    expect(seen[0]?.caller).toMatchObject({ identity: "zor://user/ana", kind: "user", id: "ana", role: Role.ROLE_OPERATOR });
+    expect(seen[0]?.caller).toMatchObject({
+      identity: "zor://user/ana",
+      kind: "user",
+      id: "ana",
+      role: Role.ROLE_OPERATOR,
+    });
   });
 
   it("refuses a role that is too low and says which would do", async () => {

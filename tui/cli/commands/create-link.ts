@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { LinkEncryption, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
+import { LinkSpec } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { escapeText } from "../../client/escape.js";
 import { formatRtt, linkPathName } from "../../client/format.js";
@@ -41,12 +41,7 @@ export function defineCreateLink(create: Command, open: Registrar["open"]): void
           name: "",
           uid: "",
           labels: parsePairs("--label", options.label),
-          spec: {
-            a: endA,
-            b: endB,
-            transport: LinkTransport.LINK_TRANSPORT_UNSPECIFIED,
-            encryption: LinkEncryption.LINK_ENCRYPTION_UNSPECIFIED,
-          },
+          spec: LinkSpec.fromPartial({ a: endA, b: endB }),
           status: undefined,
           createTime: undefined,
         },

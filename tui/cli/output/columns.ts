@@ -62,6 +62,7 @@ const name = {
 };
 
 const columns: ColumnsByCase = {
+  a2b: [name],
   host: [
     name,
     // Not marked as old: the hub itself decides a host's state.

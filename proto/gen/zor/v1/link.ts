@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Impairment, ImpairmentStats, ImpairmentStep } from "./impairment.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -94,6 +95,8 @@ export enum LinkPath {
   LINK_PATH_DIRECT = 1,
   /** LINK_PATH_RELAYED - Through the hub, which sees ciphertext only. */
   LINK_PATH_RELAYED = 2,
+  /** LINK_PATH_LOCAL - Both lans are on one host. */
+  LINK_PATH_LOCAL = 3,
   UNRECOGNIZED = -1,
 }
 
@@ -108,6 +111,9 @@ export function linkPathFromJSON(object: any): LinkPath {
     case 2:
     case "LINK_PATH_RELAYED":
       return LinkPath.LINK_PATH_RELAYED;
+    case 3:
+    case "LINK_PATH_LOCAL":
+      return LinkPath.LINK_PATH_LOCAL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -123,6 +129,8 @@ export function linkPathToJSON(object: LinkPath): string {
       return "LINK_PATH_DIRECT";
     case LinkPath.LINK_PATH_RELAYED:
       return "LINK_PATH_RELAYED";
+    case LinkPath.LINK_PATH_LOCAL:
+      return "LINK_PATH_LOCAL";
     case LinkPath.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -215,6 +223,49 @@ export function linkEncryptionToJSON(object: LinkEncryption): string {
   }
 }
 
+/** What to do when a link would close a loop of lans. */
+export enum LoopPolicy {
+  /** LOOP_POLICY_UNSPECIFIED - The default, refuse. */
+  LOOP_POLICY_UNSPECIFIED = 0,
+  /** LOOP_POLICY_REFUSE - Refuse the link. */
+  LOOP_POLICY_REFUSE = 1,
+  /** LOOP_POLICY_RSTP - Allow it when every lan of the loop runs RSTP, which then breaks the loop. */
+  LOOP_POLICY_RSTP = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function loopPolicyFromJSON(object: any): LoopPolicy {
+  switch (object) {
+    case 0:
+    case "LOOP_POLICY_UNSPECIFIED":
+      return LoopPolicy.LOOP_POLICY_UNSPECIFIED;
+    case 1:
+    case "LOOP_POLICY_REFUSE":
+      return LoopPolicy.LOOP_POLICY_REFUSE;
+    case 2:
+    case "LOOP_POLICY_RSTP":
+      return LoopPolicy.LOOP_POLICY_RSTP;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LoopPolicy.UNRECOGNIZED;
+  }
+}
+
+export function loopPolicyToJSON(object: LoopPolicy): string {
+  switch (object) {
+    case LoopPolicy.LOOP_POLICY_UNSPECIFIED:
+      return "LOOP_POLICY_UNSPECIFIED";
+    case LoopPolicy.LOOP_POLICY_REFUSE:
+      return "LOOP_POLICY_REFUSE";
+    case LoopPolicy.LOOP_POLICY_RSTP:
+      return "LOOP_POLICY_RSTP";
+    case LoopPolicy.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Part an end plays in setting up the connection. */
 export enum LinkRole {
   /** LINK_ROLE_UNSPECIFIED - Not set; never sent. */
@@ -287,12 +338,26 @@ export interface Link_LabelsEntry {
 export interface LinkSpec {
   /** Lan at the first end, "hosts/{host}/lans/{lan}". */
   a: string;
-  /** Lan at the second end, "hosts/{host}/lans/{lan}"; on another host. */
+  /** Lan at the second end, "hosts/{host}/lans/{lan}". */
   b: string;
   /** Transport. */
   transport: LinkTransport;
   /** Encryption. */
   encryption: LinkEncryption;
+  /** What happens to frames from a to b; unset: nothing. TCP transport only. */
+  aToB:
+    | Impairment
+    | undefined;
+  /** What happens to frames from b to a; unset: nothing. TCP transport only. */
+  bToA:
+    | Impairment
+    | undefined;
+  /** Seed of all that is random in the impairments; 0: a new one each start. */
+  seed: bigint;
+  /** Changes of impairment that come and go by themselves; at most 64. */
+  schedule: ImpairmentStep[];
+  /** What to do about loops of lans. */
+  loop: LoopPolicy;
 }
 
 /** What a link is observed to be. */
@@ -324,7 +389,21 @@ export interface LinkStatus {
     | LinkEnd
     | undefined;
   /** End on the host of spec.b. */
-  endB: LinkEnd | undefined;
+  endB:
+    | LinkEnd
+    | undefined;
+  /** Round trip that 99 % of the last probes stayed below. Unset: not measured. */
+  rttP99:
+    | Duration
+    | undefined;
+  /** Throughput from a to b over the last seconds, in bits per second. */
+  aToBBps: bigint;
+  /** Throughput from b to a over the last seconds, in bits per second. */
+  bToABps: bigint;
+  /** Bytes of ciphertext the hub has relayed for the link, both ways. */
+  relayedBytes: bigint;
+  /** Protection in use, "TLSv1.3 ..." or "none"; empty when down. */
+  protection: string;
 }
 
 /** One end of a link, as its host sees it. */
@@ -379,6 +458,18 @@ export interface LinkEnd {
   protection: string;
   /** Process id of the cable engine on the host. */
   enginePid: bigint;
+  /** Round trip that 99 % of the last probes stayed below. Unset: not measured. */
+  rttP99:
+    | Duration
+    | undefined;
+  /** Throughput to the other end over the last seconds, in bits per second. */
+  txBps: bigint;
+  /** Throughput from the other end over the last seconds, in bits per second. */
+  rxBps: bigint;
+  /** Path of the connection in use. */
+  path: LinkPath;
+  /** What was done to frames this end sends; unset when nothing is impaired. */
+  impairment: ImpairmentStats | undefined;
 }
 
 function createBaseLink(): Link {
@@ -652,7 +743,17 @@ export const Link_LabelsEntry: MessageFns<Link_LabelsEntry> = {
 };
 
 function createBaseLinkSpec(): LinkSpec {
-  return { a: "", b: "", transport: 0, encryption: 0 };
+  return {
+    a: "",
+    b: "",
+    transport: 0,
+    encryption: 0,
+    aToB: undefined,
+    bToA: undefined,
+    seed: 0n,
+    schedule: [],
+    loop: 0,
+  };
 }
 
 export const LinkSpec: MessageFns<LinkSpec> = {
@@ -668,6 +769,24 @@ export const LinkSpec: MessageFns<LinkSpec> = {
     }
     if (message.encryption !== 0) {
       writer.uint32(32).int32(message.encryption);
+    }
+    if (message.aToB !== undefined) {
+      Impairment.encode(message.aToB, writer.uint32(42).fork()).join();
+    }
+    if (message.bToA !== undefined) {
+      Impairment.encode(message.bToA, writer.uint32(50).fork()).join();
+    }
+    if (message.seed !== 0n) {
+      if (BigInt.asIntN(64, message.seed) !== message.seed) {
+        throw new globalThis.Error("value provided for field message.seed of type int64 too large");
+      }
+      writer.uint32(56).int64(message.seed);
+    }
+    for (const v of message.schedule) {
+      ImpairmentStep.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.loop !== 0) {
+      writer.uint32(72).int32(message.loop);
     }
     return writer;
   },
@@ -717,6 +836,46 @@ export const LinkSpec: MessageFns<LinkSpec> = {
             message.encryption = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.aToB = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.bToA = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.seed = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.schedule.push(ImpairmentStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.loop = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -735,6 +894,21 @@ export const LinkSpec: MessageFns<LinkSpec> = {
       b: isSet(object.b) ? globalThis.String(object.b) : "",
       transport: isSet(object.transport) ? linkTransportFromJSON(object.transport) : 0,
       encryption: isSet(object.encryption) ? linkEncryptionFromJSON(object.encryption) : 0,
+      aToB: isSet(object.aToB)
+        ? Impairment.fromJSON(object.aToB)
+        : isSet(object.a_to_b)
+        ? Impairment.fromJSON(object.a_to_b)
+        : undefined,
+      bToA: isSet(object.bToA)
+        ? Impairment.fromJSON(object.bToA)
+        : isSet(object.b_to_a)
+        ? Impairment.fromJSON(object.b_to_a)
+        : undefined,
+      seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
+      schedule: globalThis.Array.isArray(object?.schedule)
+        ? object.schedule.map((e: any) => ImpairmentStep.fromJSON(e))
+        : [],
+      loop: isSet(object.loop) ? loopPolicyFromJSON(object.loop) : 0,
     };
   },
 
@@ -752,6 +926,21 @@ export const LinkSpec: MessageFns<LinkSpec> = {
     if (message.encryption !== 0) {
       obj.encryption = linkEncryptionToJSON(message.encryption);
     }
+    if (message.aToB !== undefined) {
+      obj.aToB = Impairment.toJSON(message.aToB);
+    }
+    if (message.bToA !== undefined) {
+      obj.bToA = Impairment.toJSON(message.bToA);
+    }
+    if (message.seed !== 0n) {
+      obj.seed = message.seed.toString();
+    }
+    if (message.schedule?.length) {
+      obj.schedule = message.schedule.map((e) => ImpairmentStep.toJSON(e));
+    }
+    if (message.loop !== 0) {
+      obj.loop = loopPolicyToJSON(message.loop);
+    }
     return obj;
   },
 
@@ -764,6 +953,15 @@ export const LinkSpec: MessageFns<LinkSpec> = {
     message.b = object.b ?? "";
     message.transport = object.transport ?? 0;
     message.encryption = object.encryption ?? 0;
+    message.aToB = (object.aToB !== undefined && object.aToB !== null)
+      ? Impairment.fromPartial(object.aToB)
+      : undefined;
+    message.bToA = (object.bToA !== undefined && object.bToA !== null)
+      ? Impairment.fromPartial(object.bToA)
+      : undefined;
+    message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
+    message.schedule = object.schedule?.map((e) => ImpairmentStep.fromPartial(e)) || [];
+    message.loop = object.loop ?? 0;
     return message;
   },
 };
@@ -780,6 +978,11 @@ function createBaseLinkStatus(): LinkStatus {
     nextTryTime: undefined,
     endA: undefined,
     endB: undefined,
+    rttP99: undefined,
+    aToBBps: 0n,
+    bToABps: 0n,
+    relayedBytes: 0n,
+    protection: "",
   };
 }
 
@@ -814,6 +1017,30 @@ export const LinkStatus: MessageFns<LinkStatus> = {
     }
     if (message.endB !== undefined) {
       LinkEnd.encode(message.endB, writer.uint32(82).fork()).join();
+    }
+    if (message.rttP99 !== undefined) {
+      Duration.encode(message.rttP99, writer.uint32(90).fork()).join();
+    }
+    if (message.aToBBps !== 0n) {
+      if (BigInt.asIntN(64, message.aToBBps) !== message.aToBBps) {
+        throw new globalThis.Error("value provided for field message.aToBBps of type int64 too large");
+      }
+      writer.uint32(96).int64(message.aToBBps);
+    }
+    if (message.bToABps !== 0n) {
+      if (BigInt.asIntN(64, message.bToABps) !== message.bToABps) {
+        throw new globalThis.Error("value provided for field message.bToABps of type int64 too large");
+      }
+      writer.uint32(104).int64(message.bToABps);
+    }
+    if (message.relayedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.relayedBytes) !== message.relayedBytes) {
+        throw new globalThis.Error("value provided for field message.relayedBytes of type int64 too large");
+      }
+      writer.uint32(112).int64(message.relayedBytes);
+    }
+    if (message.protection !== "") {
+      writer.uint32(122).string(message.protection);
     }
     return writer;
   },
@@ -911,6 +1138,46 @@ export const LinkStatus: MessageFns<LinkStatus> = {
             message.endB = LinkEnd.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.rttP99 = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.aToBBps = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.bToABps = reader.int64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.relayedBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.protection = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -959,6 +1226,27 @@ export const LinkStatus: MessageFns<LinkStatus> = {
         : isSet(object.end_b)
         ? LinkEnd.fromJSON(object.end_b)
         : undefined,
+      rttP99: isSet(object.rttP99)
+        ? Duration.fromJSON(object.rttP99)
+        : isSet(object.rtt_p99)
+        ? Duration.fromJSON(object.rtt_p99)
+        : undefined,
+      aToBBps: isSet(object.aToBBps)
+        ? BigInt(object.aToBBps)
+        : isSet(object.a_to_b_bps)
+        ? BigInt(object.a_to_b_bps)
+        : 0n,
+      bToABps: isSet(object.bToABps)
+        ? BigInt(object.bToABps)
+        : isSet(object.b_to_a_bps)
+        ? BigInt(object.b_to_a_bps)
+        : 0n,
+      relayedBytes: isSet(object.relayedBytes)
+        ? BigInt(object.relayedBytes)
+        : isSet(object.relayed_bytes)
+        ? BigInt(object.relayed_bytes)
+        : 0n,
+      protection: isSet(object.protection) ? globalThis.String(object.protection) : "",
     };
   },
 
@@ -994,6 +1282,21 @@ export const LinkStatus: MessageFns<LinkStatus> = {
     if (message.endB !== undefined) {
       obj.endB = LinkEnd.toJSON(message.endB);
     }
+    if (message.rttP99 !== undefined) {
+      obj.rttP99 = Duration.toJSON(message.rttP99);
+    }
+    if (message.aToBBps !== 0n) {
+      obj.aToBBps = message.aToBBps.toString();
+    }
+    if (message.bToABps !== 0n) {
+      obj.bToABps = message.bToABps.toString();
+    }
+    if (message.relayedBytes !== 0n) {
+      obj.relayedBytes = message.relayedBytes.toString();
+    }
+    if (message.protection !== "") {
+      obj.protection = message.protection;
+    }
     return obj;
   },
 
@@ -1012,6 +1315,15 @@ export const LinkStatus: MessageFns<LinkStatus> = {
     message.nextTryTime = object.nextTryTime ?? undefined;
     message.endA = (object.endA !== undefined && object.endA !== null) ? LinkEnd.fromPartial(object.endA) : undefined;
     message.endB = (object.endB !== undefined && object.endB !== null) ? LinkEnd.fromPartial(object.endB) : undefined;
+    message.rttP99 = (object.rttP99 !== undefined && object.rttP99 !== null)
+      ? Duration.fromPartial(object.rttP99)
+      : undefined;
+    message.aToBBps = (object.aToBBps !== undefined && object.aToBBps !== null) ? BigInt(object.aToBBps) : 0n;
+    message.bToABps = (object.bToABps !== undefined && object.bToABps !== null) ? BigInt(object.bToABps) : 0n;
+    message.relayedBytes = (object.relayedBytes !== undefined && object.relayedBytes !== null)
+      ? BigInt(object.relayedBytes)
+      : 0n;
+    message.protection = object.protection ?? "";
     return message;
   },
 };
@@ -1040,6 +1352,11 @@ function createBaseLinkEnd(): LinkEnd {
     mtuProven: 0,
     protection: "",
     enginePid: 0n,
+    rttP99: undefined,
+    txBps: 0n,
+    rxBps: 0n,
+    path: 0,
+    impairment: undefined,
   };
 }
 
@@ -1137,6 +1454,27 @@ export const LinkEnd: MessageFns<LinkEnd> = {
         throw new globalThis.Error("value provided for field message.enginePid of type int64 too large");
       }
       writer.uint32(176).int64(message.enginePid);
+    }
+    if (message.rttP99 !== undefined) {
+      Duration.encode(message.rttP99, writer.uint32(186).fork()).join();
+    }
+    if (message.txBps !== 0n) {
+      if (BigInt.asIntN(64, message.txBps) !== message.txBps) {
+        throw new globalThis.Error("value provided for field message.txBps of type int64 too large");
+      }
+      writer.uint32(192).int64(message.txBps);
+    }
+    if (message.rxBps !== 0n) {
+      if (BigInt.asIntN(64, message.rxBps) !== message.rxBps) {
+        throw new globalThis.Error("value provided for field message.rxBps of type int64 too large");
+      }
+      writer.uint32(200).int64(message.rxBps);
+    }
+    if (message.path !== 0) {
+      writer.uint32(208).int32(message.path);
+    }
+    if (message.impairment !== undefined) {
+      ImpairmentStats.encode(message.impairment, writer.uint32(218).fork()).join();
     }
     return writer;
   },
@@ -1330,6 +1668,46 @@ export const LinkEnd: MessageFns<LinkEnd> = {
             message.enginePid = reader.int64() as bigint;
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.rttP99 = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.txBps = reader.int64() as bigint;
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.rxBps = reader.int64() as bigint;
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.path = reader.int32() as any;
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.impairment = ImpairmentStats.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1414,6 +1792,15 @@ export const LinkEnd: MessageFns<LinkEnd> = {
         : isSet(object.engine_pid)
         ? BigInt(object.engine_pid)
         : 0n,
+      rttP99: isSet(object.rttP99)
+        ? Duration.fromJSON(object.rttP99)
+        : isSet(object.rtt_p99)
+        ? Duration.fromJSON(object.rtt_p99)
+        : undefined,
+      txBps: isSet(object.txBps) ? BigInt(object.txBps) : isSet(object.tx_bps) ? BigInt(object.tx_bps) : 0n,
+      rxBps: isSet(object.rxBps) ? BigInt(object.rxBps) : isSet(object.rx_bps) ? BigInt(object.rx_bps) : 0n,
+      path: isSet(object.path) ? linkPathFromJSON(object.path) : 0,
+      impairment: isSet(object.impairment) ? ImpairmentStats.fromJSON(object.impairment) : undefined,
     };
   },
 
@@ -1485,6 +1872,21 @@ export const LinkEnd: MessageFns<LinkEnd> = {
     if (message.enginePid !== 0n) {
       obj.enginePid = message.enginePid.toString();
     }
+    if (message.rttP99 !== undefined) {
+      obj.rttP99 = Duration.toJSON(message.rttP99);
+    }
+    if (message.txBps !== 0n) {
+      obj.txBps = message.txBps.toString();
+    }
+    if (message.rxBps !== 0n) {
+      obj.rxBps = message.rxBps.toString();
+    }
+    if (message.path !== 0) {
+      obj.path = linkPathToJSON(message.path);
+    }
+    if (message.impairment !== undefined) {
+      obj.impairment = ImpairmentStats.toJSON(message.impairment);
+    }
     return obj;
   },
 
@@ -1521,6 +1923,15 @@ export const LinkEnd: MessageFns<LinkEnd> = {
     message.mtuProven = object.mtuProven ?? 0;
     message.protection = object.protection ?? "";
     message.enginePid = (object.enginePid !== undefined && object.enginePid !== null) ? BigInt(object.enginePid) : 0n;
+    message.rttP99 = (object.rttP99 !== undefined && object.rttP99 !== null)
+      ? Duration.fromPartial(object.rttP99)
+      : undefined;
+    message.txBps = (object.txBps !== undefined && object.txBps !== null) ? BigInt(object.txBps) : 0n;
+    message.rxBps = (object.rxBps !== undefined && object.rxBps !== null) ? BigInt(object.rxBps) : 0n;
+    message.path = object.path ?? 0;
+    message.impairment = (object.impairment !== undefined && object.impairment !== null)
+      ? ImpairmentStats.fromPartial(object.impairment)
+      : undefined;
     return message;
   },
 };

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -27,6 +29,63 @@ export const protobufPackage = "zor.v1";
 export const protobufFileName = "zor/v1/link_service.proto";
 
 /** The link service. */
+
+/** Outcome of the test of a hop. */
+export enum HopVerdict {
+  /** HOP_VERDICT_UNSPECIFIED - Not set; never sent. */
+  HOP_VERDICT_UNSPECIFIED = 0,
+  /** HOP_VERDICT_OK - It works. */
+  HOP_VERDICT_OK = 1,
+  /** HOP_VERDICT_WARNING - It works, but not as it should. */
+  HOP_VERDICT_WARNING = 2,
+  /** HOP_VERDICT_BROKEN - It is broken. */
+  HOP_VERDICT_BROKEN = 3,
+  /** HOP_VERDICT_SKIPPED - It could not be tested because something before it is broken. */
+  HOP_VERDICT_SKIPPED = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function hopVerdictFromJSON(object: any): HopVerdict {
+  switch (object) {
+    case 0:
+    case "HOP_VERDICT_UNSPECIFIED":
+      return HopVerdict.HOP_VERDICT_UNSPECIFIED;
+    case 1:
+    case "HOP_VERDICT_OK":
+      return HopVerdict.HOP_VERDICT_OK;
+    case 2:
+    case "HOP_VERDICT_WARNING":
+      return HopVerdict.HOP_VERDICT_WARNING;
+    case 3:
+    case "HOP_VERDICT_BROKEN":
+      return HopVerdict.HOP_VERDICT_BROKEN;
+    case 4:
+    case "HOP_VERDICT_SKIPPED":
+      return HopVerdict.HOP_VERDICT_SKIPPED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return HopVerdict.UNRECOGNIZED;
+  }
+}
+
+export function hopVerdictToJSON(object: HopVerdict): string {
+  switch (object) {
+    case HopVerdict.HOP_VERDICT_UNSPECIFIED:
+      return "HOP_VERDICT_UNSPECIFIED";
+    case HopVerdict.HOP_VERDICT_OK:
+      return "HOP_VERDICT_OK";
+    case HopVerdict.HOP_VERDICT_WARNING:
+      return "HOP_VERDICT_WARNING";
+    case HopVerdict.HOP_VERDICT_BROKEN:
+      return "HOP_VERDICT_BROKEN";
+    case HopVerdict.HOP_VERDICT_SKIPPED:
+      return "HOP_VERDICT_SKIPPED";
+    case HopVerdict.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** Request of CreateLink. */
 export interface CreateLinkRequest {
@@ -82,6 +141,67 @@ export interface ListLinksResponse {
   totalSize: number;
   /** Hosts whose part of the answer is old or missing. */
   unreachable: Unreachable[];
+}
+
+/** Request of UpdateLink. */
+export interface UpdateLinkRequest {
+  /** The link with its name and the whole new spec. */
+  link:
+    | Link
+    | undefined;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of UpdateLink. */
+export interface UpdateLinkResponse {
+  /** The link after the change. */
+  link: Link | undefined;
+}
+
+/** Request of DiagnoseLink. */
+export interface DiagnoseLinkRequest {
+  /** "links/{link}". */
+  name: string;
+}
+
+/** One hop, tested; the last message is the conclusion. */
+export interface DiagnoseLinkResponse {
+  /** One of. */
+  message:
+    | //
+    /** A hop. */
+    { $case: "hop"; value: DiagnosedHop }
+    | //
+    /** The conclusion; always last. */
+    { $case: "diagnosis"; value: LinkDiagnosis }
+    | undefined;
+}
+
+/** One hop of a link. */
+export interface DiagnosedHop {
+  /** "hosts/{host}" it is on; empty for the path between the hosts. */
+  host: string;
+  /** The hop: "agent", "lan", "tap", "engine", "socket", "path", "peer". */
+  hop: string;
+  /** Outcome. */
+  verdict: HopVerdict;
+  /** What was tested and seen, for people. */
+  detail: string;
+  /** What to do; empty when it works. */
+  remedy: string;
+}
+
+/** What is wrong with a link, in one line. */
+export interface LinkDiagnosis {
+  /** Whether the link works. */
+  healthy: boolean;
+  /** Which hop is broken and why, or that all work. */
+  summary: string;
+  /** What to do; empty when healthy. */
+  remedy: string;
 }
 
 /** Request of DeleteLink. */
@@ -688,6 +808,584 @@ export const ListLinksResponse: MessageFns<ListLinksResponse> = {
   },
 };
 
+function createBaseUpdateLinkRequest(): UpdateLinkRequest {
+  return { link: undefined, requestId: "", validateOnly: false };
+}
+
+export const UpdateLinkRequest: MessageFns<UpdateLinkRequest> = {
+  encode(message: UpdateLinkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.link !== undefined) {
+      Link.encode(message.link, writer.uint32(10).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLinkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLinkRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.link = Link.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateLinkRequest {
+    return {
+      link: isSet(object.link) ? Link.fromJSON(object.link) : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: UpdateLinkRequest): unknown {
+    const obj: any = {};
+    if (message.link !== undefined) {
+      obj.link = Link.toJSON(message.link);
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateLinkRequest>): UpdateLinkRequest {
+    return UpdateLinkRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateLinkRequest>): UpdateLinkRequest {
+    const message = createBaseUpdateLinkRequest();
+    message.link = (object.link !== undefined && object.link !== null) ? Link.fromPartial(object.link) : undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateLinkResponse(): UpdateLinkResponse {
+  return { link: undefined };
+}
+
+export const UpdateLinkResponse: MessageFns<UpdateLinkResponse> = {
+  encode(message: UpdateLinkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.link !== undefined) {
+      Link.encode(message.link, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLinkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLinkResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.link = Link.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateLinkResponse {
+    return { link: isSet(object.link) ? Link.fromJSON(object.link) : undefined };
+  },
+
+  toJSON(message: UpdateLinkResponse): unknown {
+    const obj: any = {};
+    if (message.link !== undefined) {
+      obj.link = Link.toJSON(message.link);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateLinkResponse>): UpdateLinkResponse {
+    return UpdateLinkResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateLinkResponse>): UpdateLinkResponse {
+    const message = createBaseUpdateLinkResponse();
+    message.link = (object.link !== undefined && object.link !== null) ? Link.fromPartial(object.link) : undefined;
+    return message;
+  },
+};
+
+function createBaseDiagnoseLinkRequest(): DiagnoseLinkRequest {
+  return { name: "" };
+}
+
+export const DiagnoseLinkRequest: MessageFns<DiagnoseLinkRequest> = {
+  encode(message: DiagnoseLinkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiagnoseLinkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiagnoseLinkRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiagnoseLinkRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: DiagnoseLinkRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiagnoseLinkRequest>): DiagnoseLinkRequest {
+    return DiagnoseLinkRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiagnoseLinkRequest>): DiagnoseLinkRequest {
+    const message = createBaseDiagnoseLinkRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDiagnoseLinkResponse(): DiagnoseLinkResponse {
+  return { message: undefined };
+}
+
+export const DiagnoseLinkResponse: MessageFns<DiagnoseLinkResponse> = {
+  encode(message: DiagnoseLinkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "hop":
+        DiagnosedHop.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "diagnosis":
+        LinkDiagnosis.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiagnoseLinkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiagnoseLinkResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "hop", value: DiagnosedHop.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "diagnosis", value: LinkDiagnosis.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiagnoseLinkResponse {
+    return {
+      message: isSet(object.hop)
+        ? { $case: "hop", value: DiagnosedHop.fromJSON(object.hop) }
+        : isSet(object.diagnosis)
+        ? { $case: "diagnosis", value: LinkDiagnosis.fromJSON(object.diagnosis) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: DiagnoseLinkResponse): unknown {
+    const obj: any = {};
+    if (message.message?.$case === "hop") {
+      obj.hop = DiagnosedHop.toJSON(message.message.value);
+    } else if (message.message?.$case === "diagnosis") {
+      obj.diagnosis = LinkDiagnosis.toJSON(message.message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiagnoseLinkResponse>): DiagnoseLinkResponse {
+    return DiagnoseLinkResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiagnoseLinkResponse>): DiagnoseLinkResponse {
+    const message = createBaseDiagnoseLinkResponse();
+    switch (object.message?.$case) {
+      case "hop": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "hop", value: DiagnosedHop.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "diagnosis": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "diagnosis", value: LinkDiagnosis.fromPartial(object.message.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseDiagnosedHop(): DiagnosedHop {
+  return { host: "", hop: "", verdict: 0, detail: "", remedy: "" };
+}
+
+export const DiagnosedHop: MessageFns<DiagnosedHop> = {
+  encode(message: DiagnosedHop, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.hop !== "") {
+      writer.uint32(18).string(message.hop);
+    }
+    if (message.verdict !== 0) {
+      writer.uint32(24).int32(message.verdict);
+    }
+    if (message.detail !== "") {
+      writer.uint32(34).string(message.detail);
+    }
+    if (message.remedy !== "") {
+      writer.uint32(42).string(message.remedy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiagnosedHop {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiagnosedHop();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hop = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.remedy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiagnosedHop {
+    return {
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
+      hop: isSet(object.hop) ? globalThis.String(object.hop) : "",
+      verdict: isSet(object.verdict) ? hopVerdictFromJSON(object.verdict) : 0,
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+      remedy: isSet(object.remedy) ? globalThis.String(object.remedy) : "",
+    };
+  },
+
+  toJSON(message: DiagnosedHop): unknown {
+    const obj: any = {};
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    if (message.hop !== "") {
+      obj.hop = message.hop;
+    }
+    if (message.verdict !== 0) {
+      obj.verdict = hopVerdictToJSON(message.verdict);
+    }
+    if (message.detail !== "") {
+      obj.detail = message.detail;
+    }
+    if (message.remedy !== "") {
+      obj.remedy = message.remedy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiagnosedHop>): DiagnosedHop {
+    return DiagnosedHop.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiagnosedHop>): DiagnosedHop {
+    const message = createBaseDiagnosedHop();
+    message.host = object.host ?? "";
+    message.hop = object.hop ?? "";
+    message.verdict = object.verdict ?? 0;
+    message.detail = object.detail ?? "";
+    message.remedy = object.remedy ?? "";
+    return message;
+  },
+};
+
+function createBaseLinkDiagnosis(): LinkDiagnosis {
+  return { healthy: false, summary: "", remedy: "" };
+}
+
+export const LinkDiagnosis: MessageFns<LinkDiagnosis> = {
+  encode(message: LinkDiagnosis, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.healthy !== false) {
+      writer.uint32(8).bool(message.healthy);
+    }
+    if (message.summary !== "") {
+      writer.uint32(18).string(message.summary);
+    }
+    if (message.remedy !== "") {
+      writer.uint32(26).string(message.remedy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinkDiagnosis {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinkDiagnosis();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.healthy = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.remedy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LinkDiagnosis {
+    return {
+      healthy: isSet(object.healthy) ? globalThis.Boolean(object.healthy) : false,
+      summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      remedy: isSet(object.remedy) ? globalThis.String(object.remedy) : "",
+    };
+  },
+
+  toJSON(message: LinkDiagnosis): unknown {
+    const obj: any = {};
+    if (message.healthy !== false) {
+      obj.healthy = message.healthy;
+    }
+    if (message.summary !== "") {
+      obj.summary = message.summary;
+    }
+    if (message.remedy !== "") {
+      obj.remedy = message.remedy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LinkDiagnosis>): LinkDiagnosis {
+    return LinkDiagnosis.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LinkDiagnosis>): LinkDiagnosis {
+    const message = createBaseLinkDiagnosis();
+    message.healthy = object.healthy ?? false;
+    message.summary = object.summary ?? "";
+    message.remedy = object.remedy ?? "";
+    return message;
+  },
+};
+
 function createBaseDeleteLinkRequest(): DeleteLinkRequest {
   return { name: "", requestId: "", validateOnly: false };
 }
@@ -899,6 +1597,27 @@ export const LinkServiceService = {
     responseSerialize: (value: ListLinksResponse): Buffer => Buffer.from(ListLinksResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListLinksResponse => ListLinksResponse.decode(value),
   },
+  /** Changes impairments, seed, schedule and labels while frames pass; lans, transport and encryption cannot be changed. */
+  updateLink: {
+    path: "/zor.v1.LinkService/UpdateLink" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateLinkRequest): Buffer => Buffer.from(UpdateLinkRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateLinkRequest => UpdateLinkRequest.decode(value),
+    responseSerialize: (value: UpdateLinkResponse): Buffer => Buffer.from(UpdateLinkResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateLinkResponse => UpdateLinkResponse.decode(value),
+  },
+  /** Walks the chain lan, tap, engine, socket, path, far side; tests each hop for real and says which is broken and what to do. */
+  diagnoseLink: {
+    path: "/zor.v1.LinkService/DiagnoseLink" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DiagnoseLinkRequest): Buffer => Buffer.from(DiagnoseLinkRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DiagnoseLinkRequest => DiagnoseLinkRequest.decode(value),
+    responseSerialize: (value: DiagnoseLinkResponse): Buffer =>
+      Buffer.from(DiagnoseLinkResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DiagnoseLinkResponse => DiagnoseLinkResponse.decode(value),
+  },
   /** Deletes a link. An end on a host that is down is removed when the host comes back. */
   deleteLink: {
     path: "/zor.v1.LinkService/DeleteLink" as const,
@@ -918,6 +1637,10 @@ export interface LinkServiceServer extends UntypedServiceImplementation {
   getLink: handleUnaryCall<GetLinkRequest, GetLinkResponse>;
   /** Lists links. */
   listLinks: handleUnaryCall<ListLinksRequest, ListLinksResponse>;
+  /** Changes impairments, seed, schedule and labels while frames pass; lans, transport and encryption cannot be changed. */
+  updateLink: handleUnaryCall<UpdateLinkRequest, UpdateLinkResponse>;
+  /** Walks the chain lan, tap, engine, socket, path, far side; tests each hop for real and says which is broken and what to do. */
+  diagnoseLink: handleServerStreamingCall<DiagnoseLinkRequest, DiagnoseLinkResponse>;
   /** Deletes a link. An end on a host that is down is removed when the host comes back. */
   deleteLink: handleUnaryCall<DeleteLinkRequest, DeleteLinkResponse>;
 }
@@ -971,6 +1694,32 @@ export interface LinkServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListLinksResponse) => void,
   ): ClientUnaryCall;
+  /** Changes impairments, seed, schedule and labels while frames pass; lans, transport and encryption cannot be changed. */
+  updateLink(
+    request: UpdateLinkRequest,
+    callback: (error: ServiceError | null, response: UpdateLinkResponse) => void,
+  ): ClientUnaryCall;
+  updateLink(
+    request: UpdateLinkRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateLinkResponse) => void,
+  ): ClientUnaryCall;
+  updateLink(
+    request: UpdateLinkRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateLinkResponse) => void,
+  ): ClientUnaryCall;
+  /** Walks the chain lan, tap, engine, socket, path, far side; tests each hop for real and says which is broken and what to do. */
+  diagnoseLink(
+    request: DiagnoseLinkRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DiagnoseLinkResponse>;
+  diagnoseLink(
+    request: DiagnoseLinkRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DiagnoseLinkResponse>;
   /** Deletes a link. An end on a host that is down is removed when the host comes back. */
   deleteLink(
     request: DeleteLinkRequest,

@@ -18,6 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { A2b } from "./a2b.js";
 import { Host } from "./host.js";
 import { Instance } from "./instance.js";
 import { Lan } from "./lan.js";
@@ -46,6 +47,8 @@ export enum ResourceKind {
   RESOURCE_KIND_OPERATION = 5,
   /** RESOURCE_KIND_EVENT - Event. */
   RESOURCE_KIND_EVENT = 6,
+  /** RESOURCE_KIND_A2B - In-line impairment box. */
+  RESOURCE_KIND_A2B = 7,
   UNRECOGNIZED = -1,
 }
 
@@ -72,6 +75,9 @@ export function resourceKindFromJSON(object: any): ResourceKind {
     case 6:
     case "RESOURCE_KIND_EVENT":
       return ResourceKind.RESOURCE_KIND_EVENT;
+    case 7:
+    case "RESOURCE_KIND_A2B":
+      return ResourceKind.RESOURCE_KIND_A2B;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -95,6 +101,8 @@ export function resourceKindToJSON(object: ResourceKind): string {
       return "RESOURCE_KIND_OPERATION";
     case ResourceKind.RESOURCE_KIND_EVENT:
       return "RESOURCE_KIND_EVENT";
+    case ResourceKind.RESOURCE_KIND_A2B:
+      return "RESOURCE_KIND_A2B";
     case ResourceKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -245,6 +253,9 @@ export interface Resource {
     | //
     /** An event; never removed, the snapshot has the newest ones. */
     { $case: "event"; value: Event }
+    | //
+    /** An in-line impairment box. */
+    { $case: "a2b"; value: A2b }
     | undefined;
 }
 
@@ -973,6 +984,9 @@ export const Resource: MessageFns<Resource> = {
       case "event":
         Event.encode(message.resource.value, writer.uint32(50).fork()).join();
         break;
+      case "a2b":
+        A2b.encode(message.resource.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1038,6 +1052,14 @@ export const Resource: MessageFns<Resource> = {
             message.resource = { $case: "event", value: Event.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.resource = { $case: "a2b", value: A2b.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1064,6 +1086,8 @@ export const Resource: MessageFns<Resource> = {
         ? { $case: "operation", value: Operation.fromJSON(object.operation) }
         : isSet(object.event)
         ? { $case: "event", value: Event.fromJSON(object.event) }
+        : isSet(object.a2b)
+        ? { $case: "a2b", value: A2b.fromJSON(object.a2b) }
         : undefined,
     };
   },
@@ -1082,6 +1106,8 @@ export const Resource: MessageFns<Resource> = {
       obj.operation = Operation.toJSON(message.resource.value);
     } else if (message.resource?.$case === "event") {
       obj.event = Event.toJSON(message.resource.value);
+    } else if (message.resource?.$case === "a2b") {
+      obj.a2b = A2b.toJSON(message.resource.value);
     }
     return obj;
   },
@@ -1125,6 +1151,12 @@ export const Resource: MessageFns<Resource> = {
       case "event": {
         if (object.resource?.value !== undefined && object.resource?.value !== null) {
           message.resource = { $case: "event", value: Event.fromPartial(object.resource.value) };
+        }
+        break;
+      }
+      case "a2b": {
+        if (object.resource?.value !== undefined && object.resource?.value !== null) {
+          message.resource = { $case: "a2b", value: A2b.fromPartial(object.resource.value) };
         }
         break;
       }

@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { LinkTransport, linkTransportFromJSON, linkTransportToJSON } from "../../v1/link.js";
 
 export const protobufPackage = "zor.agent.v1";
 
@@ -62,6 +63,10 @@ export interface HelloResponse {
     | undefined;
   /** IP addresses for links, as configured on the agent, best first. */
   underlayAddresses: string[];
+  /** The agent's policy allows links without encryption. */
+  allowsPlainLinks: boolean;
+  /** Transports the host can carry links with; TCP always. */
+  linkTransports: LinkTransport[];
 }
 
 /** Request of Ping. */
@@ -213,6 +218,8 @@ function createBaseHelloResponse(): HelloResponse {
     pid: 0n,
     startTime: undefined,
     underlayAddresses: [],
+    allowsPlainLinks: false,
+    linkTransports: [],
   };
 }
 
@@ -250,6 +257,16 @@ export const HelloResponse: MessageFns<HelloResponse> = {
     }
     for (const v of message.underlayAddresses) {
       writer.uint32(82).string(v!);
+    }
+    if (message.allowsPlainLinks !== false) {
+      writer.uint32(88).bool(message.allowsPlainLinks);
+    }
+    if (message.linkTransports.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.linkTransports) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -347,6 +364,32 @@ export const HelloResponse: MessageFns<HelloResponse> = {
             message.underlayAddresses.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.allowsPlainLinks = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.linkTransports.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.linkTransports.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -403,6 +446,16 @@ export const HelloResponse: MessageFns<HelloResponse> = {
         : globalThis.Array.isArray(object?.underlay_addresses)
         ? object.underlay_addresses.map((e: any) => globalThis.String(e))
         : [],
+      allowsPlainLinks: isSet(object.allowsPlainLinks)
+        ? globalThis.Boolean(object.allowsPlainLinks)
+        : isSet(object.allows_plain_links)
+        ? globalThis.Boolean(object.allows_plain_links)
+        : false,
+      linkTransports: globalThis.Array.isArray(object?.linkTransports)
+        ? object.linkTransports.map((e: any) => linkTransportFromJSON(e))
+        : globalThis.Array.isArray(object?.link_transports)
+        ? object.link_transports.map((e: any) => linkTransportFromJSON(e))
+        : [],
     };
   },
 
@@ -438,6 +491,12 @@ export const HelloResponse: MessageFns<HelloResponse> = {
     if (message.underlayAddresses?.length) {
       obj.underlayAddresses = message.underlayAddresses;
     }
+    if (message.allowsPlainLinks !== false) {
+      obj.allowsPlainLinks = message.allowsPlainLinks;
+    }
+    if (message.linkTransports?.length) {
+      obj.linkTransports = message.linkTransports.map((e) => linkTransportToJSON(e));
+    }
     return obj;
   },
 
@@ -456,6 +515,8 @@ export const HelloResponse: MessageFns<HelloResponse> = {
     message.pid = (object.pid !== undefined && object.pid !== null) ? BigInt(object.pid) : 0n;
     message.startTime = object.startTime ?? undefined;
     message.underlayAddresses = object.underlayAddresses?.map((e) => e) || [];
+    message.allowsPlainLinks = object.allowsPlainLinks ?? false;
+    message.linkTransports = object.linkTransports?.map((e) => e) || [];
     return message;
   },
 };

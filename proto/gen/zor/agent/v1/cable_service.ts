@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Impairment, ImpairmentStep } from "../../v1/impairment.js";
 import {
   LinkEncryption,
   linkEncryptionFromJSON,
@@ -32,6 +33,7 @@ import {
   linkTransportFromJSON,
   linkTransportToJSON,
 } from "../../v1/link.js";
+import { DiagnosedHop } from "../../v1/link_service.js";
 
 export const protobufPackage = "zor.agent.v1";
 
@@ -64,6 +66,22 @@ export interface EndSpec {
   transport: LinkTransport;
   /** Encryption. */
   encryption: LinkEncryption;
+  /** Addresses ("ip:port") of the hub's relay; used while no direct path works. Empty: no relay. */
+  relayAddresses: string[];
+  /** Authorises this end at the relay, 32 bytes; valid until the hub replaces it. */
+  relayTicket: Buffer;
+  /** What happens to frames this end sends; unset: nothing. */
+  impairment:
+    | Impairment
+    | undefined;
+  /** Seed of the impairment; 0: a new one each start. */
+  seed: bigint;
+  /** Changes that come and go by themselves, for the direction this end sends. */
+  schedule: ImpairmentStep[];
+  /** IP addresses of the other host, for the vxlan transport, in order of preference. */
+  peerIps: string[];
+  /** Identifier of the network, 1 to 16777215; vxlan transport only. */
+  vxlanId: number;
 }
 
 /** An end as it is. */
@@ -130,6 +148,18 @@ export interface WatchEndsResponse {
   snapshot: boolean;
 }
 
+/** Request of DiagnoseEnd. */
+export interface DiagnoseEndRequest {
+  /** "links/{link}". */
+  link: string;
+}
+
+/** Response of DiagnoseEnd: one hop. */
+export interface DiagnoseEndResponse {
+  /** The hop. */
+  hop: DiagnosedHop | undefined;
+}
+
 function createBaseEndSpec(): EndSpec {
   return {
     link: "",
@@ -142,6 +172,13 @@ function createBaseEndSpec(): EndSpec {
     ticketTtlSeconds: 0,
     transport: 0,
     encryption: 0,
+    relayAddresses: [],
+    relayTicket: Buffer.alloc(0),
+    impairment: undefined,
+    seed: 0n,
+    schedule: [],
+    peerIps: [],
+    vxlanId: 0,
   };
 }
 
@@ -176,6 +213,30 @@ export const EndSpec: MessageFns<EndSpec> = {
     }
     if (message.encryption !== 0) {
       writer.uint32(80).int32(message.encryption);
+    }
+    for (const v of message.relayAddresses) {
+      writer.uint32(90).string(v!);
+    }
+    if (message.relayTicket.length !== 0) {
+      writer.uint32(98).bytes(message.relayTicket);
+    }
+    if (message.impairment !== undefined) {
+      Impairment.encode(message.impairment, writer.uint32(106).fork()).join();
+    }
+    if (message.seed !== 0n) {
+      if (BigInt.asIntN(64, message.seed) !== message.seed) {
+        throw new globalThis.Error("value provided for field message.seed of type int64 too large");
+      }
+      writer.uint32(112).int64(message.seed);
+    }
+    for (const v of message.schedule) {
+      ImpairmentStep.encode(v!, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.peerIps) {
+      writer.uint32(130).string(v!);
+    }
+    if (message.vxlanId !== 0) {
+      writer.uint32(136).int32(message.vxlanId);
     }
     return writer;
   },
@@ -273,6 +334,62 @@ export const EndSpec: MessageFns<EndSpec> = {
             message.encryption = reader.int32() as any;
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.relayAddresses.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.relayTicket = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.impairment = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.seed = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.schedule.push(ImpairmentStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.peerIps.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.vxlanId = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -313,6 +430,31 @@ export const EndSpec: MessageFns<EndSpec> = {
         : 0,
       transport: isSet(object.transport) ? linkTransportFromJSON(object.transport) : 0,
       encryption: isSet(object.encryption) ? linkEncryptionFromJSON(object.encryption) : 0,
+      relayAddresses: globalThis.Array.isArray(object?.relayAddresses)
+        ? object.relayAddresses.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.relay_addresses)
+        ? object.relay_addresses.map((e: any) => globalThis.String(e))
+        : [],
+      relayTicket: isSet(object.relayTicket)
+        ? Buffer.from(bytesFromBase64(object.relayTicket))
+        : isSet(object.relay_ticket)
+        ? Buffer.from(bytesFromBase64(object.relay_ticket))
+        : Buffer.alloc(0),
+      impairment: isSet(object.impairment) ? Impairment.fromJSON(object.impairment) : undefined,
+      seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
+      schedule: globalThis.Array.isArray(object?.schedule)
+        ? object.schedule.map((e: any) => ImpairmentStep.fromJSON(e))
+        : [],
+      peerIps: globalThis.Array.isArray(object?.peerIps)
+        ? object.peerIps.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.peer_ips)
+        ? object.peer_ips.map((e: any) => globalThis.String(e))
+        : [],
+      vxlanId: isSet(object.vxlanId)
+        ? globalThis.Number(object.vxlanId)
+        : isSet(object.vxlan_id)
+        ? globalThis.Number(object.vxlan_id)
+        : 0,
     };
   },
 
@@ -348,6 +490,27 @@ export const EndSpec: MessageFns<EndSpec> = {
     if (message.encryption !== 0) {
       obj.encryption = linkEncryptionToJSON(message.encryption);
     }
+    if (message.relayAddresses?.length) {
+      obj.relayAddresses = message.relayAddresses;
+    }
+    if (message.relayTicket.length !== 0) {
+      obj.relayTicket = base64FromBytes(message.relayTicket);
+    }
+    if (message.impairment !== undefined) {
+      obj.impairment = Impairment.toJSON(message.impairment);
+    }
+    if (message.seed !== 0n) {
+      obj.seed = message.seed.toString();
+    }
+    if (message.schedule?.length) {
+      obj.schedule = message.schedule.map((e) => ImpairmentStep.toJSON(e));
+    }
+    if (message.peerIps?.length) {
+      obj.peerIps = message.peerIps;
+    }
+    if (message.vxlanId !== 0) {
+      obj.vxlanId = Math.round(message.vxlanId);
+    }
     return obj;
   },
 
@@ -366,6 +529,15 @@ export const EndSpec: MessageFns<EndSpec> = {
     message.ticketTtlSeconds = object.ticketTtlSeconds ?? 0;
     message.transport = object.transport ?? 0;
     message.encryption = object.encryption ?? 0;
+    message.relayAddresses = object.relayAddresses?.map((e) => e) || [];
+    message.relayTicket = object.relayTicket ?? Buffer.alloc(0);
+    message.impairment = (object.impairment !== undefined && object.impairment !== null)
+      ? Impairment.fromPartial(object.impairment)
+      : undefined;
+    message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
+    message.schedule = object.schedule?.map((e) => ImpairmentStep.fromPartial(e)) || [];
+    message.peerIps = object.peerIps?.map((e) => e) || [];
+    message.vxlanId = object.vxlanId ?? 0;
     return message;
   },
 };
@@ -1060,6 +1232,140 @@ export const WatchEndsResponse: MessageFns<WatchEndsResponse> = {
   },
 };
 
+function createBaseDiagnoseEndRequest(): DiagnoseEndRequest {
+  return { link: "" };
+}
+
+export const DiagnoseEndRequest: MessageFns<DiagnoseEndRequest> = {
+  encode(message: DiagnoseEndRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.link !== "") {
+      writer.uint32(10).string(message.link);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiagnoseEndRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiagnoseEndRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.link = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiagnoseEndRequest {
+    return { link: isSet(object.link) ? globalThis.String(object.link) : "" };
+  },
+
+  toJSON(message: DiagnoseEndRequest): unknown {
+    const obj: any = {};
+    if (message.link !== "") {
+      obj.link = message.link;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiagnoseEndRequest>): DiagnoseEndRequest {
+    return DiagnoseEndRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiagnoseEndRequest>): DiagnoseEndRequest {
+    const message = createBaseDiagnoseEndRequest();
+    message.link = object.link ?? "";
+    return message;
+  },
+};
+
+function createBaseDiagnoseEndResponse(): DiagnoseEndResponse {
+  return { hop: undefined };
+}
+
+export const DiagnoseEndResponse: MessageFns<DiagnoseEndResponse> = {
+  encode(message: DiagnoseEndResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hop !== undefined) {
+      DiagnosedHop.encode(message.hop, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiagnoseEndResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiagnoseEndResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hop = DiagnosedHop.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiagnoseEndResponse {
+    return { hop: isSet(object.hop) ? DiagnosedHop.fromJSON(object.hop) : undefined };
+  },
+
+  toJSON(message: DiagnoseEndResponse): unknown {
+    const obj: any = {};
+    if (message.hop !== undefined) {
+      obj.hop = DiagnosedHop.toJSON(message.hop);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiagnoseEndResponse>): DiagnoseEndResponse {
+    return DiagnoseEndResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiagnoseEndResponse>): DiagnoseEndResponse {
+    const message = createBaseDiagnoseEndResponse();
+    message.hop = (object.hop !== undefined && object.hop !== null) ? DiagnosedHop.fromPartial(object.hop) : undefined;
+    return message;
+  },
+};
+
 /** Prepares and removes link ends. An end is stored on the host and keeps its connection without the hub. */
 export type CableServiceService = typeof CableServiceService;
 export const CableServiceService = {
@@ -1103,6 +1409,16 @@ export const CableServiceService = {
     responseSerialize: (value: WatchEndsResponse): Buffer => Buffer.from(WatchEndsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchEndsResponse => WatchEndsResponse.decode(value),
   },
+  /** Tests the hops of an end on this host, in order. */
+  diagnoseEnd: {
+    path: "/zor.agent.v1.CableService/DiagnoseEnd" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DiagnoseEndRequest): Buffer => Buffer.from(DiagnoseEndRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DiagnoseEndRequest => DiagnoseEndRequest.decode(value),
+    responseSerialize: (value: DiagnoseEndResponse): Buffer => Buffer.from(DiagnoseEndResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DiagnoseEndResponse => DiagnoseEndResponse.decode(value),
+  },
 } as const;
 
 export interface CableServiceServer extends UntypedServiceImplementation {
@@ -1114,6 +1430,8 @@ export interface CableServiceServer extends UntypedServiceImplementation {
   listEnds: handleUnaryCall<ListEndsRequest, ListEndsResponse>;
   /** Sends the ends' state now and after every change, and their counters every second. */
   watchEnds: handleServerStreamingCall<WatchEndsRequest, WatchEndsResponse>;
+  /** Tests the hops of an end on this host, in order. */
+  diagnoseEnd: handleServerStreamingCall<DiagnoseEndRequest, DiagnoseEndResponse>;
 }
 
 export interface CableServiceClient extends Client {
@@ -1172,6 +1490,13 @@ export interface CableServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchEndsResponse>;
+  /** Tests the hops of an end on this host, in order. */
+  diagnoseEnd(request: DiagnoseEndRequest, options?: Partial<CallOptions>): ClientReadableStream<DiagnoseEndResponse>;
+  diagnoseEnd(
+    request: DiagnoseEndRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DiagnoseEndResponse>;
 }
 
 export const CableServiceClient = makeGenericClientConstructor(
