@@ -62,7 +62,7 @@ export async function listOwnedNetns(prefix: string, options: NetnsOptions): Pro
 }
 
 /** Whether a namespace of that name exists and can be entered. */
-export async function netnsExists(name: string): Promise<boolean> {
+async function netnsExists(name: string): Promise<boolean> {
   return (await statfs(join(netnsDirectory, name)).catch(() => undefined))?.type === nsfsMagic;
 }
 

@@ -287,7 +287,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async #rootfs(instance: DriverInstance): Promise<Rootfs> {
-    this.#overlay ??= await probeOverlay(instance.directory);
+    await this.#runtime();
+    this.#overlay ??= await probeOverlay(this.#runtimeDirectory);
     return new Rootfs(instance, this.#overlay);
   }
 

@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { unavailable } from "../../../lib/errors.js";
 import { run, ToolError } from "../../host/exec.js";
@@ -77,6 +79,8 @@ export class OciRuntime {
   /** Ends and forgets a container. Idempotent. */
   async delete(id: string): Promise<void> {
     if ((await this.findState(id)) !== undefined) await this.#run(["delete", "--force", id]);
+    // A creation that failed may leave a directory without state, which only forbids the next one.
+    else await rm(join(this.#root, id), { recursive: true, force: true });
   }
 
   /** The kernel freezes a group's processes one after the other, after the runtime has returned. */

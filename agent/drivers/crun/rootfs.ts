@@ -1,5 +1,4 @@
 import { access, mkdir, mkdtemp, rename, rm, statfs } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
@@ -109,8 +108,8 @@ export class Rootfs {
 }
 
 /** Whether the host can overlay directories on the file system of `directory`: found out by doing it. */
-export async function probeOverlay(directory = tmpdir()): Promise<boolean> {
-  const root = await mkdtemp(join(directory, "zor-overlay-"));
+export async function probeOverlay(directory: string): Promise<boolean> {
+  const root = await mkdtemp(join(directory, "overlay-probe-"));
   try {
     const [lower, upper, work, target] = ["lower", "upper", "work", "rootfs"].map((name) => join(root, name)) as [
       string,

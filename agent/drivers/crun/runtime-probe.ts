@@ -50,7 +50,7 @@ export async function probeRuntime(stateDirectory: string, signal: AbortSignal):
     const { stdout } = await run(path, ["--version"], { signal, timeoutMs: 5000 });
     const [version = runtime.name] = stdout.split("\n");
     const remark = runtime.name === "crun" ? "" : "crun is not installed: runc is used instead";
-    return [present(id, version, remark), toLimits(runtime.cgroups), await toOverlay()];
+    return [present(id, version, remark), toLimits(runtime.cgroups), await toOverlay(stateDirectory)];
   } catch (error) {
     return [missing(id, error instanceof Error ? error.message : String(error))];
   }
@@ -67,9 +67,9 @@ function toLimits({ version, hybrid, controllers }: HostCgroups): Capability {
   );
 }
 
-async function toOverlay(): Promise<Capability> {
+async function toOverlay(stateDirectory: string): Promise<Capability> {
   const id = "driver.crun.overlay";
-  const works = await probeOverlay().catch(() => false);
+  const works = await probeOverlay(stateDirectory).catch(() => false);
   return works ? present(id) : missing(id, "overlayfs does not work here: root filesystems are copied at each start");
 }
 

@@ -1,5 +1,5 @@
 /** Thrown when a peer sends something that cannot be a JSON-RPC message. */
-export class JsonStreamError extends Error {
+class JsonStreamError extends Error {
   override readonly name = "JsonStreamError";
 }
 

@@ -27,7 +27,7 @@ export function toUuidValue(uuid: string): OvsdbValue {
 }
 
 /** Reads a set column; a set of one element travels as the bare element. */
-export function listValues(value: OvsdbValue | undefined): readonly OvsdbValue[] {
+function listValues(value: OvsdbValue | undefined): readonly OvsdbValue[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value[0] === "set") return value[1] as readonly OvsdbValue[]; // RFC 7047: ["set", [...]]
   return [value];

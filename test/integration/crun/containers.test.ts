@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { detectCgroups } from "../../../agent/drivers/crun/host-cgroups.js";
@@ -77,6 +77,14 @@ describe("a container", () => {
     const instance = await world.create({ command: ["/no/such/program"] });
     await expect(world.start(instance)).rejects.toThrow(/\/no\/such\/program.* not found/);
     expect(await world.driver.recover(instance, undefined)).toBeUndefined();
+  });
+
+  it("starts though an attempt that was cut short left an empty record with the runtime", async () => {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    await mkdir(join(world.root, "s", "crun", `zor-${instance.uid}`), { recursive: true });
+    const handle = await world.start(instance);
+    expect(await isAlive(handle)).toBe(true);
+    await world.driver.stop(instance, handle);
   });
 
   it("that ended by itself has failed with its exit code, and tells of it", async () => {
