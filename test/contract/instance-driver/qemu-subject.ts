@@ -25,7 +25,7 @@ export const qemuSubject: Subject = {
     nics,
     driver: {
       $case: "qemu",
-      value: QemuOptions.fromPartial({ machine: "microvm", kernel: "micro", accelerator: Accelerator.ACCELERATOR_TCG }),
+      value: QemuOptions.fromPartial({ machine: "q35", kernel: "micro", accelerator: Accelerator.ACCELERATOR_TCG }),
     },
   }),
   withImage: (spec, image) => withKernel(spec, image),

@@ -101,6 +101,20 @@ describe("QEMU machines", () => {
     await fixture.driver.stop(instance, handle, callOptions);
   });
 
+  it("boot as a microvm too, which shuts down when asked", async () => {
+    const nic = Nic.fromPartial({ name: "eth0", mac: "02:00:00:00:02:01", addresses: ["10.97.0.2/24"] });
+    const instance = await fixture.create({ kernel: "micro", machine: "microvm", disks: [{ image: "b.raw" }] }, [nic]);
+    const handle = await fixture.start(instance);
+    expect(await fixture.shell(instance, handle, "ip -o addr show eth0; head -c 5 /dev/vda")).toMatch(
+      /10\.97\.0\.2[\s\S]*image$/,
+    );
+    await fixture.driver.requestShutdown(instance, handle, callOptions);
+    for await (const event of fixture.driver.events(AbortSignal.timeout(60_000))) {
+      if (event.uid === instance.uid && event.type === "exited") break;
+    }
+    expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({ state: "stopped", pid: 0 });
+  });
+
   it("show firmware on the console when their disk does not boot, and still run", async () => {
     const instance = await fixture.create({ disks: [{ image: "b.raw" }] });
     const handle = await fixture.driver.start(instance, { netns: await anyNetns(), nics: [] }, callOptions);
