@@ -110,9 +110,12 @@ export class Agent {
         ending.signal,
       ),
       publishHost({ facts, publisher, lans, logError }, ending.signal),
-      probeHost(options, facts, ending.signal).catch((error: unknown) => {
-        if (!ending.signal.aborted) logError(error, "the host could not be probed");
-      }),
+      probeHost(options, facts, ending.signal).then(
+        () => publisher.host(facts.read()),
+        (error: unknown) => {
+          if (!ending.signal.aborted) logError(error, "the host could not be probed");
+        },
+      ),
     ]);
     return new Agent(server, async () => {
       await server.close(graceMs);
