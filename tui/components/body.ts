@@ -8,7 +8,11 @@ import type { Line, Segment } from "../store/segment.js";
 import { cutLine } from "../store/segment.js";
 import type { TableState } from "../store/table-state.js";
 import { fitText, textWidth } from "../store/text-width.js";
+import { wrapText } from "../store/wrap-text.js";
 import { keyName } from "./footer.js";
+
+/** Lines of one value, at most. */
+const longestValue = 50;
 
 /** A description as lines; values that are too long go on below themselves. */
 export function describeLines(lines: readonly DescribeLine[], width: number): readonly Line[] {
@@ -18,13 +22,12 @@ export function describeLines(lines: readonly DescribeLine[], width: number): re
     const text = plainText(line.text);
     if (line.type === "heading") return [[], [{ text: ` ${text}`, tone: "accent" }]];
     const tone = line.tone === undefined ? {} : { tone: line.tone };
-    if (line.type === "text") return wrap(text, width - 2).map((part) => [{ text: ` ${part}`, ...tone }]);
+    if (line.type === "text") return wrapText(text, width - 2).map((part) => [{ text: ` ${part}`, ...tone }]);
     const label: Segment = { text: ` ${fitText(plainText(line.label), labelWidth)}  `, tone: "dim" };
     const blank: Segment = { text: " ".repeat(labelWidth + 3) };
-    return wrap(text, width - labelWidth - 4).map((part, index) => [
-      index === 0 ? label : blank,
-      { text: part, ...tone },
-    ]);
+    return wrapText(text, width - labelWidth - 4)
+      .slice(0, longestValue)
+      .map((part, index) => [index === 0 ? label : blank, { text: part, ...tone }]);
   });
 }
 
@@ -155,22 +158,4 @@ function moreLine(count: number): Line {
 
 function capitalise(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function wrap(text: string, width: number): readonly string[] {
-  if (textWidth(text) <= width) return [text];
-  const parts: string[] = [];
-  let part = "";
-  let used = 0;
-  for (const character of text) {
-    const next = textWidth(character);
-    if (used + next > width) {
-      parts.push(part);
-      part = "";
-      used = 0;
-    }
-    part += character;
-    used += next;
-  }
-  return [...parts, part].slice(0, 50);
 }

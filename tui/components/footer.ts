@@ -2,43 +2,58 @@ import { availableCommands, type KeyContext } from "../keymap/commands.js";
 import type { Model, Prompt } from "../store/model.js";
 import { plainText } from "../store/plain-text.js";
 import { cutLine, type Line, lineWidth, type Segment } from "../store/segment.js";
+import type { Tone } from "../store/states.js";
 import { textWidth } from "../store/text-width.js";
+import { wrapText } from "../store/wrap-text.js";
 
-/** The line above the hints: what is being typed, or what there is to say. */
-export function messageLine(model: Model, suggestions: readonly string[], width: number, aside = ""): Line {
+/** More lines than this are not taken from the body. */
+const mostMessageLines = 3;
+
+/** The lines above the hints, one at least: what is being typed, or what there is to say. */
+export function messageLines(
+  model: Model,
+  suggestions: readonly string[],
+  width: number,
+  aside: string,
+): readonly Line[] {
   const { prompt, notice } = model;
   if (prompt?.type === "command") {
     const [best] = suggestions;
     const rest = best?.slice(prompt.text.length) ?? "";
     const others = suggestions.length > 1 ? `   ${suggestions.slice(1).join("  ")}` : "";
-    return typed(
-      ":",
-      prompt.text,
-      [
-        { text: plainText(rest), tone: "dim" },
-        { text: plainText(others), tone: "dim" },
-      ],
-      width,
-    );
+    const after: Line = [
+      { text: plainText(rest), tone: "dim" },
+      { text: plainText(others), tone: "dim" },
+    ];
+    return [typed(":", prompt.text, after, width)];
   }
   if (prompt?.type === "filter") {
     const help = prompt.text === "" ? "words, state=running, host!=beta, !word" : "";
-    return typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width);
+    return [typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width)];
   }
-  if (notice === undefined) {
-    const trouble = connectionTrouble(model);
-    return cutLine(trouble.length > 0 ? trouble : [{ text: ` ${aside}`, tone: "dim" }], width);
+  if (notice !== undefined) {
+    const symbol = notice.tone === "bad" ? "✗ " : notice.tone === "warn" ? "! " : "";
+    return said(symbol, notice.text, notice.tone, width);
   }
-  const symbol = notice.tone === "bad" ? "✗ " : notice.tone === "warn" ? "! " : "";
-  return cutLine([{ text: ` ${symbol}${plainText(notice.text)}`, tone: notice.tone }], width);
+  const trouble = connectionTrouble(model);
+  return trouble === "" ? said("", aside, "dim", width).slice(0, 1) : said("✗ ", trouble, "bad", width);
+}
+
+/** A text over as many lines as it needs, up to a bound. */
+function said(symbol: string, text: string, tone: Tone, width: number): readonly Line[] {
+  const [first = "", ...more] = wrapText(plainText(text), width - 2 - symbol.length);
+  const kept = [first, ...more.slice(0, mostMessageLines - 1)];
+  if (more.length >= mostMessageLines) kept[kept.length - 1] += "…";
+  return kept.map((line, index) =>
+    cutLine([{ text: ` ${index === 0 ? symbol : " ".repeat(symbol.length)}${line}`, tone }], width),
+  );
 }
 
 /** Why what is shown is old. */
-function connectionTrouble({ fleet }: Model): Line {
+function connectionTrouble({ fleet }: Model): string {
   const { phase, reason } = fleet.connection;
-  if (phase !== "lost" && phase !== "refused") return [];
-  const kept = fleet.loaded ? "; all of this is as last heard" : "";
-  return [{ text: ` ✗ ${plainText(reason)}${kept}`, tone: "bad" }];
+  if (phase !== "lost" && phase !== "refused") return "";
+  return fleet.loaded ? `${reason}; all of this is as last heard` : reason;
 }
 
 /** A prompt with its cursor; of a text that is too long the end is shown. */

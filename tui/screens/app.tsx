@@ -1,7 +1,7 @@
 import { Box, useApp, useInput, usePaste, useWindowSize } from "ink";
 import { type ReactNode, useEffect, useSyncExternalStore } from "react";
 import { confirmLines, describeLines, emptyLines, helpLines } from "../components/body.js";
-import { hintLine, messageLine } from "../components/footer.js";
+import { hintLine, messageLines } from "../components/footer.js";
 import { headerLines } from "../components/header.js";
 import { LineView, LookContext } from "../components/line-view.js";
 import type { Look } from "../components/theme.js";
@@ -73,15 +73,19 @@ interface ScreenLine {
 
 function screenLines(model: Model, controller: Controller, width: number, height: number): readonly ScreenLine[] {
   const header = headerLines(model, width);
-  const bodyHeight = height - header.length - 3;
+  const room = height - header.length - 2;
+  // What is said decides how much room is left; what is said least is what the body leaves to say.
+  const spoken = messageLines(model, controller.completions(), width, "");
+  const bodyHeight = room - spoken.length;
   const { lines, extent, aside } = drawBody(model, controller, width, bodyHeight);
+  const message = aside === undefined ? spoken : messageLines(model, controller.completions(), width, aside);
   const blank = Array.from({ length: Math.max(0, bodyHeight - lines.length) }, () => ({ line: [] }));
   return [
     ...header.map((line) => ({ line })),
     { line: titleLine(model, width, extent) },
     ...lines.slice(0, bodyHeight),
     ...blank,
-    { line: messageLine(model, controller.completions(), width, aside) },
+    ...message.map((line) => ({ line })),
     { line: hintLine(model, controller.keyContext, width) },
   ];
 }

@@ -198,6 +198,18 @@ describe("the screen", () => {
     expect(other.lines()[0]).toContain("read-only");
   });
 
+  it("says an error in full, with its remedy, over several lines", async () => {
+    const screen = await show(80, 24);
+    feedFleet(screen.model, shape(screen));
+    screen.type("3\x04");
+    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("! cannot delete alpha/lan1: 2 plugged in"));
+    expect(screen.lines().slice(-3, -1).join(" ").replace(/\s+/g, " ")).toContain(
+      "detach them or delete their links first",
+    );
+    expect(screen.lines()).toHaveLength(23);
+    expectToFit(screen.lines(), 80);
+  });
+
   it("draws with ASCII alone when it has to", async () => {
     const screen = await show(80, 24, { ascii: true });
     feedFleet(screen.model, { ...shape(screen), hostile: true });

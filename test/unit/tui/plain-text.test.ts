@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { plainText } from "../../../tui/store/plain-text.js";
 import { cutText, fitText, textWidth } from "../../../tui/store/text-width.js";
+import { wrapText } from "../../../tui/store/wrap-text.js";
 import { hostileTexts } from "../../fakes/fleet-data.js";
 
 const actsOnTerminals = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
@@ -34,6 +35,18 @@ describe("plain text", () => {
 
   it("cuts texts that are too long to look at", () => {
     expect(plainText("x".repeat(100_000)).length).toBeLessThan(3000);
+  });
+});
+
+describe("wrapping", () => {
+  it.each<readonly [string, number, readonly string[]]>([
+    ["one two three", 8, ["one two", "three"]],
+    ["", 8, [""]],
+    ["abcdefghij k", 4, ["abcd", "efgh", "ij k"]],
+    ["漢字漢字", 5, ["漢字", "漢字"]],
+    ["漢", 1, ["漢"]],
+  ])("breaks %j at %d into %j", (text, width, lines) => {
+    expect(wrapText(text, width)).toEqual(lines);
   });
 });
 
