@@ -16,7 +16,7 @@ import { createGrpcServer, createServerTls, listen } from "../../../lib/grpc/ser
 import { type CallContext, implementService } from "../../../lib/grpc/service.js";
 import type { Identity } from "../../../lib/tls/identity.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
-import { ExecResponse, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { type ExecResponse, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { WatchRequest, WatchResponse, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
