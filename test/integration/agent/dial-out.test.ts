@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { dialOutForever } from "../../../agent/dial-out.js";
+import { IdentityHolder } from "../../../agent/identity-holder.js";
+import { createLog } from "../../../lib/log.js";
+import type { Identity } from "../../../lib/tls/identity.js";
+import { TestPki } from "../../helpers/pki.js";
+
+let directory: string;
+let pki: TestPki;
+let server: Server | undefined;
+let parked: TLSSocket[];
+let accepted: Duplex[];
+const abort: AbortController[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "zt-dial-"));
+  pki = await TestPki.create(directory);
+  parked = [];
+  accepted = [];
+});
+
+afterEach(async () => {
+  for (const each of abort.splice(0)) each.abort();
+  for (const socket of [...parked, ...accepted]) socket.destroy();
+  server?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** A hub's reverse listener that only keeps what connects. */
+async function listen(identity: Identity, port = 0): Promise<number> {
+  const { keyPem: key, certificatePem: cert, caPem: ca } = identity;
+  const made = createServer({ key, cert, ca, requestCert: true, minVersion: "TLSv1.3" }, (socket) => {
+    parked.push(socket);
+    socket
+      .on("error", () => undefined)
+      .on("close", () => {
+        parked = parked.filter((each) => each !== socket);
+      });
+  });
+  server = made;
+  made.listen(port, "127.0.0.1");
+  await once(made, "listening");
+  // A listening TCP server's address is of this type.
+  return (made.address() as AddressInfo).port;
+}
+
+async function dialOut(port: number): Promise<void> {
+  const ending = new AbortController();
+  abort.push(ending);
+  const identity = new IdentityHolder(await pki.host("far"));
+  const log = createLog("test", { write: () => undefined });
+  const accept = (socket: Duplex): void => {
+    accepted.push(socket);
+  };
+  void dialOutForever({ identity, addresses: [`127.0.0.1:${port}`], accept, log }, ending.signal);
+}
+
+it("keeps two connections waiting, hands over one that is wanted with its first byte unread, and opens another", async () => {
+  await dialOut(await listen(await pki.hub()));
+  await expect.poll(() => parked.length).toBe(2);
+  parked[0]?.write("x");
+  await expect.poll(() => accepted.length).toBe(1);
+  expect(accepted[0]?.read()?.toString()).toBe("x");
+  await expect.poll(() => parked.length).toBe(3);
+});
+
+it("dials again when the hub was away", async () => {
+  const hub = await pki.hub();
+  const port = await listen(hub);
+  await dialOut(port);
+  await expect.poll(() => parked.length).toBe(2);
+  server?.close();
+  for (const socket of parked) socket.destroy();
+  await expect.poll(() => parked.length).toBe(0);
+  await listen(hub, port);
+  await expect.poll(() => parked.length, { timeout: 10_000 }).toBe(2);
+  expect(accepted).toEqual([]);
+});
+
+it("hands nothing to somebody who is not the hub", async () => {
+  const port = await listen(await pki.host("impostor"));
+  await dialOut(port);
+  let attempts = 0;
+  server?.on("secureConnection", (socket) => {
+    attempts += 1;
+    socket.write("x");
+  });
+  server?.on("tlsClientError", () => {
+    attempts += 1;
+  });
+  await expect.poll(() => attempts, { timeout: 10_000 }).toBeGreaterThan(2);
+  expect(accepted).toEqual([]);
+});
