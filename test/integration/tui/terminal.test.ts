@@ -100,7 +100,7 @@ describe("zor tui in a real terminal", () => {
   it("attaches to a console and comes back with the screen intact", async () => {
     const { terminal } = await start(tui("--host alpha"));
     await using _ = terminal;
-    await terminal.sees("instances(alpha)");
+    await terminal.sees(/vm0 +alpha +● running/);
     await terminal.press("/", "vm0", "Enter");
     const before = await terminal.sees(/❯ vm0 +alpha +● running/);
     for (const leave of ["C-]", "q"]) {
@@ -167,7 +167,7 @@ describe("zor tui in a real terminal", () => {
   it("leaves the terminal as it was on SIGTERM while a console is attached", async () => {
     const { terminal } = await start(tui("--host alpha"));
     await using _ = terminal;
-    await terminal.sees("instances(alpha)");
+    await terminal.sees(/vm0 +alpha +● running/);
     await terminal.press("c");
     await terminal.sees("guest console raw");
     process.kill(await pidOf(terminal), "SIGTERM");
