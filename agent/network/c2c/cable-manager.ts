@@ -86,7 +86,7 @@ export class CableManager {
       else manager.#onEnds(event);
     };
     const { cableListen: listen, netns, underlayNetns } = options;
-    const settings = { directory, listen, netns, underlayNetns };
+    const settings = { directory, listen, netns, underlayNetns, keySha256 };
     const engine = await ensureEngine(settings, onEnds, signal);
     manager = new CableManager(options, keySha256, engine);
     for (const event of early) manager.#onEnds(event);

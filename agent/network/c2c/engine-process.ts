@@ -17,6 +17,8 @@ export interface EngineSettings {
   readonly netns: string | undefined;
   /** Net namespace of the engine's sockets; undefined: the agent's own. */
   readonly underlayNetns: string | undefined;
+  /** Key of the identity in the directory. */
+  readonly keySha256: Buffer;
 }
 
 /** A running engine and the connection to it. */
@@ -67,9 +69,13 @@ async function findEngine(
   return undefined;
 }
 
-function fits(hello: EngineHello, { listen, netns }: EngineSettings): boolean {
-  const sameListen = hello.listen === listen || (listen.endsWith(":0") && hello.listen.startsWith(listen.slice(0, -1)));
-  return hello.protocol === engineProtocol && sameListen && hello.netns === (netns ?? "");
+function fits(hello: EngineHello, { listen, netns, keySha256 }: EngineSettings): boolean {
+  return (
+    hello.protocol === engineProtocol &&
+    hello.requestedListen === listen &&
+    hello.netns === (netns ?? "") &&
+    hello.keySha256 === keySha256.toString("hex")
+  );
 }
 
 async function startEngine(

@@ -47,7 +47,11 @@ export const helloSchema = z.object({
   startTicks: z.string(),
   /** "ip:port" of the data port. */
   listen: z.string(),
+  /** The same as it was asked for; its port may be 0. Empty: an engine that does not tell. */
+  requestedListen: z.string().default(""),
   netns: z.string(),
+  /** Key the engine shows to others, hex. Empty: an engine that does not tell. */
+  keySha256: z.string().default(""),
   /** Damage found at the start, for people. */
   warnings: z.array(z.string()),
 });

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { endProcess, findIdentity, isAlive } from "../../../agent/host/process.js";
@@ -171,4 +173,20 @@ test("a TCP stream crosses in super-frames, with segmentation left to the far en
   await eventually(() => expect(hosts.b.end().txBytes).toBeGreaterThan(end.sum_received.bytes));
   const { txBytes, txFrames } = hosts.b.end();
   expect(txBytes / txFrames).toBeGreaterThan(2 * 1514);
+});
+
+test("a damaged identity is set aside and replaced, and the running engine with it", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  const { enginePid } = hosts.b.cables;
+  const before = hosts.b.cables.identity().keySha256;
+  await hosts.b.close();
+  await writeFile(join(hosts.b.stateDirectory, "cable", "key.pem"), "no key");
+  await hosts.b.open();
+  expect(hosts.b.cables.enginePid).not.toBe(enginePid);
+  expect(hosts.b.cables.identity().keySha256).not.toEqual(before);
+  // The other host knows the old key only, until the hub tells it the new one with a new ticket.
+  await eventually(() => expect(hosts.b.end().reason).toContain("no listener end of this link"));
+  await hosts.connect(hosts.specs());
+  await hosts.ping();
 });

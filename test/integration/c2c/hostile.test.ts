@@ -262,3 +262,12 @@ function closed(socket: Socket): Promise<void> {
   socket.resume();
   return new Promise((resolve) => socket.once("close", () => resolve()));
 }
+
+test("a crowd of silent peers does not keep a good one out for long", async () => {
+  const { port } = host.cables.identity();
+  const crowd = Array.from({ length: 100 }, () => connect({ host: "127.0.0.1", port, localAddress: "127.0.0.9" }));
+  const gone = Promise.all(crowd.map((socket) => closed(socket)));
+  await expectHealthy();
+  await gone;
+  await expectHealthy();
+});

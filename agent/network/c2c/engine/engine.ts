@@ -12,8 +12,9 @@ import type { EndStore } from "./end-store.js";
 import { CableFailure } from "./failure.js";
 import { WorkerPool } from "./worker-pool.js";
 
-/** Handshakes under way at once; more connections are closed at once. */
-const maxHandshakes = 64;
+/** Handshakes under way at once, in all and of one address, so that one silent peer does not keep the others out. */
+const maxHandshakes = 256;
+const maxHandshakesOfAddress = 32;
 /** Changes are told together, at most so often. */
 const changesMs = 50;
 const figuresMs = 1_000;
@@ -30,7 +31,8 @@ export class Engine {
   #changed = new Set<End>();
   #removed = new Set<string>();
   #telling: NodeJS.Timeout | undefined;
-  #handshakes = 0;
+  /** Handshakes under way, by remote address. */
+  readonly #handshakes = new Map<string, number>();
   /** Memory and disk may differ: the last write failed or is under way. */
   #unsaved = false;
   /** Refusals are logged once a second at most: whoever can reach the port could fill the disk otherwise. */
@@ -150,12 +152,15 @@ export class Engine {
   }
 
   async #onConnection(socket: Socket): Promise<void> {
-    if (this.#handshakes >= maxHandshakes) {
+    const address = socket.remoteAddress ?? "";
+    const ofAddress = this.#handshakes.get(address) ?? 0;
+    const inAll = [...this.#handshakes.values()].reduce((sum, count) => sum + count, 0);
+    if (inAll >= maxHandshakes || ofAddress >= maxHandshakesOfAddress) {
       socket.destroy();
       return;
     }
-    this.#handshakes += 1;
-    const from = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#handshakes.set(address, ofAddress + 1);
+    const from = `${address}:${socket.remotePort}`;
     let wanted: End | undefined;
     try {
       const connection = await answer(socket, {
@@ -171,7 +176,9 @@ export class Engine {
     } catch (error) {
       this.#onRefused(error, from, wanted);
     } finally {
-      this.#handshakes -= 1;
+      const left = (this.#handshakes.get(address) ?? 1) - 1;
+      if (left === 0) this.#handshakes.delete(address);
+      else this.#handshakes.set(address, left);
     }
   }
 

@@ -7,7 +7,7 @@ import { openTap, type TapOffload } from "./tap.js";
  * Frames the tap holds for its reader. A frame may be 64 KiB, so this bounds what a burst may cost in time;
  * more is dropped by the kernel, which counts it.
  */
-const queueFrames = 256;
+const queueFrames = 128;
 
 /** A tap in the switch's namespace, up, not yet plugged into a lan. */
 export interface SwitchTap {

@@ -66,6 +66,9 @@ export interface TrafficState {
   readonly sequence: number;
 }
 
+/** Frees the contexts of handshakes that were given up; a peer could otherwise fill the memory with them. */
+const forgotten = new FinalizationRegistry<number>((context) => EVP_CIPHER_CTX_free(context));
+
 /** Keys, nonce and cipher context of one direction. */
 class TrafficKeys {
   readonly context: number;
@@ -79,6 +82,7 @@ class TrafficKeys {
     const context = EVP_CIPHER_CTX_new();
     if (context === null) throw new Error("OpenSSL has no memory for a cipher context");
     this.context = Number(context);
+    forgotten.register(this, this.context, this);
     // Layout: nonce 0..11, key 16..31, additional data 32..36, out length 40..43, tag 48..63.
     this.scratch = new NativeMemory(64);
     this.#init = init;
@@ -114,7 +118,8 @@ class TrafficKeys {
   }
 
   free(): void {
-    EVP_CIPHER_CTX_free(this.context);
+    // Only once, or a context that somebody else has by now would be freed.
+    if (forgotten.unregister(this)) EVP_CIPHER_CTX_free(this.context);
   }
 
   #installKey(): void {
