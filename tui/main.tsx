@@ -40,6 +40,7 @@ const program = new Command("zor tui")
   .version(version)
   .addHelpText("after", examples)
   .allowExcessArguments(false)
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? exitCode.ok : exitCode.usage))
   .action((flags: Flags) => main(flags));
 
 async function main(flags: Flags): Promise<void> {

@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text as readText } from "node:stream/consumers";
 import stringWidth from "string-width";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nodePath } from "../../../lib/program.js";
@@ -199,6 +202,18 @@ describe("zor tui in a real terminal", () => {
     const pid = await pidOf(terminal);
     await terminal[Symbol.asyncDispose]();
     await eventually(() => expect(() => process.kill(pid, 0)).toThrow());
+  });
+
+  it.each<readonly [string, readonly string[], number, RegExp]>([
+    ["there is no terminal", [], 2, /needs a terminal.*zor get instances -o json/],
+    ["an option is unknown", ["--nonsense"], 2, /unknown option/],
+    ["an argument is too many", ["bogus"], 2, /too many arguments/],
+    ["help is asked for", ["--help"], 0, /Examples:[^]*zor tui --read-only/],
+  ])("says what it needs when %s", async (_title, words, code, text) => {
+    const child = spawn(nodePath, [join(directory, "tui.mjs"), "tui", ...words], { stdio: ["ignore", "pipe", "pipe"] });
+    const [said, failed] = await Promise.all([readText(child.stdout), readText(child.stderr)]);
+    expect(said + failed).toMatch(text);
+    expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(code);
   });
 
   it("shows a host that comes back", async () => {
