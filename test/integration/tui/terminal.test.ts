@@ -208,7 +208,7 @@ describe("zor tui in a real terminal", () => {
     ["there is no terminal", [], 2, /needs a terminal.*zor get instances -o json/],
     ["an option is unknown", ["--nonsense"], 2, /unknown option/],
     ["an argument is too many", ["bogus"], 2, /too many arguments/],
-    ["help is asked for", ["--help"], 0, /Examples:[^]*zor tui --read-only/],
+    ["help is asked for", ["--help"], 0, /Examples:[\s\S]*zor tui --read-only/],
   ])("says what it needs when %s", async (_title, words, code, text) => {
     const child = spawn(nodePath, [join(directory, "tui.mjs"), "tui", ...words], { stdio: ["ignore", "pipe", "pipe"] });
     const [said, failed] = await Promise.all([readText(child.stdout), readText(child.stderr)]);
