@@ -40,7 +40,8 @@ async function show(
     Object.defineProperty(rendered.stdout, "rows", { value: height, configurable: true });
     rendered.stdout.emit("resize");
   };
-  const lines = () => (rendered.lastFrame() ?? "").split("\n");
+  // Where colours are forced, they are there: only they are taken away.
+  const lines = () => (rendered.lastFrame() ?? "").replace(/\x1b\[[0-9;]*m/g, "").split("\n");
   const type = (keys: string) => {
     for (const key of keys) rendered.stdin.write(key);
   };
