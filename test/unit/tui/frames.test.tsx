@@ -40,8 +40,9 @@ async function show(
     Object.defineProperty(rendered.stdout, "rows", { value: height, configurable: true });
     rendered.stdout.emit("resize");
   };
-  // Where colours are forced, they are there: only they are taken away.
-  const lines = () => (rendered.lastFrame() ?? "").replace(/\x1b\[[0-9;]*m/g, "").split("\n");
+  // Where colours are forced they are there, and keep Ink from trimming lines; nothing else is taken away.
+  const lines = () =>
+    (rendered.lastFrame() ?? "").split("\n").map((line) => line.replace(/\x1b\[[0-9;]*m/g, "").trimEnd());
   const type = (keys: string) => {
     for (const key of keys) rendered.stdin.write(key);
   };
