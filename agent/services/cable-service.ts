@@ -1,12 +1,20 @@
 import { failedPrecondition, invalidArgument, unimplemented } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
 import { parseId, parseLink } from "../../lib/names.js";
-import type {
-  CableServiceService,
-  EndSpec as EndSpecMessage,
-  EndStatus,
+import {
+  type CableServiceService,
+  DirectPath,
+  type EndSpec as EndSpecMessage,
+  type EndStatus,
 } from "../../proto/gen/zor/agent/v1/cable_service.js";
-import { LinkEncryption, LinkPath, LinkRole, LinkState, LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import {
+  LinkCause,
+  LinkEncryption,
+  LinkPath,
+  LinkRole,
+  LinkState,
+  LinkTransport,
+} from "../../proto/gen/zor/v1/link.js";
 import { checkPeerAddress } from "../network/c2c/address.js";
 import type { CableManager } from "../network/c2c/cable-manager.js";
 import type { EndSpec } from "../network/c2c/end-record.js";
@@ -124,6 +132,9 @@ function endStatus(view: EndView, host: string, enginePid: number): EndStatus {
     linkUid: view.linkUid,
     paired: view.paired,
     needsTicket: view.needsTicket,
+    direct: DirectPath.DIRECT_PATH_UNSPECIFIED,
+    directReason: "",
+    localPeer: undefined,
     end: {
       lan: `hosts/${host}/lans/${view.lan}`,
       role: view.role === "listener" ? LinkRole.LINK_ROLE_LISTENER : LinkRole.LINK_ROLE_DIALER,
@@ -152,6 +163,7 @@ function endStatus(view: EndView, host: string, enginePid: number): EndStatus {
       rxBps: 0n,
       path: view.remoteAddress === "" ? LinkPath.LINK_PATH_UNSPECIFIED : LinkPath.LINK_PATH_DIRECT,
       impairment: undefined,
+      cause: LinkCause.LINK_CAUSE_UNSPECIFIED,
     },
   };
 }

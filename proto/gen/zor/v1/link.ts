@@ -266,6 +266,161 @@ export function loopPolicyToJSON(object: LoopPolicy): string {
   }
 }
 
+/** Why a link, or one end of it, is not ACTIVE, for programs; the reason says it for people. */
+export enum LinkCause {
+  /** LINK_CAUSE_UNSPECIFIED - None: it is ACTIVE, on its way there, or the cause is not known. */
+  LINK_CAUSE_UNSPECIFIED = 0,
+  /** LINK_CAUSE_REFUSED - The other host answers, but nothing listens there. */
+  LINK_CAUSE_REFUSED = 1,
+  /** LINK_CAUSE_TIMED_OUT - The other host does not answer in time. */
+  LINK_CAUSE_TIMED_OUT = 2,
+  /** LINK_CAUSE_UNREACHABLE - There is no way to the other host, or no address of it. */
+  LINK_CAUSE_UNREACHABLE = 3,
+  /** LINK_CAUSE_CERTIFICATE - A certificate is not the pinned one, or the TLS handshake failed. */
+  LINK_CAUSE_CERTIFICATE = 4,
+  /** LINK_CAUSE_TICKET - A ticket or the pairing is not good (any more); the hub must give a new one. */
+  LINK_CAUSE_TICKET = 5,
+  /** LINK_CAUSE_LAN_GONE - A lan, or the end's port in it, is not there. */
+  LINK_CAUSE_LAN_GONE = 6,
+  /** LINK_CAUSE_VERSION - The two sides speak no common version. */
+  LINK_CAUSE_VERSION = 7,
+  /** LINK_CAUSE_POLICY - A host's policy forbids it. */
+  LINK_CAUSE_POLICY = 8,
+  /** LINK_CAUSE_LOST - The connection broke. */
+  LINK_CAUSE_LOST = 9,
+  /** LINK_CAUSE_PEER - The other end ended the connection or says that it is not well. */
+  LINK_CAUSE_PEER = 10,
+  /** LINK_CAUSE_PROTOCOL - The other side sent what is not of the protocol. */
+  LINK_CAUSE_PROTOCOL = 11,
+  /** LINK_CAUSE_RELAY - The relay cannot be reached or does not take the end. */
+  LINK_CAUSE_RELAY = 12,
+  /** LINK_CAUSE_ENGINE - The host's cable engine does not run. */
+  LINK_CAUSE_ENGINE = 13,
+  /** LINK_CAUSE_HOST - The agent of a host does not answer, so that its end cannot be confirmed. */
+  LINK_CAUSE_HOST = 14,
+  /** LINK_CAUSE_LOSS - More than 2 % of the probes are lost. */
+  LINK_CAUSE_LOSS = 15,
+  /** LINK_CAUSE_LATENCY - The round trip is far above what it usually is. */
+  LINK_CAUSE_LATENCY = 16,
+  /** LINK_CAUSE_ONE_WAY - Frames cross in one direction only. */
+  LINK_CAUSE_ONE_WAY = 17,
+  /** LINK_CAUSE_RELAYED - It goes through the relay although a direct path is expected. */
+  LINK_CAUSE_RELAYED = 18,
+  UNRECOGNIZED = -1,
+}
+
+export function linkCauseFromJSON(object: any): LinkCause {
+  switch (object) {
+    case 0:
+    case "LINK_CAUSE_UNSPECIFIED":
+      return LinkCause.LINK_CAUSE_UNSPECIFIED;
+    case 1:
+    case "LINK_CAUSE_REFUSED":
+      return LinkCause.LINK_CAUSE_REFUSED;
+    case 2:
+    case "LINK_CAUSE_TIMED_OUT":
+      return LinkCause.LINK_CAUSE_TIMED_OUT;
+    case 3:
+    case "LINK_CAUSE_UNREACHABLE":
+      return LinkCause.LINK_CAUSE_UNREACHABLE;
+    case 4:
+    case "LINK_CAUSE_CERTIFICATE":
+      return LinkCause.LINK_CAUSE_CERTIFICATE;
+    case 5:
+    case "LINK_CAUSE_TICKET":
+      return LinkCause.LINK_CAUSE_TICKET;
+    case 6:
+    case "LINK_CAUSE_LAN_GONE":
+      return LinkCause.LINK_CAUSE_LAN_GONE;
+    case 7:
+    case "LINK_CAUSE_VERSION":
+      return LinkCause.LINK_CAUSE_VERSION;
+    case 8:
+    case "LINK_CAUSE_POLICY":
+      return LinkCause.LINK_CAUSE_POLICY;
+    case 9:
+    case "LINK_CAUSE_LOST":
+      return LinkCause.LINK_CAUSE_LOST;
+    case 10:
+    case "LINK_CAUSE_PEER":
+      return LinkCause.LINK_CAUSE_PEER;
+    case 11:
+    case "LINK_CAUSE_PROTOCOL":
+      return LinkCause.LINK_CAUSE_PROTOCOL;
+    case 12:
+    case "LINK_CAUSE_RELAY":
+      return LinkCause.LINK_CAUSE_RELAY;
+    case 13:
+    case "LINK_CAUSE_ENGINE":
+      return LinkCause.LINK_CAUSE_ENGINE;
+    case 14:
+    case "LINK_CAUSE_HOST":
+      return LinkCause.LINK_CAUSE_HOST;
+    case 15:
+    case "LINK_CAUSE_LOSS":
+      return LinkCause.LINK_CAUSE_LOSS;
+    case 16:
+    case "LINK_CAUSE_LATENCY":
+      return LinkCause.LINK_CAUSE_LATENCY;
+    case 17:
+    case "LINK_CAUSE_ONE_WAY":
+      return LinkCause.LINK_CAUSE_ONE_WAY;
+    case 18:
+    case "LINK_CAUSE_RELAYED":
+      return LinkCause.LINK_CAUSE_RELAYED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LinkCause.UNRECOGNIZED;
+  }
+}
+
+export function linkCauseToJSON(object: LinkCause): string {
+  switch (object) {
+    case LinkCause.LINK_CAUSE_UNSPECIFIED:
+      return "LINK_CAUSE_UNSPECIFIED";
+    case LinkCause.LINK_CAUSE_REFUSED:
+      return "LINK_CAUSE_REFUSED";
+    case LinkCause.LINK_CAUSE_TIMED_OUT:
+      return "LINK_CAUSE_TIMED_OUT";
+    case LinkCause.LINK_CAUSE_UNREACHABLE:
+      return "LINK_CAUSE_UNREACHABLE";
+    case LinkCause.LINK_CAUSE_CERTIFICATE:
+      return "LINK_CAUSE_CERTIFICATE";
+    case LinkCause.LINK_CAUSE_TICKET:
+      return "LINK_CAUSE_TICKET";
+    case LinkCause.LINK_CAUSE_LAN_GONE:
+      return "LINK_CAUSE_LAN_GONE";
+    case LinkCause.LINK_CAUSE_VERSION:
+      return "LINK_CAUSE_VERSION";
+    case LinkCause.LINK_CAUSE_POLICY:
+      return "LINK_CAUSE_POLICY";
+    case LinkCause.LINK_CAUSE_LOST:
+      return "LINK_CAUSE_LOST";
+    case LinkCause.LINK_CAUSE_PEER:
+      return "LINK_CAUSE_PEER";
+    case LinkCause.LINK_CAUSE_PROTOCOL:
+      return "LINK_CAUSE_PROTOCOL";
+    case LinkCause.LINK_CAUSE_RELAY:
+      return "LINK_CAUSE_RELAY";
+    case LinkCause.LINK_CAUSE_ENGINE:
+      return "LINK_CAUSE_ENGINE";
+    case LinkCause.LINK_CAUSE_HOST:
+      return "LINK_CAUSE_HOST";
+    case LinkCause.LINK_CAUSE_LOSS:
+      return "LINK_CAUSE_LOSS";
+    case LinkCause.LINK_CAUSE_LATENCY:
+      return "LINK_CAUSE_LATENCY";
+    case LinkCause.LINK_CAUSE_ONE_WAY:
+      return "LINK_CAUSE_ONE_WAY";
+    case LinkCause.LINK_CAUSE_RELAYED:
+      return "LINK_CAUSE_RELAYED";
+    case LinkCause.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Part an end plays in setting up the connection. */
 export enum LinkRole {
   /** LINK_ROLE_UNSPECIFIED - Not set; never sent. */
@@ -404,6 +559,8 @@ export interface LinkStatus {
   relayedBytes: bigint;
   /** Protection in use, "TLSv1.3 ..." or "none"; empty when down. */
   protection: string;
+  /** Cause of the state. */
+  cause: LinkCause;
 }
 
 /** One end of a link, as its host sees it. */
@@ -469,7 +626,11 @@ export interface LinkEnd {
   /** Path of the connection in use. */
   path: LinkPath;
   /** What was done to frames this end sends; unset when nothing is impaired. */
-  impairment: ImpairmentStats | undefined;
+  impairment:
+    | ImpairmentStats
+    | undefined;
+  /** Cause of the state as this end sees it. */
+  cause: LinkCause;
 }
 
 function createBaseLink(): Link {
@@ -983,6 +1144,7 @@ function createBaseLinkStatus(): LinkStatus {
     bToABps: 0n,
     relayedBytes: 0n,
     protection: "",
+    cause: 0,
   };
 }
 
@@ -1041,6 +1203,9 @@ export const LinkStatus: MessageFns<LinkStatus> = {
     }
     if (message.protection !== "") {
       writer.uint32(122).string(message.protection);
+    }
+    if (message.cause !== 0) {
+      writer.uint32(128).int32(message.cause);
     }
     return writer;
   },
@@ -1178,6 +1343,14 @@ export const LinkStatus: MessageFns<LinkStatus> = {
             message.protection = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.cause = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1247,6 +1420,7 @@ export const LinkStatus: MessageFns<LinkStatus> = {
         ? BigInt(object.relayed_bytes)
         : 0n,
       protection: isSet(object.protection) ? globalThis.String(object.protection) : "",
+      cause: isSet(object.cause) ? linkCauseFromJSON(object.cause) : 0,
     };
   },
 
@@ -1297,6 +1471,9 @@ export const LinkStatus: MessageFns<LinkStatus> = {
     if (message.protection !== "") {
       obj.protection = message.protection;
     }
+    if (message.cause !== 0) {
+      obj.cause = linkCauseToJSON(message.cause);
+    }
     return obj;
   },
 
@@ -1324,6 +1501,7 @@ export const LinkStatus: MessageFns<LinkStatus> = {
       ? BigInt(object.relayedBytes)
       : 0n;
     message.protection = object.protection ?? "";
+    message.cause = object.cause ?? 0;
     return message;
   },
 };
@@ -1357,6 +1535,7 @@ function createBaseLinkEnd(): LinkEnd {
     rxBps: 0n,
     path: 0,
     impairment: undefined,
+    cause: 0,
   };
 }
 
@@ -1475,6 +1654,9 @@ export const LinkEnd: MessageFns<LinkEnd> = {
     }
     if (message.impairment !== undefined) {
       ImpairmentStats.encode(message.impairment, writer.uint32(218).fork()).join();
+    }
+    if (message.cause !== 0) {
+      writer.uint32(224).int32(message.cause);
     }
     return writer;
   },
@@ -1708,6 +1890,14 @@ export const LinkEnd: MessageFns<LinkEnd> = {
             message.impairment = ImpairmentStats.decode(reader, reader.uint32());
             continue;
           }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.cause = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1801,6 +1991,7 @@ export const LinkEnd: MessageFns<LinkEnd> = {
       rxBps: isSet(object.rxBps) ? BigInt(object.rxBps) : isSet(object.rx_bps) ? BigInt(object.rx_bps) : 0n,
       path: isSet(object.path) ? linkPathFromJSON(object.path) : 0,
       impairment: isSet(object.impairment) ? ImpairmentStats.fromJSON(object.impairment) : undefined,
+      cause: isSet(object.cause) ? linkCauseFromJSON(object.cause) : 0,
     };
   },
 
@@ -1887,6 +2078,9 @@ export const LinkEnd: MessageFns<LinkEnd> = {
     if (message.impairment !== undefined) {
       obj.impairment = ImpairmentStats.toJSON(message.impairment);
     }
+    if (message.cause !== 0) {
+      obj.cause = linkCauseToJSON(message.cause);
+    }
     return obj;
   },
 
@@ -1932,6 +2126,7 @@ export const LinkEnd: MessageFns<LinkEnd> = {
     message.impairment = (object.impairment !== undefined && object.impairment !== null)
       ? ImpairmentStats.fromPartial(object.impairment)
       : undefined;
+    message.cause = object.cause ?? 0;
     return message;
   },
 };

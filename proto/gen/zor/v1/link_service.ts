@@ -182,9 +182,9 @@ export interface DiagnoseLinkResponse {
 
 /** One hop of a link. */
 export interface DiagnosedHop {
-  /** "hosts/{host}" it is on; empty for the path between the hosts. */
+  /** "hosts/{host}" it is on; empty for what is between the hosts. */
   host: string;
-  /** The hop: "agent", "lan", "tap", "engine", "socket", "path", "peer". */
+  /** The hop: "agent", "lan", "tap", "engine", "socket", "relay", "path", "peer". */
   hop: string;
   /** Outcome. */
   verdict: HopVerdict;

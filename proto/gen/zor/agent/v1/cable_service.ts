@@ -41,6 +41,49 @@ export const protobufFileName = "zor/agent/v1/cable_service.proto";
 
 /** The ends of c2c links on one host. */
 
+/** Whether an end can open a connection to the other host by itself. */
+export enum DirectPath {
+  /** DIRECT_PATH_UNSPECIFIED - Not tested: there are no addresses, or the connection in use is direct the other way round. */
+  DIRECT_PATH_UNSPECIFIED = 0,
+  /** DIRECT_PATH_OPEN - An address answers with the pinned key. */
+  DIRECT_PATH_OPEN = 1,
+  /** DIRECT_PATH_CLOSED - None does. */
+  DIRECT_PATH_CLOSED = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function directPathFromJSON(object: any): DirectPath {
+  switch (object) {
+    case 0:
+    case "DIRECT_PATH_UNSPECIFIED":
+      return DirectPath.DIRECT_PATH_UNSPECIFIED;
+    case 1:
+    case "DIRECT_PATH_OPEN":
+      return DirectPath.DIRECT_PATH_OPEN;
+    case 2:
+    case "DIRECT_PATH_CLOSED":
+      return DirectPath.DIRECT_PATH_CLOSED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return DirectPath.UNRECOGNIZED;
+  }
+}
+
+export function directPathToJSON(object: DirectPath): string {
+  switch (object) {
+    case DirectPath.DIRECT_PATH_UNSPECIFIED:
+      return "DIRECT_PATH_UNSPECIFIED";
+    case DirectPath.DIRECT_PATH_OPEN:
+      return "DIRECT_PATH_OPEN";
+    case DirectPath.DIRECT_PATH_CLOSED:
+      return "DIRECT_PATH_CLOSED";
+    case DirectPath.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** One end as the hub wants it. */
 export interface EndSpec {
   /** "links/{link}". */
@@ -51,7 +94,10 @@ export interface EndSpec {
   lan: string;
   /** Role. */
   role: LinkRole;
-  /** Addresses ("ip:port") of the other host's cable engine, tried in order; dialer only. */
+  /**
+   * Addresses ("ip:port") of the other host's cable engine, best first; empty: it cannot be dialled. A dialer connects to them,
+   * a listener only tests whether it could (see EndStatus.direct).
+   */
   peerAddresses: string[];
   /** SHA-256 of the subject public key info of the other host's cable certificate. */
   peerKeySha256: Buffer;
@@ -76,12 +122,22 @@ export interface EndSpec {
     | undefined;
   /** Seed of the impairment; 0: a new one each start. */
   seed: bigint;
-  /** Changes that come and go by themselves, for the direction this end sends. */
+  /**
+   * Changes that come and go by themselves. Only those of the direction this end sends, whatever their direction says; with
+   * local_peer_lan of both, a being `lan` and b local_peer_lan.
+   */
   schedule: ImpairmentStep[];
   /** IP addresses of the other host, for the vxlan transport, in order of preference. */
   peerIps: string[];
   /** Identifier of the network, 1 to 16777215; vxlan transport only. */
   vxlanId: number;
+  /**
+   * Id of another lan of this host: the end joins the two lans by itself. Then role is LINK_ROLE_LISTENER and there is no peer, no
+   * ticket and no relay. Empty: the other end is on another host.
+   */
+  localPeerLan: string;
+  /** With local_peer_lan: what happens to frames from that lan to this one; `impairment` is for the other direction. */
+  localPeerImpairment: Impairment | undefined;
 }
 
 /** An end as it is. */
@@ -98,6 +154,12 @@ export interface EndStatus {
   paired: boolean;
   /** The dialer or listener needs a new ticket from the hub. */
   needsTicket: boolean;
+  /** Whether this end can reach the other host's addresses, as last tested. */
+  direct: DirectPath;
+  /** Why not, for people; empty when it can or it was not tested. */
+  directReason: string;
+  /** The end in EndSpec.local_peer_lan; unset for links between hosts. */
+  localPeer: LinkEnd | undefined;
 }
 
 /** Request of EnsureEnd. */
@@ -179,6 +241,8 @@ function createBaseEndSpec(): EndSpec {
     schedule: [],
     peerIps: [],
     vxlanId: 0,
+    localPeerLan: "",
+    localPeerImpairment: undefined,
   };
 }
 
@@ -237,6 +301,12 @@ export const EndSpec: MessageFns<EndSpec> = {
     }
     if (message.vxlanId !== 0) {
       writer.uint32(136).int32(message.vxlanId);
+    }
+    if (message.localPeerLan !== "") {
+      writer.uint32(146).string(message.localPeerLan);
+    }
+    if (message.localPeerImpairment !== undefined) {
+      Impairment.encode(message.localPeerImpairment, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -390,6 +460,22 @@ export const EndSpec: MessageFns<EndSpec> = {
             message.vxlanId = reader.int32();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.localPeerLan = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.localPeerImpairment = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -455,6 +541,16 @@ export const EndSpec: MessageFns<EndSpec> = {
         : isSet(object.vxlan_id)
         ? globalThis.Number(object.vxlan_id)
         : 0,
+      localPeerLan: isSet(object.localPeerLan)
+        ? globalThis.String(object.localPeerLan)
+        : isSet(object.local_peer_lan)
+        ? globalThis.String(object.local_peer_lan)
+        : "",
+      localPeerImpairment: isSet(object.localPeerImpairment)
+        ? Impairment.fromJSON(object.localPeerImpairment)
+        : isSet(object.local_peer_impairment)
+        ? Impairment.fromJSON(object.local_peer_impairment)
+        : undefined,
     };
   },
 
@@ -511,6 +607,12 @@ export const EndSpec: MessageFns<EndSpec> = {
     if (message.vxlanId !== 0) {
       obj.vxlanId = Math.round(message.vxlanId);
     }
+    if (message.localPeerLan !== "") {
+      obj.localPeerLan = message.localPeerLan;
+    }
+    if (message.localPeerImpairment !== undefined) {
+      obj.localPeerImpairment = Impairment.toJSON(message.localPeerImpairment);
+    }
     return obj;
   },
 
@@ -538,12 +640,25 @@ export const EndSpec: MessageFns<EndSpec> = {
     message.schedule = object.schedule?.map((e) => ImpairmentStep.fromPartial(e)) || [];
     message.peerIps = object.peerIps?.map((e) => e) || [];
     message.vxlanId = object.vxlanId ?? 0;
+    message.localPeerLan = object.localPeerLan ?? "";
+    message.localPeerImpairment = (object.localPeerImpairment !== undefined && object.localPeerImpairment !== null)
+      ? Impairment.fromPartial(object.localPeerImpairment)
+      : undefined;
     return message;
   },
 };
 
 function createBaseEndStatus(): EndStatus {
-  return { link: "", linkUid: "", end: undefined, paired: false, needsTicket: false };
+  return {
+    link: "",
+    linkUid: "",
+    end: undefined,
+    paired: false,
+    needsTicket: false,
+    direct: 0,
+    directReason: "",
+    localPeer: undefined,
+  };
 }
 
 export const EndStatus: MessageFns<EndStatus> = {
@@ -562,6 +677,15 @@ export const EndStatus: MessageFns<EndStatus> = {
     }
     if (message.needsTicket !== false) {
       writer.uint32(40).bool(message.needsTicket);
+    }
+    if (message.direct !== 0) {
+      writer.uint32(48).int32(message.direct);
+    }
+    if (message.directReason !== "") {
+      writer.uint32(58).string(message.directReason);
+    }
+    if (message.localPeer !== undefined) {
+      LinkEnd.encode(message.localPeer, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -619,6 +743,30 @@ export const EndStatus: MessageFns<EndStatus> = {
             message.needsTicket = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.direct = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.directReason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.localPeer = LinkEnd.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -646,6 +794,17 @@ export const EndStatus: MessageFns<EndStatus> = {
         : isSet(object.needs_ticket)
         ? globalThis.Boolean(object.needs_ticket)
         : false,
+      direct: isSet(object.direct) ? directPathFromJSON(object.direct) : 0,
+      directReason: isSet(object.directReason)
+        ? globalThis.String(object.directReason)
+        : isSet(object.direct_reason)
+        ? globalThis.String(object.direct_reason)
+        : "",
+      localPeer: isSet(object.localPeer)
+        ? LinkEnd.fromJSON(object.localPeer)
+        : isSet(object.local_peer)
+        ? LinkEnd.fromJSON(object.local_peer)
+        : undefined,
     };
   },
 
@@ -666,6 +825,15 @@ export const EndStatus: MessageFns<EndStatus> = {
     if (message.needsTicket !== false) {
       obj.needsTicket = message.needsTicket;
     }
+    if (message.direct !== 0) {
+      obj.direct = directPathToJSON(message.direct);
+    }
+    if (message.directReason !== "") {
+      obj.directReason = message.directReason;
+    }
+    if (message.localPeer !== undefined) {
+      obj.localPeer = LinkEnd.toJSON(message.localPeer);
+    }
     return obj;
   },
 
@@ -679,6 +847,11 @@ export const EndStatus: MessageFns<EndStatus> = {
     message.end = (object.end !== undefined && object.end !== null) ? LinkEnd.fromPartial(object.end) : undefined;
     message.paired = object.paired ?? false;
     message.needsTicket = object.needsTicket ?? false;
+    message.direct = object.direct ?? 0;
+    message.directReason = object.directReason ?? "";
+    message.localPeer = (object.localPeer !== undefined && object.localPeer !== null)
+      ? LinkEnd.fromPartial(object.localPeer)
+      : undefined;
     return message;
   },
 };
