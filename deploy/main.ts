@@ -44,8 +44,9 @@ demo
   .addOption(nameOption)
   .action(async ({ name }: { name: string }) => {
     await bringUp(name, showSteps(upSteps, process.stdout), interruption.signal);
+    const sudo = process.env["SUDO_UID"] === undefined ? "" : "sudo ";
     process.stdout.write(
-      `\nThe demo is up. Look around: ./zor tui, ./zor get instances, ./zor demo status. Take it down: ./zor demo down\n`,
+      `\nThe demo is up. Look around: ./zor tui, ./zor get instances, ${sudo}./zor demo status. Take it down: ${sudo}./zor demo down\n`,
     );
   });
 

@@ -11,7 +11,7 @@ import { finish, openDemoHub } from "./hub-client.js";
 import { type DemoLayout, demoDirectory, layOut, preferredBlock } from "./layout.js";
 import { lockDemo } from "./lock.js";
 import { listHubInterfaces, listNamespaces, removeNetwork } from "./network.js";
-import { findProgram, hubProgram, supervisedPrograms, supervisorProgram } from "./programs.js";
+import { type DemoProgram, findProgram, hubProgram, supervisedPrograms, supervisorProgram } from "./programs.js";
 import type { Progress } from "./progress.js";
 import { findLayout } from "./state-file.js";
 import { runTool } from "./tool.js";
@@ -38,10 +38,8 @@ export async function takeDown(name: string, progress: Progress): Promise<void> 
   });
   await progress.step("supervisor, agents and hub", async () => {
     // The supervisor first: it would start the others again.
-    for (const program of [supervisorProgram(layout), ...supervisedPrograms(layout).toReversed()]) {
-      const identity = await findProgram(program);
-      if (identity !== undefined) await endProcess(identity, 10_000);
-    }
+    await endProgram(supervisorProgram(layout));
+    await Promise.all(supervisedPrograms(layout).map(endProgram));
   });
   await progress.step("namespaces, interfaces, mounts and files", async () => {
     if (known !== undefined)
@@ -53,6 +51,11 @@ export async function takeDown(name: string, progress: Progress): Promise<void> 
   });
   const left = await progress.step("looking for anything left", () => findRemains(layout));
   if (left.length > 0) throw new Error(`demo ${name} is down, but this is left: ${left.join(", ")}`);
+}
+
+async function endProgram(program: DemoProgram): Promise<void> {
+  const identity = await findProgram(program);
+  if (identity !== undefined) await endProcess(identity, 10_000);
 }
 
 /** Deletes through the hub what was created through it. Resolves to the reason when it could not. */

@@ -1,5 +1,6 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
 import { blockCount, type DemoLayout, demosDirectory, layOut, preferredBlock } from "./layout.js";
 import { runTool } from "./tool.js";
@@ -43,8 +44,10 @@ export async function rememberPreviousContext(layout: DemoLayout, previousContex
 /** Blocks of other demos, and those in which this machine has an address. */
 async function takenBlocks(): Promise<Set<number>> {
   const taken = new Set<number>();
-  for (const other of await readdir(demosDirectory).catch(() => [])) {
-    const file = await readDemoFile(other);
+  const others = await readdir(demosDirectory, { withFileTypes: true }).catch(() => []);
+  for (const other of others.filter((entry) => entry.isDirectory())) {
+    // Another demo's damage is told when that demo is asked for.
+    const file = await readDemoFile(other.name).catch(() => undefined);
     if (file !== undefined) taken.add(file.block);
   }
   const addresses = await runTool("ip", ["-brief", "-4", "address"]);
@@ -55,7 +58,9 @@ async function takenBlocks(): Promise<Set<number>> {
 }
 
 async function readDemoFile(name: string): Promise<DemoFile | undefined> {
-  const text = await readIfExists(pathOf(name)).catch(() => undefined);
+  const text = await readIfExists(pathOf(name)).catch((error: unknown) => {
+    throw new Error(`${pathOf(name)} cannot be read: ${messageOf(error)}; use sudo`, { cause: error });
+  });
   if (text === undefined) return undefined;
   const value: unknown = JSON.parse(text);
   const { block, previousContext } = value as { block?: unknown; previousContext?: unknown };

@@ -116,6 +116,9 @@ async function programStatus(program: DemoProgram): Promise<ProgramStatus> {
 
 async function askHub(layout: DemoLayout): Promise<HubView> {
   let hub: Connection | undefined;
+  if ((await findProgram(hubProgram(layout))) === undefined) {
+    return { hosts: [], instances: [], link: null, reason: "it does not run" };
+  }
   try {
     hub = await openDemoHub(layout);
     await hub.ready(3000);
@@ -149,7 +152,7 @@ export function formatStatus(status: DemoStatus): string {
   const lines = [
     `demo ${status.name} in ${status.directory}`,
     `supervisor  ${pid(status.supervisor.pid)}`,
-    `hub         ${pid(status.hub.pid)}, ${status.hub.address}${status.hub.reason === "" ? "" : `, ${status.hub.reason}`}`,
+    `hub         ${pid(status.hub.pid)}, ${status.hub.address}${status.hub.pid === null || status.hub.reason === "" ? "" : `, ${status.hub.reason}`}`,
   ];
   for (const agent of status.agents) {
     const state = agent.state.replace("HOST_STATE_", "") || "state unknown";
