@@ -49,7 +49,11 @@ function run(name) {
     const child = spawn(command, argv, {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
-      env: { ...process.env, ZOR_TEST_REPORTS: reports, FORCE_COLOR: process.stdout.isTTY ? "1" : "0" },
+      env: {
+        ...process.env,
+        ZOR_TEST_REPORTS: reports,
+        ...(process.stdout.isTTY ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" }),
+      },
     });
     children.add(child);
     const limit = setTimeout(() => {

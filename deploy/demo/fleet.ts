@@ -16,7 +16,7 @@ import { commandIn } from "./programs.js";
 import { runTool } from "./tool.js";
 
 /** The lan on each host, and the link that joins them. */
-export const lanId = "lan1";
+const lanId = "lan1";
 export const linkName = "links/demo";
 
 /** A guest of the demo. */

@@ -80,6 +80,6 @@ export async function findOrUndefined<Result>(call: Promise<Result>): Promise<Re
 }
 
 /** Whether an error has a gRPC code. */
-export function isCode(error: unknown, code: status): boolean {
+function isCode(error: unknown, code: status): boolean {
   return error instanceof ZorError && error.code === code;
 }

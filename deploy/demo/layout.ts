@@ -73,7 +73,7 @@ export function demoDirectory(name: string): string {
 }
 
 /** What every net namespace of a demo begins with. Names hold no "-", so no demo's prefix is another's. */
-export function namespacePrefix(name: string): string {
+function namespacePrefix(name: string): string {
   return `zor-${name}-`;
 }
 
