@@ -148,6 +148,7 @@ export class Lans {
       throw plugFailed(options, error);
     }
     this.#plugs.set(port, options);
+    await this.#switch.growPacketBuffers();
   }
 
   /** Takes an interface out of the lan it is in. Idempotent. @throws {ZorError} FAILED_PRECONDITION: not our port */

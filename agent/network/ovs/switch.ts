@@ -9,6 +9,7 @@ import type { ProcessIdentity } from "../../host/process.js";
 import { findLink, ip } from "../ip.js";
 import { ensureNetns, removeNetns } from "../netns.js";
 import { OvsDaemons } from "./daemons.js";
+import { growPacketBuffers } from "./packet-buffers.js";
 import type { OperationResult, OvsdbClient, OvsdbOperation } from "./ovsdb-client.js";
 import { type MirrorChange, OvsdbMirror } from "./ovsdb-mirror.js";
 
@@ -130,6 +131,12 @@ export class Switch {
   /** The daemons that run, for observation. */
   async processes(): Promise<Readonly<Record<string, ProcessIdentity>>> {
     return this.#daemons.find();
+  }
+
+  /** Gives ports that were added room for bursts. Call after a port was added; idempotent. */
+  async growPacketBuffers(): Promise<void> {
+    const { "ovs-vswitchd": vswitchd } = await this.#daemons.find();
+    if (vswitchd !== undefined) await growPacketBuffers(vswitchd.pid);
   }
 
   /** Lets go of the switch; the daemons keep running. */
