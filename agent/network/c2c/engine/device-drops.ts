@@ -1,3 +1,8 @@
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { enterNetNamespace } from "./native.js";
+
+const netDevices = "/proc/thread-self/net/dev";
+
 /**
  * Frames that the kernel dropped on their way out, by device, from the text of /proc/net/dev.
  * For a tap these are the frames its reader was too slow for.
@@ -15,4 +20,28 @@ export function parseTransmitDrops(text: string): ReadonlyMap<string, number> {
     drops.set(line.slice(0, colon).trim(), Number(columns[11] ?? 0));
   }
   return drops;
+}
+
+/**
+ * Reads them in a named net namespace; undefined: the thread's own. Visits the namespace with the calling thread only: to stay there
+ * would keep it alive after its deletion.
+ */
+export function readTransmitDrops(netns: string | undefined): ReadonlyMap<string, number> {
+  if (netns === undefined) return parseTransmitDrops(readFileSync(netDevices, "utf8"));
+  let there: number;
+  try {
+    there = openSync(`/run/netns/${netns}`, "r");
+  } catch {
+    // The namespace is gone; so are the taps.
+    return new Map();
+  }
+  const home = openSync("/proc/thread-self/ns/net", "r");
+  try {
+    enterNetNamespace(there);
+    return parseTransmitDrops(readFileSync(netDevices, "utf8"));
+  } finally {
+    enterNetNamespace(home);
+    closeSync(home);
+    closeSync(there);
+  }
 }

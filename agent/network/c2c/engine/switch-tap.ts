@@ -4,10 +4,10 @@ import { close } from "./native.js";
 import { openTap, type TapOffload } from "./tap.js";
 
 /**
- * Frames the tap holds for its reader. A frame may be 64 KiB, so this bounds what a burst may cost in time;
+ * Frames a cable's tap holds for its reader. A frame may be 64 KiB, so this bounds what a burst may cost in time;
  * more is dropped by the kernel, which counts it.
  */
-const queueFrames = 128;
+const cableQueueFrames = 128;
 
 /** A tap in the switch's namespace, up, not yet plugged into a lan. */
 export interface SwitchTap {
@@ -25,9 +25,11 @@ export interface SwitchTap {
 export async function makeTap(options: {
   readonly name: string;
   readonly netns: string | undefined;
+  /** Frames it holds for its reader; default: what suits a cable. */
+  readonly queueFrames?: number;
   readonly signal: AbortSignal;
 }): Promise<SwitchTap> {
-  const { name, netns, signal } = options;
+  const { name, netns, queueFrames = cableQueueFrames, signal } = options;
   const tap = openTap(name);
   const discard = (): void => {
     close(tap.fd);
