@@ -3,20 +3,10 @@ import { ZorError, invalidArgument, messageOf } from "../errors.js";
 import { status } from "@grpc/grpc-js";
 import { descriptors } from "./descriptors.js";
 
-/** Encoder of a ts-proto message type. */
-export interface Encoder<T> {
-  encode(message: T): { finish(): Uint8Array };
-}
-
 /** Canonical proto3 JSON of serialised bytes of a message type ("zor.v1.Instance"). */
 export function bytesToJson(typeName: string, bytes: Uint8Array): JsonValue {
   const { registry } = descriptors();
   return toJson(messageType(typeName), fromBinary(messageType(typeName), bytes), { registry });
-}
-
-/** Canonical proto3 JSON of a ts-proto message. */
-export function messageToJson<T>(typeName: string, type: Encoder<T>, message: T): JsonValue {
-  return bytesToJson(typeName, type.encode(message).finish());
 }
 
 /** Serialises proto3 JSON. @throws {ZorError} INVALID_ARGUMENT that says what does not fit the type. */

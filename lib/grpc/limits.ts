@@ -1,7 +1,7 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 
 /** Largest message in bytes, either way. Console and exec data come in far smaller pieces; lists are paged. */
-export const maxMessageBytes = 8 * 1024 * 1024;
+const maxMessageBytes = 8 * 1024 * 1024;
 
 /** Options of every server: bounded streams, messages and session memory, and keepalive that finds dead peers within 15 s. */
 export const serverOptions: ChannelOptions = {
