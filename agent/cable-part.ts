@@ -9,11 +9,11 @@ export async function openCablePart(
   { settings, log, signal }: { readonly settings: AgentSettings; readonly log: Log; readonly signal: AbortSignal },
   plugger: CablePlugger,
 ): Promise<CablePart> {
-  const { state: stateDirectory, cableListen, netns, host } = settings;
-  const cables = await CableManager.open({ stateDirectory, cableListen, netns, plugger, log }, signal);
+  const { state: stateDirectory, cableListen, netns, host, allowPlainLinks } = settings;
+  const cables = await CableManager.open({ stateDirectory, cableListen, netns, allowPlainLinks, plugger, log }, signal);
   const { port, keySha256 } = cables.identity();
   return {
-    handlers: cableService({ cables, host, allowLoopbackPeers: false }),
+    handlers: cableService({ cables, host, allowLoopbackPeers: false, allowPlainLinks }),
     port,
     keySha256,
     close: () => cables.close(),

@@ -22,6 +22,7 @@ export const agentConfigSchema = z.strictObject({
   netns: id.optional(),
   dialOut: z.boolean().optional(),
   undialable: z.boolean().optional(),
+  allowPlainLinks: z.boolean().optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -53,6 +54,8 @@ export interface AgentSettings {
   readonly netns: string;
   readonly dialOut: boolean;
   readonly undialable: boolean;
+  /** Links may go without encryption. */
+  readonly allowPlainLinks: boolean;
   readonly observeSeconds: number;
 }
 
@@ -72,6 +75,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     netns: config.netns ?? `zor-${host}`,
     dialOut: config.dialOut ?? joined?.dialOut ?? false,
     undialable: config.undialable ?? joined?.undialable ?? false,
+    allowPlainLinks: config.allowPlainLinks ?? false,
     observeSeconds: config.observeSeconds,
   };
 }

@@ -27,6 +27,7 @@ interface Flags {
   readonly netns?: string;
   readonly dialOut?: boolean;
   readonly undialable?: boolean;
+  readonly allowPlainLinks?: boolean;
 }
 
 const program = new Command("zor").version(version).exitOverride().showHelpAfterError();
@@ -39,6 +40,7 @@ addSettings(agent.command("run").description("run the agent in the foreground; l
     "--image-dir <dir...>",
     "directories that images may come from (default STATE/images and /var/lib/zor/images)",
   )
+  .option("--allow-plain-links", "links may go without encryption where the other host allows it too")
   .addHelpText(
     "after",
     `
@@ -101,10 +103,13 @@ function addSettings(command: Command): Command {
 }
 
 async function readConfig(given: Flags): Promise<AgentConfig> {
-  const { host, state, listen, underlay, cableListen, imageDir, netns, dialOut, undialable } = given;
+  const { host, state, listen, underlay, cableListen, imageDir, netns, dialOut, undialable, allowPlainLinks } = given;
   return loadConfig(agentConfigSchema, {
     file: given.config,
-    flags: { host, state, listen, underlay, cableListen, imageDirs: imageDir, netns, dialOut, undialable },
+    flags: {
+      ...{ host, state, listen, underlay, cableListen, imageDirs: imageDir },
+      ...{ netns, dialOut, undialable, allowPlainLinks },
+    },
     env: {
       host: process.env["ZOR_AGENT_HOST"],
       state: process.env["ZOR_AGENT_STATE"],

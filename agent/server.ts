@@ -142,7 +142,7 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
     cableKeySha256: cables?.keySha256 ?? Buffer.alloc(0),
     startTime,
     underlayAddresses: [...settings.underlay],
-    allowsPlainLinks: false,
+    allowsPlainLinks: settings.allowPlainLinks,
     linkTransports: [LinkTransport.LINK_TRANSPORT_TCP],
   });
   const instance = instanceService({ scope, manager, operations, requests, signal });

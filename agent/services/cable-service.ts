@@ -17,7 +17,7 @@ import {
 } from "../../proto/gen/zor/v1/link.js";
 import { checkPeerAddress } from "../network/c2c/address.js";
 import type { CableManager } from "../network/c2c/cable-manager.js";
-import type { EndSpec } from "../network/c2c/end-record.js";
+import type { Encryption, EndSpec } from "../network/c2c/end-record.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";
 
 const maxPeerAddresses = 16;
@@ -31,6 +31,8 @@ export interface CableServiceOptions {
   readonly host: string;
   /** Peers on loopback addresses are accepted: only for tests with all hosts in one net namespace. */
   readonly allowLoopbackPeers: boolean;
+  /** The host's policy lets links go without encryption. */
+  readonly allowPlainLinks: boolean;
 }
 
 /** The ends of links on this host, for hubs. */
@@ -63,7 +65,8 @@ export function cableService(options: CableServiceOptions): Handlers<typeof Cabl
   };
 }
 
-function parseSpec(end: EndSpecMessage, { allowLoopbackPeers: allowLoopback }: CableServiceOptions): EndSpec {
+function parseSpec(end: EndSpecMessage, options: CableServiceOptions): EndSpec {
+  const { allowLoopbackPeers: allowLoopback, allowPlainLinks } = options;
   parseLink("end.link", end.link);
   assertOffered(end);
   const role = parseRole(end.role);
@@ -85,6 +88,7 @@ function parseSpec(end: EndSpecMessage, { allowLoopbackPeers: allowLoopback }: C
     }),
     peerKeySha256: end.peerKeySha256.toString("hex"),
     ...parseTicket(end),
+    encryption: parseEncryption(end, allowPlainLinks),
   };
 }
 
@@ -109,12 +113,26 @@ function parseRole(role: LinkRole): EndSpec["role"] {
   throw invalidArgument("end.role", "must be LINK_ROLE_LISTENER or LINK_ROLE_DIALER");
 }
 
-function assertOffered({ link, transport, encryption }: EndSpecMessage): void {
+function parseEncryption({ link, encryption }: EndSpecMessage, allowPlain: boolean): Encryption {
+  switch (encryption) {
+    case LinkEncryption.LINK_ENCRYPTION_UNSPECIFIED:
+    case LinkEncryption.LINK_ENCRYPTION_TLS:
+      return "tls";
+    case LinkEncryption.LINK_ENCRYPTION_NONE:
+      if (allowPlain) return "none";
+      throw failedPrecondition(
+        "POLICY",
+        link,
+        "this host's policy allows encrypted links only; its agent's allowPlainLinks setting changes that",
+      );
+    case LinkEncryption.UNRECOGNIZED:
+      throw invalidArgument("end.encryption", "must be LINK_ENCRYPTION_TLS or LINK_ENCRYPTION_NONE");
+  }
+}
+
+function assertOffered({ link, transport }: EndSpecMessage): void {
   if (transport !== LinkTransport.LINK_TRANSPORT_UNSPECIFIED && transport !== LinkTransport.LINK_TRANSPORT_TCP) {
     throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, "this host offers LINK_TRANSPORT_TCP only");
-  }
-  if (encryption !== LinkEncryption.LINK_ENCRYPTION_UNSPECIFIED && encryption !== LinkEncryption.LINK_ENCRYPTION_TLS) {
-    throw failedPrecondition("ENCRYPTION_NOT_OFFERED", link, "this host offers LINK_ENCRYPTION_TLS only");
   }
 }
 

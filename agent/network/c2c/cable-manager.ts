@@ -39,6 +39,8 @@ export interface CableManagerOptions {
   readonly netns: string | undefined;
   /** Net namespace of the engine's sockets; undefined: the agent's own. */
   readonly underlayNetns?: string;
+  /** Links may go without encryption; default: no. */
+  readonly allowPlainLinks?: boolean;
   readonly plugger: CablePlugger;
   readonly log: Log;
 }
@@ -85,8 +87,8 @@ export class CableManager {
       if (manager === undefined) early.push(event);
       else manager.#onEnds(event);
     };
-    const { cableListen: listen, netns, underlayNetns } = options;
-    const settings = { directory, listen, netns, underlayNetns, keySha256 };
+    const { cableListen: listen, netns, underlayNetns, allowPlainLinks = false } = options;
+    const settings = { directory, listen, netns, underlayNetns, allowPlainLinks, keySha256 };
     const engine = await ensureEngine(settings, onEnds, signal);
     manager = new CableManager(options, keySha256, engine);
     for (const event of early) manager.#onEnds(event);

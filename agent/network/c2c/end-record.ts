@@ -17,10 +17,15 @@ export const endSpecSchema = z.object({
   /** A new ticket, hex; undefined: keep what is there. */
   ticket: secretHex.optional(),
   ticketTtlSeconds: z.int().min(1).max(3600).default(600),
+  /** "none": both ends prove who they are under TLS and then leave it. Undefined: "tls". */
+  encryption: z.enum(["tls", "none"]).optional(),
 });
 
 /** See {@link endSpecSchema}. */
 export type EndSpec = z.infer<typeof endSpecSchema>;
+
+/** How frames are protected between the ends. */
+export type Encryption = NonNullable<EndSpec["encryption"]>;
 
 const ticketSchema = z.object({ secret: secretHex, expiresMs: z.number(), used: z.boolean() });
 

@@ -17,6 +17,8 @@ export interface EngineSettings {
   readonly netns: string | undefined;
   /** Net namespace of the engine's sockets; undefined: the agent's own. */
   readonly underlayNetns: string | undefined;
+  /** Links may go without encryption. */
+  readonly allowPlainLinks: boolean;
   /** Key of the identity in the directory. */
   readonly keySha256: Buffer;
 }
@@ -69,27 +71,27 @@ async function findEngine(
   return undefined;
 }
 
-function fits(hello: EngineHello, { listen, netns, keySha256 }: EngineSettings): boolean {
+function fits(hello: EngineHello, { listen, netns, keySha256, allowPlainLinks }: EngineSettings): boolean {
   return (
     hello.protocol === engineProtocol &&
     hello.requestedListen === listen &&
+    hello.allowPlainLinks === allowPlainLinks &&
     hello.netns === (netns ?? "") &&
     hello.keySha256 === keySha256.toString("hex")
   );
 }
 
 async function startEngine(
-  { directory, listen, netns, underlayNetns }: EngineSettings,
+  { directory, listen, netns, underlayNetns, allowPlainLinks }: EngineSettings,
   onEnds: (event: EndsEvent) => void,
   signal: AbortSignal,
 ): Promise<{ readonly client: EngineClient; readonly hello: EngineHello }> {
   const argv = [programPath("cable-engine"), "--directory", directory, "--listen", listen];
   const logFile = join(directory, "engine.log");
   await rotate(logFile);
-  const pid = await startDaemon(nodePath, [...argv, ...(netns === undefined ? [] : ["--netns", netns])], {
-    logFile,
-    netns: underlayNetns,
-  });
+  if (netns !== undefined) argv.push("--netns", netns);
+  if (allowPlainLinks) argv.push("--allow-plain-links");
+  const pid = await startDaemon(nodePath, argv, { logFile, netns: underlayNetns });
   const identity = await findIdentity(pid);
   const deadline = performance.now() + startMs;
   while (performance.now() < deadline && !signal.aborted) {

@@ -52,6 +52,8 @@ export const helloSchema = z.object({
   netns: z.string(),
   /** Key the engine shows to others, hex. Empty: an engine that does not tell. */
   keySha256: z.string().default(""),
+  /** Links may go without encryption. */
+  allowPlainLinks: z.boolean().default(false),
   /** Damage found at the start, for people. */
   warnings: z.array(z.string()),
 });

@@ -63,6 +63,7 @@ function dialWith(
     linkUid: spec.linkUid,
     credential: { by: "ticket", secret },
     offload: "tso",
+    encryption: "tls",
     storePairing: async (pairing) => {
       options.pairings?.push(pairing);
     },
@@ -210,6 +211,33 @@ test("an authenticated peer that sends records its key did not seal loses the co
   await eventually(() => expect(host.end().reason).toContain("did not seal"));
   await expectHealthy();
 });
+
+test("without encryption both ends leave TLS after the handshake and frames are in clear", async () => {
+  const ticket = randomBytes(32);
+  const spec = await listen(ticket, { encryption: "none" });
+  const { established } = await dialWith(spec, ticket, { encryption: "none" });
+  expect(established.tls).toBeUndefined();
+  const socket = new Socket({ fd: established.fd });
+  const payload = randomBytes(40);
+  const received: Buffer[] = [Buffer.from(established.leftover)];
+  socket.on("data", (chunk: Buffer) => received.push(chunk));
+  socket.write(Buffer.concat([header(frameType.probe, payload.length), payload]));
+  const echo = Buffer.concat([header(frameType.echo, payload.length), payload]);
+  await eventually(() => expect(Buffer.concat(received).includes(echo)).toBe(true));
+  await eventually(() => expect(host.end().protection).toBe("none"));
+  socket.destroy();
+});
+
+test.each(["tls", "none"] as const)(
+  "a listener that is to have %s takes no dialer that wants the other",
+  async (encryption) => {
+    const ticket = randomBytes(32);
+    const spec = await listen(ticket, { encryption });
+    const other = encryption === "tls" ? "none" : "tls";
+    await expect(dialWith(spec, ticket, { encryption: other })).rejects.toMatchObject({ kind: "policy" });
+    hangUp(await dialWith(spec, ticket, { encryption }));
+  },
+);
 
 test("data frames with nonsense in them are dropped and counted, and the cable stays", async () => {
   const ticket = randomBytes(32);

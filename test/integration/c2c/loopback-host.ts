@@ -26,6 +26,7 @@ export class LoopbackHost {
         stateDirectory,
         cableListen: "127.0.0.1:0",
         netns: lan.name,
+        allowPlainLinks: true,
         plugger: {
           plug: async ({ port, endpoint }) => void plugged.set(port, endpoint),
           unplug: async (port) => void plugged.delete(port),

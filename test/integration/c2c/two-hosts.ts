@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 import { CableManager, type CablePlugger } from "../../../agent/network/c2c/cable-manager.js";
-import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
+import type { Encryption, EndSpec } from "../../../agent/network/c2c/end-record.js";
 import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
 import { createLog } from "../../../lib/log.js";
 import { nodePath, programPath } from "../../../lib/program.js";
@@ -19,6 +19,7 @@ export class TestHost {
   /** Ports of the lan, with their endpoints. */
   readonly plugged = new Map<string, string>();
   lanExists = true;
+  allowPlainLinks = false;
   #listeners = new Set<() => void>();
   #manager: CableManager | undefined;
 
@@ -50,6 +51,7 @@ export class TestHost {
       cableListen: `${this.underlayIp}:${cablePort}`,
       netns: this.lan.name,
       underlayNetns: this.underlay.name,
+      allowPlainLinks: this.allowPlainLinks,
       plugger: this.#plugger(),
       log: createLog("test", { write: () => undefined }),
     };
@@ -114,13 +116,14 @@ export class TwoHosts {
     readonly b: TestHost,
   ) {}
 
-  static async make(): Promise<TwoHosts> {
+  static async make(options: { readonly allowPlainLinks?: boolean } = {}): Promise<TwoHosts> {
     const [a, b] = [await makeHost(1), await makeHost(2)];
     const peer = ["peer", "name", underlayDevice, "netns", b.underlay.name];
     await a.underlay.ip("link", "add", underlayDevice, "type", "veth", ...peer);
     for (const host of [a, b]) {
       await host.underlay.ip("addr", "add", `${host.underlayIp}/24`, "dev", underlayDevice);
       await host.underlay.ip("link", "set", underlayDevice, "up");
+      host.allowPlainLinks = options.allowPlainLinks ?? false;
       await host.open();
     }
     return new TwoHosts(a, b);
@@ -131,13 +134,14 @@ export class TwoHosts {
   }
 
   /** Specs of a new link: `a` listens, `b` dials. */
-  specs(options: { ticket?: Buffer; name?: string } = {}): { a: EndSpec; b: EndSpec } {
+  specs(options: { ticket?: Buffer; name?: string; encryption?: Encryption } = {}): { a: EndSpec; b: EndSpec } {
     const common = {
       link: `links/${options.name ?? "demo"}`,
       linkUid: randomUUID(),
       lan: "lan1",
       ticket: (options.ticket ?? randomBytes(32)).toString("hex"),
       ticketTtlSeconds: 60,
+      encryption: options.encryption ?? "tls",
     };
     const [keyA, keyB] = this.hosts.map((host) => host.cables.identity().keySha256.toString("hex"));
     return {

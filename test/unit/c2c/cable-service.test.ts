@@ -45,12 +45,13 @@ const view: EndView = {
   droppedPortFrames: 7,
 };
 
-function service() {
+function service(options: { readonly allowPlainLinks: boolean } = { allowPlainLinks: false }) {
   const asked: EndSpec[] = [];
   const deleted: string[][] = [];
   const handlers = cableService({
     host: "alpha",
     allowLoopbackPeers: false,
+    ...options,
     cables: {
       enginePid: 42,
       ensureEnd: async (spec) => {
@@ -91,6 +92,7 @@ test("a good end is passed on and its state told in full", async () => {
       peerKeySha256: good.peerKeySha256.toString("hex"),
       ticket: good.ticket.toString("hex"),
       ticketTtlSeconds: 60,
+      encryption: "tls",
     },
   ]);
   expect(response.status).toMatchObject({
@@ -141,6 +143,7 @@ test.each<[string, Partial<EndSpecMessage>]>([
   ["end.ticket", { ticket: Buffer.alloc(16) }],
   ["end.ticket_ttl_seconds", { ticketTtlSeconds: 0 }],
   ["end.ticket_ttl_seconds", { ticketTtlSeconds: 3601 }],
+  ["end.encryption", { encryption: LinkEncryption.UNRECOGNIZED }],
 ])("a bad %s is refused by name and nothing is done", async (field, change) => {
   const { handlers, asked } = service();
   const end = EndSpecMessage.fromPartial({ ...good, ...change });
@@ -153,7 +156,7 @@ test.each<[string, Partial<EndSpecMessage>]>([
 
 test.each<[string, Partial<EndSpecMessage>]>([
   ["TRANSPORT_NOT_OFFERED", { transport: LinkTransport.LINK_TRANSPORT_VXLAN }],
-  ["ENCRYPTION_NOT_OFFERED", { encryption: LinkEncryption.LINK_ENCRYPTION_NONE }],
+  ["POLICY", { encryption: LinkEncryption.LINK_ENCRYPTION_NONE }],
 ])("what this host does not offer is refused as %s", async (reason, change) => {
   const { handlers, asked } = service();
   const end = EndSpecMessage.fromPartial({ ...good, ...change });
@@ -162,6 +165,13 @@ test.each<[string, Partial<EndSpecMessage>]>([
     reason,
   });
   expect(asked).toEqual([]);
+});
+
+test("a link without encryption is made where the policy of the host allows it", async () => {
+  const { handlers, asked } = service({ allowPlainLinks: true });
+  const end = EndSpecMessage.fromPartial({ ...good, encryption: LinkEncryption.LINK_ENCRYPTION_NONE });
+  await handlers.ensureEnd({ end }, context);
+  expect(asked[0]?.encryption).toBe("none");
 });
 
 test("ends are deleted by name, and by uid when one is given", async () => {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { parseSocketAddress } from "../address.js";
 import type { CableIdentity } from "../cable-identity.js";
+import type { Encryption } from "../end-record.js";
 import { CableFailure } from "./failure.js";
 import { acceptHello, type Credential, dialHello, type ListenerEnd } from "./hello.js";
 import { close, setTcpOption } from "./native.js";
@@ -35,6 +36,7 @@ export interface DialOptions {
   readonly linkUid: string;
   readonly credential: Credential;
   readonly offload: TapOffload;
+  readonly encryption: Encryption;
   readonly storePairing: (secret: Buffer) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -51,7 +53,7 @@ export async function dial(options: DialOptions): Promise<ReadyConnection> {
       const { identity, peerKeySha256 } = options;
       const channel = await connectSecure({ socket, identity, peerKeySha256, signal });
       const { offload } = await dialHello(channel, { ...options, signal });
-      return ready(socket, channel, offload);
+      return ready(socket, channel, { offload, encryption: options.encryption });
     });
   } finally {
     socket.destroy();
@@ -74,7 +76,7 @@ export async function answer<End extends ListenerEnd>(
       const channel = await acceptSecure(socket, options.identity, signal);
       try {
         const { end, offload } = await acceptHello(channel, { find: options.find, signal });
-        return { ...ready(socket, channel, offload), end };
+        return { ...ready(socket, channel, { offload, encryption: end.encryption }), end };
       } catch (error) {
         // Lets a refusal reach the peer before the socket is destroyed.
         socket.end();
@@ -121,12 +123,16 @@ async function withReasons<T>(signal: AbortSignal, work: () => Promise<T>): Prom
   }
 }
 
-function ready(socket: Socket, channel: SecureChannel, offload: TapOffload): ReadyConnection {
+function ready(
+  socket: Socket,
+  channel: SecureChannel,
+  { offload, encryption }: { readonly offload: TapOffload; readonly encryption: Encryption },
+): ReadyConnection {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
   const localAddress = formatEndpoint(socket.localAddress, socket.localPort);
   const remoteAddress = formatEndpoint(socket.remoteAddress, socket.remotePort);
-  const established = { ...channel.release(), offload };
+  const established = { ...channel.release(encryption), offload };
   try {
     setTcpOption(established.fd, "userTimeoutMs", userTimeoutMs);
     setTcpOption(established.fd, "notSentLowWaterBytes", notSentLowWaterBytes);

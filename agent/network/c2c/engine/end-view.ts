@@ -35,11 +35,16 @@ export function endView({ record, state, connection, figures, ...parts }: EndPar
     paired: pairing !== undefined,
     localAddress: connection?.localAddress ?? "",
     remoteAddress: connection?.remoteAddress ?? "",
-    protection: up ? `TLSv1.3 ${cipherSuite}` : "",
+    protection: protectionOf(connection),
     ...(up && rttMs > 0 ? { rttMs, rttP99Ms } : {}),
     lossRatio: up ? lossRatio : 0,
     mtuProven: up ? mtuProven : 0,
   };
+}
+
+function protectionOf(connection: ReadyConnection | undefined): string {
+  if (connection === undefined) return "";
+  return connection.established.tls === undefined ? "none" : `TLSv1.3 ${cipherSuite}`;
 }
 
 /** Why a connection ended, for people. */

@@ -3,7 +3,14 @@ import { Backoff, pause } from "../../../../lib/backoff.js";
 import { messageOf } from "../../../../lib/errors.js";
 import type { Log } from "../../../../lib/log.js";
 import { quote } from "../../../../lib/names.js";
-import { applySpec, type EndRecord, type EndSpec, freshTickets, withUsedTicket } from "../end-record.js";
+import {
+  applySpec,
+  type Encryption,
+  type EndRecord,
+  type EndSpec,
+  freshTickets,
+  withUsedTicket,
+} from "../end-record.js";
 import type { EndView } from "../engine-protocol.js";
 import type { CableIdentity } from "../cable-identity.js";
 import { dial, type ReadyConnection } from "./dial.js";
@@ -27,6 +34,8 @@ export interface EndContext {
   readonly identity: CableIdentity;
   readonly netns: string | undefined;
   readonly workers: WorkerPool;
+  /** The host's policy lets links go without encryption. */
+  readonly allowPlainLinks: boolean;
   readonly log: Log;
   /** Makes the end's record durable. */
   readonly save: () => Promise<void>;
@@ -77,7 +86,11 @@ export class End implements ListenerEnd {
 
   /** A listener end can take a connection only while its tap is there. */
   get accepts(): boolean {
-    return this.#record.role === "listener" && this.#slot !== undefined;
+    return this.#record.role === "listener" && this.#slot !== undefined && this.#allowed;
+  }
+
+  get encryption(): Encryption {
+    return this.#record.encryption ?? "tls";
   }
 
   get accepted(): readonly Credential[] {
@@ -102,7 +115,10 @@ export class End implements ListenerEnd {
     const previous = this.#record;
     this.#record = applySpec(spec, previous, Date.now());
     if (spec.ticket !== undefined) this.#refusedForTicket = false;
-    const samePeer = previous.peerKeySha256 === spec.peerKeySha256 && previous.role === spec.role;
+    const samePeer =
+      previous.peerKeySha256 === spec.peerKeySha256 &&
+      previous.role === spec.role &&
+      (previous.encryption ?? "tls") === this.encryption;
     if (!samePeer) this.#slot?.detach("the link was set up anew");
     if (!samePeer || spec.ticket !== undefined || previous.peerAddresses.join() !== spec.peerAddresses.join())
       this.#wake();
@@ -216,6 +232,10 @@ export class End implements ListenerEnd {
     return `zc${hash.slice(0, 12)}`;
   }
 
+  get #allowed(): boolean {
+    return this.encryption === "tls" || this.#context.allowPlainLinks;
+  }
+
   #needsTicket(): boolean {
     const { pairing, offered } = this.#record;
     if (this.#connection !== undefined) return false;
@@ -229,6 +249,7 @@ export class End implements ListenerEnd {
     while (!signal.aborted) {
       try {
         if (this.#slot === undefined) await this.#open();
+        if (!this.#allowed) throw new CableFailure("policy", "this host's policy allows encrypted links only");
         if (this.#record.role === "dialer") await this.#dialOnce(backoff, signal);
         else await this.#sleep(undefined);
       } catch (error) {
@@ -275,6 +296,7 @@ export class End implements ListenerEnd {
             linkUid,
             credential,
             offload: this.offload,
+            encryption: this.encryption,
             storePairing: (secret) => this.#storePairing(credential, secret),
             signal,
           });

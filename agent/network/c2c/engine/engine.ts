@@ -123,10 +123,11 @@ export class Engine {
   }
 
   #start(record: EndRecord): End {
-    const { identity, netns, log } = this.#options;
+    const { identity, netns, allowPlainLinks, log } = this.#options;
     const end: End = new End(record, {
       identity,
       netns,
+      allowPlainLinks,
       workers: this.#workers,
       log,
       save: () => this.#save(),
@@ -228,6 +229,8 @@ export interface EngineOptions {
   readonly listen: string;
   /** Named net namespace of the switch; undefined: the process's own. */
   readonly netns: string | undefined;
+  /** The host's policy lets links go without encryption. */
+  readonly allowPlainLinks: boolean;
   readonly log: Log;
   /** A worker thread was ended by an error; its cables are lost. */
   readonly onCrash: (error: Error) => void;

@@ -14,6 +14,8 @@ export type FailureKind =
   /** The peer has no such link, or not in the role it needs. */
   | "unknown-link"
   | "protocol"
+  /** The policy of a host forbids what the link is to be, or the ends disagree about it. */
+  | "policy"
   /** The connection broke. */
   | "lost"
   /** The peer said goodbye. */

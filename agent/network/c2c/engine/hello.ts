@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { quote } from "../../../../lib/names.js";
+import type { Encryption } from "../end-record.js";
 import { CableFailure, type FailureKind } from "./failure.js";
 import type { SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "./tap.js";
@@ -14,6 +15,8 @@ import type { TapOffload } from "./tap.js";
 const handshakeVersion = 1;
 
 const offloads = ["uso", "tso", "none"] as const;
+// An engine that does not say knows encrypted cables only.
+const encryption = z.enum(["tls", "none"]).default("tls");
 const secretHex = z.string().regex(/^[0-9a-f]{64}$/);
 
 const helloSchema = z.object({
@@ -22,10 +25,11 @@ const helloSchema = z.object({
   by: z.enum(["ticket", "pairing"]),
   proof: secretHex,
   offload: z.enum(offloads).catch("none"),
+  encryption,
 });
 
 const answerSchema = z.union([
-  z.object({ welcome: z.object({ proof: secretHex, offload: z.enum(offloads) }) }),
+  z.object({ welcome: z.object({ proof: secretHex, offload: z.enum(offloads), encryption }) }),
   z.object({ refusal: z.object({ kind: z.string().max(40), message: z.string().max(400) }) }),
 ]);
 
@@ -41,6 +45,7 @@ export interface Credential {
 export interface ListenerEnd {
   readonly peerKeySha256: Buffer;
   readonly offload: TapOffload;
+  readonly encryption: Encryption;
   /** Secrets that are good now. */
   readonly accepted: readonly Credential[];
   /** Tickets that were good once, to tell used from expired from foreign. */
@@ -63,6 +68,7 @@ export async function dialHello(
     readonly linkUid: string;
     readonly credential: Credential;
     readonly offload: TapOffload;
+    readonly encryption: Encryption;
     readonly storePairing: (secret: Buffer) => Promise<void>;
     readonly signal: AbortSignal;
   },
@@ -74,6 +80,7 @@ export async function dialHello(
     by: credential.by,
     proof: proofOf(channel, credential, linkUid, "dialer").toString("hex"),
     offload: options.offload,
+    encryption: options.encryption,
   });
   const answer = answerSchema.safeParse(await channel.receive(signal));
   if (!answer.success) throw new CableFailure("version", "the peer answers in a way this version does not know");
@@ -85,6 +92,7 @@ export async function dialHello(
   if (!same(Buffer.from(welcome.proof, "hex"), proofOf(channel, credential, linkUid, "listener"))) {
     throw new CableFailure("certificate", "the peer does not know the secret of this link");
   }
+  if (welcome.encryption !== options.encryption) throw disagreement();
   if (credential.by === "ticket") await options.storePairing(channel.pairingSecret);
   channel.send({ confirm: true });
   return { offload: lesser(options.offload, welcome.offload) };
@@ -132,16 +140,23 @@ async function answerHello<End extends ListenerEnd>(
   const fits = (secret: Buffer): boolean => same(shown, proofOf(channel, { by, secret }, linkUid, "dialer"));
   const credential = end.accepted.find((candidate) => candidate.by === by && fits(candidate.secret));
   if (credential === undefined) throw refusalOf(by, end.spent.find((ticket) => fits(ticket.secret))?.why);
+  if (hello.data.encryption !== end.encryption) throw disagreement();
   if (by === "ticket") await end.offerPairing(channel.pairingSecret);
   const agreed = lesser(offload, end.offload);
-  channel.send({
-    welcome: { proof: proofOf(channel, credential, linkUid, "listener").toString("hex"), offload: agreed },
-  });
+  const proofOfListener = proofOf(channel, credential, linkUid, "listener").toString("hex");
+  channel.send({ welcome: { proof: proofOfListener, offload: agreed, encryption: end.encryption } });
   if (!confirmSchema.safeParse(await channel.receive(options.signal)).success) {
     throw new CableFailure("protocol", "the confirm is malformed");
   }
   await end.confirmPairing(credential);
   return { end, offload: agreed };
+}
+
+function disagreement(): CableFailure {
+  return new CableFailure(
+    "policy",
+    "one end is to encrypt the link and the other is not, or is too old to leave it out",
+  );
 }
 
 function refusalOf(by: Credential["by"], why: "used" | "expired" | undefined): CableFailure {
@@ -164,7 +179,13 @@ function same(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-const refusalKinds: ReadonlySet<string> = new Set<FailureKind>(["ticket", "unpaired", "version", "unknown-link"]);
+const refusalKinds: ReadonlySet<string> = new Set<FailureKind>([
+  "ticket",
+  "unpaired",
+  "version",
+  "unknown-link",
+  "policy",
+]);
 
 function refusalKind(kind: string): FailureKind {
   // The set holds exactly the kinds that a peer may name.

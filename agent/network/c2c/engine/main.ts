@@ -18,12 +18,24 @@ const exitCodes = { failed: 1, alreadyRunning: 3, crashed: 70 } as const;
 
 const log = createLog("cable-engine");
 
-// Entry of dist/cable-engine.js: `cable-engine --directory DIR --listen IP:PORT [--netns NAME]`, started by the agent, which it outlives.
+// Entry of dist/cable-engine.js: `cable-engine --directory DIR --listen IP:PORT [--netns NAME] [--allow-plain-links]`, started by the agent, which it outlives.
 const { values } = parseArgs({
-  options: { directory: { type: "string" }, listen: { type: "string" }, netns: { type: "string" } },
+  options: {
+    directory: { type: "string" },
+    listen: { type: "string" },
+    netns: { type: "string" },
+    "allow-plain-links": { type: "boolean", default: false },
+  },
 });
 
-async function main(directory: string, listen: string, netns: string | undefined): Promise<void> {
+interface Settings {
+  readonly directory: string;
+  readonly listen: string;
+  readonly netns: string | undefined;
+  readonly allowPlainLinks: boolean;
+}
+
+async function main({ directory, listen, netns, allowPlainLinks }: Settings): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if (!tryLock(openSync(join(directory, "engine.lock"), "a", 0o600))) {
     log.error({ directory }, "a cable engine runs for this directory already");
@@ -34,7 +46,7 @@ async function main(directory: string, listen: string, netns: string | undefined
   if (warning !== undefined) log.error(warning);
   const identity = await loadCableIdentity(directory);
   const startTicks = (await findStartTicks(process.pid)) ?? "";
-  const engine = await Engine.open({ identity, store, listen, netns, log, onCrash: crash }, records);
+  const engine = await Engine.open({ identity, store, listen, netns, allowPlainLinks, log, onCrash: crash }, records);
   const socketPath = join(directory, "engine.sock");
   const ending = Promise.withResolvers<void>();
   const control = await ControlServer.open(socketPath, {
@@ -48,6 +60,7 @@ async function main(directory: string, listen: string, netns: string | undefined
       requestedListen: listen,
       netns: netns ?? "",
       keySha256: identity.keySha256.toString("hex"),
+      allowPlainLinks,
       warnings: warning === undefined ? [] : [warning],
     }),
     onShutdown: () => ending.resolve(),
@@ -77,12 +90,12 @@ function crash(error: unknown): void {
 process.on("uncaughtException", crash);
 process.on("unhandledRejection", crash);
 
-const { directory, listen, netns } = values;
+const { directory, listen, netns, "allow-plain-links": allowPlainLinks } = values;
 if (directory === undefined || listen === undefined) {
-  log.fatal("usage: cable-engine --directory DIR --listen IP:PORT [--netns NAME]");
+  log.fatal("usage: cable-engine --directory DIR --listen IP:PORT [--netns NAME] [--allow-plain-links]");
   process.exit(exitCodes.failed);
 }
-main(directory, listen, netns).catch((error: unknown) => {
+main({ directory, listen, netns, allowPlainLinks }).catch((error: unknown) => {
   log.fatal({ error: messageOf(error) }, "the cable engine cannot start");
   process.exit(exitCodes.failed);
 });

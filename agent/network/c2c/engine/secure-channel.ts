@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createSecureContext, connect as connectTlsSocket, TLSSocket } from "node:tls";
 import { type CableIdentity, keySha256Of } from "../cable-identity.js";
+import type { Encryption } from "../end-record.js";
 import { CableFailure } from "./failure.js";
 import { frameType, headerBytes, parseFrames, ProtocolError, writeHeader } from "./frame.js";
 import { duplicate, NativeMemory } from "./native.js";
@@ -84,18 +85,21 @@ export class SecureChannel {
     if (!plain.equals(greeting)) throw new CableFailure("protocol", "the peer is not a cable engine");
   }
 
-  /** Ends the channel and hands its socket over to a worker. The channel cannot be used any more. */
-  release(): Omit<EstablishedConnection, "offload"> {
+  /**
+   * Ends the channel and hands its socket over to a worker, for frames under the session's keys or in clear: then the last message
+   * of the handshake was the last sealed record in each direction. The channel cannot be used any more.
+   */
+  release(encryption: Encryption): Omit<EstablishedConnection, "offload"> {
     this.#drainSocket();
     // Node keeps the descriptor in a field that is not part of its types; it has been there since Node 0.x.
     const handle = (this.#socket as unknown as { readonly _handle: { readonly fd: number } | null })._handle;
     if (handle === null || handle.fd < 0) throw new CableFailure("lost", "the connection broke during the handshake");
     const fd = duplicate(handle.fd);
     this.#socket.destroy();
-    const tls = { send: this.#sealer.state, receive: this.#opener.state };
+    const keys = { send: this.#sealer.state, receive: this.#opener.state };
     this.#sealer.free();
     this.#opener.free();
-    return { fd, leftover: this.#incoming, tls };
+    return { fd, leftover: this.#incoming, tls: encryption === "none" ? undefined : keys };
   }
 
   /** The plaintext of the next record that has any. */
