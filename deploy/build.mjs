@@ -12,6 +12,7 @@ await build({
     agent: "agent/main.ts",
     "cable-engine": "agent/network/c2c/engine/main.ts",
     "cable-worker": "agent/network/c2c/engine/worker.ts",
+    "box-worker": "agent/network/c2c/engine/impair/worker.ts",
     hub: "hub/main.ts",
     cli: "tui/cli/main.ts",
     tui: "tui/main.tsx",

@@ -11,6 +11,7 @@ import { engineProtocol } from "../engine-protocol.js";
 import { ControlServer } from "./control-server.js";
 import { EndStore } from "./end-store.js";
 import { Engine } from "./engine.js";
+import { openBoxes } from "./impair/box-part.js";
 import { tryLock } from "./native.js";
 
 /** Exit codes, for whoever started the engine. */
@@ -47,6 +48,8 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
   const identity = await loadCableIdentity(directory);
   const startTicks = (await findStartTicks(process.pid)) ?? "";
   const engine = await Engine.open({ identity, store, listen, netns, allowPlainLinks, log, onCrash: crash }, records);
+  const keySha256 = identity.keySha256.toString("hex");
+  const closeBoxes = await openBoxes({ directory, netns, salt: keySha256, log, onCrash: crash });
   const socketPath = join(directory, "engine.sock");
   const ending = Promise.withResolvers<void>();
   const control = await ControlServer.open(socketPath, {
@@ -59,7 +62,7 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
       listen: engine.listen,
       requestedListen: listen,
       netns: netns ?? "",
-      keySha256: identity.keySha256.toString("hex"),
+      keySha256,
       allowPlainLinks,
       warnings: warning === undefined ? [] : [warning],
     }),
@@ -71,7 +74,7 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
   process.on("SIGHUP", () => undefined);
   log.info({ listen: engine.listen, netns, ends: records.length }, "cable engine ready");
   await ending.promise;
-  await engine.close();
+  await Promise.all([engine.close(), closeBoxes()]);
   control.close();
   await unlink(socketPath).catch(() => undefined);
   log.info("cable engine ended");

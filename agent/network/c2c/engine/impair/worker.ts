@@ -1,0 +1,19 @@
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { readTransmitDrops } from "../device-drops.js";
+import type { WorkerOptions } from "../worker-protocol.js";
+import { BoxLoop } from "./box-loop.js";
+import type { BoxOrder, BoxReport } from "./box-orders.js";
+
+// Entry of dist/box-worker.js. The thread never returns to its event loop: it waits in ppoll(2) and is woken through an eventfd.
+const port = parentPort;
+if (port === null) throw new Error("the box worker is not a program of its own; the cable engine starts it");
+// The engine made the worker with exactly this.
+const options = workerData as WorkerOptions;
+
+new BoxLoop({
+  wakeFd: options.wakeFd,
+  nextOrder: () => (receiveMessageOnPort(port) as { message: BoxOrder } | undefined)?.message,
+  report: (report: BoxReport) => port.postMessage(report),
+  readDrops: () => readTransmitDrops(options.netns),
+}).run();
+port.close();
