@@ -1,6 +1,6 @@
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { pause } from "../../../lib/backoff.js";
-import { isAlive, type ProcessIdentity } from "../../host/process.js";
+import { isAlive, type ProcessIdentity } from "../../../lib/process.js";
 import type { DriverEvent } from "../driver.js";
 
 /** Nobody but conmon is told when a container's first process ends; reading one /proc file each is cheap. */

@@ -1,8 +1,6 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
-import type { Capability } from "../../../proto/gen/zor/v1/host.js";
-import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import {
   endProcess,
   findIdentity,
@@ -11,16 +9,18 @@ import {
   signalProcess,
   startTimeOf,
   waitForExit,
-} from "../../host/process.js";
+} from "../../../lib/process.js";
+import type { Capability } from "../../../proto/gen/zor/v1/host.js";
+import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { readLimits } from "../../host/resources.js";
 import type {
   CallOptions,
   ConsoleStream,
   DriverEvent,
   DriverInstance,
-  Executable,
   ExecCommand,
   ExecOutput,
+  Executable,
   HasConsole,
   InstanceDriver,
   InstanceNetwork,

@@ -2,15 +2,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, constants as fsConstants, type Stats, write } from "node:fs";
 import { open, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { ReadStream } from "node:tty";
-import { constants } from "node:os";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { pause } from "../../../lib/backoff.js";
 import { readIfExists } from "../../../lib/files.js";
-import { findIdentity, signalProcess } from "../../host/process.js";
+import { findIdentity, signalProcess } from "../../../lib/process.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
 import { toOciProcess } from "./oci-config.js";
 import type { OciRuntime } from "./oci-runtime.js";
@@ -32,11 +32,14 @@ const maxHeldChunks = 32;
 const drainMs = 300;
 /** A command that redirects its input has no terminal to resize: after this it is left alone. */
 const [resizeAttempts, resizeRetryMs] = [50, 20];
+/** How long the runtime may take until it tells the command's pid. */
+const [startLimitMs, pidPollMs] = [5000, 10];
 const endOfTransmission = Uint8Array.of(4);
 
 /** Runs a command inside a container. Ends with its exit code; ends the command when aborted or no longer consumed. */
 export async function* execInContainer(options: ExecSessionOptions): AsyncGenerator<ExecOutput> {
   const { command, signal } = options;
+  signal.throwIfAborted();
   const base = join(options.directory, `exec-${randomBytes(6).toString("hex")}`);
   const [specFile, pidFile] = [`${base}.json`, `${base}.pid`];
   await writeFile(specFile, JSON.stringify(toSpec(command)), { mode: 0o600, flag: "wx" });
@@ -45,6 +48,8 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
   await using session = command.tty ? await startWithTerminal(argv, options, pidFile) : startWithPipes(argv, command);
   const kill = () => void killCommand(pidFile, session.child);
   signal.addEventListener("abort", kill, { once: true });
+  // It may have been given up while it was being started.
+  if (signal.aborted) kill();
   try {
     collect(session, queue);
     if (command.stdin !== undefined) void feed(command.stdin, session).catch(() => undefined);
@@ -245,8 +250,19 @@ function writeSome(fd: number, data: Uint8Array): Promise<number> {
 
 /** Ends the command inside and the runtime that waits for it. */
 async function killCommand(pidFile: string, child: ChildProcess): Promise<void> {
-  const pid = Number((await readIfExists(pidFile)) ?? "0");
+  const pid = await waitForPid(pidFile, child);
   const identity = await findIdentity(pid);
   if (identity !== undefined) await signalProcess(identity, "SIGKILL");
   child.kill("SIGKILL");
+}
+
+/** Pid of the command inside. A runtime that is killed before it has told that pid leaves the command behind. */
+async function waitForPid(pidFile: string, child: ChildProcess): Promise<number> {
+  const deadline = performance.now() + startLimitMs;
+  for (;;) {
+    const pid = Number((await readIfExists(pidFile)) ?? "0");
+    const ended = child.exitCode !== null || child.signalCode !== null;
+    if (pid > 0 || ended || performance.now() > deadline) return pid;
+    await delay(pidPollMs);
+  }
 }

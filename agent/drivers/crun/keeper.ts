@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { readIfExists } from "../../../lib/files.js";
+import { findIdentity, isAlive, type ProcessIdentity, readArguments, waitForExit } from "../../../lib/process.js";
 import { startDaemon } from "../../host/exec.js";
-import { findIdentity, isAlive, type ProcessIdentity, readArguments, waitForExit } from "../../host/process.js";
 import type { RootMount } from "./mount-namespace.js";
 import type { OciRuntime } from "./oci-runtime.js";
 

@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
+import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../host/process.js";
 import type {
   CallOptions,
   ConsoleStream,

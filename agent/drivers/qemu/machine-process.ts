@@ -1,4 +1,4 @@
-import { findProcesses, isAlive, type ProcessIdentity, readArguments } from "../../host/process.js";
+import { findProcesses, isAlive, type ProcessIdentity, readArguments } from "../../../lib/process.js";
 import type { DriverInstance, RecoveryHandle } from "../driver.js";
 import { qemuProgram } from "./argv.js";
 import { toUuid } from "./uuid.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import { isAlive, type ProcessIdentity, waitForExit } from "../../host/process.js";
+import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process.js";
 import type { ConsoleStream } from "../driver.js";
 import { guestAgentChardev, guestAgentPort, socketNames } from "./argv.js";
 import { ConsoleLog } from "./console-log.js";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { failedPrecondition } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import type { ProcessIdentity } from "../../host/process.js";
+import type { ProcessIdentity } from "../../../lib/process.js";
 import type { DriverEvent, DriverInstance } from "../driver.js";
 import { lastMessage, runDirectoryOf } from "./launch.js";
 import { Machine, type MachineEnd } from "./machine.js";

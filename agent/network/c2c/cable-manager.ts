@@ -3,7 +3,7 @@ import { AsyncQueue } from "../../../lib/async-queue.js";
 import { Backoff } from "../../../lib/backoff.js";
 import { messageOf, notFound, unavailable } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import { endProcess } from "../../host/process.js";
+import { endProcess } from "../../../lib/process.js";
 import { parseSocketAddress } from "./address.js";
 import type { EndSpec } from "./end-record.js";
 import { ensureEngine, type RunningEngine } from "./engine-process.js";

@@ -2,9 +2,9 @@ import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
 import { unavailable } from "../../../lib/errors.js";
+import { endProcess, findIdentity, isAlive, type ProcessIdentity } from "../../../lib/process.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { startDaemon } from "../../host/exec.js";
-import { endProcess, findIdentity, isAlive, type ProcessIdentity } from "../../host/process.js";
 import { EngineClient } from "./engine-client.js";
 import { type EndsEvent, type EngineHello, engineProtocol } from "./engine-protocol.js";
 

@@ -4,7 +4,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { unavailable } from "../../../lib/errors.js";
 import { readIfExists, setAside, writeFileAtomic } from "../../../lib/files.js";
 import type { Log } from "../../../lib/log.js";
-import { run, startDaemon } from "../../host/exec.js";
 import {
   endProcess,
   findIdentity,
@@ -12,7 +11,8 @@ import {
   isAlive,
   type ProcessIdentity,
   readArguments,
-} from "../../host/process.js";
+} from "../../../lib/process.js";
+import { run, startDaemon } from "../../host/exec.js";
 import { OvsdbClient } from "./ovsdb-client.js";
 import { toMapValue } from "./ovsdb-values.js";
 

@@ -4,14 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
+import type { ProcessIdentity } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
-import type { ProcessIdentity } from "../../host/process.js";
 import { findLink, ip } from "../ip.js";
 import { ensureNetns, removeNetns } from "../netns.js";
 import { OvsDaemons } from "./daemons.js";
-import { growPacketBuffers } from "./packet-buffers.js";
 import type { OperationResult, OvsdbClient, OvsdbOperation } from "./ovsdb-client.js";
 import { type MirrorChange, OvsdbMirror } from "./ovsdb-mirror.js";
+import { growPacketBuffers } from "./packet-buffers.js";
 
 /** How to open an agent's switch. */
 export interface SwitchOptions {

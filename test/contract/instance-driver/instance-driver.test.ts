@@ -10,7 +10,7 @@ import {
   isShutdownable,
   type RecoveryHandle,
 } from "../../../agent/drivers/driver.js";
-import { isAlive } from "../../../agent/host/process.js";
+import { isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { leftNetns } from "../../helpers/netns.js";
 import { crunSubject } from "./crun-subject.js";

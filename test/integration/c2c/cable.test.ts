@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { endProcess, findIdentity, isAlive } from "../../../agent/host/process.js";
+import { endProcess, findIdentity, isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts, underlayDevice } from "./two-hosts.js";
 

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { findProcesses } from "../../../agent/host/process.js";
 import { Lans } from "../../../agent/network/lans.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Ports } from "../../../agent/network/ports.js";
 import { createLog } from "../../../lib/log.js";
+import { findProcesses } from "../../../lib/process.js";
 
 /** A switch of its own for one test, as an agent has it; can be closed and opened again like a restarted agent. */
 export class NetworkFixture {

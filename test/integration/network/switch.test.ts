@@ -3,10 +3,10 @@ import { readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { isAlive, waitForExit } from "../../../agent/host/process.js";
 import { findLink, listLinks } from "../../../agent/network/ip.js";
 import { Lans } from "../../../agent/network/lans.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
+import { isAlive, waitForExit } from "../../../lib/process.js";
 import { isSilent, NetworkFixture, ping, until } from "./fixture.js";
 
 let net: NetworkFixture;

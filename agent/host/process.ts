@@ -1,2 +1,0 @@
-// Moved: the demo needs it too.
-export * from "../../lib/process.js";
