@@ -61,6 +61,7 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
   #recent: Buffer = Buffer.alloc(0);
   #ended = false;
   #finished = false;
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(options: ConsoleReaderOptions) {
     this.#options = options;
@@ -83,7 +84,14 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<Uint8Array>> {
+  /** Calls may overlap, as when a console is closed while it is read: each is answered after the one before. */
+  next(): Promise<IteratorResult<Uint8Array>> {
+    const result = this.#last.then(() => this.#next());
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #next(): Promise<IteratorResult<Uint8Array>> {
     const { signal, hasEnded } = this.#options;
     while (!this.#finished && !signal.aborted) {
       const data = this.#recent.length > 0 ? this.#takeRecent() : await this.#log.read();

@@ -194,6 +194,16 @@ describe("commands in a container", () => {
     expect(textOf(outputs)).toBe("done\n");
   });
 
+  it("leave nothing behind when they are given up at whatever moment of their start", async () => {
+    const { instance, handle } = await sleeping();
+    for (let delayMs = 0; delayMs < 100; delayMs += 10) {
+      const signal = AbortSignal.timeout(delayMs);
+      // Some are refused, others end: only what they leave counts.
+      await all(world.driver.exec(instance, handle, toCommand(["sleep", "7777"]), { signal })).catch(() => undefined);
+    }
+    expect(await world.shell(instance, handle, "ps")).not.toContain("sleep 7777");
+  });
+
   it("have a terminal of the size that was asked for, follow its changes, and take input", async () => {
     const { instance, handle } = await sleeping();
     const stdin = new AsyncQueue<Uint8Array>(16);

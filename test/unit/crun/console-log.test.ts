@@ -100,4 +100,17 @@ describe("ConsoleReader", () => {
     closing.abort();
     expect(await next).toMatchObject({ done: true });
   });
+
+  it("ends in peace when it is closed in the middle of a read", async () => {
+    await append("");
+    for (let turn = 0; turn < 50; turn += 1) {
+      const closing = new AbortController();
+      const options = { path, replayBytes: 0, hasEnded: async () => false, signal: closing.signal };
+      const reader = await ConsoleReader.open(options);
+      const next = reader.next();
+      closing.abort();
+      // As closing a console does, while its output is still being read.
+      expect(await Promise.all([next, reader.next()])).toMatchObject([{ done: true }, { done: true }]);
+    }
+  });
 });
