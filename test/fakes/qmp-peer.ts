@@ -15,6 +15,8 @@ export interface ScriptedPeer extends AsyncDisposable {
   send(data: string | Uint8Array): void;
   /** Sends one JSON message and a line end. */
   sendJson(message: unknown): void;
+  /** Takes nothing more of what comes in. */
+  stopReading(): void;
   hangUp(): void;
 }
 
@@ -48,6 +50,7 @@ export async function connectPeer(): Promise<ScriptedPeer> {
     },
     send: (data) => void far.write(data),
     sendJson: (message) => void far.write(`${JSON.stringify(message)}\r\n`),
+    stopReading: () => void far.pause(),
     hangUp: () => far.destroy(),
     [Symbol.asyncDispose]: async () => {
       socket.destroy();

@@ -5,6 +5,10 @@ import type { ConsoleLog } from "./console-log.js";
 
 /** Output that a reader may leave unread before it is cut off. */
 const maxUnreadBytes = 1024 * 1024;
+/** Input that is handed to QEMU at once; the rest waits until that is taken. */
+const pieceBytes = 4096;
+/** Input of all writers that QEMU, for example of a paused machine, may leave untaken before more is refused. */
+const maxUntakenBytes = 256 * 1024;
 
 /**
  * A serial console with one connection to QEMU and any number of readers. Output is always read, so that no reader slows the guest;
@@ -46,14 +50,16 @@ export class ConsoleMux {
     const recent = this.#log.recent(replayBytes);
     if (recent.length > 0) reader.push(recent);
     this.#readers.add(reader);
+    const closing = new AbortController();
     return {
       output: reader,
-      write: (data) => this.#write(data),
+      write: (data) => this.#write(data, closing.signal),
       // A serial line has no size to tell.
       resize: async () => undefined,
       close: async () => {
         this.#readers.delete(reader);
         reader.end();
+        closing.abort();
       },
     };
   }
@@ -66,14 +72,36 @@ export class ConsoleMux {
     this.#readers.clear();
   }
 
-  async #write(data: Uint8Array): Promise<void> {
+  /** Resolves when QEMU has taken the data or the writer is closed, which drops what has not been handed over. */
+  async #write(data: Uint8Array, closed: AbortSignal): Promise<void> {
+    for (let at = 0; at < data.length && !closed.aborted; at += pieceBytes) {
+      await this.#writePiece(data.subarray(at, at + pieceBytes), closed);
+    }
+  }
+
+  async #writePiece(piece: Uint8Array, closed: AbortSignal): Promise<void> {
     const socket = this.#socket;
+    if (socket === undefined) throw this.#disconnected();
+    if (socket.writableLength > maxUntakenBytes) {
+      throw resourceExhausted(
+        "CONSOLE_INPUT_FULL",
+        `${this.#resource}: the machine does not take its console's input; is it paused?`,
+        this.#resource,
+      );
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const fail = () =>
-      reject(unavailable("CONSOLE_DISCONNECTED", this.#resource, `${this.#resource}: its console is not connected`));
-    if (socket === undefined) fail();
-    else socket.write(data, (error) => (error == null ? resolve() : fail()));
-    await promise;
+    const giveUp = (): void => resolve();
+    closed.addEventListener("abort", giveUp, { once: true });
+    socket.write(piece, (error) => (error == null ? resolve() : reject(this.#disconnected())));
+    try {
+      await promise;
+    } finally {
+      closed.removeEventListener("abort", giveUp);
+    }
+  }
+
+  #disconnected(): Error {
+    return unavailable("CONSOLE_DISCONNECTED", this.#resource, `${this.#resource}: its console is not connected`);
   }
 }
 

@@ -52,6 +52,24 @@ describe("a serial console", () => {
     await expect(mux.open(0).write(Buffer.from("x"))).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
+  it("holds little of the input that a machine does not take, however many send it", async () => {
+    peer.stopReading();
+    const input = Buffer.alloc(1024 * 1024);
+    for (let turn = 0; turn < 20; turn += 1) {
+      const console = mux.open(0);
+      const writing = console.write(input);
+      await console.close();
+      await writing;
+    }
+    expect(peer.socket.writableLength).toBeLessThan(512 * 1024);
+    for (let turn = 0; turn < 200; turn += 1)
+      void mux
+        .open(0)
+        .write(Buffer.alloc(4096))
+        .catch(() => undefined);
+    await expect(mux.open(0).write(input)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  });
+
   it("cuts off a reader that does not keep up, and no other", async () => {
     const slow = mux.open(0);
     const fast = mux.open(0);
