@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { FleetStep } from "../../tui/client/watch.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
 import type { Verb } from "../../tui/store/pending.js";
@@ -10,6 +11,8 @@ export class FakeGateway implements FleetGateway {
   readonly calls: string[] = [];
   /** What the next calls fail with. */
   failure: Error | undefined;
+  /** What the next diagnoses answer; a function is waited for. */
+  diagnosis: readonly (DiagnoseLinkResponse | (() => Promise<void>))[] = [];
 
   async *watch(): AsyncGenerator<FleetStep, void, undefined> {
     // Nothing is told: tests feed the model themselves.
@@ -18,6 +21,16 @@ export class FakeGateway implements FleetGateway {
   async run(verb: Verb, row: Row): Promise<void> {
     this.calls.push(`${verb} ${row.name}`);
     await delay(0);
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  async *diagnose(link: string, signal: AbortSignal): AsyncGenerator<DiagnoseLinkResponse, void, undefined> {
+    this.calls.push(`diagnose ${link}`);
+    for (const step of this.diagnosis) {
+      if (typeof step === "function") await step();
+      else yield step;
+      signal.throwIfAborted();
+    }
     if (this.failure !== undefined) throw this.failure;
   }
 

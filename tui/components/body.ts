@@ -1,11 +1,13 @@
 import { commandLineHelp } from "../keymap/command-line.js";
-import { availableCommands, type KeyContext } from "../keymap/commands.js";
+import { availableCommands, commands, type KeyContext } from "../keymap/commands.js";
 import type { DescribeLine } from "../store/describe/line.js";
 import { impactTitle } from "../store/impact.js";
 import type { Model, Prompt } from "../store/model.js";
 import { plainText } from "../store/plain-text.js";
+import { kinds } from "../store/resource.js";
 import type { Line, Segment } from "../store/segment.js";
 import { cutLine } from "../store/segment.js";
+import { sparkline } from "../store/sparkline.js";
 import type { TableState } from "../store/table-state.js";
 import { fitText, textWidth } from "../store/text-width.js";
 import { wrapText } from "../store/wrap-text.js";
@@ -16,7 +18,7 @@ const longestValue = 50;
 
 /** A description as lines; values that are too long go on below themselves. */
 export function describeLines(lines: readonly DescribeLine[], width: number): readonly Line[] {
-  const labels = lines.map((line) => (line.type === "field" ? textWidth(plainText(line.label)) : 0));
+  const labels = lines.map((line) => ("label" in line ? textWidth(plainText(line.label)) : 0));
   const labelWidth = Math.min(32, Math.max(12, ...labels));
   return lines.flatMap((line): Line[] => {
     const text = plainText(line.text);
@@ -24,6 +26,10 @@ export function describeLines(lines: readonly DescribeLine[], width: number): re
     const tone = line.tone === undefined ? {} : { tone: line.tone };
     if (line.type === "text") return wrapText(text, width - 2).map((part) => [{ text: ` ${part}`, ...tone }]);
     const label: Segment = { text: ` ${fitText(plainText(line.label), labelWidth)}  `, tone: "dim" };
+    if (line.type === "course") {
+      const bars = sparkline(line.values, width - labelWidth - 6 - textWidth(text), line.full);
+      return [[label, { text: bars, tone: "accent" }, { text: `  ${text}`, ...tone }]];
+    }
     const blank: Segment = { text: " ".repeat(labelWidth + 3) };
     return wrapText(text, width - labelWidth - 4)
       .slice(0, longestValue)
@@ -33,7 +39,9 @@ export function describeLines(lines: readonly DescribeLine[], width: number): re
 
 /** The help: every key that is bound, and the command line. */
 export function helpLines(model: Model, context: KeyContext, width: number): readonly Line[] {
-  const everywhere = availableCommands({ ...context, screen: "table", kind: "instances" });
+  const everywhere = commands.filter((command) =>
+    kinds.some((kind) => availableCommands({ ...context, screen: "table", kind }).includes(command)),
+  );
   const lines: Line[] = [];
   for (const group of ["Move", "Look", "Act", "Program"] as const) {
     lines.push([{ text: ` ${group}`, tone: "accent" }]);
@@ -146,6 +154,7 @@ const emptyTexts: Readonly<Record<TableState["kind"], string>> = {
   links: "no links; join two lans with: zor create link",
   operations: "no operations",
   events: "no events",
+  a2bs: "no in-line boxes; put one between two lans with: zor create a2b",
 };
 
 function section(title: string, lines: readonly Line[]): readonly Line[] {

@@ -56,31 +56,66 @@ function connectionState(model: Model): Segment[] {
   }
 }
 
-function countsLine(model: Model, width: number): Line {
-  const { summary } = model;
-  const groups: readonly (readonly [string, number, readonly StateCount[]])[] = [
-    ["hosts", summary.hostsTotal, summary.hosts],
-    ["instances", summary.instancesTotal, summary.instances],
-    ["lans", summary.lansTotal, []],
-    ["links", summary.linksTotal, summary.links],
-  ];
-  const long = groups.flatMap(([title, total, counts]) => countGroup(title, total, counts, true));
-  const line =
-    lineWidth(long) <= width
-      ? long
-      : groups.flatMap(([title, total, counts]) => countGroup(title, total, counts, false));
-  return [{ text: " " }, ...line];
+/** What is counted, with the words a narrow terminal has room for. */
+interface CountGroup {
+  readonly title: string;
+  readonly short: string;
+  readonly total: number;
+  readonly counts: readonly StateCount[];
 }
 
-function countGroup(title: string, total: number, counts: readonly StateCount[], long: boolean): Segment[] {
-  const shown = counts.map(({ style, count }): Segment => {
-    const word = long ? ` ${style.word}` : "";
-    return { text: long ? ` ${style.symbol} ${count}${word}` : ` ${style.symbol}${count}`, tone: style.tone };
-  });
+type CountStyle = (group: CountGroup) => Segment[];
+
+/** As much as fits; what is left out first is what nobody has to act on, and trouble never is. */
+function countsLine({ summary }: Model, width: number): Line {
+  const hosts = { title: "hosts", short: "hosts", total: summary.hostsTotal, counts: summary.hosts };
+  const instances = { title: "instances", short: "inst", total: summary.instancesTotal, counts: summary.instances };
+  const lans = { title: "lans", short: "lans", total: summary.lansTotal, counts: [] };
+  const links = { title: "links", short: "links", total: summary.linksTotal, counts: summary.links };
+  const a2bs = { title: "a2bs", short: "a2bs", total: summary.a2bsTotal, counts: summary.a2bs };
+  const basic = [hosts, instances, lans, links];
+  const all = summary.a2bsTotal === 0 ? basic : [...basic, a2bs];
+  const important = [hosts, instances, links];
+  const choices: readonly (readonly [readonly CountGroup[], CountStyle])[] = [
+    [all, inWords],
+    [basic, inWords],
+    [all, inSymbols],
+    [basic, inSymbols],
+    [important, inSymbols],
+    [important, (group) => inSymbols({ ...group, title: group.short })],
+  ];
+  for (const [groups, style] of choices) {
+    const line = [{ text: " " }, ...groups.flatMap(style)];
+    if (lineWidth(line) <= width) return line;
+  }
+  return [{ text: " " }, ...important.flatMap(troubleOnly)];
+}
+
+function inWords({ title, total, counts }: CountGroup): Segment[] {
+  return [
+    ...heading(title, total),
+    ...counts.map(({ style, count }) => ({ text: ` ${style.symbol} ${count} ${style.word}`, tone: style.tone })),
+    { text: "    " },
+  ];
+}
+
+function inSymbols({ title, total, counts }: CountGroup): Segment[] {
+  return [
+    ...heading(title, total),
+    ...counts.map(({ style, count }) => ({ text: ` ${style.symbol}${count}`, tone: style.tone })),
+    { text: "  " },
+  ];
+}
+
+/** The total, and of the states only those that ask for a look. */
+function troubleOnly(group: CountGroup): Segment[] {
+  const counts = group.counts.filter(({ style }) => style.tone === "warn" || style.tone === "bad");
+  return inSymbols({ ...group, title: group.short, counts });
+}
+
+function heading(title: string, total: number): Segment[] {
   return [
     { text: `${title} `, tone: "dim" },
     { text: `${total}`, tone: "strong" },
-    ...shown,
-    { text: long ? "    " : "  " },
   ];
 }

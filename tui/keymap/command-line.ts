@@ -17,6 +17,7 @@ const tableWords: Readonly<Record<Kind, readonly string[]>> = {
   links: ["links", "link", "li", "c2c"],
   operations: ["operations", "operation", "ops", "op"],
   events: ["events", "event", "ev"],
+  a2bs: ["a2bs", "a2b", "box"],
 };
 
 const otherWords = ["describe", "help", "quit", "resync"] as const;
@@ -25,7 +26,7 @@ const otherWords = ["describe", "help", "quit", "resync"] as const;
 export const commandLineHelp: readonly { readonly form: string; readonly title: string }[] = [
   {
     form: ":instances [HOST] [/FILTER]",
-    title: "a table (1 to 6), of one host, filtered",
+    title: "a table (1 to 7), of one host, filtered",
   },
   { form: ":describe NAME", title: "details: alpha, alpha/vm1, demo" },
   { form: ":resync", title: "read everything from the hub again" },

@@ -13,6 +13,7 @@ export type CommandId =
   | "describe"
   | "yaml"
   | "events"
+  | "diagnose"
   | "command"
   | "filter"
   | "help"
@@ -31,7 +32,7 @@ export type CommandId =
 
 /** Where the keys are pressed. */
 export interface KeyContext {
-  readonly screen: "table" | "detail" | "help";
+  readonly screen: "table" | "detail" | "diagnosis" | "help";
   /** Kind of the table, or of the resource described. */
   readonly kind: TableKind | undefined;
   readonly readOnly: boolean;
@@ -85,6 +86,14 @@ export const commands: readonly Command[] = [
     hint: "filter",
     when: onTable,
   },
+  {
+    id: "diagnose",
+    keys: ["D"],
+    title: "diagnose a link: test each hop, say which is broken",
+    group: "Look",
+    hint: "diagnose",
+    when: onKinds("links"),
+  },
   { id: "command", keys: [":"], title: "command line; tab completes", group: "Look", hint: "command" },
   { id: "table:hosts", keys: ["1"], title: "hosts", group: "Look" },
   { id: "table:instances", keys: ["2"], title: "instances", group: "Look" },
@@ -92,6 +101,7 @@ export const commands: readonly Command[] = [
   { id: "table:links", keys: ["4"], title: "links", group: "Look" },
   { id: "table:operations", keys: ["5"], title: "operations", group: "Look" },
   { id: "table:events", keys: ["6"], title: "events", group: "Look" },
+  { id: "table:a2bs", keys: ["7"], title: "a2bs", group: "Look" },
   {
     id: "start",
     keys: ["s"],
@@ -146,7 +156,7 @@ export const commands: readonly Command[] = [
     hint: "delete",
     changes: true,
     dangerous: true,
-    when: onKinds("hosts", "instances", "lans", "links"),
+    when: onKinds("hosts", "instances", "lans", "links", "a2bs"),
   },
   {
     id: "mark",
@@ -172,7 +182,7 @@ export const commands: readonly Command[] = [
     title: "events of what is under the cursor",
     group: "Look",
     hint: "events",
-    when: onKinds("hosts", "instances", "lans", "links"),
+    when: onKinds("hosts", "instances", "lans", "links", "a2bs"),
   },
   { id: "help", keys: ["?"], title: "this help", group: "Program", hint: "help" },
   { id: "resync", keys: ["ctrl-r"], title: "read everything from the hub again", group: "Program" },

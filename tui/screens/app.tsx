@@ -103,6 +103,8 @@ function drawBody(model: Model, controller: Controller, width: number, height: n
   switch (screen.type) {
     case "help":
       return pageBody(screen.page, helpLines(model, controller.keyContext, width), height);
+    case "diagnosis":
+      return pageBody(screen.page, describeLines(screen.diagnosis.lines(model.nowMs), width), height);
     case "detail": {
       const row = model.find(screen.kind, screen.name);
       if (row === undefined) return fixedBody([[], [{ text: "   it is gone; esc goes back", tone: "warn" }]]);

@@ -1,5 +1,6 @@
 import { type CommandId, findCommand, type KeyContext } from "../keymap/commands.js";
-import type { Model } from "../store/model.js";
+import type { Model, Screen } from "../store/model.js";
+import type { TableKind } from "../store/resource.js";
 import { Prompts } from "./prompts.js";
 import { screenCommands } from "./screen-commands.js";
 import type { Surroundings } from "./surroundings.js";
@@ -25,8 +26,7 @@ export class Controller {
   /** What is bound where the person is now. */
   get keyContext(): KeyContext {
     const { screen, session } = this.#model;
-    const kind = screen.type === "table" ? screen.table.kind : screen.type === "detail" ? screen.kind : undefined;
-    return { screen: screen.type, kind, readOnly: session.readOnly };
+    return { screen: screen.type, kind: kindOn(screen), readOnly: session.readOnly };
   }
 
   /** What may follow what is typed on the command line. */
@@ -62,5 +62,19 @@ export class Controller {
     if (nowMs - this.#interruptedAtMs < quitWindowMs) this.#around.quit();
     this.#interruptedAtMs = nowMs;
     this.#model.say("press ctrl-c again to quit");
+  }
+}
+
+/** Kind of what is shown or described. */
+function kindOn(screen: Screen): TableKind | undefined {
+  switch (screen.type) {
+    case "table":
+      return screen.table.kind;
+    case "detail":
+      return screen.kind;
+    case "diagnosis":
+      return "links";
+    case "help":
+      return undefined;
   }
 }

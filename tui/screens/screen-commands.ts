@@ -2,7 +2,7 @@ import { messageOf } from "../../lib/errors.js";
 import { shortName } from "../client/short-name.js";
 import type { CommandId } from "../keymap/commands.js";
 import { type Model, newPage } from "../store/model.js";
-import type { Kind, Row } from "../store/resource.js";
+import { type Kind, kindOfName, type Row } from "../store/resource.js";
 import { TableState } from "../store/table-state.js";
 import type { Surroundings } from "./surroundings.js";
 
@@ -22,6 +22,10 @@ export function screenCommands(model: Model, around: Surroundings): Readonly<Rec
     describe: () => showDetails(model, false),
     yaml: () => showDetails(model, true),
     events: () => showEvents(model),
+    diagnose: () => {
+      const row = current(model);
+      if (row?.kind === "links") around.diagnose(row.name);
+    },
     command: () => {
       model.prompt = { type: "command", text: "" };
     },
@@ -55,6 +59,7 @@ export function screenCommands(model: Model, around: Surroundings): Readonly<Rec
     "table:links": openTable("links"),
     "table:operations": openTable("operations"),
     "table:events": openTable("events"),
+    "table:a2bs": openTable("a2bs"),
   };
 }
 
@@ -73,6 +78,7 @@ function page(model: Model, by: number): void {
 function current(model: Model): Row | undefined {
   const { screen, nowMs } = model;
   if (screen.type === "table") return screen.table.current(nowMs);
+  if (screen.type === "diagnosis") return model.find("links", screen.diagnosis.link);
   return screen.type === "detail" ? model.find(screen.kind, screen.name) : undefined;
 }
 
@@ -108,11 +114,12 @@ function showDetails(model: Model, yaml: boolean): void {
   if (target !== undefined) model.push({ type: "detail", ...target, yaml, page: newPage() });
 }
 
-/** The resource behind an endpoint: the instance of a NIC, or the link. */
+/** The resource behind an endpoint: the instance of a NIC, the link, or the in-line box. */
 function findEndpoint(endpoint: string): { readonly kind: Kind; readonly name: string } | undefined {
   if (endpoint.startsWith("links/")) return { kind: "links", name: endpoint };
   const name = endpoint.split("/").slice(0, 4).join("/");
-  return name.includes("/instances/") ? { kind: "instances", name } : undefined;
+  const kind = kindOfName(name);
+  return kind === "instances" || kind === "a2bs" ? { kind, name } : undefined;
 }
 
 function showEvents(model: Model): void {

@@ -41,6 +41,8 @@ function nameOf(screen: Screen): string {
   switch (screen.type) {
     case "help":
       return "help";
+    case "diagnosis":
+      return `diagnosis ${shortName(screen.diagnosis.link)}`;
     case "detail":
       return `${screen.kind.slice(0, -1)} ${shortName(screen.name)}${screen.yaml ? " yaml" : ""}`;
     case "table": {

@@ -53,15 +53,18 @@ export class Feed {
   #onState(state: ConnectionState): void {
     const { fleet, nowMs } = this.#model;
     if (state.phase === "live") {
-      fleet.setConnection({ phase: "live", sinceMs: nowMs, reason: "", retryAtMs: undefined });
+      fleet.setConnection({ phase: "live", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
     } else if (state.phase === "waiting") {
       this.#log.warn({ err: state.error }, "lost the hub");
       const sinceMs = fleet.connection.phase === "lost" ? fleet.connection.sinceMs : nowMs;
-      fleet.setConnection({ phase: "lost", sinceMs, reason: state.error.message, retryAtMs: state.retryAt.getTime() });
+      fleet.setConnection(
+        { phase: "lost", sinceMs, reason: state.error.message, retryAtMs: state.retryAt.getTime() },
+        nowMs,
+      );
     } else if (fleet.connection.phase !== "lost") {
-      fleet.setConnection({ phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined });
+      fleet.setConnection({ phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
     } else {
-      fleet.setConnection({ ...fleet.connection, retryAtMs: undefined });
+      fleet.setConnection({ ...fleet.connection, retryAtMs: undefined }, nowMs);
     }
     this.#drawSoon();
   }
@@ -69,7 +72,7 @@ export class Feed {
   async #refused(error: unknown, again: AbortSignal): Promise<void> {
     const { fleet, nowMs } = this.#model;
     this.#log.error({ err: error }, "the watch was refused");
-    fleet.setConnection({ phase: "refused", sinceMs: nowMs, reason: messageOf(error), retryAtMs: undefined });
+    fleet.setConnection({ phase: "refused", sinceMs: nowMs, reason: messageOf(error), retryAtMs: undefined }, nowMs);
     this.#model.complain(
       "tui.watch_refused",
       "",

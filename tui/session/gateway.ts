@@ -1,3 +1,4 @@
+import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { Terminal } from "../client/raw-terminal.js";
 import type { ConnectionState, FleetStep } from "../client/watch.js";
 import type { Verb } from "../store/pending.js";
@@ -9,6 +10,8 @@ export interface FleetGateway {
   watch(onState: (state: ConnectionState) => void, signal: AbortSignal): AsyncIterable<FleetStep>;
   /** Asks for something; resolves when it was done or taken on. @throws {ZorError} when it was not. */
   run(verb: Verb, row: Row, signal: AbortSignal): Promise<void>;
+  /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */
+  diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
   attachConsole(name: string, terminal: Terminal, signal: AbortSignal): Promise<string>;
 }

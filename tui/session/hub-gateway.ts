@@ -1,6 +1,7 @@
 import { ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { status } from "@grpc/grpc-js";
+import { A2bServiceService } from "../../proto/gen/zor/v1/a2b_service.js";
 import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
@@ -20,6 +21,7 @@ export function createHubGateway(connection: Connection): FleetGateway {
   return {
     watch: (onState, signal) => watchFleet(connection, { onState, signal }),
     run: (verb, row, signal) => run(connection, verb, row, signal),
+    diagnose: (name, signal) => connection.stream(LinkServiceService.diagnoseLink, { name }, { signal }),
     attachConsole: async (name, terminal, signal) => {
       const end = await attachConsole(connection, name, terminal, { signal });
       return end.kind === "detached" ? "" : end.reason;
@@ -74,6 +76,9 @@ async function remove(
       await runOperation(connection, presentOperation(operation, row.name));
       return;
     }
+    case "a2bs":
+      await connection.unary(A2bServiceService.deleteA2B, request, options);
+      return;
     case "operations":
     case "events":
     case "ports":

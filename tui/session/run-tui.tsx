@@ -5,6 +5,7 @@ import { lookOfTerminal } from "../components/theme.js";
 import { Actions } from "../screens/actions.js";
 import { App, type ScreenHandle } from "../screens/app.js";
 import { Controller } from "../screens/controller.js";
+import { diagnose } from "../screens/diagnose.js";
 import { Model, type Session } from "../store/model.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
@@ -45,6 +46,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
   const controller = new Controller(model, {
     actions: new Actions(model, gateway, log, stop.signal),
     attachConsole: (name) => suspend(() => showConsole(name)),
+    diagnose: (link) => void diagnose(link, { model, gateway, log, signal: stop.signal }),
     redraw: () => void suspend(async () => undefined),
     resync: () => feed.resync(),
     quit: () => end({ code: 0 }),

@@ -3,6 +3,7 @@ import { type Event, EventSeverity, type Resource } from "../../proto/gen/zor/v1
 import { idOf } from "../client/short-name.js";
 import type { FleetStep } from "../client/watch.js";
 import { EventRate } from "./event-rate.js";
+import { LinkHistory } from "./link-history.js";
 import { isSettled, type Pending, pendingTimeoutMs, type Verb } from "./pending.js";
 import { hostOf, type Kind, kindOf, kinds, type Row, type WatchedRow } from "./resource.js";
 import { Table } from "./table.js";
@@ -30,8 +31,10 @@ export class Fleet {
     links: new Table(stateOf),
     operations: new Table(stateOf),
     events: new Table(stateOf, eventLimit),
+    a2bs: new Table(stateOf),
   };
   readonly pending = new Map<string, Pending>();
+  readonly linkHistory = new LinkHistory();
   readonly #rate = new EventRate();
   #connection: HubConnection;
   #loaded = false;
@@ -67,8 +70,9 @@ export class Fleet {
     return this.#rate.perSecond(nowMs);
   }
 
-  setConnection(connection: HubConnection): void {
+  setConnection(connection: HubConnection, nowMs: number): void {
     this.#connection = connection;
+    this.linkHistory.hold(connection.phase === "live", nowMs);
     if (connection.phase !== "live") this.#inSnapshot = false;
   }
 
@@ -137,13 +141,18 @@ export class Fleet {
     this.#loaded = true;
     for (const kind of kinds) {
       if (kind === "events") continue;
-      for (const name of this.tables[kind].endSnapshot()) this.pending.delete(name);
+      for (const name of this.tables[kind].endSnapshot()) this.#forget(name);
     }
+  }
+
+  #forget(name: string): void {
+    this.pending.delete(name);
+    this.linkHistory.forget(name);
   }
 
   #remove(kind: Kind, name: string): void {
     this.tables[kind].remove(name);
-    this.pending.delete(name);
+    this.#forget(name);
   }
 
   #upsert(resource: Resource, nowMs: number): void {
@@ -156,6 +165,7 @@ export class Fleet {
     }
     if (row.kind === "hosts") this.#putHost(row);
     else this.tables[row.kind].put(row);
+    if (row.kind === "links") this.linkHistory.note(row.name, row.resource.status, nowMs);
     const pending = this.pending.get(row.name);
     if (pending !== undefined && isSettled(pending, row)) this.pending.delete(row.name);
   }
@@ -165,7 +175,8 @@ export class Fleet {
     const before = this.isReachable(row.id);
     this.tables.hosts.put(row);
     if (this.isReachable(row.id) === before) return;
-    for (const kind of ["instances", "lans"] as const) this.tables[kind].touch(this.tables[kind].namesOn(row.id));
+    for (const kind of ["instances", "lans", "a2bs"] as const)
+      this.tables[kind].touch(this.tables[kind].namesOn(row.id));
   }
 
   #settleByEvent(event: Event): void {
@@ -207,7 +218,7 @@ function toRow(resource: Resource, receivedAtMs: number): WatchedRow | undefined
     case "event":
       return { ...base, kind: "events", resource: of.value };
     case "a2b":
-      return undefined;
+      return { ...base, kind: "a2bs", resource: of.value };
   }
 }
 
@@ -218,6 +229,7 @@ function stateOf(row: Row): number {
       return row.resource.state;
     case "instances":
     case "links":
+    case "a2bs":
       return row.resource.status?.state ?? 0;
     case "events":
       return row.resource.severity;

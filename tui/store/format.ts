@@ -25,6 +25,11 @@ export function formatCount(value: bigint | number, base: 1000 | 1024 = 1000): s
   return `${digits}${scales[scale] ?? ""}`;
 }
 
+/** A rate of bits in at most eight characters: "0", "64kb/s", "1.5Mb/s", "10Gb/s". */
+export function formatBits(bitsPerSecond: bigint | number): string {
+  return Number(bitsPerSecond) === 0 ? "0" : `${formatCount(bitsPerSecond).replace("K", "k")}b/s`;
+}
+
 /** A loss ratio of 0 to 1 in percent: "0%", "0.4%", "12%". */
 export function formatLoss(ratio: number): string {
   const percent = ratio * 100;

@@ -4,7 +4,7 @@ import { nicsOf } from "./columns/instances.js";
 import type { Fleet } from "./fleet.js";
 import type { Verb } from "./pending.js";
 import { hostOf, type Row, type RowOf } from "./resource.js";
-import { hostStyle, instanceStyle, linkStyle } from "./states.js";
+import { a2bStyle, hostStyle, instanceStyle, linkStyle } from "./states.js";
 import { isUp } from "./summary.js";
 
 /** One thing that would change, and what that takes along. */
@@ -90,6 +90,10 @@ function effectOf(fleet: Fleet, verb: Verb, row: Row): string {
   if (row.kind === "links") {
     const { spec, status } = row.resource;
     return `${linkStyle(status?.state ?? 0).word}; ${shortName(spec?.a ?? "")} and ${shortName(spec?.b ?? "")} part`;
+  }
+  if (row.kind === "a2bs") {
+    const { spec, status } = row.resource;
+    return `${a2bStyle(status?.state ?? 0).word}; ${spec?.lanA ?? ""} and ${spec?.lanB ?? ""} of ${row.host} part`;
   }
   if (row.kind === "hosts") {
     const instances = fleet.tables.instances.namesOn(row.id).size;

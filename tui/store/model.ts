@@ -1,5 +1,6 @@
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { CellContext } from "./columns/column.js";
+import type { Diagnosis } from "./diagnosis.js";
 import { Fleet } from "./fleet.js";
 import type { Impact } from "./impact.js";
 import type { Kind, WatchedRow } from "./resource.js";
@@ -32,6 +33,7 @@ export function pageWindow<T>(page: Page, lines: readonly T[], height: number): 
 export type Screen =
   | { readonly type: "table"; readonly table: TableState }
   | { readonly type: "detail"; readonly kind: Kind; readonly name: string; readonly yaml: boolean; readonly page: Page }
+  | { readonly type: "diagnosis"; readonly diagnosis: Diagnosis; readonly page: Page }
   | { readonly type: "help"; readonly page: Page };
 
 /** What is being typed at the bottom. */

@@ -1,3 +1,4 @@
+import type { A2b } from "../../proto/gen/zor/v1/a2b.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import type { Instance } from "../../proto/gen/zor/v1/instance.js";
 import type { Lan, LanPort } from "../../proto/gen/zor/v1/lan.js";
@@ -13,6 +14,7 @@ export interface ResourceOf {
   readonly links: Link;
   readonly operations: Operation;
   readonly events: Event;
+  readonly a2bs: A2b;
 }
 
 /** A watched kind, by the name its table has. */
@@ -47,7 +49,7 @@ export type Row = { [K in TableKind]: RowOf<K> }[TableKind];
 export type WatchedRow = { [K in Kind]: RowOf<K> }[Kind];
 
 /** Every watched kind, in the order in which the tables are offered. */
-export const kinds: readonly Kind[] = ["hosts", "instances", "lans", "links", "operations", "events"];
+export const kinds: readonly Kind[] = ["hosts", "instances", "lans", "links", "operations", "events", "a2bs"];
 
 /** The table a watched kind goes to; undefined for kinds this program does not know. */
 export function kindOf(kind: ResourceKind): Kind | undefined {
@@ -64,6 +66,8 @@ export function kindOf(kind: ResourceKind): Kind | undefined {
       return "operations";
     case ResourceKind.RESOURCE_KIND_EVENT:
       return "events";
+    case ResourceKind.RESOURCE_KIND_A2B:
+      return "a2bs";
     default:
       return undefined;
   }

@@ -1,3 +1,4 @@
+import { A2bState } from "../../proto/gen/zor/v1/a2b.js";
 import { HostState } from "../../proto/gen/zor/v1/host.js";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { LinkState } from "../../proto/gen/zor/v1/link.js";
@@ -48,6 +49,11 @@ const linkStates = new Map<LinkState, StateStyle>([
   [LinkState.LINK_STATE_DELETING, { symbol: "◌", word: "deleting", tone: "busy" }],
 ]);
 
+const a2bStates = new Map<A2bState, StateStyle>([
+  [A2bState.A2B_STATE_ACTIVE, { symbol: "●", word: "active", tone: "good" }],
+  [A2bState.A2B_STATE_DOWN, { symbol: "✗", word: "down", tone: "bad" }],
+]);
+
 const operationStates = new Map<OperationState, StateStyle>([
   [OperationState.OPERATION_STATE_RUNNING, { symbol: "◐", word: "running", tone: "busy" }],
   [OperationState.OPERATION_STATE_SUCCEEDED, { symbol: "●", word: "succeeded", tone: "good" }],
@@ -67,6 +73,8 @@ export const hostStyle = (state: HostState): StateStyle => hostStates.get(state)
 export const instanceStyle = (state: InstanceState): StateStyle => instanceStates.get(state) ?? unknownState;
 /** How a link state is shown. */
 export const linkStyle = (state: LinkState): StateStyle => linkStates.get(state) ?? unknownState;
+/** How the state of an in-line box is shown. */
+export const a2bStyle = (state: A2bState): StateStyle => a2bStates.get(state) ?? unknownState;
 /** How an operation state is shown. */
 export const operationStyle = (state: OperationState): StateStyle => operationStates.get(state) ?? unknownState;
 /** How an event severity is shown. */

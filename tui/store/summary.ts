@@ -1,6 +1,6 @@
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import type { Fleet } from "./fleet.js";
-import { hostStyle, instanceStyle, linkStyle, type StateStyle, unreachableStyle } from "./states.js";
+import { a2bStyle, hostStyle, instanceStyle, linkStyle, type StateStyle, unreachableStyle } from "./states.js";
 
 /** How many of a kind are in a state. */
 export interface StateCount {
@@ -13,10 +13,12 @@ export interface FleetSummary {
   readonly hosts: readonly StateCount[];
   readonly instances: readonly StateCount[];
   readonly links: readonly StateCount[];
+  readonly a2bs: readonly StateCount[];
   readonly hostsTotal: number;
   readonly instancesTotal: number;
   readonly lansTotal: number;
   readonly linksTotal: number;
+  readonly a2bsTotal: number;
 }
 
 const toneOrder = ["good", "busy", "plain", "strong", "accent", "dim", "warn", "bad"];
@@ -26,18 +28,20 @@ export function createSummary(fleet: Fleet): () => FleetSummary {
   let key = "";
   let summary: FleetSummary | undefined;
   return () => {
-    const { hosts, instances, lans, links } = fleet.tables;
-    const current = `${hosts.version} ${instances.version} ${lans.version} ${links.version}`;
+    const { hosts, instances, lans, links, a2bs } = fleet.tables;
+    const current = `${hosts.version} ${instances.version} ${lans.version} ${links.version} ${a2bs.version}`;
     if (summary !== undefined && key === current) return summary;
     key = current;
     summary = {
       hosts: countStates(hosts.counts, hostStyle),
       instances: countStates(instances.counts, instanceStyle, (host) => fleet.isReachable(host)),
       links: countStates(links.counts, linkStyle),
+      a2bs: countStates(a2bs.counts, a2bStyle, (host) => fleet.isReachable(host)),
       hostsTotal: hosts.size,
       instancesTotal: instances.size,
       lansTotal: lans.size,
       linksTotal: links.size,
+      a2bsTotal: a2bs.size,
     };
     return summary;
   };

@@ -5,13 +5,15 @@ import { describe, describeYaml } from "../../../tui/store/describe/describe.js"
 import { Model } from "../../../tui/store/model.js";
 import type { Kind } from "../../../tui/store/resource.js";
 import { lineWidth } from "../../../tui/store/segment.js";
-import { feedFleet, upsertHost } from "./steps.js";
+import { fakeA2b } from "../../fakes/fleet-a2b.js";
+import { feedFleet, upsert, upsertHost } from "./steps.js";
 
 const nowMs = 1_700_000_000_000;
 
 function described(kind: Kind, name: string, change?: (model: Model) => void): string {
   const model = new Model({ context: "c", address: "a", readOnly: false }, () => nowMs);
   feedFleet(model, { hosts: 2, instancesPerHost: 2, nowMs });
+  model.fleet.apply(upsert(fakeA2b("alpha", "wan", nowMs)), nowMs);
   change?.(model);
   const row = model.find(kind, name);
   if (row === undefined) throw new Error(`${name} is not in the fleet`);
@@ -36,6 +38,19 @@ group("a description", () => {
     ["lans", "hosts/alpha/lans/lan1", [/mtu +1500/, /Ports \(2\)/, /link1 +in 999999 frames 85\.8M/]],
     ["links", "links/link1", [/path +direct/, /round trip +0\.21ms/, /End A: alpha\/lan1/, /role +dialer/]],
     ["operations", "hosts/alpha/operations/op1", [/state +● succeeded, 100%/, /target +hosts\/alpha\/instances\/vm0/]],
+    [
+      "a2bs",
+      "hosts/alpha/a2bs/wan",
+      [
+        /state +● active/,
+        /side a +lan1, port ztboxa/,
+        /seed +99 \(a new one each start\)/,
+        /From a to b\n in force +50ms±5 1% 10Mb\/s, uniform jitter\n came in +12000 frames/,
+        /dropped +20 queue full/,
+        /From b to a\n in force +frames pass untouched/,
+        /1 both ways +at 30s for 10s, every 1m00s: DOWN/,
+      ],
+    ],
     ["events", "events/e1", [/severity +· info/, /type +instance\.started/]],
   ])("of %s %s tells what there is to know", (kind, name, facts) => {
     const text = described(kind, name);
@@ -54,6 +69,7 @@ group("a description", () => {
   it("as YAML is the API's JSON", () => {
     const model = new Model({ context: "c", address: "a", readOnly: false }, () => nowMs);
     feedFleet(model, { hosts: 2, instancesPerHost: 2, nowMs });
+    model.fleet.apply(upsert(fakeA2b("alpha", "wan", nowMs)), nowMs);
     for (const [kind, name] of [
       ["hosts", "hosts/alpha"],
       ["instances", "hosts/alpha/instances/vm0"],
@@ -61,6 +77,7 @@ group("a description", () => {
       ["links", "links/link1"],
       ["operations", "hosts/alpha/operations/op1"],
       ["events", "events/e1"],
+      ["a2bs", "hosts/alpha/a2bs/wan"],
     ] as const) {
       const row = model.find(kind, name);
       if (row === undefined) throw new Error(`${name} is not in the fleet`);

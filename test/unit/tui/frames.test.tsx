@@ -1,9 +1,12 @@
 import { render } from "ink-testing-library";
 import stringWidth from "string-width";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { Link, LinkPath, type LinkStatus } from "../../../proto/gen/zor/v1/link.js";
+import { toDuration } from "../../../tui/client/format.js";
 import { App } from "../../../tui/screens/app.js";
 import { makeProgram, type Program } from "./program.js";
-import { feedFleet } from "./steps.js";
+import { fakeA2b } from "../../fakes/fleet-a2b.js";
+import { feedFleet, upsert } from "./steps.js";
 
 interface Screen extends Program {
   /** The lines on the screen. */
@@ -59,6 +62,14 @@ function expectToFit(lines: readonly string[], columns: number): void {
 
 const shape = (program: Program) => ({ hosts: 3, instancesPerHost: 6, unreachable: 1, nowMs: program.model.nowMs });
 
+/** Changes the status of a link that was fed before. */
+function change({ model }: Program, id: string, status: Partial<LinkStatus>): void {
+  const row = model.find("links", `links/${id}`);
+  if (row?.kind !== "links") throw new Error(`there is no link ${id}`);
+  const value = Link.fromPartial({ ...row.resource, status: { ...row.resource.status, ...status } });
+  model.fleet.apply(upsert({ $case: "link", value }), model.nowMs);
+}
+
 describe("the screen", () => {
   it("says that it is connecting before anything is known", async () => {
     const screen = await show(80, 24);
@@ -69,7 +80,10 @@ describe("the screen", () => {
   it("says that the hub cannot be reached, why, and when it tries again", async () => {
     const screen = await show(80, 24);
     const { fleet, nowMs } = screen.model;
-    fleet.setConnection({ phase: "lost", sinceMs: nowMs, reason: "connection refused", retryAtMs: nowMs + 3000 });
+    fleet.setConnection(
+      { phase: "lost", sinceMs: nowMs, reason: "connection refused", retryAtMs: nowMs + 3000 },
+      nowMs,
+    );
     screen.draw();
     await vi.waitFor(() => expect(screen.lines()[0]).toContain("reconnecting, never heard, again in 3s"));
     expect(screen.lines().join("\n")).toContain("connection refused");
@@ -80,7 +94,7 @@ describe("the screen", () => {
     feedFleet(screen.model, shape(screen));
     screen.clock.nowMs += 12_000;
     const { fleet, nowMs } = screen.model;
-    fleet.setConnection({ phase: "lost", sinceMs: nowMs, reason: "the hub is down", retryAtMs: undefined });
+    fleet.setConnection({ phase: "lost", sinceMs: nowMs, reason: "the hub is down", retryAtMs: undefined }, nowMs);
     screen.draw();
     await vi.waitFor(() => expect(screen.lines()[0]).toContain("last heard 12s ago"));
     expect(screen.lines().join("\n")).toMatch(/alpha +● ready/);
@@ -153,6 +167,62 @@ describe("the screen", () => {
     screen.type("d");
     await vi.waitFor(() => expect(screen.lines()[2]).toContain("→ instance"));
     expect(screen.lines().join("")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  });
+
+  it("shows what in-line boxes do to frames, at 80x24 too", async () => {
+    const screen = await show(80, 24);
+    feedFleet(screen.model, shape(screen));
+    screen.model.fleet.apply(upsert(fakeA2b("alpha", "wan", screen.model.nowMs)), screen.model.nowMs);
+    screen.type("7");
+    await vi.waitFor(() => expect(screen.lines()[2]).toContain("── a2bs 1"));
+    expect(screen.lines()[3]).toMatch(/NAME +HOST↑ +STATE +LANS +A→B +B→A +/);
+    expect(screen.lines()[4]).toMatch(/❯ wan +alpha +● active +lan1,lan2 +50ms±5 1% 10Mb\/s +-$/);
+    expectToFit(screen.lines(), 80);
+    screen.resize(160, 24);
+    await vi.waitFor(() => expect(screen.lines()[4]).toMatch(/ 12K +100 +20 +1m15s /));
+    screen.type("\x04");
+    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("Delete a2b alpha/wan?"));
+  });
+
+  it("marks an unencrypted link in words, and a link through the relay", async () => {
+    const screen = await show(80, 24);
+    feedFleet(screen.model, { ...shape(screen), unreachable: 0 });
+    change(screen, "link1", { protection: "none" });
+    change(screen, "link2", { path: LinkPath.LINK_PATH_RELAYED });
+    screen.type("4");
+    await vi.waitFor(() => expect(screen.lines()[2]).toContain("── links 2"));
+    expect(screen.lines()[4]).toMatch(/link1 +● active +alpha\/lan1 +beta\/lan1 +direct +!PLAIN/);
+    expect(screen.lines()[5]).toMatch(/link2 +● active +beta\/lan1 +gamma\/lan1 +relayed +tls/);
+    screen.type("\r");
+    await vi.waitFor(() => expect(screen.lines().join("\n")).toMatch(/protection +! NOT ENCRYPTED/));
+  });
+
+  it.each([false, true])("draws the course of a link's figures (ASCII %s)", async (ascii) => {
+    const screen = await show(100, 50, { ascii });
+    feedFleet(screen.model, shape(screen));
+    screen.clock.nowMs += 10_000;
+    change(screen, "link1", { lossRatio: 0.1, rtt: toDuration(21) });
+    screen.clock.nowMs += 10_000;
+    screen.type("4\r");
+    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("Last 2 minutes"));
+    const text = screen.lines().join("\n");
+    expect(text).toMatch(
+      ascii ? /round trip +\.+#+ +21\.0ms, most 21\.0ms/ : /round trip +▂+█+ +21\.0ms, most 21\.0ms/,
+    );
+    expect(text).toMatch(ascii ? /loss +_+#+ +10%, most 10%/ : /loss +▁+█+ +10%, most 10%/);
+    expectToFit(screen.lines(), 100);
+  });
+
+  it.each([
+    [80, { hosts: 12, unreachable: 5, instancesPerHost: 90 }, / ✗5 .* ◌450 .* ✗5$/],
+    [60, { hosts: 3, unreachable: 1, instancesPerHost: 6 }, / ✗1 .* ◌6 .* ✗1$/],
+    [60, { hosts: 300, unreachable: 150, instancesPerHost: 4 }, / ✗150 .*links 299 ✗150$/],
+  ])("leaves no trouble out of the counts at %d columns", async (columns, fleet, counts) => {
+    const screen = await show(columns, 24);
+    feedFleet(screen.model, { ...fleet, nowMs: screen.model.nowMs });
+    screen.draw();
+    await vi.waitFor(() => expect(screen.lines()[1]).toMatch(counts));
+    expect(screen.lines()[1]).not.toContain("…");
   });
 
   it("follows a resize, and says what it needs when it is too small", async () => {

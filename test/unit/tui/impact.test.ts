@@ -4,7 +4,8 @@ import { confirmationOf, impactTitle, planImpact } from "../../../tui/store/impa
 import { Model } from "../../../tui/store/model.js";
 import type { Verb } from "../../../tui/store/pending.js";
 import { kindOfName } from "../../../tui/store/resource.js";
-import { feedFleet, upsertHost } from "./steps.js";
+import { fakeA2b } from "../../fakes/fleet-a2b.js";
+import { feedFleet, upsert, upsertHost } from "./steps.js";
 
 const nowMs = 1_700_000_000_000;
 
@@ -46,6 +47,17 @@ describe("the blast radius", () => {
     expect(impactOf("delete", ["links/link1"]).changes).toMatchObject([
       { effect: "active; alpha/lan1 and beta/lan1 part" },
     ]);
+  });
+
+  it("of an in-line box names the lans that part, and leaves it alone on a host that does not answer", () => {
+    const fleet = fleetOf();
+    fleet.apply(upsert(fakeA2b("alpha", "wan", nowMs)), nowMs);
+    const impact = impactOf("delete", ["hosts/alpha/a2bs/wan"], fleet);
+    expect(impact.changes).toMatchObject([{ effect: "active; lan1 and lan2 of alpha part" }]);
+    expect(impactTitle(impact)).toBe("delete a2b alpha/wan");
+    expect(confirmationOf(impact)).toBe("y");
+    fleet.apply(upsertHost("alpha", HostState.HOST_STATE_UNREACHABLE), nowMs);
+    expect(impactOf("delete", ["hosts/alpha/a2bs/wan"], fleet).changes).toEqual([]);
   });
 
   it("of a host counts what is forgotten and names the links that lose an end", () => {

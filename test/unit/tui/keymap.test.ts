@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { chordsOf, type KeyFacts } from "../../../tui/keymap/chord.js";
 import { completions, parseCommandLine } from "../../../tui/keymap/command-line.js";
 import { availableCommands, commands, findCommand, type KeyContext } from "../../../tui/keymap/commands.js";
+import { lookOf } from "../../../tui/store/columns/all.js";
 
 const noKey: KeyFacts = {
   upArrow: false,
@@ -22,8 +23,8 @@ const noKey: KeyFacts = {
   shift: false,
 };
 
-const screens: readonly KeyContext["screen"][] = ["table", "detail", "help"];
-const kinds = ["hosts", "instances", "lans", "ports", "links", "operations", "events", undefined] as const;
+const screens: readonly KeyContext["screen"][] = ["table", "detail", "diagnosis", "help"];
+const kinds = ["hosts", "instances", "lans", "ports", "links", "operations", "events", "a2bs", undefined] as const;
 const contexts = screens.flatMap((screen) => kinds.map((kind) => ({ screen, kind, readOnly: false })));
 
 describe("keys", () => {
@@ -49,6 +50,15 @@ describe("the key table", () => {
     for (const context of contexts) {
       const keys = availableCommands(context).flatMap((command) => command.keys);
       expect(keys).toEqual([...new Set(keys)]);
+    }
+  });
+
+  it("binds no letter that sorts the table it is pressed on", () => {
+    for (const context of contexts) {
+      if (context.screen !== "table" || context.kind === undefined) continue;
+      const letters = lookOf(context.kind).columns.flatMap((column) => column.sortLetter ?? []);
+      expect(letters).toEqual([...new Set(letters)]);
+      for (const letter of letters) expect(findCommand(letter, context)).toBeUndefined();
     }
   });
 
@@ -84,6 +94,7 @@ describe("the command line", () => {
   it.each([
     ["instances", { type: "table", kind: "instances", host: undefined, filter: "" }],
     ["vm alpha", { type: "table", kind: "instances", host: "alpha", filter: "" }],
+    ["a2bs beta", { type: "table", kind: "a2bs", host: "beta", filter: "" }],
     ["links /state=down", { type: "table", kind: "links", host: undefined, filter: "state=down" }],
     ["lans beta /mtu=9000 !x", { type: "table", kind: "lans", host: "beta", filter: "mtu=9000 !x" }],
     ["  q ", { type: "quit" }],

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { Actions } from "../../../tui/screens/actions.js";
 import { Controller } from "../../../tui/screens/controller.js";
+import { diagnose } from "../../../tui/screens/diagnose.js";
 import { Model, type Session } from "../../../tui/store/model.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
 
@@ -25,12 +26,15 @@ export function makeProgram(session: Partial<Session> = {}): Program {
   );
   const gateway = new FakeGateway();
   const done: string[] = [];
-  const actions = new Actions(model, gateway, pino({ level: "silent" }), new AbortController().signal);
+  const log = pino({ level: "silent" });
+  const { signal } = new AbortController();
+  const actions = new Actions(model, gateway, log, signal);
   const controller = new Controller(model, {
     actions,
     attachConsole: async (name) => {
       done.push(`console ${name}`);
     },
+    diagnose: (link) => void diagnose(link, { model, gateway, log, signal }),
     redraw: () => done.push("redraw"),
     resync: () => done.push("resync"),
     quit: () => done.push("quit"),

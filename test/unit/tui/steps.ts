@@ -43,7 +43,7 @@ export const snapshotEnd: FleetStep = { $case: "snapshotEnd", value: {} };
 /** Feeds a model with the snapshot of a made-up fleet, as a live connection does. */
 export function feedFleet(model: Model, shape: FleetShape): void {
   const { fleet, nowMs } = model;
-  fleet.setConnection({ phase: "live", sinceMs: nowMs, reason: "", retryAtMs: undefined });
+  fleet.setConnection({ phase: "live", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
   fleet.apply(reset, nowMs);
   for (const resource of fakeFleet(shape)) fleet.apply(upsert(resource), nowMs);
   fleet.apply(snapshotEnd, nowMs);

@@ -1,4 +1,5 @@
 import type { TableKind } from "../resource.js";
+import { a2bColumns } from "./a2bs.js";
 import type { Column } from "./column.js";
 import { hostColumns } from "./hosts.js";
 import { instanceColumns } from "./instances.js";
@@ -20,6 +21,7 @@ const looks: Readonly<Record<TableKind, TableLook>> = {
   links: linkColumns,
   operations: operationColumns,
   events: eventColumns,
+  a2bs: a2bColumns,
 };
 
 /** The columns of a kind of table. */

@@ -137,7 +137,7 @@ export function labelText(labels: Readonly<Record<string, string>>): string {
 }
 
 /** Column with the labels. */
-export function labelColumn<K extends "hosts" | "instances" | "lans" | "links">(): Column<RowOf<K>> {
+export function labelColumn<K extends "hosts" | "instances" | "lans" | "links" | "a2bs">(): Column<RowOf<K>> {
   return {
     id: "labels",
     title: "LABELS",

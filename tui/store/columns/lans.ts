@@ -70,7 +70,7 @@ const sum = (row: LanRow, amountOf: (port: LanPort) => bigint) =>
   (row.resource.status?.ports ?? []).reduce((total, port) => total + amountOf(port), 0n);
 
 function drops<R>(importance: number, amountOf: (row: R) => bigint): Column<R> {
-  const base = count<R>({ id: "drops", title: "DROPS", importance, sortLetter: "D" }, amountOf);
+  const base = count<R>({ id: "drops", title: "DROPS", importance, sortLetter: "X" }, amountOf);
   return {
     ...base,
     cell: (row) => {
@@ -177,5 +177,7 @@ export const portColumns: TableColumns<"ports"> = {
 };
 
 function endpointKind(row: PortRow): string {
-  return row.resource.endpoint.startsWith("links/") ? "link" : "nic";
+  const { endpoint } = row.resource;
+  if (endpoint.startsWith("links/")) return "link";
+  return endpoint.includes("/a2bs/") ? "a2b" : "nic";
 }

@@ -1,7 +1,8 @@
-import { LinkEncryption, LinkPath, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
+import type { LinkStatus } from "../../../proto/gen/zor/v1/link.js";
 import { durationMs, formatRtt } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
-import { formatAge, formatCount, formatLoss } from "../format.js";
+import { formatAge, formatBits, formatCount, formatLoss } from "../format.js";
+import { droppedFrames, isCarrying, nextTryText, pathText, protectionOf } from "../link-facts.js";
 import { hostOf, type RowOf } from "../resource.js";
 import { linkStyle } from "../states.js";
 import {
@@ -22,7 +23,7 @@ const state: Column<LinkRow> = {
   id: "state",
   title: "STATE",
   importance: 10,
-  min: 11,
+  min: 8,
   max: 24,
   sortLetter: "S",
   cell: stateOf,
@@ -35,7 +36,7 @@ function end(id: "a" | "b", title: string, importance: number): Column<LinkRow> 
     id,
     title,
     importance,
-    min: 9,
+    min: 8,
     max: 40,
     cell: (row, context) => {
       const lan = lanOf(row);
@@ -68,6 +69,7 @@ const loss: Column<LinkRow> = {
   descending: true,
   cell: (row) => {
     const ratio = row.resource.status?.lossRatio ?? 0;
+    if (!isCarrying(row)) return { text: "-", tone: "dim" };
     return { text: formatLoss(ratio), ...(ratio > 0 ? { tone: "warn" } : {}) };
   },
   sortKey: (row) => row.resource.status?.lossRatio ?? 0,
@@ -76,23 +78,55 @@ const loss: Column<LinkRow> = {
 const path: Column<LinkRow> = {
   id: "path",
   title: "PATH",
-  importance: 6,
+  importance: 8,
   min: 6,
   max: 8,
   sortLetter: "P",
-  cell: (row) => ({ text: pathText(row) }),
+  cell: (row) => ({ text: pathText(row), tone: pathText(row) === "relayed" ? "warn" : "plain" }),
   searched: pathText,
 };
 
-const encryption: Column<LinkRow> = {
+const protection: Column<LinkRow> = {
   id: "crypt",
   title: "CRYPT",
-  importance: 6,
-  min: 5,
-  max: 5,
-  cell: (row) => (isEncrypted(row) ? { text: "tls", tone: "dim" } : { text: "NONE", tone: "warn" }),
-  searched: (row) => (isEncrypted(row) ? "tls" : "none"),
+  importance: 9,
+  min: 6,
+  max: 6,
+  sortLetter: "C",
+  cell: (row) => {
+    const kind = protectionOf(row);
+    return kind === "none" ? { text: "!PLAIN", tone: "warn" } : { text: kind, tone: "dim" };
+  },
+  searched: protectionOf,
 };
+
+const p99: Column<LinkRow> = {
+  id: "p99",
+  title: "P99",
+  importance: 6,
+  min: 6,
+  max: 8,
+  align: "right",
+  cell: (row) => ({ text: formatRtt(row.resource.status?.rttP99) }),
+  sortKey: (row) => (row.resource.status?.rttP99 === undefined ? 0 : durationMs(row.resource.status.rttP99)),
+};
+
+function throughput(
+  column: Pick<Column<LinkRow>, "id" | "title"> & { readonly sortLetter: string },
+  bpsOf: (status: LinkStatus) => bigint,
+): Column<LinkRow> {
+  const bps = ({ resource: { status } }: LinkRow) => (status === undefined ? 0n : bpsOf(status));
+  return {
+    ...column,
+    importance: 6,
+    min: 7,
+    max: 8,
+    align: "right",
+    descending: true,
+    cell: (row) => (isCarrying(row) ? { text: formatBits(bps(row)) } : { text: "-", tone: "dim" }),
+    sortKey: (row) => Number(bps(row)),
+  };
+}
 
 const mtu: Column<LinkRow> = {
   id: "mtu",
@@ -121,24 +155,24 @@ const frames: Column<LinkRow> = {
 const drops: Column<LinkRow> = {
   id: "drops",
   title: "DROPS",
-  importance: 5,
+  importance: 6,
   min: 5,
   max: 6,
   align: "right",
-  sortLetter: "D",
+  sortLetter: "X",
   descending: true,
   cell: (row) => {
-    const value = dropped(row);
+    const value = droppedFrames(row);
     return { text: formatCount(value), ...(value > 0n ? { tone: "warn" } : {}) };
   },
-  sortKey: (row) => Number(dropped(row)),
+  sortKey: (row) => Number(droppedFrames(row)),
 };
 
 const reason: Column<LinkRow> = {
   id: "reason",
   title: "REASON",
   importance: 9,
-  min: 10,
+  min: 8,
   max: 60,
   grow: true,
   cell: (row, context) => ({ text: reasonText(row, context), tone: styleOf(row).tone === "bad" ? "bad" : "plain" }),
@@ -152,40 +186,23 @@ export const linkColumns: TableColumns<"links"> = {
     state,
     end("a", "END A", 9),
     end("b", "END B", 9),
-    rtt,
-    loss,
     path,
-    encryption,
+    protection,
+    rtt,
+    p99,
+    loss,
+    throughput({ id: "atob", title: "A→B", sortLetter: "T" }, (status) => status.aToBBps),
+    throughput({ id: "btoa", title: "B→A", sortLetter: "U" }, (status) => status.bToABps),
+    drops,
     mtu,
     frames,
-    drops,
-    ageColumn({ id: "since", title: "SINCE", importance: 5 }, (row: LinkRow) => row.resource.status?.sinceTime),
+    ageColumn({ id: "since", title: "FOR", importance: 7 }, (row: LinkRow) => row.resource.status?.sinceTime),
     ageColumn({ id: "age", title: "AGE", importance: 2, sortLetter: "A" }, (row: LinkRow) => row.resource.createTime),
     labelColumn(),
     reason,
   ],
   sortBy: "name",
 };
-
-/** Way of the frames, for people. */
-export function pathText(row: LinkRow): string {
-  switch (row.resource.status?.path) {
-    case LinkPath.LINK_PATH_DIRECT:
-      return "direct";
-    case LinkPath.LINK_PATH_RELAYED:
-      return "relayed";
-    default:
-      return "-";
-  }
-}
-
-/** Whether the frames of a link are encrypted on their way. */
-export function isEncrypted(row: LinkRow): boolean {
-  return (
-    row.resource.spec?.encryption !== LinkEncryption.LINK_ENCRYPTION_NONE &&
-    row.resource.spec?.transport !== LinkTransport.LINK_TRANSPORT_VXLAN
-  );
-}
 
 function stateOf(row: LinkRow, context: CellContext): Cell {
   const style = styleOf(row);
@@ -196,22 +213,11 @@ function stateOf(row: LinkRow, context: CellContext): Cell {
 }
 
 function reasonText(row: LinkRow, context: CellContext): string {
-  const next = row.resource.status?.nextTryTime;
   const why = row.resource.status?.reason ?? "";
-  if (next === undefined) return why;
-  const inMs = next.getTime() - context.fleet.hubTimeMs(context.nowMs);
-  return inMs > 0 ? `${why} (next try in ${formatAge(inMs)})` : `${why} (trying now)`;
+  const next = nextTryText(row.resource.status?.nextTryTime, context);
+  return next === "" ? why : `${why} (${next})`;
 }
 
 function carried(row: LinkRow): bigint {
   return (row.resource.status?.endA?.txFrames ?? 0n) + (row.resource.status?.endB?.txFrames ?? 0n);
-}
-
-function dropped(row: LinkRow): bigint {
-  const ends = [row.resource.status?.endA, row.resource.status?.endB];
-  return ends.reduce(
-    (total, end) =>
-      total + (end === undefined ? 0n : end.droppedQueueFrames + end.droppedDownFrames + end.droppedPortFrames),
-    0n,
-  );
 }

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
@@ -7,6 +8,7 @@ import { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { Event } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { CellContext } from "../columns/column.js";
 import type { WatchedRow } from "../resource.js";
+import { describeA2b } from "./a2b.js";
 import { describeHost } from "./host.js";
 import { describeInstance } from "./instance.js";
 import { describeLan } from "./lan.js";
@@ -29,6 +31,8 @@ export function describe(row: WatchedRow, context: CellContext): readonly Descri
       return describeOperation(row, context);
     case "events":
       return describeEvent(row, context);
+    case "a2bs":
+      return describeA2b(row, context);
   }
 }
 
@@ -54,5 +58,7 @@ function toJson(row: WatchedRow): unknown {
       return Operation.toJSON(row.resource);
     case "events":
       return Event.toJSON(row.resource);
+    case "a2bs":
+      return A2b.toJSON(row.resource);
   }
 }

@@ -1,10 +1,20 @@
 import type { Cell } from "../columns/column.js";
 import type { Tone } from "../states.js";
 
-/** A line of a description: a heading, a labelled value, or text as it is. */
+/** A line of a description: a heading, a labelled value, the course of a figure, or text as it is. */
 export type DescribeLine =
   | { readonly type: "heading"; readonly text: string }
   | { readonly type: "field"; readonly label: string; readonly text: string; readonly tone?: Tone }
+  | {
+      readonly type: "course";
+      readonly label: string;
+      /** The oldest first; NaN where nothing is known. */
+      readonly values: readonly number[];
+      /** Value of the highest bar. */
+      readonly full: number;
+      readonly text: string;
+      readonly tone?: Tone;
+    }
   | { readonly type: "text"; readonly text: string; readonly tone?: Tone };
 
 /** A heading. */

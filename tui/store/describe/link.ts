@@ -1,37 +1,79 @@
-import { type LinkEnd, LinkRole } from "../../../proto/gen/zor/v1/link.js";
+import { type LinkEnd, LinkRole, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
 import { formatBytes, formatRtt } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
-import { ageText, type CellContext, labelText } from "../columns/column.js";
-import { isEncrypted, pathText } from "../columns/links.js";
-import { formatAge, formatLoss } from "../format.js";
+import { ageText, type Cell, type CellContext, labelText } from "../columns/column.js";
+import { formatAge, formatBits, formatLoss } from "../format.js";
+import { impairmentText } from "../impairment-text.js";
+import type { HistoryFigure } from "../link-history.js";
+import { droppedByEnd, isCarrying, nextTryText, pathName, pathText, protectionOf } from "../link-facts.js";
 import { hostOf, type RowOf } from "../resource.js";
+import { highest } from "../sparkline.js";
 import { linkStyle } from "../states.js";
+import { statLines } from "./a2b.js";
 import { type DescribeLine, field, heading, text } from "./line.js";
 
-/** What is known of a link: the whole, then each end as its host sees it. */
-export function describeLink(row: RowOf<"links">, context: CellContext): readonly DescribeLine[] {
+type LinkRow = RowOf<"links">;
+
+/** What is known of a link: the whole and its course, then each end as its host sees it. */
+export function describeLink(row: LinkRow, context: CellContext): readonly DescribeLine[] {
   const { spec, status, labels, uid, createTime } = row.resource;
   const style = linkStyle(status?.state ?? 0);
   const pending = context.fleet.pending.get(row.name);
   const asked = pending === undefined ? "" : ` → ${pending.verb} ${formatAge(context.nowMs - pending.sinceMs)}`;
+  const impaired = spec?.aToB !== undefined || spec?.bToA !== undefined;
   return [
     field("state", {
       text: `${style.symbol} ${style.word} for ${ageText(status?.sinceTime, context)}${asked}`,
       tone: style.tone,
     }),
-    field("reason", { text: status?.reason ?? "", tone: style.tone }),
-    ...nextTry(status?.nextTryTime, context),
-    field("path", pathText(row)),
-    field("protection", isEncrypted(row) ? "TLS from end to end" : { text: "! not encrypted", tone: "warn" }),
-    field("round trip", formatRtt(status?.rtt)),
-    field("loss", formatLoss(status?.lossRatio ?? 0)),
-    field("mtu proven", status?.mtuProven ? `${status.mtuProven} bytes` : ""),
+    ...present("reason", { text: status?.reason ?? "", tone: style.tone }),
+    ...present("next try", nextTryText(status?.nextTryTime, context)),
+    field(
+      "path",
+      `${pathText(row)}${status?.relayedBytes ? `, ${formatBytes(status.relayedBytes)} relayed so far` : ""}`,
+    ),
+    field("protection", protectionCell(row)),
+    field("round trip", `${formatRtt(status?.rtt)} median, ${formatRtt(status?.rttP99)} p99`),
+    field("loss", isCarrying(row) ? formatLoss(status?.lossRatio ?? 0) : ""),
+    field("mtu proven", status?.mtuProven ? `${status.mtuProven} bytes, both ways` : ""),
+    ...(impaired ? [field("impaired", `a→b ${impairmentText(spec.aToB)}, b→a ${impairmentText(spec.bToA)}`)] : []),
+    heading("Last 2 minutes"),
+    course(row, "round trip", "rttMs", context),
+    course(row, "a→b", "aToBBps", context),
+    course(row, "b→a", "bToABps", context),
+    course(row, "loss", "lossRatio", context),
+    ...describeEnd("End A", spec?.a ?? "", status?.endA, context),
+    ...describeEnd("End B", spec?.b ?? "", status?.endB, context),
+    heading("Record"),
     field("labels", labelText(labels)),
     field("created", `${ageText(createTime, context)} ago`),
     field("uid", uid),
-    ...describeEnd("End A", spec?.a ?? "", status?.endA, context),
-    ...describeEnd("End B", spec?.b ?? "", status?.endB, context),
   ];
+}
+
+/** Lowest value of the highest bar of each figure, so that noise does not look like trouble; and how values are written. */
+const scales: Readonly<Record<HistoryFigure, { readonly floor: number; format(value: number): string }>> = {
+  rttMs: { floor: 0.2, format: (ms) => formatRtt({ seconds: 0n, nanos: ms * 1e6 }) },
+  aToBBps: { floor: 10_000, format: formatBits },
+  bToABps: { floor: 10_000, format: formatBits },
+  lossRatio: { floor: 0.02, format: formatLoss },
+};
+
+function course(row: LinkRow, label: string, figure: HistoryFigure, { fleet, nowMs }: CellContext): DescribeLine {
+  const values = fleet.linkHistory.read(row.name, figure, nowMs);
+  const { floor, format } = scales[figure];
+  const most = highest(values);
+  const known = !Number.isNaN(most);
+  const last = values.at(-1) ?? Number.NaN;
+  const now = Number.isNaN(last) ? "-" : format(last);
+  return {
+    type: "course",
+    label,
+    values,
+    full: known ? Math.max(most, floor) : floor,
+    text: known ? `${now.padStart(7)}, most ${format(most)}` : "no measurement",
+    ...(known ? {} : { tone: "dim" as const }),
+  };
 }
 
 function describeEnd(
@@ -51,33 +93,56 @@ function describeEnd(
     ...head,
     ...away,
     field("state", { text: `${style.symbol} ${style.word} for ${ageText(end.sinceTime, context)}`, tone: style.tone }),
-    field("reason", { text: end.reason, tone: style.tone }),
-    ...nextTry(end.nextTryTime, context),
+    ...present("reason", { text: end.reason, tone: style.tone }),
+    ...present("next try", nextTryText(end.nextTryTime, context)),
     field("role", roleText(end.role)),
+    field("connection", connectionText(end)),
+    field("protection", end.protection === "none" ? { text: "! none", tone: "warn" } : end.protection),
     field(
-      "connection",
-      end.remoteAddress === "" ? "" : `${end.localAddress} to ${end.remoteAddress}, set up ${end.connects} times`,
+      "round trip",
+      `${formatRtt(end.rtt)} median, ${formatRtt(end.rttP99)} p99, loss ${formatLoss(end.lossRatio)}`,
     ),
-    field("protection", end.protection),
-    field("round trip", formatRtt(end.rtt)),
-    field("loss", formatLoss(end.lossRatio)),
-    field("sent", `${end.txFrames} frames, ${formatBytes(end.txBytes)}`),
-    field("received", `${end.rxFrames} frames, ${formatBytes(end.rxBytes)}`),
-    field("dropped", dropText(end)),
+    field("sent", `${end.txFrames} frames, ${formatBytes(end.txBytes)}, now ${formatBits(end.txBps)}`),
+    field("received", `${end.rxFrames} frames, ${formatBytes(end.rxBytes)}, now ${formatBits(end.rxBps)}`),
+    field("dropped", dropCell(end)),
+    field("mtu proven", end.mtuProven === 0 ? "" : `${end.mtuProven} bytes`),
     field("port", `${end.port}${end.enginePid === 0n ? "" : `, engine pid ${end.enginePid}`}`),
+    ...(end.impairment === undefined
+      ? []
+      : [text("impairment of what it sends:", "dim"), ...statLines(end.impairment)]),
   ];
 }
 
-function nextTry(time: Date | undefined, context: CellContext): readonly DescribeLine[] {
-  if (time === undefined) return [];
-  const inMs = time.getTime() - context.fleet.hubTimeMs(context.nowMs);
-  return [field("next try", inMs > 0 ? `in ${formatAge(inMs)}` : "now")];
+/** A field that is only there when there is something to say. */
+function present(label: string, value: string | Cell): readonly DescribeLine[] {
+  return (typeof value === "string" ? value : value.text) === "" ? [] : [field(label, value)];
 }
 
-function dropText(end: LinkEnd): { readonly text: string; readonly tone: "plain" | "warn" } {
+function protectionCell(row: LinkRow): Cell {
+  const { spec, status } = row.resource;
+  switch (protectionOf(row)) {
+    case "local":
+      return { text: "not needed: frames do not leave the host" };
+    case "none": {
+      const how = spec?.transport === LinkTransport.LINK_TRANSPORT_VXLAN ? "vxlan" : "tcp without TLS";
+      return { text: `! NOT ENCRYPTED (${how}): whoever is on the way can read and change frames`, tone: "warn" };
+    }
+    case "tls":
+      return { text: `${status?.protection || "TLS"}, from end to end` };
+  }
+}
+
+function connectionText(end: LinkEnd): string {
+  const times = end.connects === 1n ? "once" : `${end.connects} times`;
+  if (end.remoteAddress === "") return end.connects === 0n ? "" : `none now, was set up ${times}`;
+  const path = pathName(end.path);
+  return `${end.localAddress} to ${end.remoteAddress}${path === "" ? "" : `, ${path}`}, set up ${times}`;
+}
+
+function dropCell(end: LinkEnd): Cell {
   const { droppedQueueFrames: queue, droppedDownFrames: down, droppedPortFrames: port } = end;
   const parts = [`${queue} queue full`, `${down} while down`, `${port} not taken by the lan`];
-  return { text: parts.join(", "), tone: queue + down + port > 0n ? "warn" : "plain" };
+  return { text: parts.join(", "), tone: droppedByEnd(end) > 0n ? "warn" : "plain" };
 }
 
 function roleText(role: LinkRole): string {
