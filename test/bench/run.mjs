@@ -1,9 +1,9 @@
 // npm run bench -- NAME [ARGUMENTS]: bundles test/bench/NAME and runs it on the pinned Node.
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -17,12 +17,20 @@ if (!names.includes(name)) {
   console.error(`npm run bench -- NAME [ARGUMENTS]; NAME is one of: ${names.join(", ")}`);
   process.exit(2);
 }
+// The programs a benchmark starts lie beside it in a dist/ of its own, so that they are those of the sources as they are now
+// and no build that happens meanwhile changes them.
 const directory = await mkdtemp(join(tmpdir(), "zt-bench-"));
+await symlink(join(root, "node_modules"), join(directory, "node_modules"));
+await writeFile(join(directory, "package.json"), '{ "type": "module" }');
 const entry = [`${name}.ts`, `${name}.tsx`].map((file) => join(here, file)).find((file) => existsSync(file));
 await build({
   absWorkingDir: root,
-  entryPoints: [entry],
-  outfile: join(directory, "bench.mjs"),
+  entryPoints: {
+    bench: entry,
+    "cable-engine": "agent/network/c2c/engine/main.ts",
+    "cable-worker": "agent/network/c2c/engine/worker.ts",
+  },
+  outdir: join(directory, "dist"),
   bundle: true,
   platform: "node",
   format: "esm",
@@ -37,6 +45,11 @@ await build({
   logLevel: "warning",
 });
 const node = join(root, "node_modules/.bin/node");
-const { status } = spawnSync(node, [join(directory, "bench.mjs"), ...words], { stdio: "inherit" });
-await rm(directory, { recursive: true, force: true });
-process.exit(status ?? 1);
+const child = spawn(node, [join(directory, "dist/bench.js"), ...words], { stdio: "inherit" });
+// The benchmark gets the terminal's signals itself and takes down what it has made; this process must outlive it.
+for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
+process.on("SIGTERM", () => child.kill("SIGTERM"));
+child.on("close", async (code) => {
+  await rm(directory, { recursive: true, force: true });
+  process.exit(code ?? 1);
+});

@@ -1,0 +1,130 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { endProcess } from "../../../lib/process.js";
+import type { Encryption } from "../../../agent/network/c2c/end-record.js";
+import type { EngineClient } from "../../../agent/network/c2c/engine-client.js";
+import { ensureEngine } from "../../../agent/network/c2c/engine-process.js";
+import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
+import { ensureCableIdentity } from "../../../agent/network/c2c/ensure-cable-identity.js";
+import { eventually } from "../../helpers/eventually.js";
+import type { BenchHost } from "./hosts.js";
+
+/** A cable between two engines, with the names of its taps. */
+export interface BenchCable {
+  readonly tapA: string;
+  readonly tapB: string;
+}
+
+/** The cable engines of both hosts, as their agents start them. */
+export class EnginePair implements AsyncDisposable {
+  readonly #sides: readonly [EngineSide, EngineSide];
+
+  private constructor(sides: readonly [EngineSide, EngineSide]) {
+    this.#sides = sides;
+  }
+
+  /** @param options.netns where the taps go, on a and b. @param options.port data port of both. */
+  static async open(options: {
+    readonly hosts: readonly [BenchHost, BenchHost];
+    readonly netns: readonly [string, string];
+    readonly port: number;
+  }): Promise<EnginePair> {
+    const { hosts, netns, port } = options;
+    const a = await openSide(hosts[0], netns[0], port);
+    try {
+      return new EnginePair([a, await openSide(hosts[1], netns[1], port)]);
+    } catch (error) {
+      await endProcess(a.process, 5_000);
+      throw error;
+    }
+  }
+
+  /** Process id of the engine of host a. */
+  get pid(): number {
+    return this.#sides[0].process.pid;
+  }
+
+  /** Makes cables and waits until frames cross all of them. The taps count as plugged. */
+  async connect(count: number, encryption: Encryption = "tls"): Promise<readonly BenchCable[]> {
+    const uids = Array.from({ length: count }, () => randomUUID());
+    for (const linkUid of uids) await this.#ensure(linkUid, encryption);
+    return Promise.all(uids.map((linkUid) => this.#activate(linkUid)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { client, process } of this.#sides) {
+      client.close();
+      await endProcess(process, 5_000);
+    }
+  }
+
+  async #ensure(linkUid: string, encryption: Encryption): Promise<void> {
+    const [a, b] = this.#sides;
+    const common = {
+      link: `links/l${linkUid.slice(0, 8)}`,
+      linkUid,
+      lan: "lan1",
+      ticket: randomBytes(32).toString("hex"),
+      ticketTtlSeconds: 600,
+      encryption,
+    };
+    await a.client.ensureEnd({ ...common, role: "listener", peerAddresses: [], peerKeySha256: b.key });
+    await b.client.ensureEnd({ ...common, role: "dialer", peerAddresses: [a.address], peerKeySha256: a.key });
+  }
+
+  async #activate(linkUid: string): Promise<BenchCable> {
+    for (const { client, ends } of this.#sides) {
+      const { generation } = await eventually(() => readyTap(ends, linkUid));
+      await client.setPort(linkUid, generation, "");
+    }
+    const [tapA, tapB] = await Promise.all(this.#sides.map(({ ends }) => eventually(() => activeTap(ends, linkUid))));
+    return { tapA: tapA ?? "", tapB: tapB ?? "" };
+  }
+}
+
+interface EngineSide {
+  readonly client: EngineClient;
+  readonly process: { readonly pid: number; readonly startTicks: string };
+  readonly ends: ReadonlyMap<string, EndView>;
+  readonly address: string;
+  /** Pin, hex. */
+  readonly key: string;
+}
+
+async function openSide(host: BenchHost, netns: string, port: number): Promise<EngineSide> {
+  const directory = join(host.directory, `e${port}`);
+  await mkdir(directory, { recursive: true });
+  const { keySha256 } = await ensureCableIdentity(directory, () => undefined);
+  const ends = new Map<string, EndView>();
+  const address = `${host.underlayIp}:${port}`;
+  const { client, hello } = await ensureEngine(
+    { directory, listen: address, netns, underlayNetns: host.underlay, allowPlainLinks: true, keySha256 },
+    (event) => {
+      for (const end of event.ends) ends.set(end.linkUid, end);
+    },
+    new AbortController().signal,
+  );
+  await client.watch();
+  return { client, process: hello, ends, address, key: keySha256.toString("hex") };
+}
+
+function readyTap(ends: ReadonlyMap<string, EndView>, linkUid: string): EndView["tap"] {
+  const end = ends.get(linkUid);
+  if (end?.tap.ready !== true) throw new Error(`the tap of ${linkUid} is not there: ${end?.reason}`);
+  return end.tap;
+}
+
+function activeTap(ends: ReadonlyMap<string, EndView>, linkUid: string): string {
+  const end = ends.get(linkUid);
+  if (end?.phase !== "active") throw new Error(`the cable ${linkUid} is ${end?.phase}: ${end?.reason}`);
+  return end.tap.name;
+}
+
+/** Resident memory of a process, in MiB. */
+export async function residentMib(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  if (kib === undefined) throw new Error(`process ${pid} does not tell its memory`);
+  return Number(kib) / 1024;
+}
