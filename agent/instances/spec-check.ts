@@ -13,6 +13,7 @@ export interface HostLimits {
 const defaultCpus = 1;
 const defaultMemoryMib = 128n;
 const maxNics = 31;
+const maxAddresses = 32;
 
 /**
  * Checks the parts of a spec that no driver knows and fills in the defaults; pure.
@@ -85,11 +86,16 @@ function checkNic(field: string, nic: Nic): FieldViolation[] {
   return [
     ...violationsOf(() => parseInterfaceName(`${field}.name`, nic.name)),
     ...violationsOf(() => parseMac(`${field}.mac`, nic.mac)),
-    ...nic.addresses.flatMap((address, index) =>
-      violationsOf(() => parseCidr(`${field}.addresses[${index}]`, address)),
-    ),
+    ...checkAddresses(`${field}.addresses`, nic.addresses),
     ...(lan ? [] : [{ field: `${field}.lan`, description: `${quote(nic.lan)} is not the id of a lan such as "lan1"` }]),
   ];
+}
+
+function checkAddresses(field: string, addresses: readonly string[]): readonly FieldViolation[] {
+  if (addresses.length > maxAddresses) {
+    return [{ field, description: `${addresses.length} are more than the ${maxAddresses} an interface can have` }];
+  }
+  return addresses.flatMap((address, index) => violationsOf(() => parseCidr(`${field}[${index}]`, address)));
 }
 
 function violationsOf(parse: () => unknown): readonly FieldViolation[] {

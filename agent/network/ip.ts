@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { invalidArgument } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
 import { run, runJson } from "../host/exec.js";
@@ -33,9 +33,9 @@ export async function ip(argv: readonly string[], options: IpOptions): Promise<v
 export async function ipBatch(commands: readonly (readonly string[])[], options: IpOptions): Promise<void> {
   if (commands.length === 0) return;
   for (const word of commands.flat()) {
-    if (/[\s#"'\\]/.test(word) || word === "") throw new Error(`unsafe word for ip -batch: ${quote(word)}`);
+    if (/[^\S ]|[#"'\\]/.test(word) || word === "") throw new Error(`unsafe word for ip -batch: ${quote(word)}`);
   }
-  const input = `${commands.map((command) => command.join(" ")).join("\n")}\n`;
+  const input = `${commands.map((command) => command.map(toWord).join(" ")).join("\n")}\n`;
   await run("ip", [...inNetns(options.netns), "-batch", "-"], { signal: options.signal, input });
 }
 
@@ -51,6 +51,10 @@ export async function listLinks(options: IpOptions): Promise<readonly Link[]> {
 /** One link of a namespace by name. @throws {ToolError} */
 export async function findLink(name: string, options: IpOptions): Promise<Link | undefined> {
   return (await listLinks(options)).find((link) => link.ifname === name);
+}
+
+function toWord(word: string): string {
+  return word.includes(" ") ? `"${word}"` : word;
 }
 
 function inNetns(netns: string | undefined): string[] {
@@ -76,7 +80,16 @@ export function parseMac(field: string, mac: string): string {
   throw invalidArgument(field, `${quote(mac)} is not a unicast MAC address such as "02:00:00:00:00:01"`);
 }
 
-/** Checks an address with prefix length. @throws {ZorError} INVALID_ARGUMENT */
+/** Addresses that no interface of a machine can have: unspecified, loopback, multicast and broadcast. */
+const unusable = new BlockList();
+unusable.addSubnet("0.0.0.0", 8, "ipv4");
+unusable.addSubnet("127.0.0.0", 8, "ipv4");
+unusable.addSubnet("224.0.0.0", 4, "ipv4");
+unusable.addAddress("255.255.255.255", "ipv4");
+unusable.addSubnet("::", 127, "ipv6");
+unusable.addSubnet("ff00::", 8, "ipv6");
+
+/** Checks an address with prefix length that an interface may have. @throws {ZorError} INVALID_ARGUMENT */
 export function parseCidr(field: string, cidr: string): string {
   const [address = "", prefix = "", ...rest] = cidr.split("/");
   const version = isIP(address);
@@ -88,7 +101,9 @@ export function parseCidr(field: string, cidr: string): string {
     !address.includes("%") &&
     /^\d{1,3}$/.test(prefix) &&
     Number(prefix) <= limit
-  )
-    return cidr;
+  ) {
+    if (!unusable.check(address, version === 4 ? "ipv4" : "ipv6")) return cidr;
+    throw invalidArgument(field, `${quote(cidr)} is an address that no interface can have; use a unicast address`);
+  }
   throw invalidArgument(field, `${quote(cidr)} is not an address with prefix length such as "10.0.0.1/24"`);
 }

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { failedPrecondition } from "../../lib/errors.js";
 import { run } from "../host/exec.js";
 import { findHostMountNamespace } from "../host/mount-namespace.js";
-import { ip, listLinks } from "./ip.js";
+import { listLinks } from "./ip.js";
 
 const netnsDirectory = "/run/netns";
 /** NSFS_MAGIC of linux/magic.h: what a mounted namespace file is on. */
 const nsfsMagic = 0x6e736673;
 const aliasPrefix = "zor-agent=";
+/** Tags the namespace it runs in ($1) and only then gives it its name ($2): no kill of the agent leaves one without a tag. */
+const tagAndName = 'ip link set dev lo up alias "$1" && exec ip netns attach "$2" $$';
 
 /** Options of calls on namespaces. */
 export interface NetnsOptions {
@@ -36,18 +38,17 @@ export async function ensureNetns(name: string, options: NetnsOptions): Promise<
   }
   await mkdir(netnsDirectory, { recursive: true });
   // A plain file without a namespace is left when one was made in a mount namespace that has ended.
-  if ((await readdir(netnsDirectory)).includes(name)) await ipNetns("delete", name, options.signal);
-  await ipNetns("add", name, options.signal);
-  await ip(["link", "set", "dev", "lo", "up", "alias", aliasPrefix + options.agentUid], {
-    netns: name,
-    signal: options.signal,
-  });
+  if ((await readdir(netnsDirectory)).includes(name)) await deleteName(name, options.signal);
+  await onHost(
+    ["unshare", "--net", "sh", "-c", tagAndName, "sh", aliasPrefix + options.agentUid, name],
+    options.signal,
+  );
 }
 
 /** Removes a namespace that we made; leaves any other. Idempotent. */
 export async function removeNetns(name: string, options: NetnsOptions): Promise<void> {
   if (!(await netnsExists(name))) return;
-  if ((await findOwner(name, options.signal)) === options.agentUid) await ipNetns("delete", name, options.signal);
+  if ((await findOwner(name, options.signal)) === options.agentUid) await deleteName(name, options.signal);
 }
 
 /** Namespaces that we made whose names begin with the prefix. */
@@ -72,9 +73,13 @@ async function findOwner(name: string, signal: AbortSignal | undefined): Promise
   return alias?.startsWith(aliasPrefix) === true ? alias.slice(aliasPrefix.length) : undefined;
 }
 
-/** Adds or deletes a namespace's name where it outlives the agent, and with it the way back to running instances. */
-async function ipNetns(verb: "add" | "delete", name: string, signal: AbortSignal | undefined): Promise<void> {
+async function deleteName(name: string, signal: AbortSignal | undefined): Promise<void> {
+  await onHost(["ip", "netns", "delete", name], signal);
+}
+
+/** Runs a command where names of namespaces outlive the agent, and with them the way back to running instances. */
+async function onHost([tool, ...argv]: readonly [string, ...string[]], signal: AbortSignal | undefined): Promise<void> {
   const host = await findHostMountNamespace();
-  if (host === undefined) await run("ip", ["netns", verb, name], { signal });
-  else await run("nsenter", [`--mount=${host}`, "ip", "netns", verb, name], { signal });
+  if (host === undefined) await run(tool, argv, { signal });
+  else await run("nsenter", [`--mount=${host}`, tool, ...argv], { signal });
 }

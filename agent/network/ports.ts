@@ -68,8 +68,8 @@ export class Ports {
     if (existing !== undefined && this.#isOwned(existing) && existing.linkinfo?.info_kind === "tun") return port;
     if (existing !== undefined) await ip(["link", "delete", "dev", port], where);
     const user = options.ownerUserId === undefined ? [] : ["user", String(options.ownerUserId)];
-    await ip(["tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr", ...user], where);
-    await this.#finish(port, options, { signal });
+    const add = ["tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr", ...user];
+    await ipBatch([add, ...this.#finish(port, options)], where);
     return port;
   }
 
@@ -96,8 +96,7 @@ export class Ports {
       findLink(nic, { netns: container, signal }),
     ]);
     if (outside === undefined || inside === undefined || inside.link_index !== outside.ifindex) {
-      await this.#addVeth({ port, container, nic, mac, mtu: options.mtu, outside, inside, signal });
-      await this.#finish(port, options, { signal });
+      await this.#addVeth({ port, container, nic, mac, owner: options, outside, inside, signal });
     }
     // An address that is there already is left alone by "replace".
     await ipBatch(
@@ -142,33 +141,33 @@ export class Ports {
     readonly container: string;
     readonly nic: string;
     readonly mac: string;
-    readonly mtu: number;
+    readonly owner: PortOwner & { readonly mtu: number };
     readonly outside: Link | undefined;
     readonly inside: Link | undefined;
     readonly signal: AbortSignal | undefined;
   }): Promise<void> {
     const { port, container, nic, signal } = options;
-    const mtu = ["mtu", String(options.mtu)];
+    const mtu = ["mtu", String(options.owner.mtu)];
     if (options.outside !== undefined) await ip(["link", "delete", "dev", port], { netns: this.#netns, signal });
     // Deleting one side deletes the other; a side that is still there had another peer.
     const left = options.inside !== undefined && (await findLink(nic, { netns: container, signal })) !== undefined;
     if (left) await ip(["link", "delete", "dev", nic], { netns: container, signal });
     const peer = ["peer", "name", nic, "address", options.mac, ...mtu, "netns", container];
-    await ip(["link", "add", "name", port, ...mtu, "type", "veth", ...peer], { netns: this.#netns, signal });
+    const add = ["link", "add", "name", port, ...mtu, "type", "veth", ...peer];
+    await ipBatch([add, ...this.#finish(port, options.owner)], { netns: this.#netns, signal });
   }
 
-  /** Tags a new port and sets it up. No address of its own: the switch's side must not speak into the lan. */
-  async #finish(port: string, options: PortOwner & { readonly mtu: number }, { signal }: Call): Promise<void> {
+  /**
+   * What tags a new port and sets it up, in one go with making it: an agent that is killed in between would leave one that
+   * nobody's tag is on. No address of its own: the switch's side must not speak into the lan.
+   */
+  #finish(port: string, { instanceUid, mtu }: PortOwner & { readonly mtu: number }): readonly (readonly string[])[] {
     const set = ["link", "set", "dev", port];
-    const where = { netns: this.#netns, signal };
-    await ip([...set, "alias", `zor-agent=${this.#agentUid} zor-instance=${options.instanceUid}`], where);
-    await ipBatch(
-      [
-        [...set, "addrgenmode", "none"],
-        [...set, "mtu", String(options.mtu), "up"],
-      ],
-      where,
-    );
+    return [
+      [...set, "alias", `zor-agent=${this.#agentUid} zor-instance=${instanceUid}`],
+      [...set, "addrgenmode", "none"],
+      [...set, "mtu", String(mtu), "up"],
+    ];
   }
 
   #isOwned(link: Link): boolean {

@@ -39,7 +39,7 @@ describe("interface names, MAC addresses and addresses that reach the ip tool", 
     expect(() => parseMac("nic.mac", mac)).toThrow(expect.objectContaining(refused));
   });
 
-  it.each(["10.0.0.1/24", "10.0.0.1/0", "fd00::1/64", "::1/128"])("takes the address %s", (address) => {
+  it.each(["10.0.0.1/24", "10.0.0.1/0", "fd00::1/64", "fd00::1/128"])("takes the address %s", (address) => {
     expect(parseCidr("nic.addresses", address)).toBe(address);
   });
 
@@ -52,6 +52,13 @@ describe("interface names, MAC addresses and addresses that reach the ip tool", 
     "fe80::1%eth0/64",
     "host/24",
     "10.0.0.1/-1",
+    "0.0.0.0/0",
+    "127.0.0.1/8",
+    "224.0.0.1/4",
+    "255.255.255.255/32",
+    "::/0",
+    "::1/128",
+    "ff02::1/64",
   ])("refuses the address %j", (address) => {
     expect(() => parseCidr("nic.addresses", address)).toThrow(expect.objectContaining(refused));
   });
