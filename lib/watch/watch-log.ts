@@ -3,6 +3,7 @@ import type { Event, ResourceKind, WatchRequest, WatchResponse } from "../../pro
 import { ResourceKind as Kind } from "../../proto/gen/zor/v1/watch_service.js";
 import { AsyncQueue } from "../async-queue.js";
 import { invalidArgument, resourceExhausted } from "../errors.js";
+import { parseName } from "../names.js";
 import { type AnyResource, kindByCase, kindOf, nameOf, type ResourceValues } from "./kinds.js";
 
 type Step = NonNullable<WatchResponse["step"]>;
@@ -16,6 +17,8 @@ interface Subscriber {
   readonly wants: (kind: ResourceKind, name: string) => boolean;
   readonly queue: AsyncQueue<WatchResponse>;
 }
+
+const knownKinds: ReadonlySet<ResourceKind> = new Set(Object.values(kindByCase));
 
 /** Bounds of a {@link WatchLog}. */
 export interface WatchLogOptions {
@@ -183,7 +186,10 @@ function bookmarkSeconds(request: WatchRequest): number {
 
 function selector(request: WatchRequest): Subscriber["wants"] {
   const kinds = new Set(request.kinds);
+  const unknown = request.kinds.find((kind) => !knownKinds.has(kind));
+  if (unknown !== undefined) throw invalidArgument("kinds", `${unknown} is not a kind of resource`);
   const { parent } = request;
+  if (parent !== "") parseName("parent", parent);
   return (kind, name) =>
     (kinds.size === 0 || kinds.has(kind)) && (parent === "" || name === parent || name.startsWith(`${parent}/`));
 }

@@ -92,6 +92,15 @@ describe("a watch", () => {
     expect(log.list("event").map((event) => event.type)).toEqual(["t7", "t8", "t9"]);
   });
 
+  it.each([
+    ["kinds", { kinds: [99 as ResourceKind] }],
+    ["kinds", { kinds: [ResourceKind.RESOURCE_KIND_UNSPECIFIED] }],
+    ["parent", { parent: "hosts/" }],
+    ["parent", { parent: "hosts/a\0" }],
+  ])("refuses %s it could never show anything of: %j", async (field, request) => {
+    await expect(open(new WatchLog(), request).take(1)).rejects.toMatchObject({ violations: [{ field }] });
+  });
+
   it("refuses a bookmark interval out of range", async () => {
     await expect(open(new WatchLog(), { bookmarkSeconds: 61 }).take(1)).rejects.toThrow(/^bookmark_seconds/);
   });
