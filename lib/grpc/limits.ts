@@ -28,3 +28,11 @@ export const channelOptions: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_retries": 0,
 };
+
+/** More options of servers that anybody may call: nobody needs them for long. */
+export const openServerOptions: ChannelOptions = {
+  "grpc.max_concurrent_streams": 10,
+  "grpc.max_receive_message_length": 64 * 1024,
+  "grpc.max_connection_age_ms": 30_000,
+  "grpc.max_connection_age_grace_ms": 10_000,
+};

@@ -1,12 +1,15 @@
-import type { SecureContextOptions } from "node:tls";
-import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import type { SecureContextOptions, TlsOptions } from "node:tls";
+import { type ChannelOptions, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../errors.js";
 import type { Identity } from "../tls/identity.js";
 import { serverOptions } from "./limits.js";
 
-/** A gRPC server with this project's limits. Add services, then {@link listen}. */
-export function createGrpcServer(): Server {
-  return new Server(serverOptions);
+/** Longest TLS handshake in milliseconds. */
+const handshakeTimeoutMs = 10_000;
+
+/** A gRPC server with this project's limits, and `more`. Add services, then {@link listen}. */
+export function createGrpcServer(more: ChannelOptions = {}): Server {
+  return new Server({ ...serverOptions, ...more });
 }
 
 /** TLS credentials of listeners, with which the certificate can change while connections stay. */
@@ -27,8 +30,14 @@ export function createServerTls(identity: Identity, clientCertificate: "required
     [{ private_key: Buffer.from(identity.keyPem), cert_chain: Buffer.from(identity.certificatePem) }],
     required,
   );
-  // grpc-js has no public way to set TLS versions or to change a certificate; its own certificate providers use this method.
-  const internals = credentials as unknown as { updateSecureContextOptions: (options: SecureContextOptions) => void };
+  // grpc-js has no public way to set TLS versions and limits or to change a certificate; it uses these methods itself.
+  const internals = credentials as unknown as {
+    updateSecureContextOptions: (options: SecureContextOptions) => void;
+    _getConstructorOptions: () => TlsOptions;
+  };
+  // Node's own limit is two minutes: time enough to use up all descriptors with connections that never say who they are.
+  const constructorOptions = { ...internals._getConstructorOptions(), handshakeTimeout: handshakeTimeoutMs };
+  internals._getConstructorOptions = () => constructorOptions;
   const reload = (next: Identity): void => {
     internals.updateSecureContextOptions({
       ca: next.caPem,
