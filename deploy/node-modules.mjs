@@ -11,13 +11,18 @@ function packages(path) {
   return Object.entries(JSON.parse(readFileSync(path, "utf8")).packages ?? {}).filter(([name]) => name !== "");
 }
 
+/** Whether an optional package is the native part for this machine; npm may leave out any other. Debian's C library is glibc. */
+function isForThisMachine({ os, cpu, libc = ["glibc"] }) {
+  return os?.includes("linux") === true && cpu?.includes(process.arch) === true && libc.includes("glibc");
+}
+
 function verdict() {
   if (!existsSync(hidden)) return "node_modules is not installed";
   const have = new Map(packages(hidden));
   const want = packages(join(root, "package-lock.json"));
   for (const [name, entry] of want) {
     const installed = have.get(name);
-    if (installed === undefined && entry.optional === true) continue;
+    if (installed === undefined && entry.optional === true && !isForThisMachine(entry)) continue;
     if (installed?.version !== entry.version) return `${name} ${entry.version} is not installed`;
     if (!existsSync(join(root, name))) return `${name} is missing on disk`;
   }

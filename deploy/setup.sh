@@ -91,8 +91,8 @@ step_node_packages() {
   if verdict=$(node "$root/deploy/node-modules.mjs" "$root" 2>&1); then say "      $verdict"; return; fi
   say "      $verdict"
   # No package needs its install script: they ship their binaries. Older npm versions would run them, newer ones do not.
-  if ! run_logged "npm ci" npm ci --prefix "$root" --ignore-scripts --no-fund --no-audit; then
-    sed -i '/EBADENGINE/d' "$log"
+  if ! run_logged "npm ci" env NODE_OPTIONS="--require=\"$root/deploy/npm-runtime.cjs\"" \
+    npm ci --prefix "$root" --ignore-scripts --no-fund --no-audit; then
     tail_log
     die "npm ci failed" "remedy: check that this machine reaches its npm registry (npm ping) and run the same command again"
   fi
