@@ -29,6 +29,8 @@ export const hubConfigSchema = z.strictObject({
   joinListen: z.array(address).min(1).default(["127.0.0.1:7441"]),
   /** Addresses at which agents that dial out are accepted; empty: they are not. */
   reverseListen: z.array(address).default(["127.0.0.1:7442"]),
+  /** Addresses at which hosts that cannot reach each other are joined; empty: links are never relayed. */
+  relayListen: z.array(address).default(["127.0.0.1:7445"]),
   /** Addresses of the API as others reach it, when they differ from `listen`; their IPs also stand in tokens. */
   advertise: z.array(address).default([]),
   /** Life of host and hub certificates, in days. */
@@ -78,6 +80,11 @@ export function advertisedAddresses(
 /** An address with another port. */
 export function withPort(address: string, port: number): string {
   return joinAddress(ipOf(address), port);
+}
+
+/** The IP and port of an address that the schema has accepted. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  return { host: ipOf(address), port: portOf(address) };
 }
 
 function joinAddress(ip: string, port: number): string {

@@ -1,10 +1,10 @@
-import { isIP } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { callerOfCertificate } from "../../lib/auth/caller.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { Identity } from "../../lib/tls/identity.js";
+import { splitAddress } from "../config.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 
 /** What a reverse listener needs. */
@@ -95,11 +95,4 @@ export class ReverseListener {
       socket.destroy();
     }
   }
-}
-
-function splitAddress(address: string): { host: string; port: number } {
-  const split = address.lastIndexOf(":");
-  const host = address.slice(0, split).replace(/^\[|\]$/g, "");
-  if (isIP(host) === 0) throw new Error(`${address} is not "ip:port"`);
-  return { host, port: Number(address.slice(split + 1)) };
 }

@@ -1,0 +1,88 @@
+import { type RelayRole, RelayStatus, type RelayStatusCode } from "../../lib/relay-preamble.js";
+import { splicePair, type SpliceOptions } from "./splice-pair.js";
+import { type RelayedEnd, WaitingEnd } from "./waiting-end.js";
+
+/** What of a link is at the relay now. */
+export interface RelayedState {
+  /** Ends that wait for the other. */
+  readonly waiting: readonly Pick<RelayedEnd, "host" | "role">[];
+  /** Both are there. */
+  readonly paired: boolean;
+}
+
+/** How long ends wait and pairs live, in ms. */
+export interface RelayTimes extends Pick<SpliceOptions, "idleMs" | "lingerMs"> {
+  /** How long an end may wait for the other. */
+  readonly parkMs: number;
+}
+
+/** The connections of one link at the relay: at most one that waits per role, and at most one pair. */
+export class RelayLink {
+  readonly #times: RelayTimes;
+  readonly #onBytes: (bytes: number) => void;
+  readonly #onChange: () => void;
+  readonly #waiting = new Map<RelayRole, WaitingEnd>();
+  #pair: { readonly ends: readonly RelayedEnd[]; readonly close: () => void } | undefined;
+
+  /** @param onChange told after a connection went. */
+  constructor(times: RelayTimes, onBytes: (bytes: number) => void, onChange: () => void) {
+    this.#times = times;
+    this.#onBytes = onBytes;
+    this.#onChange = onChange;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0 && this.#pair === undefined;
+  }
+
+  get state(): RelayedState {
+    const waiting = [...this.#waiting.values()].map(({ end: { host, role } }) => ({ host, role }));
+    return { waiting, paired: this.#pair !== undefined };
+  }
+
+  /** Takes in an end: pairs it with the other if that waits, else lets it wait. The newest connection of an end is the one that counts. */
+  add(end: RelayedEnd): void {
+    const [oldPair, old] = [this.#pair, this.#waiting.get(end.role)];
+    const other = this.#waiting.get(end.role === "listener" ? "dialer" : "listener");
+    // The new end gets its place before others leave theirs: between the two the link would look empty.
+    if (other !== undefined && other.end.host !== end.host) this.#join(end, other);
+    else this.#wait(end);
+    // What waits is the same host's, from before its role was changed: no partner.
+    if (other?.end.host === end.host) other.refuse(RelayStatus.Gone);
+    old?.refuse(RelayStatus.Replaced);
+    // An end that comes anew has lost its connection: the pair is dead, and its other end should know at once.
+    oldPair?.close();
+  }
+
+  /** Ends the connections that are not good any more. */
+  recheck(isGood: (end: RelayedEnd) => boolean, status: RelayStatusCode): void {
+    for (const waiting of [...this.#waiting.values()]) if (!isGood(waiting.end)) waiting.refuse(status);
+    if (this.#pair?.ends.every(isGood) === false) this.#pair.close();
+  }
+
+  #wait(end: RelayedEnd): void {
+    const waiting = new WaitingEnd(end, this.#times.parkMs, () => {
+      if (this.#waiting.get(end.role) === waiting) this.#waiting.delete(end.role);
+      this.#onChange();
+    });
+    this.#waiting.set(end.role, waiting);
+  }
+
+  #join(end: RelayedEnd, other: WaitingEnd): void {
+    this.#waiting.delete(other.end.role);
+    const ends = [end, other.take()] as const;
+    for (const { socket } of ends) socket.write(Buffer.from([RelayStatus.Paired]));
+    const { idleMs, lingerMs } = this.#times;
+    const close = splicePair(ends[0].socket, ends[1].socket, {
+      idleMs,
+      lingerMs,
+      onBytes: this.#onBytes,
+      onClosed: () => {
+        if (this.#pair === pair) this.#pair = undefined;
+        this.#onChange();
+      },
+    });
+    const pair = { ends, close };
+    this.#pair = pair;
+  }
+}

@@ -1,0 +1,207 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { createServer, type Server, type Socket } from "node:net";
+import { status } from "@grpc/grpc-js";
+import { messageOf, ZorError } from "../../lib/errors.js";
+import type { Log } from "../../lib/log.js";
+import { relayParkMs, type RelayRole, RelayStatus } from "../../lib/relay-preamble.js";
+import { splitAddress, withPort } from "../config.js";
+import { NonceMemory } from "./nonce-memory.js";
+import { readPreamble } from "./read-preamble.js";
+import { RelayLink, type RelayedState, type RelayTimes } from "./relay-link.js";
+import { type RelayedEnd, refuse } from "./waiting-end.js";
+
+/** A host that may use the relay for a link. */
+export interface RelayGrant {
+  /** Id of the host. */
+  readonly host: string;
+  /** Its ticket for a role. */
+  readonly ticketOf: (role: RelayRole) => Buffer;
+}
+
+/** What a relay works with. */
+export interface RelayOptions {
+  /** "ip:port"s; port 0 picks one. */
+  readonly addresses: readonly string[];
+  /** The hosts that may use the relay for a link, by the link's uid; none: it is not relayed, or there is no such link. */
+  readonly grants: (linkUid: string) => readonly RelayGrant[];
+  /** Told of every byte passed on. */
+  readonly onBytes: (linkUid: string, bytes: number) => void;
+  readonly log: Log;
+  /** Other bounds than {@link relayLimits}, for tests. */
+  readonly limits?: Partial<RelayLimits>;
+}
+
+/** Bounds of a relay. */
+export interface RelayLimits extends RelayTimes {
+  /** Time for the whole preamble, in ms. */
+  readonly preambleMs: number;
+  /** Connections that have not proven themselves, in all and from one address. */
+  readonly unproven: number;
+  readonly unprovenPerAddress: number;
+  /** Connections in all. */
+  readonly connections: number;
+}
+
+const relayLimits: RelayLimits = {
+  preambleMs: 5000,
+  parkMs: relayParkMs,
+  idleMs: 90_000,
+  lingerMs: 10_000,
+  unproven: 256,
+  unprovenPerAddress: 32,
+  connections: 8192,
+};
+/** Bytes each socket may hold in either direction; TCP's own windows come on top. */
+const socketBufferBytes = 256 * 1024;
+const keepAliveMs = 10_000;
+
+/**
+ * Joins the two ends of a link whose hosts cannot reach each other. It knows whom it lets in, by tickets, and passes on what they
+ * say, which is TLS between the hosts: the relay has no key to it.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #limits: RelayLimits;
+  readonly #servers: Server[] = [];
+  readonly #links = new Map<string, RelayLink>();
+  readonly #nonces = new NonceMemory();
+  readonly #sockets = new Set<Socket>();
+  /** Connections that have not proven themselves, by remote address. */
+  readonly #unproven = new Map<string, number>();
+  #addresses: readonly string[] = [];
+  #closing = false;
+
+  private constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#limits = { ...relayLimits, ...options.limits };
+  }
+
+  /** @throws {ZorError} UNAVAILABLE when an address cannot be bound; then none is. */
+  static async listen(options: RelayOptions): Promise<Relay> {
+    const relay = new Relay(options);
+    try {
+      const bound: string[] = [];
+      for (const address of options.addresses) bound.push(await relay.#bind(address));
+      relay.#addresses = bound;
+      return relay;
+    } catch (error) {
+      await relay.close();
+      throw error;
+    }
+  }
+
+  /** "ip:port"s with their real ports. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** What of a link is here now. */
+  stateOf(linkUid: string): RelayedState {
+    return this.#links.get(linkUid)?.state ?? { waiting: [], paired: false };
+  }
+
+  /** Links, hosts or tickets have changed: ends every connection that would not be let in now. */
+  recheck(): void {
+    for (const [linkUid, link] of [...this.#links]) {
+      const grants = this.#options.grants(linkUid);
+      const isGood = (end: RelayedEnd): boolean =>
+        grants.some(({ host, ticketOf }) => host === end.host && timingSafeEqual(ticketOf(end.role), end.ticket));
+      link.recheck(isGood, RelayStatus.Gone);
+    }
+  }
+
+  /** Stops serving; every cable that goes through the relay is cut. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const link of [...this.#links.values()]) link.recheck(() => false, RelayStatus.ShuttingDown);
+    for (const socket of this.#sockets) socket.destroySoon();
+    await Promise.all(closed);
+  }
+
+  async #bind(address: string): Promise<string> {
+    const server = createServer(
+      {
+        allowHalfOpen: true,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: keepAliveMs,
+        highWaterMark: socketBufferBytes,
+      },
+      (socket) => void this.#onConnection(socket),
+    );
+    server.maxConnections = this.#limits.connections;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once("error", reject);
+    server.listen(splitAddress(address), resolve);
+    try {
+      await promise;
+    } catch (error) {
+      throw new ZorError({
+        reason: "CANNOT_LISTEN",
+        code: status.UNAVAILABLE,
+        message: `cannot listen on ${address} for relayed links: ${messageOf(error)}; give another with --relay-listen`,
+        cause: error,
+      });
+    }
+    // Such as too many open files: it passes by itself.
+    server.on("error", (error) => this.#options.log.error({ err: error }, "the relay's listener has a problem"));
+    this.#servers.push(server);
+    const bound = server.address();
+    return withPort(address, typeof bound === "object" && bound !== null ? bound.port : 0);
+  }
+
+  async #onConnection(socket: Socket): Promise<void> {
+    const peer = socket.remoteAddress ?? "";
+    const ofPeer = this.#unproven.get(peer) ?? 0;
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    // Whoever waits for something on the socket sees it close.
+    socket.on("error", () => socket.destroy());
+    const inAll = [...this.#unproven.values()].reduce((sum, count) => sum + count, 0);
+    if (inAll >= this.#limits.unproven || ofPeer >= this.#limits.unprovenPerAddress) {
+      refuse(socket, RelayStatus.Busy);
+      return;
+    }
+    this.#unproven.set(peer, ofPeer + 1);
+    try {
+      await this.#admit(socket);
+    } finally {
+      const left = (this.#unproven.get(peer) ?? 1) - 1;
+      if (left === 0) this.#unproven.delete(peer);
+      else this.#unproven.set(peer, left);
+    }
+  }
+
+  async #admit(socket: Socket): Promise<void> {
+    const preamble = await readPreamble(socket, this.#limits.preambleMs);
+    if (socket.destroyed) return;
+    if (preamble === undefined) return refuse(socket, RelayStatus.BadPreamble);
+    if (this.#closing) return refuse(socket, RelayStatus.ShuttingDown);
+    const { linkUid, role, nonce } = preamble;
+    const grants = this.#options.grants(linkUid);
+    // Without a link something is compared all the same, so that the time taken does not tell which links there are.
+    const tickets =
+      grants.length > 0 ? grants.map(({ ticketOf }) => ticketOf(role)) : [randomBytes(32), randomBytes(32)];
+    const matches = tickets.map((ticket) => preamble.verify(ticket));
+    const at = matches.indexOf(true);
+    const [grant, ticket] = [grants[at], tickets[at]];
+    if (grant === undefined || ticket === undefined) return refuse(socket, RelayStatus.NotAuthorised);
+    if (!this.#nonces.use(`${linkUid} ${role} ${grant.host}`, nonce)) return refuse(socket, RelayStatus.Replayed);
+    this.#linkOf(linkUid).add({ socket, role, host: grant.host, ticket });
+  }
+
+  #linkOf(linkUid: string): RelayLink {
+    const known = this.#links.get(linkUid);
+    if (known !== undefined) return known;
+    const link = new RelayLink(
+      this.#limits,
+      (bytes) => this.#options.onBytes(linkUid, bytes),
+      () => {
+        if (link.isEmpty && this.#links.get(linkUid) === link) this.#links.delete(linkUid);
+      },
+    );
+    this.#links.set(linkUid, link);
+    return link;
+  }
+}

@@ -1,0 +1,342 @@
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Relay, type RelayGrant, type RelayLimits } from "../../../hub/relay/relay.js";
+import { createLog } from "../../../lib/log.js";
+import { encodeRelayPreamble, type RelayRole, RelayStatus } from "../../../lib/relay-preamble.js";
+
+const linkUid = "0b54e6a5-91c1-4f0e-8b53-3a9a4f2c7d10";
+const ticketOf = (host: string, role: RelayRole): Buffer => createHash("sha256").update(`${host} ${role}`).digest();
+const grant = (host: string): RelayGrant => ({ host, ticketOf: (role) => ticketOf(host, role) });
+
+let relay: Relay;
+let grants: RelayGrant[];
+let metered: bigint;
+const sockets: Socket[] = [];
+
+async function startRelay(limits: Partial<RelayLimits> = {}): Promise<void> {
+  relay = await Relay.listen({
+    addresses: ["127.0.0.1:0"],
+    grants: (uid) => (uid === linkUid ? grants : []),
+    onBytes: (_uid, bytes) => {
+      metered += BigInt(bytes);
+    },
+    log: createLog("relay-test", { write: () => undefined }),
+    limits,
+  });
+}
+
+beforeEach(() => {
+  grants = [grant("alpha"), grant("beta")];
+  metered = 0n;
+});
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await relay.close();
+});
+
+async function open(): Promise<Socket> {
+  const port = Number(relay.addresses[0]?.split(":")[1]);
+  const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+  sockets.push(socket);
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  return socket;
+}
+
+/** An end at the relay: connected, its preamble sent. */
+async function arrive(host: string, role: RelayRole, ticket = ticketOf(host, role)): Promise<Socket> {
+  const socket = await open();
+  socket.write(encodeRelayPreamble({ linkUid, role }, ticket));
+  return socket;
+}
+
+/** The relay's answer. */
+async function statusOf(socket: Socket): Promise<number | undefined> {
+  const bytes = await read(socket, 1);
+  return bytes[0];
+}
+
+/** Reads exactly so many bytes, or what there was when the socket ended. */
+async function read(socket: Socket, length: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let left = length;
+  while (left > 0) {
+    const chunk: Buffer | null = socket.read(Math.min(left, socket.readableLength || left));
+    if (chunk !== null) {
+      parts.push(chunk);
+      left -= chunk.length;
+    } else if (socket.readableEnded || socket.destroyed) break;
+    else await nextEvent(socket, ["readable", "end", "close"]);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Resolves when the relay has closed the connection. */
+async function closed(socket: Socket): Promise<void> {
+  socket.resume();
+  if (!socket.readableEnded && !socket.destroyed) await nextEvent(socket, ["end", "close"]);
+}
+
+async function nextEvent(socket: Socket, events: readonly string[]): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const event of events) socket.on(event, resolve);
+  await promise;
+  for (const event of events) socket.off(event, resolve);
+}
+
+async function waits(role: RelayRole): Promise<void> {
+  await expect.poll(() => relay.stateOf(linkUid).waiting.map((end) => end.role)).toEqual([role]);
+}
+
+async function pair(): Promise<{ listener: Socket; dialer: Socket }> {
+  const listener = await arrive("alpha", "listener");
+  await waits("listener");
+  const dialer = await arrive("beta", "dialer");
+  expect(await Promise.all([statusOf(listener), statusOf(dialer)])).toEqual([RelayStatus.Paired, RelayStatus.Paired]);
+  return { listener, dialer };
+}
+
+describe("the relay", () => {
+  test("pairs the two ends of a link and carries bytes both ways unchanged, and meters them", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    expect(relay.stateOf(linkUid)).toEqual({ waiting: [], paired: true });
+    const [there, back] = [randomBytes(8 * 1024 * 1024), randomBytes(3 * 1024 * 1024)];
+    dialer.write(there);
+    listener.write(back);
+    const [atListener, atDialer] = await Promise.all([read(listener, there.length), read(dialer, back.length)]);
+    expect(atListener.equals(there)).toBe(true);
+    expect(atDialer.equals(back)).toBe(true);
+    expect(metered).toBe(BigInt(there.length + back.length));
+  });
+
+  test("does not read an end faster than the other takes it", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    const sent = randomBytes(64 * 1024 * 1024);
+    dialer.write(sent);
+    // The listener reads nothing: what the kernel and the relay hold is all that passes.
+    let before = -1n;
+    await expect
+      .poll(
+        () => {
+          const still = metered === before;
+          before = metered;
+          return still;
+        },
+        { interval: 300, timeout: 10_000 },
+      )
+      .toBe(true);
+    expect(metered).toBeLessThan(32n * 1024n * 1024n);
+    expect((await read(listener, sent.length)).equals(sent)).toBe(true);
+  });
+
+  test("passes on the end of one half, and then of the other", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    dialer.end("last words");
+    expect((await read(listener, 100)).toString()).toBe("last words");
+    listener.end("answer");
+    expect((await read(dialer, 100)).toString()).toBe("answer");
+    await expect.poll(() => relay.stateOf(linkUid).paired).toBe(false);
+  });
+
+  test("closes both when one breaks", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    dialer.resetAndDestroy();
+    await closed(listener);
+    expect(relay.stateOf(linkUid).paired).toBe(false);
+  });
+
+  test("lets the second half go on only for a time when the first has ended", async () => {
+    await startRelay({ lingerMs: 100 });
+    const { listener, dialer } = await pair();
+    dialer.end();
+    await closed(listener);
+    await expect.poll(() => relay.stateOf(linkUid).paired).toBe(false);
+    await closed(dialer);
+  });
+
+  test("closes a pair that has been silent too long", async () => {
+    await startRelay({ idleMs: 200 });
+    const { listener, dialer } = await pair();
+    await Promise.all([closed(listener), closed(dialer)]);
+    expect(relay.stateOf(linkUid).paired).toBe(false);
+  });
+
+  test.each([
+    [
+      "a ticket of another end",
+      async () => arrive("alpha", "dialer", ticketOf("alpha", "listener")),
+      RelayStatus.NotAuthorised,
+    ],
+    ["a ticket of nobody", async () => arrive("alpha", "dialer", randomBytes(32)), RelayStatus.NotAuthorised],
+    ["a link that does not exist", async () => foreignLink(), RelayStatus.NotAuthorised],
+    [
+      "another protocol",
+      async () => garbage(Buffer.concat([Buffer.from("GET / HTTP/1.1\r\n"), Buffer.alloc(60)])),
+      RelayStatus.BadPreamble,
+    ],
+    ["more than the preamble", async () => eager(), RelayStatus.BadPreamble],
+  ])("refuses %s, and pairs it with nobody", async (_what, arriveBadly, code) => {
+    await startRelay();
+    await arrive("alpha", "listener");
+    await waits("listener");
+    const socket = await arriveBadly();
+    expect(await statusOf(socket)).toBe(code);
+    expect(await read(socket, 1)).toHaveLength(0);
+    expect(relay.stateOf(linkUid)).toMatchObject({ waiting: [{ role: "listener" }], paired: false });
+  });
+
+  async function foreignLink(): Promise<Socket> {
+    const socket = await open();
+    const uid = "ffffffff-91c1-4f0e-8b53-3a9a4f2c7d10";
+    socket.write(encodeRelayPreamble({ linkUid: uid, role: "dialer" }, ticketOf("beta", "dialer")));
+    return socket;
+  }
+
+  async function garbage(bytes: Buffer): Promise<Socket> {
+    const socket = await open();
+    socket.write(bytes);
+    return socket;
+  }
+
+  async function eager(): Promise<Socket> {
+    const preamble = encodeRelayPreamble({ linkUid, role: "dialer" }, ticketOf("beta", "dialer"));
+    return garbage(Buffer.concat([preamble, Buffer.from("hello")]));
+  }
+
+  test("refuses a preamble that was used before", async () => {
+    await startRelay();
+    const preamble = encodeRelayPreamble({ linkUid, role: "listener" }, ticketOf("alpha", "listener"));
+    const first = await open();
+    first.write(preamble);
+    await waits("listener");
+    const replay = await open();
+    replay.write(preamble);
+    expect(await statusOf(replay)).toBe(RelayStatus.Replayed);
+    expect(relay.stateOf(linkUid).waiting).toEqual([{ host: "alpha", role: "listener" }]);
+  });
+
+  test("gives a slow peer a bounded time for its preamble, however it drips", async () => {
+    await startRelay({ preambleMs: 300 });
+    const socket = await open();
+    const drip = setInterval(() => socket.write("Z"), 20);
+    try {
+      expect(await statusOf(socket)).toBe(RelayStatus.BadPreamble);
+    } finally {
+      clearInterval(drip);
+    }
+  });
+
+  test("bounds the connections that have not proven themselves, and still serves those that have", async () => {
+    await startRelay({ unprovenPerAddress: 3, preambleMs: 60_000 });
+    const { listener, dialer } = await pair();
+    const silent = await Promise.all([open(), open(), open()]);
+    const refused = await open();
+    expect(await statusOf(refused)).toBe(RelayStatus.Busy);
+    dialer.write("still here");
+    expect((await read(listener, 10)).toString()).toBe("still here");
+    silent[0]?.destroy();
+    await expect.poll(async () => statusOf(await arriveAtUnknown())).toBe(RelayStatus.NotAuthorised);
+  });
+
+  async function arriveAtUnknown(): Promise<Socket> {
+    return arrive("alpha", "dialer", randomBytes(32));
+  }
+
+  test("lets an end wait only so long for the other", async () => {
+    await startRelay({ parkMs: 100 });
+    expect(await statusOf(await arrive("alpha", "listener"))).toBe(RelayStatus.TimedOut);
+    expect(relay.stateOf(linkUid)).toEqual({ waiting: [], paired: false });
+  });
+
+  test("prefers the newest connection of an end that waits", async () => {
+    await startRelay();
+    const old = await arrive("alpha", "listener");
+    await waits("listener");
+    const fresh = await arrive("alpha", "listener");
+    expect(await statusOf(old)).toBe(RelayStatus.Replaced);
+    const dialer = await arrive("beta", "dialer");
+    expect(await Promise.all([statusOf(fresh), statusOf(dialer)])).toEqual([0, 0]);
+  });
+
+  test("ends the old pair when one of its ends comes anew, so that the other end notices", async () => {
+    await startRelay();
+    const { listener } = await pair();
+    const fresh = await arrive("beta", "dialer");
+    await closed(listener);
+    const again = await arrive("alpha", "listener");
+    expect(await Promise.all([statusOf(again), statusOf(fresh)])).toEqual([0, 0]);
+  });
+
+  test("does not pair a host with itself after its role was changed", async () => {
+    await startRelay();
+    const old = await arrive("alpha", "listener");
+    await waits("listener");
+    const fresh = await arrive("alpha", "dialer");
+    expect(await statusOf(old)).toBe(RelayStatus.Gone);
+    const listener = await arrive("beta", "listener");
+    expect(await Promise.all([statusOf(fresh), statusOf(listener)])).toEqual([0, 0]);
+  });
+
+  test("forgets an end that goes while it waits", async () => {
+    await startRelay();
+    const socket = await arrive("alpha", "listener");
+    await waits("listener");
+    socket.destroy();
+    await expect.poll(() => relay.stateOf(linkUid).waiting).toEqual([]);
+  });
+
+  test("closes what belongs to a link that was deleted: the pair, and an end that waits", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    grants = [];
+    relay.recheck();
+    await Promise.all([closed(listener), closed(dialer)]);
+    grants = [grant("alpha"), grant("beta")];
+    const waiting = await arrive("alpha", "listener");
+    await waits("listener");
+    grants = [];
+    relay.recheck();
+    expect(await statusOf(waiting)).toBe(RelayStatus.Gone);
+  });
+
+  test("closes a pair when one host's ticket is no longer good, and leaves a pair alone whose tickets are", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    relay.recheck();
+    dialer.write("alive");
+    expect((await read(listener, 5)).toString()).toBe("alive");
+    grants = [grant("alpha"), { host: "beta", ticketOf: () => randomBytes(32) }];
+    relay.recheck();
+    await Promise.all([closed(listener), closed(dialer)]);
+  });
+
+  test("tells ends that wait when the hub ends", async () => {
+    await startRelay();
+    const socket = await arrive("alpha", "listener");
+    await waits("listener");
+    await relay.close();
+    expect(await statusOf(socket)).toBe(RelayStatus.ShuttingDown);
+  });
+
+  test("says which flag to use when its address is taken", async () => {
+    await startRelay();
+    const [address = ""] = relay.addresses;
+    const second = Relay.listen({
+      addresses: [address],
+      grants: () => [],
+      onBytes: () => undefined,
+      log: createLog("relay-test", { write: () => undefined }),
+    });
+    await expect(second).rejects.toMatchObject({
+      reason: "CANNOT_LISTEN",
+      message: expect.stringMatching(/--relay-listen/),
+    });
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { NonceMemory } from "../../../hub/relay/nonce-memory.js";
+import { RelayMeter } from "../../../hub/relay/relay-meter.js";
+import { RelayTickets, type TicketSubject } from "../../../hub/relay/relay-tickets.js";
+import { SqliteStore } from "../../../hub/store/sqlite-store.js";
+
+const subject: TicketSubject = { linkUid: "u1", role: "dialer", host: "alpha", hostUid: "h1" };
+const nonce = (value: number): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32BE(value);
+  return bytes;
+};
+
+describe("relay tickets", () => {
+  test("are 32 bytes, and the same after a restart of the hub", async () => {
+    const store = SqliteStore.open(":memory:");
+    const first = (await RelayTickets.open(store)).ticketOf(subject);
+    expect(first).toHaveLength(32);
+    expect((await RelayTickets.open(store)).ticketOf(subject)).toEqual(first);
+    await store.close();
+  });
+
+  test.each<[string, Partial<TicketSubject>]>([
+    ["link", { linkUid: "u2" }],
+    ["role", { role: "listener" }],
+    ["host", { host: "beta" }],
+    ["machine of the same name", { hostUid: "h2" }],
+  ])("are others for another %s", async (_what, other) => {
+    const store = SqliteStore.open(":memory:");
+    const tickets = await RelayTickets.open(store);
+    expect(tickets.ticketOf({ ...subject, ...other })).not.toEqual(tickets.ticketOf(subject));
+    await store.close();
+  });
+
+  test("are others for good when the host is revoked, and those of other hosts are not", async () => {
+    const store = SqliteStore.open(":memory:");
+    const tickets = await RelayTickets.open(store);
+    const other = { ...subject, host: "beta" };
+    const [before, beforeOther] = [tickets.ticketOf(subject), tickets.ticketOf(other)];
+    const { change, apply } = tickets.planRevocation("alpha");
+    expect(tickets.ticketOf(subject)).toEqual(before);
+    await store.commit([change]);
+    apply();
+    expect(tickets.ticketOf(subject)).not.toEqual(before);
+    expect(tickets.ticketOf(other)).toEqual(beforeOther);
+    expect((await RelayTickets.open(store)).ticketOf(subject)).toEqual(tickets.ticketOf(subject));
+    await store.close();
+  });
+});
+
+describe("the memory of nonces", () => {
+  test("takes a nonce once, for each end by itself", () => {
+    const memory = new NonceMemory();
+    expect(memory.use("u1 dialer", nonce(1))).toBe(true);
+    expect(memory.use("u1 dialer", nonce(1))).toBe(false);
+    expect(memory.use("u1 listener", nonce(1))).toBe(true);
+  });
+
+  test("is bounded: it forgets the oldest nonces of an end, and not the newest", () => {
+    const memory = new NonceMemory();
+    for (let value = 0; value < 1100; value += 1) memory.use("u1 dialer", nonce(value));
+    expect(memory.use("u1 dialer", nonce(1099))).toBe(false);
+    expect(memory.use("u1 dialer", nonce(200))).toBe(false);
+    expect(memory.use("u1 dialer", nonce(0))).toBe(true);
+  });
+});
+
+describe("the relay's meter", () => {
+  test("counts by link and in all, over a restart of the hub; a deleted link stays in the total", async () => {
+    const store = SqliteStore.open(":memory:");
+    const meter = await RelayMeter.open(store);
+    meter.add("u1", 1000);
+    meter.add("u1", 24);
+    meter.add("u2", 5);
+    await store.commit([meter.plan()]);
+    const again = await RelayMeter.open(store);
+    expect([again.ofLink("u1"), again.ofLink("u2"), again.ofLink("u3"), again.total]).toEqual([1024n, 5n, 0n, 1029n]);
+    again.forget("u1");
+    expect([again.ofLink("u1"), again.total]).toEqual([0n, 1029n]);
+    await store.close();
+  });
+});
