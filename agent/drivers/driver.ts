@@ -6,6 +6,8 @@ export type DriverKind = NonNullable<InstanceSpec["driver"]>["$case"];
 
 /** An instance as a driver knows it. The directory is the driver's own; it exists and has mode 0700. */
 export interface DriverInstance {
+  /** Resource name, for errors. */
+  readonly name: string;
   /** Last segment of the resource name. */
   readonly id: string;
   /** Identity; stable over restarts. */

@@ -25,7 +25,7 @@ export async function probeKernel(signal: AbortSignal): Promise<Capability[]> {
       "",
       ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
       signal,
-      (why) => `${why}; load module sch_netem, or use a2b boxes: they need no kernel help`,
+      needsModule("sch_netem"),
     ),
   ]);
   return [root, tun, ...kernel, vhost, cgroup];

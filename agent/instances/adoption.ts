@@ -149,6 +149,7 @@ async function findLost(
 
 function lostInstance(context: InstanceContext, loaded: LoadedInstance, driver: InstanceDriver): DriverInstance {
   return {
+    name: `hosts/${context.host}/instances/${loaded.id}`,
     id: loaded.id,
     uid: loaded.handle?.uid ?? `lost-${loaded.id}`,
     spec: lostSpec(driver.kind),

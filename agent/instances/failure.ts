@@ -26,7 +26,7 @@ export function diskFull(resource: string, cause: unknown): ZorError {
  */
 export function asFailure(error: unknown, resource: string, action: string): unknown {
   if (error instanceof SuppressedError) return asFailure(error.suppressed, resource, action);
-  if (error instanceof ZorError) return error;
+  if (error instanceof ZorError) return error.resource === "" ? about(error, resource, action) : error;
   if (isDiskFull(error)) return diskFull(resource, error);
   if (error instanceof Error && error.name === "AbortError") {
     return new ZorError({
@@ -46,6 +46,13 @@ export function asFailure(error: unknown, resource: string, action: string): unk
     metadata: { tool: error.tool },
     cause: error,
   });
+}
+
+/** What a part of a driver that knows no names says. It may quote tools. */
+function about(error: ZorError, resource: string, action: string): ZorError {
+  const { reason, code, metadata, violations } = error;
+  const message = `could not ${action} ${resource}: ${withoutDirectories(error.message)}`;
+  return new ZorError({ reason, code, message, resource, metadata, violations, cause: error });
 }
 
 /** The text with absolute paths cut to their last part: clients learn no paths of the host. */

@@ -45,6 +45,7 @@ export function notRunning(state: "stopped" | "failed", reason: string): Observa
 /** The view a driver has of an instance. */
 export function toDriverInstance(record: InstanceRecord): DriverInstance {
   return {
+    name: record.stored.instance.name,
     id: record.stored.id,
     uid: record.stored.instance.uid,
     spec: record.stored.instance.spec,

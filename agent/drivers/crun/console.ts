@@ -15,21 +15,22 @@ const busyMs = 10;
 
 /** Opens the terminal of a container: output from the keeper's log, input through its socket. */
 export async function openContainerConsole(options: {
+  readonly resource: string;
   readonly directory: string;
   readonly keeper: Keeper;
   readonly replayBytes: number;
   readonly isRunning: () => Promise<boolean>;
   readonly signal: AbortSignal;
 }): Promise<ConsoleStream> {
-  const { directory, keeper, replayBytes } = options;
+  const { resource, directory, keeper, replayBytes } = options;
   let socket: number;
   try {
     socket = connectPacketSocket(directory, "attach");
   } catch (error) {
     throw unavailable(
       "CONSOLE_UNAVAILABLE",
-      "",
-      `the container's terminal cannot be reached (${messageOf(error)})`,
+      resource,
+      `the terminal of ${resource} cannot be reached (${messageOf(error)})`,
       error,
     );
   }

@@ -152,7 +152,11 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
     const { runtime } = await this.#runtime();
     if (!runtime.cgroups.controllers.has("freezer")) {
-      throw failedPrecondition("NO_FREEZER", "", "the host cannot pause containers: it has no freezer control group");
+      throw failedPrecondition(
+        "NO_FREEZER",
+        instance.name,
+        `${instance.name} cannot be paused: the host has no freezer control group`,
+      );
     }
     await runtime.pause(containerId(instance), options.signal);
     this.#watch.emit(instance.uid, "paused");
@@ -187,7 +191,13 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     options: CallOptions & { readonly replayBytes: number },
   ): Promise<ConsoleStream> {
     const isRunning = () => isAlive(handle);
-    return openContainerConsole({ directory: instance.directory, keeper: keeperOf(instance), isRunning, ...options });
+    return openContainerConsole({
+      resource: instance.name,
+      directory: instance.directory,
+      keeper: keeperOf(instance),
+      isRunning,
+      ...options,
+    });
   }
 
   async *exec(
@@ -201,7 +211,11 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const state = await runtime.findState(id, options.signal);
     if (state?.status !== "running") {
       const what = state?.status ?? "gone";
-      throw failedPrecondition("NOT_RUNNING", "", `${instance.id} is ${what}; commands run only in running containers`);
+      throw failedPrecondition(
+        "NOT_RUNNING",
+        instance.name,
+        `${instance.name} is ${what}; commands run only in running containers`,
+      );
     }
     const { directory } = instance;
     const { signal, resizes } = options;
@@ -213,7 +227,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const id = containerId(instance);
     const spec = optionsOf(instance.spec);
     if (((await runtime.findState(id))?.pid ?? 0) !== 0) {
-      throw failedPrecondition("ALREADY_RUNNING", "", `${instance.id} runs already; stop it first`);
+      throw failedPrecondition("ALREADY_RUNNING", instance.name, `${instance.name} runs already; stop it first`);
     }
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.#abandon(instance));
@@ -254,8 +268,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
       if (!(await waitForExit(handle, exitWaitMs))) {
         throw failedPrecondition(
           "STILL_RUNNING",
-          "",
-          `${instance.id} does not end; its first process hangs in the kernel`,
+          instance.name,
+          `${instance.name} does not end; its first process hangs in the kernel`,
         );
       }
     }

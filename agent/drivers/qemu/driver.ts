@@ -31,7 +31,7 @@ import { guestExec } from "./guest-exec.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
 import { boundLog, lastMessage, launch, logPathOf, runDirectoryOf } from "./launch.js";
 import { findMachineProcess } from "./machine-process.js";
-import { consoleLogPathOf, Machines, resourceOf } from "./machines.js";
+import { consoleLogPathOf, Machines } from "./machines.js";
 import { toObservedState } from "./observed-state.js";
 import { qemuOptionsOf } from "./validate.js";
 
@@ -50,6 +50,8 @@ export interface QemuDriverOptions {
 type QemuDriver = InstanceDriver & Pausable & Resettable & Shutdownable & HasConsole & Executable & Detachable;
 
 /** Longest wait for a new QEMU to answer; a loaded host needs seconds, a broken one shows by ending. */
+/** How long after its start a machine may still be booting, and how long a command waits for its agent then. */
+const [bootMs, agentWaitMs] = [60_000, 10_000];
 const startTimeoutMs = 20_000;
 const recoverTimeoutMs = 2000;
 const stopGraceMs = 3000;
@@ -94,7 +96,7 @@ class Driver implements QemuDriver {
   }
 
   async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
-    const resource = resourceOf(instance);
+    const resource = instance.name;
     if ((await findMachineProcess(instance, undefined)) !== undefined) {
       throw failedPrecondition("ALREADY_RUNNING", resource, `${resource} runs already`);
     }
@@ -217,12 +219,15 @@ class Driver implements QemuDriver {
 
   async *exec(
     instance: DriverInstance,
-    _handle: RecoveryHandle,
+    handle: RecoveryHandle,
     command: ExecCommand,
     { signal }: CallOptions,
   ): AsyncGenerator<ExecOutput> {
-    const agent = await this.#machines.get(instance).guestAgent();
-    yield* guestExec(agent, command, { signal, resource: resourceOf(instance) });
+    const machine = this.#machines.get(instance);
+    // A guest that has just been started will bring its agent up in a moment.
+    if (await isBooting(handle)) await machine.waitForAgent(agentWaitMs, signal);
+    const agent = await machine.guestAgent();
+    yield* guestExec(agent, command, { signal, resource: instance.name });
   }
 
   #with(
@@ -230,7 +235,7 @@ class Driver implements QemuDriver {
     { signal }: CallOptions,
   ): { imageDirectories: readonly string[]; directory: string; resource: string; signal: AbortSignal } {
     const { imageDirectories } = this.#options;
-    return { imageDirectories, directory: instance.directory, resource: resourceOf(instance), signal };
+    return { imageDirectories, directory: instance.directory, resource: instance.name, signal };
   }
 
   #inspectEnded(instance: DriverInstance): Observation {
@@ -262,8 +267,13 @@ function toHandle({ pid, startTicks }: ProcessIdentity, accelerator: string): Re
   return { pid, startTicks, extra: { accelerator } };
 }
 
+async function isBooting(identity: ProcessIdentity): Promise<boolean> {
+  const startTime = await startTimeOf(identity);
+  return startTime !== undefined && Date.now() - startTime.getTime() < bootMs;
+}
+
 async function notStarted(instance: DriverInstance): Promise<ZorError> {
-  const resource = resourceOf(instance);
+  const resource = instance.name;
   const said = await lastMessage(instance);
   return failedPrecondition(
     "START_FAILED",
@@ -273,7 +283,7 @@ async function notStarted(instance: DriverInstance): Promise<ZorError> {
 }
 
 function undying(instance: DriverInstance): ZorError {
-  const resource = resourceOf(instance);
+  const resource = instance.name;
   return unavailable(
     "STOP_FAILED",
     resource,

@@ -88,6 +88,15 @@ export class Machine {
     return false;
   }
 
+  /** Resolves when commands can be run inside, observing has ended, or the time is over. */
+  async waitForAgent(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    const backoff = new Backoff({ minMs: 20, maxMs: 200 });
+    while (!this.#agentReady && performance.now() < deadline && !signal.aborted && !this.#detached.signal.aborted) {
+      await backoff.wait(signal);
+    }
+  }
+
   /** Runs a QMP command. @throws {ZorError} UNAVAILABLE when QEMU does not answer now. */
   async execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
     if (this.#qmp === undefined) throw this.#silent();

@@ -9,11 +9,6 @@ import { Machine, type MachineEnd } from "./machine.js";
 
 const maxQueuedEvents = 4096;
 
-/** Resource for errors; the instance layer knows the host's part of the name. */
-export function resourceOf(instance: Pick<DriverInstance, "id">): string {
-  return `instances/${instance.id}`;
-}
-
 /** Where recent console output is kept. */
 export function consoleLogPathOf(instance: DriverInstance): string {
   return join(instance.directory, "console.log");
@@ -38,11 +33,7 @@ export class Machines {
   get(instance: DriverInstance): Machine {
     const machine = this.find(instance);
     if (machine !== undefined) return machine;
-    throw failedPrecondition(
-      "NOT_RUNNING",
-      resourceOf(instance),
-      `${resourceOf(instance)} does not run; start it first`,
-    );
+    throw failedPrecondition("NOT_RUNNING", instance.name, `${instance.name} does not run; start it first`);
   }
 
   /** How the last run ended; undefined when there was none, or it is forgotten. */
@@ -59,7 +50,7 @@ export class Machines {
     const machine = await Machine.attach({
       ...options,
       identity,
-      resource: resourceOf(instance),
+      resource: instance.name,
       runDirectory: runDirectoryOf(instance),
       consoleLogPath: consoleLogPathOf(instance),
       log: this.#log,

@@ -50,7 +50,7 @@ export class CrunFixture implements AsyncDisposable {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const value = CrunOptions.fromPartial({ rootfs: "micro", ...options });
     const spec = { cpus: 1, memoryMib: 64n, nics: [], driver: { $case: "crun", value } as const };
-    const instance = { id: "c1", uid, spec, directory };
+    const instance = { name: "hosts/h1/instances/c1", id: "c1", uid, spec, directory };
     this.#instances.push(instance);
     return instance;
   }

@@ -86,7 +86,7 @@ describe("lans", () => {
     await (await open()).create(wanted("lan1"), options);
     network.lans.clear();
     network.failNextEnsure = unavailable("SWITCH_UNAVAILABLE", "", "the switch is away");
-    expect((await open()).get("lan1").status?.reason).toBe("the switch is away");
+    expect((await open()).get("lan1").status?.reason).toBe("could not make hosts/h1/lans/lan1: the switch is away");
   });
 
   it("cannot be deleted while a NIC or a link end is, or will be, in them", async () => {
