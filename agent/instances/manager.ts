@@ -22,7 +22,7 @@ import {
 } from "./action-checks.js";
 import { adopt } from "./adoption.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
-import { build, checkDelete, deleteInstance, type NewInstance, planCreation, reserve } from "./creation.js";
+import { build, checkDelete, deleteInstance, type NewInstance, planCreation, remove, reserve } from "./creation.js";
 import { inParallel } from "./in-parallel.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
@@ -42,6 +42,8 @@ export interface Creation {
   readonly instance: Instance;
   /** Makes it; on error or abort nothing of it is left. */
   readonly run: (options: CallOptions & { readonly progress: Progress }) => Promise<void>;
+  /** Takes the reservation back instead of {@link run}. */
+  readonly discard: () => Promise<void>;
 }
 
 const actions = { start, stop, pause, resume, reset } as const;
@@ -111,7 +113,8 @@ export class InstanceManager {
     const record = await planCreation(this.#context, wanted, options.signal);
     this.#assertFree(wanted.id);
     const { name } = record.stored.instance;
-    if (options.validateOnly) return { instance: toInstance(record), run: () => Promise.resolve() };
+    if (options.validateOnly)
+      return { instance: toInstance(record), run: async () => undefined, discard: async () => undefined };
     this.#records.set(wanted.id, record);
     try {
       await reserve(this.#context, record);
@@ -132,6 +135,10 @@ export class InstanceManager {
             throw error;
           }
         }),
+      discard: async () => {
+        await remove(this.#context, record);
+        this.#forget(record);
+      },
     };
   }
 
@@ -277,10 +284,12 @@ export class InstanceManager {
   async #waitFor(condition: () => boolean, signal: AbortSignal): Promise<boolean> {
     while (!condition() && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.add(resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      const wake = (): void => resolve();
+      this.#waiting.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
       await promise;
-      this.#waiting.delete(resolve);
+      this.#waiting.delete(wake);
+      signal.removeEventListener("abort", wake);
     }
     return condition();
   }
@@ -289,9 +298,12 @@ export class InstanceManager {
     const records = [...this.#records.values()];
     // Whose interfaces those of an instance without spec are is not known: leave all of them.
     if (records.some(({ specLost }) => specLost)) return;
-    // What could not be looked at may well run.
+    // What could not be looked at may well run, and what is being started has no handle yet.
     const owners = records
-      .filter(({ handle, observation }) => handle !== undefined || observation.state === "unknown")
+      .filter(
+        ({ handle, observation, activity }) =>
+          handle !== undefined || observation.state === "unknown" || activity !== undefined,
+      )
       .map(toOwner);
     await this.#context.networks.collectGarbage(owners, { signal: uninterrupted });
   }

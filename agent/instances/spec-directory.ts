@@ -118,12 +118,23 @@ export class SpecDirectory<T> {
   async #loadOne(id: string, now: Date): Promise<LoadedSpec<T>> {
     await this.#removeScratchFiles(id);
     const damage: string[] = [];
-    const parse = (text: string): T | undefined => this.#options.parse(id, text);
+    const parse = (text: string): T | undefined => this.#parse(id, text);
     const spec = await this.read(id, specFile, parse, { now, damage });
     const backup = await this.read(id, backupFile, parse, { now, damage });
     const value = spec ?? backup;
     if (value !== undefined && (spec === undefined || backup === undefined)) await this.#repair(id, value, damage);
     return { id, value, damage };
+  }
+
+  /** A damaged file may be whole JSON and yet hold numbers and times that no message can: what cannot be written again counts as damaged. */
+  #parse(id: string, text: string): T | undefined {
+    try {
+      const value = this.#options.parse(id, text);
+      if (value !== undefined) this.#options.format(value);
+      return value;
+    } catch {
+      return undefined;
+    }
   }
 
   async #repair(id: string, value: T, damage: string[]): Promise<void> {

@@ -93,7 +93,12 @@ async function create(
   const verb = "instance.create";
   const target = creation.instance.name;
   if (validateOnly) return { operation: checkedOperation(verb, target) };
-  return { operation: operations.start({ verb, target, requestId, caller, work: creation.run }) };
+  try {
+    return { operation: operations.start({ verb, target, requestId, caller, work: creation.run }) };
+  } catch (error) {
+    await creation.discard();
+    throw error;
+  }
 }
 
 function shutDown(

@@ -137,6 +137,18 @@ describe("a damaged file", () => {
     expect(world.events.find(({ type }) => type === "instance.file-damaged")?.message).toContain(file);
   });
 
+  it.each([
+    ["a number that is none", (text: string) => text.replace(/"memoryMib": "\d+"/, '"memoryMib": "much"')],
+    ["a time that is none", (text: string) => text.replace(/"createTime": "[^"]*"/, '"createTime": "soon"')],
+  ])("of one copy, holding %s in whole JSON, does not hide the other", async (_, damage) => {
+    await make(first, "c1");
+    const path = world.file("c1", "spec.json");
+    writeFileSync(path, damage(readFileSync(path, "utf8")));
+    const second = await world.agent();
+    expect(second.get("c1")).toMatchObject({ uid: first.get("c1").uid, createTime: first.get("c1").createTime });
+    expect(world.events.map(({ type }) => type)).toContain("instance.file-damaged");
+  });
+
   it("of the handle does not hide what runs", async () => {
     await make(first, "c1");
     writeFileSync(world.file("c1", "handle.json"), "{");

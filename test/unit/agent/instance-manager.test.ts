@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ToolError } from "../../../agent/host/exec.js";
 import type { InstanceManager } from "../../../agent/instances/manager.js";
+import { parseId } from "../../../lib/names.js";
 import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { diskFull, InstanceWorld, make, options, spec } from "./instance-world.js";
 
@@ -31,6 +32,16 @@ describe("creating an instance", () => {
     await make(manager, "c1", { leaveStopped: true });
     expect(stateOf("c1")).toBe(InstanceState.INSTANCE_STATE_STOPPED);
     expect(world.driver.guests.size).toBe(0);
+  });
+
+  it("leaves nothing of a reservation that is discarded", async () => {
+    const wanted = { id: parseId("id", "c1"), labels: {}, spec: spec() };
+    const creation = await manager.create(wanted, { ...options, leaveStopped: false });
+    await creation.discard();
+    expect(manager.list()).toEqual([]);
+    expect(world.removed).toEqual(["hosts/h1/instances/c1"]);
+    expect(existsSync(world.file("c1", ""))).toBe(false);
+    await make(manager, "c1");
   });
 
   it("refuses an id that is taken, also while the first is still being made", async () => {
