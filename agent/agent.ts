@@ -17,6 +17,7 @@ import { InstanceManager } from "./instances/manager.js";
 import { observeForever } from "./instances/observer.js";
 import { toInstance } from "./instances/record.js";
 import { LanManager } from "./lans/lan-manager.js";
+import { A2bManager } from "./network/a2b/a2b-manager.js";
 import type { AgentParts } from "./parts.js";
 import { Publisher } from "./publisher.js";
 import { FileRequestStore } from "./request-store.js";
@@ -64,7 +65,7 @@ export class Agent {
       directory: join(state, "lans"),
       publish: (lan) => publisher.lan(lan),
       removed: (name) => publisher.removed(ResourceKind.RESOURCE_KIND_LAN, name),
-      nicsInLan: (lan) => instances.nicsInLan(lan),
+      nicsInLan: (lan) => [...instances.nicsInLan(lan), ...(a2bs?.boxesInLan(lan) ?? [])],
     });
     const instances: InstanceManager = new InstanceManager(
       {
@@ -77,6 +78,18 @@ export class Agent {
       },
       (name) => publisher.removed(ResourceKind.RESOURCE_KIND_INSTANCE, name),
     );
+    const a2bs =
+      parts.plugger === undefined
+        ? undefined
+        : new A2bManager({
+            ...common,
+            log,
+            stateDirectory: state,
+            plugger: parts.plugger,
+            findLan: (id) => (lans.has(id) ? { rstp: lans.get(id).spec?.rstp === true } : undefined),
+            publish: (a2b) => publisher.a2b(a2b),
+            removed: (name) => publisher.removed(ResourceKind.RESOURCE_KIND_A2B, name),
+          });
     const facts = new HostFacts({
       settings,
       uid: options.hostUid,
@@ -90,8 +103,10 @@ export class Agent {
     });
 
     await lans.restoreAll();
+    await a2bs?.restoreAll();
     await instances.adoptAll(ending.signal);
     const cables = await parts.openCables?.();
+    a2bs?.connect();
     const stopLans = parts.network.onChange(() => lans.publishAll());
     const server = await AgentServer.start({
       ...options,
@@ -101,6 +116,7 @@ export class Agent {
       facts,
       operations,
       cables,
+      a2bs,
       requests: new RequestIds(new FileRequestStore(join(state, "requests"), logError)),
       signal: ending.signal,
     });
@@ -124,6 +140,7 @@ export class Agent {
       stopLans();
       await work;
       await Promise.all(parts.drivers.filter((driver) => isDetachable(driver)).map((driver) => driver.detach()));
+      await a2bs?.close();
       await cables?.close();
       await parts.network.close();
     });

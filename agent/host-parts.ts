@@ -22,7 +22,7 @@ export async function openHostParts(options: HostPartsOptions): Promise<AgentPar
   const { settings, log } = options;
   const drivers = createDrivers({ imageDirectories: settings.imageDirs, stateDirectory: settings.state, log });
   const { network, lans } = await openNetwork(options);
-  return { drivers, network, openCables: () => openCablePart(options, lans) };
+  return { drivers, network, openCables: () => openCablePart(options, lans), plugger: lans };
 }
 
 async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions): Promise<{

@@ -4,6 +4,7 @@ import type { InstanceDriver } from "./drivers/driver.js";
 import type { LanSource } from "./instances/lan-networks.js";
 import type { InstanceNetworks } from "./instances/networks.js";
 import type { LanContext } from "./lans/lan-manager.js";
+import type { CablePlugger } from "./network/c2c/cable-manager.js";
 
 /** The network of a host, as the agent uses it. */
 export interface NetworkPart {
@@ -33,4 +34,6 @@ export interface AgentParts {
   readonly network: NetworkPart;
   /** Called once the lans are restored; undefined: this host serves no links. */
   readonly openCables: (() => Promise<CablePart>) | undefined;
+  /** Plugs the taps of in-line boxes into lans; absent: this host has no boxes. */
+  readonly plugger?: CablePlugger;
 }

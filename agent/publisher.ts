@@ -1,4 +1,5 @@
 import type { WatchLog } from "../lib/watch/watch-log.js";
+import { A2b } from "../proto/gen/zor/v1/a2b.js";
 import { Host } from "../proto/gen/zor/v1/host.js";
 import { Instance } from "../proto/gen/zor/v1/instance.js";
 import { Lan } from "../proto/gen/zor/v1/lan.js";
@@ -35,6 +36,10 @@ export class Publisher {
   host(host: Host): void {
     const timeless = { ...host, lastSeenTime: undefined, lastSeenAge: undefined };
     if (this.#isNews(host.name, Host.encode(timeless).finish())) this.#log.upsert({ $case: "host", value: host });
+  }
+
+  a2b(a2b: A2b): void {
+    if (this.#isNews(a2b.name, A2b.encode(a2b).finish())) this.#log.upsert({ $case: "a2b", value: a2b });
   }
 
   removed(kind: ResourceKind, name: string): void {

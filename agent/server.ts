@@ -13,6 +13,7 @@ import type { Operations } from "../lib/operations.js";
 import type { WatchLog } from "../lib/watch/watch-log.js";
 import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../proto/gen/zor/agent/v1/cable_service.js";
+import { A2bServiceService } from "../proto/gen/zor/v1/a2b_service.js";
 import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
 import { HostServiceService } from "../proto/gen/zor/v1/host_service.js";
@@ -26,7 +27,9 @@ import type { HostFacts } from "./host-facts.js";
 import type { IdentityHolder } from "./identity-holder.js";
 import type { InstanceManager } from "./instances/manager.js";
 import type { LanManager } from "./lans/lan-manager.js";
+import type { A2bManager } from "./network/a2b/a2b-manager.js";
 import type { CablePart } from "./parts.js";
+import { a2bService } from "./services/a2b-service.js";
 import { agentService } from "./services/agent-service.js";
 import { consoleService } from "./services/console-service.js";
 import { execService } from "./services/exec-service.js";
@@ -50,11 +53,13 @@ export interface AgentServerOptions {
   readonly operations: Operations;
   readonly requests: RequestIds;
   readonly cables: CablePart | undefined;
+  readonly a2bs: A2bManager | undefined;
   /** Aborts when the agent ends. */
   readonly signal: AbortSignal;
 }
 
 const cableServiceName = "zor.agent.v1.CableService";
+const a2bServiceName = "zor.v1.A2bService";
 const serviceNames = [
   "zor.v1.HostService",
   "zor.v1.InstanceService",
@@ -88,7 +93,11 @@ export class AgentServer {
     options.identity.onReplace((identity) => tls.reload(identity));
     const serviceOptions = toServiceOptions(options.log);
     addServices(server, options, serviceOptions);
-    const names = options.cables === undefined ? serviceNames : [...serviceNames, cableServiceName];
+    const names = [
+      ...serviceNames,
+      ...(options.cables === undefined ? [] : [cableServiceName]),
+      ...(options.a2bs === undefined ? [] : [a2bServiceName]),
+    ];
     addReflection(server, names, serviceOptions);
     const health = addHealth(server, names, serviceOptions);
     const addresses: string[] = [];
@@ -131,7 +140,7 @@ function toServiceOptions(log: Log): ServiceOptions {
 }
 
 function addServices(server: Server, options: AgentServerOptions, serviceOptions: ServiceOptions): void {
-  const { instances: manager, lans, operations, requests, signal, settings, cables } = options;
+  const { instances: manager, lans, operations, requests, signal, settings, cables, a2bs } = options;
   const scope = new HostScope(settings.host);
   const startTime = new Date(Date.now() - process.uptime() * 1000);
   const readFacts = () => ({
@@ -164,4 +173,6 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
   add(AgentServiceService, implementService(AgentServiceService, agentService(readFacts), serviceOptions));
   if (cables !== undefined)
     add(CableServiceService, implementService(CableServiceService, cables.handlers, serviceOptions));
+  if (a2bs !== undefined)
+    add(A2bServiceService, implementService(A2bServiceService, a2bService({ scope, a2bs, requests }), serviceOptions));
 }

@@ -3,6 +3,7 @@ import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { Operations } from "../lib/operations.js";
+import { A2bServiceService } from "../proto/gen/zor/v1/a2b_service.js";
 import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
 import { HostServiceService } from "../proto/gen/zor/v1/host_service.js";
@@ -18,6 +19,7 @@ import type { Links } from "./c2c/links.js";
 import type { Fleet } from "./hosts/fleet.js";
 import { type JoinServiceOptions, joinHandlers } from "./join/join-service.js";
 import type { Certificates } from "./pki/certificates.js";
+import { a2bHandlers } from "./services/a2b-service.js";
 import { hostHandlers } from "./services/host-service.js";
 import { instanceHandlers } from "./services/instance-service.js";
 import { lanHandlers } from "./services/lan-service.js";
@@ -50,6 +52,7 @@ export interface HubParts {
 }
 
 const publicServices = [
+  "zor.v1.A2bService",
   "zor.v1.ConsoleService",
   "zor.v1.ExecService",
   "zor.v1.HostService",
@@ -75,6 +78,10 @@ export function addMainServices(server: Server, parts: HubParts, options: Servic
   server.addService(
     LanServiceService,
     implementService(LanServiceService, lanHandlers(router, lister, inventory), options),
+  );
+  server.addService(
+    A2bServiceService,
+    implementService(A2bServiceService, a2bHandlers(router, lister, inventory), options),
   );
   server.addService(ConsoleServiceService, implementService(ConsoleServiceService, consoleHandlers(router), options));
   server.addService(ExecServiceService, implementService(ExecServiceService, execHandlers(router), options));

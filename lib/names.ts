@@ -26,7 +26,7 @@ export function isId(value: string): value is ResourceId {
 }
 
 /** Collections that live on a host. */
-export type HostCollection = "instances" | "lans" | "operations" | "events";
+export type HostCollection = "instances" | "lans" | "a2bs" | "operations" | "events";
 
 /** A parsed resource name. */
 export type ParsedName =
@@ -35,7 +35,7 @@ export type ParsedName =
   | { readonly kind: "nic"; readonly host: ResourceId; readonly instance: ResourceId; readonly nic: ResourceId }
   | { readonly kind: "hub"; readonly collection: "links" | "operations" | "events"; readonly id: ResourceId };
 
-const hostCollections: ReadonlySet<string> = new Set(["instances", "lans", "operations", "events"]);
+const hostCollections: ReadonlySet<string> = new Set(["instances", "lans", "a2bs", "operations", "events"]);
 const hubCollections: ReadonlySet<string> = new Set(["links", "operations", "events"]);
 
 /** Parses any resource name; throws INVALID_ARGUMENT that names `field`. */

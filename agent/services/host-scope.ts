@@ -31,6 +31,11 @@ export class HostScope {
     return this.#parse(field, name, "lans");
   }
 
+  /** Id in "hosts/{host}/a2bs/{id}". */
+  parseA2b(field: string, name: string): ResourceId {
+    return this.#parse(field, name, "a2bs");
+  }
+
   /** Checks the name of an operation and returns it. */
   parseOperation(field: string, name: string): string {
     this.#parse(field, name, "operations");
@@ -50,7 +55,7 @@ export class HostScope {
     return parsed;
   }
 
-  #parse(field: string, name: string, collection: "instances" | "lans" | "operations"): ResourceId {
+  #parse(field: string, name: string, collection: "instances" | "lans" | "a2bs" | "operations"): ResourceId {
     const { host, id } = parseOnHost(field, name, collection);
     this.#assertOwn(host);
     return id;

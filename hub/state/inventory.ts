@@ -7,6 +7,7 @@ import { Resource, ResourceKind } from "../../proto/gen/zor/v1/watch_service.js"
 const hostKinds = [
   ResourceKind.RESOURCE_KIND_INSTANCE,
   ResourceKind.RESOURCE_KIND_LAN,
+  ResourceKind.RESOURCE_KIND_A2B,
   ResourceKind.RESOURCE_KIND_OPERATION,
 ] as const;
 
@@ -51,6 +52,8 @@ export class Inventory {
         return this.log.list("instance").map(({ name }) => name);
       case ResourceKind.RESOURCE_KIND_LAN:
         return this.log.list("lan").map(({ name }) => name);
+      case ResourceKind.RESOURCE_KIND_A2B:
+        return this.log.list("a2b").map(({ name }) => name);
       case ResourceKind.RESOURCE_KIND_OPERATION:
         return this.log.list("operation").map(({ name }) => name);
     }

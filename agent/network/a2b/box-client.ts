@@ -105,7 +105,7 @@ export class BoxClient {
 }
 
 /** The error of whoever asks while there is no engine. */
-function boxEngineGone(): ZorError {
+export function boxEngineGone(): ZorError {
   return unavailable(
     "ENGINE_GONE",
     "",

@@ -66,7 +66,6 @@ const countersSchema = z.object({
 });
 
 const sideSchema = z.object({
-  lan: z.string(),
   /** Tap in the switch's namespace. */
   port: z.string(),
   plugged: z.boolean(),
@@ -78,9 +77,7 @@ const sideSchema = z.object({
 
 /** One box as the engine sees it. Times are milliseconds since the epoch. */
 export const boxViewSchema = z.object({
-  box: z.string(),
-  uid: z.string(),
-  revision: z.string(),
+  spec: boxSpecSchema,
   active: z.boolean(),
   /** Why not; empty when active. */
   reason: z.string(),

@@ -74,7 +74,6 @@ export class BoxKeeper {
       const { tapDrops, ...counters } = readCounters(this.#slot?.counters[index]);
       const { standing, steps } = directionsOf(spec)[index];
       return {
-        lan: spec.lans[index],
         port: this.#portName(index),
         plugged: this.#slot !== undefined && this.#faults[index] === "",
         counters: { ...counters, droppedPortFrames: counters.droppedPortFrames + tapDrops },
@@ -82,9 +81,7 @@ export class BoxKeeper {
       };
     };
     return {
-      box: spec.box,
-      uid: spec.uid,
-      revision: spec.revision,
+      spec,
       ...this.#said,
       ready: this.#slot !== undefined,
       generation: this.#generation,
