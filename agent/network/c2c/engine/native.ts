@@ -45,6 +45,9 @@ const fcntlFunction = libc.func("int fcntl(int fd, int command, long argument)")
 const setsockoptFunction = libc.func(
   "int setsockopt(int fd, int level, int name, size_t value, uint length)",
 ) as unknown as (fd: number, level: number, name: number, value: number, length: number) => number;
+const getsockoptFunction = libc.func(
+  "int getsockopt(int fd, int level, int name, size_t value, size_t length)",
+) as unknown as (fd: number, level: number, name: number, value: number, length: number) => number;
 const eventfdFunction = libc.func("int eventfd(uint initial, int flags)") as unknown as (
   initial: number,
   flags: number,
@@ -55,6 +58,8 @@ const flockFunction = libc.func("int flock(int fd, int operation)") as unknown a
 ) => number;
 
 const setnsFunction = libc.func("int setns(int fd, int kind)") as unknown as (fd: number, kind: number) => number;
+
+const IPPROTO_TCP = 6;
 
 /** Error numbers of Linux, the same on every architecture Node runs on. */
 export const errno = { EINTR: 4, EIO: 5, EAGAIN: 11, EPIPE: 32, ECONNRESET: 104, ETIMEDOUT: 110 } as const;
@@ -126,11 +131,34 @@ export function setNonBlocking(fd: number): void {
 
 /** Sets an integer TCP option of a socket. */
 export function setTcpOption(fd: number, option: "userTimeoutMs" | "notSentLowWaterBytes", value: number): void {
-  const IPPROTO_TCP = 6;
   const names = { userTimeoutMs: 18, notSentLowWaterBytes: 25 } as const;
   const memory = new NativeMemory(4);
   memory.buffer.writeInt32LE(value);
   checked(`setsockopt(${option})`, setsockoptFunction(fd, IPPROTO_TCP, names[option], memory.address, 4));
+}
+
+/** Chooses how the kernel shares a TCP connection's path with others. @throws {SystemCallError} ENOENT: the kernel does not have it. */
+export function setCongestionControl(fd: number, algorithm: string): void {
+  const TCP_CONGESTION = 13;
+  const name = Buffer.from(algorithm, "ascii");
+  const memory = new NativeMemory(name.length);
+  memory.buffer.set(name);
+  checked(
+    "setsockopt(TCP_CONGESTION)",
+    setsockoptFunction(fd, IPPROTO_TCP, TCP_CONGESTION, memory.address, name.length),
+  );
+}
+
+/** Shortest round trip that a TCP connection has seen, in milliseconds; huge before the first. @throws {SystemCallError} */
+export function readTcpMinRttMs(fd: number): number {
+  // struct tcp_info: tcpi_min_rtt, in microseconds, is at 148.
+  const [TCP_INFO, at, size] = [11, 148, 152];
+  const memory = new NativeMemory(size + 4);
+  memory.buffer.fill(0);
+  memory.buffer.writeUInt32LE(size, size);
+  const { address, buffer } = memory;
+  checked("getsockopt(TCP_INFO)", getsockoptFunction(fd, IPPROTO_TCP, TCP_INFO, address, address + size));
+  return buffer.readUInt32LE(size) < size ? Number.POSITIVE_INFINITY : buffer.readUInt32LE(at) / 1_000;
 }
 
 /** A counter that another thread's poll(2) can wait for. */

@@ -1,3 +1,4 @@
+import { avoidPacing } from "./congestion.js";
 import { dataBytes, frameType, headerBytes, maxDataFrameBytes, vnetHeaderBytes, writeHeader } from "./frame.js";
 import { errno, lastErrno, NativeMemory, read, SystemCallError, send } from "./native.js";
 import { stat } from "./stats.js";
@@ -39,6 +40,7 @@ export class Sender {
     this.#tapFd = options.tapFd;
     this.#stats = options.stats;
     this.#vnet = established.offload !== "none";
+    avoidPacing(established.fd);
     if (established.tls !== undefined) {
       this.#sealer = new RecordSealer(established.tls.send);
       this.#sealed = new NativeMemory(sealedBytes(bufferBytes));
