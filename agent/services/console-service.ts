@@ -39,6 +39,9 @@ async function* attachConsole(
   const size = open.size === undefined ? undefined : checkSize("open.size", open.size);
   const writable = context.caller.role >= Role.ROLE_OPERATOR;
   const stream = await manager.openConsole(id, { replayBytes: open.replayBytes, signal: context.signal });
+  // A machine that is silent would keep the console open long after the client has gone.
+  const close = (): void => void stream.close();
+  context.signal.addEventListener("abort", close, { once: true });
   let failure: { readonly error: unknown } | undefined;
   try {
     if (size !== undefined && writable) await stream.resize(size.columns, size.rows);
@@ -51,6 +54,7 @@ async function* attachConsole(
     if (failure !== undefined) throw failure.error;
     yield { message: { $case: "closed", value: { reason: "the console ended: the instance does not run any more" } } };
   } finally {
+    context.signal.removeEventListener("abort", close);
     await stream.close();
   }
 }

@@ -40,6 +40,8 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly created = new Set<string>();
   /** Calls in the order they were made: "start vm1". */
   readonly calls: string[] = [];
+  /** Consoles that have been opened and not closed. */
+  readonly openConsoles = new Set<object>();
   /** A guest that ignores its power button. */
   deaf = false;
   readonly #failures = new Map<Step, unknown>();
@@ -174,10 +176,10 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   async openConsole(
     _instance: DriverInstance,
     _handle: RecoveryHandle,
-    { signal, replayBytes }: { signal: AbortSignal; replayBytes: number },
+    { replayBytes }: { signal: AbortSignal; replayBytes: number },
   ): Promise<ConsoleStream> {
     const output = new AsyncQueue<Uint8Array>(1000);
-    signal.addEventListener("abort", () => output.end(), { once: true });
+    this.openConsoles.add(output);
     output.push(Buffer.from("login: ".slice(0, replayBytes)));
     return {
       output,
@@ -187,7 +189,10 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
       resize: async (columns, rows) => {
         output.push(Buffer.from(`size ${columns}x${rows}`));
       },
-      close: async () => output.end(),
+      close: async () => {
+        this.openConsoles.delete(output);
+        output.end();
+      },
     };
   }
 

@@ -38,6 +38,17 @@ describe("consoles", () => {
     await expect(read(viewer, typing("rm\n"), "rm")).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   });
 
+  it("are closed when the client goes, though the machine is silent", async () => {
+    await api.make("c1");
+    const opened = api.operator.bidi(ConsoleServiceService.attachConsole, typing());
+    for await (const { message } of opened) {
+      if (message?.$case !== "data") continue;
+      expect(api.driver.openConsoles.size).toBe(1);
+      break;
+    }
+    await expect.poll(() => api.driver.openConsoles.size).toBe(0);
+  });
+
   it("are refused for an instance that does not run", async () => {
     await api.make("c1", { leaveStopped: true });
     await expect(read(api.operator, typing(), "login")).rejects.toMatchObject({ reason: "INSTANCE_NOT_RUNNING" });
