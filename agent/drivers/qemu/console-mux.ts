@@ -75,7 +75,8 @@ export class ConsoleMux {
   /** Resolves when QEMU has taken the data or the writer is closed, which drops what has not been handed over. */
   async #write(data: Uint8Array, closed: AbortSignal): Promise<void> {
     for (let at = 0; at < data.length && !closed.aborted; at += pieceBytes) {
-      await this.#writePiece(data.subarray(at, at + pieceBytes), closed);
+      // A copy: what waits in the socket must not keep the whole message in memory.
+      await this.#writePiece(Buffer.from(data.subarray(at, at + pieceBytes)), closed);
     }
   }
 
