@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Server } from "@grpc/grpc-js";
 import { authorize } from "../../lib/auth/policy.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
@@ -11,6 +12,7 @@ import type { AttachConsoleRequest, AttachConsoleResponse } from "../../proto/ge
 import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
+import { type DiagnoseLinkResponse, HopVerdict, LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import { EventSeverity, ResourceKind, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { saveContext } from "../../tui/client/contexts.js";
@@ -58,6 +60,7 @@ export class FakeHub {
       ),
     );
     server.addService(InstanceServiceService, implementService(InstanceServiceService, this.#instances(), options));
+    server.addService(LinkServiceService, implementService(LinkServiceService, this.#links(), options));
     server.addService(
       ConsoleServiceService,
       implementService(ConsoleServiceService, { attachConsole: (requests) => this.#console(requests) }, options),
@@ -153,6 +156,33 @@ export class FakeHub {
         return {};
       },
     };
+  }
+
+  #links() {
+    const refuse = async (): Promise<never> => {
+      throw failedPrecondition("NOT_HERE", "", "the fake hub does not do this");
+    };
+    return {
+      createLink: refuse,
+      getLink: refuse,
+      listLinks: refuse,
+      updateLink: refuse,
+      deleteLink: refuse,
+      diagnoseLink: (request: { readonly name: string }) => this.#diagnose(request.name),
+    };
+  }
+
+  /** A diagnosis with a hostile detail that finds the second hop broken. */
+  async *#diagnose(link: string): AsyncIterable<DiagnoseLinkResponse> {
+    this.calls.push(`diagnose ${link}`);
+    const { HOP_VERDICT_OK: ok, HOP_VERDICT_BROKEN: broken } = HopVerdict;
+    const hop = { host: "hosts/alpha", hop: "lan", verdict: ok, detail: "lan1 \x1b[2J is there", remedy: "" };
+    yield { message: { $case: "hop", value: hop } };
+    await delay(this.effectMs);
+    const remedy = "start the agent of beta";
+    const second = { host: "hosts/beta", hop: "engine", verdict: broken, detail: "no answer", remedy };
+    yield { message: { $case: "hop", value: second } };
+    yield { message: { $case: "diagnosis", value: { healthy: false, summary: "beta: engine is broken", remedy } } };
   }
 
   #effect(verb: string, name: string, state: InstanceState): void {

@@ -4,8 +4,8 @@ import { plainText } from "../store/plain-text.js";
 import { type Line, lineWidth, type Segment, spreadLine } from "../store/segment.js";
 import type { StateCount } from "../store/summary.js";
 
-/** A hub that has not even sent a bookmark for so long deserves a look. */
-const silentMs = 6_000;
+/** Room for the longest text about a hub that is away. */
+const widestTrouble = 62;
 
 /** The two lines at the top: who we talk to and how that goes; what the fleet is doing. */
 export function headerLines(model: Model, width: number): readonly Line[] {
@@ -23,7 +23,9 @@ function connectionLine(model: Model, width: number): Line {
   const state = connectionState(model);
   const rateText = { text: `  ${rate.toFixed(1)} ev/s `, tone: "dim" } as const;
   const address: Segment = { text: `  ${plainText(session.address)}`, tone: "dim" };
-  const fits = lineWidth([...left, address, ...state, rateText]) < width;
+  // While the hub is away the text on the right changes its width all the time: the address must not come and go.
+  const rightWidth = fleet.connection.phase === "live" ? lineWidth([...state, rateText]) : widestTrouble;
+  const fits = lineWidth([...left, address]) + rightWidth < width;
   return spreadLine(fits ? [...left, address] : left, [...state, rateText], width);
 }
 
@@ -37,9 +39,8 @@ function connectionState(model: Model): Segment[] {
     case "connecting":
       return [{ text: `◐ connecting ${formatAge(nowMs - connection.sinceMs)}`, tone: "busy" }];
     case "live": {
-      const silent = lastHeardMs !== undefined && nowMs - lastHeardMs > silentMs;
       if (!fleet.loaded) return [{ text: "◐ reading the fleet", tone: "busy" }];
-      return silent
+      return fleet.isSilent(nowMs)
         ? [{ text: `! silent, ${heard}`, tone: "warn" }]
         : [
             { text: "● live", tone: "good" },
@@ -48,7 +49,7 @@ function connectionState(model: Model): Segment[] {
     }
     case "lost": {
       const { retryAtMs } = connection;
-      const retry = retryAtMs === undefined ? "trying" : `again in ${formatAge(Math.max(0, retryAtMs - nowMs))}`;
+      const retry = retryAtMs === undefined ? "trying" : `again in ${formatAge(Math.max(1000, retryAtMs - nowMs))}`;
       return [{ text: `✗ reconnecting, ${lastHeard}, ${retry}`, tone: "bad" }];
     }
     case "refused":
@@ -67,7 +68,7 @@ interface CountGroup {
 type CountStyle = (group: CountGroup) => Segment[];
 
 /** As much as fits; what is left out first is what nobody has to act on, and trouble never is. */
-function countsLine({ summary }: Model, width: number): Line {
+function countsLine({ summary, fleet }: Model, width: number): Line {
   const hosts = { title: "hosts", short: "hosts", total: summary.hostsTotal, counts: summary.hosts };
   const instances = { title: "instances", short: "inst", total: summary.instancesTotal, counts: summary.instances };
   const lans = { title: "lans", short: "lans", total: summary.lansTotal, counts: [] };
@@ -76,6 +77,9 @@ function countsLine({ summary }: Model, width: number): Line {
   const basic = [hosts, instances, lans, links];
   const all = summary.a2bsTotal === 0 ? basic : [...basic, a2bs];
   const important = [hosts, instances, links];
+  const { phase } = fleet.connection;
+  const old = phase === "lost" || phase === "refused";
+  const fresh = (line: Line): Line => (old ? line.map(({ text }) => ({ text, tone: "dim" as const })) : line);
   const choices: readonly (readonly [readonly CountGroup[], CountStyle])[] = [
     [all, inWords],
     [basic, inWords],
@@ -86,9 +90,9 @@ function countsLine({ summary }: Model, width: number): Line {
   ];
   for (const [groups, style] of choices) {
     const line = [{ text: " " }, ...groups.flatMap(style)];
-    if (lineWidth(line) <= width) return line;
+    if (lineWidth(line) <= width) return fresh(line);
   }
-  return [{ text: " " }, ...important.flatMap(troubleOnly)];
+  return fresh([{ text: " " }, ...important.flatMap(troubleOnly)]);
 }
 
 function inWords({ title, total, counts }: CountGroup): Segment[] {

@@ -48,10 +48,13 @@ const controls: Readonly<Record<string, string>> = {
  * faster than it was read comes out as several.
  */
 export function chordsOf(input: string, key: KeyFacts): readonly string[] {
-  for (const [fact, name] of named) if (key[fact]) return [name];
+  // On a slow line escape arrives together with the key typed after it, and looks like that key with Alt: neither may be lost.
+  const before = key.meta && (key.return || key.escape || key.backspace || key.delete) ? ["esc"] : [];
+  for (const [fact, name] of named) if (key[fact]) return [...before, name];
   if (key.tab) return [key.shift ? "shift-tab" : "tab"];
   if (key.ctrl) return input === "" ? [] : [`ctrl-${input.toLowerCase()}`];
-  if (key.meta) return [];
+  // What begins with these is a longer sequence that nobody knows.
+  if (key.meta) return [...input].length === 1 && !/[[O\]]/.test(input) ? ["esc", chordOf(input)] : [];
   return [...input].map(chordOf);
 }
 

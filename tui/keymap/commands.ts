@@ -27,6 +27,7 @@ export type CommandId =
   | "console"
   | "resync"
   | "redraw"
+  | "suspend"
   | "quit"
   | `table:${Kind}`;
 
@@ -59,6 +60,9 @@ const onKinds =
   (...kinds: readonly TableKind[]) =>
   (context: KeyContext) =>
     context.screen !== "help" && context.kind !== undefined && kinds.includes(context.kind);
+const onDeletable = onKinds("hosts", "instances", "lans", "links", "a2bs");
+/** Marks are for what can be acted on. */
+const onMarkable = (context: KeyContext) => onTable(context) && onDeletable(context);
 const onInstances = onKinds("instances");
 
 /** Every key. */
@@ -156,7 +160,7 @@ export const commands: readonly Command[] = [
     hint: "delete",
     changes: true,
     dangerous: true,
-    when: onKinds("hosts", "instances", "lans", "links", "a2bs"),
+    when: onDeletable,
   },
   {
     id: "mark",
@@ -164,9 +168,9 @@ export const commands: readonly Command[] = [
     title: "mark; marked rows are acted on together",
     group: "Act",
     hint: "mark",
-    when: onTable,
+    when: onMarkable,
   },
-  { id: "markAll", keys: ["ctrl-a"], title: "mark all rows the filter shows, or none", group: "Act", when: onTable },
+  { id: "markAll", keys: ["ctrl-a"], title: "mark all rows the filter shows, or none", group: "Act", when: onMarkable },
   {
     id: "describe",
     keys: ["d"],
@@ -182,11 +186,12 @@ export const commands: readonly Command[] = [
     title: "events of what is under the cursor",
     group: "Look",
     hint: "events",
-    when: onKinds("hosts", "instances", "lans", "links", "a2bs"),
+    when: onDeletable,
   },
   { id: "help", keys: ["?"], title: "this help", group: "Program", hint: "help" },
   { id: "resync", keys: ["ctrl-r"], title: "read everything from the hub again", group: "Program" },
   { id: "redraw", keys: ["ctrl-l"], title: "draw the screen again", group: "Program" },
+  { id: "suspend", keys: ["ctrl-z"], title: "back to the shell; fg comes back here", group: "Program" },
   { id: "quit", keys: ["q"], title: "close this screen; quits on the first", group: "Program" },
 ];
 

@@ -38,6 +38,7 @@ export class Controller {
   press(chord: string): void {
     const { prompt } = this.#model;
     if (chord === "ctrl-c") this.#interrupt();
+    else if (chord === "ctrl-z") this.#around.stop();
     else if (prompt !== undefined) this.#prompts.press(prompt, chord);
     else this.#pressOnScreen(chord);
     this.#model.changed();

@@ -50,6 +50,7 @@ export function screenCommands(model: Model, around: Surroundings): Readonly<Rec
       model.say("reading everything from the hub again");
     },
     redraw: () => around.redraw(),
+    suspend: () => around.stop(),
     quit: () => {
       if (!model.pop()) around.quit();
     },

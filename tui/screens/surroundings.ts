@@ -8,6 +8,8 @@ export interface Surroundings {
   /** Tests a link and shows what comes out on a screen of its own. */
   diagnose(link: string): void;
   redraw(): void;
+  /** Gives the terminal back to the shell until the program is continued. */
+  stop(): void;
   resync(): void;
   quit(): void;
 }

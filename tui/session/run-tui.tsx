@@ -10,6 +10,7 @@ import { Model, type Session } from "../store/model.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
+import { stopUntilContinued } from "./job-control.js";
 
 /** Ages grow by seconds. */
 const tickMs = 1000;
@@ -40,14 +41,30 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     stop.abort();
     instance?.unmount();
   };
+  let suspended = false;
   const suspend = async (work: () => Promise<void>): Promise<void> => {
-    if (screen !== undefined) await screen.suspend(work);
+    if (screen === undefined || suspended) return;
+    suspended = true;
+    try {
+      await screen.suspend(async () => {
+        await work();
+        // A paused standard input stops reading one tick later; Ink must not begin to read before that.
+        await nextTurn();
+      });
+    } finally {
+      suspended = false;
+    }
   };
+  const stopHere = (): Promise<void> =>
+    suspend(async () => {
+      if (!(await stopUntilContinued())) model.say("nothing is there that could continue this program; it goes on");
+    });
   const controller = new Controller(model, {
     actions: new Actions(model, gateway, log, stop.signal),
     attachConsole: (name) => suspend(() => showConsole(name)),
     diagnose: (link) => void diagnose(link, { model, gateway, log, signal: stop.signal }),
     redraw: () => void suspend(async () => undefined),
+    stop: () => void stopHere(),
     resync: () => feed.resync(),
     quit: () => end({ code: 0 }),
   });
@@ -59,14 +76,14 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     } finally {
       // Ink draws from where the cursor is: that must be the beginning of a line.
       process.stdout.write("\r\n");
-      // A paused standard input stops reading one tick later; Ink must not begin to read before that.
-      await nextTurn();
     }
   };
   const terminalLook = lookOfTerminal(process.env);
   const look = { ...terminalLook, unicode: terminalLook.unicode && !ascii };
   silence(log);
   guardTerminal(end);
+  // Whoever stopped the program from outside had the terminal: it may look like anything.
+  process.on("SIGCONT", () => void suspend(async () => undefined));
   process.stdout.write("\r");
   instance = render(
     <App

@@ -49,7 +49,7 @@ export class Diagnosis {
   lines(nowMs: number): readonly DescribeLine[] {
     return [
       ...this.#head(nowMs),
-      heading(`Hops (${this.#hops.length})`),
+      ...(this.#hops.length === 0 ? [] : [heading(`Hops (${this.#hops.length})`)]),
       ...this.#hops.flatMap(hopLines),
       ...(this.running ? [text("◐ testing the next hop ...", "busy")] : []),
     ];

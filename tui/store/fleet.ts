@@ -11,6 +11,8 @@ import { Table } from "./table.js";
 /** Newest events kept. */
 const eventLimit = 5000;
 
+const silentMs = 6_000;
+
 /** State of the connection to the hub. */
 export interface HubConnection {
   /** "refused" is final: asking again cannot help. */
@@ -64,6 +66,11 @@ export class Fleet {
   /** The hub's clock, as its bookmarks tell it: ages of its timestamps are measured with this. */
   hubTimeMs(nowMs: number): number {
     return nowMs + this.#clockOffsetMs;
+  }
+
+  /** Whether the hub has not even sent a bookmark for so long that it deserves a look. */
+  isSilent(nowMs: number): boolean {
+    return this.#lastHeardMs !== undefined && nowMs - this.#lastHeardMs > silentMs;
   }
 
   eventsPerSecond(nowMs: number): number {
@@ -120,8 +127,12 @@ export class Fleet {
     this.pending.delete(name);
   }
 
-  /** Gives up waiting where no event came in time; returns what was given up. */
+  /**
+   * Gives up waiting where no event came in time; returns what was given up. Nothing is while the hub is silent: the event
+   * may be on its way.
+   */
   expirePending(nowMs: number): readonly { readonly name: string; readonly pending: Pending }[] {
+    if (this.#connection.phase !== "live" || this.isSilent(nowMs)) return [];
     const expired = [...this.pending]
       .filter(([, pending]) => nowMs - pending.sinceMs >= pendingTimeoutMs)
       .map(([name, pending]) => ({ name, pending }));

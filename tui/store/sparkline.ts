@@ -21,6 +21,11 @@ export function highest(values: readonly number[]): number {
   return values.reduce((high, value) => (value > high || Number.isNaN(high) ? value : high), Number.NaN);
 }
 
+/** The lowest known value; NaN when none is known. */
+export function lowest(values: readonly number[]): number {
+  return values.reduce((low, value) => (value < low || Number.isNaN(low) ? value : low), Number.NaN);
+}
+
 function barOf(value: number, full: number): string {
   if (Number.isNaN(value)) return " ";
   if (value <= 0 || full <= 0) return levels[0];

@@ -40,12 +40,23 @@ interface Run {
 async function start(program: string, size = { columns: 80, rows: 24 }): Promise<Run> {
   runs += 1;
   const recording = join(directory, `run${runs}`);
-  const env = `LC_ALL=C.UTF-8 ZOR_CONFIG=${hub.configDirectory} XDG_STATE_HOME=${directory}`;
   const settings = (when: string) => `stty -a > ${recording}.${when}`;
-  const line = `${settings("before")}; env ${env} ${nodePath} ${program}; echo "code $?"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
+  const line = `${settings("before")}; ${shellLine(program)}; echo "code $?"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
   const terminal = await Terminal.open(line, size, recording);
   return { terminal, recorded: () => readFile(recording, "utf8") };
 }
+
+const environment = () => `LC_ALL=C.UTF-8 ZOR_CONFIG=${hub.configDirectory} XDG_STATE_HOME=${directory}`;
+
+/** A terminal with a shell that has job control. */
+async function openShell(): Promise<Run> {
+  runs += 1;
+  const recording = join(directory, `run${runs}`);
+  const terminal = await Terminal.open("exec bash --norc --noprofile -i", { columns: 80, rows: 24 }, recording);
+  return { terminal, recorded: () => readFile(recording, "utf8") };
+}
+
+const shellLine = (program: string) => `env ${environment()} ${nodePath} ${program}`;
 
 const tui = (options = "") => `${join(directory, "tui.mjs")} tui ${options}`;
 
@@ -117,6 +128,56 @@ describe("zor tui in a real terminal", () => {
       const body = (screen: string) => screen.split("\n").slice(2, 21);
       expect(body(after)).toEqual(body(before));
     }
+  });
+
+  it("diagnoses a link, hop by hop", async () => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    hub.effectMs = 1500;
+    await terminal.sees("● live");
+    await terminal.press("4", "D");
+    const first = await terminal.sees(/● alpha lan +lan1 \\x1b\[2J is there/);
+    expect(first).toMatch(/conclusion +◐ not yet/);
+    await terminal.sees(/conclusion +✗ beta: engine is broken/);
+    await terminal.sees(/what to do +start the agent of beta/);
+    await terminal.press("Escape");
+    await terminal.sees("── links 2");
+  });
+
+  it("goes to the shell on ctrl-z, with the terminal as it was, and comes back with the screen intact", async () => {
+    const { terminal } = await openShell();
+    await using _ = terminal;
+    await terminal.press(shellLine(tui("--host alpha")), "Enter");
+    await terminal.sees(/vm0 +alpha +● running/);
+    await terminal.press("/", "vm0", "Enter");
+    const before = await terminal.sees(/ 1 of \d+ \/vm0/);
+    await terminal.press("C-z");
+    await terminal.sees("Stopped");
+    expect(await terminal.fact("alternate_on")).toBe("0");
+    expect(await terminal.fact("cursor_flag")).toBe("1");
+    await terminal.press("stty -a | grep -o ' icanon'", "Enter");
+    await terminal.sees(/^ icanon$/m);
+    await terminal.resize(90, 30);
+    await terminal.press("fg", "Enter");
+    await terminal.sees(/^── instances\(alpha\) 1 of \d+ \/vm0 ─+$/m);
+    expect(await terminal.fact("alternate_on")).toBe("1");
+    await terminal.resize(80, 24);
+    const body = (screen: string) => screen.split("\n").slice(2, 21);
+    await eventually(async () => expect(body(await terminal.screen())).toEqual(body(before)));
+    await terminal.press("q");
+    await eventually(async () => expect(await terminal.fact("alternate_on")).toBe("0"));
+  });
+
+  it("goes on when there is no shell to go to on ctrl-z", async () => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    await terminal.sees("● live");
+    await terminal.press("C-z");
+    await terminal.sees("nothing is there that could continue this program");
+    await terminal.press("2");
+    await terminal.sees("── instances 26");
+    await terminal.press("q");
+    await expectRestored(terminal, 0);
   });
 
   it("keeps what was known while the hub is away, and resumes", async () => {

@@ -69,6 +69,7 @@ describe("acting on one instance", () => {
     const { model, press, clock } = onInstances();
     press("down", "s");
     clock.nowMs += 31_000;
+    model.fleet.apply({ $case: "bookmark", value: { time: undefined } }, model.nowMs);
     model.tick();
     expect(model.fleet.pending.size).toBe(0);
     expect(model.notice?.text).toContain("no event has shown it happen");
@@ -201,6 +202,15 @@ describe("moving around", () => {
     expect(table(model).rows(model.nowMs).length).toBe(1);
     press("esc", "down", "e");
     expect(table(model).rows(model.nowMs).length).toBe(0);
+  });
+});
+
+describe("ctrl-z", () => {
+  it("gives the terminal back from any screen and any prompt, which stays as it is", () => {
+    const { model, done, press } = onInstances({ readOnly: true });
+    press("ctrl-z", "?", "ctrl-z", "esc", "/", "v", "ctrl-z");
+    expect(done).toEqual(["stop", "stop", "stop"]);
+    expect(model.prompt).toMatchObject({ type: "filter", text: "v" });
   });
 });
 

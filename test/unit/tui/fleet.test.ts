@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import type { FleetStep } from "../../../tui/client/watch.js";
 import { Fleet } from "../../../tui/store/fleet.js";
 import { pendingTimeoutMs, type Verb } from "../../../tui/store/pending.js";
 import { createSummary } from "../../../tui/store/summary.js";
@@ -13,6 +14,7 @@ const {
   INSTANCE_STATE_FAILED: failed,
 } = InstanceState;
 const { INSTANCE_STATE_STARTING: starting, INSTANCE_STATE_PAUSED: paused } = InstanceState;
+const bookmark: FleetStep = { $case: "bookmark", value: { time: undefined } };
 const vm = "hosts/alpha/instances/vm1";
 
 function waitingFor(verb: Verb, from: InstanceState): Fleet {
@@ -115,9 +117,22 @@ describe("something asked for", () => {
 
   it("is given up, and told, when no event comes", () => {
     const fleet = waitingFor("start", stopped);
+    fleet.setConnection({ phase: "live", sinceMs: 0, reason: "", retryAtMs: undefined }, 0);
+    fleet.apply(bookmark, pendingTimeoutMs - 1);
     expect(fleet.expirePending(pendingTimeoutMs - 1)).toEqual([]);
     expect(fleet.expirePending(pendingTimeoutMs)).toMatchObject([{ name: vm, pending: { verb: "start" } }]);
     expect(fleet.pending.size).toBe(0);
+  });
+});
+
+describe("something asked for when the hub falls silent or is lost", () => {
+  it.each(["live", "lost"] as const)("is waited for until the hub is heard again (%s)", (phase) => {
+    const fleet = waitingFor("start", stopped);
+    fleet.setConnection({ phase, sinceMs: 0, reason: "", retryAtMs: undefined }, 0);
+    expect(fleet.expirePending(pendingTimeoutMs * 2)).toEqual([]);
+    fleet.setConnection({ phase: "live", sinceMs: 0, reason: "", retryAtMs: undefined }, pendingTimeoutMs * 2);
+    fleet.apply(bookmark, pendingTimeoutMs * 2);
+    expect(fleet.expirePending(pendingTimeoutMs * 2)).toHaveLength(1);
   });
 });
 

@@ -38,7 +38,11 @@ describe("keys", () => {
     ["", { tab: true, shift: true }, ["shift-tab"]],
     [":q\r", {}, [":", "q", "enter"]],
     ["a\x7f\x04", {}, ["a", "backspace", "ctrl-d"]],
-    ["x", { meta: true }, []],
+    ["x", { meta: true }, ["esc", "x"]],
+    ["", { meta: true, return: true }, ["esc", "enter"]],
+    ["", { meta: true, upArrow: true }, ["up"]],
+    ["[1;5P", { meta: true }, []],
+    ["O", { meta: true }, []],
     ["漢", {}, ["漢"]],
   ])("%j with %j are %j", (input, key, chords) => {
     expect(chordsOf(input, { ...noKey, ...key })).toEqual(chords);

@@ -36,6 +36,7 @@ export function makeProgram(session: Partial<Session> = {}): Program {
     },
     diagnose: (link) => void diagnose(link, { model, gateway, log, signal }),
     redraw: () => done.push("redraw"),
+    stop: () => done.push("stop"),
     resync: () => done.push("resync"),
     quit: () => done.push("quit"),
   });

@@ -23,7 +23,7 @@ const state: Column<LinkRow> = {
   id: "state",
   title: "STATE",
   importance: 10,
-  min: 8,
+  min: 10,
   max: 24,
   sortLetter: "S",
   cell: stateOf,
@@ -36,7 +36,7 @@ function end(id: "a" | "b", title: string, importance: number): Column<LinkRow> 
     id,
     title,
     importance,
-    min: 8,
+    min: 10,
     max: 40,
     cell: (row, context) => {
       const lan = lanOf(row);
@@ -90,9 +90,8 @@ const protection: Column<LinkRow> = {
   id: "crypt",
   title: "CRYPT",
   importance: 9,
-  min: 6,
+  min: 5,
   max: 6,
-  sortLetter: "C",
   cell: (row) => {
     const kind = protectionOf(row);
     return kind === "none" ? { text: "!PLAIN", tone: "warn" } : { text: kind, tone: "dim" };
@@ -182,7 +181,8 @@ const reason: Column<LinkRow> = {
 /** The table of links. */
 export const linkColumns: TableColumns<"links"> = {
   columns: [
-    nameColumn(),
+    // Shorter than elsewhere, so that both ends, the path and its protection fit into 80 columns.
+    { ...nameColumn<"links">(), min: 6 },
     state,
     end("a", "END A", 9),
     end("b", "END B", 9),

@@ -7,7 +7,7 @@ import { impairmentText } from "../impairment-text.js";
 import type { HistoryFigure } from "../link-history.js";
 import { droppedByEnd, isCarrying, nextTryText, pathName, pathText, protectionOf } from "../link-facts.js";
 import { hostOf, type RowOf } from "../resource.js";
-import { highest } from "../sparkline.js";
+import { highest, lowest } from "../sparkline.js";
 import { linkStyle } from "../states.js";
 import { statLines } from "./a2b.js";
 import { type DescribeLine, field, heading, text } from "./line.js";
@@ -33,7 +33,7 @@ export function describeLink(row: LinkRow, context: CellContext): readonly Descr
       `${pathText(row)}${status?.relayedBytes ? `, ${formatBytes(status.relayedBytes)} relayed so far` : ""}`,
     ),
     field("protection", protectionCell(row)),
-    field("round trip", `${formatRtt(status?.rtt)} median, ${formatRtt(status?.rttP99)} p99`),
+    field("round trip", rttText(status)),
     field("loss", isCarrying(row) ? formatLoss(status?.lossRatio ?? 0) : ""),
     field("mtu proven", status?.mtuProven ? `${status.mtuProven} bytes, both ways` : ""),
     ...(impaired ? [field("impaired", `a→b ${impairmentText(spec.aToB)}, b→a ${impairmentText(spec.bToA)}`)] : []),
@@ -63,6 +63,8 @@ function course(row: LinkRow, label: string, figure: HistoryFigure, { fleet, now
   const values = fleet.linkHistory.read(row.name, figure, nowMs);
   const { floor, format } = scales[figure];
   const most = highest(values);
+  // A steady round trip is drawn at half height: what matters is how far it strays.
+  const steady = figure === "rttMs" ? 2 * lowest(values) : 0;
   const known = !Number.isNaN(most);
   const last = values.at(-1) ?? Number.NaN;
   const now = Number.isNaN(last) ? "-" : format(last);
@@ -70,7 +72,7 @@ function course(row: LinkRow, label: string, figure: HistoryFigure, { fleet, now
     type: "course",
     label,
     values,
-    full: known ? Math.max(most, floor) : floor,
+    full: known ? Math.max(most, floor, steady) : floor,
     text: known ? `${now.padStart(7)}, most ${format(most)}` : "no measurement",
     ...(known ? {} : { tone: "dim" as const }),
   };
@@ -98,10 +100,7 @@ function describeEnd(
     field("role", roleText(end.role)),
     field("connection", connectionText(end)),
     field("protection", end.protection === "none" ? { text: "! none", tone: "warn" } : end.protection),
-    field(
-      "round trip",
-      `${formatRtt(end.rtt)} median, ${formatRtt(end.rttP99)} p99, loss ${formatLoss(end.lossRatio)}`,
-    ),
+    field("round trip", `${rttText(end)}, loss ${formatLoss(end.lossRatio)}`),
     field("sent", `${end.txFrames} frames, ${formatBytes(end.txBytes)}, now ${formatBits(end.txBps)}`),
     field("received", `${end.rxFrames} frames, ${formatBytes(end.rxBytes)}, now ${formatBits(end.rxBps)}`),
     field("dropped", dropCell(end)),
@@ -130,6 +129,12 @@ function protectionCell(row: LinkRow): Cell {
     case "tls":
       return { text: `${status?.protection || "TLS"}, from end to end` };
   }
+}
+
+function rttText(measured: Pick<LinkEnd, "rtt" | "rttP99"> | undefined): string {
+  if (measured?.rtt === undefined) return "not measured";
+  const p99 = measured.rttP99 === undefined ? "" : `, ${formatRtt(measured.rttP99)} p99`;
+  return `${formatRtt(measured.rtt)} median${p99}`;
 }
 
 function connectionText(end: LinkEnd): string {
