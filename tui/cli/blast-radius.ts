@@ -1,5 +1,6 @@
 import { invalidArgument, notFound } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
+import type { A2b } from "../../proto/gen/zor/v1/a2b.js";
 import { type Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import type { Lan } from "../../proto/gen/zor/v1/lan.js";
 import type { Link } from "../../proto/gen/zor/v1/link.js";
@@ -7,6 +8,7 @@ import { escapeText } from "../client/escape.js";
 import { instanceStateName, linkStateName } from "../client/format.js";
 import { shortName } from "../client/short-name.js";
 import type { Kind } from "./kinds.js";
+import { a2bStateName } from "./output/a2b-text.js";
 import type { Session } from "./session.js";
 
 /** What deleting a resource takes with it. */
@@ -36,6 +38,8 @@ export async function blastRadius(session: Session, kind: Kind, name: string): P
       return { kind, name, running: false, line: escapeText(`lan ${shortName(name)}: ${lanLoss(resource.value)}`) };
     case "link":
       return { kind, name, running: false, line: escapeText(`link ${shortName(name)}: ${linkLoss(resource.value)}`) };
+    case "a2b":
+      return { kind, name, running: false, line: escapeText(`a2b ${shortName(name)}: ${a2bLoss(resource.value)}`) };
     default:
       throw invalidArgument(
         "kind",
@@ -69,6 +73,11 @@ function lanLoss({ status }: Lan): string {
   const shown = plugged.slice(0, 8).join(", ");
   const more = plugged.length > 8 ? ` and ${plugged.length - 8} more` : "";
   return `${plugged.length} plugged in (${shown}${more}); it is refused until they are unplugged`;
+}
+
+function a2bLoss({ spec, status }: A2b): string {
+  const state = status === undefined ? "UNKNOWN" : a2bStateName(status.state);
+  return `${state}, cuts ${spec?.lanA ?? ""} from ${spec?.lanB ?? ""}`;
 }
 
 function linkLoss({ spec, status }: Link): string {

@@ -11,8 +11,17 @@ const lifecycle = (): Promise<CommandModule> => import("./commands/lifecycle.js"
 
 /** All commands this program serves, in the order of the help. */
 export const commandTable: readonly CommandEntry[] = [
-  { name: "get", summary: "list hosts, instances, lans, links or operations", load: () => import("./commands/get.js") },
-  { name: "create", summary: "create an instance, a lan or a link", load: () => import("./commands/create.js") },
+  {
+    name: "get",
+    summary: "list hosts, instances, lans, links, boxes or operations",
+    load: () => import("./commands/get.js"),
+  },
+  {
+    name: "create",
+    summary: "create an instance, a lan, a link or an in-line box",
+    load: () => import("./commands/create.js"),
+  },
+  { name: "set", summary: "change what an in-line box does", load: () => import("./commands/set.js") },
   { name: "start", summary: "start stopped instances", load: lifecycle },
   { name: "stop", summary: "end instances at once, as if their power were cut", load: lifecycle },
   { name: "pause", summary: "stop the CPUs of instances", load: lifecycle },
@@ -23,7 +32,7 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "ask guests to shut down and wait for them",
     load: () => import("./commands/shutdown.js"),
   },
-  { name: "delete", summary: "delete instances, lans or links", load: () => import("./commands/delete.js") },
+  { name: "delete", summary: "delete instances, lans, links or boxes", load: () => import("./commands/delete.js") },
   { name: "attach", summary: "plug an instance's NIC into a lan", load: () => import("./commands/attach.js") },
   { name: "detach", summary: "unplug an instance's NIC", load: () => import("./commands/detach.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },

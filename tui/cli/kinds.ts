@@ -1,5 +1,7 @@
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { AnyResource } from "../../lib/watch/kinds.js";
+import type { A2b } from "../../proto/gen/zor/v1/a2b.js";
+import { A2bServiceService } from "../../proto/gen/zor/v1/a2b_service.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
 import type { Instance } from "../../proto/gen/zor/v1/instance.js";
@@ -14,7 +16,7 @@ import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { ResponseMethod } from "./output/proto-json.js";
 
 /** Kinds of resources zor lists. */
-export type KindName = "host" | "instance" | "lan" | "link" | "operation";
+export type KindName = "host" | "instance" | "lan" | "link" | "a2b" | "operation";
 
 /** Which resources of a kind are wanted. */
 export interface ListQuery {
@@ -43,7 +45,7 @@ export interface Kind {
   readonly name: KindName;
   readonly plural: string;
   /** Collection segment on a host ("hosts/{host}/instances/..."); absent: it lives on the hub only. */
-  readonly onHost?: "instances" | "lans" | "operations";
+  readonly onHost?: "instances" | "lans" | "a2bs" | "operations";
   list(connection: Connection, query: ListQuery, options: CallOptions): Promise<Listing>;
   get(connection: Connection, name: string, options: CallOptions): Promise<Fetched | undefined>;
 }
@@ -168,6 +170,23 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
       withItems: (response, links) => ({ ...response, links }),
       getMethod: LinkServiceService.getLink,
       itemOf: ({ link }) => link,
+    },
+  ),
+  a2b: kind(
+    { name: "a2b", plural: "a2bs", onHost: "a2bs" },
+    {
+      wrap: (value: A2b) => ({ $case: "a2b", value }),
+      listMethod: A2bServiceService.listA2Bs,
+      listRequest: (query, page) => ({
+        parent: parentOf(query),
+        filter: query.filter,
+        orderBy: query.orderBy,
+        ...page,
+      }),
+      itemsOf: ({ a2bs }) => a2bs,
+      withItems: (response, a2bs) => ({ ...response, a2bs }),
+      getMethod: A2bServiceService.getA2B,
+      itemOf: ({ a2b }) => a2b,
     },
   ),
   operation: kind(

@@ -43,7 +43,7 @@ export function resolveLocally(kind: Kind, text: string, host?: string): string 
 /** Parses "HOST/NAME" of something to be made. */
 export function parseNewName(
   text: string,
-  collection: "instances" | "lans",
+  collection: "instances" | "lans" | "a2bs",
 ): { parent: string; id: string; name: string } {
   const match = new RegExp(`^(?:hosts/)?([^/]*)/(?:${collection}/)?([^/]*)$`).exec(text);
   if (match === null)

@@ -14,6 +14,8 @@ const patienceMs = 800;
 const kindByArgument: Readonly<Record<string, KindName>> = {
   instance: "instance",
   lan: "lan",
+  "lan-a": "lan",
+  "lan-b": "lan",
   a: "lan",
   b: "lan",
 };
@@ -30,6 +32,7 @@ const kindByCommand: Readonly<Record<string, KindName>> = {
   console: "instance",
   exec: "instance",
   "host remove": "host",
+  "set a2b": "a2b",
 };
 
 /** `zor complete -- WORDS`: what the completion scripts call; not for people. */
@@ -135,7 +138,7 @@ function wantedKinds(words: readonly string[]): readonly KindName[] {
     return kind !== undefined && words.length > 2 ? [kind.name] : [];
   }
   if (first === "attach" || first === "detach") return ["instance", "lan"];
-  if (first === "create" && second === "link") return ["lan"];
+  if (first === "create" && (second === "link" || second === "a2b")) return ["lan"];
   const kind = kindByCommand[first] ?? kindByCommand[`${first} ${second}`];
   return kind === undefined ? [] : [kind];
 }

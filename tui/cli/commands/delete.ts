@@ -1,4 +1,5 @@
 import { failedPrecondition } from "../../../lib/errors.js";
+import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
@@ -27,9 +28,9 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("delete")
     .description(
-      "Delete instances (with their disks that are not images), lans or links, after showing what goes with them.",
+      "Delete instances (with their disks that are not images), lans, links or in-line boxes, after showing what goes with them.",
     )
-    .argument("<names...>", "instances; or lan, link or instance and then names; or full names")
+    .argument("<names...>", "instances; or lan, link, a2b or instance and then names; or full names")
     .option("--host <host>", "the host of names without one")
     .option("--force", "stop instances that run first")
     .option("-y, --yes", "do not ask")
@@ -58,6 +59,7 @@ export function define({ program, open }: Registrar): void {
     "zor delete alpha/vm1 alpha/vm2 --force --yes",
     "zor delete lan alpha/lan1",
     "zor delete link demo",
+    "zor delete a2b alpha/wan",
   );
 }
 
@@ -87,7 +89,8 @@ async function findTargets(
 /** Full names tell their kind; everything else is an instance. */
 function kindOfFullName(text: string): Kind {
   if (text.startsWith("links/")) return kinds.link;
-  return /^hosts\/[^/]*\/lans\//.test(text) ? kinds.lan : kinds.instance;
+  const collection = /^hosts\/[^/]*\/([^/]*)\//.exec(text)?.[1];
+  return collection === "lans" ? kinds.lan : collection === "a2bs" ? kinds.a2b : kinds.instance;
 }
 
 async function deleteOne(
@@ -110,6 +113,11 @@ async function deleteOne(
   }
   if (kind.name === "lan") {
     const method = LanServiceService.deleteLan;
+    await session.printResponse(options.output, method, await session.call(method, base, 30_000), text);
+    return;
+  }
+  if (kind.name === "a2b") {
+    const method = A2bServiceService.deleteA2B;
     await session.printResponse(options.output, method, await session.call(method, base, 30_000), text);
     return;
   }

@@ -13,8 +13,8 @@ interface GetOptions extends ListOptions {
 export function define({ program, open }: Registrar): void {
   const command = program
     .command("get")
-    .description("List hosts, instances, lans, links or operations.")
-    .argument("<kind>", "hosts, instances, lans, links or operations")
+    .description("List hosts, instances, lans, links, in-line boxes (a2bs) or operations.")
+    .argument("<kind>", "hosts, instances, lans, links, a2bs or operations")
     .argument("[names...]", "only these")
     .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
     .option("--filter <filter>", "such as 'status.state = RUNNING AND spec.memory_mib >= 512'", "")

@@ -1,5 +1,7 @@
 import type { AnyResource, ResourceValues } from "../../../lib/watch/kinds.js";
+import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LinkEncryption, type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import {
@@ -16,6 +18,8 @@ import {
   operationStateName,
 } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
+import { impairmentText } from "../../store/impairment-text.js";
+import { a2bStateName } from "./a2b-text.js";
 import { colorState } from "./state-color.js";
 import type { Column } from "./table.js";
 
@@ -62,7 +66,33 @@ const name = {
 };
 
 const columns: ColumnsByCase = {
-  a2b: [name],
+  a2b: [
+    name,
+    stated("STATE", ({ status }) => (status === undefined ? "UNKNOWN" : a2bStateName(status.state))),
+    { title: "LANS", rank: 1, shrinkTo: 9, value: ({ value: { spec } }) => `${spec?.lanA ?? ""},${spec?.lanB ?? ""}` },
+    { title: "A>B", rank: 1, shrinkTo: 8, value: ({ value }) => impairmentText(value.status?.currentAToB) },
+    { title: "B>A", rank: 1, shrinkTo: 8, value: ({ value }) => impairmentText(value.status?.currentBToA) },
+    { title: "FRAMES", rank: 4, align: "right", value: ({ value }) => sumOf(value, ({ inFrames }) => inFrames) },
+    { title: "LOST", rank: 3, align: "right", value: ({ value }) => sumOf(value, ({ lostFrames }) => lostFrames) },
+    {
+      title: "DROPPED",
+      rank: 3,
+      align: "right",
+      value: ({ value }) =>
+        sumOf(value, (stats) => stats.droppedQueueFrames + stats.droppedDownFrames + stats.droppedPortFrames),
+    },
+    { title: "REASON", rank: 2, shrinkTo: 12, value: ({ value }) => value.status?.reason ?? "" },
+    { title: "FOR", rank: 5, align: "right", value: ({ value, now }) => formatAgeOf(value.status?.sinceTime, now) },
+    { title: "SEED", rank: 9, wide: true, align: "right", value: ({ value }) => String(value.status?.seed ?? "") },
+    { title: "STEPS", rank: 9, wide: true, align: "right", value: ({ value }) => String(value.spec?.schedule.length) },
+    {
+      title: "AGE",
+      rank: 9,
+      wide: true,
+      align: "right",
+      value: ({ value, now }) => formatAgeOf(value.createTime, now),
+    },
+  ],
   host: [
     name,
     // Not marked as old: the hub itself decides a host's state.
@@ -244,6 +274,11 @@ function uptimeFrom({ status }: Instance): Date | undefined {
 
 function trafficOf({ status }: Lan): bigint {
   return (status?.ports ?? []).reduce((sum, port) => sum + port.rxBytes, 0n);
+}
+
+function sumOf({ status }: A2b, count: (stats: ImpairmentStats) => bigint): string {
+  const ways = [status?.aToB, status?.bToA].filter((stats) => stats !== undefined);
+  return String(ways.reduce((sum, stats) => sum + count(stats), 0n));
 }
 
 function lossOf(state: LinkState | undefined, ratio: number | undefined): string {

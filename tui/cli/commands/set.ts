@@ -1,0 +1,8 @@
+import type { Registrar } from "../command.js";
+import { defineSetA2b } from "./set-a2b.js";
+
+/** `zor set a2b`. */
+export function define({ program, open }: Registrar): void {
+  const set = program.command("set").description("Change what is there while it runs.").helpCommand(false);
+  defineSetA2b(set, open);
+}

@@ -1,0 +1,158 @@
+import { invalidArgument } from "../../../lib/errors.js";
+import { fromMilliseconds } from "../../../lib/impairment.js";
+import { quote } from "../../../lib/names.js";
+import { type Impairment, JitterDistribution } from "../../../proto/gen/zor/v1/impairment.js";
+
+/** One thing that may happen to frames, as people write it: `--loss 1%`, or "loss 1%" in a schedule. */
+export interface ImpairmentSetting {
+  readonly name: string;
+  /** What follows the name; undefined: nothing. */
+  readonly argument: string | undefined;
+  readonly help: string;
+  /** @param where names the option or schedule in the error. @throws {ZorError} INVALID_ARGUMENT */
+  readonly parse: (where: string, text: string) => Partial<Impairment>;
+}
+
+/** Everything that can be set, in the order of the help. */
+export const impairmentSettings: readonly ImpairmentSetting[] = [
+  {
+    name: "delay",
+    argument: "time",
+    help: "delay every frame, such as 50ms (at most 10s)",
+    parse: (where, text) => ({ delay: fromMilliseconds(parseFineTime(where, text)) }),
+  },
+  {
+    name: "jitter",
+    argument: "time",
+    help: "spread the delay by so much",
+    parse: (where, text) => ({ jitter: fromMilliseconds(parseFineTime(where, text)) }),
+  },
+  {
+    name: "jitter-distribution",
+    argument: "name",
+    help: "uniform, normal or pareto",
+    parse: (where, text) => ({ jitterDistribution: parseDistribution(where, text) }),
+  },
+  {
+    name: "loss",
+    argument: "part",
+    help: "lose frames, such as 1% or 0.01",
+    parse: (where, text) => ({ lossRatio: parseRatio(where, text) }),
+  },
+  {
+    name: "loss-burst",
+    argument: "frames",
+    help: "lose them in bursts of so many on average",
+    parse: (where, text) => ({ lossBurstFrames: parseAmount(where, text, "a number of frames", /^$/) }),
+  },
+  {
+    name: "duplicate",
+    argument: "part",
+    help: "send frames twice",
+    parse: (where, text) => ({ duplicateRatio: parseRatio(where, text) }),
+  },
+  {
+    name: "reorder",
+    argument: "part",
+    help: "let frames overtake those that wait",
+    parse: (where, text) => ({ reorderRatio: parseRatio(where, text) }),
+  },
+  {
+    name: "corrupt",
+    argument: "part",
+    help: "flip one bit of frames",
+    parse: (where, text) => ({ corruptRatio: parseRatio(where, text) }),
+  },
+  {
+    name: "rate",
+    argument: "rate",
+    help: "limit the rate, such as 64kbit, 10mbit or 1gbit per second",
+    parse: (where, text) => ({
+      rateBps: BigInt(Math.round(parseAmount(where, text, rateWords, /^(?:bit|bps)?(?:\/s)?$/))),
+    }),
+  },
+  {
+    name: "burst",
+    argument: "bytes",
+    help: "what may pass at once when the rate was not used",
+    parse: (where, text) => ({ burstBytes: parseBytes(where, text) }),
+  },
+  {
+    name: "queue",
+    argument: "bytes",
+    help: "what may wait, such as 64k or 2M; more is dropped",
+    parse: (where, text) => ({ queueBytes: parseBytes(where, text) }),
+  },
+  { name: "down", argument: undefined, help: "let nothing pass", parse: () => ({ down: true }) },
+];
+
+const rateWords = "a rate such as 64kbit, 10mbit or 1gbit";
+
+/** Parses "loss 20%, delay 50ms". @throws {ZorError} INVALID_ARGUMENT that lists the settings there are. */
+export function parseSettings(where: string, text: string): Partial<Impairment> {
+  const parts = text.split(",").map((part) => part.trim());
+  return Object.assign({}, ...parts.map((part) => parseSetting(where, part)));
+}
+
+function parseSetting(where: string, text: string): Partial<Impairment> {
+  const [name = "", ...words] = text.split(/[\s=]+/);
+  const setting = impairmentSettings.find((each) => each.name === name);
+  const wantsWord = setting?.argument !== undefined;
+  if (setting === undefined || words.length !== (wantsWord ? 1 : 0)) {
+    const forms = impairmentSettings.map(
+      ({ name: known, argument }) => `${known}${argument ? ` ${argument.toUpperCase()}` : ""}`,
+    );
+    throw invalidArgument(where, `${quote(text)} is not a setting; they are: ${forms.join(", ")}`);
+  }
+  return setting.parse(where, words[0] ?? "");
+}
+
+const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
+
+/** Milliseconds of "50ms", "0.5ms", "200us" or "2s"; 0 needs no unit. */
+function parseFineTime(where: string, text: string): number {
+  const match = /^(\d{1,6}(?:\.\d{1,6})?)(us|ms|s)$/.exec(text);
+  if (text === "0") return 0;
+  if (match === null) throw invalidArgument(where, `${quote(text)} is not a time such as 50ms, 0.5ms, 200us or 2s`);
+  return Number(match[1]) * (unitMs[match[2] ?? ""] ?? 0);
+}
+
+function parseRatio(where: string, text: string): number {
+  const match = /^(\d{1,3}(?:\.\d{1,9})?)(%?)$/.exec(text);
+  const ratio = match === null ? Number.NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1);
+  if (ratio >= 0 && ratio <= 1) return ratio;
+  throw invalidArgument(where, `${quote(text)} is not a part such as 1% or 0.01`);
+}
+
+function parseDistribution(where: string, text: string): JitterDistribution {
+  switch (text) {
+    case "uniform":
+      return JitterDistribution.JITTER_DISTRIBUTION_UNIFORM;
+    case "normal":
+      return JitterDistribution.JITTER_DISTRIBUTION_NORMAL;
+    case "pareto":
+      return JitterDistribution.JITTER_DISTRIBUTION_PARETO;
+    default:
+      throw invalidArgument(where, `${quote(text)} is not uniform, normal or pareto`);
+  }
+}
+
+const decimal: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
+const binary: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** A number with k, m or g (1000 each) and then, perhaps, a unit. */
+function parseAmount(where: string, text: string, what: string, unit: RegExp): number {
+  const match = /^(\d{1,15}(?:\.\d{1,6})?)([kmg]?)(.*)$/i.exec(text);
+  if (match === null || !unit.test((match[3] ?? "").toLowerCase())) {
+    throw invalidArgument(where, `${quote(text)} is not ${what}`);
+  }
+  return Number(match[1]) * (decimal[(match[2] ?? "").toLowerCase()] ?? 1);
+}
+
+/** Bytes of "1500", "64k", "64KiB" or "2M"; units are binary. */
+function parseBytes(where: string, text: string): bigint {
+  const match = /^(\d{1,12}(?:\.\d{1,4})?)([kmg]?)(?:i?b)?$/i.exec(text);
+  const bytes = match === null ? Number.NaN : Number(match[1]) * (binary[(match[2] ?? "").toLowerCase()] ?? 1);
+  if (Number.isInteger(bytes)) return BigInt(bytes);
+  throw invalidArgument(where, `${quote(text)} is not an amount such as 1500, 64k or 2M`);
+}
