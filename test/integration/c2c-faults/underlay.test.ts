@@ -1,0 +1,119 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, type TestContext, test } from "vitest";
+import { eventually } from "../../helpers/eventually.js";
+import { type TestHost, TwoHosts } from "../c2c/two-hosts.js";
+import { type Copy, startCopy } from "./copy.js";
+import { blackhole, cutUnderlay, resetConnections } from "./faults.js";
+
+const mebibyte = 1024 * 1024;
+
+/** Two hosts with a cable and a copy through it that is under way. */
+async function copying(
+  context: TestContext,
+  options: { readonly bytes: number },
+): Promise<{ hosts: TwoHosts; copy: Copy }> {
+  const hosts = await TwoHosts.make();
+  context.onTestFinished(() => hosts[Symbol.asyncDispose]());
+  await hosts.connect();
+  const copy = await startCopy({
+    from: { netns: hosts.a.lan.name },
+    to: { netns: hosts.b.lan.name, ip: hosts.b.lanIp },
+    bytes: options.bytes,
+    bytesPerSecond: 4 * mebibyte,
+    timeoutMs: 150_000,
+  });
+  await moving(hosts);
+  return { hosts, copy };
+}
+
+/** Waits until the copy moves bytes. */
+async function moving({ b }: TwoHosts): Promise<void> {
+  const { rxBytes } = b.end();
+  await eventually(() => expect(b.end().rxBytes).toBeGreaterThan(rxBytes + 64 * 1024), 60_000);
+}
+
+/** Waits until the end is down, and returns why. */
+async function downReason(host: TestHost): Promise<string> {
+  return eventually(() => {
+    const { phase, reason } = host.end();
+    expect(phase).toBe("down");
+    return reason;
+  });
+}
+
+describe.concurrent("a TCP copy through a cable survives", () => {
+  test("a cut of the underlay for a second, and the cable does not even go down", async (context) => {
+    const { hosts, copy } = await copying(context, { bytes: 24 * mebibyte });
+    const mend = await cutUnderlay(hosts.a);
+    await delay(1_000);
+    await mend();
+    expect(copy.ended()).toBe(false);
+    await copy.done;
+    expect(hosts.hosts.map((host) => host.end().connects)).toEqual([1, 1]);
+    await hosts.active();
+  });
+
+  test("a cut of the underlay for 30 seconds, which both ends tell with the reason", async (context) => {
+    const { hosts, copy } = await copying(context, { bytes: 24 * mebibyte });
+    const mend = await cutUnderlay(hosts.a);
+    const mended = delay(30_000).then(mend);
+    for (const host of hosts.hosts) expect(await downReason(host)).not.toBe("");
+    await eventually(() => expect(hosts.b.end().nextTryMs).toBeGreaterThan(Date.now()));
+    await mended;
+    expect(copy.ended()).toBe(false);
+    await hosts.active();
+    await copy.done;
+  });
+
+  test("a blackhole between the hosts, which answers nothing", async (context) => {
+    const { hosts, copy } = await copying(context, { bytes: 24 * mebibyte });
+    const ends = [await blackhole(hosts.a, hosts.b), await blackhole(hosts.b, hosts.a)];
+    for (const host of hosts.hosts) expect(await downReason(host)).toMatch(/nothing was heard|did not answer|in \d+ s/);
+    for (const end of ends) await end();
+    expect(copy.ended()).toBe(false);
+    await hosts.active();
+    await copy.done;
+  });
+
+  test.for([
+    ["to the listener", "a", "b"],
+    ["to the dialer", "b", "a"],
+  ] as const)("the loss of the one direction %s, at which neither end says it is up", async ([, from, to], context) => {
+    const { hosts, copy } = await copying(context, { bytes: 24 * mebibyte });
+    const end = await blackhole(hosts[from], hosts[to]);
+    for (const host of hosts.hosts) await eventually(() => expect(host.end().phase).not.toBe("active"));
+    await downReason(hosts[to]);
+    await end();
+    expect(copy.ended()).toBe(false);
+    await hosts.active();
+    await copy.done;
+  });
+
+  test("resets of the connection, one after the other", async (context) => {
+    const { hosts, copy } = await copying(context, { bytes: 32 * mebibyte });
+    for (const [host, peer] of [
+      [hosts.a, hosts.b],
+      [hosts.b, hosts.a],
+      [hosts.a, hosts.b],
+    ] as const) {
+      const { connects } = hosts.b.end();
+      await resetConnections(host, peer);
+      await eventually(() => expect(hosts.b.end().connects).toBeGreaterThan(connects));
+      await hosts.active();
+      await moving(hosts);
+    }
+    await copy.done;
+  });
+
+  test("the death of either engine", async (context) => {
+    const { hosts, copy } = await copying(context, { bytes: 32 * mebibyte });
+    for (const host of hosts.hosts) {
+      const { enginePid } = host.cables;
+      process.kill(enginePid, "SIGKILL");
+      await eventually(() => expect(host.cables.enginePid).not.toBe(enginePid));
+      await hosts.active();
+      await moving(hosts);
+    }
+    await copy.done;
+  });
+});
