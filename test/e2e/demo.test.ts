@@ -1,4 +1,4 @@
-import { readlink, stat } from "node:fs/promises";
+import { readFile, readlink, stat } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { captureMachine, leftBehind, type MachineState } from "../helpers/leftovers.js";
 import { describeBadInput } from "./suites/bad-input.js";
@@ -65,6 +65,20 @@ describeForeignClient(() => demo);
 describeSurvival(() => demo);
 describeBadInput(() => demo);
 describeTerminal(() => demo);
+
+describe("the programs of the demo", () => {
+  it("have not ended but for the one agent and the hub that were killed", async () => {
+    const { supervisor, agents, hub } = await demo.status();
+    const log = await readFile(supervisor.log, "utf8");
+    const ended = log.split("\n").filter((line) => line.includes("starting it again"));
+    const told = ended.map((line) => String((JSON.parse(line) as { program: unknown }).program)).toSorted(); // pino's lines
+    if (told.length > 2) {
+      for (const program of [hub, ...agents])
+        console.log(program.log, (await readFile(program.log, "utf8")).slice(-4000));
+    }
+    expect(told).toEqual(["alpha", "hub"]);
+  });
+});
 
 describe("zor demo down", () => {
   it("leaves no process, namespace, interface, mount or file of the demo", async () => {
