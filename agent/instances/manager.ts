@@ -23,10 +23,11 @@ import {
 import { adopt } from "./adoption.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { build, checkDelete, deleteInstance, type NewInstance, planCreation, remove, reserve } from "./creation.js";
+import { asFailure } from "./failure.js";
 import { inParallel } from "./in-parallel.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
-import { type ActionOptions, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
+import { type ActionOptions, attempt, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
 import { type InstanceRecord, toDriverInstance, toInstance, toOwner } from "./record.js";
 
 /** Things done to an instance at once. */
@@ -210,15 +211,16 @@ export class InstanceManager {
   }
 
   /** Opens the serial console. @throws {ZorError} */
-  openConsole(id: string, options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
+  async openConsole(id: string, options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
     const record = this.#record(id);
     const { driver } = record;
     if (!hasConsole(driver)) throw unsupported(record, "show a console");
-    return driver.openConsole(toDriverInstance(record), runningHandle(record, "show its console"), options);
+    const handle = runningHandle(record, "show its console");
+    return attempt(record, "open the console of", () => driver.openConsole(toDriverInstance(record), handle, options));
   }
 
   /** Runs a command inside. @throws {ZorError} */
-  exec(
+  async *exec(
     id: string,
     command: ExecCommand,
     options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
@@ -226,7 +228,12 @@ export class InstanceManager {
     const record = this.#record(id);
     const { driver } = record;
     if (!isExecutable(driver)) throw unsupported(record, "run commands");
-    return driver.exec(toDriverInstance(record), runningHandle(record, "run commands"), command, options);
+    const handle = runningHandle(record, "run commands");
+    try {
+      yield* driver.exec(toDriverInstance(record), handle, command, options);
+    } catch (error) {
+      throw asFailure(error, record.stored.instance.name, "run a command in");
+    }
   }
 
   /** Observes every instance on which no work is under way. */

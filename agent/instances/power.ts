@@ -135,7 +135,8 @@ export async function during<T>(
   }
 }
 
-async function attempt<T>(record: InstanceRecord, action: string, work: () => Promise<T>): Promise<T> {
+/** Does work of a driver; what it throws is told as {@link asFailure} has it. */
+export async function attempt<T>(record: InstanceRecord, action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -86,6 +86,8 @@ function isServiceError(error: unknown): error is ServiceError {
 
 function asZorError(error: unknown): ZorError {
   if (error instanceof ZorError) return error;
+  // Undoing failed as well: the first error is the one to tell.
+  if (error instanceof SuppressedError) return asZorError(error.suppressed);
   if (error instanceof Error && error.name === "AbortError") {
     return new ZorError({
       reason: "CANCELLED",

@@ -115,6 +115,11 @@ describe("errors on the wire", () => {
       violations: error.violations,
     });
   });
+
+  it("tell what failed, not what failed while that was undone", () => {
+    const first = invalidFields([{ field: "a.b", description: "no" }]);
+    expect(toStatus(new SuppressedError(new Error("undoing"), first))).toMatchObject({ code: 3, message: "a.b: no" });
+  });
 });
 
 describe("join tokens", () => {
