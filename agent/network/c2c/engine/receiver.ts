@@ -6,6 +6,9 @@ import type { EstablishedConnection } from "./worker-protocol.js";
 
 /** Bytes read from the socket at most at once. */
 const readBytes = 256 * 1024;
+/** What is read at least, and frames it should make: as small frames cost more, it bounds the time one cable keeps its worker. */
+const leastReadBytes = 32 * 1024;
+const turnFrames = 384;
 /** In front of the first frame there is room for a virtio-net header, see {@link Receiver}. */
 const headroomBytes = 16;
 const wireBytes = readBytes + maxRecordBytes;
@@ -37,6 +40,9 @@ export class Receiver implements FrameSink {
   readonly #plain = new NativeMemory(plainBytes);
   #plainStart = headroomBytes;
   #plainEnd = headroomBytes;
+  #nextReadBytes = readBytes;
+  /** Data frames of the last read. */
+  #frames = 0;
   #leftover: Uint8Array;
   readonly #onControl: (type: number, payload: Buffer) => void;
 
@@ -77,14 +83,17 @@ export class Receiver implements FrameSink {
    */
   turn(): boolean {
     const { memory, offset } = this.#makeRoom();
-    const got = recv(this.#fd, memory.address + offset, readBytes, MSG_DONTWAIT);
+    const got = recv(this.#fd, memory.address + offset, this.#nextReadBytes, MSG_DONTWAIT);
     if (got < 0) {
       const code = lastErrno();
       if (code === errno.EAGAIN || code === errno.EINTR) return false;
       throw new SystemCallError("recv", code);
     }
     if (got === 0) throw new EndOfStream();
+    this.#frames = 0;
     this.#took(got);
+    const wanted = Math.ceil((got * turnFrames) / (this.#frames + 1));
+    this.#nextReadBytes = Math.max(leastReadBytes, Math.min(readBytes, wanted));
     return true;
   }
 
@@ -149,6 +158,7 @@ export class Receiver implements FrameSink {
   }
 
   #deliver(offset: number, length: number): void {
+    this.#frames += 1;
     let from = offset;
     let size = length;
     if (!this.#vnet) {

@@ -8,7 +8,7 @@ import type { EstablishedConnection } from "./worker-protocol.js";
 /** Plaintext gathered before it is sent. More makes longer waits, less makes more system calls. */
 const batchBytes = 256 * 1024;
 /** Frames gathered at most: bounds the time one cable keeps its worker. */
-const batchFrames = 64;
+const batchFrames = 256;
 /** Room for control frames behind a full batch. */
 const controlBytes = 64 * 1024;
 const bufferBytes = batchBytes + maxDataFrameBytes + controlBytes + 1;

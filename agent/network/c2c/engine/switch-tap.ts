@@ -4,10 +4,10 @@ import { close } from "./native.js";
 import { openTap, type TapOffload } from "./tap.js";
 
 /**
- * Frames a cable's tap holds for its reader. A frame may be 64 KiB, so this bounds what a burst may cost in time;
- * more is dropped by the kernel, which counts it.
+ * Frames a cable's tap holds for its reader; more are dropped by the kernel, which counts them. On a busy host the reader may wait
+ * some milliseconds for a processor, in which a flood of small frames fills a short queue many times over.
  */
-const cableQueueFrames = 128;
+const cableQueueFrames = 1_000;
 
 /** A tap in the switch's namespace, up, not yet plugged into a lan. */
 export interface SwitchTap {
