@@ -8,6 +8,7 @@ import { bytesToJson, jsonToBytes } from "../../../lib/grpc/json.js";
 import { fileDescriptorSetBase64 } from "../../../proto/gen/descriptors.js";
 import { AgentServiceService } from "../../../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
@@ -33,6 +34,7 @@ interface Codec {
 const generated: Readonly<Record<string, Readonly<Record<string, Codec>>>> = {
   "zor.agent.v1.AgentService": AgentServiceService,
   "zor.agent.v1.CableService": CableServiceService,
+  "zor.v1.A2bService": A2bServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.HostService": HostServiceService,
