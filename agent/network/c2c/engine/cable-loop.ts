@@ -19,6 +19,7 @@ export class CableLoop {
   readonly #report: (event: WorkerEvent) => void;
   readonly #scratch = new NativeMemory(maxDataFrameBytes);
   readonly #readDrops: () => ReadonlyMap<string, number>;
+  readonly #setQueues: (framesByTap: ReadonlyMap<string, number>) => void;
   #nextDropsMs = 0;
   #cables: Cable[] = [];
   #pollSet = new PollSet(1);
@@ -31,11 +32,14 @@ export class CableLoop {
     readonly report: (event: WorkerEvent) => void;
     /** Frames the kernel dropped because a tap's queue was full, by tap. */
     readonly readDrops: () => ReadonlyMap<string, number>;
+    /** Sets how many frames taps hold for the cables. */
+    readonly setQueues: (framesByTap: ReadonlyMap<string, number>) => void;
   }) {
     this.#wakeFd = options.wakeFd;
     this.#nextOrder = options.nextOrder;
     this.#report = options.report;
     this.#readDrops = options.readDrops;
+    this.#setQueues = options.setQueues;
   }
 
   /** Returns after a "stop" order. */
@@ -60,8 +64,18 @@ export class CableLoop {
     if (nowMs >= this.#nextDropsMs) {
       this.#nextDropsMs = nowMs + longestWaitMs;
       this.#countDrops();
+      this.#tuneQueues(nowMs);
     }
     return next;
+  }
+
+  #tuneQueues(nowMs: number): void {
+    const changed = new Map<string, number>();
+    for (const cable of this.#cables) {
+      const frames = cable.tune(nowMs);
+      if (frames !== undefined) changed.set(cable.tapName, frames);
+    }
+    if (changed.size > 0) this.#setQueues(changed);
   }
 
   #countDrops(): void {

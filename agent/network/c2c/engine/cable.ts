@@ -3,6 +3,7 @@ import { close, errnoName, type NativeMemory, read, SystemCallError } from "./na
 import { ProbeBook } from "./probe-book.js";
 import { EndOfStream, Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";
+import { widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
 import { setTapOffload } from "./tap.js";
 import type { CloseCause, EstablishedConnection, WorkerEvent } from "./worker-protocol.js";
@@ -37,6 +38,7 @@ export class Cable {
   readonly stats: Float64Array;
   readonly #tapFd: number;
   #tapLost = false;
+  #queueFrames: number = widest.tapFrames;
   readonly #report: (event: WorkerEvent) => void;
   readonly #scratch: NativeMemory;
   #connection: Connection | undefined;
@@ -163,6 +165,19 @@ export class Cable {
       if (nowMs >= connection.nextProbeMs) this.#probe(connection, nowMs);
     });
     return this.#connection?.nextProbeMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Fits queues to what the connection takes; call once a second. Returns what the tap is to hold from now on, if that changes. */
+  tune(nowMs: number): number | undefined {
+    const connection = this.#connection;
+    let frames: number = widest.tapFrames;
+    this.#guard(() => {
+      frames = connection?.sender.tune(nowMs) ?? frames;
+    });
+    // To change a queue costs more than a small difference is worth.
+    if (Math.abs(frames - this.#queueFrames) <= this.#queueFrames / 5) return undefined;
+    this.#queueFrames = frames;
+    return frames;
   }
 
   /** Closes the connection and lets go of the tap, which the engine then closes: that takes the kernel long. */

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { enterNetNamespace } from "./native.js";
+import { readFileSync } from "node:fs";
+import { visitNetns } from "./visit-netns.js";
 
 const netDevices = "/proc/thread-self/net/dev";
 
@@ -22,26 +22,7 @@ export function parseTransmitDrops(text: string): ReadonlyMap<string, number> {
   return drops;
 }
 
-/**
- * Reads them in a named net namespace; undefined: the thread's own. Visits the namespace with the calling thread only: to stay there
- * would keep it alive after its deletion.
- */
+/** Reads them in a named net namespace; undefined: the thread's own. */
 export function readTransmitDrops(netns: string | undefined): ReadonlyMap<string, number> {
-  if (netns === undefined) return parseTransmitDrops(readFileSync(netDevices, "utf8"));
-  let there: number;
-  try {
-    there = openSync(`/run/netns/${netns}`, "r");
-  } catch {
-    // The namespace is gone; so are the taps.
-    return new Map();
-  }
-  const home = openSync("/proc/thread-self/ns/net", "r");
-  try {
-    enterNetNamespace(there);
-    return parseTransmitDrops(readFileSync(netDevices, "utf8"));
-  } finally {
-    enterNetNamespace(home);
-    closeSync(home);
-    closeSync(there);
-  }
+  return visitNetns(netns, () => parseTransmitDrops(readFileSync(netDevices, "utf8"))) ?? new Map();
 }

@@ -52,6 +52,11 @@ const eventfdFunction = libc.func("int eventfd(uint initial, int flags)") as unk
   initial: number,
   flags: number,
 ) => number;
+const socketFunction = libc.func("int socket(int family, int type, int protocol)") as unknown as (
+  family: number,
+  type: number,
+  protocol: number,
+) => number;
 const flockFunction = libc.func("int flock(int fd, int operation)") as unknown as (
   fd: number,
   operation: number,
@@ -165,6 +170,12 @@ export function readTcpMinRttMs(fd: number): number {
 export function createEventFd(): number {
   const [EFD_CLOEXEC, EFD_NONBLOCK] = [0o2000000, 0o4000];
   return checked("eventfd", eventfdFunction(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+/** A datagram socket of the thread's net namespace that is good for orders to devices. */
+export function openSocket(): number {
+  const [AF_INET, SOCK_DGRAM, SOCK_CLOEXEC] = [2, 2, 0o2000000];
+  return checked("socket", socketFunction(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 }
 
 /** Takes an exclusive lock that ends with the process; false when another process holds it. */

@@ -1,17 +1,17 @@
 import { avoidPacing } from "./congestion.js";
+import { DrainMeter } from "./drain-meter.js";
 import { dataBytes, frameType, headerBytes, maxDataFrameBytes, vnetHeaderBytes, writeHeader } from "./frame.js";
-import { errno, lastErrno, NativeMemory, read, SystemCallError, send } from "./native.js";
+import { errno, lastErrno, NativeMemory, read, SystemCallError, send, setTcpOption } from "./native.js";
+import { limitsFor, type QueueLimits, widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
 import { RecordSealer, sealedBytes } from "./tls-record.js";
 import type { EstablishedConnection } from "./worker-protocol.js";
 
-/** Plaintext gathered before it is sent. More makes longer waits, less makes more system calls. */
-const batchBytes = 256 * 1024;
 /** Frames gathered at most: bounds the time one cable keeps its worker. */
 const batchFrames = 256;
 /** Room for control frames behind a full batch. */
 const controlBytes = 64 * 1024;
-const bufferBytes = batchBytes + maxDataFrameBytes + controlBytes + 1;
+const bufferBytes = widest.batchBytes + maxDataFrameBytes + controlBytes + 1;
 
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -29,6 +29,11 @@ export class Sender {
   #plainEnd = 0;
   #start = 0;
   #end = 0;
+  readonly #drained = new DrainMeter();
+  #limits: QueueLimits = widest;
+  /** Of the lan, since the limits were last looked at. */
+  #frames = 0;
+  #bytes = 0;
 
   constructor(options: {
     readonly established: EstablishedConnection;
@@ -68,8 +73,20 @@ export class Sender {
    */
   turn(): void {
     if (!this.flush()) return;
-    this.#gather();
-    this.flush();
+    const tapEmpty = this.#gather();
+    if (this.flush() && tapEmpty && this.#drained.saturated) this.#drained.emptied(performance.now());
+  }
+
+  /** Fits the queues to what the connection has taken since the last call. Returns how many frames the tap should hold. */
+  tune(nowMs: number): number {
+    const limits = limitsFor(this.#drained.takeRate(nowMs), this.#frames === 0 ? 0 : this.#bytes / this.#frames);
+    this.#frames = 0;
+    this.#bytes = 0;
+    if (limits.socketBytes !== this.#limits.socketBytes) {
+      setTcpOption(this.#fd, "notSentLowWaterBytes", limits.socketBytes);
+    }
+    this.#limits = limits;
+    return limits.tapFrames;
   }
 
   /** Sends what is gathered. False when the socket does not take it all now. @throws {SystemCallError} */
@@ -87,10 +104,14 @@ export class Sender {
       );
       if (sent < 0) {
         const code = lastErrno();
-        if (code === errno.EAGAIN) return false;
+        if (code === errno.EAGAIN) {
+          if (!this.#drained.saturated) this.#drained.refused(performance.now());
+          return false;
+        }
         if (code !== errno.EINTR) throw new SystemCallError("send", code);
       } else {
         this.#start += sent;
+        this.#drained.took(sent);
         if (this.#start === this.#end) this.#wireEmptied();
       }
     }
@@ -127,15 +148,21 @@ export class Sender {
     this.#end = 0;
   }
 
-  #gather(): void {
+  /** Reads one batch from the tap. True when there is no more. */
+  #gather(): boolean {
     const { buffer, address } = this.#plain;
+    const { batchBytes } = this.#limits;
+    let tapEmpty = false;
     let frames = 0;
     let bytes = 0;
     let at = this.#plainEnd;
     while (at < batchBytes && frames < batchFrames) {
       const body = at + headerBytes;
       let length = read(this.#tapFd, address + body, dataBytes.max);
-      if (length <= 0) break;
+      if (length <= 0) {
+        tapEmpty = true;
+        break;
+      }
       if (!this.#vnet) {
         buffer.copyWithin(body, body + vnetHeaderBytes, body + length);
         length -= vnetHeaderBytes;
@@ -146,7 +173,10 @@ export class Sender {
       bytes += this.#vnet ? length - vnetHeaderBytes : length;
     }
     this.#plainEnd = at;
+    this.#frames += frames;
+    this.#bytes += bytes;
     this.#stats[stat.txFrames] = (this.#stats[stat.txFrames] ?? 0) + frames;
     this.#stats[stat.txBytes] = (this.#stats[stat.txBytes] ?? 0) + bytes;
+    return tapEmpty;
   }
 }

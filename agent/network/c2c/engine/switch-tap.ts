@@ -1,13 +1,8 @@
 import { createHash } from "node:crypto";
 import { run } from "../../../host/exec.js";
 import { close } from "./native.js";
+import { widest } from "./queue-limits.js";
 import { openTap, type TapOffload } from "./tap.js";
-
-/**
- * Frames a cable's tap holds for its reader; more are dropped by the kernel, which counts them. On a busy host the reader may wait
- * some milliseconds for a processor, in which a flood of small frames fills a short queue many times over.
- */
-const cableQueueFrames = 1_000;
 
 /** A tap in the switch's namespace, up, not yet plugged into a lan. */
 export interface SwitchTap {
@@ -29,7 +24,7 @@ export async function makeTap(options: {
   readonly queueFrames?: number;
   readonly signal: AbortSignal;
 }): Promise<SwitchTap> {
-  const { name, netns, queueFrames = cableQueueFrames, signal } = options;
+  const { name, netns, queueFrames = widest.tapFrames, signal } = options;
   const tap = openTap(name);
   const discard = (): void => {
     close(tap.fd);

@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { CableLoop } from "./cable-loop.js";
 import { readTransmitDrops } from "./device-drops.js";
+import { setTapQueues } from "./tap-queue.js";
 import type { WorkerEvent, WorkerOptions, WorkerOrder } from "./worker-protocol.js";
 
 // Entry of dist/cable-worker.js. The thread never returns to its event loop: it waits in poll(2) and is woken through an eventfd.
@@ -14,5 +15,6 @@ new CableLoop({
   nextOrder: () => (receiveMessageOnPort(port) as { message: WorkerOrder } | undefined)?.message,
   report: (event: WorkerEvent) => port.postMessage(event),
   readDrops: () => readTransmitDrops(options.netns),
+  setQueues: (framesByTap) => setTapQueues(options.netns, framesByTap),
 }).run();
 port.close();

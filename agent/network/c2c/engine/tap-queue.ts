@@ -1,0 +1,32 @@
+import { close, ioctl, openSocket, SystemCallError } from "./native.js";
+import { visitNetns } from "./visit-netns.js";
+
+const SIOCSIFTXQLEN = 0x8943;
+const ifnamsiz = 16;
+/** struct ifreq. */
+const requestBytes = 40;
+
+/** Sets how many frames taps hold for their readers; those of taps that are gone, or in a namespace that is, are left alone. */
+export function setTapQueues(netns: string | undefined, framesByTap: ReadonlyMap<string, number>): void {
+  if (framesByTap.size === 0) return;
+  visitNetns(netns, () => {
+    // Any socket takes orders for the devices of the namespace it was made in.
+    const fd = openSocket();
+    try {
+      for (const [tap, frames] of framesByTap) setTapQueue(fd, tap, frames);
+    } finally {
+      close(fd);
+    }
+  });
+}
+
+function setTapQueue(fd: number, tap: string, frames: number): void {
+  const request = Buffer.alloc(requestBytes);
+  request.write(tap.slice(0, ifnamsiz - 1), "ascii");
+  request.writeInt32LE(frames, ifnamsiz);
+  try {
+    ioctl(fd, SIOCSIFTXQLEN, request, `setting the queue of tap ${tap}`);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+  }
+}
