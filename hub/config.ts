@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { isId } from "../lib/names.js";
+import { canonicalIp } from "../lib/underlay-address.js";
 
 const id = z
   .string()
@@ -47,15 +48,37 @@ export interface Advertised {
   readonly hub: readonly string[];
   readonly join: readonly string[];
   readonly reverse: readonly string[];
+  readonly relay: readonly string[];
   /** IPs that stand in the hub's certificate. */
   readonly ips: readonly string[];
 }
 
+/** Addresses a hub serves on, with their real ports. */
+export interface HubAddresses {
+  readonly listen: readonly string[];
+  readonly join: readonly string[];
+  readonly reverse: readonly string[];
+  readonly relay: readonly string[];
+}
+
+/** All "ip:port"s that lead to the hub itself, in canonical form. */
+export function ownAddresses(bound: HubAddresses): ReadonlySet<string> {
+  const all = Object.values<readonly string[]>({ ...bound }).flat();
+  return new Set(
+    all.flatMap((each) => {
+      const ips = isWildcard(ipOf(each)) ? machineIps() : [ipOf(each)];
+      return ips.map((ip) => joinAddress(canonicalIp(ip), portOf(each)));
+    }),
+  );
+}
+
+/** The canonical form of an "ip:port". */
+export function canonicalAddress(address: string): string {
+  return joinAddress(canonicalIp(ipOf(address)), portOf(address));
+}
+
 /** Works out the addresses others use; the lists hold the real ports. A wildcard stands for every address of the machine. */
-export function advertisedAddresses(
-  bound: { readonly listen: readonly string[]; readonly join: readonly string[]; readonly reverse: readonly string[] },
-  advertise: readonly string[],
-): Advertised {
+export function advertisedAddresses(bound: HubAddresses, advertise: readonly string[]): Advertised {
   const ips = [...new Set(advertise.map(ipOf))];
   const expand = (addresses: readonly string[]): string[] => [
     ...new Set(
@@ -73,6 +96,7 @@ export function advertisedAddresses(
     hub,
     join: expand(bound.join),
     reverse: expand(bound.reverse),
+    relay: expand(bound.relay),
     ips: [...new Set([...hub.map(ipOf), ...ips, ...listenIps])].sort(),
   };
 }

@@ -11,6 +11,9 @@ import { Links } from "./c2c/links.js";
 import { ObservedEnds } from "./c2c/observed-ends.js";
 import { Fleet } from "./hosts/fleet.js";
 import { ParkedSockets } from "./hosts/parked-sockets.js";
+import { RelayHandle } from "./relay/relay-handle.js";
+import { RelayMeter } from "./relay/relay-meter.js";
+import { RelayTickets } from "./relay/relay-tickets.js";
 import { createExecutors } from "./reconcile/executors.js";
 import { Reconciler } from "./reconcile/loop.js";
 import { Progress } from "./reconcile/progress.js";
@@ -20,8 +23,8 @@ import { loadLastSeen, putLastSeen } from "./state/last-seen.js";
 import { abandoned, loadOperations, putOperation } from "./state/stored-operations.js";
 import type { HubState } from "./state-directory.js";
 
-/** How often it is stored when hosts were last heard; that much older it may look after a crash of the hub. */
-const lastSeenMs = 30_000;
+/** How often what is observed is stored: when hosts were last heard, and bytes relayed. That much is lost in a crash of the hub. */
+const storeObservedMs = 30_000;
 
 /** What the core needs. */
 export interface CoreOptions {
@@ -30,6 +33,14 @@ export interface CoreOptions {
   readonly state: HubState;
   readonly identity: () => Identity;
   readonly log: Log;
+  /** Whether an "ip:port" is one of the hub's own. */
+  readonly isOwnAddress: (address: string) => boolean;
+}
+
+/** What of the relay is kept in the store. */
+interface RelayRecords {
+  readonly tickets: RelayTickets;
+  readonly meter: RelayMeter;
 }
 
 /** The parts of a hub that know the fleet, wired together, without its listeners. */
@@ -40,19 +51,30 @@ export class Core {
   readonly links: Links;
   readonly operations: Operations;
   readonly linkOperations: LinkOperations;
+  readonly relay: RelayHandle;
+  readonly relayTickets: RelayTickets;
+  readonly #meter: RelayMeter;
   readonly #options: CoreOptions;
   readonly #reconciler: Reconciler;
   readonly #stop = new AbortController();
   #lastSeenTimer: NodeJS.Timeout | undefined;
 
-  private constructor(options: CoreOptions, socketDirectory: string) {
+  private constructor(options: CoreOptions, socketDirectory: string, { tickets, meter }: RelayRecords) {
     const { state, log } = options;
     this.#options = options;
+    this.relayTickets = tickets;
+    this.#meter = meter;
     const ends = new ObservedEnds((names) => {
       this.links.refresh(names);
       this.#reconciler.trigger();
     });
-    this.links = new Links({ inventory: this.inventory, ends, fleet: () => this.fleet });
+    this.links = new Links({
+      inventory: this.inventory,
+      ends,
+      fleet: () => this.fleet,
+      relayedBytes: (linkUid) => meter.ofLink(linkUid),
+    });
+    this.relay = new RelayHandle({ links: this.links, fleet: () => this.fleet, tickets, meter, log });
     this.fleet = new Fleet({
       hub: options.hub,
       identity: options.identity,
@@ -62,8 +84,10 @@ export class Core {
       parked: this.parked,
       socketDirectory,
       log,
+      isOwnAddress: options.isOwnAddress,
       onChange: (host) => {
         this.links.refresh(this.links.onHost(host));
+        this.relay.recheck();
         this.#reconciler.trigger();
       },
     });
@@ -76,7 +100,7 @@ export class Core {
       store: state.store,
       links: this.links,
       operations: this.operations,
-      trigger: () => this.#reconciler.trigger(),
+      trigger: () => this.reconcile(),
       stop: this.#stop.signal,
     });
     const progress = new Progress();
@@ -86,7 +110,12 @@ export class Core {
       ends,
       links,
       progress,
-      executors: createExecutors({ fleet, ends, links, store: state.store, progress }),
+      executors: createExecutors({
+        ...{ fleet, ends, links, progress },
+        store: state.store,
+        onForgotten: (linkUid) => meter.forget(linkUid),
+      }),
+      relay: () => this.relay.input(),
       log,
       onRefused: (link, error) => this.linkOperations.refuse(link, error),
     });
@@ -100,12 +129,13 @@ export class Core {
     const socketDirectory = join(directory, "dialled");
     await rm(socketDirectory, { recursive: true, force: true });
     await mkdir(socketDirectory, { mode: 0o700 });
-    const core = new Core(options, socketDirectory);
+    const records = { tickets: await RelayTickets.open(store), meter: await RelayMeter.open(store) };
+    const core = new Core(options, socketDirectory, records);
     const lastSeen = await loadLastSeen(store);
     for (const stored of await store.list("hosts")) core.fleet.put(decodeHost(stored), lastSeen.get(stored.key));
     for (const stored of await store.list("links")) core.links.put(decodeLink(stored));
     await core.#resumeOperations();
-    core.#lastSeenTimer = setInterval(() => void core.#storeLastSeen(), lastSeenMs).unref();
+    core.#lastSeenTimer = setInterval(() => void core.#storeObserved(), storeObservedMs).unref();
     return core;
   }
 
@@ -113,17 +143,24 @@ export class Core {
   async close(): Promise<void> {
     clearInterval(this.#lastSeenTimer);
     this.#stop.abort();
-    await this.#storeLastSeen();
+    await this.relay.close();
+    await this.#storeObserved();
     await this.#reconciler.close();
     await this.operations.close();
     await this.fleet.close();
   }
 
-  async #storeLastSeen(): Promise<void> {
+  /** Looks at links and hosts again: what should be, and who may use the relay. */
+  reconcile(): void {
+    this.relay.recheck();
+    this.#reconciler.trigger();
+  }
+
+  async #storeObserved(): Promise<void> {
     try {
-      await this.#options.state.store.commit([putLastSeen(this.fleet.lastSeen())]);
+      await this.#options.state.store.commit([putLastSeen(this.fleet.lastSeen()), this.#meter.plan()]);
     } catch (error) {
-      this.#options.log.error({ err: error }, "cannot store when hosts were last seen");
+      this.#options.log.error({ err: error }, "cannot store when hosts were last seen and what was relayed");
     }
   }
 

@@ -7,7 +7,15 @@ import type { Identity } from "../lib/tls/identity.js";
 import { formatToken } from "../lib/tls/token.js";
 import { CreateHostResponse } from "../proto/gen/zor/v1/host_service.js";
 import { CreateTokenResponse, Role } from "../proto/gen/zor/v1/token_service.js";
-import { type Advertised, advertisedAddresses, type HubConfig, withPort } from "./config.js";
+import {
+  type Advertised,
+  advertisedAddresses,
+  canonicalAddress,
+  type HubAddresses,
+  type HubConfig,
+  ownAddresses,
+  withPort,
+} from "./config.js";
 import { Core } from "./core.js";
 import { ReverseListener } from "./hosts/reverse-listener.js";
 import { FailureLimiter } from "./join/rate-limit.js";
@@ -21,13 +29,6 @@ import { type HubState, openState } from "./state-directory.js";
 const renewalCheckMs = 6 * 60 * 60 * 1000;
 const shutdownGraceMs = 1000;
 
-/** Addresses a hub serves on, with their real ports. */
-export interface HubAddresses {
-  readonly listen: readonly string[];
-  readonly join: readonly string[];
-  readonly reverse: readonly string[];
-}
-
 /** A running hub. */
 export class Hub {
   readonly #config: HubConfig;
@@ -40,7 +41,8 @@ export class Hub {
   #health: Health | undefined;
   readonly #reverse: ReverseListener[] = [];
   #renewal: NodeJS.Timeout | undefined;
-  #addresses: HubAddresses = { listen: [], join: [], reverse: [] };
+  #addresses: HubAddresses = { listen: [], join: [], reverse: [], relay: [] };
+  #own: ReadonlySet<string> = new Set();
 
   private constructor(config: HubConfig, log: Log, state: HubState, identity: Identity) {
     this.#config = config;
@@ -53,7 +55,7 @@ export class Hub {
   static async start(config: HubConfig, log: Log): Promise<Hub> {
     const state = await openState(config, new Date());
     const { ips } = advertisedAddresses(
-      { listen: config.listen, join: config.joinListen, reverse: config.reverseListen },
+      { listen: config.listen, join: config.joinListen, reverse: config.reverseListen, relay: [] },
       config.advertise,
     );
     const hub = new Hub(config, log, state, await state.ensureHubIdentity(ips));
@@ -92,6 +94,7 @@ export class Hub {
       state: this.#state,
       identity: () => this.#identity,
       log: this.#log,
+      isOwnAddress: (address) => this.#own.has(canonicalAddress(address)),
     });
     this.#core = core;
     const reverse = await this.#listenReverse(core);
@@ -105,8 +108,12 @@ export class Hub {
     });
     const listen = await this.#main.listen(this.#config.listen);
     const join = await this.#join.listen(this.#config.joinListen);
-    this.#addresses = { listen, join, reverse };
-    advertised.value = advertisedAddresses({ listen, join, reverse }, this.#config.advertise);
+    const relay = await core.relay.listen(this.#config.relayListen);
+    this.#addresses = { listen, join, reverse, relay };
+    this.#own = ownAddresses(this.#addresses);
+    advertised.value = advertisedAddresses(this.#addresses, this.#config.advertise);
+    core.relay.advertise(advertised.value.relay);
+    core.reconcile();
     this.#health.setServing(true);
     this.#renewal = setInterval(() => void this.#renew(ips), renewalCheckMs).unref();
     certificates.onRevocation(() => this.#log.info("certificates revoked"));
@@ -131,7 +138,7 @@ export class Hub {
 
   #addServices(core: Core, main: Listener, join: Listener, advertised: () => Advertised): Health {
     const { store, certificates, authority } = this.#state;
-    const { fleet, inventory, links, linkOperations, operations } = core;
+    const { fleet, inventory, links, linkOperations, operations, relay, relayTickets } = core;
     const options = guardedService(certificates, this.#log);
     const limiter = new FailureLimiter({ burst: 10, perFailureMs: 6000, peers: 10_000 });
     addJoinService(
@@ -151,6 +158,9 @@ export class Hub {
         links,
         linkOperations,
         operations,
+        relay,
+        relayTickets,
+        reconcile: () => core.reconcile(),
         store,
         certificates,
         requests: new StoredRequests(store),
@@ -177,7 +187,7 @@ export class Hub {
   }
 
   async #writeRunFile(): Promise<void> {
-    const { listen, join: joinListen, reverse } = this.#addresses;
+    const { listen, join: joinListen, reverse, relay } = this.#addresses;
     const facts = {
       pid: process.pid,
       startTime: new Date(Date.now() - process.uptime() * 1000).toISOString(),
@@ -185,6 +195,7 @@ export class Hub {
       listen,
       joinListen,
       reverseListen: reverse,
+      relayListen: relay,
       admin: this.adminDirectory,
     };
     await writeFileAtomic(join(this.#config.state, "run.json"), `${JSON.stringify(facts, undefined, 2)}\n`);

@@ -14,6 +14,7 @@ interface Flags {
   readonly listen?: string[];
   readonly joinListen?: string[];
   readonly reverseListen?: string[];
+  readonly relayListen?: string[];
   readonly advertise?: string[];
 }
 
@@ -25,6 +26,7 @@ Use it, as root on this machine, with:
 Examples:
   zor hub run                                        a hub for this machine only
   zor hub run --listen 10.0.0.1:7440 --join-listen 10.0.0.1:7441 --reverse-listen 10.0.0.1:7442
+  zor hub run --listen 10.0.0.1:7440 --relay-listen 10.0.0.1:7445    joins hosts that cannot reach each other
   zor hub run --config /etc/zor/hub.yaml             settings from a file; flags win over it
 
 Then, for every host:
@@ -43,6 +45,10 @@ function withFlags(command: Command): Command {
     .option("--listen <ip:port...>", 'addresses of the API (default "127.0.0.1:7440")')
     .option("--join-listen <ip:port...>", 'addresses at which hosts and people join (default "127.0.0.1:7441")')
     .option("--reverse-listen <ip:port...>", 'addresses for agents that dial out (default "127.0.0.1:7442")')
+    .option(
+      "--relay-listen <ip:port...>",
+      'addresses at which hosts that cannot reach each other are joined (default "127.0.0.1:7445": none is)',
+    )
     .option("--advertise <ip:port...>", "addresses of the API as others reach it, when they differ from --listen")
     .addHelpText("after", afterHelp);
 }

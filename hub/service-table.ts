@@ -19,6 +19,8 @@ import type { Links } from "./c2c/links.js";
 import type { Fleet } from "./hosts/fleet.js";
 import { type JoinServiceOptions, joinHandlers } from "./join/join-service.js";
 import type { Certificates } from "./pki/certificates.js";
+import type { RelayHandle } from "./relay/relay-handle.js";
+import type { RelayTickets } from "./relay/relay-tickets.js";
 import { a2bHandlers } from "./services/a2b-service.js";
 import { hostHandlers } from "./services/host-service.js";
 import { instanceHandlers } from "./services/instance-service.js";
@@ -41,6 +43,10 @@ export interface HubParts {
   readonly links: Links;
   readonly linkOperations: LinkOperations;
   readonly operations: Operations;
+  readonly relay: RelayHandle;
+  readonly relayTickets: RelayTickets;
+  /** Looks at links and hosts again. */
+  readonly reconcile: () => void;
   readonly store: Store;
   readonly certificates: Certificates;
   readonly requests: StoredRequests;
@@ -81,7 +87,7 @@ export function addMainServices(server: Server, parts: HubParts, options: Servic
   );
   server.addService(
     A2bServiceService,
-    implementService(A2bServiceService, a2bHandlers(router, lister, inventory), options),
+    implementService(A2bServiceService, a2bHandlers(router, lister, parts), options),
   );
   server.addService(ConsoleServiceService, implementService(ConsoleServiceService, consoleHandlers(router), options));
   server.addService(ExecServiceService, implementService(ExecServiceService, execHandlers(router), options));

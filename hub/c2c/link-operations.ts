@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { resourceExhausted, ZorError } from "../../lib/errors.js";
 import type { OperationContext, Operations } from "../../lib/operations.js";
-import { type Link, LinkState } from "../../proto/gen/zor/v1/link.js";
+import { type Link, LinkCause, LinkState } from "../../proto/gen/zor/v1/link.js";
 import { type Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
 import { putOperation } from "../state/stored-operations.js";
 import type { Change, Store } from "../store/store.js";
@@ -45,10 +45,9 @@ export class LinkOperations {
   }
 
   /** Stores a new link and begins to set it up. Both are durable when this resolves. */
-  async create<Answer>(link: Link, requester: LinkRequester, commit: CommitOperation<Answer>): Promise<Answer> {
+  async create<Answer>(record: LinkRecord, requester: LinkRequester, commit: CommitOperation<Answer>): Promise<Answer> {
     this.#checkRoom();
-    const record: LinkRecord = { link, deleting: false };
-    const planned = plannedOperation("link.create", link.name, requester);
+    const planned = plannedOperation("link.create", record.link.name, requester);
     const answer = await commit([putLink(record, 0n), putOperation(planned)], planned);
     this.#options.links.put(record);
     this.#begin(planned);
@@ -111,7 +110,7 @@ export class LinkOperations {
         const step = stepOf(link);
         if (step !== shown) progress(step, percentOf(link));
         shown = step;
-        return link.status?.state === LinkState.LINK_STATE_ACTIVE ? link : undefined;
+        return isUp(link) ? link : undefined;
       });
     } catch (error) {
       if (this.#options.stop.aborted) throw error;
@@ -141,6 +140,18 @@ export class LinkOperations {
     });
   }
 }
+
+/** Frames cross both ways, if not as well as they should. */
+function isUp({ status: current }: Link): boolean {
+  if (current?.state === LinkState.LINK_STATE_ACTIVE) return true;
+  return current?.state === LinkState.LINK_STATE_DEGRADED && poor.has(current.cause);
+}
+
+const poor: ReadonlySet<LinkCause> = new Set([
+  LinkCause.LINK_CAUSE_LOSS,
+  LinkCause.LINK_CAUSE_LATENCY,
+  LinkCause.LINK_CAUSE_RELAYED,
+]);
 
 function plannedOperation(verb: string, target: string, { requestId, caller }: LinkRequester): Operation {
   const now = new Date();

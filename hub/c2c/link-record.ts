@@ -8,6 +8,8 @@ export interface LinkRecord {
   readonly link: Link;
   /** Being deleted: kept until no host has an end of it any more. */
   readonly deleting: boolean;
+  /** Identifier of the network of a vxlan link; 0 for others. */
+  readonly vxlanId: number;
 }
 
 /** Where an end of a link is. */
@@ -24,9 +26,9 @@ export function placesOf(link: Link): { readonly a: EndPlace; readonly b: EndPla
 }
 
 /** The change that stores a link; `expect` 0n: it must be new. */
-export function putLink({ link, deleting }: LinkRecord, expect?: bigint): Change {
+export function putLink({ link, deleting, vxlanId }: LinkRecord, expect?: bigint): Change {
   const value = Buffer.from(
-    JSON.stringify({ deleting, link: Buffer.from(Link.encode(link).finish()).toString("base64") }),
+    JSON.stringify({ deleting, vxlanId, link: Buffer.from(Link.encode(link).finish()).toString("base64") }),
   );
   return {
     type: "put",
@@ -42,11 +44,19 @@ export function removeLink(name: string): Change {
   return { type: "delete", collection: "links", key: keyOf(name) };
 }
 
+interface Row {
+  readonly deleting: boolean;
+  /** Base64. */
+  readonly link: string;
+  /** Not in records of the first version. */
+  readonly vxlanId?: number;
+}
+
 /** Reads a stored link. */
 export function decodeLink({ value }: StoredRecord): LinkRecord {
   // Only this module writes these records.
-  const { deleting, link } = JSON.parse(Buffer.from(value).toString("utf8")) as { deleting: boolean; link: string };
-  return { deleting, link: Link.decode(Buffer.from(link, "base64")) };
+  const { deleting, link, vxlanId } = JSON.parse(Buffer.from(value).toString("utf8")) as Row;
+  return { deleting, link: Link.decode(Buffer.from(link, "base64")), vxlanId: vxlanId ?? 0 };
 }
 
 function keyOf(name: string): string {

@@ -1,13 +1,14 @@
-import type { WatchLog } from "../../lib/watch/watch-log.js";
 import { HostState } from "../../proto/gen/zor/v1/host.js";
-import { type Link, LinkState, type LinkStatus } from "../../proto/gen/zor/v1/link.js";
-import { EventSeverity, ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
+import type { Link, LinkStatus } from "../../proto/gen/zor/v1/link.js";
+import { ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
 import type { Fleet } from "../hosts/fleet.js";
 import type { Inventory } from "../state/inventory.js";
 import type { Change } from "../store/store.js";
+import { recordLinkChange } from "./link-events.js";
 import { type LinkRecord, placesOf, putLink } from "./link-record.js";
-import { type EndView, mergeLink } from "./merge.js";
+import { type EndView, mergeLink, type Problem } from "./merge.js";
 import type { ObservedEnds } from "./observed-ends.js";
+import { QualityBook } from "./quality-book.js";
 
 /** What links are made from. */
 export interface LinksOptions {
@@ -15,21 +16,25 @@ export interface LinksOptions {
   readonly ends: ObservedEnds;
   /** Read when it is needed: fleet and links know each other. */
   readonly fleet: () => Fleet;
+  /** Bytes relayed for a link, by its uid. */
+  readonly relayedBytes: (linkUid: string) => bigint;
 }
 
 /** What the reconciler found out about a link. */
 interface Problems {
   /** Why it cannot be set up at all. */
-  whole: string;
+  whole: Problem | undefined;
   /** By host id: why its end could not be prepared. */
-  readonly ends: Map<string, string>;
+  readonly ends: Map<string, Problem>;
 }
 
 /** The declared links and, merged from what both hosts tell, their state. */
 export class Links {
   readonly #options: LinksOptions;
   readonly #records = new Map<string, LinkRecord>();
+  readonly #byUid = new Map<string, string>();
   readonly #problems = new Map<string, Problems>();
+  readonly #quality = new QualityBook();
   readonly #waiters = new Set<(name: string) => void>();
 
   constructor(options: LinksOptions) {
@@ -38,6 +43,11 @@ export class Links {
 
   find(name: string): LinkRecord | undefined {
     return this.#records.get(name);
+  }
+
+  findByUid(uid: string): LinkRecord | undefined {
+    const name = this.#byUid.get(uid);
+    return name === undefined ? undefined : this.#records.get(name);
   }
 
   list(): readonly LinkRecord[] {
@@ -62,6 +72,7 @@ export class Links {
   /** Takes in a link that is stored, new or changed. */
   put(record: LinkRecord): void {
     this.#records.set(record.link.name, record);
+    this.#byUid.set(record.link.uid, record.link.name);
     this.refresh([record.link.name]);
   }
 
@@ -76,24 +87,32 @@ export class Links {
 
   /** Takes out a link that is no longer stored. */
   forget(name: string): void {
+    this.#byUid.delete(this.#records.get(name)?.link.uid ?? "");
     this.#records.delete(name);
     this.#problems.delete(name);
+    this.#quality.forget(name);
     this.#options.inventory.log.remove(ResourceKind.RESOURCE_KIND_LINK, name);
     for (const waiter of [...this.#waiters]) waiter(name);
   }
 
-  /** Notes why an end could not be prepared; empty: it could. */
-  setEndProblem(name: string, host: string, problem: string): void {
+  /** Notes why an end could not be prepared; undefined: it could. */
+  setEndProblem(name: string, host: string, problem: Problem | undefined): void {
     const problems = this.#problemsOf(name);
-    if ((problems.ends.get(host) ?? "") === problem) return;
-    problems.ends.set(host, problem);
+    if (problems.ends.get(host)?.reason === problem?.reason) return;
+    if (problem === undefined) problems.ends.delete(host);
+    else problems.ends.set(host, problem);
     this.refresh([name]);
   }
 
-  /** Notes why a link cannot be set up at all; empty: it can. */
-  setProblem(name: string, problem: string): void {
+  /** Why the end on a host could not be prepared, for people; empty: it could, or was not tried. */
+  problemOf(name: string, host: string): string {
+    return this.#problems.get(name)?.ends.get(host)?.reason ?? "";
+  }
+
+  /** Notes why a link cannot be set up at all; undefined: it can. */
+  setProblem(name: string, problem: Problem | undefined): void {
     const problems = this.#problemsOf(name);
-    if (problems.whole === problem) return;
+    if (problems.whole?.reason === problem?.reason) return;
     problems.whole = problem;
     this.refresh([name]);
   }
@@ -107,8 +126,7 @@ export class Links {
       const previous = this.view(name)?.status;
       const status = this.#merge(record, previous, now);
       this.#options.inventory.upsert({ $case: "link", value: { ...record.link, status } });
-      if (previous !== undefined && previous.state !== status.state)
-        recordChange(this.#options.inventory.log, name, status);
+      if (previous !== undefined) recordLinkChange(this.#options.inventory.log, name, previous, status);
       for (const waiter of [...this.#waiters]) waiter(name);
     }
   }
@@ -142,30 +160,41 @@ export class Links {
   }
 
   #merge({ link, deleting }: LinkRecord, previous: LinkStatus | undefined, now: Date): LinkStatus {
-    const { a, b } = placesOf(link);
-    const problems = this.#problems.get(link.name);
-    const { spec } = link;
+    const { name, spec } = link;
+    const places = placesOf(link);
+    const problems = this.#problems.get(name);
+    const [a, b] = [this.#viewEnd(link, "a", problems), this.#viewEnd(link, "b", problems)];
+    const directExpected = [places.a, places.b].some(
+      ({ host }) => (this.#options.fleet().findCableFacts(host)?.cableAddresses.length ?? 0) > 0,
+    );
     return mergeLink({
       deleting,
-      a: this.#viewEnd(link, a.host, spec?.a ?? "", problems),
-      b: this.#viewEnd(link, b.host, spec?.b ?? "", problems),
-      problem: problems?.whole ?? "",
+      a,
+      b,
+      problem: problems?.whole,
+      fault: this.#quality.look({ name, spec, a, b, directExpected, nowMs: now.getTime() }),
+      relayedBytes: this.#options.relayedBytes(link.uid),
       previous,
       now,
     });
   }
 
-  #viewEnd(link: Link, host: string, lan: string, problems: Problems | undefined): EndView {
+  #viewEnd(link: Link, side: "a" | "b", problems: Problems | undefined): EndView {
+    const places = placesOf(link);
+    const { host } = places[side];
     const known = this.#options.ends.find(host, link.name);
     const current = this.#options.ends.isCurrent(host);
+    // Both ends of a link within a host are told as one.
+    const isPeer = side === "b" && places.a.host === places.b.host;
+    const end = isPeer ? known?.localPeer : known?.end;
     return {
       host: `hosts/${host}`,
-      lan,
+      lan: link.spec?.[side] ?? "",
       // An end of an older link of the same name says nothing about this one.
-      end: known?.linkUid === link.uid ? known.end : undefined,
+      end: known?.linkUid === link.uid ? end : undefined,
       current,
       absence: current ? "" : this.#absence(host),
-      problem: problems?.ends.get(host) ?? "",
+      problem: problems?.ends.get(host),
     };
   }
 
@@ -181,7 +210,7 @@ export class Links {
   }
 
   #problemsOf(name: string): Problems {
-    const problems = this.#problems.get(name) ?? { whole: "", ends: new Map() };
+    const problems = this.#problems.get(name) ?? { whole: undefined, ends: new Map() };
     this.#problems.set(name, problems);
     return problems;
   }
@@ -189,16 +218,4 @@ export class Links {
   #found(names: readonly string[]): LinkRecord[] {
     return names.map((name) => this.#records.get(name)).filter((record) => record !== undefined);
   }
-}
-
-function recordChange(log: WatchLog, name: string, { state, reason }: LinkStatus): void {
-  const short = LinkState[state].replace("LINK_STATE_", "").toLowerCase();
-  const bad = state === LinkState.LINK_STATE_DOWN || state === LinkState.LINK_STATE_DEGRADED;
-  log.recordEvent("events", {
-    severity: bad ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO,
-    type: `link.${short}`,
-    resource: name,
-    message: reason === "" ? `${name} is ${short}` : `${name} is ${short}: ${reason}`,
-    caller: "",
-  });
 }

@@ -1,9 +1,9 @@
-import { isIPv6 } from "node:net";
 import { unavailable } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import { type CableFacts, cableFacts } from "./cable-facts.js";
 import type { ObservedEnds } from "../c2c/observed-ends.js";
 import {
   type HostRecord,
@@ -31,17 +31,10 @@ export interface FleetOptions {
   /** Directory for the sockets through which agents that dial in are used; the hub's own, mode 0700. */
   readonly socketDirectory: string;
   readonly log: Log;
+  /** Whether an "ip:port" is one of the hub's own. */
+  readonly isOwnAddress: (address: string) => boolean;
   /** Told when a host or its state has changed. */
   readonly onChange: (host: string) => void;
-}
-
-/** What links need to know of a host. */
-export interface CableFacts {
-  readonly ready: boolean;
-  /** Undefined until its agent has said hello, or while it has no cable engine. */
-  readonly cableKeySha256: Buffer | undefined;
-  /** "ip:port" at which other hosts reach its cable engine; empty: they cannot. */
-  readonly cableAddresses: readonly string[];
 }
 
 interface Member {
@@ -152,17 +145,13 @@ export class Fleet {
   findCableFacts(id: string): CableFacts | undefined {
     const member = this.#members.get(id);
     if (member?.session === undefined) return undefined;
-    const { hello } = member.session;
-    const { host } = member.record;
-    const key = hello?.cableKeySha256;
-    const underlay =
-      hello !== undefined && hello.underlayAddresses.length > 0 ? hello.underlayAddresses : host.underlayAddresses;
-    const reachable = hello !== undefined && hello.cablePort > 0 && !host.undialable;
-    return {
-      ready: member.session.ready !== undefined,
-      cableKeySha256: key === undefined || key.length === 0 ? undefined : key,
-      cableAddresses: reachable ? underlay.map((address) => joinAddress(address, hello.cablePort)) : [],
-    };
+    const { hello, ready } = member.session;
+    return cableFacts({
+      host: member.record.host,
+      hello,
+      ready: ready !== undefined,
+      isOwnAddress: this.#options.isOwnAddress,
+    });
   }
 
   /** Ends every session. */
@@ -256,10 +245,6 @@ export class Fleet {
 
 function viewOf({ session }: Member): SessionView {
   return session?.view ?? neverJoined;
-}
-
-function joinAddress(address: string, port: number): string {
-  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function remedyOf(state: HostState, id: string): string {

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { FieldViolation } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
+import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 
 const maxAddresses = 16;
 
@@ -15,6 +16,17 @@ export function checkAddresses(
   return addresses
     .filter((address) => !isValid(address))
     .map((address) => ({ field, description: `${quote(address)} is not ${form}` }));
+}
+
+/** Checks the addresses at which other hosts are to reach a host; `field` is their proto path. */
+export function checkUnderlayAddresses(field: string, addresses: readonly string[]): FieldViolation[] {
+  if (addresses.length > maxAddresses) return [{ field, description: `at most ${maxAddresses} addresses` }];
+  return addresses.flatMap((address) => {
+    const refusal = refusalOfUnderlayIp(address);
+    if (refusal === undefined) return [];
+    const description = `${quote(address)} is ${refusal}; give an IP address at which other hosts reach this one`;
+    return [{ field, description }];
+  });
 }
 
 /** Whether a string is "ip:port", with IPv6 addresses in brackets. */

@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { invalidArgument, invalidFields, ZorError } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
@@ -13,7 +12,7 @@ import type { Certificates } from "../pki/certificates.js";
 import { publicKeyOfCsr } from "../pki/csr.js";
 import { hostNotFound, putHost } from "../state/host-record.js";
 import type { Change, Store } from "../store/store.js";
-import { checkAddresses, isSocketAddress } from "./addresses.js";
+import { checkAddresses, checkUnderlayAddresses, isSocketAddress } from "./addresses.js";
 import type { FailureLimiter } from "./rate-limit.js";
 import { usedToken, verifyToken } from "./tokens.js";
 
@@ -102,12 +101,7 @@ async function planHost(
   if (facts === undefined) throw invalidArgument("host", `the token is for hosts/${id}: join with "zor agent join"`);
   const violations = [
     ...checkAddresses("host.addresses", facts.addresses, isSocketAddress, '"ip:port"'),
-    ...checkAddresses(
-      "host.underlay_addresses",
-      facts.underlayAddresses,
-      (value) => isIP(value) !== 0,
-      "an IP address",
-    ),
+    ...checkUnderlayAddresses("host.underlay_addresses", facts.underlayAddresses),
     ...(isId(facts.uid) ? [] : [{ field: "host.uid", description: `${quote(facts.uid)} is not a uid` }]),
   ];
   if (violations.length > 0) throw invalidFields(violations, `hosts/${id}`);

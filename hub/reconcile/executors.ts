@@ -5,7 +5,8 @@ import type { Links } from "../c2c/links.js";
 import type { ObservedEnds } from "../c2c/observed-ends.js";
 import type { Fleet } from "../hosts/fleet.js";
 import type { Store } from "../store/store.js";
-import { endKey, fingerprintOf, type Step, ticketTtlSeconds } from "./plan.js";
+import { fingerprintOf } from "./end-specs.js";
+import { endKey, type Step, ticketTtlSeconds } from "./plan.js";
 import type { Progress } from "./progress.js";
 
 /** What executors work with. */
@@ -15,6 +16,8 @@ export interface ExecutorOptions {
   readonly links: Links;
   readonly store: Store;
   readonly progress: Progress;
+  /** Told the uid of a link that is no more. */
+  readonly onForgotten: (linkUid: string) => void;
 }
 
 /** One executor for every type of step: a missing one does not compile. */
@@ -26,10 +29,14 @@ export type Executors = {
 const stepTimeoutMs = 20_000;
 
 /** How each step is done. Every one is idempotent: after a crash in the middle the next plan does the rest. */
-export function createExecutors({ fleet, ends, links, store, progress }: ExecutorOptions): Executors {
+export function createExecutors({ fleet, ends, links, store, progress, onForgotten }: ExecutorOptions): Executors {
   return {
     async newTicket({ link }) {
       progress.newPairing(link, randomBytes(32), ticketTtlSeconds * 1000);
+    },
+
+    async swapRoles({ link, listener }) {
+      progress.swapRoles(link, listener);
     },
 
     async ensureEnd({ host, link, spec }, signal) {
@@ -59,6 +66,7 @@ export function createExecutors({ fleet, ends, links, store, progress }: Executo
     async forgetLink({ link }) {
       await store.commit([removeLink(link)]);
       progress.forget(link);
+      onForgotten(links.find(link)?.link.uid ?? "");
       links.forget(link);
     },
   };
@@ -69,6 +77,8 @@ export async function execute(executors: Executors, step: Step, signal: AbortSig
   switch (step.type) {
     case "newTicket":
       return executors.newTicket(step, signal);
+    case "swapRoles":
+      return executors.swapRoles(step, signal);
     case "ensureEnd":
       return executors.ensureEnd(step, signal);
     case "deleteEnd":

@@ -2,13 +2,16 @@ import { status } from "@grpc/grpc-js";
 import { Backoff } from "../../lib/backoff.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
+import { LinkCause, LinkSpec } from "../../proto/gen/zor/v1/link.js";
 import type { LinkRecord } from "../c2c/link-record.js";
 import { placesOf } from "../c2c/link-record.js";
 import type { Links } from "../c2c/links.js";
 import type { ObservedEnds } from "../c2c/observed-ends.js";
 import type { Fleet } from "../hosts/fleet.js";
 import { type Executors, execute } from "./executors.js";
-import { findObstacle, type HostInput, type LinkInput, plan, type Step } from "./plan.js";
+import { isLocal } from "./end-specs.js";
+import { findObstacle } from "./obstacle.js";
+import { type HostInput, type LinkInput, plan, type RelayInput, roleInput, type Step } from "./plan.js";
 import type { Progress } from "./progress.js";
 
 /** What the loop works with. */
@@ -18,6 +21,8 @@ export interface ReconcilerOptions {
   readonly links: Links;
   readonly progress: Progress;
   readonly executors: Executors;
+  /** The hub's relay as it is now; undefined: it has none. */
+  readonly relay: () => RelayInput | undefined;
   readonly log: Log;
   /** Told when a host refuses an end in a way that trying again does not help. */
   readonly onRefused: (link: string, error: ZorError) => void;
@@ -80,12 +85,13 @@ export class Reconciler {
     const { links, progress } = this.#options;
     const records = links.list();
     const hosts = this.#hosts(records);
+    const relay = this.#options.relay();
     const inputs = records.map((record) => this.#linkInput(record, hosts));
     for (const link of inputs) {
-      if (!link.deleting) links.setProblem(link.name, findObstacle(link, hosts) ?? "");
+      if (!link.deleting) links.setProblem(link.name, findObstacle(link, { hosts, relay }));
     }
     const nowMs = Date.now();
-    const steps = plan({ links: inputs, hosts, applied: progress.applied, nowMs });
+    const steps = plan({ links: inputs, hosts, applied: progress.applied, relay, nowMs });
     const due = steps.filter((step) => (this.#delays.get(keyOf(step))?.untilMs ?? 0) <= nowMs);
     for (const [host, ofHost] of Map.groupBy(due, (step) => step.host)) {
       if (this.#running.has(host)) continue;
@@ -103,7 +109,7 @@ export class Reconciler {
       try {
         await execute(this.#options.executors, step, this.#stop.signal);
         this.#delays.delete(keyOf(step));
-        if (step.host !== "") this.#options.links.setEndProblem(step.link, step.host, "");
+        if (step.host !== "") this.#options.links.setEndProblem(step.link, step.host, undefined);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#failed(step, error);
@@ -118,7 +124,8 @@ export class Reconciler {
     delay.untilMs = Date.now() + delay.backoff.nextMs();
     this.#delays.set(key, delay);
     log.warn({ step: step.type, host: step.host, link: step.link, reason: messageOf(error) }, "step failed");
-    if (step.host !== "") links.setEndProblem(step.link, step.host, messageOf(error));
+    if (step.host !== "")
+      links.setEndProblem(step.link, step.host, { cause: causeOf(error), reason: messageOf(error) });
     if (step.type === "ensureEnd" && error instanceof ZorError && refusals.has(error.code)) onRefused(step.link, error);
   }
 
@@ -134,22 +141,46 @@ export class Reconciler {
     return inputs;
   }
 
-  #linkInput({ link, deleting }: LinkRecord, hosts: ReadonlyMap<string, HostInput>): LinkInput {
+  #linkInput({ link, deleting, vxlanId }: LinkRecord, hosts: ReadonlyMap<string, HostInput>): LinkInput {
     const { progress } = this.#options;
     const { a, b } = placesOf(link);
     const ends = [a, b].map(({ host }) => hosts.get(host)?.ends.get(link.name));
     if (ends.every((end) => end?.paired === true && !end.needsTicket)) progress.paired(link.name);
-    return {
+    const input: LinkInput = {
       name: link.name,
       uid: link.uid,
       deleting,
       a,
       b,
-      transport: link.spec?.transport ?? 0,
-      encryption: link.spec?.encryption ?? 0,
+      spec: link.spec ?? LinkSpec.fromPartial({}),
+      vxlanId,
+      roles: progress.rolesOf(link.name),
       pairing: progress.pairingOf(link.name),
       gone: progress.goneFrom(link.name, link.uid),
     };
+    const [hostA, hostB] = [hosts.get(a.host), hosts.get(b.host)];
+    if (deleting || isLocal(input) || hostA === undefined || hostB === undefined) return input;
+    return { ...input, roles: progress.observe(link.name, roleInput(input, hostA, hostB)) };
+  }
+}
+
+/** Why a host could not do what it was asked for. */
+function causeOf(error: unknown): LinkCause {
+  if (!(error instanceof ZorError)) return LinkCause.LINK_CAUSE_UNSPECIFIED;
+  if (error.reason.startsWith("ENGINE_")) return LinkCause.LINK_CAUSE_ENGINE;
+  switch (error.code) {
+    case status.NOT_FOUND:
+      return LinkCause.LINK_CAUSE_LAN_GONE;
+    case status.PERMISSION_DENIED:
+    case status.FAILED_PRECONDITION:
+      return LinkCause.LINK_CAUSE_POLICY;
+    case status.UNIMPLEMENTED:
+      return LinkCause.LINK_CAUSE_VERSION;
+    case status.UNAVAILABLE:
+    case status.DEADLINE_EXCEEDED:
+      return LinkCause.LINK_CAUSE_HOST;
+    default:
+      return LinkCause.LINK_CAUSE_UNSPECIFIED;
   }
 }
 

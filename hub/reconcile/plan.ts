@@ -1,5 +1,10 @@
-import { EndSpec, type EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
-import { type LinkEncryption, LinkRole, type LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import type { EndSpec, EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
+import type { LinkSpec } from "../../proto/gen/zor/v1/link.js";
+import type { CableFacts } from "../hosts/cable-facts.js";
+import type { TicketSubject } from "../relay/relay-tickets.js";
+import { fingerprintOf, type HostSpec, hostSpecs, isLocal, isVxlan, localSpec } from "./end-specs.js";
+import { findObstacle } from "./obstacle.js";
+import { listenerOf, type RoleInput, type RoleMemory, shouldSwap, type Side } from "./roles.js";
 
 /** An end of a desired link. */
 export interface PlaceInput {
@@ -24,25 +29,28 @@ export interface LinkInput {
   readonly deleting: boolean;
   readonly a: PlaceInput;
   readonly b: PlaceInput;
-  readonly transport: LinkTransport;
-  readonly encryption: LinkEncryption;
+  readonly spec: LinkSpec;
+  /** Identifier of the network of a vxlan link; 0 for others. */
+  readonly vxlanId: number;
+  readonly roles: RoleMemory;
   readonly pairing: Pairing | undefined;
   /** Hosts that have confirmed that they have no end of it, for links being deleted. */
   readonly gone: ReadonlySet<string>;
 }
 
 /** A registered host that has joined. */
-export interface HostInput {
-  /** Its agent can be asked now. */
-  readonly ready: boolean;
+export interface HostInput extends CableFacts {
   /** Its ends by link, as last told. */
   readonly ends: ReadonlyMap<string, EndStatus>;
   /** Ends are all known and current. */
   readonly endsCurrent: boolean;
-  /** "ip:port" at which other hosts reach its cable engine; empty: they cannot. */
-  readonly cableAddresses: readonly string[];
-  /** SHA-256 of its cable key; undefined: it has not said hello since the hub began. */
-  readonly cableKeySha256: Buffer | undefined;
+}
+
+/** The hub's relay. */
+export interface RelayInput {
+  /** "ip:port"s at which hosts reach it; empty: they cannot. */
+  readonly addresses: readonly string[];
+  readonly ticketOf: (subject: TicketSubject) => Buffer;
 }
 
 /** Everything a plan looks at. */
@@ -50,14 +58,17 @@ export interface PlanInput {
   readonly links: readonly LinkInput[];
   /** By host id. A host that is not here is not registered, or never joined: it has no ends. */
   readonly hosts: ReadonlyMap<string, HostInput>;
-  /** What was last asked of an end, as {@link fingerprintOf} gives it, by {@link endKey}. */
+  /** What was last asked of an end, as fingerprintOf gives it, by {@link endKey}. */
   readonly applied: ReadonlyMap<string, string>;
+  /** Undefined: links are not relayed. */
+  readonly relay: RelayInput | undefined;
   readonly nowMs: number;
 }
 
 /** One thing to do. `host` is where it is done; empty: in the hub itself. */
 export type Step =
   | { readonly type: "newTicket"; readonly host: ""; readonly link: string }
+  | { readonly type: "swapRoles"; readonly host: ""; readonly link: string; readonly listener: Side }
   | { readonly type: "ensureEnd"; readonly host: string; readonly link: string; readonly spec: EndSpec }
   | { readonly type: "deleteEnd"; readonly host: string; readonly link: string; readonly uid: string }
   | { readonly type: "forgetLink"; readonly host: ""; readonly link: string };
@@ -68,20 +79,6 @@ export const ticketTtlSeconds = 120;
 /** Key of an end in {@link PlanInput.applied}. */
 export function endKey(host: string, link: string): string {
   return `${host} ${link}`;
-}
-
-/** What makes two asks of an end the same; the ticket does not count. */
-export function fingerprintOf(spec: EndSpec): string {
-  const { linkUid, lan, role, peerAddresses, peerKeySha256, transport, encryption } = spec;
-  return JSON.stringify([linkUid, lan, role, peerAddresses, peerKeySha256.toString("hex"), transport, encryption]);
-}
-
-/** Why a link cannot be set up whatever is tried; undefined when it can, or when that is not known yet. */
-export function findObstacle(link: Pick<LinkInput, "a" | "b">, hosts: PlanInput["hosts"]): string | undefined {
-  const [a, b] = [hosts.get(link.a.host), hosts.get(link.b.host)];
-  if (a?.cableKeySha256 === undefined || b?.cableKeySha256 === undefined) return undefined;
-  if (a.cableAddresses.length > 0 || b.cableAddresses.length > 0) return undefined;
-  return `neither hosts/${link.a.host} nor hosts/${link.b.host} can be reached by the other: give one of them an underlay address`;
 }
 
 /** What to do next to bring the ends from what they are to what they should be. Pure; the same input gives the same steps. */
@@ -102,23 +99,39 @@ function planDelete(link: LinkInput, { hosts }: PlanInput): Step[] {
 }
 
 function planLink(link: LinkInput, input: PlanInput): Step[] {
-  const [a, b] = [input.hosts.get(link.a.host), input.hosts.get(link.b.host)];
   // An end of an older link of the same name is in the way.
   const foreign = foreignEnds(link, input);
   if (foreign.length > 0) return foreign;
+  if (isLocal(link)) return planUnpaired([localSpec(link)], input);
+  const [a, b] = [input.hosts.get(link.a.host), input.hosts.get(link.b.host)];
   if (a?.cableKeySha256 === undefined || b?.cableKeySha256 === undefined) return [];
-  const listener = chooseListener(link, a, b);
-  if (listener === undefined) return [];
-  const specs = specsOf(
-    link,
-    { ...a, cableKeySha256: a.cableKeySha256 },
-    { ...b, cableKeySha256: b.cableKeySha256 },
-    listener,
-  );
+  if (findObstacle(link, input) !== undefined) return [];
+  const roles = roleInput(link, a, b);
+  const listener = listenerOf(roles);
+  const hosts = { a: { ...a, cableKeySha256: a.cableKeySha256 }, b: { ...b, cableKeySha256: b.cableKeySha256 } };
+  const specs = hostSpecs(link, hosts, listener, input.relay);
+  // Nobody dials: there is nothing to pair.
+  if (isVxlan(link.spec)) return planUnpaired(specs, input);
+  const ready = a.ready && b.ready && a.endsCurrent && b.endsCurrent;
+  if (ready && shouldSwap(roles, input.nowMs)) {
+    return [{ type: "swapRoles", host: "", link: link.name, listener: listener === "a" ? "b" : "a" }];
+  }
   if (isPaired(link, a, b)) return planChanges(specs, input);
   // A new end alone could not connect: both hosts are needed, and what they have must be known.
-  if (!a.ready || !b.ready || !a.endsCurrent || !b.endsCurrent) return [];
-  return planPairing(link, specs, input.nowMs);
+  return ready ? planPairing(link, specs, input.nowMs) : [];
+}
+
+/** What roles are chosen from. */
+export function roleInput(link: Pick<LinkInput, "name" | "uid" | "roles">, a: HostInput, b: HostInput): RoleInput {
+  const endOf = (host: HostInput): EndStatus | undefined => {
+    const end = findEnd(host, link.name);
+    return end?.linkUid === link.uid ? end : undefined;
+  };
+  return {
+    dialable: { a: a.cableAddresses.length > 0, b: b.cableAddresses.length > 0 },
+    ends: { a: endOf(a), b: endOf(b) },
+    memory: link.roles,
+  };
 }
 
 function foreignEnds(link: LinkInput, { hosts }: PlanInput): Step[] {
@@ -147,6 +160,17 @@ function planChanges(specs: readonly HostSpec[], { hosts, applied }: PlanInput):
     .map(({ host, spec }) => ({ type: "ensureEnd", host, link: spec.link, spec }));
 }
 
+/** Ends that need no ticket: each is made, or made again, by itself. */
+function planUnpaired(specs: readonly HostSpec[], input: PlanInput): Step[] {
+  const known = new Map(input.applied);
+  for (const { host, spec } of specs) {
+    const at = input.hosts.get(host);
+    // Asked for, and not there any more: the host has lost it.
+    if (at?.endsCurrent === true && findEnd(at, spec.link) === undefined) known.delete(endKey(host, spec.link));
+  }
+  return planChanges(specs, { ...input, applied: known });
+}
+
 function planPairing(link: LinkInput, specs: readonly HostSpec[], nowMs: number): Step[] {
   const { pairing } = link;
   if (pairing === undefined || pairing.expiresMs <= nowMs) return [{ type: "newTicket", host: "", link: link.name }];
@@ -157,46 +181,6 @@ function planPairing(link: LinkInput, specs: readonly HostSpec[], nowMs: number)
     return [{ type: "ensureEnd", host: next.host, link: link.name, spec }];
   }
   return pairing.retryMs <= nowMs ? [{ type: "newTicket", host: "", link: link.name }] : [];
-}
-
-function chooseListener(link: LinkInput, a: HostInput, b: HostInput): "a" | "b" | undefined {
-  const [canA, canB] = [a.cableAddresses.length > 0, b.cableAddresses.length > 0];
-  if (canA && canB) {
-    // Roles stay as they are: changing them would break a connection for nothing.
-    return findEnd(a, link.name)?.end?.role === LinkRole.LINK_ROLE_DIALER ? "b" : "a";
-  }
-  return canA ? "a" : canB ? "b" : undefined;
-}
-
-interface HostSpec {
-  readonly host: string;
-  readonly spec: EndSpec;
-}
-type KnownHost = HostInput & { readonly cableKeySha256: Buffer };
-
-// The listener's first.
-function specsOf(link: LinkInput, a: KnownHost, b: KnownHost, listener: "a" | "b"): HostSpec[] {
-  const ends = [
-    { place: link.a, self: "a", peer: b },
-    { place: link.b, self: "b", peer: a },
-  ];
-  const specs = ends.map(({ place, self, peer }) => {
-    const listens = self === listener;
-    const spec = EndSpec.fromPartial({
-      link: link.name,
-      linkUid: link.uid,
-      lan: place.lan,
-      role: listens ? LinkRole.LINK_ROLE_LISTENER : LinkRole.LINK_ROLE_DIALER,
-      peerAddresses: listens ? [] : [...peer.cableAddresses],
-      peerKeySha256: peer.cableKeySha256,
-      ticket: Buffer.alloc(0),
-      ticketTtlSeconds: 0,
-      transport: link.transport,
-      encryption: link.encryption,
-    });
-    return { host: place.host, spec };
-  });
-  return listener === "a" ? specs : specs.reverse();
 }
 
 function findEnd(host: HostInput, link: string): EndStatus | undefined {

@@ -1,8 +1,10 @@
 import type { Pairing } from "./plan.js";
+import { noRoles, type RoleInput, observeRoles, type RoleMemory, type Side, swapRoles } from "./roles.js";
 
 interface LinkProgress {
   pairing: (Pairing & { readonly given: Set<string> }) | undefined;
   tickets: number;
+  roles: RoleMemory;
   /** "{uid} {host}": ends that are confirmed to be gone. */
   readonly gone: Set<string>;
 }
@@ -48,6 +50,25 @@ export class Progress {
     this.#of(link).gone.add(`${uid} ${host}`);
   }
 
+  /** What is remembered of the roles of a link's ends. */
+  rolesOf(link: string): RoleMemory {
+    return this.#links.get(link)?.roles ?? noRoles;
+  }
+
+  /** Takes a look at the ends of a link into account. */
+  observe(link: string, input: RoleInput): RoleMemory {
+    const progress = this.#of(link);
+    progress.roles = observeRoles(input, this.#now());
+    return progress.roles;
+  }
+
+  /** The other end listens from now on. A ticket under way was for the old roles. */
+  swapRoles(link: string, listener: Side): void {
+    const progress = this.#of(link);
+    progress.roles = swapRoles(listener, progress.roles, this.#now());
+    progress.pairing = undefined;
+  }
+
   pairingOf(link: string): Pairing | undefined {
     return this.#links.get(link)?.pairing;
   }
@@ -65,7 +86,7 @@ export class Progress {
   }
 
   #of(link: string): LinkProgress {
-    const progress = this.#links.get(link) ?? { pairing: undefined, tickets: 0, gone: new Set() };
+    const progress = this.#links.get(link) ?? { pairing: undefined, tickets: 0, roles: noRoles, gone: new Set() };
     this.#links.set(link, progress);
     return progress;
   }

@@ -1,19 +1,31 @@
 import { invalidArgument } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
-import { parseHost, parseHostParent, parseOnHost } from "../../lib/names.js";
+import { parseHost, parseHostParent, parseId, parseOnHost } from "../../lib/names.js";
 import { A2b } from "../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../proto/gen/zor/v1/a2b_service.js";
-import type { Inventory } from "../state/inventory.js";
+import { checkLoop, type TopologyOptions } from "../c2c/topology.js";
 import type { Lister } from "./lister.js";
 import type { Router } from "./router.js";
 
 const service = A2bServiceService;
 
 /** In-line boxes: changes are routed to their host, lists are served from the inventory. */
-export function a2bHandlers(router: Router, lister: Lister, inventory: Inventory): Handlers<typeof A2bServiceService> {
+export function a2bHandlers(
+  router: Router,
+  lister: Lister,
+  topology: TopologyOptions,
+): Handlers<typeof A2bServiceService> {
+  const { inventory } = topology;
   return {
-    createA2B: async (request, context) =>
-      router.unary(service.createA2B, parseHost("parent", request.parent), request, context),
+    createA2B: async (request, context) => {
+      const host = parseHost("parent", request.parent);
+      const { lanA = "", lanB = "" } = request.a2b?.spec ?? {};
+      const lans = `${request.parent}/lans/`;
+      const name = `${request.parent}/a2bs/${parseId("a2b_id", request.a2bId)}`;
+      // The host knows only what is on it: a loop may go through others.
+      checkLoop(topology, { name, a: `${lans}${lanA}`, b: `${lans}${lanB}`, allowRstp: true });
+      return router.unary(service.createA2B, host, request, context);
+    },
     getA2B: async (request, context) => {
       const { host } = parseOnHost("name", request.name, "a2bs");
       const a2b = router.isReady(host) ? undefined : inventory.log.find("a2b", request.name);

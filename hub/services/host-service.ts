@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { alreadyExists, failedPrecondition, invalidFields } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
 import { checkLabels } from "../../lib/labels.js";
@@ -9,7 +8,7 @@ import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { Links } from "../c2c/links.js";
 import type { Fleet } from "../hosts/fleet.js";
-import { checkAddresses, isSocketAddress } from "../join/addresses.js";
+import { checkAddresses, checkUnderlayAddresses, isSocketAddress } from "../join/addresses.js";
 import { mintToken, parseTtlMs, planTokenRemoval } from "../join/tokens.js";
 import type { Certificates } from "../pki/certificates.js";
 import { findUnreachable, hostNotFound, neverJoined, putHost, viewHost } from "../state/host-record.js";
@@ -104,7 +103,7 @@ function toStoredHost(id: string, wanted: Host, now: Date): Host {
   const violations = [
     ...checkLabels("host.labels", labels),
     ...checkAddresses("host.addresses", addresses, isSocketAddress, '"ip:port"'),
-    ...checkAddresses("host.underlay_addresses", underlayAddresses, (value) => isIP(value) !== 0, "an IP address"),
+    ...checkUnderlayAddresses("host.underlay_addresses", underlayAddresses),
   ];
   if (violations.length > 0) throw invalidFields(violations, `hosts/${id}`);
   return Host.fromPartial({ name: `hosts/${id}`, labels, addresses, underlayAddresses, undialable, createTime: now });

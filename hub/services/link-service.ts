@@ -1,24 +1,22 @@
 import { randomUUID } from "node:crypto";
-import { status } from "@grpc/grpc-js";
-import {
-  alreadyExists,
-  failedPrecondition,
-  invalidArgument,
-  invalidFields,
-  notFound,
-  ZorError,
-  unimplemented,
-} from "../../lib/errors.js";
+import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
-import { checkLabels } from "../../lib/labels.js";
+import { KeyedQueue } from "../../lib/keyed-queue.js";
 import { parseId, parseLink, parseOnHost } from "../../lib/names.js";
-import { Link, LinkEncryption, LinkSpec, LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import type { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
+import { Link, LinkCause, LinkSpec, LinkTransport, LoopPolicy } from "../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
+import { checkLinkChange, checkLinkFields } from "../c2c/link-check.js";
 import type { LinkOperations } from "../c2c/link-operations.js";
+import { type LinkRecord, putLink } from "../c2c/link-record.js";
 import type { Links } from "../c2c/links.js";
+import { checkLoop } from "../c2c/topology.js";
+import { freeVxlanId } from "../c2c/vxlan-ids.js";
+import { diagnoseLink } from "../diagnose/diagnose-link.js";
 import type { Fleet } from "../hosts/fleet.js";
-import { findObstacle } from "../reconcile/plan.js";
+import { findObstacle } from "../reconcile/obstacle.js";
+import type { RelayHandle } from "../relay/relay-handle.js";
 import type { Inventory } from "../state/inventory.js";
 import type { StoredRequests } from "../state/requests.js";
 import type { Store } from "../store/store.js";
@@ -31,25 +29,49 @@ export interface LinkServiceOptions {
   readonly links: Links;
   readonly linkOperations: LinkOperations;
   readonly inventory: Inventory;
+  readonly relay: RelayHandle;
   readonly lister: Lister;
   readonly store: Store;
   readonly requests: StoredRequests;
+  /** Told after a change to look at the links again. */
+  readonly reconcile: () => void;
 }
 
 const service = LinkServiceService;
+/** One link is made after the other: only then can none of two close a loop that neither sees. */
+const creations = "creations";
 
-/** Declares, lists and deletes links. */
+/** Declares, changes, lists, diagnoses and deletes links. */
 export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkServiceService> {
   const { store, links, linkOperations, inventory, lister, requests } = options;
+  const queue = new KeyedQueue(1000);
   return {
     createLink: async (request, context) =>
       mutate({ store, requests, method: service.createLink, request, context }, async (commit) => {
         const name = `links/${parseId("link_id", request.linkId)}`;
-        const link = await checkLink(options, name, request.link ?? Link.fromPartial({}));
-        if (request.validateOnly) return { operation: undefined };
+        const wanted = request.link ?? Link.fromPartial({});
+        const spec = checkLinkFields(name, wanted);
+        checkName(links, name);
+        const lans = await findLans(options, spec);
+        checkPath(options, name, spec);
         const { requestId } = request;
         const requester = { requestId, caller: context.caller.identity };
-        return linkOperations.create(link, requester, (changes, operation) => commit(changes, { operation }));
+        return queue.run(creations, async () => {
+          checkName(links, name);
+          const allowRstp = spec.loop === LoopPolicy.LOOP_POLICY_RSTP;
+          checkLoop(options, { name, a: spec.a, b: spec.b, allowRstp, fresh: lans });
+          if (request.validateOnly) return { operation: undefined };
+          const link = Link.fromPartial({
+            name,
+            uid: randomUUID(),
+            labels: wanted.labels,
+            spec,
+            createTime: new Date(),
+          });
+          const isVxlan = spec.transport === LinkTransport.LINK_TRANSPORT_VXLAN;
+          const record = { link, deleting: false, vxlanId: isVxlan ? freeVxlanId(links.list()) : 0 };
+          return linkOperations.create(record, requester, (changes, operation) => commit(changes, { operation }));
+        });
       }),
 
     getLink: async (request) => {
@@ -66,112 +88,100 @@ export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkS
       return { ...page, links: items };
     },
 
-    updateLink: async (request) => {
-      throw unimplemented("links cannot be changed yet; delete the link and create it anew", request.link?.name ?? "");
-    },
+    updateLink: async (request, context) =>
+      mutate({ store, requests, method: service.updateLink, request, context }, async (commit) => {
+        const { link: wanted } = request;
+        if (wanted === undefined) throw invalidArgument("link", "must be given");
+        parseLink("link.name", wanted.name);
+        return queue.run(wanted.name, async () => {
+          const record = changeable(links, wanted.name);
+          const spec = checkLinkFields(wanted.name, wanted);
+          checkLinkChange(wanted.name, record.link.spec ?? LinkSpec.fromPartial({}), spec);
+          const changed: LinkRecord = { ...record, link: { ...record.link, labels: wanted.labels, spec } };
+          const status = links.view(wanted.name)?.status;
+          if (request.validateOnly) return { link: { ...changed.link, status } };
+          const answer = await commit([putLink(changed)], { link: { ...changed.link, status } });
+          links.put(changed);
+          options.reconcile();
+          return answer;
+        });
+      }),
 
-    diagnoseLink: async function* (request) {
+    diagnoseLink: (request, context) => {
       parseLink("name", request.name);
-      throw unimplemented("links cannot be diagnosed yet; see the link's state and reason", request.name);
+      if (links.find(request.name) === undefined) throw linkNotFound(request.name);
+      return diagnoseLink(request.name, options, context.signal);
     },
 
     deleteLink: async (request, context) =>
       mutate({ store, requests, method: service.deleteLink, request, context }, async (commit) => {
         parseLink("name", request.name);
-        if (links.find(request.name) === undefined) throw linkNotFound(request.name);
-        if (request.validateOnly) return { operation: undefined };
-        const { requestId } = request;
-        const requester = { requestId, caller: context.caller.identity };
-        return linkOperations.delete(request.name, requester, (changes, operation) => commit(changes, { operation }));
+        return queue.run(request.name, async () => {
+          if (links.find(request.name) === undefined) throw linkNotFound(request.name);
+          if (request.validateOnly) return { operation: undefined };
+          const { requestId } = request;
+          const requester = { requestId, caller: context.caller.identity };
+          return linkOperations.delete(request.name, requester, (changes, operation) => commit(changes, { operation }));
+        });
       }),
   };
 }
 
-/** Checks everything that can be known before an end is prepared. */
-async function checkLink(options: LinkServiceOptions, name: string, wanted: Link): Promise<Link> {
-  const spec: LinkSpec = wanted.spec ?? LinkSpec.fromPartial({});
-  const labelFaults = checkLabels("link.labels", wanted.labels);
-  if (labelFaults.length > 0) throw invalidFields(labelFaults, name);
-  const a = parseOnHost("link.spec.a", spec.a, "lans");
-  const b = parseOnHost("link.spec.b", spec.b, "lans");
-  checkTransport(spec);
-  if (spec.a === spec.b)
-    throw invalidArgument("link.spec.b", "is the same lan as link.spec.a: a link joins two lans", name);
-  if (a.host === b.host) {
-    throw invalidArgument(
-      "link.spec.b",
-      `is on the same host as link.spec.a: a link joins lans of two hosts; attach both machines to one lan of hosts/${a.host} instead`,
-      name,
-    );
-  }
-  checkDuplicates(options.links, name, spec);
-  for (const { host, lan } of [
-    { host: a.host, lan: spec.a },
-    { host: b.host, lan: spec.b },
-  ]) {
-    const agent = options.fleet.agent(host);
-    if (options.inventory.log.find("lan", lan) !== undefined) continue;
-    // A lan made a moment ago may not have come through the watch yet: its host decides.
-    await agent.connection.unary(LanServiceService.getLan, { name: lan }, { signal: agent.signal, timeoutMs: 5000 });
-  }
-  checkReachable(options.fleet, name, a.host, b.host);
-  return Link.fromPartial({ name, uid: randomUUID(), labels: wanted.labels, spec, createTime: new Date() });
+function changeable(links: Links, name: string): LinkRecord {
+  const record = links.find(name);
+  if (record === undefined) throw linkNotFound(name);
+  if (record.deleting)
+    throw failedPrecondition("LINK_DELETING", name, `${name} is being deleted and cannot be changed`);
+  return record;
 }
 
-function checkTransport({ transport, encryption }: LinkSpec): void {
-  if (transport !== LinkTransport.LINK_TRANSPORT_UNSPECIFIED && transport !== LinkTransport.LINK_TRANSPORT_TCP) {
-    throw notInThisVersion("link.spec.transport", "only TCP is there in this version; leave it unset");
-  }
-  if (encryption !== LinkEncryption.LINK_ENCRYPTION_UNSPECIFIED && encryption !== LinkEncryption.LINK_ENCRYPTION_TLS) {
-    throw notInThisVersion("link.spec.encryption", "only TLS is there in this version; leave it unset");
-  }
-}
-
-function checkDuplicates(links: Links, name: string, spec: LinkSpec): void {
+function checkName(links: Links, name: string): void {
   const same = links.find(name);
-  if (same !== undefined) {
-    throw alreadyExists(name, same.deleting ? "it is being deleted: try again when it is gone" : "use another link_id");
-  }
-  const twin = links.list().find(({ link, deleting }) => {
-    const ends = [link.spec?.a, link.spec?.b];
-    return !deleting && ends.includes(spec.a) && ends.includes(spec.b);
-  });
-  if (twin === undefined) return;
-  throw failedPrecondition(
-    "LINK_LOOP",
-    name,
-    `${twin.link.name} joins these two lans already: a second cable between them would be a loop`,
-  );
+  if (same === undefined) return;
+  throw alreadyExists(name, same.deleting ? "it is being deleted: try again when it is gone" : "use another link_id");
 }
 
-function checkReachable(fleet: Fleet, name: string, a: string, b: string): void {
+/** Both lans, which must be there. @throws {ZorError} NOT_FOUND, or UNAVAILABLE while a host cannot be asked. */
+async function findLans({ fleet, inventory }: LinkServiceOptions, spec: LinkSpec): Promise<Lan[]> {
+  const lans: Lan[] = [];
+  for (const name of [spec.a, spec.b]) {
+    const agent = fleet.agent(parseOnHost("link.spec", name, "lans").host);
+    const known = inventory.log.find("lan", name);
+    // A lan made a moment ago may not have come through the watch yet: its host decides.
+    const asked =
+      known === undefined
+        ? await agent.connection.unary(LanServiceService.getLan, { name }, { signal: agent.signal, timeoutMs: 5000 })
+        : { lan: known };
+    if (asked.lan !== undefined) lans.push(asked.lan);
+  }
+  return lans;
+}
+
+/** Whether frames can come from one host to the other in the way that is asked for. */
+function checkPath({ fleet, relay }: LinkServiceOptions, name: string, spec: LinkSpec): void {
+  const [a, b] = [parseOnHost("link.spec.a", spec.a, "lans"), parseOnHost("link.spec.b", spec.b, "lans")];
+  const places = [a, b].map(({ host, id }) => ({ host, lan: id }));
   const hosts = new Map(
-    [a, b].flatMap((id) => {
-      const facts = fleet.findCableFacts(id);
-      return facts === undefined ? [] : [[id, { ...facts, ends: new Map(), endsCurrent: false }] as const];
+    places.flatMap(({ host }) => {
+      const facts = fleet.findCableFacts(host);
+      return facts === undefined ? [] : [[host, { ...facts, ends: new Map(), endsCurrent: false }] as const];
     }),
   );
-  for (const id of [a, b]) {
-    if (hosts.get(id)?.cableKeySha256 !== undefined) continue;
+  for (const { host } of places) {
+    if (hosts.get(host)?.cableKeySha256 !== undefined) continue;
     throw failedPrecondition(
       "NO_CABLE_ENGINE",
-      `hosts/${id}`,
-      `hosts/${id} has no cable engine: look at its agent's log, or run "zor doctor" there`,
+      `hosts/${host}`,
+      `hosts/${host} has no cable engine: look at its agent's log, or run "zor doctor" there`,
     );
   }
-  const obstacle = findObstacle({ a: { host: a, lan: "" }, b: { host: b, lan: "" } }, hosts);
-  if (obstacle !== undefined) throw failedPrecondition("NO_PATH", name, obstacle);
+  const link = { a: { host: a.host, lan: a.id }, b: { host: b.host, lan: b.id }, spec };
+  const obstacle = findObstacle(link, { hosts, relay: relay.input() });
+  if (obstacle === undefined) return;
+  const reason = obstacle.cause === LinkCause.LINK_CAUSE_POLICY ? "POLICY" : "NO_PATH";
+  throw failedPrecondition(reason, name, obstacle.reason);
 }
 
-function notInThisVersion(field: string, description: string): ZorError {
-  return new ZorError({
-    reason: "NOT_IN_THIS_VERSION",
-    code: status.UNIMPLEMENTED,
-    message: `${field}: ${description}`,
-    violations: [{ field, description }],
-  });
-}
-
-function linkNotFound(name: string): ZorError {
+function linkNotFound(name: string): ReturnType<typeof notFound> {
   return notFound(name, 'list the links with "zor get links"');
 }

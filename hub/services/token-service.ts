@@ -6,6 +6,7 @@ import type { Fleet } from "../hosts/fleet.js";
 import { mintToken, parseTtlMs, planTokenRemoval, type TokenSubject } from "../join/tokens.js";
 import type { Certificates } from "../pki/certificates.js";
 import { hostNotFound } from "../state/host-record.js";
+import type { RelayTickets } from "../relay/relay-tickets.js";
 import type { StoredRequests } from "../state/requests.js";
 import type { Store } from "../store/store.js";
 import { mutate } from "./mutate.js";
@@ -15,6 +16,7 @@ export interface TokenServiceOptions {
   readonly fleet: Fleet;
   readonly store: Store;
   readonly certificates: Certificates;
+  readonly relayTickets: RelayTickets;
   readonly requests: StoredRequests;
   /** Calls of CreateToken, whose answer holds a token. */
   readonly tokenRequests: StoredRequests;
@@ -49,8 +51,11 @@ export function tokenHandlers(options: TokenServiceOptions): Handlers<typeof Tok
           if (serials.length === 0 && tokens.length === 0) {
             throw notFound(request.identity, "it holds no certificate and no token of this hub");
           }
-          const answer = await commit([...changes, ...tokens], {});
+          const relayed = kind === "host" ? options.relayTickets.planRevocation(id) : undefined;
+          const answer = await commit([...changes, ...tokens, ...(relayed === undefined ? [] : [relayed.change])], {});
+          relayed?.apply();
           certificates.revoked(serials);
+          // Also looks again at who may use the relay.
           if (kind === "host") fleet.reconnect(id);
           return answer;
         },

@@ -17,7 +17,10 @@ const zor = (argv: readonly string[], input?: string): Promise<CliResult> =>
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "zt-join-"));
   const state = join(directory, "state");
-  const listeners = ["--listen", "--join-listen", "--reverse-listen"].flatMap((flag) => [flag, "127.0.0.1:0"]);
+  const listeners = ["--listen", "--join-listen", "--reverse-listen", "--relay-listen"].flatMap((flag) => [
+    flag,
+    "127.0.0.1:0",
+  ]);
   hub = spawn(join(installationRoot, "zor"), ["hub", "run", "--state", state, ...listeners], { stdio: "ignore" });
   const { listen } = await facts(join(state, "run.json"));
   const [address = ""] = listen;

@@ -151,6 +151,7 @@ async function startHub(state: string, listen: readonly string[]): Promise<Hub> 
     listen,
     joinListen: ["127.0.0.1:0"],
     reverseListen: ["127.0.0.1:0"],
+    relayListen: ["127.0.0.1:0"],
   });
   return Hub.start(config, createLog("hub-test", { write: () => undefined }));
 }

@@ -29,7 +29,8 @@ export class HubProcess implements AsyncDisposable {
   /** Starts the process, after the first time on the same ports, and waits until it serves. */
   async run(): Promise<void> {
     const { listen, join: joinListen, reverse } = this.#ports;
-    const flags = ["--listen", listen, "--join-listen", joinListen, "--reverse-listen", reverse];
+    const relay = ["--relay-listen", "127.0.0.1:0"];
+    const flags = ["--listen", listen, "--join-listen", joinListen, "--reverse-listen", reverse, ...relay];
     const child = spawn(nodePath, [programPath("hub"), "hub", "run", "--state", this.state, ...flags], {
       stdio: ["ignore", "ignore", "ignore"],
     });

@@ -1,14 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { advertisedAddresses, hubConfigSchema, withPort } from "../../../hub/config.js";
+import { advertisedAddresses, canonicalAddress, hubConfigSchema, ownAddresses, withPort } from "../../../hub/config.js";
 
 describe("the addresses that joiners are told", () => {
-  const bound = { listen: ["10.0.0.1:7440"], join: ["10.0.0.1:7441"], reverse: ["10.0.0.1:7442"] };
+  const bound = {
+    listen: ["10.0.0.1:7440"],
+    join: ["10.0.0.1:7441"],
+    reverse: ["10.0.0.1:7442"],
+    relay: ["10.0.0.1:7445"],
+  };
 
   test("are those the hub listens on", () => {
     expect(advertisedAddresses(bound, [])).toEqual({
       hub: ["10.0.0.1:7440"],
       join: ["10.0.0.1:7441"],
       reverse: ["10.0.0.1:7442"],
+      relay: ["10.0.0.1:7445"],
       ips: ["10.0.0.1"],
     });
   });
@@ -19,6 +25,7 @@ describe("the addresses that joiners are told", () => {
       hub: ["192.0.2.1:443", "[2001:db8::1]:443"],
       join: ["192.0.2.1:7441", "[2001:db8::1]:7441"],
       reverse: ["192.0.2.1:7442", "[2001:db8::1]:7442"],
+      relay: ["192.0.2.1:7445", "[2001:db8::1]:7445"],
       ips: ["10.0.0.1", "192.0.2.1", "2001:db8::1"],
     });
   });
@@ -31,11 +38,26 @@ describe("the addresses that joiners are told", () => {
   });
 });
 
+describe("the hub's own addresses", () => {
+  const bound = { listen: ["[::1]:7440"], join: [], reverse: ["10.0.0.1:7442"], relay: ["0.0.0.0:7445"] };
+
+  test.each([
+    ["[::1]:7440", true],
+    ["[0:0:0:0:0:0:0:1]:7440", true],
+    ["[::ffff:10.0.0.1]:7442", true],
+    ["127.0.0.1:7445", true],
+    ["10.0.0.1:7443", false],
+    ["10.0.0.2:7442", false],
+  ])("%s is one of them: %s", (address, own) => {
+    expect(ownAddresses(bound).has(canonicalAddress(address))).toBe(own);
+  });
+});
+
 describe("the settings of a hub", () => {
   test("have safe defaults: loopback only", () => {
     const config = hubConfigSchema.parse({});
-    const addresses = [...config.listen, ...config.joinListen, ...config.reverseListen];
-    expect(addresses).toEqual(["127.0.0.1:7440", "127.0.0.1:7441", "127.0.0.1:7442"]);
+    const addresses = [...config.listen, ...config.joinListen, ...config.reverseListen, ...config.relayListen];
+    expect(addresses).toEqual(["127.0.0.1:7440", "127.0.0.1:7441", "127.0.0.1:7442", "127.0.0.1:7445"]);
     expect(config.state).toBe("/var/lib/zor/hub");
   });
 

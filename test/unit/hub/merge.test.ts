@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type EndView, type MergeInput, mergeLink } from "../../../hub/c2c/merge.js";
-import { LinkEnd, LinkPath, LinkRole, LinkState, LinkStatus } from "../../../proto/gen/zor/v1/link.js";
+import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState, LinkStatus } from "../../../proto/gen/zor/v1/link.js";
 
 type Name = "PENDING" | "PROBING" | "ACTIVE" | "DEGRADED" | "DOWN" | "DELETING";
 const stateOf = (name: Name): LinkState => LinkState[`LINK_STATE_${name}`];
@@ -16,7 +16,7 @@ function view(id: string, text: string): EndView {
     end: name === "-" ? undefined : LinkEnd.fromPartial({ state: stateOf(name as Name), reason }),
     current,
     absence: current ? "" : `hosts/${id} is unreachable`,
-    problem: "",
+    problem: undefined,
   };
 }
 
@@ -25,7 +25,9 @@ function merge(a: string, b: string, changes: Partial<MergeInput> = {}): LinkSta
     deleting: false,
     a: view("a", a),
     b: view("b", b),
-    problem: "",
+    problem: undefined,
+    fault: undefined,
+    relayedBytes: 0n,
     previous: undefined,
     now,
     ...changes,
@@ -103,9 +105,14 @@ describe("the state of a link from both ends", () => {
   });
 
   test("a refusal of an end, and an obstacle to the whole, are told", () => {
-    const refused = { ...view("b", "-"), problem: "the agent's policy forbids links" };
-    expect(merge("ACTIVE", "-", { b: refused }).reason).toBe("hosts/b: the agent's policy forbids links");
-    expect(merge("-", "-", { problem: "neither can be reached" }).reason).toBe("neither can be reached");
+    const cause = LinkCause.LINK_CAUSE_POLICY;
+    const refused = { ...view("b", "-"), problem: { cause, reason: "the agent's policy forbids links" } };
+    expect(merge("ACTIVE", "-", { b: refused })).toMatchObject({
+      cause,
+      reason: "hosts/b: the agent's policy forbids links",
+    });
+    const problem = { cause: LinkCause.LINK_CAUSE_UNREACHABLE, reason: "neither can be reached" };
+    expect(merge("-", "-", { problem })).toMatchObject(problem);
   });
 
   test("one that is being deleted is DELETING whatever its ends say, and names the host it waits for", () => {
@@ -130,6 +137,54 @@ describe("the state of a link from both ends", () => {
     const previous = LinkStatus.fromPartial({ state: stateOf("DEGRADED"), sinceTime: before });
     expect(merge("ACTIVE", "?ACTIVE", { previous }).sinceTime).toEqual(before);
     expect(merge("-", "?-", { previous }).sinceTime).toEqual(now);
+  });
+
+  const ended = (id: string, end: Partial<LinkEnd>): EndView => ({
+    ...view(id, "-"),
+    end: LinkEnd.fromPartial({ state: stateOf("ACTIVE"), ...end }),
+  });
+
+  test("what is wrong with the quality degrades a link that both ends call active, and no other", () => {
+    const fault = { cause: LinkCause.LINK_CAUSE_LOSS, reason: "5.0 % of the probes are lost or late" };
+    expect(merge("ACTIVE", "ACTIVE", { fault })).toMatchObject({ state: stateOf("DEGRADED"), ...fault });
+    expect(merge("ACTIVE", "DOWN: refused", { fault })).toMatchObject({ state: stateOf("DOWN") });
+  });
+
+  test.each<[string, Partial<LinkEnd>, Partial<LinkEnd>, LinkCause]>([
+    ["of the worse end", { cause: 0 }, { state: stateOf("DOWN"), cause: LinkCause.LINK_CAUSE_REFUSED }, 1],
+    [
+      "of the end that knows it, when both are down",
+      { state: stateOf("DOWN"), cause: 0 },
+      { state: stateOf("DOWN"), cause: LinkCause.LINK_CAUSE_CERTIFICATE },
+      LinkCause.LINK_CAUSE_CERTIFICATE,
+    ],
+    ["none when it is active", { cause: 0 }, { cause: 0 }, 0],
+  ])("its cause is that %s", (_what, a, b, cause) => {
+    expect(merge("-", "-", { a: ended("a", a), b: ended("b", b) }).cause).toBe(cause);
+  });
+
+  test("its cause is the host when one does not answer", () => {
+    expect(merge("ACTIVE", "?ACTIVE").cause).toBe(LinkCause.LINK_CAUSE_HOST);
+    expect(merge("?ACTIVE", "?ACTIVE").cause).toBe(LinkCause.LINK_CAUSE_HOST);
+  });
+
+  test("path and throughput are what the ends tell; while they differ about the path, the dialer decides", () => {
+    const a = ended("a", { role: LinkRole.LINK_ROLE_LISTENER, path: LinkPath.LINK_PATH_RELAYED, txBps: 8n, rxBps: 3n });
+    const b = ended("b", { role: LinkRole.LINK_ROLE_DIALER, path: LinkPath.LINK_PATH_DIRECT, txBps: 4n, rxBps: 7n });
+    const expected = { path: LinkPath.LINK_PATH_DIRECT, aToBBps: 8n, bToABps: 4n, relayedBytes: 99n };
+    expect(merge("-", "-", { a, b, relayedBytes: 99n })).toMatchObject(expected);
+    const down = ended("b", { state: stateOf("DOWN"), path: LinkPath.LINK_PATH_DIRECT });
+    expect(merge("-", "-", { a, b: down }).path).toBe(LinkPath.LINK_PATH_UNSPECIFIED);
+  });
+
+  test.each([
+    ["TLSv1.3", "TLSv1.3", "TLSv1.3"],
+    ["TLSv1.3", "", "TLSv1.3"],
+    ["TLSv1.3", "none", "none"],
+    ["none", "none", "none"],
+  ])("ends that say %j and %j of their protection make %j: never better than the weaker", (a, b, protection) => {
+    const [left, right] = [ended("a", { protection: a }), ended("b", { protection: b })];
+    expect(merge("-", "-", { a: left, b: right }).protection).toBe(protection);
   });
 
   test("measurements come from the dialer, loss is the worse and MTU the smaller of the two", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { NonceMemory } from "../../../hub/relay/nonce-memory.js";
 import { RelayMeter } from "../../../hub/relay/relay-meter.js";
 import { RelayTickets, type TicketSubject } from "../../../hub/relay/relay-tickets.js";
-import { SqliteStore } from "../../../hub/store/sqlite-store.js";
+import { MemoryStore } from "../../fakes/memory-store.js";
 
 const subject: TicketSubject = { linkUid: "u1", role: "dialer", host: "alpha", hostUid: "h1" };
 const nonce = (value: number): Buffer => {
@@ -13,11 +13,10 @@ const nonce = (value: number): Buffer => {
 
 describe("relay tickets", () => {
   test("are 32 bytes, and the same after a restart of the hub", async () => {
-    const store = SqliteStore.open(":memory:");
+    const store = new MemoryStore();
     const first = (await RelayTickets.open(store)).ticketOf(subject);
     expect(first).toHaveLength(32);
     expect((await RelayTickets.open(store)).ticketOf(subject)).toEqual(first);
-    await store.close();
   });
 
   test.each<[string, Partial<TicketSubject>]>([
@@ -26,14 +25,13 @@ describe("relay tickets", () => {
     ["host", { host: "beta" }],
     ["machine of the same name", { hostUid: "h2" }],
   ])("are others for another %s", async (_what, other) => {
-    const store = SqliteStore.open(":memory:");
+    const store = new MemoryStore();
     const tickets = await RelayTickets.open(store);
     expect(tickets.ticketOf({ ...subject, ...other })).not.toEqual(tickets.ticketOf(subject));
-    await store.close();
   });
 
   test("are others for good when the host is revoked, and those of other hosts are not", async () => {
-    const store = SqliteStore.open(":memory:");
+    const store = new MemoryStore();
     const tickets = await RelayTickets.open(store);
     const other = { ...subject, host: "beta" };
     const [before, beforeOther] = [tickets.ticketOf(subject), tickets.ticketOf(other)];
@@ -44,7 +42,6 @@ describe("relay tickets", () => {
     expect(tickets.ticketOf(subject)).not.toEqual(before);
     expect(tickets.ticketOf(other)).toEqual(beforeOther);
     expect((await RelayTickets.open(store)).ticketOf(subject)).toEqual(tickets.ticketOf(subject));
-    await store.close();
   });
 });
 
@@ -67,7 +64,7 @@ describe("the memory of nonces", () => {
 
 describe("the relay's meter", () => {
   test("counts by link and in all, over a restart of the hub; a deleted link stays in the total", async () => {
-    const store = SqliteStore.open(":memory:");
+    const store = new MemoryStore();
     const meter = await RelayMeter.open(store);
     meter.add("u1", 1000);
     meter.add("u1", 24);
@@ -77,6 +74,5 @@ describe("the relay's meter", () => {
     expect([again.ofLink("u1"), again.ofLink("u2"), again.ofLink("u3"), again.total]).toEqual([1024n, 5n, 0n, 1029n]);
     again.forget("u1");
     expect([again.ofLink("u1"), again.total]).toEqual([0n, 1029n]);
-    await store.close();
   });
 });
