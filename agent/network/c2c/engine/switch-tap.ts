@@ -32,7 +32,8 @@ export async function makeTap(options: {
   try {
     if (netns !== undefined) await run("ip", ["link", "set", name, "netns", netns], { signal });
     const there = netns === undefined ? [] : ["-n", netns];
-    const settings = ["address", macOf(name), "txqueuelen", String(queueFrames), "up"];
+    // No address of its own: the host must not speak into the lan.
+    const settings = ["address", macOf(name), "txqueuelen", String(queueFrames), "addrgenmode", "none", "up"];
     await run("ip", [...there, "link", "set", name, ...settings], { signal });
     return { ...tap, discard };
   } catch (error) {
