@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
+import { splitAddress } from "../config.js";
 import type { HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import type { LinkTransport } from "../../proto/gen/zor/v1/link.js";
@@ -49,7 +50,7 @@ export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput
     cableAddresses: reachable.map((ip) => joinAddress(ip, port)),
     uid: host.uid,
     underlayIps: reachable,
-    nearIps: [...announced, ...host.addresses.map((address) => address.slice(0, address.lastIndexOf(":")))],
+    nearIps: [...announced, ...host.addresses.map((address) => splitAddress(address).host)],
     refused: judged.filter(({ refusal }) => refusal !== undefined).map(({ ip, refusal }) => `${ip} is ${refusal}`),
     allowsPlain: hello?.allowsPlainLinks ?? false,
     transports: hello?.linkTransports ?? [],

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import { sharedPrefixBits } from "../../lib/ip-prefix.js";
 import type { RelayRole } from "../../lib/relay-preamble.js";
 import { EndSpec } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { Direction, type ImpairmentStep } from "../../proto/gen/zor/v1/impairment.js";
 import { LinkEncryption, LinkRole, type LinkSpec, LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import { splitAddress } from "../config.js";
 import type { HostInput, LinkInput, RelayInput } from "./plan.js";
 import type { Side } from "./roles.js";
 
@@ -110,15 +112,9 @@ function relayed(
   };
 }
 
-/** A hub has an address in each of several networks: what looks most like the host's own comes first. */
+/** A hub has an address in each of several networks: what is nearest to one of the host's own comes first. */
 function nearestFirst(addresses: readonly string[], ips: readonly string[]): string[] {
-  const likeness = (address: string): number => Math.max(0, ...ips.map((ip) => sharedPrefix(address, ip)));
-  return [...addresses].sort((left, right) => likeness(right) - likeness(left));
-}
-
-function sharedPrefix(left: string, right: string): number {
-  const [long, short] = [left.replace(/^\[/, ""), right.replace(/^\[/, "")];
-  let length = 0;
-  while (length < short.length && long[length] === short[length]) length += 1;
-  return length;
+  const nearness = (address: string): number =>
+    Math.max(0, ...ips.map((ip) => sharedPrefixBits(splitAddress(address).host, ip)));
+  return addresses.toSorted((left, right) => nearness(right) - nearness(left));
 }
