@@ -45,10 +45,11 @@ export interface DemoLayout {
   /** What every namespace of the demo begins with. */
   readonly namespacePrefix: string;
   readonly hubState: string;
-  /** "ip:port" of the hub's three listeners as this machine dials them. */
+  /** "ip:port" of the hub's four listeners as this machine dials them. */
   readonly hubMain: string;
   readonly hubJoin: string;
   readonly hubReverse: string;
+  readonly hubRelay: string;
   readonly hosts: readonly [HostLayout, HostLayout];
 }
 
@@ -102,6 +103,7 @@ export function layOut(name: string, block: number): DemoLayout {
     hubMain: `127.0.0.1:${port}`,
     hubJoin: `127.0.0.1:${port + 1}`,
     hubReverse: `127.0.0.1:${port + 2}`,
+    hubRelay: `127.0.0.1:${port + 3}`,
     hosts: [host("alpha", "a", 1, 9), host("beta", "b", 5, 10)],
   };
 }

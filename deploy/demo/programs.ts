@@ -31,6 +31,7 @@ export function hubProgram(layout: DemoLayout): DemoProgram {
       ...repeat("--listen", hubListeners(layout, layout.hubMain)),
       ...repeat("--join-listen", hubListeners(layout, layout.hubJoin)),
       ...repeat("--reverse-listen", wires(layout.hubReverse)),
+      ...repeat("--relay-listen", wires(layout.hubRelay)),
       ...repeat("--advertise", hubListeners(layout, layout.hubMain)),
     ],
     namespace: undefined,
