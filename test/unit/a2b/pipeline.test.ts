@@ -218,6 +218,20 @@ describe("chance", () => {
     fc.assert(property, { numRuns: 30, seed: 42 });
   });
 
+  test("the same seed gives the same result whatever was set before", () => {
+    const outcome = (before: Partial<Impairment>): number[] => {
+      const rig = new PipelineRig(before);
+      for (const _ of range(5)) rig.feed();
+      rig.sent.length = 0;
+      rig.pipeline.reseed(9n, 0);
+      rig.set({ lossRatio: 0.5, lossBurstFrames: 3 });
+      for (const _ of range(100)) rig.feed();
+      return rig.numbers();
+    };
+    expect(outcome({ lossRatio: 0.5, lossBurstFrames: 3 })).toEqual(outcome({}));
+    expect(outcome({ corruptRatio: 1 })).toEqual(outcome({}));
+  });
+
   test("another seed gives another result, and so does the other direction", () => {
     const outcome = (seed: bigint, direction: number): string => {
       const rig = new PipelineRig();

@@ -58,24 +58,26 @@ export class Pipeline {
     return this.#queue.count > 0;
   }
 
-  /** Begins the sequence of chances that belongs to the seed. @param direction a small number that tells pipelines of one seed apart. */
+  /**
+   * Begins the sequence of chances that belongs to the seed; {@link set} must follow.
+   * @param direction a small number that tells pipelines of one seed apart.
+   */
   reseed(seed: bigint, direction: number): void {
     this.#chances = new Random(seed, 2 * direction);
     this.#lossChances = new Random(seed, 2 * direction + 1);
-    this.#setLoss();
   }
 
   /** Changes the settings. Frames that wait stay, unless nothing may pass any more. */
   set(settings: Impairment, nowMs: number): void {
-    const { lossRatio, lossBurstFrames } = this.#settings;
-    const sameLoss = lossRatio === settings.lossRatio && lossBurstFrames === settings.lossBurstFrames;
     // Up to now they waited under the old settings.
     this.#passRate(nowMs);
     this.#settings = settings;
     this.#random = isRandom(settings);
     this.#queueBytes = queueBytesOf(settings);
     this.#clock.set({ rateBps: settings.rateBps, burstBytes: burstBytesOf(settings) }, nowMs);
-    if (!sameLoss) this.#setLoss();
+    const { lossRatio: ratio, lossBurstFrames: burstFrames } = settings;
+    // Takes a chance whatever the settings were, or the same seed would give another result after other settings.
+    this.#loss.set({ ratio, burstFrames }, this.#lossChances.next());
     if (settings.down) this.#discard();
   }
 
@@ -242,11 +244,6 @@ export class Pipeline {
     this.#heldBytes = 0;
     this.#waitingBytes = 0;
     this.#tellQueue();
-  }
-
-  #setLoss(): void {
-    const { lossRatio, lossBurstFrames } = this.#settings;
-    this.#loss.set({ ratio: lossRatio, burstFrames: lossBurstFrames }, this.#lossChances.next());
   }
 
   #count(index: number, by: number): void {

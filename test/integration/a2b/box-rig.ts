@@ -1,0 +1,196 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, startDaemon } from "../../../agent/host/exec.js";
+import { endProcess, findIdentity, type ProcessIdentity } from "../../../lib/process.js";
+import { BoxClient } from "../../../agent/network/a2b/box-client.js";
+import { type BoxesEvent, boxSocket, type BoxSpec, type BoxView } from "../../../agent/network/a2b/box-protocol.js";
+import { type Impairment, noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
+import type { Step } from "../../../agent/network/c2c/engine/impair/schedule.js";
+import { ensureCableIdentity } from "../../../agent/network/c2c/ensure-cable-identity.js";
+import { nodePath, programPath } from "../../../lib/program.js";
+import { eventually } from "../../helpers/eventually.js";
+import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+
+/** What a test sets. */
+export interface RigSettings {
+  readonly aToB?: Partial<Impairment>;
+  readonly bToA?: Partial<Impairment>;
+  readonly steps?: readonly Step[];
+  readonly seed?: string;
+}
+
+/** Addresses at the two sides of the box. */
+export const address = { a: "10.77.0.1", b: "10.77.0.2" } as const;
+
+/** A real engine with one box, without switch: each side's tap is the interface of a namespace. */
+export class BoxRig {
+  readonly #uid: string = randomUUID();
+  readonly #views = new Map<string, BoxView>();
+  #client: BoxClient | undefined;
+  #engine: ProcessIdentity | undefined;
+
+  private constructor(
+    readonly a: TestNetns,
+    readonly b: TestNetns,
+    readonly directory: string,
+  ) {}
+
+  /** Starts the engine and the box and waits until both sides can speak. */
+  static async make(settings: RigSettings = {}): Promise<BoxRig> {
+    const directory = await mkdtemp(join(tmpdir(), "zt-a2b-"));
+    const rig = new BoxRig(await makeNetns("ba"), await makeNetns("bb"), directory);
+    try {
+      // The only frames are those a test sends.
+      for (const { name } of [rig.a, rig.b]) {
+        await run("sysctl", ["-q", "net.ipv6.conf.default.disable_ipv6=1"], { netns: name });
+      }
+      await ensureCableIdentity(directory, () => undefined);
+      await rig.startEngine();
+      await rig.set(settings);
+      await rig.plug();
+      return rig;
+    } catch (error) {
+      await rig[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get enginePid(): number {
+    return this.#engine?.pid ?? 0;
+  }
+
+  get client(): BoxClient {
+    if (this.#client === undefined) throw new Error("the engine does not run");
+    return this.#client;
+  }
+
+  async startEngine(): Promise<void> {
+    const argv = [programPath("cable-engine"), "--directory", this.directory, "--listen", "127.0.0.1:0"];
+    const logFile = join(this.directory, "engine.log");
+    const pid = await startDaemon(nodePath, [...argv, "--netns", this.a.name], { logFile, netns: undefined });
+    this.#engine = await findIdentity(pid);
+    this.#client = await eventually(async () => {
+      const client = await BoxClient.connect(join(this.directory, boxSocket), (event) => this.#onBoxes(event));
+      if (client === undefined) throw new Error("the engine does not listen yet");
+      return client;
+    }, 15_000);
+    await this.#client.watch();
+  }
+
+  /** Ends the engine as a crash does. */
+  async killEngine(): Promise<void> {
+    const { enginePid } = this;
+    process.kill(enginePid, "SIGKILL");
+    await this.client.closed;
+    this.#views.clear();
+  }
+
+  /** Sets the box anew. */
+  async set({ aToB = {}, bToA = {}, steps = [], seed = "1" }: RigSettings): Promise<void> {
+    const spec: BoxSpec = {
+      box: "hosts/zt/a2bs/box",
+      uid: this.#uid,
+      lans: ["lan1", "lan2"],
+      aToB: { ...noImpairment, ...aToB },
+      bToA: { ...noImpairment, ...bToA },
+      steps: [...steps],
+      seed,
+      revision: randomUUID(),
+    };
+    await this.client.ensureBox(spec);
+  }
+
+  /** Gives the taps addresses, side b's in a namespace of its own. */
+  async plug(): Promise<void> {
+    const { generation, sides } = await eventually(() => {
+      const view = this.view();
+      if (!view.ready) throw new Error(view.reason);
+      return view;
+    });
+    await this.a.ip("link", "set", sides[1].port, "netns", this.b.name);
+    for (const [netns, side, ip] of [
+      [this.a, sides[0], address.a],
+      [this.b, sides[1], address.b],
+    ] as const) {
+      await netns.ip("addr", "add", `${ip}/24`, "dev", side.port);
+      await netns.ip("link", "set", side.port, "txqueuelen", "2048", "up");
+    }
+    for (const side of [0, 1] as const) await this.client.setPort(this.#uid, side, generation, "");
+    await eventually(() => {
+      if (!this.view().active) throw new Error(this.view().reason);
+    });
+  }
+
+  async delete(): Promise<void> {
+    await this.client.deleteBox(this.#uid);
+  }
+
+  get exists(): boolean {
+    return this.#views.has(this.#uid);
+  }
+
+  view(): BoxView {
+    const view = this.#views.get(this.#uid);
+    if (view === undefined) throw new Error("the engine knows no box");
+    return view;
+  }
+
+  /** Round trips in milliseconds from a to b, one for each answer. */
+  async ping(options: { readonly count: number; readonly intervalSeconds?: number; readonly waitSeconds?: number }) {
+    const { count, intervalSeconds = 0.01, waitSeconds = 2 } = options;
+    const argv = ["-n", "-c", String(count), "-i", String(intervalSeconds), "-W", String(waitSeconds), address.b];
+    const { stdout } = await run("ping", argv, {
+      netns: this.a.name,
+      acceptedExitCodes: [0, 1],
+      timeoutMs: 120_000,
+    });
+    return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+  }
+
+  /** Sequence numbers of the pings that came back. */
+  async answered(count: number): Promise<number[]> {
+    const argv = ["-n", "-c", String(count), "-i", "0.01", "-W", "1", address.b];
+    const { stdout } = await run("ping", argv, { netns: this.a.name, acceptedExitCodes: [0, 1] });
+    return [...stdout.matchAll(/icmp_seq=(\d+) ttl/g)].map((match) => Number(match[1]));
+  }
+
+  /** From now on nobody asks for addresses. */
+  async fixNeighbours(): Promise<void> {
+    const [a, b] = this.view().sides.map(({ port }) => port);
+    for (const [netns, device, other, otherNetns, ip] of [
+      [this.a, a, b, this.b, address.b],
+      [this.b, b, a, this.a, address.a],
+    ] as const) {
+      const { stdout } = await run("cat", [`/sys/class/net/${other}/address`], { netns: otherNetns.name });
+      await netns.ip("neigh", "replace", ip, "lladdr", stdout.trim(), "dev", device ?? "");
+    }
+  }
+
+  /** Copies so many random bytes from a to b over TCP and resolves to the SHA-256 of what was sent and of what came. */
+  async copy(bytes: number): Promise<{ readonly sent: string; readonly received: string }> {
+    const file = join(this.directory, "copied");
+    await run("bash", ["-c", `head -c ${bytes} /dev/urandom > ${file}`]);
+    const listener = `require("net").createServer(s => { const h = require("crypto").createHash("sha256"); s.on("data", d => h.update(d)); s.on("end", () => { console.log(h.digest("hex")); process.exit(0); }); }).listen(5001, () => console.error("listening"));`;
+    const received = run(nodePath, ["-e", listener], { netns: this.b.name, timeoutMs: 60_000 });
+    const sender = `const connect = () => require("net").connect(5001, "${address.b}").on("error", () => setTimeout(connect, 50)).on("connect", function () { require("fs").createReadStream("${file}").pipe(this); }); connect();`;
+    await run(nodePath, ["-e", sender], { netns: this.a.name, timeoutMs: 60_000 });
+    const { stdout: sums } = await run("sha256sum", [file]);
+    return { sent: sums.split(" ")[0] ?? "", received: (await received).stdout.trim() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client?.close();
+    if (this.#engine !== undefined) await endProcess(this.#engine, 5_000);
+    await this.a[Symbol.asyncDispose]();
+    await this.b[Symbol.asyncDispose]();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #onBoxes(event: BoxesEvent): void {
+    if (event.snapshot) this.#views.clear();
+    for (const view of event.boxes) this.#views.set(view.spec.uid, view);
+    for (const uid of event.removed) this.#views.delete(uid);
+  }
+}

@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { run } from "../../../agent/host/exec.js";
+import { toBridgeName } from "../../../agent/network/names.js";
+import type { Connection } from "../../../lib/grpc/connection.js";
+import { fromMilliseconds } from "../../../lib/impairment.js";
+import { A2b, A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
+import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
+import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { ResourceKind, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+import { eventually } from "../../helpers/eventually.js";
+import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
+import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { AgentProcess } from "../agent/agent-process.js";
+
+const parent = "hosts/zt";
+const name = `${parent}/a2bs/box`;
+const mutation = { requestId: "", validateOnly: false };
+const addresses = ["10.78.0.1", "10.78.0.2"] as const;
+let before: MachineState;
+let agent: AgentProcess;
+let connection: Connection;
+const guests: TestNetns[] = [];
+
+beforeAll(async () => {
+  before = captureMachine();
+  agent = await AgentProcess.create();
+  await agent.start();
+  connection = await agent.connect();
+  for (const [index, lanId] of ["lan1", "lan2", "lan3"].entries()) {
+    const spec = { mtu: 0, rstp: false };
+    const lan = { name: "", uid: "", labels: {}, spec, status: undefined, createTime: undefined };
+    const made = await connection.unary(LanServiceService.createLan, { ...mutation, parent, lanId, lan });
+    const address = addresses[index];
+    if (address !== undefined) guests.push(await plugGuest(made.lan?.uid ?? "", address, `ztg${index}`));
+  }
+});
+
+afterAll(async () => {
+  connection?.close();
+  await agent?.destroy();
+  for (const guest of guests) await guest[Symbol.asyncDispose]();
+  const mine = { text: new RegExp(`${agent.state}|${agent.netns}|zt-bg-${process.pid}`), interfaceName: /^z[tb]/ };
+  expect(leftBehind(before, captureMachine(), mine)).toEqual([]);
+});
+
+/** Something in a lan that answers pings. */
+async function plugGuest(lanUid: string, address: string, port: string): Promise<TestNetns> {
+  const guest = await makeNetns("bg");
+  await guest.ip("link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", agent.netns);
+  await guest.ip("addr", "add", `${address}/24`, "dev", "eth0");
+  await guest.ip("link", "set", "eth0", "up");
+  await run("ip", ["-n", agent.netns, "link", "set", port, "up"]);
+  const database = `--db=unix:${agent.state}/ovs/db.sock`;
+  await run("ovs-vsctl", [database, "add-port", toBridgeName(lanUid), port]);
+  return guest;
+}
+
+/** Round trips between the two lans in milliseconds; none when nothing comes back. */
+async function ping(count = 5): Promise<number[]> {
+  const netns = guests[0]?.name;
+  const argv = ["-n", "-c", String(count), "-i", "0.05", "-W", "1", addresses[1]];
+  const { stdout } = await run("ping", argv, { netns, acceptedExitCodes: [0, 1] });
+  return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+}
+
+async function get(): Promise<A2b> {
+  const { a2b } = await connection.unary(A2bServiceService.getA2B, { name });
+  if (a2b === undefined) throw new Error("no box in the answer");
+  return a2b;
+}
+
+async function create(a2bId: string, spec: Partial<A2bSpec>, validateOnly = false): Promise<A2b | undefined> {
+  const a2b = A2b.fromPartial({ spec: A2bSpec.fromPartial(spec) });
+  const request = { ...mutation, parent, a2bId, a2b, validateOnly };
+  return (await connection.unary(A2bServiceService.createA2B, request)).a2b;
+}
+
+async function active(): Promise<void> {
+  await eventually(async () => {
+    const { status } = await get();
+    if (status?.state !== A2bState.A2B_STATE_ACTIVE) throw new Error(`the box is down: ${status?.reason}`);
+  });
+}
+
+const delayed = (ms: number) => Impairment.fromPartial({ delay: fromMilliseconds(ms) });
+
+it("joins two lans and delays what passes, and says so", async () => {
+  expect(await ping(2)).toEqual([]);
+  const made = await create("box", { lanA: "lan1", lanB: "lan2", aToB: delayed(30), seed: 5n });
+  expect(made?.status).toMatchObject({ state: A2bState.A2B_STATE_ACTIVE, reason: "", seed: 5n });
+  const trips = await ping();
+  expect(trips).toHaveLength(5);
+  for (const trip of trips.slice(1)) expect(trip).toBeGreaterThanOrEqual(30);
+  await eventually(async () => expect(Number((await get()).status?.aToB?.inFrames)).toBeGreaterThanOrEqual(5));
+  const { status } = await get();
+  expect(status?.currentAToB?.delay).toEqual({ seconds: 0n, nanos: 30_000_000 });
+});
+
+it("is told to watchers, and its ports are shown in both lans", async () => {
+  const ending = new AbortController();
+  const request = {
+    kinds: [ResourceKind.RESOURCE_KIND_A2B],
+    position: undefined,
+    bookmarkSeconds: 0,
+    parent: "",
+  };
+  const stream = connection.stream(WatchServiceService.watch, request, { signal: ending.signal });
+  for await (const { step } of stream) {
+    if (step?.$case !== "upsert") continue;
+    expect(step.value.resource).toMatchObject({ $case: "a2b", value: { name } });
+    break;
+  }
+  ending.abort();
+  for (const lan of ["lan1", "lan2"]) {
+    const response = await connection.unary(LanServiceService.getLan, { name: `${parent}/lans/${lan}` });
+    expect(response.lan?.status?.ports.map(({ endpoint }) => endpoint)).toContain(name);
+  }
+});
+
+it("keeps its lans from being deleted", async () => {
+  const request = { ...mutation, name: `${parent}/lans/lan2` };
+  await expect(connection.unary(LanServiceService.deleteLan, request)).rejects.toMatchObject({ reason: "LAN_IN_USE" });
+});
+
+it("changes while frames pass", async () => {
+  const { spec, ...a2b } = await get();
+  const changed = A2bSpec.fromPartial({ ...spec, aToB: delayed(5), bToA: delayed(60) });
+  const { a2b: after } = await connection.unary(A2bServiceService.updateA2B, {
+    ...mutation,
+    a2b: { ...a2b, spec: changed },
+  });
+  expect(after?.status?.currentBToA?.delay).toEqual({ seconds: 0n, nanos: 60_000_000 });
+  for (const trip of await ping()) expect(trip).toBeGreaterThanOrEqual(65);
+});
+
+it("goes on without the agent, and is taken up by the next one", async () => {
+  const { status } = await get();
+  connection.close();
+  await agent.end("SIGKILL");
+  expect(await ping()).toHaveLength(5);
+  await agent.start();
+  connection = await agent.connect();
+  await active();
+  expect((await get()).status?.enginePid).toBe(status?.enginePid);
+  expect(await ping()).toHaveLength(5);
+});
+
+it("comes back when the engine is killed", async () => {
+  const pid = Number((await get()).status?.enginePid);
+  process.kill(pid, "SIGKILL");
+  await eventually(async () => expect((await get()).status?.enginePid).not.toBe(BigInt(pid)));
+  await active();
+  await eventually(async () => expect(await ping()).toHaveLength(5));
+});
+
+it.each([
+  ["a lan that is not there", { lanA: "lan1", lanB: "nope" }, { message: /hosts\/zt\/lans\/nope/ }],
+  ["the same lan twice", { lanA: "lan1", lanB: "lan1" }, { message: /a2b\.spec\.lan_b: must be another lan/ }],
+  ["a delay that is too long", { lanA: "lan1", lanB: "lan3", aToB: delayed(20_000) }, { message: /a_to_b\.delay/ }],
+  [
+    "a part of more than one",
+    { lanA: "lan1", lanB: "lan3", bToA: Impairment.fromPartial({ lossRatio: 1.5 }) },
+    { message: /a2b\.spec\.b_to_a\.loss_ratio: 1\.5/ },
+  ],
+  ["a loop", { lanA: "lan2", lanB: "lan1" }, { reason: "LAN_LOOP" }],
+])("refuses %s", async (_what, spec, { reason, message }: { reason?: string; message?: RegExp }) => {
+  const refused = await create("other", spec).catch((error: unknown) => error);
+  if (reason !== undefined) expect(refused).toMatchObject({ reason });
+  if (message !== undefined) expect(String(refused)).toMatch(message);
+  const list = { parent, pageSize: 0, pageToken: "", filter: "", orderBy: "" };
+  expect((await connection.unary(A2bServiceService.listA2Bs, list)).a2bs).toHaveLength(1);
+});
+
+it("can be checked without being made", async () => {
+  expect((await create("other", { lanA: "lan1", lanB: "lan3" }, true))?.name).toBe(`${parent}/a2bs/other`);
+  await expect(connection.unary(A2bServiceService.getA2B, { name: `${parent}/a2bs/other` })).rejects.toThrow(/other/);
+});
+
+it("leaves its lans apart when it is deleted", async () => {
+  await connection.unary(A2bServiceService.deleteA2B, { ...mutation, name });
+  expect(await ping(2)).toEqual([]);
+  for (const lan of ["lan1", "lan2"]) {
+    const response = await connection.unary(LanServiceService.getLan, { name: `${parent}/lans/${lan}` });
+    expect(response.lan?.status?.ports.map(({ endpoint }) => endpoint)).not.toContain(name);
+  }
+  const { stdout } = await run("ip", ["-n", agent.netns, "-o", "link"]);
+  expect(stdout).not.toMatch(/\bzb[0-9a-f]/);
+});
