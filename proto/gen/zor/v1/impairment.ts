@@ -133,7 +133,7 @@ export interface Impairment {
   rateBps: bigint;
   /** Bytes that may pass at once when the rate was not used; 0: as many as pass in 10 ms, at least one frame of the largest size. */
   burstBytes: bigint;
-  /** Bytes that may wait for the rate or the delay; what comes on top is dropped and counted. 0: 64 MiB with delay only, else what the rate passes in 200 ms, at least 64 KiB. */
+  /** Bytes that may wait for the rate, or, when there is none, for the delay; what comes on top is dropped and counted. 0: what the rate passes in 200 ms, at least 64 KiB; 64 MiB when there is none. */
   queueBytes: bigint;
   /** Nothing passes. */
   down: boolean;
