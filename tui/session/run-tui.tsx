@@ -10,6 +10,7 @@ import { Model, type Session } from "../store/model.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
+import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
 
 /** Ages grow by seconds. */
@@ -103,7 +104,11 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
       maxFps: framesPerSecond,
     },
   );
-  const ticking = setInterval(() => model.tick(), tickMs);
+  const trimmer = new HeapTrimmer(ownHeap());
+  const ticking = setInterval(() => {
+    model.tick();
+    trimmer.tick();
+  }, tickMs);
   feed.run(stop.signal).catch((error: unknown) => end({ code: crashedCode, error }));
   try {
     await instance.waitUntilExit();
