@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { Command, CommanderError, Option } from "commander";
 import { loadConfig } from "../lib/config.js";
 import { messageOf, ZorError } from "../lib/errors.js";
+import { exitWhenFlushed } from "../lib/exit.js";
 import { createLog } from "../lib/log.js";
 import { version } from "../lib/program.js";
 import { Fingerprint } from "../proto/gen/zor/v1/host.js";
@@ -90,6 +91,7 @@ try {
 } catch (error) {
   fail(error);
 }
+await exitWhenFlushed(typeof process.exitCode === "number" ? process.exitCode : 0);
 
 function addSettings(command: Command): Command {
   return command

@@ -1,3 +1,4 @@
+import { exitWhenFlushed } from "../../lib/exit.js";
 import { exitCode } from "./exit-codes.js";
 import { runCli } from "./run.js";
 
@@ -19,11 +20,12 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on("error", () => undefined);
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const code = await runCli(process.argv.slice(2), {
   terminal: { input: process.stdin, output: process.stdout },
   errors: process.stderr,
   env: process.env,
   signal: interrupted.signal,
 });
-// A pipe that is still being written to would keep the process alive.
-process.stdin.destroy();
+// What is still to be written waits for its reader; a signal need not.
+interrupted.abort();
+await exitWhenFlushed(code);

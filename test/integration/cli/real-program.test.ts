@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { installationRoot, programPath } from "../../../lib/program.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { loadContext, saveContext } from "../../../tui/client/contexts.js";
 import { CliFleet } from "./fleet.js";
 
 const launcher = join(installationRoot, "zor");
@@ -128,6 +130,19 @@ describe("completion", () => {
     await fleet.hub.start();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(":4\n");
+  });
+
+  it("ends when its time is over, though a hub takes the connection and says nothing", async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    // A server on TCP has such an address.
+    const { port } = silent.address() as AddressInfo;
+    const admin = await loadContext({ name: "admin", configDirectory: fleet.configDirectory });
+    await saveContext(fleet.configDirectory, { ...admin, name: "silent", addresses: [`127.0.0.1:${port}`] }, false);
+    const ended = await zor("--context", "silent", "--timeout", "500ms", "get", "hosts");
+    silent.close();
+    expect(ended).toMatchObject({ code: 6, stdout: "" });
+    expect(ended.stderr).toContain("Deadline exceeded");
   });
 
   it("offers no name that a shell might run", async () => {
