@@ -23,7 +23,7 @@ export interface TableFrame {
   readonly header: Line;
   readonly rows: readonly FrameRow[];
   readonly window: TableWindow;
-  /** The whole of the text that was cut in the growing column under the cursor; empty when nothing was. */
+  /** The whole of the text that was cut, or left out, in the growing column under the cursor; empty when nothing was. */
   readonly cutText: string;
 }
 
@@ -49,13 +49,14 @@ export function drawTable(table: TableState, width: number, height: number, cont
       };
     }),
     window,
-    cutText: cutUnderCursor(layout, cells[window.cursor - window.top]),
+    cutText: cutUnderCursor(table.columns, layout, cells[window.cursor - window.top]),
   };
 }
 
-function cutUnderCursor(layout: Layout, cells: Cells | undefined): string {
-  for (const { column, width } of layout.columns) {
+function cutUnderCursor(columns: readonly Column[], layout: Layout, cells: Cells | undefined): string {
+  for (const column of columns) {
     const text = column.grow === true ? (cells?.get(column.id)?.text ?? "") : "";
+    const width = layout.columns.find((placed) => placed.column === column)?.width ?? 0;
     if (textWidth(text) > width) return text;
   }
   return "";

@@ -175,8 +175,8 @@ describe("the screen", () => {
     screen.model.fleet.apply(upsert(fakeA2b("alpha", "wan", screen.model.nowMs)), screen.model.nowMs);
     screen.type("7");
     await vi.waitFor(() => expect(screen.lines()[2]).toContain("── a2bs 1"));
-    expect(screen.lines()[3]).toMatch(/NAME +HOST↑ +STATE +LANS +A→B +B→A +/);
-    expect(screen.lines()[4]).toMatch(/❯ wan +alpha +● active +lan1,lan2 +50ms±5 1% 10Mb\/s +-$/);
+    expect(screen.lines()[3]).toMatch(/NAME +HOST↑ +STATE +LANS +A→B +B→A/);
+    expect(screen.lines()[4]).toMatch(/❯ wan +alpha +● active +lan1,lan2 +50ms±5 1% 10Mb\/s +- /);
     expectToFit(screen.lines(), 80);
     screen.resize(160, 24);
     await vi.waitFor(() => expect(screen.lines()[4]).toMatch(/ 12K +100 +20 +1m15s /));
@@ -195,6 +195,19 @@ describe("the screen", () => {
     expect(screen.lines()[5]).toMatch(/link2 +● active +beta\/lan1 +gamma\/lan1 +relayed +tls/);
     screen.type("\r");
     await vi.waitFor(() => expect(screen.lines().join("\n")).toMatch(/protection +! NOT ENCRYPTED/));
+  });
+
+  it("shows the throughput of both directions or of none", async () => {
+    const screen = await show(100, 24);
+    feedFleet(screen.model, shape(screen));
+    change(screen, "link1", { aToBBps: 12_000_000n, bToABps: 950_000n });
+    screen.type("4");
+    for (const width of [80, 90, 100, 110, 120, 140, 180]) {
+      screen.resize(width, 24);
+      await vi.waitFor(() => expect(stringWidth(screen.lines()[2] ?? "")).toBe(width));
+      expect(screen.lines()[4]?.includes("12Mb/s")).toBe(screen.lines()[4]?.includes("12Mb/s 950kb/s"));
+    }
+    expect(screen.lines()[4]).toContain("12Mb/s 950kb/s");
   });
 
   it.each([false, true])("draws the course of a link's figures (ASCII %s)", async (ascii) => {

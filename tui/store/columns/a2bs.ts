@@ -28,7 +28,7 @@ function impairment(way: Way, title: string): Column<A2bRow> {
     id: way.toLowerCase(),
     title,
     importance: 9,
-    min: 8,
+    min: 10,
     max: 40,
     cell: (row) => {
       const text = textOf(row);
@@ -62,7 +62,7 @@ function count(
 /** The table of in-line boxes. */
 export const a2bColumns: TableColumns<"a2bs"> = {
   columns: [
-    nameColumn(),
+    { ...nameColumn<"a2bs">(), min: 6 },
     hostColumn(),
     {
       id: "state",
@@ -95,7 +95,8 @@ export const a2bColumns: TableColumns<"a2bs"> = {
     {
       id: "reason",
       title: "REASON",
-      importance: 7,
+      // What a box does matters more than room for why it does not: that is said below the table in any case.
+      importance: 6,
       min: 8,
       max: 60,
       grow: true,

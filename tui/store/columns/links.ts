@@ -1,4 +1,3 @@
-import type { LinkStatus } from "../../../proto/gen/zor/v1/link.js";
 import { durationMs, formatRtt } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
 import { formatAge, formatBits, formatCount, formatLoss } from "../format.js";
@@ -110,22 +109,23 @@ const p99: Column<LinkRow> = {
   sortKey: (row) => (row.resource.status?.rttP99 === undefined ? 0 : durationMs(row.resource.status.rttP99)),
 };
 
-function throughput(
-  column: Pick<Column<LinkRow>, "id" | "title"> & { readonly sortLetter: string },
-  bpsOf: (status: LinkStatus) => bigint,
-): Column<LinkRow> {
-  const bps = ({ resource: { status } }: LinkRow) => (status === undefined ? 0n : bpsOf(status));
-  return {
-    ...column,
-    importance: 6,
-    min: 7,
-    max: 8,
-    align: "right",
-    descending: true,
-    cell: (row) => (isCarrying(row) ? { text: formatBits(bps(row)) } : { text: "-", tone: "dim" }),
-    sortKey: (row) => Number(bps(row)),
-  };
-}
+/** Both ways in one column: half of it would be misleading. */
+const throughput: Column<LinkRow> = {
+  id: "throughput",
+  title: "A→B     B→A",
+  importance: 6,
+  min: 15,
+  max: 15,
+  align: "right",
+  sortLetter: "T",
+  descending: true,
+  cell: (row) => {
+    const { aToBBps = 0n, bToABps = 0n } = row.resource.status ?? {};
+    if (!isCarrying(row)) return { text: "-", tone: "dim" };
+    return { text: `${formatBits(aToBBps)} ${formatBits(bToABps).padStart(7)}` };
+  },
+  sortKey: (row) => Number((row.resource.status?.aToBBps ?? 0n) + (row.resource.status?.bToABps ?? 0n)),
+};
 
 const mtu: Column<LinkRow> = {
   id: "mtu",
@@ -191,8 +191,7 @@ export const linkColumns: TableColumns<"links"> = {
     rtt,
     p99,
     loss,
-    throughput({ id: "atob", title: "A→B", sortLetter: "T" }, (status) => status.aToBBps),
-    throughput({ id: "btoa", title: "B→A", sortLetter: "U" }, (status) => status.bToABps),
+    throughput,
     drops,
     mtu,
     frames,
