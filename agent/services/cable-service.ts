@@ -73,8 +73,9 @@ function parseSpec(end: EndSpecMessage, options: CableServiceOptions): EndSpec {
   if (end.peerAddresses.length > maxPeerAddresses) {
     throw invalidArgument("end.peer_addresses", `at most ${maxPeerAddresses} addresses`);
   }
-  if (role === "dialer" && end.peerAddresses.length === 0) {
-    throw invalidArgument("end.peer_addresses", "a dialer needs at least one address of the other host");
+  const relay = parseRelay(end, allowLoopback);
+  if (role === "dialer" && end.peerAddresses.length === 0 && relay.relayTicket === undefined) {
+    throw invalidArgument("end.peer_addresses", "a dialer needs an address of the other host, or a relay");
   }
   if (end.peerKeySha256.length !== 32) throw invalidArgument("end.peer_key_sha256", "must be 32 bytes");
   return {
@@ -88,6 +89,7 @@ function parseSpec(end: EndSpecMessage, options: CableServiceOptions): EndSpec {
     }),
     peerKeySha256: end.peerKeySha256.toString("hex"),
     ...parseTicket(end),
+    ...relay,
     encryption: parseEncryption(end, allowPlainLinks),
   };
 }
@@ -100,6 +102,28 @@ function parseTicket(end: EndSpecMessage): Pick<EndSpec, "ticket" | "ticketTtlSe
     throw invalidArgument("end.ticket_ttl_seconds", `must be 1 to ${maxTicketSeconds}`);
   }
   return { ticket: end.ticket.toString("hex"), ticketTtlSeconds: seconds };
+}
+
+/** A relay is used only with both addresses and ticket. */
+function parseRelay(end: EndSpecMessage, allowLoopback: boolean): Pick<EndSpec, "relayAddresses" | "relayTicket"> {
+  const { relayAddresses, relayTicket, encryption } = end;
+  if (relayAddresses.length > maxPeerAddresses) {
+    throw invalidArgument("end.relay_addresses", `at most ${maxPeerAddresses} addresses`);
+  }
+  if (relayTicket.length !== 0 && relayTicket.length !== 32) {
+    throw invalidArgument("end.relay_ticket", "must be 32 bytes, or empty");
+  }
+  for (const [index, address] of relayAddresses.entries()) {
+    checkPeerAddress(`end.relay_addresses[${index}]`, address, { allowLoopback });
+  }
+  if (relayAddresses.length === 0 || relayTicket.length === 0) return {};
+  if (encryption === LinkEncryption.LINK_ENCRYPTION_NONE) {
+    throw invalidArgument(
+      "end.relay_addresses",
+      "must be empty: a link without encryption does not go through the relay",
+    );
+  }
+  return { relayAddresses: [...relayAddresses], relayTicket: relayTicket.toString("hex") };
 }
 
 function parseUid(field: string, uid: string): string {
@@ -144,14 +168,43 @@ const states: Readonly<Record<EndView["phase"], LinkState>> = {
   down: LinkState.LINK_STATE_DOWN,
 };
 
+const causes: Readonly<Record<EndView["cause"], LinkCause>> = {
+  "": LinkCause.LINK_CAUSE_UNSPECIFIED,
+  refused: LinkCause.LINK_CAUSE_REFUSED,
+  "timed-out": LinkCause.LINK_CAUSE_TIMED_OUT,
+  unreachable: LinkCause.LINK_CAUSE_UNREACHABLE,
+  certificate: LinkCause.LINK_CAUSE_CERTIFICATE,
+  ticket: LinkCause.LINK_CAUSE_TICKET,
+  unpaired: LinkCause.LINK_CAUSE_TICKET,
+  version: LinkCause.LINK_CAUSE_VERSION,
+  "unknown-link": LinkCause.LINK_CAUSE_PEER,
+  protocol: LinkCause.LINK_CAUSE_PROTOCOL,
+  policy: LinkCause.LINK_CAUSE_POLICY,
+  relay: LinkCause.LINK_CAUSE_RELAY,
+  lost: LinkCause.LINK_CAUSE_LOST,
+  peer: LinkCause.LINK_CAUSE_PEER,
+  port: LinkCause.LINK_CAUSE_LAN_GONE,
+  engine: LinkCause.LINK_CAUSE_ENGINE,
+};
+
+function toPath(path: EndView["path"]): LinkPath {
+  if (path === undefined) return LinkPath.LINK_PATH_UNSPECIFIED;
+  return path === "direct" ? LinkPath.LINK_PATH_DIRECT : LinkPath.LINK_PATH_RELAYED;
+}
+
+function toDirect(direct: boolean | undefined): DirectPath {
+  if (direct === undefined) return DirectPath.DIRECT_PATH_UNSPECIFIED;
+  return direct ? DirectPath.DIRECT_PATH_OPEN : DirectPath.DIRECT_PATH_CLOSED;
+}
+
 function endStatus(view: EndView, host: string, enginePid: number): EndStatus {
   return {
     link: view.link,
     linkUid: view.linkUid,
     paired: view.paired,
     needsTicket: view.needsTicket,
-    direct: DirectPath.DIRECT_PATH_UNSPECIFIED,
-    directReason: "",
+    direct: toDirect(view.direct),
+    directReason: view.directReason,
     localPeer: undefined,
     end: {
       lan: `hosts/${host}/lans/${view.lan}`,
@@ -176,12 +229,12 @@ function endStatus(view: EndView, host: string, enginePid: number): EndStatus {
       mtuProven: view.mtuProven,
       protection: view.protection,
       enginePid: BigInt(enginePid),
-      rttP99: undefined,
-      txBps: 0n,
-      rxBps: 0n,
-      path: view.remoteAddress === "" ? LinkPath.LINK_PATH_UNSPECIFIED : LinkPath.LINK_PATH_DIRECT,
+      rttP99: view.rttP99Ms === undefined ? undefined : toDuration(view.rttP99Ms),
+      txBps: BigInt(view.txBps),
+      rxBps: BigInt(view.rxBps),
+      path: toPath(view.path),
       impairment: undefined,
-      cause: LinkCause.LINK_CAUSE_UNSPECIFIED,
+      cause: causes[view.cause],
     },
   };
 }

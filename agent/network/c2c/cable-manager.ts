@@ -278,17 +278,21 @@ export class CableManager {
 }
 
 function withoutEngine(view: EndView, nowMs: number): EndView {
-  const { rttMs: _rtt, rttP99Ms: _p99, nextTryMs: _next, ...kept } = view;
+  const { rttMs: _rtt, rttP99Ms: _p99, nextTryMs: _next, path: _path, direct: _direct, ...kept } = view;
   return {
     ...kept,
     phase: "down",
+    cause: "engine",
     reason: "the cable engine of this host ended and is being started again",
     sinceMs: view.phase === "down" ? view.sinceMs : nowMs,
     tap: { ...view.tap, ready: false, plugged: false },
     localAddress: "",
     remoteAddress: "",
     protection: "",
+    directReason: "",
     lossRatio: 0,
     mtuProven: 0,
+    txBps: 0,
+    rxBps: 0,
   };
 }

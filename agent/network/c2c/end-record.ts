@@ -12,6 +12,10 @@ export const endSpecSchema = z.object({
   role: z.enum(["listener", "dialer"]),
   /** "ip:port" or "[ip]:port", tried in order. */
   peerAddresses: z.array(z.string().max(64)).max(16),
+  /** Addresses of the hub's relay, tried in order; undefined or empty: there is none. */
+  relayAddresses: z.array(z.string().max(64)).max(16).optional(),
+  /** Authorises this end at the relay, hex. */
+  relayTicket: secretHex.optional(),
   /** Pin of the peer, hex. */
   peerKeySha256: secretHex,
   /** A new ticket, hex; undefined: keep what is there. */
@@ -29,13 +33,18 @@ export type Encryption = NonNullable<EndSpec["encryption"]>;
 
 const ticketSchema = z.object({ secret: secretHex, expiresMs: z.number(), used: z.boolean() });
 
+/** The first version kept one at most. */
+function asList(value: unknown): unknown {
+  return typeof value === "string" ? [value] : value;
+}
+
 /** An end as it is stored in ends.json. */
 export const endRecordSchema = endSpecSchema.omit({ ticket: true, ticketTtlSeconds: true }).extend({
   tickets: z.array(ticketSchema).max(16),
   /** Secret that lets the dialer come back, hex. */
   pairing: secretHex.optional(),
-  /** On a listener: secret offered to a dialer that has not yet confirmed. */
-  offered: secretHex.optional(),
+  /** Secrets offered to a dialer that it may or may not have stored, newest last. */
+  offered: z.preprocess(asList, z.array(secretHex).max(8).optional()),
 });
 
 /** See {@link endRecordSchema}. */
@@ -43,6 +52,8 @@ export type EndRecord = z.infer<typeof endRecordSchema>;
 
 /** Tickets remembered to tell a used one from a foreign one. */
 const maxTickets = 8;
+/** Offers remembered: a handshake may break before its offer is confirmed, and others may be under way. */
+const maxOffers = 4;
 
 /** The record of an end after the agent asked for it. What two hosts agreed on is kept as long as the link and the peer's key are the same. */
 export function applySpec(spec: EndSpec, previous: EndRecord | undefined, nowMs: number): EndRecord {
@@ -74,4 +85,23 @@ export function withUsedTicket(record: EndRecord, secret: Buffer): EndRecord {
     ...record,
     tickets: record.tickets.map((ticket) => (ticket.secret === hex ? { ...ticket, used: true } : ticket)),
   };
+}
+
+/** The record after a secret was offered to the dialer. */
+export function withOffer(record: EndRecord, secret: Buffer): EndRecord {
+  return { ...record, offered: [...(record.offered ?? []), secret.toString("hex")].slice(-maxOffers) };
+}
+
+/**
+ * The record after the dialer has confirmed a handshake; the same when that tells nothing new.
+ * @param shown the pairing secret that the dialer showed, or the one that was offered for its ticket.
+ */
+export function withPairing(record: EndRecord, shown: Buffer): EndRecord {
+  const pairing = shown.toString("hex");
+  const { offered = [], ...kept } = record;
+  if (kept.pairing === pairing || !offered.includes(pairing)) return record;
+  const others = offered.filter((secret) => secret !== pairing);
+  // Two handshakes may end in the other order at the dialer: it may come back with an earlier one.
+  const known = kept.pairing === undefined ? others : [...others, kept.pairing];
+  return { ...kept, pairing, offered: known.slice(-maxOffers) };
 }

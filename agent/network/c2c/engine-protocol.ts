@@ -61,6 +61,26 @@ export const helloSchema = z.object({
 /** See {@link helloSchema}. */
 export type EngineHello = z.infer<typeof helloSchema>;
 
+/** Why an end is not active; "": not known, or it is. */
+const causes = [
+  "",
+  "refused",
+  "timed-out",
+  "unreachable",
+  "certificate",
+  "ticket",
+  "unpaired",
+  "version",
+  "unknown-link",
+  "protocol",
+  "policy",
+  "relay",
+  "lost",
+  "peer",
+  "port",
+  "engine",
+] as const;
+
 /** One end as the engine sees it. Times are milliseconds since the epoch. */
 export const endViewSchema = z.object({
   link: z.string(),
@@ -69,6 +89,14 @@ export const endViewSchema = z.object({
   role: z.enum(["listener", "dialer"]),
   phase: z.enum(["pending", "probing", "active", "degraded", "down"]),
   reason: z.string(),
+  /** Why it is not active, for programs. A newer engine may know more causes. */
+  cause: z.enum(causes).catch(""),
+  /** Way of the connection in use; undefined: none. */
+  path: z.enum(["direct", "relayed"]).optional(),
+  /** Whether the other host's addresses can be reached by this one; undefined: not tested. */
+  direct: z.boolean().optional(),
+  /** Why not. */
+  directReason: z.string().default(""),
   sinceMs: z.number(),
   nextTryMs: z.number().optional(),
   paired: z.boolean(),
@@ -87,6 +115,9 @@ export const endViewSchema = z.object({
   connects: z.number(),
   rttMs: z.number().optional(),
   rttP99Ms: z.number().optional(),
+  /** Throughput of the last seconds, bits per second. */
+  txBps: z.number().default(0),
+  rxBps: z.number().default(0),
   lossRatio: z.number(),
   mtuProven: z.number(),
   txFrames: z.number(),

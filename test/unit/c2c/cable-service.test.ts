@@ -5,8 +5,15 @@ import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
 import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
 import { cableService } from "../../../agent/services/cable-service.js";
 import type { CallContext } from "../../../lib/grpc/service.js";
-import { EndSpec as EndSpecMessage } from "../../../proto/gen/zor/agent/v1/cable_service.js";
-import { LinkEncryption, LinkRole, LinkState, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
+import { DirectPath, EndSpec as EndSpecMessage } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import {
+  LinkCause,
+  LinkEncryption,
+  LinkPath,
+  LinkRole,
+  LinkState,
+  LinkTransport,
+} from "../../../proto/gen/zor/v1/link.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 
 const context: CallContext = {
@@ -24,6 +31,12 @@ const view: EndView = {
   role: "dialer",
   phase: "down",
   reason: "10.0.0.2:7444 refused the connection",
+  cause: "refused",
+  path: "relayed",
+  direct: false,
+  directReason: "10.0.0.2:7444 refused the connection",
+  txBps: 1_000,
+  rxBps: 2_000,
   sinceMs: 1_000,
   nextTryMs: 2_000,
   paired: true,
@@ -34,6 +47,7 @@ const view: EndView = {
   protection: "",
   connects: 3,
   rttMs: 1.5,
+  rttP99Ms: 20,
   lossRatio: 0,
   mtuProven: 1500,
   txFrames: 1,
@@ -99,6 +113,8 @@ test("a good end is passed on and its state told in full", async () => {
     link: "links/demo",
     paired: true,
     needsTicket: false,
+    direct: DirectPath.DIRECT_PATH_CLOSED,
+    directReason: "10.0.0.2:7444 refused the connection",
     end: {
       lan: "hosts/alpha/lans/lan1",
       role: LinkRole.LINK_ROLE_DIALER,
@@ -113,6 +129,11 @@ test("a good end is passed on and its state told in full", async () => {
       droppedPortFrames: 7n,
       connects: 3n,
       enginePid: 42n,
+      cause: LinkCause.LINK_CAUSE_REFUSED,
+      path: LinkPath.LINK_PATH_RELAYED,
+      rttP99: { seconds: 0n, nanos: 20_000_000 },
+      txBps: 1_000n,
+      rxBps: 2_000n,
     },
   });
 });
@@ -140,6 +161,9 @@ test.each<[string, Partial<EndSpecMessage>]>([
   ["end.peer_addresses[0]", { peerAddresses: ["[::ffff:169.254.169.254]:80"] }],
   ["end.peer_addresses[0]", { peerAddresses: ["beta.example:7444"] }],
   ["end.peer_key_sha256", { peerKeySha256: Buffer.alloc(31) }],
+  ["end.relay_ticket", { relayTicket: Buffer.alloc(16) }],
+  ["end.relay_addresses", { relayAddresses: Array.from({ length: 17 }, () => "10.0.0.3:1") }],
+  ["end.relay_addresses[0]", { relayAddresses: ["127.0.0.1:7442"], relayTicket: Buffer.alloc(32) }],
   ["end.ticket", { ticket: Buffer.alloc(16) }],
   ["end.ticket_ttl_seconds", { ticketTtlSeconds: 0 }],
   ["end.ticket_ttl_seconds", { ticketTtlSeconds: 3601 }],
@@ -164,6 +188,22 @@ test.each<[string, Partial<EndSpecMessage>]>([
     code: status.FAILED_PRECONDITION,
     reason,
   });
+  expect(asked).toEqual([]);
+});
+
+test("a dialer that knows no address of the other host goes through the relay", async () => {
+  const { handlers, asked } = service();
+  const relayTicket = randomBytes(32);
+  const relay = { relayAddresses: ["10.0.0.3:7442"], relayTicket };
+  await handlers.ensureEnd({ end: EndSpecMessage.fromPartial({ ...good, peerAddresses: [], ...relay }) }, context);
+  expect(asked[0]).toMatchObject({ relayAddresses: ["10.0.0.3:7442"], relayTicket: relayTicket.toString("hex") });
+});
+
+test("a link without encryption is never given to the relay", async () => {
+  const { handlers, asked } = service({ allowPlainLinks: true });
+  const relay = { relayAddresses: ["10.0.0.3:7442"], relayTicket: randomBytes(32) };
+  const end = EndSpecMessage.fromPartial({ ...good, ...relay, encryption: LinkEncryption.LINK_ENCRYPTION_NONE });
+  await expect(handlers.ensureEnd({ end }, context)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
   expect(asked).toEqual([]);
 });
 

@@ -2,99 +2,160 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type EndEvent, type EndState, initialState, nextState } from "../../../agent/network/c2c/engine/link-state.js";
 
-const connected: EndEvent = { type: "connected" };
-const proven: EndEvent = { type: "proven" };
-const failed: EndEvent = { type: "failed", reason: "10.0.0.2:7444 refused the connection", nextTryMs: 9_000 };
+const attached = (number: number): EndEvent => ({ type: "attached", number, path: "direct" });
+const relayed = (number: number): EndEvent => ({ type: "attached", number, path: "relayed" });
+const proven = (number: number): EndEvent => ({ type: "proven", number });
+const closed = (number: number): EndEvent => ({ type: "closed", number, reason: "it was lost", cause: "lost" });
+const failed: EndEvent = { type: "failed", reason: "it was refused", cause: "refused", nextTryMs: 9_000 };
+const reset: EndEvent = { type: "reset", reason: "the two ends changed roles" };
 const lanGone: EndEvent = { type: "fault", source: "port", text: "lan lan1 does not exist" };
 const lanBack: EndEvent = { type: "fault", source: "port", text: "" };
 const peerFault: EndEvent = { type: "fault", source: "peer", text: "peer says its lan is gone" };
-const lossy: EndEvent = { type: "fault", source: "quality", text: "20 % of the probes are lost" };
+const silence: EndEvent = { type: "fault", source: "silence", text: "the peer has not answered" };
+
+const probing = "connected; waiting for frames to cross in both directions";
 
 function run(events: readonly EndEvent[]): EndState {
   return events.reduce((state, event, index) => nextState(state, event, 100 * (index + 1)), initialState("dialer", 0));
 }
 
-test.each<[string, readonly EndEvent[], EndState["phase"], string]>([
-  ["a new end is pending", [], "pending", "connecting to the other host"],
+test.each<[string, readonly EndEvent[], EndState["phase"], string, EndState["cause"]]>([
+  ["a new end is pending", [], "pending", "connecting to the other host", ""],
+  ["a connection alone is not active", [attached(1)], "probing", probing, ""],
+  ["frames both ways make it active", [attached(1), proven(1)], "active", "", ""],
+  ["a failed first attempt is down", [failed], "down", "it was refused", "refused"],
+  ["a lost connection is down", [attached(1), proven(1), closed(1)], "down", "it was lost", "lost"],
+  ["down, it can connect again", [failed, attached(1)], "probing", probing, ""],
+  ["and be active again", [attached(1), proven(1), closed(1), attached(2), proven(2)], "active", "", ""],
   [
-    "a connection alone is not active",
-    [connected],
-    "probing",
-    "connected; waiting for frames to cross in both directions",
-  ],
-  ["frames both ways make it active", [connected, proven], "active", ""],
-  ["a failed first attempt is down", [failed], "down", "10.0.0.2:7444 refused the connection"],
-  ["a lost connection is down", [connected, proven, failed], "down", "10.0.0.2:7444 refused the connection"],
-  [
-    "down, it can connect again",
-    [failed, connected],
-    "probing",
-    "connected; waiting for frames to cross in both directions",
-  ],
-  ["and be active again", [connected, proven, failed, connected, proven], "active", ""],
-  [
-    "late news of an earlier connection changes nothing",
-    [failed, proven],
+    "late news of an earlier connection change nothing",
+    [attached(1), closed(1), proven(1)],
     "down",
-    "10.0.0.2:7444 refused the connection",
+    "it was lost",
+    "lost",
   ],
-  ["without its lan it is degraded", [connected, proven, lanGone], "degraded", "lan lan1 does not exist"],
-  ["never active without its lan", [lanGone, connected, proven], "degraded", "lan lan1 does not exist"],
-  ["active once the lan is back", [lanGone, connected, proven, lanBack], "active", ""],
+  ["without its lan it is degraded", [attached(1), proven(1), lanGone], "degraded", "lan lan1 does not exist", "port"],
+  ["never active without its lan", [lanGone, attached(1), proven(1)], "degraded", "lan lan1 does not exist", "port"],
+  ["active once the lan is back", [lanGone, attached(1), proven(1), lanBack], "active", "", ""],
+  ["a lan that goes while down does not hide why it is down", [failed, lanGone], "down", "it was refused", "refused"],
   [
-    "a lan that goes while down does not hide why it is down",
-    [failed, lanGone],
-    "down",
-    "10.0.0.2:7444 refused the connection",
+    "the peer's fault degrades it",
+    [attached(1), proven(1), peerFault],
+    "degraded",
+    "peer says its lan is gone",
+    "peer",
   ],
-  ["the peer's fault degrades it", [connected, proven, peerFault], "degraded", "peer says its lan is gone"],
-  ["the own lan's fault comes first", [connected, proven, peerFault, lanGone], "degraded", "lan lan1 does not exist"],
-  ["a new connection forgets the peer's fault", [connected, proven, peerFault, connected, proven], "active", ""],
-  ["loss degrades it", [connected, proven, lossy], "degraded", "20 % of the probes are lost"],
   [
-    "a fault before frames have crossed waits",
-    [connected, lossy],
+    "the own lan's fault comes first",
+    [attached(1), proven(1), peerFault, lanGone],
+    "degraded",
+    "lan lan1 does not exist",
+    "port",
+  ],
+  [
+    "a lost connection takes the peer's fault with it",
+    [attached(1), proven(1), peerFault, closed(1), attached(2), proven(2)],
+    "active",
+    "",
+    "",
+  ],
+  ["silence degrades it", [attached(1), proven(1), silence], "degraded", "the peer has not answered", "timed-out"],
+  ["a fault before frames have crossed waits", [attached(1), silence], "probing", probing, ""],
+  ["a second connection changes nothing by itself", [attached(1), proven(1), relayed(2)], "active", "", ""],
+  [
+    "the second takes over when the first is lost",
+    [attached(1), proven(1), relayed(2), closed(1)],
     "probing",
-    "connected; waiting for frames to cross in both directions",
+    probing,
+    "",
   ],
-])("%s", (_what, events, phase, reason) => {
-  expect(run(events)).toMatchObject({ phase, reason });
+  ["and is active when it was proven", [relayed(1), proven(1), attached(2), proven(2), closed(1)], "active", "", ""],
+  ["a second that fails leaves the first", [attached(1), proven(1), attached(2), closed(2)], "active", "", ""],
+  [
+    "a proven second ends the silence of the first",
+    [attached(1), proven(1), silence, relayed(2), proven(2)],
+    "active",
+    "",
+    "",
+  ],
+  ["a failed attempt while connected changes nothing", [attached(1), proven(1), failed], "active", "", ""],
+  ["set up anew it is pending", [attached(1), proven(1), reset], "pending", "the two ends changed roles", ""],
+  [
+    "what is left of before does not count then",
+    [attached(1), proven(1), reset, closed(1)],
+    "pending",
+    "the two ends changed roles",
+    "",
+  ],
+])("%s", (_what, events, phase, reason, cause) => {
+  expect(run(events)).toMatchObject({ phase, reason, cause });
+});
+
+test("the path in use is that of the newest proven connection", () => {
+  expect(run([relayed(1), proven(1)]).current?.path).toBe("relayed");
+  expect(run([relayed(1), proven(1), attached(2)]).current?.path).toBe("relayed");
+  expect(run([relayed(1), proven(1), attached(2), proven(2)]).current?.path).toBe("direct");
+  expect(run([relayed(1), proven(1), attached(2), proven(2), closed(2)]).current).toBeUndefined();
 });
 
 test("the time in a state moves only when the state changes", () => {
   const first = nextState(initialState("dialer", 0), failed, 100);
   const second = nextState(first, { ...failed, reason: "timed out" }, 200);
   expect(second).toMatchObject({ phase: "down", reason: "timed out", sinceMs: 100 });
-  expect(nextState(second, connected, 300)).toMatchObject({ phase: "probing", sinceMs: 300 });
+  expect(nextState(second, attached(1), 300)).toMatchObject({ phase: "probing", sinceMs: 300 });
 });
 
 test("the next try is known only while down", () => {
   expect(run([failed]).nextTryMs).toBe(9_000);
-  expect(run([failed, connected]).nextTryMs).toBeUndefined();
+  expect(run([failed, attached(1)]).nextTryMs).toBeUndefined();
 });
 
-test("no order of events makes an end active without connection and proof after it, or with a fault", () => {
-  const event = fc.constantFrom(connected, proven, failed, lanGone, lanBack, peerFault, lossy);
+const number = fc.integer({ min: 1, max: 4 });
+const anyEvent = fc.oneof(
+  number.map(proven),
+  number.map(closed),
+  fc.constantFrom(failed, reset, lanGone, lanBack, peerFault, silence),
+  fc.constantFrom("direct", "relayed").map((path) => ({ type: "attach" as const, path })),
+);
+
+/** Events in any order, but connections are numbered as they come, as an end does. */
+const history = fc.array(anyEvent, { maxLength: 40 }).map((drafts) => {
+  let count = 0;
+  return drafts.map((draft): EndEvent => {
+    if (draft.type !== "attach") return draft;
+    count += 1;
+    return { type: "attached", number: count, path: draft.path };
+  });
+});
+
+test("no order of events makes an end work without frames both ways on the connection in use, or active with a fault", () => {
   fc.assert(
-    fc.property(fc.array(event, { maxLength: 30 }), (events) => {
-      const state = run(events);
-      if (state.phase !== "active") return;
-      const since = events.slice(events.lastIndexOf(connected));
-      expect(since).toContain(connected);
-      expect(since).toContain(proven);
-      expect(since).not.toContain(failed);
-      expect(state.faults).toEqual({ port: "", peer: "", quality: "" });
-      expect(state.reason).toBe("");
+    fc.property(history, (events) => {
+      const { phase, current, faults, reason } = run(events);
+      if (phase !== "active" && phase !== "degraded") return;
+      const since = events.slice(
+        events.findIndex((event) => event.type === "attached" && event.number === current?.number),
+      );
+      expect(current?.proven).toBe(true);
+      expect(since).toContainEqual(proven(current?.number ?? 0));
+      expect(since).not.toContainEqual(closed(current?.number ?? 0));
+      expect(since).not.toContainEqual(reset);
+      const faulty = Object.values(faults).some((text) => text !== "");
+      expect(faulty).toBe(phase === "degraded");
+      expect(reason === "").toBe(phase === "active");
     }),
+    { numRuns: 2_000 },
   );
 });
 
-test("whatever is not active has a reason", () => {
-  const event = fc.constantFrom(connected, proven, failed, lanGone, lanBack, peerFault, lossy);
+test("whatever is not active has a reason, and only what is connected has a connection", () => {
   fc.assert(
-    fc.property(fc.array(event, { maxLength: 30 }), (events) => {
-      const { phase, reason } = run(events);
+    fc.property(history, (events) => {
+      const { phase, reason, current, following } = run(events);
       expect(reason === "").toBe(phase === "active");
+      expect(current !== undefined).toBe(phase === "active" || phase === "degraded" || phase === "probing");
+      for (const one of following) expect(one.number).toBeGreaterThan(current?.number ?? Number.POSITIVE_INFINITY);
     }),
+    { numRuns: 2_000 },
   );
 });

@@ -1,4 +1,4 @@
-import { Cable } from "./cable.js";
+import { Cable, socketPlaces } from "./cable.js";
 import { maxDataFrameBytes } from "./frame.js";
 import { errno, lastErrno, NativeMemory, poll, read, SystemCallError } from "./native.js";
 import { stat } from "./stats.js";
@@ -12,6 +12,9 @@ const POLLHUP = 0x010;
 const pollEntryBytes = 8;
 const longestWaitMs = 1_000;
 
+/** Entries of one cable in the poll set: its tap and its sockets. */
+const entriesOfCable = 1 + socketPlaces;
+
 /** Runs any number of cables in one thread: waits with poll(2), gives each ready cable one bounded turn, in order, for ever. */
 export class CableLoop {
   readonly #wakeFd: number;
@@ -23,6 +26,7 @@ export class CableLoop {
   #nextDropsMs = 0;
   #cables: Cable[] = [];
   #pollSet = new PollSet(1);
+  #dueMs = 0;
   #stopped = false;
 
   constructor(options: {
@@ -44,16 +48,15 @@ export class CableLoop {
 
   /** Returns after a "stop" order. */
   run(): void {
-    let dueMs = 0;
     while (!this.#stopped) {
       let nowMs = performance.now();
-      if (nowMs >= dueMs) dueMs = this.#onTime(nowMs);
+      if (nowMs >= this.#dueMs) this.#dueMs = this.#onTime(nowMs);
       this.#arm();
-      this.#pollSet.wait(Math.max(0, Math.ceil(Math.min(dueMs - nowMs, longestWaitMs))));
+      this.#pollSet.wait(Math.max(0, Math.ceil(Math.min(this.#dueMs - nowMs, longestWaitMs))));
       nowMs = performance.now();
       if (this.#dispatch(nowMs)) {
         this.#takeOrders(nowMs);
-        dueMs = 0;
+        this.#dueMs = 0;
       }
     }
   }
@@ -79,7 +82,7 @@ export class CableLoop {
   }
 
   #countDrops(): void {
-    if (this.#cables.every((cable) => cable.socketFd < 0)) return;
+    if (this.#cables.every((cable) => !cable.connected)) return;
     const drops = this.#readDrops();
     for (const cable of this.#cables) {
       cable.stats[stat.droppedQueueFrames] = drops.get(cable.tapName) ?? 0;
@@ -90,8 +93,11 @@ export class CableLoop {
     const set = this.#pollSet;
     set.put(0, this.#wakeFd, POLLIN);
     for (const [index, cable] of this.#cables.entries()) {
-      set.put(1 + 2 * index, cable.readableTapFd, POLLIN);
-      set.put(2 + 2 * index, cable.socketFd, cable.blocked ? POLLIN | POLLOUT : POLLIN);
+      const at = 1 + entriesOfCable * index;
+      set.put(at, cable.readableTapFd, POLLIN);
+      for (let place = 0; place < socketPlaces; place += 1) {
+        set.put(at + 1 + place, cable.socketFd(place), cable.isBlocked(place) ? POLLIN | POLLOUT : POLLIN);
+      }
     }
   }
 
@@ -99,10 +105,14 @@ export class CableLoop {
   #dispatch(nowMs: number): boolean {
     const set = this.#pollSet;
     for (const [index, cable] of this.#cables.entries()) {
-      const tap = set.got(1 + 2 * index);
-      const socket = set.got(2 + 2 * index);
-      if ((socket & POLLOUT) !== 0) cable.onWritable();
-      if ((socket & (POLLIN | POLLERR | POLLHUP)) !== 0) cable.onReadable(nowMs);
+      const at = 1 + entriesOfCable * index;
+      const tap = set.got(at);
+      // From the newest place backwards: a connection that moves up in its turn is not served a second time.
+      for (let place = socketPlaces - 1; place >= 0; place -= 1) {
+        const socket = set.got(at + 1 + place);
+        if ((socket & POLLOUT) !== 0) cable.onWritable(place);
+        if ((socket & (POLLIN | POLLERR | POLLHUP)) !== 0 && cable.onReadable(place, nowMs)) this.#dueMs = 0;
+      }
       if ((tap & (POLLERR | POLLHUP)) !== 0) cable.onTapLost();
       else if ((tap & POLLIN) !== 0) cable.onTap();
     }
@@ -113,7 +123,7 @@ export class CableLoop {
     // Resets the counter; the eight bytes are of no interest.
     read(this.#wakeFd, this.#scratch.address, 8);
     for (let order = this.#nextOrder(); order !== undefined; order = this.#nextOrder()) this.#obey(order, nowMs);
-    this.#pollSet = new PollSet(1 + 2 * this.#cables.length);
+    this.#pollSet = new PollSet(1 + entriesOfCable * this.#cables.length);
   }
 
   #obey(order: WorkerOrder, nowMs: number): void {

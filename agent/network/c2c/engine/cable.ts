@@ -1,37 +1,30 @@
-import { dataBytes, frameType, probeBytes, ProtocolError } from "./frame.js";
-import { close, errnoName, type NativeMemory, read, SystemCallError } from "./native.js";
-import { ProbeBook } from "./probe-book.js";
-import { EndOfStream, Receiver } from "./receiver.js";
-import { Sender } from "./sender.js";
+import { causeOf, Connection, Goodbye, text } from "./connection.js";
+import { dataBytes, frameType, ProtocolError } from "./frame.js";
+import { close, type NativeMemory, read } from "./native.js";
 import { widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
 import { setTapOffload } from "./tap.js";
 import type { CloseCause, EstablishedConnection, WorkerEvent } from "./worker-protocol.js";
 
-/** Between probes of a connection that works, and of one that is not yet proven. */
-const probeIntervalMs = 1_000;
-const eagerProbeIntervalMs = 100;
-const probeGridMs = 100;
 /** A connection on which nothing was heard for so long is dead. */
 const silenceMs = 5_000;
+/** A peer that has not answered for so long is told of: another way may be made meanwhile. */
+const suspectMs = 2_000;
+/** Longest time for what is under way on a connection that is left. */
+const leaveMs = 2_000;
+/** Longest time that frames of a new connection wait for those of the old one, so that they keep their order. */
+const holdMs = 300;
 /** Frames thrown away at once while the cable is down. */
 const drainFrames = 64;
-/** MTUs to be proven, each by a probe padded to that MTU plus the ethernet header. The first is that of every lan. */
-const proofMtus = [1_500, 9_000] as const;
-const ethernetHeaderBytes = 14;
 
-interface Connection {
-  readonly number: number;
-  readonly fd: number;
-  readonly sender: Sender;
-  readonly receiver: Receiver;
-  readonly probes: ProbeBook;
-  lastHeardMs: number;
-  nextProbeMs: number;
-  proven: boolean;
-}
+/**
+ * Sockets a cable may have: the connection that frames are sent on, one that is to take its place as soon as frames have crossed it
+ * both ways, and one that was left and on which the peer's last frames may still come.
+ */
+export const socketPlaces = 3;
+const [current, next, leaving] = [0, 1, 2] as const;
 
-/** One cable in a worker: a tap and, when up, a connection. All methods run in the worker's thread and never wait. */
+/** One cable in a worker: a tap and, when up, connections. All methods run in the worker's thread and never wait. */
 export class Cable {
   readonly id: number;
   readonly tapName: string;
@@ -41,7 +34,7 @@ export class Cable {
   #queueFrames: number = widest.tapFrames;
   readonly #report: (event: WorkerEvent) => void;
   readonly #scratch: NativeMemory;
-  #connection: Connection | undefined;
+  readonly #places: (Connection | undefined)[] = new Array<Connection | undefined>(socketPlaces).fill(undefined);
 
   /** @param options.scratch memory for at least one frame that several cables may share. */
   constructor(options: {
@@ -65,71 +58,72 @@ export class Cable {
     return this.#tapLost || this.blocked ? -1 : this.#tapFd;
   }
 
-  /** Socket to wait for; -1 when down. */
-  get socketFd(): number {
-    return this.#connection?.fd ?? -1;
+  /** There is a connection. */
+  get connected(): boolean {
+    return this.#places[current] !== undefined;
   }
 
   /** The socket must take more before the tap is read again. */
   get blocked(): boolean {
-    return this.#connection?.sender.blocked ?? false;
+    return this.#places[current]?.sender.blocked ?? false;
   }
 
-  /** Takes over a connection; one that is there is closed first. */
+  /** Socket of a place to wait for; -1 when there is none or it must wait for an older one. */
+  socketFd(place: number): number {
+    const connection = this.#places[place];
+    return connection === undefined || connection.heldUntilMs > 0 ? -1 : connection.fd;
+  }
+
+  /** The socket of a place is to be told when it takes more. */
+  isBlocked(place: number): boolean {
+    return this.#places[place]?.sender.blocked ?? false;
+  }
+
+  /** Takes over a connection. When there is one already, the new one takes its place once frames have crossed it both ways. */
   attach(number: number, established: EstablishedConnection, nowMs: number): void {
-    this.detach("replaced by a new connection");
+    let connection: Connection;
     try {
-      setTapOffload(this.#tapFd, established.offload);
-      const shared = { established, tapFd: this.#tapFd, stats: this.stats };
-      const sender = new Sender(shared);
-      const receiver = new Receiver({ ...shared, onControl: (type, payload) => this.#control(type, payload) });
-      this.#connection = {
-        number,
-        fd: established.fd,
-        sender,
-        receiver,
-        probes: new ProbeBook(),
-        lastHeardMs: nowMs,
-        nextProbeMs: nowMs,
-        proven: false,
-      };
-      this.stats[stat.mtuProven] = 0;
-      receiver.begin();
+      if (!this.connected) setTapOffload(this.#tapFd, established.offload);
+      connection = new Connection({
+        ...{ number, established, nowMs, tapFd: this.#tapFd, stats: this.stats },
+        onControl: (from, type, payload) => this.#control(from, type, payload),
+      });
     } catch (error) {
-      if (this.#connection !== undefined) this.#fail(error);
-      else {
-        close(established.fd);
-        this.#report({ type: "closed", cable: this.id, connection: number, cause: causeOf(error) });
-      }
+      close(established.fd);
+      this.#report({ type: "closed", cable: this.id, connection: number, cause: causeOf(error) });
+      return;
     }
+    if (this.connected) {
+      this.#end(this.#places[next], "replaced by a newer connection");
+      this.#places[next] = connection;
+    } else {
+      this.#places[current] = connection;
+      connection.tell(this.stats, nowMs);
+    }
+    this.#guard(connection, () => connection.receiver.begin());
   }
 
-  /** Closes the connection, if any, after telling the peer why. */
+  /** Closes the connections, if any, after telling the peer why. */
   detach(goodbye: string): void {
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    connection.sender.control(frameType.goodbye, text(goodbye));
-    try {
-      connection.sender.flush();
-    } catch (error) {
-      // The peer is gone already.
-      if (!(error instanceof SystemCallError)) throw error;
-    }
-    this.#close({ kind: "local", text: goodbye });
+    for (const connection of [...this.#places].reverse()) this.#end(connection, goodbye);
   }
 
   /** Tells the peer what is wrong at this end; empty: nothing any more. */
   notice(message: string): void {
-    this.#guard((connection) => {
-      connection.sender.control(frameType.notice, text(message));
-      connection.sender.flush();
-    });
+    for (const place of [current, next]) {
+      const connection = this.#places[place];
+      this.#guard(connection, () => {
+        connection?.sender.control(frameType.notice, text(message));
+        connection?.sender.flush();
+      });
+    }
   }
 
   /** The tap has frames. */
   onTap(): void {
-    if (this.#connection === undefined) this.#drain();
-    else this.#guard((connection) => connection.sender.turn());
+    const connection = this.#places[current];
+    if (connection === undefined) this.#drain();
+    else this.#guard(connection, () => connection.sender.turn());
   }
 
   /** The tap is gone; the cable is of no use any more but for its removal. */
@@ -138,40 +132,48 @@ export class Cable {
     this.#report({ type: "tapLost", cable: this.id });
   }
 
-  /** The socket takes more. */
-  onWritable(): void {
-    this.#guard((connection) => connection.sender.flush());
+  /** The socket of a place takes more. */
+  onWritable(place: number): void {
+    const connection = this.#places[place];
+    this.#guard(connection, () => {
+      connection?.sender.flush();
+      this.#endIfLeft(connection);
+    });
   }
 
-  /** The socket has bytes, or is broken. */
-  onReadable(nowMs: number): void {
-    this.#guard((connection) => {
+  /** The socket of a place has bytes, or is broken. True when {@link onTime} is due earlier than it said. */
+  onReadable(place: number, nowMs: number): boolean {
+    const connection = this.#places[place];
+    if (connection === undefined) return false;
+    this.#guard(connection, () => {
       connection.lastHeardMs = nowMs;
+      const before = this.stats[stat.rxFrames];
       connection.receiver.turn();
+      if (this.stats[stat.rxFrames] !== before && !connection.wasHeld && this.#olderMayCome(connection)) {
+        connection.wasHeld = true;
+        connection.heldUntilMs = nowMs + holdMs;
+      }
       // Answers to probes that came in.
       connection.sender.flush();
     });
+    return connection.heldUntilMs > 0;
   }
 
   /** Does what is due and returns when the next is, on the clock of `nowMs`. */
   onTime(nowMs: number): number {
-    this.#guard((connection) => {
-      const silentMs = nowMs - connection.lastHeardMs;
-      this.stats[stat.silentMs] = silentMs;
-      if (silentMs > silenceMs) {
-        this.#close({ kind: "silent", text: `nothing was heard from the peer for ${Math.round(silentMs / 1000)} s` });
-        return;
-      }
-      if (nowMs >= connection.nextProbeMs) this.#probe(connection, nowMs);
-    });
-    return this.#connection?.nextProbeMs ?? Number.POSITIVE_INFINITY;
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const connection of [...this.#places]) {
+      this.#guard(connection, () => this.#tick(connection, nowMs));
+      if (connection !== undefined) dueMs = Math.min(dueMs, this.#nextDue(connection));
+    }
+    return dueMs;
   }
 
   /** Fits queues to what the connection takes; call once a second. Returns what the tap is to hold from now on, if that changes. */
   tune(nowMs: number): number | undefined {
-    const connection = this.#connection;
+    const connection = this.#places[current];
     let frames: number = widest.tapFrames;
-    this.#guard(() => {
+    this.#guard(connection, () => {
       frames = connection?.sender.tune(nowMs) ?? frames;
     });
     // To change a queue costs more than a small difference is worth.
@@ -180,99 +182,155 @@ export class Cable {
     return frames;
   }
 
-  /** Closes the connection and lets go of the tap, which the engine then closes: that takes the kernel long. */
+  /** Closes the connections and lets go of the tap, which the engine then closes: that takes the kernel long. */
   remove(goodbye: string): void {
     this.detach(goodbye);
     this.#report({ type: "released", cable: this.id });
   }
 
-  #guard(work: (connection: Connection) => void): void {
-    const connection = this.#connection;
+  #tick(connection: Connection | undefined, nowMs: number): void {
+    if (connection === undefined) return;
+    if (nowMs >= connection.heldUntilMs) connection.heldUntilMs = 0;
+    const silentMs = nowMs - connection.lastHeardMs;
+    if (nowMs >= connection.leaveByMs) this.#close(connection, { kind: "local", text: "left" });
+    else if (silentMs > silenceMs) {
+      const why = `nothing was heard from the peer for ${Math.round(silentMs / 1000)} s`;
+      this.#close(connection, { kind: "silent", text: why });
+    } else if (connection === this.#places[next] && nowMs - connection.attachedMs > silenceMs) {
+      this.#end(connection, "frames as large as a lan's do not cross this connection");
+    } else if (nowMs >= connection.nextProbeMs && connection !== this.#places[leaving]) {
+      connection.probe(nowMs);
+      if (connection === this.#places[current]) connection.tell(this.stats, nowMs);
+    }
+    if (connection === this.#places[current]) this.#suspect(connection, nowMs - connection.lastEchoMs > suspectMs);
+  }
+
+  #suspect(connection: Connection, suspect: boolean): void {
+    if (connection.suspect === suspect) return;
+    connection.suspect = suspect;
+    this.#report({ type: "suspect", cable: this.id, connection: connection.number, suspect });
+  }
+
+  #nextDue(connection: Connection): number {
+    const { heldUntilMs, leaveByMs, nextProbeMs, lastEchoMs, suspect } = connection;
+    if (connection === this.#places[leaving]) return leaveByMs;
+    const suspectFromMs = suspect ? Number.POSITIVE_INFINITY : lastEchoMs + suspectMs + 1;
+    return Math.min(nextProbeMs, suspectFromMs, heldUntilMs > 0 ? heldUntilMs : Number.POSITIVE_INFINITY);
+  }
+
+  #guard(connection: Connection | undefined, work: () => void): void {
     if (connection === undefined) return;
     try {
-      work(connection);
+      work();
     } catch (error) {
-      this.#fail(error);
+      const cause = causeOf(error);
+      if (cause.kind === "protocol") connection.sayGoodbye(cause.text);
+      this.#close(connection, cause);
     }
   }
 
-  #fail(error: unknown): void {
-    const cause = causeOf(error);
-    if (cause.kind === "protocol") this.#sayGoodbye(cause.text);
-    this.#close(cause);
-  }
-
-  #sayGoodbye(why: string): void {
-    try {
-      this.#connection?.sender.control(frameType.goodbye, text(why));
-      this.#connection?.sender.flush();
-    } catch {
-      // It was a courtesy; the connection is closed in any case.
-    }
-  }
-
-  #close(cause: CloseCause): void {
-    const connection = this.#connection;
+  /** Says goodbye on a connection and closes it. */
+  #end(connection: Connection | undefined, goodbye: string): void {
     if (connection === undefined) return;
-    this.#connection = undefined;
-    connection.sender.free();
-    connection.receiver.free();
+    connection.sayGoodbye(goodbye);
+    this.#close(connection, { kind: "local", text: goodbye });
+  }
+
+  #close(connection: Connection, cause: CloseCause): void {
+    const place = this.#places.indexOf(connection);
+    if (place < 0) return;
+    this.#places[place] = undefined;
+    connection.free();
     close(connection.fd);
     this.#report({ type: "closed", cable: this.id, connection: connection.number, cause });
+    const [first, second] = this.#places;
+    if (place === current) this.#replaceCurrent(cause);
+    // What the peer has left cannot be gone back to.
+    if (place === next && first?.peerDone === true) this.#close(first, cause);
+    if (place !== next) this.#release(first ?? second);
   }
 
-  #probe(connection: Connection, nowMs: number): void {
-    connection.nextProbeMs = nowMs + eagerProbeIntervalMs;
-    if (connection.proven) {
-      // On a common grid, so that many idle cables wake their thread a few times a second only.
-      connection.nextProbeMs = Math.ceil((nowMs + probeIntervalMs) / probeGridMs) * probeGridMs;
-    }
-    const sequence = connection.probes.sent(nowMs);
-    // Every further probe proves, or proves again, one of the MTUs.
-    const mtu = sequence % 2 === 0 ? undefined : proofMtus[((sequence - 1) / 2) % proofMtus.length];
-    const payload = Buffer.alloc(mtu === undefined ? probeBytes.min : mtu + ethernetHeaderBytes, sequence & 255);
-    payload.writeDoubleBE(nowMs, 0);
-    payload.writeUInt32BE(sequence, 8);
-    connection.sender.control(frameType.probe, payload);
-    connection.sender.flush();
-    this.stats[stat.lossRatio] = connection.probes.lossRatio(nowMs);
+  /** The connection that frames were sent on is gone: the one that was to follow takes its place, proven or not. */
+  #replaceCurrent(cause: CloseCause): void {
+    const [, following, left] = this.#places;
+    if (following !== undefined) {
+      this.#places[next] = undefined;
+      this.#places[current] = following;
+      setTapOffload(this.#tapFd, following.established.offload);
+    } else if (left !== undefined) this.#close(left, cause);
   }
 
-  #control(type: number, payload: Buffer): void {
-    const connection = this.#connection;
-    if (connection === undefined) return;
+  /** Sends on `following` from now on; what is under way on the old connection still comes. */
+  #moveTo(following: Connection, nowMs: number): void {
+    const left = this.#places[current];
+    if (left === undefined) return;
+    const before = this.#places[leaving];
+    if (before !== undefined) this.#close(before, { kind: "local", text: "left" });
+    this.#places[current] = following;
+    this.#places[next] = undefined;
+    this.#places[leaving] = left;
+    setTapOffload(this.#tapFd, following.established.offload);
+    left.leaveByMs = nowMs + leaveMs;
+    left.sayGoodbye("moved to another connection");
+    this.#endIfLeft(left);
+  }
+
+  /** Closes a connection that was left once both ends have sent their last frame on it. */
+  #endIfLeft(connection: Connection | undefined): void {
+    if (connection === undefined || connection !== this.#places[leaving]) return;
+    if (connection.peerDone && !connection.sender.blocked) this.#close(connection, { kind: "local", text: "left" });
+  }
+
+  /** The peer may still send on an older connection than this. */
+  #olderMayCome(connection: Connection): boolean {
+    return this.#places.some((other) => other !== undefined && other.number < connection.number && !other.peerDone);
+  }
+
+  #release(connection: Connection | undefined): void {
+    if (connection !== undefined) connection.heldUntilMs = 0;
+  }
+
+  #control(connection: Connection, type: number, payload: Buffer): void {
     switch (type) {
       case frameType.probe:
         connection.sender.control(frameType.echo, payload);
         return;
       case frameType.echo:
-        this.#echo(connection, payload);
+        if (connection.takeEcho(payload)) this.#onEcho(connection);
         return;
       case frameType.notice:
         this.#report({ type: "notice", cable: this.id, connection: connection.number, text: payload.toString("utf8") });
         return;
       case frameType.goodbye:
-        throw new Goodbye(payload.toString("utf8"));
+        this.#onGoodbye(connection, payload.toString("utf8"));
+        return;
       default:
         throw new ProtocolError(`the peer sent a frame of type ${type} on an open connection`);
     }
   }
 
-  #echo(connection: Connection, payload: Buffer): void {
-    const sequence = payload.readUInt32BE(8);
+  #onEcho(connection: Connection): void {
     const nowMs = performance.now();
-    if (!connection.probes.echoed(sequence, nowMs)) return;
-    const intact = payload.subarray(probeBytes.min).every((byte) => byte === (sequence & 255));
-    if (!intact) throw new ProtocolError("the peer sent back a probe that is not the one it was sent");
-    const { stats } = this;
-    stats[stat.rttMs] = connection.probes.rttMs(0.5) ?? 0;
-    stats[stat.rttP99Ms] = connection.probes.rttMs(0.99) ?? 0;
-    const mtu = payload.length - ethernetHeaderBytes;
-    if (payload.length > probeBytes.min && mtu > (stats[stat.mtuProven] ?? 0)) stats[stat.mtuProven] = mtu;
-    if (!connection.proven && (stats[stat.mtuProven] ?? 0) >= proofMtus[0]) {
+    if (connection.provable && !connection.proven) {
       connection.proven = true;
+      if (connection === this.#places[next]) this.#moveTo(connection, nowMs);
       this.#report({ type: "proven", cable: this.id, connection: connection.number });
     }
+    if (connection !== this.#places[current]) return;
+    connection.tell(this.stats, nowMs);
+    this.#suspect(connection, false);
+  }
+
+  /** The peer sends no more here: because it has moved to another connection, or because it ends this one. */
+  #onGoodbye(connection: Connection, why: string): void {
+    connection.peerDone = true;
+    const [first, second, left] = this.#places;
+    this.#release(first);
+    this.#release(second);
+    if (connection === first && second === undefined) throw new Goodbye(why);
+    if (connection === second) throw new Goodbye(why);
+    // A connection that is being read is closed by what is thrown, never in the middle of it.
+    if (connection === left && !connection.sender.blocked) throw new Goodbye(why);
   }
 
   /** While the cable is down the lan's frames go nowhere, and must not come out late. */
@@ -281,19 +339,4 @@ export class Cable {
     while (dropped < drainFrames && read(this.#tapFd, this.#scratch.address, dataBytes.max) > 0) dropped += 1;
     this.stats[stat.droppedDownFrames] = (this.stats[stat.droppedDownFrames] ?? 0) + dropped;
   }
-}
-
-/** The peer said why it closes. */
-class Goodbye extends Error {}
-
-function causeOf(error: unknown): CloseCause {
-  if (error instanceof Goodbye) return { kind: "peer", text: error.message };
-  if (error instanceof EndOfStream) return { kind: "reset", text: error.message };
-  if (error instanceof ProtocolError) return { kind: "protocol", text: error.message };
-  if (error instanceof SystemCallError) return { kind: "reset", text: errnoName(error.errno) };
-  throw error;
-}
-
-function text(message: string): Buffer {
-  return Buffer.from(message, "utf8").subarray(0, 512);
 }

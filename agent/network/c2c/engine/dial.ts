@@ -1,11 +1,14 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import type { RelayRole } from "../../../../lib/relay-preamble.js";
 import { parseSocketAddress } from "../address.js";
 import type { CableIdentity } from "../cable-identity.js";
 import type { Encryption } from "../end-record.js";
 import { CableFailure } from "./failure.js";
 import { acceptHello, type Credential, dialHello, type ListenerEnd } from "./hello.js";
+import type { Path } from "./link-state.js";
 import { close, setTcpOption } from "./native.js";
+import { meetAtRelay } from "./relay-socket.js";
 import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "./tap.js";
 import type { EstablishedConnection } from "./worker-protocol.js";
@@ -23,14 +26,16 @@ const notSentLowWaterBytes = 512 * 1024;
 /** A connection ready for a worker, and what is known of it. */
 export interface ReadyConnection {
   readonly established: EstablishedConnection;
+  readonly path: Path;
   /** "ip:port". */
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** When it was set up, milliseconds since the epoch. */
+  readonly sinceMs: number;
 }
 
-/** What dialling needs. */
-export interface DialOptions {
-  readonly address: string;
+/** What a dialer's handshake needs. */
+export interface HandshakeOptions {
   readonly identity: CableIdentity;
   readonly peerKeySha256: Buffer;
   readonly linkUid: string;
@@ -41,19 +46,26 @@ export interface DialOptions {
   readonly signal: AbortSignal;
 }
 
+/** What dialling needs. */
+export interface DialOptions extends HandshakeOptions {
+  readonly address: string;
+}
+
 /** Dials one address and does the whole handshake. @throws {CableFailure} with the reason; rethrows nothing else but its own bugs. */
 export async function dial(options: DialOptions): Promise<ReadyConnection> {
-  const { ip, port } = parseSocketAddress("peer_addresses", options.address);
-  const socket = connect({ host: ip, port, noDelay: true });
-  socket.on("error", ignoreLater);
+  const socket = await openSocket(options.address, options.signal);
+  return greet(socket, "direct", options);
+}
+
+/** Does the dialer's side of the handshake on a connected socket, which it takes over in any case. @throws {CableFailure} */
+export async function greet(socket: Socket, path: Path, options: HandshakeOptions): Promise<ReadyConnection> {
   try {
-    await connected(socket, options.address, AbortSignal.any([options.signal, AbortSignal.timeout(connectMs)]));
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeMs)]);
     return await withReasons(signal, async () => {
       const { identity, peerKeySha256 } = options;
       const channel = await connectSecure({ socket, identity, peerKeySha256, signal });
       const { offload } = await dialHello(channel, { ...options, signal });
-      return ready(socket, channel, { offload, encryption: options.encryption });
+      return ready(socket, channel, { offload, path, encryption: options.encryption });
     });
   } finally {
     socket.destroy();
@@ -63,6 +75,7 @@ export async function dial(options: DialOptions): Promise<ReadyConnection> {
 /** Does the listener's side on an accepted socket, which it takes over in any case. @throws {CableFailure} */
 export async function answer<End extends ListenerEnd>(
   socket: Socket,
+  path: Path,
   options: {
     readonly identity: CableIdentity;
     readonly find: (linkUid: string) => End | undefined;
@@ -76,7 +89,7 @@ export async function answer<End extends ListenerEnd>(
       const channel = await acceptSecure(socket, options.identity, signal);
       try {
         const { end, offload } = await acceptHello(channel, { find: options.find, signal });
-        return { ...ready(socket, channel, { offload, encryption: end.encryption }), end };
+        return { ...ready(socket, channel, { offload, path, encryption: end.encryption }), end };
       } catch (error) {
         // Lets a refusal reach the peer before the socket is destroyed.
         socket.end();
@@ -89,17 +102,69 @@ export async function answer<End extends ListenerEnd>(
   }
 }
 
+/** Connects to the first relay that answers and waits there for the other end. The socket is the caller's. @throws {CableFailure} */
+export async function openRelay(options: {
+  readonly addresses: readonly string[];
+  readonly linkUid: string;
+  readonly role: RelayRole;
+  readonly ticket: Buffer;
+  readonly signal: AbortSignal;
+}): Promise<Socket> {
+  const socket = await openFirst(options.addresses, options.signal);
+  try {
+    socket.setKeepAlive(true, keepAliveMs);
+    await meetAtRelay(socket, options);
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** Tests whether the peer answers at an address with its key. @throws {CableFailure} why not. */
+export async function testAddress(
+  options: Pick<DialOptions, "address" | "identity" | "peerKeySha256" | "signal">,
+): Promise<void> {
+  const socket = await openSocket(options.address, options.signal);
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeMs)]);
+  try {
+    await withReasons(signal, () => connectSecure({ ...options, socket, signal }));
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function openFirst(addresses: readonly string[], signal: AbortSignal): Promise<Socket> {
+  let failure = new CableFailure("relay", "no address of the relay is known");
+  for (const address of addresses) {
+    try {
+      return await openSocket(address, signal);
+    } catch (error) {
+      if (!(error instanceof CableFailure)) throw error;
+      failure = new CableFailure("relay", `the relay cannot be reached: ${error.message}`, error);
+    }
+  }
+  throw failure;
+}
+
+/** Opens a TCP connection. @throws {CableFailure} */
+async function openSocket(address: string, signal: AbortSignal): Promise<Socket> {
+  const { ip, port } = parseSocketAddress("peer_addresses", address);
+  const socket = connect({ host: ip, port, noDelay: true });
+  socket.on("error", ignoreLater);
+  const either = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+  try {
+    await once(socket, "connect", { signal: either });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw connectFailure(error, address, either);
+  }
+}
+
 /** Errors are seen where the socket is awaited; what comes between must not end the process. */
 function ignoreLater(): void {
   // Nothing to do.
-}
-
-async function connected(socket: Socket, address: string, signal: AbortSignal): Promise<void> {
-  try {
-    await once(socket, "connect", { signal });
-  } catch (error) {
-    throw connectFailure(error, address, signal);
-  }
 }
 
 function connectFailure(error: unknown, address: string, signal: AbortSignal): CableFailure {
@@ -126,7 +191,7 @@ async function withReasons<T>(signal: AbortSignal, work: () => Promise<T>): Prom
 function ready(
   socket: Socket,
   channel: SecureChannel,
-  { offload, encryption }: { readonly offload: TapOffload; readonly encryption: Encryption },
+  { offload, encryption, path }: { readonly offload: TapOffload; readonly encryption: Encryption; readonly path: Path },
 ): ReadyConnection {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
@@ -140,7 +205,7 @@ function ready(
     close(established.fd);
     throw error;
   }
-  return { established, localAddress, remoteAddress };
+  return { established, path, localAddress, remoteAddress, sinceMs: Date.now() };
 }
 
 function formatEndpoint(ip: string | undefined, port: number | undefined): string {

@@ -8,7 +8,8 @@ import { cipherSuite } from "./tls-record.js";
 import type { CloseCause } from "./worker-protocol.js";
 
 /** What an end's view is made from. */
-export interface EndParts extends Pick<EndView, "connects" | "needsTicket" | "tap"> {
+export interface EndParts
+  extends Pick<EndView, "connects" | "needsTicket" | "tap" | "txBps" | "rxBps" | "direct" | "directReason"> {
   readonly record: EndRecord;
   readonly state: EndState;
   readonly connection: ReadyConnection | undefined;
@@ -17,8 +18,8 @@ export interface EndParts extends Pick<EndView, "connects" | "needsTicket" | "ta
 
 /** An end as the agent is told of it. Figures of a connection are told only while there is one. */
 export function endView({ record, state, connection, figures, ...parts }: EndParts): EndView {
-  const { link, linkUid, lan, role, pairing } = record;
-  const { phase, reason, sinceMs, nextTryMs } = state;
+  const { link, linkUid, lan, role, pairing, offered = [] } = record;
+  const { phase, reason, cause, sinceMs, nextTryMs } = state;
   const { silentMs: _, rttMs, rttP99Ms, lossRatio, mtuProven, ...counters } = figures;
   const up = connection !== undefined;
   return {
@@ -30,9 +31,11 @@ export function endView({ record, state, connection, figures, ...parts }: EndPar
     role,
     phase,
     reason,
+    cause,
     sinceMs,
+    ...(connection === undefined ? {} : { path: connection.path }),
     ...(nextTryMs === undefined ? {} : { nextTryMs }),
-    paired: pairing !== undefined,
+    paired: pairing !== undefined || offered.length > 0,
     localAddress: connection?.localAddress ?? "",
     remoteAddress: connection?.remoteAddress ?? "",
     protection: protectionOf(connection),

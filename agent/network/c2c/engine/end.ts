@@ -1,79 +1,82 @@
 import { createHash, randomBytes } from "node:crypto";
-import { Backoff, pause } from "../../../../lib/backoff.js";
+import { Backoff } from "../../../../lib/backoff.js";
 import { messageOf } from "../../../../lib/errors.js";
-import type { Log } from "../../../../lib/log.js";
 import { quote } from "../../../../lib/names.js";
-import {
-  applySpec,
-  type Encryption,
-  type EndRecord,
-  type EndSpec,
-  freshTickets,
-  withUsedTicket,
-} from "../end-record.js";
-import type { EndView } from "../engine-protocol.js";
 import type { CableIdentity } from "../cable-identity.js";
-import { dial, type ReadyConnection } from "./dial.js";
-import { endView, reasonOf } from "./end-view.js";
+import { applySpec, type Encryption, type EndRecord, type EndSpec, withOffer, withUsedTicket } from "../end-record.js";
+import type { EndView } from "../engine-protocol.js";
+import { AttemptLoop } from "./attempt-loop.js";
+import { Connections } from "./connections.js";
+import type { HandshakeOptions, ReadyConnection } from "./dial.js";
+import { dialerPaths } from "./dialer-paths.js";
+import type { EndContext } from "./end-context.js";
+import { credentialsOf, type SpentTicket, spentOf, withConfirmed } from "./end-secrets.js";
+import { endView } from "./end-view.js";
 import { CableFailure } from "./failure.js";
-import type { Credential, ListenerEnd } from "./hello.js";
+import type { Credential } from "./hello.js";
+import { type EndEvent, type EndState, initialState, nextState, type Path } from "./link-state.js";
+import { listenerPaths } from "./listener-paths.js";
 import { close } from "./native.js";
-import { type EndEvent, type EndState, initialState, nextState } from "./link-state.js";
+import type { PathOwner, Paths } from "./paths.js";
+import { RateMeter } from "./rate-meter.js";
 import { readFigures } from "./stats.js";
 import { makeTap, type SwitchTap } from "./switch-tap.js";
 import type { TapOffload } from "./tap.js";
-import type { CableSlot, WorkerPool } from "./worker-pool.js";
-import type { CloseCause, WorkerEvent } from "./worker-protocol.js";
+import type { CableSlot } from "./worker-pool.js";
+import type { WorkerEvent } from "./worker-protocol.js";
 
-const redial = { minMs: 200, maxMs: 10_000 } as const;
+const remakeTap = { minMs: 200, maxMs: 10_000 } as const;
 
 const notPlugged = "its tap is not yet plugged into its lan";
+const forbiddenEvent = {
+  type: "failed",
+  reason: "this host's policy allows encrypted links only",
+  cause: "policy",
+  nextTryMs: undefined,
+} as const;
 
-/** What an end needs of the engine. */
-export interface EndContext {
-  readonly identity: CableIdentity;
-  readonly netns: string | undefined;
-  readonly workers: WorkerPool;
-  /** The host's policy lets links go without encryption. */
-  readonly allowPlainLinks: boolean;
-  readonly log: Log;
-  /** Makes the end's record durable. */
-  readonly save: () => Promise<void>;
-  /** The end's view changed. */
-  readonly changed: () => void;
-}
-
-/** One end of a link: its tap, its connection and, for a dialer, the loop that connects again for ever. */
-export class End implements ListenerEnd {
+/** One end of a link: its tap, its connections and what it does, for ever, to be connected. */
+export class End implements PathOwner {
   readonly #context: EndContext;
   #record: EndRecord;
   #state: EndState;
   #tap: SwitchTap | undefined;
   #tapGeneration = "";
   #slot: CableSlot | undefined;
-  #connection: ReadyConnection | undefined;
-  /** Number of the connection that the worker has; events of others are stale. */
-  #connectionNumber = 0;
-  #connects = 0;
-  #proven = false;
   #plugged = false;
   #refusedForTicket = false;
+  #direct: { readonly reachable: boolean | undefined; readonly reason: string } = { reachable: undefined, reason: "" };
+  /** Why a way does not work, and when it is tried again, while nothing is connected. */
+  readonly #failures = new Map<Path, { readonly failure: CableFailure; readonly nextTryMs: number | undefined }>();
+  readonly #connections: Connections;
+  readonly #rates = new RateMeter();
+  readonly #tapLoop: AttemptLoop;
+  #paths: Paths;
   readonly #ended = new AbortController();
-  readonly #running: Promise<void>;
-  #removing: Promise<void> | undefined;
-  #wakeUp = Promise.withResolvers<void>();
-  #woken = false;
-  #closed = Promise.withResolvers<CloseCause>();
+  /** What is being closed: taps and ways of earlier roles. */
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(record: EndRecord, context: EndContext) {
     this.#record = record;
     this.#context = context;
     this.#state = initialState(record.role, Date.now());
-    this.#running = this.#run();
+    this.#connections = new Connections();
+    this.#paths = this.#newPaths();
+    const backoff = new Backoff(remakeTap);
+    this.#tapLoop = new AttemptLoop({
+      wanted: () => this.#slot === undefined,
+      attempt: (signal) => this.#openTap(backoff, signal),
+    });
+    // The engine does not know the end yet and cannot be told of a change.
+    if (!this.#allowed) this.#state = nextState(this.#state, forbiddenEvent, Date.now());
   }
 
   get record(): EndRecord {
     return this.#record;
+  }
+
+  get identity(): CableIdentity {
+    return this.#context.identity;
   }
 
   get peerKeySha256(): Buffer {
@@ -84,95 +87,112 @@ export class End implements ListenerEnd {
     return this.#tap?.offload ?? "none";
   }
 
-  /** A listener end can take a connection only while its tap is there. */
-  get accepts(): boolean {
-    return this.#record.role === "listener" && this.#slot !== undefined && this.#allowed;
-  }
-
   get encryption(): Encryption {
     return this.#record.encryption ?? "tls";
   }
 
+  /** It can take a connection only while its tap is there and policy allows it. */
+  get ready(): boolean {
+    return this.#slot !== undefined && this.#allowed && !this.#ended.signal.aborted;
+  }
+
+  /** A dialer may connect to it. */
+  get accepts(): boolean {
+    return this.#record.role === "listener" && this.ready;
+  }
+
+  get inUse(): PathOwner["inUse"] {
+    const { current, faults } = this.#state;
+    return current === undefined ? undefined : { path: current.path, suspect: faults.silence !== "" };
+  }
+
+  get calmMs(): number {
+    return this.#connections.calmMs(Date.now());
+  }
+
+  /** What to show to the listener: what was agreed on, what may have been, and the newest tickets. */
+  get credentials(): readonly Credential[] {
+    return credentialsOf(this.#record, Date.now());
+  }
+
   get accepted(): readonly Credential[] {
-    const { pairing, offered } = this.#record;
-    return [
-      ...[pairing, offered]
-        .filter((secret) => secret !== undefined)
-        .map((secret) => ({ by: "pairing" as const, secret: Buffer.from(secret, "hex") })),
-      ...freshTickets(this.#record, Date.now()).map((secret) => ({ by: "ticket" as const, secret })),
-    ];
+    return this.credentials;
   }
 
-  get spent(): readonly { readonly secret: Buffer; readonly why: "used" | "expired" }[] {
-    const nowMs = Date.now();
-    return this.#record.tickets
-      .filter((ticket) => ticket.used || ticket.expiresMs <= nowMs)
-      .map((ticket) => ({ secret: Buffer.from(ticket.secret, "hex"), why: ticket.used ? "used" : "expired" }));
+  get spent(): readonly SpentTicket[] {
+    return spentOf(this.#record, Date.now());
   }
 
-  /** Changes the end to what is asked; the connection stays unless the peer or the role is another. The caller saves. */
+  /** Changes the end to what is asked; the connection stays unless the peer, the role or the protection is another. The caller saves. */
   apply(spec: EndSpec): void {
-    const previous = this.#record;
-    this.#record = applySpec(spec, previous, Date.now());
     if (spec.ticket !== undefined) this.#refusedForTicket = false;
-    const samePeer =
-      previous.peerKeySha256 === spec.peerKeySha256 &&
-      previous.role === spec.role &&
-      (previous.encryption ?? "tls") === this.encryption;
-    if (!samePeer) this.#slot?.detach("the link was set up anew");
-    if (!samePeer || spec.ticket !== undefined || previous.peerAddresses.join() !== spec.peerAddresses.join())
-      this.#wake();
-    if (previous.lan !== spec.lan) {
-      this.#plugged = false;
-      this.#apply({ type: "fault", source: "port", text: notPlugged });
-    }
-    this.#context.changed();
+    this.#change(applySpec(spec, this.#record, Date.now()));
+    if (spec.ticket !== undefined) this.#paths.hurry();
   }
 
   /** Takes a change back that could not be stored. */
   restore(record: EndRecord): void {
-    this.#record = record;
-    this.#wake();
-    this.#context.changed();
+    this.#change(record);
   }
 
   async offerPairing(secret: Buffer): Promise<void> {
-    this.#record = { ...this.#record, offered: secret.toString("hex") };
+    this.#record = withOffer(this.#record, secret);
     await this.#context.save();
   }
 
-  async confirmPairing(credential: Credential): Promise<void> {
-    const { offered, ...record } = this.#record;
-    if (offered === undefined) return;
-    // A dialer that comes back with what was offered has it, even if its confirm was lost.
-    const holds = credential.by === "ticket" || credential.secret.equals(Buffer.from(offered, "hex"));
-    const used = credential.by === "ticket" ? withUsedTicket(record, credential.secret) : record;
-    this.#record = holds ? { ...used, pairing: offered } : used;
+  async confirmPairing(credential: Credential, offered: Buffer): Promise<void> {
+    const paired = withConfirmed(this.#record, credential, offered);
+    if (paired === this.#record) return;
+    this.#record = paired;
     await this.#context.save();
   }
 
-  /** Takes a connection whose handshake is done; an earlier one is closed. */
-  attach(connection: ReadyConnection): void {
+  handshake(credential: Credential, signal: AbortSignal): HandshakeOptions {
+    return {
+      identity: this.identity,
+      peerKeySha256: this.peerKeySha256,
+      linkUid: this.#record.linkUid,
+      credential,
+      offload: this.offload,
+      encryption: this.encryption,
+      storePairing: (secret) => this.#storePairing(credential, secret),
+      signal,
+    };
+  }
+
+  /** Takes a connection whose handshake is done. When there is one already, it is replaced once frames have crossed the new one. */
+  attach(connection: ReadyConnection): Promise<CableFailure | undefined> {
     const slot = this.#slot;
-    if (slot === undefined) {
+    if (slot === undefined || !this.ready) {
       close(connection.established.fd);
-      throw new CableFailure("lost", "the tap went away during the handshake");
+      return Promise.resolve(new CableFailure("lost", "the tap went away during the handshake"));
     }
-    this.#connection = connection;
-    this.#proven = false;
-    this.#connectionNumber += 1;
-    this.#connects += 1;
-    this.#closed = Promise.withResolvers<CloseCause>();
+    const { number, settled } = this.#connections.add(connection);
     this.#refusedForTicket = false;
-    this.#apply({ type: "connected" });
-    slot.attach(this.#connectionNumber, connection.established);
+    this.#failures.clear();
+    slot.attach(number, connection.established);
     if (this.#state.faults.port !== "") slot.notice(this.#state.faults.port);
+    this.#apply({ type: "attached", number, path: connection.path });
+    return settled;
+  }
+
+  failed(path: Path, failure: CableFailure | undefined, nextTryMs: number | undefined): void {
+    if (failure === undefined) this.#failures.delete(path);
+    else this.#failures.set(path, { failure, nextTryMs });
+    if (failure !== undefined && this.inUse === undefined) this.#tellFailures(failure);
+  }
+
+  tellDirect(reachable: boolean | undefined, reason: string): void {
+    if (this.#direct.reachable === reachable && this.#direct.reason === reason) return;
+    this.#direct = { reachable, reason: reachable === false ? reason : "" };
+    this.#context.changed();
   }
 
   /** A connection attempt of the peer was refused. */
   refused(failure: CableFailure): void {
     this.#refusedForTicket ||= failure.needsTicket;
-    if (this.#connection === undefined) this.#apply({ type: "failed", reason: failure.message, nextTryMs: undefined });
+    const { message: reason, kind: cause } = failure;
+    this.#apply({ type: "failed", reason, cause, nextTryMs: undefined });
     this.#context.changed();
   }
 
@@ -181,29 +201,28 @@ export class End implements ListenerEnd {
     if (generation !== this.#tapGeneration) return;
     this.#plugged = fault === "";
     this.#apply({ type: "fault", source: "port", text: fault });
-    if (this.#connection !== undefined) this.#slot?.notice(fault);
+    if (this.#state.current !== undefined) this.#slot?.notice(fault);
   }
 
-  /** Reads the worker's figures and derives faults of quality from them. Call once a second. */
+  /** Looks at the counters. Call once a second. */
   refresh(): void {
-    if (this.#connection === undefined || this.#slot === undefined) return;
-    const { lossRatio, silentMs } = readFigures(this.#slot.stats);
-    const quality =
-      silentMs > 2_500
-        ? `nothing was heard from the peer for ${Math.round(silentMs / 1000)} s`
-        : lossRatio > 0.1
-          ? `${Math.round(lossRatio * 100)} % of the probes come back late or not at all`
-          : "";
-    this.#apply({ type: "fault", source: "quality", text: quality });
+    this.#rates.sample(performance.now(), readFigures(this.#slot?.stats));
   }
 
   view(): EndView {
+    const { reachable, reason } = this.#direct;
+    const connection = this.#connections.find(this.#state.current?.number);
+    // A listener with a direct connection does not test.
+    const tested = this.#record.role === "dialer" || connection?.path !== "direct";
     return endView({
       record: this.#record,
       state: this.#state,
-      connection: this.#connection,
+      connection,
       figures: readFigures(this.#slot?.stats),
-      connects: this.#connects,
+      ...this.#rates.read(),
+      ...(reachable === undefined || !tested ? {} : { direct: reachable }),
+      directReason: tested ? reason : "",
+      connects: this.#connections.count,
       needsTicket: this.#needsTicket(),
       tap: {
         name: this.#tapName,
@@ -214,16 +233,14 @@ export class End implements ListenerEnd {
     });
   }
 
-  /** Ends it: tells the peer why, closes the connection and removes the tap. */
+  /** Ends it: tells the peer why, closes the connections and removes the tap. */
   async close(goodbye: string): Promise<void> {
     this.#ended.abort();
-    this.#wake();
     const slot = this.#slot;
     this.#slot = undefined;
-    this.#closed.resolve({ kind: "local", text: goodbye });
-    await slot?.remove(goodbye);
-    await this.#running;
-    await this.#removing;
+    this.#connections.closeAll(goodbye);
+    await Promise.all([slot?.remove(goodbye), this.#paths.close(), this.#tapLoop.close()]);
+    await Promise.all(this.#closing);
   }
 
   get #tapName(): string {
@@ -237,86 +254,70 @@ export class End implements ListenerEnd {
   }
 
   #needsTicket(): boolean {
-    const { pairing, offered } = this.#record;
-    if (this.#connection !== undefined) return false;
-    const fresh = freshTickets(this.#record, Date.now()).length > 0;
-    return this.#refusedForTicket || (pairing === undefined && offered === undefined && !fresh);
+    if (this.#state.current !== undefined) return false;
+    return this.#refusedForTicket || this.credentials.length === 0;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#ended;
-    const backoff = new Backoff(redial);
-    while (!signal.aborted) {
-      try {
-        if (this.#slot === undefined) await this.#open();
-        if (!this.#allowed) throw new CableFailure("policy", "this host's policy allows encrypted links only");
-        if (this.#record.role === "dialer") await this.#dialOnce(backoff, signal);
-        else await this.#sleep(undefined);
-      } catch (error) {
-        const waitMs = backoff.nextMs();
-        if (!signal.aborted) this.#failed(error, Date.now() + waitMs);
-        await this.#sleep(waitMs);
-      }
+  #newPaths(): Paths {
+    return this.#record.role === "dialer" ? dialerPaths(this) : listenerPaths(this);
+  }
+
+  #change(record: EndRecord): void {
+    const previous = this.#record;
+    this.#record = record;
+    const turned = previous.role !== record.role;
+    const moved = previous.peerKeySha256 !== record.peerKeySha256 || (previous.encryption ?? "tls") !== this.encryption;
+    if (turned || moved) this.#beginAnew(turned ? "the two ends changed roles" : "the link was set up anew");
+    else if (waysOf(previous) !== waysOf(record)) this.#paths.hurry();
+    if (previous.lan !== record.lan) {
+      this.#plugged = false;
+      this.#apply({ type: "fault", source: "port", text: notPlugged });
     }
-  }
-
-  /** Makes the tap and gives it to a worker. */
-  async #open(): Promise<void> {
-    const tap = await makeTap({ name: this.#tapName, netns: this.#context.netns, signal: this.#ended.signal });
-    if (this.#ended.signal.aborted) return tap.discard();
-    this.#tap = tap;
-    this.#tapGeneration = randomBytes(8).toString("hex");
-    this.#plugged = false;
-    this.#apply({ type: "fault", source: "port", text: notPlugged });
-    this.#slot = this.#context.workers.add(tap, (event) => this.#onWorkerEvent(event));
     this.#context.changed();
   }
 
-  /** Connects and stays until the connection ends; every way out but a working connection throws. */
-  async #dialOnce(backoff: Backoff, signal: AbortSignal): Promise<void> {
-    this.attach(await this.#dialAll(signal));
-    const cause = await this.#closed.promise;
-    if (cause.kind === "local") return;
-    if (this.#proven) backoff.reset();
-    throw new CableFailure(cause.kind === "peer" ? "peer" : "lost", reasonOf(cause));
+  /** Gives up all connections and connects again in the role it now has; the tap stays. */
+  #beginAnew(why: string): void {
+    this.#close(this.#paths.close());
+    this.#slot?.detach(why);
+    this.#connections.closeAll(why);
+    this.#failures.clear();
+    this.#direct = { reachable: undefined, reason: "" };
+    this.#apply({ type: "reset", reason: why });
+    if (!this.#allowed) this.#apply(forbiddenEvent);
+    this.#paths = this.#newPaths();
   }
 
-  async #dialAll(signal: AbortSignal): Promise<ReadyConnection> {
-    const credentials = this.#credentials();
-    const { peerAddresses, linkUid } = this.#record;
-    let failure = new CableFailure("unreachable", "no address of the other host is known");
-    if (credentials.length === 0) throw new CableFailure("unpaired", "no valid ticket; the hub must give a new one");
-    for (const address of peerAddresses) {
-      for (const credential of credentials) {
-        try {
-          return await dial({
-            address,
-            identity: this.#context.identity,
-            peerKeySha256: this.peerKeySha256,
-            linkUid,
-            credential,
-            offload: this.offload,
-            encryption: this.encryption,
-            storePairing: (secret) => this.#storePairing(credential, secret),
-            signal,
-          });
-        } catch (error) {
-          if (!(error instanceof CableFailure)) throw error;
-          failure = error;
-          if (!error.needsTicket) break;
-        }
+  #close(closing: Promise<void>): void {
+    this.#closing.add(closing);
+    void closing.finally(() => this.#closing.delete(closing));
+  }
+
+  /** Makes the tap and gives it to a worker. */
+  async #openTap(backoff: Backoff, signal: AbortSignal): Promise<number> {
+    try {
+      const tap = await makeTap({ name: this.#tapName, netns: this.#context.netns, signal });
+      if (this.#ended.signal.aborted) {
+        tap.discard();
+        return 0;
       }
+      backoff.reset();
+      this.#tap = tap;
+      this.#tapGeneration = randomBytes(8).toString("hex");
+      this.#plugged = false;
+      this.#apply({ type: "fault", source: "port", text: notPlugged });
+      this.#slot = this.#context.workers.add(tap, (event) => this.#onWorkerEvent(event));
+      this.#paths.reconsider();
+      this.#context.changed();
+      return 0;
+    } catch (error) {
+      const waitMs = backoff.nextMs();
+      if (signal.aborted) return 0;
+      const reason = messageOf(error);
+      this.#context.log.error({ link: this.#record.link, error: reason }, "the cable's tap cannot be made");
+      this.#apply({ type: "failed", reason, cause: "port", nextTryMs: Date.now() + waitMs });
+      return waitMs;
     }
-    throw failure;
-  }
-
-  /** What to show to the listener: what was agreed on, else the newest tickets. */
-  #credentials(): Credential[] {
-    const { pairing } = this.#record;
-    return [
-      ...(pairing === undefined ? [] : [{ by: "pairing" as const, secret: Buffer.from(pairing, "hex") }]),
-      ...freshTickets(this.#record, Date.now()).map((secret) => ({ by: "ticket" as const, secret })),
-    ];
   }
 
   async #storePairing(credential: Credential, secret: Buffer): Promise<void> {
@@ -325,78 +326,80 @@ export class End implements ListenerEnd {
   }
 
   #onWorkerEvent(event: WorkerEvent): void {
-    if (event.type === "tapLost") this.#onTapLost();
-    if (event.type === "tapLost" || event.type === "released") return;
-    if (event.connection !== this.#connectionNumber) return;
     switch (event.type) {
-      case "proven":
-        this.#proven = true;
-        this.#apply({ type: "proven" });
+      case "tapLost":
+        this.#onTapLost();
         return;
+      case "released":
+        return;
+      case "proven":
+        this.#connections.proven(event.connection);
+        this.#apply({ type: "proven", number: event.connection });
+        return;
+      case "suspect": {
+        if (event.connection !== this.#state.current?.number) return;
+        const text = event.suspect ? "the peer has not answered for more than 2 s" : "";
+        this.#apply({ type: "fault", source: "silence", text });
+        return;
+      }
       case "notice":
+        if (this.#connections.find(event.connection) === undefined) return;
         this.#apply({ type: "fault", source: "peer", text: event.text === "" ? "" : `peer says ${quote(event.text)}` });
         return;
       case "closed":
-        this.#onClosed(event.cause);
+        this.#onClosed(event.connection, this.#connections.closed(event.connection, event.cause));
     }
   }
 
-  #onClosed(cause: CloseCause): void {
-    this.#connection = undefined;
-    this.#apply({ type: "failed", reason: reasonOf(cause), nextTryMs: undefined });
-    this.#closed.resolve(cause);
+  #onClosed(number: number, failure: CableFailure): void {
+    const wasCurrent = this.#state.current?.number === number;
+    const wasProven = this.#state.current?.proven === true;
+    const { message: reason, kind: cause } = failure;
+    this.#apply({ type: "closed", number, reason, cause });
+    if (wasCurrent && wasProven && this.inUse === undefined) this.#paths.hurry();
   }
 
   /** Somebody deleted the tap or its namespace: makes another. */
   #onTapLost(): void {
+    const reason = "the cable's tap was deleted";
     this.#context.log.warn({ link: this.#record.link, tap: this.#tapName }, "the tap was deleted; making it anew");
-    if (this.#slot !== undefined) this.#removing = this.#slot.remove("the tap was deleted");
+    if (this.#slot !== undefined) this.#close(this.#slot.remove(reason));
     this.#slot = undefined;
-    this.#connection = undefined;
-    this.#apply({ type: "failed", reason: "the cable's tap was deleted", nextTryMs: undefined });
-    this.#closed.resolve({ kind: "reset", text: "the cable's tap was deleted" });
-    this.#wake();
+    this.#connections.closeAll(reason);
+    this.#apply({ type: "reset", reason });
+    this.#apply({ type: "failed", reason, cause: "port", nextTryMs: undefined });
+    this.#tapLoop.hurry();
   }
 
-  #failed(error: unknown, nextTryMs: number): void {
-    const { log } = this.#context;
-    const { link, role } = this.#record;
-    if (error instanceof CableFailure) {
-      this.#refusedForTicket ||= error.needsTicket;
-      // A peer may be away for days.
-      if (error.message !== this.#state.reason) {
-        log.info({ link, kind: error.kind, reason: error.message }, "the cable is down");
-      }
-    } else log.error({ link, error: messageOf(error) }, "the cable's end cannot be set up");
-    this.#apply({
-      type: "failed",
-      reason: messageOf(error),
-      nextTryMs: role === "dialer" || this.#slot === undefined ? nextTryMs : undefined,
-    });
+  #tellFailures(latest: CableFailure): void {
+    this.#refusedForTicket ||= latest.needsTicket;
+    const known = (["direct", "relayed"] as const).map((path) => this.#failures.get(path)).filter((one) => !!one);
+    const reason = known.map(({ failure }) => failure.message).join("; ");
+    const cause = known[0]?.failure.kind ?? latest.kind;
+    const times = known.map(({ nextTryMs }) => nextTryMs).filter((time) => time !== undefined);
+    // A peer may be away for days.
+    if (reason !== this.#state.reason) {
+      this.#context.log.info({ link: this.#record.link, cause, reason }, "the cable is down");
+    }
+    this.#apply({ type: "failed", reason, cause, nextTryMs: times.length === 0 ? undefined : Math.min(...times) });
   }
 
   #apply(event: EndEvent): void {
     const before = this.#state;
     this.#state = nextState(before, event, Date.now());
     if (this.#state === before) return;
-    const { phase, reason } = this.#state;
-    if (phase !== before.phase) this.#context.log.info({ link: this.#record.link, phase, reason }, "link end changed");
+    const { phase, reason, cause, current } = this.#state;
+    if (phase !== before.phase || current?.path !== before.current?.path) {
+      const { link } = this.#record;
+      this.#context.log.info({ link, phase, reason, cause, path: current?.path }, "link end changed");
+    }
+    if (current !== undefined) this.#failures.clear();
+    this.#paths.reconsider();
     this.#context.changed();
   }
+}
 
-  /** Waits for the time, for ever without one, or until {@link #wake}, even if that was before. */
-  async #sleep(ms: number | undefined): Promise<void> {
-    const timer = new AbortController();
-    if (!this.#woken) {
-      await Promise.race([this.#wakeUp.promise, ...(ms === undefined ? [] : [pause(ms, timer.signal)])]);
-    }
-    timer.abort();
-    this.#woken = false;
-    this.#wakeUp = Promise.withResolvers<void>();
-  }
-
-  #wake(): void {
-    this.#woken = true;
-    this.#wakeUp.resolve();
-  }
+/** By which ways an end connects: a change makes a new attempt worth it. */
+function waysOf({ peerAddresses, relayAddresses, relayTicket }: EndRecord): string {
+  return [...peerAddresses, "relay", ...(relayAddresses ?? []), relayTicket ?? ""].join();
 }

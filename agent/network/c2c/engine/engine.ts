@@ -164,7 +164,7 @@ export class Engine {
     const from = `${address}:${socket.remotePort}`;
     let wanted: End | undefined;
     try {
-      const connection = await answer(socket, {
+      const connection = await answer(socket, "direct", {
         identity: this.#options.identity,
         find: (linkUid) => {
           const end = this.#ends.get(linkUid);
@@ -173,7 +173,7 @@ export class Engine {
         },
         signal: this.#ended.signal,
       });
-      connection.end.attach(connection);
+      void connection.end.attach(connection);
     } catch (error) {
       this.#onRefused(error, from, wanted);
     } finally {

@@ -16,6 +16,8 @@ export type FailureKind =
   | "protocol"
   /** The policy of a host forbids what the link is to be, or the ends disagree about it. */
   | "policy"
+  /** The relay cannot be reached or does not take the end. */
+  | "relay"
   /** The connection broke. */
   | "lost"
   /** The peer said goodbye. */

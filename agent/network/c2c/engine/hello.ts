@@ -52,8 +52,11 @@ export interface ListenerEnd {
   readonly spent: readonly { readonly secret: Buffer; readonly why: "used" | "expired" }[];
   /** Stores durably, before the welcome, that the peer may come back with this secret. */
   offerPairing(secret: Buffer): Promise<void>;
-  /** The dialer has confirmed: what was offered holds, and the credential, if a ticket, is used. Durable, when something changed. */
-  confirmPairing(credential: Credential): Promise<void>;
+  /**
+   * The dialer has confirmed: the credential, if a ticket, is used, and what was offered with it, or a secret that was offered before
+   * and is now shown, holds. Durable, when something changed.
+   */
+  confirmPairing(credential: Credential, offered: Buffer): Promise<void>;
 }
 
 /** Result of a handshake. */
@@ -148,7 +151,7 @@ async function answerHello<End extends ListenerEnd>(
   if (!confirmSchema.safeParse(await channel.receive(options.signal)).success) {
     throw new CableFailure("protocol", "the confirm is malformed");
   }
-  await end.confirmPairing(credential);
+  await end.confirmPairing(credential, channel.pairingSecret);
   return { end, offload: agreed };
 }
 

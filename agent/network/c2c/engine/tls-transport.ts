@@ -25,6 +25,8 @@ export class TlsTransport extends Duplex {
     super();
     this.#socket = socket;
     socket.on("readable", this.#onReadable);
+    // What was read before this object is not told of again.
+    if (socket.readableLength > 0) queueMicrotask(this.#onReadable);
     socket.on("error", this.#onError);
     socket.on("close", this.#onClose);
   }

@@ -38,6 +38,8 @@ export type WorkerEvent =
   | { readonly type: "proven"; readonly cable: number; readonly connection: number }
   | { readonly type: "closed"; readonly cable: number; readonly connection: number; readonly cause: CloseCause }
   | { readonly type: "notice"; readonly cable: number; readonly connection: number; readonly text: string }
+  /** The peer has not answered for a while, or does again. Only of the connection that frames are sent on. */
+  | { readonly type: "suspect"; readonly cable: number; readonly connection: number; readonly suspect: boolean }
   /** The tap was deleted, by others or with its namespace. */
   | { readonly type: "tapLost"; readonly cable: number }
   /** The worker has forgotten the cable after "remove"; its tap can be closed. */

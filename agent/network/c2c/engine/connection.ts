@@ -1,0 +1,147 @@
+import { frameType, probeBytes, ProtocolError } from "./frame.js";
+import { errnoName, SystemCallError } from "./native.js";
+import { ProbeBook } from "./probe-book.js";
+import { EndOfStream, Receiver } from "./receiver.js";
+import { Sender } from "./sender.js";
+import { stat } from "./stats.js";
+import type { CloseCause, EstablishedConnection } from "./worker-protocol.js";
+
+/** Between probes of a connection that works, and of one that is not yet proven. */
+const probeIntervalMs = 1_000;
+const eagerProbeIntervalMs = 100;
+const probeGridMs = 100;
+/** MTUs to be proven, each by a probe padded to that MTU plus the ethernet header. The first is that of every lan. */
+const proofMtus = [1_500, 9_000] as const;
+const ethernetHeaderBytes = 14;
+
+/** One connection of a cable in its worker: a sender, a receiver and the probes between the ends. Never waits. */
+export class Connection {
+  readonly number: number;
+  readonly established: EstablishedConnection;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  readonly probes: ProbeBook = new ProbeBook();
+  readonly attachedMs: number;
+  lastHeardMs: number;
+  /** When the peer last answered a probe. */
+  lastEchoMs: number;
+  /** It was told that the peer does not answer. */
+  suspect = false;
+  nextProbeMs: number;
+  /** Frames have crossed both ways. */
+  proven = false;
+  /** Largest MTU that crossed and came back. */
+  mtuProven = 0;
+  /** The peer has sent its last frame on this connection. */
+  peerDone = false;
+  /** Not read before, when above 0: what is under way on an older connection comes first. */
+  heldUntilMs = 0;
+  /** It was held; once is enough. */
+  wasHeld = false;
+  /** When it is closed at the latest; only on a connection that is being left. */
+  leaveByMs: number = Number.POSITIVE_INFINITY;
+
+  constructor(options: {
+    readonly number: number;
+    readonly established: EstablishedConnection;
+    readonly tapFd: number;
+    readonly stats: Float64Array;
+    readonly nowMs: number;
+    readonly onControl: (connection: Connection, type: number, payload: Buffer) => void;
+  }) {
+    const { established, onControl } = options;
+    this.number = options.number;
+    this.established = established;
+    this.attachedMs = options.nowMs;
+    this.lastHeardMs = options.nowMs;
+    this.lastEchoMs = options.nowMs;
+    this.nextProbeMs = options.nowMs;
+    this.sender = new Sender(options);
+    this.receiver = new Receiver({ ...options, onControl: (type, payload) => onControl(this, type, payload) });
+  }
+
+  get fd(): number {
+    return this.established.fd;
+  }
+
+  /** Sends a probe and says when the next is due. */
+  probe(nowMs: number): void {
+    this.nextProbeMs = nowMs + eagerProbeIntervalMs;
+    if (this.proven) {
+      // On a common grid, so that many idle cables wake their thread a few times a second only.
+      this.nextProbeMs = Math.ceil((nowMs + probeIntervalMs) / probeGridMs) * probeGridMs;
+    }
+    const sequence = this.probes.sent(nowMs);
+    // The first probe and every other one proves, or proves again, one of the MTUs.
+    const mtu = sequence % 2 === 1 ? undefined : proofMtus[(sequence / 2) % proofMtus.length];
+    const payload = Buffer.alloc(mtu === undefined ? probeBytes.min : mtu + ethernetHeaderBytes, sequence & 255);
+    payload.writeDoubleBE(nowMs, 0);
+    payload.writeUInt32BE(sequence, 8);
+    this.sender.control(frameType.probe, payload);
+    this.sender.flush();
+  }
+
+  /**
+   * Takes a probe that came back; false when it is none of the remembered ones.
+   * @throws {ProtocolError} when it is not as it was sent.
+   */
+  takeEcho(payload: Buffer): boolean {
+    const sequence = payload.readUInt32BE(8);
+    const nowMs = performance.now();
+    if (!this.probes.echoed(sequence, nowMs)) return false;
+    this.lastEchoMs = nowMs;
+    const intact = payload.subarray(probeBytes.min).every((byte) => byte === (sequence & 255));
+    if (!intact) throw new ProtocolError("the peer sent back a probe that is not the one it was sent");
+    const mtu = payload.length - ethernetHeaderBytes;
+    if (payload.length > probeBytes.min && mtu > this.mtuProven) this.mtuProven = mtu;
+    return true;
+  }
+
+  /** A probe as large as every lan's frames came back. */
+  get provable(): boolean {
+    return this.mtuProven >= proofMtus[0];
+  }
+
+  /** Writes what is known of the connection into the cable's figures. */
+  tell(stats: Float64Array, nowMs: number): void {
+    stats[stat.rttMs] = this.probes.rttMs(0.5) ?? 0;
+    stats[stat.rttP99Ms] = this.probes.rttMs(0.99) ?? 0;
+    stats[stat.lossRatio] = this.probes.lossRatio(nowMs);
+    stats[stat.mtuProven] = this.mtuProven;
+    stats[stat.silentMs] = nowMs - this.lastHeardMs;
+  }
+
+  /** Tells the peer that this was the last frame, and why, if the socket still takes it. */
+  sayGoodbye(why: string): void {
+    this.sender.control(frameType.goodbye, text(why));
+    try {
+      this.sender.flush();
+    } catch (error) {
+      // The peer is gone already.
+      if (!(error instanceof SystemCallError)) throw error;
+    }
+  }
+
+  /** Frees what was allocated; the descriptor is the caller's. */
+  free(): void {
+    this.sender.free();
+    this.receiver.free();
+  }
+}
+
+/** The peer said why it closes. */
+export class Goodbye extends Error {}
+
+/** Why a connection ended, from what was thrown. Rethrows what is a bug. */
+export function causeOf(error: unknown): CloseCause {
+  if (error instanceof Goodbye) return { kind: "peer", text: error.message };
+  if (error instanceof EndOfStream) return { kind: "reset", text: error.message };
+  if (error instanceof ProtocolError) return { kind: "protocol", text: error.message };
+  if (error instanceof SystemCallError) return { kind: "reset", text: errnoName(error.errno) };
+  throw error;
+}
+
+/** A message as the payload of a control frame. */
+export function text(message: string): Buffer {
+  return Buffer.from(message, "utf8").subarray(0, 512);
+}

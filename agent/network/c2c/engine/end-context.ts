@@ -1,0 +1,17 @@
+import type { Log } from "../../../../lib/log.js";
+import type { CableIdentity } from "../cable-identity.js";
+import type { WorkerPool } from "./worker-pool.js";
+
+/** What an end needs of the engine. */
+export interface EndContext {
+  readonly identity: CableIdentity;
+  readonly netns: string | undefined;
+  readonly workers: WorkerPool;
+  /** The host's policy lets links go without encryption. */
+  readonly allowPlainLinks: boolean;
+  readonly log: Log;
+  /** Makes the end's record durable. */
+  readonly save: () => Promise<void>;
+  /** The end's view changed. */
+  readonly changed: () => void;
+}

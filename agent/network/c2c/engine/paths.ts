@@ -1,0 +1,86 @@
+import type { CableIdentity } from "../cable-identity.js";
+import type { EndRecord } from "../end-record.js";
+import type { AttemptLoop } from "./attempt-loop.js";
+import type { HandshakeOptions, ReadyConnection } from "./dial.js";
+import { CableFailure } from "./failure.js";
+import type { Credential, ListenerEnd } from "./hello.js";
+import type { Path } from "./link-state.js";
+import { close } from "./native.js";
+
+/** The end of a link as those see it who connect it. */
+export interface PathOwner extends ListenerEnd {
+  readonly identity: CableIdentity;
+  readonly record: EndRecord;
+  /** It can take a connection now. */
+  readonly ready: boolean;
+  /** The connection in use; `suspect`: its peer has not answered for a while. */
+  readonly inUse: { readonly path: Path; readonly suspect: boolean } | undefined;
+  /** What to show to a listener, best first. */
+  readonly credentials: readonly Credential[];
+  /** Milliseconds to wait before anything: connections that break at once must not be made in a circle. */
+  readonly calmMs: number;
+  handshake(credential: Credential, signal: AbortSignal): HandshakeOptions;
+  /** Takes a connection over. Resolves when frames have crossed it, with undefined, or it was closed before, with the reason. */
+  attach(connection: ReadyConnection): Promise<CableFailure | undefined>;
+  /** A way could not be made to work; undefined: it is not known to fail any more. */
+  failed(path: Path, failure: CableFailure | undefined, nextTryMs: number | undefined): void;
+  /** Whether the other host's addresses can be reached, with the reason if not; undefined: not known. */
+  tellDirect(reachable: boolean | undefined, reason: string): void;
+}
+
+/** What an end does to be connected. */
+export interface Paths {
+  /** The end's state changed. */
+  reconsider(): void;
+  /** Something changed that makes a new attempt worth it now. */
+  hurry(): void;
+  close(): Promise<void>;
+}
+
+/** Several loops as one. */
+export function joinLoops(loops: readonly AttemptLoop[]): Paths {
+  return {
+    reconsider: () => {
+      for (const loop of loops) loop.reconsider();
+    },
+    hurry: () => {
+      for (const loop of loops) loop.hurry();
+    },
+    close: async () => {
+      await Promise.all(loops.map((loop) => loop.close()));
+    },
+  };
+}
+
+/** A relay could serve the end: it is told of one, and the relay would see nothing but ciphertext. */
+export function hasRelay({ record, encryption }: PathOwner): boolean {
+  return (record.relayAddresses ?? []).length > 0 && record.relayTicket !== undefined && encryption === "tls";
+}
+
+/** The relay is needed: nothing else works, or what works has gone silent. A relayed connection is never given up for another. */
+export function needsRelay(owner: PathOwner): boolean {
+  const { inUse } = owner;
+  if (!owner.ready || !hasRelay(owner)) return false;
+  return inUse === undefined || (inUse.path === "direct" && inUse.suspect);
+}
+
+/** Attaches a connection unless it is not wanted any more. */
+export async function attachIfWanted(
+  owner: PathOwner,
+  connection: ReadyConnection,
+  signal: AbortSignal,
+): Promise<CableFailure | undefined> {
+  if (!signal.aborted) return owner.attach(connection);
+  close(connection.established.fd);
+  return new CableFailure("lost", "the connection is not needed any more");
+}
+
+/** Runs an attempt and gives its failure; rethrows what is a bug. */
+export async function failureOf(attempt: () => Promise<CableFailure | undefined>): Promise<CableFailure | undefined> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof CableFailure) return error;
+    throw error;
+  }
+}
