@@ -113,7 +113,7 @@ function port(endpoint: string, name: string, frames: bigint) {
 }
 
 /** One instance; even numbers run, odd ones are stopped. */
-export function fakeInstance(host: string, number: number, shape: Pick<FleetShape, "nowMs">): AnyResource {
+function fakeInstance(host: string, number: number, shape: Pick<FleetShape, "nowMs">): AnyResource {
   const running = number % 2 === 0;
   const container = number % 3 === 1;
   const nic = { name: "eth0", lan: "lan1", mac: "02:00:00:00:00:01", addresses: [`10.0.0.${(number % 250) + 1}/24`] };
