@@ -106,7 +106,8 @@ export class WatchRows {
   #noteHost({ name, state }: Host): void {
     const before = this.#hostStates.get(name) ?? HostState.HOST_STATE_READY;
     this.#hostStates.set(name, state);
-    if (before === state) return;
+    // Of a host that has not joined yet nothing is shown that could be old.
+    if (before === state || state === HostState.HOST_STATE_PENDING) return;
     const ready = state === HostState.HOST_STATE_READY;
     const text = ready ? "what is shown of it is current" : "what is shown of it may be old";
     this.#session.note(escapeText(`host ${shortName(name)} is ${hostStateName(state)}; ${text}`));

@@ -125,6 +125,8 @@ describe("Table", () => {
     const table = new Table(columns, [row()], { width: 80, color: false });
     expect(table.fits(row({ reason: "long reasons are cut" }))).toBe(true);
     expect(table.fits(row({ state: "UNREACHABLE" }))).toBe(false);
+    const piped = new Table(columns, [row()], { width: undefined, color: false });
+    expect(piped.fits(row({ reason: "nothing is cut on a pipe" }))).toBe(false);
   });
 });
 

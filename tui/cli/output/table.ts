@@ -29,6 +29,8 @@ export class Table<T> {
   readonly #columns: readonly Column<T>[];
   readonly #widths: readonly number[];
   readonly #color: boolean;
+  /** Whether cells may be cut: on a pipe nothing is. */
+  readonly #cuts: boolean;
 
   /** @param sample rows the widths are chosen for. */
   constructor(columns: readonly Column<T>[], sample: readonly T[], options: TableOptions) {
@@ -39,6 +41,7 @@ export class Table<T> {
     this.#columns = kept.map(({ column }) => column);
     this.#widths = kept.map(({ width }) => width);
     this.#color = options.color;
+    this.#cuts = options.width !== undefined;
   }
 
   header(): string {
@@ -48,7 +51,8 @@ export class Table<T> {
   /** Whether a row can be shown without cutting a column that must not be cut. */
   fits(row: T): boolean {
     return this.#columns.every(
-      (column, index) => column.shrinkTo !== undefined || displayWidth(cell(column, row)) <= (this.#widths[index] ?? 0),
+      (column, index) =>
+        (this.#cuts && column.shrinkTo !== undefined) || displayWidth(cell(column, row)) <= (this.#widths[index] ?? 0),
     );
   }
 
