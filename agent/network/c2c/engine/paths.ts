@@ -53,7 +53,7 @@ export function joinLoops(loops: readonly AttemptLoop[]): Paths {
 }
 
 /** A relay could serve the end: it is told of one, and the relay would see nothing but ciphertext. */
-export function hasRelay({ record, encryption }: PathOwner): boolean {
+function hasRelay({ record, encryption }: PathOwner): boolean {
   return (record.relayAddresses ?? []).length > 0 && record.relayTicket !== undefined && encryption === "tls";
 }
 
