@@ -190,6 +190,7 @@ export class Connection {
 
   #translate(error: unknown): ZorError {
     const translated = fromServiceError(error, this.address);
+    if (translated.code === status.DEADLINE_EXCEEDED) return withoutHops(translated);
     // grpc-js speaks of "No connection established" and names addresses in its own way; say it as the rest of the project does.
     if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE") return translated;
     return unavailable(
@@ -206,6 +207,20 @@ function causeOf(message: string): string {
   return message
     .replace(/^No connection established\. Last error: (?:Error: )?/, "")
     .replace(/\.? *Resolution note:.*$/s, "");
+}
+
+// "Deadline exceeded after 2.504s,LB pick: 0.001s,remote_addr=10.0.0.1:7443" without how grpc-js spent the time.
+function withoutHops(error: ZorError): ZorError {
+  const { reason, code, resource, metadata } = error;
+  const message = error.message.replace(/^(Deadline exceeded after [\d.]+s),.*$/s, "$1");
+  return new ZorError({
+    reason,
+    code,
+    message,
+    metadata,
+    cause: error,
+    ...(resource === undefined ? {} : { resource }),
+  });
 }
 
 function cancelled(): ZorError {
