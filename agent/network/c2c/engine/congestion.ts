@@ -1,20 +1,52 @@
-import { readTcpMinRttMs, SystemCallError, setCongestionControl } from "./native.js";
+import { readCongestionControl, readTcpPath, SystemCallError, setCongestionControl } from "./native.js";
 
-/** Paths with a shorter round trip than this are within a building. */
-const nearMs = 2;
+/** A shorter round trip is that of near hosts, a longer one that of far hosts; between the two nothing changes. */
+const [nearMs, farMs] = [2, 25];
 /** Part of nearly every kernel, and never paced. */
 const unpaced = "cubic";
 
 /**
- * Keeps the kernel from pacing a connection between hosts that are near each other. A host may have BBR as its congestion control,
- * which suits long lossy paths, but sends every few segments from a timer of their own: on a short fast path that costs more than
- * all the rest. Far hosts keep what their administrator chose.
+ * Keeps the kernel from pacing a connection while the hosts are near each other. A host may have BBR as its congestion control, which
+ * suits long lossy paths, but sends every few segments from a timer of their own: on a short fast path that costs more than all the
+ * rest. Between far hosts what their administrator chose is used, also when the path becomes a long one later.
  */
-export function avoidPacing(fd: number): void {
-  try {
-    if (readTcpMinRttMs(fd) < nearMs) setCongestionControl(fd, unpaced);
-  } catch (error) {
-    // The kernel lacks it, or the socket just broke, which the next read tells: the connection works as it is.
-    if (!(error instanceof SystemCallError)) throw error;
+export class Congestion {
+  readonly #fd: number;
+  #usual: string | undefined;
+  #near = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#attempt(() => {
+      this.#usual = readCongestionControl(fd);
+      this.#follow(readTcpPath(fd).minRttMs);
+    });
+  }
+
+  /** Looks at the path again. Returns the bytes per second that its window allows between far hosts; undefined between near ones. */
+  look(): number | undefined {
+    let rate: number | undefined;
+    this.#attempt(() => {
+      const { rttMs, windowBytes } = readTcpPath(this.#fd);
+      this.#follow(rttMs);
+      if (!this.#near) rate = (windowBytes * 1_000) / rttMs;
+    });
+    return rate;
+  }
+
+  #follow(rttMs: number): void {
+    const near = this.#near ? rttMs < farMs : rttMs < nearMs;
+    if (near === this.#near || this.#usual === undefined) return;
+    setCongestionControl(this.#fd, near ? unpaced : this.#usual);
+    this.#near = near;
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      // The kernel lacks it, or the socket just broke, which the next read tells: the connection works as it is.
+      if (!(error instanceof SystemCallError)) throw error;
+    }
   }
 }

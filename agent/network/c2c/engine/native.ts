@@ -154,16 +154,46 @@ export function setCongestionControl(fd: number, algorithm: string): void {
   );
 }
 
-/** Shortest round trip that a TCP connection has seen, in milliseconds; huge before the first. @throws {SystemCallError} */
-export function readTcpMinRttMs(fd: number): number {
-  // struct tcp_info: tcpi_min_rtt, in microseconds, is at 148.
-  const [TCP_INFO, at, size] = [11, 148, 152];
+/** Name of the algorithm that {@link setCongestionControl} sets. @throws {SystemCallError} */
+export function readCongestionControl(fd: number): string {
+  const [TCP_CONGESTION, size] = [13, 16];
+  const name = readTcpOption(fd, TCP_CONGESTION, size);
+  return name.toString("ascii").replace(/\0.*$/s, "");
+}
+
+/** What the kernel knows of a connection's path. */
+export interface TcpPath {
+  /** Shortest round trip of the last minutes, and the smoothed one; huge before the first was measured. */
+  readonly minRttMs: number;
+  readonly rttMs: number;
+  /** May be under way at once. */
+  readonly windowBytes: number;
+}
+
+/** @throws {SystemCallError} */
+export function readTcpPath(fd: number): TcpPath {
+  // struct tcp_info: tcpi_snd_mss at 16, tcpi_rtt at 68, tcpi_snd_cwnd at 80, tcpi_min_rtt at 148; times in microseconds.
+  const [TCP_INFO, size] = [11, 152];
+  const info = readTcpOption(fd, TCP_INFO, size);
+  const milliseconds = (at: number): number => {
+    const value = info.readUInt32LE(at);
+    return value === 0 ? Number.POSITIVE_INFINITY : value / 1_000;
+  };
+  return {
+    minRttMs: milliseconds(148),
+    rttMs: milliseconds(68),
+    windowBytes: info.readUInt32LE(16) * info.readUInt32LE(80),
+  };
+}
+
+/** A TCP option as its bytes, with zeros where the kernel has less. */
+function readTcpOption(fd: number, option: number, size: number): Buffer {
   const memory = new NativeMemory(size + 4);
   memory.buffer.fill(0);
   memory.buffer.writeUInt32LE(size, size);
   const { address, buffer } = memory;
-  checked("getsockopt(TCP_INFO)", getsockoptFunction(fd, IPPROTO_TCP, TCP_INFO, address, address + size));
-  return buffer.readUInt32LE(size) < size ? Number.POSITIVE_INFINITY : buffer.readUInt32LE(at) / 1_000;
+  checked("getsockopt", getsockoptFunction(fd, IPPROTO_TCP, option, address, address + size));
+  return buffer.subarray(0, size);
 }
 
 /** A counter that another thread's poll(2) can wait for. */

@@ -15,8 +15,8 @@ const tapMs = 15;
 const socketMs = 5;
 const batchMs = 5;
 /** A few super-frames; fewer would leave a TCP stream nothing to work with. */
-const leastTapFrames = 8;
-const leastBytes = 32 * 1024;
+const leastTapFrames = 4;
+const leastBytes = 16 * 1024;
 
 /**
  * Of a path whose speed is not known, or that takes all there is. The tap's is long: on a busy host its reader may wait some milliseconds

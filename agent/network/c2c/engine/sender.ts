@@ -1,4 +1,4 @@
-import { avoidPacing } from "./congestion.js";
+import { Congestion } from "./congestion.js";
 import { DrainMeter } from "./drain-meter.js";
 import { dataBytes, frameType, headerBytes, maxDataFrameBytes, vnetHeaderBytes, writeHeader } from "./frame.js";
 import { errno, lastErrno, NativeMemory, read, SystemCallError, send, setTcpOption } from "./native.js";
@@ -29,6 +29,7 @@ export class Sender {
   #plainEnd = 0;
   #start = 0;
   #end = 0;
+  readonly #congestion: Congestion;
   readonly #drained = new DrainMeter();
   #limits: QueueLimits = widest;
   /** Of the lan, since the limits were last looked at. */
@@ -45,7 +46,7 @@ export class Sender {
     this.#tapFd = options.tapFd;
     this.#stats = options.stats;
     this.#vnet = established.offload !== "none";
-    avoidPacing(established.fd);
+    this.#congestion = new Congestion(established.fd);
     if (established.tls !== undefined) {
       this.#sealer = new RecordSealer(established.tls.send);
       this.#sealed = new NativeMemory(sealedBytes(bufferBytes));
@@ -79,7 +80,9 @@ export class Sender {
 
   /** Fits the queues to what the connection has taken since the last call. Returns how many frames the tap should hold. */
   tune(nowMs: number): number {
-    const limits = limitsFor(this.#drained.takeRate(nowMs), this.#frames === 0 ? 0 : this.#bytes / this.#frames);
+    const rates = [this.#drained.takeRate(nowMs), this.#congestion.look()].filter((rate) => rate !== undefined);
+    const rate = rates.length === 0 ? undefined : Math.min(...rates);
+    const limits = limitsFor(rate, this.#frames === 0 ? 0 : this.#bytes / this.#frames);
     this.#frames = 0;
     this.#bytes = 0;
     if (limits.socketBytes !== this.#limits.socketBytes) {
