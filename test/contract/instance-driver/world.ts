@@ -37,7 +37,13 @@ export class World implements AsyncDisposable {
     this.imageDirectory = join(root, "images");
     const uid = randomUUID();
     const nic = { name: "eth0", lan: "", mac: "02:00:00:00:00:99", addresses: ["10.99.0.2/24"], port: "" };
-    this.instance = { name: "hosts/h1/instances/vm1", id: "vm1", uid, spec: subject.toSpec([nic]), directory: join(root, "i", "driver") };
+    this.instance = {
+      name: "hosts/h1/instances/vm1",
+      id: "vm1",
+      uid,
+      spec: subject.toSpec([nic]),
+      directory: join(root, "i", "driver"),
+    };
     this.#driver = this.#createDriver();
     this.#listening = this.#listen();
   }
