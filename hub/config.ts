@@ -32,6 +32,8 @@ export const hubConfigSchema = z.strictObject({
   reverseListen: z.array(address).default(["127.0.0.1:7442"]),
   /** Addresses at which hosts that cannot reach each other are joined; empty: links are never relayed. */
   relayListen: z.array(address).default(["127.0.0.1:7445"]),
+  /** Addresses of the relay as hosts reach it, when they differ from `relayListen`. */
+  relayAdvertise: z.array(address).default([]),
   /** Addresses of the API as others reach it, when they differ from `listen`; their IPs also stand in tokens. */
   advertise: z.array(address).default([]),
   /** Life of host and hub certificates, in days. */

@@ -112,7 +112,8 @@ export class Hub {
     this.#addresses = { listen, join, reverse, relay };
     this.#own = ownAddresses(this.#addresses);
     advertised.value = advertisedAddresses(this.#addresses, this.#config.advertise);
-    core.relay.advertise(advertised.value.relay);
+    const { relayAdvertise } = this.#config;
+    core.relay.advertise(relayAdvertise.length > 0 ? relayAdvertise : advertised.value.relay);
     core.reconcile();
     this.#health.setServing(true);
     this.#renewal = setInterval(() => void this.#renew(ips), renewalCheckMs).unref();

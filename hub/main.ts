@@ -15,6 +15,7 @@ interface Flags {
   readonly joinListen?: string[];
   readonly reverseListen?: string[];
   readonly relayListen?: string[];
+  readonly relayAdvertise?: string[];
   readonly advertise?: string[];
 }
 
@@ -48,6 +49,10 @@ function withFlags(command: Command): Command {
     .option(
       "--relay-listen <ip:port...>",
       'addresses at which hosts that cannot reach each other are joined (default "127.0.0.1:7445": none is)',
+    )
+    .option(
+      "--relay-advertise <ip:port...>",
+      "addresses of the relay as hosts reach it, when they differ from --relay-listen",
     )
     .option("--advertise <ip:port...>", "addresses of the API as others reach it, when they differ from --listen")
     .addHelpText("after", afterHelp);

@@ -136,13 +136,18 @@ function bothKnown(a: EndView, b: EndView, problem: Problem | undefined, fault: 
       : { state: LinkState.LINK_STATE_DEGRADED, ...fault };
   }
   if (problem !== undefined) return { state: worst.state, ...problem };
-  // The other end, as far as it is not well either, often knows more.
-  const both = left.state === right.state ? [left, right] : [worst];
+  // An end that could not be prepared is why the other has nobody to talk to; and of two that are equally bad, either may know why.
+  const unprepared = isUnprepared(b) ? [right, left] : [left, right];
+  const both = left.state === right.state || isUnprepared(a) || isUnprepared(b) ? unprepared : [worst];
   return {
     state: worst.state,
     reason: joined(both.map(({ reason }) => reason)),
     cause: both.map(({ cause }) => cause).find((cause) => cause !== none) ?? none,
   };
+}
+
+function isUnprepared({ end, problem }: EndView): boolean {
+  return end === undefined && problem !== undefined;
 }
 
 function oneKnown(known: EndView, missing: EndView): Verdict {

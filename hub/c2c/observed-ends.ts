@@ -25,8 +25,13 @@ export class ObservedEnds {
     this.#onChange([...changed]);
   }
 
-  /** Takes what an agent answered about one end. */
+  /**
+   * Takes what an agent answered about an end that it was asked for. Where its stream has told of that end already, it has told of it
+   * later too: the answer may be the older of the two.
+   */
   set(host: string, end: EndStatus): void {
+    const known = this.#of(host).get(end.link);
+    if (known?.linkUid === end.linkUid && this.isCurrent(host)) return;
     this.#of(host).set(end.link, end);
     this.#onChange([end.link]);
   }

@@ -38,10 +38,10 @@ export class FakeHostModel {
     for (const instance of this.#instances.values()) this.log.upsert({ $case: "instance", value: instance });
   }
 
-  addLan(id: string): Lan {
+  addLan(id: string, rstp = false): Lan {
     const name = `hosts/${this.host}/lans/${id}`;
     if (this.#lans.has(name)) throw alreadyExists(name);
-    const lan = Lan.fromPartial({ name, uid: randomUUID(), spec: { mtu: 1500 }, status: { datapath: "netdev" } });
+    const lan = Lan.fromPartial({ name, uid: randomUUID(), spec: { mtu: 1500, rstp }, status: { datapath: "netdev" } });
     this.#lans.set(name, lan);
     this.log.upsert({ $case: "lan", value: lan });
     return lan;

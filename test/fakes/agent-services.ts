@@ -13,7 +13,6 @@ import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
-import { LinkTransport } from "../../proto/gen/zor/v1/link.js";
 import { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
@@ -74,8 +73,8 @@ function agentHandlers({ model, cables, apiLevel: level }: FakeAgentParts): Hand
       pid: BigInt(process.pid),
       startTime: new Date(),
       underlayAddresses: [cables.underlayAddress],
-      allowsPlainLinks: false,
-      linkTransports: [LinkTransport.LINK_TRANSPORT_TCP],
+      allowsPlainLinks: cables.allowsPlain,
+      linkTransports: cables.transports,
     }),
     ping: async () => ({}),
   };

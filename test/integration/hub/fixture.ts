@@ -32,17 +32,23 @@ export class HubFixture implements AsyncDisposable {
   hub: Hub;
   admin: Connection;
   #hosts = 0;
+  readonly #relayPort: number;
 
-  private constructor(state: string, hub: Hub, admin: Connection) {
+  private constructor(parts: { state: string; hub: Hub; admin: Connection; relayPort: number }) {
+    const { state, hub, admin, relayPort } = parts;
+    this.#relayPort = relayPort;
     this.state = state;
     this.hub = hub;
     this.admin = admin;
   }
 
-  static async start(): Promise<HubFixture> {
+  /** With `relay`, hosts are told that the relay is at 10.77.9.9; fake ones know that this is loopback. */
+  static async start(options: { relay?: boolean } = {}): Promise<HubFixture> {
     const state = await mkdtemp(joinPath(tmpdir(), "zt-hub-"));
-    const hub = await startHub(state, ["127.0.0.1:0"]);
-    return new HubFixture(state, hub, await adminOf(hub));
+    const relayPort = options.relay === true ? await freePort() : 0;
+    const ports = { listen: ["127.0.0.1:0"], relayPort };
+    const hub = await startHub(state, ports);
+    return new HubFixture({ state, hub, admin: await adminOf(hub), relayPort });
   }
 
   /** Ends the hub and starts it again on the same ports. */
@@ -50,7 +56,7 @@ export class HubFixture implements AsyncDisposable {
     const { listen } = this.hub.addresses;
     this.admin.close();
     await this.hub.close();
-    this.hub = await startHub(this.state, listen);
+    this.hub = await startHub(this.state, { listen, relayPort: this.#relayPort });
     this.admin = await adminOf(this.hub);
   }
 
@@ -90,6 +96,7 @@ export class HubFixture implements AsyncDisposable {
       agent: await FakeAgent.start({ model, cables, identity, listen, ...level }),
     };
     this.defer(() => host.agent.kill());
+    this.defer(() => cables.close());
     return host;
   }
 
@@ -145,13 +152,17 @@ function connect(hub: Hub, identity: Identity): Connection {
   return new Connection({ address, identity, serverName: hubServerName });
 }
 
-async function startHub(state: string, listen: readonly string[]): Promise<Hub> {
+async function startHub(
+  state: string,
+  { listen, relayPort }: { readonly listen: readonly string[]; readonly relayPort: number },
+): Promise<Hub> {
   const config = hubConfigSchema.parse({
     state,
     listen,
     joinListen: ["127.0.0.1:0"],
     reverseListen: ["127.0.0.1:0"],
-    relayListen: ["127.0.0.1:0"],
+    relayListen: [`127.0.0.1:${relayPort}`],
+    relayAdvertise: relayPort === 0 ? [] : [`10.77.9.9:${relayPort}`],
   });
   return Hub.start(config, createLog("hub-test", { write: () => undefined }));
 }

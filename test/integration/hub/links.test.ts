@@ -3,66 +3,11 @@ import { describe, expect, test } from "vitest";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { DeleteHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
-import { type Link, LinkState } from "../../../proto/gen/zor/v1/link.js";
-import {
-  CreateLinkRequest,
-  DeleteLinkRequest,
-  LinkServiceService,
-  ListLinksRequest,
-} from "../../../proto/gen/zor/v1/link_service.js";
-import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
-import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
-import { type FakeHost, HubFixture } from "./fixture.js";
-
-const lan = (host: string, id = "lan1") => `hosts/${host}/lans/${id}`;
-
-interface Pair {
-  readonly alpha: FakeHost;
-  readonly beta: FakeHost;
-}
-
-async function startPair(fixture: HubFixture, options: { undialable?: "alpha" | "beta" } = {}): Promise<Pair> {
-  const alpha = await fixture.addHost("alpha", { undialable: options.undialable === "alpha" });
-  const beta = await fixture.addHost("beta", { undialable: options.undialable === "beta" });
-  for (const host of [alpha, beta]) host.model.addLan("lan1");
-  for (const id of ["alpha", "beta"]) await fixture.hostState(id, HostState.HOST_STATE_READY);
-  return { alpha, beta };
-}
-
-async function createLink(fixture: HubFixture, id: string, a = lan("alpha"), b = lan("beta")): Promise<Operation> {
-  const { operation } = await fixture.admin.unary(
-    LinkServiceService.createLink,
-    CreateLinkRequest.fromPartial({ linkId: id, link: { spec: { a, b } } }),
-  );
-  if (operation === undefined) throw new Error("the answer has no operation");
-  return operation;
-}
-
-async function waitFor(fixture: HubFixture, operation: Operation): Promise<Operation> {
-  const { operation: ended } = await fixture.admin.unary(OperationServiceService.waitOperation, {
-    name: operation.name,
-    timeout: { seconds: 10n, nanos: 0 },
-  });
-  if (ended === undefined) throw new Error("the answer has no operation");
-  return ended;
-}
-
-async function getLink(fixture: HubFixture, id: string): Promise<Link> {
-  const { link } = await fixture.admin.unary(LinkServiceService.getLink, { name: `links/${id}` });
-  if (link === undefined) throw new Error("the answer has no link");
-  return link;
-}
-
-async function linkState(fixture: HubFixture, id: string, state: LinkState): Promise<Link> {
-  const current = async () => LinkState[(await getLink(fixture, id)).status?.state ?? 0];
-  await expect.poll(current, { timeout: 12_000 }).toBe(LinkState[state]);
-  return getLink(fixture, id);
-}
-
-async function linkNames(fixture: HubFixture): Promise<string[]> {
-  const { links } = await fixture.admin.unary(LinkServiceService.listLinks, ListLinksRequest.fromPartial({}));
-  return links.map(({ name }) => name);
-}
+import { LinkState } from "../../../proto/gen/zor/v1/link.js";
+import { DeleteLinkRequest, LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
+import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { HubFixture } from "./fixture.js";
+import { createLink, getLink, lan, linkNames, linkState, startPair, waitFor } from "./link-steps.js";
 
 describe("links", () => {
   test("a link becomes ACTIVE with the same single ticket at both ends and each pinned to the other's key", async () => {

@@ -111,6 +111,11 @@ describe("the state of a link from both ends", () => {
       cause,
       reason: "hosts/b: the agent's policy forbids links",
     });
+    expect(merge("DOWN: waits for the other", "-", { b: refused })).toMatchObject({
+      state: stateOf("DOWN"),
+      cause,
+      reason: "hosts/b: the agent's policy forbids links; hosts/a: waits for the other",
+    });
     const problem = { cause: LinkCause.LINK_CAUSE_UNREACHABLE, reason: "neither can be reached" };
     expect(merge("-", "-", { problem })).toMatchObject(problem);
   });
