@@ -1,6 +1,6 @@
 import { failedPrecondition, messageOf, notFound, unavailable } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import { findLink } from "./ip.js";
+import { findLink, type Link } from "./ip.js";
 import {
   addBridge,
   addPort,
@@ -124,7 +124,7 @@ export class Lans {
     const ifindex = String(link.ifindex);
     const plugged = this.#findPort(this.#switch.mirror, port);
     // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
-    if (plugged !== undefined && tagsOf(plugged.row).get(tagKeys.ifindex) !== ifindex) await this.unplug(port);
+    if (plugged !== undefined && this.#isMadeAnew(plugged.row, link)) await this.unplug(port);
     await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, lan);
       if (bridge === undefined) throw noLan(lan);
@@ -187,6 +187,13 @@ export class Lans {
         );
       });
     }
+  }
+
+  /** Whether the device is another than the one that was plugged. The kernel may have given it the same index. */
+  #isMadeAnew(port: MirroredRow, { ifindex, flags }: Link): boolean {
+    if (tagsOf(port).get(tagKeys.ifindex) !== String(ifindex)) return true;
+    // vswitchd puts the devices of a userspace datapath into promiscuous mode, in which none is when it is made.
+    return this.#switch.datapath === "netdev" && !flags.includes("PROMISC");
   }
 
   #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {

@@ -98,6 +98,19 @@ describe("lans on a real switch", () => {
     await ping(b.netns, "10.77.0.1");
   });
 
+  it("plug an interface again that was made anew under the same name and index", async () => {
+    await net.lans.ensureLan(lan1);
+    await net.plugContainer("aaa", "lan1", "10.77.0.1/24");
+    const b = await net.plugContainer("bbb", "lan1", "10.77.0.2/24");
+    const index = String((await findLink(b.port, { netns: net.netns }))?.ifindex);
+    await net.ports.removePort(b.port);
+    const device = ["link", "add", "name", b.port, "index", index, "type", "veth", "peer", "name", "eth0"];
+    await run("ip", ["-n", net.netns, ...device, "netns", b.netns]);
+    await run("ip", ["-n", net.netns, "link", "set", b.port, "up"]);
+    await net.plugContainer("bbb", "lan1", "10.77.0.2/24");
+    await ping(b.netns, "10.77.0.1");
+  });
+
   it("leave untagged bridges and ports alone", async () => {
     await net.vsctl("add-br", "ztforeign", "--", "set", "bridge", "ztforeign", `datapath_type=${net.sw.datapath}`);
     await net.lans.ensureLan(lan1);
