@@ -4,22 +4,25 @@ import { eventually } from "../../helpers/eventually.js";
 import { type TestHost, TwoHosts } from "../c2c/two-hosts.js";
 import { type Copy, startCopy } from "./copy.js";
 import { blackhole, cutUnderlay, resetConnections } from "./faults.js";
+import { slowUnderlay } from "./slow-underlay.js";
 
 const mebibyte = 1024 * 1024;
 
 /** Two hosts with a cable and a copy through it that is under way. */
 async function copying(
   context: TestContext,
-  options: { readonly bytes: number },
+  options: { readonly bytes: number; readonly bytesPerSecond?: number },
+  prepare: (hosts: TwoHosts) => Promise<void> = async () => undefined,
 ): Promise<{ hosts: TwoHosts; copy: Copy }> {
   const hosts = await TwoHosts.make();
   context.onTestFinished(() => hosts[Symbol.asyncDispose]());
+  await prepare(hosts);
   await hosts.connect();
   const copy = await startCopy({
     from: { netns: hosts.a.lan.name },
     to: { netns: hosts.b.lan.name, ip: hosts.b.lanIp },
-    bytes: options.bytes,
     bytesPerSecond: 4 * mebibyte,
+    ...options,
     timeoutMs: 150_000,
   });
   await moving(hosts);
@@ -41,6 +44,13 @@ async function downReason(host: TestHost): Promise<string> {
   });
 }
 
+/** Phases of an end from now on until the signal, the present one included. */
+async function phasesOf(host: TestHost, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const phases = new Set<string>();
+  for await (const { ends } of host.cables.watch(signal)) for (const { phase } of ends) phases.add(phase);
+  return phases;
+}
+
 describe.concurrent("a TCP copy through a cable survives", () => {
   test("a cut of the underlay for a second, and the cable does not even go down", async (context) => {
     const { hosts, copy } = await copying(context, { bytes: 24 * mebibyte });
@@ -51,6 +61,23 @@ describe.concurrent("a TCP copy through a cable survives", () => {
     await copy.done;
     expect(hosts.hosts.map((host) => host.end().connects)).toEqual([1, 1]);
     await hosts.active();
+  });
+
+  test("a minute of 300 ms and 5 % loss in each direction, and the cable does not flap", async (context) => {
+    const pace = { bytes: 4 * mebibyte, bytesPerSecond: mebibyte / 16 };
+    const { hosts, copy } = await copying(context, pace, async (made) => {
+      const box = await slowUnderlay(made);
+      context.onTestFinished(() => box[Symbol.asyncDispose]());
+    });
+    const watching = new AbortController();
+    const phases = Promise.all(hosts.hosts.map((host) => phasesOf(host, watching.signal)));
+    await copy.done;
+    watching.abort();
+    for (const seen of await phases) expect([...seen]).toEqual(["active"]);
+    for (const host of hosts.hosts) {
+      expect(host.end().connects).toBe(1);
+      expect(host.end().rttMs).toBeGreaterThanOrEqual(300);
+    }
   });
 
   test("a cut of the underlay for 30 seconds, which both ends tell with the reason", async (context) => {

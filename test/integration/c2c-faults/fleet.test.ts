@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run } from "../../../agent/host/exec.js";
+import { eventually } from "../../helpers/eventually.js";
+import { type Copy, startCopy } from "./copy.js";
+import { FaultFleet } from "./fault-fleet.js";
+
+const mebibyte = 1024 * 1024;
+
+let fleet: FaultFleet;
+
+beforeAll(async () => {
+  fleet = await FaultFleet.make();
+});
+
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]();
+});
+
+/** A copy from the lan of one host to that of the other. */
+function copying(bytes: number): Promise<Copy> {
+  const [from, to] = fleet.stations;
+  return startCopy({ from, to, bytes, bytesPerSecond: 4 * mebibyte, timeoutMs: 150_000 });
+}
+
+/** Waits until the copy moves bytes. */
+async function moving(): Promise<void> {
+  const [, b] = fleet.hosts;
+  const { rxBytes } = await fleet.end(b);
+  await eventually(async () => expect((await fleet.end(b)).rxBytes).toBeGreaterThan(rxBytes + 64 * 1024));
+}
+
+test("a cable notices nothing of the death of the far agent, and the next agent takes it over as it is", async () => {
+  const [, far] = fleet.hosts;
+  const copy = await copying(16 * mebibyte);
+  await moving();
+  const before = await fleet.end(far);
+  await fleet.killAgent(far);
+  await moving();
+  await fleet.startAgent(far);
+  await copy.done;
+  await fleet.active();
+  const { connects, enginePid, tap } = await fleet.end(far);
+  expect({ connects, enginePid, tap }).toEqual({
+    connects: before.connects,
+    enginePid: before.enginePid,
+    tap: before.tap,
+  });
+});
+
+test("with the hub dead for good, a cable survives a cut, the death of an engine and that of an agent", async () => {
+  const [near, far] = fleet.hosts;
+  await fleet.killHub();
+  const copy = await copying(48 * mebibyte);
+  await moving();
+
+  const wire = ["-n", near.namespace, "link", "set", "underlay"];
+  await run("ip", [...wire, "down"]);
+  await eventually(async () => expect((await fleet.end(far)).phase).toBe("down"));
+  await run("ip", [...wire, "up"]);
+  await fleet.active();
+  await moving();
+
+  const { enginePid } = await fleet.end(near);
+  process.kill(enginePid, "SIGKILL");
+  await eventually(async () => expect((await fleet.end(near)).enginePid).not.toBe(enginePid));
+  await fleet.active();
+  await moving();
+
+  await fleet.killAgent(far);
+  await fleet.startAgent(far);
+  await moving();
+  expect(copy.ended()).toBe(false);
+  await copy.done;
+  await fleet.active();
+});
