@@ -29,6 +29,7 @@ await build({
     bench: entry,
     "cable-engine": "agent/network/c2c/engine/main.ts",
     "cable-worker": "agent/network/c2c/engine/worker.ts",
+    "box-worker": "agent/network/c2c/engine/impair/worker.ts",
   },
   outdir: join(directory, "dist"),
   bundle: true,
