@@ -1,6 +1,7 @@
 import type { Log } from "../lib/log.js";
 import type { AgentSettings } from "./config.js";
 import { CableManager, type CablePlugger } from "./network/c2c/cable-manager.js";
+import { LocalLinks } from "./network/c2c/local-links.js";
 import type { CablePart } from "./parts.js";
 import { cableService } from "./services/cable-service.js";
 
@@ -11,11 +12,16 @@ export async function openCablePart(
 ): Promise<CablePart> {
   const { state: stateDirectory, cableListen, netns, host, allowPlainLinks } = settings;
   const cables = await CableManager.open({ stateDirectory, cableListen, netns, allowPlainLinks, plugger, log }, signal);
+  const localLinks = new LocalLinks({ stateDirectory, plugger, log });
+  await localLinks.ready();
   const { port, keySha256 } = cables.identity();
   return {
-    handlers: cableService({ cables, host, allowLoopbackPeers: false, allowPlainLinks }),
+    handlers: cableService({ cables, localLinks, host, allowLoopbackPeers: false, allowPlainLinks }),
     port,
     keySha256,
-    close: () => cables.close(),
+    close: async () => {
+      await localLinks.close();
+      await cables.close();
+    },
   };
 }

@@ -38,7 +38,8 @@ export function downStatus(reason: string, since: Date): A2bStatus {
   };
 }
 
-function toStats(counters: BoxView["sides"][0]["counters"]): ImpairmentStats {
+/** Counters as clients see them. */
+export function toStats(counters: BoxView["sides"][0]["counters"]): ImpairmentStats {
   return {
     inFrames: BigInt(counters.inFrames),
     inBytes: BigInt(counters.inBytes),

@@ -9,7 +9,7 @@ import type { BoxesEvent, BoxSpec, BoxView } from "./box-protocol.js";
 export interface BoxSessionOptions {
   /** Control socket of the engine's boxes. */
   readonly socketPath: string;
-  /** Begin of the names of all boxes, "hosts/alpha/a2bs/". */
+  /** Begin of the names of all boxes this is about, "hosts/alpha/a2bs/". */
   readonly prefix: string;
   readonly plugger: CablePlugger;
   readonly log: Log;
@@ -46,7 +46,7 @@ export class BoxSession {
     this.#running = this.#run();
   }
 
-  /** Boxes by uid, as the engine told them last; none while it is away. */
+  /** These boxes by uid, as the engine told them last; none while it is away. */
   get views(): ReadonlyMap<string, BoxView> {
     return this.#views;
   }
@@ -130,9 +130,11 @@ export class BoxSession {
       this.#views.clear();
       this.#known = true;
     }
-    for (const view of event.boxes) this.#views.set(view.spec.uid, view);
+    // The engine has boxes of others too.
+    const boxes = event.boxes.filter(({ spec }) => spec.box.startsWith(this.#options.prefix));
+    for (const view of boxes) this.#views.set(view.spec.uid, view);
     for (const uid of event.removed) this.#views.delete(uid);
-    this.#options.onChange(event.snapshot ? undefined : event.boxes.map(({ spec }) => spec.uid));
+    this.#options.onChange(event.snapshot ? undefined : boxes.map(({ spec }) => spec.uid));
     this.#plugSoon();
   }
 

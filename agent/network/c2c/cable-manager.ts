@@ -49,6 +49,8 @@ const restart = { minMs: 100, maxMs: 10_000 } as const;
 /** An engine that ran for so long is started again at once. */
 const steadyMs = 10_000;
 const plugRetry = { minMs: 500, maxMs: 5_000 } as const;
+/** Names of cables' taps; ports of links between lans of one host have others. */
+const tapPrefix = "zc";
 const maxWaitingEvents = 1_000;
 
 /** The agent's side of cables: keeps the engine running and its taps plugged into their lans. */
@@ -237,7 +239,7 @@ export class CableManager {
     const taps = new Set(this.list().map(({ tap }) => tap.name));
     const ports = this.#options.plugger.list().flatMap((lan) => lan.ports);
     for (const { port, endpoint } of ports) {
-      if (!endpoint.startsWith("links/") || taps.has(port)) continue;
+      if (!endpoint.startsWith("links/") || !port.startsWith(tapPrefix) || taps.has(port)) continue;
       await this.#options.plugger.unplug(port).catch((error: unknown) => {
         this.#options.log.warn({ port, endpoint, error: messageOf(error) }, "a port of a removed link stays plugged");
       });

@@ -3,6 +3,8 @@ import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
 import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
+import { noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
+import type { LocalLinkSpec, LocalLinkView } from "../../../agent/network/c2c/local-links.js";
 import { cableService } from "../../../agent/services/cable-service.js";
 import type { CallContext } from "../../../lib/grpc/service.js";
 import { DirectPath, EndSpec as EndSpecMessage } from "../../../proto/gen/zor/agent/v1/cable_service.js";
@@ -14,6 +16,7 @@ import {
   LinkState,
   LinkTransport,
 } from "../../../proto/gen/zor/v1/link.js";
+import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 
 const context: CallContext = {
@@ -59,13 +62,68 @@ const view: EndView = {
   droppedPortFrames: 7,
 };
 
+const counters = {
+  inFrames: 10,
+  inBytes: 1_000,
+  outFrames: 8,
+  outBytes: 800,
+  lostFrames: 2,
+  droppedQueueFrames: 0,
+  droppedDownFrames: 0,
+  droppedPortFrames: 0,
+  duplicatedFrames: 0,
+  reorderedFrames: 0,
+  corruptedFrames: 0,
+  queuedFrames: 0,
+  queuedBytes: 0,
+};
+
+const localView: LocalLinkView = {
+  link: "links/local",
+  linkUid: "u2",
+  awaySinceMs: undefined,
+  box: {
+    spec: {
+      box: "links/local",
+      uid: "u2",
+      lans: ["lan1", "lan2"],
+      aToB: noImpairment,
+      bToA: noImpairment,
+      steps: [],
+      seed: "0",
+      revision: "r",
+    },
+    active: true,
+    reason: "",
+    sinceMs: 3_000,
+    ready: true,
+    generation: "g",
+    sides: [
+      { port: "zb0a", plugged: true, counters, inForce: noImpairment },
+      { port: "zb0b", plugged: true, counters: { ...counters, outFrames: 5 }, inForce: noImpairment },
+    ],
+    seed: "7",
+  },
+};
+
 function service(options: { readonly allowPlainLinks: boolean } = { allowPlainLinks: false }) {
   const asked: EndSpec[] = [];
+  const local: LocalLinkSpec[] = [];
   const deleted: string[][] = [];
   const handlers = cableService({
     host: "alpha",
     allowLoopbackPeers: false,
     ...options,
+    localLinks: {
+      enginePid: 42,
+      ensure: async (spec) => {
+        local.push(spec);
+        return localView;
+      },
+      delete: async (link) => link === "links/local",
+      list: () => [localView],
+      onChange: () => () => undefined,
+    },
     cables: {
       enginePid: 42,
       ensureEnd: async (spec) => {
@@ -79,7 +137,7 @@ function service(options: { readonly allowPlainLinks: boolean } = { allowPlainLi
       },
     },
   });
-  return { handlers, asked, deleted };
+  return { handlers, asked, deleted, local };
 }
 
 const good = {
@@ -191,10 +249,49 @@ test.each<[string, Partial<EndSpecMessage>]>([
   expect(asked).toEqual([]);
 });
 
+const localEnd = {
+  link: "links/local",
+  linkUid: "u2",
+  lan: "lan1",
+  role: LinkRole.LINK_ROLE_LISTENER,
+  localPeerLan: "lan2",
+};
+
+test("a link between two lans of the host is made with both directions, and both ends are told", async () => {
+  const { handlers, local } = service();
+  const impairment = { lossRatio: 0.5 };
+  const end = EndSpecMessage.fromPartial({ ...localEnd, impairment, seed: 7n });
+  const { status: told } = await handlers.ensureEnd({ end }, context);
+  expect(local).toMatchObject([{ link: "links/local", lanA: "lan1", lanB: "lan2", aToB: impairment, seed: 7n }]);
+  const common = { role: LinkRole.LINK_ROLE_LISTENER, state: LinkState.LINK_STATE_ACTIVE, protection: "" };
+  const path = LinkPath.LINK_PATH_LOCAL;
+  expect(told).toMatchObject({
+    paired: true,
+    needsTicket: false,
+    end: { ...common, path, lan: "hosts/alpha/lans/lan1", port: "zb0a", txFrames: 8n, rxFrames: 5n },
+    localPeer: { ...common, path, lan: "hosts/alpha/lans/lan2", port: "zb0b", txFrames: 5n, rxFrames: 8n },
+  });
+  expect(told?.end?.impairment).toMatchObject({ inFrames: 10n, lostFrames: 2n });
+});
+
+test.each<[string, Partial<EndSpecMessage>]>([
+  ["end.local_peer_lan", { localPeerLan: "lan1" }],
+  ["end.local_peer_lan", { localPeerLan: "-x" }],
+  ["end.local_peer_lan", { ticket: Buffer.alloc(32) }],
+  ["end.local_peer_lan", { peerAddresses: ["10.0.0.2:1"] }],
+  ["end.impairment.loss_ratio", { impairment: Impairment.fromPartial({ lossRatio: 2 }) }],
+])("a link between two lans with a bad %s is refused", async (field, change) => {
+  const { handlers, local } = service();
+  const end = EndSpecMessage.fromPartial({ ...localEnd, ...change });
+  await expect(handlers.ensureEnd({ end }, context)).rejects.toMatchObject({ violations: [{ field }] });
+  expect(local).toEqual([]);
+});
+
 test("a dialer that knows no address of the other host goes through the relay", async () => {
   const { handlers, asked } = service();
   const relayTicket = randomBytes(32);
-  const relay = { relayAddresses: ["10.0.0.3:7442"], relayTicket };
+  const linkUid = "00000000-0000-4000-8000-000000000001";
+  const relay = { relayAddresses: ["10.0.0.3:7442"], relayTicket, linkUid };
   await handlers.ensureEnd({ end: EndSpecMessage.fromPartial({ ...good, peerAddresses: [], ...relay }) }, context);
   expect(asked[0]).toMatchObject({ relayAddresses: ["10.0.0.3:7442"], relayTicket: relayTicket.toString("hex") });
 });
@@ -216,6 +313,7 @@ test("a link without encryption is made where the policy of the host allows it",
 
 test("ends are deleted by name, and by uid when one is given", async () => {
   const { handlers, deleted } = service();
+  await handlers.deleteEnd({ link: "links/local", linkUid: "u2" }, context);
   await handlers.deleteEnd({ link: "links/demo", linkUid: "" }, context);
   await handlers.deleteEnd({ link: "links/demo", linkUid: "u1" }, context);
   expect(deleted).toEqual([
@@ -231,5 +329,9 @@ test("a watch passes on what the manager tells", async () => {
   const { handlers } = service();
   const messages = await Array.fromAsync(handlers.watchEnds({}, context));
   expect(messages).toHaveLength(1);
-  expect(messages[0]).toMatchObject({ ends: [{ link: "links/demo" }], removed: ["links/old"], snapshot: true });
+  expect(messages[0]).toMatchObject({
+    ends: [{ link: "links/demo" }, { link: "links/local" }],
+    removed: ["links/old"],
+    snapshot: true,
+  });
 });

@@ -1,3 +1,4 @@
+import { messageOf } from "../../../../lib/errors.js";
 import type { CableIdentity } from "../cable-identity.js";
 import type { EndRecord } from "../end-record.js";
 import type { AttemptLoop } from "./attempt-loop.js";
@@ -75,12 +76,12 @@ export async function attachIfWanted(
   return new CableFailure("lost", "the connection is not needed any more");
 }
 
-/** Runs an attempt and gives its failure; rethrows what is a bug. */
+/** Runs an attempt and gives its failure. */
 export async function failureOf(attempt: () => Promise<CableFailure | undefined>): Promise<CableFailure | undefined> {
   try {
     return await attempt();
   } catch (error) {
-    if (error instanceof CableFailure) return error;
-    throw error;
+    // Whatever an attempt meets must not end the engine, and with it all other cables.
+    return error instanceof CableFailure ? error : new CableFailure("protocol", messageOf(error), error);
   }
 }

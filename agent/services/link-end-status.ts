@@ -1,0 +1,150 @@
+import { DirectPath, type EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
+import { LinkCause, type LinkEnd, LinkPath, LinkRole, LinkState } from "../../proto/gen/zor/v1/link.js";
+import { toStats } from "../network/a2b/a2b-status.js";
+import type { EndView } from "../network/c2c/engine-protocol.js";
+import type { LocalLinkView } from "../network/c2c/local-links.js";
+
+const states: Readonly<Record<EndView["phase"], LinkState>> = {
+  pending: LinkState.LINK_STATE_PENDING,
+  probing: LinkState.LINK_STATE_PROBING,
+  active: LinkState.LINK_STATE_ACTIVE,
+  degraded: LinkState.LINK_STATE_DEGRADED,
+  down: LinkState.LINK_STATE_DOWN,
+};
+
+const causes: Readonly<Record<EndView["cause"], LinkCause>> = {
+  "": LinkCause.LINK_CAUSE_UNSPECIFIED,
+  refused: LinkCause.LINK_CAUSE_REFUSED,
+  "timed-out": LinkCause.LINK_CAUSE_TIMED_OUT,
+  unreachable: LinkCause.LINK_CAUSE_UNREACHABLE,
+  certificate: LinkCause.LINK_CAUSE_CERTIFICATE,
+  ticket: LinkCause.LINK_CAUSE_TICKET,
+  unpaired: LinkCause.LINK_CAUSE_TICKET,
+  version: LinkCause.LINK_CAUSE_VERSION,
+  "unknown-link": LinkCause.LINK_CAUSE_PEER,
+  protocol: LinkCause.LINK_CAUSE_PROTOCOL,
+  policy: LinkCause.LINK_CAUSE_POLICY,
+  relay: LinkCause.LINK_CAUSE_RELAY,
+  lost: LinkCause.LINK_CAUSE_LOST,
+  peer: LinkCause.LINK_CAUSE_PEER,
+  port: LinkCause.LINK_CAUSE_LAN_GONE,
+  engine: LinkCause.LINK_CAUSE_ENGINE,
+};
+
+function toPath(path: EndView["path"]): LinkPath {
+  if (path === undefined) return LinkPath.LINK_PATH_UNSPECIFIED;
+  return path === "direct" ? LinkPath.LINK_PATH_DIRECT : LinkPath.LINK_PATH_RELAYED;
+}
+
+function toDirect(direct: boolean | undefined): DirectPath {
+  if (direct === undefined) return DirectPath.DIRECT_PATH_UNSPECIFIED;
+  return direct ? DirectPath.DIRECT_PATH_OPEN : DirectPath.DIRECT_PATH_CLOSED;
+}
+
+/** An end of a cable as clients see it. */
+export function cableEndStatus(view: EndView, host: string, enginePid: number): EndStatus {
+  return {
+    link: view.link,
+    linkUid: view.linkUid,
+    paired: view.paired,
+    needsTicket: view.needsTicket,
+    direct: toDirect(view.direct),
+    directReason: view.directReason,
+    localPeer: undefined,
+    end: {
+      lan: `hosts/${host}/lans/${view.lan}`,
+      role: view.role === "listener" ? LinkRole.LINK_ROLE_LISTENER : LinkRole.LINK_ROLE_DIALER,
+      state: states[view.phase],
+      reason: view.reason,
+      sinceTime: new Date(view.sinceMs),
+      port: view.tap.name,
+      localAddress: view.localAddress,
+      remoteAddress: view.remoteAddress,
+      rtt: view.rttMs === undefined ? undefined : toDuration(view.rttMs),
+      lossRatio: view.lossRatio,
+      txFrames: BigInt(view.txFrames),
+      txBytes: BigInt(view.txBytes),
+      rxFrames: BigInt(view.rxFrames),
+      rxBytes: BigInt(view.rxBytes),
+      droppedQueueFrames: BigInt(view.droppedQueueFrames),
+      droppedDownFrames: BigInt(view.droppedDownFrames),
+      droppedPortFrames: BigInt(view.droppedPortFrames),
+      connects: BigInt(view.connects),
+      nextTryTime: view.nextTryMs === undefined ? undefined : new Date(view.nextTryMs),
+      mtuProven: view.mtuProven,
+      protection: view.protection,
+      enginePid: BigInt(enginePid),
+      rttP99: view.rttP99Ms === undefined ? undefined : toDuration(view.rttP99Ms),
+      txBps: BigInt(view.txBps),
+      rxBps: BigInt(view.rxBps),
+      path: toPath(view.path),
+      impairment: undefined,
+      cause: causes[view.cause],
+    },
+  };
+}
+
+function toDuration(ms: number): { seconds: bigint; nanos: number } {
+  const seconds = Math.floor(ms / 1000);
+  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+/** Both ends of a link between two lans of this host, as clients see them. */
+export function localEndStatus(view: LocalLinkView, host: string, enginePid: number): EndStatus {
+  return {
+    link: view.link,
+    linkUid: view.linkUid,
+    paired: true,
+    needsTicket: false,
+    direct: DirectPath.DIRECT_PATH_UNSPECIFIED,
+    directReason: "",
+    end: localEnd(view, 0, { host, enginePid }),
+    localPeer: localEnd(view, 1, { host, enginePid }),
+  };
+}
+
+function localEnd(
+  { box, awaySinceMs }: LocalLinkView,
+  side: 0 | 1,
+  { host, enginePid }: { readonly host: string; readonly enginePid: number },
+): LinkEnd {
+  const away = awaySinceMs !== undefined;
+  const { spec, sides } = box;
+  const own = sides[side];
+  const [sent, received] = side === 0 ? sides.map(({ counters }) => counters) : [sides[1].counters, sides[0].counters];
+  const active = !away && box.active;
+  return {
+    lan: `hosts/${host}/lans/${spec.lans[side]}`,
+    role: LinkRole.LINK_ROLE_LISTENER,
+    state: active ? LinkState.LINK_STATE_ACTIVE : LinkState.LINK_STATE_DOWN,
+    reason: away ? "the cable engine of this host ended and is being started again" : box.reason,
+    cause: active
+      ? LinkCause.LINK_CAUSE_UNSPECIFIED
+      : away
+        ? LinkCause.LINK_CAUSE_ENGINE
+        : LinkCause.LINK_CAUSE_LAN_GONE,
+    sinceTime: new Date(awaySinceMs ?? box.sinceMs),
+    port: own.port,
+    localAddress: "",
+    remoteAddress: "",
+    rtt: undefined,
+    rttP99: undefined,
+    lossRatio: 0,
+    txFrames: BigInt(sent?.outFrames ?? 0),
+    txBytes: BigInt(sent?.outBytes ?? 0),
+    rxFrames: BigInt(received?.outFrames ?? 0),
+    rxBytes: BigInt(received?.outBytes ?? 0),
+    droppedQueueFrames: BigInt(own.counters.droppedQueueFrames),
+    droppedDownFrames: BigInt(own.counters.droppedDownFrames),
+    droppedPortFrames: BigInt(own.counters.droppedPortFrames),
+    connects: 0n,
+    nextTryTime: undefined,
+    mtuProven: 0,
+    protection: "",
+    enginePid: BigInt(enginePid),
+    txBps: 0n,
+    rxBps: 0n,
+    path: active ? LinkPath.LINK_PATH_LOCAL : LinkPath.LINK_PATH_UNSPECIFIED,
+    impairment: toStats(own.counters),
+  };
+}
