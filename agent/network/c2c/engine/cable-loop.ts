@@ -1,21 +1,16 @@
 import { Cable, socketPlaces } from "./cable.js";
 import { maxDataFrameBytes } from "./frame.js";
-import { errno, lastErrno, NativeMemory, poll, read, SystemCallError } from "./native.js";
+import { NativeMemory, read } from "./native.js";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, PollSet } from "./poll-set.js";
 import { stat } from "./stats.js";
 import type { WorkerEvent, WorkerOrder } from "./worker-protocol.js";
 
-const POLLIN = 0x001;
-const POLLOUT = 0x004;
-const POLLERR = 0x008;
-const POLLHUP = 0x010;
-/** struct pollfd: int fd; short events; short revents. */
-const pollEntryBytes = 8;
 const longestWaitMs = 1_000;
 
 /** Entries of one cable in the poll set: its tap and its sockets. */
 const entriesOfCable = 1 + socketPlaces;
 
-/** Runs any number of cables in one thread: waits with poll(2), gives each ready cable one bounded turn, in order, for ever. */
+/** Runs any number of cables in one thread: waits with ppoll(2), gives each ready cable one bounded turn, in order, for ever. */
 export class CableLoop {
   readonly #wakeFd: number;
   readonly #nextOrder: () => WorkerOrder | undefined;
@@ -52,7 +47,7 @@ export class CableLoop {
       let nowMs = performance.now();
       if (nowMs >= this.#dueMs) this.#dueMs = this.#onTime(nowMs);
       this.#arm();
-      this.#pollSet.wait(Math.max(0, Math.ceil(Math.min(this.#dueMs - nowMs, longestWaitMs))));
+      this.#pollSet.wait(Math.max(0, Math.min(this.#dueMs - nowMs, longestWaitMs)));
       nowMs = performance.now();
       if (this.#dispatch(nowMs)) {
         this.#takeOrders(nowMs);
@@ -149,6 +144,9 @@ export class CableLoop {
       case "notice":
         this.#find(order.cable)?.notice(order.text);
         return;
+      case "probe":
+        this.#find(order.cable)?.probe(order.count, nowMs);
+        return;
       case "remove":
         this.#find(order.cable)?.remove(order.goodbye);
         this.#cables = this.#cables.filter((cable) => cable.id !== order.cable);
@@ -162,38 +160,5 @@ export class CableLoop {
 
   #find(id: number): Cable | undefined {
     return this.#cables.find((cable) => cable.id === id);
-  }
-}
-
-/** Descriptors to wait for, in native memory. */
-class PollSet {
-  readonly #memory: NativeMemory;
-  readonly #fds: Int32Array;
-  readonly #events: Int16Array;
-  readonly #count: number;
-
-  constructor(count: number) {
-    this.#count = count;
-    this.#memory = new NativeMemory(count * pollEntryBytes);
-    const { buffer, byteOffset } = this.#memory.buffer;
-    this.#fds = new Int32Array(buffer, byteOffset, count * 2);
-    this.#events = new Int16Array(buffer, byteOffset, count * 4);
-  }
-
-  /** A negative descriptor is not waited for. */
-  put(index: number, fd: number, events: number): void {
-    this.#fds[index * 2] = fd;
-    this.#events[index * 4 + 2] = events;
-    this.#events[index * 4 + 3] = 0;
-  }
-
-  wait(timeoutMs: number): void {
-    if (poll(this.#memory.address, this.#count, timeoutMs) >= 0) return;
-    const code = lastErrno();
-    if (code !== errno.EINTR) throw new SystemCallError("poll", code);
-  }
-
-  got(index: number): number {
-    return this.#events[index * 4 + 3] ?? 0;
   }
 }

@@ -20,11 +20,12 @@ export const recv = libc.func(
 export const send = libc.func(
   "long send(int fd, size_t buffer, size_t count, int flags)",
 ) as unknown as FlaggedTransfer;
-/** poll(2). */
-export const poll = libc.func("int poll(size_t fds, size_t count, int timeoutMs)") as unknown as (
+/** ppoll(2); the timeout is a struct timespec, the signals to let in are 0 for none. */
+export const ppoll = libc.func("int ppoll(size_t fds, ulong count, size_t timeout, size_t signals)") as unknown as (
   fds: number,
   count: number,
-  timeoutMs: number,
+  timeout: number,
+  signals: number,
 ) => number;
 /** close(2). */
 export const close = libc.func("int close(int fd)") as unknown as (fd: number) => number;

@@ -1,8 +1,8 @@
 import { NativeMemory, read } from "../native.js";
+import { POLLERR, POLLHUP, POLLIN, PollSet } from "../poll-set.js";
 import { Box } from "./box.js";
 import type { BoxOrder, BoxReport } from "./box-orders.js";
 import { ChunkPool } from "./frame-queue.js";
-import { POLLERR, POLLHUP, POLLIN, PollSet } from "./poll-set.js";
 
 const longestWaitMs = 60_000;
 const dropsIntervalMs = 1_000;
@@ -54,7 +54,7 @@ export class BoxLoop {
     const set = this.#pollSet;
     set.put(0, this.#options.wakeFd, POLLIN);
     for (const [index, box] of this.#boxes.entries()) {
-      for (const side of sides) set.put(1 + 2 * index + side, box.open ? box.ways[side].tap.fd : -1, POLLIN);
+      for (const side of sides) set.put(1 + 2 * index + side, box.open ? box.sides[side].tap.fd : -1, POLLIN);
     }
   }
 

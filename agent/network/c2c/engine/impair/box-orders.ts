@@ -1,12 +1,5 @@
 import type { TapOffload } from "../tap.js";
-import type { Impairment } from "./impairment.js";
-import type { Step } from "./schedule.js";
-
-/** What is asked of one direction of a box. */
-export interface DirectionOrder {
-  readonly standing: Impairment;
-  readonly steps: readonly Step[];
-}
+import type { WayOrder } from "./way.js";
 
 /** One side of a box as it is handed to a worker, which then owns the descriptor. */
 export interface BoxTap {
@@ -19,11 +12,9 @@ export interface BoxTap {
 /** What a box does. */
 export interface BoxSettings {
   /** Of the frames that come in at a, and at b. */
-  readonly directions: readonly [DirectionOrder, DirectionOrder];
-  /** Decimal, because messages between threads carry it as it is stored. */
-  readonly seed: string;
-  /** When the settings were asked for, in milliseconds since the epoch; schedules begin then. */
-  readonly setMs: number;
+  readonly directions: readonly [Pick<WayOrder, "standing" | "steps">, Pick<WayOrder, "standing" | "steps">];
+  readonly seed: WayOrder["seed"];
+  readonly setMs: WayOrder["setMs"];
 }
 
 /** Orders to a worker. `box` is the number of the box in the engine. */

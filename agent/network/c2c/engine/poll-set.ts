@@ -1,16 +1,7 @@
-import koffi from "koffi";
-import { errno, lastErrno, NativeMemory, SystemCallError } from "../native.js";
-
-const libc = koffi.load("libc.so.6");
-// koffi types every function as (...args: any[]) => any; the declared C prototype is what makes the cast true.
-const ppoll = libc.func("int ppoll(size_t fds, ulong count, size_t timeout, size_t signals)") as unknown as (
-  fds: number,
-  count: number,
-  timeout: number,
-  signals: number,
-) => number;
+import { errno, lastErrno, NativeMemory, ppoll, SystemCallError } from "./native.js";
 
 export const POLLIN = 0x001;
+export const POLLOUT = 0x004;
 export const POLLERR = 0x008;
 export const POLLHUP = 0x010;
 /** struct pollfd: int fd; short events; short revents. */
@@ -47,7 +38,7 @@ export class PollSet {
   /** Waits at most so long. */
   wait(timeoutMs: number): void {
     const seconds = Math.floor(timeoutMs / 1000);
-    // Half a nanosecond of rounding must not make a second of them.
+    // Rounding must not make a whole second of them.
     const nanoseconds = Math.min(999_999_999, Math.round((timeoutMs - seconds * 1000) * nanosecondsPerMs));
     this.#timeoutWords[0] = seconds;
     this.#timeoutWords[2] = nanoseconds;
