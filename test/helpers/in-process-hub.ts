@@ -18,7 +18,7 @@ import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
 import { Link, LinkState } from "../../proto/gen/zor/v1/link.js";
-import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
+import { DiagnoseLinkResponse, LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import { TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
@@ -44,6 +44,8 @@ export class InProcessHub {
   readonly requests: { readonly method: string; readonly request: unknown }[] = [];
   /** What links wait for before they become ACTIVE. */
   linkGate: Promise<void> = Promise.resolve();
+  /** What diagnoses of links tell. */
+  diagnosis: readonly NonNullable<DiagnoseLinkResponse["message"]>[] = [];
   readonly #identity: Identity;
   #server: Server | undefined;
   #port = 0;
@@ -246,10 +248,15 @@ export class InProcessHub {
         const { items, rest } = this.#page(this.log.list("link"), request, Link.toJSON);
         return { links: items, ...rest };
       },
-      updateLink: async ({ link }) => ({ link }),
-      diagnoseLink: async function* ({ name }) {
-        throw notFound(name);
+      updateLink: async (request) => {
+        this.#record("updateLink", request);
+        const { link } = request;
+        if (link === undefined) throw notFound("link");
+        const value = { ...link, status: this.#find("link", link.name).status };
+        if (!request.validateOnly) this.log.upsert({ $case: "link", value });
+        return { link: value };
       },
+      diagnoseLink: ({ name }) => this.#diagnose(name),
       createLink: async (request, { caller }) => {
         this.#record("createLink", request);
         const name = `links/${request.linkId}`;
@@ -285,6 +292,11 @@ export class InProcessHub {
         };
       },
     };
+  }
+
+  async *#diagnose(name: string): AsyncIterable<DiagnoseLinkResponse> {
+    this.#find("link", name);
+    yield* this.diagnosis.map((message) => DiagnoseLinkResponse.fromPartial({ message }));
   }
 
   #operationCalls(): Handlers<typeof OperationServiceService> {

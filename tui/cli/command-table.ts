@@ -21,7 +21,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "create an instance, a lan, a link or an in-line box",
     load: () => import("./commands/create.js"),
   },
-  { name: "set", summary: "change what an in-line box does", load: () => import("./commands/set.js") },
+  {
+    name: "set",
+    summary: "change what an in-line box or a link does to frames",
+    load: () => import("./commands/set.js"),
+  },
   { name: "start", summary: "start stopped instances", load: lifecycle },
   { name: "stop", summary: "end instances at once, as if their power were cut", load: lifecycle },
   { name: "pause", summary: "stop the CPUs of instances", load: lifecycle },
@@ -37,6 +41,12 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "detach", summary: "unplug an instance's NIC", load: () => import("./commands/detach.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
+  { name: "link", summary: "show or watch one link in full", load: () => import("./commands/link.js") },
+  {
+    name: "doctor",
+    summary: "what this machine can do, and why not the rest; link: what is wrong with a link",
+    load: () => import("./commands/doctor.js"),
+  },
   { name: "host", summary: "register, list and remove hosts", load: () => import("./commands/host.js") },
   { name: "token", summary: "issue join tokens, revoke identities", load: () => import("./commands/token.js") },
   { name: "join", summary: "turn a token into an identity and a context", load: () => import("./commands/join.js") },
@@ -55,5 +65,4 @@ export const otherPrograms: readonly (readonly [name: string, summary: string])[
   ["hub", "run a hub, which aggregates agents"],
   ["agent", "run or join an agent, which owns a host"],
   ["demo", "a fleet of two hosts on this machine: up, status, down"],
-  ["doctor", "what this machine can do, and why not the rest"],
 ];

@@ -1,9 +1,9 @@
 import { parseFilter } from "../../lib/list/filter.js";
 import { type AnyResource, kindByCase } from "../../lib/watch/kinds.js";
 import { ResourceKind, type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
-import { escapeText } from "../client/escape.js";
-import { type ConnectionState, watchResponses } from "../client/watch.js";
+import { watchResponses } from "../client/watch.js";
 import type { Kind } from "./kinds.js";
+import { lossReporter } from "./loss-reporter.js";
 import type { ListOptions } from "./list-resources.js";
 import { resolveName } from "./resolve.js";
 import type { Session } from "./session.js";
@@ -58,18 +58,4 @@ async function printResponse(
   const json = responseJson(WatchServiceService.watch, response);
   if (format === "yaml") await session.printJson("yaml", json);
   else session.printJsonLine(json);
-}
-
-function lossReporter(session: Session): (state: ConnectionState) => void {
-  let lost = false;
-  return (state) => {
-    if (state.phase === "waiting" && !lost) {
-      lost = true;
-      session.note(escapeText(`zor: the server is lost (${state.error.message}); waiting for it`));
-    }
-    if (state.phase === "live" && lost) {
-      lost = false;
-      session.note("zor: the server is back");
-    }
-  };
 }

@@ -28,7 +28,7 @@ export function pathName(path: LinkPath | undefined): string {
 }
 
 /** How the frames are protected: as observed, and while there is nothing to observe, as specified. */
-export function protectionOf({ resource: { spec, status } }: LinkRow): Protection {
+export function protectionOf({ resource: { spec, status } }: Pick<LinkRow, "resource">): Protection {
   if (status?.path === LinkPath.LINK_PATH_LOCAL) return "local";
   if (status !== undefined && status.protection !== "") return status.protection === "none" ? "none" : "tls";
   const plain =

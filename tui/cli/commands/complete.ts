@@ -16,6 +16,7 @@ const kindByArgument: Readonly<Record<string, KindName>> = {
   lan: "lan",
   "lan-a": "lan",
   "lan-b": "lan",
+  link: "link",
   a: "lan",
   b: "lan",
 };
@@ -33,6 +34,7 @@ const kindByCommand: Readonly<Record<string, KindName>> = {
   exec: "instance",
   "host remove": "host",
   "set a2b": "a2b",
+  "set link": "link",
 };
 
 /** `zor complete -- WORDS`: what the completion scripts call; not for people. */

@@ -43,7 +43,7 @@ export function addImpairmentOptions(command: Command, live: boolean): Command {
     .option("--schedule <file>", "such steps from a file, one a line")
     .addHelpText(
       "after",
-      "\nEvery one of --delay to --down also exists as --ab-... and --ba-..., for one direction only.",
+      "\nEvery one of --delay to --down also exists as --ab-... and --ba-..., for one\ndirection only.",
     );
 }
 

@@ -3,7 +3,7 @@ import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
-import { LinkEncryption, type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
+import { type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import {
   durationMs,
   formatAge,
@@ -13,10 +13,10 @@ import {
   formatRtt,
   hostStateName,
   instanceStateName,
-  linkPathName,
   linkStateName,
   operationStateName,
 } from "../../client/format.js";
+import { pathText, protectionText } from "./link-words.js";
 import { shortName } from "../../client/short-name.js";
 import { impairmentText } from "../../store/impairment-text.js";
 import { a2bStateName } from "./a2b-text.js";
@@ -190,7 +190,7 @@ const columns: ColumnsByCase = {
     {
       title: "PATH",
       rank: 3,
-      value: ({ value }) => (value.status === undefined ? "" : linkPathName(value.status.path)),
+      value: ({ value }) => pathText(value),
     },
     { title: "RTT", rank: 2, align: "right", value: ({ value }) => formatRtt(value.status?.rtt) },
     {
@@ -215,10 +215,7 @@ const columns: ColumnsByCase = {
       title: "PROTECTION",
       rank: 9,
       wide: true,
-      value: ({ value }) =>
-        value.spec?.encryption === LinkEncryption.LINK_ENCRYPTION_NONE
-          ? "UNENCRYPTED"
-          : (value.status?.endA?.protection ?? ""),
+      value: ({ value }) => protectionText(value),
     },
   ],
   operation: [
