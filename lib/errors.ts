@@ -98,16 +98,6 @@ export function unavailable(reason: string, resource: string, message: string, c
   return new ZorError({ reason, code: status.UNAVAILABLE, message, resource, cause });
 }
 
-/** This version does not do that; the message says what it does instead. */
-export function unimplemented(message: string, resource?: string): ZorError {
-  return new ZorError({
-    reason: "UNIMPLEMENTED",
-    code: status.UNIMPLEMENTED,
-    message,
-    ...(resource === undefined ? {} : { resource }),
-  });
-}
-
 /** A limit is reached. */
 export function resourceExhausted(reason: string, message: string, resource?: string): ZorError {
   return new ZorError({
