@@ -9,7 +9,7 @@ import type { CloseCause, EstablishedConnection } from "./worker-protocol.js";
 /** Between probes of a connection that works, and of one that is not yet proven. */
 const probeIntervalMs = 1_000;
 const eagerProbeIntervalMs = 100;
-const probeGridMs = 100;
+const probeGridMs = 500;
 /** MTUs to be proven, each by a probe padded to that MTU plus the ethernet header. The first is that of every lan. */
 const proofMtus = [1_500, 9_000] as const;
 const ethernetHeaderBytes = 14;
@@ -68,8 +68,8 @@ export class Connection {
   probe(nowMs: number): void {
     this.nextProbeMs = nowMs + eagerProbeIntervalMs;
     if (this.proven) {
-      // On a common grid, so that many idle cables wake their thread a few times a second only.
-      this.nextProbeMs = Math.ceil((nowMs + probeIntervalMs) / probeGridMs) * probeGridMs;
+      // On a common grid, so that many idle cables wake their thread a few times a second only, and not later than the interval.
+      this.nextProbeMs = Math.floor((nowMs + probeIntervalMs) / probeGridMs) * probeGridMs;
     }
     const sequence = this.probes.sent(nowMs);
     // The first probe and every other one proves, or proves again, one of the MTUs.
@@ -90,8 +90,10 @@ export class Connection {
     const nowMs = performance.now();
     if (!this.probes.echoed(sequence, nowMs)) return false;
     this.lastEchoMs = nowMs;
-    const intact = payload.subarray(probeBytes.min).every((byte) => byte === (sequence & 255));
-    if (!intact) throw new ProtocolError("the peer sent back a probe that is not the one it was sent");
+    const padding = payload.subarray(probeBytes.min);
+    if (!padding.equals(Buffer.alloc(padding.length, sequence & 255))) {
+      throw new ProtocolError("the peer sent back a probe that is not the one it was sent");
+    }
     const mtu = payload.length - ethernetHeaderBytes;
     if (payload.length > probeBytes.min && mtu > this.mtuProven) this.mtuProven = mtu;
     return true;
