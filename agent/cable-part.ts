@@ -12,7 +12,7 @@ export async function openCablePart(
 ): Promise<CablePart> {
   const { state: stateDirectory, cableListen, netns, host, allowPlainLinks } = settings;
   const cables = await CableManager.open({ stateDirectory, cableListen, netns, allowPlainLinks, plugger, log }, signal);
-  const localLinks = new LocalLinks({ stateDirectory, plugger, log });
+  const localLinks = new LocalLinks({ stateDirectory, netns, plugger, log });
   await localLinks.ready();
   const { port, keySha256 } = cables.identity();
   return {

@@ -1,5 +1,5 @@
 import { AsyncQueue } from "../../lib/async-queue.js";
-import { invalidArgument, unavailable, unimplemented } from "../../lib/errors.js";
+import { invalidArgument, unavailable } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
 import { parseLink } from "../../lib/names.js";
 import type { CableServiceService, EndStatus, WatchEndsResponse } from "../../proto/gen/zor/agent/v1/cable_service.js";
@@ -7,14 +7,14 @@ import type { CableManager } from "../network/c2c/cable-manager.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";
 import type { LocalLinks, LocalLinkView } from "../network/c2c/local-links.js";
 import { type LinkPolicy, parseEndSpec, parseUid } from "./link-end-spec.js";
-import { cableEndStatus, localEndStatus } from "./link-end-status.js";
+import { cableEndStatus, localEndStatus, toHop } from "./link-end-status.js";
 
 const maxWaitingEvents = 1_000;
 
 /** What the cable service works with. */
 export interface CableServiceOptions extends LinkPolicy {
-  readonly cables: Pick<CableManager, "ensureEnd" | "deleteEnd" | "list" | "watch" | "enginePid">;
-  readonly localLinks: Pick<LocalLinks, "ensure" | "delete" | "list" | "onChange" | "enginePid">;
+  readonly cables: Pick<CableManager, "ensureEnd" | "deleteEnd" | "diagnose" | "list" | "watch" | "enginePid">;
+  readonly localLinks: Pick<LocalLinks, "ensure" | "delete" | "diagnose" | "list" | "onChange" | "enginePid">;
   /** Id of this host. */
   readonly host: string;
 }
@@ -45,10 +45,7 @@ export function cableService(options: CableServiceOptions): Handlers<typeof Cabl
     listEnds: async () => ({ ends: [...cables.list().map(ofCable), ...localLinks.list().map(ofLocal)] }),
     diagnoseEnd: async function* ({ link }) {
       parseLink("link", link);
-      throw unimplemented(
-        "this agent cannot test the hops of a link yet; the link's state and reason tell what is known",
-        link,
-      );
+      for await (const hop of localLinks.diagnose(link) ?? cables.diagnose(link)) yield { hop: toHop(hop, host) };
     },
     watchEnds: (_request, { signal }) => watchEnds({ cables, localLinks, ofCable, ofLocal }, signal),
   };

@@ -1,6 +1,8 @@
 import { DirectPath, type EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkCause, type LinkEnd, LinkPath, LinkRole, LinkState } from "../../proto/gen/zor/v1/link.js";
+import { type DiagnosedHop, HopVerdict } from "../../proto/gen/zor/v1/link_service.js";
 import { toStats } from "../network/a2b/a2b-status.js";
+import type { Hop } from "../network/c2c/diagnosis.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";
 import type { LocalLinkView } from "../network/c2c/local-links.js";
 
@@ -87,6 +89,18 @@ export function cableEndStatus(view: EndView, host: string, enginePid: number): 
 function toDuration(ms: number): { seconds: bigint; nanos: number } {
   const seconds = Math.floor(ms / 1000);
   return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+const verdicts: Readonly<Record<Hop["verdict"], HopVerdict>> = {
+  ok: HopVerdict.HOP_VERDICT_OK,
+  warning: HopVerdict.HOP_VERDICT_WARNING,
+  broken: HopVerdict.HOP_VERDICT_BROKEN,
+  skipped: HopVerdict.HOP_VERDICT_SKIPPED,
+};
+
+/** A tested hop as clients see it. */
+export function toHop({ hop, verdict, detail, remedy }: Hop, host: string): DiagnosedHop {
+  return { host: `hosts/${host}`, hop, verdict: verdicts[verdict], detail, remedy };
 }
 
 /** Both ends of a link between two lans of this host, as clients see them. */

@@ -6,6 +6,8 @@ import type { Log } from "../../../lib/log.js";
 import { endProcess } from "../../../lib/process.js";
 import { parseSocketAddress } from "./address.js";
 import type { EndSpec } from "./end-record.js";
+import { diagnoseCable } from "./diagnose.js";
+import type { Hop } from "./diagnosis.js";
 import { ensureEngine, type RunningEngine } from "./engine-process.js";
 import type { EndsEvent, EndView } from "./engine-protocol.js";
 import { ensureCableIdentity } from "./ensure-cable-identity.js";
@@ -127,6 +129,16 @@ export class CableManager {
     if (view === undefined || (linkUid !== "" && view.linkUid !== linkUid)) return;
     this.#onEnds({ ends: [], removed: [link], snapshot: false });
     await this.#options.plugger.unplug(view.tap.name);
+  }
+
+  /** Tests the hops of an end, in order. @throws {ZorError} NOT_FOUND */
+  diagnose(link: string): AsyncIterable<Hop> {
+    const view = this.#ends.get(link);
+    if (view === undefined) throw notFound(link, "this host has no end of it");
+    const { plugger, netns } = this.#options;
+    const { client } = this.#engine;
+    const ask = async () => ({ hello: await client.hello(), diagnosis: await client.diagnose(view.linkUid) });
+    return diagnoseCable(view, { plugger, netns, ask });
   }
 
   /** All ends as last told by the engine; while it is away, as they were. */

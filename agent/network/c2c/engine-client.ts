@@ -4,6 +4,8 @@ import type { z } from "zod";
 import { status } from "@grpc/grpc-js";
 import { unavailable, ZorError } from "../../../lib/errors.js";
 import {
+  diagnoseResultSchema,
+  type EndDiagnosis,
   type EndsEvent,
   type EndView,
   type EngineHello,
@@ -72,6 +74,11 @@ export class EngineClient {
 
   async setPort(linkUid: string, generation: string, fault: string): Promise<void> {
     await this.#send({ method: "setPort", linkUid, generation, fault: fault.slice(0, 300) });
+  }
+
+  /** Tests an end, which takes some seconds. */
+  async diagnose(linkUid: string): Promise<EndDiagnosis> {
+    return (await this.#ask({ method: "diagnose", linkUid }, diagnoseResultSchema)).diagnosis;
   }
 
   /** From now on ends are told to `onEnds`, all of them first. */

@@ -32,6 +32,8 @@ export const requestSchema = z.discriminatedUnion("method", [
     /** Why it is not plugged; empty: it is. */
     fault: z.string().max(300),
   }),
+  /** Tests an end; the answer takes some seconds. */
+  z.object({ id: z.int(), method: z.literal("diagnose"), linkUid: z.string().max(128) }),
   z.object({ id: z.int(), method: z.literal("watch") }),
   z.object({ id: z.int(), method: z.literal("shutdown") }),
 ]);
@@ -134,6 +136,31 @@ export type EndView = z.infer<typeof endViewSchema>;
 
 /** Answer to "ensureEnd". */
 export const ensureEndResultSchema = z.object({ end: endViewSchema });
+
+const diagnosisSchema = z.object({
+  /** A test frame was written to the tap. */
+  tapFrameSent: z.boolean(),
+  /** What the other end says is wrong with it; empty: nothing. */
+  peerFault: z.string(),
+  connection: z
+    .object({
+      localAddress: z.string(),
+      remoteAddress: z.string(),
+      path: z.enum(["direct", "relayed"]),
+      ageMs: z.number(),
+    })
+    .optional(),
+  /** Probes sent just now; only with a connection. */
+  burst: z.object({ sent: z.number(), answered: z.number(), rttMs: z.number() }).optional(),
+  /** What dialling each address of the other host gives; only without a connection. Kind "": it answers with the right key. */
+  attempts: z.array(z.object({ address: z.string(), kind: z.enum(causes).catch(""), reason: z.string() })),
+});
+
+/** What an engine found when it tested an end. */
+export type EndDiagnosis = z.infer<typeof diagnosisSchema>;
+
+/** Answer to "diagnose". */
+export const diagnoseResultSchema = z.object({ diagnosis: diagnosisSchema });
 
 /** A line of the engine: an answer, or an event after "watch". */
 export const engineLineSchema = z.union([

@@ -8,6 +8,8 @@ import { toBoxSpec } from "../a2b/a2b-spec.js";
 import { boxSocket, type BoxView } from "../a2b/box-protocol.js";
 import { BoxSession } from "../a2b/box-session.js";
 import type { CablePlugger } from "./cable-manager.js";
+import { diagnoseLocal } from "./diagnose.js";
+import type { Hop } from "./diagnosis.js";
 
 /** A link between two lans of this host, as the hub asks for it. */
 export interface LocalLinkSpec extends A2bSpec {
@@ -38,14 +40,22 @@ const settlePollMs = 20;
 export class LocalLinks {
   readonly #session: BoxSession;
   readonly #plugger: CablePlugger;
+  readonly #netns: string | undefined;
   readonly #listeners = new Set<LocalLinksListener>();
   readonly #ended = new AbortController();
   /** By name, as last told: what is known outlives the engine. */
   readonly #views = new Map<string, LocalLinkView>();
 
   /** @param options.stateDirectory of the agent. The engine is kept running by others. */
-  constructor(options: { readonly stateDirectory: string; readonly plugger: CablePlugger; readonly log: Log }) {
+  constructor(options: {
+    readonly stateDirectory: string;
+    /** Net namespace of the switch. */
+    readonly netns: string | undefined;
+    readonly plugger: CablePlugger;
+    readonly log: Log;
+  }) {
     this.#plugger = options.plugger;
+    this.#netns = options.netns;
     this.#session = new BoxSession({
       socketPath: join(options.stateDirectory, "cable", boxSocket),
       prefix,
@@ -70,8 +80,10 @@ export class LocalLinks {
     return [...this.#views.values()];
   }
 
-  find(link: string): LocalLinkView | undefined {
-    return this.#views.get(link);
+  /** Tests the hops of a link, in order; undefined: there is no such link. */
+  diagnose(link: string): AsyncIterable<Hop> | undefined {
+    const view = this.#views.get(link);
+    return view === undefined ? undefined : diagnoseLocal(view, { plugger: this.#plugger, netns: this.#netns });
   }
 
   /** Makes a link or changes it while frames pass. @throws {ZorError} NOT_FOUND: no such lan; UNAVAILABLE: the engine is away. */

@@ -17,6 +17,7 @@ import {
   LinkTransport,
 } from "../../../proto/gen/zor/v1/link.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
+import { HopVerdict } from "../../../proto/gen/zor/v1/link_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 
 const context: CallContext = {
@@ -121,6 +122,7 @@ function service(options: { readonly allowPlainLinks: boolean } = { allowPlainLi
         return localView;
       },
       delete: async (link) => link === "links/local",
+      diagnose: () => undefined,
       list: () => [localView],
       onChange: () => () => undefined,
     },
@@ -131,6 +133,9 @@ function service(options: { readonly allowPlainLinks: boolean } = { allowPlainLi
         return view;
       },
       deleteEnd: async (...argv) => void deleted.push(argv),
+      diagnose: async function* () {
+        yield { hop: "lan", verdict: "broken", detail: "lan lan1 does not exist", remedy: "create it" };
+      },
       list: () => [view],
       watch: async function* () {
         yield { ends: [view], removed: ["links/old"], snapshot: true };
@@ -323,6 +328,21 @@ test("ends are deleted by name, and by uid when one is given", async () => {
   await expect(handlers.deleteEnd({ link: "demo", linkUid: "" }, context)).rejects.toMatchObject({
     code: status.INVALID_ARGUMENT,
   });
+});
+
+test("tested hops are passed on with the host they are on", async () => {
+  const { handlers } = service();
+  expect(await Array.fromAsync(handlers.diagnoseEnd({ link: "links/demo" }, context))).toEqual([
+    {
+      hop: {
+        host: "hosts/alpha",
+        hop: "lan",
+        verdict: HopVerdict.HOP_VERDICT_BROKEN,
+        detail: "lan lan1 does not exist",
+        remedy: "create it",
+      },
+    },
+  ]);
 });
 
 test("a watch passes on what the manager tells", async () => {

@@ -147,6 +147,9 @@ export class CableLoop {
       case "probe":
         this.#find(order.cable)?.probe(order.count, nowMs);
         return;
+      case "probe":
+        this.#find(order.cable)?.probe(order.count, nowMs);
+        return;
       case "remove":
         this.#find(order.cable)?.remove(order.goodbye);
         this.#cables = this.#cables.filter((cable) => cable.id !== order.cable);

@@ -119,6 +119,11 @@ export class Cable {
     }
   }
 
+  /** Sends so many probes in quick succession, for whoever wants to know the connection now. */
+  probe(count: number, nowMs: number): void {
+    this.#places[current]?.burst(count, nowMs);
+  }
+
   /** The tap has frames. */
   onTap(): void {
     const connection = this.#places[current];

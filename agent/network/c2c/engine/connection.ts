@@ -9,6 +9,8 @@ import type { CloseCause, EstablishedConnection } from "./worker-protocol.js";
 /** Between probes of a connection that works, and of one that is not yet proven. */
 const probeIntervalMs = 1_000;
 const eagerProbeIntervalMs = 100;
+/** Between the probes of a burst. */
+const burstIntervalMs = 50;
 const probeGridMs = 500;
 /** MTUs to be proven, each by a probe padded to that MTU plus the ethernet header. The first is that of every lan. */
 const proofMtus = [1_500, 9_000] as const;
@@ -36,6 +38,8 @@ export class Connection {
   peerDone = false;
   /** Not read before, when above 0: what is under way on an older connection comes first. */
   heldUntilMs = 0;
+  /** Probes of a burst that are still to be sent. */
+  #burst = 0;
   /** It was held; once is enough. */
   wasHeld = false;
   /** When it is closed at the latest; only on a connection that is being left. */
@@ -64,10 +68,19 @@ export class Connection {
     return this.established.fd;
   }
 
+  /** Sends so many probes in quick succession, from now on. */
+  burst(count: number, nowMs: number): void {
+    this.#burst = count;
+    this.nextProbeMs = nowMs;
+  }
+
   /** Sends a probe and says when the next is due. */
   probe(nowMs: number): void {
     this.nextProbeMs = nowMs + eagerProbeIntervalMs;
-    if (this.proven) {
+    if (this.#burst > 0) {
+      this.#burst -= 1;
+      this.nextProbeMs = nowMs + burstIntervalMs;
+    } else if (this.proven) {
       // On a common grid, so that many idle cables wake their thread a few times a second only, and not later than the interval.
       this.nextProbeMs = Math.floor((nowMs + probeIntervalMs) / probeGridMs) * probeGridMs;
     }
@@ -109,6 +122,8 @@ export class Connection {
     stats[stat.rttMs] = this.probes.rttMs(0.5) ?? 0;
     stats[stat.rttP99Ms] = this.probes.rttMs(0.99) ?? 0;
     stats[stat.lossRatio] = this.probes.lossRatio(nowMs);
+    stats[stat.probesSent] = this.probes.sentCount;
+    stats[stat.probesAnswered] = this.probes.answeredCount;
     stats[stat.mtuProven] = this.mtuProven;
     stats[stat.silentMs] = nowMs - this.lastHeardMs;
   }

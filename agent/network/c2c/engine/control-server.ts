@@ -84,6 +84,8 @@ export class ControlServer {
         return engine.deleteEnd(request.link, request.linkUid);
       case "setPort":
         return engine.setPort(request.linkUid, request.generation, request.fault);
+      case "diagnose":
+        return { diagnosis: await engine.diagnose(request.linkUid) };
       case "watch":
       case "shutdown":
         return undefined;

@@ -20,7 +20,8 @@ export interface EndParts
 export function endView({ record, state, connection, figures, ...parts }: EndParts): EndView {
   const { link, linkUid, lan, role, pairing, offered = [] } = record;
   const { phase, reason, cause, sinceMs, nextTryMs } = state;
-  const { silentMs: _, rttMs, rttP99Ms, lossRatio, mtuProven, ...counters } = figures;
+  const { silentMs: _silent, probesSent: _sent, probesAnswered: _answered, ...told } = figures;
+  const { rttMs, rttP99Ms, lossRatio, mtuProven, ...counters } = told;
   const up = connection !== undefined;
   return {
     ...parts,

@@ -1,18 +1,18 @@
-import { createHash, randomBytes } from "node:crypto";
-import { Backoff } from "../../../../lib/backoff.js";
-import { messageOf } from "../../../../lib/errors.js";
+import { createHash } from "node:crypto";
 import { quote } from "../../../../lib/names.js";
 import type { CableIdentity } from "../cable-identity.js";
 import { applySpec, type Encryption, type EndRecord, type EndSpec, withOffer, withUsedTicket } from "../end-record.js";
-import type { EndView } from "../engine-protocol.js";
-import { AttemptLoop } from "./attempt-loop.js";
+import type { EndDiagnosis, EndView } from "../engine-protocol.js";
 import { Connections } from "./connections.js";
 import type { HandshakeOptions, ReadyConnection } from "./dial.js";
+import { diagnose } from "./diagnose.js";
 import { dialerPaths } from "./dialer-paths.js";
 import type { EndContext } from "./end-context.js";
+import { EndTap } from "./end-tap.js";
 import { credentialsOf, type SpentTicket, spentOf, withConfirmed } from "./end-secrets.js";
 import { endView } from "./end-view.js";
 import { CableFailure } from "./failure.js";
+import { Failures } from "./failures.js";
 import type { Credential } from "./hello.js";
 import { type EndEvent, type EndState, initialState, nextState, type Path } from "./link-state.js";
 import { listenerPaths } from "./listener-paths.js";
@@ -20,12 +20,8 @@ import { close } from "./native.js";
 import type { PathOwner, Paths } from "./paths.js";
 import { RateMeter } from "./rate-meter.js";
 import { readFigures } from "./stats.js";
-import { makeTap, type SwitchTap } from "./switch-tap.js";
 import type { TapOffload } from "./tap.js";
-import type { CableSlot } from "./worker-pool.js";
 import type { WorkerEvent } from "./worker-protocol.js";
-
-const remakeTap = { minMs: 200, maxMs: 10_000 } as const;
 
 const notPlugged = "its tap is not yet plugged into its lan";
 const forbiddenEvent = {
@@ -40,17 +36,12 @@ export class End implements PathOwner {
   readonly #context: EndContext;
   #record: EndRecord;
   #state: EndState;
-  #tap: SwitchTap | undefined;
-  #tapGeneration = "";
-  #slot: CableSlot | undefined;
-  #plugged = false;
+  readonly #tap: EndTap;
   #refusedForTicket = false;
   #direct: { readonly reachable: boolean | undefined; readonly reason: string } = { reachable: undefined, reason: "" };
-  /** Why a way does not work, and when it is tried again, while nothing is connected. */
-  readonly #failures = new Map<Path, { readonly failure: CableFailure; readonly nextTryMs: number | undefined }>();
+  readonly #failures = new Failures();
   readonly #connections: Connections;
   readonly #rates = new RateMeter();
-  readonly #tapLoop: AttemptLoop;
   #paths: Paths;
   readonly #ended = new AbortController();
   /** What is being closed: taps and ways of earlier roles. */
@@ -61,12 +52,15 @@ export class End implements PathOwner {
     this.#context = context;
     this.#state = initialState(record.role, Date.now());
     this.#connections = new Connections();
-    this.#paths = this.#newPaths();
-    const backoff = new Backoff(remakeTap);
-    this.#tapLoop = new AttemptLoop({
-      wanted: () => this.#slot === undefined,
-      attempt: (signal) => this.#openTap(backoff, signal),
+    this.#tap = new EndTap({
+      name: this.#tapName,
+      netns: context.netns,
+      workers: context.workers,
+      onReady: () => this.#onTapReady(),
+      onFailed: (reason, nextTryMs) => this.#onTapFailed(reason, nextTryMs),
+      onEvent: (event) => this.#onWorkerEvent(event),
     });
+    this.#paths = this.#newPaths();
     // The engine does not know the end yet and cannot be told of a change.
     if (!this.#allowed) this.#state = nextState(this.#state, forbiddenEvent, Date.now());
   }
@@ -84,7 +78,7 @@ export class End implements PathOwner {
   }
 
   get offload(): TapOffload {
-    return this.#tap?.offload ?? "none";
+    return this.#tap.offload;
   }
 
   get encryption(): Encryption {
@@ -93,7 +87,7 @@ export class End implements PathOwner {
 
   /** It can take a connection only while its tap is there and policy allows it. */
   get ready(): boolean {
-    return this.#slot !== undefined && this.#allowed && !this.#ended.signal.aborted;
+    return this.#tap.slot !== undefined && this.#allowed && !this.#ended.signal.aborted;
   }
 
   /** A dialer may connect to it. */
@@ -162,7 +156,7 @@ export class End implements PathOwner {
 
   /** Takes a connection whose handshake is done. When there is one already, it is replaced once frames have crossed the new one. */
   attach(connection: ReadyConnection): Promise<CableFailure | undefined> {
-    const slot = this.#slot;
+    const slot = this.#tap.slot;
     if (slot === undefined || !this.ready) {
       close(connection.established.fd);
       return Promise.resolve(new CableFailure("lost", "the tap went away during the handshake"));
@@ -176,10 +170,11 @@ export class End implements PathOwner {
     return settled;
   }
 
-  failed(path: Path, failure: CableFailure | undefined, nextTryMs: number | undefined): void {
-    if (failure === undefined) this.#failures.delete(path);
-    else this.#failures.set(path, { failure, nextTryMs });
-    if (failure !== undefined && this.inUse === undefined) this.#tellFailures(failure);
+  failed(path: Path, failure: CableFailure, nextTryMs: number): void {
+    this.#failures.set(path, failure, nextTryMs);
+    if (this.inUse !== undefined) return;
+    this.#refusedForTicket ||= failure.needsTicket;
+    this.#tellFailures();
   }
 
   tellDirect(reachable: boolean | undefined, reason: string): void {
@@ -198,15 +193,14 @@ export class End implements PathOwner {
 
   /** The agent tells whether the tap is plugged into its lan. Ignored when it is about an earlier tap. */
   setPort(generation: string, fault: string): void {
-    if (generation !== this.#tapGeneration) return;
-    this.#plugged = fault === "";
+    if (!this.#tap.setPlugged(generation, fault === "")) return;
     this.#apply({ type: "fault", source: "port", text: fault });
-    if (this.#state.current !== undefined) this.#slot?.notice(fault);
+    if (this.#state.current !== undefined) this.#tap.slot?.notice(fault);
   }
 
   /** Looks at the counters. Call once a second. */
   refresh(): void {
-    this.#rates.sample(performance.now(), readFigures(this.#slot?.stats));
+    this.#rates.sample(performance.now(), readFigures(this.#tap.slot?.stats));
   }
 
   view(): EndView {
@@ -218,28 +212,31 @@ export class End implements PathOwner {
       record: this.#record,
       state: this.#state,
       connection,
-      figures: readFigures(this.#slot?.stats),
+      figures: readFigures(this.#tap.slot?.stats),
       ...this.#rates.read(),
       ...(reachable === undefined || !tested ? {} : { direct: reachable }),
       directReason: tested ? reason : "",
       connects: this.#connections.count,
       needsTicket: this.#needsTicket(),
-      tap: {
-        name: this.#tapName,
-        ready: this.#slot !== undefined,
-        generation: this.#tapGeneration,
-        plugged: this.#plugged,
-      },
+      tap: this.#tap.view(),
+    });
+  }
+
+  /** Tests what lies between the tap and the other host. */
+  diagnose(): Promise<EndDiagnosis> {
+    return diagnose(this, {
+      connection: this.#connections.find(this.#state.current?.number),
+      slot: this.#tap.slot,
+      tapFrameSent: this.#tap.test(),
+      peerFault: this.#state.faults.peer,
     });
   }
 
   /** Ends it: tells the peer why, closes the connections and removes the tap. */
   async close(goodbye: string): Promise<void> {
     this.#ended.abort();
-    const slot = this.#slot;
-    this.#slot = undefined;
     this.#connections.closeAll(goodbye);
-    await Promise.all([slot?.remove(goodbye), this.#paths.close(), this.#tapLoop.close()]);
+    await Promise.all([this.#tap.close(goodbye), this.#paths.close()]);
     await Promise.all(this.#closing);
   }
 
@@ -270,7 +267,7 @@ export class End implements PathOwner {
     if (turned || moved) this.#beginAnew(turned ? "the two ends changed roles" : "the link was set up anew");
     else if (waysOf(previous) !== waysOf(record)) this.#paths.hurry();
     if (previous.lan !== record.lan) {
-      this.#plugged = false;
+      this.#tap.unplug();
       this.#apply({ type: "fault", source: "port", text: notPlugged });
     }
     this.#context.changed();
@@ -279,7 +276,7 @@ export class End implements PathOwner {
   /** Gives up all connections and connects again in the role it now has; the tap stays. */
   #beginAnew(why: string): void {
     this.#close(this.#paths.close());
-    this.#slot?.detach(why);
+    this.#tap.slot?.detach(why);
     this.#connections.closeAll(why);
     this.#failures.clear();
     this.#direct = { reachable: undefined, reason: "" };
@@ -293,31 +290,15 @@ export class End implements PathOwner {
     void closing.finally(() => this.#closing.delete(closing));
   }
 
-  /** Makes the tap and gives it to a worker. */
-  async #openTap(backoff: Backoff, signal: AbortSignal): Promise<number> {
-    try {
-      const tap = await makeTap({ name: this.#tapName, netns: this.#context.netns, signal });
-      if (this.#ended.signal.aborted) {
-        tap.discard();
-        return 0;
-      }
-      backoff.reset();
-      this.#tap = tap;
-      this.#tapGeneration = randomBytes(8).toString("hex");
-      this.#plugged = false;
-      this.#apply({ type: "fault", source: "port", text: notPlugged });
-      this.#slot = this.#context.workers.add(tap, (event) => this.#onWorkerEvent(event));
-      this.#paths.reconsider();
-      this.#context.changed();
-      return 0;
-    } catch (error) {
-      const waitMs = backoff.nextMs();
-      if (signal.aborted) return 0;
-      const reason = messageOf(error);
-      this.#context.log.error({ link: this.#record.link, error: reason }, "the cable's tap cannot be made");
-      this.#apply({ type: "failed", reason, cause: "port", nextTryMs: Date.now() + waitMs });
-      return waitMs;
-    }
+  #onTapReady(): void {
+    this.#apply({ type: "fault", source: "port", text: notPlugged });
+    this.#paths.reconsider();
+    this.#context.changed();
+  }
+
+  #onTapFailed(reason: string, nextTryMs: number): void {
+    this.#context.log.error({ link: this.#record.link, error: reason }, "the cable's tap cannot be made");
+    this.#apply({ type: "failed", reason, cause: "port", nextTryMs });
   }
 
   async #storePairing(credential: Credential, secret: Buffer): Promise<void> {
@@ -363,25 +344,20 @@ export class End implements PathOwner {
   #onTapLost(): void {
     const reason = "the cable's tap was deleted";
     this.#context.log.warn({ link: this.#record.link, tap: this.#tapName }, "the tap was deleted; making it anew");
-    if (this.#slot !== undefined) this.#close(this.#slot.remove(reason));
-    this.#slot = undefined;
+    this.#tap.lost(reason);
     this.#connections.closeAll(reason);
     this.#apply({ type: "reset", reason });
     this.#apply({ type: "failed", reason, cause: "port", nextTryMs: undefined });
-    this.#tapLoop.hurry();
   }
 
-  #tellFailures(latest: CableFailure): void {
-    this.#refusedForTicket ||= latest.needsTicket;
-    const known = (["direct", "relayed"] as const).map((path) => this.#failures.get(path)).filter((one) => !!one);
-    const reason = known.map(({ failure }) => failure.message).join("; ");
-    const cause = known[0]?.failure.kind ?? latest.kind;
-    const times = known.map(({ nextTryMs }) => nextTryMs).filter((time) => time !== undefined);
+  #tellFailures(): void {
+    const event = this.#failures.event;
+    const { cause, reason } = event;
     // A peer may be away for days.
     if (reason !== this.#state.reason) {
       this.#context.log.info({ link: this.#record.link, cause, reason }, "the cable is down");
     }
-    this.#apply({ type: "failed", reason, cause, nextTryMs: times.length === 0 ? undefined : Math.min(...times) });
+    this.#apply(event);
   }
 
   #apply(event: EndEvent): void {

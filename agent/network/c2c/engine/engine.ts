@@ -5,7 +5,7 @@ import type { Log } from "../../../../lib/log.js";
 import { formatSocketAddress, parseSocketAddress } from "../address.js";
 import type { CableIdentity } from "../cable-identity.js";
 import { applySpec, type EndRecord, type EndSpec } from "../end-record.js";
-import type { EndsEvent, EndView } from "../engine-protocol.js";
+import type { EndDiagnosis, EndsEvent, EndView } from "../engine-protocol.js";
 import { answer } from "./dial.js";
 import { End } from "./end.js";
 import type { EndStore } from "./end-store.js";
@@ -103,6 +103,13 @@ export class Engine {
     const end = this.#ends.get(linkUid);
     if (end === undefined) throw notFound(`link end ${linkUid}`);
     end.setPort(generation, fault);
+  }
+
+  /** Tests an end, which takes some seconds. @throws {ZorError} NOT_FOUND */
+  diagnose(linkUid: string): Promise<EndDiagnosis> {
+    const end = this.#ends.get(linkUid);
+    if (end === undefined) throw notFound(`link end ${linkUid}`);
+    return end.diagnose();
   }
 
   /** Calls the watcher with a snapshot now and with changes later. Returns how to stop. */

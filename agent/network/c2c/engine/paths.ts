@@ -23,8 +23,8 @@ export interface PathOwner extends ListenerEnd {
   handshake(credential: Credential, signal: AbortSignal): HandshakeOptions;
   /** Takes a connection over. Resolves when frames have crossed it, with undefined, or it was closed before, with the reason. */
   attach(connection: ReadyConnection): Promise<CableFailure | undefined>;
-  /** A way could not be made to work; undefined: it is not known to fail any more. */
-  failed(path: Path, failure: CableFailure | undefined, nextTryMs: number | undefined): void;
+  /** A way could not be made to work; it is tried again at this time, milliseconds since the epoch. */
+  failed(path: Path, failure: CableFailure, nextTryMs: number): void;
   /** Whether the other host's addresses can be reached, with the reason if not; undefined: not known. */
   tellDirect(reachable: boolean | undefined, reason: string): void;
 }

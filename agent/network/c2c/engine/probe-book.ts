@@ -8,6 +8,17 @@ export class ProbeBook {
   readonly #sentMs = new Float64Array(windowSize).fill(Number.NaN);
   readonly #rttMs = new Float64Array(windowSize).fill(Number.NaN);
   #next = 0;
+  #answered = 0;
+
+  /** Probes recorded so far. */
+  get sentCount(): number {
+    return this.#next;
+  }
+
+  /** Those of them that were answered. */
+  get answeredCount(): number {
+    return this.#answered;
+  }
 
   /** Records a probe and returns its sequence number. */
   sent(nowMs: number): number {
@@ -24,6 +35,7 @@ export class ProbeBook {
     const slot = sequence % windowSize;
     if (!Number.isNaN(this.#rttMs[slot])) return false;
     this.#rttMs[slot] = nowMs - (this.#sentMs[slot] ?? nowMs);
+    this.#answered += 1;
     return true;
   }
 

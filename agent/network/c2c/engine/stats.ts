@@ -17,6 +17,9 @@ export const stat = {
   mtuProven: 10,
   /** Milliseconds since something was heard when the worker last looked. */
   silentMs: 11,
+  /** Probes sent on the connection, and those that came back. */
+  probesSent: 12,
+  probesAnswered: 13,
 } as const;
 
 /** Number of figures. */

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from "node:fs";
-import { ioctl, SystemCallError, setNonBlocking } from "./native.js";
+import { ioctl, NativeMemory, SystemCallError, setNonBlocking, write } from "./native.js";
 
 // Values of linux/if_tun.h; the ioctl numbers are those of every architecture except MIPS, PowerPC, SPARC and Alpha.
 const TUNSETIFF = 0x4004_54ca;
@@ -58,6 +58,18 @@ export function openTap(name: string): Tap {
 /** Tells the kernel what the reader of the tap can take. */
 export function setTapOffload(fd: number, offload: TapOffload): void {
   ioctl(fd, TUNSETOFFLOAD, offloadFlags[offload], `setting tap offloads to ${offload}`);
+}
+
+/**
+ * Writes a frame that the switch gets and no switch forwards: to an address reserved by IEEE 802.1Q, of the local experimental
+ * ethertype. False when the tap does not take it.
+ */
+export function sendTestFrame(fd: number): boolean {
+  const headerBytes = 12;
+  const frame = new NativeMemory(headerBytes + 60);
+  frame.buffer.fill(0);
+  frame.buffer.write("0180c200000e02000000000188b5", headerBytes, "hex");
+  return write(fd, frame.address, frame.buffer.length) === frame.buffer.length;
 }
 
 function probeOffload(fd: number): TapOffload {

@@ -23,6 +23,8 @@ export interface CableSlot {
   attach(connection: number, established: EstablishedConnection): void;
   detach(goodbye: string): void;
   notice(text: string): void;
+  /** Sends so many probes in quick succession. */
+  probe(count: number): void;
   /** Closes connection and tap; the tap is gone when it resolves. */
   remove(goodbye: string): Promise<void>;
 }
@@ -56,6 +58,7 @@ export class WorkerPool {
       attach: (connection, established) => order({ type: "attach", cable, connection, established }),
       detach: (goodbye) => order({ type: "detach", cable, goodbye }),
       notice: (text) => order({ type: "notice", cable, text }),
+      probe: (count) => order({ type: "probe", cable, count }),
       remove: async (goodbye) => {
         worker.cables -= 1;
         const released = new Promise<void>((resolve) => {

@@ -30,6 +30,7 @@ export type WorkerOrder =
     }
   | { readonly type: "detach"; readonly cable: number; readonly goodbye: string }
   | { readonly type: "notice"; readonly cable: number; readonly text: string }
+  | { readonly type: "probe"; readonly cable: number; readonly count: number }
   | { readonly type: "remove"; readonly cable: number; readonly goodbye: string }
   | { readonly type: "stop" };
 
