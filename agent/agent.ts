@@ -21,6 +21,7 @@ import { A2bManager } from "./network/a2b/a2b-manager.js";
 import type { AgentParts } from "./parts.js";
 import { Publisher } from "./publisher.js";
 import { FileRequestStore } from "./request-store.js";
+import { RevokedCertificates } from "./revoked-certificates.js";
 import { AgentServer } from "./server.js";
 
 /** What an agent runs with. */
@@ -110,6 +111,7 @@ export class Agent {
     const stopLans = parts.network.onChange(() => lans.publishAll());
     const server = await AgentServer.start({
       ...options,
+      revoked: await RevokedCertificates.open(state, log),
       watchLog,
       lans,
       instances,

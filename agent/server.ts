@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
 import type { Server, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
-import { authorize } from "../lib/auth/policy.js";
 import { ZorError } from "../lib/errors.js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
+import { refuseRevoked } from "../lib/grpc/revocation.js";
 import { createGrpcServer, createServerTls, listen, type ServerTls, shutDown } from "../lib/grpc/server.js";
 import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { RequestIds } from "../lib/idempotency.js";
@@ -29,6 +29,7 @@ import type { InstanceManager } from "./instances/manager.js";
 import type { LanManager } from "./lans/lan-manager.js";
 import type { A2bManager } from "./network/a2b/a2b-manager.js";
 import type { CablePart } from "./parts.js";
+import type { RevokedCertificates } from "./revoked-certificates.js";
 import { a2bService } from "./services/a2b-service.js";
 import { agentService } from "./services/agent-service.js";
 import { consoleService } from "./services/console-service.js";
@@ -45,6 +46,7 @@ export interface AgentServerOptions {
   readonly settings: AgentSettings;
   readonly hostUid: string;
   readonly identity: IdentityHolder;
+  readonly revoked: RevokedCertificates;
   readonly log: Log;
   readonly watchLog: WatchLog;
   readonly lans: LanManager;
@@ -91,7 +93,7 @@ export class AgentServer {
     const server = createGrpcServer();
     const tls = createServerTls(options.identity.current, "required");
     options.identity.onReplace((identity) => tls.reload(identity));
-    const serviceOptions = toServiceOptions(options.log);
+    const serviceOptions = toServiceOptions(options.log, options.revoked);
     addServices(server, options, serviceOptions);
     const names = [
       ...serviceNames,
@@ -127,9 +129,9 @@ export class AgentServer {
   }
 }
 
-function toServiceOptions(log: Log): ServiceOptions {
+function toServiceOptions(log: Log, revoked: RevokedCertificates): ServiceOptions {
   return {
-    authorize,
+    ...refuseRevoked(revoked),
     onError: (error, { method, caller }) => {
       const refused = error instanceof ZorError && error.code !== status.INTERNAL;
       const facts = { err: error, method, caller: caller?.identity };
@@ -157,6 +159,11 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
   const instance = instanceService({ scope, manager, operations, requests, signal });
   const lan = lanService({ scope, lans, manager, requests, signal });
   const host = hostService({ scope, readHost: () => options.facts.read() });
+  const agent = agentService({
+    readFacts,
+    setRevoked: (serials) => options.revoked.replace(serials),
+    logError: (error, message) => options.log.error({ err: error }, message),
+  });
   const operation = operationService({ scope, operations, requests });
   const add = (definition: Parameters<Server["addService"]>[0], implementation: UntypedServiceImplementation): void =>
     server.addService(definition, implementation);
@@ -170,7 +177,7 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
   );
   add(ExecServiceService, implementService(ExecServiceService, execService({ scope, manager }), serviceOptions));
   add(WatchServiceService, implementService(WatchServiceService, watchService(options.watchLog), serviceOptions));
-  add(AgentServiceService, implementService(AgentServiceService, agentService(readFacts), serviceOptions));
+  add(AgentServiceService, implementService(AgentServiceService, agent, serviceOptions));
   if (cables !== undefined)
     add(CableServiceService, implementService(CableServiceService, cables.handlers, serviceOptions));
   if (a2bs !== undefined)

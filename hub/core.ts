@@ -79,6 +79,7 @@ export class Core {
       hub: options.hub,
       identity: options.identity,
       isRevoked: (serial) => state.certificates.isRevoked(serial),
+      revocations: state.certificates,
       inventory: this.inventory,
       ends,
       parked: this.parked,

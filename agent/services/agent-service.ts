@@ -5,15 +5,33 @@ import type { AgentServiceService, HelloResponse } from "../../proto/gen/zor/age
 /** What an agent tells of itself when a session begins. */
 export type AgentFacts = Omit<HelloResponse, "agentVersion" | "apiLevel" | "pid">;
 
-/** What only a hub asks: who this is and whether it is alive. */
-export function agentService(readFacts: () => AgentFacts): Handlers<typeof AgentServiceService> {
+/** What the service works with. */
+export interface AgentServiceOptions {
+  readonly readFacts: () => AgentFacts;
+  /** Replaces the list of revoked certificates; in force even when it rejects because it could not be stored. */
+  readonly setRevoked: (serials: readonly string[]) => Promise<void>;
+  readonly logError: (error: unknown, message: string) => void;
+}
+
+/** What only a hub asks: who this is and whether it is alive; and what only a hub tells: who is locked out. */
+export function agentService(options: AgentServiceOptions): Handlers<typeof AgentServiceService> {
   return {
-    hello: async ({ minApiLevel, maxApiLevel }) => ({
-      ...readFacts(),
-      agentVersion: version,
-      apiLevel: minApiLevel <= apiLevel && apiLevel <= maxApiLevel ? apiLevel : 0,
-      pid: BigInt(process.pid),
-    }),
+    hello: async ({ minApiLevel, maxApiLevel, revokedSerials }) => {
+      // A full disk must not cost the session.
+      await options
+        .setRevoked(revokedSerials)
+        .catch((error: unknown) => options.logError(error, "the revoked certificates could not be stored"));
+      return {
+        ...options.readFacts(),
+        agentVersion: version,
+        apiLevel: minApiLevel <= apiLevel && apiLevel <= maxApiLevel ? apiLevel : 0,
+        pid: BigInt(process.pid),
+      };
+    },
     ping: async () => ({}),
+    setRevocations: async ({ revokedSerials }) => {
+      await options.setRevoked(revokedSerials);
+      return {};
+    },
   };
 }

@@ -10,6 +10,8 @@ import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/age
 export interface Greeted {
   readonly connection: Connection;
   readonly hello: HelloResponse;
+  /** Serial numbers of revoked certificates, as the agent was told. */
+  readonly toldRevoked: readonly string[];
   /** Ends the connection and what carries it. */
   readonly close: () => void;
 }
@@ -23,6 +25,8 @@ export interface DialOptions {
   readonly hub: string;
   /** Whether a certificate with this serial number is revoked. */
   readonly isRevoked: (serial: string) => boolean;
+  /** Serial numbers of revoked certificates, for the agent. */
+  readonly revokedSerials: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -34,7 +38,7 @@ const helloTimeoutMs = 3000;
  * @throws {ZorError} reason INCOMPATIBLE when no API level fits, WRONG_HOST when it says it is another host; else why it failed.
  */
 export async function dial(address: string, options: DialOptions): Promise<Greeted> {
-  const { host } = options;
+  const { host, hub, revokedSerials } = options;
   const connection = new Connection({
     address,
     identity: options.identity,
@@ -45,7 +49,13 @@ export async function dial(address: string, options: DialOptions): Promise<Greet
   try {
     const hello = await connection.unary(
       AgentServiceService.hello,
-      { hubVersion: version, minApiLevel: apiLevel, maxApiLevel: apiLevel, hub: options.hub },
+      {
+        hubVersion: version,
+        minApiLevel: apiLevel,
+        maxApiLevel: apiLevel,
+        hub,
+        revokedSerials: [...revokedSerials],
+      },
       { timeoutMs: helloTimeoutMs, signal: options.signal },
     );
     if (hello.apiLevel !== apiLevel) throw incompatible(host, hello);
@@ -56,7 +66,7 @@ export async function dial(address: string, options: DialOptions): Promise<Greet
         message: `the agent at ${address} says it is of hosts/${hello.hostId}`,
       });
     }
-    return { connection, hello, close: () => connection.close() };
+    return { connection, hello, toldRevoked: revokedSerials, close: () => connection.close() };
   } catch (error) {
     connection.close();
     throw error;

@@ -18,6 +18,7 @@ import { type DialOptions, dial, type Greeted } from "./dial.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 import { HostSession, type ReadyAgent } from "./session.js";
 import { splice } from "./splice.js";
+import type { RevokedSerials } from "./tell-revocations.js";
 
 /** What the fleet needs. */
 export interface FleetOptions {
@@ -25,6 +26,7 @@ export interface FleetOptions {
   readonly hub: string;
   readonly identity: () => Identity;
   readonly isRevoked: (serial: string) => boolean;
+  readonly revocations: RevokedSerials;
   readonly inventory: Inventory;
   readonly ends: ObservedEnds;
   readonly parked: ParkedSockets;
@@ -161,12 +163,13 @@ export class Fleet {
   }
 
   #createSession(id: string, previous: SessionView | undefined): HostSession {
-    const { inventory, ends, log } = this.#options;
+    const { inventory, ends, revocations, log } = this.#options;
     return new HostSession({
       host: id,
       connect: (signal, onFailure) => this.#connect(id, signal, onFailure),
       inventory,
       ends,
+      revocations,
       log,
       onChange: () => this.#changed(id),
       previous,
@@ -180,8 +183,10 @@ export class Fleet {
   }
 
   async #connect(id: string, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<Greeted> {
-    const { hub, isRevoked } = this.#options;
-    const options: DialOptions = { host: id, identity: this.#options.identity(), hub, isRevoked, signal };
+    const { hub, isRevoked, revocations } = this.#options;
+    const { revokedSerials } = revocations;
+    const identity = this.#options.identity();
+    const options: DialOptions = { host: id, identity, hub, isRevoked, revokedSerials, signal };
     const addresses = this.#members.get(id)?.record.host.addresses ?? [];
     if (addresses.length === 0) return this.#connectDialled(id, options);
     let last: unknown;
@@ -201,12 +206,11 @@ export class Fleet {
     const socket = await this.#options.parked.take(id, dialInTimeoutMs, options.signal);
     const spliced = await splice(socket, this.#options.socketDirectory);
     try {
-      const { connection, hello } = await dial(spliced.address, options);
+      const greeted = await dial(spliced.address, options);
       return {
-        connection,
-        hello,
+        ...greeted,
         close: () => {
-          connection.close();
+          greeted.close();
           spliced.close();
         },
       };

@@ -12,6 +12,7 @@ import type { Inventory } from "../state/inventory.js";
 import { AgentFeed } from "./agent-feed.js";
 import type { Greeted } from "./dial.js";
 import { keepAlive } from "./keep-alive.js";
+import { type RevokedSerials, tellRevocations } from "./tell-revocations.js";
 
 /** What a session needs. */
 export interface SessionOptions {
@@ -21,6 +22,7 @@ export interface SessionOptions {
   readonly connect: (signal: AbortSignal, onFailure: (error: unknown) => void) => Promise<Greeted>;
   readonly inventory: Inventory;
   readonly ends: ObservedEnds;
+  readonly revocations: RevokedSerials;
   readonly log: Log;
   /** Told after every change of the state, and when what the agent says of its host changes. */
   readonly onChange: () => void;
@@ -133,6 +135,13 @@ export class HostSession {
       }),
       this.#watch(greeted, signal),
       this.#watchEnds(greeted, signal),
+      tellRevocations({
+        connection: greeted.connection,
+        revocations: this.#options.revocations,
+        told: greeted.toldRevoked,
+        log: this.#options.log,
+        signal,
+      }),
     ];
     try {
       await Promise.race(parts);

@@ -1,4 +1,5 @@
 import type { PublicKey } from "@peculiar/x509";
+import { maxRevokedSerials } from "../../lib/grpc/revocation.js";
 import type { Change, Store } from "../store/store.js";
 import type { Authority, IssuedCertificate } from "./authority.js";
 import { type Lifetimes, profileOf, type Subject } from "./profile.js";
@@ -18,6 +19,7 @@ export class Certificates {
   readonly #store: Store;
   readonly #lifetimes: Lifetimes;
   readonly #revoked = new Set<string>();
+  #revokedSerials: readonly string[] = [];
   readonly #listeners = new Set<() => void>();
 
   private constructor(authority: Authority, store: Store, lifetimes: Lifetimes) {
@@ -40,6 +42,7 @@ export class Certificates {
       else certificates.#revoked.add(key);
     }
     if (stale.length > 0) await store.commit(stale);
+    certificates.#list();
     return certificates;
   }
 
@@ -78,6 +81,7 @@ export class Certificates {
   revoked(serials: readonly string[]): void {
     if (serials.length === 0) return;
     for (const serial of serials) this.#revoked.add(serial);
+    this.#list();
     for (const listener of [...this.#listeners]) listener();
   }
 
@@ -85,10 +89,19 @@ export class Certificates {
     return this.#revoked.has(serial);
   }
 
+  /** What agents are told, at most {@link maxRevokedSerials}; another array after each revocation. */
+  get revokedSerials(): readonly string[] {
+    return this.#revokedSerials;
+  }
+
   /** Calls back after each revocation until the returned function is called. */
   onRevocation(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #list(): void {
+    this.#revokedSerials = [...this.#revoked].slice(-maxRevokedSerials);
   }
 }
 

@@ -9,6 +9,8 @@ import { ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
 
 /** What is on a fake host, in memory. It outlives the fake agent that serves it, as guests outlive a real one. */
 export class FakeHostModel {
+  /** Serial numbers of revoked certificates, as the hub told them last. */
+  revokedSerials: readonly string[] = [];
   readonly host: string;
   readonly uid: string;
   readonly operations: Operations;

@@ -62,21 +62,28 @@ export function createFakeAgentServer(parts: FakeAgentParts) {
 
 function agentHandlers({ model, cables, apiLevel: level }: FakeAgentParts): Handlers<typeof AgentServiceService> {
   return {
-    hello: async (request) => ({
-      hostId: model.host,
-      hostUid: model.uid,
-      agentVersion: "0.1.0",
-      apiLevel: request.maxApiLevel >= (level ?? apiLevel) ? (level ?? apiLevel) : 0,
-      epoch: model.log.epoch,
-      cablePort: cables.port,
-      cableKeySha256: cables.keySha256,
-      pid: BigInt(process.pid),
-      startTime: new Date(),
-      underlayAddresses: [cables.underlayAddress],
-      allowsPlainLinks: cables.allowsPlain,
-      linkTransports: cables.transports,
-    }),
+    hello: async (request) => {
+      model.revokedSerials = request.revokedSerials;
+      return {
+        hostId: model.host,
+        hostUid: model.uid,
+        agentVersion: "0.1.0",
+        apiLevel: request.maxApiLevel >= (level ?? apiLevel) ? (level ?? apiLevel) : 0,
+        epoch: model.log.epoch,
+        cablePort: cables.port,
+        cableKeySha256: cables.keySha256,
+        pid: BigInt(process.pid),
+        startTime: new Date(),
+        underlayAddresses: [cables.underlayAddress],
+        allowsPlainLinks: cables.allowsPlain,
+        linkTransports: cables.transports,
+      };
+    },
     ping: async () => ({}),
+    setRevocations: async ({ revokedSerials }) => {
+      model.revokedSerials = revokedSerials;
+      return {};
+    },
   };
 }
 

@@ -37,6 +37,8 @@ export interface HelloRequest {
   maxApiLevel: number;
   /** Name of the hub. */
   hub: string;
+  /** Serial numbers of all revoked certificates, upper-case hexadecimal; at most 10000. */
+  revokedSerials: string[];
 }
 
 /** Response of Hello. */
@@ -77,8 +79,18 @@ export interface PingRequest {
 export interface PingResponse {
 }
 
+/** Request of SetRevocations. */
+export interface SetRevocationsRequest {
+  /** Serial numbers of all revoked certificates, upper-case hexadecimal; at most 10000. */
+  revokedSerials: string[];
+}
+
+/** Response of SetRevocations. */
+export interface SetRevocationsResponse {
+}
+
 function createBaseHelloRequest(): HelloRequest {
-  return { hubVersion: "", minApiLevel: 0, maxApiLevel: 0, hub: "" };
+  return { hubVersion: "", minApiLevel: 0, maxApiLevel: 0, hub: "", revokedSerials: [] };
 }
 
 export const HelloRequest: MessageFns<HelloRequest> = {
@@ -94,6 +106,9 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     }
     if (message.hub !== "") {
       writer.uint32(34).string(message.hub);
+    }
+    for (const v of message.revokedSerials) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -143,6 +158,14 @@ export const HelloRequest: MessageFns<HelloRequest> = {
             message.hub = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.revokedSerials.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -173,6 +196,11 @@ export const HelloRequest: MessageFns<HelloRequest> = {
         ? globalThis.Number(object.max_api_level)
         : 0,
       hub: isSet(object.hub) ? globalThis.String(object.hub) : "",
+      revokedSerials: globalThis.Array.isArray(object?.revokedSerials)
+        ? object.revokedSerials.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.revoked_serials)
+        ? object.revoked_serials.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -190,6 +218,9 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     if (message.hub !== "") {
       obj.hub = message.hub;
     }
+    if (message.revokedSerials?.length) {
+      obj.revokedSerials = message.revokedSerials;
+    }
     return obj;
   },
 
@@ -202,6 +233,7 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     message.minApiLevel = object.minApiLevel ?? 0;
     message.maxApiLevel = object.maxApiLevel ?? 0;
     message.hub = object.hub ?? "";
+    message.revokedSerials = object.revokedSerials?.map((e) => e) || [];
     return message;
   },
 };
@@ -625,6 +657,131 @@ export const PingResponse: MessageFns<PingResponse> = {
   },
 };
 
+function createBaseSetRevocationsRequest(): SetRevocationsRequest {
+  return { revokedSerials: [] };
+}
+
+export const SetRevocationsRequest: MessageFns<SetRevocationsRequest> = {
+  encode(message: SetRevocationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.revokedSerials) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRevocationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRevocationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revokedSerials.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetRevocationsRequest {
+    return {
+      revokedSerials: globalThis.Array.isArray(object?.revokedSerials)
+        ? object.revokedSerials.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.revoked_serials)
+        ? object.revoked_serials.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SetRevocationsRequest): unknown {
+    const obj: any = {};
+    if (message.revokedSerials?.length) {
+      obj.revokedSerials = message.revokedSerials;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetRevocationsRequest>): SetRevocationsRequest {
+    return SetRevocationsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetRevocationsRequest>): SetRevocationsRequest {
+    const message = createBaseSetRevocationsRequest();
+    message.revokedSerials = object.revokedSerials?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSetRevocationsResponse(): SetRevocationsResponse {
+  return {};
+}
+
+export const SetRevocationsResponse: MessageFns<SetRevocationsResponse> = {
+  encode(_: SetRevocationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRevocationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRevocationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SetRevocationsResponse {
+    return {};
+  },
+
+  toJSON(_: SetRevocationsResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetRevocationsResponse>): SetRevocationsResponse {
+    return SetRevocationsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SetRevocationsResponse>): SetRevocationsResponse {
+    const message = createBaseSetRevocationsResponse();
+    return message;
+  },
+};
+
 /** Begins and keeps a session between a hub and an agent. */
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
@@ -648,6 +805,18 @@ export const AgentServiceService = {
     responseSerialize: (value: PingResponse): Buffer => Buffer.from(PingResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PingResponse => PingResponse.decode(value),
   },
+  /** Replaces the list of revoked certificates; calls made with one of them end within seconds. */
+  setRevocations: {
+    path: "/zor.agent.v1.AgentService/SetRevocations" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetRevocationsRequest): Buffer =>
+      Buffer.from(SetRevocationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetRevocationsRequest => SetRevocationsRequest.decode(value),
+    responseSerialize: (value: SetRevocationsResponse): Buffer =>
+      Buffer.from(SetRevocationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetRevocationsResponse => SetRevocationsResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -655,6 +824,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   hello: handleUnaryCall<HelloRequest, HelloResponse>;
   /** Answers at once; the hub measures the round trip. */
   ping: handleUnaryCall<PingRequest, PingResponse>;
+  /** Replaces the list of revoked certificates; calls made with one of them end within seconds. */
+  setRevocations: handleUnaryCall<SetRevocationsRequest, SetRevocationsResponse>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -686,6 +857,22 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PingResponse) => void,
+  ): ClientUnaryCall;
+  /** Replaces the list of revoked certificates; calls made with one of them end within seconds. */
+  setRevocations(
+    request: SetRevocationsRequest,
+    callback: (error: ServiceError | null, response: SetRevocationsResponse) => void,
+  ): ClientUnaryCall;
+  setRevocations(
+    request: SetRevocationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetRevocationsResponse) => void,
+  ): ClientUnaryCall;
+  setRevocations(
+    request: SetRevocationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetRevocationsResponse) => void,
   ): ClientUnaryCall;
 }
 
