@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readIfExists, setAside, writeFileAtomic } from "../lib/files.js";
+import { readTwinFile, writeTwinFile } from "./twin-file.js";
 
 const schema = z.object({
   host: z.string(),
@@ -15,21 +15,17 @@ const schema = z.object({
 /** What an agent remembers of joining: where the hub is, and how the host was registered. */
 export type JoinData = z.output<typeof schema>;
 
-/** Writes the data down. */
+/** Writes the data down, twice. */
 export async function saveJoinData(stateDirectory: string, data: JoinData): Promise<void> {
-  await writeFileAtomic(pathOf(stateDirectory), `${JSON.stringify(data, undefined, 2)}\n`);
+  await writeTwinFile(pathOf(stateDirectory), `${JSON.stringify(data, undefined, 2)}\n`);
 }
 
-/** Reads the data; undefined when the agent never joined or the file is damaged, which is then set aside. */
-export async function findJoinData(stateDirectory: string): Promise<JoinData | undefined> {
-  const text = await readIfExists(pathOf(stateDirectory));
-  if (text === undefined) return undefined;
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    await setAside(pathOf(stateDirectory), new Date());
-    return undefined;
-  }
+/** Reads the data; undefined when the agent never joined or both copies are damaged. Damaged ones are set aside and told. */
+export async function findJoinData(
+  stateDirectory: string,
+  onDamage: (message: string) => void,
+): Promise<JoinData | undefined> {
+  return readTwinFile(pathOf(stateDirectory), (text) => schema.parse(JSON.parse(text)), onDamage);
 }
 
 function pathOf(stateDirectory: string): string {

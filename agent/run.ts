@@ -17,7 +17,7 @@ import { renewForever } from "./renewal.js";
  */
 export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
   await using _lock = await lockState(config.state);
-  const joined = await findJoinData(config.state);
+  const joined = await findJoinData(config.state, (damage) => log.error(damage));
   const { identity: loaded, host } = await loadHostIdentity(config.state, config.host);
   const settings = settle(config, joined, host);
   const identity = new IdentityHolder(loaded);

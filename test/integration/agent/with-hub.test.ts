@@ -23,6 +23,9 @@ import { FakeHostNetwork } from "../../fakes/host-network.js";
 import { HubFixture } from "../hub/fixture.js";
 
 const log = createLog("test", { write: () => undefined });
+const unexpected = (damage: string): never => {
+  throw new Error(damage);
+};
 let fixture: HubFixture;
 let state: string;
 let config: AgentConfig;
@@ -63,7 +66,7 @@ describe("joining", () => {
     expect(await joinHub()).toBe("far");
     expect((await loadHostIdentity(state, undefined)).host).toBe("far");
     await expect(loadHostIdentity(state, "near")).rejects.toMatchObject({ reason: "WRONG_IDENTITY" });
-    expect(await findJoinData(state)).toMatchObject({
+    expect(await findJoinData(state, unexpected)).toMatchObject({
       host: "far",
       dialOut: true,
       hubAddresses: fixture.hub.addresses.listen,
@@ -85,14 +88,14 @@ describe("an agent that dials out", () => {
     const driver = new FakeDriver();
     const network = new FakeHostNetwork();
     const agent = await Agent.start({
-      settings: settle(config, await findJoinData(state), "far"),
+      settings: settle(config, await findJoinData(state, unexpected), "far"),
       hostUid: "uid",
       identity: holder,
       parts: { drivers: [driver], network: network.toPart(), openCables: undefined },
       log,
     });
     cleanups.push(() => agent.close());
-    const addresses = (await findJoinData(state))?.hubReverseAddresses ?? [];
+    const addresses = (await findJoinData(state, unexpected))?.hubReverseAddresses ?? [];
     const accept = (socket: Parameters<typeof agent.server.accept>[0]) => agent.server.accept(socket);
     run((signal) => dialOutForever({ identity: holder, addresses, accept, log }, signal));
     await fixture.hostState("far", HostState.HOST_STATE_READY);
