@@ -19,8 +19,12 @@ export interface BoxSessionOptions {
   readonly onChange: (uids: readonly string[] | undefined) => void;
 }
 
+/** What the engine's names of boxes' taps begin with. Boxes of links share the endpoint's name with cables, whose taps are not ours. */
+const tapPrefix = "zb";
 const redial = { minMs: 50, maxMs: 2_000 } as const;
 const plugRetry = { minMs: 500, maxMs: 5_000 } as const;
+/** In place of one port: the look at all of them. */
+const allPorts = "";
 
 /**
  * The agent's line to the boxes of the cable engine, which somebody else keeps running: connects again for ever, keeps what the
@@ -141,9 +145,18 @@ export class BoxSession {
   #plugSoon(): void {
     if (!this.#known || this.#ended.signal.aborted) return;
     this.#plugAgain = true;
-    this.#plugging ??= this.#plugAll().finally(() => {
-      this.#plugging = undefined;
-    });
+    this.#plugging ??= this.#plugAll()
+      .catch((error: unknown) => this.#plugFailed(error))
+      .finally(() => {
+        this.#plugging = undefined;
+      });
+  }
+
+  /** Nobody waits for a look at all ports; the next one comes by itself. */
+  #plugFailed(error: unknown): void {
+    this.#options.log.error({ err: error }, "the ports of boxes could not be looked at; trying again");
+    const waits = this.#retries.get(allPorts)?.timer !== undefined;
+    if (!waits && !this.#ended.signal.aborted) this.#plugLater(allPorts);
   }
 
   async #plugAll(): Promise<void> {
@@ -154,6 +167,7 @@ export class BoxSession {
         for (const side of [0, 1] as const) await this.#plug(view, side);
       }
     }
+    if (this.#retries.get(allPorts)?.timer === undefined) this.#retries.delete(allPorts);
   }
 
   /** Ports of boxes that were removed while no agent ran, or one that was killed in the middle. */
@@ -161,7 +175,7 @@ export class BoxSession {
     const { plugger, prefix, log } = this.#options;
     const ours = new Set([...this.#views.values()].flatMap(({ sides }) => sides.map(({ port }) => port)));
     for (const { port, endpoint } of plugger.list().flatMap((lan) => lan.ports)) {
-      if (!endpoint.startsWith(prefix) || ours.has(port)) continue;
+      if (!endpoint.startsWith(prefix) || !port.startsWith(tapPrefix) || ours.has(port)) continue;
       await plugger.unplug(port).catch((error: unknown) => {
         log.warn({ port, endpoint, error: messageOf(error) }, "a port of a removed box stays plugged");
       });
