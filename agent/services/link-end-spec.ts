@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { failedPrecondition, invalidArgument, invalidFields } from "../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../lib/impairment.js";
 import { parseId, parseLink } from "../../lib/names.js";
 import type { EndSpec as EndSpecMessage } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkEncryption, LinkRole, LinkTransport } from "../../proto/gen/zor/v1/link.js";
+import { toImpairment, toStep } from "../network/a2b/a2b-spec.js";
 import { checkPeerAddress } from "../network/c2c/address.js";
 import type { Encryption, EndSpec } from "../network/c2c/end-record.js";
 import type { LocalLinkSpec } from "../network/c2c/local-links.js";
@@ -52,12 +54,9 @@ function parseLocalSpec(end: EndSpecMessage): LocalLinkSpec {
   return { link, linkUid, lanA: lan, lanB: other, aToB: end.impairment, bToA: end.localPeerImpairment, seed, schedule };
 }
 
-function assertOffered({ link, transport, impairment, schedule }: EndSpecMessage): void {
+function assertOffered({ link, transport }: EndSpecMessage): void {
   if (transport !== LinkTransport.LINK_TRANSPORT_UNSPECIFIED && transport !== LinkTransport.LINK_TRANSPORT_TCP) {
     throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, "this host offers LINK_TRANSPORT_TCP only");
-  }
-  if (impairment !== undefined || schedule.length > 0) {
-    throw failedPrecondition("IMPAIRMENT_NOT_OFFERED", link, "this host cannot impair links between hosts");
   }
 }
 
@@ -86,7 +85,16 @@ function parseCableSpec(end: EndSpecMessage, options: LinkPolicy): EndSpec {
     ...parseTicket(end),
     ...relay,
     encryption: parseEncryption(end, allowPlainLinks),
+    ...impairmentOf(end),
   };
+}
+
+/** What happens to the frames the end sends. The same wishes have the same revision: to repeat them does not begin them again. */
+function impairmentOf({ impairment, schedule, seed }: EndSpecMessage): Pick<EndSpec, "impairment"> {
+  if (impairment === undefined && schedule.length === 0) return {};
+  const order = { standing: toImpairment(impairment), steps: schedule.map(toStep), seed: String(seed) };
+  const revision = createHash("sha256").update(JSON.stringify(order)).digest("hex");
+  return { impairment: { ...order, revision } };
 }
 
 function parseTicket(end: EndSpecMessage): Pick<EndSpec, "ticket" | "ticketTtlSeconds"> {

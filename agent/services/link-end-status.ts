@@ -80,7 +80,7 @@ export function cableEndStatus(view: EndView, host: string, enginePid: number): 
       txBps: BigInt(view.txBps),
       rxBps: BigInt(view.rxBps),
       path: toPath(view.path),
-      impairment: undefined,
+      impairment: view.impairment === undefined ? undefined : toStats(view.impairment),
       cause: causes[view.cause],
     },
   };

@@ -85,7 +85,7 @@ export function fromBoxSpec(id: string, spec: BoxSpec, createTime: Date): Stored
 }
 
 /** An impairment as the engine takes it. */
-function toImpairment(message: ImpairmentMessage | undefined): Impairment {
+export function toImpairment(message: ImpairmentMessage | undefined): Impairment {
   if (message === undefined) return noImpairment;
   const { lossRatio, lossBurstFrames, duplicateRatio, reorderRatio, corruptRatio, down } = message;
   return {
@@ -140,7 +140,8 @@ const directions = {
   bToA: Direction.DIRECTION_B_TO_A,
 } as const;
 
-function toStep(step: ImpairmentStep): Step {
+/** A step of a schedule as the engine takes it. */
+export function toStep(step: ImpairmentStep): Step {
   const { direction } = step;
   const isOneWay = direction === Direction.DIRECTION_A_TO_B || direction === Direction.DIRECTION_B_TO_A;
   return {

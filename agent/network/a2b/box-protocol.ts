@@ -49,7 +49,8 @@ export const boxRequestSchema = z.discriminatedUnion("method", [
 export type BoxRequest = z.output<typeof boxRequestSchema>;
 
 const count = z.number().default(0);
-const countersSchema = z.object({
+/** What was done to the frames of one direction. */
+export const countersSchema = z.object({
   inFrames: count,
   inBytes: count,
   outFrames: count,

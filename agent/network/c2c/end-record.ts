@@ -1,6 +1,20 @@
 import { z } from "zod";
+import { impairmentSchema, stepSchema } from "../a2b/impairment-schema.js";
+import { randomSeed } from "./engine/impair/random-seed.js";
 
 const secretHex = z.string().regex(/^[0-9a-f]{64}$/);
+
+const seed = z.string().regex(/^-?\d{1,20}$/);
+
+/** What is to happen to the frames that an end sends. */
+const impairmentOrderSchema = z.object({
+  standing: impairmentSchema,
+  steps: z.array(stepSchema).max(64),
+  /** Decimal; "0": the engine picks one. */
+  seed,
+  /** Changes with what is asked for: then chances and schedule begin again. */
+  revision: z.string().min(1).max(64),
+});
 
 /** One end as the agent asks for it, in the control protocol. */
 export const endSpecSchema = z.object({
@@ -23,6 +37,8 @@ export const endSpecSchema = z.object({
   ticketTtlSeconds: z.int().min(1).max(3600).default(600),
   /** "none": both ends prove who they are under TLS and then leave it. Undefined: "tls". */
   encryption: z.enum(["tls", "none"]).optional(),
+  /** Undefined: nothing. */
+  impairment: impairmentOrderSchema.optional(),
 });
 
 /** See {@link endSpecSchema}. */
@@ -41,6 +57,7 @@ function asList(value: unknown): unknown {
 /** An end as it is stored in ends.json. */
 export const endRecordSchema = endSpecSchema.omit({ ticket: true, ticketTtlSeconds: true }).extend({
   tickets: z.array(ticketSchema).max(16),
+  impairment: impairmentOrderSchema.extend({ usedSeed: seed, setMs: z.number() }).optional(),
   /** Secret that lets the dialer come back, hex. */
   pairing: secretHex.optional(),
   /** Secrets offered to a dialer that it may or may not have stored, newest last. */
@@ -57,17 +74,28 @@ const maxOffers = 4;
 
 /** The record of an end after the agent asked for it. What two hosts agreed on is kept as long as the link and the peer's key are the same. */
 export function applySpec(spec: EndSpec, previous: EndRecord | undefined, nowMs: number): EndRecord {
-  const { ticket, ticketTtlSeconds, ...wanted } = spec;
+  const { ticket, ticketTtlSeconds, impairment, ...wanted } = spec;
   const kept = previous?.peerKeySha256 === spec.peerKeySha256 ? previous : undefined;
   const known = kept?.tickets ?? [];
   const isNew = ticket !== undefined && !known.some(({ secret }) => secret === ticket);
   const added = isNew ? [{ secret: ticket, expiresMs: nowMs + ticketTtlSeconds * 1000, used: false }] : [];
   return {
     ...wanted,
+    ...(impairment === undefined ? {} : { impairment: beginImpairment(impairment, previous?.impairment, nowMs) }),
     tickets: [...known, ...added].slice(-maxTickets),
     ...(kept?.pairing === undefined ? {} : { pairing: kept.pairing }),
     ...(kept?.offered === undefined ? {} : { offered: kept.offered }),
   };
+}
+
+/** What was asked for before goes on; something else begins now. */
+function beginImpairment(
+  asked: NonNullable<EndSpec["impairment"]>,
+  previous: EndRecord["impairment"],
+  nowMs: number,
+): NonNullable<EndRecord["impairment"]> {
+  if (previous?.revision === asked.revision) return previous;
+  return { ...asked, usedSeed: asked.seed === "0" ? randomSeed() : asked.seed, setMs: nowMs };
 }
 
 /** Tickets that can be used now, newest first. */

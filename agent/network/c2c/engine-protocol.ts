@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { countersSchema } from "../a2b/box-protocol.js";
 import { endSpecSchema } from "./end-record.js";
 
 /**
@@ -129,6 +130,8 @@ export const endViewSchema = z.object({
   droppedQueueFrames: z.number(),
   droppedDownFrames: z.number(),
   droppedPortFrames: z.number(),
+  /** What was done to the frames the end sends; undefined: nothing is impaired. */
+  impairment: countersSchema.optional(),
 });
 
 /** See {@link endViewSchema}. */

@@ -1,5 +1,6 @@
 import { Cable, socketPlaces } from "./cable.js";
 import { maxDataFrameBytes } from "./frame.js";
+import { ChunkPool } from "./impair/frame-queue.js";
 import { NativeMemory, read } from "./native.js";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, PollSet } from "./poll-set.js";
 import { stat } from "./stats.js";
@@ -16,6 +17,7 @@ export class CableLoop {
   readonly #nextOrder: () => WorkerOrder | undefined;
   readonly #report: (event: WorkerEvent) => void;
   readonly #scratch = new NativeMemory(maxDataFrameBytes);
+  readonly #pool = new ChunkPool();
   readonly #readDrops: () => ReadonlyMap<string, number>;
   readonly #setQueues: (framesByTap: ReadonlyMap<string, number>) => void;
   #nextDropsMs = 0;
@@ -109,7 +111,8 @@ export class CableLoop {
         if ((socket & (POLLIN | POLLERR | POLLHUP)) !== 0 && cable.onReadable(place, nowMs)) this.#dueMs = 0;
       }
       if ((tap & (POLLERR | POLLHUP)) !== 0) cable.onTapLost();
-      else if ((tap & POLLIN) !== 0) cable.onTap();
+      else if ((tap & POLLIN) !== 0) cable.onTap(nowMs);
+      this.#dueMs = Math.min(this.#dueMs, cable.impairedDueMs);
     }
     return set.got(0) !== 0;
   }
@@ -130,6 +133,8 @@ export class CableLoop {
             tapFd: order.tapFd,
             tapName: order.tapName,
             stats: order.stats,
+            counters: order.counters,
+            pool: this.#pool,
             scratch: this.#scratch,
             report: this.#report,
           }),
@@ -138,14 +143,14 @@ export class CableLoop {
       case "attach":
         this.#find(order.cable)?.attach(order.connection, order.established, nowMs);
         return;
+      case "impair":
+        this.#find(order.cable)?.impair(order.order, nowMs);
+        return;
       case "detach":
         this.#find(order.cable)?.detach(order.goodbye);
         return;
       case "notice":
         this.#find(order.cable)?.notice(order.text);
-        return;
-      case "probe":
-        this.#find(order.cable)?.probe(order.count, nowMs);
         return;
       case "probe":
         this.#find(order.cable)?.probe(order.count, nowMs);

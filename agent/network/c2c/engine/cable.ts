@@ -1,4 +1,7 @@
 import { causeOf, Connection, Goodbye, text } from "./connection.js";
+import type { ChunkPool } from "./impair/frame-queue.js";
+import type { SendOutcome } from "./impair/pipeline.js";
+import { Way, type WayOrder } from "./impair/way.js";
 import { dataBytes, frameType, ProtocolError } from "./frame.js";
 import { close, type NativeMemory, read } from "./native.js";
 import { widest } from "./queue-limits.js";
@@ -34,6 +37,10 @@ export class Cable {
   #queueFrames: number = widest.tapFrames;
   readonly #report: (event: WorkerEvent) => void;
   readonly #scratch: NativeMemory;
+  readonly #counters: Float64Array;
+  readonly #pool: ChunkPool;
+  /** What the lan's frames go through before they are sent, if anything. */
+  #impaired: Way | undefined;
   readonly #places: (Connection | undefined)[] = new Array<Connection | undefined>(socketPlaces).fill(undefined);
 
   /** @param options.scratch memory for at least one frame that several cables may share. */
@@ -42,6 +49,9 @@ export class Cable {
     readonly tapFd: number;
     readonly tapName: string;
     readonly stats: Float64Array;
+    /** Figures of the impairment. */
+    readonly counters: Float64Array;
+    readonly pool: ChunkPool;
     readonly scratch: NativeMemory;
     readonly report: (event: WorkerEvent) => void;
   }) {
@@ -49,13 +59,16 @@ export class Cable {
     this.#tapFd = options.tapFd;
     this.tapName = options.tapName;
     this.stats = options.stats;
+    this.#counters = options.counters;
+    this.#pool = options.pool;
     this.#scratch = options.scratch;
     this.#report = options.report;
   }
 
   /** Tap to wait for; -1 when it must not be read now. */
   get readableTapFd(): number {
-    return this.#tapLost || this.blocked ? -1 : this.#tapFd;
+    // What is impaired has a bounded queue of its own.
+    return this.#tapLost || (this.blocked && this.#impaired === undefined) ? -1 : this.#tapFd;
   }
 
   /** There is a connection. */
@@ -66,6 +79,25 @@ export class Cable {
   /** The socket must take more before the tap is read again. */
   get blocked(): boolean {
     return this.#places[current]?.sender.blocked ?? false;
+  }
+
+  /** When an impairment has something to do next. */
+  get impairedDueMs(): number {
+    return this.#impaired?.nextMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Impairs the lan's frames before they are sent, from now on; undefined: no more, and what waits is lost. */
+  impair(order: WayOrder | undefined, nowMs: number): void {
+    if (order === undefined) {
+      this.#impaired?.free();
+      this.#impaired = undefined;
+    } else {
+      const sink = { send: this.#sendImpaired.bind(this) };
+      this.#impaired ??= new Way({ tapFd: this.#tapFd, counters: this.#counters, sink, pool: this.#pool });
+      const way = this.#impaired;
+      this.#whileImpaired(() => way.set(order, 0, { nowMs, epochMs: Date.now() }));
+    }
+    this.#guard(this.#places[current], () => this.#setOffload());
   }
 
   /** Socket of a place to wait for; -1 when there is none or it must wait for an older one. */
@@ -83,7 +115,7 @@ export class Cable {
   attach(number: number, established: EstablishedConnection, nowMs: number): void {
     let connection: Connection;
     try {
-      if (!this.connected) setTapOffload(this.#tapFd, established.offload);
+      if (!this.connected) this.#setOffload(established);
       connection = new Connection({
         ...{ number, established, nowMs, tapFd: this.#tapFd, stats: this.stats },
         onControl: (from, type, payload) => this.#control(from, type, payload),
@@ -125,9 +157,10 @@ export class Cable {
   }
 
   /** The tap has frames. */
-  onTap(): void {
+  onTap(nowMs: number): void {
     const connection = this.#places[current];
     if (connection === undefined) this.#drain();
+    else if (this.#impaired !== undefined) this.#whileImpaired((way) => way.onTap(nowMs));
     else this.#guard(connection, () => connection.sender.turn());
   }
 
@@ -144,6 +177,7 @@ export class Cable {
       connection?.sender.flush();
       this.#endIfLeft(connection);
     });
+    if (place === current) this.#whileImpaired((way) => way.onTime(performance.now()));
   }
 
   /** The socket of a place has bytes, or is broken. True when {@link onTime} is due earlier than it said. */
@@ -166,7 +200,8 @@ export class Cable {
 
   /** Does what is due and returns when the next is, on the clock of `nowMs`. */
   onTime(nowMs: number): number {
-    let dueMs = Number.POSITIVE_INFINITY;
+    if (nowMs >= this.impairedDueMs) this.#whileImpaired((way) => way.onTime(nowMs));
+    let dueMs = this.impairedDueMs;
     for (const connection of [...this.#places]) {
       this.#guard(connection, () => this.#tick(connection, nowMs));
       if (connection !== undefined) dueMs = Math.min(dueMs, this.#nextDue(connection));
@@ -190,7 +225,35 @@ export class Cable {
   /** Closes the connections and lets go of the tap, which the engine then closes: that takes the kernel long. */
   remove(goodbye: string): void {
     this.detach(goodbye);
+    this.#impaired?.free();
     this.#report({ type: "released", cable: this.id });
+  }
+
+  /** Lets the impairment, if there is one, do something and sends what comes of it. */
+  #whileImpaired(work: (way: Way) => void): void {
+    const way = this.#impaired;
+    if (way === undefined) return;
+    const connection = this.#places[current];
+    if (connection === undefined) work(way);
+    else {
+      this.#guard(connection, () => {
+        work(way);
+        connection.sender.flush();
+      });
+    }
+  }
+
+  /** Without a connection the lan's frames go nowhere. */
+  #sendImpaired(memory: NativeMemory, offset: number, length: number): SendOutcome {
+    const connection = this.#places[current];
+    if (connection === undefined) return "refused";
+    return connection.sender.offer(memory, offset, length) ? "sent" : "later";
+  }
+
+  /** Tells the kernel how the tap's frames are to come. @param established of the connection they are sent on. */
+  #setOffload(established: EstablishedConnection | undefined = this.#places[current]?.established): void {
+    if (established === undefined) return;
+    setTapOffload(this.#tapFd, this.#impaired?.needsSingleFrames === true ? "none" : established.offload);
   }
 
   #tick(connection: Connection | undefined, nowMs: number): void {
@@ -261,7 +324,7 @@ export class Cable {
     if (following !== undefined) {
       this.#places[next] = undefined;
       this.#places[current] = following;
-      setTapOffload(this.#tapFd, following.established.offload);
+      this.#setOffload();
     } else if (left !== undefined) this.#close(left, cause);
   }
 
@@ -274,7 +337,7 @@ export class Cable {
     this.#places[current] = following;
     this.#places[next] = undefined;
     this.#places[leaving] = left;
-    setTapOffload(this.#tapFd, following.established.offload);
+    this.#setOffload();
     left.leaveByMs = nowMs + leaveMs;
     left.sayGoodbye("moved to another connection");
     this.#endIfLeft(left);

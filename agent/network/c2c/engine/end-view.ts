@@ -2,6 +2,7 @@ import { quote } from "../../../../lib/names.js";
 import type { EndRecord } from "../end-record.js";
 import type { EndView } from "../engine-protocol.js";
 import type { ReadyConnection } from "./dial.js";
+import type { Counters } from "./impair/counters.js";
 import type { EndState } from "./link-state.js";
 import type { Figures } from "./stats.js";
 import { cipherSuite } from "./tls-record.js";
@@ -14,10 +15,13 @@ export interface EndParts
   readonly state: EndState;
   readonly connection: ReadyConnection | undefined;
   readonly figures: Figures;
+  /** Of the impairment. */
+  readonly counters: Counters;
 }
 
 /** An end as the agent is told of it. Figures of a connection are told only while there is one. */
-export function endView({ record, state, connection, figures, ...parts }: EndParts): EndView {
+export function endView({ record, state, connection, figures, counters: impaired, ...parts }: EndParts): EndView {
+  const { tapDrops: _drops, ...impairment } = impaired;
   const { link, linkUid, lan, role, pairing, offered = [] } = record;
   const { phase, reason, cause, sinceMs, nextTryMs } = state;
   const { silentMs: _silent, probesSent: _sent, probesAnswered: _answered, ...told } = figures;
@@ -43,6 +47,7 @@ export function endView({ record, state, connection, figures, ...parts }: EndPar
     ...(up && rttMs > 0 ? { rttMs, rttP99Ms } : {}),
     lossRatio: up ? lossRatio : 0,
     mtuProven: up ? mtuProven : 0,
+    ...(record.impairment === undefined ? {} : { impairment }),
   };
 }
 

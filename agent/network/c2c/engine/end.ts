@@ -11,6 +11,8 @@ import type { EndContext } from "./end-context.js";
 import { EndTap } from "./end-tap.js";
 import { credentialsOf, type SpentTicket, spentOf, withConfirmed } from "./end-secrets.js";
 import { endView } from "./end-view.js";
+import { readCounters } from "./impair/counters.js";
+import type { WayOrder } from "./impair/way.js";
 import { CableFailure } from "./failure.js";
 import { Failures } from "./failures.js";
 import type { Credential } from "./hello.js";
@@ -213,6 +215,7 @@ export class End implements PathOwner {
       state: this.#state,
       connection,
       figures: readFigures(this.#tap.slot?.stats),
+      counters: readCounters(this.#tap.slot?.counters),
       ...this.#rates.read(),
       ...(reachable === undefined || !tested ? {} : { direct: reachable }),
       directReason: tested ? reason : "",
@@ -266,6 +269,7 @@ export class End implements PathOwner {
     const moved = previous.peerKeySha256 !== record.peerKeySha256 || (previous.encryption ?? "tls") !== this.encryption;
     if (turned || moved) this.#beginAnew(turned ? "the two ends changed roles" : "the link was set up anew");
     else if (waysOf(previous) !== waysOf(record)) this.#paths.hurry();
+    if (previous.impairment?.revision !== record.impairment?.revision) this.#tap.slot?.impair(wayOrderOf(record));
     if (previous.lan !== record.lan) {
       this.#tap.unplug();
       this.#apply({ type: "fault", source: "port", text: notPlugged });
@@ -291,6 +295,7 @@ export class End implements PathOwner {
   }
 
   #onTapReady(): void {
+    if (this.#record.impairment !== undefined) this.#tap.slot?.impair(wayOrderOf(this.#record));
     this.#apply({ type: "fault", source: "port", text: notPlugged });
     this.#paths.reconsider();
     this.#context.changed();
@@ -378,4 +383,11 @@ export class End implements PathOwner {
 /** By which ways an end connects: a change makes a new attempt worth it. */
 function waysOf({ peerAddresses, relayAddresses, relayTicket }: EndRecord): string {
   return [...peerAddresses, "relay", ...(relayAddresses ?? []), relayTicket ?? ""].join();
+}
+
+/** What is to happen to the frames the end sends; undefined: nothing. */
+function wayOrderOf({ impairment }: EndRecord): WayOrder | undefined {
+  if (impairment === undefined) return undefined;
+  const { standing, steps, usedSeed, setMs } = impairment;
+  return { standing, steps, seed: usedSeed, setMs };
 }

@@ -69,6 +69,22 @@ export class Sender {
   }
 
   /**
+   * Appends a frame of the lan that did not come from the tap just now, virtio-net header first. False when the socket must take
+   * more first. {@link flush} sends it. @throws {SystemCallError} when the connection is broken.
+   */
+  offer(source: NativeMemory, offset: number, length: number): boolean {
+    if (this.blocked) return false;
+    if (this.#plainEnd >= this.#limits.batchBytes && !this.flush()) return false;
+    const from = this.#vnet ? offset : offset + vnetHeaderBytes;
+    const size = offset + length - from;
+    writeHeader(this.#plain.buffer, this.#plainEnd, frameType.data, size);
+    source.buffer.copy(this.#plain.buffer, this.#plainEnd + headerBytes, from, from + size);
+    this.#plainEnd += headerBytes + size;
+    this.#count(1, length - vnetHeaderBytes);
+    return true;
+  }
+
+  /**
    * Sends what is gathered, then reads one batch from the tap and sends it.
    * @throws {SystemCallError} when the connection is broken.
    */
@@ -176,10 +192,14 @@ export class Sender {
       bytes += this.#vnet ? length - vnetHeaderBytes : length;
     }
     this.#plainEnd = at;
+    this.#count(frames, bytes);
+    return tapEmpty;
+  }
+
+  #count(frames: number, bytes: number): void {
     this.#frames += frames;
     this.#bytes += bytes;
     this.#stats[stat.txFrames] = (this.#stats[stat.txFrames] ?? 0) + frames;
     this.#stats[stat.txBytes] = (this.#stats[stat.txBytes] ?? 0) + bytes;
-    return tapEmpty;
   }
 }

@@ -3,6 +3,8 @@ import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { programPath } from "../../../../lib/program.js";
+import { createCounters } from "./impair/counters.js";
+import type { WayOrder } from "./impair/way.js";
 import { createEventFd } from "./native.js";
 import { createStats } from "./stats.js";
 import type { EstablishedConnection, WorkerEvent, WorkerOptions, WorkerOrder } from "./worker-protocol.js";
@@ -20,6 +22,10 @@ interface PoolWorker {
 export interface CableSlot {
   /** Figures that the worker keeps, see stats.ts. */
   readonly stats: Float64Array;
+  /** Figures of the impairment, see impair/counters.ts. */
+  readonly counters: Float64Array;
+  /** Impairs what the cable sends; undefined: no more. */
+  impair(order: WayOrder | undefined): void;
   attach(connection: number, established: EstablishedConnection): void;
   detach(goodbye: string): void;
   notice(text: string): void;
@@ -51,10 +57,13 @@ export class WorkerPool {
     worker.cables += 1;
     this.#handlers.set(cable, handler);
     const stats = createStats();
+    const counters = createCounters();
     const order = (message: WorkerOrder): void => post(worker, message);
-    order({ type: "add", cable, tapFd: tap.fd, tapName: tap.name, stats });
+    order({ type: "add", cable, tapFd: tap.fd, tapName: tap.name, stats, counters });
     return {
       stats,
+      counters,
+      impair: (wanted) => order({ type: "impair", cable, order: wanted }),
       attach: (connection, established) => order({ type: "attach", cable, connection, established }),
       detach: (goodbye) => order({ type: "detach", cable, goodbye }),
       notice: (text) => order({ type: "notice", cable, text }),

@@ -1,3 +1,4 @@
+import type { WayOrder } from "./impair/way.js";
 import type { TapOffload } from "./tap.js";
 import type { TrafficState } from "./tls-record.js";
 
@@ -21,7 +22,11 @@ export type WorkerOrder =
       readonly tapFd: number;
       readonly tapName: string;
       readonly stats: Float64Array<SharedArrayBuffer>;
+      /** Figures of the impairment, see impair/counters.ts. */
+      readonly counters: Float64Array<SharedArrayBuffer>;
     }
+  /** Impairs what the cable sends; undefined: no more. */
+  | { readonly type: "impair"; readonly cable: number; readonly order: WayOrder | undefined }
   | {
       readonly type: "attach";
       readonly cable: number;

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { notFound } from "../../../../../lib/errors.js";
 import type { Log } from "../../../../../lib/log.js";
 import type { BoxesEvent, BoxSpec, BoxView } from "../../../a2b/box-protocol.js";
 import { BoxKeeper } from "./box-keeper.js";
 import { BoxPool } from "./box-pool.js";
+import { randomSeed } from "./random-seed.js";
 import type { BoxRecord, BoxStore } from "./box-store.js";
 
 /** Changes are told together, at most so often. */
@@ -156,9 +156,4 @@ export interface BoxesOptions {
   readonly log: Log;
   /** A worker thread was ended by an error; its boxes are lost. */
   readonly onCrash: (error: Error) => void;
-}
-
-/** Any number but 0, which stands for "pick one", that a signed 64-bit field can hold. */
-function randomSeed(): string {
-  return String(randomBytes(8).readBigUInt64LE() >> 1n || 1n);
 }

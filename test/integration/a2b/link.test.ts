@@ -1,0 +1,79 @@
+import { randomUUID } from "node:crypto";
+import { expect, onTestFinished, test } from "vitest";
+import { run } from "../../../agent/host/exec.js";
+import { type Impairment, noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
+import { eventually } from "../../helpers/eventually.js";
+import { TwoHosts } from "../c2c/two-hosts.js";
+
+async function twoHosts(): Promise<TwoHosts> {
+  const hosts = await TwoHosts.make();
+  onTestFinished(() => hosts[Symbol.asyncDispose]());
+  return hosts;
+}
+
+const impaired = (settings: Partial<Impairment>) => ({
+  impairment: { standing: { ...noImpairment, ...settings }, steps: [], seed: "3", revision: randomUUID() },
+});
+
+/** Round trips through the cable in milliseconds. */
+async function ping(hosts: TwoHosts, size = 56): Promise<number[]> {
+  const argv = ["-n", "-c", "10", "-i", "0.02", "-W", "1", "-M", "do", "-s", String(size), hosts.b.lanIp];
+  const { stdout } = await run("ping", argv, { netns: hosts.a.lan.name, acceptedExitCodes: [0, 1] });
+  return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+}
+
+test("what the ends of a link send is impaired, live, and taken back, without a new connection", async () => {
+  const hosts = await twoHosts();
+  const { a, b } = hosts.specs();
+  await hosts.connect({ a: { ...a, ...impaired({ delayMs: 30 }) }, b: { ...b, ...impaired({ delayMs: 20 }) } });
+  for (const size of [56, 1472]) {
+    const trips = await ping(hosts, size);
+    expect(trips).toHaveLength(10);
+    for (const trip of trips) expect(trip).toBeGreaterThanOrEqual(49.9);
+  }
+  await eventually(() => expect(hosts.a.end().impairment?.outFrames).toBeGreaterThanOrEqual(20));
+
+  await hosts.a.cables.ensureEnd({ ...a, ...impaired({ lossRatio: 1 }) });
+  expect(await ping(hosts)).toEqual([]);
+  await eventually(() => expect(hosts.a.end().impairment?.lostFrames).toBeGreaterThanOrEqual(10));
+
+  await hosts.a.cables.ensureEnd(a);
+  await hosts.b.cables.ensureEnd(b);
+  expect(await ping(hosts)).toHaveLength(10);
+  await eventually(() => expect(hosts.a.end().impairment).toBeUndefined());
+  // Probes between the ends are not frames of the lan.
+  expect(hosts.hosts.map((host) => [host.end().phase, host.end().connects])).toEqual([
+    ["active", 1],
+    ["active", 1],
+  ]);
+});
+
+test("a rate limit in front of a cable bounds what waits, and nothing comes late after the cable was down", async () => {
+  const hosts = await twoHosts();
+  const { a, b } = hosts.specs();
+  await hosts.connect({ a: { ...a, ...impaired({ rateBps: 80_000, burstBytes: 2_000, queueBytes: 10_000 }) }, b });
+  const argv = ["-q", "-n", "-c", "200", "-i", "0.002", "-W", "1", "-s", "1000", hosts.b.lanIp];
+  await run("ping", argv, { netns: hosts.a.lan.name, acceptedExitCodes: [0, 1] });
+  await eventually(() => {
+    const { inFrames = 0, outFrames = 0, droppedQueueFrames = 0, queuedFrames } = hosts.a.end().impairment ?? {};
+    expect(queuedFrames).toBe(0);
+    expect(inFrames).toBeGreaterThanOrEqual(200);
+    expect(droppedQueueFrames).toBeGreaterThan(100);
+    expect(outFrames + droppedQueueFrames).toBe(inFrames);
+  });
+});
+
+test("an impairment outlives the engine, with the seed that was picked", async () => {
+  const hosts = await twoHosts();
+  const { a, b } = hosts.specs();
+  await hosts.connect({ a: { ...a, ...impaired({ delayMs: 40 }) }, b });
+  process.kill(hosts.a.cables.enginePid, "SIGKILL");
+  await eventually(() => expect(hosts.b.end().connects).toBe(2));
+  await hosts.active();
+  const trips = await eventually(async () => {
+    const answered = await ping(hosts);
+    expect(answered).toHaveLength(10);
+    return answered;
+  });
+  for (const trip of trips) expect(trip).toBeGreaterThanOrEqual(39.9);
+});
