@@ -40,7 +40,7 @@ async function* attachConsole(
   const writable = context.caller.role >= Role.ROLE_OPERATOR;
   const stream = await manager.openConsole(id, { replayBytes: open.replayBytes, signal: context.signal });
   // A machine that is silent would keep the console open long after the client has gone.
-  const close = (): void => void stream.close();
+  const close = (): void => void stream.close().catch(() => undefined);
   context.signal.addEventListener("abort", close, { once: true });
   let failure: { readonly error: unknown } | undefined;
   try {
@@ -48,7 +48,7 @@ async function* attachConsole(
     yield { message: { $case: "opened", value: { writable } } };
     pump(input, stream, context, writable).catch((error: unknown) => {
       failure = { error };
-      return stream.close();
+      close();
     });
     for await (const data of stream.output) yield { message: { $case: "data", value: Buffer.from(data) } };
     if (failure !== undefined) throw failure.error;

@@ -51,6 +51,8 @@ const restart = { minMs: 100, maxMs: 10_000 } as const;
 /** An engine that ran for so long is started again at once. */
 const steadyMs = 10_000;
 const plugRetry = { minMs: 500, maxMs: 5_000 } as const;
+/** In place of one port: the look at all of them. */
+const allPorts = "";
 /** Names of cables' taps; ports of links between lans of one host have others. */
 const tapPrefix = "zc";
 const maxWaitingEvents = 1_000;
@@ -233,9 +235,18 @@ export class CableManager {
   #plugSoon(): void {
     if (!this.#known) return;
     this.#plugAgain = true;
-    this.#plugging ??= this.#plugAll().finally(() => {
-      this.#plugging = undefined;
-    });
+    this.#plugging ??= this.#plugAll()
+      .catch((error: unknown) => this.#plugFailed(error))
+      .finally(() => {
+        this.#plugging = undefined;
+      });
+  }
+
+  /** Nobody waits for a look at all ports; the next one comes by itself. */
+  #plugFailed(error: unknown): void {
+    this.#options.log.error({ err: error }, "the ports of cables could not be looked at; trying again");
+    const waits = this.#plugRetries.get(allPorts)?.timer !== undefined;
+    if (!waits && !this.#ended.signal.aborted) this.#plugLater(allPorts);
   }
 
   async #plugAll(): Promise<void> {
@@ -244,6 +255,7 @@ export class CableManager {
       await this.#unplugStale();
       for (const end of this.list()) await this.#plugOne(end);
     }
+    if (this.#plugRetries.get(allPorts)?.timer === undefined) this.#plugRetries.delete(allPorts);
   }
 
   /** Ports of ends that were removed while no agent ran, or one that was killed in the middle. */
