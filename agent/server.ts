@@ -3,6 +3,7 @@ import type { Server, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../lib/errors.js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
+import { OpenWatches } from "../lib/grpc/open-watches.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { refuseRevoked } from "../lib/grpc/revocation.js";
 import { createGrpcServer, createServerTls, listen, type ServerTls, shutDown } from "../lib/grpc/server.js";
@@ -79,9 +80,17 @@ export class AgentServer {
   readonly addresses: readonly string[];
   readonly #server: Server;
   readonly #health: Health;
+  readonly #watches: OpenWatches;
   readonly #injector: { readonly injectConnection: (connection: Duplex) => void; readonly destroy: () => void };
 
-  private constructor(server: Server, tls: ServerTls, health: Health, addresses: readonly string[]) {
+  private constructor(
+    server: Server,
+    tls: ServerTls,
+    health: Health,
+    watches: OpenWatches,
+    addresses: readonly string[],
+  ) {
+    this.#watches = watches;
     this.#server = server;
     this.#health = health;
     this.addresses = addresses;
@@ -93,7 +102,8 @@ export class AgentServer {
     const server = createGrpcServer();
     const tls = createServerTls(options.identity.current, "required");
     options.identity.onReplace((identity) => tls.reload(identity));
-    const serviceOptions = toServiceOptions(options.log, options.revoked);
+    const watches = new OpenWatches();
+    const serviceOptions = toServiceOptions(options.log, options.revoked, watches);
     addServices(server, options, serviceOptions);
     const names = [
       ...serviceNames,
@@ -113,7 +123,7 @@ export class AgentServer {
       throw error;
     }
     health.setServing(true);
-    return new AgentServer(server, tls, health, addresses);
+    return new AgentServer(server, tls, health, watches, addresses);
   }
 
   /** Serves a connection that this agent has opened; it must show a client certificate like every other. */
@@ -121,17 +131,20 @@ export class AgentServer {
     this.#injector.injectConnection(connection);
   }
 
-  /** Stops serving: running calls have `graceMs` to end. */
+  /** Stops serving: watches end at once, other running calls have `graceMs` to end. */
   async close(graceMs: number): Promise<void> {
     this.#health.setServing(false);
+    this.#watches.endAll();
     await shutDown(this.#server, graceMs);
     this.#injector.destroy();
   }
 }
 
-function toServiceOptions(log: Log, revoked: RevokedCertificates): ServiceOptions {
+function toServiceOptions(log: Log, revoked: RevokedCertificates, watches: OpenWatches): ServiceOptions {
+  const guard = refuseRevoked(revoked);
   return {
-    ...refuseRevoked(revoked),
+    authorize: guard.authorize,
+    onCall: watches.onCall(guard.onCall),
     onError: (error, { method, caller }) => {
       const refused = error instanceof ZorError && error.code !== status.INTERNAL;
       const facts = { err: error, method, caller: caller?.identity };
@@ -154,7 +167,10 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
     startTime,
     underlayAddresses: [...settings.underlay],
     allowsPlainLinks: settings.allowPlainLinks,
-    linkTransports: [LinkTransport.LINK_TRANSPORT_TCP],
+    linkTransports: [
+      LinkTransport.LINK_TRANSPORT_TCP,
+      ...(cables?.vxlan === true ? [LinkTransport.LINK_TRANSPORT_VXLAN] : []),
+    ],
   });
   const instance = instanceService({ scope, manager, operations, requests, signal });
   const lan = lanService({ scope, lans, manager, requests, signal });
