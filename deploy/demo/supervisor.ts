@@ -4,14 +4,10 @@ import type { Log } from "../../lib/log.js";
 import { isAlive } from "../../lib/process.js";
 import type { DemoLayout } from "./layout.js";
 import { type DemoProgram, findProgram, startProgram, supervisedPrograms } from "./programs.js";
+import { restartWait } from "./restart-wait.js";
 
 /** How often the supervisor looks. */
 const pollMs = 100;
-/** Wait before a program that ended is started again: none at first, doubling to the greatest while it keeps ending soon. */
-const firstWaitMs = 200;
-const greatestWaitMs = 5000;
-/** A program that ran for this long was well; its next end is a first one again. */
-const wellAfterMs = 10_000;
 
 /**
  * Keeps the hub and the agents of a demo running until the signal aborts: adopts those that run and starts those that do not.
@@ -34,7 +30,7 @@ async function keepRunning(program: DemoProgram, log: Log, signal: AbortSignal):
     if (identity !== undefined) await until(async () => !(await isAlive(identity)), signal);
     if (signal.aborted) return;
     const ranMs = performance.now() - began;
-    waitMs = ranMs >= wellAfterMs || waitMs === 0 ? firstWaitMs : Math.min(waitMs * 2, greatestWaitMs);
+    waitMs = restartWait(waitMs, ranMs);
     log.warn({ program: program.id, pid: identity?.pid, ranMs: Math.round(ranMs), waitMs }, "ended; starting it again");
   }
 }
