@@ -31,6 +31,8 @@ export class Sender {
   #end = 0;
   readonly #congestion: Congestion;
   readonly #drained = new DrainMeter();
+  /** When the last byte that waited was sent; NaN: bytes wait, or nothing is known. */
+  #emptiedMs = Number.NaN;
   #limits: QueueLimits = widest;
   /** Of the lan, since the limits were last looked at. */
   #frames = 0;
@@ -96,6 +98,8 @@ export class Sender {
 
   /** Fits the queues to what the connection has taken since the last call. Returns how many frames the tap should hold. */
   tune(nowMs: number): number {
+    // Nothing has come since: the time after it was idle.
+    if (!Number.isNaN(this.#emptiedMs)) this.#drained.emptied(this.#emptiedMs);
     const rates = [this.#drained.takeRate(nowMs), this.#congestion.look()].filter((rate) => rate !== undefined);
     const rate = rates.length === 0 ? undefined : Math.min(...rates);
     const limits = limitsFor(rate, this.#frames === 0 ? 0 : this.#bytes / this.#frames);
@@ -112,7 +116,11 @@ export class Sender {
   flush(): boolean {
     for (;;) {
       if (this.#end === this.#start) {
-        if (this.#plainEnd === 0) return true;
+        if (this.#plainEnd === 0) {
+          if (this.#drained.saturated && Number.isNaN(this.#emptiedMs)) this.#emptiedMs = performance.now();
+          return true;
+        }
+        this.#emptiedMs = Number.NaN;
         this.#toWire();
       }
       const sent = send(
