@@ -1,10 +1,11 @@
 // A TCP copy that checks itself, for tests: `copier.mjs receive IP PORT` prints what came when the sender has ended;
-// `copier.mjs send IP PORT BYTES BYTES_PER_SECOND` sends pseudo-random bytes, 0: as fast as it can. Both print one JSON line.
+// `copier.mjs send IP PORT BYTES BYTES_PER_SECOND` sends pseudo-random bytes, as fast as it can with 0 or once something comes on
+// standard input. Both print one JSON line.
 import { createCipheriv, createHash } from "node:crypto";
 import { connect, createServer } from "node:net";
 
 const [verb, host, port, bytes, bytesPerSecond] = process.argv.slice(2);
-const chunkBytes = 256 * 1024;
+const chunkBytes = Math.max(1024, Math.min(256 * 1024, Number(bytesPerSecond) / 20 || Number.POSITIVE_INFINITY));
 
 function receive() {
   const server = createServer((socket) => {
@@ -48,12 +49,17 @@ async function send() {
   const zeros = Buffer.alloc(chunkBytes);
   const hash = createHash("sha256");
   const beganMs = performance.now();
+  let paced = Number(bytesPerSecond) > 0;
+  process.stdin.once("data", () => {
+    paced = false;
+  });
+  process.stdin.unref();
   for (let sent = 0; sent < Number(bytes); ) {
     const chunk = stream.update(zeros.subarray(0, Math.min(chunkBytes, Number(bytes) - sent)));
     hash.update(chunk);
     sent += chunk.length;
     if (!socket.write(chunk)) await new Promise((resolve) => socket.once("drain", resolve));
-    if (Number(bytesPerSecond) > 0) {
+    if (paced) {
       const aheadMs = (sent / Number(bytesPerSecond)) * 1000 - (performance.now() - beganMs);
       if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
     }

@@ -1,3 +1,6 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { run } from "../../../agent/host/exec.js";
@@ -24,6 +27,8 @@ export interface Copy {
   readonly done: Promise<{ readonly longestStallMs: number }>;
   /** Whether it has ended, well or not. */
   readonly ended: () => boolean;
+  /** From now on it goes as fast as it can. */
+  readonly hurry: () => void;
 }
 
 /** Starts a TCP copy and resolves when the receiver listens. */
@@ -35,15 +40,29 @@ export async function startCopy(options: CopyOptions): Promise<Copy> {
     const { stdout } = await run("ss", ["-Hltn", `sport = :${port}`], { netns: to.netns });
     expect(stdout).not.toBe("");
   });
-  const argv = [copier, "send", to.ip, port, String(bytes), String(bytesPerSecond)];
-  const sending = run(nodePath, argv, { netns: from.netns, timeoutMs });
+  const argv = ["netns", "exec", from.netns, nodePath, copier, "send", to.ip, port, String(bytes)];
+  const sender = spawn("ip", [...argv, String(bytesPerSecond)], {
+    stdio: ["pipe", "pipe", "pipe"],
+    timeout: timeoutMs,
+  });
   let ended = false;
-  const done = finish(sending, receiving, bytes).finally(() => {
+  const done = finish(outputOf(sender), receiving, bytes).finally(() => {
     ended = true;
   });
   // A test that fails before it awaits the copy must show its own failure.
   done.catch(() => undefined);
-  return { done, ended: () => ended };
+  return { done, ended: () => ended, hurry: () => void sender.stdin.write("hurry\n") };
+}
+
+/** What a program printed. @throws {Error} with what it complained about, when it fails. */
+async function outputOf(program: ChildProcessWithoutNullStreams): Promise<{ readonly stdout: string }> {
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(program.stdout),
+    text(program.stderr),
+    once(program, "close") as Promise<[number | null]>, // the arguments of this event
+  ]);
+  if (code !== 0) throw new Error(`the sender ended with ${code}: ${stderr}`);
+  return { stdout };
 }
 
 async function finish(

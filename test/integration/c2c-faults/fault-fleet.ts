@@ -61,6 +61,21 @@ export class FaultFleet implements AsyncDisposable {
     ];
   }
 
+  /** Makes the hosts unable to reach each other but through the hub, at once. Resolves to how to end it. */
+  async refuseDirect(): Promise<() => Promise<void>> {
+    const [a, b] = this.hosts;
+    const route = (verb: string, host: HostLayout, peer: HostLayout) =>
+      run("ip", ["-n", host.namespace, "route", verb, "unreachable", `${peer.underlayAddress}/32`]);
+    await Promise.all([route("add", a, b), route("add", b, a)]);
+    for (const [host, peer] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      await run("ss", ["-K", "dst", peer.underlayAddress], { netns: host.namespace });
+    }
+    return async () => void (await Promise.all([route("delete", a, b), route("delete", b, a)]));
+  }
+
   /** Ends the hub as a power cut would. */
   async killHub(): Promise<void> {
     await kill(hubProgram(this.layout));

@@ -17,16 +17,23 @@ afterAll(async () => {
 });
 
 /** A copy from the lan of one host to that of the other. */
-function copying(bytes: number): Promise<Copy> {
+function copying(bytes: number, bytesPerSecond = 4 * mebibyte): Promise<Copy> {
   const [from, to] = fleet.stations;
-  return startCopy({ from, to, bytes, bytesPerSecond: 4 * mebibyte, timeoutMs: 150_000 });
+  return startCopy({ from, to, bytes, bytesPerSecond, timeoutMs: 150_000 });
 }
 
-/** Waits until the copy moves bytes. */
-async function moving(): Promise<void> {
+/** Waits until both ends carry frames this way. */
+async function carriedBy(path: "direct" | "relayed"): Promise<void> {
+  for (const host of fleet.hosts) {
+    await eventually(async () => expect(await fleet.end(host)).toMatchObject({ path, phase: "active" }));
+  }
+}
+
+/** Waits until the copy has moved more bytes. */
+async function moving(bytes = 64 * 1024): Promise<void> {
   const [, b] = fleet.hosts;
   const { rxBytes } = await fleet.end(b);
-  await eventually(async () => expect((await fleet.end(b)).rxBytes).toBeGreaterThan(rxBytes + 64 * 1024));
+  await eventually(async () => expect((await fleet.end(b)).rxBytes).toBeGreaterThan(rxBytes + bytes));
 }
 
 test("a cable notices nothing of the death of the far agent, and the next agent takes it over as it is", async () => {
@@ -45,6 +52,22 @@ test("a cable notices nothing of the death of the far agent, and the next agent 
     enginePid: before.enginePid,
     tap: before.tap,
   });
+});
+
+test("a GiB arrives unchanged and without a long stall while its path changes twenty times", async () => {
+  await carriedBy("direct");
+  const copy = await copying(1024 * mebibyte, 8 * mebibyte);
+  for (let round = 0; round < 10; round += 1) {
+    const mend = await fleet.refuseDirect();
+    await carriedBy("relayed");
+    await moving(20 * mebibyte);
+    await mend();
+    await carriedBy("direct");
+    await moving(20 * mebibyte);
+  }
+  expect(copy.ended()).toBe(false);
+  copy.hurry();
+  expect((await copy.done).longestStallMs).toBeLessThan(5_000);
 });
 
 test("with the hub dead for good, a cable survives a cut, the death of an engine and that of an agent", async () => {
