@@ -8,6 +8,7 @@ import { measureIdle } from "./idle.js";
 import { LanPaths } from "./lan-paths.js";
 import type { BenchPath, MissingPath, PathName } from "./path.js";
 import type { MeasureName, Plan } from "./plan.js";
+import { startRelay } from "./relay.js";
 import type { BenchResults, PathRound } from "./results.js";
 import { median } from "./statistics.js";
 import { makeTapCables, makeTapQemu, makeTapVxlan, makeUnderlay } from "./tap-paths.js";
@@ -92,9 +93,13 @@ async function makePaths(
     underlay: () => makeUnderlay(hosts, cleanup),
     "tap-vxlan": () => makeTapVxlan(hosts, cleanup),
     "tap-qemu": () => makeTapQemu(hosts, cleanup),
-    "tap-plain": async () => (await tapCables())("tap-plain", 3, "none"),
-    "tap-tls": async () => (await tapCables())("tap-tls", 4, "tls"),
-    "tap-relayed": () => unsupported("the engine does not use a relay"),
+    "tap-plain": async () => (await tapCables())("tap-plain", 3, { encryption: "none" }),
+    "tap-tls": async () => (await tapCables())("tap-tls", 4, { encryption: "tls" }),
+    "tap-relayed": async () => {
+      const access = await startRelay(hosts, cleanup);
+      const relay = [access(hosts[0], "listener"), access(hosts[1], "dialer")] as const;
+      return (await tapCables())("tap-relayed", 5, { relay });
+    },
     "e2e-vxlan": async () => (await lanPaths()).vxlan(),
     "e2e-ovs": async () => (await lanPaths()).ovs(),
     "e2e-plain": async () => (await lanPaths()).cable("e2e-plain", "none"),
@@ -112,10 +117,6 @@ async function makePaths(
     }
   }
   return { paths, missing };
-}
-
-function unsupported(why: string): Promise<never> {
-  return Promise.reject(new Error(why));
 }
 
 function lazy<T>(make: () => Promise<T>): () => Promise<T> {

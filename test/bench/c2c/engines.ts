@@ -9,6 +9,15 @@ import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
 import { ensureCableIdentity } from "../../../agent/network/c2c/ensure-cable-identity.js";
 import { eventually } from "../../helpers/eventually.js";
 import type { BenchHost } from "./hosts.js";
+import type { RelayAccess } from "./relay.js";
+
+/** How cables are made. */
+export interface CableOptions {
+  /** Default: "tls". */
+  readonly encryption?: Encryption;
+  /** What the ends on a and b are told of the relay: then it is their only way. */
+  readonly relay?: readonly [RelayAccess, RelayAccess];
+}
 
 /** A cable between two engines, with the names of its taps. */
 export interface BenchCable {
@@ -46,9 +55,9 @@ export class EnginePair implements AsyncDisposable {
   }
 
   /** Makes cables and waits until frames cross all of them. The taps count as plugged. */
-  async connect(count: number, encryption: Encryption = "tls"): Promise<readonly BenchCable[]> {
+  async connect(count: number, options: CableOptions = {}): Promise<readonly BenchCable[]> {
     const uids = Array.from({ length: count }, () => randomUUID());
-    for (const linkUid of uids) await this.#ensure(linkUid, encryption);
+    for (const linkUid of uids) await this.#ensure(linkUid, options);
     return Promise.all(uids.map((linkUid) => this.#activate(linkUid)));
   }
 
@@ -59,8 +68,9 @@ export class EnginePair implements AsyncDisposable {
     }
   }
 
-  async #ensure(linkUid: string, encryption: Encryption): Promise<void> {
+  async #ensure(linkUid: string, { encryption = "tls", relay }: CableOptions): Promise<void> {
     const [a, b] = this.#sides;
+    const peerAddresses = relay === undefined ? [a.address] : [];
     const common = {
       link: `links/l${linkUid.slice(0, 8)}`,
       linkUid,
@@ -69,8 +79,10 @@ export class EnginePair implements AsyncDisposable {
       ticketTtlSeconds: 600,
       encryption,
     };
-    await a.client.ensureEnd({ ...common, role: "listener", peerAddresses: [], peerKeySha256: b.key });
-    await b.client.ensureEnd({ ...common, role: "dialer", peerAddresses: [a.address], peerKeySha256: a.key });
+    const listener = { ...common, role: "listener" as const, peerAddresses: [], peerKeySha256: b.key };
+    await a.client.ensureEnd({ ...listener, ...relay?.[0] });
+    const dialer = { ...common, role: "dialer" as const, peerAddresses, peerKeySha256: a.key };
+    await b.client.ensureEnd({ ...dialer, ...relay?.[1] });
   }
 
   async #activate(linkUid: string): Promise<BenchCable> {

@@ -32,7 +32,7 @@ export function netnsName(suffix: string): string {
 }
 
 /** Makes a namespace that is removed with the stack. */
-async function addNetns(name: string, cleanup: AsyncDisposableStack): Promise<string> {
+export async function addNetns(name: string, cleanup: AsyncDisposableStack): Promise<string> {
   await run("ip", ["netns", "add", name]);
   cleanup.defer(async () => void (await run("ip", ["netns", "delete", name])));
   await run("ip", ["-n", name, "link", "set", "lo", "up"]);

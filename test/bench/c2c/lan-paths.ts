@@ -144,7 +144,7 @@ export class LanPaths {
 
   /** A cable of ours. */
   async cable(name: PathName, encryption: Encryption): Promise<BenchPath> {
-    const [cable] = await (await this.#openEngines()).connect(1, encryption);
+    const [cable] = await (await this.#openEngines()).connect(1, { encryption });
     const taps = { a: cable?.tapA ?? "", b: cable?.tapB ?? "" };
     return this.#path(name, {
       mtu: ethernetMtu,

@@ -2,8 +2,7 @@ import { join } from "node:path";
 import { startDaemon, run } from "../../../agent/host/exec.js";
 import { endProcess, findIdentity } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
-import type { Encryption } from "../../../agent/network/c2c/end-record.js";
-import { EnginePair } from "./engines.js";
+import { type CableOptions, EnginePair } from "./engines.js";
 import { type BenchHost, ipIn, type Station, underlayDevice } from "./hosts.js";
 import { type BenchPath, directPath, type PathName } from "./path.js";
 
@@ -55,11 +54,11 @@ export const makeTapQemu: PathMaker = async (hosts, cleanup) => {
 export async function makeTapCables(
   hosts: Hosts,
   cleanup: AsyncDisposableStack,
-): Promise<(name: PathName, subnet: number, encryption: Encryption) => Promise<BenchPath>> {
+): Promise<(name: PathName, subnet: number, options: CableOptions) => Promise<BenchPath>> {
   const netns = both(hosts, (host) => host.taps);
   const engines = cleanup.use(await EnginePair.open({ hosts, netns, port: tapEnginesPort }));
-  return async (name, subnet, encryption) => {
-    const [cable] = await engines.connect(1, encryption);
+  return async (name, subnet, options) => {
+    const [cable] = await engines.connect(1, options);
     return addressed(name, hosts, [cable?.tapA ?? "", cable?.tapB ?? ""], subnet);
   };
 }
