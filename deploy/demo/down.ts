@@ -7,6 +7,7 @@ import { InstanceServiceService, ListInstancesRequest } from "../../proto/gen/zo
 import { LanServiceService, ListLansRequest } from "../../proto/gen/zor/v1/lan_service.js";
 import { LinkServiceService, ListLinksRequest } from "../../proto/gen/zor/v1/link_service.js";
 import { removeContext } from "./context.js";
+import { findControlGroups, removeControlGroups } from "./control-groups.js";
 import { finish, openDemoHub } from "./hub-client.js";
 import { type DemoLayout, demoDirectory, layOut, preferredBlock } from "./layout.js";
 import { lockDemo } from "./lock.js";
@@ -46,6 +47,7 @@ export async function takeDown(name: string, progress: Progress): Promise<void> 
       await removeContext(layout).catch((error: unknown) => progress.say(`      context: ${messageOf(error)}`));
     await removeNetwork(layout);
     await endStrays(layout);
+    await removeControlGroups(await findControlGroups(layout));
     await unmountAll(layout.directory);
     await rm(layout.directory, { recursive: true, force: true });
   });

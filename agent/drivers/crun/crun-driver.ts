@@ -36,6 +36,7 @@ import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
+import { removeControlGroups, removeExecFiles } from "./leftovers.js";
 import { buildOciConfig } from "./oci-config.js";
 import { checkOptions, checkSize, sizeOf } from "./options-check.js";
 import { findRootfsImage, probeOverlay, Rootfs } from "./rootfs.js";
@@ -61,6 +62,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly #imageDirectories: readonly string[];
   readonly #runtimeDirectory: string;
   readonly #watch = new ContainerWatch();
+  readonly #startMs = Date.now();
   #usable: UsableRuntime | undefined;
   #overlay: boolean | undefined;
 
@@ -92,6 +94,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async recover(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<RecoveryHandle | undefined> {
+    await removeExecFiles(instance.directory, this.#startMs);
     const { runtime } = await this.#runtime();
     const id = containerId(instance);
     const state = await runtime.findState(id);
@@ -113,7 +116,9 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async destroy(instance: DriverInstance): Promise<void> {
-    await (await this.#runtime()).runtime.delete(containerId(instance));
+    const { runtime } = await this.#runtime();
+    await runtime.delete(containerId(instance));
+    await removeControlGroups(runtime.cgroups, containerId(instance));
     await keeperOf(instance).remove();
     await (await this.#rootfs(instance)).remove();
     await rm(join(instance.directory, "config.json"), { force: true });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { detectCgroups } from "../../../agent/drivers/crun/host-cgroups.js";
@@ -111,6 +111,27 @@ describe("a container", () => {
     expect(await read(memory)).toBe("67108864\n");
     expect(await read(cpu)).toMatch(/^100000\b/);
     await world.driver.stop(instance, handle);
+  });
+
+  it("that is destroyed leaves no control group, though the runtime forgot one", async () => {
+    const { enter, version } = await detectCgroups();
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const [tool = "sh", ...argv] = [...enter, "sh", "-c"];
+    const group = `/sys/fs/cgroup/${version === "v2" ? "" : "pids/"}zor-${instance.uid}`;
+    await run(tool, [...argv, `mkdir -p ${group}/inner`]);
+    await world.driver.destroy(instance);
+    expect((await run(tool, [...argv, `test -e ${group} || echo gone`])).stdout).toBe("gone\n");
+  });
+
+  it("has no files of commands any more that an agent which was killed had begun", async () => {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const [old, current] = ["exec-0123456789ab.json", "exec-ba9876543210.json"];
+    for (const file of [old, current]) await writeFile(join(instance.directory, file), "{}");
+    await utimes(join(instance.directory, old), 1, 1);
+    await world.driver.recover(instance, undefined);
+    const files = await readdir(instance.directory);
+    expect(files).toContain(current);
+    expect(files).not.toContain(old);
   });
 
   it("is stopped while it is paused", async () => {
