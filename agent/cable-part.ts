@@ -2,6 +2,9 @@ import type { Log } from "../lib/log.js";
 import type { AgentSettings } from "./config.js";
 import { CableManager, type CablePlugger } from "./network/c2c/cable-manager.js";
 import { LocalLinks } from "./network/c2c/local-links.js";
+import { canVxlan } from "./network/c2c/vxlan-device.js";
+import { VxlanLinks } from "./network/c2c/vxlan-links.js";
+import { sendDatagram } from "./network/c2c/vxlan-probe.js";
 import type { CablePart } from "./parts.js";
 import { cableService } from "./services/cable-service.js";
 
@@ -15,11 +18,25 @@ export async function openCablePart(
   const localLinks = new LocalLinks({ stateDirectory, netns, plugger, log });
   await localLinks.ready();
   const { port, keySha256 } = cables.identity();
+  const hasVxlan = await canVxlan(undefined);
+  const vxlanLinks = await VxlanLinks.open({
+    ...{ stateDirectory, netns, plugger, log },
+    salt: keySha256,
+    allowed: allowPlainLinks && hasVxlan,
+    sendProbe: sendDatagram,
+  });
   return {
-    handlers: cableService({ cables, localLinks, host, allowLoopbackPeers: false, allowPlainLinks }),
+    handlers: cableService({
+      ...{ cables, localLinks, vxlanLinks, host },
+      allowLoopbackPeers: false,
+      allowPlainLinks,
+      hasVxlan,
+    }),
+    vxlan: allowPlainLinks && hasVxlan,
     port,
     keySha256,
     close: async () => {
+      await vxlanLinks.close();
       await localLinks.close();
       await cables.close();
     },

@@ -24,6 +24,8 @@ export interface CablePart {
   readonly port: number;
   /** SHA-256 of the cable certificate's subject public key info. */
   readonly keySha256: Buffer;
+  /** Links may be kernel vxlan tunnels. */
+  readonly vxlan: boolean;
   /** Lets go of the engine; it and its links go on. */
   readonly close: () => Promise<void>;
 }

@@ -4,10 +4,12 @@ import type { Handlers } from "../../lib/grpc/service.js";
 import { parseLink } from "../../lib/names.js";
 import type { CableServiceService, EndStatus, WatchEndsResponse } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import type { CableManager } from "../network/c2c/cable-manager.js";
+import type { Hop } from "../network/c2c/diagnosis.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";
 import type { LocalLinks, LocalLinkView } from "../network/c2c/local-links.js";
+import type { VxlanLinks, VxlanView } from "../network/c2c/vxlan-links.js";
 import { type LinkPolicy, parseEndSpec, parseUid } from "./link-end-spec.js";
-import { cableEndStatus, localEndStatus, toHop } from "./link-end-status.js";
+import { cableEndStatus, localEndStatus, toHop, vxlanEndStatus } from "./link-end-status.js";
 
 const maxWaitingEvents = 1_000;
 
@@ -15,52 +17,89 @@ const maxWaitingEvents = 1_000;
 export interface CableServiceOptions extends LinkPolicy {
   readonly cables: Pick<CableManager, "ensureEnd" | "deleteEnd" | "diagnose" | "list" | "watch" | "enginePid">;
   readonly localLinks: Pick<LocalLinks, "ensure" | "delete" | "diagnose" | "list" | "onChange" | "enginePid">;
+  readonly vxlanLinks: Pick<VxlanLinks, "ensure" | "delete" | "diagnose" | "list" | "onChange">;
   /** Id of this host. */
   readonly host: string;
 }
 
+/** Links that are no cables, whatever they are. */
+interface OtherLinks {
+  list(): readonly EndStatus[];
+  delete(link: string, linkUid: string): Promise<boolean>;
+  diagnose(link: string): AsyncIterable<Hop> | undefined;
+  onChange(listener: (changed: readonly EndStatus[], removed: readonly string[]) => void): () => void;
+}
+
 /** The ends of links on this host, for hubs. */
 export function cableService(options: CableServiceOptions): Handlers<typeof CableServiceService> {
-  const { cables, localLinks, host } = options;
+  const { cables, localLinks, vxlanLinks, host } = options;
   const ofCable = (view: EndView): EndStatus => cableEndStatus(view, host, cables.enginePid);
   const ofLocal = (view: LocalLinkView): EndStatus => localEndStatus(view, host, localLinks.enginePid);
+  const ofVxlan = (view: VxlanView): EndStatus => vxlanEndStatus(view, host);
+  const others = { local: asOther(localLinks, ofLocal), vxlan: asOther(vxlanLinks, ofVxlan) };
+  const all = Object.values(others);
+  const ensure = async (end: ReturnType<typeof parseEndSpec>): Promise<EndStatus> => {
+    const { link } = end.spec;
+    // A link of the same name that was of another kind is another link.
+    for (const [kind, links] of Object.entries(others)) if (kind !== end.kind) await links.delete(link, "");
+    if (end.kind !== "cable") await cables.deleteEnd(link, "");
+    switch (end.kind) {
+      case "cable":
+        return ofCable(await cables.ensureEnd(end.spec));
+      case "local":
+        return ofLocal(await localLinks.ensure(end.spec));
+      case "vxlan":
+        return ofVxlan(await vxlanLinks.ensure(end.spec));
+    }
+  };
   return {
     ensureEnd: async ({ end }) => {
       if (end === undefined) throw invalidArgument("end", "must be given");
-      const wanted = parseEndSpec(end, options);
-      // A link of the same name that was of the other kind is another link.
-      if (wanted.kind === "local") {
-        await cables.deleteEnd(wanted.spec.link, "");
-        return { status: ofLocal(await localLinks.ensure(wanted.spec)) };
-      }
-      await localLinks.delete(wanted.spec.link, "");
-      return { status: ofCable(await cables.ensureEnd(wanted.spec)) };
+      return { status: await ensure(parseEndSpec(end, options)) };
     },
     deleteEnd: async ({ link, linkUid }) => {
       parseLink("link", link);
       const uid = linkUid === "" ? "" : parseUid("link_uid", linkUid);
-      if (!(await localLinks.delete(link, uid))) await cables.deleteEnd(link, uid);
+      for (const links of all) if (await links.delete(link, uid)) return {};
+      await cables.deleteEnd(link, uid);
       return {};
     },
-    listEnds: async () => ({ ends: [...cables.list().map(ofCable), ...localLinks.list().map(ofLocal)] }),
+    listEnds: async () => ({ ends: [...cables.list().map(ofCable), ...all.flatMap((links) => links.list())] }),
     diagnoseEnd: async function* ({ link }) {
       parseLink("link", link);
-      for await (const hop of localLinks.diagnose(link) ?? cables.diagnose(link)) yield { hop: toHop(hop, host) };
+      const hops = all.map((links) => links.diagnose(link)).find((found) => found !== undefined);
+      for await (const hop of hops ?? cables.diagnose(link)) yield { hop: toHop(hop, host) };
     },
-    watchEnds: (_request, { signal }) => watchEnds({ cables, localLinks, ofCable, ofLocal }, signal),
+    watchEnds: (_request, { signal }) => watchEnds({ cables, ofCable, others: all }, signal),
   };
 }
 
-/** All ends of both kinds in one stream, the snapshot first. */
+function asOther<View>(
+  links: {
+    list(): readonly View[];
+    delete: OtherLinks["delete"];
+    diagnose: OtherLinks["diagnose"];
+    onChange(listener: (changed: readonly View[], removed: readonly string[]) => void): () => void;
+  },
+  toStatus: (view: View) => EndStatus,
+): OtherLinks {
+  return {
+    list: () => links.list().map(toStatus),
+    delete: (link, linkUid) => links.delete(link, linkUid),
+    diagnose: (link) => links.diagnose(link),
+    onChange: (listener) => links.onChange((changed, removed) => listener(changed.map(toStatus), removed)),
+  };
+}
+
+/** All ends of all kinds in one stream, the snapshot first. */
 async function* watchEnds(
   {
     cables,
-    localLinks,
     ofCable,
-    ofLocal,
-  }: Pick<CableServiceOptions, "cables" | "localLinks"> & {
+    others,
+  }: Pick<CableServiceOptions, "cables"> & {
     readonly ofCable: (view: EndView) => EndStatus;
-    readonly ofLocal: (view: LocalLinkView) => EndStatus;
+    readonly others: readonly OtherLinks[];
   },
   signal: AbortSignal,
 ): AsyncIterable<WatchEndsResponse> {
@@ -69,14 +108,15 @@ async function* watchEnds(
   const push = (event: WatchEndsResponse): void => {
     if (!queue.push(event)) queue.fail(unavailable("WATCH_OVERFLOW", "", "the watch was read too slowly; watch again"));
   };
-  let stopLocal: (() => void) | undefined;
+  let stops: readonly (() => void)[] | undefined;
   const forward = async (): Promise<void> => {
     for await (const { ends, removed, snapshot } of cables.watch(AbortSignal.any([signal, ended.signal]))) {
-      const local = snapshot ? localLinks.list().map(ofLocal) : [];
-      push({ ends: [...ends.map(ofCable), ...local], removed: [...removed], snapshot });
-      stopLocal ??= localLinks.onChange((changed, gone) => {
-        push({ ends: changed.map(ofLocal), removed: [...gone], snapshot: false });
-      });
+      // An engine that was started again tells everything anew; what is not of it is told with it.
+      const rest = snapshot ? others.flatMap((links) => links.list()) : [];
+      push({ ends: [...ends.map(ofCable), ...rest], removed: [...removed], snapshot });
+      stops ??= others.map((links) =>
+        links.onChange((changed, gone) => push({ ends: [...changed], removed: [...gone], snapshot: false })),
+      );
     }
   };
   const forwarding = forward().then(
@@ -88,6 +128,6 @@ async function* watchEnds(
   } finally {
     ended.abort();
     await forwarding;
-    stopLocal?.();
+    for (const stop of stops ?? []) stop();
   }
 }

@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
-import { failedPrecondition, invalidArgument, invalidFields } from "../../lib/errors.js";
+import { isIP } from "node:net";
+import { failedPrecondition, invalidArgument, invalidFields, type ZorError } from "../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../lib/impairment.js";
-import { parseId, parseLink } from "../../lib/names.js";
+import { parseId, parseLink, quote } from "../../lib/names.js";
 import type { EndSpec as EndSpecMessage } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkEncryption, LinkRole, LinkTransport } from "../../proto/gen/zor/v1/link.js";
 import { toImpairment, toStep } from "../network/a2b/a2b-spec.js";
 import { checkPeerAddress } from "../network/c2c/address.js";
 import type { Encryption, EndSpec } from "../network/c2c/end-record.js";
 import type { LocalLinkSpec } from "../network/c2c/local-links.js";
+import type { VxlanSpec } from "../network/c2c/vxlan-links.js";
+import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 
 /** What links this host lets be. */
 export interface LinkPolicy {
@@ -15,14 +18,18 @@ export interface LinkPolicy {
   readonly allowLoopbackPeers: boolean;
   /** Links may go without encryption. */
   readonly allowPlainLinks: boolean;
+  /** The kernel has vxlan. */
+  readonly hasVxlan: boolean;
 }
 
-/** What an end is to be: of a cable to another host, or of a link between two lans of this one. */
+/** What an end is to be: of a cable to another host, of a kernel tunnel to one, or of a link between two lans of this one. */
 export type LinkEndSpec =
   | { readonly kind: "cable"; readonly spec: EndSpec }
-  | { readonly kind: "local"; readonly spec: LocalLinkSpec };
+  | { readonly kind: "local"; readonly spec: LocalLinkSpec }
+  | { readonly kind: "vxlan"; readonly spec: VxlanSpec };
 
 const maxPeerAddresses = 16;
+const maxVxlanId = 2 ** 24 - 1;
 const maxTicketSeconds = 3600;
 const uidPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -39,6 +46,7 @@ export function parseEndSpec(end: EndSpecMessage, policy: LinkPolicy): LinkEndSp
   ];
   if (violations.length > 0) throw invalidFields(violations, end.link);
   if (end.localPeerLan !== "") return { kind: "local", spec: parseLocalSpec(end) };
+  if (end.transport === LinkTransport.LINK_TRANSPORT_VXLAN) return { kind: "vxlan", spec: parseVxlanSpec(end, policy) };
   assertOffered(end);
   return { kind: "cable", spec: parseCableSpec(end, policy) };
 }
@@ -54,9 +62,39 @@ function parseLocalSpec(end: EndSpecMessage): LocalLinkSpec {
   return { link, linkUid, lanA: lan, lanB: other, aToB: end.impairment, bToA: end.localPeerImpairment, seed, schedule };
 }
 
+function parseVxlanSpec(end: EndSpecMessage, { allowPlainLinks, hasVxlan, allowLoopbackPeers }: LinkPolicy): VxlanSpec {
+  const { link, linkUid, lan, vxlanId, peerIps, impairment, schedule } = end;
+  if (!allowPlainLinks) throw plainForbidden(link);
+  if (!hasVxlan) throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, "this host's kernel has no vxlan");
+  if (end.encryption !== LinkEncryption.LINK_ENCRYPTION_NONE) {
+    throw invalidArgument("end.encryption", "must be LINK_ENCRYPTION_NONE: a vxlan link is not encrypted");
+  }
+  if (vxlanId < 1 || vxlanId > maxVxlanId) throw invalidArgument("end.vxlan_id", `must be 1 to ${maxVxlanId}`);
+  if (peerIps.length === 0 || peerIps.length > maxPeerAddresses) {
+    throw invalidArgument("end.peer_ips", `must be 1 to ${maxPeerAddresses} addresses`);
+  }
+  for (const [index, ip] of peerIps.entries()) {
+    if (isIP(ip) === 0) throw invalidArgument(`end.peer_ips[${index}]`, `${quote(ip)} is not an IP address`);
+    const refusal = allowLoopbackPeers ? undefined : refusalOfUnderlayIp(ip);
+    if (refusal !== undefined) throw invalidArgument(`end.peer_ips[${index}]`, refusal);
+  }
+  if (impairment !== undefined || schedule.length > 0) {
+    throw invalidArgument("end.impairment", "a vxlan link cannot be impaired; use the TCP transport");
+  }
+  return { link, linkUid, lan, role: parseRole(end.role), vxlanId, peerIps: [...peerIps] };
+}
+
+function plainForbidden(link: string): ZorError {
+  return failedPrecondition(
+    "POLICY",
+    link,
+    "this host's policy allows encrypted links only; its agent's allowPlainLinks setting changes that",
+  );
+}
+
 function assertOffered({ link, transport }: EndSpecMessage): void {
   if (transport !== LinkTransport.LINK_TRANSPORT_UNSPECIFIED && transport !== LinkTransport.LINK_TRANSPORT_TCP) {
-    throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, "this host offers LINK_TRANSPORT_TCP only");
+    throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, "this host does not know this transport");
   }
 }
 
@@ -149,11 +187,7 @@ function parseEncryption({ link, encryption }: EndSpecMessage, allowPlain: boole
       return "tls";
     case LinkEncryption.LINK_ENCRYPTION_NONE:
       if (allowPlain) return "none";
-      throw failedPrecondition(
-        "POLICY",
-        link,
-        "this host's policy allows encrypted links only; its agent's allowPlainLinks setting changes that",
-      );
+      throw plainForbidden(link);
     case LinkEncryption.UNRECOGNIZED:
       throw invalidArgument("end.encryption", "must be LINK_ENCRYPTION_TLS or LINK_ENCRYPTION_NONE");
   }

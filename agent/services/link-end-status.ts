@@ -1,10 +1,11 @@
 import { DirectPath, type EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
-import { LinkCause, type LinkEnd, LinkPath, LinkRole, LinkState } from "../../proto/gen/zor/v1/link.js";
+import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../proto/gen/zor/v1/link.js";
 import { type DiagnosedHop, HopVerdict } from "../../proto/gen/zor/v1/link_service.js";
 import { toStats } from "../network/a2b/a2b-status.js";
 import type { Hop } from "../network/c2c/diagnosis.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";
 import type { LocalLinkView } from "../network/c2c/local-links.js";
+import type { VxlanView } from "../network/c2c/vxlan-links.js";
 
 const states: Readonly<Record<EndView["phase"], LinkState>> = {
   pending: LinkState.LINK_STATE_PENDING,
@@ -55,7 +56,7 @@ export function cableEndStatus(view: EndView, host: string, enginePid: number): 
     localPeer: undefined,
     end: {
       lan: `hosts/${host}/lans/${view.lan}`,
-      role: view.role === "listener" ? LinkRole.LINK_ROLE_LISTENER : LinkRole.LINK_ROLE_DIALER,
+      role: toRole(view.role),
       state: states[view.phase],
       reason: view.reason,
       sinceTime: new Date(view.sinceMs),
@@ -89,6 +90,44 @@ export function cableEndStatus(view: EndView, host: string, enginePid: number): 
 function toDuration(ms: number): { seconds: bigint; nanos: number } {
   const seconds = Math.floor(ms / 1000);
   return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+/** An end of a vxlan link as clients see it. */
+export function vxlanEndStatus(view: VxlanView, host: string): EndStatus {
+  const { spec, state, device } = view;
+  const up = state.phase !== "down";
+  return {
+    link: spec.link,
+    linkUid: spec.linkUid,
+    paired: true,
+    needsTicket: false,
+    direct: DirectPath.DIRECT_PATH_UNSPECIFIED,
+    directReason: "",
+    localPeer: undefined,
+    end: LinkEnd.fromPartial({
+      lan: `hosts/${host}/lans/${spec.lan}`,
+      role: toRole(spec.role),
+      state: states[state.phase],
+      reason: state.reason,
+      cause: causes[state.cause],
+      sinceTime: new Date(state.sinceMs),
+      port: view.port,
+      remoteAddress: up ? view.remoteAddress : "",
+      txFrames: BigInt(device?.txFrames ?? 0),
+      txBytes: BigInt(device?.txBytes ?? 0),
+      rxFrames: BigInt(device?.rxFrames ?? 0),
+      rxBytes: BigInt(device?.rxBytes ?? 0),
+      droppedQueueFrames: BigInt(device?.droppedFrames ?? 0),
+      protection: up ? "none" : "",
+      txBps: BigInt(view.txBps),
+      rxBps: BigInt(view.rxBps),
+      path: up ? LinkPath.LINK_PATH_DIRECT : LinkPath.LINK_PATH_UNSPECIFIED,
+    }),
+  };
+}
+
+function toRole(role: "listener" | "dialer"): LinkRole {
+  return role === "listener" ? LinkRole.LINK_ROLE_LISTENER : LinkRole.LINK_ROLE_DIALER;
 }
 
 const verdicts: Readonly<Record<Hop["verdict"], HopVerdict>> = {

@@ -5,6 +5,7 @@ import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
 import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
 import { noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
 import type { LocalLinkSpec, LocalLinkView } from "../../../agent/network/c2c/local-links.js";
+import type { VxlanSpec, VxlanView } from "../../../agent/network/c2c/vxlan-links.js";
 import { cableService } from "../../../agent/services/cable-service.js";
 import type { CallContext } from "../../../lib/grpc/service.js";
 import { DirectPath, EndSpec as EndSpecMessage } from "../../../proto/gen/zor/agent/v1/cable_service.js";
@@ -107,14 +108,51 @@ const localView: LocalLinkView = {
   },
 };
 
-function service(options: { readonly allowPlainLinks: boolean } = { allowPlainLinks: false }) {
+const vxlanView: VxlanView = {
+  spec: { link: "links/vx", linkUid: "u3", lan: "lan1", role: "dialer", vxlanId: 5_898_240, peerIps: ["10.0.0.2"] },
+  state: { phase: "active", reason: "", cause: "", sinceMs: 4_000, rxFrames: 9, lastHeardMs: 5_000 },
+  port: "zv0",
+  remoteAddress: "10.0.0.2:4789",
+  device: {
+    name: "zv0",
+    up: true,
+    vxlanId: 5_898_240,
+    remote: "10.0.0.2",
+    rxFrames: 9,
+    rxBytes: 900,
+    txFrames: 8,
+    txBytes: 800,
+    droppedFrames: 1,
+  },
+  txBps: 10,
+  rxBps: 20,
+};
+
+interface Policy {
+  readonly allowPlainLinks: boolean;
+  readonly hasVxlan?: boolean;
+}
+
+function service(options: Policy = { allowPlainLinks: false }) {
   const asked: EndSpec[] = [];
   const local: LocalLinkSpec[] = [];
+  const vxlan: VxlanSpec[] = [];
   const deleted: string[][] = [];
   const handlers = cableService({
     host: "alpha",
     allowLoopbackPeers: false,
+    hasVxlan: true,
     ...options,
+    vxlanLinks: {
+      ensure: async (spec) => {
+        vxlan.push(spec);
+        return vxlanView;
+      },
+      delete: async (link) => link === "links/vx",
+      diagnose: () => undefined,
+      list: () => [vxlanView],
+      onChange: () => () => undefined,
+    },
     localLinks: {
       enginePid: 42,
       ensure: async (spec) => {
@@ -142,7 +180,7 @@ function service(options: { readonly allowPlainLinks: boolean } = { allowPlainLi
       },
     },
   });
-  return { handlers, asked, deleted, local };
+  return { handlers, asked, deleted, local, vxlan };
 }
 
 const good = {
@@ -242,7 +280,8 @@ test.each<[string, Partial<EndSpecMessage>]>([
 });
 
 test.each<[string, Partial<EndSpecMessage>]>([
-  ["TRANSPORT_NOT_OFFERED", { transport: LinkTransport.LINK_TRANSPORT_VXLAN }],
+  ["TRANSPORT_NOT_OFFERED", { transport: LinkTransport.UNRECOGNIZED }],
+  ["POLICY", { transport: LinkTransport.LINK_TRANSPORT_VXLAN, vxlanId: 1, peerIps: ["10.0.0.2"] }],
   ["POLICY", { encryption: LinkEncryption.LINK_ENCRYPTION_NONE }],
 ])("what this host does not offer is refused as %s", async (reason, change) => {
   const { handlers, asked } = service();
@@ -290,6 +329,55 @@ test.each<[string, Partial<EndSpecMessage>]>([
   const end = EndSpecMessage.fromPartial({ ...localEnd, ...change });
   await expect(handlers.ensureEnd({ end }, context)).rejects.toMatchObject({ violations: [{ field }] });
   expect(local).toEqual([]);
+});
+
+const vxlanEnd = {
+  link: "links/vx",
+  linkUid: "u3",
+  lan: "lan1",
+  role: LinkRole.LINK_ROLE_DIALER,
+  transport: LinkTransport.LINK_TRANSPORT_VXLAN,
+  encryption: LinkEncryption.LINK_ENCRYPTION_NONE,
+  vxlanId: 5_898_240,
+  peerIps: ["10.0.0.2"],
+};
+
+test("a vxlan link is made where policy and kernel allow it, and told as not encrypted", async () => {
+  const { handlers, vxlan } = service({ allowPlainLinks: true });
+  const { status: told } = await handlers.ensureEnd({ end: EndSpecMessage.fromPartial(vxlanEnd) }, context);
+  expect(vxlan).toEqual([vxlanView.spec]);
+  expect(told).toMatchObject({
+    paired: true,
+    needsTicket: false,
+    end: {
+      state: LinkState.LINK_STATE_ACTIVE,
+      protection: "none",
+      path: LinkPath.LINK_PATH_DIRECT,
+      remoteAddress: "10.0.0.2:4789",
+      txFrames: 8n,
+      rxFrames: 9n,
+    },
+  });
+  expect(told?.end?.rtt).toBeUndefined();
+  const without = service({ allowPlainLinks: true, hasVxlan: false });
+  await expect(
+    without.handlers.ensureEnd({ end: EndSpecMessage.fromPartial(vxlanEnd) }, context),
+  ).rejects.toMatchObject({ reason: "TRANSPORT_NOT_OFFERED" });
+});
+
+test.each<[string, Partial<EndSpecMessage>]>([
+  ["end.encryption", { encryption: LinkEncryption.LINK_ENCRYPTION_TLS }],
+  ["end.vxlan_id", { vxlanId: 0 }],
+  ["end.vxlan_id", { vxlanId: 2 ** 24 }],
+  ["end.peer_ips", { peerIps: [] }],
+  ["end.peer_ips[0]", { peerIps: ["127.0.0.1"] }],
+  ["end.peer_ips[1]", { peerIps: ["10.0.0.2", "-x"] }],
+  ["end.impairment", { impairment: Impairment.fromPartial({ lossRatio: 0.1 }) }],
+])("a vxlan link with a bad %s is refused", async (field, change) => {
+  const { handlers, vxlan } = service({ allowPlainLinks: true });
+  const end = EndSpecMessage.fromPartial({ ...vxlanEnd, ...change });
+  await expect(handlers.ensureEnd({ end }, context)).rejects.toMatchObject({ violations: [{ field }] });
+  expect(vxlan).toEqual([]);
 });
 
 test("a dialer that knows no address of the other host goes through the relay", async () => {
@@ -350,7 +438,7 @@ test("a watch passes on what the manager tells", async () => {
   const messages = await Array.fromAsync(handlers.watchEnds({}, context));
   expect(messages).toHaveLength(1);
   expect(messages[0]).toMatchObject({
-    ends: [{ link: "links/demo" }, { link: "links/local" }],
+    ends: [{ link: "links/demo" }, { link: "links/local" }, { link: "links/vx" }],
     removed: ["links/old"],
     snapshot: true,
   });

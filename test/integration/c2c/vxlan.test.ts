@@ -1,0 +1,173 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { run } from "../../../agent/host/exec.js";
+import { canVxlan } from "../../../agent/network/c2c/vxlan-device.js";
+import { VxlanLinks, type VxlanSpec, type VxlanView } from "../../../agent/network/c2c/vxlan-links.js";
+import { createLog } from "../../../lib/log.js";
+import { nodePath } from "../../../lib/program.js";
+import { eventually } from "../../helpers/eventually.js";
+import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+
+const sendHex =
+  "const s=require('dgram').createSocket('udp4');s.send(Buffer.from(process.argv[2],'hex'),4789,process.argv[1],()=>s.close())";
+
+/** A host with its underlay and lan namespaces; the lan's only member is the host itself. */
+class VxlanHost {
+  readonly plugged = new Set<string>();
+  readonly salt = randomBytes(32);
+  allowed = true;
+  #links: VxlanLinks | undefined;
+
+  constructor(
+    readonly number: number,
+    readonly underlay: TestNetns,
+    readonly lan: TestNetns,
+    readonly stateDirectory: string,
+  ) {}
+
+  get links(): VxlanLinks {
+    if (this.#links === undefined) throw new Error("it is not open");
+    return this.#links;
+  }
+
+  view(): VxlanView {
+    const [view] = this.links.list();
+    if (view === undefined) throw new Error("there is no link");
+    return view;
+  }
+
+  async open(): Promise<void> {
+    const ports = () => [{ ports: [...this.plugged].map((port) => ({ port, endpoint: "links/vx", error: "" })) }];
+    this.#links = await VxlanLinks.open({
+      ...{ stateDirectory: this.stateDirectory, salt: this.salt, allowed: this.allowed },
+      netns: this.lan.name,
+      underlayNetns: this.underlay.name,
+      plugger: {
+        plug: async ({ port }) => {
+          await this.lan.ip("addr", "replace", `10.206.0.${this.number}/24`, "dev", port);
+          this.plugged.add(port);
+        },
+        unplug: async (port) => void this.plugged.delete(port),
+        find: () => ports()[0],
+        list: ports,
+        onChange: () => () => undefined,
+      },
+      sendProbe: async (remote, datagram) => {
+        await run(nodePath, ["-e", sendHex, remote, datagram.toString("hex")], { netns: this.underlay.name });
+      },
+      log: createLog("test", { write: () => undefined }),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#links?.close();
+    this.#links = undefined;
+  }
+}
+
+const underlayDevice = "ztv0";
+
+async function makeHost(number: number): Promise<VxlanHost> {
+  const stateDirectory = await mkdtemp(join(tmpdir(), "zt-vx-"));
+  onTestFinished(() => rm(stateDirectory, { recursive: true, force: true }));
+  const [underlay, lan] = [await makeNetns("vu"), await makeNetns("vl")];
+  onTestFinished(() => lan[Symbol.asyncDispose]());
+  onTestFinished(() => underlay[Symbol.asyncDispose]());
+  return new VxlanHost(number, underlay, lan, stateDirectory);
+}
+
+/** Two hosts with a link between them. */
+async function connected(): Promise<{ readonly hosts: readonly [VxlanHost, VxlanHost]; readonly specs: VxlanSpec[] }> {
+  const hosts = [await makeHost(1), await makeHost(2)] as const;
+  const [a, b] = hosts;
+  await a.underlay.ip(
+    "link",
+    "add",
+    underlayDevice,
+    "type",
+    "veth",
+    "peer",
+    "name",
+    underlayDevice,
+    "netns",
+    b.underlay.name,
+  );
+  const common = { link: "links/vx", linkUid: randomUUID(), lan: "lan1", vxlanId: 5_898_241 } as const;
+  const specs: VxlanSpec[] = [];
+  for (const host of hosts) {
+    await host.underlay.ip("addr", "add", `10.207.0.${host.number}/24`, "dev", underlayDevice);
+    await host.underlay.ip("link", "set", underlayDevice, "up");
+    await host.open();
+    onTestFinished(() => host.close());
+    const role = host === a ? "listener" : "dialer";
+    specs.push({ ...common, role, peerIps: [`10.207.0.${3 - host.number}`] });
+  }
+  for (const [index, host] of hosts.entries()) {
+    const spec = specs[index];
+    if (spec !== undefined) await host.links.ensure(spec);
+  }
+  return { hosts, specs };
+}
+
+async function active(hosts: readonly VxlanHost[]): Promise<void> {
+  for (const host of hosts)
+    await eventually(() => expect(host.view().state).toMatchObject({ phase: "active", reason: "" }));
+}
+
+async function ping(from: VxlanHost): Promise<void> {
+  await run("ping", ["-c", "3", "-i", "0.05", "-W", "2", `10.206.0.${3 - from.number}`], { netns: from.lan.name });
+}
+
+test("frames cross a kernel tunnel, and each end is active only after the other was heard", async () => {
+  expect(await canVxlan(undefined)).toBe(true);
+  const { hosts } = await connected();
+  await active(hosts);
+  await ping(hosts[0]);
+  expect(hosts[0].view()).toMatchObject({ remoteAddress: "10.207.0.2:4789", device: { up: true } });
+  const hops = await Array.fromAsync(hosts[0].links.diagnose("links/vx") ?? []);
+  expect(hops.map(({ hop, verdict }) => `${hop} ${verdict}`)).toEqual([
+    "lan ok",
+    "tap ok",
+    "engine ok",
+    "socket ok",
+    "path ok",
+    "peer skipped",
+  ]);
+});
+
+test("an end whose other end is away says that nothing comes", async () => {
+  const { hosts, specs } = await connected();
+  await active(hosts);
+  expect(await hosts[1].links.delete("links/vx", randomUUID())).toBe(false);
+  expect(await hosts[1].links.delete("links/vx", specs[1]?.linkUid ?? "")).toBe(true);
+  expect([...hosts[1].plugged]).toEqual([]);
+  await eventually(() => expect(hosts[0].view().state).toMatchObject({ phase: "probing" }));
+  expect(hosts[0].view().state.reason).toContain("nothing came from the other end");
+});
+
+test("the device stays when the agent ends, is taken up again, and made anew when it was deleted", async () => {
+  const { hosts } = await connected();
+  await active(hosts);
+  await hosts[0].close();
+  await ping(hosts[1]);
+  await hosts[0].open();
+  await active(hosts);
+  await hosts[0].lan.ip("link", "delete", hosts[0].view().port);
+  await eventually(() => ping(hosts[0]));
+  await active(hosts);
+});
+
+test("a host whose policy was changed takes its device away and says why", async () => {
+  const { hosts } = await connected();
+  await active(hosts);
+  await hosts[0].close();
+  hosts[0].allowed = false;
+  await hosts[0].open();
+  await eventually(() => expect(hosts[0].view()).toMatchObject({ state: { phase: "down", cause: "policy" } }));
+  await eventually(() =>
+    expect(hosts[0].lan.ip("link", "show", hosts[0].view().port)).rejects.toThrow(/does not exist/),
+  );
+});
