@@ -5,9 +5,10 @@ import { endSpecSchema } from "./end-record.js";
 /**
  * Control protocol between agent and cable engine: JSON lines over a unix socket. The agent sends requests, the engine answers each
  * by its id, and, after "watch", sends events. Engine and agent may be of different versions: both name the protocol they speak in
- * "hello", unknown fields are ignored, and fields are only ever added.
+ * "hello", unknown fields are ignored, and fields are only ever added. The number grows when an engine that ignores a new field would
+ * make of an end what it is not to be: such an engine is replaced by the agent. 2: relays, encryption, impairments.
  */
-export const engineProtocol = 1;
+export const engineProtocol = 2;
 
 /** Longest line either side accepts. */
 export const maxLineBytes: number = 4 * 1024 * 1024;
