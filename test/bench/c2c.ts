@@ -1,7 +1,6 @@
 // What cables between hosts cost and carry, against the underlay, the kernel's vxlan, QEMU and Open vSwitch:
-// npm run bench -- c2c [--json] [--quick] [--rounds N] [--only NAME[,NAME]..]. With --json standard output is one object, and the
-// table goes to standard error. Needs root, iperf3, ping, ethtool and
-// qemu-system-x86_64.
+// npm run bench -- c2c [--json] [--quick] [--rounds N] [--only NAME[,NAME]..]. With --json standard output is one object and the
+// table goes to standard error. Needs root, iperf3, ping, ethtool and qemu-system-x86_64.
 import { runBench } from "./c2c/bench.js";
 import { flood, floodVerb } from "./c2c/flood.js";
 import { parsePlan, usage } from "./c2c/plan.js";

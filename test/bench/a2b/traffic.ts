@@ -94,16 +94,16 @@ export async function measureTcpRate(
   const server = spawn("ip", ["netns", "exec", rig.b.name, "iperf3", "-s", "-1"], { stdio: "ignore" });
   const exited = once(server, "exit");
   try {
-    const { stdout } = await eventually(() =>
-      run("iperf3", ["-c", address.b, "-J", "-t", String(seconds), "-O", "2", "-P", String(streams)], {
-        netns: rig.a.name,
-        timeoutMs: 60_000,
-      }),
-    );
-    const report: unknown = JSON.parse(stdout);
-    const { end } = report as { end: { sum_received: { bits_per_second: number } } };
-    // 1448 bytes of data in a frame of 1514: ethernet, IPv4 and TCP with timestamps.
-    return end.sum_received.bits_per_second * (1_514 / 1_448);
+    return await eventually(async () => {
+      const argv = ["-c", address.b, "-J", "-t", String(seconds), "-O", "2", "-P", String(streams)];
+      const { stdout } = await run("iperf3", argv, { netns: rig.a.name, timeoutMs: 60_000 });
+      const report: unknown = JSON.parse(stdout);
+      const { end, error } = report as { end: { sum_received?: { bits_per_second: number } }; error?: string };
+      // It says so in its output alone when the server does not listen yet.
+      if (end.sum_received === undefined) throw new Error(`iperf3: ${error}`);
+      // 1448 bytes of data in a frame of 1514: ethernet, IPv4 and TCP with timestamps.
+      return end.sum_received.bits_per_second * (1_514 / 1_448);
+    });
   } finally {
     server.kill("SIGKILL");
     await exited;

@@ -23,7 +23,7 @@ export async function runBench(plan: Plan, signal: AbortSignal, note: Note): Pro
   await using cleanup = new AsyncDisposableStack();
   const hosts = await makeHosts(cleanup);
   const { paths, missing } = await makePaths(plan, hosts, cleanup, { signal, note });
-  for (const netns of new Set(paths.map(({ b }) => b.netns))) await serveTcp(netns, hosts[1].directory, cleanup);
+  for (const path of paths) await serveTcp(path, hosts[1].directory, cleanup);
   const rounds = new Map<PathName, PathRound[]>(paths.map(({ name }) => [name, []]));
   for (let round = 0; round < plan.rounds && paths.length > 0; round += 1) {
     note(`round ${round + 1} of ${plan.rounds}`);

@@ -4,7 +4,7 @@ import { run, startDaemon } from "../../../agent/host/exec.js";
 import { endProcess, findIdentity } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { busySeconds } from "./cpu.js";
-import type { BenchPath } from "./path.js";
+import { type BenchPath, pathNames } from "./path.js";
 import { quantile } from "./statistics.js";
 
 /** A ping that was not answered counts as this long. */
@@ -20,13 +20,15 @@ export interface TcpFigures {
   readonly rttP99Ms: number | undefined;
 }
 
-/** Serves iperf3 in a namespace until the stack is disposed of. */
-export async function serveTcp(netns: string, directory: string, cleanup: AsyncDisposableStack): Promise<void> {
-  const pid = await startDaemon("iperf3", ["-s", "-i", "0"], { netns, logFile: join(directory, "iperf3.log") });
+/** Serves iperf3 at a path's far end until the stack is disposed of. Each path has a server of its own, which is busy with nobody else's client. */
+export async function serveTcp(path: BenchPath, directory: string, cleanup: AsyncDisposableStack): Promise<void> {
+  const { netns } = path.b;
+  const argv = ["-s", "-i", "0", "-p", portOf(path)];
+  const pid = await startDaemon("iperf3", argv, { netns, logFile: join(directory, "iperf3.log") });
   const server = await findIdentity(pid);
   if (server === undefined) throw new Error("iperf3 ended at once");
   cleanup.defer(() => endProcess(server, 1_000));
-  await eventually(() => run("ss", ["-Hltn", "sport = :5201"], { netns }).then(expectOutput), 5_000);
+  await eventually(() => run("ss", ["-Hltn", `sport = :${portOf(path)}`], { netns }).then(expectOutput), 5_000);
 }
 
 /** Streams for some seconds, from a to b or back. @param ping also measure the RTT meanwhile. */
@@ -63,7 +65,7 @@ async function streamTcp(
   signal: AbortSignal,
 ): Promise<IperfEnd> {
   const { streams, reverse, seconds } = options;
-  const argv = ["-c", path.b.ip, "-J", "-i", "0", "-t", String(seconds), "-P", String(streams)];
+  const argv = ["-c", path.b.ip, "-p", portOf(path), "-J", "-i", "0", "-t", String(seconds), "-P", String(streams)];
   const { stdout } = await run("iperf3", [...argv, ...(reverse ? ["-R"] : [])], {
     netns: path.a.netns,
     timeoutMs: seconds * 1_000 + 15_000,
@@ -95,6 +97,10 @@ async function pingsBeside(path: BenchPath, seconds: number, signal: AbortSignal
   // The stream needs a moment to fill the queues.
   await delay(300, undefined, { signal });
   return pingTimes(path, { count: Math.floor((seconds - 0.5) * 100), intervalMs: 10 }, signal);
+}
+
+function portOf({ name }: BenchPath): string {
+  return String(5_201 + pathNames.indexOf(name));
 }
 
 function expectOutput({ stdout }: { readonly stdout: string }): void {
