@@ -1,4 +1,4 @@
-import { causeOf, Connection, Goodbye, text } from "./connection.js";
+import { causeOf, Connection, Goodbye } from "./connection.js";
 import type { ChunkPool } from "./impair/frame-queue.js";
 import type { SendOutcome } from "./impair/pipeline.js";
 import { Way, type WayOrder } from "./impair/way.js";
@@ -9,10 +9,10 @@ import { stat } from "./stats.js";
 import { setTapOffload } from "./tap.js";
 import type { CloseCause, EstablishedConnection, WorkerEvent } from "./worker-protocol.js";
 
-/** A connection on which nothing was heard for so long is dead. */
-const silenceMs = 5_000;
-/** A peer that has not answered for so long is told of: another way may be made meanwhile. */
-const suspectMs = 2_000;
+/** A connection on which nothing was heard for so long is dead. A path that loses much is silent for seconds now and then. */
+const silenceMs = 8_000;
+/** A connection that is to take another's place is given up when frames have not crossed it within this time. */
+const proveMs = 5_000;
 /** Longest time for what is under way on a connection that is left. */
 const leaveMs = 2_000;
 /** Longest time that frames of a new connection wait for those of the old one, so that they keep their order. */
@@ -144,10 +144,7 @@ export class Cable {
   notice(message: string): void {
     for (const place of [current, next]) {
       const connection = this.#places[place];
-      this.#guard(connection, () => {
-        connection?.sender.control(frameType.notice, text(message));
-        connection?.sender.flush();
-      });
+      this.#guard(connection, () => connection?.sayNotice(message));
     }
   }
 
@@ -204,7 +201,7 @@ export class Cable {
     let dueMs = this.impairedDueMs;
     for (const connection of [...this.#places]) {
       this.#guard(connection, () => this.#tick(connection, nowMs));
-      if (connection !== undefined) dueMs = Math.min(dueMs, this.#nextDue(connection));
+      if (connection !== undefined) dueMs = Math.min(dueMs, connection.dueMs);
     }
     return dueMs;
   }
@@ -264,26 +261,18 @@ export class Cable {
     else if (silentMs > silenceMs) {
       const why = `nothing was heard from the peer for ${Math.round(silentMs / 1000)} s`;
       this.#close(connection, { kind: "silent", text: why });
-    } else if (connection === this.#places[next] && nowMs - connection.attachedMs > silenceMs) {
+    } else if (connection === this.#places[next] && nowMs - connection.attachedMs > proveMs) {
       this.#end(connection, "frames as large as a lan's do not cross this connection");
     } else if (nowMs >= connection.nextProbeMs && connection !== this.#places[leaving]) {
       connection.probe(nowMs);
       if (connection === this.#places[current]) connection.tell(this.stats, nowMs);
     }
-    if (connection === this.#places[current]) this.#suspect(connection, nowMs - connection.lastEchoMs > suspectMs);
+    if (connection === this.#places[current]) this.#tellQuiet(connection, nowMs);
   }
 
-  #suspect(connection: Connection, suspect: boolean): void {
-    if (connection.suspect === suspect) return;
-    connection.suspect = suspect;
-    this.#report({ type: "suspect", cable: this.id, connection: connection.number, suspect });
-  }
-
-  #nextDue(connection: Connection): number {
-    const { heldUntilMs, leaveByMs, nextProbeMs, lastEchoMs, suspect } = connection;
-    if (connection === this.#places[leaving]) return leaveByMs;
-    const suspectFromMs = suspect ? Number.POSITIVE_INFINITY : lastEchoMs + suspectMs + 1;
-    return Math.min(nextProbeMs, suspectFromMs, heldUntilMs > 0 ? heldUntilMs : Number.POSITIVE_INFINITY);
+  #tellQuiet(connection: Connection, nowMs: number): void {
+    if (!connection.becomesQuiet(nowMs)) return;
+    this.#report({ type: "quiet", cable: this.id, connection: connection.number, quiet: connection.quiet });
   }
 
   #guard(connection: Connection | undefined, work: () => void): void {
@@ -386,7 +375,7 @@ export class Cable {
     }
     if (connection !== this.#places[current]) return;
     connection.tell(this.stats, nowMs);
-    this.#suspect(connection, false);
+    this.#tellQuiet(connection, nowMs);
   }
 
   /** The peer sends no more here: because it has moved to another connection, or because it ends this one. */

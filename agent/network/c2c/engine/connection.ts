@@ -4,7 +4,7 @@ import { ProbeBook } from "./probe-book.js";
 import { EndOfStream, Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";
 import { stat } from "./stats.js";
-import type { CloseCause, EstablishedConnection } from "./worker-protocol.js";
+import type { CloseCause, EstablishedConnection, Quiet } from "./worker-protocol.js";
 
 /** Between probes of a connection that works, and of one that is not yet proven. */
 const probeIntervalMs = 1_000;
@@ -12,6 +12,8 @@ const eagerProbeIntervalMs = 100;
 /** Between the probes of a burst. */
 const burstIntervalMs = 50;
 const probeGridMs = 500;
+/** A peer that has not answered for so long is told of, by its quietness: another way may be made meanwhile. */
+const quietMs = { suspect: 2_000, silent: 5_000 } as const;
 /** MTUs to be proven, each by a probe padded to that MTU plus the ethernet header. The first is that of every lan. */
 const proofMtus = [1_500, 9_000] as const;
 const ethernetHeaderBytes = 14;
@@ -27,8 +29,8 @@ export class Connection {
   lastHeardMs: number;
   /** When the peer last answered a probe. */
   lastEchoMs: number;
-  /** It was told that the peer does not answer. */
-  suspect = false;
+  /** What was told of the peer's not answering. */
+  quiet: Quiet = "no";
   nextProbeMs: number;
   /** Frames have crossed both ways. */
   proven = false;
@@ -117,6 +119,23 @@ export class Connection {
     return this.mtuProven >= proofMtus[0];
   }
 
+  /** Looks how long the peer has not answered. True when {@link quiet} is another than before. */
+  becomesQuiet(nowMs: number): boolean {
+    const ms = nowMs - this.lastEchoMs;
+    const before = this.quiet;
+    this.quiet = ms > quietMs.silent ? "silent" : ms > quietMs.suspect ? "suspect" : "no";
+    return this.quiet !== before;
+  }
+
+  /** When something must be done next. */
+  get dueMs(): number {
+    if (this.leaveByMs !== Number.POSITIVE_INFINITY) return this.leaveByMs;
+    // Later than that the next probe is early enough.
+    const suspectFromMs = this.quiet === "no" ? this.lastEchoMs + quietMs.suspect + 1 : Number.POSITIVE_INFINITY;
+    const heldUntilMs = this.heldUntilMs > 0 ? this.heldUntilMs : Number.POSITIVE_INFINITY;
+    return Math.min(this.nextProbeMs, suspectFromMs, heldUntilMs);
+  }
+
   /** Writes what is known of the connection into the cable's figures. */
   tell(stats: Float64Array, nowMs: number): void {
     stats[stat.rttMs] = this.probes.rttMs(0.5) ?? 0;
@@ -139,6 +158,12 @@ export class Connection {
     }
   }
 
+  /** Tells the peer what is wrong at this end; empty: nothing any more. @throws {SystemCallError} */
+  sayNotice(message: string): void {
+    this.sender.control(frameType.notice, text(message));
+    this.sender.flush();
+  }
+
   /** Frees what was allocated; the descriptor is the caller's. */
   free(): void {
     this.sender.free();
@@ -159,6 +184,6 @@ export function causeOf(error: unknown): CloseCause {
 }
 
 /** A message as the payload of a control frame. */
-export function text(message: string): Buffer {
+function text(message: string): Buffer {
   return Buffer.from(message, "utf8").subarray(0, 512);
 }

@@ -17,8 +17,8 @@ import type { EstablishedConnection } from "./worker-protocol.js";
 const connectMs = 5_000;
 /** Longest time from there to a cable that is set up. */
 const handshakeMs = 5_000;
-/** The kernel gives a connection up when sent bytes stay unanswered for so long. */
-const userTimeoutMs = 8_000;
+/** The kernel gives a connection up when sent bytes stay unanswered for so long; the worker hears the silence before. */
+const userTimeoutMs = 12_000;
 const keepAliveMs = 5_000;
 /** Bytes in the socket that are not yet on their way: what waits longer than that waits in the tap, where it is counted when dropped. */
 const notSentLowWaterBytes = 512 * 1024;

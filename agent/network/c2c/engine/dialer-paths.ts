@@ -53,7 +53,8 @@ class DirectDialer {
     if (!ready) return false;
     // Without any address there is nothing to try, but something to say.
     if (record.peerAddresses.length === 0) return false;
-    return inUse === undefined || inUse.path === "relayed" || inUse.suspect;
+    // A second direct connection is no better than the first unless that is as good as dead.
+    return inUse === undefined || inUse.path === "relayed" || inUse.quiet === "silent";
   }
 
   async #attempt(signal: AbortSignal): Promise<number> {

@@ -23,7 +23,7 @@ import type { PathOwner, Paths } from "./paths.js";
 import { RateMeter } from "./rate-meter.js";
 import { readFigures } from "./stats.js";
 import type { TapOffload } from "./tap.js";
-import type { WorkerEvent } from "./worker-protocol.js";
+import type { Quiet, WorkerEvent } from "./worker-protocol.js";
 
 const notPlugged = "its tap is not yet plugged into its lan";
 const forbiddenEvent = {
@@ -42,6 +42,8 @@ export class End implements PathOwner {
   #refusedForTicket = false;
   #direct: { readonly reachable: boolean | undefined; readonly reason: string } = { reachable: undefined, reason: "" };
   readonly #failures = new Failures();
+  /** How quiet the peer is on a connection. */
+  #quiet: { readonly number: number; readonly quiet: Quiet } = { number: 0, quiet: "no" };
   readonly #connections: Connections;
   readonly #rates = new RateMeter();
   #paths: Paths;
@@ -98,8 +100,9 @@ export class End implements PathOwner {
   }
 
   get inUse(): PathOwner["inUse"] {
-    const { current, faults } = this.#state;
-    return current === undefined ? undefined : { path: current.path, suspect: faults.silence !== "" };
+    const { current } = this.#state;
+    if (current === undefined) return undefined;
+    return { path: current.path, quiet: this.#quiet.number === current.number ? this.#quiet.quiet : "no" };
   }
 
   get calmMs(): number {
@@ -322,10 +325,12 @@ export class End implements PathOwner {
         this.#connections.proven(event.connection);
         this.#apply({ type: "proven", number: event.connection });
         return;
-      case "suspect": {
+      case "quiet": {
         if (event.connection !== this.#state.current?.number) return;
-        const text = event.suspect ? "the peer has not answered for more than 2 s" : "";
+        this.#quiet = { number: event.connection, quiet: event.quiet };
+        const text = event.quiet === "silent" ? "the peer has not answered for more than 5 s" : "";
         this.#apply({ type: "fault", source: "silence", text });
+        this.#paths.reconsider();
         return;
       }
       case "notice":

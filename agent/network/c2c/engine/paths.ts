@@ -7,6 +7,7 @@ import { CableFailure } from "./failure.js";
 import type { Credential, ListenerEnd } from "./hello.js";
 import type { Path } from "./link-state.js";
 import { close } from "./native.js";
+import type { Quiet } from "./worker-protocol.js";
 
 /** The end of a link as those see it who connect it. */
 export interface PathOwner extends ListenerEnd {
@@ -14,8 +15,8 @@ export interface PathOwner extends ListenerEnd {
   readonly record: EndRecord;
   /** It can take a connection now. */
   readonly ready: boolean;
-  /** The connection in use; `suspect`: its peer has not answered for a while. */
-  readonly inUse: { readonly path: Path; readonly suspect: boolean } | undefined;
+  /** The connection in use, and whether its peer has not answered for a while. */
+  readonly inUse: { readonly path: Path; readonly quiet: Quiet } | undefined;
   /** What to show to a listener, best first. */
   readonly credentials: readonly Credential[];
   /** Milliseconds to wait before anything: connections that break at once must not be made in a circle. */
@@ -62,7 +63,7 @@ function hasRelay({ record, encryption }: PathOwner): boolean {
 export function needsRelay(owner: PathOwner): boolean {
   const { inUse } = owner;
   if (!owner.ready || !hasRelay(owner)) return false;
-  return inUse === undefined || (inUse.path === "direct" && inUse.suspect);
+  return inUse === undefined || (inUse.path === "direct" && inUse.quiet !== "no");
 }
 
 /** Attaches a connection unless it is not wanted any more. */

@@ -45,11 +45,14 @@ export type WorkerEvent =
   | { readonly type: "closed"; readonly cable: number; readonly connection: number; readonly cause: CloseCause }
   | { readonly type: "notice"; readonly cable: number; readonly connection: number; readonly text: string }
   /** The peer has not answered for a while, or does again. Only of the connection that frames are sent on. */
-  | { readonly type: "suspect"; readonly cable: number; readonly connection: number; readonly suspect: boolean }
+  | { readonly type: "quiet"; readonly cable: number; readonly connection: number; readonly quiet: Quiet }
   /** The tap was deleted, by others or with its namespace. */
   | { readonly type: "tapLost"; readonly cable: number }
   /** The worker has forgotten the cable after "remove"; its tap can be closed. */
   | { readonly type: "released"; readonly cable: number };
+
+/** How long a peer has not answered: not worth a word; so long that another way is worth a try; so long that it is a fault. */
+export type Quiet = "no" | "suspect" | "silent";
 
 /** Why a connection ended. */
 export interface CloseCause {
