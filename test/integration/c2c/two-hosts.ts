@@ -184,7 +184,8 @@ export class TwoHosts {
   /** Ends engines and removes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const host of this.hosts) {
-      await host.cables.destroy().catch(() => undefined);
+      // A test may have failed while it was closed.
+      await Promise.try(() => host.cables.destroy()).catch(() => undefined);
       await host.underlay[Symbol.asyncDispose]();
       await host.lan[Symbol.asyncDispose]();
       await rm(host.stateDirectory, { recursive: true, force: true });
