@@ -56,7 +56,7 @@ test("a cable notices nothing of the death of the far agent, and the next agent 
 
 test("a GiB arrives unchanged and without a long stall while its path changes twenty times", async () => {
   await carriedBy("direct");
-  const copy = await copying(1024 * mebibyte, 8 * mebibyte);
+  const copy = await copying(1024 * mebibyte, 10 * mebibyte);
   for (let round = 0; round < 10; round += 1) {
     const mend = await fleet.refuseDirect();
     await carriedBy("relayed");
