@@ -13,6 +13,7 @@ export type PathMaker = (hosts: Hosts, cleanup: AsyncDisposableStack) => Promise
 
 /** Data port of the engines whose taps are measured with no lan between. */
 const tapEnginesPort = 7_461;
+const qemuPort = 7_462;
 
 /** The veth pair itself. */
 export const makeUnderlay: PathMaker = (hosts) =>
@@ -31,7 +32,7 @@ export const makeTapQemu: PathMaker = async (hosts, cleanup) => {
     // QEMU opens the tap where its socket is; the open tap is then moved to where it is measured.
     await ipIn(host.underlay, "tuntap", "add", "ztq0", "mode", "tap");
     const role = host === a ? "on" : "off";
-    const address = `addr.type=inet,addr.host=${a.underlayIp},addr.port=7462`;
+    const address = `addr.type=inet,addr.host=${a.underlayIp},addr.port=${qemuPort}`;
     const argv = [
       ...["-machine", "none", "-nodefaults", "-display", "none", "-monitor", "none"],
       ...["-netdev", "tap,id=tap,ifname=ztq0,script=no,downscript=no,vnet_hdr=off"],
@@ -43,8 +44,8 @@ export const makeTapQemu: PathMaker = async (hosts, cleanup) => {
     const pid = await startDaemon("qemu-system-x86_64", argv, { netns: host.underlay, logFile });
     const qemu = await findIdentity(pid);
     if (qemu !== undefined) cleanup.defer(() => endProcess(qemu, 1_000));
-    if (host === a) await eventually(() => listens(host.underlay, 7_462), 10_000);
-    else await eventually(() => carriesTap(host.underlay), 10_000);
+    if (host === a) await eventually(() => listens(host.underlay), 10_000);
+    else await eventually(() => isConnected(host.underlay), 10_000);
     await ipIn(host.underlay, "link", "set", "ztq0", "netns", host.taps);
   }
   return addressed("tap-qemu", hosts, ["ztq0", "ztq0"], 2);
@@ -113,13 +114,12 @@ function station(netns: string, device: string, ip: string): Station {
   return { netns, device, ip };
 }
 
-async function listens(netns: string, port: number): Promise<void> {
-  const { stdout } = await run("ss", ["-Hltn", `sport = :${port}`], { netns });
-  if (stdout.trim() === "") throw new Error(`nothing listens on port ${port}`);
+async function listens(netns: string): Promise<void> {
+  const { stdout } = await run("ss", ["-Hltn", `sport = :${qemuPort}`], { netns });
+  if (stdout.trim() === "") throw new Error("QEMU does not listen yet");
 }
 
-/** A tap has a carrier as soon as somebody has opened it. */
-async function carriesTap(netns: string): Promise<void> {
-  const { stdout } = await run("ss", ["-Htn", "state", "established", "dport = :7462"], { netns });
+async function isConnected(netns: string): Promise<void> {
+  const { stdout } = await run("ss", ["-Htn", "state", "established", `dport = :${qemuPort}`], { netns });
   if (stdout.trim() === "") throw new Error("QEMU has not connected yet");
 }
