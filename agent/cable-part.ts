@@ -1,10 +1,11 @@
 import type { Log } from "../lib/log.js";
 import type { AgentSettings } from "./config.js";
-import { CableManager, type CablePlugger } from "./network/c2c/cable-manager.js";
+import { CableManager } from "./network/c2c/cable-manager.js";
 import { LocalLinks } from "./network/c2c/local-links.js";
 import { canVxlan } from "./network/c2c/vxlan-device.js";
 import { VxlanLinks } from "./network/c2c/vxlan-links.js";
 import { sendDatagram } from "./network/c2c/vxlan-probe.js";
+import type { CablePlugger } from "./network/plugger.js";
 import type { CablePart } from "./parts.js";
 import { cableService } from "./services/cable-service.js";
 

@@ -4,7 +4,7 @@ import type { InstanceDriver } from "./drivers/driver.js";
 import type { LanSource } from "./instances/lan-networks.js";
 import type { InstanceNetworks } from "./instances/networks.js";
 import type { LanContext } from "./lans/lan-manager.js";
-import type { CablePlugger } from "./network/c2c/cable-manager.js";
+import type { CablePlugger } from "./network/plugger.js";
 
 /** The network of a host, as the agent uses it. */
 export interface NetworkPart {

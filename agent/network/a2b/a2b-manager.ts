@@ -9,7 +9,7 @@ import type { A2b, A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { EventDraft } from "../../instances/context.js";
 import { type DurableWriter, SpecDirectory } from "../../instances/spec-directory.js";
-import type { CablePlugger } from "../c2c/cable-manager.js";
+import type { CablePlugger } from "../plugger.js";
 import { checkA2b, formatStored, fromBoxSpec, newStored, parseStored, type StoredA2b, toBoxSpec } from "./a2b-spec.js";
 import { downStatus, toStatus } from "./a2b-status.js";
 import { boxSocket } from "./box-protocol.js";

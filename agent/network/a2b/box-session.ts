@@ -1,7 +1,7 @@
 import { Backoff } from "../../../lib/backoff.js";
 import { messageOf } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import type { CablePlugger } from "../c2c/cable-manager.js";
+import type { CablePlugger } from "../plugger.js";
 import { BoxClient, boxEngineGone } from "./box-client.js";
 import type { BoxesEvent, BoxSpec, BoxView } from "./box-protocol.js";
 

@@ -1,6 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import { runJson } from "../../host/exec.js";
-import type { CablePlugger } from "./cable-manager.js";
+import type { CablePlugger } from "../plugger.js";
 import { engineHops, type Hop, lanHop, type SeenEngine, tapHop } from "./diagnosis.js";
 import type { EndDiagnosis, EndView, EngineHello } from "./engine-protocol.js";
 import type { LocalLinkView } from "./local-links.js";

@@ -7,7 +7,7 @@ import { A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
 import { toBoxSpec } from "../a2b/a2b-spec.js";
 import { boxSocket, type BoxView } from "../a2b/box-protocol.js";
 import { BoxSession } from "../a2b/box-session.js";
-import type { CablePlugger } from "./cable-manager.js";
+import type { CablePlugger } from "../plugger.js";
 import { diagnoseLocal } from "./diagnose.js";
 import type { Hop } from "./diagnosis.js";
 

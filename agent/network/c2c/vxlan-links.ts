@@ -7,7 +7,7 @@ import { messageOf, notFound } from "../../../lib/errors.js";
 import { readIfExists, setAside, writeFileAtomic } from "../../../lib/files.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
-import type { CablePlugger } from "./cable-manager.js";
+import type { CablePlugger } from "../plugger.js";
 import { type Hop, lanHop, tapHop } from "./diagnosis.js";
 import { RateMeter } from "./engine/rate-meter.js";
 import { listVxlan, makeVxlan, pickRemote, removeVxlan, type VxlanDevice, vxlanPort } from "./vxlan-device.js";

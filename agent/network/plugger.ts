@@ -1,0 +1,18 @@
+/** What of a lan matters to cables and boxes. */
+interface PluggedLan {
+  readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
+}
+
+/** The lan side of cables and boxes: puts taps into lans. `Lans` of agent/network/lans.ts is one. */
+export interface CablePlugger {
+  /** Plugs a tap of the switch's namespace into a lan; idempotent. Rejects when there is no such lan. */
+  plug(options: { readonly lan: string; readonly port: string; readonly endpoint: string }): Promise<void>;
+  /** Idempotent. */
+  unplug(port: string): Promise<void>;
+  /** A lan as it is now; undefined when there is none. */
+  find(lan: string): PluggedLan | undefined;
+  /** All lans as they are now. */
+  list(): readonly PluggedLan[];
+  /** Calls back when lans or ports change. Returns the way to stop. */
+  onChange(listener: () => void): () => void;
+}
