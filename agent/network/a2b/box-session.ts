@@ -1,6 +1,7 @@
 import { Backoff } from "../../../lib/backoff.js";
 import { messageOf } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
+import { PlugLoop, type WantedPort } from "../plug-loop.js";
 import type { CablePlugger } from "../plugger.js";
 import { BoxClient, boxEngineGone } from "./box-client.js";
 import type { BoxesEvent, BoxSpec, BoxView } from "./box-protocol.js";
@@ -22,9 +23,6 @@ export interface BoxSessionOptions {
 /** What the engine's names of boxes' taps begin with. Boxes of links share the endpoint's name with cables, whose taps are not ours. */
 const tapPrefix = "zb";
 const redial = { minMs: 50, maxMs: 2_000 } as const;
-const plugRetry = { minMs: 500, maxMs: 5_000 } as const;
-/** In place of one port: the look at all of them. */
-const allPorts = "";
 
 /**
  * The agent's line to the boxes of the cable engine, which somebody else keeps running: connects again for ever, keeps what the
@@ -34,19 +32,23 @@ export class BoxSession {
   readonly #options: BoxSessionOptions;
   readonly #ended = new AbortController();
   readonly #views = new Map<string, BoxView>();
-  readonly #retries = new Map<string, { readonly backoff: Backoff; timer: NodeJS.Timeout | undefined }>();
-  readonly #stopListening: () => void;
+  readonly #plugs: PlugLoop;
   readonly #running: Promise<void>;
   #client: BoxClient | undefined;
   #enginePid = 0;
   /** The engine has told all its boxes. */
   #known = false;
-  #plugging: Promise<void> | undefined;
-  #plugAgain = false;
 
   constructor(options: BoxSessionOptions) {
     this.#options = options;
-    this.#stopListening = options.plugger.onChange(() => this.#plugSoon());
+    const { plugger, prefix, log } = options;
+    this.#plugs = new PlugLoop({
+      plugger,
+      what: "boxes",
+      wanted: () => this.#wantedPorts(),
+      isOurs: ({ port, endpoint }) => endpoint.startsWith(prefix) && port.startsWith(tapPrefix),
+      log,
+    });
     this.#running = this.#run();
   }
 
@@ -81,11 +83,8 @@ export class BoxSession {
   /** Lets go of the engine, which keeps its boxes. */
   async close(): Promise<void> {
     this.#ended.abort();
-    this.#stopListening();
-    for (const { timer } of this.#retries.values()) clearTimeout(timer);
     this.#client?.close();
-    await this.#running;
-    await this.#plugging;
+    await Promise.all([this.#running, this.#plugs.close()]);
   }
 
   #ask(): BoxClient {
@@ -139,78 +138,20 @@ export class BoxSession {
     for (const view of boxes) this.#views.set(view.spec.uid, view);
     for (const uid of event.removed) this.#views.delete(uid);
     this.#options.onChange(event.snapshot ? undefined : boxes.map(({ spec }) => spec.uid));
-    this.#plugSoon();
+    this.#plugs.soon();
   }
 
-  #plugSoon(): void {
-    if (!this.#known || this.#ended.signal.aborted) return;
-    this.#plugAgain = true;
-    this.#plugging ??= this.#plugAll()
-      .catch((error: unknown) => this.#plugFailed(error))
-      .finally(() => {
-        this.#plugging = undefined;
-      });
+  /** Both taps of each box; undefined: the engine is away. */
+  #wantedPorts(): readonly WantedPort[] | undefined {
+    if (!this.#known) return undefined;
+    return [...this.#views.values()].flatMap((view) => [this.#wantedPort(view, 0), this.#wantedPort(view, 1)]);
   }
 
-  /** Nobody waits for a look at all ports; the next one comes by itself. */
-  #plugFailed(error: unknown): void {
-    this.#options.log.error({ err: error }, "the ports of boxes could not be looked at; trying again");
-    const waits = this.#retries.get(allPorts)?.timer !== undefined;
-    if (!waits && !this.#ended.signal.aborted) this.#plugLater(allPorts);
-  }
-
-  async #plugAll(): Promise<void> {
-    while (this.#plugAgain && this.#known && !this.#ended.signal.aborted) {
-      this.#plugAgain = false;
-      await this.#unplugStale();
-      for (const view of [...this.#views.values()]) {
-        for (const side of [0, 1] as const) await this.#plug(view, side);
-      }
-    }
-    if (this.#retries.get(allPorts)?.timer === undefined) this.#retries.delete(allPorts);
-  }
-
-  /** Ports of boxes that were removed while no agent ran, or one that was killed in the middle. */
-  async #unplugStale(): Promise<void> {
-    const { plugger, prefix, log } = this.#options;
-    const ours = new Set([...this.#views.values()].flatMap(({ sides }) => sides.map(({ port }) => port)));
-    for (const { port, endpoint } of plugger.list().flatMap((lan) => lan.ports)) {
-      if (!endpoint.startsWith(prefix) || !port.startsWith(tapPrefix) || ours.has(port)) continue;
-      await plugger.unplug(port).catch((error: unknown) => {
-        log.warn({ port, endpoint, error: messageOf(error) }, "a port of a removed box stays plugged");
-      });
-    }
-  }
-
-  /** Makes the engine's idea of a port true: plugs it when it is not, and tells the engine what came of it. */
-  async #plug({ spec, sides, ready, generation }: BoxView, side: 0 | 1): Promise<void> {
-    if (!ready || this.#ended.signal.aborted) return;
-    const { plugger, log } = this.#options;
+  #wantedPort({ spec, sides, ready, generation }: BoxView, side: 0 | 1): WantedPort {
     const { port, plugged } = sides[side];
-    const lan = spec.lans[side];
-    const inLan = plugger.find(lan)?.ports.some((each) => each.port === port && each.error === "") === true;
-    if (plugged && inLan) return;
-    if (this.#retries.get(port)?.timer !== undefined) return;
-    let fault = "";
-    try {
-      await plugger.plug({ lan, port, endpoint: spec.box });
-      this.#retries.delete(port);
-    } catch (error) {
-      fault = messageOf(error);
-      this.#plugLater(port);
-    }
-    await this.#client?.setPort(spec.uid, side, generation, fault).catch((error: unknown) => {
-      // The engine went away, or the box did; both are told otherwise.
-      log.debug({ box: spec.box, error: messageOf(error) }, "the engine could not be told of a box's port");
-    });
-  }
-
-  #plugLater(port: string): void {
-    const retry = this.#retries.get(port) ?? { backoff: new Backoff(plugRetry), timer: undefined };
-    this.#retries.set(port, retry);
-    retry.timer = setTimeout(() => {
-      retry.timer = undefined;
-      this.#plugSoon();
-    }, retry.backoff.nextMs());
+    const tell = async (fault: string): Promise<void> => {
+      await this.#client?.setPort(spec.uid, side, generation, fault);
+    };
+    return { lan: spec.lans[side], port, endpoint: spec.box, ready, plugged, tell };
   }
 }

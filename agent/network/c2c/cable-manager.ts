@@ -11,6 +11,7 @@ import type { Hop } from "./diagnosis.js";
 import { ensureEngine, type RunningEngine } from "./engine-process.js";
 import type { EndsEvent, EndView } from "./engine-protocol.js";
 import { ensureCableIdentity } from "./ensure-cable-identity.js";
+import { PlugLoop, type WantedPort } from "../plug-loop.js";
 import type { CablePlugger } from "../plugger.js";
 
 /** What a {@link CableManager} works with. */
@@ -32,9 +33,6 @@ export interface CableManagerOptions {
 const restart = { minMs: 100, maxMs: 10_000 } as const;
 /** An engine that ran for so long is started again at once. */
 const steadyMs = 10_000;
-const plugRetry = { minMs: 500, maxMs: 5_000 } as const;
-/** In place of one port: the look at all of them. */
-const allPorts = "";
 /** Names of cables' taps; ports of links between lans of one host have others. */
 const tapPrefix = "zc";
 const maxWaitingEvents = 1_000;
@@ -46,13 +44,9 @@ export class CableManager {
   readonly #ended = new AbortController();
   readonly #watchers = new Set<AsyncQueue<EndsEvent>>();
   readonly #ends = new Map<string, EndView>();
-  readonly #plugRetries = new Map<string, { readonly backoff: Backoff; timer: NodeJS.Timeout | undefined }>();
-  readonly #stopListening: () => void;
+  readonly #plugs: PlugLoop;
   #engine: RunningEngine;
   #looking: Promise<void>;
-  /** Serialises plugging: one look at all ends at a time, and one more when something changed meanwhile. */
-  #plugging: Promise<void> | undefined;
-  #plugAgain = false;
   /** The engine has told all its ends at least once. */
   #known = false;
 
@@ -61,7 +55,13 @@ export class CableManager {
     this.#keySha256 = keySha256;
     this.#engine = engine;
     this.#looking = Promise.resolve();
-    this.#stopListening = options.plugger.onChange(() => this.#plugSoon());
+    this.#plugs = new PlugLoop({
+      plugger: options.plugger,
+      what: "cables",
+      wanted: () => this.#wantedPorts(),
+      isOurs: ({ port, endpoint }) => endpoint.startsWith("links/") && port.startsWith(tapPrefix),
+      log: options.log,
+    });
   }
 
   /** Adopts the running engine or starts one. */
@@ -150,11 +150,8 @@ export class CableManager {
   /** Lets go of the engine, which keeps running. */
   async close(): Promise<void> {
     this.#ended.abort();
-    this.#stopListening();
-    for (const retry of this.#plugRetries.values()) clearTimeout(retry.timer);
     this.#engine.client.close();
-    await this.#looking;
-    await this.#plugging;
+    await Promise.all([this.#looking, this.#plugs.close()]);
   }
 
   /** Ends the engine and with it all taps and connections; the ends stay on disk. For hosts that are taken out of service, and tests. */
@@ -211,77 +208,27 @@ export class CableManager {
         this.#watchers.delete(queue);
       }
     }
-    this.#plugSoon();
+    this.#plugs.soon();
   }
 
-  #plugSoon(): void {
-    if (!this.#known) return;
-    this.#plugAgain = true;
-    this.#plugging ??= this.#plugAll()
-      .catch((error: unknown) => this.#plugFailed(error))
-      .finally(() => {
-        this.#plugging = undefined;
-      });
-  }
-
-  /** Nobody waits for a look at all ports; the next one comes by itself. */
-  #plugFailed(error: unknown): void {
-    this.#options.log.error({ err: error }, "the ports of cables could not be looked at; trying again");
-    const waits = this.#plugRetries.get(allPorts)?.timer !== undefined;
-    if (!waits && !this.#ended.signal.aborted) this.#plugLater(allPorts);
-  }
-
-  async #plugAll(): Promise<void> {
-    while (this.#plugAgain && !this.#ended.signal.aborted) {
-      this.#plugAgain = false;
-      await this.#unplugStale();
-      for (const end of this.list()) await this.#plugOne(end);
-    }
-    if (this.#plugRetries.get(allPorts)?.timer === undefined) this.#plugRetries.delete(allPorts);
-  }
-
-  /** Ports of ends that were removed while no agent ran, or one that was killed in the middle. */
-  async #unplugStale(): Promise<void> {
-    const taps = new Set(this.list().map(({ tap }) => tap.name));
-    const ports = this.#options.plugger.list().flatMap((lan) => lan.ports);
-    for (const { port, endpoint } of ports) {
-      if (!endpoint.startsWith("links/") || !port.startsWith(tapPrefix) || taps.has(port)) continue;
-      await this.#options.plugger.unplug(port).catch((error: unknown) => {
-        this.#options.log.warn({ port, endpoint, error: messageOf(error) }, "a port of a removed link stays plugged");
-      });
-    }
-  }
-
-  /** Makes the engine's idea of the port true: plugs what is not, and tells the engine what came of it. */
-  async #plugOne(end: EndView): Promise<void> {
-    const { tap, lan, link, linkUid } = end;
-    if (!tap.ready || this.#ended.signal.aborted) return;
-    const inLan = this.#options.plugger.find(lan)?.ports.some((port) => port.port === tap.name && port.error === "");
-    if (tap.plugged && inLan === true) return;
-    const retry = this.#plugRetries.get(linkUid);
-    if (retry?.timer !== undefined) return;
-    let fault = "";
-    try {
-      await this.#options.plugger.plug({ lan, port: tap.name, endpoint: link });
-      this.#plugRetries.delete(linkUid);
-    } catch (error) {
-      fault = messageOf(error);
-      this.#plugLater(linkUid);
-    }
-    this.#ends.set(link, { ...end, tap: { ...tap, plugged: fault === "" } });
-    await this.#engine.client.setPort(linkUid, tap.generation, fault).catch((error: unknown) => {
-      // The engine went away; its successor makes the tap anew and it is plugged again.
-      this.#options.log.debug({ link, error: messageOf(error) }, "the engine could not be told of a port");
+  /** The taps of all ends; undefined: the engine has not told them. */
+  #wantedPorts(): readonly WantedPort[] | undefined {
+    if (!this.#known) return undefined;
+    return this.list().map(({ link, linkUid, lan, tap }) => {
+      const { name: port, ready, plugged, generation } = tap;
+      const tell = async (fault: string): Promise<void> => {
+        this.#notePlugged(link, generation, fault === "");
+        await this.#engine.client.setPort(linkUid, generation, fault);
+      };
+      return { lan, port, endpoint: link, ready, plugged, tell };
     });
   }
 
-  #plugLater(linkUid: string): void {
-    const retry = this.#plugRetries.get(linkUid) ?? { backoff: new Backoff(plugRetry), timer: undefined };
-    this.#plugRetries.set(linkUid, retry);
-    retry.timer = setTimeout(() => {
-      retry.timer = undefined;
-      this.#plugSoon();
-    }, retry.backoff.nextMs());
+  /** Holds until the engine tells of the end again. */
+  #notePlugged(link: string, generation: string, plugged: boolean): void {
+    const view = this.#ends.get(link);
+    if (view?.tap.generation !== generation) return;
+    this.#ends.set(link, { ...view, tap: { ...view.tap, plugged } });
   }
 }
 
