@@ -8,6 +8,7 @@ export interface CommandEntry {
 }
 
 const lifecycle = (): Promise<CommandModule> => import("./commands/lifecycle.js");
+const plugging = (): Promise<CommandModule> => import("./commands/plugging.js");
 
 /** All commands this program serves, in the order of the help. */
 export const commandTable: readonly CommandEntry[] = [
@@ -37,8 +38,8 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/shutdown.js"),
   },
   { name: "delete", summary: "delete instances, lans, links or boxes", load: () => import("./commands/delete.js") },
-  { name: "attach", summary: "plug an instance's NIC into a lan", load: () => import("./commands/attach.js") },
-  { name: "detach", summary: "unplug an instance's NIC", load: () => import("./commands/detach.js") },
+  { name: "attach", summary: "plug an instance's NIC into a lan", load: plugging },
+  { name: "detach", summary: "unplug an instance's NIC", load: plugging },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
   { name: "link", summary: "show or watch one link in full", load: () => import("./commands/link.js") },
