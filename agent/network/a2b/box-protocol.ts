@@ -95,26 +95,22 @@ export const boxViewSchema = z.object({
 /** See {@link boxViewSchema}. */
 export type BoxView = z.output<typeof boxViewSchema>;
 
-/** A line of the engine: an answer, or an event after "watch". */
-export const boxLineSchema = z.union([
-  z.object({ id: z.int(), result: z.unknown() }),
-  z.object({ id: z.int(), error: z.object({ reason: z.string(), message: z.string() }) }),
-  z.object({
-    event: z.literal("boxes"),
-    /** Process id of the engine. */
-    pid: z.int(),
-    boxes: z.array(boxViewSchema),
-    /** Uids of boxes that are gone. */
-    removed: z.array(z.string()),
-    /** `boxes` is all there is. */
-    snapshot: z.boolean(),
-  }),
-]);
+/** An event of the engine, after "watch". */
+export const boxesEventSchema = z.object({
+  event: z.literal("boxes"),
+  pid: z.int(),
+  boxes: z.array(boxViewSchema),
+  removed: z.array(z.string()),
+  snapshot: z.boolean(),
+});
 
 /** Something changed at the engine's boxes. */
 export interface BoxesEvent {
+  /** Process id of the engine. */
   readonly pid: number;
   readonly boxes: readonly BoxView[];
+  /** Uids of boxes that are gone. */
   readonly removed: readonly string[];
+  /** `boxes` is all there is. */
   readonly snapshot: boolean;
 }

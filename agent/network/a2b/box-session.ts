@@ -1,9 +1,10 @@
 import { Backoff } from "../../../lib/backoff.js";
 import { messageOf } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
+import { engineGone } from "../control/control-client.js";
 import { PlugLoop, type WantedPort } from "../plug-loop.js";
 import type { CablePlugger } from "../plugger.js";
-import { BoxClient, boxEngineGone } from "./box-client.js";
+import { BoxClient } from "./box-client.js";
 import type { BoxesEvent, BoxSpec, BoxView } from "./box-protocol.js";
 
 /** What a session works with. */
@@ -88,7 +89,7 @@ export class BoxSession {
   }
 
   #ask(): BoxClient {
-    if (this.#client === undefined) throw boxEngineGone();
+    if (this.#client === undefined) throw engineGone();
     return this.#client;
   }
 

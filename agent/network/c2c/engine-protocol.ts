@@ -10,9 +10,6 @@ import { endSpecSchema } from "./end-record.js";
  */
 export const engineProtocol = 2;
 
-/** Longest line either side accepts. */
-export const maxLineBytes: number = 4 * 1024 * 1024;
-
 /** A request of the agent. */
 export const requestSchema = z.discriminatedUnion("method", [
   z.object({ id: z.int(), method: z.literal("hello") }),
@@ -166,17 +163,13 @@ export type EndDiagnosis = z.infer<typeof diagnosisSchema>;
 /** Answer to "diagnose". */
 export const diagnoseResultSchema = z.object({ diagnosis: diagnosisSchema });
 
-/** A line of the engine: an answer, or an event after "watch". */
-export const engineLineSchema = z.union([
-  z.object({ id: z.int(), result: z.unknown() }),
-  z.object({ id: z.int(), error: z.object({ reason: z.string(), message: z.string() }) }),
-  z.object({
-    event: z.literal("ends"),
-    ends: z.array(endViewSchema),
-    removed: z.array(z.string()),
-    snapshot: z.boolean(),
-  }),
-]);
+/** An event of the engine, after "watch". */
+export const endsEventSchema = z.object({
+  event: z.literal("ends"),
+  ends: z.array(endViewSchema),
+  removed: z.array(z.string()),
+  snapshot: z.boolean(),
+});
 
 /** Something changed at the engine's ends. */
 export interface EndsEvent {

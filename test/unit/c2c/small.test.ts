@@ -3,7 +3,6 @@ import { checkPeerAddress, formatSocketAddress, parseSocketAddress } from "../..
 import { applySpec, type EndSpec, freshTickets, withUsedTicket } from "../../../agent/network/c2c/end-record.js";
 import { parseTransmitDrops } from "../../../agent/network/c2c/engine/device-drops.js";
 import { ProbeBook } from "../../../agent/network/c2c/engine/probe-book.js";
-import { splitLines } from "../../../agent/network/c2c/line-splitter.js";
 
 describe("peer addresses", () => {
   test.each(["10.0.0.1:7444", "[fd00::1]:7444", "[2001:db8::5]:1"])("%s may be dialled", (text) => {
@@ -146,14 +145,4 @@ test("transmit drops are read by device", () => {
     ["lo", 0],
     ["zc0123456789ab", 12],
   ]);
-});
-
-test("lines are split wherever the chunks are cut, and a line without end is refused", () => {
-  const lines: string[] = [];
-  const take = splitLines(10, (line) => lines.push(line));
-  expect(take(Buffer.from("on"))).toBe(true);
-  expect(take(Buffer.from("e\ntwo\n\nthr"))).toBe(true);
-  expect(take(Buffer.from("ee\n"))).toBe(true);
-  expect(lines).toEqual(["one", "two", "", "three"]);
-  expect(take(Buffer.from("01234567890"))).toBe(false);
 });

@@ -6,9 +6,10 @@ import { messageOf } from "../../../../lib/errors.js";
 import { createLog } from "../../../../lib/log.js";
 import { findStartTicks } from "../../../../lib/process.js";
 import { version } from "../../../../lib/program.js";
+import { ControlServer } from "../../control/control-server.js";
 import { loadCableIdentity } from "../cable-identity.js";
 import { engineProtocol } from "../engine-protocol.js";
-import { ControlServer } from "./control-server.js";
+import { endControl } from "./end-control.js";
 import { EndStore } from "./end-store.js";
 import { Engine } from "./engine.js";
 import { openBoxes } from "./impair/box-part.js";
@@ -52,7 +53,7 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
   const closeBoxes = await openBoxes({ directory, netns, salt: keySha256, log, onCrash: crash });
   const socketPath = join(directory, "engine.sock");
   const ending = Promise.withResolvers<void>();
-  const control = await ControlServer.open(socketPath, {
+  const service = endControl({
     engine,
     hello: () => ({
       protocol: engineProtocol,
@@ -68,6 +69,7 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
     }),
     onShutdown: () => ending.resolve(),
   });
+  const control = await ControlServer.open(socketPath, service);
   process.on("SIGTERM", () => ending.resolve());
   process.on("SIGINT", () => ending.resolve());
   // The terminal the agent was started from may go away.

@@ -1,88 +1,23 @@
-import { once } from "node:events";
-import { chmod, unlink } from "node:fs/promises";
-import { createServer, type Server, type Socket } from "node:net";
-import { messageOf, ZorError } from "../../../../../lib/errors.js";
 import { type BoxRequest, boxRequestSchema } from "../../../a2b/box-protocol.js";
-import { maxLineBytes } from "../../engine-protocol.js";
-import { splitLines } from "../../line-splitter.js";
+import type { ControlService } from "../../../control/control-server.js";
 import type { Boxes } from "./boxes.js";
 
-/** Bytes that may wait for a client that does not read; then it is disconnected and can come again. */
-const maxWaitingBytes = 8 * 1024 * 1024;
-
-/** Serves the boxes' control protocol on a unix socket that only its owner can open. */
-export class BoxControl {
-  readonly #server: Server;
-  readonly #clients = new Set<Socket>();
-  readonly #boxes: Boxes;
-
-  private constructor(boxes: Boxes) {
-    this.#boxes = boxes;
-    this.#server = createServer((socket) => this.#onClient(socket));
-  }
-
-  /** Replaces a socket that an earlier engine left. The caller holds the lock, so nobody serves it. */
-  static async open(path: string, boxes: Boxes): Promise<BoxControl> {
-    await unlink(path).catch(() => undefined);
-    const control = new BoxControl(boxes);
-    control.#server.listen(path);
-    await once(control.#server, "listening");
-    // Its directory is closed to others, so nobody came in between.
-    await chmod(path, 0o600);
-    return control;
-  }
-
-  close(): void {
-    this.#server.close();
-    for (const client of this.#clients) client.end();
-  }
-
-  #onClient(socket: Socket): void {
-    this.#clients.add(socket);
-    let stopWatching: (() => void) | undefined;
-    const send = (line: unknown): void => {
-      if (socket.writableLength > maxWaitingBytes) socket.destroy();
-      else socket.write(`${JSON.stringify(line)}\n`);
-    };
-    socket.on("error", () => undefined);
-    socket.on("close", () => {
-      stopWatching?.();
-      this.#clients.delete(socket);
-    });
-    const onLine = splitLines(maxLineBytes, (line) => {
-      void this.#answer(line, send, () => {
-        stopWatching ??= this.#boxes.watch((event) => send({ event: "boxes", ...event }));
-      });
-    });
-    socket.on("data", (chunk) => {
-      if (!onLine(Buffer.from(chunk))) socket.destroy();
-    });
-  }
-
-  async #answer(line: string, send: (line: unknown) => void, watch: () => void): Promise<void> {
-    let id = 0;
-    try {
-      const message: unknown = JSON.parse(line);
-      if (typeof message === "object" && message !== null && "id" in message) id = Number(message.id);
-      const request = boxRequestSchema.parse(message);
-      send({ id, result: (await this.#perform(request)) ?? {} });
-      if (request.method === "watch") watch();
-    } catch (error) {
-      const reason = error instanceof ZorError ? error.reason : "ENGINE_ERROR";
-      send({ id, error: { reason, message: messageOf(error) } });
-    }
-  }
-
-  async #perform(request: BoxRequest): Promise<unknown> {
-    switch (request.method) {
-      case "ensureBox":
-        return { box: await this.#boxes.ensure(request.spec) };
-      case "deleteBox":
-        return this.#boxes.delete(request.uid);
-      case "setPort":
-        return this.#boxes.setPort(request.uid, request);
-      case "watch":
-        return undefined;
-    }
-  }
+/** The control protocol of an engine's boxes. */
+export function boxControl(boxes: Boxes): ControlService<BoxRequest> {
+  return {
+    schema: boxRequestSchema,
+    watch: (send) => boxes.watch((event) => send({ event: "boxes", ...event })),
+    perform: async (request) => {
+      switch (request.method) {
+        case "ensureBox":
+          return { box: await boxes.ensure(request.spec) };
+        case "deleteBox":
+          return boxes.delete(request.uid);
+        case "setPort":
+          return boxes.setPort(request.uid, request);
+        case "watch":
+          return undefined;
+      }
+    },
+  };
 }

@@ -2,7 +2,8 @@ import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../../../../../lib/log.js";
 import { boxSocket } from "../../../a2b/box-protocol.js";
-import { BoxControl } from "./box-control.js";
+import { ControlServer } from "../../../control/control-server.js";
+import { boxControl } from "./box-control.js";
 import { Boxes } from "./boxes.js";
 import { BoxStore } from "./box-store.js";
 
@@ -20,7 +21,7 @@ export async function openBoxes(options: {
   if (warning !== undefined) log.error(warning);
   const boxes = new Boxes({ ...options, store }, records);
   const path = join(directory, boxSocket);
-  const control = await BoxControl.open(path, boxes);
+  const control = await ControlServer.open(path, boxControl(boxes));
   return async () => {
     await boxes.close();
     control.close();
