@@ -14,6 +14,7 @@ await build({
     "cable-worker": "agent/network/c2c/engine/worker.ts",
     "box-worker": "agent/network/c2c/engine/impair/worker.ts",
     hub: "hub/main.ts",
+    "relay-worker": "hub/relay/splice/worker.ts",
     cli: "tui/cli/main.ts",
     tui: "tui/main.tsx",
     deploy: "deploy/main.ts",

@@ -1,5 +1,5 @@
 import { type RelayRole, RelayStatus, type RelayStatusCode } from "../../lib/relay-preamble.js";
-import { splicePair, type SpliceOptions } from "./splice-pair.js";
+import type { SpliceOptions, Splicer } from "./splicer.js";
 import { type RelayedEnd, WaitingEnd } from "./waiting-end.js";
 
 /** What of a link is at the relay now. */
@@ -16,19 +16,30 @@ export interface RelayTimes extends Pick<SpliceOptions, "idleMs" | "lingerMs"> {
   readonly parkMs: number;
 }
 
+/** What the connections of a link work with. */
+export interface RelayLinkOptions {
+  readonly times: RelayTimes;
+  readonly splicer: Splicer;
+  /** Told of bytes that were passed on, either way. */
+  readonly onBytes: (bytes: number) => void;
+  /** Told after a connection went. */
+  readonly onChange: () => void;
+}
+
 /** The connections of one link at the relay: at most one that waits per role, and at most one pair. */
 export class RelayLink {
   readonly #times: RelayTimes;
+  readonly #splicer: Splicer;
   readonly #onBytes: (bytes: number) => void;
   readonly #onChange: () => void;
   readonly #waiting = new Map<RelayRole, WaitingEnd>();
   #pair: { readonly ends: readonly RelayedEnd[]; readonly close: () => void } | undefined;
 
-  /** @param onChange told after a connection went. */
-  constructor(times: RelayTimes, onBytes: (bytes: number) => void, onChange: () => void) {
-    this.#times = times;
-    this.#onBytes = onBytes;
-    this.#onChange = onChange;
+  constructor(options: RelayLinkOptions) {
+    this.#times = options.times;
+    this.#splicer = options.splicer;
+    this.#onBytes = options.onBytes;
+    this.#onChange = options.onChange;
   }
 
   get isEmpty(): boolean {
@@ -71,9 +82,9 @@ export class RelayLink {
   #join(end: RelayedEnd, other: WaitingEnd): void {
     this.#waiting.delete(other.end.role);
     const ends = [end, other.take()] as const;
-    for (const { socket } of ends) socket.write(Buffer.from([RelayStatus.Paired]));
     const { idleMs, lingerMs } = this.#times;
-    const close = splicePair(ends[0].socket, ends[1].socket, {
+    const close = this.#splicer.splice([ends[0].socket, ends[1].socket], {
+      firstByte: RelayStatus.Paired,
       idleMs,
       lingerMs,
       onBytes: this.#onBytes,

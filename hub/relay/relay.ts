@@ -3,11 +3,11 @@ import { createServer, type Server, type Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import { relayParkMs, type RelayRole, RelayStatus } from "../../lib/relay-preamble.js";
+import { makeRelayGreeting, relayParkMs, type RelayRole, RelayStatus } from "../../lib/relay-preamble.js";
 import { splitAddress, withPort } from "../config.js";
-import { NonceMemory } from "./nonce-memory.js";
 import { readPreamble } from "./read-preamble.js";
 import { RelayLink, type RelayedState, type RelayTimes } from "./relay-link.js";
+import { Splicer, type SplicerOptions } from "./splicer.js";
 import { type RelayedEnd, refuse } from "./waiting-end.js";
 
 /** A host that may use the relay for a link. */
@@ -24,11 +24,13 @@ export interface RelayOptions {
   readonly addresses: readonly string[];
   /** The hosts that may use the relay for a link, by the link's uid; none: it is not relayed, or there is no such link. */
   readonly grants: (linkUid: string) => readonly RelayGrant[];
-  /** Told of every byte passed on. */
+  /** Told of the bytes passed on, every half second. */
   readonly onBytes: (linkUid: string, bytes: number) => void;
   readonly log: Log;
   /** Other bounds than {@link relayLimits}, for tests. */
   readonly limits?: Partial<RelayLimits>;
+  /** Starts the thread that passes on bytes; another than the hub's own in tests. */
+  readonly startThread?: NonNullable<SplicerOptions["startThread"]>;
 }
 
 /** Bounds of a relay. */
@@ -51,8 +53,6 @@ const relayLimits: RelayLimits = {
   unprovenPerAddress: 32,
   connections: 8192,
 };
-/** Bytes each socket may hold in either direction; TCP's own windows come on top. */
-const socketBufferBytes = 256 * 1024;
 const keepAliveMs = 10_000;
 
 /**
@@ -64,7 +64,7 @@ export class Relay {
   readonly #limits: RelayLimits;
   readonly #servers: Server[] = [];
   readonly #links = new Map<string, RelayLink>();
-  readonly #nonces = new NonceMemory();
+  readonly #splicer: Splicer;
   readonly #sockets = new Set<Socket>();
   /** Connections that have not proven themselves, by remote address. */
   readonly #unproven = new Map<string, number>();
@@ -74,6 +74,8 @@ export class Relay {
   private constructor(options: RelayOptions) {
     this.#options = options;
     this.#limits = { ...relayLimits, ...options.limits };
+    const { log, startThread } = options;
+    this.#splicer = new Splicer({ log, ...(startThread === undefined ? {} : { startThread }) });
   }
 
   /** @throws {ZorError} UNAVAILABLE when an address cannot be bound; then none is. */
@@ -115,19 +117,15 @@ export class Relay {
     this.#closing = true;
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const link of [...this.#links.values()]) link.recheck(() => false, RelayStatus.ShuttingDown);
+    // Sockets of pairs are closed once nobody works on them any more.
+    await this.#splicer.close();
     for (const socket of this.#sockets) socket.destroySoon();
     await Promise.all(closed);
   }
 
   async #bind(address: string): Promise<string> {
     const server = createServer(
-      {
-        allowHalfOpen: true,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: keepAliveMs,
-        highWaterMark: socketBufferBytes,
-      },
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
       (socket) => void this.#onConnection(socket),
     );
     server.maxConnections = this.#limits.connections;
@@ -158,6 +156,8 @@ export class Relay {
     socket.on("close", () => this.#sockets.delete(socket));
     // Whoever waits for something on the socket sees it close.
     socket.on("error", () => socket.destroy());
+    const greeting = makeRelayGreeting();
+    socket.write(greeting.bytes);
     const inAll = [...this.#unproven.values()].reduce((sum, count) => sum + count, 0);
     if (inAll >= this.#limits.unproven || ofPeer >= this.#limits.unprovenPerAddress) {
       refuse(socket, RelayStatus.Busy);
@@ -165,7 +165,7 @@ export class Relay {
     }
     this.#unproven.set(peer, ofPeer + 1);
     try {
-      await this.#admit(socket);
+      await this.#admit(socket, greeting.challenge);
     } finally {
       const left = (this.#unproven.get(peer) ?? 1) - 1;
       if (left === 0) this.#unproven.delete(peer);
@@ -173,34 +173,34 @@ export class Relay {
     }
   }
 
-  async #admit(socket: Socket): Promise<void> {
+  async #admit(socket: Socket, challenge: Buffer): Promise<void> {
     const preamble = await readPreamble(socket, this.#limits.preambleMs);
     if (socket.destroyed) return;
     if (preamble === undefined) return refuse(socket, RelayStatus.BadPreamble);
     if (this.#closing) return refuse(socket, RelayStatus.ShuttingDown);
-    const { linkUid, role, nonce } = preamble;
+    const { linkUid, role } = preamble;
     const grants = this.#options.grants(linkUid);
     // Without a link something is compared all the same, so that the time taken does not tell which links there are.
     const tickets =
       grants.length > 0 ? grants.map(({ ticketOf }) => ticketOf(role)) : [randomBytes(32), randomBytes(32)];
-    const matches = tickets.map((ticket) => preamble.verify(ticket));
+    const matches = tickets.map((ticket) => preamble.verify(ticket, challenge));
     const at = matches.indexOf(true);
     const [grant, ticket] = [grants[at], tickets[at]];
     if (grant === undefined || ticket === undefined) return refuse(socket, RelayStatus.NotAuthorised);
-    if (!this.#nonces.use(`${linkUid} ${role} ${grant.host}`, nonce)) return refuse(socket, RelayStatus.Replayed);
     this.#linkOf(linkUid).add({ socket, role, host: grant.host, ticket });
   }
 
   #linkOf(linkUid: string): RelayLink {
     const known = this.#links.get(linkUid);
     if (known !== undefined) return known;
-    const link = new RelayLink(
-      this.#limits,
-      (bytes) => this.#options.onBytes(linkUid, bytes),
-      () => {
+    const link = new RelayLink({
+      times: this.#limits,
+      splicer: this.#splicer,
+      onBytes: (bytes) => this.#options.onBytes(linkUid, bytes),
+      onChange: () => {
         if (link.isEmpty && this.#links.get(linkUid) === link) this.#links.delete(linkUid);
       },
-    );
+    });
     this.#links.set(linkUid, link);
     return link;
   }

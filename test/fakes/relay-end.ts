@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { encodeRelayPreamble, type RelayRole, RelayStatus } from "../../lib/relay-preamble.js";
+import { challengeOf, encodeRelayPreamble, type RelayRole, RelayStatus } from "../../lib/relay-preamble.js";
 
 /** One end of a link at a real relay, without the TLS that a real one speaks through it. */
 export class FakeRelayEnd {
@@ -17,10 +17,15 @@ export class FakeRelayEnd {
     const { address, ticket, linkUid, role, onPaired, onClosed } = options;
     const port = Number(address.slice(address.lastIndexOf(":") + 1));
     this.#socket = connect({ host: "127.0.0.1", port });
-    this.#socket.write(encodeRelayPreamble({ linkUid, role }, ticket));
-    this.#socket.once("data", (bytes: Buffer) => {
-      if (bytes[0] === RelayStatus.Paired) onPaired();
-      this.#socket.resume();
+    // On loopback the greeting comes as one, and nothing comes with it.
+    this.#socket.once("data", (greeting: Buffer) => {
+      const challenge = challengeOf(greeting);
+      if (challenge === undefined) throw new Error("the relay did not greet");
+      this.#socket.write(encodeRelayPreamble({ linkUid, role }, { ticket, challenge }));
+      this.#socket.once("data", (bytes: Buffer) => {
+        if (bytes[0] === RelayStatus.Paired) onPaired();
+        this.#socket.resume();
+      });
     });
     this.#socket.on("error", () => this.#socket.destroy());
     this.#socket.once("close", onClosed);

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { enterNetNamespace } from "../../../agent/network/c2c/engine/native.js";
 import {
   decodeRelayPreamble,
+  makeRelayGreeting,
   type ReceivedPreamble,
   relayPreambleBytes,
   type RelayRole,
@@ -80,18 +81,20 @@ export class RelayFake implements AsyncDisposable {
       this.#sockets.delete(socket);
       for (const [key, waiting] of this.#waiting) if (waiting === socket) this.#waiting.delete(key);
     });
+    const greeting = makeRelayGreeting();
+    socket.write(greeting.bytes);
     socket.on("readable", () => {
       // A net.Socket without encoding reads Buffers.
       const bytes = socket.read(relayPreambleBytes) as Buffer | null;
       if (bytes === null) return;
       socket.removeAllListeners("readable");
-      this.#onPreamble(socket, bytes);
+      this.#onPreamble(socket, bytes, greeting.challenge);
     });
   }
 
-  #onPreamble(socket: Socket, bytes: Buffer): void {
+  #onPreamble(socket: Socket, bytes: Buffer, challenge: Buffer): void {
     const preamble = decodeRelayPreamble(bytes);
-    const refusal = this.refusal ?? refusalOf(preamble);
+    const refusal = this.refusal ?? refusalOf(preamble, challenge);
     if (preamble === undefined || refusal !== undefined) {
       socket.end(Buffer.from([refusal ?? RelayStatus.BadPreamble]));
       return;
@@ -113,8 +116,8 @@ export class RelayFake implements AsyncDisposable {
   }
 }
 
-function refusalOf(preamble: ReceivedPreamble | undefined): RelayStatusCode | undefined {
+function refusalOf(preamble: ReceivedPreamble | undefined, challenge: Buffer): RelayStatusCode | undefined {
   if (preamble === undefined) return RelayStatus.BadPreamble;
-  const good = preamble.verify(Buffer.from(tickets[preamble.role], "hex"));
+  const good = preamble.verify(Buffer.from(tickets[preamble.role], "hex"), challenge);
   return good ? undefined : RelayStatus.NotAuthorised;
 }

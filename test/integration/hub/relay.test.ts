@@ -1,10 +1,20 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { writeSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Relay, type RelayGrant, type RelayLimits } from "../../../hub/relay/relay.js";
+import { Relay, type RelayGrant, type RelayLimits, type RelayOptions } from "../../../hub/relay/relay.js";
 import { createLog } from "../../../lib/log.js";
-import { encodeRelayPreamble, type RelayRole, RelayStatus } from "../../../lib/relay-preamble.js";
+import { programPath } from "../../../lib/program.js";
+import {
+  challengeOf,
+  encodeRelayPreamble,
+  relayGreetingBytes,
+  type RelayRole,
+  RelayStatus,
+} from "../../../lib/relay-preamble.js";
 
 const linkUid = "0b54e6a5-91c1-4f0e-8b53-3a9a4f2c7d10";
 const ticketOf = (host: string, role: RelayRole): Buffer => createHash("sha256").update(`${host} ${role}`).digest();
@@ -15,7 +25,10 @@ let grants: RelayGrant[];
 let metered: bigint;
 const sockets: Socket[] = [];
 
-async function startRelay(limits: Partial<RelayLimits> = {}): Promise<void> {
+async function startRelay(
+  limits: Partial<RelayLimits> = {},
+  others: Partial<Pick<RelayOptions, "log" | "startThread">> = {},
+): Promise<void> {
   relay = await Relay.listen({
     addresses: ["127.0.0.1:0"],
     grants: (uid) => (uid === linkUid ? grants : []),
@@ -24,6 +37,7 @@ async function startRelay(limits: Partial<RelayLimits> = {}): Promise<void> {
     },
     log: createLog("relay-test", { write: () => undefined }),
     limits,
+    ...others,
   });
 }
 
@@ -37,19 +51,22 @@ afterEach(async () => {
   await relay.close();
 });
 
-async function open(): Promise<Socket> {
+/** A connection that the relay has greeted. */
+async function open(): Promise<{ readonly socket: Socket; readonly challenge: Buffer }> {
   const port = Number(relay.addresses[0]?.split(":")[1]);
   const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
   sockets.push(socket);
   socket.on("error", () => undefined);
   await once(socket, "connect");
-  return socket;
+  const challenge = challengeOf(await read(socket, relayGreetingBytes));
+  if (challenge === undefined) throw new Error("the relay did not greet");
+  return { socket, challenge };
 }
 
 /** An end at the relay: connected, its preamble sent. */
 async function arrive(host: string, role: RelayRole, ticket = ticketOf(host, role)): Promise<Socket> {
-  const socket = await open();
-  socket.write(encodeRelayPreamble({ linkUid, role }, ticket));
+  const { socket, challenge } = await open();
+  socket.write(encodeRelayPreamble({ linkUid, role }, { ticket, challenge }));
   return socket;
 }
 
@@ -110,7 +127,7 @@ describe("the relay", () => {
     const [atListener, atDialer] = await Promise.all([read(listener, there.length), read(dialer, back.length)]);
     expect(atListener.equals(there)).toBe(true);
     expect(atDialer.equals(back)).toBe(true);
-    expect(metered).toBe(BigInt(there.length + back.length));
+    await expect.poll(() => metered).toBe(BigInt(there.length + back.length));
   });
 
   test("does not read an end faster than the other takes it", async () => {
@@ -127,7 +144,8 @@ describe("the relay", () => {
           before = metered;
           return still;
         },
-        { interval: 300, timeout: 10_000 },
+        // Twice as long as the relay takes to tell what it has carried.
+        { interval: 1_000, timeout: 10_000 },
       )
       .toBe(true);
     expect(metered).toBeLessThan(32n * 1024n * 1024n);
@@ -178,7 +196,7 @@ describe("the relay", () => {
     ["a link that does not exist", async () => foreignLink(), RelayStatus.NotAuthorised],
     [
       "another protocol",
-      async () => garbage(Buffer.concat([Buffer.from("GET / HTTP/1.1\r\n"), Buffer.alloc(60)])),
+      async () => garbage(() => Buffer.concat([Buffer.from("GET / HTTP/1.1\r\n"), Buffer.alloc(60)])),
       RelayStatus.BadPreamble,
     ],
     ["more than the preamble", async () => eager(), RelayStatus.BadPreamble],
@@ -193,38 +211,42 @@ describe("the relay", () => {
   });
 
   async function foreignLink(): Promise<Socket> {
-    const socket = await open();
     const uid = "ffffffff-91c1-4f0e-8b53-3a9a4f2c7d10";
-    socket.write(encodeRelayPreamble({ linkUid: uid, role: "dialer" }, ticketOf("beta", "dialer")));
-    return socket;
+    const ticket = ticketOf("beta", "dialer");
+    return garbage((challenge) => encodeRelayPreamble({ linkUid: uid, role: "dialer" }, { ticket, challenge }));
   }
 
-  async function garbage(bytes: Buffer): Promise<Socket> {
-    const socket = await open();
-    socket.write(bytes);
+  async function garbage(bytesFor: (challenge: Buffer) => Buffer): Promise<Socket> {
+    const { socket, challenge } = await open();
+    socket.write(bytesFor(challenge));
     return socket;
   }
 
   async function eager(): Promise<Socket> {
-    const preamble = encodeRelayPreamble({ linkUid, role: "dialer" }, ticketOf("beta", "dialer"));
-    return garbage(Buffer.concat([preamble, Buffer.from("hello")]));
+    const ticket = ticketOf("beta", "dialer");
+    return garbage((challenge) =>
+      Buffer.concat([encodeRelayPreamble({ linkUid, role: "dialer" }, { ticket, challenge }), Buffer.from("hello")]),
+    );
   }
 
-  test("refuses a preamble that was used before", async () => {
+  test("refuses a preamble that was overheard on another connection, also after the hub was started anew", async () => {
     await startRelay();
-    const preamble = encodeRelayPreamble({ linkUid, role: "listener" }, ticketOf("alpha", "listener"));
+    const ticket = ticketOf("alpha", "listener");
     const first = await open();
-    first.write(preamble);
+    const overheard = encodeRelayPreamble({ linkUid, role: "listener" }, { ticket, challenge: first.challenge });
+    first.socket.write(overheard);
     await waits("listener");
-    const replay = await open();
-    replay.write(preamble);
-    expect(await statusOf(replay)).toBe(RelayStatus.Replayed);
+    expect(await statusOf(await garbage(() => overheard))).toBe(RelayStatus.NotAuthorised);
     expect(relay.stateOf(linkUid).waiting).toEqual([{ host: "alpha", role: "listener" }]);
+    await relay.close();
+    await startRelay();
+    expect(await statusOf(await garbage(() => overheard))).toBe(RelayStatus.NotAuthorised);
+    expect(relay.stateOf(linkUid).waiting).toEqual([]);
   });
 
   test("gives a slow peer a bounded time for its preamble, however it drips", async () => {
     await startRelay({ preambleMs: 300 });
-    const socket = await open();
+    const { socket } = await open();
     const drip = setInterval(() => socket.write("Z"), 20);
     try {
       expect(await statusOf(socket)).toBe(RelayStatus.BadPreamble);
@@ -238,10 +260,10 @@ describe("the relay", () => {
     const { listener, dialer } = await pair();
     const silent = await Promise.all([open(), open(), open()]);
     const refused = await open();
-    expect(await statusOf(refused)).toBe(RelayStatus.Busy);
+    expect(await statusOf(refused.socket)).toBe(RelayStatus.Busy);
     dialer.write("still here");
     expect((await read(listener, 10)).toString()).toBe("still here");
-    silent[0]?.destroy();
+    silent[0]?.socket.destroy();
     await expect.poll(async () => statusOf(await arriveAtUnknown())).toBe(RelayStatus.NotAuthorised);
   });
 
@@ -323,6 +345,53 @@ describe("the relay", () => {
     await waits("listener");
     await relay.close();
     expect(await statusOf(socket)).toBe(RelayStatus.ShuttingDown);
+  });
+
+  test("outlives its thread: what that carried is cut, nothing is left open, and the next pair gets a new one", async () => {
+    const lines: string[] = [];
+    const threads: { worker: Worker; wakeFd: number }[] = [];
+    await startRelay(
+      {},
+      {
+        log: createLog("relay-test", { write: (line: string) => lines.push(line) }),
+        startThread: (options) => {
+          const worker = new Worker(programPath("relay-worker"), { workerData: options });
+          threads.push({ worker, wakeFd: options.wakeFd });
+          return worker;
+        },
+      },
+    );
+    const before = await openFiles();
+    const { listener, dialer } = await pair();
+    // Nobody reads them: the thread holds a pipe when it ends.
+    dialer.write(randomBytes(16 * 1024 * 1024));
+    await expect.poll(() => metered > 0n).toBe(true);
+    const [thread] = threads;
+    thread?.worker.postMessage({ type: "nonsense" });
+    writeSync(thread?.wakeFd ?? -1, new BigUint64Array([1n]));
+    await Promise.all([closed(listener), closed(dialer)]);
+    expect(relay.stateOf(linkUid)).toEqual({ waiting: [], paired: false });
+    expect(lines.join("")).toMatch(/the relay's thread failed/);
+    for (const socket of [listener, dialer]) socket.destroy();
+    await expect.poll(openFiles).toBe(before);
+    const next = await pair();
+    next.dialer.write("alive");
+    expect((await read(next.listener, 5)).toString()).toBe("alive");
+    expect(threads).toHaveLength(2);
+  });
+
+  async function openFiles(): Promise<number> {
+    return (await readdir("/proc/self/fd")).length;
+  }
+
+  test("has told of every byte when it has closed", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    dialer.write("last words");
+    await read(listener, 10);
+    await relay.close();
+    expect(metered).toBe(10n);
+    await Promise.all([closed(listener), closed(dialer)]);
   });
 
   test("says which flag to use when its address is taken", async () => {

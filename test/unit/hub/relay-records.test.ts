@@ -1,15 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { NonceMemory } from "../../../hub/relay/nonce-memory.js";
 import { RelayMeter } from "../../../hub/relay/relay-meter.js";
 import { RelayTickets, type TicketSubject } from "../../../hub/relay/relay-tickets.js";
 import { MemoryStore } from "../../fakes/memory-store.js";
 
 const subject: TicketSubject = { linkUid: "u1", role: "dialer", host: "alpha", hostUid: "h1" };
-const nonce = (value: number): Buffer => {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
 
 describe("relay tickets", () => {
   test("are 32 bytes, and the same after a restart of the hub", async () => {
@@ -42,23 +36,6 @@ describe("relay tickets", () => {
     expect(tickets.ticketOf(subject)).not.toEqual(before);
     expect(tickets.ticketOf(other)).toEqual(beforeOther);
     expect((await RelayTickets.open(store)).ticketOf(subject)).toEqual(tickets.ticketOf(subject));
-  });
-});
-
-describe("the memory of nonces", () => {
-  test("takes a nonce once, for each end by itself", () => {
-    const memory = new NonceMemory();
-    expect(memory.use("u1 dialer", nonce(1))).toBe(true);
-    expect(memory.use("u1 dialer", nonce(1))).toBe(false);
-    expect(memory.use("u1 listener", nonce(1))).toBe(true);
-  });
-
-  test("is bounded: it forgets the oldest nonces of an end, and not the newest", () => {
-    const memory = new NonceMemory();
-    for (let value = 0; value < 1100; value += 1) memory.use("u1 dialer", nonce(value));
-    expect(memory.use("u1 dialer", nonce(1099))).toBe(false);
-    expect(memory.use("u1 dialer", nonce(200))).toBe(false);
-    expect(memory.use("u1 dialer", nonce(0))).toBe(true);
   });
 });
 

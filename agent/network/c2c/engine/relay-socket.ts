@@ -1,10 +1,19 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { encodeRelayPreamble, type RelayRole, relayParkMs, RelayStatus } from "../../../../lib/relay-preamble.js";
+import {
+  challengeOf,
+  encodeRelayPreamble,
+  relayGreetingBytes,
+  relayParkMs,
+  type RelayRole,
+  RelayStatus,
+} from "../../../../lib/relay-preamble.js";
 import { CableFailure, type FailureKind } from "./failure.js";
 
 /** Longest time for the relay's answer: it lets the other end come, and says when it did not. */
 const answerMs = relayParkMs + 10_000;
+/** Longest time for its greeting, which it sends at once. */
+const greetingMs = 10_000;
 
 /** Why the relay did not join two ends. */
 export class RelayRefusal extends CableFailure {
@@ -24,7 +33,6 @@ type RelayAdvice = "at-once" | "later" | "hopeless";
 const refusals: Readonly<Record<number, readonly [FailureKind, RelayAdvice, string]>> = {
   [RelayStatus.BadPreamble]: ["version", "hopeless", "the relay speaks another version"],
   [RelayStatus.NotAuthorised]: ["relay", "later", "the relay does not accept this end's ticket"],
-  [RelayStatus.Replayed]: ["relay", "at-once", "the relay has seen this connection before"],
   [RelayStatus.TimedOut]: ["timed-out", "at-once", "the other end did not come to the relay"],
   [RelayStatus.Replaced]: ["relay", "at-once", "another connection of this end took its place at the relay"],
   [RelayStatus.Busy]: ["relay", "later", "the relay serves as many connections as it can"],
@@ -47,8 +55,11 @@ export async function meetAtRelay(
   },
 ): Promise<void> {
   const { linkUid, role, ticket, signal } = options;
-  socket.write(encodeRelayPreamble({ linkUid, role }, ticket));
-  const status = await firstByte(socket, AbortSignal.any([signal, AbortSignal.timeout(answerMs)]));
+  const greeting = await take(socket, relayGreetingBytes, AbortSignal.any([signal, AbortSignal.timeout(greetingMs)]));
+  const challenge = challengeOf(greeting);
+  if (challenge === undefined) throw new RelayRefusal("version", "hopeless", "the relay speaks another version");
+  socket.write(encodeRelayPreamble({ linkUid, role }, { ticket, challenge }));
+  const [status = 0xff] = await take(socket, 1, AbortSignal.any([signal, AbortSignal.timeout(answerMs)]));
   if (status === RelayStatus.Paired) return;
   const [kind, advice, message] = refusals[status] ?? [
     "version",
@@ -58,12 +69,12 @@ export async function meetAtRelay(
   throw new RelayRefusal(kind, advice, message);
 }
 
-/** Takes one byte and leaves the rest, which may have come with it, in the socket. */
-async function firstByte(socket: Socket, signal: AbortSignal): Promise<number> {
+/** Takes so many bytes and leaves the rest, which may have come with them, in the socket. */
+async function take(socket: Socket, count: number, signal: AbortSignal): Promise<Buffer> {
   for (;;) {
     // A net.Socket without encoding reads Buffers.
-    const bytes = socket.read(1) as Buffer | null;
-    if (bytes !== null) return bytes[0] ?? 0;
+    const bytes = socket.read(count) as Buffer | null;
+    if (bytes?.length === count) return bytes;
     if (socket.destroyed || socket.readableEnded) throw new CableFailure("relay", "the relay closed the connection");
     const ended = new AbortController();
     const onEnd = (): void => ended.abort();
