@@ -9,9 +9,8 @@ import {
   hostColumn,
   labelColumn,
   nameColumn,
-  reasonCell,
-  stateCell,
-  stateWord,
+  reasonColumn,
+  stateColumn,
   type TableColumns,
 } from "./column.js";
 
@@ -64,16 +63,7 @@ export const a2bColumns: TableColumns<"a2bs"> = {
   columns: [
     { ...nameColumn<"a2bs">(), min: 6 },
     hostColumn(),
-    {
-      id: "state",
-      title: "STATE",
-      importance: 10,
-      min: 8,
-      max: 26,
-      sortLetter: "S",
-      cell: (row, context) => stateCell(row, styleOf(row), context),
-      searched: (row, context) => stateWord(row, styleOf(row), context),
-    },
+    stateColumn(8, styleOf),
     {
       id: "lans",
       title: "LANS",
@@ -92,17 +82,8 @@ export const a2bColumns: TableColumns<"a2bs"> = {
     ageColumn({ id: "since", title: "FOR", importance: 5 }, (row: A2bRow) => row.resource.status?.sinceTime),
     ageColumn({ id: "age", title: "AGE", importance: 2, sortLetter: "A" }, (row: A2bRow) => row.resource.createTime),
     labelColumn(),
-    {
-      id: "reason",
-      title: "REASON",
-      // What a box does matters more than room for why it does not: that is said below the table in any case.
-      importance: 6,
-      min: 8,
-      max: 60,
-      grow: true,
-      cell: (row, context) => reasonCell(row, styleOf(row), reasonOf(row), context),
-      searched: (row, context) => reasonCell(row, styleOf(row), reasonOf(row), context).text,
-    },
+    // What a box does matters more than room for why it does not: that is said below the table in any case.
+    reasonColumn(6, styleOf, reasonOf),
   ],
   sortBy: "host",
 };

@@ -80,10 +80,7 @@ export function ageColumn<R>(
   timeOf: (row: R) => Date | undefined,
 ): Column<R> {
   return {
-    id: options.id,
-    title: options.title,
-    importance: options.importance,
-    ...(options.sortLetter === undefined ? {} : { sortLetter: options.sortLetter }),
+    ...options,
     min: 6,
     max: 7,
     align: "right",
@@ -111,12 +108,45 @@ export function stateCell(row: Row, style: StateStyle, context: CellContext): Ce
 }
 
 /** The word `state=` filters match for something on a host: what a host that does not answer last said is no state. */
-export function stateWord(row: Row, style: StateStyle, context: CellContext): string {
+function stateWord(row: Row, style: StateStyle, context: CellContext): string {
   return context.fleet.isReachable(row.host) ? style.word : unreachableStyle.word;
 }
 
+/** Column with the state of something on a host. */
+export function stateColumn<R extends Row>(min: number, styleOf: (row: R) => StateStyle): Column<R> {
+  return {
+    id: "state",
+    title: "STATE",
+    importance: 10,
+    min,
+    max: 26,
+    sortLetter: "S",
+    cell: (row, context) => stateCell(row, styleOf(row), context),
+    searched: (row, context) => stateWord(row, styleOf(row), context),
+  };
+}
+
+/** Column with the reason why something on a host is in its state. */
+export function reasonColumn<R extends Row>(
+  importance: number,
+  styleOf: (row: R) => StateStyle,
+  reasonOf: (row: R) => string,
+): Column<R> {
+  const cell = (row: R, context: CellContext): Cell => reasonCell(row, styleOf(row), reasonOf(row), context);
+  return {
+    id: "reason",
+    title: "REASON",
+    importance,
+    min: 8,
+    max: 60,
+    grow: true,
+    cell,
+    searched: (row, context) => cell(row, context).text,
+  };
+}
+
 /** What the reason column says of something on a host. */
-export function reasonCell(row: Row, style: StateStyle, reason: string, context: CellContext): Cell {
+function reasonCell(row: Row, style: StateStyle, reason: string, context: CellContext): Cell {
   if (context.fleet.isReachable(row.host)) return { text: reason, tone: style.tone === "bad" ? "bad" : "plain" };
   const known = `last known ${style.word}`;
   return { text: reason === "" ? known : `${known}: ${reason}`, tone: "dim" };

@@ -8,26 +8,14 @@ import {
   hostColumn,
   labelColumn,
   nameColumn,
-  reasonCell,
-  stateCell,
-  stateWord,
+  reasonColumn,
+  stateColumn,
   type TableColumns,
 } from "./column.js";
 
 type InstanceRow = RowOf<"instances">;
 
 const styleOf = (row: InstanceRow) => instanceStyle(row.resource.status?.state ?? 0);
-
-const state: Column<InstanceRow> = {
-  id: "state",
-  title: "STATE",
-  importance: 10,
-  min: 13,
-  max: 26,
-  sortLetter: "S",
-  cell: (row, context) => stateCell(row, styleOf(row), context),
-  searched: (row, context) => stateWord(row, styleOf(row), context),
-};
 
 const driver: Column<InstanceRow> = {
   id: "driver",
@@ -98,23 +86,12 @@ const pid: Column<InstanceRow> = {
   searched: (row) => `${row.resource.status?.pid ?? ""}`,
 };
 
-const reason: Column<InstanceRow> = {
-  id: "reason",
-  title: "REASON",
-  importance: 7,
-  min: 8,
-  max: 60,
-  grow: true,
-  cell: (row, context) => reasonCell(row, styleOf(row), row.resource.status?.reason ?? "", context),
-  searched: (row, context) => reasonCell(row, styleOf(row), row.resource.status?.reason ?? "", context).text,
-};
-
 /** The table of instances. */
 export const instanceColumns: TableColumns<"instances"> = {
   columns: [
     nameColumn(),
     hostColumn(),
-    state,
+    stateColumn(13, styleOf),
     driver,
     cpus,
     memory,
@@ -129,7 +106,7 @@ export const instanceColumns: TableColumns<"instances"> = {
     ),
     pid,
     labelColumn(),
-    reason,
+    reasonColumn(7, styleOf, (row: InstanceRow) => row.resource.status?.reason ?? ""),
   ],
   sortBy: "host",
 };

@@ -9,11 +9,10 @@ import {
   hostColumn,
   labelColumn,
   nameColumn,
-  reasonCell,
-  stateCell,
-  stateWord,
+  reasonColumn,
+  stateColumn,
+  type TableColumns,
 } from "./column.js";
-import type { TableColumns } from "./column.js";
 
 type LanRow = RowOf<"lans">;
 type PortRow = RowOf<"ports">;
@@ -25,38 +24,13 @@ export function lanStyle(row: LanRow): StateStyle {
     : { symbol: "●", word: "up", tone: "good" };
 }
 
-const state: Column<LanRow> = {
-  id: "state",
-  title: "STATE",
-  importance: 10,
-  min: 10,
-  max: 26,
-  sortLetter: "S",
-  cell: (row, context) => stateCell(row, lanStyle(row), context),
-  searched: (row, context) => stateWord(row, lanStyle(row), context),
-};
-
-const reason: Column<LanRow> = {
-  id: "reason",
-  title: "REASON",
-  importance: 7,
-  min: 8,
-  max: 60,
-  grow: true,
-  cell: (row, context) => reasonCell(row, lanStyle(row), row.resource.status?.reason ?? "", context),
-  searched: (row, context) => reasonCell(row, lanStyle(row), row.resource.status?.reason ?? "", context).text,
-};
-
 function count<R>(
   options: Pick<Column<R>, "id" | "title" | "importance" | "sortLetter">,
   amountOf: (row: R) => number | bigint,
   base: 1000 | 1024 = 1000,
 ): Column<R> {
   return {
-    id: options.id,
-    title: options.title,
-    importance: options.importance,
-    ...(options.sortLetter === undefined ? {} : { sortLetter: options.sortLetter }),
+    ...options,
     min: Math.max(5, options.title.length),
     max: Math.max(6, options.title.length),
     align: "right",
@@ -85,7 +59,7 @@ export const lanColumns: TableColumns<"lans"> = {
   columns: [
     nameColumn(),
     hostColumn(),
-    state,
+    stateColumn(10, lanStyle),
     count<LanRow>(
       { id: "ports", title: "PORTS", importance: 9, sortLetter: "P" },
       (row) => row.resource.status?.ports.length ?? 0,
@@ -130,7 +104,7 @@ export const lanColumns: TableColumns<"lans"> = {
     drops<LanRow>(5, (row) => sum(row, (port) => port.droppedFrames)),
     ageColumn({ id: "age", title: "AGE", importance: 3, sortLetter: "A" }, (row: LanRow) => row.resource.createTime),
     labelColumn(),
-    reason,
+    reasonColumn(7, lanStyle, (row: LanRow) => row.resource.status?.reason ?? ""),
   ],
   sortBy: "host",
 };
