@@ -1,22 +1,13 @@
-import { close, writeSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { programPath } from "../../../../lib/program.js";
 import { createCounters } from "./impair/counters.js";
 import type { WayOrder } from "./impair/way.js";
-import { createEventFd } from "./native.js";
 import { createStats } from "./stats.js";
+import { ThreadPool } from "./thread-pool.js";
 import type { EstablishedConnection, WorkerEvent, WorkerOptions, WorkerOrder } from "./worker-protocol.js";
 
 /** More threads than this do not make more cables faster, and each costs memory. */
-const maxWorkers = 8;
-
-interface PoolWorker {
-  readonly thread: Worker;
-  readonly wakeFd: number;
-  cables: number;
-}
+const maxThreads = 8;
 
 /** One cable's place in a worker. */
 export interface CableSlot {
@@ -37,88 +28,41 @@ export interface CableSlot {
 
 /** The threads that move frames. They are started as cables need them, up to one for each core. */
 export class WorkerPool {
-  readonly #workers: PoolWorker[] = [];
-  readonly #handlers = new Map<number, (event: WorkerEvent) => void>();
-  readonly #netns: string | undefined;
-  readonly #onCrash: (error: Error) => void;
-  #nextCable = 1;
+  readonly #threads: ThreadPool<WorkerOrder, WorkerEvent>;
 
   /** @param options.onCrash a thread ended by an error; its cables are lost. */
-  constructor(options: { readonly netns: string | undefined; readonly onCrash: (error: Error) => void }) {
-    this.#netns = options.netns;
-    this.#onCrash = options.onCrash;
+  constructor({ netns, onCrash }: { readonly netns: string | undefined; readonly onCrash: (error: Error) => void }) {
+    this.#threads = new ThreadPool({
+      start: (wakeFd) => {
+        const workerData: WorkerOptions = { wakeFd, netns };
+        return new Worker(programPath("cable-worker"), { workerData, name: "cable" });
+      },
+      maxThreads,
+      memberOf: ({ cable }) => cable,
+      onCrash,
+    });
   }
 
   /** Gives a tap to the least loaded thread, which owns its descriptor from now on. */
   add(tap: { readonly name: string; readonly fd: number }, handler: (event: WorkerEvent) => void): CableSlot {
-    const cable = this.#nextCable;
-    this.#nextCable += 1;
-    const worker = this.#leastLoaded();
-    worker.cables += 1;
-    this.#handlers.set(cable, handler);
+    const { member: cable, post, leave } = this.#threads.join(handler);
     const stats = createStats();
     const counters = createCounters();
-    const order = (message: WorkerOrder): void => post(worker, message);
-    order({ type: "add", cable, tapFd: tap.fd, tapName: tap.name, stats, counters });
+    post({ type: "add", cable, tapFd: tap.fd, tapName: tap.name, stats, counters });
     return {
       stats,
       counters,
-      impair: (wanted) => order({ type: "impair", cable, order: wanted }),
-      attach: (connection, established) => order({ type: "attach", cable, connection, established }),
-      detach: (goodbye) => order({ type: "detach", cable, goodbye }),
-      notice: (text) => order({ type: "notice", cable, text }),
-      probe: (count) => order({ type: "probe", cable, count }),
-      remove: async (goodbye) => {
-        worker.cables -= 1;
-        const released = new Promise<void>((resolve) => {
-          this.#handlers.set(cable, (event) => {
-            if (event.type === "released") resolve();
-          });
-        });
-        order({ type: "remove", cable, goodbye });
-        await released;
-        this.#handlers.delete(cable);
-        // To delete a device takes the kernel tens of milliseconds, which no thread that moves frames may wait.
-        await closeFile(tap.fd);
-      },
+      impair: (order) => post({ type: "impair", cable, order }),
+      attach: (connection, established) => post({ type: "attach", cable, connection, established }),
+      detach: (goodbye) => post({ type: "detach", cable, goodbye }),
+      notice: (text) => post({ type: "notice", cable, text }),
+      probe: (count) => post({ type: "probe", cable, count }),
+      remove: (goodbye) => leave({ type: "remove", cable, goodbye }, [tap.fd]),
     };
   }
 
   /** Says goodbye on all connections, closes all taps and ends the threads. */
-  async close(): Promise<void> {
-    await Promise.all(
-      this.#workers.map(async (worker) => {
-        const exited = new Promise<void>((resolve) => worker.thread.once("exit", () => resolve()));
-        post(worker, { type: "stop" });
-        await exited;
-      }),
-    );
+  close(): Promise<void> {
+    return this.#threads.close();
   }
-
-  #leastLoaded(): PoolWorker {
-    const limit = Math.min(availableParallelism(), maxWorkers);
-    const idle = this.#workers.find((worker) => worker.cables === 0);
-    if (idle !== undefined) return idle;
-    if (this.#workers.length < limit) return this.#start();
-    return this.#workers.reduce((least, worker) => (worker.cables < least.cables ? worker : least));
-  }
-
-  #start(): PoolWorker {
-    const wakeFd = createEventFd();
-    const options: WorkerOptions = { wakeFd, netns: this.#netns };
-    const thread = new Worker(programPath("cable-worker"), { workerData: options, name: "cable" });
-    thread.on("message", (event: WorkerEvent) => this.#handlers.get(event.cable)?.(event));
-    thread.on("error", (error) => this.#onCrash(error instanceof Error ? error : new Error(String(error))));
-    const worker = { thread, wakeFd, cables: 0 };
-    this.#workers.push(worker);
-    return worker;
-  }
-}
-
-const closeFile = promisify(close);
-const one = new BigUint64Array([1n]);
-
-function post(worker: PoolWorker, order: WorkerOrder): void {
-  worker.thread.postMessage(order);
-  writeSync(worker.wakeFd, one);
 }
