@@ -10,7 +10,7 @@ import { ControlServer } from "../../control/control-server.js";
 import { loadCableIdentity } from "../cable-identity.js";
 import { engineProtocol } from "../engine-protocol.js";
 import { endControl } from "./end-control.js";
-import { EndStore } from "./end-store.js";
+import { endStore } from "./end-store.js";
 import { Engine } from "./engine.js";
 import { openBoxes } from "./impair/box-part.js";
 import { tryLock } from "./native.js";
@@ -43,7 +43,7 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
     log.error({ directory }, "a cable engine runs for this directory already");
     process.exit(exitCodes.alreadyRunning);
   }
-  const store = new EndStore(directory);
+  const store = endStore(directory);
   const { records, warning } = await store.load();
   if (warning !== undefined) log.error(warning);
   const identity = await loadCableIdentity(directory);

@@ -5,7 +5,7 @@ import { boxSocket } from "../../../a2b/box-protocol.js";
 import { ControlServer } from "../../../control/control-server.js";
 import { boxControl } from "./box-control.js";
 import { Boxes } from "./boxes.js";
-import { BoxStore } from "./box-store.js";
+import { boxStore } from "./box-store.js";
 
 /** Restores the boxes of an engine's directory and serves their control socket. Resolves to the way to end them. */
 export async function openBoxes(options: {
@@ -16,7 +16,7 @@ export async function openBoxes(options: {
   readonly onCrash: (error: Error) => void;
 }): Promise<() => Promise<void>> {
   const { directory, log } = options;
-  const store = new BoxStore(directory);
+  const store = boxStore(directory);
   const { records, warning } = await store.load();
   if (warning !== undefined) log.error(warning);
   const boxes = new Boxes({ ...options, store }, records);
