@@ -94,7 +94,19 @@ function sentBy(side: Side, spec: LinkSpec): Pick<EndSpec, "impairment" | "seed"
   const isMine = ({ direction }: ImpairmentStep): boolean =>
     direction === mine || direction === Direction.DIRECTION_UNSPECIFIED;
   const impairment = side === "a" ? spec.aToB : spec.bToA;
-  return { impairment, seed: spec.seed, schedule: spec.schedule.filter(isMine) };
+  return { impairment, seed: seedOf(side, spec.seed), schedule: spec.schedule.filter(isMine) };
+}
+
+/** Turns the seed of a direction into that of the other; not a number by which `Random` of the agent tells sequences apart. */
+const otherDirection = 0x2545f4914f6cdd1dn;
+
+/**
+ * Seed of what the end on this side sends. The ends leave things to chance each by itself: with the same seed both would lose the same
+ * frames. It follows from the side, since roles may change. 0 stays 0, with which each end picks one.
+ */
+function seedOf(side: Side, seed: bigint): bigint {
+  if (side === "a" || seed === 0n) return seed;
+  return BigInt.asIntN(64, seed ^ otherDirection) || 1n;
 }
 
 function relayed(

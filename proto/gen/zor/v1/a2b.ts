@@ -97,7 +97,10 @@ export interface A2bSpec {
   bToA:
     | Impairment
     | undefined;
-  /** Seed of all that is random: the same seed and frames give the same result. 0: a new one each start. */
+  /**
+   * Seed of all that is random: the same seed and frames give the same result. What chance does in one direction tells
+   * nothing of the other. 0: another one each time the box is set.
+   */
   seed: bigint;
   /** Changes that come and go by themselves; at most 64. The schedule starts when the spec is set. */
   schedule: ImpairmentStep[];

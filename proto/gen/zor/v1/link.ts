@@ -507,7 +507,10 @@ export interface LinkSpec {
   bToA:
     | Impairment
     | undefined;
-  /** Seed of all that is random in the impairments; 0: a new one each start. */
+  /**
+   * Seed of all that is random in the impairments: the same seed and frames give the same result. What chance does in one
+   * direction tells nothing of the other. 0: another one each time the impairments are set.
+   */
   seed: bigint;
   /** Changes of impairment that come and go by themselves; at most 64. */
   schedule: ImpairmentStep[];

@@ -120,7 +120,10 @@ export interface EndSpec {
   impairment:
     | Impairment
     | undefined;
-  /** Seed of the impairment; 0: a new one each start. */
+  /**
+   * Seed of what is left to chance: of the frames this end sends, and the other end is told another one; with local_peer_lan of
+   * both directions, which differ all the same. 0: the end picks one each time the impairment is set.
+   */
   seed: bigint;
   /**
    * Changes that come and go by themselves. Only those of the direction this end sends, whatever their direction says; with
