@@ -136,10 +136,13 @@ export class Fleet {
     if (member === undefined) throw hostNotFound(`hosts/${id}`);
     const { state, reason, lastSeen } = viewOf(member);
     const name = HostState[state].replace("HOST_STATE_", "");
+    if (state === HostState.HOST_STATE_PENDING) {
+      throw unavailable("HOST_NOT_READY", `hosts/${id}`, `hosts/${id} is ${name}: ${reason}`);
+    }
     throw unavailable(
       "HOST_NOT_READY",
       `hosts/${id}`,
-      `hosts/${id} is ${name}, ${lastSeenText(lastSeen, new Date())} (${reason}); nothing on it was changed; ${remedyOf(state, id)}`,
+      `hosts/${id} is ${name}, ${lastSeenText(lastSeen, new Date())} (${reason}); nothing on it was changed; ${remedyOf(state)}`,
     );
   }
 
@@ -247,12 +250,11 @@ export class Fleet {
   }
 }
 
-function viewOf({ session }: Member): SessionView {
-  return session?.view ?? neverJoined;
+function viewOf({ session, record }: Member): SessionView {
+  return session?.view ?? neverJoined(record.id);
 }
 
-function remedyOf(state: HostState, id: string): string {
-  if (state === HostState.HOST_STATE_PENDING) return `make a token with "zor token create --host ${id}"`;
+function remedyOf(state: HostState): string {
   if (state === HostState.HOST_STATE_INCOMPATIBLE) return "upgrade the older of hub and agent";
   return "check that the agent runs and can be reached; the hub keeps trying";
 }

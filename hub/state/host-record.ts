@@ -22,14 +22,16 @@ export interface SessionView {
   readonly reported: Host | undefined;
 }
 
-/** The view of a host whose agent has never joined. */
-export const neverJoined: SessionView = {
-  state: HostState.HOST_STATE_PENDING,
-  reason: 'its agent has not joined yet; run "zor agent join" on it with the token',
-  lastSeen: undefined,
-  rttMs: undefined,
-  reported: undefined,
-};
+/** The view of a host whose agent has never joined; it says how it does. */
+export function neverJoined(id: string): SessionView {
+  return {
+    state: HostState.HOST_STATE_PENDING,
+    reason: `its agent has not joined yet; run "zor agent join TOKEN" on it with its token, or with a new one from "zor token create --host ${id}"`,
+    lastSeen: undefined,
+    rttMs: undefined,
+    reported: undefined,
+  };
+}
 
 /** A host as callers see it. `now` dates the age. */
 export function viewHost(record: Host, session: SessionView, now: Date): Host {

@@ -15,7 +15,7 @@ const fleet: readonly AnyResource[] = fakeFleet({
 });
 const unreachable = [
   { name: "hosts/delta", reason: "no answer", lastSeenTime: now, lastSeenAge: { seconds: 14n, nanos: 0 } },
-  { name: "hosts/epsilon", reason: "", lastSeenTime: undefined, lastSeenAge: undefined },
+  { name: "hosts/epsilon", reason: "its agent has not joined yet", lastSeenTime: undefined, lastSeenAge: undefined },
 ];
 
 function draw(kind: TableCase, width: number | undefined, wide = false): string[] {
@@ -59,7 +59,7 @@ describe("what is old", () => {
   it("is told in a line for each host", () => {
     expect(unreachableNotes(unreachable)).toEqual([
       "host delta is unreachable, last seen 14s ago: no answer; what is shown of it may be old",
-      "host epsilon was never seen",
+      "host epsilon has not been heard: its agent has not joined yet",
     ]);
   });
 });

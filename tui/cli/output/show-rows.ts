@@ -63,7 +63,7 @@ export function resourceTable(
 export function unreachableNotes(unreachable: readonly Unreachable[]): string[] {
   return unreachable.map(({ name, reason, lastSeenAge }) => {
     const why = reason === "" ? "" : `: ${reason}`;
-    if (lastSeenAge === undefined) return escapeText(`host ${shortName(name)} was never seen${why}`);
+    if (lastSeenAge === undefined) return escapeText(`host ${shortName(name)} has not been heard${why}`);
     const age = formatAge(durationMs(lastSeenAge));
     return escapeText(
       `host ${shortName(name)} is unreachable, last seen ${age} ago${why}; what is shown of it may be old`,
