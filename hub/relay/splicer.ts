@@ -97,6 +97,8 @@ export class Splicer {
     this.#closing = true;
     const thread = this.#thread;
     if (thread === undefined) return;
+    // Nothing else may keep this process until the thread has ended.
+    thread.worker.ref();
     post(thread, { type: "stop" });
     await thread.exited;
   }

@@ -152,6 +152,17 @@ describe("the relay", () => {
     expect((await read(listener, sent.length)).equals(sent)).toBe(true);
   });
 
+  test("keeps the order of many small pieces that wait for a slow end", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    dialer.setNoDelay(true);
+    const sent = randomBytes(1024 * 1024);
+    for (let at = 0; at < sent.length; at += 37) dialer.write(sent.subarray(at, at + 37));
+    await expect.poll(() => metered > 0n).toBe(true);
+    dialer.end();
+    expect((await read(listener, sent.length + 1)).equals(sent)).toBe(true);
+  });
+
   test("passes on the end of one half, and then of the other", async () => {
     await startRelay();
     const { listener, dialer } = await pair();
