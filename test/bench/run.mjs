@@ -30,6 +30,7 @@ await build({
     "cable-engine": "agent/network/c2c/engine/main.ts",
     "cable-worker": "agent/network/c2c/engine/worker.ts",
     "box-worker": "agent/network/c2c/engine/impair/worker.ts",
+    "relay-worker": "hub/relay/splice/worker.ts",
   },
   outdir: join(directory, "dist"),
   bundle: true,
