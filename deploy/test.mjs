@@ -1,87 +1,83 @@
-// Runs the checks and every test suite, two suites at a time, looks for leftovers, and ends with the totals.
+// Runs the checks, then every other suite with two test files at a time (vitest.config.ts), looks for leftovers, and ends with the totals.
 // Arguments choose suites: `npm test -- e2e` runs only that one. Exits 1 when anything failed, was skipped or was left behind.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
-const suiteLimitMs = 25 * 60_000;
-const vitest = (project, report) => [
-  "vitest",
-  ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-];
-/** Suites of one group run at the same time; groups run one after the other. `check` fills both cores by itself. */
-const groups = [["check"], ["contract", "integration"], ["e2e"]];
+const limitMs = 30 * 60_000;
+/** The suites and, of those that vitest runs, their projects. A test belongs to the suite whose folder below test/ it is in. */
+const suites = {
+  check: [],
+  contract: ["contract"],
+  integration: ["integration", "timed"],
+  e2e: ["e2e"],
+};
 
-const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => !groups.flat().includes(name));
+const names = Object.keys(suites);
+const words = process.argv.slice(2);
+const unknown = words.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  console.error(`zor: no such suite: ${unknown.join(", ")}; there are: ${groups.flat().join(", ")}`);
+  console.error(`zor: no such suite: ${unknown.join(", ")}; there are: ${names.join(", ")}`);
   process.exit(64);
 }
+const chosen = names.filter((name) => words.length === 0 || words.includes(name));
 
-const reports = mkdtempSync(join(tmpdir(), "zor-test-"));
-const children = new Set();
+/** Is in the names of everything that the tests of this run make: see test/helpers/run-tag.ts. */
+const tag = `zt${Array.from({ length: 5 }, () => randomInt(36).toString(36)).join("")}`;
+/** Temporary files of this run. Short, since unix sockets are in there; open to the users that machines run as. */
+const temporary = join(tmpdir(), tag);
+const reports = join(temporary, "reports");
+mkdirSync(reports, { recursive: true, mode: 0o755 });
+
+let running;
 let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => {
     interrupted = true;
-    for (const child of children) end(child, "SIGTERM");
+    endAll("SIGTERM");
   });
 }
 
-/** Signals a suite with all its processes: each is a process group of its own. */
-function end(child, signal) {
-  if (child.pid === undefined) return;
+/** Signals what runs with all its processes: it is a process group of its own. */
+function endAll(signal) {
+  if (running?.pid === undefined) return;
   try {
-    process.kill(-child.pid, signal);
+    process.kill(-running.pid, signal);
   } catch (error) {
     if (error.code !== "ESRCH") throw error;
   }
 }
 
-/** Runs one suite with every line of output marked by its name. Resolves to its exit code. */
-function run(name) {
-  const report = join(reports, `${name}.json`);
-  const [command, argv] = name === "check" ? ["node", ["deploy/check.mjs"]] : vitest(name, report);
-  return new Promise((resolve) => {
-    const began = Date.now();
-    const child = spawn(command, argv, {
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-      env: {
-        ...process.env,
-        ZOR_TEST_REPORTS: reports,
-        ...(process.stdout.isTTY ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" }),
-      },
-    });
-    children.add(child);
-    const limit = setTimeout(() => {
-      console.log(`${name} | runs for more than ${suiteLimitMs / 60_000} minutes: ended`);
-      end(child, "SIGKILL");
-    }, suiteLimitMs);
-    for (const stream of [child.stdout, child.stderr]) mark(name, stream);
-    child.on("error", (error) => console.log(`${name} | ${error.message}`));
-    child.on("close", (code) => {
-      clearTimeout(limit);
-      children.delete(child);
-      resolve({ name, ok: code === 0, seconds: (Date.now() - began) / 1000 });
-    });
+/** Runs a program to its end. Resolves to whether it ended well, and how long it took. */
+async function run(what, command, argv) {
+  const began = Date.now();
+  const child = spawn(command, argv, {
+    stdio: ["ignore", "inherit", "inherit"],
+    detached: true,
+    env: { ...process.env, TMPDIR: temporary, ZOR_TEST_RUN: tag, ZOR_TEST_REPORTS: reports },
   });
+  running = child;
+  const problems = [];
+  const limit = setTimeout(() => {
+    problems.push(`${what} ran for more than ${limitMs / 60_000} minutes and was ended`);
+    endAll("SIGKILL");
+  }, limitMs);
+  const code = await new Promise((resolve) => {
+    child.on("error", (error) => {
+      problems.push(`${what}: ${error.message}`);
+      resolve(undefined);
+    });
+    child.on("close", resolve);
+  });
+  clearTimeout(limit);
+  running = undefined;
+  return { ok: code === 0, problems, seconds: Math.round((Date.now() - began) / 1000) };
 }
 
-function mark(name, stream) {
-  let rest = "";
-  stream.setEncoding("utf8");
-  stream.on("data", (chunk) => {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) console.log(`${name} | ${line}`);
-  });
-  stream.on("end", () => rest !== "" && console.log(`${name} | ${rest}`));
-}
-
-/** Reads a JSON report; undefined when the suite did not get as far as writing one. */
+/** Reads a JSON report; undefined when the program did not get as far as writing one. */
 function readReport(name) {
   try {
     return JSON.parse(readFileSync(join(reports, `${name}.json`), "utf8"));
@@ -90,38 +86,53 @@ function readReport(name) {
   }
 }
 
-/** Totals of one suite, with a line for everything that did not pass. */
-function count(result) {
-  const totals = { passed: 0, failed: 0, skipped: 0, notes: [] };
-  const addTests = (suite, report) => {
-    totals.passed += report.numPassedTests;
-    totals.failed += report.numFailedTests;
-    totals.skipped += report.numPendingTests + report.numTodoTests;
-    for (const file of report.testResults) {
-      if (file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed")) {
-        totals.failed += 1;
-        totals.notes.push(`FAILED  ${suite}: ${file.name}: ${String(file.message).split("\n")[0]}`);
-      }
-      for (const test of file.assertionResults) {
-        if (test.status === "passed") continue;
-        totals.notes.push(`${test.status.toUpperCase().padEnd(7)} ${suite}: ${test.fullName}`);
-      }
+const nothing = () => ({ passed: 0, failed: 0, skipped: 0, notes: [] });
+
+/** Adds the tests of one file, with a note for everything that did not pass. */
+function addFile(totals, suite, file) {
+  const path = relative(process.cwd(), file.name);
+  const note = (verdict, text) => totals.notes.push(`${verdict.padEnd(7)} ${suite}: ${path}: ${text}`);
+  for (const test of file.assertionResults) {
+    if (test.status === "passed") totals.passed += 1;
+    else if (test.status === "failed") {
+      totals.failed += 1;
+      note("FAILED", [test.fullName, ...test.failureMessages.map(firstLine)].join("\n            "));
+    } else {
+      totals.skipped += 1;
+      note("SKIPPED", test.fullName);
     }
-  };
-  const report = readReport(result.name);
-  if (result.name === "check") {
-    for (const step of (report?.steps ?? []).filter((step) => step.name !== "test:unit")) {
-      totals[step.ok ? "passed" : "failed"] += 1;
-      if (!step.ok) totals.notes.push(`FAILED  check: npm run ${step.name}`);
-    }
-    const unit = readReport("unit");
-    if (unit !== undefined) addTests("unit", unit);
-  } else if (report !== undefined) {
-    addTests(result.name, report);
   }
-  if (totals.passed + totals.failed === 0) totals.notes.push(`FAILED  ${result.name}: no test ran`);
-  if (!result.ok && totals.failed === 0) totals.notes.push(`FAILED  ${result.name}: ended with an error`);
-  if ((!result.ok && totals.failed === 0) || totals.passed + totals.failed === 0) totals.failed += 1;
+  // Nothing of it ran, or a hook failed when its tests were over.
+  if (file.status !== "failed" || file.assertionResults.some((test) => test.status === "failed")) return;
+  totals.failed += 1;
+  note("FAILED", firstLine(file.message) || "ended with an error outside its tests");
+}
+
+function firstLine(text) {
+  return stripVTControlCharacters(String(text ?? ""))
+    .trim()
+    .split("\n")[0]
+    .slice(0, 500);
+}
+
+/** Totals of the checks: one for each step, and the unit tests. */
+function countChecks() {
+  const totals = nothing();
+  for (const step of (readReport("check")?.steps ?? []).filter((step) => step.name !== "test:unit")) {
+    totals[step.ok ? "passed" : "failed"] += 1;
+    if (!step.ok) totals.notes.push(`FAILED  check: npm run ${step.name}`);
+  }
+  for (const file of readReport("unit")?.testResults ?? []) addFile(totals, "check", file);
+  return totals;
+}
+
+/** Totals of a suite of tests. */
+function countSuite(suite) {
+  const totals = nothing();
+  const folder = join(process.cwd(), "test", suite, "/");
+  for (const file of readReport("tests")?.testResults ?? []) {
+    if (file.name.startsWith(folder)) addFile(totals, suite, file);
+  }
   return totals;
 }
 
@@ -130,27 +141,49 @@ const before = join(reports, "before.json");
 const leftovers = (...argv) => execFileSync("node", ["test/helpers/leftovers.ts", ...argv], { encoding: "utf8" });
 writeFileSync(before, leftovers("capture"));
 
-const results = [];
-for (const group of groups) {
-  const names = group.filter((name) => chosen.length === 0 || chosen.includes(name));
-  if (!interrupted) results.push(...(await Promise.all(names.map(run))));
+/** What ran: the suites of it, their totals and how it ended. */
+const parts = [];
+if (chosen.includes("check")) {
+  const result = await run("check", "node", ["deploy/check.mjs"]);
+  parts.push({ ...result, totals: new Map([["check", countChecks()]]) });
+}
+const tested = chosen.filter((name) => suites[name].length > 0);
+if (tested.length > 0 && !interrupted) {
+  const projects = tested.flatMap((name) => suites[name]).flatMap((project) => ["--project", project]);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${join(reports, "tests.json")}`];
+  const result = await run("vitest", "vitest", ["run", ...projects, ...reporters]);
+  parts.push({ ...result, totals: new Map(tested.map((name) => [name, countSuite(name)])) });
 }
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const notes = [];
 console.log("");
-for (const result of results) {
-  const totals = count(result);
-  for (const key of Object.keys(sum)) sum[key] += totals[key];
-  notes.push(...totals.notes);
-  const figures = `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`;
-  console.log(`${result.name.padEnd(12)} ${figures} in ${result.seconds.toFixed(0)} s`);
+for (const { ok, problems, seconds, totals } of parts) {
+  for (const problem of problems) notes.push(`FAILED  ${problem}`);
+  for (const [suite, each] of totals) {
+    if (each.passed + each.failed > 0) continue;
+    each.failed += 1;
+    each.notes.push(`FAILED  ${suite}: no test ran`);
+  }
+  const failures = [...totals.values()].some((each) => each.failed > 0);
+  if (!ok && !failures) {
+    sum.failed += 1;
+    notes.push(
+      `FAILED  ${[...totals.keys()].join(", ")}: every test passed, but the run ended with an error: see above`,
+    );
+  }
+  for (const [suite, each] of totals) {
+    for (const key of Object.keys(sum)) sum[key] += each[key];
+    notes.push(...each.notes);
+    console.log(`${suite.padEnd(12)} ${each.passed} passed, ${each.failed} failed, ${each.skipped} skipped`);
+  }
+  console.log(`${"".padEnd(12)} in ${seconds} s`);
 }
 let left = [];
 try {
-  leftovers("compare", before);
+  leftovers("compare", before, tag, temporary);
 } catch (error) {
-  left = String(error.stdout ?? error)
+  left = String(error.stdout || error)
     .trim()
     .split("\n");
   sum.failed += 1;
@@ -162,6 +195,7 @@ const seconds = (Date.now() - began) / 1000;
 console.log(`in ${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`);
 const good = sum.failed === 0 && sum.skipped === 0 && !interrupted;
 if (sum.skipped > 0) console.log("skipped tests count as failures here: every requirement must be met");
-rmSync(reports, { recursive: true, force: true });
+// What was left there may be mounts: nothing is deleted through those.
+if (left.length === 0) rmSync(temporary, { recursive: true, force: true });
 console.log(`${sum.passed} passed, ${good ? 0 : Math.max(1, sum.failed + sum.skipped)} failed`);
 process.exit(good ? 0 : 1);

@@ -86,8 +86,7 @@ describe("zor demo down", () => {
     const pids = [running.hub.pid, running.supervisor.pid, ...running.agents.map(({ pid }) => pid)];
     const all = [...pids.map((pid) => pid ?? 0), ...Object.values(instancePids(running))];
     await demo.must(["demo", "down"], { timeoutMs: 120_000 });
-    const ours = { text: new RegExp(`zor-${demo.name}-|zor-demo/${demo.name}\\b`), interfaceName: /^zd/ };
-    expect(leftBehind(before, captureMachine(), ours)).toEqual([]);
+    expect(leftBehind(before, captureMachine(), demo.ownership)).toEqual([]);
     expect(await Promise.all(all.map(isRunning))).toEqual(all.map(() => false));
     expect(await demo.must(["context", "list"])).not.toContain(demo.name);
   });

@@ -21,11 +21,10 @@ describe("a demo whose zor demo up was cut off", () => {
       if (String(chunk).includes(during)) up.kill(signal);
     }
     expect(await ended).toEqual(exit);
-    const ours = { text: new RegExp(`zor-${demo.name}-|zor-demo/${demo.name}\\b`), interfaceName: /^zd/ };
     // Something is there to be taken down.
-    expect(leftBehind(before, captureMachine(), ours)).not.toEqual([]);
+    expect(leftBehind(before, captureMachine(), demo.ownership)).not.toEqual([]);
 
     await demo[Symbol.asyncDispose]();
-    expect(leftBehind(before, captureMachine(), ours)).toEqual([]);
+    expect(leftBehind(before, captureMachine(), demo.ownership)).toEqual([]);
   });
 });

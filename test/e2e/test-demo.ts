@@ -1,9 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import type { DemoStatus } from "../../deploy/demo/status.js";
+import { freshName } from "../helpers/run-tag.js";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -27,12 +28,17 @@ export class TestDemo implements AsyncDisposable {
 
   /** Chooses names; nothing runs yet. */
   static async create(): Promise<TestDemo> {
-    return new TestDemo(`zt${randomBytes(3).toString("hex")}`, await mkdtemp("/tmp/zt-e2e-"));
+    return new TestDemo(freshName(), await mkdtemp(join(tmpdir(), "zt-e2e-")));
   }
 
   /** Environment in which programs work on this demo and on no other. */
   get env(): Readonly<Record<string, string>> {
     return { ZOR_DEMO: this.name, ZOR_CONFIG: this.configDirectory, ZOR_CONTEXT: "", LC_ALL: "C" };
+  }
+
+  /** How to recognise what this demo makes on the machine. */
+  get ownership(): RegExp {
+    return new RegExp(`zor-${this.name}-|zor-demo/${this.name}\\b`);
   }
 
   /** Path of the launcher. */

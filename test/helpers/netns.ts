@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { run } from "../../agent/host/exec.js";
+import { runTag } from "./run-tag.js";
 
 /** A net namespace of a test. Disposing of it removes it with everything in it. */
 export interface TestNetns extends AsyncDisposable {
@@ -13,12 +14,12 @@ export interface TestNetns extends AsyncDisposable {
 let made = 0;
 
 /**
- * Makes a named net namespace "zt-{prefix}-{pid}-{n}" with its loopback up.
+ * Makes a named net namespace "zt-{prefix}-{pid}-{n}" (see {@link runTag}) with its loopback up.
  * @param prefix a few letters that tell which test it belongs to.
  */
 export async function makeNetns(prefix: string): Promise<TestNetns> {
   made += 1;
-  const name = `zt-${prefix}-${process.pid}-${made}`;
+  const name = `${runTag}-${prefix}-${process.pid}-${made}`;
   await run("ip", ["netns", "add", name]);
   const ip = async (...argv: string[]) => {
     await run("ip", ["-n", name, ...argv]);
@@ -40,5 +41,5 @@ export async function makeNetns(prefix: string): Promise<TestNetns> {
 /** Namespaces that this process made and did not remove. */
 export async function leftNetns(): Promise<string[]> {
   const names = await readdir("/run/netns").catch(() => []);
-  return names.filter((name) => name.startsWith("zt-") && name.split("-").includes(String(process.pid)));
+  return names.filter((name) => name.startsWith(`${runTag}-`) && name.split("-").includes(String(process.pid)));
 }

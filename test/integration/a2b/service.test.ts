@@ -40,7 +40,7 @@ afterAll(async () => {
   connection?.close();
   await agent?.destroy();
   for (const guest of guests) await guest[Symbol.asyncDispose]();
-  const mine = { text: new RegExp(`${agent.state}|${agent.netns}|zt-bg-${process.pid}`), interfaceName: /^z[tb]/ };
+  const mine = new RegExp([agent.state, agent.netns, ...guests.map((guest) => guest.name)].join("|"));
   expect(leftBehind(before, captureMachine(), mine)).toEqual([]);
 });
 

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,6 +14,7 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TestPki } from "../../helpers/pki.js";
+import { freshName } from "../../helpers/run-tag.js";
 
 /** A real agent in a process of its own, with its own state directory and net namespace. */
 export class AgentProcess {
@@ -33,10 +33,9 @@ export class AgentProcess {
 
   /** Makes the state directory with an identity; nothing runs yet. */
   static async create(): Promise<AgentProcess> {
-    const id = randomBytes(3).toString("hex");
     const state = await mkdtemp(join(tmpdir(), "zt-agent-"));
     const pki = await TestPki.create(join(state, "pki"));
-    const agent = new AgentProcess(state, `zt-${id}`, pki);
+    const agent = new AgentProcess(state, freshName(), pki);
     await pki.host(agent.host, join(state, "identity"));
     return agent;
   }

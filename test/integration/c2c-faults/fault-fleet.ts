@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 import { EngineClient } from "../../../agent/network/c2c/engine-client.js";
@@ -19,6 +18,7 @@ import { ensureLayout } from "../../../deploy/demo/state-file.js";
 import { endProcess } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { freshName } from "../../helpers/run-tag.js";
 
 /** Where a copy goes from and to: a namespace with an interface in a host's lan. */
 export interface Station {
@@ -37,7 +37,7 @@ export class FaultFleet implements AsyncDisposable {
 
   /** Brings everything up and waits until the link is active. */
   static async make(): Promise<FaultFleet> {
-    const fleet = new FaultFleet(await ensureLayout(`zt${randomBytes(3).toString("hex")}`));
+    const fleet = new FaultFleet(await ensureLayout(freshName()));
     try {
       await fleet.#bringUp();
       return fleet;

@@ -7,7 +7,7 @@ import type { DriverInstance, ExecCommand, RecoveryHandle } from "../../../agent
 import { run } from "../../../agent/host/exec.js";
 import { ensureNetns, removeNetns } from "../../../agent/network/netns.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
-import type { Ownership } from "../../helpers/leftovers.js";
+import { freshName } from "../../helpers/run-tag.js";
 
 const microDirectory = "/var/lib/zor/images";
 
@@ -32,15 +32,15 @@ export class CrunFixture implements AsyncDisposable {
     const root = await mkdtemp(join(tmpdir(), "zt-"));
     const images = join(root, "images");
     await mkdir(images);
-    const netns = `zt-crun-${process.pid}`;
+    const netns = freshName();
     await ensureNetns(netns, { agentUid: netns });
     return new CrunFixture(root, images, netns);
   }
 
   /** How to recognise what this fixture makes. */
-  get ownership(): Ownership {
+  get ownership(): RegExp {
     const names = [this.root, this.netns, ...this.#instances.map(({ uid }) => uid)];
-    return { text: new RegExp(names.join("|")), interfaceName: /^$/ };
+    return new RegExp(names.join("|"));
   }
 
   /** An instance, not created. */

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +8,7 @@ import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Ports } from "../../../agent/network/ports.js";
 import { createLog } from "../../../lib/log.js";
 import { findProcesses } from "../../../lib/process.js";
+import { freshName } from "../../helpers/run-tag.js";
 
 /** A switch of its own for one test, as an agent has it; can be closed and opened again like a restarted agent. */
 export class NetworkFixture {
@@ -24,13 +24,20 @@ export class NetworkFixture {
   ) {}
 
   static async open(): Promise<NetworkFixture> {
-    const id = randomBytes(3).toString("hex");
     const stateDirectory = await mkdtemp(join(tmpdir(), "zt-net-"));
-    const [netns, agentUid] = [`zt-${id}`, `agent-${id}`];
+    const netns = freshName();
+    const agentUid = `agent-${netns}`;
     const log = createLog("test", { write: () => undefined });
     const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
     const lans = new Lans({ switch: sw, log });
-    return new NetworkFixture(stateDirectory, netns, agentUid, sw, lans, new Ports({ netns, agentUid }));
+    return new NetworkFixture(
+      stateDirectory,
+      netns,
+      agentUid,
+      sw,
+      lans,
+      new Ports({ netns, agentUid, datapath: sw.datapath }),
+    );
   }
 
   /** What a restart of the agent does. */
