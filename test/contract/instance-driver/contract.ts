@@ -13,16 +13,16 @@ import {
 import { isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { leftNetns } from "../../helpers/netns.js";
-import { crunSubject } from "./crun-subject.js";
 import { type InstanceNetworkFixture, makeInstanceNetwork } from "./network.js";
-import { qemuSubject } from "./qemu-subject.js";
 import type { Subject } from "./subject.js";
 import { callOptions, readUntil, World } from "./world.js";
 
-/** Every driver has a row here. */
-const subjects: readonly Subject[] = [qemuSubject, crunSubject];
+/** What every driver keeps. */
+export function describeDriver(subject: Subject): void {
+  describe(`the ${subject.kind} driver`, () => defineTests(subject));
+}
 
-describe.each(subjects)("the $kind driver", (subject) => {
+function defineTests(subject: Subject): void {
   let world: World;
   let fixture: InstanceNetworkFixture;
   let handle: RecoveryHandle;
@@ -273,4 +273,4 @@ describe.each(subjects)("the $kind driver", (subject) => {
       expect(await readdir(world.instance.directory)).toEqual(["kept"]);
     });
   });
-});
+}

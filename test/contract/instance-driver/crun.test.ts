@@ -1,0 +1,4 @@
+import { describeDriver } from "./contract.js";
+import { crunSubject } from "./crun-subject.js";
+
+describeDriver(crunSubject);
