@@ -30,8 +30,8 @@ export interface ExecSessionOptions {
 const maxHeldChunks = 32;
 /** Output of the command may still be on its way when it has exited; a child it left behind may hold the pipe for ever. */
 const drainMs = 300;
-/** A command that redirects its input has no terminal to resize: after this it is left alone. */
-const [resizeAttempts, resizeRetryMs] = [50, 20];
+/** A command whose input is no terminal has none to resize: when it has run for so long it is left alone. */
+const [resizeLimitMs, resizeRetryMs] = [1000, 20];
 /** How long the runtime may take until it tells the command's pid. */
 const [startLimitMs, pidPollMs] = [5000, 10];
 const endOfTransmission = Uint8Array.of(4);
@@ -153,15 +153,19 @@ async function startWithTerminal(
 
 /** Resizes the terminal that is the command's standard input. The command may still be being started. */
 async function resizeInside(pidFile: string, resize: (fd: number) => void, signal: AbortSignal): Promise<void> {
-  for (let attempt = 0; attempt < resizeAttempts && !signal.aborted; attempt += 1) {
-    if (await tryResizeInside(pidFile, resize).catch(() => false)) return;
+  let deadline: number | undefined;
+  while (!signal.aborted && performance.now() < (deadline ?? Number.POSITIVE_INFINITY)) {
+    const pid = await readPid(pidFile);
+    if (pid > 0) {
+      if (await tryResizeInside(pid, resize).catch(() => false)) return;
+      // A busy host's runtime tells the pid long after the command has begun: the time counts from then.
+      deadline ??= performance.now() + resizeLimitMs;
+    }
     await pause(resizeRetryMs, signal);
   }
 }
 
-async function tryResizeInside(pidFile: string, resize: (fd: number) => void): Promise<boolean> {
-  const pid = Number((await readIfExists(pidFile)) ?? "0");
-  if (!(pid > 0)) return false;
+async function tryResizeInside(pid: number, resize: (fd: number) => void): Promise<boolean> {
   const path = `/proc/${pid}/fd/0`;
   // The command chooses what its input is: nothing but a pseudo-terminal's slave is opened, and that without waiting.
   if (!isPtySlave(await stat(path))) return false;
@@ -256,11 +260,16 @@ async function killCommand(pidFile: string, child: ChildProcess): Promise<void> 
   child.kill("SIGKILL");
 }
 
+/** What the runtime has told so far; 0: nothing. */
+async function readPid(pidFile: string): Promise<number> {
+  return Number((await readIfExists(pidFile)) ?? "0") || 0;
+}
+
 /** Pid of the command inside. A runtime that is killed before it has told that pid leaves the command behind. */
 async function waitForPid(pidFile: string, child: ChildProcess): Promise<number> {
   const deadline = performance.now() + startLimitMs;
   for (;;) {
-    const pid = Number((await readIfExists(pidFile)) ?? "0");
+    const pid = await readPid(pidFile);
     const ended = child.exitCode !== null || child.signalCode !== null;
     if (pid > 0 || ended || performance.now() > deadline) return pid;
     await delay(pidPollMs);
