@@ -6,7 +6,7 @@ import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { ProcessIdentity } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
-import { findLink, ip } from "../ip.js";
+import { ip, listLinks } from "../ip.js";
 import { ensureNetns, removeNetns } from "../netns.js";
 import { OvsDaemons } from "./daemons.js";
 import type { OperationResult, OvsdbClient, OvsdbOperation } from "./ovsdb-client.js";
@@ -149,18 +149,26 @@ export class Switch {
 
   /** Removes everything: daemons, bridges, database, and the namespace if we made it. */
   async destroy(): Promise<void> {
+    const bridges = (this.#connection?.mirror.list("Bridge") ?? []).map(({ columns }) => String(columns["name"]));
     await this.close();
     await this.#daemons.stop();
-    await this.#removeDatapathDevice();
+    await this.#removeDevices(["ovs-netdev", ...bridges]);
     await rm(this.#directory, { recursive: true, force: true });
     await removeNetns(this.netns, { agentUid: this.agentUid });
   }
 
-  /** The tap of the userspace datapath is persistent and has no bridge whose end would remove it. */
-  async #removeDatapathDevice(): Promise<void> {
+  /** Taps of the userspace datapath are persistent: its own always stays, those of bridges when the daemon did not end in good order. */
+  async #removeDevices(names: readonly string[]): Promise<void> {
+    if (this.datapath !== "netdev") return;
     const where = { netns: this.netns };
-    if (this.datapath !== "netdev" || (await findLink("ovs-netdev", where)) === undefined) return;
-    await ip(["link", "delete", "dev", "ovs-netdev"], where);
+    const existing = async () =>
+      (await listLinks(where)).map(({ ifname }) => ifname).filter((name) => names.includes(name));
+    for (const name of await existing()) {
+      await ip(["link", "delete", "dev", name], where).catch(async (error: unknown) => {
+        // The kernel may have come first: it removes the others when the last thread of the daemon is gone.
+        if ((await existing()).includes(name)) throw error;
+      });
+    }
   }
 
   #connected(): { client: OvsdbClient; mirror: OvsdbMirror } {
