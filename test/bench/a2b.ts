@@ -1,4 +1,5 @@
 // What in-line boxes do, configured against measured: npm run bench -- a2b [--json] [--only delay,loss,rate,load,depth]. Needs root, ping and iperf3.
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { burstBytesOf, type Impairment, noImpairment } from "../../agent/network/c2c/engine/impair/impairment.js";
 import { BoxRig } from "../integration/a2b/box-rig.js";
@@ -75,7 +76,8 @@ async function measureLoaded(): Promise<void> {
   await set({ lossRatio: 1e-9 });
   const stop = await startFlood(rig, { frameBytes: 100, framesPerSecond: 1e9 });
   const [before, beganMs] = [await outFrames(), performance.now()];
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  // What is measured is a rate: the time over which frames are counted.
+  await delay(4_000);
   const framesPerSecond = ((await outFrames()) - before) / ((performance.now() - beganMs) / 1_000);
   await stop();
   facts["framesPerSecond"] = Math.round(framesPerSecond);
@@ -99,12 +101,18 @@ async function outFrames(): Promise<number> {
 async function measureDepth(): Promise<void> {
   await set({ delayMs: 10_000, queueBytes: 2 ** 30 });
   const stop = await startFlood(rig, { frameBytes: 64, framesPerSecond: 1e9 });
-  const deadline = performance.now() + 9_000;
+  const { outFrames: left } = await eventually(() => {
+    const { counters } = rig.view().sides[0];
+    if (counters.queuedFrames === 0) throw new Error("no frames wait");
+    return counters;
+  });
   let most = 0;
-  while (performance.now() < deadline) {
-    most = Math.max(most, rig.view().sides[0].counters.queuedFrames);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
+  // When the first frames leave, as many wait as ever will.
+  await eventually(() => {
+    const { queuedFrames, outFrames: now } = rig.view().sides[0].counters;
+    most = Math.max(most, queuedFrames);
+    if (now === left) throw new Error("the first frames still wait");
+  });
   await stop();
   facts["queuedFrames"] = most;
   facts["queuedEngineMib"] = Math.round(await engineMib(rig));
