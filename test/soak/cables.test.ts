@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.js";
-import { copying, statesOf } from "../integration/c2c-faults/copying.js";
+import { copying } from "../integration/c2c-faults/copying.js";
 import { cutUnderlay } from "../integration/c2c-faults/faults.js";
 import { expectNothingLeftAfter } from "../integration/c2c-faults/link-waves.js";
-import { slowUnderlay } from "../integration/c2c-faults/slow-underlay.js";
+import { copySlowly } from "../integration/c2c-faults/slow-underlay.js";
 
 const mebibyte = 1024 * 1024;
 const minutesMs = 60_000;
@@ -23,15 +23,8 @@ describe.concurrent("a TCP copy through a cable survives", () => {
 
   test("ten minutes of 300 ms and 5 % loss in each direction, and the cable does not flap", async (context) => {
     const pace = { bytes: 5 * mebibyte, bytesPerSecond: mebibyte / 128, timeoutMs: 15 * minutesMs };
-    const { hosts, copy } = await copying(context, pace, async (made) => {
-      const box = await slowUnderlay(made);
-      context.onTestFinished(() => box[Symbol.asyncDispose]());
-    });
-    const watching = new AbortController();
-    const states = Promise.all(hosts.hosts.map((host) => statesOf(host, watching.signal)));
-    await copy.done;
-    watching.abort();
-    for (const seen of await states) expect(seen).toEqual(["active"]);
+    const { hosts, states } = await copySlowly(context, pace);
+    for (const seen of states) expect(seen).toEqual(["active"]);
     for (const host of hosts.hosts) expect(host.end().connects).toBe(1);
   });
 });

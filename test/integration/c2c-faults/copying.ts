@@ -1,14 +1,21 @@
 import { expect, type TestContext } from "vitest";
 import { eventually } from "../../helpers/eventually.js";
-import { type TestHost, TwoHosts } from "../c2c/two-hosts.js";
+import { TwoHosts } from "../c2c/two-hosts.js";
 import { type Copy, startCopy } from "./copy.js";
 
 const mebibyte = 1024 * 1024;
 
+/** How much is copied, and how fast. */
+export interface CopyPace {
+  readonly bytes: number;
+  readonly bytesPerSecond?: number;
+  readonly timeoutMs?: number;
+}
+
 /** Two hosts with a cable and a copy through it that is under way. */
 export async function copying(
   context: TestContext,
-  options: { readonly bytes: number; readonly bytesPerSecond?: number; readonly timeoutMs?: number },
+  options: CopyPace,
   prepare: (hosts: TwoHosts) => Promise<void> = async () => undefined,
 ): Promise<{ hosts: TwoHosts; copy: Copy }> {
   const hosts = await TwoHosts.make();
@@ -30,13 +37,4 @@ export async function copying(
 export async function moving({ b }: TwoHosts): Promise<void> {
   const { rxBytes } = b.end();
   await eventually(() => expect(b.end().rxBytes).toBeGreaterThan(rxBytes + 32 * 1024), 60_000);
-}
-
-/** States of an end from now on until the signal, each with its reason, the present one included. */
-export async function statesOf(host: TestHost, signal: AbortSignal): Promise<readonly string[]> {
-  const states = new Set<string>();
-  for await (const { ends } of host.cables.watch(signal)) {
-    for (const { phase, reason } of ends) states.add(reason === "" ? phase : `${phase}: ${reason}`);
-  }
-  return [...states];
 }

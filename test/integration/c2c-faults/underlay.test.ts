@@ -2,9 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../../helpers/eventually.js";
 import type { TestHost } from "../c2c/two-hosts.js";
-import { copying, moving, statesOf } from "./copying.js";
+import { copying, moving } from "./copying.js";
 import { blackhole, cutUnderlay, resetConnections } from "./faults.js";
-import { slowUnderlay } from "./slow-underlay.js";
+import { copySlowly } from "./slow-underlay.js";
 
 const mebibyte = 1024 * 1024;
 
@@ -31,15 +31,8 @@ describe.concurrent("a TCP copy through a cable survives", () => {
 
   test("a minute of 300 ms and 5 % loss in each direction, and the cable does not flap", async (context) => {
     const pace = { bytes: mebibyte / 2, bytesPerSecond: mebibyte / 128 };
-    const { hosts, copy } = await copying(context, pace, async (made) => {
-      const box = await slowUnderlay(made);
-      context.onTestFinished(() => box[Symbol.asyncDispose]());
-    });
-    const watching = new AbortController();
-    const states = Promise.all(hosts.hosts.map((host) => statesOf(host, watching.signal)));
-    await copy.done;
-    watching.abort();
-    for (const seen of await states) expect(seen).toEqual(["active"]);
+    const { hosts, states } = await copySlowly(context, pace);
+    for (const seen of states) expect(seen).toEqual(["active"]);
     for (const host of hosts.hosts) {
       expect(host.end().connects).toBe(1);
       expect(host.end().rttMs).toBeGreaterThanOrEqual(300);
