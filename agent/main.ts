@@ -5,6 +5,7 @@ import { messageOf, ZorError } from "../lib/errors.js";
 import { exitWhenFlushed } from "../lib/exit.js";
 import { createLog } from "../lib/log.js";
 import { version } from "../lib/program.js";
+import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { Fingerprint } from "../proto/gen/zor/v1/host.js";
 import { type AgentConfig, agentConfigSchema, settle } from "./config.js";
 import { createDrivers } from "./drivers/registry.js";
@@ -31,7 +32,11 @@ interface Flags {
   readonly allowPlainLinks?: boolean;
 }
 
-const program = new Command("zor").version(version).exitOverride().showHelpAfterError();
+const program = new Command("zor")
+  .version(version)
+  .exitOverride()
+  // "agent" or "doctor": the launcher passes it on.
+  .configureOutput(usageErrorOutput(`zor ${process.argv[2]}`));
 const agent = program.command("agent").description("the daemon of a host: it runs instances, lans and link ends");
 
 addSettings(agent.command("run").description("run the agent in the foreground; log lines go to standard error"))
@@ -53,7 +58,8 @@ Examples:
   zor agent run --config /etc/zor/agent.yaml
   zor agent run --dial-out          # for a host behind NAT: it dials the hub
 
-SIGTERM ends the agent; instances, lans and links go on and are taken up at the next start.`,
+SIGTERM ends the agent; instances, lans and links go on and are taken up at the next start.
+Exit codes: 0 ended by SIGTERM or SIGINT, 1 failed, 64 wrong usage, 70 a fault in the program, 78 wrong settings.`,
   )
   .action(async (flags: Flags) => run(await readConfig(flags)));
 
@@ -82,7 +88,13 @@ program
   .option("--image-dir <dir...>", "directories that images may come from")
   .addHelpText(
     "after",
-    "\nNo agent need run. Exit code 0: this machine can run an agent; 1: something required is missing.",
+    `
+No agent need run. Exit code 0: this machine can run an agent; 1: something required is missing.
+
+Examples:
+  zor doctor
+  zor doctor -o json
+  zor doctor link demo              # another command: what is wrong with a link; see zor doctor link --help`,
   )
   .action(async (flags: Flags & { readonly output: string }) => doctor(await readConfig(flags), flags.output));
 

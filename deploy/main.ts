@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { messageOf, ZorError } from "../lib/errors.js";
 import { createLog } from "../lib/log.js";
+import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { downSteps, takeDown } from "./demo/down.js";
 import { demosDirectory, parseDemoName } from "./demo/layout.js";
 import { showSteps } from "./demo/progress.js";
@@ -57,7 +58,8 @@ demo
   .addOption(new Option("-o, --output <format>", "form of the output").choices(["text", "json"]).default("text"))
   .action(async ({ name, output }: { name: string; output: "text" | "json" }) => {
     const layout = await findLayout(name);
-    if (layout === undefined) throw new Error(`demo ${name} is not up; bring it up with: zor demo up`);
+    if (layout === undefined)
+      throw new Error(`no demo named "${name}" is up; bring it up with: ${withName(name)}zor demo up`);
     const status = await readStatus(layout);
     process.stdout.write(`${output === "json" ? JSON.stringify(status, undefined, 2) : formatStatus(status)}\n`);
   });
@@ -75,13 +77,13 @@ demo
   .addOption(nameOption)
   .action(async ({ name }: { name: string }) => {
     const layout = await findLayout(name);
-    if (layout === undefined) throw new Error(`demo ${name} is not up`);
+    if (layout === undefined) throw new Error(`no demo named "${name}" is up`);
     await supervise(layout, createLog("demo"), interruption.signal);
   });
 
 for (const command of [demo, ...demo.commands]) {
   command.exitOverride();
-  command.configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, "zor: ")) });
+  command.configureOutput(usageErrorOutput("zor demo"));
 }
 
 try {
@@ -89,6 +91,11 @@ try {
   await demo.parseAsync(process.argv.slice(3), { from: "user" });
 } catch (error) {
   process.exitCode = exitCodeOf(error);
+}
+
+/** What is written before a command for a demo that has not the usual name. */
+function withName(name: string): string {
+  return name === "demo" ? "" : `ZOR_DEMO=${name} `;
 }
 
 function exitCodeOf(error: unknown): number {

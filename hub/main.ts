@@ -3,6 +3,7 @@ import { loadConfig } from "../lib/config.js";
 import { messageOf } from "../lib/errors.js";
 import { createLog } from "../lib/log.js";
 import { version } from "../lib/program.js";
+import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { hubConfigSchema } from "./config.js";
 import { Hub } from "./daemon.js";
 import { openState } from "./state-directory.js";
@@ -48,7 +49,7 @@ function withFlags(command: Command): Command {
     .option("--reverse-listen <ip:port...>", 'addresses for agents that dial out (default "127.0.0.1:7442")')
     .option(
       "--relay-listen <ip:port...>",
-      'addresses at which hosts that cannot reach each other are joined (default "127.0.0.1:7445": none is)',
+      'addresses at which hosts that cannot reach each other are joined (default "127.0.0.1:7445", at which none is)',
     )
     .option(
       "--relay-advertise <ip:port...>",
@@ -84,6 +85,7 @@ function configOf({ config, ...flags }: Flags) {
 const program = new Command("zor hub")
   .description("The hub: aggregates the agents of a fleet of lab hosts and brokers cables between them.")
   .version(version)
+  .configureOutput(usageErrorOutput("zor hub"))
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 withFlags(program.command("run").description("run the hub until SIGTERM")).action(run);
 withFlags(

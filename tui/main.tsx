@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { messageOf } from "../lib/errors.js";
 import type { Connection } from "../lib/grpc/connection.js";
 import { version } from "../lib/program.js";
+import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { exitCode } from "./cli/exit-codes.js";
 import { codeOfError, formatError } from "./cli/output/print-error.js";
 import { loadContext } from "./client/contexts.js";
@@ -40,6 +41,7 @@ const program = new Command("zor tui")
   .version(version)
   .addHelpText("after", examples)
   .allowExcessArguments(false)
+  .configureOutput(usageErrorOutput("zor tui"))
   .exitOverride((error) => process.exit(error.exitCode === 0 ? exitCode.ok : exitCode.usage))
   .action((flags: Flags) => main(flags));
 

@@ -136,9 +136,6 @@ export class FakeHub {
       setTimeout(() => this.#effect(verb, request.name, state), this.effectMs);
       return { instance };
     };
-    const refuse = async (): Promise<never> => {
-      throw failedPrecondition("NOT_HERE", "", "the fake hub does not do this");
-    };
     return {
       createInstance: refuse,
       getInstance: refuse,
@@ -159,9 +156,6 @@ export class FakeHub {
   }
 
   #links() {
-    const refuse = async (): Promise<never> => {
-      throw failedPrecondition("NOT_HERE", "", "the fake hub does not do this");
-    };
     return {
       createLink: refuse,
       getLink: refuse,
@@ -210,4 +204,8 @@ export class FakeHub {
       yield { message: { $case: "data", value: Buffer.from(typed.toUpperCase()) } };
     }
   }
+}
+
+async function refuse(): Promise<never> {
+  throw failedPrecondition("NOT_HERE", "", "the fake hub does not do this");
 }

@@ -24,6 +24,19 @@ export function outputOption(formats: readonly string[], fallback: OutputFormat 
   return new Option("-o, --output <format>", "form of the output").choices(formats).default(fallback);
 }
 
+/** The --filter option of lists. */
+export function filterOption(example: string): Option {
+  return new Option("--filter <filter>", `such as '${example}'`).default("", "none");
+}
+
+/** The --order-by option of lists. */
+export function orderOption(): Option {
+  return new Option("--order-by <field>", "such as name, or 'create_time desc'").default(
+    "",
+    "by name; operations the newest first",
+  );
+}
+
 /** An option that may be repeated. */
 export function repeatable(flags: string, description: string): Option {
   return new Option(flags, description)

@@ -1,21 +1,37 @@
 import { createInterface } from "node:readline/promises";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
+import { exitCode } from "./exit-codes.js";
 import type { Session } from "./session.js";
 
+/** Options of a command that asks before it does something. */
+export interface ConfirmOptions {
+  /** Answers for the person. */
+  readonly yes?: boolean;
+  /** Nothing will be changed: what would happen is shown, and nobody asked. */
+  readonly dryRun?: boolean;
+}
+
 /**
- * Shows what would happen and asks whether to go on; resolves to the answer. `yes` (the --yes option) answers for the
- * person. @throws {ZorError} FAILED_PRECONDITION when there is nobody to ask and --yes was not given.
+ * Shows what would happen and asks whether to go on. Resolves to the answer; after a no the command is over: that nothing was
+ * changed is said and the exit code set. @throws {ZorError} FAILED_PRECONDITION when there is nobody to ask and --yes was not given.
  */
 export async function confirm(
   session: Session,
   plan: readonly string[],
   question: string,
-  yes: boolean,
+  { yes = false, dryRun = false }: ConfirmOptions,
 ): Promise<boolean> {
-  if (yes) return true;
-  const { terminal, errors, signal } = session.io;
+  if (yes && !dryRun) return true;
   for (const line of plan) session.note(line);
+  if (dryRun || (await ask(session, question))) return true;
+  session.note("nothing was changed");
+  session.setExitCode(exitCode.error);
+  return false;
+}
+
+async function ask(session: Session, question: string): Promise<boolean> {
+  const { terminal, errors, signal } = session.io;
   if (terminal.input.isTTY !== true || errors.isTTY !== true) {
     throw new ZorError({
       reason: "NOT_CONFIRMED",

@@ -1,25 +1,28 @@
-import { status } from "@grpc/grpc-js";
 import { Command, CommanderError } from "commander";
+import { quote } from "../../lib/names.js";
 import { version } from "../../lib/program.js";
 import { invalidArgument, ZorError } from "../../lib/errors.js";
 import type { Registrar } from "./command.js";
 import { commandTable, otherPrograms } from "./command-table.js";
 import { exitCode, exitCodeTable } from "./exit-codes.js";
+import { nearest } from "./nearest.js";
 import { codeOfError, formatError } from "./output/print-error.js";
 import { type CliIo, type GlobalOptions, Session } from "./session.js";
+import { commandOf, toUsageError } from "./usage-error.js";
 
 /** Runs one command line (without the program's name) and resolves to its exit code. Never throws. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   const errorFormat = { json: wantsJson(argv), verbose: hasFlag(argv, "-v", "--verbose") };
   let session: Session | undefined;
+  const program = createProgram(io);
+  const args = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv;
   try {
     const [first, topic] = argv;
     if (first === "help" && topic === "exit-codes") {
       io.terminal.output.write(exitCodeHelp());
       return exitCode.ok;
     }
-    const args = first === "help" ? [...argv.slice(1), "--help"] : argv;
-    const program = createProgram(io);
+    if (first === "help") checkTopic(topic);
     const registrar: Registrar = {
       program,
       open: (command) => {
@@ -31,14 +34,21 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     await program.parseAsync([...args], { from: "user" });
     return session?.exitCode ?? exitCode.ok;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return exitCode.ok;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCode.ok;
+      const command = commandOf(program, args);
+      // It has only subcommands, and none was given.
+      const isHelp = error.code === "commander.help";
+      io.errors.write(isHelp ? command.helpInformation() : formatError(toUsageError(error, command), errorFormat));
+      return exitCode.usage;
+    }
     if (session?.isInterruption(error) === true) {
       // What the server says of a cancelled operation is worth telling; that a call was cut short is not.
       if (error instanceof ZorError && error.resource !== undefined) io.errors.write(formatError(error, errorFormat));
       return interruptionCode(io.signal);
     }
-    io.errors.write(formatError(asUsageError(error), errorFormat));
-    return error instanceof CommanderError ? exitCode.usage : codeOfError(error);
+    io.errors.write(formatError(error, errorFormat));
+    return codeOfError(error);
   } finally {
     await session?.[Symbol.asyncDispose]();
   }
@@ -91,6 +101,21 @@ async function defineCommands(registrar: Registrar, args: readonly string[]): Pr
   if (called === undefined) program.action(() => program.outputHelp());
 }
 
+/** @throws {ZorError} INVALID_ARGUMENT when there is no help for this word. */
+function checkTopic(topic: string | undefined): void {
+  if (topic === undefined || topic.startsWith("-")) return;
+  if (commandTable.some(({ name }) => name === topic)) return;
+  if (otherPrograms.some(([name]) => name === topic)) {
+    throw invalidArgument("command", `${topic} is a program of its own; see zor ${topic} --help`);
+  }
+  const near = nearest(
+    topic,
+    commandTable.map(({ name }) => name),
+  );
+  const guess = near === undefined ? "" : `; did you mean ${near}?`;
+  throw invalidArgument("command", `there is no help for ${quote(topic)}${guess}; see zor --help`);
+}
+
 const optionsWithValue = new Set(["--context", "--timeout", "--request-id"]);
 
 /** The first word that is neither an option nor the value of one. */
@@ -101,16 +126,6 @@ function calledCommand(args: readonly string[]): string | undefined {
     else if (!word.startsWith("-")) return word;
   }
   return undefined;
-}
-
-function asUsageError(error: unknown): unknown {
-  if (!(error instanceof CommanderError)) return error;
-  const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
-  return new ZorError({
-    reason: "USAGE",
-    code: status.INVALID_ARGUMENT,
-    message: `${message}; see zor --help, or --help of the command`,
-  });
 }
 
 /** The code for the signal that ended the run. */

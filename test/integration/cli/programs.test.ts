@@ -48,7 +48,12 @@ describe("bad command lines end with 2 and say what to do", () => {
     [["gte", "hosts"], /Did you mean get\?/],
     [["create", "lann", "alpha/x"], /Did you mean lan\?/],
     [["get", "instnces"], /did you mean instances\?/],
-    [["get"], /missing required argument/],
+    [["get"], /missing required argument.*usage: zor get .*hosts\|instances/],
+    [["create", "disk"], /there are instance, lan, link, a2b; see zor create --help/],
+    [["create", "link", "demo"], /usage: zor create link .*<name> <a> <b>; see zor create link --help/],
+    [["create", "instance", "vm1"], /HOST\/NAME/],
+    [["help", "crate"], /no help for "crate"; did you mean create\?/],
+    [["help", "agent"], /zor agent --help/],
     [["get", "hosts", "--outptu", "json"], /Did you mean --output\?/],
     [["get", "hosts", "-o", "xml"], /Allowed choices are table, wide, json, yaml, name/],
     [["get", "hosts", "--host", "alpha"], /--filter/],
@@ -68,6 +73,8 @@ describe("bad command lines end with 2 and say what to do", () => {
     [["create", "instance", "alpha/x", "--rootfs", "micro", "--nic", "lna=lan1"], /the keys are lan, addr, mac, name/],
     [["create", "instance", "alpha/x", "--kernel", "micro", "--accel", "xen"], /neither kvm nor tcg/],
     [["attach", "alpha/vm1"], /say which NIC/],
+    [["attach", "alpha/vm1", "eth0"], /say which lan/],
+    [["detach", "alpha/vm1", "eth0", "lan1", "lan2"], /one NIC and one lan/],
     [["token", "create"], /exactly one of/],
     [["token", "create", "--user", "ana", "--role", "king"], /viewer, operator and admin/],
     [["token", "create", "--user", "ana", "--ttl", "never"], /"never" is not a time/],
@@ -83,6 +90,13 @@ describe("bad command lines end with 2 and say what to do", () => {
     expect(stderr.split("\n")).toHaveLength(2);
     expect(stdout).toBe("");
     expect([2, 4]).toContain(code);
+  });
+
+  it.each(["create", "set", "link", "host", "token", "context", "api"])("%s alone shows its commands", async (name) => {
+    const { code, stdout, stderr } = await fleet.zor([name]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(`Usage: zor ${name}`);
+    expect(stderr).toContain("Commands:");
   });
 
   it("no resource is touched by any of them", () => {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { escapeText } from "../../client/escape.js";
 import { hostOf, idOf, shortName } from "../../client/short-name.js";
@@ -41,14 +42,10 @@ export function defineCreateA2b(create: Command, open: Registrar["open"]): void 
         {
           parent,
           a2bId: id,
-          a2b: {
-            name: "",
-            uid: "",
+          a2b: A2b.fromPartial({
             labels: parsePairs("--label", options.label),
             spec: { lanA: idOf(a ?? ""), lanB: idOf(b ?? ""), ...impairments },
-            status: undefined,
-            createTime: undefined,
-          },
+          }),
           requestId: session.requestId(),
           validateOnly: options.dryRun === true,
         },

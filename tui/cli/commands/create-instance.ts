@@ -46,8 +46,10 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
     .addOption(responseOutput())
     .action(async (text: string | undefined, words: string[], options: CreateInstanceOptions) => {
       const session = open(command);
+      // What is wrong with the name is told before what is missing of the rest.
+      if (text !== undefined || options.file === undefined) parseNewName(newName(text, ""), "instances");
       const instance = await readInstance(session.io.terminal.input, words, options);
-      const { parent, id, name } = parseNewName(newName(text, instance), "instances");
+      const { parent, id, name } = parseNewName(newName(text, instance.name), "instances");
       const method = InstanceServiceService.createInstance;
       const response = await session.call(method, {
         parent,
@@ -74,10 +76,10 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
   );
 }
 
-function newName(text: string | undefined, instance: Instance): string {
-  const name = text ?? instance.name;
+function newName(text: string | undefined, nameInFile: string): string {
+  const name = text ?? nameInFile;
   if (name !== "") return name;
-  throw invalidArgument("name", "say which host and name: HOST/NAME");
+  throw invalidArgument("name", "say on which host and under which name: zor create instance HOST/NAME ...");
 }
 
 async function readInstance(

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { escapeText } from "../../client/escape.js";
 import { shortName } from "../../client/short-name.js";
@@ -36,14 +37,10 @@ export function defineCreateLan(create: Command, open: Registrar["open"]): void 
         {
           parent,
           lanId: id,
-          lan: {
-            name: "",
-            uid: "",
+          lan: Lan.fromPartial({
             labels: parsePairs("--label", options.label),
             spec: { mtu, rstp: options.rstp === true },
-            status: undefined,
-            createTime: undefined,
-          },
+          }),
           requestId: session.requestId(),
           validateOnly: options.dryRun === true,
         },

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { LinkEncryption, type LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
+import { Link, LinkEncryption, type LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { escapeText } from "../../client/escape.js";
 import { formatRtt, linkStateName } from "../../client/format.js";
@@ -72,14 +72,7 @@ export function defineCreateLink(create: Command, open: Registrar["open"]): void
       const method = LinkServiceService.createLink;
       const response = await session.call(method, {
         linkId: shortName(name),
-        link: {
-          name: "",
-          uid: "",
-          labels: parsePairs("--label", options.label),
-          spec,
-          status: undefined,
-          createTime: undefined,
-        },
+        link: Link.fromPartial({ labels: parsePairs("--label", options.label), spec }),
         requestId: session.requestId(),
         validateOnly: options.dryRun === true,
       });

@@ -8,7 +8,6 @@ import { shortName } from "../../client/short-name.js";
 import { type BlastRadius, blastRadius } from "../blast-radius.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
 import { confirm } from "../confirm.js";
-import { exitCode } from "../exit-codes.js";
 import { forEachName } from "../for-each-name.js";
 import { findKind, type Kind, kinds } from "../kinds.js";
 import { resolveName } from "../resolve.js";
@@ -41,12 +40,7 @@ export function define({ program, open }: Registrar): void {
       const session = open(command);
       const targets = await findTargets(session, words, options);
       const plan = ["This deletes:", ...targets.map(({ line }) => `  ${line}`)];
-      if (options.dryRun === true) for (const line of plan) session.note(line);
-      else if (!(await confirm(session, plan, "Delete?", options.yes === true))) {
-        session.note("nothing was changed");
-        session.setExitCode(exitCode.error);
-        return;
-      }
+      if (!(await confirm(session, plan, "Delete?", options))) return;
       const byName = new Map(targets.map((target) => [target.name, target]));
       await forEachName(session, [...byName.keys()], options.output, async (name, part) => {
         const target = byName.get(name);

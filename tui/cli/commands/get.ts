@@ -1,6 +1,6 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { parseId, quote } from "../../../lib/names.js";
-import { outputOption, type Registrar, withExamples } from "../command.js";
+import { filterOption, orderOption, outputOption, type Registrar, withExamples } from "../command.js";
 import { findKind, type Kind, kinds } from "../kinds.js";
 import { nearest } from "../nearest.js";
 import { listResources, type ListOptions } from "../list-resources.js";
@@ -14,11 +14,12 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("get")
     .description("List hosts, instances, lans, links, in-line boxes (a2bs) or operations.")
+    .usage("[options] hosts|instances|lans|links|a2bs|operations [names...]")
     .argument("<kind>", "hosts, instances, lans, links, a2bs or operations")
     .argument("[names...]", "only these")
     .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
-    .option("--filter <filter>", "such as 'status.state = RUNNING AND spec.memory_mib >= 512'", "")
-    .option("--order-by <field>", "such as name, or 'create_time desc'", "")
+    .addOption(filterOption("status.state = RUNNING AND spec.memory_mib >= 512"))
+    .addOption(orderOption())
     .option("--host <host>", "only what is on this host")
     .option("-w, --watch", "stay and show every change; survives a restart of the hub")
     .action(async (word: string, names: string[], options: GetOptions) => {

@@ -1,12 +1,19 @@
 import type { Command } from "commander";
-import { HostState } from "../../../proto/gen/zor/v1/host.js";
+import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { escapeText } from "../../client/escape.js";
 import { toDuration } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
-import { outputOption, type Registrar, repeatable, responseOutput, withExamples } from "../command.js";
+import {
+  filterOption,
+  orderOption,
+  outputOption,
+  type Registrar,
+  repeatable,
+  responseOutput,
+  withExamples,
+} from "../command.js";
 import { confirm } from "../confirm.js";
-import { exitCode } from "../exit-codes.js";
 import { parseDurationMs } from "../input/durations.js";
 import { parsePairs } from "../input/key-values.js";
 import { kinds } from "../kinds.js";
@@ -50,23 +57,12 @@ function defineAdd(host: Command, open: Registrar["open"]): void {
       const method = HostServiceService.createHost;
       const response = await session.call(method, {
         hostId: shortName(name),
-        host: {
-          name: "",
-          uid: "",
+        host: Host.fromPartial({
           labels: parsePairs("--label", options.label),
           addresses: [...options.address],
           underlayAddresses: [...options.underlay],
           undialable: options.undialable === true,
-          state: HostState.HOST_STATE_UNSPECIFIED,
-          reason: "",
-          lastSeenTime: undefined,
-          lastSeenAge: undefined,
-          createTime: undefined,
-          fingerprint: undefined,
-          summary: undefined,
-          agentPid: 0n,
-          sessionRtt: undefined,
-        },
+        }),
         requestId: session.requestId(),
         validateOnly: options.dryRun === true,
         tokenTtl: options.ttl === undefined ? undefined : toDuration(parseDurationMs("--ttl", options.ttl)),
@@ -94,8 +90,8 @@ function defineList(host: Command, open: Registrar["open"]): void {
     .command("list")
     .description("List hosts; the same as zor get hosts.")
     .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
-    .option("--filter <filter>", "such as 'state = READY'", "")
-    .option("--order-by <field>", "such as name, or 'create_time desc'", "")
+    .addOption(filterOption("state = READY"))
+    .addOption(orderOption())
     .action(async (options: ListOptions) => listResources(open(command), kinds.host, [], options));
   withExamples(command, "zor host list", "zor host list -o wide");
 }
@@ -120,11 +116,7 @@ function defineRemove(host: Command, open: Registrar["open"]): void {
       const session = open(command);
       const name = resolveLocally(kinds.host, text) ?? text;
       const plan = await removalPlan(session, name, options.force === true);
-      if (options.dryRun !== true && !(await confirm(session, plan, "Remove?", options.yes === true))) {
-        session.note("nothing was changed");
-        session.setExitCode(exitCode.error);
-        return;
-      }
+      if (!(await confirm(session, plan, "Remove?", options))) return;
       const method = HostServiceService.deleteHost;
       const response = await session.call(method, {
         name,

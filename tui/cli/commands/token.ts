@@ -7,7 +7,6 @@ import { escapeText } from "../../client/escape.js";
 import { toDuration } from "../../client/format.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { confirm } from "../confirm.js";
-import { exitCode } from "../exit-codes.js";
 import { parseDurationMs } from "../input/durations.js";
 import type { OutputFormat } from "../session.js";
 
@@ -96,11 +95,7 @@ function defineRevoke(token: Command, open: Registrar["open"]): void {
         throw invalidArgument("identity", `${quote(text)} is not an identity such as zor://user/ana`);
       }
       const plan = [`This revokes every certificate of ${identity}; it must join again with a new token.`];
-      if (!(await confirm(session, plan, "Revoke?", options.yes === true))) {
-        session.note("nothing was changed");
-        session.setExitCode(exitCode.error);
-        return;
-      }
+      if (!(await confirm(session, plan, "Revoke?", options))) return;
       const method = TokenServiceService.revokeIdentity;
       const response = await session.call(method, { identity, requestId: session.requestId() });
       await session.printResponse(options.output, method, response, () => `${identity} revoked`);
