@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installationRoot } from "../../../lib/program.js";
+import { eventually } from "../../helpers/eventually.js";
 import { CliRun, type CliResult } from "../../helpers/zor-cli.js";
 
 let directory: string;
@@ -37,13 +37,8 @@ afterAll(async () => {
 
 /** The facts a hub writes once it serves. */
 async function facts(path: string): Promise<{ readonly listen: readonly string[] }> {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const text = await readFile(path, "utf8").catch(() => undefined);
-    if (text !== undefined) return JSON.parse(text) as { listen: string[] }; // the hub's own form
-    if (Date.now() > deadline || hub.exitCode !== null) throw new Error("the hub does not serve");
-    await pause(50);
-  }
+  const text = await eventually(() => readFile(path, "utf8"), 20_000);
+  return JSON.parse(text) as { listen: string[] }; // the hub's own form
 }
 
 it("zor join turns a token into an identity of the token's role, once", async () => {

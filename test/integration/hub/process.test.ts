@@ -23,6 +23,9 @@ function hub(...args: string[]): Promise<Outcome> {
   });
 }
 
+/** No port of this machine that something else may have. */
+const anyPorts = ["--join-listen", "--reverse-listen", "--relay-listen"].flatMap((flag) => [flag, "127.0.0.1:0"]);
+
 class Scratch implements AsyncDisposable {
   readonly path: string;
 
@@ -51,7 +54,7 @@ describe("the hub program", () => {
 
   test("refuses a state directory on which another hub runs, which goes on", async () => {
     await using process = await HubProcess.start();
-    const { code, stderr } = await hub("run", "--state", process.state);
+    const { code, stderr } = await hub("run", "--state", process.state, "--listen", "127.0.0.1:0", ...anyPorts);
     expect(code).toBe(1);
     expect(stderr).toMatch(/another hub runs on this state directory/);
     const admin = await process.connect();
@@ -87,7 +90,7 @@ describe("the hub program", () => {
   test("says what is wrong when an address cannot be bound, and leaves nothing open", async () => {
     await using process = await HubProcess.start();
     await using scratch = await Scratch.make();
-    const { code, stderr } = await hub("run", "--state", scratch.path, "--listen", process.address);
+    const { code, stderr } = await hub("run", "--state", scratch.path, "--listen", process.address, ...anyPorts);
     expect(code).toBe(1);
     expect(stderr).toContain(`cannot listen on ${process.address}`);
   });

@@ -8,6 +8,7 @@ import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Ports } from "../../../agent/network/ports.js";
 import { createLog } from "../../../lib/log.js";
 import { findProcesses } from "../../../lib/process.js";
+import { eventually } from "../../helpers/eventually.js";
 import { freshName } from "../../helpers/run-tag.js";
 
 /** A switch of its own for one test, as an agent has it; can be closed and opened again like a restarted agent. */
@@ -84,17 +85,9 @@ export class NetworkFixture {
   }
 }
 
-/** Pings until one answer comes, at most ten times. */
+/** Pings until one answer comes. */
 export async function ping(netns: string, address: string): Promise<void> {
-  const options = ["-c", "1", "-W", "1", "-n", address];
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await run("ping", options, { netns });
-      return;
-    } catch (error) {
-      if (attempt === 10) throw error;
-    }
-  }
+  await eventually(() => run("ping", ["-c", "1", "-W", "1", "-n", address], { netns }));
 }
 
 /** Whether no ping is answered within a second. */
@@ -106,14 +99,8 @@ export async function isSilent(netns: string, address: string): Promise<boolean>
 }
 
 /** Waits for a condition. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  await eventually(async () => {
+    if (!(await condition())) throw new Error(`waited in vain for ${what}`);
+  });
 }
