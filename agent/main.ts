@@ -50,16 +50,18 @@ addSettings(agent.command("run").description("run the agent in the foreground; l
   .addHelpText(
     "after",
     `
-Settings come from flags, then ZOR_AGENT_HOST, ZOR_AGENT_STATE and ZOR_AGENT_NETNS, then the YAML file of --config, then what
-"agent join" was told. The host needs an identity first: see "zor agent join --help".
+Settings come from flags, then ZOR_AGENT_HOST, ZOR_AGENT_STATE and
+ZOR_AGENT_NETNS, then the YAML file of --config, then what "agent join" was
+told. The host needs an identity first: see "zor agent join --help".
 
 Examples:
   zor agent run --listen 10.0.0.5:7443 --underlay 10.0.0.5 --cable-listen 10.0.0.5:7444
   zor agent run --config /etc/zor/agent.yaml
   zor agent run --dial-out          # for a host behind NAT: it dials the hub
 
-SIGTERM ends the agent; instances, lans and links go on and are taken up at the next start.
-Exit codes: 0 ended by SIGTERM or SIGINT, 1 failed, 64 wrong usage, 70 a fault in the program, 78 wrong settings.`,
+SIGTERM ends the agent; instances, lans and links go on and are taken up at the
+next start. Exit codes: 0 ended by SIGTERM or SIGINT, 1 failed, 64 wrong usage,
+70 a fault in the program, 78 wrong settings.`,
   )
   .action(async (flags: Flags) => run(await readConfig(flags)));
 
@@ -67,8 +69,9 @@ addSettings(agent.command("join").description("turn a token of the hub into this
   .addHelpText(
     "after",
     `
-Get a token with "zor host add HOST" on a machine that may administer the hub. It works once. The address of --listen is where
-the hub will dial this agent; with --dial-out the agent dials the hub instead.
+Get a token with "zor host add HOST" on a machine that may administer the hub.
+It works once. The address of --listen is where the hub will dial this agent;
+with --dial-out the agent dials the hub instead.
 
 Example:
   zor agent join zor1.WyIx… --listen 10.0.0.5:7443 --underlay 10.0.0.5`,
