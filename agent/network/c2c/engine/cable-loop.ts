@@ -1,8 +1,9 @@
 import { Cable, socketPlaces } from "./cable.js";
 import { maxDataFrameBytes } from "./frame.js";
 import { ChunkPool } from "./impair/frame-queue.js";
-import { NativeMemory, read } from "./native.js";
+import { NativeMemory, read, yieldProcessor } from "./native.js";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, PollSet } from "./poll-set.js";
+import { SpinWindow } from "./spin-window.js";
 import { stat } from "./stats.js";
 import type { WorkerEvent, WorkerOrder } from "./worker-protocol.js";
 
@@ -24,6 +25,12 @@ export class CableLoop {
   #cables: Cable[] = [];
   #pollSet = new PollSet(1);
   #dueMs = 0;
+  readonly #spin = new SpinWindow();
+  /** Of the lans' frames, since the last wait. */
+  #movedBytes = 0;
+  /** Frames have moved since the drops were counted last, and in the time before. */
+  #busy = true;
+  #wasBusy = true;
   #stopped = false;
 
   constructor(options: {
@@ -49,13 +56,31 @@ export class CableLoop {
       let nowMs = performance.now();
       if (nowMs >= this.#dueMs) this.#dueMs = this.#onTime(nowMs);
       this.#arm();
-      this.#pollSet.wait(Math.max(0, Math.min(this.#dueMs - nowMs, longestWaitMs)));
-      nowMs = performance.now();
+      nowMs = this.#wait(nowMs);
       if (this.#dispatch(nowMs)) {
         this.#takeOrders(nowMs);
         this.#dueMs = 0;
       }
     }
+  }
+
+  /** Waits until something is ready or due. Returns the time. */
+  #wait(sinceMs: number): number {
+    const spinUntilMs = Math.min(this.#dueMs, sinceMs + this.#spin.ms);
+    let nowMs = sinceMs;
+    let ready = false;
+    while (!ready && nowMs < spinUntilMs) {
+      ready = this.#pollSet.wait(0);
+      // Others that have work get the processor.
+      if (!ready) yieldProcessor();
+      nowMs = performance.now();
+    }
+    if (!ready) this.#pollSet.wait(Math.max(0, Math.min(this.#dueMs - nowMs, longestWaitMs)));
+    nowMs = performance.now();
+    this.#spin.waited(nowMs - sinceMs, this.#movedBytes);
+    if (this.#movedBytes > 0) this.#busy = true;
+    this.#movedBytes = 0;
+    return nowMs;
   }
 
   #onTime(nowMs: number): number {
@@ -79,7 +104,11 @@ export class CableLoop {
   }
 
   #countDrops(): void {
-    if (this.#cables.every((cable) => !cable.connected)) return;
+    const [busy, wasBusy] = [this.#busy || this.#cables.some((cable) => cable.blocked), this.#wasBusy];
+    this.#busy = false;
+    this.#wasBusy = busy;
+    // Taps whose frames are all read lose none.
+    if (!busy && !wasBusy) return;
     const drops = this.#readDrops();
     for (const cable of this.#cables) {
       cable.stats[stat.droppedQueueFrames] = drops.get(cable.tapName) ?? 0;
@@ -104,6 +133,7 @@ export class CableLoop {
     for (const [index, cable] of this.#cables.entries()) {
       const at = 1 + entriesOfCable * index;
       const tap = set.got(at);
+      const movedBefore = cable.movedBytes;
       // From the newest place backwards: a connection that moves up in its turn is not served a second time.
       for (let place = socketPlaces - 1; place >= 0; place -= 1) {
         const socket = set.got(at + 1 + place);
@@ -112,6 +142,7 @@ export class CableLoop {
       }
       if ((tap & (POLLERR | POLLHUP)) !== 0) cable.onTapLost();
       else if ((tap & POLLIN) !== 0) cable.onTap(nowMs);
+      this.#movedBytes += cable.movedBytes - movedBefore;
       this.#dueMs = Math.min(this.#dueMs, cable.impairedDueMs);
     }
     return set.got(0) !== 0;

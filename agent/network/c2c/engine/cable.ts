@@ -71,6 +71,11 @@ export class Cable {
     return this.#tapLost || (this.blocked && this.#impaired === undefined) ? -1 : this.#tapFd;
   }
 
+  /** Bytes of the lan's frames that were taken and delivered so far. */
+  get movedBytes(): number {
+    return (this.stats[stat.txBytes] ?? 0) + (this.stats[stat.rxBytes] ?? 0);
+  }
+
   /** There is a connection. */
   get connected(): boolean {
     return this.#places[current] !== undefined;

@@ -17,6 +17,8 @@ const quietMs = { suspect: 2_000, silent: 5_000 } as const;
 /** MTUs to be proven, each by a probe padded to that MTU plus the ethernet header. The first is that of every lan. */
 const proofMtus = [1_500, 9_000] as const;
 const ethernetHeaderBytes = 14;
+/** What a probe is made in and an echo compared with; the connections of a thread share it, for the length of a call. */
+const pattern = Buffer.alloc(Math.max(...proofMtus) + ethernetHeaderBytes);
 
 /** One connection of a cable in its worker: a sender, a receiver and the probes between the ends. Never waits. */
 export class Connection {
@@ -87,9 +89,7 @@ export class Connection {
       this.nextProbeMs = Math.floor((nowMs + probeIntervalMs) / probeGridMs) * probeGridMs;
     }
     const sequence = this.probes.sent(nowMs);
-    // The first probe and every other one proves, or proves again, one of the MTUs.
-    const mtu = sequence % 2 === 1 ? undefined : proofMtus[(sequence / 2) % proofMtus.length];
-    const payload = Buffer.alloc(mtu === undefined ? probeBytes.min : mtu + ethernetHeaderBytes, sequence & 255);
+    const payload = pattern.subarray(0, bytesOfProbe(sequence)).fill(sequence & 255);
     payload.writeDoubleBE(nowMs, 0);
     payload.writeUInt32BE(sequence, 8);
     this.sender.control(frameType.probe, payload);
@@ -105,8 +105,10 @@ export class Connection {
     const nowMs = performance.now();
     if (!this.probes.echoed(sequence, nowMs)) return false;
     this.lastEchoMs = nowMs;
-    const padding = payload.subarray(probeBytes.min);
-    if (!padding.equals(Buffer.alloc(padding.length, sequence & 255))) {
+    const { length } = payload;
+    pattern.fill(sequence & 255, probeBytes.min, length);
+    const same = length === bytesOfProbe(sequence);
+    if (!same || payload.compare(pattern, probeBytes.min, length, probeBytes.min, length) !== 0) {
       throw new ProtocolError("the peer sent back a probe that is not the one it was sent");
     }
     const mtu = payload.length - ethernetHeaderBytes;
@@ -169,6 +171,12 @@ export class Connection {
     this.sender.free();
     this.receiver.free();
   }
+}
+
+/** The first probe and every other one proves, or proves again, one of the MTUs. */
+function bytesOfProbe(sequence: number): number {
+  const mtu = sequence % 2 === 1 ? undefined : proofMtus[(sequence / 2) % proofMtus.length];
+  return mtu === undefined ? probeBytes.min : mtu + ethernetHeaderBytes;
 }
 
 /** The peer said why it closes. */

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { RelayRole } from "../../../../lib/relay-preamble.js";
 import { parseSocketAddress } from "../address.js";
 import type { CableIdentity } from "../cable-identity.js";
@@ -11,6 +11,7 @@ import { close, setTcpOption } from "./native.js";
 import { meetAtRelay } from "./relay-socket.js";
 import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "./tap.js";
+import { unpacedSocket } from "./unpaced.js";
 import type { EstablishedConnection } from "./worker-protocol.js";
 
 /** Longest time to a TCP connection. */
@@ -150,11 +151,13 @@ async function openFirst(addresses: readonly string[], signal: AbortSignal): Pro
 /** Opens a TCP connection. @throws {CableFailure} */
 async function openSocket(address: string, signal: AbortSignal): Promise<Socket> {
   const { ip, port } = parseSocketAddress("peer_addresses", address);
-  const socket = connect({ host: ip, port, noDelay: true });
+  const socket = unpacedSocket(ip);
   socket.on("error", ignoreLater);
+  socket.connect({ host: ip, port });
   const either = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
   try {
     await once(socket, "connect", { signal: either });
+    socket.setNoDelay(true);
     return socket;
   } catch (error) {
     socket.destroy();

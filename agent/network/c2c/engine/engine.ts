@@ -10,6 +10,7 @@ import { answer } from "./dial.js";
 import { End } from "./end.js";
 import type { EndStore } from "./end-store.js";
 import { CableFailure } from "./failure.js";
+import { acceptUnpaced } from "./unpaced.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** Handshakes under way at once, in all and of one address, so that one silent peer does not keep the others out. */
@@ -51,6 +52,7 @@ export class Engine {
     const { ip, port } = parseSocketAddress("listen", options.listen);
     engine.#server.listen({ host: ip, port });
     await once(engine.#server, "listening");
+    acceptUnpaced(engine.#server);
     // An error of the listening socket later on, such as too many open files, passes by itself.
     engine.#server.on("error", (error) => options.log.error({ error: error.message }, "the data port has a problem"));
     for (const record of records) engine.#start(record);

@@ -30,6 +30,9 @@ export const ppoll = libc.func("int ppoll(size_t fds, ulong count, size_t timeou
 /** close(2). */
 export const close = libc.func("int close(int fd)") as unknown as (fd: number) => number;
 
+/** sched_yield(2). */
+export const yieldProcessor = libc.func("int sched_yield()") as unknown as () => number;
+
 type Transfer = (fd: number, address: number, count: number) => number;
 type FlaggedTransfer = (fd: number, address: number, count: number, flags: number) => number;
 
@@ -187,13 +190,16 @@ export function readTcpPath(fd: number): TcpPath {
   };
 }
 
-/** A TCP option as its bytes, with zeros where the kernel has less. */
+const mostOptionBytes = 256;
+/** Where options are read to, and behind that their length. */
+const optionMemory = new NativeMemory(mostOptionBytes + 4);
+
+/** A TCP option as its bytes, with zeros where the kernel has less; they are valid until the next call. */
 function readTcpOption(fd: number, option: number, size: number): Buffer {
-  const memory = new NativeMemory(size + 4);
-  memory.buffer.fill(0);
-  memory.buffer.writeUInt32LE(size, size);
-  const { address, buffer } = memory;
-  checked("getsockopt", getsockoptFunction(fd, IPPROTO_TCP, option, address, address + size));
+  const { address, buffer } = optionMemory;
+  buffer.fill(0);
+  buffer.writeUInt32LE(size, mostOptionBytes);
+  checked("getsockopt", getsockoptFunction(fd, IPPROTO_TCP, option, address, address + mostOptionBytes));
   return buffer.subarray(0, size);
 }
 
@@ -207,6 +213,13 @@ export function createEventFd(): number {
 export function openSocket(): number {
   const [AF_INET, SOCK_DGRAM, SOCK_CLOEXEC] = [2, 2, 0o2000000];
   return checked("socket", socketFunction(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+/** A TCP socket that is neither bound nor connected, non-blocking. @throws {SystemCallError} */
+export function createStreamSocket(family: "ipv4" | "ipv6"): number {
+  const [AF_INET, AF_INET6, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC] = [2, 10, 1, 0o4000, 0o2000000];
+  const kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return checked("socket", socketFunction(family === "ipv6" ? AF_INET6 : AF_INET, kind, 0));
 }
 
 /** Takes an exclusive lock that ends with the process; false when another process holds it. */

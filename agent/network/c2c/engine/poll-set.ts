@@ -35,16 +35,18 @@ export class PollSet {
     this.#events[index * 4 + 3] = 0;
   }
 
-  /** Waits at most so long. */
-  wait(timeoutMs: number): void {
+  /** Waits at most so long. True when something is ready. */
+  wait(timeoutMs: number): boolean {
     const seconds = Math.floor(timeoutMs / 1000);
     // Rounding must not make a whole second of them.
     const nanoseconds = Math.min(999_999_999, Math.round((timeoutMs - seconds * 1000) * nanosecondsPerMs));
     this.#timeoutWords[0] = seconds;
     this.#timeoutWords[2] = nanoseconds;
-    if (ppoll(this.#memory.address, this.#count, this.#timeout.address, 0) >= 0) return;
+    const ready = ppoll(this.#memory.address, this.#count, this.#timeout.address, 0);
+    if (ready >= 0) return ready > 0;
     const code = lastErrno();
     if (code !== errno.EINTR) throw new SystemCallError("ppoll", code);
+    return false;
   }
 
   got(index: number): number {

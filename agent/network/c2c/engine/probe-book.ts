@@ -7,6 +7,8 @@ const lostAfterMs = 2_000;
 export class ProbeBook {
   readonly #sentMs = new Float64Array(windowSize).fill(Number.NaN);
   readonly #rttMs = new Float64Array(windowSize).fill(Number.NaN);
+  /** Of the answered ones, sorted; undefined: not the latest. */
+  #sortedMs: Float64Array | undefined;
   #next = 0;
   #answered = 0;
 
@@ -26,6 +28,7 @@ export class ProbeBook {
     this.#next = sequence + 1;
     this.#sentMs[sequence % windowSize] = nowMs;
     this.#rttMs[sequence % windowSize] = Number.NaN;
+    this.#sortedMs = undefined;
     return sequence;
   }
 
@@ -36,6 +39,7 @@ export class ProbeBook {
     if (!Number.isNaN(this.#rttMs[slot])) return false;
     this.#rttMs[slot] = nowMs - (this.#sentMs[slot] ?? nowMs);
     this.#answered += 1;
+    this.#sortedMs = undefined;
     return true;
   }
 
@@ -55,7 +59,7 @@ export class ProbeBook {
 
   /** Round trip at a quantile, 0 to 1, of the remembered probes; undefined when none was answered. */
   rttMs(quantile: number): number | undefined {
-    const answered = this.#rttMs.filter((value) => !Number.isNaN(value)).sort();
-    return answered[Math.min(answered.length - 1, Math.floor(answered.length * quantile))];
+    this.#sortedMs ??= this.#rttMs.filter((value) => !Number.isNaN(value)).sort();
+    return this.#sortedMs[Math.min(this.#sortedMs.length - 1, Math.floor(this.#sortedMs.length * quantile))];
   }
 }

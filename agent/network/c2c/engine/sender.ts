@@ -98,6 +98,9 @@ export class Sender {
 
   /** Fits the queues to what the connection has taken since the last call. Returns how many frames the tap should hold. */
   tune(nowMs: number): number {
+    const idle = this.#frames === 0 && !this.blocked && !this.#drained.saturated;
+    // Its limits are of no consequence now, and looking at each of many idle connections each second is.
+    if (idle && this.#limits === widest) return widest.tapFrames;
     // Nothing has come since: the time after it was idle.
     if (!Number.isNaN(this.#emptiedMs)) this.#drained.emptied(this.#emptiedMs);
     const rates = [this.#drained.takeRate(nowMs), this.#congestion.look()].filter((rate) => rate !== undefined);
