@@ -32,7 +32,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   const { netns } = settings;
   const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
   const lans = new Lans({ switch: opened, log });
-  const ports = new Ports({ netns, agentUid: hostUid });
+  const ports = new Ports({ netns, agentUid: hostUid, datapath: opened.datapath });
   const network: NetworkPart = {
     lans,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source }),

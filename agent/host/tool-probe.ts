@@ -17,6 +17,13 @@ const tools: readonly Tool[] = [
   { id: "ovs", tool: "ovs-vswitchd", argv: ["--version"], packageName: "openvswitch-switch", purpose: "lans" },
   { id: "tool.qemu-img", tool: "qemu-img", argv: ["--version"], packageName: "qemu-utils", purpose: "disks" },
   { id: "tool.iproute2", tool: "ip", argv: ["-V"], packageName: "iproute2", purpose: "interfaces" },
+  {
+    id: "tool.ethtool",
+    tool: "ethtool",
+    argv: ["--version"],
+    packageName: "ethtool",
+    purpose: "containers' interfaces",
+  },
   { id: "runtime.docker", tool: "docker", argv: ["--version"], packageName: "docker.io", purpose: "Docker containers" },
   { id: "runtime.podman", tool: "podman", argv: ["--version"], packageName: "podman", purpose: "podman containers" },
   {

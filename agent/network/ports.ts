@@ -1,6 +1,18 @@
-import { findLink, ip, ipBatch, type Link, listLinks, parseCidr, parseInterfaceName, parseMac } from "./ip.js";
+import { run } from "../host/exec.js";
+import {
+  findLink,
+  ip,
+  ipBatch,
+  type IpOptions,
+  type Link,
+  listLinks,
+  parseCidr,
+  parseInterfaceName,
+  parseMac,
+} from "./ip.js";
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
+import type { Datapath } from "./ovs/switch.js";
 
 /** Which interface of which instance. */
 export interface PortOwner {
@@ -51,10 +63,13 @@ interface Call {
 export class Ports {
   readonly #netns: string;
   readonly #agentUid: string;
+  readonly #datapath: Datapath;
 
-  constructor(options: { readonly netns: string; readonly agentUid: string }) {
+  /** @param options.datapath of the switch; default: the kernel's. */
+  constructor(options: { readonly netns: string; readonly agentUid: string; readonly datapath?: Datapath }) {
     this.#netns = options.netns;
     this.#agentUid = options.agentUid;
+    this.#datapath = options.datapath ?? "system";
   }
 
   /**
@@ -82,7 +97,8 @@ export class Ports {
 
   /**
    * Makes a veth pair between the switch's and the container's namespace, configures the container's side and resolves to the
-   * name of the switch's. Idempotent: a pair that is there stays, and traffic with it; missing addresses are added.
+   * name of the switch's. Idempotent: a pair that is there stays, and traffic with it; missing addresses are added, and offloads that
+   * the switch cannot take are switched off.
    * @throws {ZorError} INVALID_ARGUMENT
    */
   async ensureVeth(options: VethOptions, { signal }: Call = {}): Promise<string> {
@@ -98,6 +114,7 @@ export class Ports {
     if (outside === undefined || inside === undefined || inside.link_index !== outside.ifindex) {
       await this.#addVeth({ port, container, nic, mac, owner: options, outside, inside, signal });
     }
+    if (this.#datapath === "netdev") await dropUdpSegmentation(nic, { netns: container, signal });
     // An address that is there already is left alone by "replace".
     await ipBatch(
       [
@@ -178,6 +195,14 @@ export class Ports {
     const match = /^zor-agent=(\S+) zor-instance=(\S+)$/.exec(link.ifalias ?? "");
     return match?.[1] === this.#agentUid ? match[2] : undefined;
   }
+}
+
+/**
+ * Has the kernel cut UDP super-frames up before they leave a container. Open vSwitch's userspace datapath (3.1, with userspace-tso)
+ * knows those of TCP only: it would lose all that is sent with UDP_SEGMENT, as QUIC servers do.
+ */
+async function dropUdpSegmentation(nic: string, where: IpOptions): Promise<void> {
+  await run("ethtool", ["-K", nic, "tx-udp-segmentation", "off"], where);
 }
 
 /** Addresses of a lab are the user's: waiting for duplicate detection would only delay the first packet. */
