@@ -4,7 +4,6 @@ import { CableManager } from "./network/c2c/cable-manager.js";
 import { LocalLinks } from "./network/c2c/local-links.js";
 import { canVxlan } from "./network/c2c/vxlan-device.js";
 import { VxlanLinks } from "./network/c2c/vxlan-links.js";
-import { sendDatagram } from "./network/c2c/vxlan-probe.js";
 import type { CablePlugger } from "./network/plugger.js";
 import type { CablePart } from "./parts.js";
 import { cableService } from "./services/cable-service.js";
@@ -24,7 +23,6 @@ export async function openCablePart(
     ...{ stateDirectory, netns, plugger, log },
     salt: keySha256,
     allowed: allowPlainLinks && hasVxlan,
-    sendProbe: sendDatagram,
   });
   return {
     handlers: cableService({

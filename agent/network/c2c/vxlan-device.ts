@@ -17,6 +17,7 @@ export interface VxlanPlace {
 /** A device as the kernel has it. */
 export interface VxlanDevice {
   readonly name: string;
+  readonly ifindex: number;
   readonly up: boolean;
   readonly vxlanId: number;
   /** IP address of the other host. */
@@ -61,6 +62,7 @@ export async function removeVxlan(name: string, { underlayNetns, netns }: VxlanP
 
 interface ShownLink {
   readonly ifname?: string;
+  readonly ifindex?: number;
   readonly flags?: readonly string[];
   readonly linkinfo?: {
     readonly info_data?: { readonly id?: number; readonly remote?: string; readonly remote6?: string };
@@ -73,11 +75,12 @@ export async function listVxlan(netns: string | undefined): Promise<readonly Vxl
   const there = netns === undefined ? [] : ["-n", netns];
   const shown = await runJson("ip", [...there, "-j", "-d", "-s", "link", "show", "type", "vxlan"], {});
   // iproute2 prints an array of objects; filtered output may hold empty ones.
-  return ((shown ?? []) as ShownLink[]).flatMap(({ ifname, flags = [], linkinfo, stats64 }) => {
+  return ((shown ?? []) as ShownLink[]).flatMap(({ ifname, ifindex, flags = [], linkinfo, stats64 }) => {
     const { id, remote, remote6 } = linkinfo?.info_data ?? {};
-    if (ifname === undefined || id === undefined) return [];
+    if (ifname === undefined || ifindex === undefined || id === undefined) return [];
     return {
       name: ifname,
+      ifindex,
       up: flags.includes("UP"),
       vxlanId: id,
       remote: remote ?? remote6 ?? "",

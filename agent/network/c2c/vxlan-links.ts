@@ -11,7 +11,7 @@ import type { CablePlugger } from "../plugger.js";
 import { type Hop, lanHop, tapHop } from "./diagnosis.js";
 import { RateMeter } from "./engine/rate-meter.js";
 import { listVxlan, makeVxlan, pickRemote, removeVxlan, type VxlanDevice, vxlanPort } from "./vxlan-device.js";
-import { type ProbeSender, vxlanProbe } from "./vxlan-probe.js";
+import { VxlanProber } from "./vxlan-prober.js";
 import { initialVxlanState, nextVxlanState, type VxlanState } from "./vxlan-state.js";
 
 const specSchema = z.object({
@@ -55,18 +55,17 @@ export interface VxlanOptions {
   /** The host's policy lets links go without encryption. */
   readonly allowed: boolean;
   readonly plugger: CablePlugger;
-  readonly sendProbe: ProbeSender;
   readonly log: Log;
 }
 
-/** Between looks at the devices, and looks between probes. */
+/** Between looks at the devices, each with a probe. */
 const lookMs = 1_000;
-const looksBetweenProbes = 2;
 
 interface Entry {
   readonly spec: VxlanSpec;
   readonly remote: string;
   readonly rates: RateMeter;
+  readonly prober: VxlanProber;
   state: VxlanState;
   device: VxlanDevice | undefined;
 }
@@ -150,27 +149,15 @@ export class VxlanLinks {
   async close(): Promise<void> {
     this.#ended.abort();
     await this.#running;
+    for (const { prober } of this.#entries.values()) prober.close();
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#ended;
-    for (let look = 0; !signal.aborted; look += 1) {
-      if (look % looksBetweenProbes === 0) await this.#probeAll();
+    while (!signal.aborted) {
       await pause(lookMs, signal);
       if (!signal.aborted) await this.#look();
     }
-  }
-
-  async #probeAll(): Promise<void> {
-    const { sendProbe, log } = this.#options;
-    const entries = this.#options.allowed ? [...this.#entries.values()] : [];
-    await Promise.all(
-      entries.map(({ remote, spec }) =>
-        sendProbe(remote, vxlanProbe(spec.vxlanId)).catch((error: unknown) => {
-          log.debug({ link: spec.link, error: messageOf(error) }, "a probe could not be sent");
-        }),
-      ),
-    );
   }
 
   #look(): Promise<void> {
@@ -190,9 +177,22 @@ export class VxlanLinks {
       const fault = await this.#repair(entry, device).catch(messageOf);
       entry.device = device;
       entry.rates.sample(performance.now(), { txBytes: device?.txBytes ?? 0, rxBytes: device?.rxBytes ?? 0 });
-      entry.state = nextVxlanState(entry.state, { fault, allowed, rxFrames: device?.rxFrames ?? 0 }, Date.now());
+      const answered = allowed && device !== undefined && this.#probe(entry, device);
+      const seen = { fault, allowed, rxFrames: device?.rxFrames ?? 0, answered };
+      entry.state = nextVxlanState(entry.state, seen, Date.now());
     }
     this.#tell(this.list(), []);
+  }
+
+  /** True: the other end has got a probe of ours. */
+  #probe({ prober, spec }: Entry, { ifindex }: VxlanDevice): boolean {
+    try {
+      return prober.exchange(ifindex);
+    } catch (error) {
+      // That none is answered shows in the link's state; a device that was replaced a moment ago is no fault.
+      this.#options.log.debug({ link: spec.link, error: messageOf(error) }, "a probe could not be sent");
+      return false;
+    }
   }
 
   /** Makes the device and plugs it if need be. Resolves to what is wrong until the next look; empty: nothing. */
@@ -220,6 +220,7 @@ export class VxlanLinks {
       spec,
       remote: await pickRemote(spec.peerIps, this.#options.underlayNetns),
       rates: before?.rates ?? new RateMeter(),
+      prober: before?.prober ?? new VxlanProber(this.#options.netns),
       state: before?.state ?? initialVxlanState(Date.now()),
       device: before?.device,
     });
@@ -227,6 +228,7 @@ export class VxlanLinks {
 
   async #remove(entry: Entry): Promise<void> {
     const { plugger, netns, underlayNetns } = this.#options;
+    entry.prober.close();
     await plugger.unplug(this.#portOf(entry));
     await removeVxlan(this.#portOf(entry), { netns, underlayNetns });
   }
@@ -250,7 +252,7 @@ export class VxlanLinks {
       ? {
           hop: "path",
           verdict: "ok",
-          detail: "frames of the other end come; nothing tells whether ours arrive",
+          detail: "frames of the other end come, and it answers ours",
           remedy: "",
         }
       : {
@@ -262,7 +264,7 @@ export class VxlanLinks {
     yield {
       hop: "peer",
       verdict: "skipped",
-      detail: "the other end of a vxlan link says nothing of itself",
+      detail: "the other end of a vxlan link says no more of itself than that it gets our frames",
       remedy: "",
     };
   }

@@ -1,29 +1,63 @@
-import { createSocket } from "node:dgram";
-import { isIPv6 } from "node:net";
-import { vxlanPort } from "./vxlan-device.js";
+import { randomBytes } from "node:crypto";
 
-/** Sends one UDP datagram to the vxlan port of a host; what becomes of it is not known. */
-export type ProbeSender = (remote: string, datagram: Buffer) => Promise<void>;
+/** Ethertype of probes: IEEE 802's first local experimental one. */
+export const probeEthertype = 0x88b5;
 
-/**
- * A frame in VXLAN (RFC 7348) that the kernel of the other host takes for one of the network and its switch keeps to itself: it is
- * to an address reserved by IEEE 802.1Q and of the local experimental ethertype. It shows the other host that this one reaches it.
- */
-export function vxlanProbe(vxlanId: number): Buffer {
-  const datagram = Buffer.alloc(8 + 60);
-  datagram[0] = 0x08;
-  datagram.writeUIntBE(vxlanId, 4, 3);
-  datagram.write("0180c200000e02000000000188b5", 8, "hex");
-  return datagram;
+/** To an address that IEEE 802.1Q reserves, which switches keep to themselves, from a locally administered one. */
+const header = Buffer.from("0180c200000e02000000000188b5", "hex");
+const magic = Buffer.from("ZORV\x01", "latin1");
+const sessionBytes = 8;
+const sessionAt = header.length + magic.length;
+const sequenceAt = sessionAt + sessionBytes;
+const echoAt = sequenceAt + 4;
+/** Shortest frame of Ethernet, without its check sum. */
+const frameBytes = 60;
+
+interface Heard {
+  readonly session: Buffer;
+  readonly sequence: number;
 }
 
-/** Sends from this process's namespace. */
-export async function sendDatagram(remote: string, datagram: Buffer): Promise<void> {
-  const socket = createSocket(isIPv6(remote) ? "udp6" : "udp4");
-  await new Promise<void>((resolve) => {
-    // That the host cannot be reached now shows at the other end, where nothing comes.
-    socket.once("error", () => resolve());
-    socket.send(datagram, vxlanPort, remote, () => resolve());
-  });
-  socket.close();
+/**
+ * One end's part of the probes of a vxlan link, which has no connection that could tell whether frames arrive. Each probe carries a
+ * number of its own and repeats the last one of the other end, so that whoever reads its own number has frames cross both ways.
+ * A frame: Ethernet header, "ZORV", version 1, session (8 bytes, new with every agent's start) and number (4) of the sender, and the
+ * session and number last heard, or zeros.
+ */
+export class ProbeExchange {
+  readonly #session = randomBytes(sessionBytes);
+  #sent = 0;
+  #answered = 0;
+  #heard: Heard | undefined;
+
+  /** The next frame to send. */
+  next(): Buffer {
+    this.#sent += 1;
+    const frame = Buffer.alloc(frameBytes);
+    header.copy(frame);
+    magic.copy(frame, header.length);
+    this.#session.copy(frame, sessionAt);
+    frame.writeUInt32BE(this.#sent, sequenceAt);
+    if (this.#heard !== undefined) {
+      this.#heard.session.copy(frame, echoAt);
+      frame.writeUInt32BE(this.#heard.sequence, echoAt + sessionBytes);
+    }
+    return frame;
+  }
+
+  /** Takes a frame that came. True: the other end has got one of ours after all that it had told of before. */
+  take(frame: Buffer): boolean {
+    const isProbe = frame.length >= frameBytes && frame.subarray(header.length, sessionAt).equals(magic);
+    const session = frame.subarray(sessionAt, sequenceAt);
+    // A loop somewhere may bring back our own.
+    if (!isProbe || session.equals(this.#session)) return false;
+    const sequence = frame.readUInt32BE(sequenceAt);
+    const isOld = this.#heard?.session.equals(session) === true && sequence <= this.#heard.sequence;
+    if (!isOld) this.#heard = { session: Buffer.from(session), sequence };
+    const echoed = frame.readUInt32BE(echoAt + sessionBytes);
+    const isOurs = frame.subarray(echoAt, echoAt + sessionBytes).equals(this.#session) && echoed <= this.#sent;
+    if (!isOurs || echoed <= this.#answered) return false;
+    this.#answered = echoed;
+    return true;
+  }
 }

@@ -7,12 +7,8 @@ import { run } from "../../../agent/host/exec.js";
 import { canVxlan } from "../../../agent/network/c2c/vxlan-device.js";
 import { VxlanLinks, type VxlanSpec, type VxlanView } from "../../../agent/network/c2c/vxlan-links.js";
 import { createLog } from "../../../lib/log.js";
-import { nodePath } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
-
-const sendHex =
-  "const s=require('dgram').createSocket('udp4');s.send(Buffer.from(process.argv[2],'hex'),4789,process.argv[1],()=>s.close())";
 
 /** A host with its underlay and lan namespaces; the lan's only member is the host itself. */
 class VxlanHost {
@@ -55,9 +51,6 @@ class VxlanHost {
         list: ports,
         onChange: () => () => undefined,
       },
-      sendProbe: async (remote, datagram) => {
-        await run(nodePath, ["-e", sendHex, remote, datagram.toString("hex")], { netns: this.underlay.name });
-      },
       log: createLog("test", { write: () => undefined }),
     });
   }
@@ -79,8 +72,10 @@ async function makeHost(number: number): Promise<VxlanHost> {
   return new VxlanHost(number, underlay, lan, stateDirectory);
 }
 
-/** Two hosts with a link between them. */
-async function connected(): Promise<{ readonly hosts: readonly [VxlanHost, VxlanHost]; readonly specs: VxlanSpec[] }> {
+/** Two hosts with a link between them. `prepare` comes before that, with the first. */
+async function connected(
+  prepare: (first: VxlanHost) => Promise<void> = async () => undefined,
+): Promise<{ readonly hosts: readonly [VxlanHost, VxlanHost]; readonly specs: VxlanSpec[] }> {
   const hosts = [await makeHost(1), await makeHost(2)] as const;
   const [a, b] = hosts;
   await a.underlay.ip(
@@ -105,11 +100,19 @@ async function connected(): Promise<{ readonly hosts: readonly [VxlanHost, Vxlan
     const role = host === a ? "listener" : "dialer";
     specs.push({ ...common, role, peerIps: [`10.207.0.${3 - host.number}`] });
   }
+  await prepare(a);
   for (const [index, host] of hosts.entries()) {
     const spec = specs[index];
     if (spec !== undefined) await host.links.ensure(spec);
   }
   return { hosts, specs };
+}
+
+/** Lets nothing of the first host reach the second; what the second sends arrives. */
+async function cutFromFirst({ underlay }: VxlanHost): Promise<void> {
+  // Nobody has this address: whoever gets the frames drops them without a word.
+  const nobody = ["lladdr", "02:00:00:00:00:fe", "nud", "permanent"];
+  await underlay.ip("neighbour", "replace", "10.207.0.2", "dev", underlayDevice, ...nobody);
 }
 
 async function active(hosts: readonly VxlanHost[]): Promise<void> {
@@ -121,7 +124,7 @@ async function ping(from: VxlanHost): Promise<void> {
   await run("ping", ["-c", "3", "-i", "0.05", "-W", "2", `10.206.0.${3 - from.number}`], { netns: from.lan.name });
 }
 
-test("frames cross a kernel tunnel, and each end is active only after the other was heard", async () => {
+test("frames cross a kernel tunnel, and each end is active only after the other has answered it", async () => {
   expect(await canVxlan(undefined)).toBe(true);
   const { hosts } = await connected();
   await active(hosts);
@@ -146,6 +149,33 @@ test("an end whose other end is away says that nothing comes", async () => {
   expect([...hosts[1].plugged]).toEqual([]);
   await eventually(() => expect(hosts[0].view().state).toMatchObject({ phase: "probing" }));
   expect(hosts[0].view().state.reason).toContain("nothing came from the other end");
+});
+
+test("a path that carries frames one way only is not active at either end, and says which way is cut", async () => {
+  const { hosts } = await connected();
+  const [a, b] = hosts;
+  await active(hosts);
+  await cutFromFirst(a);
+  await eventually(() => expect(a.view().state).toMatchObject({ phase: "probing" }), 30_000);
+  expect(a.view().state.reason).toContain("it does not get ours");
+  await eventually(() => expect(b.view().state).toMatchObject({ phase: "probing" }), 30_000);
+  expect(b.view().state.reason).toContain("nothing came from the other end");
+  const hops = await Array.fromAsync(a.links.diagnose("links/vx") ?? []);
+  expect(hops.find(({ hop }) => hop === "path")).toMatchObject({ verdict: "broken" });
+  await a.underlay.ip("neighbour", "delete", "10.207.0.2", "dev", underlayDevice);
+  await active(hosts);
+});
+
+test("a link that never carried frames one way is never active", async () => {
+  const { hosts } = await connected(cutFromFirst);
+  const phases = new Set<string>();
+  hosts[0].links.onChange((views) => {
+    for (const { state } of views) phases.add(`${state.phase} ${state.reason}`);
+  });
+  // Several probes of b have come.
+  await eventually(() => expect(hosts[0].view().device?.rxFrames ?? 0).toBeGreaterThan(5), 30_000);
+  expect([...phases].filter((phase) => phase.startsWith("active"))).toEqual([]);
+  expect(hosts[0].view().state.reason).toContain("it does not get ours");
 });
 
 test("the device stays when the agent ends, is taken up again, and made anew when it was deleted", async () => {

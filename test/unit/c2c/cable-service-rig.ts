@@ -98,11 +98,20 @@ const localView: LocalLinkView = {
 /** What the host's one vxlan link is told as. */
 export const vxlanView: VxlanView = {
   spec: { link: "links/vx", linkUid: "u3", lan: "lan1", role: "dialer", vxlanId: 5_898_240, peerIps: ["10.0.0.2"] },
-  state: { phase: "active", reason: "", cause: "", sinceMs: 4_000, rxFrames: 9, lastHeardMs: 5_000 },
+  state: {
+    phase: "active",
+    reason: "",
+    cause: "",
+    sinceMs: 4_000,
+    rxFrames: 9,
+    lastHeardMs: 5_000,
+    lastAnsweredMs: 5_000,
+  },
   port: "zv0",
   remoteAddress: "10.0.0.2:4789",
   device: {
     name: "zv0",
+    ifindex: 7,
     up: true,
     vxlanId: 5_898_240,
     remote: "10.0.0.2",

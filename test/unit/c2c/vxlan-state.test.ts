@@ -1,33 +1,77 @@
-import { expect, test } from "vitest";
-import { initialVxlanState, nextVxlanState, type VxlanState } from "../../../agent/network/c2c/vxlan-state.js";
-import { vxlanProbe } from "../../../agent/network/c2c/vxlan-probe.js";
+import { describe, expect, test } from "vitest";
+import { ProbeExchange } from "../../../agent/network/c2c/vxlan-probe.js";
+import {
+  initialVxlanState,
+  nextVxlanState,
+  type VxlanSeen,
+  type VxlanState,
+} from "../../../agent/network/c2c/vxlan-state.js";
 
-/** One look a second. */
-function run(
-  looks: readonly { readonly fault?: string; readonly rxFrames: number; readonly allowed?: boolean }[],
-): VxlanState {
+type Look = Pick<VxlanSeen, "rxFrames"> & Partial<VxlanSeen>;
+
+/** One look a second; `answered` unless told otherwise. */
+function run(looks: readonly Look[]): VxlanState {
   return looks.reduce(
-    (state, { fault = "", rxFrames, allowed = true }, index) =>
-      nextVxlanState(state, { fault, rxFrames, allowed }, 1_000 * (index + 1)),
+    (state, look, index) =>
+      nextVxlanState(state, { fault: "", allowed: true, answered: true, ...look }, 1_000 * (index + 1)),
     initialVxlanState(0),
   );
 }
 
-const silent = Array.from({ length: 12 }, () => ({ rxFrames: 5 }));
+const many = <T>(look: (index: number) => T): T[] => Array.from({ length: 12 }, (_, index) => look(index));
+const silent = many(() => ({ rxFrames: 5, answered: false }));
+/** Frames come, ours do not arrive. */
+const oneWay = many((index) => ({ rxFrames: 6 + index, answered: false }));
 
-test.each<[string, Parameters<typeof run>[0], VxlanState["phase"], string]>([
+test.each<[string, readonly Look[], VxlanState["phase"], string]>([
   ["nothing is known of a new end", [], "down", "its device is being made"],
-  ["without a frame of the other end it is not active", [{ rxFrames: 0 }], "probing", "waiting for a frame"],
-  ["a frame makes it active", [{ rxFrames: 0 }, { rxFrames: 1 }], "active", ""],
-  ["it stays so for a while", [{ rxFrames: 5 }, { rxFrames: 5 }], "active", ""],
-  ["when nothing comes any more it is not", [{ rxFrames: 1 }, ...silent], "probing", "nothing came"],
+  [
+    "without a frame of the other end it is not active",
+    [{ rxFrames: 0, answered: false }],
+    "probing",
+    "waiting for a frame",
+  ],
+  [
+    "a frame alone does not make it active: ours may be lost",
+    [
+      { rxFrames: 0, answered: false },
+      { rxFrames: 1, answered: false },
+    ],
+    "probing",
+    "it does not get ours, or has not told yet",
+  ],
+  ["nor do many", oneWay, "probing", "it does not get ours, or has not told yet"],
+  ["an answer makes it active", [{ rxFrames: 0, answered: false }, { rxFrames: 1 }], "active", ""],
+  ["it stays so for a while", [{ rxFrames: 5 }, { rxFrames: 5, answered: false }], "active", ""],
+  ["when nothing comes any more it is not", [{ rxFrames: 5 }, ...silent], "probing", "nothing came"],
+  [
+    "when frames come that answer none of ours it is not",
+    [{ rxFrames: 5 }, ...oneWay],
+    "probing",
+    "it has answered none",
+  ],
+  ["it is active again with the next answer", [{ rxFrames: 5 }, ...oneWay, { rxFrames: 30 }], "active", ""],
   ["a device made anew counts from the beginning", [{ rxFrames: 9 }, { rxFrames: 1 }], "active", ""],
   ["a missing lan is told", [{ rxFrames: 1 }, { rxFrames: 1, fault: "lan lan1 does not exist" }], "down", "lan lan1"],
   [
     "and frames of before do not count when it is back",
-    [{ rxFrames: 5 }, { rxFrames: 5, fault: "lan lan1 does not exist" }, { rxFrames: 5 }],
+    [
+      { rxFrames: 5 },
+      { rxFrames: 5, answered: false, fault: "lan lan1 does not exist" },
+      { rxFrames: 5, answered: false },
+    ],
     "probing",
     "waiting for a frame",
+  ],
+  [
+    "nor do answers of before",
+    [
+      { rxFrames: 5 },
+      { rxFrames: 5, answered: false, fault: "lan lan1 does not exist" },
+      { rxFrames: 6, answered: false },
+    ],
+    "probing",
+    "it does not get ours",
   ],
   ["policy comes first", [{ rxFrames: 5, fault: "x", allowed: false }], "down", "policy"],
 ])("%s", (_what, looks, phase, reason) => {
@@ -37,8 +81,59 @@ test.each<[string, Parameters<typeof run>[0], VxlanState["phase"], string]>([
   expect(state.reason === "").toBe(phase === "active");
 });
 
-test("a probe is a frame of the network, to an address that switches do not forward", () => {
-  const probe = vxlanProbe(0x5a0001);
-  expect(probe.subarray(0, 8).toString("hex")).toBe("080000005a000100");
-  expect(probe.subarray(8, 14).toString("hex")).toBe("0180c200000e");
+describe("the exchange of probes", () => {
+  test("sends frames that switches keep to themselves", () => {
+    const probe = new ProbeExchange().next();
+    expect(probe.subarray(0, 14).toString("hex")).toBe("0180c200000e02000000000188b5");
+    expect(probe).toHaveLength(60);
+  });
+
+  test("is answered once frames have crossed both ways, and by each number once", () => {
+    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+    const first = a.next();
+    expect(b.take(first)).toBe(false);
+    const answer = b.next();
+    expect(a.take(answer)).toBe(true);
+    expect(a.take(answer)).toBe(false);
+    // Nothing of ours has arrived since.
+    a.next();
+    expect(a.take(b.next())).toBe(false);
+    expect(b.take(a.next())).toBe(true);
+    expect(a.take(b.next())).toBe(true);
+  });
+
+  test("is not answered when only the other end's frames arrive", () => {
+    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+    a.next();
+    for (let count = 0; count < 5; count += 1) expect(a.take(b.next())).toBe(false);
+  });
+
+  test("goes on with an other end that was started anew", () => {
+    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+    b.take(a.next());
+    a.take(b.next());
+    b.take(a.next());
+    a.take(b.next());
+    const fresh = new ProbeExchange();
+    expect(a.take(fresh.next())).toBe(false);
+    fresh.take(a.next());
+    expect(a.take(fresh.next())).toBe(true);
+  });
+
+  test.each([
+    ["its own frames", (own: ProbeExchange) => own.next()],
+    ["short frames", (own: ProbeExchange) => own.next().subarray(0, 59)],
+    ["an answer to the probes of another", () => future()],
+    ["other frames of the same ethertype", () => Buffer.from("0180c200000e02000000000188b5".padEnd(120, "f"), "hex")],
+  ])("takes no notice of %s", (_what, make) => {
+    const exchange = new ProbeExchange();
+    expect(exchange.take(make(exchange))).toBe(false);
+  });
+
+  /** What a third end answers to a fourth: another session, and a high number. */
+  function future(): Buffer {
+    const [third, fourth] = [new ProbeExchange(), new ProbeExchange()];
+    for (let count = 0; count < 100; count += 1) third.take(fourth.next());
+    return third.next();
+  }
 });

@@ -1,0 +1,129 @@
+import koffi from "koffi";
+import { close, errno, lastErrno, NativeMemory, recv, send, SystemCallError } from "./engine/native.js";
+import { visitNetns } from "./engine/visit-netns.js";
+
+const libc = koffi.load("libc.so.6");
+
+// koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
+const socketFunction = libc.func("int socket(int family, int type, int protocol)") as unknown as (
+  family: number,
+  type: number,
+  protocol: number,
+) => number;
+const bindFunction = libc.func("int bind(int fd, size_t address, uint length)") as unknown as (
+  fd: number,
+  address: number,
+  length: number,
+) => number;
+const setsockoptFunction = libc.func(
+  "int setsockopt(int fd, int level, int name, size_t value, uint length)",
+) as unknown as (fd: number, level: number, name: number, value: number, length: number) => number;
+
+const [AF_PACKET, SOCK_RAW, SOCK_NONBLOCK, SOCK_CLOEXEC] = [17, 3, 0o4000, 0o2000000];
+const [SOL_SOCKET, SO_ATTACH_FILTER, SOL_PACKET, PACKET_IGNORE_OUTGOING] = [1, 26, 263, 23];
+const ETH_P_ALL = 3;
+const MSG_DONTWAIT = 0x40;
+const maxFrameBytes = 2048;
+
+/** Sends and receives frames of one ethertype on a network device, beside whatever else it is for (packet(7)). */
+export class PacketSocket {
+  readonly #fd: number;
+  readonly #memory = new NativeMemory(maxFrameBytes);
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /**
+   * @param device.ifindex in `netns`, a named net namespace; undefined: the thread's own.
+   * @throws {SystemCallError} such as ENODEV.
+   */
+  static open(
+    device: { readonly ifindex: number; readonly netns: string | undefined },
+    ethertype: number,
+  ): PacketSocket {
+    // Without a protocol it gets nothing before it is bound.
+    const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const fd = visitNetns(device.netns, () => socketFunction(AF_PACKET, type, 0));
+    if (fd === undefined || fd < 0) throw new SystemCallError("socket(AF_PACKET)", lastErrno());
+    try {
+      filter(fd, ethertype);
+      option(fd, { level: SOL_PACKET, name: PACKET_IGNORE_OUTGOING, value: int(1) });
+      bind(fd, device.ifindex);
+      return new PacketSocket(fd);
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
+  }
+
+  /** @throws {SystemCallError} such as ENETDOWN. */
+  send(frame: Buffer): void {
+    frame.copy(this.#memory.buffer);
+    if (send(this.#fd, this.#memory.address, frame.length, MSG_DONTWAIT) < 0) {
+      throw new SystemCallError("send", lastErrno());
+    }
+  }
+
+  /** The next frame that has come, cut off after 2048 bytes; undefined: there is none. @throws {SystemCallError} such as ENETDOWN. */
+  receive(): Buffer | undefined {
+    const count = recv(this.#fd, this.#memory.address, maxFrameBytes, MSG_DONTWAIT);
+    if (count >= 0) return Buffer.from(this.#memory.buffer.subarray(0, count));
+    const code = lastErrno();
+    if (code === errno.EAGAIN || code === errno.EINTR) return undefined;
+    throw new SystemCallError("recv", code);
+  }
+
+  close(): void {
+    close(this.#fd);
+  }
+}
+
+/** Lets the kernel drop what is not of this ethertype before it costs anything (classic BPF). */
+function filter(fd: number, ethertype: number): void {
+  const instructions = [
+    // Load the ethertype; if it is this one take the frame, else none of it.
+    [0x28, 0, 0, 12],
+    [0x15, 0, 1, ethertype],
+    [0x06, 0, 0, maxFrameBytes],
+    [0x06, 0, 0, 0],
+  ] as const;
+  const program = new NativeMemory(instructions.length * 8);
+  for (const [index, [code, ifTrue, ifFalse, operand]] of instructions.entries()) {
+    program.buffer.writeUInt16LE(code, index * 8);
+    program.buffer.set([ifTrue, ifFalse], index * 8 + 2);
+    program.buffer.writeUInt32LE(operand, index * 8 + 4);
+  }
+  // struct sock_fprog: 16 bits of length and, at 8, a pointer.
+  const value = Buffer.alloc(16);
+  value.writeUInt16LE(instructions.length, 0);
+  value.writeBigUInt64LE(BigInt(program.address), 8);
+  option(fd, { level: SOL_SOCKET, name: SO_ATTACH_FILTER, value });
+}
+
+function bind(fd: number, ifindex: number): void {
+  // struct sockaddr_ll; a switch takes frames from its ports before sockets of a single protocol see them, not before those of all.
+  const address = new NativeMemory(20);
+  address.buffer.fill(0);
+  address.buffer.writeUInt16LE(AF_PACKET, 0);
+  address.buffer.writeUInt16BE(ETH_P_ALL, 2);
+  address.buffer.writeInt32LE(ifindex, 4);
+  if (bindFunction(fd, address.address, 20) < 0) throw new SystemCallError("bind", lastErrno());
+}
+
+function option(
+  fd: number,
+  { level, name, value }: { readonly level: number; readonly name: number; readonly value: Buffer },
+): void {
+  const memory = new NativeMemory(value.length);
+  memory.buffer.set(value);
+  if (setsockoptFunction(fd, level, name, memory.address, value.length) < 0) {
+    throw new SystemCallError("setsockopt", lastErrno());
+  }
+}
+
+function int(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
+}
