@@ -253,7 +253,8 @@ export class A2bManager {
     );
     if (loop === undefined || loop.every((lan) => findLan(lan)?.rstp === true)) return;
     throw failedPrecondition(
-      "LAN_LOOP",
+      // The hub, which sees the loops that go through other hosts, says the same.
+      "LINK_LOOP",
       name,
       `${name} would close a loop of the lans ${loop.join(", ")}; use other lans, or lans made with rstp, which breaks loops`,
     );

@@ -163,7 +163,7 @@ it.each([
     { lanA: "lan1", lanB: "lan3", bToA: Impairment.fromPartial({ lossRatio: 1.5 }) },
     { message: /a2b\.spec\.b_to_a\.loss_ratio: 1\.5/ },
   ],
-  ["a loop", { lanA: "lan2", lanB: "lan1" }, { reason: "LAN_LOOP" }],
+  ["a loop", { lanA: "lan2", lanB: "lan1" }, { reason: "LINK_LOOP" }],
 ])("refuses %s", async (_what, spec, { reason, message }: { reason?: string; message?: RegExp }) => {
   const refused = await create("other", spec).catch((error: unknown) => error);
   if (reason !== undefined) expect(refused).toMatchObject({ reason });

@@ -109,9 +109,9 @@ export class AgentProcess {
     connection.close();
   }
 
-  /** Removes everything of this agent from the machine. */
-  async destroy(): Promise<void> {
-    await this.deleteInstances().catch((error: unknown) => console.error(error));
+  /** Removes everything of this agent from the machine. `instances`: there may be some. */
+  async destroy({ instances = true }: { readonly instances?: boolean } = {}): Promise<void> {
+    if (instances) await this.deleteInstances().catch((error: unknown) => console.error(error));
     await this.end("SIGKILL");
     for (const identity of await this.#processes()) await endProcess(identity, 2000);
     const log = createLog("test", { write: () => undefined });
