@@ -57,7 +57,13 @@ async function run(what, command, argv) {
   const child = spawn(command, argv, {
     stdio: ["ignore", "inherit", "inherit"],
     detached: true,
-    env: { ...process.env, TMPDIR: temporary, ZOR_TEST_RUN: tag, ZOR_TEST_REPORTS: reports },
+    env: {
+      ...process.env,
+      ...(process.stdout.isTTY ? {} : { NO_COLOR: "1" }),
+      TMPDIR: temporary,
+      ZOR_TEST_RUN: tag,
+      ZOR_TEST_REPORTS: reports,
+    },
   });
   running = child;
   const problems = [];
