@@ -11,10 +11,11 @@ import { cableService } from "./services/cable-service.js";
 /** Adopts the host's cable engine, or starts one, and serves its link ends. */
 export async function openCablePart(
   { settings, log, signal }: { readonly settings: AgentSettings; readonly log: Log; readonly signal: AbortSignal },
-  plugger: CablePlugger,
+  { plugger, udpSuperFrames }: { readonly plugger: CablePlugger; readonly udpSuperFrames: boolean },
 ): Promise<CablePart> {
   const { state: stateDirectory, cableListen, netns, host, allowPlainLinks } = settings;
-  const cables = await CableManager.open({ stateDirectory, cableListen, netns, allowPlainLinks, plugger, log }, signal);
+  const policy = { allowPlainLinks, udpSuperFrames };
+  const cables = await CableManager.open({ stateDirectory, cableListen, netns, ...policy, plugger, log }, signal);
   const localLinks = new LocalLinks({ stateDirectory, netns, plugger, log });
   await localLinks.ready();
   const { port, keySha256 } = cables.identity();

@@ -21,13 +21,20 @@ export interface HostPartsOptions {
 export async function openHostParts(options: HostPartsOptions): Promise<AgentParts> {
   const { settings, log } = options;
   const drivers = createDrivers({ imageDirectories: settings.imageDirs, stateDirectory: settings.state, log });
-  const { network, lans } = await openNetwork(options);
-  return { drivers, network, openCables: () => openCablePart(options, lans), plugger: lans };
+  const { network, lans, udpSuperFrames } = await openNetwork(options);
+  return {
+    drivers,
+    network,
+    openCables: () => openCablePart(options, { plugger: lans, udpSuperFrames }),
+    plugger: lans,
+  };
 }
 
 async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions): Promise<{
   readonly network: NetworkPart;
   readonly lans: Lans;
+  /** The switch takes UDP super-frames. */
+  readonly udpSuperFrames: boolean;
 }> {
   const { netns } = settings;
   const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
@@ -42,5 +49,5 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
       await opened.close();
     },
   };
-  return { network, lans };
+  return { network, lans, udpSuperFrames: opened.datapath === "system" };
 }

@@ -26,6 +26,11 @@ export interface CableManagerOptions {
   readonly underlayNetns?: string;
   /** Links may go without encryption; default: no. */
   readonly allowPlainLinks?: boolean;
+  /**
+   * The switch takes UDP super-frames (UDP_SEGMENT, USO), so they may cross cables whole when the other end's does as well. Default:
+   * no, the kernel cuts them up before the cable. Open vSwitch's userspace datapath drops them, its kernel datapath takes them.
+   */
+  readonly udpSuperFrames?: boolean;
   readonly plugger: CablePlugger;
   readonly log: Log;
 }
@@ -75,8 +80,8 @@ export class CableManager {
       if (manager === undefined) early.push(event);
       else manager.#onEnds(event);
     };
-    const { cableListen: listen, netns, underlayNetns, allowPlainLinks = false } = options;
-    const settings = { directory, listen, netns, underlayNetns, allowPlainLinks, keySha256 };
+    const { cableListen: listen, netns, underlayNetns, allowPlainLinks = false, udpSuperFrames = false } = options;
+    const settings = { directory, listen, netns, underlayNetns, allowPlainLinks, udpSuperFrames, keySha256 };
     const engine = await ensureEngine(settings, onEnds, signal);
     manager = new CableManager(options, keySha256, engine);
     for (const event of early) manager.#onEnds(event);

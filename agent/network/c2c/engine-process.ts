@@ -19,6 +19,8 @@ export interface EngineSettings {
   readonly underlayNetns: string | undefined;
   /** Links may go without encryption. */
   readonly allowPlainLinks: boolean;
+  /** UDP super-frames may come into the host's lans, see the cable manager's option. */
+  readonly udpSuperFrames: boolean;
   /** Key of the identity in the directory. */
   readonly keySha256: Buffer;
 }
@@ -71,18 +73,20 @@ async function findEngine(
   return undefined;
 }
 
-function fits(hello: EngineHello, { listen, netns, keySha256, allowPlainLinks }: EngineSettings): boolean {
+function fits(hello: EngineHello, settings: EngineSettings): boolean {
+  const { listen, netns, keySha256, allowPlainLinks, udpSuperFrames } = settings;
   return (
     hello.protocol === engineProtocol &&
     hello.requestedListen === listen &&
     hello.allowPlainLinks === allowPlainLinks &&
+    hello.udpSuperFrames === udpSuperFrames &&
     hello.netns === (netns ?? "") &&
     hello.keySha256 === keySha256.toString("hex")
   );
 }
 
 async function startEngine(
-  { directory, listen, netns, underlayNetns, allowPlainLinks }: EngineSettings,
+  { directory, listen, netns, underlayNetns, allowPlainLinks, udpSuperFrames }: EngineSettings,
   onEnds: (event: EndsEvent) => void,
   signal: AbortSignal,
 ): Promise<{ readonly client: EngineClient; readonly hello: EngineHello }> {
@@ -91,6 +95,7 @@ async function startEngine(
   await rotate(logFile);
   if (netns !== undefined) argv.push("--netns", netns);
   if (allowPlainLinks) argv.push("--allow-plain-links");
+  if (udpSuperFrames) argv.push("--udp-super-frames");
   const pid = await startDaemon(nodePath, argv, { logFile, netns: underlayNetns });
   const identity = await findIdentity(pid);
   const deadline = performance.now() + startMs;

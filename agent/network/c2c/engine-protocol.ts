@@ -55,6 +55,8 @@ export const helloSchema = z.object({
   keySha256: z.string().default(""),
   /** Links may go without encryption. */
   allowPlainLinks: z.boolean().default(false),
+  /** UDP super-frames may come into the host's lans. An engine that does not tell lets them. */
+  udpSuperFrames: z.boolean().default(true),
   /** Damage found at the start, for people. */
   warnings: z.array(z.string()),
 });

@@ -111,7 +111,12 @@ async function openSide(host: BenchHost, netns: string, port: number): Promise<E
   const ends = new Map<string, EndView>();
   const address = `${host.underlayIp}:${port}`;
   const { client, hello } = await ensureEngine(
-    { directory, listen: address, netns, underlayNetns: host.underlay, allowPlainLinks: true, keySha256 },
+    {
+      ...{ directory, listen: address, netns, keySha256 },
+      underlayNetns: host.underlay,
+      allowPlainLinks: true,
+      udpSuperFrames: false,
+    },
     (event) => {
       for (const end of event.ends) ends.set(end.linkUid, end);
     },

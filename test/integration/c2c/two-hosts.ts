@@ -21,6 +21,7 @@ export class TestHost {
   readonly plugged = new Map<string, string>();
   lanExists = true;
   allowPlainLinks = false;
+  udpSuperFrames = false;
   #listeners = new Set<() => void>();
   #manager: CableManager | undefined;
 
@@ -53,6 +54,7 @@ export class TestHost {
       netns: this.lan.name,
       underlayNetns: this.underlay.name,
       allowPlainLinks: this.allowPlainLinks,
+      udpSuperFrames: this.udpSuperFrames,
       plugger: this.#plugger(),
       log: createLog("test", { write: () => undefined }),
     };
@@ -117,14 +119,17 @@ export class TwoHosts {
     readonly b: TestHost,
   ) {}
 
-  static async make(options: { readonly allowPlainLinks?: boolean } = {}): Promise<TwoHosts> {
+  static async make(
+    options: { readonly allowPlainLinks?: boolean; readonly udpSuperFrames?: readonly [boolean, boolean] } = {},
+  ): Promise<TwoHosts> {
     const [a, b] = [await makeHost(1), await makeHost(2)];
     const peer = ["peer", "name", underlayDevice, "netns", b.underlay.name];
     await a.underlay.ip("link", "add", underlayDevice, "type", "veth", ...peer);
-    for (const host of [a, b]) {
+    for (const [index, host] of [a, b].entries()) {
       await host.underlay.ip("addr", "add", `${host.underlayIp}/24`, "dev", underlayDevice);
       await host.underlay.ip("link", "set", underlayDevice, "up");
       host.allowPlainLinks = options.allowPlainLinks ?? false;
+      host.udpSuperFrames = options.udpSuperFrames?.[index] ?? false;
       await host.open();
     }
     return new TwoHosts(a, b);

@@ -9,6 +9,8 @@ export interface EndContext {
   readonly workers: WorkerPool;
   /** The host's policy lets links go without encryption. */
   readonly allowPlainLinks: boolean;
+  /** The switch takes UDP super-frames. */
+  readonly udpSuperFrames: boolean;
   readonly log: Log;
   /** Makes the end's record durable. */
   readonly save: () => Promise<void>;

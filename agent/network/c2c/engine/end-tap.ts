@@ -14,6 +14,8 @@ const remake = { minMs: 200, maxMs: 10_000 } as const;
 export interface EndTapOptions {
   readonly name: string;
   readonly netns: string | undefined;
+  /** The switch takes UDP super-frames. */
+  readonly udpSuperFrames: boolean;
   readonly workers: WorkerPool;
   /** It was made, and a worker has it; it is not plugged yet. */
   readonly onReady: (slot: CableSlot) => void;
@@ -42,9 +44,10 @@ export class EndTap {
     return this.#made?.slot;
   }
 
-  /** The most the kernel can do. */
+  /** The most the kernel and the switch can do. */
   get offload(): TapOffload {
-    return this.#made?.tap.offload ?? "none";
+    const offload = this.#made?.tap.offload ?? "none";
+    return offload === "uso" && !this.#options.udpSuperFrames ? "tso" : offload;
   }
 
   view(): EndView["tap"] {

@@ -59,6 +59,7 @@ export class End implements PathOwner {
     this.#tap = new EndTap({
       name: this.#tapName,
       netns: context.netns,
+      udpSuperFrames: context.udpSuperFrames,
       workers: context.workers,
       onReady: () => this.#onTapReady(),
       onFailed: (reason, nextTryMs) => this.#onTapFailed(reason, nextTryMs),

@@ -132,11 +132,12 @@ export class Engine {
   }
 
   #start(record: EndRecord): End {
-    const { identity, netns, allowPlainLinks, log } = this.#options;
+    const { identity, netns, allowPlainLinks, udpSuperFrames, log } = this.#options;
     const end: End = new End(record, {
       identity,
       netns,
       allowPlainLinks,
+      udpSuperFrames,
       workers: this.#workers,
       log,
       save: () => this.#save(),
@@ -240,6 +241,8 @@ export interface EngineOptions {
   readonly netns: string | undefined;
   /** The host's policy lets links go without encryption. */
   readonly allowPlainLinks: boolean;
+  /** The switch takes UDP super-frames. */
+  readonly udpSuperFrames: boolean;
   readonly log: Log;
   /** A worker thread was ended by an error; its cables are lost. */
   readonly onCrash: (error: Error) => void;

@@ -20,13 +20,14 @@ const exitCodes = { failed: 1, alreadyRunning: 3, crashed: 70 } as const;
 
 const log = createLog("cable-engine");
 
-// Entry of dist/cable-engine.js: `cable-engine --directory DIR --listen IP:PORT [--netns NAME] [--allow-plain-links]`, started by the agent, which it outlives.
+// Entry of dist/cable-engine.js: `cable-engine --directory DIR --listen IP:PORT [--netns NAME] [--allow-plain-links] [--udp-super-frames]`, started by the agent, which it outlives.
 const { values } = parseArgs({
   options: {
     directory: { type: "string" },
     listen: { type: "string" },
     netns: { type: "string" },
     "allow-plain-links": { type: "boolean", default: false },
+    "udp-super-frames": { type: "boolean", default: false },
   },
 });
 
@@ -35,9 +36,11 @@ interface Settings {
   readonly listen: string;
   readonly netns: string | undefined;
   readonly allowPlainLinks: boolean;
+  readonly udpSuperFrames: boolean;
 }
 
-async function main({ directory, listen, netns, allowPlainLinks }: Settings): Promise<void> {
+async function main(settings: Settings): Promise<void> {
+  const { directory, listen, netns, allowPlainLinks, udpSuperFrames } = settings;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if (!tryLock(openSync(join(directory, "engine.lock"), "a", 0o600))) {
     log.error({ directory }, "a cable engine runs for this directory already");
@@ -48,7 +51,8 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
   if (warning !== undefined) log.error(warning);
   const identity = await loadCableIdentity(directory);
   const startTicks = (await findStartTicks(process.pid)) ?? "";
-  const engine = await Engine.open({ identity, store, listen, netns, allowPlainLinks, log, onCrash: crash }, records);
+  const policy = { allowPlainLinks, udpSuperFrames };
+  const engine = await Engine.open({ identity, store, listen, netns, ...policy, log, onCrash: crash }, records);
   const keySha256 = identity.keySha256.toString("hex");
   const closeBoxes = await openBoxes({ directory, netns, salt: keySha256, log, onCrash: crash });
   const socketPath = join(directory, "engine.sock");
@@ -64,7 +68,7 @@ async function main({ directory, listen, netns, allowPlainLinks }: Settings): Pr
       requestedListen: listen,
       netns: netns ?? "",
       keySha256,
-      allowPlainLinks,
+      ...policy,
       warnings: warning === undefined ? [] : [warning],
     }),
     onShutdown: () => ending.resolve(),
@@ -95,12 +99,18 @@ function crash(error: unknown): void {
 process.on("uncaughtException", crash);
 process.on("unhandledRejection", crash);
 
-const { directory, listen, netns, "allow-plain-links": allowPlainLinks } = values;
+const { directory, listen, netns } = values;
 if (directory === undefined || listen === undefined) {
-  log.fatal("usage: cable-engine --directory DIR --listen IP:PORT [--netns NAME] [--allow-plain-links]");
+  log.fatal(
+    "usage: cable-engine --directory DIR --listen IP:PORT [--netns NAME] [--allow-plain-links] [--udp-super-frames]",
+  );
   process.exit(exitCodes.failed);
 }
-main({ directory, listen, netns, allowPlainLinks }).catch((error: unknown) => {
+main({
+  ...{ directory, listen, netns },
+  allowPlainLinks: values["allow-plain-links"],
+  udpSuperFrames: values["udp-super-frames"],
+}).catch((error: unknown) => {
   log.fatal({ error: messageOf(error) }, "the cable engine cannot start");
   process.exit(exitCodes.failed);
 });
