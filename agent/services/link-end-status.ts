@@ -195,8 +195,8 @@ function localEnd(
     mtuProven: 0,
     protection: "",
     enginePid: BigInt(enginePid),
-    txBps: 0n,
-    rxBps: 0n,
+    txBps: BigInt(away ? 0 : own.outBps),
+    rxBps: BigInt(away ? 0 : sides[side === 0 ? 1 : 0].outBps),
     path: active ? LinkPath.LINK_PATH_LOCAL : LinkPath.LINK_PATH_UNSPECIFIED,
     impairment: toStats(own.counters),
   };

@@ -72,6 +72,8 @@ const sideSchema = z.object({
   plugged: z.boolean(),
   /** Of the direction that begins here. */
   counters: countersSchema,
+  /** What leaves that direction now, in bits per second; 0: an engine that does not tell. */
+  outBps: z.number().default(0),
   /** In force now for that direction, schedule applied. */
   inForce: impairmentSchema,
 });

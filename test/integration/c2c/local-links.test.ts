@@ -120,6 +120,17 @@ test("a link between two lans of a host passes frames, and its impairment change
   expect(rig.view()?.box.generation).toBe(before);
 });
 
+test("its throughput is told each way while frames pass, and falls to nothing when they end", async () => {
+  const rig = await LocalRig.make();
+  await rig.links.ensure(linkSpec());
+  const rates = () => rig.view()?.box.sides.map(({ outBps }) => outBps) ?? [];
+  await eventually(async () => {
+    await rig.answered(20);
+    for (const rate of rates()) expect(rate).toBeGreaterThan(0);
+  });
+  await eventually(() => expect(rates()).toEqual([0, 0]));
+});
+
 test("a lan that is not there is refused, and one that goes is told until it is back", async () => {
   const rig = await LocalRig.make();
   await expect(rig.links.ensure(linkSpec({ lanB: "lan3" }))).rejects.toThrow(/lans\/lan3/);

@@ -10,7 +10,7 @@ import { BoxSession } from "../../../agent/network/a2b/box-session.js";
 import { noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
 import { createLog } from "../../../lib/log.js";
 
-const side = { plugged: false, counters: countersSchema.parse({}), inForce: noImpairment };
+const side = { plugged: false, counters: countersSchema.parse({}), outBps: 0, inForce: noImpairment };
 
 function view(box: string, uid: string): BoxView {
   const directions = { aToB: noImpairment, bToA: noImpairment, steps: [] };

@@ -23,8 +23,26 @@ test("a link between two lans of the host is made with both directions, and both
   expect(told).toMatchObject({
     paired: true,
     needsTicket: false,
-    end: { ...common, path, lan: "hosts/alpha/lans/lan1", port: "zb0a", txFrames: 8n, rxFrames: 5n },
-    localPeer: { ...common, path, lan: "hosts/alpha/lans/lan2", port: "zb0b", txFrames: 5n, rxFrames: 8n },
+    end: {
+      ...common,
+      path,
+      lan: "hosts/alpha/lans/lan1",
+      port: "zb0a",
+      txFrames: 8n,
+      rxFrames: 5n,
+      txBps: 800n,
+      rxBps: 500n,
+    },
+    localPeer: {
+      ...common,
+      path,
+      lan: "hosts/alpha/lans/lan2",
+      port: "zb0b",
+      txFrames: 5n,
+      rxFrames: 8n,
+      txBps: 500n,
+      rxBps: 800n,
+    },
   });
   expect(told?.end?.impairment).toMatchObject({ inFrames: 10n, lostFrames: 2n });
 });

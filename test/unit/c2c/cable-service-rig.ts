@@ -88,8 +88,8 @@ const localView: LocalLinkView = {
     ready: true,
     generation: "g",
     sides: [
-      { port: "zb0a", plugged: true, counters, inForce: noImpairment },
-      { port: "zb0b", plugged: true, counters: { ...counters, outFrames: 5 }, inForce: noImpairment },
+      { port: "zb0a", plugged: true, counters, outBps: 800, inForce: noImpairment },
+      { port: "zb0b", plugged: true, counters: { ...counters, outFrames: 5 }, outBps: 500, inForce: noImpairment },
     ],
     seed: "7",
   },

@@ -3,6 +3,7 @@ import { Backoff, pause } from "../../../../../lib/backoff.js";
 import { messageOf } from "../../../../../lib/errors.js";
 import type { Log } from "../../../../../lib/log.js";
 import type { BoxSpec, BoxView } from "../../../a2b/box-protocol.js";
+import { RateMeter } from "../rate-meter.js";
 import { makeTap } from "../switch-tap.js";
 import type { BoxSettings } from "./box-orders.js";
 import type { BoxPool, BoxSlot } from "./box-pool.js";
@@ -37,6 +38,7 @@ export class BoxKeeper {
   #failure = notMade;
   #said = { active: false, reason: "", sinceMs: Date.now() };
   #removing: Promise<void> = Promise.resolve();
+  readonly #rates = new RateMeter();
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
   #lost = Promise.withResolvers<void>();
@@ -67,8 +69,19 @@ export class BoxKeeper {
     this.#tell();
   }
 
+  /** Looks at the counters. Call once a second. Returns a text that stays the same while there is nothing new to tell of them. */
+  refresh(): string {
+    const [first, second] = this.#slot?.counters ?? [];
+    const txBytes = first?.[counter.outBytes] ?? 0;
+    const rxBytes = second?.[counter.outBytes] ?? 0;
+    this.#rates.sample(performance.now(), { txBytes, rxBytes });
+    const { txBps, rxBps } = this.#rates.read();
+    return `${this.#framesIn} ${txBps} ${rxBps}`;
+  }
+
   view(): BoxView {
     const { spec, setMs, seed } = this.#record;
+    const { txBps, rxBps } = this.#rates.read();
     const elapsedMs = Date.now() - setMs;
     const side = (index: 0 | 1): BoxView["sides"][0] => {
       const { tapDrops, ...counters } = readCounters(this.#slot?.counters[index]);
@@ -77,6 +90,7 @@ export class BoxKeeper {
         port: this.#portName(index),
         plugged: this.#slot !== undefined && this.#faults[index] === "",
         counters: { ...counters, droppedPortFrames: counters.droppedPortFrames + tapDrops },
+        outBps: index === 0 ? txBps : rxBps,
         inForce: inForceAt(standing, steps, elapsedMs).settings,
       };
     };
@@ -90,17 +104,16 @@ export class BoxKeeper {
     };
   }
 
-  /** Frames that came in so far: tells whether the figures have changed. */
-  get framesIn(): number {
-    return (this.#slot?.counters ?? []).reduce((sum, figures) => sum + (figures[counter.inFrames] ?? 0), 0);
-  }
-
   /** Removes the taps. */
   async close(): Promise<void> {
     this.#ended.abort();
     this.#lost.resolve();
     await this.#running;
     await this.#removing;
+  }
+
+  get #framesIn(): number {
+    return (this.#slot?.counters ?? []).reduce((sum, figures) => sum + (figures[counter.inFrames] ?? 0), 0);
   }
 
   async #run(): Promise<void> {

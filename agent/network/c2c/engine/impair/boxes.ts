@@ -17,7 +17,7 @@ export class Boxes {
   readonly #keepers = new Map<string, BoxKeeper>();
   readonly #watchers = new Set<(event: BoxesEvent) => void>();
   readonly #figures: NodeJS.Timeout;
-  readonly #framesTold = new Map<BoxKeeper, number>();
+  readonly #figuresTold = new Map<BoxKeeper, string>();
   #changed = new Set<BoxKeeper>();
   #removed = new Set<string>();
   #telling: NodeJS.Timeout | undefined;
@@ -96,7 +96,7 @@ export class Boxes {
   async #close(keeper: BoxKeeper): Promise<void> {
     const { uid } = keeper.record.spec;
     this.#keepers.delete(uid);
-    this.#framesTold.delete(keeper);
+    this.#figuresTold.delete(keeper);
     this.#removed.add(uid);
     await keeper.close();
     this.#tellSoon();
@@ -108,13 +108,13 @@ export class Boxes {
 
   /** Idle boxes are not told again and again. */
   #onFigures(): void {
-    if (this.#watchers.size === 0) return;
     for (const keeper of this.#keepers.values()) {
-      const { framesIn } = keeper;
+      const figures = keeper.refresh();
+      if (this.#watchers.size === 0) continue;
       const scheduled = keeper.record.spec.steps.length > 0;
       const waits = keeper.view().sides.some(({ counters }) => counters.queuedFrames > 0);
-      if (!scheduled && !waits && this.#framesTold.get(keeper) === framesIn) continue;
-      this.#framesTold.set(keeper, framesIn);
+      if (!scheduled && !waits && this.#figuresTold.get(keeper) === figures) continue;
+      this.#figuresTold.set(keeper, figures);
       this.#changed.add(keeper);
     }
     if (this.#changed.size > 0) this.#tellSoon();
