@@ -42,7 +42,8 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
           const ttlMs = parseTtlMs("token_ttl", request.tokenTtl);
           const now = new Date();
           const host = toStoredHost(id, request.host ?? Host.fromPartial({}), now);
-          if (fleet.find(id) !== undefined) throw alreadyExists(host.name, 'for another token use "zor token create"');
+          if (fleet.find(id) !== undefined)
+            throw alreadyExists(host.name, `for another token use "zor token create --host ${id}"`);
           if (request.validateOnly) return { host, joinToken: "" };
           const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
           const answer = await commit([putHost(id, host, 0n), token.change], {
@@ -75,7 +76,7 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
           throw failedPrecondition(
             "HOST_HAS_LINKS",
             request.name,
-            `${request.name} has ${ended.length} link(s) (${ended.slice(0, 5).join(", ")}): delete them first, or forget them with force`,
+            `${request.name} has ${ended.length} link(s) (${ended.slice(0, 5).join(", ")}): delete them first, or forget them too with force ("--force")`,
           );
         }
         if (request.validateOnly) return {};

@@ -138,7 +138,7 @@ function changeable(links: Links, name: string): LinkRecord {
 function checkName(links: Links, name: string): void {
   const same = links.find(name);
   if (same === undefined) return;
-  throw alreadyExists(name, same.deleting ? "it is being deleted: try again when it is gone" : "use another link_id");
+  throw alreadyExists(name, same.deleting ? "it is being deleted: try again when it is gone" : "choose another name");
 }
 
 /** Both lans, which must be there. @throws {ZorError} NOT_FOUND, or UNAVAILABLE while a host cannot be asked. */

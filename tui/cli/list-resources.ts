@@ -85,5 +85,6 @@ function printRows(
 
 function emptyNote(kind: Kind, { filter, host }: ListOptions): string {
   const where = host === undefined ? "" : ` on ${host}`;
-  return `no ${kind.plural}${where}${filter === "" ? "" : " match the filter"}`;
+  const why = filter === "" ? "" : " match the filter; its fields and values are those that -o json shows";
+  return `no ${kind.plural}${where}${why}`;
 }

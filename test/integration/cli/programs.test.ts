@@ -230,6 +230,8 @@ describe("hosts, tokens, lans and NICs", () => {
       expect(await fleet.zor(argv)).toMatchObject({ code: 0 });
       expect(fleet.hub.requests.at(-1)?.request).toMatchObject({ name: "hosts/alpha/lans/lan1", endpoint });
     }
+    const elsewhere = await fleet.zor(["attach", "alpha/vm1", "eth0", "beta/lan1"]);
+    expect(elsewhere).toMatchObject({ code: 2, stderr: expect.stringContaining("on different hosts") });
     const { code, stderr } = await fleet.zor(["detach", "alpha/vm1", "eth7"]);
     expect(code).toBe(3);
     expect(stderr).toContain("it has eth0");

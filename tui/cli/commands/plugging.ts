@@ -75,6 +75,13 @@ export function define({ program, open }: Registrar, name: string): void {
         lanText === undefined
           ? await findLan(session, instance, nic)
           : await resolveName(session, kinds.lan, lanText, hostOf(instance));
+      if (hostOf(lan) !== hostOf(instance)) {
+        const where = `${shortName(instance)} and ${shortName(lan)} are on different hosts`;
+        throw invalidArgument(
+          "lan",
+          `${where}: name a lan of the instance's host, and join the lans with: zor create link`,
+        );
+      }
       const response = await session.call(verb.method, {
         name: lan,
         endpoint: `${instance}/nics/${nic}`,
