@@ -12,7 +12,7 @@ const limitMs = 30 * 60_000;
 const suites = {
   check: [],
   contract: ["contract"],
-  integration: ["integration", "timed"],
+  integration: ["integration", "faults", "measured"],
   e2e: ["e2e"],
 };
 
