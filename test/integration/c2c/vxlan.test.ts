@@ -9,9 +9,11 @@ import { VxlanLinks, type VxlanSpec, type VxlanView } from "../../../agent/netwo
 import { createLog } from "../../../lib/log.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { NetworkFixture } from "../network/fixture.js";
 
-/** A host with its underlay and lan namespaces; the lan's only member is the host itself. */
+/** A host with its underlay and lan namespaces; the lan's only member is the host itself, unless it has a switch. */
 class VxlanHost {
+  switch: NetworkFixture | undefined;
   readonly plugged = new Set<string>();
   readonly salt = randomBytes(32);
   allowed = true;
@@ -39,9 +41,9 @@ class VxlanHost {
     const ports = () => [{ ports: [...this.plugged].map((port) => ({ port, endpoint: "links/vx", error: "" })) }];
     this.#links = await VxlanLinks.open({
       ...{ stateDirectory: this.stateDirectory, salt: this.salt, allowed: this.allowed },
-      netns: this.lan.name,
+      netns: this.switch?.netns ?? this.lan.name,
       underlayNetns: this.underlay.name,
-      plugger: {
+      plugger: this.switch?.lans ?? {
         plug: async ({ port }) => {
           await this.lan.ip("addr", "replace", `10.206.0.${this.number}/24`, "dev", port);
           this.plugged.add(port);
@@ -72,12 +74,17 @@ async function makeHost(number: number): Promise<VxlanHost> {
   return new VxlanHost(number, underlay, lan, stateDirectory);
 }
 
-/** Two hosts with a link between them. `prepare` comes before that, with the first. */
-async function connected(
-  prepare: (first: VxlanHost) => Promise<void> = async () => undefined,
-): Promise<{ readonly hosts: readonly [VxlanHost, VxlanHost]; readonly specs: VxlanSpec[] }> {
+/** Two hosts with a link between them. `prepare` comes before that, with the first; `network` is its switch. */
+async function connected({
+  prepare = async () => undefined,
+  network,
+}: {
+  readonly prepare?: (first: VxlanHost) => Promise<void>;
+  readonly network?: NetworkFixture;
+} = {}): Promise<{ readonly hosts: readonly [VxlanHost, VxlanHost]; readonly specs: VxlanSpec[] }> {
   const hosts = [await makeHost(1), await makeHost(2)] as const;
   const [a, b] = hosts;
+  a.switch = network;
   await a.underlay.ip(
     "link",
     "add",
@@ -151,6 +158,17 @@ test("an end whose other end is away says that nothing comes", async () => {
   expect(hosts[0].view().state.reason).toContain("nothing came from the other end");
 });
 
+test("probes pass beside a real switch, whose lan frames cross the tunnel too", async () => {
+  const network = await NetworkFixture.open();
+  onTestFinished(() => network.destroy());
+  await network.lans.ensureLan({ id: "lan1", uid: randomUUID(), mtu: 1500, rstp: false });
+  const { hosts } = await connected({ network });
+  await active(hosts);
+  await network.plugContainer("one", "lan1", "10.206.0.1/24");
+  await eventually(() => ping(hosts[1]));
+  await active(hosts);
+});
+
 test("a path that carries frames one way only is not active at either end, and says which way is cut", async () => {
   const { hosts } = await connected();
   const [a, b] = hosts;
@@ -167,7 +185,7 @@ test("a path that carries frames one way only is not active at either end, and s
 });
 
 test("a link that never carried frames one way is never active", async () => {
-  const { hosts } = await connected(cutFromFirst);
+  const { hosts } = await connected({ prepare: cutFromFirst });
   const phases = new Set<string>();
   hosts[0].links.onChange((views) => {
     for (const { state } of views) phases.add(`${state.phase} ${state.reason}`);
