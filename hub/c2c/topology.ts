@@ -43,7 +43,7 @@ export function checkLoop(options: TopologyOptions, { name, a, b, allowRstp, fre
   const remedy =
     without.length === 0
       ? 'all of its lans run RSTP, so it can be made with loop RSTP ("--loop rstp")'
-      : `delete a part of it; or have all of its lans run RSTP (${without.join(", ")} without now: "zor create lan --rstp")${allowRstp ? "" : ' and allow the loop with "--loop rstp"'}`;
+      : `delete a part of it; or have all of its lans run RSTP (${without.join(", ")} ${without.length === 1 ? "does" : "do"} not: "zor create lan --rstp")${allowRstp ? "" : ' and allow the loop with "--loop rstp"'}`;
   throw failedPrecondition(
     "LINK_LOOP",
     name,

@@ -218,7 +218,7 @@ describe("a link that closes a loop", () => {
     expect(OperationState[operation.state]).toBe("OPERATION_STATE_SUCCEEDED");
     await waitFor(fixture, await createLink(fixture, "plain"));
     await expect(createLink(fixture, "l3", lan("alpha"), lan("beta"), rstp)).rejects.toMatchObject({
-      message: expect.stringMatching(/hosts\/alpha\/lans\/lan1, hosts\/beta\/lans\/lan1 does not/),
+      message: expect.stringMatching(/hosts\/alpha\/lans\/lan1, hosts\/beta\/lans\/lan1 do not/),
     });
   });
 
