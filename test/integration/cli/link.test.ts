@@ -181,6 +181,14 @@ describe("zor link watch", () => {
     expect(stderr).toMatch(/links\/demo does not exist; it was deleted/);
   });
 
+  it("goes on with a line a second while nothing changes", async () => {
+    demo();
+    const run = fleet.run(["link", "watch", "demo"]);
+    await run.stdout.sees(/(ACTIVE[^\n]*\n[^\n]*){3}/);
+    run.interrupt();
+    expect((await run.result).code).toBe(130);
+  });
+
   it("prints one link as JSON a line with -o json, and ends with 130 on Ctrl-C", async () => {
     demo();
     const run = fleet.run(["link", "watch", "demo", "-o", "json"]);

@@ -49,15 +49,19 @@ function defineWatch(link: Command, open: Registrar["open"]): void {
       const name = await resolveName(session, kinds.link, text);
       // Fails at once, with the reason, where the watch would wait for ever.
       await session.call(LinkServiceService.getLink, { name });
-      const printer = new LinePrinter((link) => {
+      using printer = new LinePrinter((link) => {
         if (output === "json") session.printJsonLine(Link.toJSON(link));
         else session.print(escapeText(linkLine(link, new Date())));
       });
+      const reportLoss = lossReporter(session);
       const watch = watchResponses(await session.connect(), {
         kinds: [ResourceKind.RESOURCE_KIND_LINK],
         parent: name,
         signal: session.io.signal,
-        onState: lossReporter(session),
+        onState: (state) => {
+          reportLoss(state);
+          printer.holds = state.phase === "live";
+        },
       });
       for await (const { step } of watch) {
         if (step?.$case === "upsert" && step.value.resource?.$case === "link") printer.take(step.value.resource.value);
@@ -68,20 +72,46 @@ function defineWatch(link: Command, open: Registrar["open"]): void {
   withExamples(command, "zor link watch demo", "zor link watch demo -o json");
 }
 
-/** Figures come from each end by itself: one line a second is told of both, and a change of state at once. */
-class LinePrinter {
+const lineMs = 1_000;
+/** What comes so shortly after a line, of the other end, waits for the next. */
+const togetherMs = 900;
+
+/**
+ * One line a second, and one for a change of state at once. Figures come from each end by itself, and those that stay the same are
+ * not told again by the server: they hold as long as it is there.
+ */
+class LinePrinter implements Disposable {
   readonly #print: (link: Link) => void;
-  #last: { readonly atMs: number; readonly key: string } | undefined;
+  readonly #timer = setInterval(() => this.#again(), lineMs);
+  /** Whether what was told last still holds. */
+  holds = true;
+  #link: Link | undefined;
+  #printedMs = Number.NEGATIVE_INFINITY;
+  #key = "";
 
   constructor(print: (link: Link) => void) {
     this.#print = print;
   }
 
   take(link: Link): void {
-    const atMs = performance.now();
+    this.#link = link;
     const key = JSON.stringify([link.status?.state, link.status?.path, link.status?.reason]);
-    if (this.#last !== undefined && this.#last.key === key && atMs - this.#last.atMs < 900) return;
-    this.#last = { atMs, key };
+    if (this.#key === key && performance.now() - this.#printedMs < togetherMs) return;
+    this.#key = key;
+    this.#printNow(link);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #again(): void {
+    if (this.#link === undefined || !this.holds || performance.now() - this.#printedMs < togetherMs) return;
+    this.#printNow(this.#link);
+  }
+
+  #printNow(link: Link): void {
+    this.#printedMs = performance.now();
     this.#print(link);
   }
 }

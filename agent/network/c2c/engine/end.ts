@@ -15,12 +15,12 @@ import { readCounters } from "./impair/counters.js";
 import type { WayOrder } from "./impair/way.js";
 import { CableFailure } from "./failure.js";
 import { Failures } from "./failures.js";
+import { FiguresNews } from "./figures-news.js";
 import type { Credential } from "./hello.js";
 import { type EndEvent, type EndState, initialState, nextState, type Path } from "./link-state.js";
 import { listenerPaths } from "./listener-paths.js";
 import { close } from "./native.js";
 import type { PathOwner, Paths } from "./paths.js";
-import { RateMeter } from "./rate-meter.js";
 import { readFigures } from "./stats.js";
 import type { TapOffload } from "./tap.js";
 import type { Quiet, WorkerEvent } from "./worker-protocol.js";
@@ -45,7 +45,7 @@ export class End implements PathOwner {
   /** How quiet the peer is on a connection. */
   #quiet: { readonly number: number; readonly quiet: Quiet } = { number: 0, quiet: "no" };
   readonly #connections: Connections;
-  readonly #rates = new RateMeter();
+  readonly #news = new FiguresNews();
   #paths: Paths;
   readonly #ended = new AbortController();
   /** What is being closed: taps and ways of earlier roles. */
@@ -204,9 +204,9 @@ export class End implements PathOwner {
     if (this.#state.current !== undefined) this.#tap.slot?.notice(fault);
   }
 
-  /** Looks at the counters. Call once a second. */
-  refresh(): void {
-    this.#rates.sample(performance.now(), readFigures(this.#tap.slot?.stats));
+  /** Looks at the counters. Call once a second. True when they should be told. */
+  refresh(nowMs: number): boolean {
+    return this.#news.sample(readFigures(this.#tap.slot?.stats), nowMs) || this.#record.impairment !== undefined;
   }
 
   view(): EndView {
@@ -220,7 +220,7 @@ export class End implements PathOwner {
       connection,
       figures: readFigures(this.#tap.slot?.stats),
       counters: readCounters(this.#tap.slot?.counters),
-      ...this.#rates.read(),
+      ...this.#news.rates(),
       ...(reachable === undefined || !tested ? {} : { direct: reachable }),
       directReason: tested ? reason : "",
       connects: this.#connections.count,

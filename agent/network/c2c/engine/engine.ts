@@ -206,11 +206,10 @@ export class Engine {
   #onFigures(): void {
     if (this.#refusals > 1) this.#options.log.warn({ count: this.#refusals - 1 }, "more connections were refused");
     this.#refusals = 0;
-    for (const end of this.#ends.values()) {
-      end.refresh();
-      if (this.#watchers.size > 0) this.#changed.add(end);
-    }
-    if (this.#watchers.size > 0) this.#tellSoon();
+    const nowMs = performance.now();
+    for (const end of this.#ends.values()) if (end.refresh(nowMs)) this.#changed.add(end);
+    if (this.#watchers.size === 0) this.#changed.clear();
+    else if (this.#changed.size > 0) this.#tellSoon();
   }
 
   #note(end: End): void {
