@@ -12,9 +12,12 @@ const limitMs = 30 * 60_000;
 const suites = {
   check: [],
   contract: ["contract"],
-  integration: ["integration", "faults", "measured"],
+  integration: ["integration", "faults", "measured", "waiting"],
   e2e: ["e2e"],
 };
+
+/** Does next to nothing for minutes: runs beside all others. */
+const beside = "waiting";
 
 const names = Object.keys(suites);
 const words = process.argv.slice(2);
@@ -32,7 +35,7 @@ const temporary = join(tmpdir(), tag);
 const reports = join(temporary, "reports");
 mkdirSync(reports, { recursive: true, mode: 0o755 });
 
-let running;
+const running = new Set();
 let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => {
@@ -41,11 +44,15 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
-/** Signals what runs with all its processes: it is a process group of its own. */
 function endAll(signal) {
-  if (running?.pid === undefined) return;
+  for (const child of running) end(child, signal);
+}
+
+/** Signals a program with all its processes: each is a process group of its own. */
+function end(child, signal) {
+  if (child.pid === undefined) return;
   try {
-    process.kill(-running.pid, signal);
+    process.kill(-child.pid, signal);
   } catch (error) {
     if (error.code !== "ESRCH") throw error;
   }
@@ -65,11 +72,11 @@ async function run(what, command, argv) {
       ZOR_TEST_REPORTS: reports,
     },
   });
-  running = child;
+  running.add(child);
   const problems = [];
   const limit = setTimeout(() => {
     problems.push(`${what} ran for more than ${limitMs / 60_000} minutes and was ended`);
-    endAll("SIGKILL");
+    end(child, "SIGKILL");
   }, limitMs);
   const code = await new Promise((resolve) => {
     child.on("error", (error) => {
@@ -79,8 +86,15 @@ async function run(what, command, argv) {
     child.on("close", resolve);
   });
   clearTimeout(limit);
-  running = undefined;
+  running.delete(child);
   return { ok: code === 0, problems, seconds: Math.round((Date.now() - began) / 1000) };
+}
+
+/** Runs projects of vitest, which leaves a JSON report of that name. */
+function runTests(report, projects) {
+  const chosen = projects.flatMap((project) => ["--project", project]);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${join(reports, `${report}.json`)}`];
+  return run("vitest", "vitest", ["run", ...chosen, ...reporters]);
 }
 
 /** Reads a JSON report; undefined when the program did not get as far as writing one. */
@@ -136,7 +150,7 @@ function countChecks() {
 function countSuite(suite) {
   const totals = nothing();
   const folder = join(process.cwd(), "test", suite, "/");
-  for (const file of readReport("tests")?.testResults ?? []) {
+  for (const file of ["tests", beside].flatMap((name) => readReport(name)?.testResults ?? [])) {
     if (file.name.startsWith(folder)) addFile(totals, suite, file);
   }
   return totals;
@@ -155,10 +169,20 @@ if (chosen.includes("check")) {
 }
 const tested = chosen.filter((name) => suites[name].length > 0);
 if (tested.length > 0 && !interrupted) {
-  const projects = tested.flatMap((name) => suites[name]).flatMap((project) => ["--project", project]);
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${join(reports, "tests.json")}`];
-  const result = await run("vitest", "vitest", ["run", ...projects, ...reporters]);
-  parts.push({ ...result, totals: new Map(tested.map((name) => [name, countSuite(name)])) });
+  const projects = tested.flatMap((name) => suites[name]);
+  const results = await Promise.all([
+    runTests(
+      "tests",
+      projects.filter((project) => project !== beside),
+    ),
+    ...(projects.includes(beside) ? [runTests(beside, [beside])] : []),
+  ]);
+  parts.push({
+    ok: results.every(({ ok }) => ok),
+    problems: results.flatMap(({ problems }) => problems),
+    seconds: Math.max(...results.map(({ seconds }) => seconds)),
+    totals: new Map(tested.map((name) => [name, countSuite(name)])),
+  });
 }
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
