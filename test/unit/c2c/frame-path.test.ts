@@ -117,6 +117,18 @@ test("a data frame too short for its headers is dropped and counted", () => {
   expect(rig.receivedStats[stat.droppedPortFrames]).toBe(1);
 });
 
+test("a flood of probes is read in small portions, so that it does not keep the thread from other cables", () => {
+  using rig = new FrameRig({ encrypted: false });
+  const probes = Buffer.concat(Array.from({ length: 5_000 }, () => framed(frameType.probe, Buffer.alloc(12))));
+  expect(rig.inject(probes)).toBe(probes.length);
+  rig.receiver.turn();
+  const first = rig.controls.length;
+  rig.inject(probes);
+  rig.receiver.turn();
+  expect(first).toBe(5_000);
+  expect(rig.controls.length - first).toBeLessThan(2_000);
+});
+
 /** Longer with ZOR_FUZZ_RUNS. */
 const fuzzRuns = Number(process.env["ZOR_FUZZ_RUNS"] ?? 500);
 

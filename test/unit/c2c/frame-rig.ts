@@ -39,9 +39,9 @@ export class FrameRig {
   readonly #wire: number;
 
   constructor(options: { readonly encrypted: boolean; readonly offload?: TapOffload }) {
-    const [lanA, tapA] = pair(SOCK_SEQPACKET);
-    const [tapB, lanB] = pair(SOCK_SEQPACKET);
-    const [wireA, wireB] = pair(SOCK_STREAM);
+    const [lanA, tapA] = socketPair("frames");
+    const [tapB, lanB] = socketPair("frames");
+    const [wireA, wireB] = socketPair("stream");
     this.#lan = [lanA, lanB];
     growSendBuffer(tapB);
     this.#fds = [lanA, tapA, tapB, lanB, wireA, wireB];
@@ -111,8 +111,10 @@ export function framed(type: number, payload: Uint8Array): Buffer {
   return bytes;
 }
 
-function pair(type: number): [number, number] {
+/** Two connected sockets, non-blocking; those of "frames" keep the borders of what is written to them, as taps do. */
+export function socketPair(kind: "frames" | "stream"): [number, number] {
   const memory = new NativeMemory(8);
+  const type = kind === "frames" ? SOCK_SEQPACKET : SOCK_STREAM;
   if (socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, memory.address) !== 0)
     throw new Error("no pair of sockets to be had");
   return [memory.buffer.readInt32LE(0), memory.buffer.readInt32LE(4)];

@@ -104,7 +104,9 @@ export class CableLoop {
   }
 
   #countDrops(): void {
-    const [busy, wasBusy] = [this.#busy || this.#cables.some((cable) => cable.blocked), this.#wasBusy];
+    // What is impaired is sent when it is due, not when it comes.
+    const waits = this.#cables.some((cable) => cable.blocked || cable.impairedDueMs !== Number.POSITIVE_INFINITY);
+    const [busy, wasBusy] = [this.#busy || waits, this.#wasBusy];
     this.#busy = false;
     this.#wasBusy = busy;
     // Taps whose frames are all read lose none.

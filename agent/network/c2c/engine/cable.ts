@@ -197,18 +197,18 @@ export class Cable {
       // Answers to probes that came in.
       connection.sender.flush();
     });
-    return connection.heldUntilMs > 0;
+    return connection.heldUntilMs > 0 || connection.hasNotice;
   }
 
   /** Does what is due and returns when the next is, on the clock of `nowMs`. */
   onTime(nowMs: number): number {
     if (nowMs >= this.impairedDueMs) this.#whileImpaired((way) => way.onTime(nowMs));
-    let dueMs = this.impairedDueMs;
+    let dueMs = Number.POSITIVE_INFINITY;
     for (const connection of [...this.#places]) {
       this.#guard(connection, () => this.#tick(connection, nowMs));
-      if (connection !== undefined) dueMs = Math.min(dueMs, connection.dueMs);
+      if (connection !== undefined) dueMs = Math.min(dueMs, connection.dueMs(connection === this.#places[current]));
     }
-    return dueMs;
+    return Math.min(dueMs, this.impairedDueMs);
   }
 
   /** Fits queues to what the connection takes; call once a second. Returns what the tap is to hold from now on, if that changes. */
@@ -273,6 +273,13 @@ export class Cable {
       if (connection === this.#places[current]) connection.tell(this.stats, nowMs);
     }
     if (connection === this.#places[current]) this.#tellQuiet(connection, nowMs);
+    this.#tellNotice(connection, nowMs);
+  }
+
+  #tellNotice(connection: Connection, nowMs: number): void {
+    const text = connection.takeNotice(nowMs);
+    if (text === undefined) return;
+    this.#report({ type: "notice", cable: this.id, connection: connection.number, text });
   }
 
   #tellQuiet(connection: Connection, nowMs: number): void {
@@ -306,7 +313,11 @@ export class Cable {
     close(connection.fd);
     this.#report({ type: "closed", cable: this.id, connection: connection.number, cause });
     const [first, second] = this.#places;
-    if (place === current) this.#replaceCurrent(cause);
+    if (place === current) {
+      this.#replaceCurrent(cause);
+      // What was refused for now goes on with the connection that follows, or nowhere: it must not come out late.
+      this.#whileImpaired((way) => way.onTime(performance.now()));
+    }
     // What the peer has left cannot be gone back to.
     if (place === next && first?.peerDone === true) this.#close(first, cause);
     if (place !== next) this.#release(first ?? second);
@@ -318,7 +329,7 @@ export class Cable {
     if (following !== undefined) {
       this.#places[next] = undefined;
       this.#places[current] = following;
-      this.#setOffload();
+      this.#guard(following, () => this.#setOffload());
     } else if (left !== undefined) this.#close(left, cause);
   }
 
@@ -361,7 +372,8 @@ export class Cable {
         if (connection.takeEcho(payload)) this.#onEcho(connection);
         return;
       case frameType.notice:
-        this.#report({ type: "notice", cable: this.id, connection: connection.number, text: payload.toString("utf8") });
+        connection.putNotice(payload.toString("utf8"));
+        this.#tellNotice(connection, performance.now());
         return;
       case frameType.goodbye:
         this.#onGoodbye(connection, payload.toString("utf8"));

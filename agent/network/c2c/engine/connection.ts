@@ -14,6 +14,8 @@ const burstIntervalMs = 50;
 const probeGridMs = 500;
 /** A peer that has not answered for so long is told of, by its quietness: another way may be made meanwhile. */
 const quietMs = { suspect: 2_000, silent: 5_000 } as const;
+/** Between what is told of the peer's notices: it may send millions of them. */
+const noticeIntervalMs = 20;
 /** MTUs to be proven, each by a probe padded to that MTU plus the ethernet header. The first is that of every lan. */
 const proofMtus = [1_500, 9_000] as const;
 const ethernetHeaderBytes = 14;
@@ -48,6 +50,9 @@ export class Connection {
   wasHeld = false;
   /** When it is closed at the latest; only on a connection that is being left. */
   leaveByMs: number = Number.POSITIVE_INFINITY;
+  /** The peer's last notice, while it was not told, and when the next may be. */
+  #notice: string | undefined;
+  #nextNoticeMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     readonly number: number;
@@ -104,13 +109,12 @@ export class Connection {
     const sequence = payload.readUInt32BE(8);
     const nowMs = performance.now();
     if (!this.probes.echoed(sequence, nowMs)) return false;
-    this.lastEchoMs = nowMs;
     const { length } = payload;
+    // The pattern is only as long as the longest probe.
+    if (length !== bytesOfProbe(sequence)) throw otherProbe();
     pattern.fill(sequence & 255, probeBytes.min, length);
-    const same = length === bytesOfProbe(sequence);
-    if (!same || payload.compare(pattern, probeBytes.min, length, probeBytes.min, length) !== 0) {
-      throw new ProtocolError("the peer sent back a probe that is not the one it was sent");
-    }
+    if (payload.compare(pattern, probeBytes.min, length, probeBytes.min, length) !== 0) throw otherProbe();
+    this.lastEchoMs = nowMs;
     const mtu = payload.length - ethernetHeaderBytes;
     if (payload.length > probeBytes.min && mtu > this.mtuProven) this.mtuProven = mtu;
     return true;
@@ -129,13 +133,34 @@ export class Connection {
     return this.quiet !== before;
   }
 
-  /** When something must be done next. */
-  get dueMs(): number {
+  /** Takes what the peer says is wrong at its end; {@link takeNotice} gives it. */
+  putNotice(text: string): void {
+    this.#notice = text;
+  }
+
+  /** A notice was put and not taken. */
+  get hasNotice(): boolean {
+    return this.#notice !== undefined;
+  }
+
+  /** The peer's last notice, once; undefined: there is none, or the one before it was a moment ago. */
+  takeNotice(nowMs: number): string | undefined {
+    if (nowMs < this.#nextNoticeMs) return undefined;
+    const text = this.#notice;
+    this.#notice = undefined;
+    if (text !== undefined) this.#nextNoticeMs = nowMs + noticeIntervalMs;
+    return text;
+  }
+
+  /** When something must be done next. @param inUse frames are sent on it, so that its peer's not answering is told. */
+  dueMs(inUse: boolean): number {
     if (this.leaveByMs !== Number.POSITIVE_INFINITY) return this.leaveByMs;
     // Later than that the next probe is early enough.
-    const suspectFromMs = this.quiet === "no" ? this.lastEchoMs + quietMs.suspect + 1 : Number.POSITIVE_INFINITY;
+    const tellsQuiet = inUse && this.quiet === "no";
+    const suspectFromMs = tellsQuiet ? this.lastEchoMs + quietMs.suspect + 1 : Number.POSITIVE_INFINITY;
     const heldUntilMs = this.heldUntilMs > 0 ? this.heldUntilMs : Number.POSITIVE_INFINITY;
-    return Math.min(this.nextProbeMs, suspectFromMs, heldUntilMs);
+    const noticeMs = this.hasNotice ? this.#nextNoticeMs : Number.POSITIVE_INFINITY;
+    return Math.min(this.nextProbeMs, suspectFromMs, heldUntilMs, noticeMs);
   }
 
   /** Writes what is known of the connection into the cable's figures. */
@@ -177,6 +202,10 @@ export class Connection {
 function bytesOfProbe(sequence: number): number {
   const mtu = sequence % 2 === 1 ? undefined : proofMtus[(sequence / 2) % proofMtus.length];
   return mtu === undefined ? probeBytes.min : mtu + ethernetHeaderBytes;
+}
+
+function otherProbe(): ProtocolError {
+  return new ProtocolError("the peer sent back a probe that is not the one it was sent");
 }
 
 /** The peer said why it closes. */

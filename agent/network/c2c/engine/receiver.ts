@@ -41,7 +41,7 @@ export class Receiver implements FrameSink {
   #plainStart = headroomBytes;
   #plainEnd = headroomBytes;
   #nextReadBytes = readBytes;
-  /** Data frames of the last read. */
+  /** Frames of the last read. */
   #frames = 0;
   #leftover: Uint8Array;
   readonly #onControl: (type: number, payload: Buffer) => void;
@@ -99,6 +99,7 @@ export class Receiver implements FrameSink {
 
   /** {@link FrameSink} */
   frame(type: number, offset: number, length: number): void {
+    this.#frames += 1;
     if (type === frameType.data) this.#deliver(offset, length);
     else this.#onControl(type, this.#plain.buffer.subarray(offset, offset + length));
   }
@@ -158,7 +159,6 @@ export class Receiver implements FrameSink {
   }
 
   #deliver(offset: number, length: number): void {
-    this.#frames += 1;
     let from = offset;
     let size = length;
     if (!this.#vnet) {
