@@ -202,11 +202,14 @@ export class CableManager {
     for (const warning of hello.warnings) this.#options.log.error(warning);
   }
 
-  #onEnds(event: EndsEvent): void {
-    this.#known ||= event.snapshot;
-    if (event.snapshot) this.#ends.clear();
-    for (const view of event.ends) this.#ends.set(view.link, view);
-    for (const link of event.removed) this.#ends.delete(link);
+  #onEnds({ ends, removed, snapshot }: EndsEvent): void {
+    // Engines of earlier versions tell of a link that took another's name together with the end of the other.
+    const gone = removed.filter((link) => !ends.some((view) => view.link === link));
+    const event: EndsEvent = { ends, removed: gone, snapshot };
+    this.#known ||= snapshot;
+    if (snapshot) this.#ends.clear();
+    for (const view of ends) this.#ends.set(view.link, view);
+    for (const link of gone) this.#ends.delete(link);
     for (const queue of this.#watchers) {
       if (!queue.push(event)) {
         queue.fail(unavailable("WATCH_OVERFLOW", "", "the watch was read too slowly; watch again"));

@@ -144,6 +144,8 @@ export class Engine {
       changed: () => this.#note(end),
     });
     this.#ends.set(record.linkUid, end);
+    // An end of another link of that name may just have gone: the two are not to be told together.
+    this.#removed.delete(record.link);
     this.#note(end);
     return end;
   }

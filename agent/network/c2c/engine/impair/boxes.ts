@@ -90,6 +90,7 @@ export class Boxes {
       changed: () => this.#note(() => keeper),
     });
     this.#keepers.set(record.spec.uid, keeper);
+    this.#removed.delete(record.spec.uid);
     return keeper;
   }
 
@@ -97,8 +98,8 @@ export class Boxes {
     const { uid } = keeper.record.spec;
     this.#keepers.delete(uid);
     this.#figuresTold.delete(keeper);
-    this.#removed.add(uid);
     await keeper.close();
+    if (!this.#keepers.has(uid)) this.#removed.add(uid);
     this.#tellSoon();
   }
 
