@@ -1,4 +1,5 @@
 import { chmod } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
@@ -178,10 +179,10 @@ export class Machine {
   async #connect(): Promise<QmpClient> {
     const { runDirectory, resource } = this.#options;
     const signal = AbortSignal.any([this.#detached.signal, AbortSignal.timeout(connectTimeoutMs)]);
-    const socket = await connectUnix(runDirectory, socketNames.qmp, { signal });
+    const socket = kept(await connectUnix(runDirectory, socketNames.qmp, { signal }), signal);
     const qmp = await QmpClient.open(socket, { resource, onEvent: (event) => this.#onEvent(event) });
     try {
-      this.#console.attach(await connectUnix(runDirectory, socketNames.console, { signal }));
+      this.#console.attach(kept(await connectUnix(runDirectory, socketNames.console, { signal }), signal));
       this.#qmp = qmp;
       if (await isGuestAgentOpen(qmp)) void this.#greetAgent();
       return qmp;
@@ -229,7 +230,9 @@ export class Machine {
     const backoff = new Backoff({ minMs: 100, maxMs: 5000 });
     while (!open.signal.aborted) {
       try {
-        this.#agent = await this.#connectAgent(open.signal);
+        const agent = await this.#connectAgent(open.signal);
+        if (open.signal.aborted) return agent.close();
+        this.#agent = agent;
         this.#agentReady = true;
         this.#options.onEvent("exec-ready", "the guest agent answers");
         return;
@@ -244,7 +247,7 @@ export class Machine {
     const { runDirectory, resource } = this.#options;
     this.#agent?.close();
     const signal = AbortSignal.any([abort, AbortSignal.timeout(connectTimeoutMs)]);
-    const socket = await connectUnix(runDirectory, socketNames.guestAgent, { signal });
+    const socket = kept(await connectUnix(runDirectory, socketNames.guestAgent, { signal }), abort);
     const onAbort = () => socket.destroy();
     abort.addEventListener("abort", onAbort, { once: true });
     socket.once("close", () => abort.removeEventListener("abort", onAbort));
@@ -263,6 +266,13 @@ export class Machine {
     const { resource } = this.#options;
     return unavailable("MACHINE_SILENT", resource, `${resource}: QEMU does not answer; the agent keeps trying`);
   }
+}
+
+/** A socket that is still wanted. QEMU serves one client at a time: one that is forgotten keeps all others out. */
+function kept(socket: Socket, signal: AbortSignal): Socket {
+  if (signal.aborted) socket.destroy();
+  signal.throwIfAborted();
+  return socket;
 }
 
 async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {

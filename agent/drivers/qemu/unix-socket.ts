@@ -13,15 +13,21 @@ export async function connectUnix(
   options: { readonly signal: AbortSignal },
 ): Promise<Socket> {
   options.signal.throwIfAborted();
-  await using handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect({ path: `/proc/self/fd/${handle.fd}/${name}` });
   const onAbort = () => socket.destroy(asError(options.signal.reason));
   options.signal.addEventListener("abort", onAbort, { once: true });
-  socket.once("connect", () => resolve(socket));
+  socket.once("connect", () => resolve());
   socket.once("error", reject);
   try {
-    return await promise;
+    await promise.finally(() => handle.close());
+    // It may have been given up while the directory was being closed.
+    options.signal.throwIfAborted();
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
   } finally {
     options.signal.removeEventListener("abort", onAbort);
     socket.removeListener("error", reject);
