@@ -1,4 +1,4 @@
-// Runs the checks, then every other suite with two test files at a time (vitest.config.ts), looks for leftovers, and ends with the totals.
+// Runs the checks, then every other suite with several test files at a time (vitest.config.ts), looks for leftovers, and ends with the totals.
 // Arguments choose suites: `npm test -- e2e` runs only that one. Exits 1 when anything failed, was skipped or was left behind.
 import { execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
