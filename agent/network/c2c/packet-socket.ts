@@ -25,7 +25,14 @@ const ETH_P_ALL = 3;
 const MSG_DONTWAIT = 0x40;
 const maxFrameBytes = 2048;
 
-/** Sends and receives frames of one ethertype on a network device, beside whatever else it is for (packet(7)). */
+/** Which frames a socket is for. */
+interface FrameKind {
+  /** MAC address, six bytes. */
+  readonly destination: Buffer;
+  readonly ethertype: number;
+}
+
+/** Sends and receives frames of one kind on a network device, beside whatever else it is for (packet(7)). */
 export class PacketSocket {
   readonly #fd: number;
   readonly #memory = new NativeMemory(maxFrameBytes);
@@ -38,16 +45,13 @@ export class PacketSocket {
    * @param device.ifindex in `netns`, a named net namespace; undefined: the thread's own.
    * @throws {SystemCallError} such as ENODEV.
    */
-  static open(
-    device: { readonly ifindex: number; readonly netns: string | undefined },
-    ethertype: number,
-  ): PacketSocket {
+  static open(device: { readonly ifindex: number; readonly netns: string | undefined }, kind: FrameKind): PacketSocket {
     // Without a protocol it gets nothing before it is bound.
     const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const fd = visitNetns(device.netns, () => socketFunction(AF_PACKET, type, 0));
     if (fd === undefined || fd < 0) throw new SystemCallError("socket(AF_PACKET)", lastErrno());
     try {
-      filter(fd, ethertype);
+      filter(fd, kind);
       option(fd, { level: SOL_PACKET, name: PACKET_IGNORE_OUTGOING, value: int(1) });
       bind(fd, device.ifindex);
       return new PacketSocket(fd);
@@ -79,12 +83,16 @@ export class PacketSocket {
   }
 }
 
-/** Lets the kernel drop what is not of this ethertype before it costs anything (classic BPF). */
-function filter(fd: number, ethertype: number): void {
+/** Lets the kernel drop what is not of this kind before it costs anything and takes the place of what is (classic BPF). */
+function filter(fd: number, { destination, ethertype }: FrameKind): void {
   const instructions = [
-    // Load the ethertype; if it is this one take the frame, else none of it.
+    // Load the ethertype and both parts of the destination; if all are these take the frame, else none of it.
     [0x28, 0, 0, 12],
-    [0x15, 0, 1, ethertype],
+    [0x15, 0, 5, ethertype],
+    [0x20, 0, 0, 0],
+    [0x15, 0, 3, destination.readUInt32BE(0)],
+    [0x28, 0, 0, 4],
+    [0x15, 0, 1, destination.readUInt16BE(4)],
     [0x06, 0, 0, maxFrameBytes],
     [0x06, 0, 0, 0],
   ] as const;

@@ -126,8 +126,9 @@ export class VxlanLinks {
       const entry = this.#entries.get(link);
       if (entry === undefined || (linkUid !== "" && entry.spec.linkUid !== linkUid)) return false;
       await this.#save([...this.#entries.values()].filter((one) => one !== entry).map(({ spec }) => spec));
-      this.#entries.delete(link);
+      // An end whose device cannot be removed stays: asked once more, that is tried again.
       await this.#remove(entry);
+      this.#entries.delete(link);
       this.#tell([], [link]);
       return true;
     });
@@ -215,10 +216,16 @@ export class VxlanLinks {
   }
 
   async #add(spec: VxlanSpec): Promise<void> {
-    const before = this.#entries.get(spec.link);
+    const found = this.#entries.get(spec.link);
+    const remote = await pickRemote(spec.peerIps, this.#options.underlayNetns);
+    // What was proven of one way says nothing of another.
+    const isSame =
+      found?.remote === remote && found.spec.linkUid === spec.linkUid && found.spec.vxlanId === spec.vxlanId;
+    const before = isSame ? found : undefined;
+    if (before === undefined) found?.prober.close();
     this.#entries.set(spec.link, {
       spec,
-      remote: await pickRemote(spec.peerIps, this.#options.underlayNetns),
+      remote,
       rates: before?.rates ?? new RateMeter(),
       prober: before?.prober ?? new VxlanProber(this.#options.netns),
       state: before?.state ?? initialVxlanState(Date.now()),

@@ -3,8 +3,10 @@ import { randomBytes } from "node:crypto";
 /** Ethertype of probes: IEEE 802's first local experimental one. */
 export const probeEthertype = 0x88b5;
 
-/** To an address that IEEE 802.1Q reserves, which switches keep to themselves, from a locally administered one. */
-const header = Buffer.from("0180c200000e02000000000188b5", "hex");
+/** Where probes go: an address that IEEE 802.1Q reserves, which switches keep to themselves. */
+export const probeDestination: Buffer = Buffer.from("0180c200000e", "hex");
+/** From a locally administered address. */
+const header = Buffer.concat([probeDestination, Buffer.from("02000000000188b5", "hex")]);
 const magic = Buffer.from("ZORV\x01", "latin1");
 const sessionBytes = 8;
 const sessionAt = header.length + magic.length;
@@ -47,7 +49,11 @@ export class ProbeExchange {
 
   /** Takes a frame that came. True: the other end has got one of ours after all that it had told of before. */
   take(frame: Buffer): boolean {
-    const isProbe = frame.length >= frameBytes && frame.subarray(header.length, sessionAt).equals(magic);
+    const isProbe =
+      frame.length >= frameBytes &&
+      // Guests can send whatever they like, but no switch lets frames to this address through.
+      frame.subarray(0, header.length).equals(header) &&
+      frame.subarray(header.length, sessionAt).equals(magic);
     const session = frame.subarray(sessionAt, sequenceAt);
     // A loop somewhere may bring back our own.
     if (!isProbe || session.equals(this.#session)) return false;

@@ -1,5 +1,5 @@
 import { PacketSocket } from "./packet-socket.js";
-import { ProbeExchange, probeEthertype } from "./vxlan-probe.js";
+import { ProbeExchange, probeDestination, probeEthertype } from "./vxlan-probe.js";
 
 /** Frames taken at once: an honest end sends one a second. */
 const framesAtOnce = 64;
@@ -21,7 +21,8 @@ export class VxlanProber {
    */
   exchange(ifindex: number): boolean {
     if (this.#open?.ifindex !== ifindex) this.close();
-    this.#open ??= { ifindex, socket: PacketSocket.open({ ifindex, netns: this.#netns }, probeEthertype) };
+    const frames = { destination: probeDestination, ethertype: probeEthertype };
+    this.#open ??= { ifindex, socket: PacketSocket.open({ ifindex, netns: this.#netns }, frames) };
     const { socket } = this.#open;
     try {
       let answered = false;

@@ -120,6 +120,15 @@ describe("the exchange of probes", () => {
     expect(a.take(fresh.next())).toBe(true);
   });
 
+  test("is not disturbed by what a guest of the other lan sends, which cannot be to the reserved address", () => {
+    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+    b.take(a.next());
+    const guests = new ProbeExchange().next();
+    Buffer.from("ffffffffffff", "hex").copy(guests);
+    expect(b.take(guests)).toBe(false);
+    expect(a.take(b.next())).toBe(true);
+  });
+
   test.each([
     ["its own frames", (own: ProbeExchange) => own.next()],
     ["short frames", (own: ProbeExchange) => own.next().subarray(0, 59)],
