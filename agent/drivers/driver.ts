@@ -35,6 +35,8 @@ export interface InstanceNetwork {
   /** Named net namespace in which the taps are ("tap" drivers: run the machine there), or the container's own ("veth" drivers: join it). */
   readonly netns: string;
   readonly nics: readonly NicPort[];
+  /** The switch takes UDP super-frames (UDP_SEGMENT, USO); one that does not loses them. Default: yes. */
+  readonly udpSuperFrames?: boolean;
 }
 
 /**

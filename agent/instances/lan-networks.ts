@@ -57,7 +57,7 @@ export class LanNetworks implements InstanceNetworks {
       await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint: endpointOf(owner, nic) });
     }
     undo.move();
-    return { netns, nics };
+    return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
   }
 
   async release(owner: NetworkOwner, options: CallOptions): Promise<void> {

@@ -72,6 +72,11 @@ export class Ports {
     this.#datapath = options.datapath ?? "system";
   }
 
+  /** The switch takes UDP super-frames; Open vSwitch's userspace datapath loses them. */
+  get udpSuperFrames(): boolean {
+    return this.#datapath === "system";
+  }
+
   /**
    * Makes a persistent tap with a virtio-net header in the switch's namespace and resolves to its name. Idempotent: one that is
    * there is left as it is.
@@ -114,7 +119,7 @@ export class Ports {
     if (outside === undefined || inside === undefined || inside.link_index !== outside.ifindex) {
       await this.#addVeth({ port, container, nic, mac, owner: options, outside, inside, signal });
     }
-    if (this.#datapath === "netdev") await dropUdpSegmentation(nic, { netns: container, signal });
+    if (!this.udpSuperFrames) await dropUdpSegmentation(nic, { netns: container, signal });
     // An address that is there already is left alone by "replace".
     await ipBatch(
       [

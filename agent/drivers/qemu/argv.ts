@@ -16,6 +16,8 @@ export interface NicPlan {
   readonly fd: InheritedFd;
   /** An open /dev/vhost-net, to have the kernel move frames. */
   readonly vhostFd: InheritedFd | undefined;
+  /** The guest is not offered to send UDP super-frames. Only for a QEMU that knows them, see {@link knowsUdpSuperFrames}. */
+  readonly withoutUso: boolean;
 }
 
 /** Everything that decides how QEMU is run. */
@@ -34,6 +36,12 @@ export interface MachinePlan {
     | undefined;
   readonly disks: readonly DiskPlan[];
   readonly nics: readonly NicPlan[];
+}
+
+/** Whether a QEMU offers UDP super-frames to guests, and knows the property that keeps it from that: since 8.2. */
+export function knowsUdpSuperFrames(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 8 || (major === 8 && minor >= 2);
 }
 
 /** Sockets that QEMU makes in its working directory. */
@@ -146,9 +154,11 @@ function toNodes(disk: DiskPlan, index: number): string[] {
 
 function toNic(nic: NicPlan, index: number, slots: SlotAllocator): string[] {
   const vhost = nic.vhostFd === undefined ? "vhost=off" : `vhost=on,vhostfd=${nic.vhostFd}`;
+  const offloads = nic.withoutUso ? ",host_uso=off" : "";
+  const properties = `id=nic${index},netdev=net${index},mac=${nic.mac},host_mtu=${nic.mtu}${offloads}`;
   return [
     ...["-netdev", `tap,id=net${index},fd=${nic.fd},${vhost}`],
-    ...["-device", slots.next("virtio-net", `id=nic${index},netdev=net${index},mac=${nic.mac},host_mtu=${nic.mtu}`)],
+    ...["-device", slots.next("virtio-net", properties)],
   ];
 }
 

@@ -7,8 +7,9 @@ import type { InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instan
 import { startDaemon } from "../../host/exec.js";
 import type { DriverInstance, InstanceNetwork } from "../driver.js";
 import { getMicroImage, microName, resolveImage } from "../images.js";
-import { type DiskPlan, type MachinePlan, type NicPlan, toArgv } from "./argv.js";
+import { type DiskPlan, knowsUdpSuperFrames, type MachinePlan, type NicPlan, toArgv } from "./argv.js";
 import { type InstanceDisk, prepareDisks } from "./disks.js";
+import { findQemuVersion } from "./fingerprint.js";
 import { toKernelArguments } from "./kernel-arguments.js";
 import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
 import { openTaps } from "./tap.js";
@@ -171,8 +172,9 @@ async function openDisk({ overlayPath, chain }: InstanceDisk, inherited: Inherit
 async function openNics(
   network: InstanceNetwork,
   inherited: InheritedFiles,
-  { accelerator, resource }: LaunchOptions,
+  { accelerator, resource, signal }: LaunchOptions,
 ): Promise<readonly NicPlan[]> {
+  const withoutUso = await mustRefuseUso(network, signal);
   const fds = openTapsOf(network, resource);
   const nics: NicPlan[] = [];
   for (const [index, fd] of fds.entries()) {
@@ -181,9 +183,16 @@ async function openNics(
     if (nic === undefined) continue;
     // The kernel's own backend needs KVM's interrupts to pay.
     const vhostFd = accelerator === "kvm" ? await inherited.openIfPossible("/dev/vhost-net") : undefined;
-    nics.push({ mac: nic.mac, mtu: nic.mtu, fd: fdInside, vhostFd });
+    nics.push({ mac: nic.mac, mtu: nic.mtu, fd: fdInside, vhostFd, withoutUso });
   }
   return nics;
+}
+
+/** Asks QEMU for its version only when it matters: it may have been upgraded since the agent was started. */
+async function mustRefuseUso({ nics, udpSuperFrames = true }: InstanceNetwork, signal: AbortSignal): Promise<boolean> {
+  if (udpSuperFrames || nics.length === 0) return false;
+  const qemu = await findQemuVersion(signal);
+  return "version" in qemu && knowsUdpSuperFrames(qemu.version);
 }
 
 function openTapsOf(network: InstanceNetwork, resource: string): number[] {

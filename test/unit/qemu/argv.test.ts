@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type MachinePlan, toArgv } from "../../../agent/drivers/qemu/argv.js";
+import { knowsUdpSuperFrames, type MachinePlan, toArgv } from "../../../agent/drivers/qemu/argv.js";
 
 const plan: MachinePlan = {
   id: "vm1",
@@ -12,7 +12,7 @@ const plan: MachinePlan = {
   disks: [],
   nics: [],
 };
-const nic = { mac: "02:00:00:00:00:01", mtu: 1500, fd: 5, vhostFd: undefined };
+const nic = { mac: "02:00:00:00:00:01", mtu: 1500, fd: 5, vhostFd: undefined, withoutUso: false };
 
 /** The values of one option, in order. */
 function valuesOf(argv: readonly string[], option: string): string[] {
@@ -48,6 +48,30 @@ describe("the arguments of QEMU", () => {
     ],
   ])("tell %s", (_what, change, option, expected) => {
     expect(valuesOf(toArgv({ ...plan, ...change }), option)).toEqual(expected);
+  });
+
+  it.each([
+    [false, ""],
+    [true, ",host_uso=off"],
+  ])("keep UDP super-frames from a switch that would lose them: %s", (withoutUso, expected) => {
+    for (const machine of ["q35", "microvm"] as const) {
+      const devices = valuesOf(toArgv({ ...plan, machine, nics: [{ ...nic, withoutUso }] }), "-device");
+      const [device = ""] = devices.filter((each) => each.startsWith("virtio-net"));
+      expect(device).toContain(`,host_mtu=1500${expected}`);
+      expect(device.includes("host_uso")).toBe(withoutUso);
+    }
+  });
+
+  it.each([
+    ["7.2.22", false],
+    ["8.1.5", false],
+    ["8.2", true],
+    ["8.2.0", true],
+    ["9.0.1", true],
+    ["10.0", true],
+    ["", false],
+  ])("of QEMU %s may name the property for them: %s", (version, expected) => {
+    expect(knowsUdpSuperFrames(version)).toBe(expected);
   });
 
   it("hold no listener but unix sockets in the working directory", () => {
