@@ -157,12 +157,16 @@ export class VxlanLinks {
     const { signal } = this.#ended;
     while (!signal.aborted) {
       await pause(lookMs, signal);
-      if (!signal.aborted) await this.#look();
+      if (signal.aborted) return;
+      // Nobody waits for it. When too much waits in the queue, that looks as well.
+      await this.#look().catch((error: unknown) => {
+        this.#options.log.warn({ error: messageOf(error) }, "the vxlan links could not be looked at; trying again");
+      });
     }
   }
 
-  #look(): Promise<void> {
-    return this.#queue.run("", () => this.#lookNow());
+  async #look(): Promise<void> {
+    await this.#queue.run("", () => this.#lookNow());
   }
 
   /** Makes what is not as it should be and tells what was seen. */

@@ -40,6 +40,8 @@ export class ControlServer<Request extends ControlRequest> {
     const control = new ControlServer(service);
     control.#server.listen(path);
     await once(control.#server, "listening");
+    // Such as too many open files: it passes by itself, and the client comes again.
+    control.#server.on("error", () => undefined);
     // Its directory is closed to others, so nobody came in between.
     await chmod(path, 0o600);
     return control;

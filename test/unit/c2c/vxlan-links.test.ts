@@ -7,7 +7,23 @@ import { VxlanLinks, type VxlanSpec } from "../../../agent/network/c2c/vxlan-lin
 import type { CablePlugger } from "../../../agent/network/plugger.js";
 import { createLog } from "../../../lib/log.js";
 
-const host = vi.hoisted(() => ({ devices: new Map<string, VxlanDevice>(), answers: true }));
+const host = vi.hoisted(() => ({
+  devices: new Map<string, VxlanDevice>(),
+  answers: true,
+  /** What listing the devices waits for. */
+  listed: Promise.resolve(),
+  /** Has the next look come. */
+  tick: (): void => undefined,
+}));
+
+vi.mock(import("../../../lib/backoff.js"), async (original) => ({
+  ...(await original()),
+  pause: (_ms, signal) =>
+    new Promise((resolve) => {
+      host.tick = resolve;
+      signal.addEventListener("abort", () => resolve());
+    }),
+}));
 
 // Devices and probes as a kernel and another host would have them, without either.
 vi.mock(import("../../../agent/network/c2c/vxlan-device.js"), async (original) => ({
@@ -17,7 +33,10 @@ vi.mock(import("../../../agent/network/c2c/vxlan-device.js"), async (original) =
     host.devices.set(name, { name, ifindex: host.devices.size + 1, up: true, vxlanId, remote, ...counted });
   },
   removeVxlan: vi.fn(async (name: string) => void host.devices.delete(name)),
-  listVxlan: async () => [...host.devices.values()],
+  listVxlan: async () => {
+    await host.listed;
+    return [...host.devices.values()];
+  },
   pickRemote: async ([first = ""]: readonly string[]) => first,
 }));
 vi.mock(import("../../../agent/network/c2c/vxlan-prober.js"), async (original) => {
@@ -38,6 +57,7 @@ let unplugFails: boolean;
 beforeEach(async () => {
   host.devices.clear();
   host.answers = true;
+  host.listed = Promise.resolve();
   unplugFails = false;
   directory = await mkdtemp(join(tmpdir(), "zt-vx-"));
   const plugged = new Map<string, string>();
@@ -94,4 +114,20 @@ test("an end whose device cannot be removed stays until it is removed", async ()
   expect(await listVxlan(undefined)).toEqual([]);
   expect(removeVxlan).toHaveBeenCalled();
   expect(links.list()).toEqual([]);
+});
+
+test("goes on looking when more is asked of it at once than it lets wait", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  host.listed = promise;
+  const asked = Array.from({ length: 70 }, async () => links.ensure(spec));
+  host.tick();
+  resolve();
+  const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === "rejected");
+  expect(refused.length).toBeGreaterThan(0);
+  host.answers = true;
+  await vi.waitFor(() => {
+    host.tick();
+    expect(links.list()).toMatchObject([{ state: { phase: "active" } }]);
+  });
+  await links.close();
 });

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { mkdtemp, rm, stat } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer, Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { ControlClient } from "../../../agent/network/control/control-client.js";
 import { maxLineBytes } from "../../../agent/network/control/control-lines.js";
@@ -188,6 +188,22 @@ describe("a client of an engine that it does not understand", () => {
     const client = await dial();
     await expect(client.send({ method: "watch" })).rejects.toMatchObject({ reason: "ENGINE_GONE" });
   });
+});
+
+test("a problem of the listening socket, such as too many open files, does not end the engine", async () => {
+  const listen = vi.spyOn(Server.prototype, "listen");
+  onTestFinished(() => listen.mockRestore());
+  const server = await ControlServer.open(path, {
+    schema: requestSchema,
+    perform: () => undefined,
+    watch: () => () => undefined,
+  });
+  onTestFinished(() => server.close());
+  // Without a listener an event "error" throws.
+  for (const listening of listen.mock.contexts) {
+    expect(listening instanceof Server && listening.emit("error", new Error("EMFILE"))).toBe(true);
+  }
+  expect(listen).toHaveBeenCalledOnce();
 });
 
 test("where no engine serves the socket there is no client", async () => {
