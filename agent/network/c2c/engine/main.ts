@@ -9,6 +9,7 @@ import { version } from "../../../../lib/program.js";
 import { ControlServer } from "../../control/control-server.js";
 import { loadCableIdentity } from "../cable-identity.js";
 import { engineProtocol } from "../engine-protocol.js";
+import { boundLog } from "./bounded-log.js";
 import { endControl } from "./end-control.js";
 import { endStore } from "./end-store.js";
 import { Engine } from "./engine.js";
@@ -19,6 +20,8 @@ import { tryLock } from "./native.js";
 const exitCodes = { failed: 1, alreadyRunning: 3, crashed: 70 } as const;
 
 const log = createLog("cable-engine");
+/** The agent has what is logged appended to a file, and may be away for long while peers give cause for more. */
+const logBounds = { file: "engine.log", maxBytes: 4 * 1024 * 1024, lookMs: 60_000 } as const;
 
 // Entry of dist/cable-engine.js: `cable-engine --directory DIR --listen IP:PORT [--netns NAME] [--allow-plain-links] [--udp-super-frames]`, started by the agent, which it outlives.
 const { values } = parseArgs({
@@ -74,6 +77,7 @@ async function main(settings: Settings): Promise<void> {
     onShutdown: () => ending.resolve(),
   });
   const control = await ControlServer.open(socketPath, service);
+  setInterval(() => void boundLog(join(directory, logBounds.file), logBounds.maxBytes), logBounds.lookMs).unref();
   process.on("SIGTERM", () => ending.resolve());
   process.on("SIGINT", () => ending.resolve());
   // The terminal the agent was started from may go away.
