@@ -19,7 +19,7 @@ export class CableLoop {
   readonly #report: (event: WorkerEvent) => void;
   readonly #scratch = new NativeMemory(maxDataFrameBytes);
   readonly #pool = new ChunkPool();
-  readonly #readDrops: () => ReadonlyMap<string, number>;
+  readonly #readDrops: () => ReadonlyMap<string, number> | undefined;
   readonly #setQueues: (framesByTap: ReadonlyMap<string, number>) => void;
   #nextDropsMs = 0;
   #cables: Cable[] = [];
@@ -38,8 +38,8 @@ export class CableLoop {
     /** The next posted order, without waiting. */
     readonly nextOrder: () => WorkerOrder | undefined;
     readonly report: (event: WorkerEvent) => void;
-    /** Frames the kernel dropped because a tap's queue was full, by tap. */
-    readonly readDrops: () => ReadonlyMap<string, number>;
+    /** Frames the kernel dropped because a tap's queue was full, by tap; undefined: not known now. */
+    readonly readDrops: () => ReadonlyMap<string, number> | undefined;
     /** Sets how many frames taps hold for the cables. */
     readonly setQueues: (framesByTap: ReadonlyMap<string, number>) => void;
   }) {
@@ -112,6 +112,7 @@ export class CableLoop {
     // Taps whose frames are all read lose none.
     if (!busy && !wasBusy) return;
     const drops = this.#readDrops();
+    if (drops === undefined) return;
     for (const cable of this.#cables) {
       cable.stats[stat.droppedQueueFrames] = drops.get(cable.tapName) ?? 0;
     }

@@ -22,7 +22,14 @@ export function parseTransmitDrops(text: string): ReadonlyMap<string, number> {
   return drops;
 }
 
-/** Reads them in a named net namespace; undefined: the thread's own. */
-export function readTransmitDrops(netns: string | undefined): ReadonlyMap<string, number> {
-  return visitNetns(netns, () => parseTransmitDrops(readFileSync(netDevices, "utf8"))) ?? new Map();
+/** Reads them in a named net namespace; undefined: the thread's own. Undefined when they cannot be read now. */
+export function readTransmitDrops(netns: string | undefined): ReadonlyMap<string, number> | undefined {
+  return visitNetns(netns, () => {
+    try {
+      return parseTransmitDrops(readFileSync(netDevices, "utf8"));
+    } catch {
+      // Too many open files.
+      return undefined;
+    }
+  });
 }

@@ -6,18 +6,31 @@ const ifnamsiz = 16;
 /** struct ifreq. */
 const requestBytes = 40;
 
-/** Sets how many frames taps hold for their readers; those of taps that are gone, or in a namespace that is, are left alone. */
+/**
+ * Sets how many frames taps hold for their readers; those of taps that are gone, or in a namespace that is, are left alone, and so are
+ * all when there are too many open files.
+ */
 export function setTapQueues(netns: string | undefined, framesByTap: ReadonlyMap<string, number>): void {
   if (framesByTap.size === 0) return;
   visitNetns(netns, () => {
     // Any socket takes orders for the devices of the namespace it was made in.
-    const fd = openSocket();
+    const fd = openSocketIfPossible();
+    if (fd === undefined) return;
     try {
       for (const [tap, frames] of framesByTap) setTapQueue(fd, tap, frames);
     } finally {
       close(fd);
     }
   });
+}
+
+function openSocketIfPossible(): number | undefined {
+  try {
+    return openSocket();
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    return undefined;
+  }
 }
 
 function setTapQueue(fd: number, tap: string, frames: number): void {

@@ -47,6 +47,7 @@ export class BoxLoop {
   #countDrops(): void {
     this.#dropsMs = Number.POSITIVE_INFINITY;
     const drops = this.#options.readDrops();
+    if (drops === undefined) return;
     for (const box of this.#boxes) box.countDrops(drops);
   }
 
@@ -120,6 +121,6 @@ export interface BoxLoopOptions {
   /** The next posted order, without waiting. */
   readonly nextOrder: () => BoxOrder | undefined;
   readonly report: (report: BoxReport) => void;
-  /** Frames the kernel dropped because a tap's queue was full, by tap. */
-  readonly readDrops: () => ReadonlyMap<string, number>;
+  /** Frames the kernel dropped because a tap's queue was full, by tap; undefined: not known now. */
+  readonly readDrops: () => ReadonlyMap<string, number> | undefined;
 }
