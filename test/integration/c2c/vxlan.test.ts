@@ -154,8 +154,13 @@ test("an end whose other end is away says that nothing comes", async () => {
   expect(await hosts[1].links.delete("links/vx", randomUUID())).toBe(false);
   expect(await hosts[1].links.delete("links/vx", specs[1]?.linkUid ?? "")).toBe(true);
   expect([...hosts[1].plugged]).toEqual([]);
-  await eventually(() => expect(hosts[0].view().state).toMatchObject({ phase: "probing" }));
-  expect(hosts[0].view().state.reason).toContain("nothing came from the other end");
+  // Its last probes may have come a little after its last answers.
+  await eventually(() => {
+    expect(hosts[0].view().state).toMatchObject({
+      phase: "probing",
+      reason: expect.stringContaining("nothing came from the other end"),
+    });
+  });
 });
 
 test("probes pass beside a real switch, whose lan frames cross the tunnel too", async () => {
