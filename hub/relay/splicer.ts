@@ -74,12 +74,12 @@ export class Splicer {
     const carried = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT));
     const pair: SplicePair = { sockets, options, carried, told: 0, closed: false };
     const [left, right] = [takeDescriptor(sockets[0]), takeDescriptor(sockets[1])];
-    if (left === undefined || right === undefined || this.#closing) {
-      // One broke on its way here. The caller does not expect to be told before it has this function's answer.
+    const thread = left === undefined || right === undefined || this.#closing ? undefined : this.#running();
+    if (left === undefined || right === undefined || thread === undefined) {
+      // One broke on its way here, or there is no thread. The caller does not expect to be told before it has this function's answer.
       queueMicrotask(() => this.#end(pair));
       return () => this.#end(pair);
     }
-    const thread = this.#running();
     const id = this.#nextPair;
     this.#nextPair += 1;
     thread.pairs.set(id, pair);
@@ -103,15 +103,27 @@ export class Splicer {
     await thread.exited;
   }
 
-  #running(): SpliceThread {
-    this.#thread ??= this.#start();
+  /** Undefined when none can be started, as with too many open files. The next pair is another attempt. */
+  #running(): SpliceThread | undefined {
+    try {
+      this.#thread ??= this.#start();
+    } catch (error) {
+      this.#log.error({ err: error }, "the relay's thread cannot be started; a pair of connections is closed");
+      return undefined;
+    }
     this.#timer ??= setInterval(() => this.#tellAll(), tellMs).unref();
     return this.#thread;
   }
 
   #start(): SpliceThread {
     const wakeFd = createEventFd();
-    const worker = this.#startThread({ wakeFd });
+    let worker: Worker;
+    try {
+      worker = this.#startThread({ wakeFd });
+    } catch (error) {
+      close(wakeFd);
+      throw error;
+    }
     const { promise: exited, resolve } = Promise.withResolvers<void>();
     const thread: SpliceThread = { worker, wakeFd, pairs: new Map(), exited };
     worker.on("message", ({ pair: id, cause, detail }: SpliceEvent) => {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Longest line either side accepts. */
-export const maxLineBytes: number = 4 * 1024 * 1024;
+export const maxLineBytes: number = 64 * 1024 * 1024;
 
 /** What all requests of an agent to its cable engine have; each protocol adds its own. "watch" asks for events. */
 export interface ControlRequest {

@@ -391,6 +391,31 @@ describe("the relay", () => {
     expect(threads).toHaveLength(2);
   });
 
+  test("closes a pair that no thread can be started for, leaves nothing open, and tries again with the next", async () => {
+    const lines: string[] = [];
+    let able = false;
+    await startRelay(
+      {},
+      {
+        log: createLog("relay-test", { write: (line: string) => lines.push(line) }),
+        startThread: (options) => {
+          if (!able) throw new Error("too many open files");
+          return new Worker(programPath("relay-worker"), { workerData: options });
+        },
+      },
+    );
+    const before = await openFiles();
+    const refused = [await arrive("alpha", "listener"), await arrive("beta", "dialer")];
+    await Promise.all(refused.map(closed));
+    expect(lines.join("")).toMatch(/cannot be started.*too many open files|too many open files.*cannot be started/s);
+    for (const socket of refused) socket.destroy();
+    await expect.poll(openFiles).toBe(before);
+    able = true;
+    const { listener, dialer } = await pair();
+    dialer.write("alive");
+    expect((await read(listener, 5)).toString()).toBe("alive");
+  });
+
   async function openFiles(): Promise<number> {
     return (await readdir("/proc/self/fd")).length;
   }

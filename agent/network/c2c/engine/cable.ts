@@ -1,13 +1,13 @@
+import type { CableOptions } from "./cable-options.js";
 import { causeOf, Connection, Goodbye } from "./connection.js";
-import type { ChunkPool } from "./impair/frame-queue.js";
 import type { SendOutcome } from "./impair/pipeline.js";
 import { Way, type WayOrder } from "./impair/way.js";
-import { dataBytes, frameType, ProtocolError } from "./frame.js";
-import { close, type NativeMemory, read } from "./native.js";
+import { frameType, ProtocolError } from "./frame.js";
+import { close, type NativeMemory } from "./native.js";
 import { widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
-import { setTapOffload } from "./tap.js";
-import type { CloseCause, EstablishedConnection, WorkerEvent } from "./worker-protocol.js";
+import { drainTap, setTapOffload } from "./tap.js";
+import type { CloseCause, EstablishedConnection } from "./worker-protocol.js";
 
 /** A connection on which nothing was heard for so long is dead. A path that loses much is silent for seconds now and then. */
 const silenceMs = 8_000;
@@ -17,8 +17,6 @@ const proveMs = 5_000;
 const leaveMs = 2_000;
 /** Longest time that frames of a new connection wait for those of the old one, so that they keep their order. */
 const holdMs = 300;
-/** Frames thrown away at once while the cable is down. */
-const drainFrames = 64;
 
 /**
  * Sockets a cable may have: the connection that frames are sent on, one that is to take its place as soon as frames have crossed it
@@ -32,43 +30,24 @@ export class Cable {
   readonly id: number;
   readonly tapName: string;
   readonly stats: Float64Array;
-  readonly #tapFd: number;
+  readonly #options: CableOptions;
   #tapLost = false;
   #queueFrames: number = widest.tapFrames;
-  readonly #report: (event: WorkerEvent) => void;
-  readonly #scratch: NativeMemory;
-  readonly #counters: Float64Array;
-  readonly #pool: ChunkPool;
   /** What the lan's frames go through before they are sent, if anything. */
   #impaired: Way | undefined;
   readonly #places: (Connection | undefined)[] = new Array<Connection | undefined>(socketPlaces).fill(undefined);
 
-  /** @param options.scratch memory for at least one frame that several cables may share. */
-  constructor(options: {
-    readonly id: number;
-    readonly tapFd: number;
-    readonly tapName: string;
-    readonly stats: Float64Array;
-    /** Figures of the impairment. */
-    readonly counters: Float64Array;
-    readonly pool: ChunkPool;
-    readonly scratch: NativeMemory;
-    readonly report: (event: WorkerEvent) => void;
-  }) {
+  constructor(options: CableOptions) {
+    this.#options = options;
     this.id = options.id;
-    this.#tapFd = options.tapFd;
     this.tapName = options.tapName;
     this.stats = options.stats;
-    this.#counters = options.counters;
-    this.#pool = options.pool;
-    this.#scratch = options.scratch;
-    this.#report = options.report;
   }
 
   /** Tap to wait for; -1 when it must not be read now. */
   get readableTapFd(): number {
     // What is impaired has a bounded queue of its own.
-    return this.#tapLost || (this.blocked && this.#impaired === undefined) ? -1 : this.#tapFd;
+    return this.#tapLost || (this.blocked && this.#impaired === undefined) ? -1 : this.#options.tapFd;
   }
 
   /** Bytes of the lan's frames that were taken and delivered so far. */
@@ -98,7 +77,12 @@ export class Cable {
       this.#impaired = undefined;
     } else {
       const sink = { send: this.#sendImpaired.bind(this) };
-      this.#impaired ??= new Way({ tapFd: this.#tapFd, counters: this.#counters, sink, pool: this.#pool });
+      this.#impaired ??= new Way({
+        tapFd: this.#options.tapFd,
+        counters: this.#options.counters,
+        sink,
+        pool: this.#options.pool,
+      });
       const way = this.#impaired;
       this.#whileImpaired(() => way.set(order, 0, { nowMs, epochMs: Date.now() }));
     }
@@ -122,12 +106,12 @@ export class Cable {
     try {
       if (!this.connected) this.#setOffload(established);
       connection = new Connection({
-        ...{ number, established, nowMs, tapFd: this.#tapFd, stats: this.stats },
+        ...{ number, established, nowMs, tapFd: this.#options.tapFd, stats: this.stats },
         onControl: (from, type, payload) => this.#control(from, type, payload),
       });
     } catch (error) {
       close(established.fd);
-      this.#report({ type: "closed", cable: this.id, connection: number, cause: causeOf(error) });
+      this.#options.report({ type: "closed", cable: this.id, connection: number, cause: causeOf(error) });
       return;
     }
     if (this.connected) {
@@ -161,15 +145,17 @@ export class Cable {
   /** The tap has frames. */
   onTap(nowMs: number): void {
     const connection = this.#places[current];
-    if (connection === undefined) this.#drain();
-    else if (this.#impaired !== undefined) this.#whileImpaired((way) => way.onTap(nowMs));
+    if (connection === undefined) {
+      const dropped = drainTap(this.#options.tapFd, this.#options.scratch);
+      this.stats[stat.droppedDownFrames] = (this.stats[stat.droppedDownFrames] ?? 0) + dropped;
+    } else if (this.#impaired !== undefined) this.#whileImpaired((way) => way.onTap(nowMs));
     else this.#guard(connection, () => connection.sender.turn());
   }
 
   /** The tap is gone; the cable is of no use any more but for its removal. */
   onTapLost(): void {
     this.#tapLost = true;
-    this.#report({ type: "tapLost", cable: this.id });
+    this.#options.report({ type: "tapLost", cable: this.id });
   }
 
   /** The socket of a place takes more. */
@@ -228,7 +214,7 @@ export class Cable {
   remove(goodbye: string): void {
     this.detach(goodbye);
     this.#impaired?.free();
-    this.#report({ type: "released", cable: this.id });
+    this.#options.report({ type: "released", cable: this.id });
   }
 
   /** Lets the impairment, if there is one, do something and sends what comes of it. */
@@ -255,7 +241,7 @@ export class Cable {
   /** Tells the kernel how the tap's frames are to come. @param established of the connection they are sent on. */
   #setOffload(established: EstablishedConnection | undefined = this.#places[current]?.established): void {
     if (established === undefined) return;
-    setTapOffload(this.#tapFd, this.#impaired?.needsSingleFrames === true ? "none" : established.offload);
+    setTapOffload(this.#options.tapFd, this.#impaired?.needsSingleFrames === true ? "none" : established.offload);
   }
 
   #tick(connection: Connection | undefined, nowMs: number): void {
@@ -279,12 +265,12 @@ export class Cable {
   #tellNotice(connection: Connection, nowMs: number): void {
     const text = connection.takeNotice(nowMs);
     if (text === undefined) return;
-    this.#report({ type: "notice", cable: this.id, connection: connection.number, text });
+    this.#options.report({ type: "notice", cable: this.id, connection: connection.number, text });
   }
 
   #tellQuiet(connection: Connection, nowMs: number): void {
     if (!connection.becomesQuiet(nowMs)) return;
-    this.#report({ type: "quiet", cable: this.id, connection: connection.number, quiet: connection.quiet });
+    this.#options.report({ type: "quiet", cable: this.id, connection: connection.number, quiet: connection.quiet });
   }
 
   #guard(connection: Connection | undefined, work: () => void): void {
@@ -311,7 +297,7 @@ export class Cable {
     this.#places[place] = undefined;
     connection.free();
     close(connection.fd);
-    this.#report({ type: "closed", cable: this.id, connection: connection.number, cause });
+    this.#options.report({ type: "closed", cable: this.id, connection: connection.number, cause });
     const [first, second] = this.#places;
     if (place === current) {
       this.#replaceCurrent(cause);
@@ -388,7 +374,7 @@ export class Cable {
     if (connection.provable && !connection.proven) {
       connection.proven = true;
       if (connection === this.#places[next]) this.#moveTo(connection, nowMs);
-      this.#report({ type: "proven", cable: this.id, connection: connection.number });
+      this.#options.report({ type: "proven", cable: this.id, connection: connection.number });
     }
     if (connection !== this.#places[current]) return;
     connection.tell(this.stats, nowMs);
@@ -405,12 +391,5 @@ export class Cable {
     if (connection === second) throw new Goodbye(why);
     // A connection that is being read is closed by what is thrown, never in the middle of it.
     if (connection === left && !connection.sender.blocked) throw new Goodbye(why);
-  }
-
-  /** While the cable is down the lan's frames go nowhere, and must not come out late. */
-  #drain(): void {
-    let dropped = 0;
-    while (dropped < drainFrames && read(this.#tapFd, this.#scratch.address, dataBytes.max) > 0) dropped += 1;
-    this.stats[stat.droppedDownFrames] = (this.stats[stat.droppedDownFrames] ?? 0) + dropped;
   }
 }

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from "node:fs";
-import { ioctl, NativeMemory, SystemCallError, setNonBlocking, write } from "./native.js";
+import { dataBytes } from "./frame.js";
+import { ioctl, NativeMemory, read, SystemCallError, setNonBlocking, write } from "./native.js";
 
 // Values of linux/if_tun.h; the ioctl numbers are those of every architecture except MIPS, PowerPC, SPARC and Alpha.
 const TUNSETIFF = 0x4004_54ca;
@@ -15,6 +16,8 @@ const TUN_F_TSO_ECN = 0x08;
 const TUN_F_USO4 = 0x20;
 const TUN_F_USO6 = 0x40;
 const ifnamsiz = 16;
+/** Frames thrown away at once. */
+const drainFrames = 64;
 
 /** How much of segmentation and checksums the reader of a tap leaves undone. */
 export type TapOffload = "none" | "tso" | "uso";
@@ -58,6 +61,13 @@ export function openTap(name: string): Tap {
 /** Tells the kernel what the reader of the tap can take. */
 export function setTapOffload(fd: number, offload: TapOffload): void {
   ioctl(fd, TUNSETOFFLOAD, offloadFlags[offload], `setting tap offloads to ${offload}`);
+}
+
+/** Throws away a bounded number of frames of a cable that is down: they must not come out late. Returns how many. */
+export function drainTap(fd: number, scratch: NativeMemory): number {
+  let dropped = 0;
+  while (dropped < drainFrames && read(fd, scratch.address, dataBytes.max) > 0) dropped += 1;
+  return dropped;
 }
 
 /**
