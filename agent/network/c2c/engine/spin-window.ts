@@ -1,5 +1,5 @@
 /** Longest time to look again and again. Longer gaps are not worth a processor; to sleep and be woken costs about a tenth of it. */
-const mostMs = 0.05;
+const mostMs = 0.1;
 const leastMs = 0.01;
 /** Bytes moved since the last wait that are bulk traffic. Small frames gain nothing from it, and what spins is woken later by others. */
 const bulkBytes = 32 * 1024;

@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { readTransmitDrops } from "../device-drops.js";
+import { setTimerSlack } from "../native.js";
 import type { WorkerOptions } from "../worker-protocol.js";
 import { BoxLoop } from "./box-loop.js";
 import type { BoxOrder, BoxReport } from "./box-orders.js";
@@ -10,6 +11,8 @@ if (port === null) throw new Error("the box worker is not a program of its own; 
 // The engine made the worker with exactly this.
 const options = workerData as WorkerOptions;
 
+// A delay is what is asked for, not what wakes the processor least.
+setTimerSlack(1_000);
 new BoxLoop({
   wakeFd: options.wakeFd,
   nextOrder: () => (receiveMessageOnPort(port) as { message: BoxOrder } | undefined)?.message,
