@@ -1,8 +1,8 @@
 import type { Log } from "../../lib/log.js";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
-import { splitAddress } from "../config.js";
-import type { Links } from "../c2c/links.js";
 import { placesOf } from "../c2c/link-record.js";
+import type { Links } from "../c2c/links.js";
+import { splitAddress } from "../config.js";
 import type { Fleet } from "../hosts/fleet.js";
 import { isLocal, isPlain } from "../reconcile/end-specs.js";
 import type { RelayInput } from "../reconcile/plan.js";

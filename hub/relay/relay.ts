@@ -3,10 +3,10 @@ import { createServer, type Server, type Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import { makeRelayGreeting, relayParkMs, type RelayRole, RelayStatus } from "../../lib/relay-preamble.js";
+import { makeRelayGreeting, type RelayRole, RelayStatus, relayParkMs } from "../../lib/relay-preamble.js";
 import { splitAddress, withPort } from "../config.js";
 import { readPreamble } from "./read-preamble.js";
-import { RelayLink, type RelayedState, type RelayTimes } from "./relay-link.js";
+import { type RelayedState, RelayLink, type RelayTimes } from "./relay-link.js";
 import { Splicer, type SplicerOptions } from "./splicer.js";
 import { type RelayedEnd, refuse } from "./waiting-end.js";
 

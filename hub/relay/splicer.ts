@@ -1,9 +1,9 @@
 import { writeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
+import { close, createEventFd } from "../../lib/libc.js";
 import type { Log } from "../../lib/log.js";
 import { programPath } from "../../lib/program.js";
-import { close, createEventFd } from "./splice/native.js";
 import type { SpliceEnd, SpliceEvent, SpliceOrder, SpliceWorkerOptions } from "./splice/protocol.js";
 
 /** How a pair is spliced. */

@@ -1,8 +1,7 @@
 import { closeSync, constants, openSync } from "node:fs";
-import koffi from "koffi";
+import { checked, errno, lastErrno, libc } from "../../../lib/libc.js";
 
-/** What Node cannot do by itself: pseudo-terminals, and the sequenced-packet sockets that conmon listens on. */
-const libc = koffi.load("libc.so.6");
+/** What Node cannot do by itself: pseudo-terminals, and the sequenced-packet sockets that conmon listens on. See {@link libc}. */
 
 // koffi types every function as (...args: any[]) => any; the C prototype in each line is what makes the casts true.
 const socket = libc.func("int socket(int domain, int type, int protocol)") as unknown as (
@@ -54,10 +53,10 @@ export function connectPacketSocket(directory: string, name: string): number {
     const address = Buffer.alloc(2 + path.length + 1);
     address.writeUInt16LE(afUnix);
     path.copy(address, 2);
-    const fd = check("socket", socket(afUnix, sockSeqPacket | sockCloexec, 0));
+    const fd = checked("socket", socket(afUnix, sockSeqPacket | sockCloexec, 0));
     try {
-      check("connect", connect(fd, address, address.length));
-      check("shutdown", shutdown(fd, shutRead));
+      checked("connect", connect(fd, address, address.length));
+      checked("shutdown", shutdown(fd, shutRead));
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -71,19 +70,19 @@ export function connectPacketSocket(directory: string, name: string): number {
 /** Sends one packet. False: the peer's queue is full; try again later. */
 export function sendPacket(fd: number, data: Uint8Array): boolean {
   if (send(fd, data, data.length, msgDontWait | msgNoSignal) >= 0) return true;
-  if (koffi.errno() === koffi.os.errno["EAGAIN"]) return false;
-  return check("send", -1) >= 0;
+  if (lastErrno() === errno.EAGAIN) return false;
+  return checked("send", -1) >= 0;
 }
 
 /** A new pseudo-terminal; the caller closes both descriptors. */
 export function openPty(): { readonly master: number; readonly slave: number } {
   const flags = constants.O_RDWR | constants.O_NOCTTY;
-  const master = check("posix_openpt", openPseudoTerminal(flags | sockCloexec));
+  const master = checked("posix_openpt", openPseudoTerminal(flags | sockCloexec));
   try {
-    check("grantpt", grant(master));
-    check("unlockpt", unlock(master));
+    checked("grantpt", grant(master));
+    checked("unlockpt", unlock(master));
     const name = Buffer.alloc(64);
-    check("ptsname_r", slaveName(master, name, name.length) === 0 ? 0 : -1);
+    checked("ptsname_r", slaveName(master, name, name.length) === 0 ? 0 : -1);
     return { master, slave: openSync(name.toString("utf8", 0, name.indexOf(0)), flags) };
   } catch (error) {
     closeSync(master);
@@ -96,12 +95,5 @@ export function resizePty(fd: number, columns: number, rows: number): void {
   const size = Buffer.alloc(8);
   size.writeUInt16LE(rows, 0);
   size.writeUInt16LE(columns, 2);
-  check("ioctl TIOCSWINSZ", ioctl(fd, setWindowSize, size));
-}
-
-function check(call: string, result: number): number {
-  if (result >= 0) return result;
-  const number = koffi.errno();
-  const [name = String(number)] = Object.entries(koffi.os.errno).find(([, value]) => value === number) ?? [];
-  throw new Error(`${call} failed: ${name}`);
+  checked("ioctl TIOCSWINSZ", ioctl(fd, setWindowSize, size));
 }

@@ -4,15 +4,15 @@ import { Backoff } from "../../../lib/backoff.js";
 import { messageOf, notFound, unavailable } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { endProcess } from "../../../lib/process.js";
+import { PlugLoop, type WantedPort } from "../plug-loop.js";
+import type { CablePlugger } from "../plugger.js";
 import { parseSocketAddress } from "./address.js";
-import type { EndSpec } from "./end-record.js";
 import { diagnoseCable } from "./diagnose.js";
 import type { Hop } from "./diagnosis.js";
+import type { EndSpec } from "./end-record.js";
 import { ensureEngine, type RunningEngine } from "./engine-process.js";
 import type { EndsEvent, EndView } from "./engine-protocol.js";
 import { ensureCableIdentity } from "./ensure-cable-identity.js";
-import { PlugLoop, type WantedPort } from "../plug-loop.js";
-import type { CablePlugger } from "../plugger.js";
 
 /** What a {@link CableManager} works with. */
 export interface CableManagerOptions {

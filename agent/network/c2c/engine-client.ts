@@ -4,10 +4,10 @@ import {
   diagnoseResultSchema,
   type EndDiagnosis,
   type EndsEvent,
-  endsEventSchema,
   type EndView,
   type EngineHello,
   type EngineRequest,
+  endsEventSchema,
   ensureEndResultSchema,
   helloSchema,
 } from "./engine-protocol.js";

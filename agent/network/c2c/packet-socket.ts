@@ -1,8 +1,6 @@
-import koffi from "koffi";
-import { close, errno, lastErrno, NativeMemory, recv, send, SystemCallError } from "./engine/native.js";
+import { checked, close, errno, lastErrno, libc, NativeMemory, SystemCallError } from "../../../lib/libc.js";
+import { recv, send } from "./engine/native.js";
 import { visitNetns } from "./engine/visit-netns.js";
-
-const libc = koffi.load("libc.so.6");
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
 const socketFunction = libc.func("int socket(int family, int type, int protocol)") as unknown as (
@@ -116,7 +114,7 @@ function bind(fd: number, ifindex: number): void {
   address.buffer.writeUInt16LE(AF_PACKET, 0);
   address.buffer.writeUInt16BE(ETH_P_ALL, 2);
   address.buffer.writeInt32LE(ifindex, 4);
-  if (bindFunction(fd, address.address, 20) < 0) throw new SystemCallError("bind", lastErrno());
+  checked("bind", bindFunction(fd, address.address, 20));
 }
 
 function option(
@@ -125,9 +123,7 @@ function option(
 ): void {
   const memory = new NativeMemory(value.length);
   memory.buffer.set(value);
-  if (setsockoptFunction(fd, level, name, memory.address, value.length) < 0) {
-    throw new SystemCallError("setsockopt", lastErrno());
-  }
+  checked("setsockopt", setsockoptFunction(fd, level, name, memory.address, value.length));
 }
 
 function int(value: number): Buffer {

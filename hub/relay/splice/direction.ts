@@ -1,4 +1,5 @@
-import { endSending, errno, errnoName, lastErrno, splice } from "./native.js";
+import { errno, errnoName, lastErrno } from "../../../lib/libc.js";
+import { endSending, splice } from "./native.js";
 import { type Pipe, type PipePool, pipeBytes } from "./pipe-pool.js";
 
 /** Bytes that a direction may move before others have their turn. */

@@ -1,14 +1,5 @@
-import {
-  checked,
-  close,
-  createEpoll,
-  epollControl,
-  epollWait,
-  errno,
-  errnoName,
-  lastErrno,
-  NativeMemory,
-} from "./native.js";
+import { checked, close, errno, lastErrno, NativeMemory, SystemCallError } from "../../../lib/libc.js";
+import { createEpoll, epollControl, epollWait } from "./native.js";
 
 const EPOLLIN = 0x001;
 const EPOLLOUT = 0x004;
@@ -56,7 +47,7 @@ export class Epoll {
   /** Waits at most so long. @throws */
   wait(timeoutMs: number): readonly EpollEvent[] {
     const count = epollWait(this.#fd, this.#events.address, eventsAtOnce, Math.ceil(timeoutMs));
-    if (count < 0 && lastErrno() !== errno.EINTR) throw new Error(`epoll_wait failed: ${errnoName(lastErrno())}`);
+    if (count < 0 && lastErrno() !== errno.EINTR) throw new SystemCallError("epoll_wait", lastErrno());
     return Array.from({ length: Math.max(0, count) }, (_, index) => this.#read(index * eventBytes));
   }
 

@@ -1,10 +1,6 @@
-import koffi from "koffi";
+import { checked, errno, lastErrno, libc, NativeMemory } from "../../../lib/libc.js";
 
-/**
- * System calls for splicing that Node does not offer, called through koffi. Memory is passed as plain numbers (user space addresses
- * are below 2^47), so that a call on the hot path allocates nothing; the owner of a {@link NativeMemory} keeps it alive.
- */
-const libc = koffi.load("libc.so.6");
+/** System calls for splicing, see {@link libc}. */
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
 const spliceFunction = libc.func(
@@ -30,10 +26,6 @@ const sendFunction = libc.func("long send(int fd, size_t buffer, size_t count, i
   flags: number,
 ) => number;
 const shutdownFunction = libc.func("int shutdown(int fd, int how)") as unknown as (fd: number, how: number) => number;
-const eventfdFunction = libc.func("int eventfd(uint initial, int flags)") as unknown as (
-  initial: number,
-  flags: number,
-) => number;
 const epollCreateFunction = libc.func("int epoll_create1(int flags)") as unknown as (flags: number) => number;
 /** epoll_ctl(2); -1 and {@link lastErrno} on error. */
 export const epollControl = libc.func("int epoll_ctl(int epoll, int operation, int fd, size_t event)") as unknown as (
@@ -49,41 +41,6 @@ export const epollWait = libc.func("int epoll_wait(int epoll, size_t events, int
   count: number,
   timeoutMs: number,
 ) => number;
-
-/** close(2). Node's own warns, in a thread, of descriptors that it did not open. */
-export const close = libc.func("int close(int fd)") as unknown as (fd: number) => number;
-
-/** Error numbers of Linux, the same on every architecture Node runs on. */
-export const errno = { EINTR: 4, EAGAIN: 11 } as const;
-
-/** errno of the last failed call in this thread. */
-export function lastErrno(): number {
-  return koffi.errno();
-}
-
-/** Name of an error number, "ECONNRESET". */
-export function errnoName(code: number): string {
-  for (const [name, value] of Object.entries(koffi.os.errno)) if (value === code) return name;
-  return `errno ${code}`;
-}
-
-/** Memory whose address the kernel may be given. It never moves; it lives as long as this object. */
-export class NativeMemory {
-  readonly buffer: Buffer;
-  readonly address: number;
-
-  /** @param size bytes. */
-  constructor(size: number) {
-    this.buffer = Buffer.alloc(size);
-    this.address = Number(koffi.address(this.buffer));
-  }
-}
-
-/** @throws {Error} naming the call, when it returned -1. */
-export function checked(call: string, result: number): number {
-  if (result < 0) throw new Error(`${call} failed: ${errnoName(lastErrno())}`);
-  return result;
-}
 
 /** Moves bytes between a pipe and a socket without waiting (splice(2)); -1 and {@link lastErrno} on error, 0 at the end of `from`. */
 export function splice(from: number, to: number, length: number): number {
@@ -117,12 +74,6 @@ export function sendByte(fd: number, byte: number): boolean {
 export function endSending(fd: number): void {
   const SHUT_WR = 1;
   shutdownFunction(fd, SHUT_WR);
-}
-
-/** A counter that another thread's epoll can wait for. */
-export function createEventFd(): number {
-  const [EFD_CLOEXEC, EFD_NONBLOCK] = [0o2000000, 0o4000];
-  return checked("eventfd", eventfdFunction(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 /** @throws when there are too many open files. */

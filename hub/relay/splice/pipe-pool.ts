@@ -1,4 +1,5 @@
-import { close, openPipe } from "./native.js";
+import { close } from "../../../lib/libc.js";
+import { openPipe } from "./native.js";
 
 /** Bytes of each pipe, and so what of each direction of a pair waits in the hub at most, beyond TCP's own windows. */
 export const pipeBytes = 256 * 1024;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import koffi from "koffi";
 import { run } from "../../../agent/host/exec.js";
-import { NativeMemory } from "../../../agent/network/c2c/engine/native.js";
+import { NativeMemory } from "../../../lib/libc.js";
 import { readMac, type Station } from "./hosts.js";
 import type { BenchPath } from "./path.js";
 

@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 import type { CableIdentity } from "../../../agent/network/c2c/cable-identity.js";
 import { dial } from "../../../agent/network/c2c/engine/dial.js";
 import { headerBytes, writeHeader } from "../../../agent/network/c2c/engine/frame.js";
-import { NativeMemory } from "../../../agent/network/c2c/engine/native.js";
+import { NativeMemory } from "../../../lib/libc.js";
 import { RecordSealer, sealedBytes } from "../../../agent/network/c2c/engine/tls-record.js";
 import { eventually } from "../../helpers/eventually.js";
 import type { LoopbackHost } from "../c2c/loopback-host.js";

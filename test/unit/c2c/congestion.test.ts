@@ -2,12 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { Congestion } from "../../../agent/network/c2c/engine/congestion.js";
-import {
-  readCongestionControl,
-  readTcpPath,
-  SystemCallError,
-  setCongestionControl,
-} from "../../../agent/network/c2c/engine/native.js";
+import { SystemCallError } from "../../../lib/libc.js";
+import { readCongestionControl, readTcpPath, setCongestionControl } from "../../../agent/network/c2c/engine/native.js";
 import { acceptUnpaced, unpacedSocket } from "../../../agent/network/c2c/engine/unpaced.js";
 
 function descriptorOf(socket: Socket): number {

@@ -1,7 +1,8 @@
 import { closeSync } from "node:fs";
 import koffi from "koffi";
 import { dataBytes, headerBytes, writeHeader } from "../../../agent/network/c2c/engine/frame.js";
-import { NativeMemory, read, send, write } from "../../../agent/network/c2c/engine/native.js";
+import { NativeMemory } from "../../../lib/libc.js";
+import { read, send, write } from "../../../agent/network/c2c/engine/native.js";
 import { Receiver } from "../../../agent/network/c2c/engine/receiver.js";
 import { Sender } from "../../../agent/network/c2c/engine/sender.js";
 import { createStats } from "../../../agent/network/c2c/engine/stats.js";

@@ -1,7 +1,8 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
 import { readTransmitDrops } from "../../../agent/network/c2c/engine/device-drops.js";
-import { openSocket, SystemCallError } from "../../../agent/network/c2c/engine/native.js";
+import { SystemCallError } from "../../../lib/libc.js";
+import { openSocket } from "../../../agent/network/c2c/engine/native.js";
 import { setTapQueues } from "../../../agent/network/c2c/engine/tap-queue.js";
 import { visitNetns } from "../../../agent/network/c2c/engine/visit-netns.js";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ProtocolError } from "../../../agent/network/c2c/engine/frame.js";
-import { NativeMemory } from "../../../agent/network/c2c/engine/native.js";
+import { NativeMemory } from "../../../lib/libc.js";
 import {
   maxPlaintextBytes,
   RecordOpener,

@@ -1,7 +1,8 @@
+import { NativeMemory } from "../../../../lib/libc.js";
 import { Cable, socketPlaces } from "./cable.js";
 import { maxDataFrameBytes } from "./frame.js";
 import { ChunkPool } from "./impair/frame-queue.js";
-import { NativeMemory, read, yieldProcessor } from "./native.js";
+import { read, yieldProcessor } from "./native.js";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, PollSet } from "./poll-set.js";
 import { SpinWindow } from "./spin-window.js";
 import { stat } from "./stats.js";

@@ -1,5 +1,5 @@
+import type { NativeMemory } from "../../../../lib/libc.js";
 import type { ChunkPool } from "./impair/frame-queue.js";
-import type { NativeMemory } from "./native.js";
 import type { WorkerEvent } from "./worker-protocol.js";
 
 /** What a cable works with. */

@@ -1,9 +1,9 @@
+import { close, type NativeMemory } from "../../../../lib/libc.js";
 import type { CableOptions } from "./cable-options.js";
-import { causeOf, Connection, Goodbye } from "./connection.js";
+import { Connection, causeOf, Goodbye } from "./connection.js";
+import { frameType, ProtocolError } from "./frame.js";
 import type { SendOutcome } from "./impair/pipeline.js";
 import { Way, type WayOrder } from "./impair/way.js";
-import { frameType, ProtocolError } from "./frame.js";
-import { close, type NativeMemory } from "./native.js";
 import { widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
 import { drainTap, setTapOffload } from "./tap.js";

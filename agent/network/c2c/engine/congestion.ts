@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { readTcpPath, SystemCallError, setCongestionControl } from "./native.js";
+import { SystemCallError } from "../../../../lib/libc.js";
+import { readTcpPath, setCongestionControl } from "./native.js";
 import { unpaced } from "./unpaced.js";
 
 /** A shorter round trip is that of near hosts, a longer one that of far hosts; between the two nothing changes. */

@@ -1,5 +1,5 @@
-import { frameType, probeBytes, ProtocolError } from "./frame.js";
-import { errnoName, SystemCallError } from "./native.js";
+import { errnoName, SystemCallError } from "../../../../lib/libc.js";
+import { frameType, ProtocolError, probeBytes } from "./frame.js";
 import { ProbeBook } from "./probe-book.js";
 import { EndOfStream, Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";

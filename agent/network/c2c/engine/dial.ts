@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { close } from "../../../../lib/libc.js";
 import type { RelayRole } from "../../../../lib/relay-preamble.js";
 import { parseSocketAddress } from "../address.js";
 import type { CableIdentity } from "../cable-identity.js";
@@ -7,7 +8,7 @@ import type { Encryption } from "../end-record.js";
 import { CableFailure } from "./failure.js";
 import { acceptHello, type Credential, dialHello, type ListenerEnd } from "./hello.js";
 import type { Path } from "./link-state.js";
-import { close, setTcpOption } from "./native.js";
+import { setTcpOption } from "./native.js";
 import { meetAtRelay } from "./relay-socket.js";
 import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "./tap.js";

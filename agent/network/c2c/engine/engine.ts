@@ -1,5 +1,5 @@
-import { createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
 import { notFound } from "../../../../lib/errors.js";
 import type { Log } from "../../../../lib/log.js";
 import { formatSocketAddress, parseSocketAddress } from "../address.js";

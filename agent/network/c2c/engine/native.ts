@@ -1,11 +1,6 @@
-import koffi from "koffi";
+import { checked, lastErrno, libc, NativeMemory } from "../../../../lib/libc.js";
 
-/**
- * System calls and OpenSSL functions that Node does not offer, called through koffi.
- * Memory is passed as plain numbers (user space addresses are below 2^47) so that a call on the hot path allocates nothing;
- * the owner of a {@link NativeMemory} keeps it alive for as long as any call may use its address.
- */
-const libc = koffi.load("libc.so.6");
+/** System calls of cables and boxes, see {@link libc}. */
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
 /** read(2); -1 and {@link lastErrno} on error. */
@@ -27,8 +22,6 @@ export const ppoll = libc.func("int ppoll(size_t fds, ulong count, size_t timeou
   timeout: number,
   signals: number,
 ) => number;
-/** close(2). */
-export const close = libc.func("int close(int fd)") as unknown as (fd: number) => number;
 
 /** sched_yield(2). */
 export const yieldProcessor = libc.func("int sched_yield()") as unknown as () => number;
@@ -52,10 +45,6 @@ const setsockoptFunction = libc.func(
 const getsockoptFunction = libc.func(
   "int getsockopt(int fd, int level, int name, size_t value, size_t length)",
 ) as unknown as (fd: number, level: number, name: number, value: number, length: number) => number;
-const eventfdFunction = libc.func("int eventfd(uint initial, int flags)") as unknown as (
-  initial: number,
-  flags: number,
-) => number;
 const socketFunction = libc.func("int socket(int family, int type, int protocol)") as unknown as (
   family: number,
   type: number,
@@ -74,49 +63,6 @@ const prctlFunction = libc.func("int prctl(int option, ulong value)") as unknown
 const setnsFunction = libc.func("int setns(int fd, int kind)") as unknown as (fd: number, kind: number) => number;
 
 const IPPROTO_TCP = 6;
-
-/** Error numbers of Linux, the same on every architecture Node runs on. */
-export const errno = { EINTR: 4, EIO: 5, EAGAIN: 11, EPIPE: 32, ECONNRESET: 104, ETIMEDOUT: 110 } as const;
-
-/** errno of the last failed call in this thread. */
-export function lastErrno(): number {
-  return koffi.errno();
-}
-
-/** Name of an error number, "ECONNRESET". */
-export function errnoName(code: number): string {
-  for (const [name, value] of Object.entries(koffi.os.errno)) if (value === code) return name;
-  return `errno ${code}`;
-}
-
-/** A system call failed. */
-export class SystemCallError extends Error {
-  readonly errno: number;
-
-  constructor(call: string, code: number) {
-    super(`${call} failed: ${errnoName(code)}`);
-    this.name = "SystemCallError";
-    this.errno = code;
-  }
-}
-
-/** Memory whose address the kernel and OpenSSL may be given. It never moves; it lives as long as this object. */
-export class NativeMemory {
-  readonly buffer: Buffer;
-  readonly address: number;
-
-  /** @param size bytes; pages that are never touched cost nothing. */
-  constructor(size: number) {
-    this.buffer = Buffer.allocUnsafeSlow(size);
-    this.address = Number(koffi.address(this.buffer));
-  }
-}
-
-/** Throws {@link SystemCallError} when a call returned -1. */
-function checked(call: string, result: number): number {
-  if (result < 0) throw new SystemCallError(call, lastErrno());
-  return result;
-}
 
 /** ioctl(2) with memory or a number as argument. */
 export function ioctl(fd: number, request: number, argument: Uint8Array | number, what: string): void {
@@ -206,12 +152,6 @@ function readTcpOption(fd: number, option: number, size: number): Buffer {
   buffer.writeUInt32LE(size, mostOptionBytes);
   checked("getsockopt", getsockoptFunction(fd, IPPROTO_TCP, option, address, address + mostOptionBytes));
   return buffer.subarray(0, size);
-}
-
-/** A counter that another thread's poll(2) can wait for. */
-export function createEventFd(): number {
-  const [EFD_CLOEXEC, EFD_NONBLOCK] = [0o2000000, 0o4000];
-  return checked("eventfd", eventfdFunction(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 /** A datagram socket of the thread's net namespace that is good for orders to devices. */

@@ -1,4 +1,5 @@
 import { messageOf } from "../../../../lib/errors.js";
+import { close } from "../../../../lib/libc.js";
 import type { CableIdentity } from "../cable-identity.js";
 import type { EndRecord } from "../end-record.js";
 import type { AttemptLoop } from "./attempt-loop.js";
@@ -6,7 +7,6 @@ import type { HandshakeOptions, ReadyConnection } from "./dial.js";
 import { CableFailure } from "./failure.js";
 import type { Credential, ListenerEnd } from "./hello.js";
 import type { Path } from "./link-state.js";
-import { close } from "./native.js";
 import type { Quiet } from "./worker-protocol.js";
 
 /** The end of a link as those see it who connect it. */

@@ -1,4 +1,5 @@
-import { errno, lastErrno, NativeMemory, ppoll, SystemCallError } from "./native.js";
+import { errno, lastErrno, NativeMemory, SystemCallError } from "../../../../lib/libc.js";
+import { ppoll } from "./native.js";
 
 export const POLLIN = 0x001;
 export const POLLOUT = 0x004;

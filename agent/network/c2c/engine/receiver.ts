@@ -1,5 +1,6 @@
+import { errno, lastErrno, NativeMemory, SystemCallError } from "../../../../lib/libc.js";
 import { dataBytes, type FrameSink, frameType, maxDataFrameBytes, parseFrames, vnetHeaderBytes } from "./frame.js";
-import { errno, lastErrno, NativeMemory, recv, SystemCallError, write } from "./native.js";
+import { recv, write } from "./native.js";
 import { stat } from "./stats.js";
 import { maxRecordBytes, RecordOpener } from "./tls-record.js";
 import type { EstablishedConnection } from "./worker-protocol.js";

@@ -3,10 +3,10 @@ import type { Socket } from "node:net";
 import {
   challengeOf,
   encodeRelayPreamble,
-  relayGreetingBytes,
-  relayParkMs,
   type RelayRole,
   RelayStatus,
+  relayGreetingBytes,
+  relayParkMs,
 } from "../../../../lib/relay-preamble.js";
 import { CableFailure, type FailureKind } from "./failure.js";
 

@@ -1,19 +1,20 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { createSecureContext, connect as connectTlsSocket, TLSSocket } from "node:tls";
+import { connect as connectTlsSocket, createSecureContext, TLSSocket } from "node:tls";
+import { NativeMemory } from "../../../../lib/libc.js";
 import { type CableIdentity, keySha256Of } from "../cable-identity.js";
 import type { Encryption } from "../end-record.js";
 import { CableFailure } from "./failure.js";
-import { frameType, headerBytes, parseFrames, ProtocolError, writeHeader } from "./frame.js";
-import { duplicate, NativeMemory } from "./native.js";
+import { frameType, headerBytes, ProtocolError, parseFrames, writeHeader } from "./frame.js";
+import { duplicate } from "./native.js";
 import {
   cipherSuite,
   maxRecordBytes,
   RecordOpener,
+  RecordSealer,
   recordHeaderBytes,
   recordLength,
-  RecordSealer,
   sealedBytes,
 } from "./tls-record.js";
 import { TlsTransport } from "./tls-transport.js";

@@ -1,7 +1,8 @@
+import { errno, lastErrno, NativeMemory, SystemCallError } from "../../../../lib/libc.js";
 import { Congestion } from "./congestion.js";
 import { DrainMeter } from "./drain-meter.js";
 import { dataBytes, frameType, headerBytes, maxDataFrameBytes, vnetHeaderBytes, writeHeader } from "./frame.js";
-import { errno, lastErrno, NativeMemory, read, SystemCallError, send, setTcpOption } from "./native.js";
+import { read, send, setTcpOption } from "./native.js";
 import { limitsFor, type QueueLimits, widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
 import { RecordSealer, sealedBytes } from "./tls-record.js";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { close } from "../../../../lib/libc.js";
 import { run } from "../../../host/exec.js";
-import { close } from "./native.js";
 import { widest } from "./queue-limits.js";
 import { openTap, type TapOffload } from "./tap.js";
 

@@ -1,4 +1,5 @@
-import { close, ioctl, openSocket, SystemCallError } from "./native.js";
+import { close, SystemCallError } from "../../../../lib/libc.js";
+import { ioctl, openSocket } from "./native.js";
 import { visitNetns } from "./visit-netns.js";
 
 const SIOCSIFTXQLEN = 0x8943;

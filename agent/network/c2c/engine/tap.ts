@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from "node:fs";
+import { NativeMemory, SystemCallError } from "../../../../lib/libc.js";
 import { dataBytes } from "./frame.js";
-import { ioctl, NativeMemory, read, SystemCallError, setNonBlocking, write } from "./native.js";
+import { ioctl, read, setNonBlocking, write } from "./native.js";
 
 // Values of linux/if_tun.h; the ioctl numbers are those of every architecture except MIPS, PowerPC, SPARC and Alpha.
 const TUNSETIFF = 0x4004_54ca;

@@ -2,7 +2,7 @@ import { close, writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import type { Worker } from "node:worker_threads";
-import { createEventFd } from "./native.js";
+import { createEventFd } from "../../../../lib/libc.js";
 
 /** One member's place in a thread. */
 export interface Seat<Order> {

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import koffi from "koffi";
+import { NativeMemory } from "../../../../lib/libc.js";
 import { ProtocolError } from "./frame.js";
-import { NativeMemory } from "./native.js";
 
 /**
  * The TLS 1.3 record layer (RFC 8446, section 5) for TLS_AES_128_GCM_SHA256, working on native memory without allocation.

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import { NativeMemory } from "../../../../lib/libc.js";
 import { CableFailure } from "./failure.js";
-import { NativeMemory } from "./native.js";
 import { contentType, maxRecordBytes, type RecordOpener, recordHeaderBytes } from "./tls-record.js";
 
 /** Most bytes a handshake may take in each direction. */

@@ -1,5 +1,6 @@
 import { type Server, Socket, type SocketConstructorOpts } from "node:net";
-import { createStreamSocket, setCongestionControl, SystemCallError } from "./native.js";
+import { SystemCallError } from "../../../../lib/libc.js";
+import { createStreamSocket, setCongestionControl } from "./native.js";
 
 /** Congestion control that is part of nearly every kernel, and never paces by itself. */
 export const unpaced = "cubic";

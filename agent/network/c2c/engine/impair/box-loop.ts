@@ -1,4 +1,5 @@
-import { NativeMemory, read } from "../native.js";
+import { NativeMemory } from "../../../../../lib/libc.js";
+import { read } from "../native.js";
 import { POLLERR, POLLHUP, POLLIN, PollSet } from "../poll-set.js";
 import { Box } from "./box.js";
 import type { BoxOrder, BoxReport } from "./box-orders.js";

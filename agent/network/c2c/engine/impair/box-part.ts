@@ -4,8 +4,8 @@ import type { Log } from "../../../../../lib/log.js";
 import { boxSocket } from "../../../a2b/box-protocol.js";
 import { ControlServer } from "../../../control/control-server.js";
 import { boxControl } from "./box-control.js";
-import { Boxes } from "./boxes.js";
 import { boxStore } from "./box-store.js";
+import { Boxes } from "./boxes.js";
 
 /** Restores the boxes of an engine's directory and serves their control socket. Resolves to the way to end them. */
 export async function openBoxes(options: {

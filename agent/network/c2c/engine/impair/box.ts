@@ -1,4 +1,5 @@
-import { errno, lastErrno, type NativeMemory, SystemCallError, write } from "../native.js";
+import { errno, lastErrno, type NativeMemory, SystemCallError } from "../../../../../lib/libc.js";
+import { write } from "../native.js";
 import { setTapOffload, type TapOffload } from "../tap.js";
 import type { BoxSettings, BoxTap } from "./box-orders.js";
 import type { ChunkPool } from "./frame-queue.js";

@@ -3,8 +3,8 @@ import type { Log } from "../../../../../lib/log.js";
 import type { BoxesEvent, BoxSpec, BoxView } from "../../../a2b/box-protocol.js";
 import { BoxKeeper } from "./box-keeper.js";
 import { BoxPool } from "./box-pool.js";
-import { randomSeed } from "./random-seed.js";
 import type { BoxRecord, BoxStore } from "./box-store.js";
+import { randomSeed } from "./random-seed.js";
 
 /** Changes are told together, at most so often. */
 const changesMs = 50;

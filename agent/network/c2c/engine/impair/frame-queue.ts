@@ -1,5 +1,5 @@
+import { NativeMemory } from "../../../../../lib/libc.js";
 import { vnetHeaderBytes } from "../frame.js";
-import { NativeMemory } from "../native.js";
 
 /** Bytes of a tap's largest frame with its virtio-net header. */
 export const maxFrameBytes: number = vnetHeaderBytes + 65_536 + 64;

@@ -1,4 +1,4 @@
-import type { NativeMemory } from "../native.js";
+import type { NativeMemory } from "../../../../../lib/libc.js";
 import { counter } from "./counters.js";
 import { type ChunkPool, type Cursor, FrameQueue } from "./frame-queue.js";
 import { burstBytesOf, type Impairment, isRandom, noImpairment, queueBytesOf } from "./impairment.js";
