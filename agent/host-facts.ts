@@ -59,6 +59,7 @@ export class HostFacts {
       },
       agentPid: BigInt(process.pid),
       sessionRtt: undefined,
+      relayedBytes: 0n,
     };
   }
 }

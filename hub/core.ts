@@ -81,6 +81,7 @@ export class Core {
       isRevoked: (serial) => state.certificates.isRevoked(serial),
       revocations: state.certificates,
       inventory: this.inventory,
+      relayedBytes: (hostUid) => meter.ofHost(hostUid),
       ends,
       parked: this.parked,
       socketDirectory,
@@ -159,7 +160,8 @@ export class Core {
 
   async #storeObserved(): Promise<void> {
     try {
-      await this.#options.state.store.commit([putLastSeen(this.fleet.lastSeen()), this.#meter.plan()]);
+      const hostUids = new Set(this.fleet.list(new Date()).map(({ uid }) => uid));
+      await this.#options.state.store.commit([putLastSeen(this.fleet.lastSeen()), this.#meter.plan(hostUids)]);
     } catch (error) {
       this.#options.log.error({ err: error }, "cannot store when hosts were last seen and what was relayed");
     }

@@ -28,6 +28,8 @@ export interface FleetOptions {
   readonly isRevoked: (serial: string) => boolean;
   readonly revocations: RevokedSerials;
   readonly inventory: Inventory;
+  /** Bytes that the hub's relay has carried for a host, by its uid. */
+  readonly relayedBytes: (hostUid: string) => bigint;
   readonly ends: ObservedEnds;
   readonly parked: ParkedSockets;
   /** Directory for the sockets through which agents that dial in are used; the hub's own, mode 0700. */
@@ -103,14 +105,14 @@ export class Fleet {
 
   /** All hosts as they are now. */
   list(now: Date): Host[] {
-    return [...this.#members.values()].map((member) => viewHost(member.record.host, viewOf(member), now));
+    return [...this.#members.values()].map((member) => this.#view(member, now));
   }
 
   /** One host as it is now. @throws {ZorError} NOT_FOUND. */
   get(id: string, now: Date): Host {
     const member = this.#members.get(id);
     if (member === undefined) throw hostNotFound(`hosts/${id}`);
-    return viewHost(member.record.host, viewOf(member), now);
+    return this.#view(member, now);
   }
 
   /** When each host that was ever heard was last heard. */
@@ -223,12 +225,17 @@ export class Fleet {
     }
   }
 
+  #view(member: Member, now: Date): Host {
+    const { host } = member.record;
+    return viewHost(host, viewOf(member), { now, relayedBytes: this.#options.relayedBytes(host.uid) });
+  }
+
   #changed(id: string): void {
     const member = this.#members.get(id);
     if (member === undefined) return;
     const { inventory } = this.#options;
     const view = viewOf(member);
-    inventory.setHost(viewHost(member.record.host, view, new Date()));
+    inventory.setHost(this.#view(member, new Date()));
     if (member.state !== view.state) {
       const known = member.state !== HostState.HOST_STATE_UNSPECIFIED;
       member.state = view.state;

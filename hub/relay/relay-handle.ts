@@ -36,7 +36,7 @@ export class RelayHandle {
     this.#relay = await Relay.listen({
       addresses,
       grants: (linkUid) => this.#grants(linkUid),
-      onBytes: (linkUid, bytes) => this.#options.meter.add(linkUid, bytes),
+      onBytes: (linkUid, bytes) => this.#options.meter.add({ linkUid, hostUids: this.#hostUids(linkUid) }, bytes),
       log: this.#options.log,
       ...(limits === undefined ? {} : { limits }),
     });
@@ -68,6 +68,13 @@ export class RelayHandle {
 
   async close(): Promise<void> {
     await this.#relay?.close();
+  }
+
+  #hostUids(linkUid: string): string[] {
+    const record = this.#options.links.findByUid(linkUid);
+    if (record === undefined) return [];
+    const { a, b } = placesOf(record.link);
+    return [a, b].flatMap(({ host }) => this.#options.fleet().find(host)?.host.uid || []);
   }
 
   #grants(linkUid: string): RelayGrant[] {

@@ -47,7 +47,7 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
           if (request.validateOnly) return { host, joinToken: "" };
           const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
           const answer = await commit([putHost(id, host, 0n), token.change], {
-            host: viewHost(host, neverJoined(id), now),
+            host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n }),
             joinToken: options.formatToken(token.secret),
           });
           const stored = await store.get("hosts", id);

@@ -33,8 +33,12 @@ export function neverJoined(id: string): SessionView {
   };
 }
 
-/** A host as callers see it. `now` dates the age. */
-export function viewHost(record: Host, session: SessionView, now: Date): Host {
+/** A host as callers see it. @param facts.now dates the age. @param facts.relayedBytes that the relay has carried for it. */
+export function viewHost(
+  record: Host,
+  session: SessionView,
+  { now, relayedBytes }: { readonly now: Date; readonly relayedBytes: bigint },
+): Host {
   const { reported } = session;
   return Host.fromPartial({
     name: record.name,
@@ -52,6 +56,7 @@ export function viewHost(record: Host, session: SessionView, now: Date): Host {
     summary: reported?.summary,
     agentPid: reported?.agentPid ?? 0n,
     sessionRtt: session.rttMs === undefined ? undefined : toDuration(session.rttMs),
+    relayedBytes,
   });
 }
 

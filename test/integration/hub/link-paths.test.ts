@@ -24,7 +24,7 @@ const inClear = { encryption: LinkEncryption.LINK_ENCRYPTION_NONE };
 const vxlan = { transport: LinkTransport.LINK_TRANSPORT_VXLAN };
 
 describe("a link whose hosts cannot reach each other", () => {
-  test("goes through the relay, which counts its bytes, and is closed when the link is deleted", async () => {
+  test("goes through the relay, which counts its bytes for it and its hosts, and is closed when the link is deleted", async () => {
     await using fixture = await HubFixture.start({ relay: true });
     const { alpha, beta } = await startPair(fixture, { undialable: "both" });
     const operation = await waitFor(fixture, await createLink(fixture, "l1"));
@@ -38,8 +38,14 @@ describe("a link whose hosts cannot reach each other", () => {
         return (await getLink(fixture, "l1")).status?.relayedBytes;
       })
       .toBe(5700n);
+    const relayedFor = async (id: string) => {
+      const { host } = await fixture.admin.unary(HostServiceService.getHost, { name: `hosts/${id}` });
+      return host?.relayedBytes;
+    };
+    expect([await relayedFor("alpha"), await relayedFor("beta")]).toEqual([5700n, 5700n]);
     await fixture.admin.unary(LinkServiceService.deleteLink, DeleteLinkRequest.fromPartial({ name: "links/l1" }));
     await expect.poll(() => linkNames(fixture), { timeout: 5000 }).toEqual([]);
+    expect(await relayedFor("alpha")).toBe(5700n);
   });
 
   test("loses the relay within moments of one host's identity being revoked", async () => {

@@ -40,16 +40,36 @@ describe("relay tickets", () => {
 });
 
 describe("the relay's meter", () => {
-  test("counts by link and in all, over a restart of the hub; a deleted link stays in the total", async () => {
+  const carried = (linkUid: string, ...hostUids: string[]) => ({ linkUid, hostUids });
+
+  test("counts by link, by host and in all, over a restart of the hub", async () => {
     const store = new MemoryStore();
     const meter = await RelayMeter.open(store);
-    meter.add("u1", 1000);
-    meter.add("u1", 24);
-    meter.add("u2", 5);
-    await store.commit([meter.plan()]);
+    meter.add(carried("u1", "h1", "h2"), 1000);
+    meter.add(carried("u1", "h1", "h2"), 24);
+    meter.add(carried("u2", "h2", "h3"), 5);
+    await store.commit([meter.plan(new Set(["h1", "h2", "h3"]))]);
     const again = await RelayMeter.open(store);
     expect([again.ofLink("u1"), again.ofLink("u2"), again.ofLink("u3"), again.total]).toEqual([1024n, 5n, 0n, 1029n]);
-    again.forget("u1");
-    expect([again.ofLink("u1"), again.total]).toEqual([0n, 1029n]);
+    expect(["h1", "h2", "h3", "h4"].map((uid) => again.ofHost(uid))).toEqual([1024n, 1029n, 5n, 0n]);
+  });
+
+  test("keeps the bytes of a deleted link in those of its hosts and in all, and forgets hosts that are gone", async () => {
+    const store = new MemoryStore();
+    const meter = await RelayMeter.open(store);
+    meter.add(carried("u1", "h1", "h2"), 1024);
+    meter.forget("u1");
+    expect([meter.ofLink("u1"), meter.ofHost("h1"), meter.total]).toEqual([0n, 1024n, 1024n]);
+    await store.commit([meter.plan(new Set(["h1"]))]);
+    const again = await RelayMeter.open(store);
+    expect([again.ofHost("h1"), again.ofHost("h2"), again.total]).toEqual([1024n, 0n, 1024n]);
+  });
+
+  test("reads what a hub has stored that did not count by host", async () => {
+    const store = new MemoryStore();
+    const value = Buffer.from(JSON.stringify({ total: "7", links: { u1: "7" } }));
+    await store.commit([{ type: "put", collection: "meta", key: "relay-meter", value }]);
+    const meter = await RelayMeter.open(store);
+    expect([meter.ofLink("u1"), meter.ofHost("h1"), meter.total]).toEqual([7n, 0n, 7n]);
   });
 });

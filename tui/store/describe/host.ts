@@ -1,4 +1,4 @@
-import { durationMs, formatMib, formatRtt } from "../../client/format.js";
+import { durationMs, formatBytes, formatMib, formatRtt } from "../../client/format.js";
 import { ageText, type CellContext, labelText } from "../columns/column.js";
 import { seenCell } from "../columns/hosts.js";
 import type { RowOf } from "../resource.js";
@@ -25,6 +25,7 @@ export function describeHost(row: RowOf<"hosts">, context: CellContext): readonl
     field("underlay", `${host.underlayAddresses.join(", ")}${host.undialable ? " (cannot be dialled)" : ""}`),
     field("labels", labelText(host.labels)),
     field("registered", `${ageText(host.createTime, context)} ago`),
+    field("relayed", host.relayedBytes > 0n ? `${formatBytes(host.relayedBytes)} through the hub so far` : ""),
     field("uid", host.uid),
     heading("Load"),
     field("instances", counts.join(", ")),

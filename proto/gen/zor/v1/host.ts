@@ -120,7 +120,14 @@ export interface Host {
   /** Process id of the agent on its host. Read only. */
   agentPid: bigint;
   /** Round trip of the last keepalive between hub and agent. Unset: not measured. Read only. */
-  sessionRtt: Duration | undefined;
+  sessionRtt:
+    | Duration
+    | undefined;
+  /**
+   * Bytes that the hub's relay has carried of this host's links, both ways, since the host joined; bytes of links that are gone
+   * included. Always 0 at an agent. Read only.
+   */
+  relayedBytes: bigint;
 }
 
 export interface Host_LabelsEntry {
@@ -198,6 +205,7 @@ function createBaseHost(): Host {
     summary: undefined,
     agentPid: 0n,
     sessionRtt: undefined,
+    relayedBytes: 0n,
   };
 }
 
@@ -250,6 +258,12 @@ export const Host: MessageFns<Host> = {
     }
     if (message.sessionRtt !== undefined) {
       Duration.encode(message.sessionRtt, writer.uint32(122).fork()).join();
+    }
+    if (message.relayedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.relayedBytes) !== message.relayedBytes) {
+        throw new globalThis.Error("value provided for field message.relayedBytes of type int64 too large");
+      }
+      writer.uint32(128).int64(message.relayedBytes);
     }
     return writer;
   },
@@ -390,6 +404,14 @@ export const Host: MessageFns<Host> = {
             message.sessionRtt = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.relayedBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -458,6 +480,11 @@ export const Host: MessageFns<Host> = {
         : isSet(object.session_rtt)
         ? Duration.fromJSON(object.session_rtt)
         : undefined,
+      relayedBytes: isSet(object.relayedBytes)
+        ? BigInt(object.relayedBytes)
+        : isSet(object.relayed_bytes)
+        ? BigInt(object.relayed_bytes)
+        : 0n,
     };
   },
 
@@ -514,6 +541,9 @@ export const Host: MessageFns<Host> = {
     if (message.sessionRtt !== undefined) {
       obj.sessionRtt = Duration.toJSON(message.sessionRtt);
     }
+    if (message.relayedBytes !== 0n) {
+      obj.relayedBytes = message.relayedBytes.toString();
+    }
     return obj;
   },
 
@@ -553,6 +583,9 @@ export const Host: MessageFns<Host> = {
     message.sessionRtt = (object.sessionRtt !== undefined && object.sessionRtt !== null)
       ? Duration.fromPartial(object.sessionRtt)
       : undefined;
+    message.relayedBytes = (object.relayedBytes !== undefined && object.relayedBytes !== null)
+      ? BigInt(object.relayedBytes)
+      : 0n;
     return message;
   },
 };
