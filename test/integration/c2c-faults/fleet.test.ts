@@ -38,12 +38,13 @@ async function moving(bytes = 64 * 1024): Promise<void> {
 
 test("a cable notices nothing of the death of the far agent, and the next agent takes it over as it is", async () => {
   const [, far] = fleet.hosts;
-  const copy = await copying(16 * mebibyte);
+  const copy = await copying(512 * mebibyte);
   await moving();
   const before = await fleet.end(far);
   await fleet.killAgent(far);
   await moving();
   await fleet.startAgent(far);
+  copy.hurry();
   await copy.done;
   await fleet.active();
   const { connects, enginePid, tap } = await fleet.end(far);
@@ -73,7 +74,8 @@ test("a GiB arrives unchanged and without a long stall while its path changes tw
 test("with the hub dead for good, a cable survives a cut, the death of an engine and that of an agent", async () => {
   const [near, far] = fleet.hosts;
   await fleet.killHub();
-  const copy = await copying(48 * mebibyte);
+  // More than is copied before it is told to hurry, however long the rest takes.
+  const copy = await copying(512 * mebibyte);
   await moving();
 
   const wire = ["-n", near.namespace, "link", "set", "underlay"];
@@ -93,6 +95,7 @@ test("with the hub dead for good, a cable survives a cut, the death of an engine
   await fleet.startAgent(far);
   await moving();
   expect(copy.ended()).toBe(false);
+  copy.hurry();
   await copy.done;
   await fleet.active();
 });
