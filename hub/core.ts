@@ -160,8 +160,8 @@ export class Core {
 
   async #storeObserved(): Promise<void> {
     try {
-      const hostUids = new Set(this.fleet.list(new Date()).map(({ uid }) => uid));
-      await this.#options.state.store.commit([putLastSeen(this.fleet.lastSeen()), this.#meter.plan(hostUids)]);
+      const changes = [putLastSeen(this.fleet.lastSeen()), this.#meter.plan(this.fleet.uids())];
+      await this.#options.state.store.commit(changes);
     } catch (error) {
       this.#options.log.error({ err: error }, "cannot store when hosts were last seen and what was relayed");
     }

@@ -115,6 +115,11 @@ export class Fleet {
     return this.#view(member, now);
   }
 
+  /** Uids of all hosts. */
+  uids(): Set<string> {
+    return new Set([...this.#members.values()].map(({ record }) => record.host.uid));
+  }
+
   /** When each host that was ever heard was last heard. */
   lastSeen(): Map<string, Date> {
     const times = new Map<string, Date>();

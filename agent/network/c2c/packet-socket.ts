@@ -1,23 +1,15 @@
 import { checked, close, errno, lastErrno, libc, NativeMemory, SystemCallError } from "../../../lib/libc.js";
-import { recv, send } from "./engine/native.js";
+import { createPacketSocket, recv, send, setSocketOption } from "./engine/native.js";
 import { visitNetns } from "./engine/visit-netns.js";
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
-const socketFunction = libc.func("int socket(int family, int type, int protocol)") as unknown as (
-  family: number,
-  type: number,
-  protocol: number,
-) => number;
 const bindFunction = libc.func("int bind(int fd, size_t address, uint length)") as unknown as (
   fd: number,
   address: number,
   length: number,
 ) => number;
-const setsockoptFunction = libc.func(
-  "int setsockopt(int fd, int level, int name, size_t value, uint length)",
-) as unknown as (fd: number, level: number, name: number, value: number, length: number) => number;
 
-const [AF_PACKET, SOCK_RAW, SOCK_NONBLOCK, SOCK_CLOEXEC] = [17, 3, 0o4000, 0o2000000];
+const AF_PACKET = 17;
 const [SOL_SOCKET, SO_ATTACH_FILTER, SOL_PACKET, PACKET_IGNORE_OUTGOING] = [1, 26, 263, 23];
 const ETH_P_ALL = 3;
 const MSG_DONTWAIT = 0x40;
@@ -44,13 +36,11 @@ export class PacketSocket {
    * @throws {SystemCallError} such as ENODEV.
    */
   static open(device: { readonly ifindex: number; readonly netns: string | undefined }, kind: FrameKind): PacketSocket {
-    // Without a protocol it gets nothing before it is bound.
-    const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    const fd = visitNetns(device.netns, () => socketFunction(AF_PACKET, type, 0));
-    if (fd === undefined || fd < 0) throw new SystemCallError("socket(AF_PACKET)", lastErrno());
+    const fd = visitNetns(device.netns, createPacketSocket);
+    if (fd === undefined) throw new SystemCallError("socket(AF_PACKET)", lastErrno());
     try {
       filter(fd, kind);
-      option(fd, { level: SOL_PACKET, name: PACKET_IGNORE_OUTGOING, value: int(1) });
+      setSocketOption(fd, { level: SOL_PACKET, option: PACKET_IGNORE_OUTGOING, what: "PACKET_IGNORE_OUTGOING" }, 1);
       bind(fd, device.ifindex);
       return new PacketSocket(fd);
     } catch (error) {
@@ -104,7 +94,7 @@ function filter(fd: number, { destination, ethertype }: FrameKind): void {
   const value = Buffer.alloc(16);
   value.writeUInt16LE(instructions.length, 0);
   value.writeBigUInt64LE(BigInt(program.address), 8);
-  option(fd, { level: SOL_SOCKET, name: SO_ATTACH_FILTER, value });
+  setSocketOption(fd, { level: SOL_SOCKET, option: SO_ATTACH_FILTER, what: "SO_ATTACH_FILTER" }, value);
 }
 
 function bind(fd: number, ifindex: number): void {
@@ -115,19 +105,4 @@ function bind(fd: number, ifindex: number): void {
   address.buffer.writeUInt16BE(ETH_P_ALL, 2);
   address.buffer.writeInt32LE(ifindex, 4);
   checked("bind", bindFunction(fd, address.address, 20));
-}
-
-function option(
-  fd: number,
-  { level, name, value }: { readonly level: number; readonly name: number; readonly value: Buffer },
-): void {
-  const memory = new NativeMemory(value.length);
-  memory.buffer.set(value);
-  checked("setsockopt", setsockoptFunction(fd, level, name, memory.address, value.length));
-}
-
-function int(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
-  return bytes;
 }

@@ -62,7 +62,7 @@ export class Cable {
 
   /** The socket must take more before the tap is read again. */
   get blocked(): boolean {
-    return this.#places[current]?.sender.blocked ?? false;
+    return this.isBlocked(current);
   }
 
   /** When an impairment has something to do next. */

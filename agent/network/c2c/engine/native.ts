@@ -89,24 +89,33 @@ export function setNonBlocking(fd: number): void {
   checked("fcntl(F_SETFL)", fcntlFunction(fd, F_SETFL, flags | O_NONBLOCK));
 }
 
+/** Which option of a socket: numbers of setsockopt(2), and a name for its error. */
+interface SocketOption {
+  readonly level: number;
+  readonly option: number;
+  readonly what: string;
+}
+
+/** Sets an option of a socket. @throws {SystemCallError} */
+export function setSocketOption(fd: number, { level, option, what }: SocketOption, value: Buffer | number): void {
+  const memory = new NativeMemory(typeof value === "number" ? 4 : value.length);
+  if (typeof value === "number") memory.buffer.writeInt32LE(value);
+  else memory.buffer.set(value);
+  const { address, buffer } = memory;
+  checked(`setsockopt(${what})`, setsockoptFunction(fd, level, option, address, buffer.length));
+}
+
 /** Sets an integer TCP option of a socket. */
 export function setTcpOption(fd: number, option: "userTimeoutMs" | "notSentLowWaterBytes", value: number): void {
   const names = { userTimeoutMs: 18, notSentLowWaterBytes: 25 } as const;
-  const memory = new NativeMemory(4);
-  memory.buffer.writeInt32LE(value);
-  checked(`setsockopt(${option})`, setsockoptFunction(fd, IPPROTO_TCP, names[option], memory.address, 4));
+  setSocketOption(fd, { level: IPPROTO_TCP, option: names[option], what: option }, value);
 }
 
 /** Chooses how the kernel shares a TCP connection's path with others. @throws {SystemCallError} ENOENT: the kernel does not have it. */
 export function setCongestionControl(fd: number, algorithm: string): void {
   const TCP_CONGESTION = 13;
-  const name = Buffer.from(algorithm, "ascii");
-  const memory = new NativeMemory(name.length);
-  memory.buffer.set(name);
-  checked(
-    "setsockopt(TCP_CONGESTION)",
-    setsockoptFunction(fd, IPPROTO_TCP, TCP_CONGESTION, memory.address, name.length),
-  );
+  const option = { level: IPPROTO_TCP, option: TCP_CONGESTION, what: "TCP_CONGESTION" };
+  setSocketOption(fd, option, Buffer.from(algorithm, "ascii"));
 }
 
 /** Name of the algorithm that {@link setCongestionControl} sets. @throws {SystemCallError} */
@@ -158,6 +167,12 @@ function readTcpOption(fd: number, option: number, size: number): Buffer {
 export function openSocket(): number {
   const [AF_INET, SOCK_DGRAM, SOCK_CLOEXEC] = [2, 2, 0o2000000];
   return checked("socket", socketFunction(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+/** A socket for frames (packet(7)) that gets nothing before it is bound, non-blocking. @throws {SystemCallError} */
+export function createPacketSocket(): number {
+  const [AF_PACKET, SOCK_RAW, SOCK_NONBLOCK, SOCK_CLOEXEC] = [17, 3, 0o4000, 0o2000000];
+  return checked("socket(AF_PACKET)", socketFunction(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
 /** A TCP socket that is neither bound nor connected, non-blocking. @throws {SystemCallError} */

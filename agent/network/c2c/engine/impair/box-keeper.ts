@@ -39,6 +39,8 @@ export class BoxKeeper {
   #said = { active: false, reason: "", sinceMs: Date.now() };
   #removing: Promise<void> = Promise.resolve();
   readonly #rates = new RateMeter();
+  /** What {@link refresh} saw last. */
+  #figures = "";
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
   #lost = Promise.withResolvers<void>();
@@ -69,14 +71,17 @@ export class BoxKeeper {
     this.#tell();
   }
 
-  /** Looks at the counters. Call once a second. Returns a text that stays the same while there is nothing new to tell of them. */
-  refresh(): string {
+  /** Looks at the counters. Call once a second. True when they should be told: idle boxes are not told again and again. */
+  refresh(): boolean {
     const [first, second] = this.#slot?.counters ?? [];
     const txBytes = first?.[counter.outBytes] ?? 0;
     const rxBytes = second?.[counter.outBytes] ?? 0;
     this.#rates.sample(performance.now(), { txBytes, rxBytes });
     const { txBps, rxBps } = this.#rates.read();
-    return `${this.#framesIn} ${txBps} ${rxBps}`;
+    const figures = `${this.#sum(counter.inFrames)} ${txBps} ${rxBps}`;
+    const changed = figures !== this.#figures;
+    this.#figures = figures;
+    return changed || this.#record.spec.steps.length > 0 || this.#sum(counter.queuedFrames) > 0;
   }
 
   view(): BoxView {
@@ -112,8 +117,9 @@ export class BoxKeeper {
     await this.#removing;
   }
 
-  get #framesIn(): number {
-    return (this.#slot?.counters ?? []).reduce((sum, figures) => sum + (figures[counter.inFrames] ?? 0), 0);
+  /** A figure of both directions together. */
+  #sum(place: number): number {
+    return (this.#slot?.counters ?? []).reduce((sum, figures) => sum + (figures[place] ?? 0), 0);
   }
 
   async #run(): Promise<void> {

@@ -17,7 +17,6 @@ export class Boxes {
   readonly #keepers = new Map<string, BoxKeeper>();
   readonly #watchers = new Set<(event: BoxesEvent) => void>();
   readonly #figures: NodeJS.Timeout;
-  readonly #figuresTold = new Map<BoxKeeper, string>();
   #changed = new Set<BoxKeeper>();
   #removed = new Set<string>();
   #telling: NodeJS.Timeout | undefined;
@@ -97,7 +96,6 @@ export class Boxes {
   async #close(keeper: BoxKeeper): Promise<void> {
     const { uid } = keeper.record.spec;
     this.#keepers.delete(uid);
-    this.#figuresTold.delete(keeper);
     await keeper.close();
     if (!this.#keepers.has(uid)) this.#removed.add(uid);
     this.#tellSoon();
@@ -107,18 +105,10 @@ export class Boxes {
     await this.#options.store.save([...this.#keepers.values()].map(({ record }) => record));
   }
 
-  /** Idle boxes are not told again and again. */
   #onFigures(): void {
-    for (const keeper of this.#keepers.values()) {
-      const figures = keeper.refresh();
-      if (this.#watchers.size === 0) continue;
-      const scheduled = keeper.record.spec.steps.length > 0;
-      const waits = keeper.view().sides.some(({ counters }) => counters.queuedFrames > 0);
-      if (!scheduled && !waits && this.#figuresTold.get(keeper) === figures) continue;
-      this.#figuresTold.set(keeper, figures);
-      this.#changed.add(keeper);
-    }
-    if (this.#changed.size > 0) this.#tellSoon();
+    for (const keeper of this.#keepers.values()) if (keeper.refresh()) this.#changed.add(keeper);
+    if (this.#watchers.size === 0) this.#changed.clear();
+    else if (this.#changed.size > 0) this.#tellSoon();
   }
 
   /** @param find a keeper tells of itself while it is still being made. */
