@@ -158,7 +158,9 @@ export interface Shutdownable {
 
 /** A console: bytes both ways. Several may be open for one instance; all see the output. */
 export interface ConsoleStream {
-  /** Output, ends when the console does. */
+  /** Output from before, as it was: it must be made safe before a terminal sees it. */
+  readonly replay: Uint8Array;
+  /** Output from then on, ends when the console does. */
   readonly output: AsyncIterable<Uint8Array>;
   write(data: Uint8Array): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
@@ -167,7 +169,7 @@ export interface ConsoleStream {
 
 /** Drivers with a serial console. */
 export interface HasConsole {
-  /** @param options.replayBytes bytes of recent output to give first. */
+  /** @param options.replayBytes bytes of recent output to give as replay, at most. */
   openConsole(
     instance: DriverInstance,
     handle: RecoveryHandle,

@@ -10,6 +10,7 @@ import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { ConsoleStream } from "../drivers/driver.js";
 import type { InstanceManager } from "../instances/manager.js";
 import type { HostScope } from "./host-scope.js";
+import { safeReplay } from "./replay/safe-replay.js";
 import { checkSize } from "./terminal-size.js";
 
 /** What the console service works with. */
@@ -46,6 +47,8 @@ async function* attachConsole(
   try {
     if (size !== undefined && writable) await stream.resize(size.columns, size.rows);
     yield { message: { $case: "opened", value: { writable } } };
+    const replay = safeReplay(stream.replay);
+    if (replay.length > 0) yield { message: { $case: "data", value: replay } };
     pump(input, stream, context, writable).catch((error: unknown) => {
       failure = { error };
       close();

@@ -42,6 +42,8 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly calls: string[] = [];
   /** Consoles that have been opened and not closed. */
   readonly openConsoles = new Set<object>();
+  /** What consoles have shown before they are opened. */
+  consolePast = "login: ";
   /** A guest that ignores its power button. */
   deaf = false;
   readonly #failures = new Map<Step, unknown>();
@@ -180,8 +182,8 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   ): Promise<ConsoleStream> {
     const output = new AsyncQueue<Uint8Array>(1000);
     this.openConsoles.add(output);
-    output.push(Buffer.from("login: ".slice(0, replayBytes)));
     return {
+      replay: Buffer.from(this.consolePast.slice(-replayBytes)),
       output,
       write: async (data) => {
         output.push(Buffer.concat([Buffer.from(acceptedReply), data]));

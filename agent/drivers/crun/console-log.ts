@@ -41,7 +41,7 @@ function decodeEntry(entry: Buffer): Buffer {
 /** How to read a console's log. */
 export interface ConsoleReaderOptions {
   readonly path: string;
-  /** Bytes of recent output to give first. */
+  /** Bytes of recent output to keep as {@link ConsoleReader.replay}, at most. */
   readonly replayBytes: number;
   /** Whether nothing more will be written. */
   readonly hasEnded: () => Promise<boolean>;
@@ -50,7 +50,7 @@ export interface ConsoleReaderOptions {
 }
 
 /**
- * Gives a console's output from its log, as it is written, until the console or the signal ends. The log is bounded: when it
+ * Gives a console's output from its log, as it is written from now on, until the console or the signal ends. The log is bounded: when it
  * is full conmon begins a new file under the same name. A reader that is slower than that misses output; it holds nobody up.
  * May be iterated again after a loop was left: it goes on where it was.
  */
@@ -58,7 +58,7 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
   readonly #options: ConsoleReaderOptions;
   readonly #changes: Changes;
   readonly #log: LogFile;
-  #recent: Buffer = Buffer.alloc(0);
+  #replay: Buffer = Buffer.alloc(0);
   #ended = false;
   #finished = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -73,8 +73,8 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
   static async open(options: ConsoleReaderOptions): Promise<ConsoleReader> {
     const reader = new ConsoleReader(options);
     for (let data = await reader.#log.read(); data !== undefined; data = await reader.#log.read()) {
-      const all = Buffer.concat([reader.#recent, data]);
-      reader.#recent = Buffer.from(all.subarray(Math.max(0, all.length - options.replayBytes)));
+      const all = Buffer.concat([reader.#replay, data]);
+      reader.#replay = Buffer.from(all.subarray(Math.max(0, all.length - options.replayBytes)));
     }
     options.signal.addEventListener("abort", () => reader.#changes.close(), { once: true });
     return reader;
@@ -82,6 +82,11 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** The last output from before it was opened. */
+  get replay(): Buffer {
+    return this.#replay;
   }
 
   /** Calls may overlap, as when a console is closed while it is read: each is answered after the one before. */
@@ -94,7 +99,7 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
   async #next(): Promise<IteratorResult<Uint8Array>> {
     const { signal, hasEnded } = this.#options;
     while (!this.#finished && !signal.aborted) {
-      const data = this.#recent.length > 0 ? this.#takeRecent() : await this.#log.read();
+      const data = await this.#log.read();
       if (data !== undefined && data.length > 0) return { value: data, done: false };
       if (data !== undefined) continue;
       // The end is looked for before the last read, so that nothing written before it is missed.
@@ -104,12 +109,6 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
     }
     await this.#finish();
     return { value: undefined, done: true };
-  }
-
-  #takeRecent(): Buffer {
-    const recent = this.#recent;
-    this.#recent = Buffer.alloc(0);
-    return recent;
   }
 
   async #finish(): Promise<void> {

@@ -47,6 +47,7 @@ export async function openContainerConsole(options: {
   const hasEnded = async () => (await keeper.findExitCode()) !== undefined || !(await options.isRunning());
   const output = await ConsoleReader.open({ path: keeper.logPath, replayBytes, hasEnded, signal });
   return {
+    replay: output.replay,
     output,
     write: async (data) => {
       for (let begin = 0; begin < data.length; begin += packetBytes) {

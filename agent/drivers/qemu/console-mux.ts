@@ -44,14 +44,13 @@ export class ConsoleMux {
     });
   }
 
-  /** A new reader and writer; recent output comes first. */
+  /** A new reader and writer. */
   open(replayBytes: number): ConsoleStream {
     const reader = new Reader(this.#resource);
-    const recent = this.#log.recent(replayBytes);
-    if (recent.length > 0) reader.push(recent);
     this.#readers.add(reader);
     const closing = new AbortController();
     return {
+      replay: this.#log.recent(replayBytes),
       output: reader,
       write: (data) => this.#write(data, closing.signal),
       // A serial line has no size to tell.

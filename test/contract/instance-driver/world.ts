@@ -114,9 +114,10 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** Reads a console until the text shows and resolves to everything read; rejects when it ends before. */
+/** Reads a console, its past first, until the text shows and resolves to everything read; rejects when it ends before. */
 export async function readUntil(stream: ConsoleStream, text: string): Promise<string> {
-  let seen = "";
+  let seen = Buffer.from(stream.replay).toString();
+  if (seen.includes(text)) return seen;
   for await (const chunk of stream.output) {
     seen += Buffer.from(chunk).toString();
     if (seen.includes(text)) return seen;

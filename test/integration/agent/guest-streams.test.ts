@@ -38,6 +38,12 @@ describe("consoles", () => {
     await expect(read(viewer, typing("rm\n"), "rm")).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   });
 
+  it("replay nothing that makes a terminal answer, and leave what comes now as it is", async () => {
+    await api.make("c1");
+    api.driver.consolePast = "before \x1b[6n\x1b[c\u009b5n\x05\x1b]11;?\x07\x1bP$qm\x1b\\\x1b[31mred";
+    expect(await read(api.operator, typing("\x1b[6n."), ".")).toBe("[writable]before \x1b[31mredtyped: \x1b[6n.");
+  });
+
   it("are closed when the client goes, though the machine is silent", async () => {
     await api.make("c1");
     const opened = api.operator.bidi(ConsoleServiceService.attachConsole, typing());

@@ -44,7 +44,10 @@ export interface AttachConsoleRequest {
 export interface ConsoleOpen {
   /** "hosts/{host}/instances/{instance}". */
   name: string;
-  /** Bytes of recent output to send first; 0 to 65536. */
+  /**
+   * Bytes of recent output to send first; 0 to 65536. Of these only what draws is sent: what asks a terminal for an answer,
+   * or acts outside of the screen, is left out.
+   */
   replayBytes: number;
   /** Size of the terminal. */
   size: TerminalSize | undefined;
