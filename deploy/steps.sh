@@ -13,6 +13,9 @@ for part in "${path_parts[@]}"; do
 done
 export PATH="$clean_path:/usr/sbin:/sbin"
 
+# Whether standard output is a terminal on which a line can be written over.
+draws() { [ -t 1 ] && case "${TERM:-dumb}" in dumb* | unknown) false ;; esac; }
+
 say() { printf '%s\n' "$*"; }
 
 # Ends with a message that says what to do, and where the log is.
@@ -44,7 +47,7 @@ run_logged() {
   child=$!
   while kill -0 "$child" 2>/dev/null; do
     sleep 0.2
-    if [ -t 1 ]; then
+    if draws; then
       printf '\r\033[K      %s ... %d s' "$label" $((SECONDS - began))
     elif [ $((SECONDS - began)) -ge $((shown + 10)) ]; then
       shown=$((SECONDS - began))
@@ -53,7 +56,7 @@ run_logged() {
   done
   wait "$child" || code=$?
   child=""
-  [ -t 1 ] && printf '\r\033[K'
+  draws && printf '\r\033[K'
   if [ "$code" -eq 0 ]; then say "      $label: done in $((SECONDS - began)) s"; fi
   return "$code"
 }

@@ -2,9 +2,11 @@ import { Command } from "commander";
 import { messageOf } from "../lib/errors.js";
 import type { Connection } from "../lib/grpc/connection.js";
 import { version } from "../lib/program.js";
+import { understandsEscapes } from "../lib/terminal.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { exitCode } from "./cli/exit-codes.js";
 import { codeOfError, formatError } from "./cli/output/print-error.js";
+import { escapeText } from "./client/escape.js";
 import { loadContext } from "./client/contexts.js";
 import { openHub } from "./client/open-hub.js";
 import { createHubGateway } from "./session/hub-gateway.js";
@@ -48,6 +50,14 @@ const program = new Command("zor tui")
 async function main(flags: Flags): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     process.stderr.write("zor tui: needs a terminal on stdin and stdout; in scripts use: zor get instances -o json\n");
+    process.exitCode = exitCode.usage;
+    return;
+  }
+  if (!understandsEscapes(process.env)) {
+    const term = process.env["TERM"] || "not set";
+    process.stderr.write(
+      `zor tui: TERM is ${escapeText(term)}: such a terminal cannot draw a screen; use zor get instances --watch, or set TERM to what the terminal is\n`,
+    );
     process.exitCode = exitCode.usage;
     return;
   }

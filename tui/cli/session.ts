@@ -95,7 +95,7 @@ export class Session implements AsyncDisposable {
   /** Follows an operation with its progress on stderr; Ctrl-C cancels it. */
   async follow(operation: Operation | undefined, title: string): Promise<Operation | undefined> {
     if (operation === undefined) return undefined;
-    using progress = showProgress(this.io.errors, title);
+    using progress = showProgress(this.io.errors, this.io.env, title);
     return await runOperation(await this.connect(), operation, {
       onProgress: (now) => progress.update(now),
       signal: this.io.signal,

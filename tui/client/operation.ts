@@ -30,7 +30,7 @@ export async function runOperation(
 ): Promise<Operation> {
   let current = operation;
   let cancelled = false;
-  let lastHeardMs = Date.now();
+  let lastHeardMs = performance.now();
   onProgress?.(current);
   while (current.state === OperationState.OPERATION_STATE_RUNNING) {
     const cancelling = signal?.aborted === true && !cancelled;
@@ -39,13 +39,13 @@ export async function runOperation(
         ? await cancel(connection, current.name)
         : await look(connection, current.name, cancelled ? undefined : signal);
       if (cancelling) cancelled = true;
-      lastHeardMs = Date.now();
+      lastHeardMs = performance.now();
       onProgress?.(current);
     } catch (error) {
       // The look was cut short by the signal: the cancel goes out next.
       if (!cancelling && !cancelled && signal?.aborted === true) continue;
       if (isForgotten(error)) throw lostOperation(current, error);
-      if (!isAway(error) || Date.now() - lastHeardMs > patienceMs) throw error;
+      if (!isAway(error) || performance.now() - lastHeardMs > patienceMs) throw error;
       await sleep(pollMs);
     }
   }

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import { understandsEscapes } from "../../lib/terminal.js";
 
 /** Where bytes are typed; `isTTY` and `setRawMode` are there when it is a terminal. */
 export type TerminalInput = Readable & {
@@ -41,7 +42,7 @@ export function enterRawMode(terminal: Terminal): Disposable {
     if (!entered) return;
     entered = false;
     process.off("exit", restore);
-    if (output.isTTY === true && !output.destroyed) output.write(leaveGuestModes);
+    if (output.isTTY === true && !output.destroyed && understandsEscapes(process.env)) output.write(leaveGuestModes);
     input.setRawMode?.(before);
   };
   process.on("exit", restore);

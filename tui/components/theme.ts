@@ -78,7 +78,6 @@ export function toAscii(text: string): string {
 
 function isUnicodeTerminal(env: Readonly<Record<string, string | undefined>>): boolean {
   if (env["ZOR_ASCII"] !== undefined && env["ZOR_ASCII"] !== "") return false;
-  if (env["TERM"] === "dumb") return false;
   const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
   return /utf-?8/i.test(locale);
 }

@@ -37,6 +37,7 @@ export class Controller {
   /** A key was pressed. */
   press(chord: string): void {
     const { prompt } = this.#model;
+    this.#model.hush();
     if (chord === "ctrl-c") this.#interrupt();
     else if (chord === "ctrl-z") this.#around.stop();
     else if (prompt !== undefined) this.#prompts.press(prompt, chord);
@@ -46,6 +47,7 @@ export class Controller {
 
   /** Text was pasted: it is never taken for keys. */
   paste(text: string): void {
+    this.#model.hush();
     this.#prompts.paste(text);
     this.#model.changed();
   }
@@ -62,7 +64,7 @@ export class Controller {
     this.#prompts.leave();
     if (nowMs - this.#interruptedAtMs < quitWindowMs) this.#around.quit();
     this.#interruptedAtMs = nowMs;
-    this.#model.say("press ctrl-c again to quit");
+    this.#model.say("press ctrl-c again to quit", "plain", quitWindowMs);
   }
 }
 

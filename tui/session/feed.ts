@@ -58,7 +58,12 @@ export class Feed {
       this.#log.warn({ err: state.error }, "lost the hub");
       const sinceMs = fleet.connection.phase === "lost" ? fleet.connection.sinceMs : nowMs;
       fleet.setConnection(
-        { phase: "lost", sinceMs, reason: state.error.message, retryAtMs: state.retryAt.getTime() },
+        {
+          phase: "lost",
+          sinceMs,
+          reason: state.error.message,
+          retryAtMs: nowMs + state.retryAt.getTime() - Date.now(),
+        },
         nowMs,
       );
     } else if (fleet.connection.phase !== "lost") {

@@ -12,6 +12,7 @@ import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
 import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
+import { steadyClock } from "./steady-clock.js";
 
 /** Ages grow by seconds. */
 const tickMs = 1000;
@@ -30,7 +31,7 @@ export interface TuiOptions {
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
 export async function runTui({ session, gateway, log, host, ascii }: TuiOptions): Promise<Ending> {
   const stop = new AbortController();
-  const model = new Model(session, Date.now);
+  const model = new Model(session, steadyClock());
   if (host !== undefined) model.openOnly("instances", { title: host, host }, "");
   const feed = new Feed(model, gateway, log);
   let screen: ScreenHandle | undefined;

@@ -8,7 +8,7 @@ import type { Tone } from "./states.js";
 import { createSummary, type FleetSummary } from "./summary.js";
 import { type TableScope, TableState } from "./table-state.js";
 
-/** How long a notice stays. */
+/** How long a notice stays; what is not bad goes sooner, at the next key. */
 const noticeMs = { plain: 6_000, bad: 20_000 } as const;
 
 /** A page that can be scrolled: its first line on the screen, and how many lines the screen had when it was last drawn. */
@@ -47,6 +47,7 @@ export interface Notice {
   readonly text: string;
   readonly tone: Tone;
   readonly atMs: number;
+  readonly staysMs: number;
 }
 
 /** What the program is and may do. */
@@ -145,13 +146,19 @@ export class Model {
     return row === undefined || row.kind === "ports" ? undefined : row;
   }
 
-  say(text: string, tone: Tone = "plain"): void {
-    this.notice = { text, tone, atMs: this.#now() };
+  /** Says something until the next key, or for a while. */
+  say(text: string, tone: Tone = "plain", staysMs: number = noticeMs.plain): void {
+    this.notice = { text, tone, atMs: this.#now(), staysMs };
+  }
+
+  /** A key was pressed: what was said before has been read. What went wrong stays for its time, or until it is put away. */
+  hush(): void {
+    if (this.notice?.tone !== "bad") this.notice = undefined;
   }
 
   /** Says what went wrong, and keeps it among the events. */
   complain(type: string, resource: string, message: string): void {
-    this.say(message, "bad");
+    this.say(message, "bad", noticeMs.bad);
     this.fleet.addLocalEvent({ severity: EventSeverity.EVENT_SEVERITY_ERROR, type, resource, message }, this.#now());
   }
 
@@ -166,9 +173,7 @@ export class Model {
       );
     }
     const { notice } = this;
-    if (notice !== undefined && nowMs - notice.atMs >= (notice.tone === "bad" ? noticeMs.bad : noticeMs.plain)) {
-      this.notice = undefined;
-    }
+    if (notice !== undefined && nowMs - notice.atMs >= notice.staysMs) this.notice = undefined;
     this.changed();
   }
 }

@@ -37,11 +37,11 @@ interface Run {
 }
 
 /** Starts a program between two looks at the terminal's settings; the last line tells whether they are the same. */
-async function start(program: string, size = { columns: 80, rows: 24 }): Promise<Run> {
+async function start(program: string, size = { columns: 80, rows: 24 }, variables = ""): Promise<Run> {
   runs += 1;
   const recording = join(directory, `run${runs}`);
   const settings = (when: string) => `stty -a > ${recording}.${when}`;
-  const line = `${settings("before")}; ${shellLine(program)}; echo "code $?"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
+  const line = `${settings("before")}; ${shellLine(program, variables)}; echo "code $?"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
   const terminal = await Terminal.open(line, size, recording);
   return { terminal, recorded: () => readFile(recording, "utf8") };
 }
@@ -56,7 +56,7 @@ async function openShell(): Promise<Run> {
   return { terminal, recorded: () => readFile(recording, "utf8") };
 }
 
-const shellLine = (program: string) => `env ${environment()} ${nodePath} ${program}`;
+const shellLine = (program: string, variables = "") => `env ${environment()} ${variables} ${nodePath} ${program}`;
 
 const tui = (options = "") => `${join(directory, "tui.mjs")} tui ${options}`;
 
@@ -275,6 +275,15 @@ describe("zor tui in a real terminal", () => {
     const [said, failed] = await Promise.all([readText(child.stdout), readText(child.stderr)]);
     expect(said + failed).toMatch(text);
     expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(code);
+  });
+
+  it.each(["dumb", "unknown", ""])("refuses in one line, and draws nothing, with TERM=%s", async (term) => {
+    const { terminal, recorded } = await start(tui(), { columns: 80, rows: 24 }, `TERM=${term}`);
+    await using _ = terminal;
+    await terminal.sees("settings kept");
+    const lines = (await recorded()).split("\r\n");
+    expect(lines[0]).toMatch(new RegExp(`^zor tui: TERM is ${term || "not set"}: .* zor get instances --watch`));
+    expect(lines[1]).toBe("code 2");
   });
 
   it("shows a host that comes back", async () => {

@@ -214,6 +214,55 @@ describe("ctrl-z", () => {
   });
 });
 
+describe("what is said at the bottom", () => {
+  const said: readonly (readonly [string, (program: Program) => void, RegExp])[] = [
+    ["that nothing was confirmed", ({ press }) => press("ctrl-d", "n"), /nothing done: delete was not confirmed/],
+    ["that nothing was confirmed, by ctrl-c", ({ press }) => press("ctrl-d", "ctrl-c"), /press ctrl-c again/],
+    ["a warning", ({ press }) => press("s"), /cannot start/],
+    ["that everything is read again", ({ press }) => press("ctrl-r"), /reading everything/],
+    ["a bad command", ({ press }) => press(":", ...spell("nonsense"), "enter"), /nonsense/],
+    ["what was pasted", ({ controller }) => controller.paste("x"), /pasted text is ignored/],
+  ];
+
+  it.each(said)("goes at the next key: %s", (_, say, text) => {
+    const program = onInstances();
+    say(program);
+    expect(program.model.notice?.text).toMatch(text);
+    program.press("down");
+    expect(program.model.notice).toBeUndefined();
+  });
+
+  it.each(said)("goes by itself: %s", (_, say, text) => {
+    const program = onInstances();
+    say(program);
+    expect(program.model.notice?.text).toMatch(text);
+    program.clock.nowMs += 6000;
+    program.model.tick();
+    expect(program.model.notice).toBeUndefined();
+  });
+
+  it("does not promise what is over: ctrl-c quits for two seconds, and says so for two", () => {
+    const { model, press, clock } = onInstances();
+    press("ctrl-c");
+    clock.nowMs += 2000;
+    model.tick();
+    expect(model.notice).toBeUndefined();
+  });
+
+  it("stays for its time, or until esc, when something went wrong", () => {
+    const { model, press, clock } = onInstances();
+    model.complain("tui.test", vm0, "it broke");
+    press("down", "up");
+    expect(model.notice?.text).toBe("it broke");
+    press("esc");
+    expect(model.notice).toBeUndefined();
+    model.complain("tui.test", vm0, "it broke");
+    clock.nowMs += 20_000;
+    model.tick();
+    expect(model.notice).toBeUndefined();
+  });
+});
+
 describe("leaving", () => {
   it("takes ctrl-c twice within two seconds", () => {
     const { done, press, clock } = onInstances();

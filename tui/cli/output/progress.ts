@@ -1,3 +1,4 @@
+import { type Environment, understandsEscapes } from "../../../lib/terminal.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { escapeText } from "../../client/escape.js";
 import type { TerminalOutput } from "../../client/raw-terminal.js";
@@ -7,9 +8,9 @@ export interface Progress extends Disposable {
   update(operation: Operation): void;
 }
 
-/** Shows an operation's progress: one line that changes on a terminal, one line a step elsewhere. */
-export function showProgress(output: TerminalOutput, title: string): Progress {
-  return output.isTTY === true ? changingLine(output, title) : stepLines(output, title);
+/** Shows an operation's progress: one line that changes on a terminal that can do that, one line a step elsewhere. */
+export function showProgress(output: TerminalOutput, env: Environment, title: string): Progress {
+  return output.isTTY === true && understandsEscapes(env) ? changingLine(output, title) : stepLines(output, title);
 }
 
 function changingLine(output: TerminalOutput, title: string): Progress {

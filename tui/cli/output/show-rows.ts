@@ -1,3 +1,4 @@
+import { understandsEscapes } from "../../../lib/terminal.js";
 import type { AnyResource } from "../../../lib/watch/kinds.js";
 import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
 import { durationMs, formatAge } from "../../client/format.js";
@@ -25,7 +26,7 @@ export function tableOptions({ terminal: { output }, env }: CliIo, wide: boolean
   const isTerminal = output.isTTY === true;
   return {
     width: isTerminal && !wide ? (output.columns ?? 80) : undefined,
-    color: isTerminal && !env["NO_COLOR"] && env["TERM"] !== "dumb",
+    color: isTerminal && !env["NO_COLOR"] && understandsEscapes(env),
   };
 }
 
