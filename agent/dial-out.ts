@@ -64,6 +64,7 @@ async function open(address: string, identity: IdentityHolder, signal: AbortSign
     cert: certificatePem,
     ca: caPem,
     minVersion: "TLSv1.3",
+    rejectUnauthorized: true,
     checkServerIdentity: (_host, certificate) => checkServerIdentity(hubServerName, certificate),
   });
   socket.setKeepAlive(true, keepAliveMs);

@@ -36,7 +36,7 @@ const program = new Command("zor")
   .version(version)
   .exitOverride()
   // "agent" or "doctor": the launcher passes it on.
-  .configureOutput(usageErrorOutput(`zor ${process.argv[2]}`));
+  .configureOutput(usageErrorOutput(`zor ${process.argv[2] ?? "agent"}`));
 const agent = program.command("agent").description("the daemon of a host: it runs instances, lans and link ends");
 
 addSettings(agent.command("run").description("run the agent in the foreground; log lines go to standard error"))

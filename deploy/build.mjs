@@ -20,6 +20,8 @@ await build({
     deploy: "deploy/main.ts",
   },
   outdir: "dist",
+  // Runs before anything else of every program, threads included.
+  inject: ["lib/environment/pin.ts"],
   bundle: true,
   platform: "node",
   format: "esm",

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 // The longest first, so that both lanes are busy to the end.
-const steps = ["test:unit", "types", "deps", "dead", "lint", "format:check", "gen:check", "buf:lint"];
+const steps = ["test:unit", "types", "words", "deps", "dead", "lint", "format:check", "gen:check", "buf:lint"];
 const lanes = 2;
 const reports = process.env.ZOR_TEST_REPORTS;
 const results = [];

@@ -19,6 +19,13 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (error: unknown) => {
+    process.stderr.write(`zor: ${messageOf(error)}\n`);
+    process.exit(1);
+  });
+}
+
 const nameOption = new Option("--name <name>", "name of the demo: several can run at once")
   .env("ZOR_DEMO")
   .default("demo")

@@ -36,7 +36,7 @@ Then, for every host:
   zor agent join TOKEN && zor agent run              on the host
 
 Environment: ZOR_LOG=debug for more log. The log goes to standard error as JSON lines.
-Exit codes: 0 ended by SIGTERM or SIGINT, 1 could not start, 2 wrong usage or settings.
+Exit codes: 0 ended by SIGTERM or SIGINT, 1 could not start, 2 wrong usage or settings, 70 a fault in the program.
 `;
 
 function withFlags(command: Command): Command {
@@ -61,6 +61,12 @@ function withFlags(command: Command): Command {
 
 async function run(flags: Flags): Promise<void> {
   const log = createLog("hub");
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error }, "the hub ends because of a fault in the program; hosts go on without it");
+      process.exit(70);
+    });
+  }
   const hub = await Hub.start(await configOf(flags), log);
   log.info({ ...hub.addresses, version, pid: process.pid, admin: hub.adminDirectory }, "hub is serving");
   const { promise, resolve } = Promise.withResolvers<string>();

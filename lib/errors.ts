@@ -1,4 +1,5 @@
 import { status } from "@grpc/grpc-js";
+import { foreignWords } from "./foreign-words.js";
 
 /** One bad request field: `field` is its proto path ("instance.spec.memory_mib"), `description` says what to do. */
 export interface FieldViolation {
@@ -108,7 +109,7 @@ export function resourceExhausted(reason: string, message: string, resource?: st
   });
 }
 
-/** The message of anything that was thrown. */
+/** What anything that was thrown says, in words for people: see {@link foreignWords} for what is not ours. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof ZorError ? error.message : foreignWords(error);
 }

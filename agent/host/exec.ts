@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { execa, ExecaError } from "execa";
+import { toolEnvironment } from "../../lib/environment/tool-environment.js";
 
 /** A host tool failed. Keeps what an engineer needs: tool, arguments, exit code and the tail of standard error. */
 export class ToolError extends Error {
@@ -38,7 +39,7 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** Named net namespace to run in. */
   readonly netns?: string | undefined;
-  /** More environment. LC_ALL is always C. */
+  /** More environment than that of every tool, see {@link toolEnvironment}. LC_ALL is always C. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Exit codes that are not errors; default [0]. */
@@ -67,7 +68,8 @@ export async function run(tool: string, argv: readonly string[], options: RunOpt
       stripFinalNewline: false,
       timeout: options.timeoutMs ?? 20_000,
       maxBuffer: maxOutputBytes,
-      env: { ...options.env, LC_ALL: "C" },
+      env: toolEnvironment(process.env, options.env),
+      extendEnv: false,
       ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
@@ -124,7 +126,7 @@ export async function startDaemon(tool: string, argv: readonly string[], options
   const child = spawn(file, args, {
     detached: true,
     stdio: ["ignore", log, log, ...(options.fds ?? [])],
-    env: { ...process.env, ...options.env, LC_ALL: "C" },
+    env: toolEnvironment(process.env, options.env),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   closeSync(log);

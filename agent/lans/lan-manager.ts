@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { alreadyExists, failedPrecondition, type FieldViolation, invalidFields, notFound } from "../../lib/errors.js";
+import {
+  alreadyExists,
+  failedPrecondition,
+  type FieldViolation,
+  invalidFields,
+  messageOf,
+  notFound,
+} from "../../lib/errors.js";
 import { KeyedQueue } from "../../lib/keyed-queue.js";
 import { checkLabels } from "../../lib/labels.js";
 import type { ResourceId } from "../../lib/names.js";
@@ -169,7 +176,7 @@ export class LanManager {
       this.#failures.delete(stored.id);
     } catch (error) {
       const failure = asFailure(error, name, "make");
-      this.#failures.set(stored.id, failure instanceof Error ? failure.message : String(failure));
+      this.#failures.set(stored.id, messageOf(failure));
       throw failure;
     }
   }

@@ -266,7 +266,7 @@ function observePort(port: MirroredRow, row: MirroredRow | undefined): ObservedP
   const counter = (name: string) => BigInt(statistics.get(name) ?? 0);
   return {
     endpoint: tagsOf(port).get(tagKeys.endpoint) ?? "",
-    port: String(port.columns["name"]),
+    port: String(findScalar(port.columns["name"]) ?? ""),
     rxFrames: counter("rx_packets"),
     rxBytes: counter("rx_bytes"),
     txFrames: counter("tx_packets"),

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { programPath } from "../../lib/program.js";
 import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
@@ -67,7 +68,7 @@ export async function ensureHost({ hub, signal }: FleetContext, host: HostLayout
     await runTool(command, args, { signal, timeoutMs: 30_000 });
   } catch (error) {
     // The token is single-use but stays out of messages all the same.
-    throw new Error(`${host.id} could not join the hub: ${String(error).replaceAll(token, "TOKEN")}`);
+    throw new Error(`${host.id} could not join the hub: ${messageOf(error).replaceAll(token, "TOKEN")}`);
   }
 }
 

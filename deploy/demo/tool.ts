@@ -1,4 +1,5 @@
 import { ExecaError, execa } from "execa";
+import { toolEnvironment } from "../../lib/environment/tool-environment.js";
 
 /** Runs a host tool to its end and gives what it printed. The error names the tool, its arguments and its own words. */
 export async function runTool(
@@ -8,7 +9,8 @@ export async function runTool(
 ): Promise<string> {
   try {
     const result = await execa(tool, argv, {
-      env: { LC_ALL: "C" },
+      env: toolEnvironment(process.env),
+      extendEnv: false,
       ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
       timeout: options.timeoutMs ?? 20_000,
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),

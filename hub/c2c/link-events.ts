@@ -13,8 +13,8 @@ export function recordLinkChange(log: WatchLog, name: string, before: LinkStatus
   }
   const [from, to] = [before.path, now.path];
   if (from === to || from === LinkPath.LINK_PATH_UNSPECIFIED || to === LinkPath.LINK_PATH_UNSPECIFIED) return;
-  const [was, is] = [from, to].map((path) => shortName(LinkPath[path], "LINK_PATH_"));
-  record(log, name, false, "link.path", `${name} went from ${was} to ${is} while frames passed`);
+  const pathName = (path: LinkPath): string => shortName(LinkPath[path], "LINK_PATH_");
+  record(log, name, false, "link.path", `${name} went from ${pathName(from)} to ${pathName(to)} while frames passed`);
 }
 
 function record(log: WatchLog, resource: string, bad: boolean, type: string, message: string): void {

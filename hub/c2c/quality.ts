@@ -108,10 +108,10 @@ export function faultOf(quality: Quality, names: { readonly a: string; readonly 
     };
   }
   if (broken.latency !== undefined) {
-    const [now, usual] = [p99Ms ?? 0, usualP99Ms ?? 0].map((ms) => ms.toFixed(ms < 10 ? 1 : 0));
+    const text = (ms = 0): string => ms.toFixed(ms < 10 ? 1 : 0);
     return {
       cause: LinkCause.LINK_CAUSE_LATENCY,
-      reason: `the round trip (p99) is ${now} ms; usually it is ${usual} ms`,
+      reason: `the round trip (p99) is ${text(p99Ms)} ms; usually it is ${text(usualP99Ms)} ms`,
     };
   }
   if (broken.detour !== undefined) {

@@ -43,6 +43,7 @@ export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput
   const port = hello?.cablePort ?? 0;
   const judged = announced.map((ip) => ({ ip, refusal: refusalOf(ip, joinAddress(ip, port), isOwnAddress) }));
   const good = judged.filter(({ refusal }) => refusal === undefined).map(({ ip }) => ip);
+  const refused = judged.flatMap(({ ip, refusal }) => (refusal === undefined ? [] : [`${ip} is ${refusal}`]));
   const reachable = port > 0 && !host.undialable ? good : [];
   return {
     ready,
@@ -51,7 +52,7 @@ export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput
     uid: host.uid,
     underlayIps: reachable,
     nearIps: [...announced, ...host.addresses.map((address) => splitAddress(address).host)],
-    refused: judged.filter(({ refusal }) => refusal !== undefined).map(({ ip, refusal }) => `${ip} is ${refusal}`),
+    refused,
     allowsPlain: hello?.allowsPlainLinks ?? false,
     transports: hello?.linkTransports ?? [],
   };

@@ -149,7 +149,8 @@ function migrate(database: DatabaseSync): void {
 
 function checkIntegrity(database: DatabaseSync): void {
   const verdict = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
-  if (verdict !== "ok") throw Object.assign(new Error(String(verdict)), { errcode: 11 });
+  if (verdict !== "ok")
+    throw Object.assign(new Error(typeof verdict === "string" ? verdict : "the check gave no answer"), { errcode: 11 });
 }
 
 function toRecord(row: Record<string, unknown>): StoredRecord {

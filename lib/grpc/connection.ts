@@ -11,6 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import { urisOf } from "../auth/caller.js";
 import { unavailable, ZorError } from "../errors.js";
+import { foreignWords } from "../foreign-words.js";
 import type { Identity } from "../tls/identity.js";
 import { channelOptions } from "./limits.js";
 import { type ObjectReader, readAll } from "./read-all.js";
@@ -59,7 +60,8 @@ export class Connection {
       // A joiner has no certificate yet.
       identity.keyPem === "" ? null : Buffer.from(identity.keyPem),
       identity.certificatePem === "" ? null : Buffer.from(identity.certificatePem),
-      { checkServerIdentity: (_host, certificate) => checkServer(options, certificate) },
+      // The default of the second follows a variable of the environment.
+      { checkServerIdentity: (_host, certificate) => checkServer(options, certificate), rejectUnauthorized: true },
     );
     this.#client = new Client(targetOf(options.address), channelCredentials, {
       ...channelOptions,
@@ -204,9 +206,10 @@ export class Connection {
 
 // "No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.1:7443. Resolution note: " without its wrapping.
 function causeOf(message: string): string {
-  return message
+  const cause = message
     .replace(/^No connection established\. Last error: (?:Error: )?/, "")
     .replace(/\.? *Resolution note:.*$/s, "");
+  return foreignWords(new Error(cause), "the connection cannot be opened");
 }
 
 // "Deadline exceeded after 2.504s,LB pick: 0.001s,remote_addr=10.0.0.1:7443" without how grpc-js spent the time.

@@ -1,4 +1,8 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
+import { takeLibraryLog } from "./library-log.js";
+
+// Every channel and server is made with these limits: whoever makes one has the library silent, until there is a log.
+takeLibraryLog();
 
 /** Largest message in bytes, either way. Console and exec data come in far smaller pieces; lists are paged. */
 const maxMessageBytes = 8 * 1024 * 1024;
@@ -27,6 +31,10 @@ export const channelOptions: ChannelOptions = {
   // Subchannels are not shared: closing one connection must not depend on another.
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_retries": 0,
+  // Always direct: a proxy of the environment is for the web, and knows neither hub nor agents.
+  "grpc.enable_http_proxy": 0,
+  // No TXT records of a name change how it is called.
+  "grpc.service_config_disable_resolution": 1,
 };
 
 /** More options of servers that anybody may call: nobody needs them for long. */

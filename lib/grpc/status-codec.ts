@@ -2,6 +2,7 @@ import { Metadata, type ServiceError, status, type StatusObject } from "@grpc/gr
 import { BadRequest, ErrorInfo, ResourceInfo } from "../../proto/gen/google/rpc/error_details.js";
 import { Status } from "../../proto/gen/google/rpc/status.js";
 import { ZorError } from "../errors.js";
+import { foreignWords } from "../foreign-words.js";
 
 const detailsKey = "grpc-status-details-bin";
 const domain = "zor.dev";
@@ -65,7 +66,7 @@ export function fromServiceError(error: unknown, resource?: string): ZorError {
   return new ZorError({
     reason: status[error.code] ?? "UNKNOWN",
     code: error.code,
-    message: error.details === "" ? error.message : error.details,
+    message: foreignWords(new Error(error.details === "" ? error.message : error.details)),
     cause: error,
     ...(resource === undefined ? {} : { resource }),
   });

@@ -158,7 +158,7 @@ function matches(values: readonly unknown[], operator: Operator, wanted: string)
 }
 
 function compare(value: unknown, operator: Operator, wanted: string): boolean {
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value ?? "");
   if (operator === ":") return text.toLowerCase().includes(wanted.toLowerCase());
   if (operator === "=") return text === wanted || isEnumValue(text, wanted) || isZero(text, wanted);
   const [left, right] = [comparable(text === "" ? "0" : text), comparable(wanted)];

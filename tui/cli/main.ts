@@ -1,7 +1,15 @@
 import { exitWhenFlushed } from "../../lib/exit.js";
 import { exitCode } from "./exit-codes.js";
+import { formatError } from "./output/print-error.js";
 import { runCli } from "./run.js";
 
+// A fault in the program is told as an error is, not as a stack.
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (error: unknown) => {
+    process.stderr.write(formatError(error, { json: false, verbose: process.argv.includes("--verbose") }));
+    process.exit(exitCode.error);
+  });
+}
 const interrupted = new AbortController();
 for (const [signal, code] of [
   ["SIGINT", exitCode.interrupted],

@@ -1,4 +1,4 @@
-import { LineCounter, type Node, parseDocument, stringify, YAMLMap, YAMLSeq } from "yaml";
+import { isScalar, LineCounter, type Node, parseDocument, stringify, YAMLMap, YAMLSeq } from "yaml";
 import { invalidArgument, type ZorError } from "../../lib/errors.js";
 import { isId, quote } from "../../lib/names.js";
 
@@ -34,7 +34,7 @@ export function parseContexts(path: string, text: string): ContextsFile {
   const at = (node: unknown): number => (node as Node | null | undefined)?.range?.[0] ?? 0;
   if (!(root instanceof YAMLMap)) throw fail(at(root), 'expected a mapping with "current" and "contexts"');
   for (const { key } of root.items) {
-    const name = String(key);
+    const name = keyName(key);
     if (name !== "current" && name !== "contexts") throw fail(at(key), `unknown key ${quote(name)}`);
   }
   const current: unknown = root.get("current") ?? undefined;
@@ -48,7 +48,7 @@ export function parseContexts(path: string, text: string): ContextsFile {
 function parseEntry(item: unknown, fail: (node: unknown, description: string) => ZorError): ContextEntry {
   if (!(item instanceof YAMLMap)) throw fail(item, "expected a context with name, addresses, serverName and identity");
   for (const { key } of item.items) {
-    if (!entryKeys.has(String(key))) throw fail(key, `unknown key ${quote(String(key))}`);
+    if (!entryKeys.has(keyName(key))) throw fail(key, `unknown key ${quote(keyName(key))}`);
   }
   const text = (key: string): string => {
     const value: unknown = item.get(key);
@@ -63,6 +63,10 @@ function parseEntry(item: unknown, fail: (node: unknown, description: string) =>
   const name = text("name");
   if (!isId(name)) throw fail(item.get("name", true), `${quote(name)} is not a valid name`);
   return { name, addresses: values, serverName: text("serverName"), identity: text("identity") };
+}
+
+function keyName(key: unknown): string {
+  return isScalar(key) ? String(key.value) : "";
 }
 
 /** Content of contexts.yaml as text. */

@@ -53,7 +53,9 @@ export function helpLines(model: Model, context: KeyContext, width: number): rea
     }
     if (tables.length > 0) {
       const keys = tables.map((command) => command.keys[0]);
-      lines.push(helpLine(`${keys.at(0)} to ${keys.at(-1)}`, tables.map((command) => command.title).join(", ")));
+      lines.push(
+        helpLine(`${keys.at(0) ?? ""} to ${keys.at(-1) ?? ""}`, tables.map((command) => command.title).join(", ")),
+      );
     }
     if (group === "Look") {
       lines.push(helpLine("shift letter", "sort by that column, the same again turns round:"));

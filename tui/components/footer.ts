@@ -85,7 +85,7 @@ export function hintLine(model: Model, context: KeyContext, width: number): Line
   for (const command of ordered) {
     const pair: Segment[] = [
       { text: keyName(command.keys[0] ?? ""), tone: "accent" },
-      { text: ` ${command.hint}  `, tone: "dim" },
+      { text: ` ${command.hint ?? ""}  `, tone: "dim" },
     ];
     if (lineWidth(line) + lineWidth(pair) > width) break;
     line.push(...pair);

@@ -1,6 +1,5 @@
 import { Console } from "node:console";
 import { Writable } from "node:stream";
-import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import type { Log } from "../../lib/log.js";
 
 /** Signals that end the program, with the exit code they give. */
@@ -49,11 +48,8 @@ export function guardTerminal(onEnd: (ending: Ending) => void): void {
   });
 }
 
-/** Sends everything that would be printed behind the screen's back (warnings, library logs) to the log. */
+/** Sends everything that would be printed behind the screen's back to the log; it has warnings and library logs already. */
 export function silence(log: Log): void {
-  setLogVerbosity(logVerbosity.NONE);
-  process.removeAllListeners("warning");
-  process.on("warning", (warning) => log.warn({ err: warning }, "warning"));
   const sink = new Writable({
     decodeStrings: false,
     write: (chunk: unknown, _encoding, done) => {

@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ReadStream } from "node:tty";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { pause } from "../../../lib/backoff.js";
+import { toolEnvironment } from "../../../lib/environment/tool-environment.js";
 import { readIfExists } from "../../../lib/files.js";
 import { findIdentity, signalProcess } from "../../../lib/process.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
@@ -82,7 +83,7 @@ function toSpec(command: ExecCommand): object {
 function startWithPipes(argv: readonly [string, ...string[]], command: ExecCommand): Session {
   const [file, ...args] = argv;
   const input = command.stdin === undefined ? "ignore" : "pipe";
-  const child = spawn(file, args, { stdio: [input, "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } });
+  const child = spawn(file, args, { stdio: [input, "pipe", "pipe"], env: toolEnvironment(process.env) });
   const outputs = [
     { type: "stdout", stream: child.stdout },
     { type: "stderr", stream: child.stderr },
@@ -120,7 +121,7 @@ async function startWithTerminal(
   if (columns > 0 && rows > 0) resizePty(master, columns, rows);
   const child = spawn("setsid", ["--ctty", ...argv], {
     stdio: [slave, slave, slave],
-    env: { ...process.env, LC_ALL: "C" },
+    env: toolEnvironment(process.env),
   });
   closeSync(slave);
   const stream = new ReadStream(master);

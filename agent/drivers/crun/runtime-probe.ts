@@ -1,6 +1,6 @@
 import { access, constants, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { failedPrecondition } from "../../../lib/errors.js";
+import { failedPrecondition, messageOf } from "../../../lib/errors.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { missing, present } from "../../host/capability.js";
 import { run } from "../../host/exec.js";
@@ -52,7 +52,7 @@ export async function probeRuntime(stateDirectory: string, signal: AbortSignal):
     const remark = runtime.name === "crun" ? "" : "crun is not installed: runc is used instead";
     return [present(id, version, remark), toLimits(runtime.cgroups), await toOverlay(stateDirectory)];
   } catch (error) {
-    return [missing(id, error instanceof Error ? error.message : String(error))];
+    return [missing(id, messageOf(error))];
   }
 }
 

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { messageOf } from "../../../lib/errors.js";
 
 /**
  * Connects to a unix socket in a directory. The path may be longer than the 107 bytes that sun_path holds: the directory is
@@ -35,5 +36,5 @@ export async function connectUnix(
 }
 
 function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
+  return reason instanceof Error ? reason : new Error(messageOf(reason));
 }

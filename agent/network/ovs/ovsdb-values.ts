@@ -42,7 +42,7 @@ export function listUuids(value: OvsdbValue | undefined): readonly string[] {
 export function readMap(value: OvsdbValue | undefined): ReadonlyMap<string, string> {
   if (!Array.isArray(value) || value[0] !== "map") return new Map();
   const pairs = value[1] as readonly (readonly [OvsdbValue, OvsdbValue])[]; // RFC 7047: ["map", [[key, value], ...]]
-  return new Map(pairs.map(([key, item]) => [String(key), String(item)]));
+  return new Map(pairs.map(([key, item]) => [String(findScalar(key) ?? ""), String(findScalar(item) ?? "")]));
 }
 
 /** Reads an optional scalar column; an empty set is undefined. */

@@ -11,6 +11,7 @@ import { ensureNetns, removeNetns } from "../netns.js";
 import { OvsDaemons } from "./daemons.js";
 import type { OperationResult, OvsdbClient, OvsdbOperation } from "./ovsdb-client.js";
 import { type MirrorChange, OvsdbMirror } from "./ovsdb-mirror.js";
+import { findScalar } from "./ovsdb-values.js";
 import { growPacketBuffers } from "./packet-buffers.js";
 
 /** How to open an agent's switch. */
@@ -149,7 +150,9 @@ export class Switch {
 
   /** Removes everything: daemons, bridges, database, and the namespace if we made it. */
   async destroy(): Promise<void> {
-    const bridges = (this.#connection?.mirror.list("Bridge") ?? []).map(({ columns }) => String(columns["name"]));
+    const bridges = (this.#connection?.mirror.list("Bridge") ?? []).map(({ columns }) =>
+      String(findScalar(columns["name"]) ?? ""),
+    );
     await this.close();
     await this.#daemons.stop();
     await this.#removeDevices(["ovs-netdev", ...bridges]);

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { installationRoot, programPath } from "../../../lib/program.js";
+import { installationRoot, nodePath, programPath } from "../../../lib/program.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { loadContext, saveContext } from "../../../tui/client/contexts.js";
 import { CliFleet } from "./fleet.js";
@@ -20,8 +20,13 @@ afterAll(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-function start(command: string, args: readonly string[], stdin: "pipe" | "ignore" = "ignore") {
-  const env = { ...process.env, ...fleet.env(), TERM: "xterm-256color" };
+function start(
+  command: string,
+  args: readonly string[],
+  stdin: "pipe" | "ignore" = "ignore",
+  more: Readonly<Record<string, string>> = {},
+) {
+  const env = { ...process.env, ...fleet.env(), TERM: "xterm-256color", ...more };
   return spawn(command, args, { env, stdio: [stdin, "pipe", "pipe"] });
 }
 
@@ -60,6 +65,31 @@ describe("the zor program", () => {
     });
     expect((await zor("get", "instances", "alpha/nobody")).code).toBe(3);
     expect((await zor("exec", "alpha/vm1", "--", "exit", "17")).code).toBe(17);
+  });
+
+  it.each([
+    ["through the launcher", launcher, []],
+    ["started without it", nodePath, [programPath("cli")]],
+  ])("speaks to its hub directly and in its own words whatever the environment says, %s", async (_, command, first) => {
+    const hostile = {
+      https_proxy: "http://127.0.0.1:9",
+      http_proxy: "http://127.0.0.1:9",
+      grpc_proxy: "socks://nowhere",
+      GRPC_TRACE: "all",
+      GRPC_VERBOSITY: "DEBUG",
+      GRPC_SSL_CIPHER_SUITES: "none",
+      GRPC_NODE_USE_ALTERNATIVE_RESOLVER: "true",
+      BUF_BIGINT_DISABLE: "1",
+      LOG_TOKENS: "true",
+      // What Node reads before the program runs only the launcher can keep away.
+      ...(command === launcher
+        ? { NODE_OPTIONS: "--require /nowhere.cjs", NODE_DEBUG: "http2,tls,net", OPENSSL_CONF: "/dev/null/x" }
+        : { NODE_TLS_REJECT_UNAUTHORIZED: "0" }),
+    };
+    const began = performance.now();
+    const seen = await finish(start(command, [...first, "get", "instances", "-o", "name"], "ignore", hostile));
+    expect(seen).toEqual({ code: 0, stdout: "hosts/alpha/instances/vm1\nhosts/beta/instances/vm1\n", stderr: "" });
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   it("ends quietly when the reader of its output leaves", async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { type Server, status } from "@grpc/grpc-js";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Authority } from "../../../hub/pki/authority.js";
 import { ensureLocalIdentity } from "../../../hub/pki/local-identity.js";
 import { profileOf, type Subject } from "../../../hub/pki/profile.js";
@@ -150,6 +150,20 @@ const start = (connection: Connection, metadata: Record<string, string> = {}) =>
   );
 
 describe("a service", () => {
+  it("goes straight to the server whatever proxies the environment names", async () => {
+    // Nobody answers there.
+    vi.stubEnv("https_proxy", "http://127.0.0.1:9");
+    vi.stubEnv("grpc_proxy", "http://127.0.0.1:9");
+    try {
+      const identity = await identityOf(user("ana", Role.ROLE_ADMIN));
+      const connection = new Connection({ address, identity, serverName: "hub.zor" });
+      open.push(connection);
+      await connection.ready(5000);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it("knows its caller from the certificate", async () => {
     await start(await connectAs(user("ana", Role.ROLE_OPERATOR)));
     expect(seen[0]?.caller).toMatchObject({

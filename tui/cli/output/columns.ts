@@ -84,7 +84,13 @@ const columns: ColumnsByCase = {
     { title: "REASON", rank: 2, shrinkTo: 12, value: ({ value }) => value.status?.reason ?? "" },
     { title: "FOR", rank: 5, align: "right", value: ({ value, now }) => formatAgeOf(value.status?.sinceTime, now) },
     { title: "SEED", rank: 9, wide: true, align: "right", value: ({ value }) => String(value.status?.seed ?? "") },
-    { title: "STEPS", rank: 9, wide: true, align: "right", value: ({ value }) => String(value.spec?.schedule.length) },
+    {
+      title: "STEPS",
+      rank: 9,
+      wide: true,
+      align: "right",
+      value: ({ value }) => String(value.spec?.schedule.length ?? 0),
+    },
     {
       title: "AGE",
       rank: 9,

@@ -37,8 +37,8 @@ function summary(error: unknown, known: ZorError | undefined): string {
   if (known === undefined) return message;
   const { resource, reason } = known;
   const about = resource === undefined || resource === "" || message.includes(resource) ? "" : `${resource}: `;
-  const remedy = Object.hasOwn(remedies, reason) ? `; ${remedies[reason]}` : "";
-  return `${about}${message}${remedy}`;
+  const remedy = Object.hasOwn(remedies, reason) ? remedies[reason] : undefined;
+  return `${about}${message}${remedy === undefined ? "" : `; ${remedy}`}`;
 }
 
 function details(error: unknown, known: ZorError | undefined): string[] {

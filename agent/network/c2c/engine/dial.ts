@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { messageOf } from "../../../../lib/errors.js";
 import { close } from "../../../../lib/libc.js";
 import type { RelayRole } from "../../../../lib/relay-preamble.js";
 import { parseSocketAddress } from "../address.js";
@@ -177,7 +178,11 @@ function connectFailure(error: unknown, address: string, signal: AbortSignal): C
   if (signal.aborted || code === "ETIMEDOUT") {
     return new CableFailure("timed-out", `${address} did not answer in ${connectMs / 1000} s`, error);
   }
-  return new CableFailure("unreachable", `${address} cannot be reached (${String(code ?? "unknown cause")})`, error);
+  return new CableFailure(
+    "unreachable",
+    `${address} cannot be reached (${typeof code === "string" ? code : "unknown cause"})`,
+    error,
+  );
 }
 
 /** Turns whatever ends a handshake into a {@link CableFailure}. */
@@ -188,7 +193,7 @@ async function withReasons<T>(signal: AbortSignal, work: () => Promise<T>): Prom
     if (error instanceof CableFailure) throw error;
     if (signal.aborted)
       throw new CableFailure("timed-out", `the handshake took longer than ${handshakeMs / 1000} s`, error);
-    throw new CableFailure("protocol", error instanceof Error ? error.message : String(error), error);
+    throw new CableFailure("protocol", messageOf(error), error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { notFound } from "../../../../lib/errors.js";
+import { messageOf, notFound } from "../../../../lib/errors.js";
 import type { Log } from "../../../../lib/log.js";
 import { formatSocketAddress, parseSocketAddress } from "../address.js";
 import type { CableIdentity } from "../cable-identity.js";
@@ -173,7 +173,7 @@ export class Engine {
       return;
     }
     this.#handshakes.set(address, ofAddress + 1);
-    const from = `${address}:${socket.remotePort}`;
+    const from = `${address}:${socket.remotePort ?? 0}`;
     let wanted: End | undefined;
     try {
       const connection = await answer(socket, "direct", {
@@ -196,7 +196,7 @@ export class Engine {
   }
 
   #onRefused(error: unknown, from: string, wanted: End | undefined): void {
-    const failure = error instanceof CableFailure ? error : new CableFailure("protocol", String(error), error);
+    const failure = error instanceof CableFailure ? error : new CableFailure("protocol", messageOf(error), error);
     if (this.#refusals === 0) {
       this.#options.log.warn({ from, kind: failure.kind, reason: failure.message }, "a connection was refused");
     }

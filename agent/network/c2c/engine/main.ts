@@ -94,7 +94,7 @@ async function main(settings: Settings): Promise<void> {
 /** A thread or the engine itself met a bug. The agent starts the engine again; all ends are restored from disk. */
 function crash(error: unknown): void {
   log.fatal(
-    { error: error instanceof Error ? error.stack : String(error) },
+    { error: error instanceof Error ? error.stack : messageOf(error) },
     "the cable engine met an unexpected error",
   );
   process.exit(exitCodes.crashed);

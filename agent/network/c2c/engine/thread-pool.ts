@@ -2,6 +2,7 @@ import { close, writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import type { Worker } from "node:worker_threads";
+import { messageOf } from "../../../../lib/errors.js";
 import { createEventFd } from "../../../../lib/libc.js";
 
 /** One member's place in a thread. */
@@ -95,7 +96,7 @@ export class ThreadPool<Order, Report extends { readonly type: string }> {
     const wakeFd = createEventFd();
     const worker = start(wakeFd);
     worker.on("message", (report: Report) => this.#listeners.get(memberOf(report))?.(report));
-    worker.on("error", (error) => onCrash(error instanceof Error ? error : new Error(String(error))));
+    worker.on("error", (error) => onCrash(error instanceof Error ? error : new Error(messageOf(error))));
     const thread = { worker, wakeFd, members: 0 };
     this.#threads.push(thread);
     return thread;

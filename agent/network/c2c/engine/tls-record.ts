@@ -307,7 +307,7 @@ export class RecordOpener {
         this.#takeHandshake(plain.subarray(begin, last));
         return;
       default:
-        throw new ProtocolError(`the peer sent a record of content type ${plain[last]}`);
+        throw new ProtocolError(`the peer sent a record of content type ${plain[last] ?? 0}`);
     }
   }
 
@@ -319,7 +319,7 @@ export class RecordOpener {
       this.#keys.update();
       return;
     }
-    throw new ProtocolError(`the peer sent handshake message ${message[0]} on an open connection`);
+    throw new ProtocolError(`the peer sent handshake message ${message[0] ?? 0} on an open connection`);
   }
 }
 
@@ -327,7 +327,7 @@ export class RecordOpener {
 export function recordLength(source: Uint8Array, at: number): number {
   const length = ((source[at + 3] ?? 0) << 8) | (source[at + 4] ?? 0);
   if (source[at] !== contentType.applicationData || length < 17 || length > maxPlaintextBytes + 256) {
-    throw new ProtocolError(`the peer sent a record of type ${source[at]} and length ${length}`);
+    throw new ProtocolError(`the peer sent a record of type ${source[at] ?? 0} and length ${length}`);
   }
   return length;
 }
