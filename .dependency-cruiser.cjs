@@ -54,9 +54,21 @@ module.exports = {
     },
     {
       name: "only-exec-runs-tools",
+      comment:
+        "What is started must end with whoever started it, unless it is meant to stay: few places know how (decision 0008).",
       severity: "error",
-      from: { path: "^agent/", pathNot: "^agent/host/exec\\.ts$" },
-      to: { path: "node_modules/execa" },
+      from: {
+        path: "^(agent|hub|lib|tui|deploy|test)/",
+        pathNot: [
+          "^agent/host/exec\\.ts$",
+          "^deploy/demo/(tool|programs)\\.ts$",
+          "^test/helpers/(owned|leftovers)\\.ts$",
+          "^test/integration/hub/process\\.test\\.ts$",
+          "^test/e2e/test-demo\\.ts$",
+          "\\.mjs$",
+        ],
+      },
+      to: { path: "^(node_modules/execa|(node:)?child_process$)", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "only-ssh-knows-ssh2",

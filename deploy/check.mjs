@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { wardedCommand } from "../lib/owned-process.ts";
 
 // The longest first, so that both lanes are busy to the end.
 const steps = ["test:unit", "types", "words", "deps", "dead", "lint", "format:check", "gen:check", "buf:lint"];
@@ -17,7 +18,9 @@ function run(step) {
       : [];
   return new Promise((resolve) => {
     const began = Date.now();
-    const child = spawn("npm", ["run", "--silent", step, ...more], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(...wardedCommand("npm", ["run", "--silent", step, ...more]), {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const output = [];
     child.stdout.on("data", (chunk) => output.push(chunk));
     child.stderr.on("data", (chunk) => output.push(chunk));

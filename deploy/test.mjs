@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { wardedCommand, wardenEnd } from "../lib/owned-process.ts";
 
 const limitMs = 30 * 60_000;
 /** The suites and, of those that vitest runs, their projects. A test belongs to the suite whose folder below test/ it is in. */
@@ -40,28 +41,18 @@ let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => {
     interrupted = true;
-    endAll("SIGTERM");
+    endAll();
   });
 }
 
-function endAll(signal) {
-  for (const child of running) end(child, signal);
+function endAll() {
+  for (const child of running) child.kill(wardenEnd);
 }
 
-/** Signals a program with all its processes: each is a process group of its own. */
-function end(child, signal) {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch (error) {
-    if (error.code !== "ESRCH") throw error;
-  }
-}
-
-/** Runs a program to its end. Resolves to whether it ended well, and how long it took. */
+/** Runs a program to its end, which comes with ours at the latest. Resolves to whether it ended well, and how long it took. */
 async function run(what, command, argv) {
   const began = Date.now();
-  const child = spawn(command, argv, {
+  const child = spawn(...wardedCommand(command, argv), {
     stdio: ["ignore", "inherit", "inherit"],
     detached: true,
     env: {
@@ -76,7 +67,7 @@ async function run(what, command, argv) {
   const problems = [];
   const limit = setTimeout(() => {
     problems.push(`${what} ran for more than ${limitMs / 60_000} minutes and was ended`);
-    end(child, "SIGKILL");
+    child.kill(wardenEnd);
   }, limitMs);
   const code = await new Promise((resolve) => {
     child.on("error", (error) => {

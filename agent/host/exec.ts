@@ -1,8 +1,10 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
+import { constants } from "node:os";
 import { execa, ExecaError } from "execa";
 import { toolEnvironment } from "../../lib/environment/tool-environment.js";
+import { findStartError, type WardenOptions, wardedCommand, wardenEnd } from "../../lib/owned-process.js";
 
 /** A host tool failed. Keeps what an engineer needs: tool, arguments, exit code and the tail of standard error. */
 export class ToolError extends Error {
@@ -31,9 +33,9 @@ export class ToolError extends Error {
 
 /** How to run a tool. */
 export interface RunOptions {
-  /** Ends the tool when aborted. */
+  /** Ends the tool, and whatever it has started, when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Longest run in milliseconds; default 20,000. */
+  /** Longest run in milliseconds; default 20,000. Then it ends as when aborted. */
   readonly timeoutMs?: number;
   /** Text for standard input; default none. */
   readonly input?: string | Uint8Array;
@@ -54,19 +56,24 @@ export interface ToolResult {
 }
 
 const maxOutputBytes = 64 * 1024 * 1024;
+/** A warden has ended everything below it within this time, or cannot. */
+const wardenLimitMs = 10_000;
 
 /**
- * Runs a host tool to its end. `argv` is passed as it is, never through a shell.
+ * Runs a host tool to its end. `argv` is passed as it is, never through a shell. The tool and all that it starts end with this process,
+ * however that ends.
  * @throws {ToolError} when it cannot be run, exits otherwise than accepted, or takes too long.
  */
 export async function run(tool: string, argv: readonly string[], options: RunOptions = {}): Promise<ToolResult> {
-  const [file, args] = inNamespace(tool, argv, options.netns);
+  const [file, args] = wardedCommand(...inNamespace(tool, argv, options.netns));
   const accepted = options.acceptedExitCodes ?? [0];
   try {
     const result = await execa(file, args, {
       reject: false,
       stripFinalNewline: false,
       timeout: options.timeoutMs ?? 20_000,
+      killSignal: wardenEnd,
+      forceKillAfterDelay: wardenLimitMs,
       maxBuffer: maxOutputBytes,
       env: toolEnvironment(process.env, options.env),
       extendEnv: false,
@@ -74,6 +81,8 @@ export async function run(tool: string, argv: readonly string[], options: RunOpt
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     });
+    const missing = findStartError(result.exitCode, result.stderr ?? "");
+    if (missing !== undefined) throw cannotStart(tool, argv, missing, undefined);
     if (result.exitCode !== undefined && accepted.includes(result.exitCode)) {
       return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode };
     }
@@ -87,6 +96,8 @@ export async function run(tool: string, argv: readonly string[], options: RunOpt
     });
   } catch (error) {
     if (error instanceof ToolError || !(error instanceof ExecaError)) throw error;
+    // Only Perl itself can be missing here.
+    if (error.code === "ENOENT") throw cannotStart("perl", [], constants.errno.ENOENT, error);
     throw new ToolError({
       tool,
       argv,
@@ -137,6 +148,21 @@ export async function startDaemon(tool: string, argv: readonly string[], options
     throw new ToolError({ tool, argv, exitCode: undefined, stderr: "", why: whyFailed({ code: cause.code }), cause });
   }
   return pid;
+}
+
+/** Starts a command that talks to its caller through pipes or a terminal, and ends with this process. See {@link wardedCommand}. */
+export function startOwned(
+  command: readonly [string, ...string[]],
+  { stdio, ...options }: WardenOptions & { readonly stdio: StdioOptions },
+): ChildProcess {
+  const [tool, ...argv] = command;
+  const [file, args] = wardedCommand(tool, argv, options);
+  return spawn(file, args, { stdio, env: toolEnvironment(process.env) });
+}
+
+function cannotStart(tool: string, argv: readonly string[], errno: number, cause: unknown): ToolError {
+  const code = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0];
+  return new ToolError({ tool, argv, exitCode: undefined, stderr: "", why: whyFailed({ code }), cause });
 }
 
 function inNamespace(tool: string, argv: readonly string[], netns: string | undefined): [string, string[]] {

@@ -1,16 +1,21 @@
 import { ExecaError, execa } from "execa";
 import { toolEnvironment } from "../../lib/environment/tool-environment.js";
+import { wardedCommand, wardenEnd } from "../../lib/owned-process.js";
 
-/** Runs a host tool to its end and gives what it printed. The error names the tool, its arguments and its own words. */
+/**
+ * Runs a host tool to its end, which comes with ours at the latest, and gives what it printed. The error names the tool, its arguments and its own words.
+ */
 export async function runTool(
   tool: string,
   argv: readonly string[],
   options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly input?: string } = {},
 ): Promise<string> {
   try {
-    const result = await execa(tool, argv, {
+    const result = await execa(...wardedCommand(tool, argv), {
       env: toolEnvironment(process.env),
       extendEnv: false,
+      killSignal: wardenEnd,
+      forceKillAfterDelay: 10_000,
       ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
       timeout: options.timeoutMs ?? 20_000,
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),

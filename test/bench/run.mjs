@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { boundCommand } from "../../lib/owned-process.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
@@ -47,7 +48,7 @@ await build({
   logLevel: "warning",
 });
 const node = join(root, "node_modules/.bin/node");
-const child = spawn(node, [join(directory, "dist/bench.js"), ...words], { stdio: "inherit" });
+const child = spawn(...boundCommand(node, [join(directory, "dist/bench.js"), ...words]), { stdio: "inherit" });
 // The benchmark gets the terminal's signals itself and takes down what it has made; this process must outlive it.
 for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 process.on("SIGTERM", () => child.kill("SIGTERM"));

@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { captureMachine, leftBehind } from "../helpers/leftovers.js";
+import { spawnOwned } from "../helpers/owned.js";
 import { TestDemo } from "./test-demo.js";
 
 describe("a demo whose zor demo up was cut off", () => {
@@ -11,7 +11,7 @@ describe("a demo whose zor demo up was cut off", () => {
   ] as const)("by $signal after step $during is taken down without a trace", async ({ signal, during, exit }) => {
     const before = captureMachine();
     const demo = await TestDemo.create();
-    const up = spawn(demo.launcher, ["demo", "up"], {
+    const up = spawnOwned(demo.launcher, ["demo", "up"], {
       env: { ...process.env, ...demo.env },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
+import { boundCommand, ownedEnvironment } from "../../lib/owned-process.js";
 import type { DemoStatus } from "../../deploy/demo/status.js";
 import { freshName } from "../helpers/run-tag.js";
 
@@ -83,10 +84,10 @@ export async function runCommand(
   env: Readonly<Record<string, string>>,
   timeoutMs = 60_000,
 ): Promise<CommandResult> {
-  const { exitCode, stdout, stderr } = await execa(file, argv, {
+  const { exitCode, stdout, stderr } = await execa(...boundCommand(file, argv), {
     reject: false,
     stdin: "ignore",
-    env,
+    env: { ...env, ...ownedEnvironment },
     timeout: timeoutMs,
   });
   return { exitCode, stdout, stderr };

@@ -1,14 +1,25 @@
-import { execFile } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
+import { run } from "../../agent/host/exec.js";
 import { eventually } from "./eventually.js";
+import { spawnOwned } from "./owned.js";
 
-const run = promisify(execFile);
+const environment = { LC_ALL: "C.UTF-8", TERM: "xterm-256color" };
 
-/** A real terminal: a tmux server of its own with one pane. */
+/** A real terminal: a tmux server of its own with one pane. Ends with the test's process. */
 export class Terminal implements AsyncDisposable {
   readonly #socket = `zt${randomBytes(4).toString("hex")}`;
+  readonly #server: ChildProcess;
+
+  private constructor() {
+    // A server in the foreground: one that tmux starts by itself would outlive us.
+    this.#server = spawnOwned("tmux", [...this.#arguments(), "-D"], {
+      env: { ...process.env, ...environment },
+      stdio: "ignore",
+    });
+  }
 
   /** Runs a shell command line in a new terminal and records every byte it writes to `recording`. */
   static async open(
@@ -17,6 +28,7 @@ export class Terminal implements AsyncDisposable {
     recording: string,
   ): Promise<Terminal> {
     const terminal = new Terminal();
+    await eventually(() => terminal.tmux("start-server"));
     // The pane waits for the recording to begin; tmux's own settings are not those of whoever runs the test.
     const waiting = `while ! test -e ${recording}.go; do sleep 0.05; done; ${commandLine}`;
     await terminal.tmux("new-session", "-d", "-x", `${size.columns}`, "-y", `${size.rows}`, "sh", "-c", waiting);
@@ -29,10 +41,12 @@ export class Terminal implements AsyncDisposable {
   }
 
   async tmux(...command: readonly string[]): Promise<string> {
-    const { stdout } = await run("tmux", ["-u", "-L", this.#socket, "-f", "/dev/null", ...command], {
-      env: { ...process.env, LC_ALL: "C.UTF-8", TERM: "xterm-256color" },
-    });
+    const { stdout } = await run("env", ["LC_ALL=C.UTF-8", "tmux", "-N", ...this.#arguments(), ...command]);
     return stdout;
+  }
+
+  #arguments(): string[] {
+    return ["-u", "-L", this.#socket, "-f", "/dev/null"];
   }
 
   /** What is on the screen. */
@@ -70,7 +84,10 @@ export class Terminal implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.tmux("kill-server").catch(() => undefined);
+    if (this.#server.exitCode !== null || this.#server.signalCode !== null) return;
+    const ended = once(this.#server, "exit");
+    await this.tmux("kill-server").catch(() => this.#server.kill("SIGKILL"));
+    await ended;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, constants as fsConstants, type Stats, write } from "node:fs";
 import { open, rm, stat, writeFile } from "node:fs/promises";
@@ -9,9 +9,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ReadStream } from "node:tty";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { pause } from "../../../lib/backoff.js";
-import { toolEnvironment } from "../../../lib/environment/tool-environment.js";
 import { readIfExists } from "../../../lib/files.js";
+import { wardenEnd } from "../../../lib/owned-process.js";
 import { findIdentity, signalProcess } from "../../../lib/process.js";
+import { startOwned } from "../../host/exec.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
 import { toOciProcess } from "./oci-config.js";
 import type { OciRuntime } from "./oci-runtime.js";
@@ -81,9 +82,8 @@ function toSpec(command: ExecCommand): object {
 }
 
 function startWithPipes(argv: readonly [string, ...string[]], command: ExecCommand): Session {
-  const [file, ...args] = argv;
   const input = command.stdin === undefined ? "ignore" : "pipe";
-  const child = spawn(file, args, { stdio: [input, "pipe", "pipe"], env: toolEnvironment(process.env) });
+  const child = startOwned(argv, { stdio: [input, "pipe", "pipe"], sessions: 1 });
   const outputs = [
     { type: "stdout", stream: child.stdout },
     { type: "stderr", stream: child.stderr },
@@ -119,10 +119,8 @@ async function startWithTerminal(
   const { master, slave } = openPty();
   const { columns, rows } = options.command;
   if (columns > 0 && rows > 0) resizePty(master, columns, rows);
-  const child = spawn("setsid", ["--ctty", ...argv], {
-    stdio: [slave, slave, slave],
-    env: toolEnvironment(process.env),
-  });
+  // One session of the terminal here, one of the terminal inside.
+  const child = startOwned(["setsid", "--ctty", ...argv], { stdio: [slave, slave, slave], sessions: 2 });
   closeSync(slave);
   const stream = new ReadStream(master);
   const closing = new AbortController();
@@ -258,7 +256,7 @@ async function killCommand(pidFile: string, child: ChildProcess): Promise<void> 
   const pid = await waitForPid(pidFile, child);
   const identity = await findIdentity(pid);
   if (identity !== undefined) await signalProcess(identity, "SIGKILL");
-  child.kill("SIGKILL");
+  child.kill(wardenEnd);
 }
 
 /** What the runtime has told so far; 0: nothing. */

@@ -1,11 +1,11 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { run } from "../../../agent/host/exec.js";
 import { nodePath } from "../../../lib/program.js";
-import { address, type BoxRig } from "../../integration/a2b/box-rig.js";
 import { eventually } from "../../helpers/eventually.js";
+import { spawnOwned } from "../../helpers/owned.js";
+import { address, type BoxRig } from "../../integration/a2b/box-rig.js";
 
 /** Pings sent and lost. */
 export interface PingCount {
@@ -44,7 +44,7 @@ export async function startFlood(
         turn();
       });
     });`;
-  const child = spawn("ip", ["netns", "exec", rig.a.name, nodePath, "-e", script], { stdio: "ignore" });
+  const child = spawnOwned("ip", ["netns", "exec", rig.a.name, nodePath, "-e", script], { stdio: "ignore" });
   return async () => {
     child.kill("SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
@@ -91,7 +91,7 @@ export async function measureTcpRate(
   rig: BoxRig,
   { seconds, streams }: { readonly seconds: number; readonly streams: number },
 ): Promise<number> {
-  const server = spawn("ip", ["netns", "exec", rig.b.name, "iperf3", "-s", "-1"], { stdio: "ignore" });
+  const server = spawnOwned("ip", ["netns", "exec", rig.b.name, "iperf3", "-s", "-1"], { stdio: "ignore" });
   const exited = once(server, "exit");
   try {
     return await eventually(async () => {

@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import koffi from "koffi";
 import { run } from "../../../agent/host/exec.js";
 import { NativeMemory } from "../../../lib/libc.js";
+import { spawnOwned } from "../../helpers/owned.js";
 import { readMac, type Station } from "./hosts.js";
 import type { BenchPath } from "./path.js";
 
@@ -20,7 +20,7 @@ export async function measureFlood(path: BenchPath, seconds: number, signal: Abo
   const mac = await readMac(path.b.netns, path.b.device);
   const program = process.argv[1] ?? "";
   const argv = ["netns", "exec", path.a.netns, process.execPath, program, floodVerb, path.a.device, mac];
-  const sender = spawn("ip", argv, { stdio: ["ignore", "pipe", "inherit"], signal });
+  const sender = spawnOwned("ip", argv, { stdio: ["ignore", "pipe", "inherit"], signal });
   const ended = once(sender, "close");
   // An abort is told by the waits below.
   sender.on("error", () => undefined);

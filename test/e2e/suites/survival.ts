@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import { spawnOwned } from "../../helpers/owned.js";
 import { GuestPing, type PingTrace } from "../guest-ping.js";
 import { eventually, instancePids, isRunning, type TestDemo } from "../test-demo.js";
 
@@ -89,7 +89,7 @@ function tell(what: string, backMs: number, { answered, lost, longestGapMs }: Pi
 
 /** `zor get lans --watch` as it runs, with all it has printed. */
 function watchLans(demo: TestDemo): AsyncDisposable & { sees(text: string): Promise<void> } {
-  const child = spawn(demo.launcher, ["get", "lans", "--watch", "-o", "json"], {
+  const child = spawnOwned(demo.launcher, ["get", "lans", "--watch", "-o", "json"], {
     env: { ...process.env, ...demo.env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,12 +7,13 @@ import { run } from "../../../agent/host/exec.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createLog } from "../../../lib/log.js";
-import { nodePath, programPath } from "../../../lib/program.js";
 import { endProcess, findIdentity, findProcesses, type ProcessIdentity } from "../../../lib/process.js";
+import { nodePath, programPath } from "../../../lib/program.js";
 import { hostServerName } from "../../../lib/tls/join.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { eventually } from "../../helpers/eventually.js";
+import { spawnOwned } from "../../helpers/owned.js";
 import { TestPki } from "../../helpers/pki.js";
 import { freshName } from "../../helpers/run-tag.js";
 
@@ -61,11 +62,12 @@ export class AgentProcess {
   }
 
   /** Starts the program without waiting for anything. */
-  spawn(extra: readonly string[] = []): ChildProcess {
+  spawn(extra: readonly string[] = [], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const argv = ["agent", "run", "--state", this.state, "--listen", "127.0.0.1:0", "--netns", this.netns];
     const listen = ["--cable-listen", "127.0.0.1:0"];
-    const child = spawn(nodePath, [programPath("agent"), ...argv, ...listen, ...extra], {
+    const child = spawnOwned(nodePath, [programPath("agent"), ...argv, ...listen, ...extra], {
       stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...env },
     });
     child.stderr?.on("data", (data: Buffer) => {
       this.#log += data.toString();

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { nodePath } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
+import { spawnOwned } from "../../helpers/owned.js";
 
 const copier = fileURLToPath(new URL("./copier.mjs", import.meta.url));
 const port = "9100";
@@ -41,7 +42,7 @@ export async function startCopy(options: CopyOptions): Promise<Copy> {
     expect(stdout).not.toBe("");
   });
   const argv = ["netns", "exec", from.netns, nodePath, copier, "send", to.ip, port, String(bytes)];
-  const sender = spawn("ip", [...argv, String(bytesPerSecond)], {
+  const sender = spawnOwned("ip", [...argv, String(bytesPerSecond)], {
     stdio: ["pipe", "pipe", "pipe"],
     timeout: timeoutMs,
   });

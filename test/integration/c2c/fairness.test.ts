@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { eventually } from "../../helpers/eventually.js";
-import { PumpRig, type PumpCable, receivedFrames } from "./pump-rig.js";
+import { spawnOwned } from "../../helpers/owned.js";
+import { type PumpCable, PumpRig, receivedFrames } from "./pump-rig.js";
 
 /** What the quiet cable carries when nothing else is there. */
 const steadyMbps = 60;
@@ -25,7 +25,9 @@ test("a cable that is flooded with small frames leaves the others of its thread 
 
 /** Megabits per second of a rate-limited TCP stream through a cable, from a to b. */
 async function stream(rig: PumpRig, cable: PumpCable): Promise<number> {
-  const server = spawn("ip", ["netns", "exec", rig.b.name, "iperf3", "-s", "-1", "-B", cable.ipB], { stdio: "ignore" });
+  const server = spawnOwned("ip", ["netns", "exec", rig.b.name, "iperf3", "-s", "-1", "-B", cable.ipB], {
+    stdio: "ignore",
+  });
   const ended = once(server, "close");
   try {
     await eventually(async () => {
@@ -56,7 +58,7 @@ async function flood(rig: PumpRig, cable: PumpCable): Promise<() => Promise<void
     `s.connect(9,${JSON.stringify(cable.ipB)},()=>{const go=()=>{for(let i=0;i<64;i++)s.send(b,()=>{});setImmediate(go)};go()});` +
     "s.on('error',()=>{});";
   const argv = ["netns", "exec", rig.a.name, process.execPath, "-e", program];
-  const sender = spawn("ip", argv, { stdio: "ignore" });
+  const sender = spawnOwned("ip", argv, { stdio: "ignore" });
   const ended = once(sender, "close");
   const before = receivedFrames(cable.b);
   await eventually(() => {

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,10 +5,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installationRoot } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
-import { CliRun, type CliResult } from "../../helpers/zor-cli.js";
+import { spawnOwned } from "../../helpers/owned.js";
+import { type CliResult, CliRun } from "../../helpers/zor-cli.js";
 
 let directory: string;
-let hub: ReturnType<typeof spawn>;
+let hub: ReturnType<typeof spawnOwned>;
 const zor = (argv: readonly string[], input?: string): Promise<CliResult> =>
   new CliRun(argv, { env: { ZOR_CONFIG: join(directory, "config") }, ...(input === undefined ? {} : { input }) })
     .result;
@@ -21,7 +21,7 @@ beforeAll(async () => {
     flag,
     "127.0.0.1:0",
   ]);
-  hub = spawn(join(installationRoot, "zor"), ["hub", "run", "--state", state, ...listeners], { stdio: "ignore" });
+  hub = spawnOwned(join(installationRoot, "zor"), ["hub", "run", "--state", state, ...listeners], { stdio: "ignore" });
   const { listen } = await facts(join(state, "run.json"));
   const [address = ""] = listen;
   const add = ["context", "add", "local", "--address", address, "--identity", join(state, "admin"), "--use"];

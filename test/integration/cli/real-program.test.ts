@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { installationRoot, nodePath, programPath } from "../../../lib/program.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { loadContext, saveContext } from "../../../tui/client/contexts.js";
+import { spawnOwned } from "../../helpers/owned.js";
 import { CliFleet } from "./fleet.js";
 
 const launcher = join(installationRoot, "zor");
@@ -27,7 +27,7 @@ function start(
   more: Readonly<Record<string, string>> = {},
 ) {
   const env = { ...process.env, ...fleet.env(), TERM: "xterm-256color", ...more };
-  return spawn(command, args, { env, stdio: [stdin, "pipe", "pipe"] });
+  return spawnOwned(command, args, { env, stdio: [stdin, "pipe", "pipe"] });
 }
 
 async function finish(

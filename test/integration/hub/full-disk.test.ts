@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
+import { run } from "../../../agent/host/exec.js";
 import { SqliteStore } from "../../../hub/store/sqlite-store.js";
 
 const put = (store: SqliteStore, key: string) =>
@@ -12,7 +12,7 @@ const put = (store: SqliteStore, key: string) =>
 
 test("a full disk is told as such, changes nothing, and what was committed stays", async () => {
   const directory = await mkdtemp(join(tmpdir(), "zt-full-"));
-  execFileSync("/bin/mount", ["-t", "tmpfs", "-o", "size=1m,mode=0700", "zt-full", directory]);
+  await run("mount", ["-t", "tmpfs", "-o", "size=1m,mode=0700", "zt-full", directory]);
   try {
     const store = SqliteStore.open(join(directory, "hub.db"));
     await put(store, "first");
@@ -30,7 +30,7 @@ test("a full disk is told as such, changes nothing, and what was committed stays
     expect((await reopened.list("hosts")).map(({ key }) => key)).toEqual([...kept, "again"].sort());
     await reopened.close();
   } finally {
-    execFileSync("/bin/umount", [directory]);
+    await run("umount", [directory]);
     await rm(directory, { recursive: true });
   }
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { Connection } from "../../../lib/grpc/connection.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { loadIdentity } from "../../../lib/tls/identity.js";
 import { hubServerName } from "../../../lib/tls/join.js";
+import { spawnOwned } from "../../helpers/owned.js";
 
 /** A hub in a process of its own. */
 export class HubProcess implements AsyncDisposable {
@@ -31,7 +32,7 @@ export class HubProcess implements AsyncDisposable {
     const { listen, join: joinListen, reverse } = this.#ports;
     const relay = ["--relay-listen", "127.0.0.1:0"];
     const flags = ["--listen", listen, "--join-listen", joinListen, "--reverse-listen", reverse, ...relay];
-    const child = spawn(nodePath, [programPath("hub"), "hub", "run", "--state", this.state, ...flags], {
+    const child = spawnOwned(nodePath, [programPath("hub"), "hub", "run", "--state", this.state, ...flags], {
       stdio: ["ignore", "ignore", "ignore"],
     });
     this.#process = child;

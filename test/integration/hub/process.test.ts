@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { boundCommand } from "../../../lib/owned-process.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { HubProcess } from "./hub-process.js";
@@ -17,7 +18,7 @@ interface Outcome {
 function hub(...args: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
     const argv = [programPath("hub"), "hub", ...args];
-    execFile(nodePath, argv, { timeout: 15_000 }, (error, stdout, stderr) => {
+    execFile(...boundCommand(nodePath, argv), { timeout: 15_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

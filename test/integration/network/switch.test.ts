@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +6,7 @@ import { findLink, listLinks } from "../../../agent/network/ip.js";
 import { Lans } from "../../../agent/network/lans.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { isAlive, waitForExit } from "../../../lib/process.js";
+import { spawnOwned } from "../../helpers/owned.js";
 import { isSilent, NetworkFixture, ping, until } from "./fixture.js";
 
 let net: NetworkFixture;
@@ -146,7 +146,9 @@ describe("the switch's daemons", () => {
     await net.plugContainer("bbb", "lan1", "10.77.0.2/24");
     await ping(a.netns, "10.77.0.2");
     const before = await net.sw.processes();
-    const flood = spawn("ip", ["netns", "exec", a.netns, "ping", "-n", "-i", "0.02", "-c", "100", "10.77.0.2"]);
+    const flood = spawnOwned("ip", ["netns", "exec", a.netns, "ping", "-n", "-i", "0.02", "-c", "100", "10.77.0.2"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     let output = "";
     flood.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();

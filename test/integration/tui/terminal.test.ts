@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,6 +10,7 @@ import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { FakeHub } from "../../fakes/fleet-hub.js";
 import { bundle } from "../../helpers/bundle.js";
 import { eventually } from "../../helpers/eventually.js";
+import { spawnOwned } from "../../helpers/owned.js";
 import { childrenOf, Terminal } from "../../helpers/tmux.js";
 
 let directory: string;
@@ -271,7 +271,9 @@ describe("zor tui in a real terminal", () => {
     ["an argument is too many", ["bogus"], 2, /too many arguments/],
     ["help is asked for", ["--help"], 0, /Examples:[\s\S]*zor tui --read-only/],
   ])("says what it needs when %s", async (_title, words, code, text) => {
-    const child = spawn(nodePath, [join(directory, "tui.mjs"), "tui", ...words], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawnOwned(nodePath, [join(directory, "tui.mjs"), "tui", ...words], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const [said, failed] = await Promise.all([readText(child.stdout), readText(child.stderr)]);
     expect(said + failed).toMatch(text);
     expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(code);

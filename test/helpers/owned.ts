@@ -1,0 +1,37 @@
+import {
+  type ChildProcess,
+  type ChildProcessByStdio,
+  type ChildProcessWithoutNullStreams,
+  spawn,
+  type SpawnOptions,
+  type SpawnOptionsWithStdioTuple,
+  type StdioNull,
+  type StdioPipe,
+} from "node:child_process";
+import type { Readable } from "node:stream";
+import { boundCommand, ownedEnvironment } from "../../lib/owned-process.js";
+
+type Out = SpawnOptionsWithStdioTuple<StdioNull, StdioPipe, StdioNull>;
+type OutAndError = SpawnOptionsWithStdioTuple<StdioNull, StdioPipe, StdioPipe>;
+type All = SpawnOptionsWithStdioTuple<StdioPipe, StdioPipe, StdioPipe>;
+
+/**
+ * Starts a program that ends with the test's process, however that ends: the way in which tests start what is not run to its end by
+ * `run` of agent/host/exec.ts. The pid is the program's own. What the program starts is its own affair.
+ */
+export function spawnOwned(file: string, argv: readonly string[], options: All): ChildProcessWithoutNullStreams;
+export function spawnOwned(
+  file: string,
+  argv: readonly string[],
+  options: OutAndError,
+): ChildProcessByStdio<null, Readable, Readable>;
+export function spawnOwned(
+  file: string,
+  argv: readonly string[],
+  options: Out,
+): ChildProcessByStdio<null, Readable, null>;
+export function spawnOwned(file: string, argv: readonly string[], options: SpawnOptions): ChildProcess;
+export function spawnOwned(file: string, argv: readonly string[], options: SpawnOptions): ChildProcess {
+  const [command, args] = boundCommand(file, argv);
+  return spawn(command, args, { ...options, env: { ...(options.env ?? process.env), ...ownedEnvironment } });
+}
