@@ -2,7 +2,7 @@ import type { Log } from "../lib/log.js";
 import type { AgentSettings } from "./config.js";
 import { CableManager } from "./network/c2c/cable-manager.js";
 import { LocalLinks } from "./network/c2c/local-links.js";
-import { canVxlan } from "./network/c2c/vxlan-device.js";
+import { whyNoVxlan } from "./network/c2c/vxlan-device.js";
 import { VxlanLinks } from "./network/c2c/vxlan-links.js";
 import type { CablePlugger } from "./network/plugger.js";
 import type { CablePart } from "./parts.js";
@@ -19,20 +19,21 @@ export async function openCablePart(
   const localLinks = new LocalLinks({ stateDirectory, netns, plugger, log });
   await localLinks.ready();
   const { port, keySha256 } = cables.identity();
-  const hasVxlan = await canVxlan(undefined);
+  const vxlanMissing = await whyNoVxlan(undefined);
   const vxlanLinks = await VxlanLinks.open({
     ...{ stateDirectory, netns, plugger, log },
     salt: keySha256,
-    allowed: allowPlainLinks && hasVxlan,
+    allowed: allowPlainLinks && vxlanMissing === "",
   });
   return {
     handlers: cableService({
       ...{ cables, localLinks, vxlanLinks, host },
       allowLoopbackPeers: false,
       allowPlainLinks,
-      hasVxlan,
+      vxlanMissing,
     }),
-    vxlan: allowPlainLinks && hasVxlan,
+    vxlan: allowPlainLinks && vxlanMissing === "",
+    vxlanMissing,
     port,
     keySha256,
     close: async () => {

@@ -26,6 +26,8 @@ export interface CablePart {
   readonly keySha256: Buffer;
   /** Links may be kernel vxlan tunnels. */
   readonly vxlan: boolean;
+  /** Why the machine cannot carry them, whatever the policy; empty when it can. */
+  readonly vxlanMissing: string;
   /** Lets go of the engine; it and its links go on. */
   readonly close: () => Promise<void>;
 }

@@ -171,6 +171,7 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
       LinkTransport.LINK_TRANSPORT_TCP,
       ...(cables?.vxlan === true ? [LinkTransport.LINK_TRANSPORT_VXLAN] : []),
     ],
+    vxlanMissing: cables?.vxlanMissing ?? "",
   });
   const instance = instanceService({ scope, manager, operations, requests, signal });
   const lan = lanService({ scope, lans, manager, requests, signal });

@@ -18,8 +18,8 @@ export interface LinkPolicy {
   readonly allowLoopbackPeers: boolean;
   /** Links may go without encryption. */
   readonly allowPlainLinks: boolean;
-  /** The kernel has vxlan. */
-  readonly hasVxlan: boolean;
+  /** Why vxlan devices cannot be made here; empty when they can. */
+  readonly vxlanMissing: string;
 }
 
 /** What an end is to be: of a cable to another host, of a kernel tunnel to one, or of a link between two lans of this one. */
@@ -62,10 +62,15 @@ function parseLocalSpec(end: EndSpecMessage): LocalLinkSpec {
   return { link, linkUid, lanA: lan, lanB: other, aToB: end.impairment, bToA: end.localPeerImpairment, seed, schedule };
 }
 
-function parseVxlanSpec(end: EndSpecMessage, { allowPlainLinks, hasVxlan, allowLoopbackPeers }: LinkPolicy): VxlanSpec {
+function parseVxlanSpec(
+  end: EndSpecMessage,
+  { allowPlainLinks, vxlanMissing, allowLoopbackPeers }: LinkPolicy,
+): VxlanSpec {
   const { link, linkUid, lan, vxlanId, peerIps, impairment, schedule } = end;
   if (!allowPlainLinks) throw plainForbidden(link);
-  if (!hasVxlan) throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, "this host's kernel has no vxlan");
+  if (vxlanMissing !== "") {
+    throw failedPrecondition("TRANSPORT_NOT_OFFERED", link, `this host cannot carry vxlan: ${vxlanMissing}`);
+  }
   if (end.encryption !== LinkEncryption.LINK_ENCRYPTION_NONE) {
     throw invalidArgument("end.encryption", "must be LINK_ENCRYPTION_NONE: a vxlan link is not encrypted");
   }

@@ -22,6 +22,8 @@ export interface CableFacts {
   readonly refused: readonly string[];
   readonly allowsPlain: boolean;
   readonly transports: readonly LinkTransport[];
+  /** Why the host itself cannot carry vxlan, as its agent says; empty: it can, or does not say. */
+  readonly vxlanMissing: string;
 }
 
 /** What cable facts are made from. */
@@ -55,6 +57,7 @@ export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput
     refused,
     allowsPlain: hello?.allowsPlainLinks ?? false,
     transports: hello?.linkTransports ?? [],
+    vxlanMissing: hello?.vxlanMissing ?? "",
   };
 }
 

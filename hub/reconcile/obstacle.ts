@@ -1,6 +1,6 @@
 import { LinkCause, LinkTransport } from "../../proto/gen/zor/v1/link.js";
 import { isLocal, isPlain, isVxlan } from "./end-specs.js";
-import type { LinkInput, PlanInput } from "./plan.js";
+import type { HostInput, LinkInput, PlanInput } from "./plan.js";
 
 /** Why a link cannot be set up, whatever is tried. */
 export interface Obstacle {
@@ -33,7 +33,7 @@ export function findObstacle(
     if (without.length > 0) {
       return {
         cause: LinkCause.LINK_CAUSE_POLICY,
-        reason: `${names(without)} does not offer vxlan: its kernel has none or the agent's policy does not allow links in clear; use the tcp transport`,
+        reason: `${without.map(({ id, host }) => `hosts/${id} does not offer vxlan: ${whyNoVxlan(host)}`).join("; ")}; or use the tcp transport`,
       };
     }
     if (hidden.length === 0) return undefined;
@@ -64,4 +64,13 @@ export function findObstacle(
     cause: LinkCause.LINK_CAUSE_UNREACHABLE,
     reason: `${neither}, or start the hub with --relay-listen at an address that both reach`,
   };
+}
+
+/** Each cause that there is by itself, with its remedy. */
+function whyNoVxlan({ allowsPlain, vxlanMissing }: HostInput): string {
+  const causes = [
+    ...(allowsPlain ? [] : ["its agent's policy does not allow links in clear (start it with --allow-plain-links)"]),
+    ...(vxlanMissing === "" ? [] : [vxlanMissing]),
+  ];
+  return causes.length === 0 ? "its agent does not know how" : causes.join(", and ");
 }

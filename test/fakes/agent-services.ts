@@ -77,6 +77,7 @@ function agentHandlers({ model, cables, apiLevel: level }: FakeAgentParts): Hand
         underlayAddresses: [cables.underlayAddress],
         allowsPlainLinks: cables.allowsPlain,
         linkTransports: cables.transports,
+        vxlanMissing: "",
       };
     },
     ping: async () => ({}),

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { isIPv6 } from "node:net";
+import { messageOf } from "../../../lib/errors.js";
 import { run, runJson } from "../../host/exec.js";
 import { ip } from "../ip.js";
 
@@ -106,20 +107,27 @@ export async function pickRemote(addresses: readonly string[], underlayNetns: st
   return addresses[0] ?? "";
 }
 
-/** Whether this kernel has vxlan: tried with a device that is gone at once. */
-export async function canVxlan(underlayNetns: string | undefined): Promise<boolean> {
+/** Why vxlan devices cannot be made here, for people; empty when they can. Tried with a device that is gone at once. */
+export async function whyNoVxlan(underlayNetns: string | undefined): Promise<string> {
   const place = { underlayNetns, netns: underlayNetns };
   const name = `zv-try${process.pid}`;
   try {
     await ip(["link", "add", name, "type", "vxlan", "id", "1", "remote", "192.0.2.1", "dstport", String(vxlanPort)], {
       netns: underlayNetns,
     });
-    return true;
-  } catch {
-    return false;
+    return "";
+  } catch (error) {
+    return toldAsMissing(messageOf(error));
   } finally {
     await removeVxlan(name, place);
   }
+}
+
+/** What iproute2 says of a device that could not be made, as what is missing. */
+export function toldAsMissing(said: string): string {
+  if (/Unknown device type|not supported/i.test(said)) return "its kernel has no vxlan (module vxlan)";
+  if (/not permitted/i.test(said)) return "its agent may not make vxlan devices (capability CAP_NET_ADMIN)";
+  return `its kernel refuses vxlan devices: ${said}`;
 }
 
 /** A device that is made anew keeps its address: neighbours remember it. */

@@ -127,7 +127,7 @@ export const vxlanView: VxlanView = {
 
 interface Policy {
   readonly allowPlainLinks: boolean;
-  readonly hasVxlan?: boolean;
+  readonly vxlanMissing?: string;
 }
 
 /** The service of a host whose links exist only here, and what it asked them for. */
@@ -139,7 +139,7 @@ export function service(options: Policy = { allowPlainLinks: false }) {
   const handlers = cableService({
     host: "alpha",
     allowLoopbackPeers: false,
-    hasVxlan: true,
+    vxlanMissing: "",
     ...options,
     vxlanLinks: {
       ensure: async (spec) => {

@@ -32,10 +32,13 @@ test("a vxlan link is made where policy and kernel allow it, and told as not enc
     },
   });
   expect(told?.end?.rtt).toBeUndefined();
-  const without = service({ allowPlainLinks: true, hasVxlan: false });
+  const without = service({ allowPlainLinks: true, vxlanMissing: "its kernel has no vxlan (module vxlan)" });
   await expect(
     without.handlers.ensureEnd({ end: EndSpecMessage.fromPartial(vxlanEnd) }, context),
-  ).rejects.toMatchObject({ reason: "TRANSPORT_NOT_OFFERED" });
+  ).rejects.toMatchObject({
+    reason: "TRANSPORT_NOT_OFFERED",
+    message: "this host cannot carry vxlan: its kernel has no vxlan (module vxlan)",
+  });
 });
 
 test.each<[string, Partial<EndSpecMessage>]>([

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { toldAsMissing } from "../../../agent/network/c2c/vxlan-device.js";
 import { ProbeExchange } from "../../../agent/network/c2c/vxlan-probe.js";
 import {
   initialVxlanState,
@@ -145,4 +146,21 @@ describe("the exchange of probes", () => {
     for (let count = 0; count < 100; count += 1) third.take(fourth.next());
     return third.next();
   }
+});
+
+describe("why vxlan devices cannot be made", () => {
+  test.each([
+    ["ip failed with exit code 2: Error: Unknown device type.", "its kernel has no vxlan (module vxlan)"],
+    [
+      "ip failed with exit code 2: RTNETLINK answers: Operation not supported",
+      "its kernel has no vxlan (module vxlan)",
+    ],
+    [
+      "ip failed with exit code 2: RTNETLINK answers: Operation not permitted",
+      "its agent may not make vxlan devices (capability CAP_NET_ADMIN)",
+    ],
+    ["ip is not installed", "its kernel refuses vxlan devices: ip is not installed"],
+  ])("%s", (said, missing) => {
+    expect(toldAsMissing(said)).toBe(missing);
+  });
 });

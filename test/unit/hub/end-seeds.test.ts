@@ -16,6 +16,7 @@ const host: KnownHost = {
   refused: [],
   allowsPlain: false,
   transports: [],
+  vxlanMissing: "",
 };
 
 /** What the hosts of a link with this seed are told, by side, as it arrives at them. */

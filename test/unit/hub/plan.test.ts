@@ -31,6 +31,7 @@ const host = (id: keyof typeof keys, changes: Partial<HostInput> = {}): HostInpu
   refused: [],
   allowsPlain: false,
   transports: [LinkTransport.LINK_TRANSPORT_TCP],
+  vxlanMissing: "",
   ...changes,
 });
 const link = (changes: Partial<LinkInput> = {}): LinkInput => ({

@@ -69,6 +69,8 @@ export interface HelloResponse {
   allowsPlainLinks: boolean;
   /** Transports the host can carry links with; TCP always. */
   linkTransports: LinkTransport[];
+  /** Why the host itself cannot carry vxlan links, whatever its policy, for people; empty when it can. */
+  vxlanMissing: string;
 }
 
 /** Request of Ping. */
@@ -252,6 +254,7 @@ function createBaseHelloResponse(): HelloResponse {
     underlayAddresses: [],
     allowsPlainLinks: false,
     linkTransports: [],
+    vxlanMissing: "",
   };
 }
 
@@ -299,6 +302,9 @@ export const HelloResponse: MessageFns<HelloResponse> = {
         writer.int32(v);
       }
       writer.join();
+    }
+    if (message.vxlanMissing !== "") {
+      writer.uint32(106).string(message.vxlanMissing);
     }
     return writer;
   },
@@ -422,6 +428,14 @@ export const HelloResponse: MessageFns<HelloResponse> = {
 
             break;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.vxlanMissing = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -488,6 +502,11 @@ export const HelloResponse: MessageFns<HelloResponse> = {
         : globalThis.Array.isArray(object?.link_transports)
         ? object.link_transports.map((e: any) => linkTransportFromJSON(e))
         : [],
+      vxlanMissing: isSet(object.vxlanMissing)
+        ? globalThis.String(object.vxlanMissing)
+        : isSet(object.vxlan_missing)
+        ? globalThis.String(object.vxlan_missing)
+        : "",
     };
   },
 
@@ -529,6 +548,9 @@ export const HelloResponse: MessageFns<HelloResponse> = {
     if (message.linkTransports?.length) {
       obj.linkTransports = message.linkTransports.map((e) => linkTransportToJSON(e));
     }
+    if (message.vxlanMissing !== "") {
+      obj.vxlanMissing = message.vxlanMissing;
+    }
     return obj;
   },
 
@@ -549,6 +571,7 @@ export const HelloResponse: MessageFns<HelloResponse> = {
     message.underlayAddresses = object.underlayAddresses?.map((e) => e) || [];
     message.allowsPlainLinks = object.allowsPlainLinks ?? false;
     message.linkTransports = object.linkTransports?.map((e) => e) || [];
+    message.vxlanMissing = object.vxlanMissing ?? "";
     return message;
   },
 };
