@@ -134,6 +134,17 @@ export interface InstanceDriver {
   events(signal: AbortSignal): AsyncIterable<DriverEvent>;
 }
 
+/** Drivers whose instances have devices at addresses. */
+export interface Placing {
+  /**
+   * The spec with an address for each device; pure, and the same for the same spec. The instance layer keeps it on disk before the
+   * first start: a guest knows its devices by their addresses, so these never change.
+   * @param options.isNew true: given to all, whatever the spec says. false: what is recorded stays, and a spec without any address is
+   * of an agent that recorded none: its devices are where that agent put them.
+   */
+  placeDevices(spec: InstanceSpec, options: { readonly isNew: boolean }): InstanceSpec;
+}
+
 /** Drivers whose instances can be paused. */
 export interface Pausable {
   pause(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
@@ -211,6 +222,7 @@ export interface Detachable {
 }
 
 export const isDetachable = (driver: InstanceDriver): driver is InstanceDriver & Detachable => "detach" in driver;
+export const isPlacing = (driver: InstanceDriver): driver is InstanceDriver & Placing => "placeDevices" in driver;
 export const isPausable = (driver: InstanceDriver): driver is InstanceDriver & Pausable => "pause" in driver;
 export const isResettable = (driver: InstanceDriver): driver is InstanceDriver & Resettable => "reset" in driver;
 export const isShutdownable = (driver: InstanceDriver): driver is InstanceDriver & Shutdownable =>

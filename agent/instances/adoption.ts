@@ -1,6 +1,12 @@
 import { messageOf } from "../../lib/errors.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
-import type { DriverInstance, DriverKind, InstanceDriver, RecoveryHandle } from "../drivers/driver.js";
+import {
+  type DriverInstance,
+  type DriverKind,
+  type InstanceDriver,
+  isPlacing,
+  type RecoveryHandle,
+} from "../drivers/driver.js";
 import { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
@@ -8,7 +14,7 @@ import { withoutDirectories } from "./failure.js";
 import type { LoadedInstance } from "./instance-store.js";
 import { forgetRun, lostReason, observe } from "./observe.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
-import type { StoredHandle } from "./stored-instance.js";
+import type { StoredHandle, StoredInstance } from "./stored-instance.js";
 
 const endedReason = "ended while the agent was not running";
 
@@ -102,7 +108,13 @@ async function toRecord(
   };
   const driver = stored === undefined ? undefined : context.drivers.get(kindOf(stored.instance.spec));
   if (stored !== undefined && driver !== undefined) {
-    return { ...base, stored, driver, specLost: false, observation: notRunning("stopped", "") };
+    return {
+      ...base,
+      stored: await recordPlaces(context, stored, driver),
+      driver,
+      specLost: false,
+      observation: notRunning("stopped", ""),
+    };
   }
   const found = await findLost(context, loaded, signal);
   const instance = {
@@ -121,6 +133,25 @@ async function toRecord(
     handle: found.handle,
     observation: notRunning("failed", lostReason),
   };
+}
+
+/**
+ * Records where the devices are of an instance that an earlier agent made, which knew no addresses. What could not be written comes
+ * out the same at the next start.
+ */
+async function recordPlaces(
+  context: InstanceContext,
+  stored: StoredInstance,
+  driver: InstanceDriver,
+): Promise<StoredInstance> {
+  if (!isPlacing(driver)) return stored;
+  const spec = driver.placeDevices(stored.instance.spec, { isNew: false });
+  if (spec === stored.instance.spec) return stored;
+  const placed = { ...stored, instance: { ...stored.instance, spec } };
+  await context.store.writeSpec(placed).catch((error: unknown) => {
+    context.logError(error, `the devices' addresses of ${stored.instance.name} could not be recorded`);
+  });
+  return placed;
 }
 
 /** Asks the drivers, the one the handle names first, for what runs of an instance whose spec is lost. */

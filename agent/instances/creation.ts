@@ -4,7 +4,7 @@ import { checkLabels } from "../../lib/labels.js";
 import type { ResourceId } from "../../lib/names.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
-import type { InstanceDriver, Progress } from "../drivers/driver.js";
+import { type InstanceDriver, isPlacing, type Progress } from "../drivers/driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure } from "./failure.js";
 import { forgetRun } from "./observe.js";
@@ -39,7 +39,8 @@ export async function planCreation(
   const driver = driverOf(context, spec, name);
   await driver.validate(spec, { signal });
   const createTime = context.now();
-  const instance = { name, uid, labels: { ...wanted.labels }, spec, status: undefined, createTime };
+  const placed = isPlacing(driver) ? driver.placeDevices(spec, { isNew: true }) : spec;
+  const instance = { name, uid, labels: { ...wanted.labels }, spec: placed, status: undefined, createTime };
   return {
     stored: { id: wanted.id, phase: "creating", instance },
     driver,

@@ -39,7 +39,7 @@ export function checkSpec(
 
 function withDefaults(nic: Nic, index: number, uid: string): Nic {
   const name = nic.name === "" ? `eth${index}` : nic.name;
-  return { ...nic, name, mac: nic.mac === "" ? macOf(uid, name) : nic.mac.toLowerCase(), port: "" };
+  return { ...nic, name, mac: nic.mac === "" ? macOf(uid, name) : nic.mac.toLowerCase(), port: "", deviceAddress: "" };
 }
 
 function checkSize(

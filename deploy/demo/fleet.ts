@@ -139,7 +139,9 @@ async function createGuest(hub: Connection, wanted: Guest, signal: AbortSignal):
     instanceId: wanted.id,
     requestId: crypto.randomUUID(),
   });
-  const nics = [{ name: "eth0", lan: lanId, mac: "", addresses: [`${wanted.address}/24`], port: "" }];
+  const nics = [
+    { name: "eth0", lan: lanId, mac: "", addresses: [`${wanted.address}/24`], port: "", deviceAddress: "" },
+  ];
   request.instance = {
     name: "",
     uid: "",

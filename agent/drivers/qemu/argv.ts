@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { DiskFormat } from "./image-chain.js";
+import { fixedAddresses, type MachineType, type PciAddress, parseAddress } from "./placement.js";
 
 /** A file open in the agent that QEMU inherits under this number. */
 export type InheritedFd = number;
@@ -7,10 +8,14 @@ export type InheritedFd = number;
 /** A disk with its backing images, top first. */
 export interface DiskPlan {
   readonly layers: readonly { readonly fd: InheritedFd; readonly format: DiskFormat }[];
+  /** As recorded in the spec. */
+  readonly address: string;
 }
 
 /** An interface whose tap is open. */
 export interface NicPlan {
+  /** As recorded in the spec. */
+  readonly address: string;
   readonly mac: string;
   readonly mtu: number;
   readonly fd: InheritedFd;
@@ -26,7 +31,7 @@ export interface MachinePlan {
   readonly id: string;
   /** RFC 4122 form; the machine is found again by it. */
   readonly uuid: string;
-  readonly machine: "q35" | "microvm";
+  readonly machine: MachineType;
   readonly accelerator: "kvm" | "tcg";
   readonly cpus: number;
   readonly memoryMib: number;
@@ -52,15 +57,13 @@ export const guestAgentChardev = "qga";
 export const guestAgentPort = "qgaport";
 
 export const qemuProgram = "qemu-system-x86_64";
-/** Most disks and interfaces together that a microvm has room for: eight virtio-mmio slots, one for the serial bus. */
-export const microvmDevices = 7;
 
 /**
  * Arguments of QEMU; pure. Nothing listens on a network, no path leads out of the working directory and no file is opened by name:
  * QEMU runs without the right to read the agent's files.
  */
 export function toArgv(plan: MachinePlan): string[] {
-  const slots = new SlotAllocator(plan.machine);
+  const fixed = fixedAddresses(plan.machine);
   return [
     ...["-name", `guest=${plan.id}`, "-uuid", plan.uuid],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
@@ -76,20 +79,20 @@ export function toArgv(plan: MachinePlan): string[] {
     ...["-smp", `cpus=${plan.cpus}`, "-m", `size=${plan.memoryMib}M`],
     ...["-chardev", `socket,id=qmp,path=${socketNames.qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
     ...["-chardev", `socket,id=console,path=${socketNames.console},server=on,wait=off`, "-serial", "chardev:console"],
-    ...toGuestAgent(slots),
+    ...toGuestAgent(fixed.serial),
     ...toBoot(plan),
-    ...(plan.machine === "q35"
-      ? ["-object", "rng-builtin,id=rng", "-device", slots.next("virtio-rng", "rng=rng")]
-      : []),
-    ...toDisks(plan, slots),
-    ...plan.nics.flatMap((nic, index) => toNic(nic, index, slots)),
+    ...(fixed.rng === undefined
+      ? []
+      : ["-object", "rng-builtin,id=rng", "-device", toDevice("virtio-rng", "rng=rng", fixed.rng)]),
+    ...toDisks(plan),
+    ...plan.nics.flatMap(toNic),
   ];
 }
 
 function toMachine(plan: MachinePlan): string {
   if (plan.machine === "microvm") return "microvm,rtc=on";
   // Without a kernel of ours the firmware's messages on the serial console are all there is to see.
-  return plan.boot === undefined ? "q35,graphics=off" : "q35";
+  return plan.boot === undefined ? `${plan.machine},graphics=off` : plan.machine;
 }
 
 function toAccelerator(plan: MachinePlan): string {
@@ -97,12 +100,12 @@ function toAccelerator(plan: MachinePlan): string {
   return plan.accelerator === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=64";
 }
 
-function toGuestAgent(slots: SlotAllocator): string[] {
+function toGuestAgent(address: string): string[] {
   return [
-    ...["-device", slots.next("virtio-serial", "id=serial")],
+    ...["-device", toDevice("virtio-serial", "id=serial", address)],
     ...["-chardev", `socket,id=${guestAgentChardev},path=${socketNames.guestAgent},server=on,wait=off`],
     "-device",
-    `virtserialport,id=${guestAgentPort},bus=serial.0,chardev=${guestAgentChardev},name=org.qemu.guest_agent.0`,
+    `virtserialport,id=${guestAgentPort},bus=serial.0,nr=1,chardev=${guestAgentChardev},name=org.qemu.guest_agent.0`,
   ];
 }
 
@@ -120,13 +123,13 @@ function fdPath(fd: InheritedFd): string {
   return join("/proc/self/fd", String(fd));
 }
 
-function toDisks({ boot, disks }: MachinePlan, slots: SlotAllocator): string[] {
+function toDisks({ boot, disks }: MachinePlan): string[] {
   // A kernel that is booted directly has this place already.
   const first = boot === undefined ? ",bootindex=0" : "";
   return disks.flatMap((disk, index) => [
     ...toNodes(disk, index),
     "-device",
-    slots.next("virtio-blk", `drive=disk${index},serial=disk${index}${index === 0 ? first : ""}`),
+    toDevice("virtio-blk", `drive=disk${index},serial=disk${index}${index === 0 ? first : ""}`, disk.address),
   ]);
 }
 
@@ -152,31 +155,24 @@ function toNodes(disk: DiskPlan, index: number): string[] {
     .flat();
 }
 
-function toNic(nic: NicPlan, index: number, slots: SlotAllocator): string[] {
+function toNic(nic: NicPlan, index: number): string[] {
   const vhost = nic.vhostFd === undefined ? "vhost=off" : `vhost=on,vhostfd=${nic.vhostFd}`;
   const offloads = nic.withoutUso ? ",host_uso=off" : "";
   const properties = `id=nic${index},netdev=net${index},mac=${nic.mac},host_mtu=${nic.mtu}${offloads}`;
   return [
     ...["-netdev", `tap,id=net${index},fd=${nic.fd},${vhost}`],
-    ...["-device", slots.next("virtio-net", properties)],
+    ...["-device", toDevice("virtio-net", properties, nic.address)],
   ];
 }
 
-/** Places devices: on q35 eight functions a slot, so that 31 interfaces and 16 disks fit without bridges. */
-class SlotAllocator {
-  readonly #machine: MachinePlan["machine"];
-  #used = 0;
+/** A device at its address. */
+function toDevice(device: string, properties: string, text: string): string {
+  const address = parseAddress(text);
+  if (address.type === "mmio") return `${device}-device,${properties},bus=${text}`;
+  return `${device}-pci,${properties},addr=${toPciProperty(address)}`;
+}
 
-  constructor(machine: MachinePlan["machine"]) {
-    this.#machine = machine;
-  }
-
-  next(device: string, properties: string): string {
-    if (this.#machine === "microvm") return `${device}-device,${properties}`;
-    const slot = 2 + Math.floor(this.#used / 8);
-    const functionNumber = this.#used % 8;
-    this.#used += 1;
-    const address = `addr=${slot.toString(16)}.${functionNumber}${functionNumber === 0 ? ",multifunction=on" : ""}`;
-    return `${device}-pci,${properties},${address}`;
-  }
+/** Function 0 always says that there may be others: a guest's name of an interface tells whether it does. */
+function toPciProperty({ slot, func }: PciAddress): string {
+  return `${slot.toString(16)}.${func}${func === 0 ? ",multifunction=on" : ""}`;
 }

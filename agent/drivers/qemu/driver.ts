@@ -18,6 +18,7 @@ import type {
   InstanceNetwork,
   Observation,
   Pausable,
+  Placing,
   Progress,
   RecoveryHandle,
   Resettable,
@@ -33,6 +34,7 @@ import { boundLog, lastMessage, launch, logPathOf, runDirectoryOf } from "./laun
 import { findMachineProcess } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
 import { toObservedState } from "./observed-state.js";
+import { placeDevices } from "./placement.js";
 import { qemuOptionsOf } from "./validate.js";
 
 /** What the driver needs. */
@@ -47,7 +49,14 @@ export interface QemuDriverOptions {
 }
 
 /** The qemu driver with everything it can do. */
-type QemuDriver = InstanceDriver & Pausable & Resettable & Shutdownable & HasConsole & Executable & Detachable;
+type QemuDriver = InstanceDriver &
+  Placing &
+  Pausable &
+  Resettable &
+  Shutdownable &
+  HasConsole &
+  Executable &
+  Detachable;
 
 /** Longest wait for a new QEMU to answer; a loaded host needs seconds, a broken one shows by ending. */
 /** How long after its start a machine may still be booting, and how long a command waits for its agent then. */
@@ -87,6 +96,10 @@ class Driver implements QemuDriver {
   async validate(spec: InstanceSpec, _options: CallOptions): Promise<void> {
     await admit(spec, this.#options.imageDirectories);
     await chooseAccelerator(spec, () => this.#probeKvm());
+  }
+
+  placeDevices(spec: InstanceSpec, options: { readonly isNew: boolean }): InstanceSpec {
+    return placeDevices(spec, options);
   }
 
   async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {

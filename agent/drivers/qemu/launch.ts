@@ -12,6 +12,7 @@ import { type InstanceDisk, prepareDisks } from "./disks.js";
 import { findQemuVersion } from "./fingerprint.js";
 import { toKernelArguments } from "./kernel-arguments.js";
 import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
+import { machineTypeOf, placeDevices } from "./placement.js";
 import { openTaps } from "./tap.js";
 import { findTscKhz } from "./tsc.js";
 import { toUuid } from "./uuid.js";
@@ -98,18 +99,21 @@ async function toPlan(
   inherited: InheritedFiles,
   options: LaunchOptions,
 ): Promise<MachinePlan> {
-  const { spec } = instance;
+  // The instance layer has recorded them; this is for a spec that could not be written since.
+  const spec = placeDevices(instance.spec, { isNew: false });
   const qemu = qemuOptionsOf(spec);
   const disks = await prepareDisks(qemu.disks, { ...options, directory: instance.directory });
   return {
     id: instance.id,
     uuid: toUuid(instance.uid),
-    machine: qemu.machine === "microvm" ? "microvm" : "q35",
+    machine: machineTypeOf(qemu),
     accelerator: options.accelerator,
     ...sizeOf(spec),
     boot: await toBoot(instance, network, qemu, inherited, options),
-    disks: await Promise.all(disks.map((disk) => openDisk(disk, inherited))),
-    nics: await openNics(network, inherited, options),
+    disks: await Promise.all(
+      disks.map((disk, index) => openDisk(disk, qemu.disks[index]?.deviceAddress ?? "", inherited)),
+    ),
+    nics: await openNics(network, spec.nics, inherited, options),
   };
 }
 
@@ -162,15 +166,20 @@ export async function resolveBootFiles(
   };
 }
 
-async function openDisk({ overlayPath, chain }: InstanceDisk, inherited: InheritedFiles): Promise<DiskPlan> {
+async function openDisk(
+  { overlayPath, chain }: InstanceDisk,
+  address: string,
+  inherited: InheritedFiles,
+): Promise<DiskPlan> {
   const overlay = { fd: await inherited.open(overlayPath, "r+"), format: "qcow2" as const };
   const bases: DiskPlan["layers"][number][] = [];
   for (const { path, format } of chain.layers) bases.push({ fd: await inherited.open(path, "r"), format });
-  return { layers: [overlay, ...bases] };
+  return { layers: [overlay, ...bases], address };
 }
 
 async function openNics(
   network: InstanceNetwork,
+  specs: InstanceSpec["nics"],
   inherited: InheritedFiles,
   { accelerator, resource, signal }: LaunchOptions,
 ): Promise<readonly NicPlan[]> {
@@ -183,7 +192,8 @@ async function openNics(
     if (nic === undefined) continue;
     // The kernel's own backend needs KVM's interrupts to pay.
     const vhostFd = accelerator === "kvm" ? await inherited.openIfPossible("/dev/vhost-net") : undefined;
-    nics.push({ mac: nic.mac, mtu: nic.mtu, fd: fdInside, vhostFd, withoutUso });
+    const address = specs[index]?.deviceAddress ?? "";
+    nics.push({ address, mac: nic.mac, mtu: nic.mtu, fd: fdInside, vhostFd, withoutUso });
   }
   return nics;
 }

@@ -1,8 +1,8 @@
 import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { Accelerator, type InstanceSpec, type QemuOptions } from "../../../proto/gen/zor/v1/instance.js";
 import { microName } from "../images.js";
-import { microvmDevices } from "./argv.js";
 import { maxKernelArgumentsBytes, toKernelArguments } from "./kernel-arguments.js";
+import { microvmPlaces } from "./placement.js";
 
 /** What this host has. */
 export interface HostSize {
@@ -52,9 +52,9 @@ function checkSize(spec: InstanceSpec, host: HostSize): FieldViolation[] {
 
 function checkMachine(spec: InstanceSpec, options: QemuOptions): FieldViolation[] {
   const violations: FieldViolation[] = [];
-  if (!["", "q35", "microvm"].includes(options.machine)) {
+  if (!["", "q35", "pc", "microvm"].includes(options.machine)) {
     violations.push(
-      violation("qemu.machine", `${JSON.stringify(options.machine.slice(0, 40))} is neither "q35" nor "microvm"`),
+      violation("qemu.machine", `${JSON.stringify(options.machine.slice(0, 40))} is none of "q35", "pc" and "microvm"`),
     );
   }
   const accelerators = [Accelerator.ACCELERATOR_UNSPECIFIED, Accelerator.ACCELERATOR_KVM, Accelerator.ACCELERATOR_TCG];
@@ -64,9 +64,10 @@ function checkMachine(spec: InstanceSpec, options: QemuOptions): FieldViolation[
   if (spec.nics.length > maxNics) {
     violations.push(violation("nics", `${spec.nics.length} are more than the ${maxNics} an instance can have`));
   }
-  if (options.machine === "microvm" && spec.nics.length + options.disks.length > microvmDevices) {
+  const { nics, disks } = microvmPlaces;
+  if (options.machine === "microvm" && (spec.nics.length > nics || options.disks.length > disks)) {
     violations.push(
-      violation("qemu.machine", `a microvm has room for ${microvmDevices} interfaces and disks together; use "q35"`),
+      violation("qemu.machine", `a microvm has room for ${nics} interfaces and ${disks} disks; use "q35"`),
     );
   }
   return violations;

@@ -36,7 +36,14 @@ export class World implements AsyncDisposable {
     this.#root = root;
     this.imageDirectory = join(root, "images");
     const uid = randomUUID();
-    const nic = { name: "eth0", lan: "", mac: "02:00:00:00:00:99", addresses: ["10.99.0.2/24"], port: "" };
+    const nic = {
+      name: "eth0",
+      lan: "",
+      mac: "02:00:00:00:00:99",
+      addresses: ["10.99.0.2/24"],
+      port: "",
+      deviceAddress: "",
+    };
     this.instance = {
       name: "hosts/h1/instances/vm1",
       id: "vm1",

@@ -69,7 +69,8 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
     create: async (options, nics = []) => {
       const uid = randomUUID();
       const value = QemuOptions.fromPartial({ accelerator: Accelerator.ACCELERATOR_TCG, ...options });
-      const spec = { cpus: 1, memoryMib: 128n, nics, driver: { $case: "qemu" as const, value } };
+      const wanted = { cpus: 1, memoryMib: 128n, nics, driver: { $case: "qemu" as const, value } };
+      const spec = driver.placeDevices(wanted, { isNew: true });
       const instance = { name: "hosts/h1/instances/vm1", id: "vm1", uid, spec, directory: join(root, uid) };
       await mkdir(instance.directory, { mode: 0o700 });
       await driver.validate(spec, callOptions);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { InstanceManager } from "../../../agent/instances/manager.js";
-import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { type InstanceSpec, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { diskFull, InstanceWorld, make, options } from "./instance-world.js";
 
 let world: InstanceWorld;
@@ -26,6 +26,23 @@ describe("a restarted agent", () => {
     expect(second.get("c1")).toMatchObject({ ...before, status: { ...before.status, observeTime: expect.any(Date) } });
     expect(world.driver.calls.slice(calls)).toEqual(["recover c1"]);
     expect(world.network.lans.get("lan1")?.plugged.size).toBe(1);
+  });
+
+  it("records where the devices of an instance are whose agent recorded none, and goes by the record from then on", async () => {
+    await make(first, "c1");
+    const placing = (address: string) =>
+      Object.assign(world.driver, {
+        placeDevices: (spec: InstanceSpec): InstanceSpec =>
+          spec.nics.every(({ deviceAddress }) => deviceAddress !== "")
+            ? spec
+            : { ...spec, nics: spec.nics.map((nic) => ({ ...nic, deviceAddress: address })) },
+      });
+    placing("old");
+    const placeOf = (manager: InstanceManager) =>
+      manager.get("c1").spec?.nics.map(({ deviceAddress }) => deviceAddress);
+    expect(placeOf(await world.agent())).toEqual(["old"]);
+    placing("new");
+    expect(placeOf(await world.agent())).toEqual(["old"]);
   });
 
   it("shows what ended meanwhile as stopped, says so and releases its interfaces", async () => {

@@ -169,6 +169,7 @@ describe("instance flags", () => {
       mac: "52:54:00:00:00:01",
       addresses: ["10.0.0.1/24", "fd00::1/64"],
       port: "",
+      deviceAddress: "",
     });
     expect(parseNic("name=eth1").lan).toBe("");
     for (const text of ["lan=a/b", "lan=a,lan=b", "lan1", "lan=-x", ""]) expect(() => parseNic(text)).toThrow("--nic");

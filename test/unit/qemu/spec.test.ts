@@ -25,7 +25,8 @@ describe("a spec of a machine", () => {
     ["the built-in image and nothing else", specOf({})],
     ["a disk without a kernel", specOf({ kernel: "", disks: disks(1) })],
     ["as much as fits", specOf({ disks: disks(16) }, { cpus: 4, memoryMib: 8192n, nics: nics(31) })],
-    ["a full microvm", specOf({ machine: "microvm", disks: disks(3) }, { nics: nics(4) })],
+    ["a full microvm", specOf({ machine: "microvm", disks: disks(7) }, { nics: nics(15) })],
+    ["a PC without PCI Express", specOf({ machine: "pc", disks: disks(16) }, { nics: nics(31) })],
     ["arguments with commas and quotes", specOf({ kernelArguments: 'a=1,b="c d" -x' })],
   ])("with %s is good", (_what, spec) => {
     expect(checkQemuSpec(spec, host)).toEqual([]);
@@ -63,7 +64,8 @@ describe("a spec of a machine", () => {
       "qemu.disks[0].size_mib",
     ],
     ["32 interfaces", specOf({}, { nics: nics(32) }), "nics"],
-    ["too much for a microvm", specOf({ machine: "microvm", disks: disks(4) }, { nics: nics(4) }), "qemu.machine"],
+    ["too many disks for a microvm", specOf({ machine: "microvm", disks: disks(8) }), "qemu.machine"],
+    ["too many interfaces for a microvm", specOf({ machine: "microvm" }, { nics: nics(16) }), "qemu.machine"],
   ])("with %s is refused at the field", (_what, spec, field) => {
     expect(checkQemuSpec(spec, host)).toContainEqual({
       field: `instance.spec.${field}`,

@@ -34,7 +34,7 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
     .option("--append <text>", "qemu: more kernel command line")
     .addOption(repeatable("--image <file>", "qemu: disk image to boot from; its changes last until the next start"))
     .addOption(repeatable("--disk <fields>", "qemu: image=FILE,persistent,size=SIZE; may be repeated"))
-    .option("--machine <type>", "qemu: q35 or microvm")
+    .option("--machine <type>", "qemu: q35, pc or microvm")
     .option("--accel <accelerator>", "qemu: kvm or tcg (default: the best that works)")
     .option("--rootfs <path>", "crun: directory or tar archive; micro is the built-in one")
     .addOption(repeatable("--env <key=value>", "crun: environment of the command; may be repeated"))

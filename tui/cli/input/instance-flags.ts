@@ -56,6 +56,7 @@ export function parseNic(text: string): Nic {
     mac: singleField("--nic", fields, "mac") ?? "",
     addresses: fields.get("addr") ?? [],
     port: "",
+    deviceAddress: "",
   };
 }
 
@@ -82,7 +83,12 @@ function driverOf(flags: InstanceFlags, words: readonly string[]): NonNullable<I
       initrd: flags.initrd ?? "",
       kernelArguments: flags.append ?? "",
       disks: [
-        ...flags.image.map((image) => ({ image, persistent: flags.persistent === true, sizeMib: 0n })),
+        ...flags.image.map((image) => ({
+          image,
+          persistent: flags.persistent === true,
+          sizeMib: 0n,
+          deviceAddress: "",
+        })),
         ...flags.disk.map((text) => parseDisk(text, flags.persistent === true)),
       ],
     },
@@ -140,5 +146,6 @@ function parseDisk(text: string, persistent: boolean): Disk {
     image: singleField("--disk", fields, "image") ?? "",
     persistent: keep === undefined ? persistent : keep === "true",
     sizeMib: size === undefined ? 0n : parseMemoryMib("--disk size", size),
+    deviceAddress: "",
   };
 }

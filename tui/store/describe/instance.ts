@@ -35,7 +35,7 @@ export function describeInstance(row: RowOf<"instances">, context: CellContext):
       }),
       field(
         "",
-        [nic.addresses.join(" "), nic.mac, nic.port === "" ? "" : `port ${nic.port}`]
+        [nic.addresses.join(" "), nic.mac, nic.deviceAddress, nic.port === "" ? "" : `port ${nic.port}`]
           .filter((part) => part !== "")
           .join("  "),
       ),
@@ -58,7 +58,10 @@ function driverLines(row: RowOf<"instances">): readonly DescribeLine[] {
         field("initrd", initrd),
         field("arguments", kernelArguments),
         ...disks.map((disk, index) =>
-          field(`disk ${index}`, `${disk.image}${disk.persistent ? ", persistent" : ", changes are thrown away"}`),
+          field(
+            `disk ${index}`,
+            `${disk.image}${disk.persistent ? ", persistent" : ", changes are thrown away"}  ${disk.deviceAddress}`.trimEnd(),
+          ),
         ),
       ];
     }

@@ -170,7 +170,7 @@ export interface InstanceSpec {
   memoryMib?:
     | bigint
     | undefined;
-  /** Network interfaces, in order; at most 31. */
+  /** Network interfaces, in order; at most 31, 15 of a microvm. */
   nics: Nic[];
   /** Which driver runs it, with that driver's options. */
   driver:
@@ -198,11 +198,16 @@ export interface Nic {
   addresses: string[];
   /** Name of the host-side port while the instance runs. Read only. */
   port: string;
+  /**
+   * Where a machine has the interface: a PCI address ("0000:00:08.0"), or a bus of a microvm ("virtio-mmio-bus.22"). Chosen when
+   * the machine is made and never changed, whatever else it is given. Empty for containers. Read only.
+   */
+  deviceAddress: string;
 }
 
 /** Options of the qemu driver. */
 export interface QemuOptions {
-  /** "q35" or "microvm"; default "q35". */
+  /** "q35", "pc" (i440FX, for guests that know no PCI Express) or "microvm"; default "q35". */
   machine: string;
   /** Accelerator. */
   accelerator: Accelerator;
@@ -212,7 +217,7 @@ export interface QemuOptions {
   initrd: string;
   /** More kernel command line for direct boot: printable ASCII, at most 1024 bytes. */
   kernelArguments: string;
-  /** Disks, in order; at most 16. */
+  /** Disks, in order; at most 16, 7 of a microvm. */
   disks: Disk[];
 }
 
@@ -224,6 +229,8 @@ export interface Disk {
   persistent: boolean;
   /** Size of the overlay in MiB; 0: as large as the image. */
   sizeMib: bigint;
+  /** Where the machine has the disk, as Nic.device_address. Read only. */
+  deviceAddress: string;
 }
 
 /** Options of the crun driver. */
@@ -698,7 +705,7 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
 };
 
 function createBaseNic(): Nic {
-  return { name: "", lan: "", mac: "", addresses: [], port: "" };
+  return { name: "", lan: "", mac: "", addresses: [], port: "", deviceAddress: "" };
 }
 
 export const Nic: MessageFns<Nic> = {
@@ -717,6 +724,9 @@ export const Nic: MessageFns<Nic> = {
     }
     if (message.port !== "") {
       writer.uint32(42).string(message.port);
+    }
+    if (message.deviceAddress !== "") {
+      writer.uint32(50).string(message.deviceAddress);
     }
     return writer;
   },
@@ -774,6 +784,14 @@ export const Nic: MessageFns<Nic> = {
             message.port = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.deviceAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -795,6 +813,11 @@ export const Nic: MessageFns<Nic> = {
         ? object.addresses.map((e: any) => globalThis.String(e))
         : [],
       port: isSet(object.port) ? globalThis.String(object.port) : "",
+      deviceAddress: isSet(object.deviceAddress)
+        ? globalThis.String(object.deviceAddress)
+        : isSet(object.device_address)
+        ? globalThis.String(object.device_address)
+        : "",
     };
   },
 
@@ -815,6 +838,9 @@ export const Nic: MessageFns<Nic> = {
     if (message.port !== "") {
       obj.port = message.port;
     }
+    if (message.deviceAddress !== "") {
+      obj.deviceAddress = message.deviceAddress;
+    }
     return obj;
   },
 
@@ -828,6 +854,7 @@ export const Nic: MessageFns<Nic> = {
     message.mac = object.mac ?? "";
     message.addresses = object.addresses?.map((e) => e) || [];
     message.port = object.port ?? "";
+    message.deviceAddress = object.deviceAddress ?? "";
     return message;
   },
 };
@@ -986,7 +1013,7 @@ export const QemuOptions: MessageFns<QemuOptions> = {
 };
 
 function createBaseDisk(): Disk {
-  return { image: "", persistent: false, sizeMib: 0n };
+  return { image: "", persistent: false, sizeMib: 0n, deviceAddress: "" };
 }
 
 export const Disk: MessageFns<Disk> = {
@@ -1002,6 +1029,9 @@ export const Disk: MessageFns<Disk> = {
         throw new globalThis.Error("value provided for field message.sizeMib of type int64 too large");
       }
       writer.uint32(24).int64(message.sizeMib);
+    }
+    if (message.deviceAddress !== "") {
+      writer.uint32(34).string(message.deviceAddress);
     }
     return writer;
   },
@@ -1043,6 +1073,14 @@ export const Disk: MessageFns<Disk> = {
             message.sizeMib = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.deviceAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1060,6 +1098,11 @@ export const Disk: MessageFns<Disk> = {
       image: isSet(object.image) ? globalThis.String(object.image) : "",
       persistent: isSet(object.persistent) ? globalThis.Boolean(object.persistent) : false,
       sizeMib: isSet(object.sizeMib) ? BigInt(object.sizeMib) : isSet(object.size_mib) ? BigInt(object.size_mib) : 0n,
+      deviceAddress: isSet(object.deviceAddress)
+        ? globalThis.String(object.deviceAddress)
+        : isSet(object.device_address)
+        ? globalThis.String(object.device_address)
+        : "",
     };
   },
 
@@ -1074,6 +1117,9 @@ export const Disk: MessageFns<Disk> = {
     if (message.sizeMib !== 0n) {
       obj.sizeMib = message.sizeMib.toString();
     }
+    if (message.deviceAddress !== "") {
+      obj.deviceAddress = message.deviceAddress;
+    }
     return obj;
   },
 
@@ -1085,6 +1131,7 @@ export const Disk: MessageFns<Disk> = {
     message.image = object.image ?? "";
     message.persistent = object.persistent ?? false;
     message.sizeMib = (object.sizeMib !== undefined && object.sizeMib !== null) ? BigInt(object.sizeMib) : 0n;
+    message.deviceAddress = object.deviceAddress ?? "";
     return message;
   },
 };
