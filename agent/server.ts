@@ -6,6 +6,7 @@ import { addHealth, type Health } from "../lib/grpc/health.js";
 import { OpenWatches } from "../lib/grpc/open-watches.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { refuseRevoked } from "../lib/grpc/revocation.js";
+import { agentLimits } from "../lib/grpc/limits.js";
 import { createGrpcServer, createServerTls, listen, type ServerTls, shutDown } from "../lib/grpc/server.js";
 import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { RequestIds } from "../lib/idempotency.js";
@@ -99,7 +100,8 @@ export class AgentServer {
 
   /** Binds every address and serves. @throws {ZorError} UNAVAILABLE when an address cannot be bound. */
   static async start(options: AgentServerOptions): Promise<AgentServer> {
-    const server = createGrpcServer();
+    const server = createGrpcServer(agentLimits);
+    server.onNews((message, facts) => options.log.warn(facts, message));
     const tls = createServerTls(options.identity.current, "required");
     options.identity.onReplace((identity) => tls.reload(identity));
     const watches = new OpenWatches();

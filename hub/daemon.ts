@@ -100,6 +100,7 @@ export class Hub {
     const reverse = await this.#listenReverse(core);
     this.#main = new Listener("main", this.#identity);
     this.#join = new Listener("join", this.#identity);
+    this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
     // Addresses are told to joiners: they are known only when all ports are bound.
     const advertised: { value: Advertised | undefined } = { value: undefined };
     this.#health = this.#addServices(core, this.#main, this.#join, () => {

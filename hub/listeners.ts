@@ -1,18 +1,24 @@
-import type { Server } from "@grpc/grpc-js";
-import { openServerOptions } from "../lib/grpc/limits.js";
-import { createGrpcServer, createServerTls, listen, type ServerTls, shutDown } from "../lib/grpc/server.js";
+import { mainLimits, openLimits } from "../lib/grpc/limits.js";
+import {
+  createGrpcServer,
+  createServerTls,
+  type GuardedServer,
+  listen,
+  type ServerTls,
+  shutDown,
+} from "../lib/grpc/server.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { withPort } from "./config.js";
 
 /** A gRPC server on one or more addresses that can take a renewed certificate. */
 export class Listener {
-  readonly server: Server;
+  readonly server: GuardedServer;
   readonly #tls: ServerTls;
   readonly #shown: (identity: Identity) => Identity;
 
   /** @param kind "main": a client certificate is required; "join": none is asked for. */
   constructor(kind: "main" | "join", identity: Identity) {
-    this.server = createGrpcServer(kind === "join" ? openServerOptions : {});
+    this.server = createGrpcServer(kind === "join" ? openLimits : mainLimits);
     this.#shown = kind === "main" ? (same) => same : withChain;
     this.#tls = createServerTls(this.#shown(identity), kind === "main" ? "required" : "none");
   }

@@ -1,7 +1,8 @@
 import { unavailable, type ZorError } from "../errors.js";
 import type { ServiceOptions } from "./service.js";
 
-const isWatch = (method: string): boolean => /\/Watch[A-Za-z]*$/.test(method);
+/** Whether a method, "/zor.v1.WatchService/Watch", goes on for ever. */
+export const isWatch = (method: string): boolean => /\/Watch[A-Za-z]*$/.test(method);
 
 /** Watches under way: calls that go on for ever, so that a server that ends need not wait for them. */
 export class OpenWatches {

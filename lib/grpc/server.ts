@@ -1,15 +1,93 @@
+import type { Http2SecureServer } from "node:http2";
+import { createServer, type Server as TcpServer } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
-import { type ChannelOptions, Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../errors.js";
 import type { Identity } from "../tls/identity.js";
-import { serverOptions } from "./limits.js";
+import { mainLimits, type ServerLimits } from "./limits.js";
+import { type GuardNews, ServerGuard } from "./server-guard.js";
 
-/** Longest TLS handshake in milliseconds. */
-const handshakeTimeoutMs = 10_000;
+type Injector = ReturnType<Server["createConnectionInjector"]>;
 
-/** A gRPC server with this project's limits, and `more`. Add services, then {@link listen}. */
-export function createGrpcServer(more: ChannelOptions = {}): Server {
-  return new Server({ ...serverOptions, ...more });
+/**
+ * A gRPC server that holds this project's limits. It accepts connections itself and hands them to grpc-js when they may begin their
+ * handshake. Add services, then {@link listen}.
+ */
+export class GuardedServer extends Server {
+  readonly #guard: ServerGuard;
+  readonly #listeners = new Set<TcpServer>();
+
+  constructor(limits: ServerLimits, guard: ServerGuard) {
+    super({ ...limits.grpc, interceptors: [guard.interceptor] });
+    this.#guard = guard;
+    // grpc-js has no public way to set limits of HTTP/2; it makes every server with these options.
+    const internals = this as unknown as { commonServerOptions: object };
+    Object.assign(internals.commonServerOptions, limits.http2);
+  }
+
+  /** Where to tell of connections that were refused or cut off. */
+  onNews(news: GuardNews): void {
+    this.#guard.news = news;
+  }
+
+  override createConnectionInjector(credentials: ServerCredentials): Injector {
+    const injector = super.createConnectionInjector(credentials);
+    const { http2Servers } = this as unknown as { readonly http2Servers: ReadonlyMap<Http2SecureServer, unknown> };
+    const made = [...http2Servers.keys()].at(-1);
+    if (made === undefined) throw new Error("grpc-js keeps its HTTP/2 servers elsewhere");
+    this.#guard.watch(made);
+    return injector;
+  }
+
+  /** Binds "ip:port" and resolves to the port. */
+  async listenOn(address: string, credentials: ServerCredentials): Promise<number> {
+    const at = address.lastIndexOf(":");
+    const injector = this.createConnectionInjector(credentials);
+    // Paused: what a connection sends stays in the kernel until its handshake may begin.
+    const listener = createServer({ pauseOnConnect: true, noDelay: true }, (socket) =>
+      this.#guard.door.enter(socket, () => injector.injectConnection(socket)),
+    );
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    listener.once("error", reject);
+    listener.listen(
+      { host: address.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(address.slice(at + 1)) },
+      resolve,
+    );
+    try {
+      await promise;
+    } catch (error) {
+      injector.destroy();
+      throw error;
+    }
+    listener.off("error", reject);
+    // Such as too many open files: it passes by itself.
+    listener.on("error", () => undefined);
+    this.#listeners.add(listener);
+    const bound = listener.address();
+    return typeof bound === "object" && bound !== null ? bound.port : 0;
+  }
+
+  override tryShutdown(callback: (error?: Error) => void): void {
+    this.#stopListening();
+    super.tryShutdown(callback);
+  }
+
+  override forceShutdown(): void {
+    this.#stopListening();
+    super.forceShutdown();
+    this.#guard.destroySessions();
+  }
+
+  #stopListening(): void {
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+    this.#guard.close();
+  }
+}
+
+/** A gRPC server with the limits of those for callers with a certificate, or others. */
+export function createGrpcServer(limits: ServerLimits = mainLimits): GuardedServer {
+  return new GuardedServer(limits, new ServerGuard(limits));
 }
 
 /** TLS credentials of listeners, with which the certificate can change while connections stay. */
@@ -18,6 +96,9 @@ export interface ServerTls {
   /** New connections see this identity from now on. */
   reload(identity: Identity): void;
 }
+
+/** Longest TLS handshake in milliseconds, once it has begun; Node's own limit is two minutes. */
+const handshakeTimeoutMs = 5000;
 
 /**
  * Credentials of listeners: TLS 1.3 only. With "required" (every main listener) a client certificate of the identity's CA must
@@ -35,7 +116,6 @@ export function createServerTls(identity: Identity, clientCertificate: "required
     updateSecureContextOptions: (options: SecureContextOptions) => void;
     _getConstructorOptions: () => TlsOptions;
   };
-  // Node's own limit is two minutes: time enough to use up all descriptors with connections that never say who they are.
   const constructorOptions = { ...internals._getConstructorOptions(), handshakeTimeout: handshakeTimeoutMs };
   internals._getConstructorOptions = () => constructorOptions;
   const reload = (next: Identity): void => {
@@ -54,23 +134,17 @@ export function createServerTls(identity: Identity, clientCertificate: "required
  * Binds one address ("ip:port"; port 0 picks one) and resolves to the bound port.
  * @throws {ZorError} UNAVAILABLE that names the address when it cannot be bound.
  */
-export function listen(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) {
-        resolve(port);
-        return;
-      }
-      reject(
-        new ZorError({
-          reason: "CANNOT_LISTEN",
-          code: status.UNAVAILABLE,
-          message: `cannot listen on ${address}: ${messageOf(error)}; is another program using it, or is it not an address of this machine?`,
-          cause: error,
-        }),
-      );
+export async function listen(server: GuardedServer, address: string, credentials: ServerCredentials): Promise<number> {
+  try {
+    return await server.listenOn(address, credentials);
+  } catch (error) {
+    throw new ZorError({
+      reason: "CANNOT_LISTEN",
+      code: status.UNAVAILABLE,
+      message: `cannot listen on ${address}: ${messageOf(error)}; is another program using it, or is it not an address of this machine?`,
+      cause: error,
     });
-  });
+  }
 }
 
 /** Stops accepting calls and ends the running ones: gracefully for up to `graceMs`, then at once. */

@@ -1,6 +1,5 @@
-import type { Server } from "@grpc/grpc-js";
 import type { Caller } from "../../lib/auth/caller.js";
-import { createServerTls, listen } from "../../lib/grpc/server.js";
+import { createServerTls, type GuardedServer, listen } from "../../lib/grpc/server.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import type { FakeCables } from "./agent-cables.js";
 import type { FakeHostModel } from "./agent-model.js";
@@ -21,7 +20,7 @@ export interface FakeAgentOptions {
 export class FakeAgent {
   /** Calls it was made, with whom they were for. */
   readonly calls: { readonly caller: Caller; readonly method: string }[] = [];
-  readonly #server: Server;
+  readonly #server: GuardedServer;
   #address = "";
 
   private constructor(options: FakeAgentOptions) {
@@ -51,7 +50,7 @@ export class FakeAgent {
   }
 
   /** The server, for agents that dial out. */
-  get server(): Server {
+  get server(): GuardedServer {
     return this.#server;
   }
 

@@ -50,6 +50,16 @@ export class HubProcess implements AsyncDisposable {
     return this.#ports.listen;
   }
 
+  /** "ip:port" at which tokens are taken. */
+  get joinAddress(): string {
+    return this.#ports.join;
+  }
+
+  /** Of the process that runs. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   async connect(): Promise<Connection> {
     const identity = await loadIdentity(join(this.state, "admin"));
     return new Connection({ address: this.#ports.listen, identity, serverName: hubServerName });

@@ -3,7 +3,7 @@ import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { type Server, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Authority } from "../../../hub/pki/authority.js";
 import { ensureLocalIdentity } from "../../../hub/pki/local-identity.js";
@@ -12,7 +12,7 @@ import { authorize } from "../../../lib/auth/policy.js";
 import { forwardedCallerKey } from "../../../lib/auth/caller.js";
 import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { Connection } from "../../../lib/grpc/connection.js";
-import { createGrpcServer, createServerTls, listen } from "../../../lib/grpc/server.js";
+import { createGrpcServer, createServerTls, type GuardedServer, listen } from "../../../lib/grpc/server.js";
 import { type CallContext, implementService } from "../../../lib/grpc/service.js";
 import type { Identity } from "../../../lib/tls/identity.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
@@ -40,7 +40,7 @@ async function identityOf(subject: Subject, from: Authority = authority): Promis
 const hub: Subject = { kind: "hub", id: "test", role: Role.ROLE_ADMIN };
 const user = (id: string, role: Role): Subject => ({ kind: "user", id, role });
 const seen: CallContext[] = [];
-let server: Server;
+let server: GuardedServer;
 let address: string;
 let produced = 0;
 

@@ -1,0 +1,79 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { join } from "../../lib/tls/join.js";
+import type { Connection } from "../../lib/grpc/connection.js";
+import type { Identity } from "../../lib/tls/identity.js";
+import { CreateTokenRequest, Role, TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
+import type { FloodOptions } from "../fakes/flood.js";
+import { flood, latencyUntil } from "../helpers/flood.js";
+import { HubProcess } from "../integration/hub/hub-process.js";
+
+const seconds = Number(process.env["FLOOD_SECONDS"] ?? 4);
+const only = process.env["FLOOD_ONLY"];
+
+async function viewer(admin: Connection): Promise<Identity> {
+  const { token } = await admin.unary(
+    TokenServiceService.createToken,
+    CreateTokenRequest.fromPartial({ subject: { $case: "userId", value: "eve" }, role: Role.ROLE_VIEWER }),
+  );
+  return (await join(token)).identity;
+}
+
+async function rssMib(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
+}
+
+const watchPath = "/zor.v1.WatchService/Watch";
+type Kind = Omit<FloodOptions, "address" | "seconds" | "key" | "cert"> & { readonly at: "api" | "join" };
+const floods: readonly Kind[] = [
+  { at: "api", kind: "watches", connections: 4, perConnection: 1000, path: watchPath },
+  { at: "api", kind: "calls", connections: 4, perConnection: 100 },
+  { at: "api", kind: "calls", connections: 32, perConnection: 100 },
+  { at: "api", kind: "rapid-reset", connections: 8 },
+  { at: "api", kind: "ping", connections: 8 },
+  { at: "api", kind: "settings", connections: 8 },
+  { at: "api", kind: "window-update", connections: 8 },
+  { at: "api", kind: "priority", connections: 8 },
+  { at: "api", kind: "unknown-frame", connections: 8 },
+  { at: "api", kind: "continuation", connections: 8 },
+  { at: "api", kind: "huge-headers", connections: 8 },
+  { at: "api", kind: "slow-body", connections: 8 },
+  { at: "api", kind: "never-reads", connections: 4, perConnection: 60, path: watchPath },
+  { at: "api", kind: "handshakes", connections: 32 },
+  { at: "api", kind: "connects", connections: 64 },
+  { at: "api", kind: "half-open", connections: 2000 },
+  { at: "api", kind: "client-hello", connections: 2000 },
+  { at: "join", kind: "rapid-reset", connections: 8, path: "/zor.v1.JoinService/Join" },
+  { at: "join", kind: "half-open", connections: 5000 },
+  { at: "join", kind: "handshakes", connections: 32 },
+];
+
+test("no flood of one caller takes others more than twice the time, nor memory for good", async () => {
+  await using hub = await HubProcess.start();
+  const admin = await hub.connect();
+  const eve = await viewer(admin);
+  const rows: string[] = [];
+  for (const { at, ...kind } of floods) {
+    if (only !== undefined && !only.split(",").includes(kind.kind)) continue;
+    const quiet = await latencyUntil(admin, new Promise((resolve) => setTimeout(resolve, 2000)));
+    const before = await rssMib(hub.pid);
+    const address = at === "api" ? hub.address : hub.joinAddress;
+    const flooding = flood({ ...kind, address, seconds, key: eve.keyPem, cert: eve.certificatePem });
+    const under = await latencyUntil(admin, flooding);
+    const result = await flooding;
+    const after = await rssMib(hub.pid);
+    rows.push(
+      [
+        `${at} ${kind.kind} ${kind.connections}x${kind.perConnection ?? 100}`,
+        `p50 ${quiet.p50.toFixed(1)} -> ${under.p50.toFixed(1)}`,
+        `p99 ${quiet.p99.toFixed(1)} -> ${under.p99.toFixed(1)} (${(under.p99 / quiet.p99).toFixed(1)}x)`,
+        `rss ${before.toFixed(0)} -> ${after.toFixed(0)}`,
+        `opened ${result.opened} sent ${result.sent} ended ${JSON.stringify(result.ended)}`,
+      ].join(" | "),
+    );
+    console.log(rows.at(-1));
+  }
+  admin.close();
+  expect(rows.length).toBeGreaterThan(0);
+});
