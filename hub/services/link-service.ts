@@ -22,6 +22,7 @@ import type { StoredRequests } from "../state/requests.js";
 import type { Store } from "../store/store.js";
 import type { Lister } from "./lister.js";
 import { mutate } from "./mutate.js";
+import { ofHost } from "./of-host.js";
 
 /** What the link service works with. */
 export interface LinkServiceOptions {
@@ -145,12 +146,17 @@ function checkName(links: Links, name: string): void {
 async function findLans({ fleet, inventory }: LinkServiceOptions, spec: LinkSpec): Promise<Lan[]> {
   const lans: Lan[] = [];
   for (const name of [spec.a, spec.b]) {
-    const agent = fleet.agent(parseOnHost("link.spec", name, "lans").host);
+    const { host } = parseOnHost("link.spec", name, "lans");
+    const agent = fleet.agent(host);
     const known = inventory.log.find("lan", name);
     // A lan made a moment ago may not have come through the watch yet: its host decides.
     const asked =
       known === undefined
-        ? await agent.connection.unary(LanServiceService.getLan, { name }, { signal: agent.signal, timeoutMs: 5000 })
+        ? await agent.connection
+            .unary(LanServiceService.getLan, { name }, { signal: agent.signal, timeoutMs: 5000 })
+            .catch((error: unknown) => {
+              throw ofHost(error, agent, host);
+            })
         : { lan: known };
     if (asked.lan !== undefined) lans.push(asked.lan);
   }

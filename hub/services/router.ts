@@ -4,6 +4,7 @@ import type { Method } from "../../lib/grpc/connection.js";
 import type { CallContext } from "../../lib/grpc/service.js";
 import type { Fleet } from "../hosts/fleet.js";
 import type { ReadyAgent } from "../hosts/session.js";
+import { ofHost } from "./of-host.js";
 
 /** Deadline of a routed call whose caller gave none. */
 const defaultTimeoutMs = 60_000;
@@ -37,7 +38,7 @@ export class Router {
     try {
       return await agent.connection.unary(method, request, { timeoutMs, signal, metadata: metadataOf(context) });
     } catch (error) {
-      throw lost(agent, context, host) ?? error;
+      throw lost(agent, context, host) ?? ofHost(error, agent, host);
     }
   }
 
@@ -53,7 +54,7 @@ export class Router {
     try {
       yield* agent.connection.bidi(method, requests, { signal, metadata: metadataOf(context) });
     } catch (error) {
-      throw lost(agent, context, host) ?? error;
+      throw lost(agent, context, host) ?? ofHost(error, agent, host);
     }
   }
 }

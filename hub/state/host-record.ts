@@ -60,9 +60,9 @@ export function viewHost(
   });
 }
 
-/** How a list names a host whose part may be old; undefined when it is current. */
+/** How a list names a host whose part may be old; undefined when it is current, or empty because the host has yet to join. */
 export function findUnreachable(host: Host, now: Date): Unreachable | undefined {
-  if (host.state === HostState.HOST_STATE_READY) return undefined;
+  if (host.state === HostState.HOST_STATE_READY || host.state === HostState.HOST_STATE_PENDING) return undefined;
   return {
     name: host.name,
     reason: host.reason,

@@ -5,6 +5,7 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
+  connectivityState,
   credentials,
   Metadata,
   status,
@@ -67,6 +68,26 @@ export class Connection {
       ...channelOptions,
       "grpc.ssl_target_name_override": options.serverName,
       "grpc.default_authority": options.serverName,
+    });
+  }
+
+  /** Waits until the channel is up or a try to bring it up has failed: then a call tells why. "silent": neither in `timeoutMs`. */
+  settled(timeoutMs: number): Promise<"up" | "failed" | "silent"> {
+    const channel = this.#client.getChannel();
+    const deadline = Date.now() + timeoutMs;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const state = channel.getConnectivityState(true);
+        if (state === connectivityState.READY) resolve("up");
+        else if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN)
+          resolve("failed");
+        else
+          channel.watchConnectivityState(state, deadline, (error) => {
+            if (error === undefined) look();
+            else resolve("silent");
+          });
+      };
+      look();
     });
   }
 
@@ -192,7 +213,7 @@ export class Connection {
 
   #translate(error: unknown): ZorError {
     const translated = fromServiceError(error, this.address);
-    if (translated.code === status.DEADLINE_EXCEEDED) return withoutHops(translated);
+    if (translated.code === status.DEADLINE_EXCEEDED) return inWords(translated, this.address);
     // grpc-js speaks of "No connection established" and names addresses in its own way; say it as the rest of the project does.
     if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE") return translated;
     return unavailable(
@@ -212,10 +233,13 @@ function causeOf(message: string): string {
   return foreignWords(new Error(cause), "the connection cannot be opened");
 }
 
-// "Deadline exceeded after 2.504s,LB pick: 0.001s,remote_addr=10.0.0.1:7443" without how grpc-js spent the time.
-function withoutHops(error: ZorError): ZorError {
+// "Deadline exceeded after 2.504s,LB pick: 0.001s,remote_addr=10.0.0.1:7443" in words, without how grpc-js spent the time.
+function inWords(error: ZorError, address: string): ZorError {
   const { reason, code, resource, metadata } = error;
-  const message = error.message.replace(/^(Deadline exceeded after [\d.]+s),.*$/s, "$1");
+  const message = error.message.replace(
+    /^Deadline exceeded after ([\d.]+)s.*$/s,
+    (_, seconds: string) => `${address} did not answer within ${Number(Number(seconds).toFixed(1))} s`,
+  );
   return new ZorError({
     reason,
     code,

@@ -23,8 +23,7 @@ export interface BlastRadius {
 
 /** Looks at a resource before it is deleted. @throws {ZorError} NOT_FOUND, and INVALID_ARGUMENT for kinds zor delete does not delete. */
 export async function blastRadius(session: Session, kind: Kind, name: string): Promise<BlastRadius> {
-  const fetched = await kind.get(await session.connect(), name, session.callOptions(15_000));
-  const resource = fetched?.resource;
+  const resource = await kind.get(await session.connect(), name, session.readOptions());
   if (resource === undefined) throw notFound(name);
   switch (resource.$case) {
     case "instance":

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { parseId } from "../../lib/names.js";
 import type { OutputFormat, Session } from "./session.js";
 
 /** What a command module is given to add itself to the program. */
@@ -35,6 +36,17 @@ export function orderOption(): Option {
     "",
     "by name; operations the newest first",
   );
+}
+
+/** The --label-columns option of lists. */
+export function labelColumnsOption(): Option {
+  return new Option(
+    "-L, --label-columns <keys>",
+    "labels to show in columns of their own, such as role,owner",
+  ).argParser((value: string, before: readonly string[] | undefined) => {
+    const keys = value.split(",").map((key) => parseId("--label-columns", key.trim()));
+    return [...new Set([...(before ?? []), ...keys])];
+  });
 }
 
 /** An option that may be repeated. */

@@ -23,6 +23,7 @@ export async function confirm(
   { yes = false, dryRun = false }: ConfirmOptions,
 ): Promise<boolean> {
   if (yes && !dryRun) return true;
+  if (!dryRun) await session.nameContext();
   for (const line of plan) session.note(line);
   if (dryRun || (await ask(session, question))) return true;
   session.note("nothing was changed");

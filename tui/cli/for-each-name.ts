@@ -28,7 +28,8 @@ export async function forEachName(
   };
   await Promise.all(Array.from({ length: Math.min(parallel, names.length) }, worker));
   for (const [, error] of [...failures].sort(([a], [b]) => a - b)) {
-    session.io.errors.write(formatError(error, { json: format === "json", verbose: session.options.verbose === true }));
+    const verbose = session.options.verbose === true;
+    session.io.errors.write(formatError(error, { json: format === "json", verbose, hop: session.hop }));
     session.setExitCode(codeOfError(error));
   }
   session.io.signal.throwIfAborted();

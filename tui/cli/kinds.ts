@@ -34,12 +34,6 @@ export interface Listing {
   json(): Promise<unknown>;
 }
 
-/** One resource, with the API's response for JSON. */
-export interface Fetched {
-  readonly resource: AnyResource;
-  json(): Promise<unknown>;
-}
-
 /** A kind of resource on the command line. */
 export interface Kind {
   readonly name: KindName;
@@ -47,7 +41,9 @@ export interface Kind {
   /** Collection segment on a host ("hosts/{host}/instances/..."); absent: it lives on the hub only. */
   readonly onHost?: "instances" | "lans" | "a2bs" | "operations";
   list(connection: Connection, query: ListQuery, options: CallOptions): Promise<Listing>;
-  get(connection: Connection, name: string, options: CallOptions): Promise<Fetched | undefined>;
+  get(connection: Connection, name: string, options: CallOptions): Promise<AnyResource | undefined>;
+  /** Resources of this kind as the response of a list that holds just them, for JSON. */
+  listJson(resources: readonly AnyResource[], unreachable: readonly Unreachable[]): Promise<unknown>;
 }
 
 interface Page {
@@ -96,14 +92,14 @@ function kind<Resource, ListRequest, ListResponse extends Page, GetResponse>(
     get: async (connection, name, options) => {
       const response = await connection.unary(calls.getMethod, { name }, options);
       const item = calls.itemOf(response);
-      if (item === undefined) return undefined;
-      return {
-        resource: calls.wrap(item),
-        json: async () => {
-          const { responseJson } = await import("./output/proto-json.js");
-          return responseJson(calls.getMethod, response);
-        },
-      };
+      return item === undefined ? undefined : calls.wrap(item);
+    },
+    listJson: async (resources, unreachable) => {
+      const { responseJson } = await import("./output/proto-json.js");
+      // Only what wrap has wrapped comes back.
+      const items = resources.map(({ value }) => value as Resource);
+      const empty = { nextPageToken: "", totalSize: items.length, unreachable: [...unreachable] };
+      return responseJson(calls.listMethod, calls.withItems(empty as unknown as ListResponse, items));
     },
   };
 }

@@ -1,7 +1,7 @@
 import { notFound } from "../../lib/errors.js";
 import type { AnyResource } from "../../lib/watch/kinds.js";
 import { escapeText } from "../client/escape.js";
-import { type Fetched, type Kind, kinds } from "./kinds.js";
+import { type Kind, kinds } from "./kinds.js";
 import { resourceTable, type StaleHosts, staleHosts, tableOptions, unreachableNotes } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";
 import type { Session } from "./session.js";
@@ -15,9 +15,14 @@ export interface ListOptions {
   readonly filter: string;
   readonly orderBy: string;
   readonly host?: string;
+  /** Labels that have a column of their own. */
+  readonly labelColumns?: readonly string[];
 }
 
-/** Prints a list, or the named resources; hosts that could not be asked are named on stderr. */
+/**
+ * Prints a list, or the named resources; hosts that could not be asked are named on stderr. As JSON both are the response of a
+ * list, however many names there are: whoever reads it need not know how many were asked for.
+ */
 export async function listResources(
   session: Session,
   kind: Kind,
@@ -29,7 +34,7 @@ export async function listResources(
     return;
   }
   const connection = await session.connect();
-  const listing = await kind.list(connection, options, session.callOptions(15_000));
+  const listing = await kind.list(connection, options, session.readOptions());
   if (options.output === "json" || options.output === "yaml") {
     await session.printJson(options.output, await listing.json());
   } else {
@@ -41,26 +46,22 @@ export async function listResources(
 
 async function showNamed(session: Session, kind: Kind, names: readonly string[], options: ListOptions): Promise<void> {
   const connection = await session.connect();
-  const fetched: Fetched[] = [];
+  const resources: AnyResource[] = [];
   for (const text of names) {
     const name = await resolveName(session, kind, text, options.host);
-    const one = await kind.get(connection, name, session.callOptions(15_000));
-    if (one === undefined) throw notFound(name);
-    fetched.push(one);
+    const resource = await kind.get(connection, name, session.readOptions());
+    if (resource === undefined) throw notFound(name);
+    resources.push(resource);
   }
-  if (options.output === "json" || options.output === "yaml") {
-    for (const one of fetched) await session.printJson(options.output, await one.json());
-    return;
-  }
-  const resources = fetched.map(({ resource }) => resource);
-  if (kind.onHost === undefined || options.output === "name") {
-    printRows(session, kind, resources, options, new Map());
-    return;
-  }
-  // Only the list of hosts tells how old the rows are.
-  const { unreachable } = await kinds.host.list(connection, { filter: "", orderBy: "" }, session.callOptions(15_000));
+  // Only the list of hosts tells how old what lives on them is.
+  const asks = kind.onHost !== undefined && options.output !== "name";
+  const { unreachable } = asks
+    ? await kinds.host.list(connection, { filter: "", orderBy: "" }, session.readOptions())
+    : { unreachable: [] };
   const concerned = unreachable.filter(({ name }) => resources.some(({ value }) => value.name.startsWith(`${name}/`)));
-  printRows(session, kind, resources, options, staleHosts(concerned));
+  if (options.output === "json" || options.output === "yaml") {
+    await session.printJson(options.output, await kind.listJson(resources, concerned));
+  } else printRows(session, kind, resources, options, staleHosts(concerned));
   for (const line of unreachableNotes(concerned)) session.note(line);
 }
 
@@ -68,7 +69,7 @@ function printRows(
   session: Session,
   kind: Kind,
   resources: readonly AnyResource[],
-  { output }: ListOptions,
+  { output, labelColumns = [] }: ListOptions,
   stale: StaleHosts,
 ): void {
   if (output === "name") {
@@ -78,7 +79,8 @@ function printRows(
   if (resources.length === 0) return;
   const wide = output === "wide";
   const now = new Date();
-  const table = resourceTable(resources, kind.name, { ...tableOptions(session.io, wide), wide, stale, now: () => now });
+  const layout = { ...tableOptions(session.io, wide), wide, labelColumns, stale, now: () => now };
+  const table = resourceTable(resources, kind.name, layout);
   session.print(table.header());
   for (const resource of resources) session.print(table.row(resource));
 }

@@ -16,7 +16,7 @@ export async function resolveName(session: Session, kind: Kind, text: string, ho
   const local = resolveLocally(kind, text, host);
   if (local !== undefined) return local;
   const connection = await session.connect();
-  const listing = await kind.list(connection, { filter: "", orderBy: "" }, session.callOptions(10_000));
+  const listing = await kind.list(connection, { filter: "", orderBy: "" }, session.readOptions());
   const names = listing.resources.map(({ value }) => value.name);
   const found = names.filter((name) => idOf(name) === text);
   const [only] = found;

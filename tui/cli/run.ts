@@ -26,7 +26,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     const registrar: Registrar = {
       program,
       open: (command) => {
-        session ??= new Session(io, command.optsWithGlobals<GlobalOptions>());
+        session ??= new Session({ ...io, jsonErrors: errorFormat.json }, command.optsWithGlobals<GlobalOptions>());
         return session;
       },
     };
@@ -47,7 +47,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
       if (error instanceof ZorError && error.resource !== undefined) io.errors.write(formatError(error, errorFormat));
       return interruptionCode(io.signal);
     }
-    io.errors.write(formatError(error, errorFormat));
+    io.errors.write(formatError(error, { ...errorFormat, hop: session?.hop }));
     return codeOfError(error);
   } finally {
     await session?.[Symbol.asyncDispose]();

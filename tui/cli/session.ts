@@ -1,12 +1,14 @@
 import { ZorError } from "../../lib/errors.js";
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
-import { type Context, defaultConfigDirectory, loadContext } from "../client/contexts.js";
-import { openHub } from "../client/open-hub.js";
+import { type Context, defaultConfigDirectory, listContexts, loadContext, servedBy } from "../client/contexts.js";
+import { escapeText } from "../client/escape.js";
+import { reachHub } from "../client/open-hub.js";
 import { runOperation } from "../client/operation.js";
 import type { Terminal, TerminalOutput } from "../client/raw-terminal.js";
 import { parseDurationMs } from "./input/durations.js";
 import { checkRequestId } from "./input/request-id.js";
+import type { Hop } from "./output/print-error.js";
 import { showProgress } from "./output/progress.js";
 import type { ResponseMethod } from "./output/proto-json.js";
 import { jsonText, yamlText } from "./output/structured.js";
@@ -18,6 +20,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Standard error holds nothing but errors as JSON. */
+  readonly jsonErrors?: boolean;
 }
 
 /** Options every command takes. */
@@ -28,6 +32,13 @@ export interface GlobalOptions {
   readonly verbose?: boolean;
 }
 
+/** How long a command that only looks waits for an answer, connecting included: with its own start it ends within 5 s. */
+const readTimeoutMs = 4_500;
+/** How long a change may take that has no limit of its own. */
+const changeTimeoutMs = 15_000;
+/** What is left for the first answer after a connection that took its time. */
+const leastReadMs = 250;
+
 /** Forms of output; "text" is what a command prints for people. */
 export type OutputFormat = "text" | "wide" | "json" | "yaml" | "name";
 
@@ -36,11 +47,20 @@ export class Session implements AsyncDisposable {
   readonly io: CliIo;
   readonly options: GlobalOptions;
   #connection: Promise<Connection> | undefined;
+  #hop: Hop | undefined;
+  #connectingMs = 0;
+  #changes = false;
+  #named: Promise<void> | undefined;
   #exitCode = 0;
 
   constructor(io: CliIo, options: GlobalOptions) {
     this.io = io;
     this.options = options;
+  }
+
+  /** What this session talks to, for the hints of errors; undefined before it does. */
+  get hop(): Hop | undefined {
+    return this.#hop === undefined ? undefined : { ...this.#hop, changes: this.#changes };
   }
 
   /** Where contexts and identities are kept. */
@@ -63,26 +83,66 @@ export class Session implements AsyncDisposable {
     return loadContext({ name, configDirectory: this.configDirectory });
   }
 
-  /** The connection to the chosen hub or agent; opened once. */
+  /** The connection to the chosen hub or agent; opened once. @throws {ZorError} UNAVAILABLE when nothing answers in time. */
   connect(): Promise<Connection> {
-    this.#connection ??= this.context().then(openHub);
+    this.#connection ??= this.#open();
     return this.#connection;
   }
 
-  /** Calls a unary method with the deadline of --timeout, else `defaultTimeoutMs`. */
-  async call<Request, Response>(
+  async #open(): Promise<Connection> {
+    const context = await this.context();
+    const [address = ""] = context.addresses;
+    this.#hop = { address, context: context.name, server: servedBy(context), changes: false };
+    const { timeoutMs = readTimeoutMs } = this.callOptions(readTimeoutMs);
+    const began = performance.now();
+    const connection = await reachHub(context, { timeoutMs, signal: this.io.signal });
+    this.#connectingMs = performance.now() - began;
+    this.#hop = { ...this.#hop, address: connection.address };
+    return connection;
+  }
+
+  /**
+   * Calls a unary method with the deadline of --timeout, else `defaultTimeoutMs`, else what is usual for one that only looks or
+   * one that changes something. A change names the context first.
+   */
+  async call<Request extends object, Response>(
     method: ResponseMethod<Request, Response>,
     request: Request,
-    defaultTimeoutMs = 15_000,
+    defaultTimeoutMs?: number,
   ): Promise<Response> {
+    const isChange = "requestId" in request && !("validateOnly" in request && request.validateOnly === true);
     const connection = await this.connect();
-    return connection.unary(method, request, this.callOptions(defaultTimeoutMs));
+    if (isChange) await this.nameContext();
+    if (!isChange && defaultTimeoutMs === undefined) return connection.unary(method, request, this.readOptions());
+    this.#changes ||= isChange;
+    return connection.unary(method, request, this.callOptions(defaultTimeoutMs ?? changeTimeoutMs));
+  }
+
+  /** Options of a call that only looks: a hub that hangs is not waited for longer than a person would. */
+  readOptions(): CallOptions {
+    const spentMs = this.#connectingMs;
+    this.#connectingMs = 0;
+    return this.callOptions(Math.max(leastReadMs, readTimeoutMs - spentMs));
   }
 
   callOptions(defaultTimeoutMs: number): CallOptions {
     const { timeout } = this.options;
     const timeoutMs = timeout === undefined ? defaultTimeoutMs : parseDurationMs("--timeout", timeout);
     return { timeoutMs, signal: this.io.signal };
+  }
+
+  /** Before something is changed: says where, when there are several contexts. Only once; not where errors are told as JSON. */
+  nameContext(): Promise<void> {
+    this.#named ??= this.#nameContext();
+    return this.#named;
+  }
+
+  async #nameContext(): Promise<void> {
+    if (this.io.jsonErrors === true) return;
+    const { contexts } = await listContexts(this.configDirectory);
+    if (contexts.length < 2) return;
+    const { name, addresses } = await this.context();
+    this.note(escapeText(`context ${name} (${addresses.join(", ")})`));
   }
 
   /** The request id of --request-id or a new one. `part` keeps the calls of one command apart when it makes several. */

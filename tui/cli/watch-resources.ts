@@ -21,7 +21,7 @@ export async function watchResources(
 ): Promise<void> {
   const connection = await session.connect();
   // Fails at once, with the reason, where the watch would try for ever; and checks the filter.
-  await kind.list(connection, options, session.callOptions(15_000));
+  await kind.list(connection, options, session.readOptions());
   const names = new Set(await Promise.all(texts.map((text) => resolveName(session, kind, text, options.host))));
   const matches = parseFilter(options.filter);
   const wanted = (resource: AnyResource): boolean =>
@@ -29,7 +29,9 @@ export async function watchResources(
     (options.filter.trim() === "" || matches(filterJson(resource)));
   const { output } = options;
   const structured = output === "json" || output === "yaml";
-  const rows = structured ? undefined : new WatchRows(session, { kind, output, wanted });
+  const rows = structured
+    ? undefined
+    : new WatchRows(session, { kind, output, wanted, labelColumns: options.labelColumns ?? [] });
   // Rows of a host that is lost are old: the hosts are watched as well, to say so.
   const withHosts = rows !== undefined && kind.onHost !== undefined;
   const watch = watchResponses(connection, {

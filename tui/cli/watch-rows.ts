@@ -12,6 +12,7 @@ import type { Session } from "./session.js";
 export interface WatchRowsOptions {
   readonly kind: Kind;
   readonly output: "table" | "wide" | "name";
+  readonly labelColumns: readonly string[];
   readonly wanted: (resource: AnyResource) => boolean;
 }
 
@@ -85,7 +86,7 @@ export class WatchRows {
 
   #print(resources: readonly AnyResource[]): void {
     const session = this.#session;
-    const { kind, output } = this.#options;
+    const { kind, output, labelColumns } = this.#options;
     if (output === "name") {
       for (const resource of resources) session.print(escapeText(nameOf(resource)));
       return;
@@ -95,7 +96,7 @@ export class WatchRows {
     if (table === undefined || !resources.every((resource) => table?.fits(resource))) {
       const wide = output === "wide";
       this.#sample = [...this.#sample, ...resources];
-      const layout = { ...tableOptions(session.io, wide), wide, stale: new Map(), now: () => new Date() };
+      const layout = { ...tableOptions(session.io, wide), wide, labelColumns, stale: new Map(), now: () => new Date() };
       table = resourceTable(this.#sample, kind.name, layout);
       this.#table = table;
       session.print(table.header());

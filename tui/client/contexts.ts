@@ -4,6 +4,7 @@ import { isAbsolute, join, relative } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
+import { hubServerName } from "../../lib/tls/join.js";
 import { type ContextEntry, type ContextsFile, formatContexts, parseContexts } from "./contexts-file.js";
 
 /** A hub or agent to talk to, and as whom. */
@@ -15,6 +16,11 @@ export interface Context {
   readonly serverName: string;
   /** Absolute path of the directory with key.pem, cert.pem and ca.pem. */
   readonly identityDirectory: string;
+}
+
+/** What a context leads to: one hub, or the agent of one host. */
+export function servedBy({ serverName }: Context): "hub" | "agent" {
+  return serverName === hubServerName ? "hub" : "agent";
 }
 
 /** Where contexts and identities are kept: $ZOR_CONFIG, else ~/.config/zor. */

@@ -26,14 +26,18 @@ export interface Layout {
  * Chooses columns and widths for a line of `width` cells: unimportant columns go first, then columns shrink to their least
  * width, then more go; room that is left widens the growing column and the gaps.
  * @param contentWidthOf widest content seen in a column, title included.
+ * @param leastWidthOf what a column needs at least to be of use; default: its own minimum. Not kept to when nothing else is left
+ * to take from.
  */
 export function layoutColumns(
   columns: readonly Column[],
   width: number,
   contentWidthOf: (column: Column) => number,
+  leastWidthOf: (column: Column) => number = (column) => column.min,
 ): Layout {
   const wanted = (column: Column) => {
-    const most = column.grow === true ? Math.min(column.max, readableWidth) : column.max;
+    const most =
+      column.grow === true ? Math.min(column.max, readableWidth) : Math.max(column.max, leastWidthOf(column));
     return Math.min(most, Math.max(column.min, contentWidthOf(column)));
   };
   let kept = [...columns];
@@ -43,13 +47,21 @@ export function layoutColumns(
   while (total(wanted) > width && kept.length > 1 && lowest(kept).importance < keepImportance)
     kept = without(kept, lowest(kept));
   while (total(least) > width && kept.length > 1) kept = without(kept, lowest(kept));
-  const widths = shrink(kept, kept.map(wanted), width - gap * (kept.length - 1));
-  let spare = width - widths.reduce((sum, used) => sum + used, 0) - gap * (kept.length - 1);
-  kept.forEach((column, index) => {
-    if (column.grow !== true) return;
-    const extra = Math.min(spare, Math.max(0, Math.min(column.max, contentWidthOf(column)) - (widths[index] ?? 0)));
+  const room = width - gap * (kept.length - 1);
+  const useful = shrink(kept.map(wanted), kept.map(leastWidthOf), room);
+  const widths = shrink(useful, kept.map(least), room);
+  let spare = room - widths.reduce((sum, used) => sum + used, 0);
+  const widen = (index: number, most: number) => {
+    const extra = Math.min(spare, Math.max(0, most - (widths[index] ?? 0)));
     widths[index] = (widths[index] ?? 0) + extra;
     spare -= extra;
+  };
+  // Names first: half of one is of less use than half of a sentence.
+  kept.forEach((column, index) => {
+    if (column.cut === "middle") widen(index, contentWidthOf(column));
+  });
+  kept.forEach((column, index) => {
+    if (column.grow === true) widen(index, Math.min(column.max, contentWidthOf(column)));
   });
   const wider = kept.length > 1 ? Math.min(widestGap - gap, Math.floor(spare / (kept.length - 1))) : 0;
   return {
@@ -58,12 +70,12 @@ export function layoutColumns(
   };
 }
 
-/** Takes from the columns with the most to give until they fit. */
-function shrink(columns: readonly Column[], widths: readonly number[], room: number): number[] {
+/** Takes from the columns with the most to give, down to `least`, until they fit. */
+function shrink(widths: readonly number[], least: readonly number[], room: number): number[] {
   const shrunk = [...widths];
   let excess = shrunk.reduce((sum, width) => sum + width, 0) - room;
   while (excess > 0) {
-    const slack = columns.map((column, index) => (shrunk[index] ?? 0) - column.min);
+    const slack = shrunk.map((width, index) => width - (least[index] ?? 0));
     const most = slack.indexOf(Math.max(...slack));
     if ((slack[most] ?? 0) <= 0) break;
     shrunk[most] = (shrunk[most] ?? 0) - 1;

@@ -4,7 +4,7 @@ import { plainText } from "./plain-text.js";
 import type { Row } from "./resource.js";
 import type { Line, Segment } from "./segment.js";
 import type { TableState, TableWindow } from "./table-state.js";
-import { fitText, textWidth } from "./text-width.js";
+import { distinctWidth, fitText, textWidth } from "./text-width.js";
 
 /** Room for the cursor and the mark. */
 const gutter = 2;
@@ -32,7 +32,12 @@ export function drawTable(table: TableState, width: number, height: number, cont
   const window = table.window(Math.max(1, height - 1), context.nowMs);
   const cells = window.rows.map((row) => cellsOf(table.columns, row, context));
   const contentWidths = table.noteWidths(width, widestOf(table.columns, cells));
-  const layout = layoutColumns(table.columns, width - gutter, (column) => contentWidths.get(column.id) ?? 0);
+  const layout = layoutColumns(
+    table.columns,
+    width - gutter,
+    (column) => contentWidths.get(column.id) ?? 0,
+    (column) => Math.max(column.min, contentWidths.get(leastKey(column)) ?? 0),
+  );
   const { connection } = context.fleet;
   const old = connection.phase === "lost" || connection.phase === "refused";
   return {
@@ -53,13 +58,21 @@ export function drawTable(table: TableState, width: number, height: number, cont
   };
 }
 
+/** Names that were cut, and what does not fit into the growing column. */
 function cutUnderCursor(columns: readonly Column[], layout: Layout, cells: Cells | undefined): string {
+  const cut: string[] = [];
   for (const column of columns) {
-    const text = column.grow === true ? (cells?.get(column.id)?.text ?? "") : "";
-    const width = layout.columns.find((placed) => placed.column === column)?.width ?? 0;
-    if (textWidth(text) > width) return text;
+    const placed = layout.columns.find((each) => each.column === column);
+    const tells = column.grow === true || (column.cut === "middle" && placed !== undefined);
+    const text = tells ? (cells?.get(column.id)?.text ?? "") : "";
+    if (textWidth(text) > (placed?.width ?? 0)) cut.push(text);
   }
-  return "";
+  return cut.join(": ");
+}
+
+/** Under which the least useful width of a column is noted. */
+function leastKey(column: Column): string {
+  return `${column.id} least`;
 }
 
 type Cells = ReadonlyMap<string, Cell>;
@@ -73,13 +86,15 @@ function cellsOf(columns: readonly Column[], row: Row, context: CellContext): Ce
   );
 }
 
+/** The widest content of each column, and the least width at which names differ. */
 function widestOf(columns: readonly Column[], rows: readonly Cells[]): Map<string, number> {
   return new Map(
-    columns.map((column) => {
+    columns.flatMap((column) => {
       // One more for the arrow of the column that is sorted by.
       const title = column.title.length + (column.sortLetter === undefined ? 0 : 1);
-      const content = rows.map((cells) => textWidth(cells.get(column.id)?.text ?? ""));
-      return [column.id, Math.max(title, ...content)];
+      const texts = rows.map((cells) => cells.get(column.id)?.text ?? "");
+      const widest: [string, number] = [column.id, Math.max(title, ...texts.map(textWidth))];
+      return column.cut === "middle" ? [widest, [leastKey(column), distinctWidth(texts, column.min)]] : [widest];
     }),
   );
 }
@@ -102,7 +117,7 @@ function rowLine(cells: Cells, layout: Layout, selected: boolean, marked: boolea
     const cell = cells.get(column.id);
     if (index > 0) line.push({ text: " ".repeat(layout.gap) });
     line.push({
-      text: fitText(cell?.text ?? "", width, column.align),
+      text: fitText(cell?.text ?? "", width, column.align, column.cut),
       ...(cell?.tone === undefined ? {} : { tone: cell.tone }),
     });
   });

@@ -24,9 +24,51 @@ export function cutText(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** Cuts or pads a plain text to exactly `width` cells. */
-export function fitText(text: string, width: number, align: "left" | "right" = "left"): string {
-  const cut = cutText(text, width);
+/**
+ * Cuts a plain text to at most `width` cells by taking "…" for its middle: names that begin alike mostly end differently. A wide
+ * character is never halved.
+ */
+export function cutMiddle(text: string, width: number): string {
+  if (width <= 0) return "";
+  if (textWidth(text) <= width) return text;
+  const tailWidth = Math.floor((width - 1) / 2);
+  if (printableAscii.test(text)) {
+    return `${text.slice(0, width - 1 - tailWidth)}…${text.slice(text.length - tailWidth)}`;
+  }
+  const characters = [...graphemes.segment(text)].map(({ segment }) => segment);
+  const tail = takeCells(characters.toReversed(), tailWidth).toReversed();
+  return `${takeCells(characters, width - 1 - textWidth(tail.join(""))).join("")}…${tail.join("")}`;
+}
+
+function takeCells(characters: readonly string[], width: number): readonly string[] {
+  let used = 0;
+  let count = 0;
+  for (const character of characters) {
+    used += stringWidth(character);
+    if (used > width) break;
+    count += 1;
+  }
+  return characters.slice(0, count);
+}
+
+/** The least width, from `least` on, at which texts with their middles cut are still told apart. */
+export function distinctWidth(texts: readonly string[], least: number): number {
+  const all = [...new Set(texts)];
+  const natural = all.reduce((widest, text) => Math.max(widest, textWidth(text)), 0);
+  for (let width = least; width < natural; width++) {
+    if (new Set(all.map((text) => cutMiddle(text, width))).size === all.length) return width;
+  }
+  return Math.max(least, natural);
+}
+
+/** Cuts or pads a plain text to exactly `width` cells; `cutAt` says where. */
+export function fitText(
+  text: string,
+  width: number,
+  align: "left" | "right" = "left",
+  cutAt: "middle" | "end" = "end",
+): string {
+  const cut = cutAt === "middle" ? cutMiddle(text, width) : cutText(text, width);
   const padding = " ".repeat(Math.max(0, width - textWidth(cut)));
   return align === "left" ? cut + padding : padding + cut;
 }

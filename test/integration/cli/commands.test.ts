@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { parseAllDocuments } from "yaml";
 import { descriptors } from "../../../lib/grpc/descriptors.js";
 import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
@@ -81,8 +82,49 @@ describe("zor get", () => {
     fleet.hub.put({ $case: "instance", value: Instance.fromPartial({ name: "hosts/beta/instances/only1" }) });
     for (const name of ["only1", "beta/only1", "hosts/beta/instances/only1"]) {
       const { stdout } = await fleet.zor(["get", "instance", name, "-o", "json"]);
-      expect(JSON.parse(stdout).instance.name).toBe("hosts/beta/instances/only1");
+      expect(JSON.parse(stdout).instances[0].name).toBe("hosts/beta/instances/only1");
     }
+  });
+
+  it.each([[["alpha/vm1"]], [["alpha/vm1", "beta/vm1"]], [[]]])(
+    "prints a list's response as JSON and YAML, whatever is asked for: %j",
+    async (names) => {
+      const lastSeenAge = { seconds: 14n, nanos: 0 };
+      fleet.hub.unreachable = [{ name: "hosts/beta", reason: "no answer", lastSeenTime: undefined, lastSeenAge }];
+      const { stdout } = await fleet.zor(["get", "instances", ...names, "-o", "json"]);
+      asMessage("zor.v1.ListInstancesResponse", stdout);
+      const json = JSON.parse(stdout);
+      const expected = names.length === 0 ? ["alpha/vm1", "beta/vm1"] : names;
+      expect(
+        json.instances.map(({ name }: Instance) =>
+          name
+            .split("/")
+            .filter((_, at) => at % 2 === 1)
+            .join("/"),
+        ),
+      ).toEqual(expected);
+      expect(json.unreachable?.length ?? 0).toBe(expected.includes("beta/vm1") ? 1 : 0);
+      const yaml = (await fleet.zor(["get", "instances", ...names, "-o", "yaml"])).stdout;
+      expect(parseAllDocuments(yaml).map((document) => document.toJS())).toEqual([json]);
+    },
+  );
+
+  it("shows labels in columns of their own, and all of them with -o wide", async () => {
+    const instance = fleet.hub.log.find("instance", vm1);
+    if (instance === undefined) throw new Error("the fleet has alpha/vm1");
+    const labels = { role: "web", owner: "\x1b[31mana 漢字" };
+    fleet.hub.put({ $case: "instance", value: { ...instance, labels } });
+    const columns = await fleet.zor(["get", "instances", "-L", "role,owner", "--label-columns", "none"]);
+    expect(columns.stdout).toMatch(
+      /^NAME .*  ROLE  OWNER +NONE\nalpha\/vm1 .*  web   \\x1b\[31mana 漢字  -\nbeta\/vm1 .*  -     -  +-\n$/,
+    );
+    const wide = await fleet.zor(["get", "instances", "-o", "wide"]);
+    expect(wide.stdout).toMatch(/  LABELS\nalpha.*  role=web owner=\\x1b\[31mana 漢字\n/);
+    expect(await fleet.zor(["get", "operations", "-L", "role"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("have no labels"),
+    });
+    expect((await fleet.zor(["get", "instances", "-L", "a b"])).code).toBe(2);
   });
 
   it("lists the candidates of a name that several hosts have", async () => {
@@ -114,6 +156,35 @@ describe("zor get", () => {
       expect(stdout).toContain("evil");
       expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
     }
+  });
+});
+
+describe("a change names its context when there are several", () => {
+  it.each<[string, readonly string[]]>([
+    ["a verb", ["stop", "alpha/vm1"]],
+    ["a deletion, before its plan", ["delete", "alpha/vm1", "--force", "--yes"]],
+    ["a token", ["token", "create", "--user", "ana"]],
+    ["a call by reflection", ["api", "call", "InstanceService/StopInstance", `{"name": "${vm1}"}`]],
+    ["a new lan", ["create", "lan", "alpha/new1"]],
+  ])("%s", async (_, argv) => {
+    const { code, stderr } = await fleet.zor(argv);
+    expect(code).toBe(0);
+    expect(stderr.split("\n")[0]).toBe(`context admin (${fleet.hub.address})`);
+    expect(stderr.match(/context admin/g)).toHaveLength(1);
+  });
+
+  it.each<[string, readonly string[]]>([
+    ["looking", ["get", "instances"]],
+    ["a dry run", ["stop", "alpha/vm1", "--dry-run"]],
+    ["a call that looks", ["api", "call", "InstanceService/ListInstances"]],
+    ["where errors are JSON", ["stop", "alpha/vm1", "-o", "json"]],
+  ])("but not %s", async (_, argv) => {
+    expect(await fleet.zor(argv)).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("but not when there is one", async () => {
+    expect((await fleet.zor(["context", "remove", "viewer"])).code).toBe(0);
+    expect(await fleet.zor(["stop", "alpha/vm1"])).toMatchObject({ code: 0, stderr: "" });
   });
 });
 

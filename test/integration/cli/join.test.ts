@@ -48,6 +48,9 @@ it("zor join turns a token into an identity of the token's role, once", async ()
 
   const joined = await zor(["join", "-", "--name", "ana", "--no-use"], `${token}\n`);
   expect(joined).toMatchObject({ code: 0, stdout: expect.stringContaining("joined as zor://user/ana") });
+  expect(joined.stderr).toBe(
+    "context local is still the current one; for another: zor --context NAME ..., or zor context use NAME\nTry: zor --context ana get hosts\n",
+  );
   const key = await stat(join(directory, "config", "identities", "ana", "key.pem"));
   expect(key.mode & 0o777).toBe(0o600);
 
@@ -58,6 +61,24 @@ it("zor join turns a token into an identity of the token's role, once", async ()
   const again = await zor(["join", token, "--name", "again"]);
   expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining("works once") });
   expect((await zor(["context", "list", "-o", "name"])).stdout).toBe("local\nana\n");
+});
+
+it("zor join says that its context is the current one now", async () => {
+  const token = (await zor(["token", "create", "--user", "bob"])).stdout.trim();
+  const { stderr } = await zor(["join", token, "--name", "bob"]);
+  expect(stderr).toBe(
+    "context bob is the current one now, instead of local; back with: zor context use local\nTry: zor get hosts\n",
+  );
+  expect((await zor(["context", "use", "local"])).code).toBe(0);
+});
+
+it("hosts that have yet to join are shown, but nothing is said of them each time", async () => {
+  expect((await zor(["host", "add", "later"])).code).toBe(0);
+  expect(await zor(["get", "hosts", "later"])).toMatchObject({
+    stdout: expect.stringMatching(/later +PENDING/),
+    stderr: "",
+  });
+  for (const kind of ["hosts", "instances", "lans"]) expect((await zor(["get", kind])).stderr).not.toContain("later");
 });
 
 it("zor join refuses a host's token", async () => {

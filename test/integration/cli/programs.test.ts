@@ -109,7 +109,12 @@ describe("contexts", () => {
     const listed = JSON.parse((await fleet.zor(["context", "list", "-o", "json"])).stdout);
     expect(listed).toMatchObject({ current: "admin", contexts: [{ name: "admin" }, { name: "viewer" }] });
     expect((await fleet.zor(["context", "show", "viewer"])).stdout).toContain("zor://user/viewer");
-    expect((await fleet.zor(["context", "use", "viewer"])).code).toBe(0);
+    expect(await fleet.zor(["context", "use", "viewer"], { env: { ZOR_CONTEXT: "admin" } })).toEqual({
+      code: 0,
+      stdout: "now using viewer\n",
+      stderr:
+        "context viewer is the current one now, instead of admin; back with: zor context use admin\nZOR_CONTEXT=admin is set in this shell and goes before it\n",
+    });
     expect((await fleet.zor(["stop", "alpha/vm1"])).code).toBe(5);
     expect((await fleet.zor(["stop", "alpha/vm1"], { env: { ZOR_CONTEXT: "admin" } })).code).toBe(0);
     expect((await fleet.zor(["start", "alpha/vm1", "--context", "admin"])).code).toBe(0);
@@ -117,7 +122,10 @@ describe("contexts", () => {
     const add = ["context", "add", "third", "--address", fleet.hub.address, "--identity", identity];
     expect((await fleet.zor([...add, "--use"])).code).toBe(0);
     expect((await fleet.zor(["get", "hosts"])).code).toBe(0);
-    expect((await fleet.zor(["context", "remove", "third"])).code).toBe(0);
+    expect(await fleet.zor(["context", "remove", "third"])).toMatchObject({
+      code: 0,
+      stderr: "no context is current now; choose one with: zor context use NAME\n",
+    });
     expect((await fleet.zor(["get", "hosts"])).stderr).toMatch(/no hub is chosen.*admin, viewer/);
     expect((await fleet.zor(["context", "use", "nowhere"])).code).toBe(3);
     expect((await fleet.zor(["context", "use", "admin"])).code).toBe(0);

@@ -5,7 +5,7 @@ import { parse as parseYaml } from "yaml";
 import { describe, expect, it } from "vitest";
 import { invalidArgument, notFound, unavailable, ZorError } from "../../../lib/errors.js";
 import { exitCodeOf, exitCodeTable } from "../../../tui/cli/exit-codes.js";
-import { codeOfError, formatError } from "../../../tui/cli/output/print-error.js";
+import { codeOfError, formatError, type Hop } from "../../../tui/cli/output/print-error.js";
 import { jsonText, yamlText } from "../../../tui/cli/output/structured.js";
 import { type Column, Table } from "../../../tui/cli/output/table.js";
 import { escapeLines, escapeText } from "../../../tui/client/escape.js";
@@ -98,6 +98,33 @@ describe("Table", () => {
     expect(draw(rows, 17)).toEqual(["NAME      STATE", "alpha/v\u2026  RUNNING"]);
   });
 
+  it("cuts names in the middle, and only as far as they still differ", () => {
+    const named: readonly Column<Row>[] = columns.map((column) =>
+      column.title === "NAME" ? { ...column, cut: "middle" } : column,
+    );
+    const rows = ["alpha/a-very-long-name-for-a-lab-1", "alpha/a-very-long-name-for-a-lab-2", "b/x"].map((name) =>
+      row({ name, reason: "no disk" }),
+    );
+    const names = (width: number, of = rows): string[] => {
+      const table = new Table(named, of, { width, color: false });
+      return of.map((one) => /^\S*/.exec(table.row(one))?.[0] ?? "");
+    };
+    expect(names(40)).toEqual(["alpha/a\u2026-lab-1", "alpha/a\u2026-lab-2", "b/x"]);
+    const alike = ["alpha/first-and-then-all-the-same", "alpha/other-and-then-all-the-same"].map((name) =>
+      row({ name }),
+    );
+    expect(new Set(names(40, alike)).size).toBe(2);
+    expect(names(24, alike).every((name) => name.length < 20)).toBe(true);
+  });
+
+  it("fits even where nothing fits", () => {
+    for (const width of [1, 5, 9, 14]) {
+      for (const line of draw([row({ name: "漢字漢字漢字", reason: "x".repeat(99) })], width)) {
+        expect(stringWidth(line)).toBeLessThanOrEqual(Math.max(width, 4));
+      }
+    }
+  });
+
   it("is not cut without a limit", () => {
     expect(draw([row({ reason: "x".repeat(500) })], undefined)[1]).toHaveLength(528);
   });
@@ -161,7 +188,44 @@ describe("errors", () => {
       "zor: hosts/alpha does not exist; list them with: zor get hosts\n",
     );
     expect(formatError(unavailable("NO_CONNECTION", "127.0.0.1:1", "cannot reach it"), plain)).toBe(
-      "zor: 127.0.0.1:1: cannot reach it; is the hub running, and is the context right? See: zor context list\n",
+      "zor: 127.0.0.1:1: cannot reach it\n",
+    );
+  });
+
+  const hop = { address: "127.0.0.1:1", context: "lab", server: "hub", changes: false } as const;
+  const error = (reason: string, code: status, resource: string) =>
+    new ZorError({ reason, code, message: `no answer from ${resource}`, resource });
+  it.each<[string, ZorError, Hop, string]>([
+    [
+      "to a hub that is away",
+      error("NO_CONNECTION", status.UNAVAILABLE, hop.address),
+      hop,
+      "is the hub running there, and is context lab right? See: zor context show",
+    ],
+    [
+      "to an agent that is away, when zor talks to it",
+      error("NO_CONNECTION", status.UNAVAILABLE, hop.address),
+      { ...hop, server: "agent" },
+      "is the agent running there, and is context lab right? See: zor context show",
+    ],
+    [
+      "to a hub that is silent while something is looked at",
+      error("DEADLINE_EXCEEDED", status.DEADLINE_EXCEEDED, hop.address),
+      hop,
+      "the hub of context lab is stopped or hangs; --timeout allows more time",
+    ],
+    [
+      "to a hub that is silent while something is changed",
+      error("DEADLINE_EXCEEDED", status.DEADLINE_EXCEEDED, hop.address),
+      { ...hop, changes: true },
+      "it may still happen; look with zor get, or allow more time with --timeout",
+    ],
+    ["of the hub to an agent", error("NO_CONNECTION", status.UNAVAILABLE, "10.0.0.7:7443"), hop, ""],
+    ["of the hub about a host", error("HOST_LOST", status.UNAVAILABLE, "hosts/alpha"), hop, ""],
+    ["that the hub gave itself", error("DEADLINE_EXCEEDED", status.DEADLINE_EXCEEDED, "links/demo"), hop, ""],
+  ])("hint at the hop that failed: %s", (_, failure, to, hint) => {
+    expect(formatError(failure, { ...plain, hop: to })).toBe(
+      `zor: ${failure.message}${hint === "" ? "" : `; ${hint}`}\n`,
     );
   });
 

@@ -21,7 +21,7 @@ const unreachable = [
 function draw(kind: TableCase, width: number | undefined, wide = false): string[] {
   const resources = fleet.filter(({ $case }) => $case === kind);
   const stale = staleHosts(unreachable);
-  const table = resourceTable(resources, kind, { width, wide, color: false, stale, now: () => now });
+  const table = resourceTable(resources, kind, { width, wide, labelColumns: [], color: false, stale, now: () => now });
   return [table.header(), ...resources.map((resource) => table.row(resource))];
 }
 

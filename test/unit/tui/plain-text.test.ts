@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { plainText } from "../../../tui/store/plain-text.js";
-import { cutText, fitText, textWidth } from "../../../tui/store/text-width.js";
+import { cutMiddle, cutText, distinctWidth, fitText, textWidth } from "../../../tui/store/text-width.js";
 import { wrapText } from "../../../tui/store/wrap-text.js";
 import { hostileTexts } from "../../fakes/fleet-data.js";
 
@@ -55,12 +55,25 @@ describe("widths", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 1, max: 60 }), (text, width) => {
         expect(textWidth(fitText(plainText(text), width))).toBe(width);
+        expect(textWidth(fitText(plainText(text), width, "left", "middle"))).toBe(width);
       }),
     );
   });
 
+  it("knows how far names can be cut and still differ", () => {
+    const names = ["lab-with-a-long-name-1-a", "lab-with-a-long-name-2-a", "x"];
+    const width = distinctWidth(names, 5);
+    expect(new Set(names.map((name) => cutMiddle(name, width))).size).toBe(3);
+    expect(new Set(names.map((name) => cutMiddle(name, width - 1))).size).toBe(2);
+    expect(distinctWidth(["abc", "abc"], 2)).toBe(2);
+    expect(distinctWidth(["漢字a漢字", "漢字b漢字"], 3)).toBe(8);
+  });
+
   it("never halves a wide character", () => {
     expect(cutText("漢字漢字", 6)).toBe("漢字…");
+    expect(["漢字漢字", "漢a字漢b字"].map((text) => cutMiddle(text, 6))).toEqual(["漢…字", "漢a…字"]);
+    expect(cutMiddle("a-long-name-1", 8)).toBe("a-lo…e-1");
+    expect([0, 1, 2, 3].map((width) => cutMiddle("abcdef", width))).toEqual(["", "…", "a…", "a…f"]);
     expect(fitText("漢字漢字", 6)).toBe("漢字… ");
     expect(fitText("7", 3, "right")).toBe("  7");
   });

@@ -35,7 +35,7 @@ function defineList(api: Command, open: Registrar["open"]): void {
     .description("List the server's services and their methods.")
     .action(async () => {
       const session = open(command);
-      using reflection = new ReflectionClient(await session.connect(), session.callOptions(15_000));
+      using reflection = new ReflectionClient(await session.connect(), session.readOptions());
       for (const service of await reflection.listServices()) {
         const methods = (await reflection.describe(service)).getService(service)?.methods ?? [];
         for (const { name } of methods) session.print(escapeText(`${service}/${name}`));
@@ -51,7 +51,7 @@ function defineDescribe(api: Command, open: Registrar["open"]): void {
     .argument("<symbol>", "InstanceService, zor.v1.Instance, InstanceService/StartInstance ...")
     .action(async (symbol: string) => {
       const session = open(command);
-      using reflection = new ReflectionClient(await session.connect(), session.callOptions(15_000));
+      using reflection = new ReflectionClient(await session.connect(), session.readOptions());
       const [type = "", method] = symbol.split("/");
       const name = await fullSymbol(reflection, type, method === undefined);
       for (const line of describeSymbol(await reflection.describe(name), name, method)) session.print(escapeText(line));
@@ -77,7 +77,13 @@ function defineCall(api: Command, open: Registrar["open"]): void {
       const show = (bytes: Buffer): JsonValue => toJson(method.output, fromBinary(method.output, bytes), { registry });
       const connection = await session.connect();
       if (method.methodKind === "unary") {
-        const response = await connection.unary(raw, request, session.callOptions(60_000));
+        const looks = /^(?:Get|List)/.test(method.name);
+        if (!looks) await session.nameContext();
+        const response = await connection.unary(
+          raw,
+          request,
+          looks ? session.readOptions() : session.callOptions(60_000),
+        );
         await session.printJson(options.output, show(response));
         return;
       }
@@ -117,7 +123,7 @@ async function findMethod(
   const split = text.lastIndexOf("/") >= 0 ? text.lastIndexOf("/") : text.lastIndexOf(".");
   if (split <= 0)
     throw invalidArgument("method", `${quote(text)} does not have the form SERVICE/METHOD; see: zor api list`);
-  using reflection = new ReflectionClient(await session.connect(), session.callOptions(15_000));
+  using reflection = new ReflectionClient(await session.connect(), session.readOptions());
   const service = await fullSymbol(reflection, text.slice(0, split).replace(/^\//, ""), false);
   const registry = await reflection.describe(service);
   const methods = registry.getService(service)?.methods ?? [];

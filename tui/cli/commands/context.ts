@@ -14,6 +14,7 @@ import {
 } from "../../client/contexts.js";
 import { escapeText } from "../../client/escape.js";
 import { formatAge } from "../../client/format.js";
+import { noteCurrent } from "../context-notes.js";
 import { outputOption, type Registrar, repeatable, withExamples } from "../command.js";
 import { Table } from "../output/table.js";
 import { tableOptions } from "../output/show-rows.js";
@@ -97,8 +98,10 @@ function defineUse(parent: Command, open: Registrar["open"]): void {
     .argument("<name>", "context")
     .action(async (name: string) => {
       const session = open(command);
+      const { current: before } = await listContexts(session.configDirectory);
       await selectContext(session.configDirectory, name);
       session.print(escapeText(`now using ${name}`));
+      await noteCurrent(session, { before, name });
     });
   withExamples(command, "zor context use lab2");
 }
@@ -129,8 +132,10 @@ function defineAdd(parent: Command, open: Registrar["open"]): void {
         serverName: options.agent === undefined ? hubServerName : hostServerName(parseId("--agent", options.agent)),
         identityDirectory,
       };
+      const { current: before } = await listContexts(session.configDirectory);
       await saveContext(session.configDirectory, context, options.use === true);
       session.print(escapeText(`context ${context.name} leads to ${context.addresses.join(", ")}`));
+      await noteCurrent(session, { before, name: context.name });
     });
   withExamples(
     command,
@@ -146,8 +151,10 @@ function defineRemove(parent: Command, open: Registrar["open"]): void {
     .argument("<name>", "context")
     .action(async (name: string) => {
       const session = open(command);
+      const { current: before } = await listContexts(session.configDirectory);
       await removeContext(session.configDirectory, name);
       session.print(escapeText(`context ${name} removed`));
+      await noteCurrent(session, { before, name });
     });
   withExamples(command, "zor context remove lab2");
 }

@@ -6,6 +6,7 @@ import { toDuration } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
 import {
   filterOption,
+  labelColumnsOption,
   orderOption,
   outputOption,
   type Registrar,
@@ -92,6 +93,7 @@ function defineList(host: Command, open: Registrar["open"]): void {
     .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
     .addOption(filterOption("state = READY"))
     .addOption(orderOption())
+    .addOption(labelColumnsOption())
     .action(async (options: ListOptions) => listResources(open(command), kinds.host, [], options));
   withExamples(command, "zor host list", "zor host list -o wide");
 }
@@ -137,7 +139,7 @@ function defineRemove(host: Command, open: Registrar["open"]): void {
 async function removalPlan(session: Session, name: string, force: boolean): Promise<string[]> {
   const { host } = await session.call(HostServiceService.getHost, { name });
   const connection = await session.connect();
-  const { resources } = await kinds.link.list(connection, { filter: "", orderBy: "" }, session.callOptions(15_000));
+  const { resources } = await kinds.link.list(connection, { filter: "", orderBy: "" }, session.readOptions());
   const links = resources.flatMap(({ $case, value }) => {
     if ($case !== "link") return [];
     return [value.spec?.a ?? "", value.spec?.b ?? ""].some((end) => end.startsWith(`${name}/`))

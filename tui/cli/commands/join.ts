@@ -7,6 +7,7 @@ import { hubServerName, join } from "../../../lib/tls/join.js";
 import { listContexts, saveContext } from "../../client/contexts.js";
 import { escapeText } from "../../client/escape.js";
 import { type Registrar, withExamples } from "../command.js";
+import { noteCurrent } from "../context-notes.js";
 import { parseDurationMs } from "../input/durations.js";
 
 interface JoinOptions {
@@ -18,15 +19,17 @@ interface JoinOptions {
 export function define({ program, open }: Registrar): void {
   const command = program
     .command("join")
-    .description("Turn a token into an identity of this user and a context that leads to the hub.")
+    .description(
+      "Turn a token into an identity of this user and a context that leads to the hub. The context becomes the current one, which plain commands use, unless --no-use is given.",
+    )
     .argument("<token>", "from an admin (zor token create); - reads it from standard input")
     .option("--name <context>", "name of the new context", "hub")
-    .option("--no-use", "do not make it the current context")
+    .option("--no-use", "leave the current context as it is")
     .action(async (word: string, options: JoinOptions) => {
       const session = open(command);
       const name = parseId("--name", options.name);
       const directory = session.configDirectory;
-      const { contexts } = await listContexts(directory);
+      const { contexts, current: before } = await listContexts(directory);
       // Before the token is used up.
       if (contexts.some((context) => context.name === name)) {
         throw alreadyExists(`context ${name}`, "choose another with --name, or remove it with: zor context remove");
@@ -51,7 +54,8 @@ export function define({ program, open }: Registrar): void {
       session.print(
         escapeText(`joined as ${response.identity}; context ${name} leads to ${response.hubAddresses.join(", ")}`),
       );
-      session.note("Try: zor get hosts");
+      await noteCurrent(session, { before, name });
+      session.note(escapeText(`Try: zor ${options.use ? "" : `--context ${name} `}get hosts`));
     });
-  withExamples(command, "zor join zor1.WyJ...", "zor join - --name lab2 < token.txt");
+  withExamples(command, "zor join zor1.WyJ...", "zor join - --name lab2 --no-use < token.txt");
 }

@@ -11,7 +11,7 @@ const largestFileBytes = 1024 * 1024;
 
 /**
  * Reads an instance from YAML or JSON in the form of the API's proto3 JSON (what `zor get instances NAME -o yaml` shows,
- * with or without the outer "instance"). "-" is standard input.
+ * with or without the outer "instances" or "instance"). "-" is standard input.
  * @throws {ZorError} INVALID_ARGUMENT as "file:line:column: what is wrong".
  */
 export async function instanceFromFile(file: string, input: NodeJS.ReadableStream): Promise<Instance> {
@@ -37,7 +37,7 @@ export function parseInstance(place: string, source: string): Instance {
   if (typeof whole !== "object" || whole === null || Array.isArray(whole)) {
     throw invalidArgument(at(0), "expected an instance: a mapping with labels and spec");
   }
-  const instance: unknown = "instance" in whole && Object.keys(whole).length === 1 ? whole.instance : whole;
+  const instance = innermost(whole, (description) => invalidArgument(at(0), description));
   try {
     // What YAML gives is JSON but for dates, which the type check below refuses.
     return Instance.decode(jsonToBytes("zor.v1.Instance", instance as JsonValue));
@@ -45,6 +45,18 @@ export function parseInstance(place: string, source: string): Instance {
     const message = messageOf(error);
     throw invalidArgument(at(offsetOf(document, message)), message.replace(/^zor\.v1\.Instance: /, ""));
   }
+}
+
+/** The instance of a list's response that holds one, or of a response with just an instance, or the whole. */
+function innermost(whole: object, fail: (description: string) => Error): unknown {
+  if ("instances" in whole && Array.isArray(whole.instances)) {
+    const [only] = whole.instances as unknown[];
+    if (whole.instances.length === 1) return only;
+    throw fail(
+      `expected one instance, not a list of ${whole.instances.length}; get one with: zor get instances NAME -o yaml`,
+    );
+  }
+  return "instance" in whole && Object.keys(whole).length === 1 ? whole.instance : whole;
 }
 
 /** Where the key that a type error names stands in the file; its beginning when it names none. */

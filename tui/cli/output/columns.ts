@@ -19,6 +19,7 @@ import {
 import { pathText, protectionText } from "./link-words.js";
 import { shortName } from "../../client/short-name.js";
 import { impairmentText } from "../../store/impairment-text.js";
+import { labelText } from "../../store/columns/column.js";
 import { a2bStateName } from "./a2b-text.js";
 import { colorState } from "./state-color.js";
 import type { Column } from "./table.js";
@@ -61,7 +62,8 @@ const seen = {
 const name = {
   title: "NAME",
   rank: 0,
-  shrinkTo: 16,
+  shrinkTo: 20,
+  cut: "middle" as const,
   value: ({ value }: Row<{ readonly name: string }>) => shortName(value.name),
 };
 
@@ -69,7 +71,13 @@ const columns: ColumnsByCase = {
   a2b: [
     name,
     stated("STATE", ({ status }) => (status === undefined ? "UNKNOWN" : a2bStateName(status.state))),
-    { title: "LANS", rank: 1, shrinkTo: 9, value: ({ value: { spec } }) => `${spec?.lanA ?? ""},${spec?.lanB ?? ""}` },
+    {
+      title: "LANS",
+      rank: 1,
+      shrinkTo: 9,
+      cut: "middle",
+      value: ({ value: { spec } }) => `${spec?.lanA ?? ""},${spec?.lanB ?? ""}`,
+    },
     { title: "A>B", rank: 1, shrinkTo: 8, value: ({ value }) => impairmentText(value.status?.currentAToB) },
     { title: "B>A", rank: 1, shrinkTo: 8, value: ({ value }) => impairmentText(value.status?.currentBToA) },
     { title: "FRAMES", rank: 4, align: "right", value: ({ value }) => sumOf(value, ({ inFrames }) => inFrames) },
@@ -143,7 +151,7 @@ const columns: ColumnsByCase = {
     { title: "DRIVER", rank: 4, value: ({ value }) => value.spec?.driver?.$case ?? "" },
     { title: "CPUS", rank: 6, align: "right", value: ({ value }) => String(value.spec?.cpus ?? "") },
     { title: "MEMORY", rank: 5, align: "right", value: ({ value }) => formatMib(value.spec?.memoryMib ?? 0) },
-    { title: "LANS", rank: 2, shrinkTo: 10, value: ({ value }) => plugs(value) },
+    { title: "LANS", rank: 2, shrinkTo: 10, cut: "middle", value: ({ value }) => plugs(value) },
     { title: "UP", rank: 4, align: "right", value: ({ value, now }) => formatAgeOf(uptimeFrom(value), now) },
     { title: "REASON", rank: 3, shrinkTo: 12, value: ({ value }) => value.status?.reason ?? "" },
     {
@@ -191,8 +199,8 @@ const columns: ColumnsByCase = {
   link: [
     name,
     stated("STATE", ({ status }) => (status === undefined ? "UNKNOWN" : linkStateName(status.state))),
-    { title: "A", rank: 1, shrinkTo: 10, value: ({ value }) => shortName(value.spec?.a ?? "") },
-    { title: "B", rank: 1, shrinkTo: 10, value: ({ value }) => shortName(value.spec?.b ?? "") },
+    { title: "A", rank: 1, shrinkTo: 10, cut: "middle", value: ({ value }) => shortName(value.spec?.a ?? "") },
+    { title: "B", rank: 1, shrinkTo: 10, cut: "middle", value: ({ value }) => shortName(value.spec?.b ?? "") },
     {
       title: "PATH",
       rank: 3,
@@ -228,7 +236,7 @@ const columns: ColumnsByCase = {
     name,
     stated("STATE", ({ state }) => operationStateName(state)),
     { title: "VERB", rank: 1, value: ({ value }) => value.verb },
-    { title: "TARGET", rank: 1, shrinkTo: 12, value: ({ value }) => shortName(value.target) },
+    { title: "TARGET", rank: 1, shrinkTo: 12, cut: "middle", value: ({ value }) => shortName(value.target) },
     { title: "%", rank: 3, align: "right", value: ({ value }) => String(value.progressPercent) },
     { title: "AGE", rank: 4, align: "right", value: ({ value, now }) => formatAgeOf(value.createTime, now) },
     { title: "STEP", rank: 2, shrinkTo: 12, value: ({ value }) => value.error?.message ?? value.step },
@@ -245,14 +253,34 @@ export type AnyColumn = Column<Row<AnyResource["value"]>>;
 /** The columns of a kind; with a SEEN column when a row is stale. */
 export function columnsOf(
   kind: TableCase,
-  options: { readonly wide: boolean; readonly anyStale: boolean },
+  options: { readonly wide: boolean; readonly labelColumns: readonly string[]; readonly anyStale: boolean },
 ): readonly AnyColumn[] {
   // A column takes the value of its own kind; callers pass rows of `kind` only.
   const all = columns[kind] as unknown as readonly KindColumn<AnyResource["value"]>[];
-  const chosen: readonly AnyColumn[] = all.filter((column) => options.wide || column.wide !== true);
+  const labels = hasLabels(kind)
+    ? [...options.labelColumns.map(labelColumn), ...(options.wide ? [allLabels] : [])]
+    : [];
+  const chosen: readonly AnyColumn[] = [...all.filter((column) => options.wide || column.wide !== true), ...labels];
   if (!options.anyStale || kind === "host") return chosen;
   return [...chosen.slice(0, 2), seen, ...chosen.slice(2)];
 }
+
+/** Whether resources of a kind can have labels. */
+export function hasLabels(kind: TableCase): boolean {
+  return kind !== "operation";
+}
+
+function labelsOf({ value }: Row<AnyResource["value"]>): Readonly<Record<string, string>> {
+  return "labels" in value ? value.labels : {};
+}
+
+/** Column with one label. */
+function labelColumn(key: string): AnyColumn {
+  return { title: key.toUpperCase(), rank: 1, shrinkTo: 10, value: (row) => labelsOf(row)[key] ?? "" };
+}
+
+/** Column with all labels. */
+const allLabels: AnyColumn = { title: "LABELS", rank: 9, value: (row) => labelText(labelsOf(row)) };
 
 function runningOf(instances: Readonly<Record<string, number>>): string {
   const total = Object.values(instances).reduce((sum, count) => sum + count, 0);

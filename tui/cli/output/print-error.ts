@@ -9,20 +9,46 @@ export interface ErrorFormat {
   readonly json: boolean;
   /** Also reason, code, metadata and causes. */
   readonly verbose: boolean;
+  /** What zor talks to, if it came to that. */
+  readonly hop?: Hop | undefined;
 }
 
-/** What to do about errors whose message cannot know it: they come from the connection itself. */
-const remedies: Readonly<Record<string, string>> = {
-  NO_CONNECTION: "is the hub running, and is the context right? See: zor context list",
-  DEADLINE_EXCEEDED: "it may still happen; look with zor get, or allow more time with --timeout",
-  UNIMPLEMENTED: "the server does not offer this; agents serve their own host only, or it is of another version",
-};
+/** The first hop: what zor itself is connected to. */
+export interface Hop {
+  readonly address: string;
+  readonly context: string;
+  readonly server: "hub" | "agent";
+  /** Something was to be changed; not only looked at. */
+  readonly changes: boolean;
+}
+
+/**
+ * What to do about errors whose message cannot know it: they come from the connection itself. Errors of a connection further on,
+ * such as the hub's to an agent, are not about this hop.
+ */
+function remedyOf({ reason, resource }: ZorError, hop: Hop | undefined): string {
+  if (hop === undefined || resource !== hop.address) return "";
+  switch (reason) {
+    case "NO_CONNECTION":
+      return `is the ${hop.server} running there, and is context ${hop.context} right? See: zor context show`;
+    case "DEADLINE_EXCEEDED":
+      return hop.changes
+        ? "it may still happen; look with zor get, or allow more time with --timeout"
+        : `the ${hop.server} of context ${hop.context} is stopped or hangs; --timeout allows more time`;
+    case "UNIMPLEMENTED":
+      return hop.server === "hub"
+        ? "the hub does not offer this: it is of another version"
+        : "this agent does not offer it: agents serve their own host only, or it is of another version";
+    default:
+      return "";
+  }
+}
 
 /** An error as the lines that go to stderr, newline included. Everything in it is escaped. */
 export function formatError(error: unknown, format: ErrorFormat): string {
   const known = error instanceof ZorError ? error : undefined;
   if (format.json) return `${JSON.stringify(errorJson(error, known))}\n`;
-  const lines = [`zor: ${escapeText(summary(error, known))}`];
+  const lines = [`zor: ${escapeText(summary(error, known, format.hop))}`];
   if (format.verbose) lines.push(...details(error, known).map((line) => `  ${escapeText(line)}`));
   return `${lines.join("\n")}\n`;
 }
@@ -32,13 +58,13 @@ export function codeOfError(error: unknown): number {
   return error instanceof ZorError ? exitCodeOf(error.code) : exitCode.error;
 }
 
-function summary(error: unknown, known: ZorError | undefined): string {
+function summary(error: unknown, known: ZorError | undefined, hop: Hop | undefined): string {
   const message = messageOf(error);
   if (known === undefined) return message;
-  const { resource, reason } = known;
+  const { resource } = known;
   const about = resource === undefined || resource === "" || message.includes(resource) ? "" : `${resource}: `;
-  const remedy = Object.hasOwn(remedies, reason) ? remedies[reason] : undefined;
-  return `${about}${message}${remedy === undefined ? "" : `; ${remedy}`}`;
+  const remedy = remedyOf(known, hop);
+  return `${about}${message}${remedy === "" ? "" : `; ${remedy}`}`;
 }
 
 function details(error: unknown, known: ZorError | undefined): string[] {

@@ -42,7 +42,12 @@ export interface ResourceTable {
 export function resourceTable(
   resources: readonly AnyResource[],
   kind: TableCase,
-  options: TableOptions & { readonly wide: boolean; readonly stale: StaleHosts; readonly now: () => Date },
+  options: TableOptions & {
+    readonly wide: boolean;
+    readonly labelColumns: readonly string[];
+    readonly stale: StaleHosts;
+    readonly now: () => Date;
+  },
 ): ResourceTable {
   const staleSince = ({ value }: AnyResource): string | undefined => options.stale.get(hostOf(value.name) ?? "");
   const toRow = (resource: AnyResource): Row<AnyResource["value"]> => ({
@@ -51,7 +56,7 @@ export function resourceTable(
     staleSince: staleSince(resource),
   });
   const anyStale = resources.some((resource) => staleSince(resource) !== undefined);
-  const columns = columnsOf(kind, { wide: options.wide, anyStale });
+  const columns = columnsOf(kind, { wide: options.wide, labelColumns: options.labelColumns, anyStale });
   const table = new Table(columns, resources.map(toRow), options);
   return {
     header: () => table.header(),

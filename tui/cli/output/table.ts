@@ -1,5 +1,5 @@
-import stringWidth from "string-width";
 import { escapeText } from "../../client/escape.js";
+import { cutMiddle, cutText, distinctWidth, textWidth } from "../../store/text-width.js";
 
 /** One column of a table of `T`. */
 export interface Column<T> {
@@ -9,6 +9,8 @@ export interface Column<T> {
   readonly rank: number;
   /** The column may be cut to this width; absent: never cut. */
   readonly shrinkTo?: number;
+  /** Names lose their middle when they are cut, and stay different from each other as far as there is room. Default: the end. */
+  readonly cut?: "middle";
   readonly align?: "left" | "right";
   /** Colours a cell; told the padded text. */
   readonly style?: (row: T, text: string) => string;
@@ -35,9 +37,9 @@ export class Table<T> {
   /** @param sample rows the widths are chosen for. */
   constructor(columns: readonly Column<T>[], sample: readonly T[], options: TableOptions) {
     const natural = columns.map((column) =>
-      sample.reduce((width, row) => Math.max(width, displayWidth(cell(column, row))), column.title.length),
+      sample.reduce((width, row) => Math.max(width, textWidth(cell(column, row))), textWidth(column.title)),
     );
-    const kept = fitColumns(columns, natural, options.width);
+    const kept = fitColumns(columns, natural, sample, options.width);
     this.#columns = kept.map(({ column }) => column);
     this.#widths = kept.map(({ width }) => width);
     this.#color = options.color;
@@ -52,7 +54,7 @@ export class Table<T> {
   fits(row: T): boolean {
     return this.#columns.every(
       (column, index) =>
-        (this.#cuts && column.shrinkTo !== undefined) || displayWidth(cell(column, row)) <= (this.#widths[index] ?? 0),
+        (this.#cuts && column.shrinkTo !== undefined) || textWidth(cell(column, row)) <= (this.#widths[index] ?? 0),
     );
   }
 
@@ -67,8 +69,8 @@ export class Table<T> {
 
   #pad(column: Column<T>, text: string, index: number): string {
     const width = this.#widths[index] ?? 0;
-    const cut = cutTo(text, width);
-    const padding = " ".repeat(Math.max(0, width - displayWidth(cut)));
+    const cut = column.cut === "middle" ? cutMiddle(text, width) : cutText(text, width);
+    const padding = " ".repeat(Math.max(0, width - textWidth(cut)));
     if (column.align === "right") return padding + cut;
     return index === this.#columns.length - 1 ? cut : cut + padding;
   }
@@ -83,49 +85,78 @@ interface Placed<T> {
   readonly width: number;
 }
 
-/** Leaves out the columns of highest rank until the rest fits when cut, then cuts the widest ones as far as needed. */
+/** A column that must not be cut is, rather than that a line breaks, but leaves this much. */
+const leastWidth = 4;
+
+/**
+ * Leaves out the columns of highest rank until the rest fits when cut, then cuts the widest ones as far as needed. In a terminal
+ * that is too narrow even for that, everything is cut, and what still does not fit is left out from the right.
+ */
 function fitColumns<T>(
   columns: readonly Column<T>[],
   natural: readonly number[],
+  sample: readonly T[],
   limit: number | undefined,
 ): Placed<T>[] {
   let placed = columns.map((column, index) => ({ column, width: natural[index] ?? 0 }));
-  if (limit === undefined) return placed;
-  const least = ({ column, width }: Placed<T>): number => Math.min(width, column.shrinkTo ?? width);
-  const total = (of: readonly Placed<T>[], size: (placed: Placed<T>) => number): number =>
-    of.reduce((sum, one) => sum + size(one), gap.length * Math.max(0, of.length - 1));
-  while (total(placed, least) > limit) {
+  if (limit === undefined || total(placed, natural) <= limit) return placed;
+  const least = new Map(placed.map(({ column, width }) => [column, leastUseful(column, width, sample)]));
+  const leastOf = (of: readonly Placed<T>[]) => of.map(({ column }) => least.get(column) ?? 0);
+  while (total(placed, leastOf(placed)) > limit) {
     const worst = placed.reduce((a, b) => (b.column.rank >= a.column.rank ? b : a));
     if (worst.column.rank === 0) break;
     placed = placed.filter((one) => one !== worst);
   }
-  let excess = total(placed, ({ width }) => width) - limit;
-  while (excess > 0) {
-    const widest = placed.filter((one) => one.width > least(one)).sort((a, b) => b.width - a.width)[0];
-    if (widest === undefined) break;
-    placed = placed.map((one) => (one === widest ? { ...one, width: one.width - 1 } : one));
-    excess -= 1;
-  }
+  placed = shrink(placed, leastOf(placed), limit);
+  placed = shrink(
+    placed,
+    placed.map(({ column, width }) => Math.min(width, column.shrinkTo ?? width)),
+    limit,
+  );
+  placed = shrink(
+    placed,
+    placed.map(({ width }) => Math.min(width, leastWidth)),
+    limit,
+  );
+  while (placed.length > 1 && total(placed, widthsOf(placed)) > limit) placed = placed.slice(0, -1);
   return placed;
+}
+
+/** To what a column may be cut: names as far as they still differ. */
+function leastUseful<T>(column: Column<T>, width: number, sample: readonly T[]): number {
+  const { shrinkTo = width, cut } = column;
+  if (width <= shrinkTo || cut !== "middle") return Math.min(width, shrinkTo);
+  return distinctWidth(
+    sample.map((row) => cell(column, row)),
+    shrinkTo,
+  );
+}
+
+function widthsOf(placed: readonly Pick<Placed<never>, "width">[]): readonly number[] {
+  return placed.map(({ width }) => width);
+}
+
+function total(placed: readonly unknown[], widths: readonly number[]): number {
+  return widths
+    .slice(0, placed.length)
+    .reduce((sum, width) => sum + width, gap.length * Math.max(0, placed.length - 1));
+}
+
+/** Takes from the widest columns, down to `least`, until they fit. */
+function shrink<T>(placed: readonly Placed<T>[], least: readonly number[], limit: number): Placed<T>[] {
+  const widths = [...widthsOf(placed)];
+  for (let excess = total(placed, widths) - limit; excess > 0; excess--) {
+    let widest = -1;
+    widths.forEach((width, index) => {
+      if (width > (least[index] ?? 0) && width > (widths[widest] ?? 0)) widest = index;
+    });
+    if (widest < 0) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return placed.map(({ column }, index) => ({ column, width: widths[index] ?? 0 }));
 }
 
 function cell<T>(column: Column<T>, row: T): string {
   const text = escapeText(column.value(row));
   return text === "" ? "-" : text;
-}
-
-/** Columns a text takes on a terminal. */
-function displayWidth(text: string): number {
-  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text);
-}
-
-/** Cuts a text to a width; what was cut shows as an ellipsis. */
-function cutTo(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  let cut = "";
-  for (const character of text) {
-    if (displayWidth(cut + character) > width - 1) break;
-    cut += character;
-  }
-  return `${cut}\u2026`;
 }

@@ -26,6 +26,8 @@ export interface Column<R = Row> {
   readonly min: number;
   readonly max: number;
   readonly align?: "right";
+  /** Names: what is too long loses its middle, and stays different from the others as far as there is room. */
+  readonly cut?: "middle";
   /** Takes the room that is left over. */
   readonly grow?: boolean;
   /** Upper-case letter that sorts by this column. */
@@ -54,6 +56,7 @@ export function nameColumn<K extends TableKind>(title = "NAME"): Column<RowOf<K>
     importance: 10,
     min: 9,
     max: 40,
+    cut: "middle",
     sortLetter: "N",
     cell: (row) => ({ text: row.id, tone: "strong" }),
     searched: (row) => row.id,
@@ -68,6 +71,7 @@ export function hostColumn<K extends TableKind>(): Column<RowOf<K>> {
     importance: 9,
     min: 6,
     max: 24,
+    cut: "middle",
     sortLetter: "H",
     cell: (row) => ({ text: row.host }),
     searched: (row) => row.host,

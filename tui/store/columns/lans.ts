@@ -118,6 +118,7 @@ export const portColumns: TableColumns<"ports"> = {
       importance: 10,
       min: 20,
       max: 60,
+      cut: "middle",
       sortLetter: "N",
       cell: (row) => ({ text: shortName(row.resource.endpoint), tone: "strong" }),
       searched: (row) => row.resource.endpoint,

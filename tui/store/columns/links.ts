@@ -37,6 +37,7 @@ function end(id: "a" | "b", title: string, importance: number): Column<LinkRow> 
     importance,
     min: 10,
     max: 40,
+    cut: "middle",
     cell: (row, context) => {
       const lan = lanOf(row);
       return { text: shortName(lan), ...(context.fleet.isReachable(hostOf(lan)) ? {} : { tone: "warn" }) };

@@ -28,6 +28,7 @@ export const operationColumns: TableColumns<"operations"> = {
       importance: 10,
       min: 10,
       max: 48,
+      cut: "middle",
       sortLetter: "T",
       cell: (row) => ({ text: shortName(row.resource.target) }),
       searched: (row) => row.resource.target,
