@@ -8,7 +8,10 @@ export interface ProcessIdentity {
   readonly startTicks: string;
 }
 
-/** Start ticks of a live process; undefined when it does not exist or is a zombie. */
+/**
+ * Start ticks of a live process; undefined when it does not exist or is a zombie. One whose first thread has ended is alive until its
+ * last has: a killed process shows as a zombie while its other threads still hold files, devices and locks.
+ */
 export async function findStartTicks(pid: number): Promise<string | undefined> {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
@@ -16,7 +19,12 @@ export async function findStartTicks(pid: number): Promise<string | undefined> {
   // The command name stands in parentheses and may itself hold spaces and parentheses: fields count from the last one.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state] = fields;
-  return state === "Z" || state === "X" ? undefined : fields[19];
+  const ended = state === "X" || (state === "Z" && !(await hasOtherThreads(pid)));
+  return ended ? undefined : fields[19];
+}
+
+async function hasOtherThreads(pid: number): Promise<boolean> {
+  return (await readdir(`/proc/${pid}/task`).catch(() => [])).length > 1;
 }
 
 /** The identity of a live process. */
