@@ -1,6 +1,4 @@
-import { createConnection, type Socket } from "node:net";
-import { messageOf, unavailable } from "../../../lib/errors.js";
-import { JsonSplitter } from "./json-splitter.js";
+import { JsonRpc, JsonRpcError } from "./json-rpc.js";
 import type { OvsdbRow } from "./ovsdb-values.js";
 
 /** One operation of a transaction (RFC 7047, section 5.2). */
@@ -40,53 +38,30 @@ export interface OvsdbClientOptions {
   readonly timeoutMs?: number;
 }
 
-interface Waiter {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly timer: NodeJS.Timeout;
-}
+type Monitors = Map<string, (updates: TableUpdates) => void>;
 
 /** OVSDB's management protocol over a unix socket (RFC 7047). Answers the server's echo requests. Does not reconnect. */
 export class OvsdbClient {
-  readonly #splitter = new JsonSplitter();
-  readonly #waiting = new Map<number, Waiter>();
-  readonly #monitors = new Map<string, (updates: TableUpdates) => void>();
-  readonly #closed = Promise.withResolvers<void>();
-  #nextId = 1;
-  #failure: unknown;
-
   private constructor(
-    private readonly socket: Socket,
-    private readonly timeoutMs: number,
-  ) {
-    socket.on("data", (chunk: Buffer) => this.#read(chunk));
-    socket.on("error", (error) => this.#fail(error));
-    socket.on("close", () => this.#fail(new Error("the connection was closed")));
-  }
+    private readonly rpc: JsonRpc,
+    private readonly monitors: Monitors,
+  ) {}
 
   /** Connects to a socket path. @throws {ZorError} UNAVAILABLE */
-  static connect(path: string, options: OvsdbClientOptions = {}): Promise<OvsdbClient> {
-    const timeoutMs = options.timeoutMs ?? 10_000;
-    return new Promise((resolve, reject) => {
-      const socket = createConnection(path);
-      const refuse = (cause: unknown) => {
-        clearTimeout(timer);
-        socket.destroy();
-        reject(lost(cause));
-      };
-      const timer = setTimeout(() => refuse(new Error("no connection in time")), timeoutMs);
-      socket.once("error", refuse);
-      socket.once("connect", () => {
-        clearTimeout(timer);
-        socket.off("error", refuse);
-        resolve(new OvsdbClient(socket, timeoutMs));
-      });
-    });
+  static async connect(path: string, options: OvsdbClientOptions = {}): Promise<OvsdbClient> {
+    const monitors: Monitors = new Map();
+    const onNotice = (method: string, params: readonly unknown[]): void => {
+      if (method === "update") monitors.get(String(params[0]))?.(params[1] as TableUpdates); // RFC 7047, section 4.1.6
+    };
+    return new OvsdbClient(
+      await JsonRpc.connect(path, { ...options, peer: "the switch's database", onNotice }),
+      monitors,
+    );
   }
 
   /** Resolves when the connection has ended, for whatever reason. */
   get closed(): Promise<void> {
-    return this.#closed.promise;
+    return this.rpc.closed;
   }
 
   /**
@@ -109,7 +84,7 @@ export class OvsdbClient {
     tables: Readonly<Record<string, readonly string[]>>,
     onUpdate: (updates: TableUpdates) => void,
   ): Promise<TableUpdates> {
-    this.#monitors.set(id, onUpdate);
+    this.monitors.set(id, onUpdate);
     const requests = Object.fromEntries(Object.entries(tables).map(([table, columns]) => [table, [{ columns }]]));
     // The answer has the shape of an update (RFC 7047, section 4.1.5).
     return (await this.#request("monitor", ["Open_vSwitch", id, requests])) as TableUpdates;
@@ -122,68 +97,14 @@ export class OvsdbClient {
 
   /** Ends the connection; waiting calls are rejected. */
   close(): void {
-    this.socket.destroy();
-    this.#fail(new Error("the connection was closed by us"));
+    this.rpc.close();
   }
 
-  #request(method: string, params: readonly unknown[]): Promise<unknown> {
-    if (this.#failure !== undefined) return Promise.reject(lost(this.#failure));
-    const id = this.#nextId;
-    this.#nextId += 1;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(lost(new Error(`no answer to ${method} within ${this.timeoutMs} ms`)));
-      }, this.timeoutMs);
-      this.#waiting.set(id, { resolve, reject, timer });
-      this.socket.write(JSON.stringify({ id, method, params }));
-    });
-  }
-
-  #read(chunk: Buffer): void {
+  async #request(method: string, params: readonly unknown[]): Promise<unknown> {
     try {
-      for (const message of this.#splitter.push(chunk)) this.#handle(message);
+      return await this.rpc.request(method, params);
     } catch (error) {
-      this.socket.destroy();
-      this.#fail(error);
+      throw error instanceof JsonRpcError ? new OvsdbError("request failed", error.message) : error;
     }
   }
-
-  #handle(message: unknown): void {
-    if (typeof message !== "object" || message === null) throw new Error("a message is not an object");
-    const { id, method, params, result, error } = message as Record<string, unknown>; // checked field by field below
-    if (method === "echo") this.socket.write(JSON.stringify({ id, result: params ?? [], error: null }));
-    else if (method === "update" && Array.isArray(params)) {
-      this.#monitors.get(String(params[0]))?.(params[1] as TableUpdates); // RFC 7047, section 4.1.6
-    } else if (method === undefined && typeof id === "number") this.#answer(id, result, error);
-  }
-
-  #answer(id: number, result: unknown, error: unknown): void {
-    const waiter = this.#waiting.get(id);
-    if (waiter === undefined) return;
-    this.#waiting.delete(id);
-    clearTimeout(waiter.timer);
-    if (error === null || error === undefined) waiter.resolve(result);
-    else waiter.reject(new OvsdbError("request failed", JSON.stringify(error)));
-  }
-
-  #fail(cause: unknown): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = cause;
-    for (const waiter of this.#waiting.values()) {
-      clearTimeout(waiter.timer);
-      waiter.reject(lost(cause));
-    }
-    this.#waiting.clear();
-    this.#closed.resolve();
-  }
-}
-
-function lost(cause: unknown): Error {
-  return unavailable(
-    "SWITCH_UNAVAILABLE",
-    "",
-    `the switch's database does not answer (${messageOf(cause)}); the agent restarts it by itself`,
-    cause,
-  );
 }
