@@ -1,3 +1,4 @@
+import { toTestPortName } from "./names.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
 import type { MirroredRow } from "./ovs/ovsdb-mirror.js";
 import { findScalar, type OvsdbValue, readMap, toMapValue, toSetValue, toUuidValue } from "./ovs/ovsdb-values.js";
@@ -11,6 +12,18 @@ export interface LanConfig {
   readonly mtu: number;
   readonly rstp: boolean;
 }
+
+/**
+ * What devices of a lan carry beyond its MTU: tags and labels in front of a full packet. Of these the kernel allows for one of 802.1Q
+ * only; three 802.1ad tags and a stack of MPLS labels fit in here.
+ */
+export const tagHeadroomBytes = 64;
+
+/**
+ * Has a bridge forward what is sent to the addresses that IEEE 802.1D reserves (01:80:c2:00:00:0x: spanning tree, LACP, 802.1X, LLDP):
+ * a lan stands for a wire. A bridge that runs RSTP itself takes part in it and forwards the others.
+ */
+const forwardReserved = { "forward-bpdu": "true" } as const;
 
 /** Keys of external_ids by which we know our own. */
 export const tagKeys = {
@@ -34,15 +47,19 @@ export function addBridge(options: {
   readonly datapath: string;
 }): OvsdbOperation[] {
   const { lan, name, agentUid, datapath } = options;
-  const tags = toMapValue({ [tagKeys.agent]: agentUid, [tagKeys.lan]: lan.id, [tagKeys.lanUid]: lan.uid });
+  const tags = lanTags(lan, agentUid);
   return [
-    insert("Interface", "iface", { name, type: "internal", mtu_request: lan.mtu, external_ids: tags }),
-    insert("Port", "port", { name, interfaces: ["named-uuid", "iface"], external_ids: tags }),
+    ...addInternalPort({ name, key: "own", lan, tags }),
+    ...addInternalPort({ name: toTestPortName(lan.uid), key: "test", lan, tags }),
     insert("Bridge", "bridge", {
       name,
-      ports: ["named-uuid", "port"],
+      ports: toSetValue([
+        ["named-uuid", "own_port"],
+        ["named-uuid", "test_port"],
+      ]),
       datapath_type: datapath,
       rstp_enable: lan.rstp,
+      other_config: toMapValue(forwardReserved),
       external_ids: tags,
     }),
     mutateSet("Open_vSwitch", undefined, "bridges", "insert", ["named-uuid", "bridge"]),
@@ -53,18 +70,56 @@ export function addBridge(options: {
 export function adjustBridge(
   bridge: MirroredRow,
   interfaces: readonly MirroredRow[],
-  lan: LanConfig,
+  { lan, agentUid }: { readonly lan: LanConfig; readonly agentUid: string },
 ): OvsdbOperation[] {
   const operations: OvsdbOperation[] = [];
   if (bridge.columns["rstp_enable"] !== lan.rstp) {
     operations.push(update("Bridge", bridge.uuid, { rstp_enable: lan.rstp }));
   }
+  const config = readMap(bridge.columns["other_config"]);
+  if (Object.entries(forwardReserved).some(([key, value]) => config.get(key) !== value)) {
+    const value = toMapValue({ ...Object.fromEntries(config), ...forwardReserved });
+    operations.push(update("Bridge", bridge.uuid, { other_config: value }));
+  }
   for (const row of interfaces) {
-    if (findScalar(row.columns["mtu_request"]) !== lan.mtu) {
-      operations.push(update("Interface", row.uuid, { mtu_request: lan.mtu }));
+    const mtu = deviceMtu(lan);
+    if (findScalar(row.columns["mtu_request"]) !== mtu) {
+      operations.push(update("Interface", row.uuid, { mtu_request: mtu }));
     }
   }
-  return operations;
+  const name = toTestPortName(lan.uid);
+  if (interfaces.some((row) => row.columns["name"] === name)) return operations;
+  return [
+    ...operations,
+    ...addInternalPort({ name, key: "test", lan, tags: lanTags(lan, agentUid) }),
+    mutateSet("Bridge", bridge.uuid, "ports", "insert", ["named-uuid", "test_port"]),
+  ];
+}
+
+function deviceMtu({ mtu }: LanConfig): number {
+  return mtu + tagHeadroomBytes;
+}
+
+function lanTags(lan: LanConfig, agentUid: string): OvsdbValue {
+  return toMapValue({ [tagKeys.agent]: agentUid, [tagKeys.lan]: lan.id, [tagKeys.lanUid]: lan.uid });
+}
+
+/** A port whose device the switch makes itself. Its named uuid is "{key}_port". */
+function addInternalPort({
+  name,
+  key,
+  lan,
+  tags,
+}: {
+  readonly name: string;
+  readonly key: string;
+  readonly lan: LanConfig;
+  readonly tags: OvsdbValue;
+}): OvsdbOperation[] {
+  return [
+    insert("Interface", `${key}_iface`, { name, type: "internal", mtu_request: deviceMtu(lan), external_ids: tags }),
+    insert("Port", `${key}_port`, { name, interfaces: ["named-uuid", `${key}_iface`], external_ids: tags }),
+  ];
 }
 
 /** Operations that remove a bridge; its ports go with it. */

@@ -11,7 +11,8 @@ import {
   removePort,
   tagKeys,
 } from "./lan-operations.js";
-import { toBridgeName } from "./names.js";
+import { LanTester } from "./lan-tester.js";
+import { toBridgeName, toTestPortName } from "./names.js";
 import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
 import { findScalar, readMap } from "./ovs/ovsdb-values.js";
 import type { Datapath, Switch } from "./ovs/switch.js";
@@ -61,31 +62,42 @@ export class Lans {
   readonly #log: Log;
   readonly #lans = new Map<string, LanConfig>();
   readonly #plugs = new Map<string, PlugOptions>();
+  readonly #tester: LanTester;
+  readonly #listeners = new Set<() => void>();
   readonly #stopWatching: () => void;
 
   constructor(options: { readonly switch: Switch; readonly log: Log }) {
     this.#switch = options.switch;
     this.#log = options.log;
+    const onChange = (): void => {
+      for (const listener of this.#listeners) listener();
+    };
+    this.#tester = new LanTester({ netns: options.switch.netns, onChange });
     this.#stopWatching = options.switch.onRestart(() => void this.#restore());
   }
 
   /** Makes a lan or brings it to this configuration. Idempotent. */
   async ensureLan(lan: LanConfig): Promise<void> {
+    const { agentUid, datapath } = this.#switch;
     await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, lan.id);
       if (bridge !== undefined && tagsOf(bridge).get(tagKeys.lanUid) === lan.uid) {
-        return adjustBridge(bridge, interfacesOf(mirror, bridge), lan);
+        return adjustBridge(bridge, interfacesOf(mirror, bridge), { lan, agentUid });
       }
-      const { agentUid, datapath } = this.#switch;
       const add = addBridge({ lan, name: toBridgeName(lan.uid), agentUid, datapath });
       // A bridge of an earlier lan with this id was left when its deletion was cut short.
       return bridge === undefined ? add : [...removeBridge(bridge), ...add];
     });
+    const { uid } = lan;
+    const before = this.#lans.get(lan.id);
+    if (before !== undefined && before.uid !== uid) this.#tester.remove(before.uid);
     this.#lans.set(lan.id, lan);
+    await this.#tester.add({ uid, bridge: toBridgeName(uid), testPort: toTestPortName(uid) });
   }
 
   /** Removes a lan and unplugs what is in it. Idempotent. */
   async deleteLan(id: string): Promise<void> {
+    this.#tester.remove(this.#lans.get(id)?.uid ?? "");
     this.#lans.delete(id);
     for (const plug of this.#plugs.values()) if (plug.lan === id) this.#plugs.delete(plug.port);
     await this.#switch.change((mirror) => {
@@ -104,7 +116,7 @@ export class Lans {
       const reason = failure === "" ? messageOf(error) : failure;
       return [...this.#lans.values()].map(({ id, uid }) => ({ id, uid, datapath, ports: [], reason }));
     }
-    return this.#bridges(mirror).map((bridge) => observe(mirror, bridge, datapath));
+    return this.#bridges(mirror).map((bridge) => this.#observe(mirror, bridge));
   }
 
   /** One lan as the switch has it. */
@@ -141,8 +153,15 @@ export class Lans {
       const unchanged = present.bridge.uuid === bridge.uuid && tagsOf(present.row).get(tagKeys.endpoint) === endpoint;
       return unchanged ? [] : [...removePort(present.bridge, present.row), ...add];
     });
-    const row = this.#switch.mirror.findByName("Interface", port);
-    const error = row === undefined ? "it is gone" : interfaceError(row);
+    const { mirror } = this.#switch;
+    const bridgeFault = this.#bridgeFault(mirror, lan);
+    if (bridgeFault !== "") {
+      // The port is as it should be, and works as soon as its lan does.
+      this.#plugs.set(port, options);
+      throw plugFailed(options, bridgeFault);
+    }
+    const row = mirror.findByName("Interface", port);
+    const error = row === undefined ? "it is gone" : this.#interfaceError(row);
     if (error !== "") {
       await this.unplug(port);
       throw plugFailed(options, error);
@@ -162,14 +181,20 @@ export class Lans {
 
   /** Calls back when lans or ports change. Counters change all the time: they are read with {@link list}. Returns the way to stop. */
   onChange(listener: () => void): () => void {
-    return this.#switch.onChange((change) => {
+    const stop = this.#switch.onChange((change) => {
       if (change === "structure") listener();
     });
+    this.#listeners.add(listener);
+    return () => {
+      stop();
+      this.#listeners.delete(listener);
+    };
   }
 
   /** Stops looking after the lans; they stay. */
   close(): void {
     this.#stopWatching();
+    this.#tester.close();
   }
 
   async #restore(): Promise<void> {
@@ -194,6 +219,43 @@ export class Lans {
     if (tagsOf(port).get(tagKeys.ifindex) !== String(ifindex)) return true;
     // vswitchd puts the devices of a userspace datapath into promiscuous mode, in which none is when it is made.
     return this.#switch.datapath === "netdev" && !flags.includes("PROMISC");
+  }
+
+  /** Why no frames pass through a lan; empty when they do. */
+  #bridgeFault(mirror: OvsdbMirror, lan: string): string {
+    const bridge = this.#findBridge(mirror, lan);
+    return bridge === undefined
+      ? "it is gone"
+      : this.#switch.faultOfBridge(String(findScalar(bridge.columns["name"]) ?? ""));
+  }
+
+  /** What the switch says against an interface: in the database, and, where that is silent, in the datapath. */
+  #interfaceError(row: MirroredRow): string {
+    const error = findScalar(row.columns["error"]);
+    if (typeof error === "string" && error !== "") return error;
+    if (Number(findScalar(row.columns["ofport"]) ?? -1) <= 0) return "the switch did not take it";
+    return this.#switch.faultOfPort(String(findScalar(row.columns["name"]) ?? ""));
+  }
+
+  #observe(mirror: OvsdbMirror, bridge: MirroredRow): ObservedLan {
+    const tags = tagsOf(bridge);
+    const ports = mirror
+      .follow(bridge, "ports", "Port")
+      .filter((port) => tagsOf(port).has(tagKeys.endpoint))
+      .map((port) => {
+        const row = mirror.follow(port, "interfaces", "Interface")[0];
+        return observePort(port, row, row === undefined ? "it has no interface" : this.#interfaceError(row));
+      });
+    const [id, uid] = [tags.get(tagKeys.lan) ?? "", tags.get(tagKeys.lanUid) ?? ""];
+    return { id, uid, datapath: this.#switch.datapath, ports, reason: this.#reasonOf(mirror, { id, uid, ports }) };
+  }
+
+  /** The gravest first: of a bridge that is not there every port is broken too. */
+  #reasonOf(mirror: OvsdbMirror, { id, uid, ports }: Pick<ObservedLan, "id" | "uid" | "ports">): string {
+    const whole = this.#bridgeFault(mirror, id);
+    if (whole !== "") return whole;
+    const broken = ports.filter((port) => port.error !== "").map((port) => `${port.endpoint}: ${port.error}`);
+    return [this.#tester.faultOf(uid), ...broken].filter((text) => text !== "").join("; ");
   }
 
   #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {
@@ -239,29 +301,7 @@ function interfacesOf(mirror: OvsdbMirror, bridge: MirroredRow): readonly Mirror
   return rows.sort((a, b) => Number(b.columns["name"] === own) - Number(a.columns["name"] === own));
 }
 
-function interfaceError(row: MirroredRow): string {
-  const error = findScalar(row.columns["error"]);
-  if (typeof error === "string" && error !== "") return error;
-  return Number(findScalar(row.columns["ofport"]) ?? -1) > 0 ? "" : "the switch did not take it";
-}
-
-function observe(mirror: OvsdbMirror, bridge: MirroredRow, datapath: Datapath): ObservedLan {
-  const tags = tagsOf(bridge);
-  const ports = mirror
-    .follow(bridge, "ports", "Port")
-    .filter((port) => tagsOf(port).has(tagKeys.endpoint))
-    .map((port) => observePort(port, mirror.follow(port, "interfaces", "Interface")[0]));
-  const broken = ports.filter((port) => port.error !== "").map((port) => `${port.endpoint}: ${port.error}`);
-  return {
-    id: tags.get(tagKeys.lan) ?? "",
-    uid: tags.get(tagKeys.lanUid) ?? "",
-    datapath,
-    ports,
-    reason: broken.join("; "),
-  };
-}
-
-function observePort(port: MirroredRow, row: MirroredRow | undefined): ObservedPort {
+function observePort(port: MirroredRow, row: MirroredRow | undefined, error: string): ObservedPort {
   const statistics = readMap(row?.columns["statistics"]);
   const counter = (name: string) => BigInt(statistics.get(name) ?? 0);
   return {
@@ -272,6 +312,6 @@ function observePort(port: MirroredRow, row: MirroredRow | undefined): ObservedP
     txFrames: counter("tx_packets"),
     txBytes: counter("tx_bytes"),
     droppedFrames: counter("rx_dropped") + counter("tx_dropped"),
-    error: row === undefined ? "it has no interface" : interfaceError(row),
+    error,
   };
 }

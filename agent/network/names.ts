@@ -10,6 +10,14 @@ export function toBridgeName(lanUid: string): string {
   return `zl${shortHash("lan", lanUid)}`;
 }
 
+/** What the names of test ports begin with. */
+export const testPortPrefix = "zq";
+
+/** Name of the port in a lan's bridge at which test frames come out. */
+export function toTestPortName(lanUid: string): string {
+  return `${testPortPrefix}${shortHash("lan", lanUid)}`;
+}
+
 /** Name of the host side (tap or veth) of an instance's interface. The kernel allows 15 characters. */
 export function toPortName(instanceUid: string, nicIndex: number): string {
   return `zp${shortHash("nic", instanceUid, String(nicIndex))}`;

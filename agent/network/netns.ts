@@ -22,9 +22,10 @@ export interface NetnsOptions {
 /**
  * Makes a named net namespace unless it is there. One that we make is tagged: the alias of its loopback interface names the
  * agent, so the tag lives and dies with it. One that was there untagged is used and never removed. Idempotent.
+ * @returns whether it is ours.
  * @throws {ZorError} FAILED_PRECONDITION when it belongs to another agent.
  */
-export async function ensureNetns(name: string, options: NetnsOptions): Promise<void> {
+export async function ensureNetns(name: string, options: NetnsOptions): Promise<boolean> {
   if (await netnsExists(name)) {
     const owner = await findOwner(name, options.signal);
     if (owner !== undefined && owner !== options.agentUid) {
@@ -34,7 +35,7 @@ export async function ensureNetns(name: string, options: NetnsOptions): Promise<
         `net namespace ${name} belongs to another agent; start this one with another --netns`,
       );
     }
-    return;
+    return owner !== undefined;
   }
   await mkdir(netnsDirectory, { recursive: true });
   // A plain file without a namespace is left when one was made in a mount namespace that has ended.
@@ -43,6 +44,7 @@ export async function ensureNetns(name: string, options: NetnsOptions): Promise<
     ["unshare", "--net", "sh", "-c", tagAndName, "sh", aliasPrefix + options.agentUid, name],
     options.signal,
   );
+  return true;
 }
 
 /** Removes a namespace that we made; leaves any other. Idempotent. */

@@ -10,6 +10,8 @@ import {
   parseInterfaceName,
   parseMac,
 } from "./ip.js";
+import { tagHeadroomBytes } from "./lan-operations.js";
+import { bringUpQuietly } from "./lan-side.js";
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
 import type { Datapath } from "./ovs/switch.js";
@@ -79,17 +81,21 @@ export class Ports {
 
   /**
    * Makes a persistent tap with a virtio-net header in the switch's namespace and resolves to its name. Idempotent: one that is
-   * there is left as it is.
+   * there stays, and is kept out of the guests' network.
    */
   async ensureTap(options: TapOptions, { signal }: Call = {}): Promise<string> {
     const port = toPortName(options.instanceUid, options.nicIndex);
     const where = { netns: this.#netns, signal };
     const existing = await findLink(port, where);
-    if (existing !== undefined && this.#isOwned(existing) && existing.linkinfo?.info_kind === "tun") return port;
+    if (existing !== undefined && this.#isOwned(existing) && existing.linkinfo?.info_kind === "tun") {
+      await this.#bringUp(existing, signal);
+      return port;
+    }
     if (existing !== undefined) await ip(["link", "delete", "dev", port], where);
     const user = options.ownerUserId === undefined ? [] : ["user", String(options.ownerUserId)];
     const add = ["tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr", ...user];
     await ipBatch([add, ...this.#finish(port, options)], where);
+    bringUpQuietly(this.#netns, port);
     return port;
   }
 
@@ -118,7 +124,7 @@ export class Ports {
     ]);
     if (outside === undefined || inside === undefined || inside.link_index !== outside.ifindex) {
       await this.#addVeth({ port, container, nic, mac, owner: options, outside, inside, signal });
-    }
+    } else await this.#bringUp(outside, signal);
     if (!this.udpSuperFrames) await dropUdpSegmentation(nic, { netns: container, signal });
     // An address that is there already is left alone by "replace".
     await ipBatch(
@@ -169,26 +175,32 @@ export class Ports {
     readonly signal: AbortSignal | undefined;
   }): Promise<void> {
     const { port, container, nic, signal } = options;
-    const mtu = ["mtu", String(options.owner.mtu)];
     if (options.outside !== undefined) await ip(["link", "delete", "dev", port], { netns: this.#netns, signal });
     // Deleting one side deletes the other; a side that is still there had another peer.
     const left = options.inside !== undefined && (await findLink(nic, { netns: container, signal })) !== undefined;
     if (left) await ip(["link", "delete", "dev", nic], { netns: container, signal });
-    const peer = ["peer", "name", nic, "address", options.mac, ...mtu, "netns", container];
-    const add = ["link", "add", "name", port, ...mtu, "type", "veth", ...peer];
+    const peer = ["peer", "name", nic, "address", options.mac, "mtu", String(options.owner.mtu), "netns", container];
+    const add = ["link", "add", "name", port, "type", "veth", ...peer];
     await ipBatch([add, ...this.#finish(port, options.owner)], { netns: this.#netns, signal });
+    bringUpQuietly(this.#netns, port);
+  }
+
+  /** A port of ours that is there already: somebody may have given it addresses, or an agent was killed before it set it up. */
+  async #bringUp({ ifname, addr_info: addresses = [] }: Link, signal: AbortSignal | undefined): Promise<void> {
+    if (addresses.length > 0) await ip(["address", "flush", "dev", ifname], { netns: this.#netns, signal });
+    bringUpQuietly(this.#netns, ifname);
   }
 
   /**
-   * What tags a new port and sets it up, in one go with making it: an agent that is killed in between would leave one that
-   * nobody's tag is on. No address of its own: the switch's side must not speak into the lan.
+   * What tags a new port, in one go with making it: an agent that is killed in between would leave one that nobody's tag is on. It
+   * carries tags in front of the guest's full packets, and has no address of its own: the switch's side must not speak into the lan.
    */
   #finish(port: string, { instanceUid, mtu }: PortOwner & { readonly mtu: number }): readonly (readonly string[])[] {
     const set = ["link", "set", "dev", port];
     return [
       [...set, "alias", `zor-agent=${this.#agentUid} zor-instance=${instanceUid}`],
       [...set, "addrgenmode", "none"],
-      [...set, "mtu", String(mtu), "up"],
+      [...set, "mtu", String(mtu + tagHeadroomBytes)],
     ];
   }
 

@@ -11,6 +11,7 @@ import type { CablePlugger } from "../plugger.js";
 import { type Hop, lanHop, tapHop } from "./diagnosis.js";
 import { RateMeter } from "./engine/rate-meter.js";
 import { listVxlan, makeVxlan, pickRemote, removeVxlan, type VxlanDevice, vxlanPort } from "./vxlan-device.js";
+import { probeAddresses } from "./vxlan-probe.js";
 import { VxlanProber } from "./vxlan-prober.js";
 import { initialVxlanState, nextVxlanState, type VxlanState } from "./vxlan-state.js";
 
@@ -224,14 +225,17 @@ export class VxlanLinks {
     const remote = await pickRemote(spec.peerIps, this.#options.underlayNetns);
     // What was proven of one way says nothing of another.
     const isSame =
-      found?.remote === remote && found.spec.linkUid === spec.linkUid && found.spec.vxlanId === spec.vxlanId;
+      found?.remote === remote &&
+      found.spec.linkUid === spec.linkUid &&
+      found.spec.vxlanId === spec.vxlanId &&
+      found.spec.role === spec.role;
     const before = isSame ? found : undefined;
     if (before === undefined) found?.prober.close();
     this.#entries.set(spec.link, {
       spec,
       remote,
       rates: before?.rates ?? new RateMeter(),
-      prober: before?.prober ?? new VxlanProber(this.#options.netns),
+      prober: before?.prober ?? new VxlanProber(this.#options.netns, probeAddresses(spec.linkUid, spec.role)),
       state: before?.state ?? initialVxlanState(Date.now()),
       device: before?.device,
     });

@@ -1,15 +1,17 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { testEthertype } from "../test-frame.js";
 
-/** Ethertype of probes: IEEE 802's first local experimental one. */
-export const probeEthertype = 0x88b5;
+/** Addresses of a link's two ends for their probes. */
+export interface ProbeAddresses {
+  readonly own: Buffer;
+  readonly other: Buffer;
+}
 
-/** Where probes go: an address that IEEE 802.1Q reserves, which switches keep to themselves. */
-export const probeDestination: Buffer = Buffer.from("0180c200000e", "hex");
-/** From a locally administered address. */
-const header = Buffer.concat([probeDestination, Buffer.from("02000000000188b5", "hex")]);
+const macBytes = 6;
+const headerBytes = 14;
 const magic = Buffer.from("ZORV\x01", "latin1");
 const sessionBytes = 8;
-const sessionAt = header.length + magic.length;
+const sessionAt = headerBytes + magic.length;
 const sequenceAt = sessionAt + sessionBytes;
 const echoAt = sequenceAt + 4;
 /** Shortest frame of Ethernet, without its check sum. */
@@ -21,6 +23,20 @@ interface Heard {
 }
 
 /**
+ * The addresses of a link that guests do not know. A probe goes from an end's address to the very same: the switch at the other end
+ * gets it from the port at which it has just learned that address, so it goes nowhere, and no switch lets such frames of guests through.
+ */
+export function probeAddresses(linkUid: string, role: "listener" | "dialer"): ProbeAddresses {
+  const [own, other] = role === "listener" ? ["listener", "dialer"] : ["dialer", "listener"];
+  const macOf = (end: string): Buffer =>
+    Buffer.concat([
+      Buffer.from([0x02]),
+      createHash("sha256").update(`zor-vxlan-probe\0${end}\0${linkUid}`).digest().subarray(0, 5),
+    ]);
+  return { own: macOf(own), other: macOf(other) };
+}
+
+/**
  * One end's part of the probes of a vxlan link, which has no connection that could tell whether frames arrive. Each probe carries a
  * number of its own and repeats the last one of the other end, so that whoever reads its own number has frames cross both ways.
  * A frame: Ethernet header, "ZORV", version 1, session (8 bytes, new with every agent's start) and number (4) of the sender, and the
@@ -28,16 +44,21 @@ interface Heard {
  */
 export class ProbeExchange {
   readonly #session = randomBytes(sessionBytes);
+  readonly #addresses: ProbeAddresses;
   #sent = 0;
   #answered = 0;
   #heard: Heard | undefined;
+
+  constructor(addresses: ProbeAddresses) {
+    this.#addresses = addresses;
+  }
 
   /** The next frame to send. */
   next(): Buffer {
     this.#sent += 1;
     const frame = Buffer.alloc(frameBytes);
-    header.copy(frame);
-    magic.copy(frame, header.length);
+    headerOf(this.#addresses.own).copy(frame);
+    magic.copy(frame, headerBytes);
     this.#session.copy(frame, sessionAt);
     frame.writeUInt32BE(this.#sent, sequenceAt);
     if (this.#heard !== undefined) {
@@ -51,9 +72,8 @@ export class ProbeExchange {
   take(frame: Buffer): boolean {
     const isProbe =
       frame.length >= frameBytes &&
-      // Guests can send whatever they like, but no switch lets frames to this address through.
-      frame.subarray(0, header.length).equals(header) &&
-      frame.subarray(header.length, sessionAt).equals(magic);
+      frame.subarray(0, headerBytes).equals(headerOf(this.#addresses.other)) &&
+      frame.subarray(headerBytes, sessionAt).equals(magic);
     const session = frame.subarray(sessionAt, sequenceAt);
     // A loop somewhere may bring back our own.
     if (!isProbe || session.equals(this.#session)) return false;
@@ -66,4 +86,12 @@ export class ProbeExchange {
     this.#answered = echoed;
     return true;
   }
+}
+
+function headerOf(mac: Buffer): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  mac.copy(header);
+  mac.copy(header, macBytes);
+  header.writeUInt16BE(testEthertype, headerBytes - 2);
+  return header;
 }

@@ -1,5 +1,6 @@
 import { PacketSocket } from "./packet-socket.js";
-import { ProbeExchange, probeDestination, probeEthertype } from "./vxlan-probe.js";
+import { testEthertype } from "../test-frame.js";
+import { type ProbeAddresses, ProbeExchange } from "./vxlan-probe.js";
 
 /** Frames taken at once: an honest end sends one a second. */
 const framesAtOnce = 64;
@@ -7,12 +8,15 @@ const framesAtOnce = 64;
 /** Exchanges probes with the other end through a link's own device, so that they go the way of all its frames. */
 export class VxlanProber {
   readonly #netns: string | undefined;
-  readonly #exchange = new ProbeExchange();
+  readonly #addresses: ProbeAddresses;
+  readonly #exchange: ProbeExchange;
   #open: { readonly ifindex: number; readonly socket: PacketSocket } | undefined;
 
   /** @param netns net namespace of the device by name; undefined: the agent's own. */
-  constructor(netns: string | undefined) {
+  constructor(netns: string | undefined, addresses: ProbeAddresses) {
     this.#netns = netns;
+    this.#addresses = addresses;
+    this.#exchange = new ProbeExchange(addresses);
   }
 
   /**
@@ -21,7 +25,7 @@ export class VxlanProber {
    */
   exchange(ifindex: number): boolean {
     if (this.#open?.ifindex !== ifindex) this.close();
-    const frames = { destination: probeDestination, ethertype: probeEthertype };
+    const frames = { destination: this.#addresses.other, ethertype: testEthertype };
     this.#open ??= { ifindex, socket: PacketSocket.open({ ifindex, netns: this.#netns }, frames) };
     const { socket } = this.#open;
     try {

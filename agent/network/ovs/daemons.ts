@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { access, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { unavailable } from "../../../lib/errors.js";
@@ -11,14 +11,21 @@ import {
   isAlive,
   type ProcessIdentity,
   readArguments,
+  waitForExit,
 } from "../../../lib/process.js";
 import { run, startDaemon } from "../../host/exec.js";
 import { OvsdbClient } from "./ovsdb-client.js";
 import { toMapValue } from "./ovsdb-values.js";
+import { VswitchdClient } from "./vswitchd-client.js";
 
 const schemaFile = "/usr/share/openvswitch/vswitch.ovsschema";
 /** Generous: both answer within milliseconds, unless the machine is far overcommitted. */
 const startTimeoutMs = 15_000;
+/** How long a killed daemon may take to let go of its devices and files before another is started all the same. */
+const tearDownMs = 10_000;
+/** How much of the end of a log is looked at, and how long it may become. */
+const logTailBytes = 64 * 1024;
+const logMaxBytes = 4 * 1024 * 1024;
 
 type DaemonName = "ovsdb-server" | "ovs-vswitchd";
 
@@ -47,20 +54,38 @@ export class OvsDaemons {
   }
 
   /**
-   * Sees to it that both run and answer, and connects to the database. What runs is used as it is; what does not is started.
-   * @returns a connection, and the daemons that had to be started.
+   * Sees to it that both run and answer, and connects to them. What runs is used as it is; what does not is started.
+   * @returns connections, and the daemons that had to be started.
    */
-  async ensure(): Promise<{ client: OvsdbClient; started: readonly DaemonName[] }> {
+  async ensure(): Promise<{ client: OvsdbClient; vswitchd: VswitchdClient; started: readonly DaemonName[] }> {
     const started: DaemonName[] = [];
     if (await this.#ensureServer()) started.push("ovsdb-server");
     const client = await OvsdbClient.connect(this.socketPath);
     try {
       if (await this.#ensureVswitchd(client)) started.push("ovs-vswitchd");
+      return { client, vswitchd: await VswitchdClient.connect(this.#controlPath("ovs-vswitchd")), started };
     } catch (error) {
       client.close();
       throw error;
     }
-    return { client, started };
+  }
+
+  /** The end of what ovs-vswitchd has said; empty when it has said nothing. A log that has become too long is begun anew. */
+  async readLog(): Promise<string> {
+    const file = await open(join(this.#options.directory, "ovs-vswitchd.log"), "r+").catch(() => undefined);
+    if (file === undefined) return "";
+    try {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read({
+        buffer: Buffer.alloc(Math.min(size, logTailBytes)),
+        position: Math.max(0, size - logTailBytes),
+      });
+      // The daemon appends, and goes on at the beginning.
+      if (size > logMaxBytes) await file.truncate();
+      return buffer.toString("utf8", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
   }
 
   /** The daemons that run, by name. */
@@ -158,7 +183,10 @@ export class OvsDaemons {
     const control = this.#controlOption(name);
     const recorded = parseRecord(await readIfExists(this.#recordPath(name)));
     if (recorded !== undefined && (await isAlive(recorded))) {
-      if ((await readArguments(recorded.pid)).includes(control)) return recorded;
+      const argv = await readArguments(recorded.pid);
+      if (argv.includes(control)) return recorded;
+      // The kernel takes the memory of a killed process, and with it its arguments, before its devices and files.
+      if (argv.length === 0) await waitForExit(recorded, tearDownMs);
     }
     const [found] = await findProcesses((argv) => argv[0] === name && argv.includes(control));
     if (found !== undefined) await writeFileAtomic(this.#recordPath(name), JSON.stringify(found));
@@ -166,13 +194,17 @@ export class OvsDaemons {
   }
 
   async #control(name: DaemonName, argv: readonly string[]): Promise<void> {
-    await run("ovs-appctl", ["-t", join(this.#options.directory, `${name}.ctl`), "-T", "5", ...argv], {
+    await run("ovs-appctl", ["-t", this.#controlPath(name), "-T", "5", ...argv], {
       env: this.#environment,
     });
   }
 
   #controlOption(name: DaemonName): string {
-    return `--unixctl=${join(this.#options.directory, `${name}.ctl`)}`;
+    return `--unixctl=${this.#controlPath(name)}`;
+  }
+
+  #controlPath(name: DaemonName): string {
+    return join(this.#options.directory, `${name}.ctl`);
   }
 
   #recordPath(name: DaemonName): string {

@@ -8,11 +8,16 @@ import type { ProcessIdentity } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
 import { ip, listLinks } from "../ip.js";
 import { ensureNetns, removeNetns } from "../netns.js";
+import { isOwned } from "../lan-operations.js";
+import { quietNamespace } from "../lan-side.js";
+import { testPortPrefix } from "../names.js";
 import { OvsDaemons } from "./daemons.js";
+import { DatapathHealth } from "./datapath-health.js";
 import type { OperationResult, OvsdbClient, OvsdbOperation } from "./ovsdb-client.js";
 import { type MirrorChange, OvsdbMirror } from "./ovsdb-mirror.js";
 import { findScalar } from "./ovsdb-values.js";
 import { growPacketBuffers } from "./packet-buffers.js";
+import type { VswitchdClient } from "./vswitchd-client.js";
 
 /** How to open an agent's switch. */
 export interface SwitchOptions {
@@ -29,11 +34,19 @@ export interface SwitchOptions {
 /** Datapath of the bridges: the kernel's, or the one in ovs-vswitchd. */
 export type Datapath = "system" | "netdev";
 
-/** How often the daemons are looked at. */
-const watchIntervalMs = 1000;
+/** How often the datapath is looked at, while all is well and while something is missing. That a daemon has ended is told at once. */
+const watchIntervalMs = { well: 1000, missing: 250 } as const;
 const applyTimeoutMs = 15_000;
 /** Longest path of a unix socket, less the names that Open vSwitch makes below the directory. */
 const maxDirectoryBytes = 80;
+
+interface Connection {
+  readonly client: OvsdbClient;
+  readonly vswitchd: VswitchdClient;
+  readonly mirror: OvsdbMirror;
+  /** Resolves when one of the daemons has gone. */
+  readonly ended: Promise<void>;
+}
 
 /**
  * An agent's own Open vSwitch in its own net namespace. The daemons outlive the agent: opening again takes them over as they
@@ -50,7 +63,8 @@ export class Switch {
   readonly #restarts = new Set<() => void>();
   readonly #queue = new KeyedQueue(1024);
   readonly #closing = new AbortController();
-  #connection: { client: OvsdbClient; mirror: OvsdbMirror } | undefined;
+  #connection: Connection | undefined;
+  #health = new DatapathHealth();
   #failure = "";
   #watching: Promise<void> = Promise.resolve();
 
@@ -77,7 +91,8 @@ export class Switch {
       );
     }
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    await ensureNetns(options.netns, { agentUid: options.agentUid, signal: options.signal });
+    const isOurs = await ensureNetns(options.netns, { agentUid: options.agentUid, signal: options.signal });
+    if (isOurs) quietNamespace(options.netns);
     const opened = new Switch(options, directory, await detectDatapath());
     options.signal.throwIfAborted();
     await opened.#connect();
@@ -88,6 +103,16 @@ export class Switch {
   /** Why the switch does not work now, for people; empty when it does. */
   get failure(): string {
     return this.#failure;
+  }
+
+  /** Why a bridge of ours does not carry frames, for people; empty when it does. Read from the datapath, not from the database. */
+  faultOfBridge(name: string): string {
+    return this.#health.faultOfBridge(name);
+  }
+
+  /** The same of a port. */
+  faultOfPort(name: string): string {
+    return this.#health.faultOfPort(name);
   }
 
   /** The database as it is. @throws {ZorError} UNAVAILABLE while the daemons are being restarted. */
@@ -101,18 +126,13 @@ export class Switch {
    */
   change(build: (mirror: OvsdbMirror) => readonly OvsdbOperation[]): Promise<readonly OperationResult[]> {
     return this.#queue.run("switch", async () => {
-      const { client, mirror } = this.#connected();
-      const operations = build(mirror);
+      const connection = this.#connected();
+      const operations = build(connection.mirror);
       if (operations.length === 0) return [];
-      const root = mirror.root().uuid;
-      const where = [["_uuid", "==", ["uuid", root]]];
-      const results = await client.transact([
-        ...operations,
-        { op: "mutate", table: "Open_vSwitch", where, mutations: [["next_cfg", "+=", 1]] },
-        { op: "select", table: "Open_vSwitch", where, columns: ["next_cfg"] },
-      ]);
-      const wanted = Number(results.at(-1)?.rows?.[0]?.["next_cfg"]);
-      await this.#applied(mirror, wanted);
+      const { results, wanted } = await commit(connection, operations);
+      await this.#applied(connection.mirror, wanted);
+      // Applied is not made: what came of it stands in the datapath only.
+      await this.#look(connection);
       return results;
     });
   }
@@ -143,19 +163,22 @@ export class Switch {
   /** Lets go of the switch; the daemons keep running. */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#connection?.client.close();
     await this.#watching;
     this.#connection?.client.close();
+    this.#connection?.vswitchd.close();
   }
 
   /** Removes everything: daemons, bridges, database, and the namespace if we made it. */
   async destroy(): Promise<void> {
-    const bridges = (this.#connection?.mirror.list("Bridge") ?? []).map(({ columns }) =>
-      String(findScalar(columns["name"]) ?? ""),
-    );
+    const mirror = this.#connection?.mirror;
+    const names = ([table, prefix]: readonly ["Bridge" | "Port", string]): string[] =>
+      (mirror?.list(table) ?? [])
+        .map(({ columns }) => String(findScalar(columns["name"]) ?? ""))
+        .filter((name) => name.startsWith(prefix));
+    const devices = [...names(["Bridge", ""]), ...names(["Port", testPortPrefix])];
     await this.close();
     await this.#daemons.stop();
-    await this.#removeDevices(["ovs-netdev", ...bridges]);
+    await this.#removeDevices(["ovs-netdev", ...devices]);
     await rm(this.#directory, { recursive: true, force: true });
     await removeNetns(this.netns, { agentUid: this.agentUid });
   }
@@ -174,7 +197,7 @@ export class Switch {
     }
   }
 
-  #connected(): { client: OvsdbClient; mirror: OvsdbMirror } {
+  #connected(): Connection {
     if (this.#connection !== undefined) return this.#connection;
     throw unavailable(
       "SWITCH_UNAVAILABLE",
@@ -184,44 +207,86 @@ export class Switch {
   }
 
   async #connect(): Promise<boolean> {
-    const { client, started } = await this.#daemons.ensure();
+    const { client, vswitchd, started } = await this.#daemons.ensure();
     try {
       const mirror = await OvsdbMirror.start(client);
       mirror.onChange((change) => this.#notify(change));
-      this.#connection = { client, mirror };
+      const ended = Promise.race([client.closed, vswitchd.closed]);
+      const connection = { client, vswitchd, mirror, ended };
+      this.#health = new DatapathHealth();
+      if (started.length > 0) await this.#settle(connection);
+      await this.#look(connection);
+      this.#failure = "";
+      this.#connection = connection;
+      void ended.then(() => this.#lost(connection));
     } catch (error) {
       client.close();
+      vswitchd.close();
       throw error;
     }
-    this.#failure = "";
-    void client.closed.then(() => {
-      if (this.#connection?.client === client) this.#connection = undefined;
-    });
     return started.length > 0;
+  }
+
+  /** Has a daemon that was started say when it has made what the database holds: what it says of ports before is of its predecessor. */
+  async #settle(connection: Connection): Promise<void> {
+    const { mirror } = connection;
+    const { wanted } = await commit(connection, []);
+    await this.#applied(mirror, wanted).catch((error: unknown) => {
+      this.#log.warn({ err: error }, "the switch was started again and is slow to make its bridges");
+    });
+  }
+
+  #lost(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#failure = "a daemon of it has ended";
+    connection.client.close();
+    connection.vswitchd.close();
   }
 
   async #watch(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      await Promise.race([
-        delay(watchIntervalMs, undefined, { signal }).catch(() => undefined),
-        ...(this.#connection === undefined ? [] : [this.#connection.client.closed]),
-      ]);
+      const intervalMs = this.#health.isWhole ? watchIntervalMs.well : watchIntervalMs.missing;
+      const ended = this.#connection?.ended ?? Promise.resolve();
+      await Promise.race([delay(intervalMs, undefined, { signal }).catch(() => undefined), ended]);
       if (signal.aborted) return;
       try {
-        if (this.#connection !== undefined && Object.keys(await this.#daemons.find()).length === 2) continue;
-        this.#connection?.client.close();
-        this.#connection = undefined;
-        this.#log.warn("a daemon of the switch has ended; it is started again");
-        if (await this.#connect()) for (const listener of this.#restarts) listener();
-        this.#notify("structure");
+        if (this.#connection !== undefined) await this.#lookAfter(this.#connection);
+        else await this.#restart();
       } catch (error) {
         this.#failure = messageOf(error);
         this.#log.error({ err: error }, "the switch could not be started again");
         this.#notify("structure");
-        await delay(watchIntervalMs, undefined, { signal }).catch(() => undefined);
+        await delay(watchIntervalMs.well, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+
+  async #restart(): Promise<void> {
+    this.#log.warn("a daemon of the switch has ended; it is started again");
+    this.#notify("structure");
+    if (await this.#connect()) for (const listener of this.#restarts) listener();
+    this.#notify("structure");
+  }
+
+  /** Looks at the datapath and has ovs-vswitchd try again what it could not make. */
+  async #lookAfter(connection: Connection): Promise<void> {
+    await this.#look(connection);
+    if (this.#health.isLost) return this.#lost(connection);
+    if (!this.#health.takeRetry(performance.now())) return;
+    this.#log.warn("the switch could not make all of its bridges and ports; it is told to try again");
+    await commit(connection, []);
+  }
+
+  async #look({ vswitchd, mirror }: Connection): Promise<void> {
+    const changed = await this.#health.look({
+      vswitchd,
+      mirror,
+      isOurs: (row) => isOwned(row, this.agentUid),
+      readLog: () => this.#daemons.readLog(),
+    });
+    if (changed) this.#notify("structure");
   }
 
   #notify(change: MirrorChange): void {
@@ -250,6 +315,21 @@ export class Switch {
       stop();
     }
   }
+}
+
+/** Changes the database; without operations that alone has ovs-vswitchd make what is missing. `wanted` is the configuration's number. */
+async function commit(
+  { client, mirror }: Connection,
+  operations: readonly OvsdbOperation[],
+): Promise<{ readonly results: readonly OperationResult[]; readonly wanted: number }> {
+  const table = "Open_vSwitch";
+  const where = [["_uuid", "==", ["uuid", mirror.root().uuid]]];
+  const results = await client.transact([
+    ...operations,
+    { op: "mutate", table, where, mutations: [["next_cfg", "+=", 1]] },
+    { op: "select", table, where, columns: ["next_cfg"] },
+  ]);
+  return { results, wanted: Number(results.at(-1)?.rows?.[0]?.["next_cfg"]) };
 }
 
 /** The kernel's datapath where it is, or can be loaded. */

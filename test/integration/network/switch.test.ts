@@ -73,7 +73,7 @@ describe("lans on a real switch", () => {
     await net.lans.ensureLan(lan1);
     const a = await net.plugContainer("aaa", "lan1", "10.77.0.1/24");
     await net.lans.ensureLan({ ...lan1, mtu: 9000, rstp: true });
-    await until("the new MTU", async () => (await findLink(a.port, { netns: net.netns }))?.mtu === 9000);
+    await until("the new MTU", async () => (await findLink(a.port, { netns: net.netns }))?.mtu === 9064);
     expect(await net.vsctl("--columns=rstp_enable", "--bare", "list", "Bridge")).toBe("true");
   });
 

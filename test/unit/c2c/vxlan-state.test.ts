@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toldAsMissing } from "../../../agent/network/c2c/vxlan-device.js";
-import { ProbeExchange } from "../../../agent/network/c2c/vxlan-probe.js";
+import { probeAddresses, ProbeExchange } from "../../../agent/network/c2c/vxlan-probe.js";
 import {
   initialVxlanState,
   nextVxlanState,
@@ -82,15 +82,23 @@ test.each<[string, readonly Look[], VxlanState["phase"], string]>([
   expect(state.reason === "").toBe(phase === "active");
 });
 
+/** The listener's and the dialer's end of a link. */
+const listener = (link = "link"): ProbeExchange => new ProbeExchange(probeAddresses(link, "listener"));
+const dialer = (link = "link"): ProbeExchange => new ProbeExchange(probeAddresses(link, "dialer"));
+
 describe("the exchange of probes", () => {
-  test("sends frames that switches keep to themselves", () => {
-    const probe = new ProbeExchange().next();
-    expect(probe.subarray(0, 14).toString("hex")).toBe("0180c200000e02000000000188b5");
+  test("sends frames that a switch learns an address from and forwards to nobody", () => {
+    const probe = listener().next();
+    expect(probe.subarray(0, 6)).toEqual(probe.subarray(6, 12));
+    expect((probe[0] ?? 0) & 3).toBe(2);
+    expect(probe.subarray(12, 14).toString("hex")).toBe("88b5");
     expect(probe).toHaveLength(60);
+    expect(dialer().next().subarray(0, 6)).not.toEqual(probe.subarray(0, 6));
+    expect(listener("other").next().subarray(0, 6)).not.toEqual(probe.subarray(0, 6));
   });
 
   test("is answered once frames have crossed both ways, and by each number once", () => {
-    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+    const [a, b] = [listener(), dialer()];
     const first = a.next();
     expect(b.take(first)).toBe(false);
     const answer = b.next();
@@ -104,29 +112,31 @@ describe("the exchange of probes", () => {
   });
 
   test("is not answered when only the other end's frames arrive", () => {
-    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+    const [a, b] = [listener(), dialer()];
     a.next();
     for (let count = 0; count < 5; count += 1) expect(a.take(b.next())).toBe(false);
   });
 
   test("goes on with an other end that was started anew", () => {
-    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+    const [a, b] = [listener(), dialer()];
     b.take(a.next());
     a.take(b.next());
     b.take(a.next());
     a.take(b.next());
-    const fresh = new ProbeExchange();
+    const fresh = dialer();
     expect(a.take(fresh.next())).toBe(false);
     fresh.take(a.next());
     expect(a.take(fresh.next())).toBe(true);
   });
 
-  test("is not disturbed by what a guest of the other lan sends, which cannot be to the reserved address", () => {
-    const [a, b] = [new ProbeExchange(), new ProbeExchange()];
+  test("is not disturbed by what a guest of the other lan sends, which no switch lets through to an address it comes from", () => {
+    const [a, b] = [listener(), dialer()];
     b.take(a.next());
-    const guests = new ProbeExchange().next();
-    Buffer.from("ffffffffffff", "hex").copy(guests);
-    expect(b.take(guests)).toBe(false);
+    const guests = listener().next();
+    for (const from of ["ffffffffffff", "020000000009"]) {
+      Buffer.from(from, "hex").copy(guests, 6);
+      expect(b.take(guests)).toBe(false);
+    }
     expect(a.take(b.next())).toBe(true);
   });
 
@@ -134,15 +144,19 @@ describe("the exchange of probes", () => {
     ["its own frames", (own: ProbeExchange) => own.next()],
     ["short frames", (own: ProbeExchange) => own.next().subarray(0, 59)],
     ["an answer to the probes of another", () => future()],
-    ["other frames of the same ethertype", () => Buffer.from("0180c200000e02000000000188b5".padEnd(120, "f"), "hex")],
+    ["probes of another link", () => dialer("other").next()],
+    [
+      "other frames of the same ethertype",
+      () => Buffer.concat([dialer().next().subarray(0, 14), Buffer.alloc(46, 0xff)]),
+    ],
   ])("takes no notice of %s", (_what, make) => {
-    const exchange = new ProbeExchange();
+    const exchange = listener();
     expect(exchange.take(make(exchange))).toBe(false);
   });
 
   /** What a third end answers to a fourth: another session, and a high number. */
   function future(): Buffer {
-    const [third, fourth] = [new ProbeExchange(), new ProbeExchange()];
+    const [third, fourth] = [listener(), dialer()];
     for (let count = 0; count < 100; count += 1) third.take(fourth.next());
     return third.next();
   }

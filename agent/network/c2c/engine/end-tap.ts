@@ -73,7 +73,7 @@ export class EndTap {
 
   /** Sends a frame that the switch gets and keeps to itself; false when it cannot. */
   test(): boolean {
-    return this.#made !== undefined && sendTestFrame(this.#made.tap.fd);
+    return this.#made !== undefined && sendTestFrame(this.#made.tap);
   }
 
   /** Somebody deleted it or its namespace: makes another. */

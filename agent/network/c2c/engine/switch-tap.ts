@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { close } from "../../../../lib/libc.js";
 import { run } from "../../../host/exec.js";
+import { bringUpQuietly } from "../../lan-side.js";
 import { widest } from "./queue-limits.js";
 import { openTap, type TapOffload } from "./tap.js";
 
@@ -33,8 +34,9 @@ export async function makeTap(options: {
     if (netns !== undefined) await run("ip", ["link", "set", name, "netns", netns], { signal });
     const there = netns === undefined ? [] : ["-n", netns];
     // No address of its own: the host must not speak into the lan.
-    const settings = ["address", macOf(name), "txqueuelen", String(queueFrames), "addrgenmode", "none", "up"];
+    const settings = ["address", macOf(name), "txqueuelen", String(queueFrames), "addrgenmode", "none"];
     await run("ip", [...there, "link", "set", name, ...settings], { signal });
+    bringUpQuietly(netns, name);
     return { ...tap, discard };
   } catch (error) {
     discard();

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { closeSync, constants, openSync } from "node:fs";
 import { NativeMemory, SystemCallError } from "../../../../lib/libc.js";
+import { toLearnFrame } from "../../test-frame.js";
 import { dataBytes } from "./frame.js";
 import { ioctl, read, setNonBlocking, write } from "./native.js";
 
@@ -71,15 +73,14 @@ export function drainTap(fd: number, scratch: NativeMemory): number {
   return dropped;
 }
 
-/**
- * Writes a frame that the switch gets and no switch forwards: to an address reserved by IEEE 802.1Q, of the local experimental
- * ethertype. False when the tap does not take it.
- */
-export function sendTestFrame(fd: number): boolean {
+/** Writes a frame that the switch gets and forwards to nobody. False when the tap does not take it. */
+export function sendTestFrame({ fd, name }: Pick<Tap, "fd" | "name">): boolean {
   const headerBytes = 12;
-  const frame = new NativeMemory(headerBytes + 60);
+  const address = createHash("sha256").update(`zor-tap-test\0${name}`).digest().subarray(0, 5);
+  const learn = toLearnFrame(Buffer.concat([Buffer.from([0x02]), address]));
+  const frame = new NativeMemory(headerBytes + learn.length);
   frame.buffer.fill(0);
-  frame.buffer.write("0180c200000e02000000000188b5", headerBytes, "hex");
+  learn.copy(frame.buffer, headerBytes);
   return write(fd, frame.address, frame.buffer.length) === frame.buffer.length;
 }
 

@@ -1,0 +1,36 @@
+import { unavailable } from "../../../lib/errors.js";
+import { type DatapathView, parseDatapath } from "./datapath-view.js";
+import { JsonRpc } from "./json-rpc.js";
+
+/** Longest wait for an answer, in milliseconds: it answers between two frames unless it is stuck. */
+const timeoutMs = 5_000;
+
+/** Asks a running ovs-vswitchd over its control socket (unixctl) what it really has. */
+export class VswitchdClient {
+  readonly #rpc: JsonRpc;
+
+  private constructor(rpc: JsonRpc) {
+    this.#rpc = rpc;
+  }
+
+  /** @throws {ZorError} UNAVAILABLE */
+  static async connect(path: string): Promise<VswitchdClient> {
+    return new VswitchdClient(await JsonRpc.connect(path, { peer: "ovs-vswitchd", timeoutMs }));
+  }
+
+  /** Resolves when the connection has ended: the kernel closes it with the last thread of the daemon, together with its devices. */
+  get closed(): Promise<void> {
+    return this.#rpc.closed;
+  }
+
+  /** The bridges and ports that are in the datapath. @throws {ZorError} UNAVAILABLE */
+  async datapath(): Promise<DatapathView> {
+    const text = await this.#rpc.request("dpif/show", []);
+    if (typeof text === "string") return parseDatapath(text);
+    throw unavailable("SWITCH_PROTOCOL", "", "ovs-vswitchd does not say what its datapath has; upgrade Open vSwitch");
+  }
+
+  close(): void {
+    this.#rpc.close();
+  }
+}
