@@ -61,6 +61,7 @@ module.exports = {
         path: "^(agent|hub|lib|tui|deploy|test)/",
         pathNot: [
           "^agent/host/exec\\.ts$",
+          "^hub/join/join-process\\.ts$",
           "^deploy/demo/(tool|programs)\\.ts$",
           "^test/helpers/(owned|leftovers)\\.ts$",
           "^test/integration/hub/process\\.test\\.ts$",

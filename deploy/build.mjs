@@ -15,6 +15,7 @@ await build({
     "box-worker": "agent/network/c2c/engine/impair/worker.ts",
     hub: "hub/main.ts",
     "relay-worker": "hub/relay/splice/worker.ts",
+    join: "hub/join/main.ts",
     cli: "tui/cli/main.ts",
     tui: "tui/main.tsx",
     deploy: "deploy/main.ts",

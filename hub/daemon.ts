@@ -6,7 +6,7 @@ import { version } from "../lib/program.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { formatToken } from "../lib/tls/token.js";
 import { CreateHostResponse } from "../proto/gen/zor/v1/host_service.js";
-import { CreateTokenResponse, Role } from "../proto/gen/zor/v1/token_service.js";
+import { CreateTokenResponse } from "../proto/gen/zor/v1/token_service.js";
 import {
   type Advertised,
   advertisedAddresses,
@@ -18,10 +18,12 @@ import {
 } from "./config.js";
 import { Core } from "./core.js";
 import { ReverseListener } from "./hosts/reverse-listener.js";
-import { FailureLimiter } from "./join/rate-limit.js";
+import { JoinProcess } from "./join/join-process.js";
+import { join as joinHub } from "./join/join-service.js";
+import { knownTokensOf, listKnownTokens } from "./join/tokens.js";
 import { Listener } from "./listeners.js";
 import { guardedService } from "./revocation-guard.js";
-import { addJoinService, addMainServices } from "./service-table.js";
+import { addMainServices } from "./service-table.js";
 import { StoredRequests } from "./state/requests.js";
 import { type HubState, openState } from "./state-directory.js";
 
@@ -37,7 +39,8 @@ export class Hub {
   #identity: Identity;
   #core: Core | undefined;
   #main: Listener | undefined;
-  #join: Listener | undefined;
+  #joining: Promise<JoinProcess> | undefined;
+  #join: JoinProcess | undefined;
   #health: Health | undefined;
   readonly #reverse: ReverseListener[] = [];
   #renewal: NodeJS.Timeout | undefined;
@@ -81,7 +84,8 @@ export class Hub {
   async close(): Promise<void> {
     clearInterval(this.#renewal);
     this.#health?.setServing(false);
-    await Promise.all([this.#main?.close(shutdownGraceMs), this.#join?.close(shutdownGraceMs)]);
+    const join = await this.#joining?.catch(() => undefined);
+    await Promise.all([this.#main?.close(shutdownGraceMs), join?.close()]);
     await this.#core?.close();
     for (const listener of this.#reverse) await listener.close();
     await this.#state.close();
@@ -89,6 +93,16 @@ export class Hub {
 
   async #serve(ips: readonly string[]): Promise<void> {
     const { certificates } = this.#state;
+    // Addresses are told to joiners: they are known only when all ports are bound.
+    const advertised: { value: Advertised | undefined } = { value: undefined };
+    const whereReached = (): Advertised => {
+      if (advertised.value === undefined) throw new Error("the hub is not listening yet");
+      return advertised.value;
+    };
+    // A process takes its time to start, meanwhile the hub does.
+    this.#joining = this.#startJoin(whereReached);
+    // Awaited below, and when this fails before that by close().
+    this.#joining.catch(() => undefined);
     const core = await Core.start({
       hub: this.#config.name,
       state: this.#state,
@@ -99,16 +113,12 @@ export class Hub {
     this.#core = core;
     const reverse = await this.#listenReverse(core);
     this.#main = new Listener("main", this.#identity);
-    this.#join = new Listener("join", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
-    // Addresses are told to joiners: they are known only when all ports are bound.
-    const advertised: { value: Advertised | undefined } = { value: undefined };
-    this.#health = this.#addServices(core, this.#main, this.#join, () => {
-      if (advertised.value === undefined) throw new Error("the hub is not listening yet");
-      return advertised.value;
-    });
+    this.#health = this.#addServices(core, this.#main, whereReached);
     const listen = await this.#main.listen(this.#config.listen);
-    const join = await this.#join.listen(this.#config.joinListen);
+    this.#join = await this.#joining;
+    const join: string[] = [];
+    for (const address of this.#config.joinListen) join.push(withPort(address, await this.#join.bind(address)));
     const relay = await core.relay.listen(this.#config.relayListen);
     this.#addresses = { listen, join, reverse, relay };
     this.#own = ownAddresses(this.#addresses);
@@ -138,20 +148,26 @@ export class Hub {
     return bound;
   }
 
-  #addServices(core: Core, main: Listener, join: Listener, advertised: () => Advertised): Health {
+  async #startJoin(advertised: () => Advertised): Promise<JoinProcess> {
+    const { store, certificates, authority } = this.#state;
+    const process = await JoinProcess.start({
+      identity: this.#identity,
+      caSha256: authority.fingerprint,
+      tokens: () => listKnownTokens(store),
+      join: (request) => {
+        if (this.#core === undefined) throw new Error("the hub is not listening yet");
+        return joinHub({ authority, certificates, store, fleet: this.#core.fleet, advertised }, request);
+      },
+      log: this.#log,
+    });
+    store.observe("tokens", (changes) => process.tell(knownTokensOf(changes)));
+    return process;
+  }
+
+  #addServices(core: Core, main: Listener, advertised: () => Advertised): Health {
     const { store, certificates, authority } = this.#state;
     const { fleet, inventory, links, linkOperations, operations, relay, relayTickets } = core;
     const options = guardedService(certificates, this.#log);
-    const limiter = new FailureLimiter({ burst: 10, perFailureMs: 6000, peers: 10_000 });
-    addJoinService(
-      join.server,
-      { authority, certificates, store, fleet, limiter, advertised },
-      {
-        ...options,
-        authorize: () => undefined,
-        anonymous: { identity: "zor://user/joiner", kind: "user", id: "joiner", role: Role.ROLE_UNSPECIFIED },
-      },
-    );
     return addMainServices(
       main.server,
       {

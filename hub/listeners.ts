@@ -23,11 +23,16 @@ export class Listener {
     this.#tls = createServerTls(this.#shown(identity), kind === "main" ? "required" : "none");
   }
 
+  /** Binds an address; resolves to the real port. @throws {ZorError} UNAVAILABLE. */
+  bind(address: string): Promise<number> {
+    return listen(this.server, address, this.#tls.credentials);
+  }
+
   /** Binds the addresses; resolves to them with their real ports. @throws {ZorError} UNAVAILABLE. */
   async listen(addresses: readonly string[]): Promise<readonly string[]> {
     const bound: string[] = [];
     for (const address of addresses) {
-      bound.push(withPort(address, await listen(this.server, address, this.#tls.credentials)));
+      bound.push(withPort(address, await this.bind(address)));
     }
     return bound;
   }

@@ -8,7 +8,7 @@ import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
 import { HostServiceService } from "../proto/gen/zor/v1/host_service.js";
 import { InstanceServiceService } from "../proto/gen/zor/v1/instance_service.js";
-import { JoinServiceService, RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
+import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { LanServiceService } from "../proto/gen/zor/v1/lan_service.js";
 import { LinkServiceService } from "../proto/gen/zor/v1/link_service.js";
 import { OperationServiceService } from "../proto/gen/zor/v1/operation_service.js";
@@ -17,7 +17,6 @@ import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import type { LinkOperations } from "./c2c/link-operations.js";
 import type { Links } from "./c2c/links.js";
 import type { Fleet } from "./hosts/fleet.js";
-import { type JoinServiceOptions, joinHandlers } from "./join/join-service.js";
 import type { Certificates } from "./pki/certificates.js";
 import type { RelayHandle } from "./relay/relay-handle.js";
 import type { RelayTickets } from "./relay/relay-tickets.js";
@@ -115,9 +114,4 @@ export function addMainServices(server: Server, parts: HubParts, options: Servic
   server.addService(RenewServiceService, implementService(RenewServiceService, renewHandlers(certificates), options));
   addReflection(server, [...publicServices, "grpc.health.v1.Health"], options);
   return addHealth(server, publicServices, options);
-}
-
-/** Adds what the join listener serves: joining, and nothing else. */
-export function addJoinService(server: Server, parts: JoinServiceOptions, options: ServiceOptions): void {
-  server.addService(JoinServiceService, implementService(JoinServiceService, joinHandlers(parts), options));
 }

@@ -12,12 +12,12 @@ import { profileOf, type Subject } from "./pki/profile.js";
 import { planTokenCleanup } from "./join/tokens.js";
 import { planRequestCleanup } from "./state/requests.js";
 import { SqliteStore } from "./store/sqlite-store.js";
-import type { Store } from "./store/store.js";
+import { ObservedStore } from "./store/observed-store.js";
 
 /** A hub's state directory, opened: no other hub can open it meanwhile. */
 export interface HubState {
   readonly directory: string;
-  readonly store: Store;
+  readonly store: ObservedStore;
   readonly authority: Authority;
   readonly certificates: Certificates;
   /** Makes or renews the hub's own certificate so that it names these IPs. */
@@ -37,7 +37,7 @@ export async function openState(config: HubConfig, now: Date): Promise<HubState>
   const directory = config.state;
   await makeDirectories(directory);
   // The lock on the database guards the rest of the directory too: it comes first.
-  const store = SqliteStore.open(join(directory, "hub.db"));
+  const store = new ObservedStore(SqliteStore.open(join(directory, "hub.db")));
   try {
     const lifetimes = { hostDays: config.hostCertificateDays, personDays: config.personCertificateDays };
     const authority = await Authority.open(join(directory, "ca"));

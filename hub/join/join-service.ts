@@ -1,10 +1,8 @@
-import { status } from "@grpc/grpc-js";
 import { invalidArgument, invalidFields, ZorError } from "../../lib/errors.js";
-import type { Handlers } from "../../lib/grpc/service.js";
 import { isId, quote } from "../../lib/names.js";
 import { parseToken } from "../../lib/tls/token.js";
 import { Host } from "../../proto/gen/zor/v1/host.js";
-import type { JoiningHost, JoinServiceService } from "../../proto/gen/zor/v1/join_service.js";
+import type { JoiningHost, JoinRequest, JoinResponse } from "../../proto/gen/zor/v1/join_service.js";
 import type { Advertised } from "../config.js";
 import type { Fleet } from "../hosts/fleet.js";
 import type { Authority } from "../pki/authority.js";
@@ -13,48 +11,27 @@ import { publicKeyOfCsr } from "../pki/csr.js";
 import { hostNotFound, putHost } from "../state/host-record.js";
 import type { Change, Store } from "../store/store.js";
 import { checkAddresses, checkUnderlayAddresses, isSocketAddress } from "./addresses.js";
-import type { FailureLimiter } from "./rate-limit.js";
-import { usedToken, verifyToken } from "./tokens.js";
+import { foreignToken, usedToken, verifyToken } from "./tokens.js";
 
-/** What the join service works with. */
+/** What joining works with. */
 export interface JoinServiceOptions {
   readonly authority: Authority;
   readonly certificates: Certificates;
   readonly store: Store;
   readonly fleet: Fleet;
-  readonly limiter: FailureLimiter;
   /** Where the hub is reached. */
   readonly advertised: () => Pick<Advertised, "hub" | "reverse">;
 }
 
-/** Turns tokens into certificates. Nothing is consumed unless the certificate is on record. */
-export function joinHandlers(options: JoinServiceOptions): Handlers<typeof JoinServiceService> {
-  return {
-    join: async (request, context) => {
-      const peer = context.peer.replace(/:\d+$/, "");
-      options.limiter.check(peer);
-      try {
-        return await join(options, request);
-      } catch (error) {
-        options.limiter.failed(peer);
-        throw error;
-      }
-    },
-  };
-}
-
-async function join(
-  options: JoinServiceOptions,
-  request: { readonly token: string; readonly csr: Buffer; readonly host: JoiningHost | undefined },
-) {
+/**
+ * Turns a token into a certificate. Nothing is consumed unless the certificate is on record.
+ * @throws {ZorError} what is wrong with the token, the request or the host.
+ */
+export async function join(options: JoinServiceOptions, request: JoinRequest): Promise<JoinResponse> {
   const { authority, certificates, store } = options;
   const token = parseToken(request.token);
   if (!token.caSha256.equals(authority.fingerprint)) {
-    throw new ZorError({
-      reason: "TOKEN_FOREIGN",
-      code: status.PERMISSION_DENIED,
-      message: "the token is of another hub; ask an admin of this one for a token",
-    });
+    throw foreignToken();
   }
   const publicKey = await publicKeyOfCsr("csr", request.csr);
   const { subject, consume } = await verifyToken(store, token.secret, new Date());

@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import { invalidArgument, ZorError } from "../../lib/errors.js";
 import type { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { Change, Store } from "../store/store.js";
+import type { KnownToken } from "./join-protocol.js";
 
 /** Bytes of a token's secret: the first 8 find its record, the other 24 are only compared. */
 const idBytes = 8;
@@ -61,7 +62,7 @@ export function mintToken(subject: TokenSubject, ttlMs: number, now: Date): Mint
     expireTime: expireTime.toISOString(),
     used: false,
   };
-  return { secret, expireTime, change: put(keyOf(secret), record, 0n) };
+  return { secret, expireTime, change: put(tokenKeyOf(secret), record, 0n) };
 }
 
 /**
@@ -69,13 +70,13 @@ export function mintToken(subject: TokenSubject, ttlMs: number, now: Date): Mint
  * @throws {ZorError} UNAUTHENTICATED TOKEN_UNKNOWN, FAILED_PRECONDITION TOKEN_EXPIRED, ALREADY_EXISTS TOKEN_USED.
  */
 export async function verifyToken(store: Store, secret: Buffer, now: Date): Promise<VerifiedToken> {
-  const stored = await store.get("tokens", keyOf(secret));
+  const stored = await store.get("tokens", tokenKeyOf(secret));
   const record = stored === undefined ? undefined : decode(stored.value);
   // Compared even when there is no record, so that the time taken tells nothing.
   const expected = record === undefined ? Buffer.alloc(32) : Buffer.from(record.hash, "base64");
   const same = timingSafeEqual(hashOf(secret), expected);
   if (stored === undefined || record === undefined || !same) {
-    throw refusal("TOKEN_UNKNOWN", status.UNAUTHENTICATED, "this hub does not know the token");
+    throw unknownToken();
   }
   if (record.used) throw usedToken();
   if (Date.parse(record.expireTime) <= now.getTime()) {
@@ -83,6 +84,20 @@ export async function verifyToken(store: Store, secret: Buffer, now: Date): Prom
   }
   const { kind, id, role } = record;
   return { subject: { kind, id, role }, consume: put(stored.key, { ...record, used: true }, stored.revision) };
+}
+
+/** The error of a token that this hub did not make, or has forgotten. */
+export function unknownToken(): ZorError {
+  return refusal("TOKEN_UNKNOWN", status.UNAUTHENTICATED, "this hub does not know the token");
+}
+
+/** The error of a token with the CA of another hub. */
+export function foreignToken(): ZorError {
+  return new ZorError({
+    reason: "TOKEN_FOREIGN",
+    code: status.PERMISSION_DENIED,
+    message: "the token is of another hub; ask an admin of this one for a token",
+  });
 }
 
 /** The error of a token that somebody else has used. */
@@ -109,6 +124,18 @@ export async function planTokenRemoval(store: Store, kind: TokenSubject["kind"],
     .map(({ key }) => ({ type: "delete", collection: "tokens", key }));
 }
 
+/** All tokens on record, for those who only tell them from others. */
+export async function listKnownTokens(store: Store): Promise<KnownToken[]> {
+  return (await store.list("tokens")).map(({ key, value }) => ({ key, hash: decode(value).hash }));
+}
+
+/** What a commit has changed of the tokens there are. */
+export function knownTokensOf(changes: readonly Change[]): KnownToken[] {
+  return changes
+    .filter(({ collection }) => collection === "tokens")
+    .map((change) => ({ key: change.key, hash: change.type === "put" ? decode(change.value).hash : undefined }));
+}
+
 function refusal(reason: string, code: status, message: string): ZorError {
   return new ZorError({
     reason,
@@ -117,7 +144,8 @@ function refusal(reason: string, code: status, message: string): ZorError {
   });
 }
 
-function keyOf(secret: Buffer): string {
+/** Key of the record of the token with this secret. */
+export function tokenKeyOf(secret: Buffer): string {
   return secret.subarray(0, idBytes).toString("hex");
 }
 
