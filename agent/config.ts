@@ -1,11 +1,21 @@
 import { isIP } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
+import { type ContainerCapability, findCapability } from "./drivers/crun/capabilities.js";
 import { isId } from "../lib/names.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
 const ip = z.string().refine((text) => isIP(text) !== 0, 'expected an IP address such as "10.0.0.1"');
 const address = z.string().refine(isAddress, 'expected "ip:port", such as "10.0.0.1:7443" or "[fd00::1]:7443"');
+const capability = z.string().transform((text, context): ContainerCapability => {
+  const found = findCapability(text);
+  if (found !== undefined) return found;
+  context.addIssue({
+    code: "custom",
+    message: 'expected the name of a capability, such as "SYS_ADMIN"; see capabilities(7)',
+  });
+  return z.NEVER;
+});
 const path = z
   .string()
   .min(1)
@@ -23,6 +33,7 @@ export const agentConfigSchema = z.strictObject({
   dialOut: z.boolean().optional(),
   undialable: z.boolean().optional(),
   allowPlainLinks: z.boolean().optional(),
+  containerCapabilities: z.array(capability).optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -56,6 +67,8 @@ export interface AgentSettings {
   readonly undialable: boolean;
   /** Links may go without encryption. */
   readonly allowPlainLinks: boolean;
+  /** Capabilities beyond the default ones that containers may ask for. */
+  readonly containerCapabilities: readonly ContainerCapability[];
   readonly observeSeconds: number;
 }
 
@@ -76,6 +89,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     dialOut: config.dialOut ?? joined?.dialOut ?? false,
     undialable: config.undialable ?? joined?.undialable ?? false,
     allowPlainLinks: config.allowPlainLinks ?? false,
+    containerCapabilities: config.containerCapabilities ?? [],
     observeSeconds: config.observeSeconds,
   };
 }

@@ -30,6 +30,7 @@ interface Flags {
   readonly dialOut?: boolean;
   readonly undialable?: boolean;
   readonly allowPlainLinks?: boolean;
+  readonly containerCapabilities?: string[];
 }
 
 const program = new Command("zor")
@@ -47,6 +48,10 @@ addSettings(agent.command("run").description("run the agent in the foreground; l
     "directories that images may come from (default STATE/images and /var/lib/zor/images)",
   )
   .option("--allow-plain-links", "links may go without encryption where the other host allows it too")
+  .option(
+    "--container-capabilities <name...>",
+    "capabilities beyond the harmless ones that containers may ask for (default none); see capabilities(7)",
+  )
   .addHelpText(
     "after",
     `
@@ -120,12 +125,13 @@ function addSettings(command: Command): Command {
 }
 
 async function readConfig(given: Flags): Promise<AgentConfig> {
-  const { host, state, listen, underlay, cableListen, imageDir, netns, dialOut, undialable, allowPlainLinks } = given;
+  const { host, state, listen, underlay, cableListen, imageDir, netns, dialOut, undialable } = given;
+  const { allowPlainLinks, containerCapabilities } = given;
   return loadConfig(agentConfigSchema, {
     file: given.config,
     flags: {
       ...{ host, state, listen, underlay, cableListen, imageDirs: imageDir },
-      ...{ netns, dialOut, undialable, allowPlainLinks },
+      ...{ netns, dialOut, undialable, allowPlainLinks, containerCapabilities },
     },
     env: {
       host: process.env["ZOR_AGENT_HOST"],
@@ -163,7 +169,8 @@ async function run(config: AgentConfig): Promise<void> {
 async function doctor(config: AgentConfig, output: string): Promise<void> {
   const settings = settle(config, undefined, "localhost");
   const log = createLog("doctor");
-  const drivers = createDrivers({ imageDirectories: settings.imageDirs, stateDirectory: settings.state, log });
+  const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities } = settings;
+  const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, log });
   const fingerprint = await takeFingerprint({
     probes: drivers,
     imageDirs: settings.imageDirs,

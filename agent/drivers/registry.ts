@@ -1,5 +1,6 @@
 import type { Log } from "../../lib/log.js";
 import type { InstanceDriver } from "./driver.js";
+import type { ContainerCapability } from "./crun/capabilities.js";
 import { CrunDriver } from "./crun/crun-driver.js";
 import { createQemuDriver } from "./qemu/driver.js";
 
@@ -9,6 +10,8 @@ export interface DriverOptions {
   readonly imageDirectories: readonly string[];
   /** Where drivers keep what belongs to no instance. */
   readonly stateDirectory: string;
+  /** Capabilities beyond the default ones that containers may ask for. */
+  readonly containerCapabilities: readonly ContainerCapability[];
   readonly log: Log;
 }
 

@@ -9,8 +9,32 @@ const netnsDirectory = "/run/netns";
 /** NSFS_MAGIC of linux/magic.h: what a mounted namespace file is on. */
 const nsfsMagic = 0x6e736673;
 const aliasPrefix = "zor-agent=";
-/** Tags the namespace it runs in ($1) and only then gives it its name ($2): no kill of the agent leaves one without a tag. */
-const tagAndName = 'ip link set dev lo up alias "$1" && exec ip netns attach "$2" $$';
+/**
+ * Shell text for the namespace it runs in. A new one begins with what the host has set for forwarding, redirects, reverse path
+ * filters and the like (net.core.devconf_inherit_init_net): it is given the kernel's own defaults (net/ipv4/devinet.c) instead,
+ * so that no guest forwards because the host does. Forwarding goes first, since it changes others.
+ */
+export const useKernelDefaults = `
+cd /proc/sys/net || exit
+echo 0 >ipv4/ip_forward || exit
+if [ -e ipv6/conf/all/forwarding ]; then
+  echo 0 >ipv6/conf/default/forwarding && echo 0 >ipv6/conf/all/forwarding || exit
+fi
+for file in ipv4/conf/*/*; do
+  case "$file" in
+    */mc_forwarding) ;;
+    */accept_redirects | */arp_evict_nocarrier | */secure_redirects | */send_redirects | */shared_media) echo 1 >"$file" ;;
+    */igmpv2_unsolicited_report_interval) echo 10000 >"$file" ;;
+    */igmpv3_unsolicited_report_interval) echo 1000 >"$file" ;;
+    */all/accept_source_route) echo 0 >"$file" ;;
+    */accept_source_route) echo 1 >"$file" ;;
+    *) echo 0 >"$file" ;;
+  esac
+done
+cd /
+`;
+/** Sets a new namespace up, tags it ($1) and only then gives it its name ($2): no kill of the agent leaves one half done. */
+const setUp = `${useKernelDefaults} ip link set dev lo up alias "$1" && exec ip netns attach "$2" $$`;
 
 /** Options of calls on namespaces. */
 export interface NetnsOptions {
@@ -40,10 +64,7 @@ export async function ensureNetns(name: string, options: NetnsOptions): Promise<
   await mkdir(netnsDirectory, { recursive: true });
   // A plain file without a namespace is left when one was made in a mount namespace that has ended.
   if ((await readdir(netnsDirectory)).includes(name)) await deleteName(name, options.signal);
-  await onHost(
-    ["unshare", "--net", "sh", "-c", tagAndName, "sh", aliasPrefix + options.agentUid, name],
-    options.signal,
-  );
+  await onHost(["unshare", "--net", "sh", "-c", setUp, "sh", aliasPrefix + options.agentUid, name], options.signal);
   return true;
 }
 

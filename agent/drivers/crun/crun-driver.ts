@@ -32,13 +32,16 @@ import type {
   Shutdownable,
 } from "../driver.js";
 import { microName } from "../images.js";
+import { type AgentLimits, readAgentLimits } from "./agent-limits.js";
+import type { ContainerCapability } from "./capabilities.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
 import { removeControlGroups, removeExecFiles } from "./leftovers.js";
-import { buildOciConfig } from "./oci-config.js";
+import { buildOciConfig, type Privileges } from "./oci-config.js";
 import { checkOptions, checkSize, sizeOf } from "./options-check.js";
+import { grantCapabilities } from "./privileges.js";
 import { findRootfsImage, probeOverlay, Rootfs } from "./rootfs.js";
 import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
 
@@ -48,6 +51,8 @@ export interface CrunDriverOptions {
   readonly imageDirectories: readonly string[];
   /** Where drivers keep what belongs to no instance; here the runtime's own state. */
   readonly stateDirectory: string;
+  /** Capabilities beyond the default ones that containers may ask for. */
+  readonly containerCapabilities: readonly ContainerCapability[];
 }
 
 const exitWaitMs = 10_000;
@@ -61,14 +66,17 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly nicKind = "veth";
   readonly #imageDirectories: readonly string[];
   readonly #runtimeDirectory: string;
+  readonly #allowed: readonly ContainerCapability[];
   readonly #watch = new ContainerWatch();
   readonly #startMs = Date.now();
   #usable: UsableRuntime | undefined;
   #overlay: boolean | undefined;
+  #limits: AgentLimits | undefined;
 
   constructor(options: CrunDriverOptions) {
     this.#imageDirectories = options.imageDirectories;
     this.#runtimeDirectory = join(options.stateDirectory, "crun");
+    this.#allowed = options.containerCapabilities;
   }
 
   async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
@@ -79,6 +87,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const options = optionsOf(spec);
     const violations = [...checkSize(sizeOf(spec), readLimits()), ...checkOptions(options)];
     if (violations.length > 0) throw invalidFields(violations);
+    await this.#privileges(options);
     await findRootfsImage(this.#imageDirectories, options);
   }
 
@@ -224,7 +233,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     }
     const { directory } = instance;
     const { signal, resizes } = options;
-    yield* execInContainer({ runtime, containerId: id, directory, command, resizes, signal });
+    const privileges = await this.#privileges(optionsOf(instance.spec));
+    yield* execInContainer({ runtime, containerId: id, directory, command, privileges, resizes, signal });
   }
 
   async #launch(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
@@ -238,6 +248,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     undo.defer(() => this.#abandon(instance));
     // What a container that ended while nobody looked has left.
     await runtime.delete(id);
+    // The policy may have changed since it was created.
+    const privileges = await this.#privileges(spec);
     const image = await findRootfsImage(this.#imageDirectories, spec);
     const root = await (await this.#rootfs(instance)).prepare(image, spec.persistent, options.signal);
     const config = buildOciConfig({
@@ -245,6 +257,9 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
       rootPath: join(instance.directory, "rootfs"),
       command: spec.command.length > 0 ? spec.command : [spec.rootfs === microName ? "/init" : "/bin/sh"],
       environment: spec.environment,
+      ...privileges,
+      sysctls: spec.sysctls,
+      writableNetSysctls: runtime.name === "crun",
       netnsPath: `/run/netns/${network.netns}`,
       cgroupsPath: `/${id}`,
       ...sizeOf(instance.spec),
@@ -309,6 +324,16 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     await this.#runtime();
     this.#overlay ??= await probeOverlay(this.#runtimeDirectory);
     return new Rootfs(instance, this.#overlay);
+  }
+
+  /** What the processes of a container may do. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
+  async #privileges(spec: CrunOptions): Promise<Privileges> {
+    this.#limits ??= await readAgentLimits();
+    const agentLimits = this.#limits;
+    return {
+      capabilities: grantCapabilities(spec.capabilities, { allowed: this.#allowed, agentLimits }),
+      agentLimits,
+    };
   }
 
   async #runtime(): Promise<UsableRuntime> {

@@ -14,7 +14,7 @@ import { wardenEnd } from "../../../lib/owned-process.js";
 import { findIdentity, signalProcess } from "../../../lib/process.js";
 import { startOwned } from "../../host/exec.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
-import { toOciProcess } from "./oci-config.js";
+import { type Privileges, toOciProcess } from "./oci-config.js";
 import type { OciRuntime } from "./oci-runtime.js";
 
 /** Where and how to run a command. */
@@ -24,6 +24,7 @@ export interface ExecSessionOptions {
   /** For the files of the session. */
   readonly directory: string;
   readonly command: ExecCommand;
+  readonly privileges: Privileges;
   readonly resizes: AsyncIterable<{ columns: number; rows: number }> | undefined;
   readonly signal: AbortSignal;
 }
@@ -44,7 +45,7 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
   signal.throwIfAborted();
   const base = join(options.directory, `exec-${randomBytes(6).toString("hex")}`);
   const [specFile, pidFile] = [`${base}.json`, `${base}.pid`];
-  await writeFile(specFile, JSON.stringify(toSpec(command)), { mode: 0o600, flag: "wx" });
+  await writeFile(specFile, JSON.stringify(toSpec(command, options.privileges)), { mode: 0o600, flag: "wx" });
   const argv = options.runtime.command(["exec", `--process=${specFile}`, `--pid-file=${pidFile}`, options.containerId]);
   const queue = new AsyncQueue<ExecOutput>(4096);
   await using session = command.tty ? await startWithTerminal(argv, options, pidFile) : startWithPipes(argv, command);
@@ -74,8 +75,9 @@ interface Session extends AsyncDisposable {
   endInput(): Promise<void>;
 }
 
-function toSpec(command: ExecCommand): object {
-  const process = toOciProcess({ command: command.command, environment: command.environment, terminal: command.tty });
+function toSpec(command: ExecCommand, privileges: Privileges): object {
+  const { environment, tty: terminal } = command;
+  const process = toOciProcess({ command: command.command, environment, terminal, ...privileges });
   return command.tty && command.rows > 0 && command.columns > 0
     ? { ...process, consoleSize: { height: command.rows, width: command.columns } }
     : process;

@@ -1,12 +1,26 @@
+import type { AgentLimits } from "./agent-limits.js";
+import type { ContainerCapability } from "./capabilities.js";
 import type { Controller } from "./host-cgroups.js";
+import { buildSeccomp } from "./seccomp.js";
+
+/** What the processes of a container may do. */
+export interface Privileges {
+  readonly capabilities: readonly ContainerCapability[];
+  /** What the agent itself may use at most; a container gets no more. */
+  readonly agentLimits: AgentLimits;
+}
 
 /** What a container's configuration is made from. */
-export interface OciConfigOptions {
+export interface OciConfigOptions extends Privileges {
   readonly hostname: string;
   /** Absolute path of the root filesystem. */
   readonly rootPath: string;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Of the net namespace, by name with dots. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** "/proc/sys/net" can be mounted anew. runc refuses that: it then stays read-only. */
+  readonly writableNetSysctls: boolean;
   /** Path of the net namespace to join. */
   readonly netnsPath: string;
   readonly cgroupsPath: string;
@@ -22,62 +36,33 @@ const maxTasks = 4096;
 const cpuPeriodUs = 100_000;
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/**
- * Docker's set without MKNOD, and with NET_ADMIN: a lab's containers configure their own interfaces and routes, in a net
- * namespace of their own.
- */
-const capabilities = [
-  "CAP_AUDIT_WRITE",
-  "CAP_CHOWN",
-  "CAP_DAC_OVERRIDE",
-  "CAP_FOWNER",
-  "CAP_FSETID",
-  "CAP_KILL",
-  "CAP_NET_ADMIN",
-  "CAP_NET_BIND_SERVICE",
-  "CAP_NET_RAW",
-  "CAP_SETFCAP",
-  "CAP_SETGID",
-  "CAP_SETPCAP",
-  "CAP_SETUID",
-  "CAP_SYS_CHROOT",
-];
-
-/** System calls that reach what no namespace separates. */
-const refusedSystemCalls = [
-  "add_key",
-  "bpf",
-  "delete_module",
-  "finit_module",
-  "init_module",
-  "kexec_file_load",
-  "kexec_load",
-  "keyctl",
-  "open_by_handle_at",
-  "perf_event_open",
-  "reboot",
-  "request_key",
-  "swapoff",
-  "swapon",
-  "userfaultfd",
-];
-
+/** Files and directories that tell of the host, or steer it without asking for a capability, and that no namespace separates. */
 const maskedPaths = [
   "/proc/acpi",
   "/proc/asound",
+  "/proc/dynamic_debug",
+  "/proc/interrupts",
+  "/proc/kallsyms",
   "/proc/kcore",
+  "/proc/key-users",
   "/proc/keys",
+  "/proc/kpagecgroup",
+  "/proc/kpagecount",
+  "/proc/kpageflags",
   "/proc/latency_stats",
+  "/proc/pagetypeinfo",
   "/proc/sched_debug",
   "/proc/scsi",
+  "/proc/slabinfo",
   "/proc/timer_list",
   "/proc/timer_stats",
+  "/proc/vmallocinfo",
   "/sys/devices/virtual/powercap",
   "/sys/firmware",
   "/sys/fs/selinux",
 ];
 
-const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/mtrr", "/proc/sys", "/proc/sysrq-trigger"];
 
 const mounts = [
   mount("/proc", "proc", ["nosuid", "noexec", "nodev"]),
@@ -88,12 +73,27 @@ const mounts = [
   mount("/sys", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
 ];
 
+/**
+ * Keeps the sysctls of the net namespace writable: a mount of its own does not become read-only with the directory around it.
+ * The kernel shows those of the namespace that the reader is in.
+ */
+const netSysctls = {
+  destination: "/proc/sys/net",
+  type: "bind",
+  source: "/proc/sys/net",
+  options: ["bind", "rw", "nosuid", "noexec", "nodev"],
+};
+
 /** A process inside a container, as the runtime specification (1.0.2) has it. */
-export function toOciProcess(options: {
-  readonly command: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly terminal: boolean;
-}): object {
+export function toOciProcess(
+  options: Privileges & {
+    readonly command: readonly string[];
+    readonly environment: Readonly<Record<string, string>>;
+    readonly terminal: boolean;
+  },
+): object {
+  const capabilities = options.capabilities.map((name) => `CAP_${name}`);
+  const { openFiles, oomScoreAdjustment } = options.agentLimits;
   const environment = { PATH: defaultPath, TERM: "xterm-256color", ...options.environment };
   return {
     terminal: options.terminal,
@@ -103,18 +103,22 @@ export function toOciProcess(options: {
     cwd: "/",
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     noNewPrivileges: true,
+    // Not the agent's: programs that close every descriptor they may have open would take minutes.
+    rlimits: [{ type: "RLIMIT_NOFILE", soft: Math.min(1024, openFiles), hard: Math.min(524_288, openFiles) }],
+    // An agent that the kernel spares when memory is short does not hand that on.
+    ...(oomScoreAdjustment < 0 ? { oomScoreAdj: 0 } : {}),
   };
 }
 
 /** Builds config.json of an OCI bundle. */
 export function buildOciConfig(options: OciConfigOptions): object {
-  const namespaces = ["pid", "ipc", "uts", "mount"].map((type) => ({ type }));
+  const namespaces = ["pid", "ipc", "uts", "mount", "cgroup"].map((type) => ({ type }));
   return {
     ociVersion: "1.0.2",
     process: toOciProcess({ ...options, terminal: true }),
     root: { path: options.rootPath, readonly: false },
     hostname: options.hostname,
-    mounts,
+    mounts: options.writableNetSysctls ? [...mounts, netSysctls] : mounts,
     annotations: options.annotations,
     linux: {
       namespaces: [...namespaces, { type: "network", path: options.netnsPath }],
@@ -122,10 +126,8 @@ export function buildOciConfig(options: OciConfigOptions): object {
       resources: buildResources(options),
       maskedPaths,
       readonlyPaths,
-      seccomp: {
-        defaultAction: "SCMP_ACT_ALLOW",
-        syscalls: [{ names: refusedSystemCalls, action: "SCMP_ACT_ERRNO", errnoRet: 1 }],
-      },
+      sysctl: options.sysctls,
+      seccomp: buildSeccomp(options.capabilities),
     },
   };
 }

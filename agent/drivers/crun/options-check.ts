@@ -1,6 +1,8 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { checkCapabilities } from "./capabilities.js";
+import { checkSysctls } from "./sysctl-check.js";
 
 /** What a container may use at most. */
 export interface ContainerSize {
@@ -39,7 +41,12 @@ export function checkSize({ cpus, memoryMib }: ContainerSize, host: ContainerSiz
 
 /** What is wrong with a container's options, apart from its image. */
 export function checkOptions(options: CrunOptions): readonly FieldViolation[] {
-  return [...checkCommand(options.command), ...checkEnvironment(options.environment)];
+  return [
+    ...checkCommand(options.command),
+    ...checkEnvironment(options.environment),
+    ...checkCapabilities(`${base}.capabilities`, options.capabilities),
+    ...checkSysctls(`${base}.sysctls`, options.sysctls),
+  ];
 }
 
 function checkCommand(command: readonly string[]): readonly FieldViolation[] {

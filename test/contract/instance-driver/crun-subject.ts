@@ -12,7 +12,7 @@ export const crunSubject: Subject = {
     ? undefined
     : "the built-in guest image is missing; build it with: deploy/guest-image/build.sh",
   createDriver: ({ imageDirectory, stateDirectory }) =>
-    new CrunDriver({ imageDirectories: [imageDirectory, microDirectory], stateDirectory }),
+    new CrunDriver({ imageDirectories: [imageDirectory, microDirectory], stateDirectory, containerCapabilities: [] }),
   toSpec: (nics) => ({
     cpus: 1,
     memoryMib: 64n,

@@ -24,7 +24,11 @@ export class CrunFixture implements AsyncDisposable {
     readonly images: string,
     readonly netns: string,
   ) {
-    const options = { imageDirectories: [images, microDirectory], stateDirectory: join(root, "s") };
+    const options = {
+      imageDirectories: [images, microDirectory],
+      stateDirectory: join(root, "s"),
+      containerCapabilities: ["SYS_ADMIN", "SYS_TIME"] as const,
+    };
     this.driver = new CrunDriver(options);
   }
 
@@ -80,6 +84,15 @@ export class CrunFixture implements AsyncDisposable {
     const path = join(this.images, name);
     await mkdir(path);
     await run("tar", ["--extract", `--directory=${path}`, `--file=${microDirectory}/micro/rootfs.tar`]);
+    return path;
+  }
+
+  /** Like {@link unpackMicro}, with perl, which can make any system call. */
+  async unpackWithPerl(name: string): Promise<string> {
+    const path = await this.unpackMicro(name);
+    const { stdout } = await run("ldd", ["/usr/bin/perl"]);
+    const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, library = ""]) => library);
+    await run("cp", ["--parents", "--dereference", "/usr/bin/perl", ...libraries, path]);
     return path;
   }
 

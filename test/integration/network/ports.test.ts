@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { findLink } from "../../../agent/network/ip.js";
+import { useKernelDefaults } from "../../../agent/network/netns.js";
 import { Ports } from "../../../agent/network/ports.js";
 import { NetworkFixture } from "./fixture.js";
 
@@ -41,6 +42,27 @@ describe("interfaces of instances", () => {
     const addresses = (nic?.addr_info ?? []).map((info) => `${info.local}/${info.prefixlen}`);
     expect(addresses).toEqual(expect.arrayContaining(veth.addresses));
     expect((await findLink("lo", { netns }))?.flags).toContain("UP");
+  });
+
+  it("begin with the kernel's settings, whatever the host has set for itself", async () => {
+    const show =
+      "cd /proc/sys/net/ipv4/conf && for file in */*; do echo $file $(cat $file); done; cat ../../ipv6/conf/*/forwarding";
+    const likeTheHost = `
+      for file in forwarding rp_filter arp_ignore proxy_arp log_martians; do echo 1 >/proc/sys/net/ipv4/conf/all/$file; done
+      for file in rp_filter arp_filter accept_local; do echo 1 >/proc/sys/net/ipv4/conf/default/$file; done
+      for file in send_redirects shared_media; do echo 0 >/proc/sys/net/ipv4/conf/all/$file; done
+      echo 1 >/proc/sys/net/ipv6/conf/all/forwarding`;
+    const fresh = ["--net", "sh", "-c"];
+    const { stdout: changed } = await run("unshare", [...fresh, `${likeTheHost}; ${show}`]);
+    const { stdout: mended } = await run("unshare", [...fresh, `${likeTheHost}; ${useKernelDefaults} ${show}`]);
+    expect(changed).toContain("all/forwarding 1\n");
+    await net.ports.ensureContainerNetns("aaa");
+    const netns = await net.ports.ensureContainerNetns("aaa");
+    const { stdout: made } = await run("sh", ["-c", show], { netns });
+    expect(mended).toBe(made);
+    expect(made).toContain("all/forwarding 0\n");
+    expect(made).toContain("default/rp_filter 0\n");
+    expect(made).toContain("all/send_redirects 1\n");
   });
 
   it("are the same ones when asked for again", async () => {

@@ -130,7 +130,16 @@ describe("nearest", () => {
 });
 
 describe("instance flags", () => {
-  const flags: InstanceFlags = { nic: [], image: [], disk: [], env: [], label: [] };
+  const flags: InstanceFlags = {
+    nic: [],
+    image: [],
+    disk: [],
+    env: [],
+    capAdd: [],
+    capDrop: [],
+    sysctl: [],
+    label: [],
+  };
 
   it("choose the driver they need", () => {
     expect(instanceFromFlags({ ...flags, kernel: "micro" }, []).spec?.driver?.$case).toBe("qemu");

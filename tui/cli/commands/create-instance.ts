@@ -38,6 +38,11 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
     .option("--accel <accelerator>", "qemu: kvm or tcg (default: the best that works)")
     .option("--rootfs <path>", "crun: directory or tar archive; micro is the built-in one")
     .addOption(repeatable("--env <key=value>", "crun: environment of the command; may be repeated"))
+    .addOption(
+      repeatable("--cap-add <name>", "crun: a capability more; most need the agent's permission; may be repeated"),
+    )
+    .addOption(repeatable("--cap-drop <name>", "crun: a capability less; ALL is every default one; may be repeated"))
+    .addOption(repeatable("--sysctl <name=value>", "crun: of the container's own net namespace; may be repeated"))
     .option("--persistent", "keep changes to disks or files over stop and start")
     .addOption(repeatable("--label <key=value>", "free-form label; may be repeated"))
     .option("--leave-stopped", "do not start it")
@@ -72,6 +77,7 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
     "zor create instance alpha/vm1 --kernel micro --memory 256M --nic lan=lan1,addr=10.0.0.1/24",
     "zor create instance alpha/web --image debian.qcow2 --cpus 2 --memory 2G --persistent --nic lan=lan1",
     "zor create instance alpha/c1 --rootfs micro --nic lan=lan1,addr=10.0.0.2/24 -- /bin/sh -c 'sleep 1d'",
+    "zor create instance alpha/r1 --rootfs frr --cap-add SYS_ADMIN --sysctl net.ipv4.ip_forward=1 --nic lan=lan1",
     "zor create instance alpha/vm2 -f vm.yaml",
   );
 }

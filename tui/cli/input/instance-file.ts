@@ -79,7 +79,17 @@ function offsetOf(document: ReturnType<typeof parseDocument>, message: string): 
 /** @throws {ZorError} INVALID_ARGUMENT when flags that describe the instance are given besides the file. */
 export function refuseSpecFlags(flags: InstanceFlags, words: readonly string[]): void {
   const single = [flags.driver, flags.cpus, flags.memory, flags.kernel, flags.initrd, flags.append, flags.machine];
-  const repeated = [flags.nic, flags.image, flags.disk, flags.env, flags.label, words];
+  const repeated = [
+    flags.nic,
+    flags.image,
+    flags.disk,
+    flags.env,
+    flags.label,
+    words,
+    flags.capAdd,
+    flags.capDrop,
+    flags.sysctl,
+  ];
   const given =
     [...single, flags.accel, flags.rootfs, flags.persistent].some((flag) => flag !== undefined) ||
     repeated.some((list) => list.length > 0);

@@ -25,6 +25,9 @@ export interface InstanceFlags {
   readonly accel?: string;
   readonly rootfs?: string;
   readonly env: readonly string[];
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly sysctl: readonly string[];
   readonly persistent?: boolean;
   readonly label: readonly string[];
 }
@@ -70,6 +73,11 @@ function driverOf(flags: InstanceFlags, words: readonly string[]): NonNullable<I
         command: [...words],
         environment: parsePairs("--env", flags.env),
         persistent: flags.persistent === true,
+        capabilities:
+          flags.capAdd.length + flags.capDrop.length === 0
+            ? undefined
+            : { add: [...flags.capAdd], drop: [...flags.capDrop] },
+        sysctls: parsePairs("--sysctl", flags.sysctl),
       },
     };
   }
@@ -106,9 +114,13 @@ function chooseDriver(flags: InstanceFlags): "qemu" | "crun" {
     "--image": flags.image[0],
     "--disk": flags.disk[0],
   }).find(([, value]) => value !== undefined)?.[0];
-  const forCrun = Object.entries({ "--rootfs": flags.rootfs, "--env": flags.env[0] }).find(
-    ([, value]) => value !== undefined,
-  )?.[0];
+  const forCrun = Object.entries({
+    "--rootfs": flags.rootfs,
+    "--env": flags.env[0],
+    "--cap-add": flags.capAdd[0],
+    "--cap-drop": flags.capDrop[0],
+    "--sysctl": flags.sysctl[0],
+  }).find(([, value]) => value !== undefined)?.[0];
   const { driver } = flags;
   if (driver !== undefined && driver !== "qemu" && driver !== "crun") {
     throw invalidArgument("--driver", `${quote(driver)} is not a driver; the drivers are qemu and crun`);

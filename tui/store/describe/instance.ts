@@ -1,3 +1,4 @@
+import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/instance.js";
 import { formatMib } from "../../client/format.js";
 import { ageText, type CellContext, labelText, stateCell } from "../columns/column.js";
 import { nicsOf } from "../columns/instances.js";
@@ -66,16 +67,24 @@ function driverLines(row: RowOf<"instances">): readonly DescribeLine[] {
       ];
     }
     case "crun": {
-      const { rootfs, command, environment, persistent } = driver.value;
+      const { rootfs, command, environment, persistent, capabilities, sysctls } = driver.value;
       return [
         heading("Container"),
         field("rootfs", rootfs),
         field("command", command.join(" ")),
         field("environment", labelText(environment)),
+        field("capabilities", capabilityText(capabilities)),
+        field("sysctls", labelText(sysctls)),
         field("changes", persistent ? "kept over stop and start" : "thrown away on stop"),
       ];
     }
     case undefined:
       return [];
   }
+}
+
+/** What a container has beside and instead of the default capabilities. */
+function capabilityText(capabilities: ContainerCapabilities | undefined): string {
+  const { add = [], drop = [] } = capabilities ?? {};
+  return [...add.map((name) => `+${name}`), ...drop.map((name) => `-${name}`)].join(" ");
 }

@@ -239,15 +239,40 @@ export interface CrunOptions {
   rootfs: string;
   /** Command and arguments; default: the built-in init for "micro", else "/bin/sh". */
   command: string[];
-  /** Environment variables of the command. */
+  /** Environment variables of the command, at most 1024; names like "A_1", values of one line: no control characters but the tab. */
   environment: { [key: string]: string };
   /** Changes to the filesystem are kept over stop and start. */
   persistent: boolean;
+  /** Capabilities besides or instead of the default ones; unset: the default ones. */
+  capabilities:
+    | ContainerCapabilities
+    | undefined;
+  /**
+   * Sysctls of the container's own net namespace, set before the command starts: names such as "net.ipv4.ip_forward", values of
+   * at most 256 characters, printable ASCII and tabs; at most 256 of them. Others than "net." are refused. Forwarding is off by default.
+   */
+  sysctls: { [key: string]: string };
 }
 
 export interface CrunOptions_EnvironmentEntry {
   key: string;
   value: string;
+}
+
+export interface CrunOptions_SysctlsEntry {
+  key: string;
+  value: string;
+}
+
+/**
+ * Capabilities of a container, as capabilities(7) names them, with or without "CAP_". What it has by default: AUDIT_WRITE,
+ * CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, NET_ADMIN, NET_BIND_SERVICE, NET_RAW, SETFCAP, SETGID, SETPCAP, SETUID, SYS_CHROOT.
+ */
+export interface ContainerCapabilities {
+  /** Added ones; those that are not default must be in the agent's setting containerCapabilities. At most 64. */
+  add: string[];
+  /** Default ones taken away; "ALL": all of them. At most 64. */
+  drop: string[];
 }
 
 /** What an instance is observed to be. */
@@ -1137,7 +1162,7 @@ export const Disk: MessageFns<Disk> = {
 };
 
 function createBaseCrunOptions(): CrunOptions {
-  return { rootfs: "", command: [], environment: {}, persistent: false };
+  return { rootfs: "", command: [], environment: {}, persistent: false, capabilities: undefined, sysctls: {} };
 }
 
 export const CrunOptions: MessageFns<CrunOptions> = {
@@ -1154,6 +1179,12 @@ export const CrunOptions: MessageFns<CrunOptions> = {
     if (message.persistent !== false) {
       writer.uint32(32).bool(message.persistent);
     }
+    if (message.capabilities !== undefined) {
+      ContainerCapabilities.encode(message.capabilities, writer.uint32(42).fork()).join();
+    }
+    globalThis.Object.entries(message.sysctls).forEach(([key, value]: [string, string]) => {
+      CrunOptions_SysctlsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
     return writer;
   },
 
@@ -1205,6 +1236,25 @@ export const CrunOptions: MessageFns<CrunOptions> = {
             message.persistent = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.capabilities = ContainerCapabilities.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = CrunOptions_SysctlsEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.sysctls[entry6.key] = entry6.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1236,6 +1286,21 @@ export const CrunOptions: MessageFns<CrunOptions> = {
         )
         : {},
       persistent: isSet(object.persistent) ? globalThis.Boolean(object.persistent) : false,
+      capabilities: isSet(object.capabilities) ? ContainerCapabilities.fromJSON(object.capabilities) : undefined,
+      sysctls: isObject(object.sysctls)
+        ? (globalThis.Object.entries(object.sysctls) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1259,6 +1324,18 @@ export const CrunOptions: MessageFns<CrunOptions> = {
     if (message.persistent !== false) {
       obj.persistent = message.persistent;
     }
+    if (message.capabilities !== undefined) {
+      obj.capabilities = ContainerCapabilities.toJSON(message.capabilities);
+    }
+    if (message.sysctls) {
+      const entries = globalThis.Object.entries(message.sysctls) as [string, string][];
+      if (entries.length > 0) {
+        obj.sysctls = {};
+        entries.forEach(([k, v]) => {
+          obj.sysctls[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -1279,6 +1356,18 @@ export const CrunOptions: MessageFns<CrunOptions> = {
       {},
     );
     message.persistent = object.persistent ?? false;
+    message.capabilities = (object.capabilities !== undefined && object.capabilities !== null)
+      ? ContainerCapabilities.fromPartial(object.capabilities)
+      : undefined;
+    message.sysctls = (globalThis.Object.entries(object.sysctls ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
     return message;
   },
 };
@@ -1364,6 +1453,176 @@ export const CrunOptions_EnvironmentEntry: MessageFns<CrunOptions_EnvironmentEnt
     const message = createBaseCrunOptions_EnvironmentEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseCrunOptions_SysctlsEntry(): CrunOptions_SysctlsEntry {
+  return { key: "", value: "" };
+}
+
+export const CrunOptions_SysctlsEntry: MessageFns<CrunOptions_SysctlsEntry> = {
+  encode(message: CrunOptions_SysctlsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CrunOptions_SysctlsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCrunOptions_SysctlsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CrunOptions_SysctlsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: CrunOptions_SysctlsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CrunOptions_SysctlsEntry>): CrunOptions_SysctlsEntry {
+    return CrunOptions_SysctlsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CrunOptions_SysctlsEntry>): CrunOptions_SysctlsEntry {
+    const message = createBaseCrunOptions_SysctlsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseContainerCapabilities(): ContainerCapabilities {
+  return { add: [], drop: [] };
+}
+
+export const ContainerCapabilities: MessageFns<ContainerCapabilities> = {
+  encode(message: ContainerCapabilities, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.add) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.drop) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerCapabilities {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerCapabilities();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.add.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.drop.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ContainerCapabilities {
+    return {
+      add: globalThis.Array.isArray(object?.add) ? object.add.map((e: any) => globalThis.String(e)) : [],
+      drop: globalThis.Array.isArray(object?.drop) ? object.drop.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ContainerCapabilities): unknown {
+    const obj: any = {};
+    if (message.add?.length) {
+      obj.add = message.add;
+    }
+    if (message.drop?.length) {
+      obj.drop = message.drop;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ContainerCapabilities>): ContainerCapabilities {
+    return ContainerCapabilities.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContainerCapabilities>): ContainerCapabilities {
+    const message = createBaseContainerCapabilities();
+    message.add = object.add?.map((e) => e) || [];
+    message.drop = object.drop?.map((e) => e) || [];
     return message;
   },
 };
