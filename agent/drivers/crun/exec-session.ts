@@ -11,9 +11,9 @@ import { AsyncQueue } from "../../../lib/async-queue.js";
 import { pause } from "../../../lib/backoff.js";
 import { readIfExists } from "../../../lib/files.js";
 import { wardenEnd } from "../../../lib/owned-process.js";
-import { findIdentity, signalProcess } from "../../../lib/process.js";
 import { startOwned } from "../../host/exec.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
+import { endSessionOf } from "./exec-processes.js";
 import { type Privileges, toOciProcess } from "./oci-config.js";
 import type { OciRuntime } from "./oci-runtime.js";
 
@@ -39,7 +39,10 @@ const [resizeLimitMs, resizeRetryMs] = [1000, 20];
 const [startLimitMs, pidPollMs] = [5000, 10];
 const endOfTransmission = Uint8Array.of(4);
 
-/** Runs a command inside a container. Ends with its exit code; ends the command when aborted or no longer consumed. */
+/**
+ * Runs a command inside a container. Ends with its exit code; when aborted or no longer consumed it ends the command with everything
+ * the command began, except what left its session with setsid(2). What a command that ended by itself left running stays.
+ */
 export async function* execInContainer(options: ExecSessionOptions): AsyncGenerator<ExecOutput> {
   const { command, signal } = options;
   signal.throwIfAborted();
@@ -49,7 +52,10 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
   const argv = options.runtime.command(["exec", `--process=${specFile}`, `--pid-file=${pidFile}`, options.containerId]);
   const queue = new AsyncQueue<ExecOutput>(4096);
   await using session = command.tty ? await startWithTerminal(argv, options, pidFile) : startWithPipes(argv, command);
-  const kill = () => void killCommand(pidFile, session.child);
+  let killed: Promise<void> | undefined;
+  const kill = () => {
+    killed ??= killCommand(pidFile, session.child, options.containerId);
+  };
   signal.addEventListener("abort", kill, { once: true });
   // It may have been given up while it was being started.
   if (signal.aborted) kill();
@@ -62,7 +68,8 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
     }
   } finally {
     signal.removeEventListener("abort", kill);
-    if (session.child.exitCode === null && session.child.signalCode === null) await killCommand(pidFile, session.child);
+    if (!hasExited(session.child)) kill();
+    await killed;
     await Promise.all([specFile, pidFile].map((file) => rm(file, { force: true })));
   }
 }
@@ -253,12 +260,16 @@ function writeSome(fd: number, data: Uint8Array): Promise<number> {
   });
 }
 
-/** Ends the command inside and the runtime that waits for it. */
-async function killCommand(pidFile: string, child: ChildProcess): Promise<void> {
+/** Ends the command inside with its session, and the runtime that waits for it. Leaves alone what a command that has ended left. */
+async function killCommand(pidFile: string, child: ChildProcess, containerId: string): Promise<void> {
   const pid = await waitForPid(pidFile, child);
-  const identity = await findIdentity(pid);
-  if (identity !== undefined) await signalProcess(identity, "SIGKILL");
+  if (hasExited(child)) return;
+  if (pid > 0) await endSessionOf(pid, containerId);
   child.kill(wardenEnd);
+}
+
+function hasExited(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 /** What the runtime has told so far; 0: nothing. */
@@ -271,8 +282,7 @@ async function waitForPid(pidFile: string, child: ChildProcess): Promise<number>
   const deadline = performance.now() + startLimitMs;
   for (;;) {
     const pid = await readPid(pidFile);
-    const ended = child.exitCode !== null || child.signalCode !== null;
-    if (pid > 0 || ended || performance.now() > deadline) return pid;
+    if (pid > 0 || hasExited(child) || performance.now() > deadline) return pid;
     await delay(pidPollMs);
   }
 }

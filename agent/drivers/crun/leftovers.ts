@@ -1,6 +1,9 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { readIfExists } from "../../../lib/files.js";
+import { findIdentity, startTimeOf } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
+import { endSessionOf } from "./exec-processes.js";
 import type { HostCgroups } from "./host-cgroups.js";
 
 /** Removes a group with those below it, in every hierarchy. The kernel keeps groups that have processes. */
@@ -18,13 +21,25 @@ export async function removeControlGroups(cgroups: HostCgroups, containerId: str
   await run(tool, argv);
 }
 
-/** Removes the files of commands that an earlier agent, killed in the middle, ran in a container. */
-export async function removeExecFiles(directory: string, agentStartMs: number): Promise<void> {
+/**
+ * Ends the commands that an earlier agent, killed in the middle, ran in a container: nobody reads them any more. Removes their files.
+ */
+export async function removeExecSessions(directory: string, containerId: string, agentStartMs: number): Promise<void> {
   const names = await readdir(directory).catch(() => []);
   for (const name of names.filter((each) => /^exec-[0-9a-f]{12}\.(json|pid)$/.test(each))) {
     const path = join(directory, name);
     // Those of this agent are in use.
     const file = await stat(path).catch(() => undefined);
-    if (file !== undefined && file.mtimeMs < agentStartMs) await rm(path, { force: true });
+    if (file === undefined || file.mtimeMs >= agentStartMs) continue;
+    const pid = name.endsWith(".pid") ? Number(await readIfExists(path)) : 0;
+    if (pid > 0 && !(await isLater(pid, file.mtimeMs))) await endSessionOf(pid, containerId);
+    await rm(path, { force: true });
   }
+}
+
+/** Whether the process with this pid began after the runtime had told the pid: it is another. Clocks of both are exact to 10 ms. */
+async function isLater(pid: number, toldMs: number): Promise<boolean> {
+  const identity = await findIdentity(pid);
+  const began = identity === undefined ? undefined : await startTimeOf(identity);
+  return began !== undefined && began.getTime() > toldMs + 2000;
 }

@@ -43,6 +43,13 @@ export function define({ program, open }: Registrar): void {
       if (exit.truncated) session.note("zor: the output was cut: the guest agent bounds it");
       session.setExitCode(exit.code);
     });
+  command.addHelpText(
+    "after",
+    `
+When zor is ended before the command is, a command in a container ends too, with
+all it began; to have something stay, start it with setsid. What a command that
+ends by itself leaves in the background stays as well.`,
+  );
   withExamples(
     command,
     "zor exec alpha/vm1 -- uname -a",

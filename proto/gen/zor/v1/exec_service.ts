@@ -786,7 +786,11 @@ export const ExecExit: MessageFns<ExecExit> = {
 /** Runs commands inside instances: through the guest agent in machines, the runtime in containers. */
 export type ExecServiceService = typeof ExecServiceService;
 export const ExecServiceService = {
-  /** Runs a command. The first message must be start. */
+  /**
+   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command in a container has ended,
+   * everything of the command's session is ended with it: its children too, unless they left with setsid(2). What a command that
+   * ended by itself left running stays.
+   */
   exec: {
     path: "/zor.v1.ExecService/Exec" as const,
     requestStream: true as const,
@@ -799,12 +803,20 @@ export const ExecServiceService = {
 } as const;
 
 export interface ExecServiceServer extends UntypedServiceImplementation {
-  /** Runs a command. The first message must be start. */
+  /**
+   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command in a container has ended,
+   * everything of the command's session is ended with it: its children too, unless they left with setsid(2). What a command that
+   * ended by itself left running stays.
+   */
   exec: handleBidiStreamingCall<ExecRequest, ExecResponse>;
 }
 
 export interface ExecServiceClient extends Client {
-  /** Runs a command. The first message must be start. */
+  /**
+   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command in a container has ended,
+   * everything of the command's session is ended with it: its children too, unless they left with setsid(2). What a command that
+   * ended by itself left running stays.
+   */
   exec(): ClientDuplexStream<ExecRequest, ExecResponse>;
   exec(options: Partial<CallOptions>): ClientDuplexStream<ExecRequest, ExecResponse>;
   exec(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<ExecRequest, ExecResponse>;
