@@ -36,9 +36,11 @@ import { type AgentLimits, readAgentLimits } from "./agent-limits.js";
 import type { ContainerCapability } from "./capabilities.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
+import { describeEnd } from "./end-reason.js";
 import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
-import { removeControlGroups, removeExecFiles } from "./leftovers.js";
+import { removeControlGroups, removeExecSessions } from "./leftovers.js";
+import { readMemoryEvents } from "./memory-events.js";
 import { buildOciConfig, type Privileges } from "./oci-config.js";
 import { checkOptions, checkSize, sizeOf } from "./options-check.js";
 import { grantCapabilities } from "./privileges.js";
@@ -103,9 +105,9 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async recover(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<RecoveryHandle | undefined> {
-    await removeExecFiles(instance.directory, this.#startMs);
     const { runtime } = await this.#runtime();
     const id = containerId(instance);
+    await removeExecSessions(instance.directory, id, this.#startMs);
     const state = await runtime.findState(id);
     if (state?.status === "created" || state?.status === "creating") {
       // The agent ended between creating and starting it: it was never acknowledged.
@@ -304,9 +306,10 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const keeper = keeperOf(instance);
     if (await keeper.isEndRequested()) return { ...ended, state: "stopped", reason: "" };
     const code = await keeper.waitForExitCode(exitCodeWaitMs);
-    if (code === 0) return { ...ended, state: "stopped", reason: "" };
-    const reason = code === undefined ? "it ended, and nobody saw how" : describeExit(code);
-    return { ...ended, state: "failed", reason };
+    const { cgroups } = (await this.#runtime()).runtime;
+    const memory = await readMemoryEvents(cgroups, containerId(instance)).catch(() => undefined);
+    const reason = describeEnd(code, memory, sizeOf(instance.spec).memoryMib);
+    return { ...ended, state: code === 0 ? "stopped" : "failed", reason };
   }
 
   /** Removes what a failed start has left running. */
@@ -353,10 +356,4 @@ function keeperOf(instance: DriverInstance): Keeper {
 function optionsOf(spec: InstanceSpec): CrunOptions {
   if (spec.driver?.$case === "crun") return spec.driver.value;
   throw new Error("the instance layer gave the crun driver another driver's spec");
-}
-
-function describeExit(code: number): string {
-  return code > 128
-    ? `its first process was ended by signal ${code - 128}`
-    : `its first process ended with exit code ${code}`;
 }

@@ -1,4 +1,5 @@
 import { readdir, readFile, statfs } from "node:fs/promises";
+import { readIfExists } from "../../../lib/files.js";
 import { run } from "../../host/exec.js";
 import { findHostMountNamespace } from "../../host/mount-namespace.js";
 
@@ -41,6 +42,22 @@ export async function detectCgroups(): Promise<HostCgroups> {
   const theirs = host === undefined ? undefined : await read(inside(host));
   if (theirs !== undefined) return { ...theirs, enter };
   return { version: "none", hybrid: false, controllers: new Set(), enter: [] };
+}
+
+/**
+ * A file of a control group; undefined when there is none.
+ * @param controller decides over the hierarchy where there are several.
+ * @param path below the root of the hierarchy.
+ */
+export async function readGroupFile(
+  { version, enter }: HostCgroups,
+  controller: Controller,
+  path: string,
+): Promise<string | undefined> {
+  const file = version === "v2" ? `${cgroupPath}/${path}` : `${cgroupPath}/${controller}/${path}`;
+  const [tool, ...argv] = enter;
+  if (tool === undefined) return readIfExists(file);
+  return (await run(tool, [...argv, "cat", file]).catch(() => undefined))?.stdout;
 }
 
 async function read(reader: Reader): Promise<Omit<HostCgroups, "enter"> | undefined> {

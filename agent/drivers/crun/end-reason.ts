@@ -1,0 +1,31 @@
+import { constants } from "node:os";
+import type { MemoryEvents } from "./memory-events.js";
+
+/**
+ * Why a container ended, for people; "" when there is nothing to say.
+ * @param code exit code of its first process as conmon tells it: 128 + n when signal n ended it, or the process said so itself.
+ */
+export function describeEnd(code: number | undefined, memory: MemoryEvents | undefined, limitMib: number): string {
+  const killed = memory !== undefined && memory.kills > 0;
+  const how = code === undefined ? "nobody saw how its first process ended" : describeExit(code);
+  if (!killed)
+    return code === 0 ? "" : code === undefined ? "it ended, and nobody saw how" : `its first process ${how}`;
+  const where = memory.limitReached
+    ? `it reached its limit of ${limitMib} MiB`
+    : `the host was short of memory, not the container with its limit of ${limitMib} MiB`;
+  const what = memory.kills === 1 ? "a process" : `${memory.kills} processes`;
+  const then = code === undefined ? how : `its first process ${how}`;
+  return `out of memory (OOM): ${where}, and the kernel ended ${what} of it with SIGKILL; ${then}`;
+}
+
+function describeExit(code: number): string {
+  const signal = nameOf(code - 128);
+  return signal === undefined
+    ? `ended with exit code ${code}`
+    : `was ended by ${signal} (signal ${code - 128}), exit code ${code}`;
+}
+
+/** Name of a signal by number; undefined: there is none, so the number was an exit code. */
+function nameOf(signal: number): string | undefined {
+  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
+}
