@@ -97,6 +97,8 @@ export function toOciProcess(
   const environment = { PATH: defaultPath, TERM: "xterm-256color", ...options.environment };
   return {
     terminal: options.terminal,
+    // Until somebody looks at it. A shell on a terminal without a size asks the terminal, and stty complains.
+    ...(options.terminal ? { consoleSize: { height: 24, width: 80 } } : {}),
     user: { uid: 0, gid: 0 },
     args: options.command,
     env: Object.entries(environment).map(([key, value]) => `${key}=${value}`),

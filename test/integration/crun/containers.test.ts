@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { detectCgroups } from "../../../agent/drivers/crun/host-cgroups.js";
 import { Keeper } from "../../../agent/drivers/crun/keeper.js";
 import { findRuntime } from "../../../agent/drivers/crun/runtime-probe.js";
-import type { ExecOutput } from "../../../agent/drivers/driver.js";
+import type { DriverInstance, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { isAlive } from "../../../lib/process.js";
@@ -93,6 +93,28 @@ describe("a container", () => {
     await eventually(async () => expect(await isAlive(handle)).toBe(false));
     const observed = await world.driver.inspect(instance, handle, callOptions);
     expect(observed).toMatchObject({ state: "failed", pid: 0, reason: expect.stringContaining("exit code 3") });
+  });
+
+  it.each([
+    ["its first process", "exec tail /dev/zero"],
+    ["one that a supervisor runs, which passes that on", "sh -c 'exec tail /dev/zero'; exit $?"],
+  ])("that was killed for memory says so, with its limit, signal and exit code: %s", async (_what, line) => {
+    const instance = await world.create({ command: ["/bin/sh", "-c", line] });
+    const handle = await world.start(instance);
+    await eventually(async () => expect(await isAlive(handle)).toBe(false));
+    const { state, reason } = await world.driver.inspect(instance, handle, callOptions);
+    expect(state).toBe("failed");
+    expect(reason).toMatch(/^out of memory \(OOM\): it reached its limit of 64 MiB,.* SIGKILL .*exit code 137$/);
+  });
+
+  it("that a signal ended says which", async () => {
+    const instance = await world.create({ command: ["/bin/sleep", "1000"] });
+    const handle = await world.start(instance);
+    // Nothing else reaches a namespace's first process that has no handler.
+    process.kill(handle.pid, "SIGKILL");
+    await eventually(async () => expect(await isAlive(handle)).toBe(false));
+    const { reason } = await world.driver.inspect(instance, handle, callOptions);
+    expect(reason).toBe("its first process was ended by SIGKILL (signal 9), exit code 137");
   });
 
   it("is limited to its memory and CPUs where the host can", async () => {
@@ -225,6 +247,50 @@ describe("commands in a container", () => {
     expect(await world.shell(instance, handle, "ps")).not.toContain("sleep 7777");
   });
 
+  it.each([false, true])(
+    "end with all they began when their client goes, but for what left their session; tty %s",
+    async (tty) => {
+      const { instance, handle } = await sleeping();
+      const line =
+        "sleep 7701 & (sleep 7702 & sleep 7703) & setsid sleep 7704 & sleep 7705 >/dev/null & echo begun; sleep 7706";
+      const client = new AbortController();
+      const command = toCommand(["sh", "-c", line], { tty, columns: 80, rows: 24 });
+      const outputs = world.driver.exec(instance, handle, command, { signal: client.signal });
+      expect(textOf([(await outputs.next()).value])).toMatch(/^begun/);
+      await eventually(async () => expect(await sleeps(instance, handle)).toHaveLength(6));
+      client.abort();
+      await all(outputs).catch(() => undefined);
+      expect(await sleeps(instance, handle)).toEqual(["7704"]);
+    },
+  );
+
+  it("end though they fork for ever", async () => {
+    const { instance, handle } = await sleeping();
+    const client = new AbortController();
+    const bomb = "f() { f & f; }; echo begun; sleep 0.2; f & while :; do f & done";
+    const outputs = world.driver.exec(instance, handle, toCommand(["sh", "-c", bomb]), { signal: client.signal });
+    await outputs.next();
+    client.abort();
+    await all(outputs).catch(() => undefined);
+    expect(await world.shell(instance, handle, "ps -o args | grep -c '[b]egun'; true")).toBe("0\n");
+  });
+
+  it("that an agent which was killed ran end when the next one finds the container", async () => {
+    const { instance, handle } = await sleeping();
+    const line = "echo begun; sleep 7707 & sleep 7708";
+    const outputs = world.driver.exec(instance, handle, toCommand(["sh", "-c", line]), callOptions);
+    await outputs.next();
+    await eventually(async () => expect(await sleeps(instance, handle)).toEqual(["7707", "7708"]));
+    // A pid that was told long before the process with that pid began was another's.
+    const reused = join(instance.directory, "exec-0123456789ab.pid");
+    await writeFile(reused, String(handle.pid));
+    await utimes(reused, 1, 1);
+    await world.nextDriver().recover(instance, handle);
+    expect(await sleeps(instance, handle)).toEqual([]);
+    expect(await isAlive(handle)).toBe(true);
+    await all(outputs);
+  });
+
   it("have a terminal of the size that was asked for, follow its changes, and take input", async () => {
     const { instance, handle } = await sleeping();
     const stdin = new AsyncQueue<Uint8Array>(16);
@@ -265,6 +331,12 @@ describe("commands in a container", () => {
     expect(exit).toMatchObject({ type: "exit" });
   });
 
+  /** Times of the "sleep 77..." that run in the container. */
+  async function sleeps(instance: DriverInstance, handle: RecoveryHandle): Promise<readonly string[]> {
+    const text = await world.shell(instance, handle, "ps -o args");
+    return [...text.matchAll(/^sleep (77\d\d)$/gm)].map(([, time = ""]) => time).sort();
+  }
+
   async function sleeping() {
     const instance = await world.create({ command: ["/bin/sleep", "1000"] });
     return { instance, handle: await world.start(instance) };
@@ -292,6 +364,26 @@ describe("the console of a container", () => {
     expect(text).toContain("44 99");
     await stream.close();
     await idle.close();
+    await world.driver.stop(instance, handle);
+  });
+
+  it.each([
+    ["its own init", []],
+    ["a shell", ["/bin/sh"]],
+  ])("greets without a complaint, on a terminal that has a size: %s", async (_what, command) => {
+    const instance = await world.create({ command });
+    const handle = await world.start(instance);
+    const stream = await world.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 10_000 });
+    let text = "";
+    for await (const chunk of stream.output) {
+      const answered = text.includes("# ");
+      text += Buffer.from(chunk).toString();
+      if (text.includes("# ") && !answered) await stream.write(Buffer.from("stty size\n"));
+      if (text.includes("24 80")) break;
+    }
+    expect(text).toContain("\r\n24 80\r\n");
+    expect(text).not.toContain("stty: ");
+    await stream.close();
     await world.driver.stop(instance, handle);
   });
 

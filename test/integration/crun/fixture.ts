@@ -17,6 +17,8 @@ export const callOptions = { signal: new AbortController().signal, progress: () 
 /** A driver with directories and a net namespace of its own. Disposing of it ends and removes all its containers. */
 export class CrunFixture implements AsyncDisposable {
   readonly driver: CrunDriver;
+  /** The driver of an agent that is started later on the same host. */
+  readonly nextDriver: () => CrunDriver;
   readonly #instances: DriverInstance[] = [];
 
   private constructor(
@@ -29,7 +31,8 @@ export class CrunFixture implements AsyncDisposable {
       stateDirectory: join(root, "s"),
       containerCapabilities: ["SYS_ADMIN", "SYS_TIME"] as const,
     };
-    this.driver = new CrunDriver(options);
+    this.nextDriver = () => new CrunDriver(options);
+    this.driver = this.nextDriver();
   }
 
   static async make(): Promise<CrunFixture> {

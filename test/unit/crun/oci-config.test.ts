@@ -25,6 +25,8 @@ interface Config {
     readonly env: string[];
     readonly terminal: boolean;
     readonly noNewPrivileges: boolean;
+    readonly rlimits: object[];
+    readonly oomScoreAdj?: number;
     readonly capabilities: Record<string, string[]>;
   };
   readonly mounts: { readonly destination: string; readonly options: string[] }[];
@@ -32,7 +34,7 @@ interface Config {
     readonly namespaces: { readonly type: string; readonly path?: string }[];
     readonly resources: Record<string, unknown>;
     readonly maskedPaths: string[];
-    readonly seccomp: { readonly syscalls: { readonly names: string[] }[] };
+    readonly readonlyPaths: string[];
   };
 }
 
@@ -63,13 +65,13 @@ describe("the configuration of a container", () => {
     const { process, linux, mounts } = build();
     expect(process.noNewPrivileges).toBe(true);
     expect(linux.maskedPaths).toContain("/proc/kcore");
-    expect(linux.seccomp.syscalls[0]?.names).toEqual(expect.arrayContaining(["init_module", "kexec_load", "bpf"]));
+    expect(linux.readonlyPaths).toContain("/proc/sys");
     expect(mounts.find(({ destination }) => destination === "/sys")?.options).toContain("ro");
   });
 
   it("separates everything and joins the net namespace that was made for it", () => {
     const { namespaces } = build().linux;
-    expect(namespaces.map(({ type }) => type).sort()).toEqual(["ipc", "mount", "network", "pid", "uts"]);
+    expect(namespaces.map(({ type }) => type).sort()).toEqual(["cgroup", "ipc", "mount", "network", "pid", "uts"]);
     expect(namespaces.find(({ type }) => type === "network")?.path).toBe(options.netnsPath);
   });
 
@@ -81,6 +83,28 @@ describe("the configuration of a container", () => {
     const { resources } = build({ controllers: new Set(controllers) }).linux;
     expect(Object.keys(resources).sort()).toEqual(limited);
   });
+
+  it.each([
+    [true, ["/proc/sys/net"]],
+    [false, []],
+  ])("keeps the sysctls of its net namespace writable where the runtime can: %s", (writableNetSysctls, mounted) => {
+    const { mounts } = build({ writableNetSysctls });
+    expect(mounts.map(({ destination }) => destination).filter((path) => path.startsWith("/proc/"))).toEqual(mounted);
+  });
+
+  it.each([
+    [20_000, 0, 1024, 20_000, undefined],
+    [512, 300, 512, 512, undefined],
+    [Number.MAX_SAFE_INTEGER, -500, 1024, 524_288, 0],
+  ])(
+    "hands on neither an agent's %i open files nor its place %i among those spared",
+    (openFiles, adjustment, soft, hard, oom) => {
+      const agentLimits = { openFiles, oomScoreAdjustment: adjustment, capabilities: [] };
+      const { process } = build({ agentLimits });
+      expect(process.rlimits).toEqual([{ type: "RLIMIT_NOFILE", soft, hard }]);
+      expect(process.oomScoreAdj).toBe(oom);
+    },
+  );
 
   it("turns MiB and CPUs into bytes and quota", () => {
     expect(build().linux.resources).toMatchObject({
