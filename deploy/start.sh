@@ -10,7 +10,7 @@ need_root "make the demo's net namespaces and start its agents"
 if [ "$(id -u)" -eq 0 ]; then
   "$root/zor" demo up || exit $?
 else
-  sudo --preserve-env=ZOR_DEMO,ZOR_CONFIG,XDG_CONFIG_HOME "$root/zor" demo up || exit $?
+  sudo --preserve-env=ZOR_DEMO,ZOR_CONFIG,XDG_CONFIG_HOME,XDG_STATE_HOME "$root/zor" demo up || exit $?
 fi
 if [ -t 0 ] && draws; then
   ZOR_CONTEXT="$demo" exec "$root/zor" tui

@@ -1,9 +1,10 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { isId } from "../lib/names.js";
 import { canonicalIp } from "../lib/underlay-address.js";
+import { userDirectory } from "../lib/user-directories.js";
 
 const id = z
   .string()
@@ -14,6 +15,11 @@ const id = z
 const address = z.string().refine(isAddress, 'expected "ip:port", such as "10.0.0.1:7440" or "[fd00::1]:7440"');
 const days = z.number().positive().max(3650);
 
+/** The system's directory for root, the user's own for anybody else. */
+function defaultState(): string {
+  return process.getuid?.() === 0 ? "/var/lib/zor/hub" : join(userDirectory("state", process.env), "hub");
+}
+
 /** Settings of a hub. Flags, environment and the YAML file use these names. */
 export const hubConfigSchema = z.strictObject({
   /** Name of this hub, as agents see it. */
@@ -22,7 +28,7 @@ export const hubConfigSchema = z.strictObject({
   state: z
     .string()
     .min(1)
-    .default("/var/lib/zor/hub")
+    .default(() => defaultState())
     .transform((text) => (isAbsolute(text) ? text : resolve(text))),
   /** Addresses of the API. */
   listen: z.array(address).min(1).default(["127.0.0.1:7440"]),

@@ -43,7 +43,10 @@ function withFlags(command: Command): Command {
   return command
     .option("--config <file>", "YAML file with settings; flags win over it")
     .option("--name <name>", 'name of this hub, as agents see it (default "hub")')
-    .option("--state <dir>", 'state directory (default "/var/lib/zor/hub")')
+    .option(
+      "--state <dir>",
+      'state directory (default "/var/lib/zor/hub", for ordinary users "$XDG_STATE_HOME/zor/hub")',
+    )
     .option("--listen <ip:port...>", 'addresses of the API (default "127.0.0.1:7440")')
     .option("--join-listen <ip:port...>", 'addresses at which hosts and people join (default "127.0.0.1:7441")')
     .option("--reverse-listen <ip:port...>", 'addresses for agents that dial out (default "127.0.0.1:7442")')

@@ -65,7 +65,7 @@ async function main(flags: Flags): Promise<void> {
   try {
     const logFile = flags.logFile ?? defaultLogFile(process.env);
     const log = openLogFile(logFile);
-    const context = await loadContext({ name: flags.context });
+    const context = await loadContext({ name: flags.context, env: process.env });
     connection = await openHub(context);
     const ending = await runTui({
       session: { context: context.name, address: connection.address, readOnly: flags.readOnly === true },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import { missing, present } from "./capability.js";
 import { run } from "./exec.js";
+import { agreeing, listed } from "../../lib/words.js";
 
 interface Tool {
   readonly id: string;
@@ -57,10 +58,13 @@ export async function probeState(stateDirectory: string): Promise<Capability> {
   const id = "state.files";
   const files = await readdir(stateDirectory, { recursive: true }).catch(() => []);
   const damaged = files.filter((file) => /\.corrupt-[0-9TZ.-]+$/.test(file));
-  const [first] = damaged;
-  if (first === undefined) return present(id);
-  const others = damaged.length === 1 ? "" : ` and ${damaged.length - 1} more`;
-  return missing(id, `${first}${others} was damaged and set aside; look at it, then delete it`);
+  if (damaged.length === 0) return present(id);
+  const were = agreeing(
+    damaged.length,
+    "was damaged and set aside; look at it, then delete it",
+    "were damaged and set aside; look at them, then delete them",
+  );
+  return missing(id, `${listed(damaged, 3)} ${were}`);
 }
 
 async function probeTool({ id, tool, argv, packageName, purpose }: Tool, signal: AbortSignal): Promise<Capability> {

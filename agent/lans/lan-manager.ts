@@ -17,6 +17,7 @@ import type { EventDraft } from "../instances/context.js";
 import { asFailure } from "../instances/failure.js";
 import { type DurableWriter, SpecDirectory } from "../instances/spec-directory.js";
 import type { Lans, ObservedLan, ObservedPort } from "../network/lans.js";
+import { agreeing, listed } from "../../lib/words.js";
 
 /** What the lans need of the agent around them. */
 export interface LanContext {
@@ -214,11 +215,14 @@ export class LanManager {
   #assertEmpty(id: string): void {
     const plugged = this.#context.lans.find(id)?.ports.map(({ endpoint }) => endpoint) ?? [];
     const endpoints = [...new Set([...plugged, ...this.#context.nicsInLan(id)])];
-    const [first] = endpoints;
-    if (first === undefined) return;
-    const others = endpoints.length === 1 ? "" : ` and ${endpoints.length - 1} more`;
+    if (endpoints.length === 0) return;
     const name = this.#name(id);
-    throw failedPrecondition("LAN_IN_USE", name, `${name} is in use by ${first}${others}; detach or delete them first`);
+    const them = agreeing(endpoints.length, "it", "them");
+    throw failedPrecondition(
+      "LAN_IN_USE",
+      name,
+      `${name} is in use by ${listed(endpoints, 3)}; detach or delete ${them} first`,
+    );
   }
 
   #find(id: string): StoredLan {

@@ -5,9 +5,12 @@ import { runZor } from "./cli.js";
 import type { DemoLayout } from "./layout.js";
 import { findPreviousContext, rememberPreviousContext } from "./state-file.js";
 
-/** Lets the person at this machine join the demo's hub as an administrator, under a context of the demo's name, and makes it current. */
-export async function ensureContext(hub: Connection, layout: DemoLayout, signal: AbortSignal): Promise<void> {
-  if (await contextWorks(layout, signal)) return;
+/**
+ * Lets the person at this machine join the demo's hub as an administrator, under a context of the demo's name, and makes it current.
+ * Resolves to what plain commands do from now on.
+ */
+export async function ensureContext(hub: Connection, layout: DemoLayout, signal: AbortSignal): Promise<string> {
+  if (await contextWorks(layout, signal)) return `context ${layout.name} is the current one, as before`;
   const previous = await currentContext();
   if (previous !== undefined && previous !== layout.name) await rememberPreviousContext(layout, previous);
   const { token } = await hub.unary(
@@ -22,14 +25,21 @@ export async function ensureContext(hub: Connection, layout: DemoLayout, signal:
   );
   await forgetContext(layout.name);
   await runZor(["join", "-", "--name", layout.name], { input: token, signal });
+  const instead =
+    previous === undefined || previous === layout.name ? "" : `, instead of ${previous} until the demo goes down`;
+  return `context ${layout.name} is the current one now${instead}: plain zor commands go to this demo`;
 }
 
-/** Forgets the demo's context and makes the one before it current again. */
-export async function removeContext(layout: DemoLayout): Promise<void> {
+/** Forgets the demo's context and makes the one before it current again; resolves to its name when it did. */
+export async function removeContext(layout: DemoLayout): Promise<string | undefined> {
   const wasCurrent = (await currentContext()) === layout.name;
   await forgetContext(layout.name);
   const previous = await findPreviousContext(layout.name);
-  if (wasCurrent && previous !== undefined) await runZor(["context", "use", previous]).catch(() => undefined);
+  if (!wasCurrent || previous === undefined) return undefined;
+  return runZor(["context", "use", previous]).then(
+    () => previous,
+    () => undefined,
+  );
 }
 
 async function contextWorks(layout: DemoLayout, signal: AbortSignal): Promise<boolean> {

@@ -3,6 +3,8 @@ import { dirname, join } from "node:path";
 import { messageOf } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { endProcess, findProcesses } from "../../lib/process.js";
+import { listed } from "../../lib/words.js";
+import { A2bServiceService, ListA2bsRequest } from "../../proto/gen/zor/v1/a2b_service.js";
 import { InstanceServiceService, ListInstancesRequest } from "../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService, ListLansRequest } from "../../proto/gen/zor/v1/lan_service.js";
 import { LinkServiceService, ListLinksRequest } from "../../proto/gen/zor/v1/link_service.js";
@@ -32,10 +34,10 @@ export async function takeDown(name: string, progress: Progress): Promise<void> 
   await using _lock = await lockDemo(name);
   const known = await findLayout(name).catch(() => undefined);
   const layout = known ?? layOut(name, preferredBlock(name));
-  await progress.step("link, guests and lans", async () => {
+  await progress.step("links, boxes, guests and lans", async () => {
     if (known === undefined) return;
     const problem = await askForRemoval(layout);
-    if (problem !== undefined) progress.say(`      removing without the hub: ${problem}`);
+    if (problem !== undefined) progress.say(`      what is left is removed without the hub: ${problem}`);
   });
   await progress.step("supervisor, agents and hub", async () => {
     // The supervisor first: it would start the others again.
@@ -43,8 +45,12 @@ export async function takeDown(name: string, progress: Progress): Promise<void> 
     await Promise.all(supervisedPrograms(layout).map(endProgram));
   });
   await progress.step("namespaces, interfaces, mounts and files", async () => {
-    if (known !== undefined)
-      await removeContext(layout).catch((error: unknown) => progress.say(`      context: ${messageOf(error)}`));
+    if (known !== undefined) {
+      await removeContext(layout).then(
+        (current) => current !== undefined && progress.say(`      context ${current} is the current one again`),
+        (error: unknown) => progress.say(`      context: ${messageOf(error)}`),
+      );
+    }
     await removeNetwork(layout);
     await endStrays(layout);
     await removeControlGroups(await findControlGroups(layout));
@@ -68,10 +74,14 @@ async function askForRemoval(layout: DemoLayout): Promise<string | undefined> {
   try {
     hub = await openDemoHub(layout);
     await hub.ready(3000);
-    await deleteLinks(hub, signal);
-    await deleteInstances(hub, signal);
-    await deleteLans(hub, signal);
-    return undefined;
+    // What is plugged into something goes before it; one that cannot be deleted does not keep the others.
+    const problems = [
+      ...(await deleteLinks(hub, signal)),
+      ...(await deleteBoxes(hub, signal)),
+      ...(await deleteInstances(hub, signal)),
+      ...(await deleteLans(hub, signal)),
+    ];
+    return problems.length === 0 ? undefined : listed(problems, 3);
   } catch (error) {
     return messageOf(error);
   } finally {
@@ -79,33 +89,54 @@ async function askForRemoval(layout: DemoLayout): Promise<string | undefined> {
   }
 }
 
-async function deleteLinks(hub: Connection, signal: AbortSignal): Promise<void> {
+async function deleteLinks(hub: Connection, signal: AbortSignal): Promise<string[]> {
   const { links } = await hub.unary(LinkServiceService.listLinks, ListLinksRequest.fromPartial({}), { signal });
-  for (const { name } of links) {
-    const request = { name, requestId: crypto.randomUUID(), validateOnly: false };
+  return deleteAll(links, async (request) => {
     const { operation } = await hub.unary(LinkServiceService.deleteLink, request, { signal });
     await finish(hub, operation, signal);
-  }
+  });
 }
 
-async function deleteInstances(hub: Connection, signal: AbortSignal): Promise<void> {
-  const request = ListInstancesRequest.fromPartial({ parent: "hosts/-" });
+async function deleteBoxes(hub: Connection, signal: AbortSignal): Promise<string[]> {
+  const { a2bs } = await hub.unary(A2bServiceService.listA2Bs, ListA2bsRequest.fromPartial(everywhere), { signal });
+  return deleteAll(a2bs, (request) => hub.unary(A2bServiceService.deleteA2B, request, { signal, timeoutMs: politeMs }));
+}
+
+async function deleteInstances(hub: Connection, signal: AbortSignal): Promise<string[]> {
+  const request = ListInstancesRequest.fromPartial(everywhere);
   const { instances } = await hub.unary(InstanceServiceService.listInstances, request, { signal });
-  await Promise.all(
-    instances.map(({ name }) => {
-      const deletion = { name, requestId: crypto.randomUUID(), validateOnly: false, force: true };
-      return hub.unary(InstanceServiceService.deleteInstance, deletion, { signal, timeoutMs: politeMs });
-    }),
+  return deleteAll(instances, (deletion) =>
+    hub.unary(InstanceServiceService.deleteInstance, { ...deletion, force: true }, { signal, timeoutMs: politeMs }),
   );
 }
 
-async function deleteLans(hub: Connection, signal: AbortSignal): Promise<void> {
-  const request = ListLansRequest.fromPartial({ parent: "hosts/-" });
-  const { lans } = await hub.unary(LanServiceService.listLans, request, { signal });
-  for (const { name } of lans) {
-    const deletion = { name, requestId: crypto.randomUUID(), validateOnly: false };
-    await hub.unary(LanServiceService.deleteLan, deletion, { signal, timeoutMs: politeMs });
-  }
+async function deleteLans(hub: Connection, signal: AbortSignal): Promise<string[]> {
+  const { lans } = await hub.unary(LanServiceService.listLans, ListLansRequest.fromPartial(everywhere), { signal });
+  return deleteAll(lans, (request) => hub.unary(LanServiceService.deleteLan, request, { signal, timeoutMs: politeMs }));
+}
+
+const everywhere = { parent: "hosts/-", pageSize: 5000 };
+
+interface Deletion {
+  readonly name: string;
+  readonly requestId: string;
+  readonly validateOnly: boolean;
+}
+
+/** Deletes resources at the same time. Resolves to what could not be deleted, each with its reason. */
+async function deleteAll(
+  resources: readonly { readonly name: string }[],
+  remove: (request: Deletion) => Promise<unknown>,
+): Promise<string[]> {
+  const results = await Promise.allSettled(
+    resources.map(({ name }) => remove({ name, requestId: crypto.randomUUID(), validateOnly: false })),
+  );
+  return results.flatMap((result, index) => {
+    if (result.status === "fulfilled") return [];
+    const name = resources[index]?.name ?? "";
+    const reason = messageOf(result.reason);
+    return [reason.includes(name) ? reason : `${name}: ${reason}`];
+  });
 }
 
 /** Ends what names the demo's directory on its command line and lives in no namespace of the demo. */

@@ -61,10 +61,11 @@ async function furnish(fleet: FleetContext, progress: Progress): Promise<void> {
   );
   await progress.step("link demo between the two lans", () => ensureLink(fleet));
   const proofs = await progress.step("proof: pings across the link, and a context for the zor command", async () => {
-    const [pings] = await Promise.all([prove(hub, signal), ensureContext(hub, layout, signal)]);
-    return pings;
+    const [pings, said] = await Promise.all([prove(hub, signal), ensureContext(hub, layout, signal)]);
+    return { pings, said };
   });
-  for (const proof of proofs) progress.say(`      ${formatProof(proof)}`);
+  for (const proof of proofs.pings) progress.say(`      ${formatProof(proof)}`);
+  progress.say(`      ${proofs.said}`);
 }
 
 /** Starts the supervisor unless it runs. */

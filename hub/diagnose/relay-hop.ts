@@ -3,6 +3,7 @@ import { type DiagnosedHop, HopVerdict } from "../../proto/gen/zor/v1/link_servi
 import { placesOf } from "../c2c/link-record.js";
 import { isLocal, isPlain } from "../reconcile/end-specs.js";
 import type { DiagnosisOptions } from "./diagnose-link.js";
+import { agreeing, listed } from "../../lib/words.js";
 
 /** The relay as a hop of a link; undefined where it plays no part: the link is local, in clear, or goes directly. */
 export function relayHop(link: Link, { fleet, links, relay }: DiagnosisOptions): DiagnosedHop | undefined {
@@ -29,8 +30,8 @@ export function relayHop(link: Link, { fleet, links, relay }: DiagnosisOptions):
     return hop(HopVerdict.HOP_VERDICT_WARNING, `both ends are at ${at} and about to be joined`, "");
   return hop(
     verdict,
-    `${missing.join(" and ")} has not come to the relay at ${at}`,
-    `let ${missing.join(" and ")} connect to one of ${at} (TCP); look for a firewall between`,
+    `${listed(missing)} ${agreeing(missing.length, "has", "have")} not come to the relay at ${at}`,
+    `let ${listed(missing)} connect to one of ${at} (TCP); look for a firewall between`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { LinkCause, LinkTransport } from "../../proto/gen/zor/v1/link.js";
 import { isLocal, isPlain, isVxlan } from "./end-specs.js";
 import type { HostInput, LinkInput, PlanInput } from "./plan.js";
+import { agreeing, listed } from "../../lib/words.js";
 
 /** Why a link cannot be set up, whatever is tried. */
 export interface Obstacle {
@@ -25,8 +26,7 @@ export function findObstacle(
     { id: link.a.host, host: a },
     { id: link.b.host, host: b },
   ];
-  const names = (found: readonly { readonly id: string }[]): string =>
-    found.map(({ id }) => `hosts/${id}`).join(" and ");
+  const names = (found: readonly { readonly id: string }[]): string => listed(found.map(({ id }) => `hosts/${id}`));
   const hidden = both.filter(({ host }) => host.cableAddresses.length === 0);
   if (isVxlan(link.spec)) {
     const without = both.filter(({ host }) => !host.transports.includes(LinkTransport.LINK_TRANSPORT_VXLAN));
@@ -39,7 +39,7 @@ export function findObstacle(
     if (hidden.length === 0) return undefined;
     return {
       cause: LinkCause.LINK_CAUSE_UNREACHABLE,
-      reason: `vxlan needs both hosts to reach each other, and ${names(hidden)} has no address that others reach; give it an underlay address, or use the tcp transport`,
+      reason: `vxlan needs both hosts to reach each other, and ${names(hidden)} ${agreeing(hidden.length, "has no address that others reach; give it", "have no address that others reach; give each")} an underlay address, or use the tcp transport`,
     };
   }
   const strict = isPlain(link.spec) ? both.filter(({ host }) => !host.allowsPlain) : [];

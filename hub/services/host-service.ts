@@ -15,6 +15,7 @@ import { findUnreachable, hostNotFound, neverJoined, putHost, viewHost } from ".
 import type { StoredRequests } from "../state/requests.js";
 import type { Store } from "../store/store.js";
 import { mutate } from "./mutate.js";
+import { agreeing, counted, listed } from "../../lib/words.js";
 
 /** What the host service works with. */
 export interface HostServiceOptions {
@@ -76,7 +77,7 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
           throw failedPrecondition(
             "HOST_HAS_LINKS",
             request.name,
-            `${request.name} has ${ended.length} link(s) (${ended.slice(0, 5).join(", ")}): delete them first, or forget them too with force ("--force")`,
+            `${request.name} has ${counted(ended.length, "link")} (${listed(ended, 5)}): delete ${agreeing(ended.length, "it", "them")} first, or forget ${agreeing(ended.length, "it", "them")} too with force ("--force")`,
           );
         }
         if (request.validateOnly) return {};

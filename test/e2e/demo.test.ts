@@ -81,11 +81,17 @@ describe("the programs of the demo", () => {
 });
 
 describe("zor demo down", () => {
-  it("leaves no process, namespace, interface, mount or file of the demo", async () => {
+  it("leaves no process, namespace, interface, mount or file of the demo, though there is a box and another link", async () => {
+    await demo.must(["create", "lan", "alpha/lan9"]);
+    await demo.must(["create", "a2b", "alpha/left", "lan1", "lan9"]);
+    await demo.must(["create", "lan", "beta/lan9"]);
+    await demo.must(["create", "link", "more", "alpha/lan9", "beta/lan9", "--no-wait"]);
     const running = await demo.status();
     const pids = [running.hub.pid, running.supervisor.pid, ...running.agents.map(({ pid }) => pid)];
     const all = [...pids.map((pid) => pid ?? 0), ...Object.values(instancePids(running))];
-    await demo.must(["demo", "down"], { timeoutMs: 120_000 });
+    const said = await demo.must(["demo", "down"], { timeoutMs: 120_000 });
+    // Everything was deleted through the hub, in the right order.
+    expect(said).toMatch(/^\[1\/4\] links, boxes, guests and lans \([\d.]+ s\)\n\[2\/4\]/);
     expect(leftBehind(before, captureMachine(), demo.ownership)).toEqual([]);
     expect(await Promise.all(all.map(isRunning))).toEqual(all.map(() => false));
     expect(await demo.must(["context", "list"])).not.toContain(demo.name);

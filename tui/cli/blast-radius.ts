@@ -10,6 +10,7 @@ import { shortName } from "../client/short-name.js";
 import type { Kind } from "./kinds.js";
 import { a2bStateName } from "./output/a2b-text.js";
 import type { Session } from "./session.js";
+import { agreeing, listed } from "../../lib/words.js";
 
 /** What deleting a resource takes with it. */
 export interface BlastRadius {
@@ -57,7 +58,7 @@ function instanceLoss(instance: Instance): string {
   const state = status === undefined ? "UNKNOWN" : instanceStateName(status.state);
   const losses = [runs(instance) ? `${state}, is stopped` : state];
   const lans = (spec?.nics ?? []).map(({ lan }) => lan).filter((lan) => lan !== "");
-  if (lans.length > 0) losses.push(`unplugged from ${[...new Set(lans)].join(", ")}`);
+  if (lans.length > 0) losses.push(`unplugged from ${listed([...new Set(lans)])}`);
   const disks =
     spec?.driver?.$case === "qemu" ? spec.driver.value.disks.filter(({ persistent }) => persistent).length : 0;
   if (disks > 0) losses.push(`what was written to ${disks === 1 ? "its disk" : `its ${disks} disks`} is lost`);
@@ -69,9 +70,8 @@ function instanceLoss(instance: Instance): string {
 function lanLoss({ status }: Lan): string {
   const plugged = (status?.ports ?? []).map(({ endpoint }) => shortName(endpoint));
   if (plugged.length === 0) return "nothing is plugged in";
-  const shown = plugged.slice(0, 8).join(", ");
-  const more = plugged.length > 8 ? ` and ${plugged.length - 8} more` : "";
-  return `${plugged.length} plugged in (${shown}${more}); it is refused until they are unplugged`;
+  const until = agreeing(plugged.length, "that is", "they are");
+  return `${plugged.length} plugged in (${listed(plugged, 8)}); it is refused until ${until} unplugged`;
 }
 
 function a2bLoss({ spec, status }: A2b): string {

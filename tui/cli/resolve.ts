@@ -5,6 +5,7 @@ import { idOf, shortName } from "../client/short-name.js";
 import type { Kind } from "./kinds.js";
 import { nearest } from "./nearest.js";
 import type { Session } from "./session.js";
+import { listed } from "../../lib/words.js";
 
 /**
  * The full resource name of what a person wrote: a full name as it is, "alpha/vm1", or "vm1" when it is on `host` or when
@@ -66,12 +67,11 @@ function checkFull(kind: Kind, text: string): string {
 }
 
 function ambiguous(kind: Kind, text: string, names: readonly string[]): ZorError {
-  const candidates = names.slice(0, 8).map(shortName);
-  const more = names.length > candidates.length ? `, and ${names.length - candidates.length} more` : "";
+  const candidates = listed(names.map(shortName), 8, "or");
   return new ZorError({
     reason: "AMBIGUOUS_NAME",
     code: status.INVALID_ARGUMENT,
-    message: `${names.length} ${kind.plural} are called ${text}: say which, ${candidates.join(", ")}${more}`,
+    message: `${names.length} ${kind.plural} are called ${text}: say which, ${candidates}`,
     metadata: { candidates: names.slice(0, 8).join(",") },
   });
 }

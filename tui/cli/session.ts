@@ -1,7 +1,7 @@
 import { ZorError } from "../../lib/errors.js";
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
-import { type Context, defaultConfigDirectory, listContexts, loadContext, servedBy } from "../client/contexts.js";
+import { configDirectory, type Context, listContexts, loadContext, servedBy } from "../client/contexts.js";
 import { escapeText } from "../client/escape.js";
 import { reachHub } from "../client/open-hub.js";
 import { runOperation } from "../client/operation.js";
@@ -65,7 +65,7 @@ export class Session implements AsyncDisposable {
 
   /** Where contexts and identities are kept. */
   get configDirectory(): string {
-    return this.io.env["ZOR_CONFIG"] || defaultConfigDirectory();
+    return configDirectory(this.io.env);
   }
 
   /** Exit code of a command that has not thrown. */
@@ -79,8 +79,7 @@ export class Session implements AsyncDisposable {
   }
 
   context(): Promise<Context> {
-    const name = this.options.context ?? (this.io.env["ZOR_CONTEXT"] || undefined);
-    return loadContext({ name, configDirectory: this.configDirectory });
+    return loadContext({ name: this.options.context, env: this.io.env });
   }
 
   /** The connection to the chosen hub or agent; opened once. @throws {ZorError} UNAVAILABLE when nothing answers in time. */

@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
-import { homedir } from "node:os";
 import { isAbsolute, join, relative } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
+import type { Environment } from "../../lib/terminal.js";
+import { userDirectory } from "../../lib/user-directories.js";
 import { hubServerName } from "../../lib/tls/join.js";
 import { type ContextEntry, type ContextsFile, formatContexts, parseContexts } from "./contexts-file.js";
 
@@ -23,30 +24,31 @@ export function servedBy({ serverName }: Context): "hub" | "agent" {
   return serverName === hubServerName ? "hub" : "agent";
 }
 
-/** Where contexts and identities are kept: $ZOR_CONFIG, else ~/.config/zor. */
-export function defaultConfigDirectory(): string {
-  const fromEnvironment = process.env["ZOR_CONFIG"];
-  return fromEnvironment === undefined || fromEnvironment === "" ? join(homedir(), ".config", "zor") : fromEnvironment;
+/** Where contexts and identities are kept: $ZOR_CONFIG, else $XDG_CONFIG_HOME/zor, else ~/.config/zor. */
+export function configDirectory(env: Environment): string {
+  return env["ZOR_CONFIG"] || userDirectory("config", env);
 }
 
 /** Which context to load. */
 export interface LoadContextOptions {
   /** Default: $ZOR_CONTEXT, else the current one, else the only one. */
   readonly name?: string | undefined;
-  readonly configDirectory?: string | undefined;
+  /** Of the process, unless it is a test's. */
+  readonly env: Environment;
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION when there is none, NOT_FOUND for an unknown name, INVALID_ARGUMENT (file:line:column) for a bad file. */
-export async function loadContext(options: LoadContextOptions = {}): Promise<Context> {
-  const directory = options.configDirectory ?? defaultConfigDirectory();
+export async function loadContext(options: LoadContextOptions): Promise<Context> {
+  const { env } = options;
+  const directory = configDirectory(env);
   const file = await readContexts(directory);
   const [only] = file.contexts;
   const wanted =
     options.name ??
-    (process.env["ZOR_CONTEXT"] || undefined) ??
+    (env["ZOR_CONTEXT"] || undefined) ??
     file.current ??
     (file.contexts.length === 1 ? only?.name : undefined);
-  if (wanted === undefined) throw noContext(file);
+  if (wanted === undefined) throw noContext(file, await findElsewhere(directory, env));
   const entry = file.contexts.find(({ name }) => name === wanted);
   if (entry === undefined) throw unknownContext(wanted, file);
   return toContext(entry, directory);
@@ -115,10 +117,17 @@ function toContext(entry: ContextEntry, directory: string): Context {
   };
 }
 
-function noContext({ contexts }: ContextsFile): ZorError {
+/** Contexts that lie where they are without XDG_CONFIG_HOME: it was set after they were made. */
+async function findElsewhere(directory: string, env: Environment): Promise<string> {
+  const usual = configDirectory({ HOME: env["HOME"] });
+  if (usual === directory || (await readIfExists(join(usual, "contexts.yaml"))) === undefined) return "";
+  return `use those in ${usual} with ZOR_CONFIG=${usual}, or `;
+}
+
+function noContext({ contexts }: ContextsFile, elsewhere: string): ZorError {
   const remedy =
     contexts.length === 0
-      ? "join a hub with: zor join TOKEN, or start the demo with: zor demo up"
+      ? `${elsewhere}join a hub with: zor join TOKEN, or start the demo with: zor demo up`
       : `choose one of ${contexts.map(({ name }) => name).join(", ")} with: zor context use NAME`;
   return new ZorError({
     reason: "NO_CONTEXT",

@@ -1,15 +1,16 @@
 import { mkdirSync, renameSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { pino } from "pino";
 import { createLog, type Log } from "../../lib/log.js";
+import type { Environment } from "../../lib/terminal.js";
+import { userDirectory } from "../../lib/user-directories.js";
 
 /** Larger log files are set aside, replacing the one set aside before. */
 const largestBytes = 4 * 1024 * 1024;
 
 /** Where the terminal program logs by default: $XDG_STATE_HOME/zor/tui.log. */
-export function defaultLogFile(env: Readonly<Record<string, string | undefined>>): string {
-  return join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "zor", "tui.log");
+export function defaultLogFile(env: Environment): string {
+  return join(userDirectory("state", env), "tui.log");
 }
 
 /** A log in a file that does not grow without bound. @throws when the file cannot be written. */

@@ -6,6 +6,7 @@ import type { Verb } from "./pending.js";
 import { hostOf, type Row, type RowOf } from "./resource.js";
 import { a2bStyle, hostStyle, instanceStyle, linkStyle } from "./states.js";
 import { isUp } from "./summary.js";
+import { agreeing, counted, listed } from "../../lib/words.js";
 
 /** One thing that would change, and what that takes along. */
 export interface ImpactLine {
@@ -76,7 +77,12 @@ function whyNot(fleet: Fleet, verb: Verb, row: Row): string | undefined {
 function plugged(row: RowOf<"lans">): string | undefined {
   const endpoints = (row.resource.status?.ports ?? []).map((port) => shortName(port.endpoint));
   if (endpoints.length === 0) return undefined;
-  return `${endpoints.length} plugged in (${few(endpoints)}); detach them or delete their links first`;
+  const it = agreeing(
+    endpoints.length,
+    "detach it or delete its link first",
+    "detach them or delete their links first",
+  );
+  return `${endpoints.length} plugged in (${few(endpoints)}); ${it}`;
 }
 
 function effectOf(fleet: Fleet, verb: Verb, row: Row): string {
@@ -98,7 +104,7 @@ function effectOf(fleet: Fleet, verb: Verb, row: Row): string {
   if (row.kind === "hosts") {
     const instances = fleet.tables.instances.namesOn(row.id).size;
     const lans = fleet.tables.lans.namesOn(row.id).size;
-    return `${hostStyle(row.resource.state).word}; forgotten with ${instances} instances and ${lans} lans, which keep running`;
+    return `${hostStyle(row.resource.state).word}; forgotten with ${counted(instances, "instance")} and ${counted(lans, "lan")}, which keep running`;
   }
   return "nothing is plugged in";
 }
@@ -116,5 +122,5 @@ function collateralOf(fleet: Fleet, verb: Verb, row: Row): readonly string[] {
 }
 
 function few(texts: readonly string[]): string {
-  return texts.length > 4 ? `${texts.slice(0, 3).join(", ")} and ${texts.length - 3} more` : texts.join(", ");
+  return listed(texts, 3);
 }

@@ -130,7 +130,7 @@ describe("zor get", () => {
   it("lists the candidates of a name that several hosts have", async () => {
     const { code, stderr } = await fleet.zor(["get", "instances", "vm1"]);
     expect(code).toBe(2);
-    expect(stderr).toContain("alpha/vm1, beta/vm1");
+    expect(stderr).toContain("say which, alpha/vm1 or beta/vm1");
   });
 
   it("suggests the nearest name, and ends with 3, when there is none", async () => {

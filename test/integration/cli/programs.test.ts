@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandTable } from "../../../tui/cli/command-table.js";
+import { loadContext } from "../../../tui/client/contexts.js";
 import { CliFleet } from "./fleet.js";
 
 let fleet: CliFleet;
@@ -129,6 +130,24 @@ describe("contexts", () => {
     expect((await fleet.zor(["get", "hosts"])).stderr).toMatch(/no hub is chosen.*admin, viewer/);
     expect((await fleet.zor(["context", "use", "nowhere"])).code).toBe(3);
     expect((await fleet.zor(["context", "use", "admin"])).code).toBe(0);
+  });
+
+  it("lie where XDG_CONFIG_HOME says; those of before are named, and ZOR_CONFIG goes before it", async () => {
+    const home = join(fleet.configDirectory, "home");
+    await cp(join(fleet.configDirectory, "contexts.yaml"), join(home, ".config", "zor", "contexts.yaml"));
+    const env = { ZOR_CONFIG: "", HOME: home, XDG_CONFIG_HOME: join(home, "xdg") };
+    const none = await fleet.zor(["get", "hosts"], { env });
+    expect(none.stderr).toBe(
+      `zor: no hub is chosen; use those in ${home}/.config/zor with ZOR_CONFIG=${home}/.config/zor, or join a hub with: zor join TOKEN, or start the demo with: zor demo up\n`,
+    );
+    const { identityDirectory } = await loadContext({ name: "admin", env: fleet.env() });
+    const add = ["context", "add", "mine", "--address", fleet.hub.address, "--identity", identityDirectory];
+    expect((await fleet.zor(add, { env })).code).toBe(0);
+    expect(await readFile(join(home, "xdg", "zor", "contexts.yaml"), "utf8")).toContain("mine");
+    expect((await fleet.zor(["get", "hosts"], { env })).code).toBe(0);
+    const list = ["context", "list", "-o", "name"];
+    expect((await fleet.zor(list, { env: { ...env, ...fleet.env() } })).stdout).toBe("admin\nviewer\n");
+    expect((await fleet.zor(list, { env })).stdout).toBe("mine\n");
   });
 
   it("of a damaged file are refused with file, line and column", async () => {

@@ -142,7 +142,7 @@ describe("a hub that does not answer", () => {
     const stopped = createServer();
     await new Promise<void>((resolve) => stopped.listen(0, "127.0.0.1", resolve));
     const { port } = stopped.address() as AddressInfo;
-    const admin = await loadContext({ name: "admin", configDirectory: fleet.configDirectory });
+    const admin = await loadContext({ name: "admin", env: fleet.env() });
     await saveContext(fleet.configDirectory, { ...admin, name: "stopped", addresses: [`127.0.0.1:${port}`] }, false);
     // In this process: how long programs take to start on a busy machine is not what is asked.
     const began = performance.now();
@@ -167,7 +167,7 @@ describe("a hub that does not answer", () => {
     for (const last of ["7", "8"]) {
       await netns.ip("neigh", "add", `192.0.2.${last}`, "lladdr", `02:00:00:00:00:0${last}`, "dev", "near");
     }
-    const admin = await loadContext({ name: "admin", configDirectory: fleet.configDirectory });
+    const admin = await loadContext({ name: "admin", env: fleet.env() });
     const addresses = ["192.0.2.7:7440", "192.0.2.8:7440"];
     await saveContext(fleet.configDirectory, { ...admin, name: "hole", addresses }, false);
     const inside = ["netns", "exec", netns.name, "env", "ZOR_CONTEXT=hole", launcher, "get", "hosts"];
@@ -179,14 +179,14 @@ describe("a hub that does not answer", () => {
   });
 
   it("at one address is asked at the other", async () => {
-    const admin = await loadContext({ name: "admin", configDirectory: fleet.configDirectory });
+    const admin = await loadContext({ name: "admin", env: fleet.env() });
     const addresses = ["127.0.0.1:1", ...admin.addresses];
     await saveContext(fleet.configDirectory, { ...admin, name: "two", addresses }, false);
     expect(await zor("--context", "two", "get", "instances", "-o", "name")).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("since none runs there is told at once, with what to look at", async () => {
-    const admin = await loadContext({ name: "admin", configDirectory: fleet.configDirectory });
+    const admin = await loadContext({ name: "admin", env: fleet.env() });
     await saveContext(fleet.configDirectory, { ...admin, name: "none", addresses: ["127.0.0.1:1"] }, false);
     const { code, stderr } = await zor("--context", "none", "get", "hosts");
     expect(code).toBe(6);
@@ -241,7 +241,7 @@ describe("completion", () => {
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     // A server on TCP has such an address.
     const { port } = silent.address() as AddressInfo;
-    const admin = await loadContext({ name: "admin", configDirectory: fleet.configDirectory });
+    const admin = await loadContext({ name: "admin", env: fleet.env() });
     await saveContext(fleet.configDirectory, { ...admin, name: "silent", addresses: [`127.0.0.1:${port}`] }, false);
     const ended = await zor("--context", "silent", "--timeout", "500ms", "get", "hosts");
     silent.close();

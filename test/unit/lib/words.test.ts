@@ -16,6 +16,10 @@ describe("words", () => {
     expect(listed(["a", "b", "c", "d"], 2)).toBe("a, b and 2 more");
   });
 
+  it("offer a choice", () => {
+    expect(listed(["a", "b", "c"], 8, "or")).toBe("a, b or c");
+  });
+
   it("agree with numbers", () => {
     expect([0, 1, 2].map((count) => counted(count, "host"))).toEqual(["0 hosts", "1 host", "2 hosts"]);
     expect([1, 2].map((count) => counted(count, "box", "boxes"))).toEqual(["1 box", "2 boxes"]);

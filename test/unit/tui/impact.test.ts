@@ -63,7 +63,7 @@ describe("the blast radius", () => {
   it("of a host counts what is forgotten and names the links that lose an end", () => {
     const impact = impactOf("delete", ["hosts/alpha"]);
     expect(impact.changes).toMatchObject([
-      { effect: "ready; forgotten with 3 instances and 1 lans, which keep running" },
+      { effect: "ready; forgotten with 3 instances and 1 lan, which keep running" },
     ]);
     expect(impact.collateral).toEqual(["link link1 (active) loses its end on alpha and is deleted"]);
   });
@@ -71,7 +71,7 @@ describe("the blast radius", () => {
   it("refuses a lan that has something plugged in before the agent does", () => {
     const impact = impactOf("delete", ["hosts/alpha/lans/lan1"]);
     expect(impact.changes).toEqual([]);
-    expect(impact.skipped[0]?.effect).toContain("2 plugged in (alpha/vm0/eth0, link1)");
+    expect(impact.skipped[0]?.effect).toContain("2 plugged in (alpha/vm0/eth0 and link1)");
   });
 
   it("leaves alone what is on a host that does not answer, and what is waiting already", () => {

@@ -73,8 +73,7 @@ function defineShow(parent: Command, open: Registrar["open"]): void {
     .argument("[name]", "default: the one in use")
     .action(async (name: string | undefined) => {
       const session = open(command);
-      const configDirectory = session.configDirectory;
-      const context = name === undefined ? await session.context() : await loadContext({ name, configDirectory });
+      const context = name === undefined ? await session.context() : await loadContext({ name, env: session.io.env });
       const { certificatePem } = await loadIdentity(context.identityDirectory);
       const { uris, notAfter } = certificateFacts(certificatePem);
       const leftMs = notAfter.getTime() - Date.now();

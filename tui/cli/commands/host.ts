@@ -21,6 +21,7 @@ import { kinds } from "../kinds.js";
 import { type ListOptions, listResources } from "../list-resources.js";
 import { resolveLocally } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
+import { agreeing, counted, listed } from "../../../lib/words.js";
 
 /** `zor host add|list|remove`. */
 export function define({ program, open }: Registrar): void {
@@ -150,11 +151,11 @@ async function removalPlan(session: Session, name: string, force: boolean): Prom
   const linkText =
     links.length === 0
       ? "no links"
-      : `links ${links.join(", ")}${force ? " are forgotten" : ": refused without --force"}`;
+      : `${agreeing(links.length, "link", "links")} ${listed(links, 20)}${force ? ` ${agreeing(links.length, "is", "are")} forgotten` : ": refused without --force"}`;
   return [
     "This makes the hub forget:",
     escapeText(
-      `  host ${shortName(name)}: ${instances} instances stay as they are, its certificate is revoked, ${linkText}`,
+      `  host ${shortName(name)}: ${counted(instances, "instance")} ${agreeing(instances, "stays as it is", "stay as they are")}, its certificate is revoked, ${linkText}`,
     ),
   ];
 }

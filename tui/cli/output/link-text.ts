@@ -12,6 +12,7 @@ import { shortName } from "../../client/short-name.js";
 import { formatAge, formatBits, formatLoss } from "../../store/format.js";
 import { impairmentDetails } from "../../store/impairment-text.js";
 import { protectionText } from "./link-words.js";
+import { counted } from "../../../lib/words.js";
 
 type Field = readonly [label: string, value: string];
 
@@ -41,7 +42,7 @@ export function linkText(link: Link, now: Date): string[] {
       ["relayed", status?.relayedBytes ? `${formatBytes(status.relayedBytes)} through the hub so far` : ""],
       ["a>b", spec?.aToB === undefined ? "" : impairmentDetails(spec.aToB)],
       ["b>a", spec?.bToA === undefined ? "" : impairmentDetails(spec.bToA)],
-      ["schedule", spec?.schedule.length ? `${spec.schedule.length} steps` : ""],
+      ["schedule", spec?.schedule.length ? counted(spec.schedule.length, "step") : ""],
       ["seed", spec?.seed ? String(spec.seed) : ""],
       ["loops", spec?.loop === LoopPolicy.LOOP_POLICY_RSTP ? "allowed where RSTP breaks them" : ""],
       [
