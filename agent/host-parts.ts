@@ -40,7 +40,16 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   const { netns } = settings;
   const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
   const lans = new Lans({ switch: opened, log });
-  const ports = new Ports({ netns, agentUid: hostUid, datapath: opened.datapath });
+  const ports = new Ports({
+    netns,
+    agentUid: hostUid,
+    datapath: opened.datapath,
+    onUnfinished: (error) =>
+      log.warn(
+        { err: error },
+        "this kernel cannot finish checksums of datagrams: raw sockets in guests see unfinished ones",
+      ),
+  });
   const network: NetworkPart = {
     lans,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source }),

@@ -28,6 +28,8 @@ export interface NicPort {
   readonly addresses: readonly string[];
   /** Name of the tap (QEMU) or of the switch-side veth (containers), in `netns`. */
   readonly port: string;
+  /** It is in a lan: the guest sees carrier. Default: yes. */
+  readonly plugged?: boolean;
 }
 
 /** Where an instance's interfaces are. */
@@ -167,6 +169,17 @@ export interface Shutdownable {
   requestShutdown(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
 }
 
+/** Drivers whose runtime gives interfaces their carrier ("tap" drivers); that of a veth follows its switch side. */
+export interface HasCarrier {
+  /** Has the guest see a NIC, by its position in the spec, as plugged in or not. Holds until the instance ends. Idempotent. */
+  setCarrier(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    nic: { readonly index: number; readonly up: boolean },
+    options: CallOptions,
+  ): Promise<void>;
+}
+
 /** A console: bytes both ways. Several may be open for one instance; all see the output. */
 export interface ConsoleStream {
   /** Output from before, as it was: it must be made safe before a terminal sees it. */
@@ -227,5 +240,6 @@ export const isPausable = (driver: InstanceDriver): driver is InstanceDriver & P
 export const isResettable = (driver: InstanceDriver): driver is InstanceDriver & Resettable => "reset" in driver;
 export const isShutdownable = (driver: InstanceDriver): driver is InstanceDriver & Shutdownable =>
   "requestShutdown" in driver;
+export const hasCarrier = (driver: InstanceDriver): driver is InstanceDriver & HasCarrier => "setCarrier" in driver;
 export const hasConsole = (driver: InstanceDriver): driver is InstanceDriver & HasConsole => "openConsole" in driver;
 export const isExecutable = (driver: InstanceDriver): driver is InstanceDriver & Executable => "exec" in driver;

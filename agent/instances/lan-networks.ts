@@ -69,12 +69,16 @@ export class LanNetworks implements InstanceNetworks {
     if (owner.nicKind === "veth") await this.#ports.removeContainerNetns(owner.uid, options);
   }
 
-  async plug(owner: NetworkOwner, nic: Nic): Promise<void> {
-    await this.#lans.plug({ lan: nic.lan, port: portOf(owner, nic), endpoint: endpointOf(owner, nic) });
+  async plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
+    const port = portOf(owner, nic);
+    await this.#lans.plug({ lan: nic.lan, port, endpoint: endpointOf(owner, nic) });
+    if (owner.nicKind === "veth") await this.#ports.setCarrier(port, true, options);
   }
 
-  async unplug(owner: NetworkOwner, nic: Nic): Promise<void> {
-    await this.#lans.unplug(portOf(owner, nic));
+  async unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
+    const port = portOf(owner, nic);
+    await this.#lans.unplug(port);
+    if (owner.nicKind === "veth") await this.#ports.setCarrier(port, false, options);
   }
 
   async collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]> {
@@ -94,12 +98,13 @@ export class LanNetworks implements InstanceNetworks {
   async #ensure(owner: NetworkOwner, nic: Nic, options: CallOptions & { readonly nicIndex: number }): Promise<NicPort> {
     const mtu = this.#source.findMtu(nic.lan) ?? defaultMtu;
     const { name, mac, addresses } = nic;
+    const plugged = nic.lan !== "";
     const common = { instanceUid: owner.uid, nicIndex: options.nicIndex, mtu };
     const port =
       owner.nicKind === "tap"
         ? await this.#ports.ensureTap(common, options)
-        : await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses }, options);
-    return { nic: name, mac, mtu, addresses, port };
+        : await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses, plugged }, options);
+    return { nic: name, mac, mtu, addresses, port, plugged };
   }
 }
 

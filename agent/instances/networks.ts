@@ -18,9 +18,9 @@ export interface InstanceNetworks {
   prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork>;
   /** Removes everything that prepare made. */
   release(owner: NetworkOwner, options: CallOptions): Promise<void>;
-  /** Plugs one prepared NIC into `nic.lan`. */
+  /** Plugs one prepared NIC into `nic.lan`. The carrier of a veth comes with it, that of a tap is the driver's. */
   plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
-  /** Unplugs one prepared NIC from `nic.lan`. */
+  /** Unplugs one prepared NIC from `nic.lan`. The carrier of a veth goes with it. */
   unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
   /** Removes interfaces that carry this agent's tag and belong to none of the owners; resolves to their names. */
   collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]>;

@@ -1,10 +1,11 @@
 import { failedPrecondition, notFound } from "../../lib/errors.js";
+import { hasCarrier } from "../drivers/driver.js";
 import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure } from "./failure.js";
 import type { ActionOptions } from "./power.js";
-import { type InstanceRecord, toOwner } from "./record.js";
+import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 
 /** Which NIC and which lan. */
 export interface NicChange {
@@ -43,11 +44,14 @@ export async function attach(
   options: ActionOptions & NicChange,
 ): Promise<void> {
   const next = checkAttach(context, record, options);
+  const nic = getNic(record, options.nic);
   await using undo = new AsyncDisposableStack();
   try {
     if (record.network !== undefined) {
       undo.defer(() => context.networks.unplug(toOwner(record), next, { signal: uninterrupted }));
       await context.networks.plug(toOwner(record), next, { signal: options.signal });
+      undo.defer(() => showCarrier(record, [nic], uninterrupted));
+      await showCarrier(record, [next], options.signal);
     }
     await replaceNic(context, record, next);
   } catch (error) {
@@ -64,18 +68,31 @@ export async function detach(
   options: ActionOptions & NicChange,
 ): Promise<void> {
   const nic = checkDetach(record, options);
+  const next = { ...nic, lan: "" };
   await using undo = new AsyncDisposableStack();
   try {
     if (record.network !== undefined) {
       undo.defer(() => context.networks.plug(toOwner(record), nic, { signal: uninterrupted }));
       await context.networks.unplug(toOwner(record), nic, { signal: options.signal });
+      undo.defer(() => showCarrier(record, [nic], uninterrupted));
+      await showCarrier(record, [next], options.signal);
     }
-    await replaceNic(context, record, { ...nic, lan: "" });
+    await replaceNic(context, record, next);
   } catch (error) {
     throw asFailure(error, nicName(record, options.nic), "detach");
   }
   undo.move();
   announce(context, record, "instance.nic-detached", options);
+}
+
+/** Has a running guest see whether these NICs are in a lan, where that is the driver's to show. */
+export async function showCarrier(record: InstanceRecord, nics: readonly Nic[], signal: AbortSignal): Promise<void> {
+  const { driver, handle, stored } = record;
+  if (!hasCarrier(driver) || handle === undefined) return;
+  for (const { name, lan } of nics) {
+    const index = stored.instance.spec.nics.findIndex((nic) => nic.name === name);
+    await driver.setCarrier(toDriverInstance(record), handle, { index, up: lan !== "" }, { signal });
+  }
 }
 
 async function replaceNic(context: InstanceContext, record: InstanceRecord, next: Nic): Promise<void> {

@@ -3,6 +3,7 @@ import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { Observation, ObservedState } from "../drivers/driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { withoutDirectories } from "./failure.js";
+import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 
 /**
@@ -59,7 +60,10 @@ async function tryTakeBack(context: InstanceContext, record: InstanceRecord, sig
 async function restoreNetwork(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<string> {
   if (record.handle === undefined || record.network !== undefined || record.specLost) return "";
   try {
-    record.network = await context.networks.prepare(toOwner(record), { signal });
+    const network = await context.networks.prepare(toOwner(record), { signal });
+    // An agent that was killed between a change of a NIC and showing it to the guest.
+    await showCarrier(record, record.stored.instance.spec.nics, signal);
+    record.network = network;
     return "";
   } catch (error) {
     signal.throwIfAborted();

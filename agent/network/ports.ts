@@ -1,4 +1,5 @@
 import { run } from "../host/exec.js";
+import { ensureFinisher, finishChecksums } from "./checksums.js";
 import {
   findLink,
   ip,
@@ -40,6 +41,8 @@ export interface VethOptions extends PortOwner {
   readonly mtu: number;
   /** Addresses with prefix length. */
   readonly addresses: readonly string[];
+  /** It is in a lan, or about to be: the container's side has carrier. Default: yes. */
+  readonly plugged?: boolean;
 }
 
 /** Something of ours on the host, and the instance it is for. */
@@ -66,9 +69,21 @@ export class Ports {
   readonly #netns: string;
   readonly #agentUid: string;
   readonly #datapath: Datapath;
+  readonly #onUnfinished: (error: unknown) => void;
+  /** Made once for all ports; false: this kernel cannot. */
+  #finisher: Promise<boolean> | undefined;
 
-  /** @param options.datapath of the switch; default: the kernel's. */
-  constructor(options: { readonly netns: string; readonly agentUid: string; readonly datapath?: Datapath }) {
+  /**
+   * @param options.datapath of the switch; default: the kernel's.
+   * @param options.onUnfinished told once when this kernel cannot finish checksums that guests leave to their peers; default: nobody is.
+   */
+  constructor(options: {
+    readonly netns: string;
+    readonly agentUid: string;
+    readonly datapath?: Datapath;
+    readonly onUnfinished?: (error: unknown) => void;
+  }) {
+    this.#onUnfinished = options.onUnfinished ?? (() => undefined);
     this.#netns = options.netns;
     this.#agentUid = options.agentUid;
     this.#datapath = options.datapath ?? "system";
@@ -88,7 +103,10 @@ export class Ports {
     const where = { netns: this.#netns, signal };
     const existing = await findLink(port, where);
     if (existing !== undefined && this.#isOwned(existing) && existing.linkinfo?.info_kind === "tun") {
-      await this.#bringUp(existing, signal);
+      await this.#dropAddresses(existing, signal);
+      // An agent may have been killed before it did.
+      bringUpQuietly(this.#netns, port);
+      await this.#finishChecksums(port, options.mtu, signal);
       return port;
     }
     if (existing !== undefined) await ip(["link", "delete", "dev", port], where);
@@ -96,6 +114,7 @@ export class Ports {
     const add = ["tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr", ...user];
     await ipBatch([add, ...this.#finish(port, options)], where);
     bringUpQuietly(this.#netns, port);
+    await this.#finishChecksums(port, options.mtu, signal);
     return port;
   }
 
@@ -124,8 +143,10 @@ export class Ports {
     ]);
     if (outside === undefined || inside === undefined || inside.link_index !== outside.ifindex) {
       await this.#addVeth({ port, container, nic, mac, owner: options, outside, inside, signal });
-    } else await this.#bringUp(outside, signal);
+    } else await this.#dropAddresses(outside, signal);
     if (!this.udpSuperFrames) await dropUdpSegmentation(nic, { netns: container, signal });
+    await this.#finishChecksums(port, options.mtu, signal);
+    await this.setCarrier(port, options.plugged ?? true, { signal });
     // An address that is there already is left alone by "replace".
     await ipBatch(
       [
@@ -135,6 +156,12 @@ export class Ports {
       { netns: container, signal },
     );
     return port;
+  }
+
+  /** Gives a container's interface carrier or takes it: it follows the state of the switch's side. Idempotent. */
+  async setCarrier(port: string, up: boolean, { signal }: Call = {}): Promise<void> {
+    if (up) bringUpQuietly(this.#netns, port);
+    else await ip(["link", "set", "dev", port, "down"], { netns: this.#netns, signal });
   }
 
   /** Removes a tap or veth pair that we made; leaves any other. Idempotent. */
@@ -182,13 +209,11 @@ export class Ports {
     const peer = ["peer", "name", nic, "address", options.mac, "mtu", String(options.owner.mtu), "netns", container];
     const add = ["link", "add", "name", port, "type", "veth", ...peer];
     await ipBatch([add, ...this.#finish(port, options.owner)], { netns: this.#netns, signal });
-    bringUpQuietly(this.#netns, port);
   }
 
-  /** A port of ours that is there already: somebody may have given it addresses, or an agent was killed before it set it up. */
-  async #bringUp({ ifname, addr_info: addresses = [] }: Link, signal: AbortSignal | undefined): Promise<void> {
+  /** A port of ours that is there already: somebody may have given it addresses. */
+  async #dropAddresses({ ifname, addr_info: addresses = [] }: Link, signal: AbortSignal | undefined): Promise<void> {
     if (addresses.length > 0) await ip(["address", "flush", "dev", ifname], { netns: this.#netns, signal });
-    bringUpQuietly(this.#netns, ifname);
   }
 
   /**
@@ -202,6 +227,21 @@ export class Ports {
       [...set, "addrgenmode", "none"],
       [...set, "mtu", String(mtu + tagHeadroomBytes)],
     ];
+  }
+
+  /** Instances work without: most readers know what they read. */
+  async #finishChecksums(port: string, mtu: number, signal: AbortSignal | undefined): Promise<void> {
+    const netns = this.#netns;
+    const unfinished = (error: unknown): boolean => {
+      signal?.throwIfAborted();
+      this.#onUnfinished(error);
+      return false;
+    };
+    this.#finisher ??= ensureFinisher({ netns }).then(() => true, unfinished);
+    if (!(await this.#finisher)) return;
+    await finishChecksums(port, { netns, signal, mtu }).catch((error: unknown) => {
+      this.#finisher = Promise.resolve(unfinished(error));
+    });
   }
 
   #isOwned(link: Link): boolean {

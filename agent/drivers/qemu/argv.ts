@@ -53,6 +53,8 @@ export function knowsUdpSuperFrames(version: string): boolean {
 export const socketNames = { qmp: "qmp", console: "console", guestAgent: "qga" } as const;
 /** Ids of character devices, as QMP reports them. */
 export const guestAgentChardev = "qga";
+/** Id of the device of an interface, by its place. */
+export const nicId = (index: number): string => `nic${index}`;
 /** Id of the guest agent's port, as in the event VSERPORT_CHANGE. */
 export const guestAgentPort = "qgaport";
 
@@ -158,7 +160,7 @@ function toNodes(disk: DiskPlan, index: number): string[] {
 function toNic(nic: NicPlan, index: number): string[] {
   const vhost = nic.vhostFd === undefined ? "vhost=off" : `vhost=on,vhostfd=${nic.vhostFd}`;
   const offloads = nic.withoutUso ? ",host_uso=off" : "";
-  const properties = `id=nic${index},netdev=net${index},mac=${nic.mac},host_mtu=${nic.mtu}${offloads}`;
+  const properties = `id=${nicId(index)},netdev=net${index},mac=${nic.mac},host_mtu=${nic.mtu}${offloads}`;
   return [
     ...["-netdev", `tap,id=net${index},fd=${nic.fd},${vhost}`],
     ...["-device", toDevice("virtio-net", properties, nic.address)],

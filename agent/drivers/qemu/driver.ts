@@ -13,6 +13,7 @@ import type {
   ExecCommand,
   ExecOutput,
   Executable,
+  HasCarrier,
   HasConsole,
   InstanceDriver,
   InstanceNetwork,
@@ -54,6 +55,7 @@ type QemuDriver = InstanceDriver &
   Pausable &
   Resettable &
   Shutdownable &
+  HasCarrier &
   HasConsole &
   Executable &
   Detachable;
@@ -123,6 +125,8 @@ class Driver implements QemuDriver {
       const answers = await machine.ready(startTimeoutMs, options.signal);
       options.signal.throwIfAborted();
       if (!answers) throw await notStarted(instance);
+      for (const [index, { plugged = true }] of network.nics.entries())
+        if (!plugged) await machine.setLink(index, false);
       await machine.launch();
     } catch (error) {
       await this.#machines.detach(instance);
@@ -146,6 +150,14 @@ class Driver implements QemuDriver {
     // One that does not answer now runs all the same: the attempt goes on in the background.
     if (await machine.ready(recoverTimeoutMs, signal)) await machine.launch();
     return toHandle(identity, accelerator);
+  }
+
+  async setCarrier(
+    instance: DriverInstance,
+    _handle: RecoveryHandle,
+    { index, up }: { readonly index: number; readonly up: boolean },
+  ): Promise<void> {
+    await this.#machines.get(instance).setLink(index, up);
   }
 
   async stop(instance: DriverInstance, handle: RecoveryHandle, _options: CallOptions): Promise<void> {

@@ -6,7 +6,7 @@ import { failedPrecondition, unavailable, type ZorError } from "../../../lib/err
 import type { Log } from "../../../lib/log.js";
 import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process.js";
 import type { ConsoleStream } from "../driver.js";
-import { guestAgentChardev, guestAgentPort, socketNames } from "./argv.js";
+import { guestAgentChardev, guestAgentPort, nicId, socketNames } from "./argv.js";
 import { ConsoleLog } from "./console-log.js";
 import { ConsoleMux } from "./console-mux.js";
 import { GuestAgent } from "./guest-agent.js";
@@ -107,6 +107,11 @@ export class Machine {
   /** The state as QMP's query-status names it: "running", "paused", "prelaunch" and so on. */
   async queryStatus(): Promise<string> {
     return textOf(asObject(await this.execute("query-status")), "status");
+  }
+
+  /** Gives an interface, by its place, carrier or takes it (QMP set_link). It stays so over resets of the guest. */
+  async setLink(nic: number, up: boolean): Promise<void> {
+    await this.execute("set_link", { name: nicId(nic), up });
   }
 
   /** Lets the CPUs of a new machine run; nothing when they ran before. */

@@ -33,16 +33,19 @@ afterAll(async () => {
   expect(leftBehind(before, captureMachine(), mine)).toEqual([]);
 });
 
+/** One in a lan, one in none. */
+const nics = (address: string) => [{ lan: "lan1", addresses: [address] }, { name: "eth1" }];
+
 const machine = (address: string): Instance =>
   Instance.fromJSON({
     spec: {
-      nics: [{ lan: "lan1", addresses: [address] }],
+      nics: nics(address),
       qemu: { machine: "q35", accelerator: "ACCELERATOR_TCG", kernel: "micro" },
     },
   });
 
 const container = (address: string): Instance =>
-  Instance.fromJSON({ spec: { nics: [{ lan: "lan1", addresses: [address] }], crun: { rootfs: "micro" } } });
+  Instance.fromJSON({ spec: { nics: nics(address), crun: { rootfs: "micro" } } });
 
 async function create(id: string, instance: Instance): Promise<void> {
   const { operation } = await connection.unary(InstanceServiceService.createInstance, {
@@ -89,6 +92,11 @@ async function exec(id: string, command: string[]): Promise<{ code: number; stdo
   throw new Error("the command did not end");
 }
 
+/** "1": plugged in, as the guest sees it. */
+async function carrier(id: string, nic: string): Promise<string> {
+  return (await exec(id, ["cat", `/sys/class/net/${nic}/carrier`])).stdout.trim();
+}
+
 describe("an agent with real machines and a container", () => {
   it("runs them so that they reach each other through a lan", async () => {
     await connection.unary(LanServiceService.createLan, { ...mutation, parent, lanId: "lan1", lan: undefined });
@@ -103,6 +111,19 @@ describe("an agent with real machines and a container", () => {
     expect(code).toBe(0);
     const fromContainer = await exec("c1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
     expect(fromContainer.stdout).toContain(" 0% packet loss");
+  });
+
+  it("shows carrier where a NIC is in a lan, and nowhere else", async () => {
+    const ids = ["vm1", "c1"];
+    for (const id of ids) {
+      await exec(id, ["ip", "link", "set", "eth1", "up"]);
+      expect([id, await carrier(id, "eth0"), await carrier(id, "eth1")]).toEqual([id, "1", "0"]);
+      const eth1 = { ...mutation, name: `${parent}/lans/lan1`, endpoint: `${parent}/instances/${id}/nics/eth1` };
+      await connection.unary(LanServiceService.attachLan, eth1);
+      await eventually(async () => expect(await carrier(id, "eth1")).toBe("1"));
+      await connection.unary(LanServiceService.detachLan, eth1);
+      await eventually(async () => expect(await carrier(id, "eth1")).toBe("0"));
+    }
   });
 
   it("finds the same ones, and their traffic uninterrupted, after it was killed and started again", async () => {
@@ -123,6 +144,7 @@ describe("an agent with real machines and a container", () => {
       `${parent}/instances/vm2/nics/eth0`,
     ]);
     await eventually(async () => expect((await read("vm1")).status?.execReady).toBe(true), 60_000);
+    for (const id of ["vm1", "c1"]) expect([await carrier(id, "eth0"), await carrier(id, "eth1")]).toEqual(["1", "0"]);
     await eventually(async () => {
       const { stdout } = await exec("vm1", ["cat", "/tmp/ping"]);
       expect(stdout).toContain("30 packets transmitted, 30 packets received, 0% packet loss");
