@@ -115,11 +115,12 @@ export class Hub {
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
     this.#health = this.#addServices(core, this.#main, whereReached);
-    const listen = await this.#main.listen(this.#config.listen);
     this.#join = await this.#joining;
     const join: string[] = [];
     for (const address of this.#config.joinListen) join.push(withPort(address, await this.#join.bind(address)));
     const relay = await core.relay.listen(this.#config.relayListen);
+    // Last: who can call the API may ask for a token, which tells all addresses.
+    const listen = await this.#main.listen(this.#config.listen);
     this.#addresses = { listen, join, reverse, relay };
     this.#own = ownAddresses(this.#addresses);
     advertised.value = advertisedAddresses(this.#addresses, this.#config.advertise);
