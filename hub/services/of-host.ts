@@ -21,7 +21,7 @@ export function ofHost(error: unknown, { connection }: ReadyAgent, host: string)
     case status.DEADLINE_EXCEEDED:
       return say(
         "HOST_SILENT",
-        `the agent of ${name} did not answer in time (${error.message}); what was asked may still happen; zor get hosts tells how it is`,
+        `the agent of ${name} did not answer in time (${error.message}); a change that was asked for may still happen; zor get hosts tells how it is`,
       );
     case status.UNIMPLEMENTED:
       return say(

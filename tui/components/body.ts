@@ -1,7 +1,7 @@
 import { commandLineHelp } from "../keymap/command-line.js";
 import { availableCommands, commands, type KeyContext } from "../keymap/commands.js";
 import type { DescribeLine } from "../store/describe/line.js";
-import { impactTitle } from "../store/impact.js";
+import { type ImpactLine, impactTitle } from "../store/impact.js";
 import type { Model, Prompt } from "../store/model.js";
 import { plainText } from "../store/plain-text.js";
 import { kinds } from "../store/resource.js";
@@ -112,12 +112,7 @@ export function confirmLines(
           [{ text: " > ", tone: "accent" }, { text: plainText(text) }, { text: "_", tone: "accent" }],
         ];
   const list: Line[] = [
-    ...impact.changes.map(
-      (change): Line => [
-        { text: `   ${plainText(change.subject)}`, tone: "strong" },
-        { text: `  ${plainText(change.effect)}` },
-      ],
-    ),
+    ...impact.changes.flatMap((change) => impactLines(change, width)),
     ...section(
       "Also affected",
       impact.collateral.map((line) => [{ text: `   ${plainText(line)}`, tone: "warn" }]),
@@ -158,6 +153,14 @@ const emptyTexts: Readonly<Record<TableState["kind"], string>> = {
   events: "no events",
   a2bs: "no in-line boxes; put one between two lans with: zor create a2b",
 };
+
+/** One thing that would change; what that takes along is never cut, but goes on below. */
+function impactLines({ subject, effect }: ImpactLine, width: number): Line[] {
+  const name: Segment = { text: `   ${plainText(subject)}`, tone: "strong" };
+  const text = plainText(effect);
+  if (textWidth(name.text) + 2 + textWidth(text) <= width) return [[name, { text: `  ${text}` }]];
+  return [[name], ...wrapText(text, width - 6).map((part): Line => [{ text: `     ${part}` }])];
+}
 
 function section(title: string, lines: readonly Line[]): readonly Line[] {
   return lines.length === 0 ? [] : [[], [{ text: ` ${title}`, tone: "accent" }], ...lines];

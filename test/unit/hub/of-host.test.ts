@@ -13,11 +13,7 @@ const error = (code: status, resource: string): ZorError =>
 
 it.each([
   ["went away", status.UNAVAILABLE, /^the agent of hosts\/alpha went away during the call \(.*\): it may have been/],
-  [
-    "is silent",
-    status.DEADLINE_EXCEEDED,
-    /^the agent of hosts\/alpha did not answer in time \(.*\); what was asked may/,
-  ],
+  ["is silent", status.DEADLINE_EXCEEDED, /^the agent of hosts\/alpha did not answer in time \(.*\); a change that/],
   ["is old", status.UNIMPLEMENTED, /^the agent of hosts\/alpha does not know this call: it is of an older version/],
 ])("an agent that %s is told as its host", (_, code, message) => {
   const told = ofHost(error(code, address), agent, "alpha");
