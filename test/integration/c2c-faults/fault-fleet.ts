@@ -31,13 +31,16 @@ export class FaultFleet implements AsyncDisposable {
   readonly layout: DemoLayout;
   readonly #stations: TestNetns[] = [];
 
-  private constructor(layout: DemoLayout) {
+  readonly #agentFlags: readonly string[];
+
+  private constructor(layout: DemoLayout, agentFlags: readonly string[]) {
     this.layout = layout;
+    this.#agentFlags = agentFlags;
   }
 
   /** Brings everything up and waits until the link is active. */
-  static async make(): Promise<FaultFleet> {
-    const fleet = new FaultFleet(await ensureLayout(freshName()));
+  static async make({ agentFlags = [] }: { readonly agentFlags?: readonly string[] } = {}): Promise<FaultFleet> {
+    const fleet = new FaultFleet(await ensureLayout(freshName()), agentFlags);
     try {
       await fleet.#bringUp();
       return fleet;
@@ -90,7 +93,8 @@ export class FaultFleet implements AsyncDisposable {
   }
 
   async startAgent(host: HostLayout): Promise<void> {
-    await startProgram(agentProgram(this.layout, host));
+    const program = agentProgram(this.layout, host);
+    await startProgram({ ...program, argv: [...program.argv, ...this.#agentFlags] });
   }
 
   /** The host's end of the link as its engine tells it, and the engine's process id. */
