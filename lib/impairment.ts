@@ -22,6 +22,11 @@ export function fromMilliseconds(ms: number): Duration | undefined {
   return { seconds: BigInt(seconds), nanos: nanoseconds - seconds * 1_000_000_000 };
 }
 
+/** Whether nothing passes under an impairment. */
+export function letsNothingPass(impairment: Pick<Impairment, "down" | "lossRatio"> | undefined): boolean {
+  return impairment !== undefined && (impairment.down || impairment.lossRatio >= 1);
+}
+
 /** Checks an impairment; `field` is its proto path. Unset is fine: it changes nothing. */
 export function checkImpairment(field: string, impairment: Impairment | undefined): FieldViolation[] {
   if (impairment === undefined) return [];

@@ -1,5 +1,6 @@
 import { failedPrecondition, messageOf, notFound, unavailable } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
+import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
 import { findLink, type Link } from "./ip.js";
 import {
   addBridge,
@@ -177,6 +178,25 @@ export class Lans {
       const plugged = this.#findPort(mirror, port);
       return plugged === undefined ? [] : removePort(plugged.bridge, plugged.row);
     });
+  }
+
+  /** See {@link CablePlugger.cross}. @throws {ZorError} NOT_FOUND: no such lan */
+  async cross(test: CrossTest): Promise<CrossResult> {
+    const { mirror, netns } = this.#switch;
+    const bridge = this.#findBridge(mirror, test.lan);
+    if (bridge === undefined) throw noLan(test.lan);
+    const obstacle = (text: string): CrossResult => ({ sent: 0, came: 0, obstacle: text });
+    const row = mirror.findByName("Interface", test.port);
+    const error = row === undefined ? "the port is not plugged" : this.#interfaceError(row);
+    if (row === undefined || error !== "") return obstacle(error);
+    const state = readMap(this.#findPort(mirror, test.port)?.row.columns["rstp_status"]).get("rstp_port_state");
+    if (state !== undefined && state !== "Forwarding") {
+      return obstacle(`RSTP keeps the port ${state.toLowerCase()}, so that lans form no loop; frames go another way`);
+    }
+    const name = String(findScalar(bridge.columns["name"]) ?? "");
+    const openflowPort = Number(findScalar(row.columns["ofport"]));
+    const testPort = toTestPortName(tagsOf(bridge).get(tagKeys.lanUid) ?? "");
+    return crossTest(test, { netns, testPort, send: (frame) => this.#switch.sendFrame(name, openflowPort, frame) });
   }
 
   /** Calls back when lans or ports change. Counters change all the time: they are read with {@link list}. Returns the way to stop. */

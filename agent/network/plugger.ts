@@ -1,3 +1,5 @@
+import type { CrossResult, CrossTest } from "./cross-test.js";
+
 /** What of a lan matters to cables and boxes. */
 interface PluggedLan {
   readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
@@ -13,6 +15,8 @@ export interface CablePlugger {
   find(lan: string): PluggedLan | undefined;
   /** All lans as they are now. */
   list(): readonly PluggedLan[];
+  /** Sends frames through the switch into a link and counts those that come from its other end; absent: there is no real switch. */
+  cross?(test: CrossTest): Promise<CrossResult>;
   /** Calls back when lans or ports change. Returns the way to stop. */
   onChange(listener: () => void): () => void;
 }

@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 export const testEthertype = 0x88b5;
 
 const magic = Buffer.from("ZORL\x01", "latin1");
-const tokenBytes = 16;
+/** Length of the token of a test. */
+export const tokenBytes = 16;
 const headerBytes = 14;
 const tokenAt = headerBytes + magic.length;
 const sequenceAt = tokenAt + tokenBytes;

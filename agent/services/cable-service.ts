@@ -1,6 +1,7 @@
 import { AsyncQueue } from "../../lib/async-queue.js";
 import { invalidArgument, unavailable } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
+import { tokenBytes } from "../network/test-frame.js";
 import { parseLink } from "../../lib/names.js";
 import type { CableServiceService, EndStatus, WatchEndsResponse } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import type { CableManager } from "../network/c2c/cable-manager.js";
@@ -26,7 +27,7 @@ export interface CableServiceOptions extends LinkPolicy {
 interface OtherLinks {
   list(): readonly EndStatus[];
   delete(link: string, linkUid: string): Promise<boolean>;
-  diagnose(link: string): AsyncIterable<Hop> | undefined;
+  diagnose(link: string, token: Buffer): AsyncIterable<Hop> | undefined;
   onChange(listener: (changed: readonly EndStatus[], removed: readonly string[]) => void): () => void;
 }
 
@@ -65,10 +66,13 @@ export function cableService(options: CableServiceOptions): Handlers<typeof Cabl
       return {};
     },
     listEnds: async () => ({ ends: [...cables.list().map(ofCable), ...all.flatMap((links) => links.list())] }),
-    diagnoseEnd: async function* ({ link }) {
+    diagnoseEnd: async function* ({ link, token }) {
       parseLink("link", link);
-      const hops = all.map((links) => links.diagnose(link)).find((found) => found !== undefined);
-      for await (const hop of hops ?? cables.diagnose(link)) yield { hop: toHop(hop, host) };
+      if (token.length !== 0 && token.length !== tokenBytes) {
+        throw invalidArgument("token", `must be of ${tokenBytes} bytes, or empty`);
+      }
+      const hops = all.map((links) => links.diagnose(link, token)).find((found) => found !== undefined);
+      for await (const hop of hops ?? cables.diagnose(link, token)) yield { hop: toHop(hop, host) };
     },
     watchEnds: (_request, { signal }) => watchEnds({ cables, ofCable, others: all }, signal),
   };
@@ -86,7 +90,7 @@ function asOther<View>(
   return {
     list: () => links.list().map(toStatus),
     delete: (link, linkUid) => links.delete(link, linkUid),
-    diagnose: (link) => links.diagnose(link),
+    diagnose: (link, token) => links.diagnose(link, token),
     onChange: (listener) => links.onChange((changed, removed) => listener(changed.map(toStatus), removed)),
   };
 }

@@ -1,6 +1,7 @@
 import { DirectPath, type EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../proto/gen/zor/v1/link.js";
 import { type DiagnosedHop, HopVerdict } from "../../proto/gen/zor/v1/link_service.js";
+import { letsNothingPass } from "../../lib/impairment.js";
 import { toStats } from "../network/a2b/a2b-status.js";
 import type { Hop } from "../network/c2c/diagnosis.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";
@@ -83,6 +84,7 @@ export function cableEndStatus(view: EndView, host: string, enginePid: number): 
       path: toPath(view.path),
       impairment: view.impairment === undefined ? undefined : toStats(view.impairment),
       cause: causes[view.cause],
+      blocked: view.blocked,
     },
   };
 }
@@ -199,5 +201,6 @@ function localEnd(
     rxBps: BigInt(away ? 0 : sides[side === 0 ? 1 : 0].outBps),
     path: active ? LinkPath.LINK_PATH_LOCAL : LinkPath.LINK_PATH_UNSPECIFIED,
     impairment: toStats(own.counters),
+    blocked: letsNothingPass(own.inForce),
   };
 }

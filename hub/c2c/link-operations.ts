@@ -141,7 +141,7 @@ export class LinkOperations {
   }
 }
 
-/** Frames cross both ways, if not as well as they should. */
+/** Frames cross both ways, if not as well as they should, or as was asked for. */
 function isUp({ status: current }: Link): boolean {
   if (current?.state === LinkState.LINK_STATE_ACTIVE) return true;
   return current?.state === LinkState.LINK_STATE_DEGRADED && poor.has(current.cause);
@@ -151,6 +151,7 @@ const poor: ReadonlySet<LinkCause> = new Set([
   LinkCause.LINK_CAUSE_LOSS,
   LinkCause.LINK_CAUSE_LATENCY,
   LinkCause.LINK_CAUSE_RELAYED,
+  LinkCause.LINK_CAUSE_IMPAIRED,
 ]);
 
 function plannedOperation(verb: string, target: string, { requestId, caller }: LinkRequester): Operation {

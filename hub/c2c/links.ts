@@ -4,6 +4,7 @@ import { ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
 import type { Fleet } from "../hosts/fleet.js";
 import type { Inventory } from "../state/inventory.js";
 import type { Change } from "../store/store.js";
+import { blockedOf } from "./blocked.js";
 import { recordLinkChange } from "./link-events.js";
 import { type LinkRecord, placesOf, putLink } from "./link-record.js";
 import { type EndView, mergeLink, type Problem } from "./merge.js";
@@ -172,6 +173,7 @@ export class Links {
       a,
       b,
       problem: problems?.whole,
+      blocked: blockedOf(spec, { a: a.end, b: b.end }),
       fault: this.#quality.look({ name, spec, a, b, directExpected, nowMs: now.getTime() }),
       relayedBytes: this.#options.relayedBytes(link.uid),
       previous,

@@ -1,4 +1,5 @@
 import { LinkCause, type LinkEnd, LinkPath, LinkRole, LinkState, LinkStatus } from "../../proto/gen/zor/v1/link.js";
+import { type Blocked, blockedText } from "./blocked.js";
 import type { QualityFault } from "./quality.js";
 
 /** Why something could not be done for a link. */
@@ -31,6 +32,8 @@ export interface MergeInput {
   readonly b: EndView;
   /** Why the link as a whole cannot be set up; undefined when it can. */
   readonly problem: Problem | undefined;
+  /** Where nothing passes because that was asked for; default: nowhere. */
+  readonly blocked?: Blocked;
   /** What is wrong although both ends say that frames cross. */
   readonly fault: QualityFault | undefined;
   /** Bytes that the hub has relayed for it. */
@@ -47,6 +50,7 @@ interface Verdict {
 }
 
 const none = LinkCause.LINK_CAUSE_UNSPECIFIED;
+const nowhere: Blocked = { aToB: false, bToA: false };
 
 /** From bad to good: of two ends, the worse one is the state of the link. */
 const order = [
@@ -74,7 +78,7 @@ export function mergeLink(input: MergeInput): LinkStatus {
     path: isUp ? pathOf(dialer, ends) : LinkPath.LINK_PATH_UNSPECIFIED,
     rtt: measured?.rtt,
     rttP99: measured?.rttP99,
-    lossRatio: Math.max(0, ...ends.map(({ lossRatio }) => lossRatio)),
+    lossRatio: cause === LinkCause.LINK_CAUSE_IMPAIRED ? 1 : Math.max(0, ...ends.map(({ lossRatio }) => lossRatio)),
     mtuProven: mtus.length === 2 ? Math.min(...mtus) : 0,
     nextTryTime: dialer?.nextTryTime,
     aToBBps: a.end?.txBps ?? b.end?.rxBps ?? 0n,
@@ -111,7 +115,8 @@ function protectionOf(ends: readonly LinkEnd[]): string {
   return told.find((text) => text === "none") ?? told[0] ?? "";
 }
 
-function verdictOf({ deleting, a, b, problem, fault }: MergeInput): Verdict {
+function verdictOf(input: MergeInput): Verdict {
+  const { deleting, a, b } = input;
   if (deleting) {
     const waiting = [a, b].filter((view) => !view.current && view.absence !== "").map((view) => view.absence);
     const reason =
@@ -121,16 +126,18 @@ function verdictOf({ deleting, a, b, problem, fault }: MergeInput): Verdict {
     const cause = waiting.length === 0 ? none : LinkCause.LINK_CAUSE_HOST;
     return { state: LinkState.LINK_STATE_DELETING, reason, cause };
   }
-  if (a.current && b.current) return bothKnown(a, b, problem, fault);
+  if (a.current && b.current) return bothKnown(input);
   if (a.current) return oneKnown(a, b);
   if (b.current) return oneKnown(b, a);
   return noneKnown(a, b);
 }
 
-function bothKnown(a: EndView, b: EndView, problem: Problem | undefined, fault: QualityFault | undefined): Verdict {
+function bothKnown({ a, b, problem, fault, blocked = nowhere }: MergeInput): Verdict {
   const [left, right] = [single(a), single(b)];
   const worst = worse(left, right);
   if (worst.state === LinkState.LINK_STATE_ACTIVE) {
+    // The cable is well, and its own probes cross: what was asked for does not meet them.
+    if (blocked.aToB || blocked.bToA) return impaired(a, b, blocked);
     return fault === undefined
       ? { state: worst.state, reason: "", cause: none }
       : { state: LinkState.LINK_STATE_DEGRADED, ...fault };
@@ -143,6 +150,15 @@ function bothKnown(a: EndView, b: EndView, problem: Problem | undefined, fault: 
     state: worst.state,
     reason: joined(both.map(({ reason }) => reason)),
     cause: both.map(({ cause }) => cause).find((cause) => cause !== none) ?? none,
+  };
+}
+
+function impaired(a: EndView, b: EndView, blocked: Blocked): Verdict {
+  const names = a.host === b.host ? { a: a.lan, b: b.lan } : { a: a.host, b: b.host };
+  return {
+    state: LinkState.LINK_STATE_DEGRADED,
+    reason: `impaired on purpose: nothing passes ${blockedText(blocked, names)}`,
+    cause: LinkCause.LINK_CAUSE_IMPAIRED,
   };
 }
 

@@ -1,8 +1,8 @@
-import { LinkState, type LinkStatus } from "../../proto/gen/zor/v1/link.js";
+import { LinkCause, LinkState, type LinkStatus } from "../../proto/gen/zor/v1/link.js";
 import { type DiagnosedHop, HopVerdict, type LinkDiagnosis } from "../../proto/gen/zor/v1/link_service.js";
 
 /** From near to far: what is broken early in this list is the cause of what is broken later. */
-const hopOrder = ["agent", "lan", "tap", "engine", "socket", "relay", "path", "peer"];
+const hopOrder = ["agent", "lan", "tap", "engine", "socket", "relay", "path", "peer", "frames"];
 
 /** What the tested hops and the link's state mean, in one line. */
 export function conclude(hops: readonly DiagnosedHop[], status: LinkStatus | undefined): LinkDiagnosis {
@@ -18,6 +18,13 @@ export function conclude(hops: readonly DiagnosedHop[], status: LinkStatus | und
       healthy: true,
       summary: `frames cross both ways, but ${summaryOf(warning, "is not well")}`,
       remedy: warning.remedy,
+    };
+  }
+  if (status?.cause === LinkCause.LINK_CAUSE_IMPAIRED) {
+    return {
+      healthy: false,
+      summary: reason,
+      remedy: "to let frames pass again, take it back: zor set link NAME --clear",
     };
   }
   if (state === LinkState.LINK_STATE_DEGRADED) {

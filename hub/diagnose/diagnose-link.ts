@@ -1,16 +1,20 @@
+import { randomBytes } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { AsyncQueue } from "../../lib/async-queue.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import { AgentServiceService } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
+import type { Link } from "../../proto/gen/zor/v1/link.js";
 import { HostState } from "../../proto/gen/zor/v1/host.js";
 import { type DiagnosedHop, type DiagnoseLinkResponse, HopVerdict } from "../../proto/gen/zor/v1/link_service.js";
+import { blockedOf } from "../c2c/blocked.js";
 import { placesOf } from "../c2c/link-record.js";
 import type { Links } from "../c2c/links.js";
 import type { Fleet } from "../hosts/fleet.js";
 import { lastSeenText } from "../state/host-record.js";
 import type { RelayHandle } from "../relay/relay-handle.js";
 import { conclude } from "./conclusion.js";
+import { type FramesContext, judgeFrames } from "./frames-hop.js";
 import { relayHop } from "./relay-hop.js";
 
 /** What a diagnosis looks at. */
@@ -21,6 +25,7 @@ export interface DiagnosisOptions {
 }
 
 const pingMs = 3000;
+const tokenBytes = 16;
 /** An agent tests its hops within 10 s. */
 const diagnoseMs = 15_000;
 /** An agent that tells of more hops than there can be is not listened to any longer. */
@@ -39,22 +44,43 @@ export async function* diagnoseLink(
   if (record === undefined) return;
   const places = placesOf(record.link);
   const hosts = [...new Set([places.a.host, places.b.host])];
-  // Both hosts are tested at the same time, and told of one after the other.
-  const queues = hosts.map((host) => startHost(host, name, options, signal));
+  // Both hosts are tested at the same time, and told of one after the other; with the same token they send each other frames.
+  const asked = { link: name, token: randomBytes(tokenBytes) };
+  const queues = hosts.map((host) => startHost(host, asked, options, signal));
   const hops: DiagnosedHop[] = [];
   const tell = (hop: DiagnosedHop): DiagnoseLinkResponse => {
     hops.push(hop);
     return { message: { $case: "hop", value: hop } };
   };
-  for (const queue of queues) for await (const hop of queue) yield tell(hop);
+  const frames: DiagnosedHop[] = [];
+  for (const queue of queues) {
+    for await (const hop of queue) {
+      if (hop.hop === "frames") frames.push(hop);
+      else yield tell(hop);
+    }
+  }
+  for (const hop of judgeFrames(frames, framesContext(record.link, options))) yield tell(hop);
   const relayed = relayHop(record.link, options);
   if (relayed !== undefined) yield tell(relayed);
   yield { message: { $case: "diagnosis", value: conclude(hops, options.links.view(name)?.status) } };
 }
 
+function framesContext(link: Link, { links }: DiagnosisOptions): FramesContext {
+  const { a, b } = placesOf(link);
+  const { spec } = link;
+  const status = links.view(link.name)?.status;
+  const scheduled = (spec?.schedule ?? []).length > 0;
+  return {
+    a: `hosts/${a.host}`,
+    b: `hosts/${b.host}`,
+    blocked: blockedOf(spec, { a: status?.endA, b: status?.endB }),
+    impaired: { aToB: scheduled || spec?.aToB !== undefined, bToA: scheduled || spec?.bToA !== undefined },
+  };
+}
+
 function startHost(
   host: string,
-  link: string,
+  asked: Asked,
   options: DiagnosisOptions,
   signal: AbortSignal,
 ): AsyncQueue<DiagnosedHop> {
@@ -62,7 +88,7 @@ function startHost(
   const push = (hop: Omit<DiagnosedHop, "host"> & { readonly host?: string }): void => {
     queue.push({ ...hop, host: hop.host === undefined || hop.host === "" ? `hosts/${host}` : hop.host });
   };
-  walkHost(host, link, options, signal, push).then(
+  walkHost(host, asked, options, signal, push).then(
     () => queue.end(),
     (error: unknown) => queue.fail(error),
   );
@@ -71,9 +97,15 @@ function startHost(
 
 type Push = (hop: Omit<DiagnosedHop, "host"> & { readonly host?: string }) => void;
 
+/** What both agents are asked. */
+interface Asked {
+  readonly link: string;
+  readonly token: Buffer;
+}
+
 async function walkHost(
   host: string,
-  link: string,
+  asked: Asked,
   { fleet, links }: DiagnosisOptions,
   signal: AbortSignal,
   push: Push,
@@ -99,12 +131,12 @@ async function walkHost(
   const ms = (performance.now() - begin).toFixed(1);
   push({ hop: "agent", verdict: HopVerdict.HOP_VERDICT_OK, detail: `answers in ${ms} ms`, remedy: "" });
   try {
-    const asked = { signal: AbortSignal.any([both, AbortSignal.timeout(diagnoseMs)]) };
-    for await (const { hop } of agent.connection.stream(CableServiceService.diagnoseEnd, { link }, asked)) {
+    const bounded = { signal: AbortSignal.any([both, AbortSignal.timeout(diagnoseMs)]) };
+    for await (const { hop } of agent.connection.stream(CableServiceService.diagnoseEnd, asked, bounded)) {
       if (hop !== undefined) push(hop);
     }
   } catch (error) {
-    push(failedWalk(error, links.problemOf(link, host)));
+    push(failedWalk(error, links.problemOf(asked.link, host)));
   }
 }
 

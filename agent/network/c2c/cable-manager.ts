@@ -120,14 +120,14 @@ export class CableManager {
     await this.#options.plugger.unplug(view.tap.name);
   }
 
-  /** Tests the hops of an end, in order. @throws {ZorError} NOT_FOUND */
-  diagnose(link: string): AsyncIterable<Hop> {
+  /** Tests the hops of an end, in order. @param token of the test with frames; empty: none are sent. @throws {ZorError} NOT_FOUND */
+  diagnose(link: string, token?: Buffer): AsyncIterable<Hop> {
     const view = this.#ends.get(link);
     if (view === undefined) throw notFound(link, "this host has no end of it");
     const { plugger, netns } = this.#options;
     const { client } = this.#engine;
     const ask = async () => ({ hello: await client.hello(), diagnosis: await client.diagnose(view.linkUid) });
-    return diagnoseCable(view, { plugger, netns, ask });
+    return diagnoseCable(view, { plugger, netns, token, ask });
   }
 
   /** All ends as last told by the engine; while it is away, as they were. */

@@ -1,7 +1,8 @@
 import { messageOf } from "../../../lib/errors.js";
 import { runJson } from "../../host/exec.js";
+import type { CrossTest } from "../cross-test.js";
 import type { CablePlugger } from "../plugger.js";
-import { engineHops, type Hop, lanHop, type SeenEngine, tapHop } from "./diagnosis.js";
+import { engineHops, framesHop, type Hop, lanHop, type SeenEngine, tapHop } from "./diagnosis.js";
 import type { EndDiagnosis, EndView, EngineHello } from "./engine-protocol.js";
 import type { LocalLinkView } from "./local-links.js";
 
@@ -10,6 +11,21 @@ export interface DiagnoseOptions {
   readonly plugger: CablePlugger;
   /** Net namespace of the switch. */
   readonly netns: string | undefined;
+  /** Of the test with frames; none or empty: none are sent. */
+  readonly token: Buffer | undefined;
+}
+
+/** Begins the test with frames; its hop is told last. Undefined: frames are not to be sent, or there is no real switch. */
+export function startFrames(
+  { plugger, token }: Pick<DiagnoseOptions, "plugger" | "token">,
+  end: Omit<CrossTest, "token">,
+  from: string,
+): Promise<Hop> | undefined {
+  if (token === undefined || token.length === 0) return undefined;
+  return plugger.cross?.({ ...end, token }).then(
+    (result) => framesHop(result, from),
+    (error: unknown) => framesHop({ sent: 0, came: 0, obstacle: messageOf(error) }, from),
+  );
 }
 
 /** Tests each hop of a cable's end, in order; takes a few seconds. */
@@ -21,6 +37,8 @@ export async function* diagnoseCable(
   },
 ): AsyncIterable<Hop> {
   const { tap, lan } = view;
+  const end = { lan, port: tap.name, end: view.role === "listener" ? "first" : "second" } as const;
+  const frames = startFrames(options, end, "the other end's lan");
   yield lanHop(lan, portFault(options.plugger, lan, tap.name));
   const before = await findCounters(tap.name, options.netns);
   const engine = await options.ask().then(
@@ -32,12 +50,19 @@ export async function* diagnoseCable(
   const passesFrames = before === undefined || after === undefined || !sent ? undefined : after.rx > before.rx;
   yield tapHop({ name: tap.name, up: after?.up, passesFrames });
   yield* engineHops(view, engine);
+  if (frames !== undefined) yield await frames;
 }
 
 /** Tests each hop of a link between two lans of this host. */
-export async function* diagnoseLocal(view: LocalLinkView, { plugger, netns }: DiagnoseOptions): AsyncIterable<Hop> {
+export async function* diagnoseLocal(view: LocalLinkView, options: DiagnoseOptions): AsyncIterable<Hop> {
+  const { plugger, netns } = options;
   const { box, awaySinceMs } = view;
   const { lans, box: name } = box.spec;
+  // From a to b, and from b to a: each told by the end that waits for them.
+  const fromTo = [
+    startFrames(options, { lan: lans[1], port: box.sides[1].port, end: "second" }, `lan ${lans[0]}`),
+    startFrames(options, { lan: lans[0], port: box.sides[0].port, end: "first" }, `lan ${lans[1]}`),
+  ];
   for (const side of [0, 1] as const) yield lanHop(lans[side], portFault(plugger, lans[side], box.sides[side].port));
   for (const { port } of box.sides) {
     const seen = await findCounters(port, netns);
@@ -64,6 +89,7 @@ export async function* diagnoseLocal(view: LocalLinkView, { plugger, netns }: Di
   yield active
     ? { hop: "path", verdict: "ok", detail: `frames pass between the lans: ${detail}`, remedy: "" }
     : { hop: "path", verdict: "skipped", detail: `frames do not pass: ${box.reason}`, remedy: "" };
+  for (const frames of fromTo) if (frames !== undefined) yield await frames;
 }
 
 /** Undefined: no such lan; "": the port is plugged into it. */

@@ -1,8 +1,9 @@
+import type { CrossResult } from "../cross-test.js";
 import type { EndDiagnosis, EndView } from "./engine-protocol.js";
 
 /** One hop of a link's end, tested. */
 export interface Hop {
-  readonly hop: "lan" | "tap" | "engine" | "socket" | "path" | "peer";
+  readonly hop: "lan" | "tap" | "engine" | "socket" | "path" | "peer" | "frames";
   readonly verdict: "ok" | "warning" | "broken" | "skipped";
   /** What was tested and seen, for people. */
   readonly detail: string;
@@ -33,6 +34,17 @@ export function lanHop(lan: string, port: string | undefined): Hop {
   if (port === undefined) return broken("lan", `lan ${lan} does not exist`, "create the lan again, or delete the link");
   if (port === "") return ok("lan", `lan ${lan} is there and the port is plugged into it`);
   return broken("lan", `lan ${lan} is there, but its port is not: ${port}`, `look at the host's switch: ${port}`);
+}
+
+/** Frames from the other end's switch through the link and this one. @param from the other lan, for people. */
+export function framesHop({ sent, came, obstacle }: CrossResult, from: string): Hop {
+  if (came > 0) return ok("frames", `${came} test frames sent in ${from} came through both switches and the link`);
+  if (obstacle !== "") return skipped("frames", obstacle);
+  return broken(
+    "frames",
+    `none of the test frames sent in ${from} came through the switches and the link, while ${sent} were sent from here`,
+    "look at the other hops of both ends; when all are well, at what else is in the lans",
+  );
 }
 
 /** The device between lan and engine. */

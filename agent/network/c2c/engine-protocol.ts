@@ -132,6 +132,8 @@ export const endViewSchema = z.object({
   droppedPortFrames: z.number(),
   /** What was done to the frames the end sends; undefined: nothing is impaired. */
   impairment: countersSchema.optional(),
+  /** The impairment in force lets nothing pass. */
+  blocked: z.boolean().default(false),
 });
 
 /** See {@link endViewSchema}. */

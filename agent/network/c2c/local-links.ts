@@ -81,9 +81,9 @@ export class LocalLinks {
   }
 
   /** Tests the hops of a link, in order; undefined: there is no such link. */
-  diagnose(link: string): AsyncIterable<Hop> | undefined {
+  diagnose(link: string, token?: Buffer): AsyncIterable<Hop> | undefined {
     const view = this.#views.get(link);
-    return view === undefined ? undefined : diagnoseLocal(view, { plugger: this.#plugger, netns: this.#netns });
+    return view === undefined ? undefined : diagnoseLocal(view, { plugger: this.#plugger, netns: this.#netns, token });
   }
 
   /** Makes a link or changes it while frames pass. @throws {ZorError} NOT_FOUND: no such lan; UNAVAILABLE: the engine is away. */

@@ -8,6 +8,7 @@ import { readIfExists, setAside, writeFileAtomic } from "../../../lib/files.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { CablePlugger } from "../plugger.js";
+import { startFrames } from "./diagnose.js";
 import { type Hop, lanHop, tapHop } from "./diagnosis.js";
 import { RateMeter } from "./engine/rate-meter.js";
 import { listVxlan, makeVxlan, pickRemote, removeVxlan, type VxlanDevice, vxlanPort } from "./vxlan-device.js";
@@ -136,9 +137,9 @@ export class VxlanLinks {
   }
 
   /** Tests the hops of an end, in order; undefined: there is no such end. */
-  diagnose(link: string): AsyncIterable<Hop> | undefined {
+  diagnose(link: string, token?: Buffer): AsyncIterable<Hop> | undefined {
     const entry = this.#entries.get(link);
-    return entry === undefined ? undefined : this.#hops(entry);
+    return entry === undefined ? undefined : this.#hops(entry, token);
   }
 
   /** Calls back with every change and, every second, figures. Returns the way to stop. */
@@ -248,9 +249,12 @@ export class VxlanLinks {
     await removeVxlan(this.#portOf(entry), { netns, underlayNetns });
   }
 
-  async *#hops(entry: Entry): AsyncIterable<Hop> {
+  async *#hops(entry: Entry, token: Buffer | undefined): AsyncIterable<Hop> {
     const { spec, remote } = entry;
     const name = this.#portOf(entry);
+    const { plugger } = this.#options;
+    const end = { lan: spec.lan, port: name, end: spec.role === "listener" ? "first" : "second" } as const;
+    const frames = startFrames({ plugger, token }, end, "the other end's lan");
     const port = this.#options.plugger.find(spec.lan)?.ports.find((one) => one.port === name);
     const lan = this.#options.plugger.find(spec.lan);
     yield lanHop(spec.lan, lan === undefined ? undefined : (port?.error ?? "it is not plugged"));
@@ -282,6 +286,7 @@ export class VxlanLinks {
       detail: "the other end of a vxlan link says no more of itself than that it gets our frames",
       remedy: "",
     };
+    if (frames !== undefined) yield await frames;
   }
 
   #view(entry: Entry): VxlanView {

@@ -5,7 +5,7 @@ import { listUuids, type OvsdbRow } from "./ovsdb-values.js";
 const watchedColumns = {
   Open_vSwitch: ["bridges", "cur_cfg", "next_cfg"],
   Bridge: ["name", "ports", "external_ids", "other_config", "rstp_enable", "datapath_type"],
-  Port: ["name", "interfaces", "external_ids"],
+  Port: ["name", "interfaces", "external_ids", "rstp_status"],
   Interface: ["name", "error", "ofport", "ifindex", "mtu", "mtu_request", "statistics", "external_ids"],
 } as const;
 

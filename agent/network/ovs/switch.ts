@@ -149,6 +149,12 @@ export class Switch {
     return () => this.#restarts.delete(listener);
   }
 
+  /** Has the switch send a frame out of one port of a bridge of ours (OpenFlow's packet-out). @throws {ToolError} */
+  async sendFrame(bridge: string, openflowPort: number, frame: Buffer): Promise<void> {
+    const order = `in_port=LOCAL packet=${frame.toString("hex")} actions=output:${openflowPort}`;
+    await run("ovs-ofctl", ["packet-out", `unix:${join(this.#directory, `${bridge}.mgmt`)}`, order]);
+  }
+
   /** The daemons that run, for observation. */
   async processes(): Promise<Readonly<Record<string, ProcessIdentity>>> {
     return this.#daemons.find();

@@ -35,12 +35,14 @@ test("what the ends of a link send is impaired, live, and taken back, without a 
 
   await hosts.a.cables.ensureEnd({ ...a, ...impaired({ lossRatio: 1 }) });
   expect(await ping(hosts)).toEqual([]);
+  await eventually(() => expect(hosts.hosts.map((host) => host.end().blocked)).toEqual([true, false]));
   await eventually(() => expect(hosts.a.end().impairment?.lostFrames).toBeGreaterThanOrEqual(10));
 
   await hosts.a.cables.ensureEnd(a);
   await hosts.b.cables.ensureEnd(b);
   expect(await ping(hosts)).toHaveLength(10);
-  await eventually(() => expect(hosts.a.end().impairment).toBeUndefined());
+  await eventually(() => expect(hosts.a.end()).toMatchObject({ blocked: false }));
+  expect(hosts.a.end().impairment).toBeUndefined();
   // Probes between the ends are not frames of the lan.
   expect(hosts.hosts.map((host) => [host.end().phase, host.end().connects])).toEqual([
     ["active", 1],

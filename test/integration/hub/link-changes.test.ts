@@ -99,6 +99,26 @@ describe("changing a link", () => {
   });
 });
 
+test("a direction set down on purpose is told at once, in the state and by doctor, until it is taken back", async () => {
+  await using fixture = await HubFixture.start();
+  const { beta } = await startPair(fixture);
+  await waitFor(fixture, await createLink(fixture, "l1"));
+  const down = LinkSpec.fromPartial({ aToB: { down: true }, bToA: { down: true } });
+  const reason = "impaired on purpose: nothing passes from hosts/alpha to hosts/beta";
+  const statusAfter = async (spec: Partial<LinkSpec>) => {
+    await change(fixture, spec);
+    return (await getLink(fixture, "l1")).status;
+  };
+  const impaired = { state: LinkState.LINK_STATE_DEGRADED, cause: LinkCause.LINK_CAUSE_IMPAIRED };
+  expect(await statusAfter({ aToB: down.aToB })).toMatchObject({ ...impaired, reason, lossRatio: 1 });
+  expect(await diagnose(fixture, "l1")).toMatchObject({ diagnosis: { healthy: false, summary: reason } });
+  expect(beta.cables.asked.at(-1)?.impairment).toBeUndefined();
+  expect((await statusAfter({ aToB: down.aToB, bToA: down.bToA }))?.reason).toBe(
+    "impaired on purpose: nothing passes in either direction",
+  );
+  expect(await statusAfter({})).toMatchObject({ state: LinkState.LINK_STATE_ACTIVE, reason: "", lossRatio: 0 });
+});
+
 test("every change of a link's state is an event with its cause", async () => {
   await using fixture = await HubFixture.start();
   const { alpha } = await startPair(fixture);

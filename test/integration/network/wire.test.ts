@@ -3,6 +3,8 @@ import { closeSync, readSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openTaps } from "../../../agent/drivers/qemu/tap.js";
 import { run } from "../../../agent/host/exec.js";
+import type { Hop } from "../../../agent/network/c2c/diagnosis.js";
+import { toBridgeName } from "../../../agent/network/names.js";
 import { CableManager } from "../../../agent/network/c2c/cable-manager.js";
 import { LocalLinks } from "../../../agent/network/c2c/local-links.js";
 import { listLinks } from "../../../agent/network/ip.js";
@@ -148,6 +150,41 @@ test("full-size frames with tags of every kind reach a machine's tap", async () 
   } finally {
     closeSync(tap);
     await a.lans.unplug(port);
+  }
+});
+
+/** What both ends of the cable find when they are asked at the same time, and both lans of the box. */
+async function framesHops(): Promise<Hop[]> {
+  const token = randomBytes(16);
+  const walks = [
+    ...cables.map((one) => one.diagnose("links/far", token)),
+    box.diagnose("links/near", randomBytes(16)) ?? [],
+  ];
+  const hops = await Promise.all(walks.map(async (walk) => Array.fromAsync(walk)));
+  return hops.flat().filter(({ hop }) => hop === "frames");
+}
+
+test("doctor sends frames through both switches and the link, each way", async () => {
+  const hops = await framesHops();
+  expect(hops.map(({ verdict }) => verdict)).toEqual(["ok", "ok", "ok", "ok"]);
+  for (const { detail } of hops)
+    expect(detail).toMatch(/^\d+ test frames sent in .* came through both switches and the link$/);
+});
+
+test("doctor sees that no frames pass although the cable's own probes do", async () => {
+  const [left] = cables;
+  const view = left.list()[0];
+  const flows = async (...argv: string[]) => run("ovs-ofctl", [...argv], { timeoutMs: 10_000 });
+  const bridge = `unix:${a.stateDirectory}/ovs/${toBridgeName(a.lans.find("lan1")?.uid ?? "")}.mgmt`;
+  const ofport = await a.vsctl("get", "Interface", view?.tap.name ?? "", "ofport");
+  // A switch that drops what comes from the cable; it says of itself that all is well.
+  await flows("add-flow", bridge, `priority=100,in_port=${ofport},actions=drop`);
+  try {
+    const hops = await framesHops();
+    expect(hops.map(({ verdict }) => verdict)).toEqual(["broken", "ok", "ok", "ok"]);
+    expect(left.list()[0]).toMatchObject({ phase: "active" });
+  } finally {
+    await flows("--strict", "del-flows", bridge, `priority=100,in_port=${ofport}`);
   }
 });
 

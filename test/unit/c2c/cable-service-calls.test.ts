@@ -19,7 +19,7 @@ test("ends are deleted by name, and by uid when one is given", async () => {
 
 test("tested hops are passed on with the host they are on", async () => {
   const { handlers } = service();
-  expect(await Array.fromAsync(handlers.diagnoseEnd({ link: "links/demo" }, context))).toEqual([
+  expect(await Array.fromAsync(handlers.diagnoseEnd({ token: Buffer.alloc(0), link: "links/demo" }, context))).toEqual([
     {
       hop: {
         host: "hosts/alpha",

@@ -49,6 +49,7 @@ const view: EndView = {
   droppedQueueFrames: 5,
   droppedDownFrames: 6,
   droppedPortFrames: 7,
+  blocked: false,
 };
 
 const counters = {

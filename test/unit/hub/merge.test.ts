@@ -1,6 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { type EndView, type MergeInput, mergeLink } from "../../../hub/c2c/merge.js";
-import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState, LinkStatus } from "../../../proto/gen/zor/v1/link.js";
+import { blockedOf } from "../../../hub/c2c/blocked.js";
+import { Impairment, ImpairmentStep } from "../../../proto/gen/zor/v1/impairment.js";
+import {
+  LinkCause,
+  LinkEnd,
+  LinkPath,
+  LinkRole,
+  LinkSpec,
+  LinkState,
+  LinkStatus,
+} from "../../../proto/gen/zor/v1/link.js";
 
 type Name = "PENDING" | "PROBING" | "ACTIVE" | "DEGRADED" | "DOWN" | "DELETING";
 const stateOf = (name: Name): LinkState => LinkState[`LINK_STATE_${name}`];
@@ -219,3 +229,48 @@ describe("the state of a link from both ends", () => {
     });
   });
 });
+
+describe("a link in which nothing passes, as it was asked for", () => {
+  test.each<[boolean, boolean, string]>([
+    [true, false, "impaired on purpose: nothing passes from hosts/a to hosts/b"],
+    [false, true, "impaired on purpose: nothing passes from hosts/b to hosts/a"],
+    [true, true, "impaired on purpose: nothing passes in either direction"],
+  ])("is not plainly active (a to b %s, b to a %s)", (aToB, bToA, reason) => {
+    expect(merge("ACTIVE", "ACTIVE", { blocked: { aToB, bToA } })).toMatchObject({
+      state: LinkState.LINK_STATE_DEGRADED,
+      cause: LinkCause.LINK_CAUSE_IMPAIRED,
+      reason,
+      lossRatio: 1,
+    });
+  });
+
+  test("says first what is wrong with it besides", () => {
+    const status = merge("ACTIVE", "DOWN: refused", { blocked: { aToB: true, bToA: false } });
+    expect(status).toMatchObject({ state: LinkState.LINK_STATE_DOWN, reason: "hosts/b: refused", lossRatio: 0 });
+  });
+
+  test("within one host names the lans", () => {
+    const local = { ...view("a", "ACTIVE"), lan: "hosts/a/lans/lan2" };
+    const status = merge("ACTIVE", "ACTIVE", { b: local, blocked: { aToB: true, bToA: false } });
+    expect(status.reason).toBe("impaired on purpose: nothing passes from hosts/a/lans/lan1 to hosts/a/lans/lan2");
+  });
+});
+
+const whole = Impairment.fromPartial({ down: true });
+const part = Impairment.fromPartial({ lossRatio: 0.5 });
+
+test.each<[string, Partial<LinkSpec>, boolean, boolean, [boolean, boolean]]>([
+  ["nothing asked for", {}, false, false, [false, false]],
+  ["a direction set down that its end does not know yet", { aToB: whole }, false, false, [true, false]],
+  ["all frames lost", { bToA: Impairment.fromPartial({ lossRatio: 1 }) }, false, false, [false, true]],
+  ["half of the frames lost", { aToB: part, bToA: part }, false, false, [false, false]],
+  ["a schedule: only the ends know where it is", { aToB: whole, schedule: [step()] }, false, true, [false, true]],
+  ["an end that has not taken it back yet", {}, true, false, [true, false]],
+])("nothing passes: %s", (_what, spec, a, b, [aToB, bToA]) => {
+  const ends = { a: LinkEnd.fromPartial({ blocked: a }), b: LinkEnd.fromPartial({ blocked: b }) };
+  expect(blockedOf(LinkSpec.fromPartial(spec), ends)).toEqual({ aToB, bToA });
+});
+
+function step(): ImpairmentStep {
+  return ImpairmentStep.fromPartial({ impairment: whole });
+}

@@ -1,8 +1,10 @@
+import { letsNothingPass } from "../../../../lib/impairment.js";
 import { quote } from "../../../../lib/names.js";
 import type { EndRecord } from "../end-record.js";
 import type { EndView } from "../engine-protocol.js";
 import type { ReadyConnection } from "./dial.js";
 import type { Counters } from "./impair/counters.js";
+import { inForceAt } from "./impair/schedule.js";
 import type { EndState } from "./link-state.js";
 import type { Figures } from "./stats.js";
 import { cipherSuite } from "./tls-record.js";
@@ -48,7 +50,14 @@ export function endView({ record, state, connection, figures, counters: impaired
     lossRatio: up ? lossRatio : 0,
     mtuProven: up ? mtuProven : 0,
     ...(record.impairment === undefined ? {} : { impairment }),
+    blocked: isBlocked(record.impairment, Date.now()),
   };
+}
+
+function isBlocked(impairment: EndRecord["impairment"], nowMs: number): boolean {
+  if (impairment === undefined) return false;
+  const { standing, steps, setMs } = impairment;
+  return letsNothingPass(inForceAt(standing, steps, nowMs - setMs).settings);
 }
 
 function protectionOf(connection: ReadyConnection | undefined): string {

@@ -306,6 +306,8 @@ export enum LinkCause {
   LINK_CAUSE_ONE_WAY = 17,
   /** LINK_CAUSE_RELAYED - It goes through the relay although a direct path is expected. */
   LINK_CAUSE_RELAYED = 18,
+  /** LINK_CAUSE_IMPAIRED - An impairment lets nothing pass in one direction or both, as it was asked for. */
+  LINK_CAUSE_IMPAIRED = 19,
   UNRECOGNIZED = -1,
 }
 
@@ -368,6 +370,9 @@ export function linkCauseFromJSON(object: any): LinkCause {
     case 18:
     case "LINK_CAUSE_RELAYED":
       return LinkCause.LINK_CAUSE_RELAYED;
+    case 19:
+    case "LINK_CAUSE_IMPAIRED":
+      return LinkCause.LINK_CAUSE_IMPAIRED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -415,6 +420,8 @@ export function linkCauseToJSON(object: LinkCause): string {
       return "LINK_CAUSE_ONE_WAY";
     case LinkCause.LINK_CAUSE_RELAYED:
       return "LINK_CAUSE_RELAYED";
+    case LinkCause.LINK_CAUSE_IMPAIRED:
+      return "LINK_CAUSE_IMPAIRED";
     case LinkCause.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -534,7 +541,7 @@ export interface LinkStatus {
   rtt:
     | Duration
     | undefined;
-  /** Part of the last probes lost, 0 to 1. */
+  /** Part of the last probes lost, 0 to 1; 1 while an impairment lets nothing pass, which probes do not meet. */
   lossRatio: number;
   /** Largest frame payload (as an MTU, bytes) proven to cross both ways; 0: none yet. */
   mtuProven: number;
@@ -634,6 +641,8 @@ export interface LinkEnd {
     | undefined;
   /** Cause of the state as this end sees it. */
   cause: LinkCause;
+  /** The impairment in force, of the schedule or standing, lets nothing pass that this end sends. */
+  blocked: boolean;
 }
 
 function createBaseLink(): Link {
@@ -1539,6 +1548,7 @@ function createBaseLinkEnd(): LinkEnd {
     path: 0,
     impairment: undefined,
     cause: 0,
+    blocked: false,
   };
 }
 
@@ -1660,6 +1670,9 @@ export const LinkEnd: MessageFns<LinkEnd> = {
     }
     if (message.cause !== 0) {
       writer.uint32(224).int32(message.cause);
+    }
+    if (message.blocked !== false) {
+      writer.uint32(232).bool(message.blocked);
     }
     return writer;
   },
@@ -1901,6 +1914,14 @@ export const LinkEnd: MessageFns<LinkEnd> = {
             message.cause = reader.int32() as any;
             continue;
           }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.blocked = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1995,6 +2016,7 @@ export const LinkEnd: MessageFns<LinkEnd> = {
       path: isSet(object.path) ? linkPathFromJSON(object.path) : 0,
       impairment: isSet(object.impairment) ? ImpairmentStats.fromJSON(object.impairment) : undefined,
       cause: isSet(object.cause) ? linkCauseFromJSON(object.cause) : 0,
+      blocked: isSet(object.blocked) ? globalThis.Boolean(object.blocked) : false,
     };
   },
 
@@ -2084,6 +2106,9 @@ export const LinkEnd: MessageFns<LinkEnd> = {
     if (message.cause !== 0) {
       obj.cause = linkCauseToJSON(message.cause);
     }
+    if (message.blocked !== false) {
+      obj.blocked = message.blocked;
+    }
     return obj;
   },
 
@@ -2130,6 +2155,7 @@ export const LinkEnd: MessageFns<LinkEnd> = {
       ? ImpairmentStats.fromPartial(object.impairment)
       : undefined;
     message.cause = object.cause ?? 0;
+    message.blocked = object.blocked ?? false;
     return message;
   },
 };

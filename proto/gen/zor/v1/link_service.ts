@@ -184,7 +184,7 @@ export interface DiagnoseLinkResponse {
 export interface DiagnosedHop {
   /** "hosts/{host}" it is on; empty for what is between the hosts. */
   host: string;
-  /** The hop: "agent", "lan", "tap", "engine", "socket", "relay", "path", "peer". */
+  /** The hop: "agent", "lan", "tap", "engine", "socket", "relay", "path", "peer", "frames" (those that the other end's switch sent). */
   hop: string;
   /** Outcome. */
   verdict: HopVerdict;

@@ -217,6 +217,11 @@ export interface WatchEndsResponse {
 export interface DiagnoseEndRequest {
   /** "links/{link}". */
   link: string;
+  /**
+   * 16 bytes, the same for both ends that are asked at the same time: each sends frames that carry it through its switch into the
+   * link and waits for those of the other. Empty: none are sent.
+   */
+  token: Buffer;
 }
 
 /** Response of DiagnoseEnd: one hop. */
@@ -1409,13 +1414,16 @@ export const WatchEndsResponse: MessageFns<WatchEndsResponse> = {
 };
 
 function createBaseDiagnoseEndRequest(): DiagnoseEndRequest {
-  return { link: "" };
+  return { link: "", token: Buffer.alloc(0) };
 }
 
 export const DiagnoseEndRequest: MessageFns<DiagnoseEndRequest> = {
   encode(message: DiagnoseEndRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.link !== "") {
       writer.uint32(10).string(message.link);
+    }
+    if (message.token.length !== 0) {
+      writer.uint32(18).bytes(message.token);
     }
     return writer;
   },
@@ -1441,6 +1449,14 @@ export const DiagnoseEndRequest: MessageFns<DiagnoseEndRequest> = {
             message.link = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.token = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1454,13 +1470,19 @@ export const DiagnoseEndRequest: MessageFns<DiagnoseEndRequest> = {
   },
 
   fromJSON(object: any): DiagnoseEndRequest {
-    return { link: isSet(object.link) ? globalThis.String(object.link) : "" };
+    return {
+      link: isSet(object.link) ? globalThis.String(object.link) : "",
+      token: isSet(object.token) ? Buffer.from(bytesFromBase64(object.token)) : Buffer.alloc(0),
+    };
   },
 
   toJSON(message: DiagnoseEndRequest): unknown {
     const obj: any = {};
     if (message.link !== "") {
       obj.link = message.link;
+    }
+    if (message.token.length !== 0) {
+      obj.token = base64FromBytes(message.token);
     }
     return obj;
   },
@@ -1471,6 +1493,7 @@ export const DiagnoseEndRequest: MessageFns<DiagnoseEndRequest> = {
   fromPartial(object: DeepPartial<DiagnoseEndRequest>): DiagnoseEndRequest {
     const message = createBaseDiagnoseEndRequest();
     message.link = object.link ?? "";
+    message.token = object.token ?? Buffer.alloc(0);
     return message;
   },
 };
