@@ -49,7 +49,7 @@ export class RequestIds {
 
   /**
    * Runs `work` unless this request was answered before. Failed requests are not remembered: they changed nothing.
-   * An empty id always runs. The answer is put into the store afterwards, unless the work has sealed it. @throws {ZorError} ALREADY_EXISTS (REQUEST_ID_REUSED) for the same id with another body.
+   * An empty id always runs. The answer is put into the store afterwards, unless the work has sealed it. @throws {ZorError} INVALID_ARGUMENT (REQUEST_ID_REUSED) for the same id with another body.
    */
   async once<Request extends { readonly requestId: string }, Response>(
     method: SerializableMethod<Request, Response>,
@@ -109,9 +109,11 @@ export class RequestIds {
 }
 
 function reused(id: string): ZorError {
+  const description = `${JSON.stringify(id)} was used for another request; use a new one`;
   return new ZorError({
     reason: "REQUEST_ID_REUSED",
-    code: status.ALREADY_EXISTS,
-    message: `request_id ${JSON.stringify(id)} was used for another request; use a new one`,
+    code: status.INVALID_ARGUMENT,
+    message: `request_id ${description}`,
+    violations: [{ field: "request_id", description }],
   });
 }

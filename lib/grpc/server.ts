@@ -1,10 +1,17 @@
 import type { Http2SecureServer } from "node:http2";
 import { createServer, type Server as TcpServer } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
-import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import {
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  status,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../errors.js";
 import type { Identity } from "../tls/identity.js";
 import { mainLimits, type ServerLimits } from "./limits.js";
+import { withMalformed } from "./malformed.js";
 import { type GuardNews, ServerGuard } from "./server-guard.js";
 
 type Injector = ReturnType<Server["createConnectionInjector"]>;
@@ -23,6 +30,10 @@ export class GuardedServer extends Server {
     // grpc-js has no public way to set limits of HTTP/2; it makes every server with these options.
     const internals = this as unknown as { commonServerOptions: object };
     Object.assign(internals.commonServerOptions, limits.http2);
+  }
+
+  override addService(service: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    super.addService(withMalformed(service), implementation);
   }
 
   /** Where to tell of connections that were refused or cut off. */

@@ -12,6 +12,7 @@ import {
 } from "@grpc/grpc-js";
 import { type Caller, callerOfCertificate, effectiveCaller, forwardedCallerKey } from "../auth/caller.js";
 import { ZorError } from "../errors.js";
+import { wellFormed } from "./malformed.js";
 import { type ObjectReader, readAll } from "./read-all.js";
 import { toServiceError } from "./status-codec.js";
 import { writeAll } from "./write-all.js";
@@ -105,7 +106,9 @@ function unaryCall(
   options: ServiceOptions,
 ): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
-    withCall(call, method.path, options, (context) => handler(call.request, context)).then(
+    withCall(call, method.path, options, async (context) =>
+      handler(wellFormed(call.request, method.path), context),
+    ).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toServiceError(error)),
     );
@@ -120,7 +123,9 @@ function streamCall(
   return (call) => {
     finish(
       call,
-      withCall(call, method.path, options, (context) => writeAll(call, handler(call.request, context), context.signal)),
+      withCall(call, method.path, options, async (context) =>
+        writeAll(call, handler(wellFormed(call.request, method.path), context), context.signal),
+      ),
     );
   };
 }
@@ -132,12 +137,16 @@ function bidiCall(
 ): handleBidiStreamingCall<unknown, unknown> {
   return (call) => {
     // ServerDuplexStream is an object-mode stream of decoded messages; its type says only "stream".
-    const requests = readAll(call as unknown as ObjectReader);
+    const requests = allWellFormed(readAll(call as unknown as ObjectReader), method.path);
     finish(
       call,
       withCall(call, method.path, options, (context) => writeAll(call, handler(requests, context), context.signal)),
     );
   };
+}
+
+async function* allWellFormed(messages: AsyncIterable<unknown>, method: string): AsyncIterable<unknown> {
+  for await (const message of messages) yield wellFormed(message, method);
 }
 
 function finish(

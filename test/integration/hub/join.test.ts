@@ -265,7 +265,7 @@ describe("requests that are repeated", () => {
     expect(again.joinToken).toBe(first.joinToken);
     await expect(
       fixture.admin.unary(HostServiceService.createHost, { ...request, hostId: "beta" }),
-    ).rejects.toMatchObject({ reason: "REQUEST_ID_REUSED", code: status.ALREADY_EXISTS });
+    ).rejects.toMatchObject({ reason: "REQUEST_ID_REUSED", code: status.INVALID_ARGUMENT });
     expect((await listHosts(fixture.admin)).hosts.map(({ name }) => name)).toEqual(["hosts/alpha"]);
   });
 

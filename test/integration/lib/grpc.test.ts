@@ -201,6 +201,38 @@ describe("a service", () => {
     });
   });
 
+  it.each([
+    ["a field that ends too early", Buffer.from([0x0a, 0xff])],
+    ["a tag of no type", Buffer.from([0x0f])],
+    ["a group that never ends", Buffer.from([0x0b])],
+    ["random bytes", Buffer.from("ffffffffffffffffffff", "hex")],
+  ])("refuses what is not a message as INVALID_ARGUMENT, in calls of every kind: %s", async (_, bytes) => {
+    const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
+    const raw = (path: string) => ({
+      path,
+      requestSerialize: () => bytes,
+      responseDeserialize: (response: Buffer) => response,
+    });
+    const refusal = {
+      code: status.INVALID_ARGUMENT,
+      reason: "INVALID_FIELD",
+      message: expect.stringMatching(/^request: is not a message of zor\.v1\.\w+\/\w+: it cannot be decoded$/),
+    };
+    const [unary, stream, bidi] = [
+      InstanceServiceService.startInstance.path,
+      WatchServiceService.watch.path,
+      ExecServiceService.exec.path,
+    ].map(raw);
+    if (unary === undefined || stream === undefined || bidi === undefined) throw new Error("three kinds of calls");
+    await expect(connection.unary(unary, {}, { timeoutMs: 5000 })).rejects.toMatchObject(refusal);
+    await expect(Array.fromAsync(connection.stream(stream, {}))).rejects.toMatchObject(refusal);
+    const one = async function* () {
+      yield {};
+    };
+    await expect(Array.fromAsync(connection.bidi(bidi, one()))).rejects.toMatchObject(refusal);
+    expect(seen).toEqual([]);
+  });
+
   it("does not tell clients what an unexpected error says", async () => {
     const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
     const request = { name: "x", requestId: "", validateOnly: false, timeoutSeconds: 0 };

@@ -1,3 +1,4 @@
+import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { type RequestRecord, RequestIds } from "../../../lib/idempotency.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
@@ -40,7 +41,11 @@ describe("a request_id", () => {
   it("is refused with another body and runs nothing", async () => {
     const { call, runs } = setUp();
     await call("r1");
-    await expect(call("r1", "lan2")).rejects.toMatchObject({ reason: "REQUEST_ID_REUSED" });
+    await expect(call("r1", "lan2")).rejects.toMatchObject({
+      reason: "REQUEST_ID_REUSED",
+      code: status.INVALID_ARGUMENT,
+      violations: [{ field: "request_id" }],
+    });
     expect(runs()).toBe(1);
   });
 
