@@ -207,7 +207,7 @@ describe("diagnosing a link", () => {
     await linkState(fixture, "l1", LinkState.LINK_STATE_DOWN);
     const { diagnosis } = await diagnose(fixture, "l1");
     expect(diagnosis.summary).toMatch(
-      /relay is broken: hosts\/alpha and hosts\/beta has not come to the relay at 10\.77\.9\.9/,
+      /relay is broken: hosts\/alpha and hosts\/beta have not come to the relay at 10\.77\.9\.9/,
     );
   });
 
