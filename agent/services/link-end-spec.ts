@@ -80,7 +80,7 @@ function parseVxlanSpec(
   }
   for (const [index, ip] of peerIps.entries()) {
     if (isIP(ip) === 0) throw invalidArgument(`end.peer_ips[${index}]`, `${quote(ip)} is not an IP address`);
-    const refusal = allowLoopbackPeers ? undefined : refusalOfUnderlayIp(ip);
+    const refusal = refusalOfUnderlayIp(ip, { allowLoopback: allowLoopbackPeers });
     if (refusal !== undefined) throw invalidArgument(`end.peer_ips[${index}]`, refusal);
   }
   if (impairment !== undefined || schedule.length > 0) {

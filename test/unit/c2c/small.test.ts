@@ -28,6 +28,10 @@ describe("peer addresses", () => {
     "[64:ff9b::7f00:1]:7444",
     "[2002:7f00:1::]:7444",
     "[::127.0.0.1]:7444",
+    "[64:ff9b:1::1]:7444",
+    "[::ffff:0:127.0.0.1]:7444",
+    "[fd20:ce::254]:80",
+    "[2001::1]:7444",
     "10.0.0.1:0",
   ])("%s may not be dialled", (text) => {
     expect(() => checkPeerAddress("a", text, { allowLoopback: false })).toThrow();
