@@ -3,6 +3,7 @@ import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { Operations } from "../lib/operations.js";
+import { sharedWatchService } from "../lib/watch/encode-once.js";
 import { A2bServiceService } from "../proto/gen/zor/v1/a2b_service.js";
 import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
@@ -13,7 +14,6 @@ import { LanServiceService } from "../proto/gen/zor/v1/lan_service.js";
 import { LinkServiceService } from "../proto/gen/zor/v1/link_service.js";
 import { OperationServiceService } from "../proto/gen/zor/v1/operation_service.js";
 import { TokenServiceService } from "../proto/gen/zor/v1/token_service.js";
-import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import type { LinkOperations } from "./c2c/link-operations.js";
 import type { Links } from "./c2c/links.js";
 import type { Fleet } from "./hosts/fleet.js";
@@ -103,9 +103,9 @@ export function addMainServices(server: Server, parts: HubParts, options: Servic
     ),
   );
   server.addService(
-    WatchServiceService,
+    sharedWatchService,
     implementService(
-      WatchServiceService,
+      sharedWatchService,
       { watch: (request, context) => inventory.log.watch(request, context.signal) },
       options,
     ),

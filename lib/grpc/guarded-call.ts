@@ -30,6 +30,11 @@ export interface GuardedCallOptions {
   readonly onQueued: () => void;
 }
 
+/** What a message costs besides its bytes, as bytes. */
+const bytesPerMessage = 4096;
+/** A stream sends so much before it waits for its turn. */
+const owedAtMost = 64 * 1024;
+
 /**
  * A call of grpc-js that begins when it is its caller's turn and is ended when its peer is too slow: to send a message, to take one, or
  * to take note that the call is over. {@link look} is to be called about once a second.
@@ -48,6 +53,8 @@ export class GuardedCall extends ServerInterceptingCall {
   #halfClosed = false;
   #endedMs: number | undefined;
   #evicted = false;
+  /** What was sent since it was last the caller's turn, in bytes. */
+  #owed = 0;
   /** The last message that the peer's connection took. */
   #sent: unknown;
 
@@ -75,11 +82,13 @@ export class GuardedCall extends ServerInterceptingCall {
   override sendMessage(message: unknown, callback: () => void): void {
     if (this.#evicted) return;
     this.#sendingSinceMs = performance.now();
+    const before = this.queuedBytes;
     super.sendMessage(message, () => {
       this.#sendingSinceMs = undefined;
       this.#sent = message;
-      callback();
+      this.#proceed(callback);
     });
+    this.#owed += bytesPerMessage + this.queuedBytes - before;
     if (this.queuedBytes > 0) this.#options.onQueued();
   }
 
@@ -143,6 +152,17 @@ export class GuardedCall extends ServerInterceptingCall {
   drop(error: ZorError): void {
     this.evict(error);
     this.#cut();
+  }
+
+  /** Streams go on at once for a while, and then when it is the caller's turn again. */
+  #proceed(callback: () => void): void {
+    if (!this.#options.responseStream || this.#owed < owedAtMost) {
+      callback();
+      return;
+    }
+    const owed = this.#owed;
+    this.#owed = 0;
+    this.#leave = this.#options.enterMessage(owed, callback);
   }
 
   #begin(metadata: Metadata, proceed: (metadata: Metadata) => void): void {

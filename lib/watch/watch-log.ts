@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { status } from "@grpc/grpc-js";
 import type { Event, ResourceKind, WatchRequest, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import { ResourceKind as Kind } from "../../proto/gen/zor/v1/watch_service.js";
-import { AsyncQueue } from "../async-queue.js";
-import { invalidArgument, resourceExhausted } from "../errors.js";
+import { invalidArgument, ZorError } from "../errors.js";
 import { parseName } from "../names.js";
 import { type AnyResource, kindByCase, kindOf, nameOf, type ResourceValues } from "./kinds.js";
 
@@ -11,23 +11,27 @@ interface Change {
   readonly revision: bigint;
   readonly kind: ResourceKind;
   readonly name: string;
-  readonly step: Step;
+  /** What every reader is told: one object, so that it is encoded once. */
+  readonly response: WatchResponse;
 }
-interface Subscriber {
+/** A reader of the log. It holds no changes of its own: it remembers how far it has read. */
+interface Reader {
   readonly wants: (kind: ResourceKind, name: string) => boolean;
-  readonly queue: AsyncQueue<WatchResponse>;
+  /** Its watch goes on, when it waits for changes. */
+  wake: (() => void) | undefined;
+  /** Revision of the first change that it wants and that came while it waited. */
+  news: bigint | undefined;
 }
 
+const wakesPerTurn = 16;
 const knownKinds: ReadonlySet<ResourceKind> = new Set(Object.values(kindByCase));
 
 /** Bounds of a {@link WatchLog}. */
 export interface WatchLogOptions {
-  /** Changes kept for readers that resume; default 10,000. */
+  /** Changes kept for readers that resume, and how far a reader may stay behind; default 10,000. */
   readonly historyLength?: number;
   /** Newest events kept; default 500. */
   readonly eventLength?: number;
-  /** Steps queued for one reader before it is ended; default 20,000. */
-  readonly queueLength?: number;
 }
 
 /**
@@ -38,16 +42,17 @@ export class WatchLog {
   readonly epoch: string = randomUUID();
   readonly #resources = new Map<ResourceKind, Map<string, AnyResource>>();
   readonly #history: Change[] = [];
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #readers = new Set<Reader>();
+  /** Readers that wait and for which there is news, woken a few in each turn of the loop. */
+  readonly #toWake = new Set<Reader>();
+  #waking: NodeJS.Immediate | undefined;
   readonly #historyLength: number;
   readonly #eventLength: number;
-  readonly #queueLength: number;
   #revision = 0n;
 
   constructor(options: WatchLogOptions = {}) {
     this.#historyLength = options.historyLength ?? 10_000;
     this.#eventLength = options.eventLength ?? 500;
-    this.#queueLength = options.queueLength ?? 20_000;
   }
 
   get revision(): bigint {
@@ -91,78 +96,129 @@ export class WatchLog {
   }
 
   /**
-   * Serves a watch until the signal aborts. @throws {ZorError} RESOURCE_EXHAUSTED at a reader that is too slow: it resumes from
-   * the last position it saw; INVALID_ARGUMENT for a bad request.
+   * Serves a watch until the signal aborts. Whatever the number of changes, a reader costs no more than the snapshot it has not read.
+   * @throws {ZorError} RESOURCE_EXHAUSTED at a reader that is too slow, with the position from which it resumes; INVALID_ARGUMENT for
+   * a bad request.
    */
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchResponse> {
     const bookmarkMs = 1000 * bookmarkSeconds(request);
-    const wants = selector(request);
-    const queue = new AsyncQueue<WatchResponse>(this.#queueLength);
-    const subscriber: Subscriber = { wants, queue };
-    const first = this.#begin(request, wants);
-    this.#subscribers.add(subscriber);
-    const onAbort = (): void => queue.end();
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) queue.end();
+    const reader: Reader = { wants: selector(request), wake: undefined, news: undefined };
+    const begin = this.#begin(request, reader.wants);
+    let after = begin.after;
+    this.#readers.add(reader);
+    const wake = (): void => reader.wake?.();
+    signal.addEventListener("abort", wake, { once: true });
+    let bookmarkDue = false;
     const bookmarks = setInterval(() => {
-      if (queue.size === 0) queue.push(this.#response({ $case: "bookmark", value: { time: new Date() } }));
+      bookmarkDue = true;
+      wake();
     }, bookmarkMs);
     try {
-      yield* first;
-      yield* queue;
+      yield* begin.steps;
+      while (!signal.aborted) {
+        const change = this.#next(after, reader.wants);
+        if (change !== undefined) {
+          after = change.revision;
+          yield change.response;
+        } else if (bookmarkDue) {
+          bookmarkDue = false;
+          after = this.#revision;
+          yield this.#response({ $case: "bookmark", value: { time: new Date() } });
+        } else {
+          await new Promise<void>((resolve) => {
+            reader.wake = resolve;
+          });
+          reader.wake = undefined;
+          // It has missed nothing, however much came that it does not want and that is forgotten.
+          after = (reader.news ?? this.#revision + 1n) - 1n;
+          reader.news = undefined;
+        }
+      }
     } finally {
       clearInterval(bookmarks);
-      signal.removeEventListener("abort", onAbort);
-      this.#subscribers.delete(subscriber);
+      signal.removeEventListener("abort", wake);
+      this.#readers.delete(reader);
+      this.#toWake.delete(reader);
     }
   }
 
-  // What a reader gets before live changes: what it missed, or a reset and a snapshot.
-  #begin(request: WatchRequest, wants: Subscriber["wants"]): WatchResponse[] {
+  /** What a reader gets before changes, and after which revision those are. */
+  #begin(request: WatchRequest, wants: Reader["wants"]): { steps: Iterable<WatchResponse>; after: bigint } {
     const { position } = request;
-    if (position === undefined) return this.#snapshot("first snapshot", wants);
-    if (position.epoch !== this.epoch) return this.#snapshot("other epoch", wants);
-    const oldest = this.#history[0]?.revision ?? this.#revision + 1n;
-    if (position.revision > this.#revision || position.revision + 1n < oldest) {
-      return this.#snapshot("position compacted", wants);
+    const snapshot = (reason: string) => ({ steps: this.#snapshot(reason, wants), after: this.#revision });
+    if (position === undefined) return snapshot("first snapshot");
+    if (position.epoch !== this.epoch) return snapshot("other epoch");
+    if (position.revision > this.#revision || position.revision + 1n < this.#oldest) {
+      return snapshot("position compacted");
     }
-    return this.#history
-      .filter((change) => change.revision > position.revision && wants(change.kind, change.name))
-      .map((change) => ({ position: { epoch: this.epoch, revision: change.revision }, step: change.step }));
+    return { steps: [], after: position.revision };
   }
 
-  #snapshot(reason: string, wants: Subscriber["wants"]): WatchResponse[] {
-    const steps: WatchResponse[] = [this.#response({ $case: "reset", value: { reason } })];
-    for (const [kind, resources] of this.#resources) {
-      for (const [name, resource] of resources) {
-        if (wants(kind, name)) steps.push(this.#response({ $case: "upsert", value: { resource } }));
-      }
+  /** The first change after a revision that a reader wants. @throws {ZorError} RESOURCE_EXHAUSTED when it may have been forgotten. */
+  #next(after: bigint, wants: Reader["wants"]): Change | undefined {
+    const oldest = this.#oldest;
+    if (after + 1n < oldest) {
+      throw new ZorError({
+        reason: "WATCH_TOO_SLOW",
+        code: status.RESOURCE_EXHAUSTED,
+        message: "this reader does not keep up with the changes; resume from its last position",
+        metadata: { epoch: this.epoch, revision: String(after) },
+      });
     }
+    for (let at = Number(after + 1n - oldest); at < this.#history.length; at += 1) {
+      const change = this.#history[at];
+      if (change !== undefined && wants(change.kind, change.name)) return change;
+    }
+    return undefined;
+  }
+
+  /** Of the changes that are kept; the next one when none is. */
+  get #oldest(): bigint {
+    return this.#history[0]?.revision ?? this.#revision + 1n;
+  }
+
+  /** What is there now, taken in one step; what it is told with is made when it is read. */
+  #snapshot(reason: string, wants: Reader["wants"]): Iterable<WatchResponse> {
+    const resources: AnyResource[] = [];
+    for (const [kind, ofKind] of this.#resources) {
+      for (const [name, resource] of ofKind) if (wants(kind, name)) resources.push(resource);
+    }
+    const end = this.#response({ $case: "snapshotEnd", value: {} });
     // A reader cut off inside a snapshot must begin again: its position is not one to resume from.
     const unfinished = { epoch: "", revision: 0n };
-    return [
-      ...steps.map((step) => ({ ...step, position: unfinished })),
-      this.#response({ $case: "snapshotEnd", value: {} }),
-    ];
+    const tell = (step: Step): WatchResponse => ({ position: unfinished, step });
+    return (function* () {
+      yield tell({ $case: "reset", value: { reason } });
+      for (const resource of resources) yield tell({ $case: "upsert", value: { resource } });
+      yield end;
+    })();
   }
 
   #append(kind: ResourceKind, name: string, step: Step): void {
     this.#revision += 1n;
-    this.#history.push({ revision: this.#revision, kind, name, step });
+    this.#history.push({ revision: this.#revision, kind, name, response: this.#response(step) });
     if (this.#history.length > this.#historyLength * 1.25) {
       this.#history.splice(0, this.#history.length - this.#historyLength);
     }
-    const response = this.#response(step);
-    for (const subscriber of this.#subscribers) {
-      if (!subscriber.wants(kind, name) || subscriber.queue.push(response)) continue;
-      this.#subscribers.delete(subscriber);
-      subscriber.queue.fail(
-        resourceExhausted(
-          "WATCH_TOO_SLOW",
-          "this reader does not keep up with the changes; resume from its last position",
-        ),
-      );
+    for (const reader of this.#readers) {
+      if (reader.wake === undefined || !reader.wants(kind, name)) continue;
+      reader.news ??= this.#revision;
+      this.#toWake.add(reader);
     }
+    if (this.#toWake.size > 0) this.#waking ??= setImmediate(() => this.#wakeSome());
+  }
+
+  /** Many readers of one change must not hold up everything else. */
+  #wakeSome(): void {
+    this.#waking = undefined;
+    let left = wakesPerTurn;
+    for (const reader of this.#toWake) {
+      if (left === 0) break;
+      left -= 1;
+      this.#toWake.delete(reader);
+      reader.wake?.();
+    }
+    if (this.#toWake.size > 0) this.#waking = setImmediate(() => this.#wakeSome());
   }
 
   #response(step: Step): WatchResponse {
@@ -184,7 +240,7 @@ function bookmarkSeconds(request: WatchRequest): number {
   throw invalidArgument("bookmark_seconds", `${request.bookmarkSeconds} is not between 1 and 60`);
 }
 
-function selector(request: WatchRequest): Subscriber["wants"] {
+function selector(request: WatchRequest): Reader["wants"] {
   const kinds = new Set(request.kinds);
   const unknown = request.kinds.find((kind) => !knownKinds.has(kind));
   if (unknown !== undefined) throw invalidArgument("kinds", `${unknown} is not a kind of resource`);

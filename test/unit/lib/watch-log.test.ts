@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { ResourceKind, WatchRequest, type WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
 import { WatchLog, type WatchLogOptions } from "../../../lib/watch/watch-log.js";
@@ -68,11 +69,47 @@ describe("a watch", () => {
   });
 
   it("ends a reader that does not keep up instead of buffering without bound", async () => {
-    const log = logOf(0, { queueLength: 10 });
+    const log = logOf(0, { historyLength: 10 });
     const watch = open(log);
+    const seen = (await watch.take(2)).at(-1)?.position;
+    for (let index = 0; index < 40; index += 1) log.upsert(lan(`hosts/h/lans/l${index}`));
+    await expect(watch.take(20)).rejects.toMatchObject({
+      reason: "WATCH_TOO_SLOW",
+      metadata: { epoch: seen?.epoch, revision: String(seen?.revision) },
+    });
+  });
+
+  it("does not take a reader for slow who was told everything that it wants", async () => {
+    const log = logOf(0, { historyLength: 10 });
+    const watch = open(log, { kinds: [ResourceKind.RESOURCE_KIND_LAN] });
     await watch.take(2);
-    for (let index = 0; index < 20; index += 1) log.upsert(lan(`hosts/h/lans/l${index}`));
-    await expect(watch.take(20)).rejects.toMatchObject({ reason: "WATCH_TOO_SLOW" });
+    const next = watch.take(2);
+    await new Promise((resolve) => setImmediate(resolve));
+    const other = (name: string) => ({ $case: "host", value: Host.fromPartial({ name }) }) as const;
+    for (let index = 0; index < 40; index += 1) log.upsert(other(`hosts/h${index}`));
+    log.upsert(lan("hosts/h/lans/l0"));
+    log.upsert(other("hosts/h"));
+    log.upsert(lan("hosts/h/lans/l1"));
+    const names = (await next).map(({ step }) => (step?.$case === "upsert" ? step.value.resource?.value.name : ""));
+    expect(names).toEqual(["hosts/h/lans/l0", "hosts/h/lans/l1"]);
+  });
+
+  it("tells any number of readers of a change, some in each turn of the loop", async () => {
+    const log = logOf(0);
+    const watches = Array.from({ length: 50 }, () => open(log));
+    for (const { take } of watches) await take(2);
+    const told: number[] = [];
+    const all = watches.map(({ take }, index) => take(1).then(() => told.push(index)));
+    await new Promise((resolve) => setImmediate(resolve));
+    log.upsert(lan("hosts/h/lans/l0"));
+    const inTurns: number[] = [];
+    while (told.length < 50) {
+      await new Promise((resolve) => setImmediate(resolve));
+      inTurns.push(told.length);
+    }
+    await Promise.all(all);
+    expect(inTurns.length).toBeGreaterThan(2);
+    expect(Math.min(...inTurns)).toBeLessThan(50);
   });
 
   it("shows only the kinds and the part of the tree that were asked for", async () => {
