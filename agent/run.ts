@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../lib/files.js";
 import type { Log } from "../lib/log.js";
+import { MemoryKeeper, ownMemory } from "../lib/memory-keeper.js";
 import { Agent } from "./agent.js";
 import { type AgentConfig, settle } from "./config.js";
 import { dialOutForever } from "./dial-out.js";
@@ -37,6 +38,7 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
     dialOutForever({ identity, addresses, accept: (socket) => agent.server.accept(socket), log }, signal),
   ]);
   await writeRunFile(settings.state, { host, netns: settings.netns, listen: agent.addresses });
+  new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();
   log.info({ host, listen: agent.addresses, netns: settings.netns }, "the agent serves");
   await aborted(signal);
   log.info("the agent ends; instances, lans and links go on");

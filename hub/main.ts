@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { loadConfig } from "../lib/config.js";
 import { messageOf } from "../lib/errors.js";
 import { createLog } from "../lib/log.js";
+import { MemoryKeeper, ownMemory } from "../lib/memory-keeper.js";
 import { version } from "../lib/program.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { hubConfigSchema } from "./config.js";
@@ -72,6 +73,7 @@ async function run(flags: Flags): Promise<void> {
   }
   const hub = await Hub.start(await configOf(flags), log);
   log.info({ ...hub.addresses, version, pid: process.pid, admin: hub.adminDirectory }, "hub is serving");
+  new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();
   const { promise, resolve } = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   log.info({ signal: await promise }, "hub is ending; hosts go on without it");

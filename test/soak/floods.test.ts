@@ -11,6 +11,8 @@ import { HubProcess } from "../integration/hub/hub-process.js";
 const seconds = Number(process.env["FLOOD_SECONDS"] ?? 4);
 const only = process.env["FLOOD_ONLY"];
 
+const leavesMemory: ReadonlySet<string> = new Set(["watches", "calls", "rapid-reset", "huge-headers", "half-open"]);
+
 async function viewer(admin: Connection): Promise<Identity> {
   const { token } = await admin.unary(
     TokenServiceService.createToken,
@@ -49,31 +51,56 @@ const floods: readonly Kind[] = [
   { at: "join", kind: "handshakes", connections: 32 },
 ];
 
-test("no flood of one caller takes others more than twice the time, nor memory for good", async () => {
+/** What a flood costs others by taking the machine's processors, whatever its target does. */
+const leastMs = 60;
+
+test("no flood of one caller takes others more than twice the time", async () => {
   await using hub = await HubProcess.start();
   const admin = await hub.connect();
   const eve = await viewer(admin);
-  const rows: string[] = [];
+  const missed: string[] = [];
   for (const { at, ...kind } of floods) {
     if (only !== undefined && !only.split(",").includes(kind.kind)) continue;
     const quiet = await latencyUntil(admin, new Promise((resolve) => setTimeout(resolve, 2000)));
     const before = await rssMib(hub.pid);
-    const address = at === "api" ? hub.address : hub.joinAddress;
+    const address = at === "join" ? hub.joinAddress : hub.address;
     const flooding = flood({ ...kind, address, seconds, key: eve.keyPem, cert: eve.certificatePem });
     const under = await latencyUntil(admin, flooding);
     const result = await flooding;
-    const after = await rssMib(hub.pid);
-    rows.push(
-      [
-        `${at} ${kind.kind} ${kind.connections}x${kind.perConnection ?? 100}`,
-        `p50 ${quiet.p50.toFixed(1)} -> ${under.p50.toFixed(1)}`,
-        `p99 ${quiet.p99.toFixed(1)} -> ${under.p99.toFixed(1)} (${(under.p99 / quiet.p99).toFixed(1)}x)`,
-        `rss ${before.toFixed(0)} -> ${after.toFixed(0)}`,
-        `opened ${result.opened} sent ${result.sent} ended ${JSON.stringify(result.ended)}`,
-      ].join(" | "),
-    );
-    console.log(rows.at(-1));
+    const row = [
+      `${at} ${kind.kind} ${kind.connections}x${kind.perConnection ?? 100}`,
+      `p50 ${quiet.p50.toFixed(1)} -> ${under.p50.toFixed(1)}`,
+      `p99 ${quiet.p99.toFixed(1)} -> ${under.p99.toFixed(1)} (${(under.p99 / quiet.p99).toFixed(1)}x)`,
+      `rss ${before.toFixed(0)} -> ${(await rssMib(hub.pid)).toFixed(0)}`,
+      `opened ${result.opened} sent ${result.sent} ended ${JSON.stringify(result.ended)}`,
+    ].join(" | ");
+    console.log(row);
+    if (under.p99 > Math.max(2 * quiet.p99, leastMs)) missed.push(row);
   }
   admin.close();
-  expect(rows.length).toBeGreaterThan(0);
+  expect(missed).toEqual([]);
+});
+
+test("floods that are repeated leave the hub with the memory it had", async () => {
+  await using hub = await HubProcess.start();
+  const admin = await hub.connect();
+  const eve = await viewer(admin);
+  const kept: number[] = [];
+  const rounds = Number(process.env["FLOOD_ROUNDS"] ?? 5);
+  for (let round = 0; round < rounds; round += 1) {
+    let most = 0;
+    for (const { at, ...kind } of floods.filter(({ kind: name }) => leavesMemory.has(name))) {
+      const address = at === "join" ? hub.joinAddress : hub.address;
+      await flood({ ...kind, address, seconds: 2, key: eve.keyPem, cert: eve.certificatePem });
+      most = Math.max(most, await rssMib(hub.pid));
+    }
+    const first = kept[0] ?? Number.POSITIVE_INFINITY;
+    // It is given back within seconds of quiet.
+    await expect
+      .poll(() => rssMib(hub.pid), { timeout: 30_000, interval: 500 })
+      .toBeLessThan(Math.min(first + 32, 200));
+    kept.push(await rssMib(hub.pid));
+    console.log(`round ${round}: at most ${most.toFixed(0)} MiB, then ${kept.at(-1)?.toFixed(0)}`);
+  }
+  admin.close();
 });

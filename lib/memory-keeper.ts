@@ -1,0 +1,82 @@
+import { performance } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { libc } from "./libc.js";
+
+/** What a keeper looks at and does. */
+export interface Memory {
+  /** Memory that the process has in RAM, in bytes. */
+  rssBytes(): number;
+  /** Part of the time since the last call for which the event loop worked. */
+  busy(): number;
+  /** Throws garbage away and gives free pages back to the system. */
+  giveBack(): void;
+}
+
+/** What giving back changed, in bytes. */
+export interface GivenBack {
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+}
+
+const everyMs = 5000;
+/** Growth that is worth a pause of some 50 ms. */
+const worthBytes = 32 * 1024 * 1024;
+/** A loop that works more than this has no time for it. */
+const busyAtMost = 0.5;
+
+/**
+ * Gives back the memory that a rush has left behind. V8 keeps the pages of a heap that has grown for as long as the machine has memory to
+ * spare, and so does the C library's malloc(3) with what TLS and HTTP/2 have freed: neither is a leak, and both stay for days.
+ */
+export class MemoryKeeper {
+  readonly #memory: Memory;
+  readonly #onGivenBack: (given: GivenBack) => void;
+  #keptBytes: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(memory: Memory, onGivenBack: (given: GivenBack) => void = () => undefined) {
+    this.#memory = memory;
+    this.#onGivenBack = onGivenBack;
+    this.#keptBytes = memory.rssBytes();
+  }
+
+  /** Looks now and then, until the program ends. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.look(), everyMs).unref();
+  }
+
+  /** Gives back when it is worth it and nobody waits. */
+  look(): void {
+    const busy = this.#memory.busy();
+    const beforeBytes = this.#memory.rssBytes();
+    // What is less than was kept was given back by V8 itself.
+    this.#keptBytes = Math.min(this.#keptBytes, beforeBytes);
+    if (beforeBytes - this.#keptBytes < worthBytes || busy > busyAtMost) return;
+    this.#memory.giveBack();
+    this.#keptBytes = this.#memory.rssBytes();
+    this.#onGivenBack({ beforeBytes, afterBytes: this.#keptBytes });
+  }
+}
+
+const mallocTrim = libc.func("int malloc_trim(size_t pad)") as unknown as (pad: number) => number;
+
+/** The memory of this process. */
+export function ownMemory(): Memory {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  let last = performance.eventLoopUtilization();
+  return {
+    rssBytes: () => process.memoryUsage.rss(),
+    busy: () => {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, last);
+      last = now;
+      return utilization;
+    },
+    giveBack: () => {
+      if (typeof collect === "function") collect();
+      mallocTrim(0);
+    },
+  };
+}
