@@ -1,8 +1,11 @@
+import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { callerOfCertificate } from "../../lib/auth/caller.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
+import { Door, type DoorLimits } from "../../lib/net/door.js";
+import { socketBelow } from "../../lib/net/socket-below.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { splitAddress } from "../config.js";
 import type { ParkedSockets } from "./parked-sockets.js";
@@ -19,12 +22,24 @@ export interface ReverseListenerOptions {
 
 /** Half-open handshakes end after this time. */
 const handshakeTimeoutMs = 5000;
-/** Sockets that may be open at once, parked or shaking hands. */
-const maxConnections = 4096;
+/** An agent holds a few connections; several may share an address. One that is not parked any more is a host's session. */
+const doorLimits: DoorLimits = {
+  unproven: 256,
+  unprovenPerAddress: 64,
+  connections: 4096,
+  connectionsPerAddress: 1024,
+  handshakesPerAddress: { perSecond: 20, burst: 60 },
+  handshakes: { perSecond: 60, burst: 120 },
+  provenWithinMs: handshakeTimeoutMs,
+  oldestGoes: false,
+};
 
 /** Accepts agents that cannot be dialled: TLS 1.3, certificate of a host required. Their sockets wait to be used. */
 export class ReverseListener {
+  /** Accepts connections, of which nothing is read until their handshake may begin. */
+  readonly #listener: TcpServer;
   readonly #server: Server;
+  readonly #door = new Door(doorLimits);
   readonly #options: ReverseListenerOptions;
 
   private constructor(options: ReverseListenerOptions) {
@@ -39,7 +54,9 @@ export class ReverseListener {
       minVersion: "TLSv1.3",
       handshakeTimeout: handshakeTimeoutMs,
     });
-    this.#server.maxConnections = maxConnections;
+    this.#listener = createTcpServer({ pauseOnConnect: true }, (socket) =>
+      this.#door.enter(socket, () => this.#server.emit("connection", socket)),
+    );
     this.#server.on("secureConnection", (socket) => this.#accept(socket));
     this.#server.on("tlsClientError", (error) => options.log.debug({ err: error }, "reverse connection refused"));
   }
@@ -49,8 +66,8 @@ export class ReverseListener {
     const listener = new ReverseListener(options);
     const { host, port } = splitAddress(options.address);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    listener.#server.once("error", reject);
-    listener.#server.listen({ host, port }, resolve);
+    listener.#listener.once("error", reject);
+    listener.#listener.listen({ host, port }, resolve);
     try {
       await promise;
     } catch (error) {
@@ -61,11 +78,13 @@ export class ReverseListener {
         cause: error,
       });
     }
+    // Such as too many open files: it passes by itself.
+    listener.#listener.on("error", (error) => options.log.error({ err: error }, "the reverse listener has a problem"));
     return listener;
   }
 
   get port(): number {
-    const address = this.#server.address();
+    const address = this.#listener.address();
     return typeof address === "object" && address !== null ? address.port : 0;
   }
 
@@ -77,7 +96,8 @@ export class ReverseListener {
 
   async close(): Promise<void> {
     this.#options.parked.close();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#door.close();
+    await new Promise<void>((resolve) => this.#listener.close(() => resolve()));
   }
 
   #accept(socket: TLSSocket): void {
@@ -86,6 +106,8 @@ export class ReverseListener {
       const caller = callerOfCertificate(socket.getPeerCertificate());
       if (caller.kind !== "host") throw new Error(`${caller.identity} is not a host`);
       if (caller.serial !== undefined && this.#options.isRevoked(caller.serial)) throw new Error("certificate revoked");
+      const raw = socketBelow(socket);
+      if (raw !== undefined) this.#door.proven(raw);
       // Finds peers that are gone without a word within about 15 s.
       socket.setKeepAlive(true, 5000);
       socket.setNoDelay(true);

@@ -56,13 +56,14 @@ export const mainLimits: ServerLimits = {
     unprovenPerAddress: 128,
     connections: 2048,
     connectionsPerAddress: 512,
-    handshakesPerAddress: { perSecond: 25, burst: 60 },
-    handshakes: { perSecond: 120, burst: 240 },
+    // Each takes milliseconds of the loop: many that come together are spread, so that calls get in between.
+    handshakesPerAddress: { perSecond: 40, burst: 4 },
+    handshakes: { perSecond: 100, burst: 6 },
     provenWithinMs: 5000,
     oldestGoes: false,
   },
   connections: { identity: 64, address: 512, all: 1024 },
-  streams: { identity: 512, address: 2048, all: 4096 },
+  streams: { identity: 256, address: 1024, all: 4096 },
   watches: { identity: 64, address: 256, all: 1024 },
   queuedBytes: { identity: 32 * mebibyte, address: 64 * mebibyte, all: 128 * mebibyte },
   work: {
@@ -74,7 +75,7 @@ export const mainLimits: ServerLimits = {
   times: { messageMs: 10_000, bytesPerSecond: 32 * 1024, interactiveMs: 600_000, endMs: 5000 },
   conduct: {
     connects: { perSecond: 20, burst: 200 },
-    calls: { perSecond: 1500, burst: 2000 },
+    calls: { perSecond: 1000, burst: 1000 },
     control: { perSecond: 50, burst: 500 },
     overhead: { perSecond: 2 * mebibyte, burst: 4 * mebibyte },
     outMs: { first: 5000, most: 60_000 },

@@ -1,5 +1,4 @@
 import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type {
   Metadata,
@@ -11,6 +10,7 @@ import { forwardedCallerKey, urisOf } from "../auth/caller.js";
 import { resourceExhausted, unavailable, type ZorError } from "../errors.js";
 import { addressGroup } from "../net/address-group.js";
 import { Door } from "../net/door.js";
+import { socketBelow } from "../net/socket-below.js";
 import { Conduct, type Deed } from "./conduct.js";
 import { FairQueue } from "./fair-queue.js";
 import { GuardedCall, tooMuchQueued } from "./guarded-call.js";
@@ -47,7 +47,7 @@ export class ServerGuard {
   readonly #toldMs = new Map<string, number>();
   #news: GuardNews = () => undefined;
   /** The socket of which HTTP/2 makes a session in this turn. */
-  #arriving: TLSSocket | undefined;
+  #arriving: { readonly socket: TLSSocket; readonly owner: Owner } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
 
@@ -71,13 +71,13 @@ export class ServerGuard {
 
   /** Guards the connections of an HTTP/2 server that grpc-js made. */
   watch(server: Http2SecureServer): void {
-    // Before HTTP/2 takes the socket. grpc-js asks for the certificate at every call, and parsing it takes longer than many calls.
-    server.prependListener("secureConnection", (socket: TLSSocket) => {
-      this.#arriving = socket;
-      const raw = rawOf(socket);
-      if (raw !== undefined) this.door.proven(raw);
-      const certificate = socket.getPeerCertificate();
-      Object.defineProperty(socket, "getPeerCertificate", { value: () => certificate });
+    // HTTP/2 takes a socket as the only listener of this event. One that must go goes before that: a session costs as much as a call.
+    const takers = server.listeners("secureConnection");
+    server.removeAllListeners("secureConnection");
+    server.on("secureConnection", (socket: TLSSocket) => {
+      const owner = this.#welcome(socket);
+      if (owner === undefined) socket.on("error", () => undefined).destroy();
+      else for (const taker of takers) taker.call(server, socket);
     });
     server.on("session", (session: ServerHttp2Session) => this.#begin(session));
     server.on("stream", (stream: ServerHttp2Stream) => this.#onStream(stream));
@@ -103,33 +103,40 @@ export class ServerGuard {
     for (const session of [...this.#sessions.keys()]) session.destroy();
   }
 
+  /** Whose a connection is; undefined: it must go. */
+  #welcome(socket: TLSSocket): Owner | undefined {
+    const raw = socketBelow(socket);
+    if (raw !== undefined) this.door.proven(raw);
+    const certificate = socket.getPeerCertificate();
+    // grpc-js asks for it at every call, and parsing it takes longer than many calls.
+    Object.defineProperty(socket, "getPeerCertificate", { value: () => certificate });
+    const [identity = ""] = urisOf(certificate).filter((uri) => !uri.startsWith("zor://role/"));
+    const owner: Owner = { identity, address: addressGroup(socket.remoteAddress) };
+    const release = this.#admit(owner);
+    if (release === undefined) return undefined;
+    socket.once("close", release);
+    this.#arriving = { socket, owner };
+    return owner;
+  }
+
   #begin(session: ServerHttp2Session): void {
-    // The session's own is a proxy that throws once the connection ends.
-    const socket = this.#arriving;
+    // The session's own socket is a proxy that throws once the connection ends.
+    const arriving = this.#arriving;
     this.#arriving = undefined;
-    if (socket === undefined) {
+    if (arriving === undefined) {
       session.destroy();
       return;
     }
-    const [identity = ""] = urisOf(socket.getPeerCertificate()).filter((uri) => !uri.startsWith("zor://role/"));
-    const owner: Owner = { identity, address: addressGroup(socket.remoteAddress) };
-    const release = this.#admit(owner);
-    if (release === undefined) {
-      session.destroy(undefined, enhanceYourCalm);
-      return;
-    }
+    const { socket, owner } = arriving;
     const guarded = new GuardedSession({
       session,
-      socket: rawOf(socket) ?? socket,
+      socket: socketBelow(socket) ?? socket,
       owner,
       note: (deed, amount) => this.#note(owner, deed, amount),
     });
     this.#sessions.set(session, guarded);
     this.#timer ??= setInterval(() => this.#look(), lookMs).unref();
-    session.once("close", () => {
-      release();
-      this.#sessions.delete(session);
-    });
+    session.once("close", () => this.#sessions.delete(session));
   }
 
   /** Undefined: it must go. */
@@ -274,11 +281,6 @@ function callerOf(owner: Owner, metadata: Metadata): Owner | undefined {
   const [identity] = forwarded?.toString().split(" ") ?? [];
   // All come from the hub's address: it is not one that can be counted.
   return identity === undefined ? undefined : { identity, address: `by ${identity}` };
-}
-
-/** The socket that TLS runs on. Node keeps it in a field that is not part of its types. */
-function rawOf(socket: TLSSocket): Socket | undefined {
-  return (socket as unknown as { readonly _parent?: Socket })._parent;
 }
 
 function outForNow(): ZorError {

@@ -38,7 +38,7 @@ interface Address {
 
 /** Addresses of which the rate is remembered when they have no connection; others begin anew. */
 const rememberedAddresses = 10_000;
-const tickMs = 20;
+const tickMs = 10;
 
 /**
  * The door of a listener whose callers have yet to say who they are. It bounds how many there are, how long they take and how fast
