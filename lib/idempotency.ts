@@ -38,6 +38,11 @@ export interface SerializableMethod<Request, Response> {
 
 const idPattern = /^[\x21-\x7e]{1,64}$/;
 
+/** Checks a request_id, which may be empty. @throws {ZorError} INVALID_ARGUMENT */
+export function checkRequestId(id: string): void {
+  if (id !== "" && !idPattern.test(id)) throw invalidArgument("request_id", "use 1 to 64 printable ASCII characters");
+}
+
 /** Makes mutations safe to retry: the same request_id with the same body gives the first answer and changes nothing. */
 export class RequestIds {
   readonly #store: RequestStore;
@@ -59,7 +64,7 @@ export class RequestIds {
   ): Promise<Response> {
     const id = request.requestId;
     if (id === "") return work(() => undefined);
-    if (!idPattern.test(id)) throw invalidArgument("request_id", "use 1 to 64 printable ASCII characters");
+    checkRequestId(id);
     const digest = createHash("sha256")
       .update(`${identity}\0${method.path}\0`)
       .update(method.requestSerialize(request))

@@ -13,7 +13,7 @@ export function checkLabels(field: string, labels: Readonly<Record<string, strin
     if (!isId(key)) {
       return [{ field, description: `key ${quote(key)} is not valid: use 1 to 63 letters, digits, "-", "_" or "."` }];
     }
-    if (value.length > maxValueLength || /\p{C}/u.test(value)) {
+    if (value.length > maxValueLength || /[\p{C}\u2028\u2029]/u.test(value)) {
       return [
         { field, description: `the value of ${quote(key)} must be at most ${maxValueLength} printable characters` },
       ];

@@ -1,6 +1,6 @@
-import { invalidArgument } from "../../lib/errors.js";
+import { invalidArgument, invalidFields } from "../../lib/errors.js";
 import type { CallContext, Handlers } from "../../lib/grpc/service.js";
-import { quote } from "../../lib/names.js";
+import { checkVariables } from "../../lib/variables.js";
 import type { TerminalSize } from "../../proto/gen/zor/v1/console_service.js";
 import type { ExecRequest, ExecResponse, ExecServiceService, ExecStart } from "../../proto/gen/zor/v1/exec_service.js";
 import type { ExecCommand, ExecOutput } from "../drivers/driver.js";
@@ -84,11 +84,6 @@ function checkStart(start: ExecStart): void {
   }
   const withNul = start.command.findIndex((argument) => argument.includes("\0"));
   if (withNul !== -1) throw invalidArgument(`start.command[${withNul}]`, "must not hold a NUL character");
-  for (const [name, value] of variables) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw invalidArgument("start.environment", `${quote(name)} is not the name of a variable`);
-    }
-    if (value.includes("\0"))
-      throw invalidArgument("start.environment", `the value of ${name} must not hold a NUL character`);
-  }
+  const violations = checkVariables("start.environment", start.environment);
+  if (violations.length > 0) throw invalidFields(violations);
 }

@@ -1,5 +1,5 @@
 import type { CallContext } from "../../lib/grpc/service.js";
-import type { SerializableMethod } from "../../lib/idempotency.js";
+import { checkRequestId, type SerializableMethod } from "../../lib/idempotency.js";
 import type { StoredRequests } from "../state/requests.js";
 import type { Change, Store } from "../store/store.js";
 
@@ -19,10 +19,11 @@ export type CommitAnswer<Response> = (changes: readonly Change[], answer: Respon
  * Runs a change once per request_id. The work commits through what it is given, once. A request that is only checked
  * changes nothing and is not remembered: its work must not commit.
  */
-export function mutate<Request, Response>(
+export async function mutate<Request, Response>(
   { store, requests, method, request, context }: Mutation<Request, Response>,
   work: (commit: CommitAnswer<Response>) => Promise<Response>,
 ): Promise<Response> {
+  checkRequestId(request.requestId);
   if (request.validateOnly === true) return work(() => Promise.reject(new Error("a check must not commit")));
   return requests.ids.once(method, request, context.caller.identity, (seal) =>
     work(async (changes, answer) => {

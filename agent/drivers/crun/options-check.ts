@@ -1,5 +1,5 @@
 import type { FieldViolation } from "../../../lib/errors.js";
-import { quote } from "../../../lib/names.js";
+import { checkVariables } from "../../../lib/variables.js";
 import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { checkCapabilities } from "./capabilities.js";
 import { checkSysctls } from "./sysctl-check.js";
@@ -67,12 +67,7 @@ function checkEnvironment(environment: Readonly<Record<string, string>>): readon
   const entries = Object.entries(environment);
   const violations: FieldViolation[] = [];
   if (entries.length > maxVariables) violations.push({ field, description: `has more than ${maxVariables} variables` });
-  for (const [key, value] of entries) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
-      violations.push({ field, description: `${quote(key)} is not a variable name: use letters, digits and "_"` });
-    }
-    if (value.includes("\0")) violations.push({ field: `${field}[${quote(key)}]`, description: "holds a NUL byte" });
-  }
+  violations.push(...checkVariables(field, environment));
   if (totalBytes(entries.flat()) > maxTotalBytes) {
     violations.push({ field, description: `is longer than ${maxTotalBytes} bytes` });
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { Agent } from "../../../agent/agent.js";
 import { agentConfigSchema, settle } from "../../../agent/config.js";
+import type { InstanceDriver } from "../../../agent/drivers/driver.js";
 import { IdentityHolder } from "../../../agent/identity-holder.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createLog } from "../../../lib/log.js";
@@ -45,16 +46,19 @@ export class ApiFixture {
   readonly #opened: Connection[] = [];
   #running: { readonly agent: Agent; readonly operator: Connection } | undefined;
 
-  private constructor(directory: string, pki: TestPki) {
+  readonly #drivers: readonly InstanceDriver[];
+
+  private constructor(directory: string, pki: TestPki, drivers?: readonly InstanceDriver[]) {
+    this.#drivers = drivers ?? [this.driver];
     this.directory = directory;
     this.state = join(directory, "state");
     this.pki = pki;
   }
 
-  /** An agent that serves. */
-  static async start(): Promise<ApiFixture> {
+  /** An agent that serves; with other drivers than the fake one where real checks are wanted. */
+  static async start(drivers?: readonly InstanceDriver[]): Promise<ApiFixture> {
     const directory = await mkdtemp(join(tmpdir(), "zt-api-"));
-    const fixture = new ApiFixture(directory, await TestPki.create(join(directory, "pki")));
+    const fixture = new ApiFixture(directory, await TestPki.create(join(directory, "pki")), drivers);
     await fixture.#start();
     return fixture;
   }
@@ -113,7 +117,7 @@ export class ApiFixture {
       settings: settle(config, undefined, "h1"),
       hostUid: "uid-of-h1",
       identity: new IdentityHolder(await this.pki.host("h1")),
-      parts: { drivers: [this.driver], network: this.network.toPart(), openCables: undefined },
+      parts: { drivers: this.#drivers, network: this.network.toPart(), openCables: undefined },
       log: createLog("test", { write: () => undefined }),
     });
     const identity = await this.pki.user("ana", Role.ROLE_OPERATOR);

@@ -8,7 +8,7 @@ const fieldsOf = (options: Partial<CrunOptions>) =>
 
 describe("options of a container", () => {
   it("may be any command and any variables", () => {
-    expect(fieldsOf({ command: ["/bin/sh", "-c", "a\nb; $(c)"], environment: { A_1: "x=y\n" } })).toEqual([]);
+    expect(fieldsOf({ command: ["/bin/sh", "-c", "a\nb; $(c)"], environment: { A_1: "x=y\tz ä" } })).toEqual([]);
   });
 
   it.each<[string, Partial<CrunOptions>, string]>([
@@ -19,6 +19,9 @@ describe("options of a container", () => {
     ["a variable name with =", { environment: { "A=B": "c" } }, "instance.spec.crun.environment"],
     ["a variable name with a newline", { environment: { "A\nB": "c" } }, "instance.spec.crun.environment"],
     ["an empty variable name", { environment: { "": "c" } }, "instance.spec.crun.environment"],
+    ["a newline in a value", { environment: { A: "b\nC=d" } }, 'instance.spec.crun.environment["A"]'],
+    ["an escape in a value", { environment: { A: "\u001b[2J" } }, 'instance.spec.crun.environment["A"]'],
+    ["a line separator in a value", { environment: { A: "b\u2028c" } }, 'instance.spec.crun.environment["A"]'],
     ["a NUL byte in a value", { environment: { A: "\0" } }, 'instance.spec.crun.environment["A"]'],
   ])("are refused with %s", (_, options, field) => {
     expect(fieldsOf(options)).toEqual([field]);

@@ -48,9 +48,9 @@ export interface ExecRequest {
 export interface ExecStart {
   /** "hosts/{host}/instances/{instance}". */
   name: string;
-  /** Command and arguments; not interpreted by a shell. */
+  /** Command and arguments; not interpreted by a shell. Any characters but NUL. */
   command: string[];
-  /** More environment variables. */
+  /** More environment variables: names like "A_1", values of one line, without control characters but the tab. */
   environment: { [key: string]: string };
   /** Allocate a terminal; containers only, INVALID_ARGUMENT for machines. */
   tty: boolean;

@@ -237,7 +237,7 @@ export interface Disk {
 export interface CrunOptions {
   /** A directory or tar archive with a root filesystem, in an image directory of the agent, or "micro" for the built-in one. */
   rootfs: string;
-  /** Command and arguments; default: the built-in init for "micro", else "/bin/sh". */
+  /** Command and arguments, any characters but NUL; default: the built-in init for "micro", else "/bin/sh". */
   command: string[];
   /** Environment variables of the command, at most 1024; names like "A_1", values of one line: no control characters but the tab. */
   environment: { [key: string]: string };
