@@ -60,6 +60,8 @@ export class HostFacts {
       agentPid: BigInt(process.pid),
       sessionRtt: undefined,
       relayedBytes: 0n,
+      refusedStatements: 0n,
+      lastRefusal: "",
     };
   }
 }

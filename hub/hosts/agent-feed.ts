@@ -1,7 +1,9 @@
 import type { AnyResource } from "../../lib/watch/kinds.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
-import type { WatchPosition, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
-import { type Inventory, isOnHost } from "../state/inventory.js";
+import type { ResourceRemoved, WatchPosition, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
+import type { Inventory } from "../state/inventory.js";
+import { findLie, findLieOfRemoval } from "./credible.js";
+import { HostBounds } from "./host-bounds.js";
 
 /** What a feed does with what it reads. */
 export interface AgentFeedOptions {
@@ -10,11 +12,14 @@ export interface AgentFeedOptions {
   readonly inventory: Inventory;
   /** Told what the agent says of its own host. */
   readonly onHost: (host: Host) => void;
+  /** Told of every statement that is not believed: of what, and why. */
+  readonly onRefused: (refused: { readonly name: string; readonly why: string }) => void;
 }
 
 /** Brings one agent's watch stream into the inventory. It outlives sessions, so that the next one resumes where the last ended. */
 export class AgentFeed {
   readonly #options: AgentFeedOptions;
+  readonly #bounds = new HostBounds();
   #position: WatchPosition | undefined;
   /** Names seen since a reset; undefined when no snapshot is being read. */
   #snapshot: Set<string> | undefined;
@@ -40,10 +45,13 @@ export class AgentFeed {
         if (step.value.resource !== undefined) this.#upsert(step.value.resource);
         break;
       case "removed":
-        if (step.value.name.startsWith(`hosts/${host}/`)) inventory.log.remove(step.value.kind, step.value.name);
+        this.#remove(step.value);
         break;
       case "snapshotEnd":
-        if (this.#snapshot !== undefined) inventory.retainOnly(host, this.#snapshot);
+        if (this.#snapshot !== undefined) {
+          inventory.retainOnly(host, this.#snapshot);
+          this.#bounds.retainOnly(this.#snapshot);
+        }
         this.#snapshot = undefined;
         break;
       case "bookmark":
@@ -62,12 +70,28 @@ export class AgentFeed {
   }
 
   #upsert(resource: AnyResource): void {
-    if (!isOnHost(this.#options.host, resource)) return;
+    const { host, onRefused } = this.#options;
+    const why = findLie(host, resource) ?? this.#bounds.add(resource);
+    if (why !== undefined) {
+      onRefused({ name: resource.value.name, why });
+      return;
+    }
     if (resource.$case === "host") {
       this.#options.onHost(resource.value);
       return;
     }
     this.#snapshot?.add(resource.value.name);
     this.#options.inventory.upsert(resource);
+  }
+
+  #remove({ kind, name }: ResourceRemoved): void {
+    const { host, inventory, onRefused } = this.#options;
+    const why = findLieOfRemoval(host, kind, name);
+    if (why !== undefined) {
+      onRefused({ name, why });
+      return;
+    }
+    inventory.log.remove(kind, name);
+    this.#bounds.remove(name);
   }
 }

@@ -181,6 +181,7 @@ export class Fleet {
       ends,
       revocations,
       log,
+      onRefused: ({ count, last }) => this.#recordRefusal(id, count, last),
       onChange: () => this.#changed(id),
       previous,
     });
@@ -247,6 +248,21 @@ export class Fleet {
       if (known) this.#recordEvent(id, view);
     }
     this.#options.onChange(id);
+  }
+
+  /** Counts a statement of a host's agent that was refused elsewhere, in an answer. */
+  refuse(id: string, refused: { readonly name: string; readonly why: string }): void {
+    this.#members.get(id)?.session?.refuse(refused);
+  }
+
+  #recordRefusal(id: string, count: number, last: string): void {
+    this.#options.inventory.log.recordEvent("events", {
+      severity: EventSeverity.EVENT_SEVERITY_ERROR,
+      type: "host.statement-refused",
+      resource: `hosts/${id}`,
+      message: `the hub refused what the agent of hosts/${id} said (${count} so far): ${last}`,
+      caller: "",
+    });
   }
 
   #recordEvent(id: string, { state, reason }: SessionView): void {

@@ -2,14 +2,16 @@ import { Backoff } from "../../lib/backoff.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import type { Log } from "../../lib/log.js";
+import { quote } from "../../lib/names.js";
 import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import type { ObservedEnds } from "../c2c/observed-ends.js";
-import type { SessionView } from "../state/host-record.js";
+import { nothingRefused, type Refusals, type SessionView } from "../state/host-record.js";
 import type { Inventory } from "../state/inventory.js";
 import { AgentFeed } from "./agent-feed.js";
+import { believedEnds } from "./believed-ends.js";
 import type { Greeted } from "./dial.js";
 import { keepAlive } from "./keep-alive.js";
 import { type RevokedSerials, tellRevocations } from "./tell-revocations.js";
@@ -24,6 +26,8 @@ export interface SessionOptions {
   readonly ends: ObservedEnds;
   readonly revocations: RevokedSerials;
   readonly log: Log;
+  /** Told when something that the agent said was refused: the first time, the second, fifth, tenth, twentieth and so on. */
+  readonly onRefused: (refused: Refusals) => void;
   /** Told after every change of the state, and when what the agent says of its host changes. */
   readonly onChange: () => void;
   /** What an earlier session found out, if there was one. */
@@ -51,6 +55,7 @@ export class HostSession {
   #lastSeen: Date | undefined;
   #rttMs: number | undefined;
   #reported: Host | undefined;
+  #refused: Refusals;
   #hello: HelloResponse | undefined;
   #ready: ReadyAgent | undefined;
   #running: Promise<void> | undefined;
@@ -59,6 +64,7 @@ export class HostSession {
     this.#options = options;
     this.#lastSeen = options.previous?.lastSeen;
     this.#reported = options.previous?.reported;
+    this.#refused = options.previous?.refused ?? nothingRefused;
     this.#feed = new AgentFeed({
       host: options.host,
       inventory: options.inventory,
@@ -66,7 +72,20 @@ export class HostSession {
         this.#reported = host;
         options.onChange();
       },
+      onRefused: (refused) => this.refuse(refused),
     });
+  }
+
+  /** Something that the agent said is not believed: it is counted and shown at the host. */
+  refuse({ name, why }: { readonly name: string; readonly why: string }): void {
+    const count = this.#refused.count + 1;
+    this.#refused = { count, last: `${quote(name)}: ${why}` };
+    // A liar must not make work for others: of many it is told less and less often.
+    if (!isRound(count)) return;
+    const { host, log, onRefused, onChange } = this.#options;
+    log.warn({ host, name, why, count }, "a statement of an agent was refused");
+    onRefused(this.#refused);
+    onChange();
   }
 
   get view(): SessionView {
@@ -76,6 +95,7 @@ export class HostSession {
       lastSeen: this.#lastSeen,
       rttMs: this.#rttMs,
       reported: this.#reported,
+      refused: this.#refused,
     };
   }
 
@@ -176,7 +196,10 @@ export class HostSession {
           if (signal.aborted) return;
           this.#alive();
           backoff.reset();
-          this.#options.ends.apply(this.#options.host, message);
+          this.#options.ends.apply(
+            this.#options.host,
+            believedEnds(message, (refused) => this.refuse(refused)),
+          );
         }
       } catch (error) {
         if (!signal.aborted) this.#options.log.debug({ err: error }, "watching link ends failed");
@@ -203,4 +226,10 @@ export class HostSession {
     this.#reason = reason;
     this.#options.onChange();
   }
+}
+
+/** 1, 2, 5, 10, 20, 50 and so on. */
+function isRound(count: number): boolean {
+  const power = 10 ** Math.floor(Math.log10(count));
+  return [1, 2, 5].includes(count / power);
 }

@@ -1,7 +1,9 @@
 import { callerUris, forwardedCallerKey } from "../../lib/auth/caller.js";
-import { unavailable } from "../../lib/errors.js";
+import { status } from "@grpc/grpc-js";
+import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Method } from "../../lib/grpc/connection.js";
 import type { CallContext } from "../../lib/grpc/service.js";
+import { findLieInAnswer } from "../hosts/credible.js";
 import type { Fleet } from "../hosts/fleet.js";
 import type { ReadyAgent } from "../hosts/session.js";
 import { ofHost } from "./of-host.js";
@@ -36,10 +38,25 @@ export class Router {
     const timeoutMs = Number.isFinite(remainingMs) ? Math.max(1, remainingMs - reserveMs) : defaultTimeoutMs;
     const signal = AbortSignal.any([context.signal, agent.signal]);
     try {
-      return await agent.connection.unary(method, request, { timeoutMs, signal, metadata: metadataOf(context) });
+      const options = { timeoutMs, signal, metadata: metadataOf(context) };
+      return this.#believed(host, await agent.connection.unary(method, request, options));
     } catch (error) {
       throw lost(agent, context, host) ?? ofHost(error, agent, host);
     }
+  }
+
+  /** An agent's answer, when it speaks of its own host. */
+  #believed<Response>(host: string, answer: Response): Response {
+    const why = findLieInAnswer(host, answer);
+    if (why === undefined) return answer;
+    const name = `hosts/${host}`;
+    this.#fleet.refuse(host, { name, why });
+    throw new ZorError({
+      reason: "HOST_NOT_BELIEVED",
+      code: status.DATA_LOSS,
+      message: `${name}: the answer of its agent was refused (${why}); what was asked may have been done; look at the host: its agent is broken, or not its own`,
+      resource: name,
+    });
   }
 
   /** Like {@link unary}, for a stream both ways. Neither side is read faster than the other takes it. */

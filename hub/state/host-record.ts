@@ -20,7 +20,19 @@ export interface SessionView {
   readonly rttMs: number | undefined;
   /** The host as its agent last described it. */
   readonly reported: Host | undefined;
+  /** What its agent said that was not believed. */
+  readonly refused: Refusals;
 }
+
+/** Statements of an agent that were refused. */
+export interface Refusals {
+  readonly count: number;
+  /** The newest one, with the reason; "" while there is none. */
+  readonly last: string;
+}
+
+/** Before anything was refused. */
+export const nothingRefused: Refusals = { count: 0, last: "" };
 
 /** The view of a host whose agent has never joined; it says how it does. */
 export function neverJoined(id: string): SessionView {
@@ -30,6 +42,7 @@ export function neverJoined(id: string): SessionView {
     lastSeen: undefined,
     rttMs: undefined,
     reported: undefined,
+    refused: nothingRefused,
   };
 }
 
@@ -49,7 +62,7 @@ export function viewHost(
     undialable: record.undialable,
     createTime: record.createTime,
     state: session.state,
-    reason: session.reason,
+    reason: reasonOf(session),
     lastSeenTime: session.lastSeen,
     lastSeenAge: ageOf(session.lastSeen, now),
     fingerprint: reported?.fingerprint,
@@ -57,7 +70,16 @@ export function viewHost(
     agentPid: reported?.agentPid ?? 0n,
     sessionRtt: session.rttMs === undefined ? undefined : toDuration(session.rttMs),
     relayedBytes,
+    refusedStatements: BigInt(session.refused.count),
+    lastRefusal: session.refused.last,
   });
+}
+
+/** Why the host is as it is; that its agent is not to be trusted is more than that it is ready. */
+function reasonOf({ reason, refused }: SessionView): string {
+  if (reason !== "" || refused.count === 0) return reason;
+  const statements = refused.count === 1 ? "a statement" : `${refused.count} statements`;
+  return `the hub refused ${statements} of its agent, last: ${refused.last}`;
 }
 
 /** How a list names a host whose part may be old; undefined when it is current, or empty because the host has yet to join. */

@@ -60,13 +60,6 @@ export class Inventory {
   }
 }
 
-/** Whether a resource name belongs to this host: an agent speaks only for itself. */
-export function isOnHost(host: string, resource: AnyResource): boolean {
-  if (resource.$case === "link") return false;
-  if (resource.$case === "host") return resource.value.name === `hosts/${host}`;
-  return nameOf(resource).startsWith(`hosts/${host}/`);
-}
-
 function same(left: AnyResource, right: AnyResource): boolean {
   const encode = (resource: AnyResource): Uint8Array => Resource.encode({ resource }).finish();
   return Buffer.compare(encode(left), encode(right)) === 0;

@@ -1,6 +1,6 @@
 import { HostState } from "../../proto/gen/zor/v1/host.js";
 import type { Change, Store } from "../store/store.js";
-import type { SessionView } from "./host-record.js";
+import { nothingRefused, type SessionView } from "./host-record.js";
 
 const key = "last-seen";
 
@@ -25,6 +25,7 @@ export async function loadLastSeen(store: Store): Promise<ReadonlyMap<string, Se
         lastSeen: new Date(time),
         rttMs: undefined,
         reported: undefined,
+        refused: nothingRefused,
       },
     ]),
   );

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
-import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import {
   InstanceServiceService,
   ListInstancesRequest,
   StartInstanceRequest,
 } from "../../../proto/gen/zor/v1/instance_service.js";
+import { Operation } from "../../../proto/gen/zor/v1/operation.js";
+import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import { TcpProxy } from "../../fakes/tcp-proxy.js";
+import { eventually } from "../../helpers/eventually.js";
 import { HubFixture } from "./fixture.js";
 
 const { HOST_STATE_READY, HOST_STATE_UNREACHABLE, HOST_STATE_INCOMPATIBLE } = HostState;
@@ -58,6 +61,46 @@ describe("the hub's sessions with agents", () => {
     ).rejects.toMatchObject({ reason: "HOST_NOT_READY", message: expect.stringMatching(/last seen \d+ s ago/) });
     proxies[0]?.setSilent(false);
     await fixture.hostState("alpha", HOST_STATE_READY);
+  });
+
+  test("an agent that speaks of what is not its own is not believed, and shown for what it is", async () => {
+    await using fixture = await HubFixture.start();
+    const [beta, gamma] = [await fixture.addHost("beta"), await fixture.addHost("gamma")];
+    beta.model.addInstance("vm2");
+    gamma.model.addInstance("vm1");
+    for (const host of ["beta", "gamma"]) await fixture.hostState(host, HOST_STATE_READY);
+    const lie = (name: string) => gamma.model.log.upsert({ $case: "instance", value: Instance.fromPartial({ name }) });
+    lie("hosts/gamma/instances/../../beta/instances/vm2");
+    lie("hosts/beta/instances/vm2");
+    gamma.model.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, "hosts/beta/instances/vm2");
+    gamma.model.log.upsert({
+      $case: "operation",
+      value: Operation.fromPartial({ name: "hosts/gamma/operations/o1", target: "hosts/beta/instances/vm2" }),
+    });
+    gamma.model.log.upsert({
+      $case: "instance",
+      value: Instance.fromPartial({
+        name: "hosts/gamma/instances/vm3",
+        spec: { nics: [{ name: "eth0", lan: "../x" }] },
+      }),
+    });
+    gamma.model.addInstance("vm4");
+    await eventually(async () => {
+      const { instances } = await fixture.admin.unary(
+        InstanceServiceService.listInstances,
+        ListInstancesRequest.fromPartial({}),
+      );
+      expect(instances.map(({ name }) => name).sort()).toEqual([
+        "hosts/beta/instances/vm2",
+        "hosts/gamma/instances/vm1",
+        "hosts/gamma/instances/vm4",
+      ]);
+    });
+    const host = await fixture.hostState("gamma", HOST_STATE_READY);
+    expect(host.refusedStatements).toBe(5n);
+    expect(host.reason).toContain("refused 5 statements of its agent");
+    const honest = await fixture.hostState("beta", HOST_STATE_READY);
+    expect(honest).toMatchObject({ refusedStatements: 0n, reason: "" });
   });
 
   test("a restarted agent is read again and what is gone from it is removed", async () => {

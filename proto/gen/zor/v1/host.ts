@@ -128,6 +128,13 @@ export interface Host {
    * included. Always 0 at an agent. Read only.
    */
   relayedBytes: bigint;
+  /**
+   * How many statements of its agent the hub has refused since it began, because they named what is not on this host, could not be true
+   * or were too many. 0: none. More than that: the agent is broken, or not the host's own.
+   */
+  refusedStatements: bigint;
+  /** What was refused last, and why; empty: nothing. */
+  lastRefusal: string;
 }
 
 export interface Host_LabelsEntry {
@@ -206,6 +213,8 @@ function createBaseHost(): Host {
     agentPid: 0n,
     sessionRtt: undefined,
     relayedBytes: 0n,
+    refusedStatements: 0n,
+    lastRefusal: "",
   };
 }
 
@@ -264,6 +273,15 @@ export const Host: MessageFns<Host> = {
         throw new globalThis.Error("value provided for field message.relayedBytes of type int64 too large");
       }
       writer.uint32(128).int64(message.relayedBytes);
+    }
+    if (message.refusedStatements !== 0n) {
+      if (BigInt.asIntN(64, message.refusedStatements) !== message.refusedStatements) {
+        throw new globalThis.Error("value provided for field message.refusedStatements of type int64 too large");
+      }
+      writer.uint32(160).int64(message.refusedStatements);
+    }
+    if (message.lastRefusal !== "") {
+      writer.uint32(170).string(message.lastRefusal);
     }
     return writer;
   },
@@ -412,6 +430,22 @@ export const Host: MessageFns<Host> = {
             message.relayedBytes = reader.int64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.refusedStatements = reader.int64() as bigint;
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.lastRefusal = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -485,6 +519,16 @@ export const Host: MessageFns<Host> = {
         : isSet(object.relayed_bytes)
         ? BigInt(object.relayed_bytes)
         : 0n,
+      refusedStatements: isSet(object.refusedStatements)
+        ? BigInt(object.refusedStatements)
+        : isSet(object.refused_statements)
+        ? BigInt(object.refused_statements)
+        : 0n,
+      lastRefusal: isSet(object.lastRefusal)
+        ? globalThis.String(object.lastRefusal)
+        : isSet(object.last_refusal)
+        ? globalThis.String(object.last_refusal)
+        : "",
     };
   },
 
@@ -544,6 +588,12 @@ export const Host: MessageFns<Host> = {
     if (message.relayedBytes !== 0n) {
       obj.relayedBytes = message.relayedBytes.toString();
     }
+    if (message.refusedStatements !== 0n) {
+      obj.refusedStatements = message.refusedStatements.toString();
+    }
+    if (message.lastRefusal !== "") {
+      obj.lastRefusal = message.lastRefusal;
+    }
     return obj;
   },
 
@@ -586,6 +636,10 @@ export const Host: MessageFns<Host> = {
     message.relayedBytes = (object.relayedBytes !== undefined && object.relayedBytes !== null)
       ? BigInt(object.relayedBytes)
       : 0n;
+    message.refusedStatements = (object.refusedStatements !== undefined && object.refusedStatements !== null)
+      ? BigInt(object.refusedStatements)
+      : 0n;
+    message.lastRefusal = object.lastRefusal ?? "";
     return message;
   },
 };
