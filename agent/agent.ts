@@ -13,6 +13,7 @@ import { HostFacts } from "./host-facts.js";
 import type { IdentityHolder } from "./identity-holder.js";
 import type { EventDraft } from "./instances/context.js";
 import { InstanceStore } from "./instances/instance-store.js";
+import { readBoot } from "./host/boot.js";
 import { InstanceManager } from "./instances/manager.js";
 import { observeForever } from "./instances/observer.js";
 import { toInstance } from "./instances/record.js";
@@ -72,6 +73,7 @@ export class Agent {
       {
         ...common,
         limits: readLimits(),
+        boot: await readBoot(),
         store: new InstanceStore(join(state, "instances")),
         networks: parts.network.createInstanceNetworks(lans),
         drivers: new Map(parts.drivers.map((driver) => [driver.kind, driver])),

@@ -58,7 +58,7 @@ export async function findProcesses(matches: (argv: readonly string[]) => boolea
 }
 
 /** Sends a signal to exactly this process; false when it no longer runs. */
-export async function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): Promise<boolean> {
+export async function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals | number): Promise<boolean> {
   if (!(await isAlive(identity))) return false;
   try {
     process.kill(identity.pid, signal);

@@ -69,12 +69,14 @@ export interface Observation {
   readonly accelerator: string;
   /** Commands can be run inside. */
   readonly execReady: boolean;
+  /** It runs, but nothing has been seen or heard of a guest for too long; the reason says so. Default: no. */
+  readonly isSilent?: boolean;
 }
 
 /** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */
 export interface DriverEvent {
   readonly uid: string;
-  /** "started", "exited", "paused", "resumed", "reset", "exec-ready". */
+  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive". */
   readonly type: string;
   readonly message: string;
 }
@@ -165,8 +167,17 @@ export interface Resettable {
 
 /** Drivers that can ask the guest to shut down. */
 export interface Shutdownable {
-  /** Asks and returns; the end shows as an "exited" event. */
-  requestShutdown(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
+  /**
+   * Asks and returns; the end shows as an "exited" event. The instance layer asks again until it comes: a guest may not listen yet.
+   * @param options.attempt how often it was asked before; the more often, the more means are used.
+   */
+  requestShutdown(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    options: CallOptions & { readonly attempt: number },
+  ): Promise<void>;
+  /** Nobody asks any more, and it runs on: takes back what asking has changed. Idempotent. */
+  giveUpShutdown(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
 }
 
 /** Drivers whose runtime gives interfaces their carrier ("tap" drivers); that of a veth follows its switch side. */

@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { execa, ExecaError } from "execa";
 import { toolEnvironment } from "../../lib/environment/tool-environment.js";
 import { findStartError, type WardenOptions, wardedCommand, wardenEnd } from "../../lib/owned-process.js";
+import type { ProcessExit } from "./process-exit.js";
 
 /** A host tool failed. Keeps what an engineer needs: tool, arguments, exit code and the tail of standard error. */
 export class ToolError extends Error {
@@ -124,6 +125,8 @@ export interface DaemonOptions {
   readonly logFile: string;
   /** Open descriptors that the process inherits as 3, 4 and so on; the caller closes its own. */
   readonly fds?: readonly number[];
+  /** Called once when it ends while this agent, its parent, lives. */
+  readonly onExit?: (exit: ProcessExit) => void;
 }
 
 /**
@@ -141,6 +144,14 @@ export async function startDaemon(tool: string, argv: readonly string[], options
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   closeSync(log);
+  const { onExit } = options;
+  if (onExit !== undefined) {
+    child.once("exit", (code, signal) =>
+      onExit(
+        signal === null ? { type: "code", code: code ?? 0 } : { type: "signal", signal: constants.signals[signal] },
+      ),
+    );
+  }
   child.unref();
   const { pid } = child;
   if (pid === undefined) {

@@ -5,6 +5,7 @@ import {
   type DriverKind,
   type InstanceDriver,
   isPlacing,
+  type Observation,
   type RecoveryHandle,
 } from "../drivers/driver.js";
 import { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
@@ -12,11 +13,11 @@ import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
 import { withoutDirectories } from "./failure.js";
 import type { LoadedInstance } from "./instance-store.js";
-import { forgetRun, lostReason, observe } from "./observe.js";
+import { forgetRun, keepEnd, keepHandle, lostReason, observe } from "./observe.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
 import type { StoredHandle, StoredInstance } from "./stored-instance.js";
 
-const endedReason = "ended while the agent was not running";
+const unseen = "while the agent was not running";
 
 /**
  * Takes up one instance after the agent was restarted: finds what runs, restores its interfaces, finishes a deletion or
@@ -51,7 +52,9 @@ async function takeUp(
   signal: AbortSignal,
 ): Promise<InstanceRecord | undefined> {
   const { name } = record.stored.instance;
-  const handle = record.handle ?? (await record.driver.recover(toDriverInstance(record), saved?.handle, { signal }));
+  // Another process may have the pid of one that ended with the host.
+  const known = hasRebooted(context, saved) ? undefined : saved?.handle;
+  const handle = record.handle ?? (await record.driver.recover(toDriverInstance(record), known, { signal }));
   const { phase } = record.stored;
   record.handle = handle;
   if (phase === "deleting" || (phase === "creating" && handle === undefined)) {
@@ -65,10 +68,12 @@ async function takeUp(
     return undefined;
   }
   if (handle === undefined) {
+    if (saved !== undefined) record.observation = await findEnd(context, record, saved, signal);
     await forgetRun(context, record);
     if (saved !== undefined) {
-      record.observation = notRunning("stopped", endedReason);
-      report(context, "instance.stopped", name, endedReason);
+      const { state, reason } = record.observation;
+      report(context, state === "failed" ? "instance.failed" : "instance.stopped", name, reason);
+      await keepEnd(context, record);
     }
     context.publish(record);
     return record;
@@ -77,16 +82,42 @@ async function takeUp(
   return record;
 }
 
+/** How a run ended that nobody observed: with the host, or as its driver can still find out. */
+async function findEnd(
+  context: InstanceContext,
+  record: InstanceRecord,
+  saved: StoredHandle,
+  signal: AbortSignal,
+): Promise<Observation> {
+  if (hasRebooted(context, saved)) {
+    const { time } = context.boot;
+    const when = time === undefined ? "" : ` at ${time.toISOString().replace(/\.\d+Z$/, "Z")}`;
+    return notRunning("stopped", `the host was restarted${when} while it ran; start it again with: zor start`);
+  }
+  try {
+    const { state, reason } = await record.driver.inspect(toDriverInstance(record), saved.handle, { signal });
+    if (reason !== "") return notRunning(state === "failed" ? "failed" : "stopped", `${reason}, ${unseen}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    context.logError(error, `how ${record.stored.instance.name} ended could not be found out`);
+  }
+  return notRunning("stopped", `ended ${unseen}`);
+}
+
+function hasRebooted({ boot }: InstanceContext, saved: StoredHandle | undefined): boolean {
+  return saved?.bootId !== undefined && saved.bootId !== "" && boot.id !== "" && saved.bootId !== boot.id;
+}
+
 async function keepRunning(
   context: InstanceContext,
   record: InstanceRecord,
   handle: RecoveryHandle,
   signal: AbortSignal,
 ): Promise<void> {
-  const { id, instance, phase } = record.stored;
-  await context.store
-    .writeHandle(id, instance.name, { uid: instance.uid, kind: record.driver.kind, handle })
-    .catch((error: unknown) => context.logError(error, `the handle of ${instance.name} could not be written`));
+  const { instance, phase } = record.stored;
+  await keepHandle(context, record, handle).catch((error: unknown) =>
+    context.logError(error, `the handle of ${instance.name} could not be written`),
+  );
   if (phase === "creating") await setPhase(context, record, "ready");
   await observe(context, record, { signal, caller: "" });
 }
@@ -113,7 +144,7 @@ async function toRecord(
       stored: await recordPlaces(context, stored, driver),
       driver,
       specLost: false,
-      observation: notRunning("stopped", ""),
+      observation: notRunning(loaded.end?.state ?? "stopped", loaded.end?.reason ?? ""),
     };
   }
   const found = await findLost(context, loaded, signal);

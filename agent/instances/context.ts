@@ -1,5 +1,6 @@
 import type { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { DriverKind, InstanceDriver } from "../drivers/driver.js";
+import type { Boot } from "../host/boot.js";
 import type { InstanceStore } from "./instance-store.js";
 import type { InstanceNetworks } from "./networks.js";
 import type { InstanceRecord } from "./record.js";
@@ -21,6 +22,8 @@ export interface InstanceContext {
   /** Id of this host. */
   readonly host: string;
   readonly limits: HostLimits;
+  /** The run of the host's kernel that is now: what ran in another one ended with it. */
+  readonly boot: Boot;
   readonly store: InstanceStore;
   readonly networks: InstanceNetworks;
   readonly drivers: ReadonlyMap<DriverKind, InstanceDriver>;

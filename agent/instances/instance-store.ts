@@ -1,10 +1,13 @@
 import { rm } from "node:fs/promises";
 import { type DurableWriter, SpecDirectory } from "./spec-directory.js";
 import {
+  formatStoredEnd,
   formatStoredHandle,
   formatStoredInstance,
+  parseStoredEnd,
   parseStoredHandle,
   parseStoredInstance,
+  type StoredEnd,
   type StoredHandle,
   type StoredInstance,
 } from "./stored-instance.js";
@@ -15,11 +18,14 @@ export interface LoadedInstance {
   /** Undefined when neither copy of the spec could be read. */
   readonly stored: StoredInstance | undefined;
   readonly handle: StoredHandle | undefined;
+  /** How its last run ended; undefined when it runs, or nothing is known. */
+  readonly end: StoredEnd | undefined;
   /** What was wrong with its files, for people; empty when nothing was. */
   readonly damage: readonly string[];
 }
 
 const handleFile = "handle.json";
+const endFile = "end.json";
 const driverDirectory = "driver";
 
 /** The instances on disk: the spec, the handle of the running process, and the driver's own directory. */
@@ -60,6 +66,12 @@ export class InstanceStore {
     await rm(this.#specs.path(id, handleFile), { force: true });
   }
 
+  /** Writes how the last run ended; nothing to say removes what was said. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+  async writeEnd(id: string, resource: string, end: StoredEnd): Promise<void> {
+    if (end.reason === "") await rm(this.#specs.path(id, endFile), { force: true });
+    else await this.#specs.writeFile(id, resource, endFile, formatStoredEnd(end));
+  }
+
   /** Removes everything the disk holds of the instance. Idempotent; works on a full disk. */
   async remove(id: string): Promise<void> {
     await this.#specs.remove(id);
@@ -70,7 +82,8 @@ export class InstanceStore {
     const loaded: LoadedInstance[] = [];
     for (const { id, value, damage } of await this.#specs.load(now)) {
       const handle = await this.#specs.read(id, handleFile, parseStoredHandle, { now, damage });
-      loaded.push({ id, stored: value, handle, damage });
+      const end = await this.#specs.read(id, endFile, parseStoredEnd, { now, damage });
+      loaded.push({ id, stored: value, handle, end, damage });
     }
     return loaded;
   }

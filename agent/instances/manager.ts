@@ -21,13 +21,24 @@ import {
   unsupported,
 } from "./action-checks.js";
 import { adopt } from "./adoption.js";
+import { askUntilEnded } from "./ask-until-ended.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { build, checkDelete, deleteInstance, type NewInstance, planCreation, remove, reserve } from "./creation.js";
 import { asFailure } from "./failure.js";
 import { inParallel } from "./in-parallel.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
-import { type ActionOptions, attempt, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
+import {
+  type ActionOptions,
+  attempt,
+  giveUpShutdown,
+  pause,
+  requestShutdown,
+  reset,
+  resume,
+  start,
+  stop,
+} from "./power.js";
 import { type InstanceRecord, toDriverInstance, toInstance, toOwner } from "./record.js";
 
 /** Things done to an instance at once. */
@@ -152,27 +163,25 @@ export class InstanceManager {
   }
 
   /**
-   * Asks the guest to shut down and waits until it has ended.
+   * Asks the guest to shut down, again and again, and waits until it has ended.
    * @throws {ZorError} FAILED_PRECONDITION when it does not within `timeoutMs`; it then runs on.
    */
   async shutDown(id: string, options: ActionOptions & { readonly timeoutMs: number }): Promise<void> {
     const record = this.#record(id);
     const { name } = record.stored.instance;
-    await this.#change(id, () => requestShutdown(this.#context, record, options));
-    const ended = await this.#waitFor(
-      () => record.handle === undefined,
-      AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
-    );
-    if (record.activity === "stopping") {
-      record.activity = undefined;
-      this.#context.publish(record);
-    }
+    const run = runningHandle(record, "shut down");
+    const { ended, asked } = await askUntilEnded({
+      ask: (attempt) => this.#change(id, () => requestShutdown(this.#context, record, { ...options, attempt })),
+      waitForEnd: (signal) => this.#waitFor(() => record.handle?.pid !== run.pid, signal),
+      signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
+    });
+    await this.#queue.run(name, () => giveUpShutdown(this.#context, record));
     if (ended) return;
     options.signal.throwIfAborted();
     throw failedPrecondition(
       "GUEST_DID_NOT_SHUT_DOWN",
       name,
-      `the guest of ${name} did not shut down within ${options.timeoutMs / 1000} s; it may not listen to its power button; stop it instead`,
+      `${name} did not end within ${options.timeoutMs / 1000} s, though it was asked ${asked} times; end it at once with: zor stop`,
     );
   }
 

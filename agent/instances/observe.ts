@@ -1,6 +1,6 @@
 import { messageOf } from "../../lib/errors.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
-import type { Observation, ObservedState } from "../drivers/driver.js";
+import type { Observation, ObservedState, RecoveryHandle } from "../drivers/driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { withoutDirectories } from "./failure.js";
 import { showCarrier } from "./nic-changes.js";
@@ -23,9 +23,33 @@ export async function observe(
   if (record.handle === undefined && !hasEnded(observation.state)) {
     if (await tryTakeBack(context, record, signal)) observation = await inspect(record, signal);
   }
-  if (record.handle !== undefined && hasEnded(observation.state)) await forgetRun(context, record);
+  const justEnded = record.handle !== undefined && hasEnded(observation.state);
+  if (!justEnded) observation = withKnownEnd(record, observation);
+  if (justEnded) await forgetRun(context, record);
   const reason = await restoreNetwork(context, record, signal);
   setObservation(context, record, reason === "" ? observation : { ...observation, reason }, options.caller);
+  if (justEnded) await keepEnd(context, record);
+}
+
+/** Keeps on disk why the instance does not run, for the time after the agent's next start. Never throws. */
+export async function keepEnd(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { id, instance } = record.stored;
+  const { state, reason } = record.observation;
+  const end = { state: state === "failed" ? ("failed" as const) : ("stopped" as const), reason };
+  await context.store.writeEnd(id, instance.name, end).catch((error: unknown) => {
+    context.logError(error, `how ${instance.name} ended could not be written`);
+  });
+}
+
+/** Writes the handle of a running instance. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+export async function keepHandle(
+  context: InstanceContext,
+  record: InstanceRecord,
+  handle: RecoveryHandle,
+): Promise<void> {
+  const { id, instance } = record.stored;
+  const stored = { uid: instance.uid, kind: record.driver.kind, handle, bootId: context.boot.id };
+  await context.store.writeHandle(id, instance.name, stored);
 }
 
 /** Looks for a process of the instance that the agent does not know and takes it up; false when there is none. */
@@ -34,13 +58,11 @@ export async function takeBack(
   record: InstanceRecord,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { id, instance } = record.stored;
   const handle = await record.driver.recover(toDriverInstance(record), undefined, { signal });
   if (handle === undefined) return false;
   record.handle = handle;
-  const stored = { uid: instance.uid, kind: record.driver.kind, handle };
-  await context.store.writeHandle(id, instance.name, stored).catch((error: unknown) => {
-    context.logError(error, `the handle of ${instance.name} could not be written`);
+  await keepHandle(context, record, handle).catch((error: unknown) => {
+    context.logError(error, `the handle of ${record.stored.instance.name} could not be written`);
   });
   return true;
 }
@@ -78,14 +100,13 @@ export function setObservation(
   observation: Observation,
   caller: string,
 ): void {
-  const before = record.observation.state;
-  // A runtime forgets why an instance failed as soon as it is gone; the record does not.
-  const keepsFailure = before === "failed" && observation.state === "stopped" && record.handle === undefined;
-  if (!keepsFailure) record.observation = observation;
+  const { state: before, isSilent: wasSilent = false } = record.observation;
+  record.observation = observation;
   record.observeTime = context.now();
   record.lastStartTime = observation.startTime ?? record.lastStartTime;
   context.publish(record);
   const after = record.observation.state;
+  tellOfSilence(context, record, wasSilent);
   if (before === after) return;
   context.emit({
     severity: severityOf(after),
@@ -94,6 +115,25 @@ export function setObservation(
     message: record.observation.reason,
     caller,
   });
+}
+
+/** A guest that does not boot runs like any other: its silence is an event of its own. */
+function tellOfSilence(context: InstanceContext, record: InstanceRecord, wasSilent: boolean): void {
+  const { isSilent = false, state, reason } = record.observation;
+  if (isSilent === wasSilent || (!isSilent && state !== "running")) return;
+  context.emit({
+    severity: isSilent ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO,
+    type: isSilent ? "instance.silent" : "instance.alive",
+    resource: record.stored.instance.name,
+    message: isSilent ? reason : "it shows signs of life",
+    caller: "",
+  });
+}
+
+/** A runtime forgets how an instance ended as soon as it is gone; the record does not. */
+function withKnownEnd(record: InstanceRecord, observation: Observation): Observation {
+  const saysNothing = record.handle === undefined && observation.state === "stopped" && observation.reason === "";
+  return saysNothing && hasEnded(record.observation.state) ? record.observation : observation;
 }
 
 /** Whether an instance in this state runs no more. */

@@ -2,9 +2,10 @@ import { status } from "@grpc/grpc-js";
 import { failedPrecondition, messageOf, ZorError } from "../../lib/errors.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
+import { isShutdownable } from "../drivers/driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure, withoutDirectories } from "./failure.js";
-import { forgetRun, observe, setObservation, takeBack } from "./observe.js";
+import { forgetRun, keepEnd, keepHandle, observe, setObservation, takeBack } from "./observe.js";
 import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
 
 /** Options of everything a person or program asks of an instance. */
@@ -27,6 +28,7 @@ export async function start(context: InstanceContext, record: InstanceRecord, op
       if (!leavesStateAlone(failure)) {
         const reason = `could not be started: ${withoutDirectories(messageOf(failure))}`;
         setObservation(context, record, notRunning("failed", reason), options.caller);
+        await keepEnd(context, record);
       }
       throw failure;
     }
@@ -35,7 +37,6 @@ export async function start(context: InstanceContext, record: InstanceRecord, op
 }
 
 async function launch(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<void> {
-  const { id, instance } = record.stored;
   await using undo = new AsyncDisposableStack();
   undo.defer(async () => {
     record.network = undefined;
@@ -44,7 +45,9 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
   const network = await context.networks.prepare(toOwner(record), { signal });
   const handle = await record.driver.start(toDriverInstance(record), network, { signal });
   undo.defer(() => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }));
-  await context.store.writeHandle(id, instance.name, { uid: instance.uid, kind: record.driver.kind, handle });
+  await keepHandle(context, record, handle);
+  const { id, instance } = record.stored;
+  await context.store.writeEnd(id, instance.name, { state: "stopped", reason: "" });
   record.handle = handle;
   record.network = network;
   undo.move();
@@ -65,6 +68,7 @@ export async function stop(context: InstanceContext, record: InstanceRecord, opt
   );
   await forgetRun(context, record);
   setObservation(context, record, notRunning("stopped", ""), options.caller);
+  await keepEnd(context, record);
 }
 
 /** Stops the CPUs of a running instance. */
@@ -85,7 +89,7 @@ export async function resume(context: InstanceContext, record: InstanceRecord, o
 export async function reset(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
   const { driver, handle } = checkReset(record);
   const { network } = record;
-  const { id, instance } = record.stored;
+  const { instance } = record.stored;
   if (network === undefined)
     throw failedPrecondition(
       "NO_NETWORK",
@@ -94,7 +98,7 @@ export async function reset(context: InstanceContext, record: InstanceRecord, op
     );
   const next = await attempt(record, "reset", () => driver.reset(toDriverInstance(record), handle, network, options));
   record.handle = next;
-  await context.store.writeHandle(id, instance.name, { uid: instance.uid, kind: driver.kind, handle: next });
+  await keepHandle(context, record, next);
   context.emit({
     severity: EventSeverity.EVENT_SEVERITY_INFO,
     type: "instance.reset",
@@ -105,15 +109,32 @@ export async function reset(context: InstanceContext, record: InstanceRecord, op
   await observe(context, record, options);
 }
 
-/** Asks the guest to shut down and returns; the instance shows as stopping until it ends or the activity is ended. */
+/** Asks the guest to shut down and returns; the instance shows as stopping until it ends or {@link giveUpShutdown}. */
 export async function requestShutdown(
   context: InstanceContext,
   record: InstanceRecord,
-  options: ActionOptions,
+  options: ActionOptions & { readonly attempt: number },
 ): Promise<void> {
   const { driver, handle } = checkShutdown(record);
   await attempt(record, "shut down", () => driver.requestShutdown(toDriverInstance(record), handle, options));
+  if (record.activity === "stopping") return;
   record.activity = "stopping";
+  context.publish(record);
+}
+
+/** Leaves an instance alone that was asked to shut down; nothing when it has ended. */
+export async function giveUpShutdown(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { driver, handle } = record;
+  if (handle !== undefined && isShutdownable(driver)) {
+    await driver.giveUpShutdown(toDriverInstance(record), handle, { signal: uninterrupted }).catch((error: unknown) => {
+      context.logError(
+        error,
+        `what asking ${record.stored.instance.name} to shut down changed could not be taken back`,
+      );
+    });
+  }
+  if (record.activity !== "stopping") return;
+  record.activity = undefined;
   context.publish(record);
 }
 

@@ -19,6 +19,14 @@ export interface StoredHandle {
   /** Kind of its driver. */
   readonly kind: string;
   readonly handle: RecoveryHandle;
+  /** Run of the host's kernel in which it was written; undefined in files of agents up to 0.1. */
+  readonly bootId: string | undefined;
+}
+
+/** How the last run of an instance ended, or why it could not be started. Nothing goes by it: it is for people. */
+export interface StoredEnd {
+  readonly state: "stopped" | "failed";
+  readonly reason: string;
 }
 
 const storedInstanceSchema = z.object({
@@ -33,6 +41,13 @@ const storedHandleSchema = z.object({
   uid: z.string().min(1),
   kind: z.string(),
   handle: z.object({ pid: z.int().positive(), startTicks: z.string(), extra: z.record(z.string(), z.string()) }),
+  bootId: z.string().optional(),
+});
+
+const storedEndSchema = z.object({
+  version: z.literal(1),
+  state: z.enum(["stopped", "failed"]),
+  reason: z.string(),
 });
 
 /** Text of a spec file. */
@@ -60,8 +75,19 @@ export function formatStoredHandle(stored: StoredHandle): string {
 export function parseStoredHandle(text: string): StoredHandle | undefined {
   const parsed = storedHandleSchema.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
-  const { uid, kind, handle } = parsed.data;
-  return { uid, kind, handle };
+  const { uid, kind, handle, bootId } = parsed.data;
+  return { uid, kind, handle, bootId };
+}
+
+/** Text of the file about the last end. */
+export function formatStoredEnd(stored: StoredEnd): string {
+  return `${JSON.stringify({ version: 1, ...stored })}\n`;
+}
+
+/** Reads a file about the last end; undefined when it is not a whole, valid one. */
+export function parseStoredEnd(text: string): StoredEnd | undefined {
+  const parsed = storedEndSchema.safeParse(parseJson(text));
+  return parsed.success ? { state: parsed.data.state, reason: parsed.data.reason } : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -44,8 +44,10 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly openConsoles = new Set<object>();
   /** What consoles have shown before they are opened. */
   consolePast = "login: ";
-  /** A guest that ignores its power button. */
-  deaf = false;
+  /** How often a guest ignores that it is asked to shut down. */
+  deafFor = 0;
+  /** Why guests that have ended did. */
+  endReason = "";
   readonly #failures = new Map<Step, unknown>();
   readonly #gates = new Map<Step, Promise<void>>();
   readonly #events = new Set<AsyncQueue<DriverEvent>>();
@@ -132,8 +134,8 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   async inspect(instance: DriverInstance, _handle: unknown): Promise<Observation> {
     const guest = this.guests.get(instance.uid);
     return {
-      state: guest?.state ?? "stopped",
-      reason: "",
+      state: guest?.state ?? (this.endReason === "" ? "stopped" : "failed"),
+      reason: guest === undefined ? this.endReason : "",
       pid: guest?.pid ?? 0,
       startTime: guest === undefined ? undefined : new Date(1_700_000_000_000),
       accelerator: "",
@@ -170,9 +172,17 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     return handleOf(guest);
   }
 
-  async requestShutdown(instance: DriverInstance): Promise<void> {
+  async requestShutdown(
+    instance: DriverInstance,
+    _handle: RecoveryHandle,
+    { attempt }: { readonly attempt: number },
+  ): Promise<void> {
     this.calls.push(`shutdown ${instance.id}`);
-    if (!this.deaf) this.endGuest(instance.uid);
+    if (attempt >= this.deafFor) this.endGuest(instance.uid);
+  }
+
+  async giveUpShutdown(instance: DriverInstance): Promise<void> {
+    this.calls.push(`give up ${instance.id}`);
   }
 
   async openConsole(

@@ -345,14 +345,16 @@ const consoles: Handlers<typeof ConsoleServiceService> = {
   },
 };
 
-/** Runs nothing: prints the arguments, echoes standard input, and ends with the number after "exit". */
+/** Runs nothing: prints the arguments, echoes standard input, and ends with the number after "exit" or "cut", of which the latter loses output. */
 const execs: Handlers<typeof ExecServiceService> = {
   exec: async function* (requests) {
     let code = 0;
+    let truncated = false;
     for await (const { message } of requests) {
       if (message?.$case === "start") {
         const [program = "", argument = "0"] = message.value.command;
-        if (program === "exit") code = Number(argument);
+        truncated = program === "cut";
+        if (program === "exit" || truncated) code = Number(argument);
         yield { message: { $case: "stdout", value: Buffer.from(`${message.value.command.join("|")}\n`) } };
         yield { message: { $case: "stderr", value: Buffer.from("warned\x1b[31m\n") } };
         if (!message.value.stdin) break;
@@ -360,6 +362,6 @@ const execs: Handlers<typeof ExecServiceService> = {
       if (message?.$case === "stdin") yield { message: { $case: "stdout", value: message.value } };
       if (message?.$case === "stdinEnd") break;
     }
-    yield { message: { $case: "exit", value: { code, signal: 0, truncated: false } } };
+    yield { message: { $case: "exit", value: { code, signal: 0, truncated } } };
   },
 };

@@ -10,6 +10,7 @@ export const exitCode = {
   permission: 5,
   unavailable: 6,
   limit: 7,
+  cut: 8,
   hungUp: 129,
   interrupted: 130,
   terminated: 143,
@@ -25,6 +26,10 @@ export const exitCodeTable: readonly (readonly [code: number, meaning: string])[
   [exitCode.permission, "the role or the certificate does not allow the command"],
   [exitCode.unavailable, "hub or host cannot be reached, or did not answer in time"],
   [exitCode.limit, "a limit is reached; try again later"],
+  [
+    exitCode.cut,
+    "zor exec: the command has ended, but a part of its output is missing; its own exit code is on standard error",
+  ],
   [exitCode.hungUp, "the terminal was closed (SIGHUP)"],
   [exitCode.interrupted, "interrupted with Ctrl-C (SIGINT)"],
   [exitCode.terminated, "ended by SIGTERM"],

@@ -37,6 +37,7 @@ import type { ContainerCapability } from "./capabilities.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { describeEnd } from "./end-reason.js";
+import { askToEnd } from "./end-signals.js";
 import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
 import { removeControlGroups, removeExecSessions } from "./leftovers.js";
@@ -196,9 +197,17 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     return next;
   }
 
-  async requestShutdown(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
+  async requestShutdown(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    { attempt }: { readonly attempt: number },
+  ): Promise<void> {
     await keeperOf(instance).noteEndRequested();
-    await signalProcess(handle, "SIGTERM");
+    await askToEnd(handle, attempt);
+  }
+
+  async giveUpShutdown(instance: DriverInstance): Promise<void> {
+    await keeperOf(instance).forgetEndRequested();
   }
 
   async openConsole(

@@ -107,6 +107,11 @@ export class Keeper {
     await writeFile(this.#path("end-requested"), "", { mode: 0o600 });
   }
 
+  /** It was asked for and did not come: a later one is not what was asked for. */
+  async forgetEndRequested(): Promise<void> {
+    await rm(this.#path("end-requested"), { force: true });
+  }
+
   /** Whether the container's end was asked for. */
   async isEndRequested(): Promise<boolean> {
     return (await readIfExists(this.#path("end-requested"))) !== undefined;

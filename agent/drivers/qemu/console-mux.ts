@@ -17,12 +17,15 @@ const maxUntakenBytes = 256 * 1024;
 export class ConsoleMux {
   readonly #resource: string;
   readonly #log: ConsoleLog;
+  readonly #onOutput: (output: Uint8Array) => void;
   readonly #readers = new Set<Reader>();
   #socket: Socket | undefined;
 
-  constructor(resource: string, log: ConsoleLog) {
+  /** @param onOutput told of everything that comes. */
+  constructor(resource: string, log: ConsoleLog, onOutput: (output: Uint8Array) => void) {
     this.#resource = resource;
     this.#log = log;
+    this.#onOutput = onOutput;
   }
 
   get isConnected(): boolean {
@@ -35,6 +38,7 @@ export class ConsoleMux {
     this.#socket = socket;
     socket.on("data", (chunk: Buffer) => {
       this.#log.append(chunk);
+      this.#onOutput(chunk);
       for (const reader of this.#readers) reader.push(chunk);
     });
     // "close" follows and says all there is to say.

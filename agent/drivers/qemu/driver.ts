@@ -4,6 +4,7 @@ import { failedPrecondition, unavailable, type ZorError } from "../../../lib/err
 import type { Log } from "../../../lib/log.js";
 import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { type ProcessExit, watchExit } from "../../host/process-exit.js";
 import type {
   CallOptions,
   ConsoleStream,
@@ -32,11 +33,12 @@ import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.
 import { guestExec } from "./guest-exec.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
 import { boundLog, lastMessage, launch, logPathOf, runDirectoryOf } from "./launch.js";
+import { findOomReason, type MachineEnd, saysWhoEndedIt, toMachineEnd } from "./machine-end.js";
 import { findMachineProcess } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
 import { toObservedState } from "./observed-state.js";
 import { placeDevices } from "./placement.js";
-import { qemuOptionsOf } from "./validate.js";
+import { qemuOptionsOf, sizeOf } from "./validate.js";
 
 /** What the driver needs. */
 export interface QemuDriverOptions {
@@ -45,6 +47,8 @@ export interface QemuDriverOptions {
   /** Where the driver keeps what belongs to no instance: the KVM verdict. */
   readonly stateDirectory: string;
   readonly log: Log;
+  /** Milliseconds without a sign of life from a running guest until that is told; default: a minute. */
+  readonly silentAfterMs?: number;
   /** Tells whether KVM works; default: boots the built-in image under it, once per boot of the host. */
   readonly probeKvm?: () => Promise<KvmVerdict>;
 }
@@ -60,11 +64,14 @@ type QemuDriver = InstanceDriver &
   Executable &
   Detachable;
 
+/** How long a command waits for a guest agent that may be about to answer. */
+const agentWaitMs = 1500;
+/** How long a guest agent that has answered before may take to say that it is there. */
+const agentPingMs = 5000;
 /** Longest wait for a new QEMU to answer; a loaded host needs seconds, a broken one shows by ending. */
-/** How long after its start a machine may still be booting, and how long a command waits for its agent then. */
-const [bootMs, agentWaitMs] = [60_000, 10_000];
 const startTimeoutMs = 20_000;
 const recoverTimeoutMs = 2000;
+const defaultSilentAfterMs = 60_000;
 const stopGraceMs = 3000;
 const probeTimeoutMs = 30_000;
 
@@ -82,7 +89,7 @@ class Driver implements QemuDriver {
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
-    this.#machines = new Machines(options.log);
+    this.#machines = new Machines({ log: options.log, silentAfterMs: options.silentAfterMs ?? defaultSilentAfterMs });
   }
 
   async fingerprint({ signal }: CallOptions): ReturnType<InstanceDriver["fingerprint"]> {
@@ -116,12 +123,14 @@ class Driver implements QemuDriver {
       throw failedPrecondition("ALREADY_RUNNING", resource, `${resource} runs already`);
     }
     const accelerator = await chooseAccelerator(instance.spec, () => this.#probeKvm());
-    const pid = await launch(instance, network, { ...this.#with(instance, options), accelerator });
+    const exit = Promise.withResolvers<ProcessExit>();
+    const launchOptions = { ...this.#with(instance, options), accelerator, onExit: exit.resolve };
+    const pid = await launch(instance, network, launchOptions);
     this.#machines.forgetEnd(instance);
     const identity = await findIdentity(pid);
     if (identity === undefined) throw await notStarted(instance);
     try {
-      const machine = await this.#machines.attach(instance, identity, { isNew: true });
+      const machine = await this.#machines.attach(instance, identity, { isNew: true, exit: exit.promise });
       const answers = await machine.ready(startTimeoutMs, options.signal);
       options.signal.throwIfAborted();
       if (!answers) throw await notStarted(instance);
@@ -186,7 +195,7 @@ class Driver implements QemuDriver {
   ): Promise<Observation> {
     const machine = this.#machines.find(instance);
     const identity = machine?.identity ?? handle;
-    if (identity === undefined || !(await isAlive(identity))) return this.#inspectEnded(instance);
+    if (identity === undefined || !(await isAlive(identity))) return await this.#inspectEnded(instance, handle);
     const observed = {
       pid: identity.pid,
       startTime: await startTimeOf(identity),
@@ -196,9 +205,11 @@ class Driver implements QemuDriver {
     if (machine === undefined) return { ...observed, state: "unknown", reason: "it runs, but is not observed yet" };
     try {
       await boundLog(instance);
-      return { ...observed, ...toObservedState(await machine.queryStatus()) };
+      const { state, reason } = toObservedState(await machine.queryStatus());
+      if (state !== "running" || !(await machine.isSilent())) return { ...observed, state, reason };
+      return { ...observed, state, reason: toSilenceReason(sizeOf(instance.spec).memoryMib), isSilent: true };
     } catch {
-      if (!(await isAlive(identity))) return this.#inspectEnded(instance);
+      if (!(await isAlive(identity))) return await this.#inspectEnded(instance, handle);
       return { ...observed, state: "unknown", reason: "QEMU does not answer; the agent keeps trying" };
     }
   }
@@ -227,11 +238,16 @@ class Driver implements QemuDriver {
     return handle;
   }
 
-  async requestShutdown(instance: DriverInstance, _handle: RecoveryHandle, _options: CallOptions): Promise<void> {
-    const machine = this.#machines.get(instance);
-    // The power button always reaches the guest; whether it listens is its own affair, so an agent is asked first.
-    if (machine.execReady) await (await machine.guestAgent()).send("guest-shutdown", { mode: "powerdown" });
-    else await machine.execute("system_powerdown");
+  async requestShutdown(
+    instance: DriverInstance,
+    _handle: RecoveryHandle,
+    { attempt }: CallOptions & { readonly attempt: number },
+  ): Promise<void> {
+    await this.#machines.get(instance).askToShutDown(attempt);
+  }
+
+  async giveUpShutdown(instance: DriverInstance): Promise<void> {
+    await this.#machines.find(instance)?.giveUpShutdown();
   }
 
   async openConsole(
@@ -249,9 +265,11 @@ class Driver implements QemuDriver {
     { signal }: CallOptions,
   ): AsyncGenerator<ExecOutput> {
     const machine = this.#machines.get(instance);
-    // A guest that has just been started will bring its agent up in a moment.
-    if (await isBooting(handle)) await machine.waitForAgent(agentWaitMs, signal);
-    const agent = await machine.guestAgent();
+    await machine.assertNotPaused();
+    await machine.waitForAgent(agentWaitMs, signal);
+    const agent = await machine.guestAgent(await startTimeOf(handle));
+    // A guest that hangs keeps its agent's port open: that must not take as long as the longest command of the agent.
+    await agent.execute("guest-ping", {}, agentPingMs);
     yield* guestExec(agent, command, { signal, resource: instance.name });
   }
 
@@ -263,8 +281,9 @@ class Driver implements QemuDriver {
     return { imageDirectories, directory: instance.directory, resource: instance.name, signal };
   }
 
-  #inspectEnded(instance: DriverInstance): Observation {
-    const end = this.#machines.findEnd(instance);
+  async #inspectEnded(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<Observation> {
+    const end =
+      this.#machines.findEnd(instance) ?? (handle === undefined ? undefined : await reconstructEnd(instance, handle));
     const state = end?.failed === true ? "failed" : "stopped";
     return { state, reason: end?.reason ?? "", pid: 0, startTime: undefined, accelerator: "", execReady: false };
   }
@@ -288,13 +307,26 @@ class Driver implements QemuDriver {
   }
 }
 
+function toSilenceReason(memoryMib: number): string {
+  return (
+    "it has shown no sign of life since it was started, reset or resumed: nothing on its console, no guest agent, no interface set up, " +
+    `next to nothing read from its disks; does its image boot, and with ${memoryMib} MiB of memory?`
+  );
+}
+
 function toHandle({ pid, startTicks }: ProcessIdentity, accelerator: string): RecoveryHandle {
   return { pid, startTicks, extra: { accelerator } };
 }
 
-async function isBooting(identity: ProcessIdentity): Promise<boolean> {
-  const startTime = await startTimeOf(identity);
-  return startTime !== undefined && Date.now() - startTime.getTime() < bootMs;
+/** How a machine ended that nobody observed, from what it left; undefined when that tells nothing. */
+async function reconstructEnd(instance: DriverInstance, identity: ProcessIdentity): Promise<MachineEnd | undefined> {
+  using watch = watchExit(identity);
+  const exit = await watch.find();
+  const oomKill = await findOomReason(identity, exit);
+  const said = await lastMessage(instance);
+  // A warning in its log says nothing about its end.
+  if (exit === undefined && oomKill === undefined && !saysWhoEndedIt(said)) return undefined;
+  return toMachineEnd({ wanted: false, shutdownReason: undefined, exit, said, oomKill });
 }
 
 async function notStarted(instance: DriverInstance): Promise<ZorError> {

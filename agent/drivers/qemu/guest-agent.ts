@@ -17,9 +17,9 @@ const maxLineBytes = 48 * 1024 * 1024;
 const sentinel = 0xff;
 
 /**
- * A connection to the QEMU guest agent (QEMU docs/interop/qemu-ga-ref). The protocol has no ids, so commands run one at a time, and a
- * command whose answer did not come in time ends the connection: a late answer would be taken for the next one's.
- * Everything it says comes from the guest and is only ever treated as data.
+ * A connection to the QEMU guest agent (QEMU docs/interop/qemu-ga-ref). The protocol has no ids, so commands run one at a time, and after a
+ * command whose answer did not come in time, or made no sense, both sides synchronise again: a late answer would be taken for the next one's.
+ * No answer ends the connection. Everything it says comes from the guest and is only ever treated as data.
  */
 export class GuestAgent {
   readonly #socket: Socket;
@@ -44,8 +44,13 @@ export class GuestAgent {
    */
   static async open(socket: Socket, options: GuestAgentOptions & { readonly timeoutMs: number }): Promise<GuestAgent> {
     const agent = new GuestAgent(socket, options);
-    await agent.#synchronise(options.timeoutMs);
-    return agent;
+    try {
+      await agent.#synchronise(options.timeoutMs);
+      return agent;
+    } catch (error) {
+      agent.close();
+      throw error;
+    }
   }
 
   /** Whether the connection has ended. */
@@ -55,7 +60,7 @@ export class GuestAgent {
 
   /**
    * Runs a command of the agent and resolves to what it returns.
-   * @throws {ZorError} FAILED_PRECONDITION with the guest's words; UNAVAILABLE when the connection ends or the answer is late.
+   * @throws {ZorError} FAILED_PRECONDITION with the guest's words; UNAVAILABLE when the connection ends, the answer is late or makes no sense.
    */
   execute(command: string, args: JsonObject, timeoutMs: number): Promise<unknown> {
     const result = this.#tail.then(() => this.#executeNow(command, args, timeoutMs));
@@ -110,7 +115,10 @@ export class GuestAgent {
     const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();
     this.#waiter = { resolve, reject };
     const timer = setTimeout(
-      () => this.#fail(`the guest agent did not answer ${command} in time`, undefined),
+      () =>
+        this.#lose(
+          `its guest agent did not answer ${command} in time; the guest hangs, is busy, or is out of memory: see its console`,
+        ),
       timeoutMs,
     );
     try {
@@ -129,7 +137,7 @@ export class GuestAgent {
     try {
       for (const line of this.#splitter.push(this.#afterSentinel(chunk))) this.#dispatch(line);
     } catch (error) {
-      this.#fail(messageOf(error), error);
+      this.#lose(messageOf(error));
     }
   }
 
@@ -153,14 +161,22 @@ export class GuestAgent {
     this.#waiter = undefined;
   }
 
+  /** Gives an answer up. What still comes of it is skipped: the next command synchronises first. */
+  #lose(why: string): void {
+    this.#synchronised = false;
+    this.#splitter.clear();
+    this.#waiter?.reject(this.#silent(why, undefined));
+    this.#waiter = undefined;
+  }
+
+  #silent(why: string, cause: unknown): ZorError {
+    const { resource } = this.#options;
+    return unavailable("GUEST_AGENT_SILENT", resource, `${resource}: ${why}`, cause);
+  }
+
   #fail(why: string, cause: unknown): void {
     if (this.#failure !== undefined) return;
-    this.#failure = unavailable(
-      "GUEST_AGENT_SILENT",
-      this.#options.resource,
-      `${this.#options.resource}: ${why}`,
-      cause,
-    );
+    this.#failure = this.#silent(why, cause);
     this.#waiter?.reject(this.#failure);
     this.#socket.destroy();
   }

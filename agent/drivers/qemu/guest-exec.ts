@@ -1,29 +1,27 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, invalidArgument, resourceExhausted, ZorError } from "../../../lib/errors.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
 import type { GuestAgent } from "./guest-agent.js";
-import { asObject, type JsonObject, numberOf, textOf } from "./json.js";
+import { callTimeoutMs, type GuestExit, startInGuest, toExit, waitForGuestExit } from "./guest-process.js";
+import { CannotStreamError, type GuestStreamOptions, guestStream } from "./guest-stream.js";
 
-const callTimeoutMs = 10_000;
 /** The agent takes standard input with the command, as one text. */
 const maxStdinBytes = 1024 * 1024;
-/** Most of each output that is passed on; the agent itself keeps 16 MiB. */
-const maxOutputBytes = 4 * 1024 * 1024;
-const pollMs = { first: 10, longest: 250 } as const;
+/** Output is passed on in pieces of this size. */
+const chunkBytes = 256 * 1024;
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * Runs a command inside a guest through its agent (guest-exec, guest-exec-status). The agent knows no terminal, and gives output only
- * when the command has ended. Aborting kills the command.
+ * Runs a command inside a guest through its agent (guest-exec, guest-exec-status), which knows no terminal. Where the guest has a shell,
+ * output is read while the command runs, however long it is; elsewhere the agent keeps the first 16 MiB until the command has ended.
+ * Aborting kills the command, with its process group where the guest can give it one.
  * @throws {ZorError} INVALID_ARGUMENT, RESOURCE_EXHAUSTED for too much standard input, FAILED_PRECONDITION when the guest refuses.
  */
 export async function* guestExec(
   agent: GuestAgent,
   command: ExecCommand,
-  options: { readonly signal: AbortSignal; readonly resource: string },
+  { signal, resource }: { readonly signal: AbortSignal; readonly resource: string },
 ): AsyncGenerator<ExecOutput> {
-  const { signal, resource } = options;
-  const [path, ...args] = command.command;
+  const [path] = command.command;
   if (path === undefined || path === "") throw invalidArgument("command", "is empty");
   if (command.tty) {
     throw failedPrecondition(
@@ -33,55 +31,36 @@ export async function* guestExec(
     );
   }
   const input = command.stdin === undefined ? undefined : await readAll(command.stdin, resource);
-  const pid = await startCommand(agent, { path, args, environment: command.environment, input }, resource);
-  const status = await waitForEnd(agent, pid, signal);
-  const stdout = decode(textOf(status, "out-data"));
-  const stderr = decode(textOf(status, "err-data"));
-  if (stdout.data.length > 0) yield { type: "stdout", data: stdout.data };
-  if (stderr.data.length > 0) yield { type: "stderr", data: stderr.data };
-  yield {
-    type: "exit",
-    code: numberOf(status, "exitcode") ?? 0,
-    signal: numberOf(status, "signal") ?? 0,
-    truncated: stdout.cut || stderr.cut || status["out-truncated"] === true || status["err-truncated"] === true,
-  };
-}
-
-interface GuestCommand {
-  readonly path: string;
-  readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly input: Buffer | undefined;
-}
-
-async function startCommand(agent: GuestAgent, command: GuestCommand, resource: string): Promise<number> {
-  const environment = Object.entries(command.environment).map(([name, value]) => `${name}=${value}`);
-  const request: JsonObject = {
-    path: command.path,
-    arg: command.args,
-    "capture-output": true,
-    // An environment replaces the agent's own, and with it the search path.
-    ...(environment.length === 0 ? {} : { env: [`PATH=${defaultPath}`, ...environment] }),
-    ...(command.input === undefined ? {} : { "input-data": command.input.toString("base64") }),
-  };
-  const pid = numberOf(asObject(await agent.execute("guest-exec", request, callTimeoutMs)), "pid");
-  if (pid !== undefined) return pid;
-  throw failedPrecondition("GUEST_AGENT_REFUSED", resource, `${resource}: the guest agent did not start the command`);
-}
-
-async function waitForEnd(agent: GuestAgent, pid: number, signal: AbortSignal): Promise<JsonObject> {
-  let waitMs: number = pollMs.first;
-  for (;;) {
-    const status = asObject(await agent.execute("guest-exec-status", { pid }, callTimeoutMs));
-    if (status?.["exited"] === true) return status;
-    try {
-      await delay(waitMs, undefined, { signal });
-    } catch (aborted) {
-      await killCommand(agent, pid);
-      throw aborted;
-    }
-    waitMs = Math.min(waitMs * 2, pollMs.longest);
+  const variables = Object.entries(command.environment).map(([name, value]) => `${name}=${value}`);
+  // An environment replaces the agent's own, and with it the search path.
+  const environment = variables.length === 0 ? [] : [`PATH=${defaultPath}`, ...variables];
+  const options: GuestStreamOptions = { command: command.command, environment, input, resource, signal };
+  try {
+    yield* guestStream(agent, options);
+  } catch (error) {
+    if (!(error instanceof CannotStreamError)) throw error;
+    yield* runToItsEnd(agent, options);
   }
+}
+
+/** Runs a command that gives its output when it has ended. */
+async function* runToItsEnd(agent: GuestAgent, options: GuestStreamOptions): AsyncGenerator<ExecOutput> {
+  const { environment, input, resource, signal } = options;
+  const [path = "", ...args] = options.command;
+  const pid = await startInGuest(agent, { path, args, environment, input, capture: true }, resource);
+  let exit: GuestExit | undefined;
+  try {
+    exit = await waitForGuestExit(agent, pid, { signal });
+  } finally {
+    if (exit === undefined) await killCommand(agent, pid);
+  }
+  if (exit === undefined) return;
+  for (const type of ["stdout", "stderr"] as const) {
+    for (let at = 0; at < exit[type].length; at += chunkBytes) {
+      yield { type, data: exit[type].subarray(at, at + chunkBytes) };
+    }
+  }
+  yield { type: "exit", ...toExit(exit.code), truncated: exit.truncated };
 }
 
 /** As well as it goes: the guest may have no kill, or no longer answer. */
@@ -108,9 +87,4 @@ async function readAll(stdin: AsyncIterable<Uint8Array>, resource: string): Prom
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-function decode(base64: string): { readonly data: Buffer; readonly cut: boolean } {
-  const data = Buffer.from(base64, "base64");
-  return { data: data.subarray(0, maxOutputBytes), cut: data.length > maxOutputBytes };
 }

@@ -5,6 +5,7 @@ import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../../lib/errors.js";
 import type { InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instance.js";
 import { startDaemon } from "../../host/exec.js";
+import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverInstance, InstanceNetwork } from "../driver.js";
 import { getMicroImage, microName, resolveImage } from "../images.js";
 import { type DiskPlan, knowsUdpSuperFrames, type MachinePlan, type NicPlan, toArgv } from "./argv.js";
@@ -24,6 +25,8 @@ export interface LaunchOptions {
   readonly accelerator: "kvm" | "tcg";
   readonly resource: string;
   readonly signal: AbortSignal;
+  /** Told how QEMU ended, when it does while this agent lives. */
+  readonly onExit: (exit: ProcessExit) => void;
 }
 
 /** First descriptor number that a child has after its standard ones. */
@@ -63,6 +66,7 @@ export async function launch(
       cwd: runDirectoryOf(instance),
       logFile: logPathOf(instance),
       fds: inherited.fds,
+      onExit: options.onExit,
     });
   } finally {
     await inherited.close();

@@ -1,25 +1,23 @@
 import { chmod } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process.js";
+import { type ExitWatch, type ProcessExit, watchExit } from "../../host/process-exit.js";
 import type { ConsoleStream } from "../driver.js";
 import { guestAgentChardev, guestAgentPort, nicId, socketNames } from "./argv.js";
 import { ConsoleLog } from "./console-log.js";
 import { ConsoleMux } from "./console-mux.js";
 import { GuestAgent } from "./guest-agent.js";
 import { asObject, textOf } from "./json.js";
+import { LifeSigns, sumDiskUse } from "./life-signs.js";
+import { type EndFacts, findOomReason } from "./machine-end.js";
 import { QmpClient, type QmpEvent } from "./qmp-client.js";
+import { ShutdownRequest } from "./shutdown-request.js";
 import { connectUnix } from "./unix-socket.js";
-
-/** How a machine came to its end. */
-export interface MachineEnd {
-  readonly failed: boolean;
-  /** For people. */
-  readonly reason: string;
-}
 
 /** What a {@link Machine} needs. */
 export interface MachineOptions {
@@ -29,17 +27,31 @@ export interface MachineOptions {
   /** QEMU's working directory, with its sockets. */
   readonly runDirectory: string;
   readonly consoleLogPath: string;
+  /** It boots from a disk: its firmware speaks first. */
+  readonly hasFirmware: boolean;
+  /** When it was started. */
+  readonly startMs: number;
+  /** Milliseconds without a sign of life until that is told. */
+  readonly silentAfterMs: number;
   readonly log: Log;
-  /** "paused", "resumed", "reset" and "exec-ready". */
+  /** "paused", "resumed", "reset", "exec-ready", "silent" and "alive". */
   readonly onEvent: (type: string, message: string) => void;
   /** Called once when the process has ended. */
-  readonly onEnd: (end: MachineEnd) => Promise<void>;
+  readonly onEnd: (facts: Omit<EndFacts, "said">) => Promise<void>;
+  /** How it ended, where this agent has started it and is told. */
+  readonly exit?: Promise<ProcessExit> | undefined;
 }
 
 const connectTimeoutMs = 5000;
+/** Output of an earlier time that is looked at. */
+const lifeTextBytes = 16 * 1024;
+/** The clock that is asked may lag behind the timer. */
+const silenceSlackMs = 50;
 const agentSyncTimeoutMs = 3000;
 /** QEMU closes its sockets a little before it ends. */
 const exitGraceMs = 3000;
+/** A process that has ended is buried by its parent, and the kernel tells how it ended after that. */
+const [burialMs, burialPollMs] = [1000, 20];
 
 /** A running QEMU that the agent observes: its QMP connection, console and guest agent, each made again when it breaks. */
 export class Machine {
@@ -47,7 +59,13 @@ export class Machine {
   readonly #options: MachineOptions;
   readonly #console: ConsoleMux;
   readonly #consoleLog: ConsoleLog;
+  readonly #life: LifeSigns;
+  #silenceTimer: NodeJS.Timeout | undefined;
+  /** It was told that there is no sign of life. */
+  #toldSilent = false;
   readonly #detached = new AbortController();
+  readonly #exitWatch: ExitWatch;
+  readonly #shutdown = new ShutdownRequest((command, args) => this.execute(command, args));
   readonly #supervision: Promise<void>;
   #qmp: QmpClient | undefined;
   #agent: GuestAgent | undefined;
@@ -62,7 +80,12 @@ export class Machine {
     this.identity = options.identity;
     this.#options = options;
     this.#consoleLog = consoleLog;
-    this.#console = new ConsoleMux(options.resource, consoleLog);
+    this.#exitWatch = watchExit(options.identity);
+    this.#life = new LifeSigns(options);
+    // What it said to an earlier agent.
+    this.#life.hear(consoleLog.recent(lifeTextBytes));
+    this.#console = new ConsoleMux(options.resource, consoleLog, (output) => this.#sign(() => this.#life.hear(output)));
+    this.#armSilence();
     this.#supervision = this.#supervise();
   }
 
@@ -76,6 +99,33 @@ export class Machine {
   /** Commands can be run inside: the guest agent has answered. */
   get execReady(): boolean {
     return this.#agentReady;
+  }
+
+  /** It runs, and nothing has been heard or seen of a guest for long. */
+  async isSilent(): Promise<boolean> {
+    if (this.#life.isAlive || Date.now() - this.#life.sinceMs < this.#options.silentAfterMs) return false;
+    const use = sumDiskUse(await this.execute("query-blockstats"));
+    this.#sign(() => this.#life.look(use));
+    this.#toldSilent = !this.#life.isAlive;
+    return this.#toldSilent;
+  }
+
+  /** Takes note of what may be a sign of life. */
+  #sign(note: () => void): void {
+    note();
+    if (!this.#life.isAlive || !this.#toldSilent) return;
+    this.#toldSilent = false;
+    this.#options.onEvent("alive", "");
+  }
+
+  #armSilence(): void {
+    clearTimeout(this.#silenceTimer);
+    const { silentAfterMs, onEvent } = this.#options;
+    const restMs = Math.max(0, this.#life.sinceMs + silentAfterMs - Date.now());
+    this.#silenceTimer = setTimeout(() => {
+      if (!this.#life.isAlive && !this.#detached.signal.aborted) onEvent("silent", "");
+    }, restMs + silenceSlackMs);
+    this.#silenceTimer.unref();
   }
 
   /** Resolves to true when QEMU answers and the console is connected; false when it has ended or does not within the time. */
@@ -121,14 +171,33 @@ export class Machine {
     await this.execute("cont");
   }
 
-  /** The guest agent, connected. @throws {ZorError} FAILED_PRECONDITION when none runs inside; UNAVAILABLE when it does not answer. */
-  async guestAgent(): Promise<GuestAgent> {
+  /** @throws {ZorError} FAILED_PRECONDITION when its CPUs are stopped: nothing inside can answer. */
+  async assertNotPaused(): Promise<void> {
+    const { resource } = this.#options;
+    if ((await this.queryStatus()) !== "paused") return;
+    throw failedPrecondition(
+      "INSTANCE_PAUSED",
+      resource,
+      `${resource} is paused, so it cannot run commands; resume it first`,
+    );
+  }
+
+  /**
+   * The guest agent, connected.
+   * @param startTime when the machine was started, to be told when no agent answers.
+   * @throws {ZorError} FAILED_PRECONDITION when none runs inside; UNAVAILABLE when it does not answer.
+   */
+  async guestAgent(startTime?: Date): Promise<GuestAgent> {
     if (!this.#agentReady || this.#agentOpen === undefined) {
       const { resource } = this.#options;
+      const age =
+        startTime === undefined
+          ? ""
+          : `; it was started ${Math.round((Date.now() - startTime.getTime()) / 1000)} s ago`;
       throw failedPrecondition(
         "GUEST_AGENT_NOT_READY",
         resource,
-        `${resource}: no guest agent answers; wait until exec_ready is true, or install qemu-guest-agent inside`,
+        `${resource}: no guest agent answers${age}; wait until exec_ready is true, or install qemu-guest-agent inside`,
       );
     }
     if (this.#agent !== undefined && !this.#agent.isClosed) return this.#agent;
@@ -138,6 +207,16 @@ export class Machine {
     });
     this.#agent = await this.#connecting;
     return this.#agent;
+  }
+
+  /** Asks the guest to shut down. @throws {ZorError} when it cannot be asked by any means. */
+  async askToShutDown(attempt: number): Promise<void> {
+    await this.#shutdown.ask(attempt, this.#agentReady ? await this.guestAgent().catch(() => undefined) : undefined);
+  }
+
+  /** The guest is asked no more: when it restarts, it restarts. */
+  async giveUpShutdown(): Promise<void> {
+    await this.#shutdown.giveUp();
   }
 
   openConsole(replayBytes: number): ConsoleStream {
@@ -157,8 +236,10 @@ export class Machine {
   /** Stops observing and leaves QEMU alone. Resolves when nothing of this is left. */
   async detach(): Promise<void> {
     this.#detached.abort();
+    clearTimeout(this.#silenceTimer);
     this.#disconnect();
     await this.#supervision;
+    this.#exitWatch.close();
     await this.#consoleLog.flush();
   }
 
@@ -189,6 +270,8 @@ export class Machine {
     try {
       this.#console.attach(kept(await connectUnix(runDirectory, socketNames.console, { signal }), signal));
       this.#qmp = qmp;
+      // An earlier agent may have been ended while it asked.
+      await this.#shutdown.giveUp();
       if (await isGuestAgentOpen(qmp)) void this.#greetAgent();
       return qmp;
     } catch (error) {
@@ -205,20 +288,43 @@ export class Machine {
   }
 
   async #ended(): Promise<void> {
+    clearTimeout(this.#silenceTimer);
     this.#disconnect();
     this.#console.close();
     this.#detached.abort();
     await this.#consoleLog.flush();
-    if (this.#stopping) await this.#options.onEnd({ failed: false, reason: "stopped" });
-    else if (this.#shutdownReason !== undefined) await this.#options.onEnd(toEnd(this.#shutdownReason));
-    else await this.#options.onEnd({ failed: true, reason: "QEMU ended unexpectedly" });
+    const wanted = this.#stopping;
+    const exit = wanted ? undefined : await this.#findExit();
+    this.#exitWatch.close();
+    const oomKill = wanted ? undefined : await findOomReason(this.identity, exit);
+    await this.#options.onEnd({ wanted, shutdownReason: this.#shutdownReason, exit, oomKill });
+  }
+
+  /** How the process ended, once it has. */
+  async #findExit(): Promise<ProcessExit | undefined> {
+    let told: ProcessExit | undefined;
+    void this.#options.exit?.then((exit) => {
+      told = exit;
+    });
+    for (const deadline = performance.now() + burialMs; performance.now() < deadline; await delay(burialPollMs)) {
+      told ??= await this.#exitWatch.find();
+      if (told !== undefined) return told;
+    }
+    return undefined;
   }
 
   #onEvent({ name, data }: QmpEvent): void {
     const { onEvent } = this.#options;
     if (name === "STOP") onEvent("paused", "");
-    else if (name === "RESUME") onEvent("resumed", "");
-    else if (name === "RESET") onEvent("reset", textOf(data, "reason"));
+    else if (name === "RESUME") {
+      this.#life.goOn(Date.now());
+      this.#armSilence();
+      onEvent("resumed", "");
+    } else if (name === "RESET") {
+      this.#life.begin(Date.now());
+      this.#armSilence();
+      onEvent("reset", textOf(data, "reason"));
+    } else if (name === "NIC_RX_FILTER_CHANGED") this.#sign(() => this.#life.note());
     else if (name === "SHUTDOWN") this.#shutdownReason = textOf(data, "reason");
     else if (name === "GUEST_PANICKED") this.#shutdownReason = "guest-panic";
     else if (name === "VSERPORT_CHANGE" && data["id"] === guestAgentPort) {
@@ -229,6 +335,7 @@ export class Machine {
 
   /** Greets the agent until it answers, for as long as it holds its port open. Never rejects: that none answers is a state, no error. */
   async #greetAgent(): Promise<void> {
+    this.#sign(() => this.#life.note());
     this.#agentOpen?.abort();
     const open = new AbortController();
     this.#agentOpen = open;
@@ -286,20 +393,6 @@ async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {
     Array.isArray(devices) &&
     devices.map(asObject).some((device) => device?.["label"] === guestAgentChardev && device["frontend-open"] === true)
   );
-}
-
-function toEnd(shutdownReason: string): MachineEnd {
-  switch (shutdownReason) {
-    case "guest-shutdown":
-      return { failed: false, reason: "the guest shut down" };
-    case "guest-panic":
-      return { failed: true, reason: "the guest's kernel panicked" };
-    case "host-error":
-    case "subsystem-reset":
-      return { failed: true, reason: "QEMU ended with an error" };
-    default:
-      return { failed: false, reason: "stopped" };
-  }
 }
 
 /** Leaves the sockets of a new machine to their owner alone. Only while no CPU has run: a hostile QEMU could put links there. */

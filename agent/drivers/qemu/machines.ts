@@ -2,10 +2,12 @@ import { join } from "node:path";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { failedPrecondition } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import type { ProcessIdentity } from "../../../lib/process.js";
+import { type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
+import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverEvent, DriverInstance } from "../driver.js";
 import { lastMessage, runDirectoryOf } from "./launch.js";
-import { Machine, type MachineEnd } from "./machine.js";
+import { Machine } from "./machine.js";
+import { type EndFacts, type MachineEnd, toMachineEnd } from "./machine-end.js";
 
 const maxQueuedEvents = 4096;
 
@@ -21,8 +23,12 @@ export class Machines {
   readonly #ends = new Map<string, MachineEnd>();
   #events = new AsyncQueue<DriverEvent>(maxQueuedEvents);
 
-  constructor(log: Log) {
-    this.#log = log;
+  readonly #silentAfterMs: number;
+
+  /** @param options.silentAfterMs milliseconds without a sign of life until a machine is called silent. */
+  constructor(options: { readonly log: Log; readonly silentAfterMs: number }) {
+    this.#log = options.log;
+    this.#silentAfterMs = options.silentAfterMs;
   }
 
   find(instance: DriverInstance): Machine | undefined {
@@ -46,16 +52,23 @@ export class Machines {
   }
 
   /** Begins to observe a running QEMU. */
-  async attach(instance: DriverInstance, identity: ProcessIdentity, options: { isNew: boolean }): Promise<Machine> {
+  async attach(
+    instance: DriverInstance,
+    identity: ProcessIdentity,
+    options: { readonly isNew: boolean; readonly exit?: Promise<ProcessExit> },
+  ): Promise<Machine> {
     const machine = await Machine.attach({
       ...options,
       identity,
       resource: instance.name,
       runDirectory: runDirectoryOf(instance),
       consoleLogPath: consoleLogPathOf(instance),
+      hasFirmware: instance.spec.driver?.$case === "qemu" && instance.spec.driver.value.kernel === "",
+      startMs: (await startTimeOf(identity))?.getTime() ?? Date.now(),
+      silentAfterMs: this.#silentAfterMs,
       log: this.#log,
       onEvent: (type, message) => this.emit(instance, type, message),
-      onEnd: (end) => this.#ended(instance, machine, end),
+      onEnd: (facts) => this.#ended(instance, machine, facts),
     });
     this.#running.set(instance.uid, machine);
     return machine;
@@ -94,11 +107,10 @@ export class Machines {
     }
   }
 
-  async #ended(instance: DriverInstance, machine: Machine, end: MachineEnd): Promise<void> {
+  async #ended(instance: DriverInstance, machine: Machine, facts: Omit<EndFacts, "said">): Promise<void> {
     if (this.#running.get(instance.uid) === machine) this.#running.delete(instance.uid);
-    const said = end.failed ? await lastMessage(instance) : "";
-    const reason = said === "" ? end.reason : `${end.reason}: ${said}`;
-    this.#ends.set(instance.uid, { ...end, reason });
-    this.emit(instance, "exited", reason);
+    const end = toMachineEnd({ ...facts, said: await lastMessage(instance) });
+    this.#ends.set(instance.uid, end);
+    this.emit(instance, "exited", end.reason);
   }
 }

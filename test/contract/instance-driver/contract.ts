@@ -1,4 +1,5 @@
 import { readdir, writeFile } from "node:fs/promises";
+import { release } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +11,8 @@ import {
   isShutdownable,
   type RecoveryHandle,
 } from "../../../agent/drivers/driver.js";
+import { askUntilEnded } from "../../../agent/instances/ask-until-ended.js";
+import { pause } from "../../../lib/backoff.js";
 import { isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { leftNetns } from "../../helpers/netns.js";
@@ -241,11 +244,27 @@ function defineTests(subject: Subject): void {
     it("ends by itself when asked to shut down", async () => {
       if (!isShutdownable(world.driver)) return;
       await eventually(async () => expect(await inspect()).toMatchObject({ execReady: true }));
-      await world.driver.requestShutdown(world.instance, handle, callOptions);
+      await world.driver.requestShutdown(world.instance, handle, { ...callOptions, attempt: 0 });
       await eventually(() => expect(eventTypes()).toContain("exited"));
       expect(await isAlive(handle)).toBe(false);
       expect(await inspect()).toMatchObject({ state: "stopped", pid: 0 });
     });
+  });
+
+  it("ends when it is asked to from the moment of its start on", async () => {
+    const { driver } = world;
+    if (!isShutdownable(driver)) return;
+    handle = await driver.start(world.instance, fixture.network, callOptions);
+    const { ended } = await askUntilEnded({
+      ask: (attempt) => driver.requestShutdown(world.instance, handle, { ...callOptions, attempt }),
+      waitForEnd: async (signal) => {
+        while ((await isAlive(handle)) && !signal.aborted) await pause(20, signal);
+        return !(await isAlive(handle));
+      },
+      signal: AbortSignal.timeout(100_000),
+    });
+    expect(ended).toBe(true);
+    await eventually(async () => expect(await inspect()).toMatchObject({ state: "stopped", pid: 0 }));
   });
 
   describe("stopped", () => {
@@ -263,7 +282,20 @@ function defineTests(subject: Subject): void {
       world.events.length = 0;
       process.kill(handle.pid, "SIGKILL");
       await eventually(() => expect(eventTypes()).toContain("exited"));
-      expect(await inspect()).toMatchObject({ state: "failed", pid: 0, reason: expect.stringMatching(/./) });
+      expect(await inspect()).toMatchObject({ state: "failed", pid: 0, reason: expect.stringMatching(/\bsignal 9\b/) });
+    });
+
+    it("tells that too when another agent has started it, as far as the kernel tells that agent", async () => {
+      handle = await world.driver.start(world.instance, fixture.network, callOptions);
+      await world.restartAgent();
+      await world.driver.recover(world.instance, handle, callOptions);
+      world.events.length = 0;
+      process.kill(handle.pid, "SIGKILL");
+      await eventually(() => expect(eventTypes()).toContain("exited"));
+      const [major = 0, minor = 0] = release().split(".").map(Number);
+      const tells = subject.kind === "crun" || major > 6 || (major === 6 && minor >= 15);
+      const reason = expect.stringMatching(tells ? /\bsignal 9\b/ : /nobody saw how/);
+      expect(await inspect()).toMatchObject({ state: "failed", pid: 0, reason });
     });
 
     it("is destroyed, twice, and leaves nothing that create or start made", async () => {

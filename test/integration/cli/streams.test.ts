@@ -203,6 +203,12 @@ describe("zor console", () => {
 });
 
 describe("zor exec", () => {
+  it("ends with 8 when a part of the output is missing, and tells the command's own exit code", async () => {
+    const { code, stderr } = await fleet.zor(["exec", "alpha/vm1", "-n", "--", "cut", "3"]);
+    expect(code).toBe(8);
+    expect(stderr).toContain("a part of the output is missing; the command's own exit code was 3");
+  });
+
   it("ends with the command's exit code and keeps its streams apart", async () => {
     const { code, stdout, stderr } = await fleet.zor(["exec", "alpha/vm1", "-n", "--", "exit", "42", "--help", "-o"]);
     expect(code).toBe(42);

@@ -7,7 +7,9 @@ import { Keeper } from "../../../agent/drivers/crun/keeper.js";
 import { findRuntime } from "../../../agent/drivers/crun/runtime-probe.js";
 import type { DriverInstance, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
+import { askUntilEnded } from "../../../agent/instances/ask-until-ended.js";
 import { AsyncQueue } from "../../../lib/async-queue.js";
+import { pause } from "../../../lib/backoff.js";
 import { isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
@@ -73,6 +75,31 @@ describe("the root filesystem of a container", () => {
 });
 
 describe("a container", () => {
+  it.each([
+    [
+      "hears SIGTERM only after a while",
+      "trap '' TERM; echo deaf; sleep 1; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+    ],
+    ["hears nothing, but ends with what it waits for", "echo deaf; sleep 1000; exit 0"],
+  ])("whose first process %s ends when it is asked again", async (_, script) => {
+    const instance = await world.create({ command: ["/bin/sh", "-c", script] });
+    const handle = await world.start(instance);
+    await eventually(async () => {
+      expect(await readFile(join(instance.directory, "console", "log"), "utf8")).toContain("deaf");
+    });
+    const { ended, asked } = await askUntilEnded({
+      ask: (attempt) => world.driver.requestShutdown(instance, handle, { attempt }),
+      waitForEnd: async (signal) => {
+        while ((await isAlive(handle)) && !signal.aborted) await pause(20, signal);
+        return !(await isAlive(handle));
+      },
+      signal: AbortSignal.timeout(60_000),
+    });
+    expect(ended).toBe(true);
+    expect(asked).toBeGreaterThan(1);
+    expect(await world.driver.inspect(instance, handle, callOptions)).toMatchObject({ state: "stopped", reason: "" });
+  });
+
   it("that cannot be started says why and leaves nothing", async () => {
     const instance = await world.create({ command: ["/no/such/program"] });
     await expect(world.start(instance)).rejects.toThrow(/\/no\/such\/program.* not found/);

@@ -18,7 +18,11 @@ export interface MachineFixture extends AsyncDisposable {
   readonly driver: ReturnType<typeof createQemuDriver>;
   readonly imageDirectory: string;
   /** Specifies and creates an instance. */
-  create(options: Parameters<typeof QemuOptions.fromPartial>[0], nics?: InstanceSpec["nics"]): Promise<DriverInstance>;
+  create(
+    options: Parameters<typeof QemuOptions.fromPartial>[0],
+    nics?: InstanceSpec["nics"],
+    memoryMib?: bigint,
+  ): Promise<DriverInstance>;
   /** Starts it with taps for its interfaces and waits until its guest agent answers. */
   start(instance: DriverInstance): Promise<RecoveryHandle>;
   /** Runs a shell command inside and resolves to its standard output. */
@@ -34,6 +38,8 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
     imageDirectories: [imageDirectory, microDirectory],
     stateDirectory: join(root, "state"),
     log: pino({ level: "silent" }),
+    // Shorter than an emulated guest takes to boot.
+    silentAfterMs: 1000,
     probeKvm: async () => ({ works: false, reason: "not probed in this test" }),
   });
   const created: DriverInstance[] = [];
@@ -66,10 +72,10 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
   return {
     driver,
     imageDirectory,
-    create: async (options, nics = []) => {
+    create: async (options, nics = [], memoryMib = 128n) => {
       const uid = randomUUID();
       const value = QemuOptions.fromPartial({ accelerator: Accelerator.ACCELERATOR_TCG, ...options });
-      const wanted = { cpus: 1, memoryMib: 128n, nics, driver: { $case: "qemu" as const, value } };
+      const wanted = { cpus: 1, memoryMib, nics, driver: { $case: "qemu" as const, value } };
       const spec = driver.placeDevices(wanted, { isNew: true });
       const instance = { name: "hosts/h1/instances/vm1", id: "vm1", uid, spec, directory: join(root, uid) };
       await mkdir(instance.directory, { mode: 0o700 });

@@ -2,9 +2,12 @@ import { lstat, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DriverInstance } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
 import { Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { eventually } from "../../helpers/eventually.js";
 import { leftNetns } from "../../helpers/netns.js";
+import { MemoryGroup } from "./memory-group.js";
 import { callOptions, type MachineFixture, makeMachineFixture } from "./machine-fixture.js";
 
 describe("QEMU machines", () => {
@@ -139,11 +142,47 @@ describe("QEMU machines", () => {
     expect(await fixture.shell(instance, handle, "ip -o addr show eth0; head -c 5 /dev/vda")).toMatch(
       /10\.97\.0\.2[\s\S]*image$/,
     );
-    await fixture.driver.requestShutdown(instance, handle, callOptions);
+    await fixture.driver.requestShutdown(instance, handle, { ...callOptions, attempt: 0 });
     for await (const event of fixture.driver.events(AbortSignal.timeout(60_000))) {
       if (event.uid === instance.uid && event.type === "exited") break;
     }
     expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({ state: "stopped", pid: 0 });
+  });
+
+  it("that are asked in vain for long may end by restarting", async () => {
+    const instance = await fixture.create({ kernel: "micro" });
+    const handle = await fixture.driver.start(instance, { netns: await anyNetns(), nics: [] }, callOptions);
+    // Nobody hears this, or is told that nobody asks any more.
+    await fixture.driver.requestShutdown(instance, handle, { ...callOptions, attempt: 4 });
+    await fixture.driver.giveUpShutdown(instance, handle, callOptions);
+    await fixture.driver.requestShutdown(instance, handle, { ...callOptions, attempt: 4 });
+    for await (const event of fixture.driver.events(AbortSignal.timeout(60_000))) {
+      if (event.uid !== instance.uid) continue;
+      if (event.type === "exec-ready") void fixture.shell(instance, handle, "reboot -f").catch(() => undefined);
+      if (event.type === "exited") break;
+    }
+    expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({
+      state: "stopped",
+      reason: "the guest shut down",
+    });
+  });
+
+  it("say that the kernel killed them for want of memory, and whose limit it was", async () => {
+    const instance = await fixture.create({ kernel: "micro" });
+    const handle = await fixture.driver.start(instance, { netns: await anyNetns(), nics: [] }, callOptions);
+    // Booting takes more than that.
+    await using group = await MemoryGroup.make(12);
+    await group.add(handle.pid);
+    for await (const event of fixture.driver.events(AbortSignal.timeout(60_000))) {
+      if (event.uid === instance.uid && event.type === "exited") break;
+    }
+    const { state, reason } = await fixture.driver.inspect(instance, handle, callOptions);
+    expect(state).toBe("failed");
+    expect(reason).toMatch(
+      new RegExp(
+        `killed QEMU for want of memory \\(signal 9.*: its control group ${group.name} reached its limit of 12 MiB; it held \\d+ MiB$`,
+      ),
+    );
   });
 
   it("show firmware on the console when their disk does not boot, and still run", async () => {
@@ -158,9 +197,12 @@ describe("QEMU machines", () => {
       }
     }
     expect(seen).toContain("SeaBIOS");
+    await untilEvent(instance, "silent");
     expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({
       state: "running",
       execReady: false,
+      isSilent: true,
+      reason: expect.stringMatching(/^it has shown no sign of life .* with 128 MiB of memory\?$/),
     });
     await fixture.driver.stop(instance, handle, callOptions);
   });
@@ -175,6 +217,30 @@ describe("QEMU machines", () => {
     expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({ accelerator: "tcg" });
     await fixture.driver.stop(instance, handle, callOptions);
   });
+
+  it("are refused with too little memory to boot, and said to be silent until they show a sign of life", async () => {
+    await expect(fixture.create({ kernel: "micro" }, [], 64n)).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      violations: [{ field: "instance.spec.memory_mib", description: expect.stringMatching(/at least \d+ MiB/) }],
+    });
+    const instance = await fixture.create({ kernel: "micro" });
+    const handle = await fixture.driver.start(instance, { netns: await anyNetns(), nics: [] }, callOptions);
+    const inspect = () => fixture.driver.inspect(instance, handle, callOptions);
+    await untilEvent(instance, "silent");
+    // On a fast machine it may have come up in between.
+    const first = await inspect();
+    expect([undefined, true]).toContain(first.isSilent);
+    await eventually(async () => expect(await inspect()).toMatchObject({ state: "running", reason: "" }));
+    expect(await inspect()).not.toHaveProperty("isSilent");
+    await fixture.driver.stop(instance, handle, callOptions);
+  });
+
+  async function untilEvent(instance: DriverInstance, type: string): Promise<void> {
+    for await (const event of fixture.driver.events(AbortSignal.timeout(60_000))) {
+      if (event.uid === instance.uid && event.type === type) return;
+    }
+    throw new Error(`no event ${type}`);
+  }
 
   async function anyNetns(): Promise<string> {
     const [name = ""] = await leftNetns();

@@ -57,6 +57,55 @@ describe("a restarted agent", () => {
     expect(world.events.at(-1)).toMatchObject({ type: "instance.stopped" });
   });
 
+  it("says of what ended with the host that it did, and goes on saying so until the next start", async () => {
+    await make(first, "c1");
+    world.driver.guests.clear();
+    // Whatever the driver makes of it: what it would look at is of another run of the host.
+    world.driver.endReason = "its first process ended with exit code 1";
+    world.boot = { id: "second boot", time: new Date("2026-11-26T09:00:00.250Z") };
+    const reason = "the host was restarted at 2026-11-26T09:00:00Z while it ran; start it again with: zor start";
+    const stopped = { state: InstanceState.INSTANCE_STATE_STOPPED, reason };
+    const second = await world.agent();
+    expect(second.get("c1").status).toMatchObject(stopped);
+    expect(world.events.at(-1)).toMatchObject({ type: "instance.stopped", message: reason });
+    world.driver.endReason = "";
+    await second.observeAll(options.signal);
+    expect(second.get("c1").status).toMatchObject(stopped);
+    const third = await world.agent();
+    expect(third.get("c1").status).toMatchObject(stopped);
+    await third.act("start", "c1", options);
+    await third.act("stop", "c1", options);
+    expect((await world.agent()).get("c1").status).toMatchObject({ ...stopped, reason: "" });
+  });
+
+  it("goes on saying why an instance failed", async () => {
+    await make(first, "c1");
+    world.driver.guests.clear();
+    world.driver.endReason = "its first process was ended by signal 9";
+    const second = await world.agent();
+    const failed = {
+      state: InstanceState.INSTANCE_STATE_FAILED,
+      reason: "its first process was ended by signal 9, while the agent was not running",
+    };
+    expect(second.get("c1").status).toMatchObject(failed);
+    expect(world.events.at(-1)).toMatchObject({ type: "instance.failed" });
+    world.driver.endReason = "";
+    expect((await world.agent()).get("c1").status).toMatchObject(failed);
+  });
+
+  it("does not take a process for the instance's that has its pid since the host was restarted", async () => {
+    await make(first, "c1");
+    world.boot = { id: "second boot", time: undefined };
+    const known: unknown[] = [];
+    const recover = world.driver.recover.bind(world.driver);
+    world.driver.recover = (instance, handle, callOptions) => {
+      known.push(handle);
+      return recover(instance, handle, callOptions);
+    };
+    await world.agent();
+    expect(known).toEqual([undefined]);
+  });
+
   it("finds what runs when the handle was lost, because the agent was killed while starting it", async () => {
     await make(first, "c1");
     await rm(world.file("c1", "handle.json"));

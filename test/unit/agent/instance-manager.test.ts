@@ -221,13 +221,23 @@ describe("shutting down", () => {
     expect(stateOf("c1")).toBe(InstanceState.INSTANCE_STATE_STOPPED);
   });
 
+  it("asks a guest again that did not listen the first time", async () => {
+    world.driver.deafFor = 1;
+    const shutting = manager.shutDown("c1", { ...options, timeoutMs: 20_000 });
+    await expect.poll(() => world.driver.guests.size, { timeout: 10_000 }).toBe(0);
+    await manager.observeAll(options.signal);
+    await shutting;
+    expect(world.driver.calls.filter((call) => call === "shutdown c1")).toHaveLength(2);
+  });
+
   it("fails and leaves a guest running that does not listen", async () => {
-    world.driver.deaf = true;
+    world.driver.deafFor = Number.POSITIVE_INFINITY;
     await expect(manager.shutDown("c1", { ...options, timeoutMs: 20 })).rejects.toMatchObject({
       code: status.FAILED_PRECONDITION,
       reason: "GUEST_DID_NOT_SHUT_DOWN",
     });
     expect(stateOf("c1")).toBe(InstanceState.INSTANCE_STATE_RUNNING);
+    expect(world.driver.calls.at(-1)).toBe("give up c1");
   });
 });
 

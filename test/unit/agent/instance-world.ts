@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Boot } from "../../../agent/host/boot.js";
 import type { EventDraft } from "../../../agent/instances/context.js";
 import { InstanceStore } from "../../../agent/instances/instance-store.js";
 import { InstanceManager } from "../../../agent/instances/manager.js";
@@ -18,6 +19,8 @@ export class InstanceWorld {
   readonly events: EventDraft[] = [];
   readonly removed: string[] = [];
   readonly #directory: string;
+  /** Which run of the host's kernel the next agent finds itself in. */
+  boot: Boot = { id: "first boot", time: new Date("2026-11-26T08:00:00.250Z") };
   /** Errors that the next writes meet, instead of writing. */
   diskFailure: unknown;
 
@@ -44,6 +47,7 @@ export class InstanceWorld {
       {
         host: "h1",
         limits: { cpus: 4, memoryMib: 4096 },
+        boot: this.boot,
         store: new InstanceStore(this.#directory, write),
         networks: this.network.createInstanceNetworks({ has: (id) => this.network.lans.has(id), findMtu: () => 1500 }),
         drivers: new Map([[this.driver.kind, this.driver]]),

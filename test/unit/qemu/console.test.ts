@@ -21,7 +21,7 @@ describe("a serial console", () => {
     directory = await mkdtemp(join(tmpdir(), "zt-"));
     peer = await connectPeer();
     log = await ConsoleLog.open(file());
-    mux = new ConsoleMux("instances/vm1", log);
+    mux = new ConsoleMux("instances/vm1", log, () => undefined);
     mux.attach(peer.socket);
   });
   afterEach(async () => {

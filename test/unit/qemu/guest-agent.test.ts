@@ -70,11 +70,24 @@ describe("a guest agent client", () => {
     await expect(next).resolves.toEqual({});
   });
 
-  it("ends the connection when an answer is late, since it would be taken for the next", async () => {
+  it("synchronises again after an answer that was late, since that would be taken for the next", async () => {
     const agent = await openAgent();
     await expect(agent.execute("guest-ping", {}, 20)).rejects.toMatchObject({ code: status.UNAVAILABLE });
-    expect(agent.isClosed).toBe(true);
-    await expect(agent.execute("guest-ping", {}, 20)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    await peer.nextCommand();
+    const next = agent.execute("guest-info", {}, 5000);
+    peer.sendJson({ return: "late" });
+    await answerSync();
+    expect(await peer.nextCommand()).toMatchObject({ execute: "guest-info" });
+    peer.sendJson({ return: "its own" });
+    await expect(next).resolves.toBe("its own");
+    expect(agent.isClosed).toBe(false);
+  });
+
+  it("closes a connection on which nobody synchronises at first", async () => {
+    await expect(GuestAgent.open(peer.socket, { ...options, timeoutMs: 20 })).rejects.toMatchObject({
+      code: status.UNAVAILABLE,
+    });
+    expect(peer.socket.destroyed).toBe(true);
   });
 
   it("synchronises again after a command that has no answer", async () => {
@@ -89,12 +102,21 @@ describe("a guest agent client", () => {
     await expect(next).resolves.toEqual({});
   });
 
-  it.each(["not json\n", "[]\n"])("ends the connection when the guest sends %j", async (data) => {
+  it.each([
+    ["what is not JSON", Buffer.from("not json\n")],
+    ["what is no object", Buffer.from("[]\n")],
+    ["a line without an end", Buffer.alloc(49 * 1024 * 1024, "x")],
+  ])("gives up the answer when the guest sends %s, and no other", async (_what, data) => {
     const agent = await openAgent();
     const waiting = agent.execute("guest-ping", {}, 5000);
     await peer.nextCommand();
     peer.send(data);
     await expect(waiting).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    const next = agent.execute("guest-info", {}, 5000);
+    await answerSync();
+    await peer.nextCommand();
+    peer.sendJson({ return: 1 });
+    await expect(next).resolves.toBe(1);
   });
 
   describe("running a command", () => {
@@ -105,9 +127,18 @@ describe("a guest agent client", () => {
       return await Array.fromAsync(outputs);
     }
 
-    it("passes arguments apart, polls until the end and decodes both outputs", async () => {
+    /** A guest without a shell. */
+    async function refuseShell(): Promise<Record<string, unknown>> {
+      const request = await peer.nextCommand();
+      expect(request).toMatchObject({ execute: "guest-exec", arguments: { path: "/bin/sh", "capture-output": false } });
+      peer.sendJson({ error: { class: "GenericError", desc: "Failed to execute child process" } });
+      return request;
+    }
+
+    it("passes arguments apart, polls until the end and decodes both outputs, where there is no shell", async () => {
       const agent = await openAgent();
       const running = collect(guestExec(agent, command, execOptions));
+      await refuseShell();
       expect(await peer.nextCommand()).toEqual({
         execute: "guest-exec",
         arguments: { path: "ls", arg: ["-l"], "capture-output": true },
@@ -128,10 +159,23 @@ describe("a guest agent client", () => {
       ]);
     });
 
+    it("tells of a signal as a shell does, where there is no shell", async () => {
+      const agent = await openAgent();
+      const running = collect(guestExec(agent, command, execOptions));
+      await refuseShell();
+      await peer.nextCommand();
+      peer.sendJson({ return: { pid: 42 } });
+      await peer.nextCommand();
+      peer.sendJson({ return: { exited: true, signal: 9 } });
+      expect(await running).toEqual([{ type: "exit", code: 137, signal: 9, truncated: false }]);
+    });
+
     it("adds a search path to an environment, which replaces the agent's", async () => {
       const agent = await openAgent();
       const running = collect(guestExec(agent, { ...command, environment: { A: "b" } }, execOptions));
-      expect(await peer.nextCommand()).toMatchObject({ arguments: { env: [expect.stringMatching(/^PATH=/), "A=b"] } });
+      const env = [expect.stringMatching(/^PATH=/), "A=b"];
+      expect(await refuseShell()).toMatchObject({ arguments: { env } });
+      expect(await peer.nextCommand()).toMatchObject({ arguments: { env } });
       peer.hangUp();
       await expect(running).rejects.toMatchObject({ code: status.UNAVAILABLE });
     });

@@ -1,5 +1,6 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { type Registrar, repeatable, withExamples } from "../command.js";
+import { exitCode } from "../exit-codes.js";
 import { execCommand } from "../exec-command.js";
 import { parsePairs } from "../input/key-values.js";
 import { kinds } from "../kinds.js";
@@ -17,7 +18,7 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("exec")
     .description(
-      "Run a command inside an instance and end with its exit code. Standard input is passed on when it is a pipe or file, or with -t.",
+      "Run a command inside an instance and end with its exit code, or 8 when a part of its output is missing. Standard input is passed on when it is a pipe or file, or with -t.",
     )
     .argument("<name>", "instance")
     .argument("<command...>", "command and arguments, after --; no shell reads them")
@@ -40,8 +41,9 @@ export function define({ program, open }: Registrar): void {
         tty,
         stdin: options.stdin && (tty || input.isTTY !== true),
       });
-      if (exit.truncated) session.note("zor: the output was cut: the guest agent bounds it");
-      session.setExitCode(exit.code);
+      if (exit.truncated)
+        session.note(`zor: a part of the output is missing; the command's own exit code was ${exit.code}`);
+      session.setExitCode(exit.truncated ? exitCode.cut : exit.code);
     });
   command.addHelpText(
     "after",

@@ -93,7 +93,7 @@ export interface ExecExit {
   code: number;
   /** Signal number that ended it; 0: none. */
   signal: number;
-  /** Output was cut: the guest agent bounds it (machines only). */
+  /** A part of the output is missing (machines only): the guest ended what passed it on, or has no shell and its agent kept the first 16 MiB. */
   truncated: boolean;
 }
 

@@ -2207,7 +2207,7 @@ export const InstanceServiceService = {
       Buffer.from(ResetInstanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResetInstanceResponse => ResetInstanceResponse.decode(value),
   },
-  /** Asks the guest to shut down and waits. The operation fails, changing nothing more, when it does not. */
+  /** Asks the guest to shut down, again and again, and waits. When it does not, the operation fails and the guest runs on. */
   shutdownInstance: {
     path: "/zor.v1.InstanceService/ShutdownInstance" as const,
     requestStream: false as const,
@@ -2250,7 +2250,7 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
   resumeInstance: handleUnaryCall<ResumeInstanceRequest, ResumeInstanceResponse>;
   /** Resets a machine as its reset button would; restarts a container. */
   resetInstance: handleUnaryCall<ResetInstanceRequest, ResetInstanceResponse>;
-  /** Asks the guest to shut down and waits. The operation fails, changing nothing more, when it does not. */
+  /** Asks the guest to shut down, again and again, and waits. When it does not, the operation fails and the guest runs on. */
   shutdownInstance: handleUnaryCall<ShutdownInstanceRequest, ShutdownInstanceResponse>;
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set. */
   deleteInstance: handleUnaryCall<DeleteInstanceRequest, DeleteInstanceResponse>;
@@ -2385,7 +2385,7 @@ export interface InstanceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResetInstanceResponse) => void,
   ): ClientUnaryCall;
-  /** Asks the guest to shut down and waits. The operation fails, changing nothing more, when it does not. */
+  /** Asks the guest to shut down, again and again, and waits. When it does not, the operation fails and the guest runs on. */
   shutdownInstance(
     request: ShutdownInstanceRequest,
     callback: (error: ServiceError | null, response: ShutdownInstanceResponse) => void,

@@ -1,0 +1,158 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DriverInstance, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
+import { eventually } from "../../helpers/eventually.js";
+import { leftNetns } from "../../helpers/netns.js";
+import { callOptions, type MachineFixture, makeMachineFixture } from "./machine-fixture.js";
+
+describe("commands in a machine", () => {
+  let fixture: MachineFixture;
+  let instance: DriverInstance;
+  let handle: RecoveryHandle;
+
+  const outputs = (script: string, signal: AbortSignal = callOptions.signal, stdin?: AsyncIterable<Uint8Array>) => {
+    const command = { command: ["sh", "-c", script], environment: {}, tty: false, columns: 80, rows: 24, stdin };
+    return fixture.driver.exec(instance, handle, command, { signal });
+  };
+  const textOf = (parts: readonly ExecOutput[], type: "stdout" | "stderr") =>
+    Buffer.concat(parts.flatMap((part) => (part.type === type ? [part.data] : [])));
+  const killing = (pattern: string) => `kill -KILL $(ps | awk '$0 ~ "${pattern}" { print $1 }')`;
+  const shell = (script: string) => fixture.shell(instance, handle, script);
+
+  beforeAll(async () => {
+    fixture = await makeMachineFixture();
+    instance = await fixture.create({ kernel: "micro" });
+    handle = await fixture.start(instance);
+  });
+  afterAll(async () => {
+    await fixture[Symbol.asyncDispose]();
+    expect(await leftNetns()).toEqual([]);
+  });
+
+  it("give all of their output, however much, in a guest that has little memory left", async () => {
+    // 12 MiB used to be cut to 4, or to end the guest agent.
+    await shell("dd if=/dev/zero of=/run/ballast bs=1M count=16; dd if=/dev/urandom of=/tmp/noise bs=1M count=12");
+    const wanted = await shell("sha256sum < /tmp/noise");
+    const hash = createHash("sha256");
+    let largest = 0;
+    for await (const part of outputs("cat /tmp/noise; exit 3")) {
+      if (part.type === "stdout") {
+        hash.update(part.data);
+        largest = Math.max(largest, part.data.length);
+      }
+      if (part.type === "exit") expect(part).toEqual({ type: "exit", code: 3, signal: 0, truncated: false });
+    }
+    expect(hash.digest("hex")).toBe(wanted.split(" ")[0]);
+    // A piece, and what was held back of the one before because it might have begun the mark.
+    expect(largest).toBeLessThan(65_536 + 32);
+    await shell("rm /run/ballast /tmp/noise");
+  });
+
+  it("give output while they run, and both kinds apart", async () => {
+    const parts: ExecOutput[] = [];
+    for await (const part of outputs(
+      "echo first; echo odd >&2; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo last",
+    )) {
+      parts.push(part);
+      // It goes on only when its first words have been read here.
+      if (textOf(parts, "stdout").toString() === "first\n" && textOf(parts, "stderr").length > 0)
+        await shell("touch /tmp/go");
+    }
+    expect(textOf(parts, "stdout").toString()).toBe("first\nlast\n");
+    expect(textOf(parts, "stderr").toString()).toBe("odd\n");
+    expect(parts.at(-1)).toMatchObject({ type: "exit", code: 0, truncated: false });
+  });
+
+  it("may list what gives their output, which is not taken for the end of it", async () => {
+    const parts = await Array.fromAsync(
+      outputs("ls -d /run/zor-*; ps; cat /proc/[0-9]*/cmdline | tr -d '\\0'; env; echo last"),
+    );
+    expect(textOf(parts, "stdout").toString()).toMatch(/last\n$/);
+  });
+
+  it.each([
+    ["exit 42", 42, 0],
+    ["kill -KILL $$", 137, 9],
+    ["exec /no/such/program", 127, 0],
+  ])("tell how %j ended", async (script, code, signal) => {
+    const parts = await Array.fromAsync(outputs(script));
+    expect(parts.at(-1)).toEqual({ type: "exit", code, signal, truncated: false });
+    expect(textOf(parts, "stderr").toString()).not.toMatch(/killed/i);
+  });
+
+  it("end when what they started in the background holds their output open", async () => {
+    const parts = await Array.fromAsync(outputs("sleep 4712 & echo done"));
+    expect(textOf(parts, "stdout").toString()).toBe("done\n");
+    // It was sent into the background, and stays there.
+    expect(await shell("ps")).toContain("sleep 4712");
+    await shell(killing("sleep 471[2]"));
+  });
+
+  it("end with everything they started when their caller goes, but for what has a session of its own", async () => {
+    const abort = new AbortController();
+    const running = Array.fromAsync(outputs("sleep 4713 & setsid sleep 4714 & sleep 4715", abort.signal));
+    running.catch(() => undefined);
+    await eventually(async () => expect((await shell("ps")).match(/root +sleep 471[345]$/gm)).toHaveLength(3));
+    abort.abort();
+    await expect(running).rejects.toMatchObject({ name: "AbortError" });
+    await eventually(async () =>
+      expect((await shell("ps")).match(/(?<=root +)sleep 471\d$/gm)).toEqual(["sleep 4714"]),
+    );
+    await shell(killing("sleep 471[4]"));
+  });
+
+  it("take input and words that no shell reads, and leave nothing behind", async () => {
+    const stdin = (async function* () {
+      yield Buffer.from("typed");
+    })();
+    const words = ["$(reboot)", "a 'b' \\ \"c\"", "", "--"];
+    const command = { command: ["sh", "-c", 'cat; printf "[%s]" "$@"', "zor", ...words], stdin };
+    const rest = { environment: { A: "b c" }, tty: false, columns: 80, rows: 24 };
+    const parts = await Array.fromAsync(fixture.driver.exec(instance, handle, { ...command, ...rest }, callOptions));
+    expect(textOf(parts, "stdout").toString()).toBe(`typed${words.map((word) => `[${word}]`).join("")}`);
+    await eventually(async () => {
+      expect((await shell("ls -d /run/zor-* | wc -l")).trim()).toBe("1");
+      expect(await shell("ps | grep -c 'root *[s]leep 600'; true")).toBe("0\n");
+    });
+  });
+
+  it("tell of a part that is missing when the guest ends what passes it on", async () => {
+    const parts: ExecOutput[] = [];
+    for await (const part of outputs("echo begun; sleep 4716")) {
+      parts.push(part);
+      if (part.type === "stdout") void shell(killing("d=.1; a=.{2%-.}[;] b=")).catch(() => undefined);
+    }
+    expect(parts.at(-1)).toEqual({ type: "exit", code: 137, signal: 9, truncated: true });
+    await eventually(async () => expect(await shell("ps")).not.toContain("sleep 4716"));
+  });
+
+  it("are given as a whole, up to what the guest agent keeps, by a guest without the tools for more", async () => {
+    await shell("mv /bin/mkfifo /bin/mkfifo.away");
+    const parts = await Array.fromAsync(outputs("dd if=/dev/zero bs=1M count=5 2>/dev/null; exit 4"));
+    await shell("mv /bin/mkfifo.away /bin/mkfifo");
+    expect(textOf(parts, "stdout").length).toBe(5 * 1024 * 1024);
+    expect(parts.at(-1)).toEqual({ type: "exit", code: 4, signal: 0, truncated: false });
+  });
+
+  it("are refused within two seconds when no guest agent answers, and when the machine is paused", async () => {
+    const refusal = async () => {
+      const begin = performance.now();
+      const error = await Array.fromAsync(outputs("true")).catch((thrown: unknown) => thrown);
+      return { error, seconds: (performance.now() - begin) / 1000 };
+    };
+    await fixture.driver.pause(instance, handle, callOptions);
+    const paused = await refusal();
+    expect(paused.error).toMatchObject({ reason: "INSTANCE_PAUSED" });
+    await fixture.driver.resume(instance, handle, callOptions);
+    await shell(`rm /usr/sbin/qemu-ga; (sleep 0.5; ${killing("/usr/sbin/qemu-g[a]")}) >/dev/null 2>&1 &`);
+    await eventually(async () =>
+      expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({ execReady: false }),
+    );
+    const silent = await refusal();
+    expect(silent.error).toMatchObject({
+      reason: "GUEST_AGENT_NOT_READY",
+      message: expect.stringMatching(/it was started \d+ s ago/),
+    });
+    expect(silent.seconds).toBeLessThan(3);
+  });
+});
