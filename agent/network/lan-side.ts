@@ -59,6 +59,12 @@ export function bringUpQuietly(netns: string | undefined, device: string): numbe
   });
 }
 
+/** Like {@link bringUpQuietly} for a device that was just made or found. @throws {Error} when it is gone. */
+export function setUpQuietly(netns: string | undefined, device: string): void {
+  if (bringUpQuietly(netns, device) !== undefined) return;
+  throw new Error(`device ${device} could not be set up: it is gone, or its net namespace cannot be entered`);
+}
+
 function order(fd: number, request: number, device: string, flags = 0): Buffer {
   const argument = Buffer.alloc(requestBytes);
   argument.write(device.slice(0, ifnamsiz - 1), "ascii");

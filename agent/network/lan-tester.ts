@@ -15,8 +15,8 @@ export interface TestedLan {
 
 /** Between two test frames of a lan. */
 const intervalMs = 1_000;
-/** Without a test frame for so long a lan does not forward: three in a row, as a lan in heavy use may lose one. */
-const silentMs = 3_500;
+/** So many frames in a row that did not come through before the next was due: a lan in heavy use may lose one. */
+const mostMissed = 3;
 /** How long a new lan may take to forward its first. */
 const firstMs = 2_000;
 const pollMs = 20;
@@ -26,8 +26,8 @@ const framesAtOnce = 16;
 interface Entry extends TestedLan {
   readonly frames: TestFrames;
   sockets: { readonly from: PacketSocket; readonly to: PacketSocket } | undefined;
-  /** When the last frame came through, or the lan began to be tested. */
-  throughMs: number;
+  /** Frames sent since the last that came through. Counted, not timed: an agent that was held up has not looked. */
+  missed: number;
   proven: boolean;
 }
 
@@ -53,7 +53,7 @@ export class LanTester {
   async add(lan: TestedLan): Promise<void> {
     if (this.#entries.has(lan.uid)) return;
     const frames = new TestFrames(macOf("source", lan.uid), macOf("sink", lan.uid));
-    const entry: Entry = { ...lan, frames, sockets: undefined, throughMs: performance.now(), proven: false };
+    const entry: Entry = { ...lan, frames, sockets: undefined, missed: 0, proven: false };
     this.#entries.set(lan.uid, entry);
     const deadline = performance.now() + firstMs;
     while (!entry.proven && performance.now() < deadline && this.#entries.get(lan.uid) === entry) {
@@ -61,6 +61,7 @@ export class LanTester {
       await new Promise((resolve) => setTimeout(resolve, pollMs));
       this.#receive(entry);
     }
+    if (!entry.proven) entry.missed = mostMissed;
   }
 
   /** Tests no more. Idempotent. */
@@ -72,10 +73,7 @@ export class LanTester {
 
   /** Why a lan does not work, for people; empty when it forwards, or is not tested. */
   faultOf(uid: string): string {
-    const entry = this.#entries.get(uid);
-    const silent = entry === undefined ? 0 : performance.now() - entry.throughMs;
-    const limit = entry?.proven === true ? silentMs : firstMs;
-    return silent < limit
+    return (this.#entries.get(uid)?.missed ?? 0) < mostMissed
       ? ""
       : "its switch does not forward test frames; the host is overloaded, or the switch is stuck";
   }
@@ -87,6 +85,7 @@ export class LanTester {
 
   #test(): void {
     for (const entry of this.#entries.values()) {
+      entry.missed += 1;
       this.#receive(entry);
       this.#exchange(entry);
     }
@@ -96,14 +95,21 @@ export class LanTester {
     this.#onChange();
   }
 
+  /** Sends the next frame; devices that a switch has made anew are opened again. */
   #exchange(entry: Entry): void {
+    if (!this.#send(entry)) this.#send(entry);
+  }
+
+  #send(entry: Entry): boolean {
     try {
       entry.sockets ??= this.#open(entry);
       // First what only tells the switch where the address is: it comes from the port at which it is to go out, so it goes nowhere.
       entry.sockets?.to.send(entry.frames.learn());
       entry.sockets?.from.send(entry.frames.next());
+      return true;
     } catch (error) {
       forget(entry, error);
+      return false;
     }
   }
 
@@ -113,7 +119,7 @@ export class LanTester {
         const frame = entry.sockets?.to.receive();
         if (frame === undefined) return;
         if (!entry.frames.take(frame)) continue;
-        entry.throughMs = performance.now();
+        entry.missed = 0;
         entry.proven = true;
       }
     } catch (error) {

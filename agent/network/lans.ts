@@ -40,7 +40,9 @@ export interface ObservedLan {
   readonly uid: string;
   readonly datapath: Datapath;
   readonly ports: readonly ObservedPort[];
-  /** Why the lan does not work, for people; empty when it does. */
+  /** Why the lan as a whole forwards nothing; empty when it does. */
+  readonly fault: string;
+  /** Why the lan or a port of it does not work, for people; empty when all do. */
   readonly reason: string;
 }
 
@@ -115,7 +117,7 @@ export class Lans {
       mirror = this.#switch.mirror;
     } catch (error) {
       const reason = failure === "" ? messageOf(error) : failure;
-      return [...this.#lans.values()].map(({ id, uid }) => ({ id, uid, datapath, ports: [], reason }));
+      return [...this.#lans.values()].map(({ id, uid }) => ({ id, uid, datapath, ports: [], fault: reason, reason }));
     }
     return this.#bridges(mirror).map((bridge) => this.#observe(mirror, bridge));
   }
@@ -267,15 +269,13 @@ export class Lans {
         return observePort(port, row, row === undefined ? "it has no interface" : this.#interfaceError(row));
       });
     const [id, uid] = [tags.get(tagKeys.lan) ?? "", tags.get(tagKeys.lanUid) ?? ""];
-    return { id, uid, datapath: this.#switch.datapath, ports, reason: this.#reasonOf(mirror, { id, uid, ports }) };
-  }
-
-  /** The gravest first: of a bridge that is not there every port is broken too. */
-  #reasonOf(mirror: OvsdbMirror, { id, uid, ports }: Pick<ObservedLan, "id" | "uid" | "ports">): string {
-    const whole = this.#bridgeFault(mirror, id);
-    if (whole !== "") return whole;
-    const broken = ports.filter((port) => port.error !== "").map((port) => `${port.endpoint}: ${port.error}`);
-    return [this.#tester.faultOf(uid), ...broken].filter((text) => text !== "").join("; ");
+    const missing = this.#bridgeFault(mirror, id);
+    const fault = missing === "" ? this.#tester.faultOf(uid) : missing;
+    // Of a bridge that is not there every port is broken too.
+    const broken = missing === "" ? ports.filter((port) => port.error !== "") : [];
+    const reasons = [fault, ...broken.map((port) => `${port.endpoint}: ${port.error}`)];
+    const reason = reasons.filter((text) => text !== "").join("; ");
+    return { id, uid, datapath: this.#switch.datapath, ports, fault, reason };
   }
 
   #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {

@@ -114,12 +114,17 @@ export class PlugLoop {
   async #plug({ lan, port, endpoint, ready, plugged, tell }: WantedPort): Promise<void> {
     const { plugger, log, what } = this.#options;
     if (!ready || this.#closed) return;
-    const inLan = plugger.find(lan)?.ports.some((each) => each.port === port && each.error === "") === true;
-    if ((plugged && inLan) || this.#retries.get(port)?.timer !== undefined) return;
+    const found = plugger.find(lan);
+    const inLan = found?.ports.some((each) => each.port === port && each.error === "") === true;
+    const forwards = (found?.fault ?? "") === "";
+    if ((plugged && inLan && forwards) || this.#retries.get(port)?.timer !== undefined) return;
     let fault = "";
     try {
       await plugger.plug({ lan, port, endpoint });
-      this.#retries.delete(port);
+      // A port in a lan that forwards nothing is of no use: the cable says so.
+      fault = plugger.find(lan)?.fault ?? "";
+      if (fault === "") this.#retries.delete(port);
+      else this.#later(port);
     } catch (error) {
       fault = messageOf(error);
       this.#later(port);

@@ -2,6 +2,8 @@ import type { CrossResult, CrossTest } from "./cross-test.js";
 
 /** What of a lan matters to cables and boxes. */
 interface PluggedLan {
+  /** Why the lan as a whole forwards nothing, whatever its ports are; absent or empty: it does. */
+  readonly fault?: string;
   readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
 }
 

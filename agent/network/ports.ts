@@ -12,7 +12,7 @@ import {
   parseMac,
 } from "./ip.js";
 import { tagHeadroomBytes } from "./lan-operations.js";
-import { bringUpQuietly } from "./lan-side.js";
+import { setUpQuietly } from "./lan-side.js";
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
 import type { Datapath } from "./ovs/switch.js";
@@ -105,7 +105,7 @@ export class Ports {
     if (existing !== undefined && this.#isOwned(existing) && existing.linkinfo?.info_kind === "tun") {
       await this.#dropAddresses(existing, signal);
       // An agent may have been killed before it did.
-      bringUpQuietly(this.#netns, port);
+      setUpQuietly(this.#netns, port);
       await this.#finishChecksums(port, options.mtu, signal);
       return port;
     }
@@ -113,7 +113,7 @@ export class Ports {
     const user = options.ownerUserId === undefined ? [] : ["user", String(options.ownerUserId)];
     const add = ["tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr", ...user];
     await ipBatch([add, ...this.#finish(port, options)], where);
-    bringUpQuietly(this.#netns, port);
+    setUpQuietly(this.#netns, port);
     await this.#finishChecksums(port, options.mtu, signal);
     return port;
   }
@@ -160,7 +160,7 @@ export class Ports {
 
   /** Gives a container's interface carrier or takes it: it follows the state of the switch's side. Idempotent. */
   async setCarrier(port: string, up: boolean, { signal }: Call = {}): Promise<void> {
-    if (up) bringUpQuietly(this.#netns, port);
+    if (up) setUpQuietly(this.#netns, port);
     else await ip(["link", "set", "dev", port, "down"], { netns: this.#netns, signal });
   }
 

@@ -95,6 +95,6 @@ export class FakeHostNetwork {
     const { uid, plugged } = this.lans.get(id) ?? { uid: "", plugged: new Map<string, string>() };
     const zero = { rxFrames: 0n, rxBytes: 0n, txFrames: 0n, txBytes: 0n, droppedFrames: 0n, error: "" };
     const ports = [...plugged.keys()].map((endpoint) => ({ endpoint, port: "port", ...zero }));
-    return { id, uid, datapath: "netdev" as const, ports, reason: "" };
+    return { id, uid, datapath: "netdev" as const, ports, fault: "", reason: "" };
   }
 }

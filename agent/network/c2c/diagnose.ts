@@ -92,10 +92,11 @@ export async function* diagnoseLocal(view: LocalLinkView, options: DiagnoseOptio
   for (const frames of fromTo) if (frames !== undefined) yield await frames;
 }
 
-/** Undefined: no such lan; "": the port is plugged into it. */
-function portFault(plugger: CablePlugger, lan: string, port: string): string | undefined {
+/** Undefined: no such lan; "": the port is plugged into it, and it forwards. */
+export function portFault(plugger: CablePlugger, lan: string, port: string): string | undefined {
   const found = plugger.find(lan);
   if (found === undefined) return undefined;
+  if (found.fault !== undefined && found.fault !== "") return found.fault;
   const plugged = found.ports.find((one) => one.port === port);
   return plugged === undefined ? "it is not plugged" : plugged.error;
 }

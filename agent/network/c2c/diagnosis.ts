@@ -33,7 +33,11 @@ const broken = (hop: Hop["hop"], detail: string, remedy: string): Hop => ({ hop,
 export function lanHop(lan: string, port: string | undefined): Hop {
   if (port === undefined) return broken("lan", `lan ${lan} does not exist`, "create the lan again, or delete the link");
   if (port === "") return ok("lan", `lan ${lan} is there and the port is plugged into it`);
-  return broken("lan", `lan ${lan} is there, but its port is not: ${port}`, `look at the host's switch: ${port}`);
+  return broken(
+    "lan",
+    `lan ${lan} is there, but carries nothing of the link: ${port}`,
+    `look at the host's switch: ${port}`,
+  );
 }
 
 /** Frames from the other end's switch through the link and this one. @param from the other lan, for people. */

@@ -3,7 +3,7 @@ import { isIPv6 } from "node:net";
 import { messageOf } from "../../../lib/errors.js";
 import { run, runJson } from "../../host/exec.js";
 import { ip } from "../ip.js";
-import { bringUpQuietly } from "../lan-side.js";
+import { setUpQuietly } from "../lan-side.js";
 
 /** UDP port of VXLAN (RFC 7348). */
 export const vxlanPort = 4789;
@@ -49,7 +49,7 @@ export async function makeVxlan(
     if (netns !== underlayNetns)
       await ip(["link", "set", name, "netns", netns ?? String(process.pid)], { netns: underlayNetns });
     await ip(["link", "set", name, "address", macOf(name), "addrgenmode", "none"], { netns });
-    bringUpQuietly(netns, name);
+    setUpQuietly(netns, name);
   } catch (error) {
     await removeVxlan(name, { underlayNetns, netns });
     throw error;

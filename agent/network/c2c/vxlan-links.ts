@@ -8,7 +8,7 @@ import { readIfExists, setAside, writeFileAtomic } from "../../../lib/files.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { CablePlugger } from "../plugger.js";
-import { startFrames } from "./diagnose.js";
+import { portFault, startFrames } from "./diagnose.js";
 import { type Hop, lanHop, tapHop } from "./diagnosis.js";
 import { RateMeter } from "./engine/rate-meter.js";
 import { listVxlan, makeVxlan, pickRemote, removeVxlan, type VxlanDevice, vxlanPort } from "./vxlan-device.js";
@@ -218,7 +218,7 @@ export class VxlanLinks {
     if (found === undefined) return `lan ${lan} does not exist`;
     const plugged = found.ports.some(({ port, error }) => port === name && error === "");
     if (!plugged || device === undefined) await plugger.plug({ lan, port: name, endpoint: link });
-    return "";
+    return found.fault ?? "";
   }
 
   async #add(spec: VxlanSpec): Promise<void> {
@@ -255,9 +255,7 @@ export class VxlanLinks {
     const { plugger } = this.#options;
     const end = { lan: spec.lan, port: name, end: spec.role === "listener" ? "first" : "second" } as const;
     const frames = startFrames({ plugger, token }, end, "the other end's lan");
-    const port = this.#options.plugger.find(spec.lan)?.ports.find((one) => one.port === name);
-    const lan = this.#options.plugger.find(spec.lan);
-    yield lanHop(spec.lan, lan === undefined ? undefined : (port?.error ?? "it is not plugged"));
+    yield lanHop(spec.lan, portFault(plugger, spec.lan, name));
     const device = (await listVxlan(this.#options.netns)).find((one) => one.name === name);
     yield device?.up === true
       ? { hop: "tap", verdict: "ok", detail: `device ${name} is up, network ${spec.vxlanId}`, remedy: "" }

@@ -12,6 +12,8 @@ class Rig {
   readonly told: string[] = [];
   readonly done: string[] = [];
   readonly loop: PlugLoop;
+  /** Why the lans forward nothing. */
+  fault = "";
   /** Called before each look at the lans. */
   onLook = (): void => undefined;
   /** Called before each plug. */
@@ -21,6 +23,7 @@ class Rig {
 
   constructor() {
     const lan = (id: string) => ({
+      fault: this.fault,
       ports: [...this.ports.values()].filter((plug) => plug.lan === id).map((plug) => ({ ...plug, error: "" })),
     });
     this.loop = new PlugLoop({
@@ -201,4 +204,16 @@ test("closing waits for the plug that is under way and begins no other", async (
   rig.loop.soon();
   rig.lansChanged();
   expect([rig.done, rig.told]).toEqual([["closed"], ["zt0: the switch is away"]]);
+});
+
+test("a lan that forwards nothing is told although the port is in it, and again when it forwards", async () => {
+  const rig = rigWith([{ ...tap, plugged: true }]);
+  rig.ports.set("zt0", tap);
+  rig.fault = "the switch could not make its bridge";
+  rig.loop.soon();
+  await expect.poll(() => rig.told).toEqual(["zt0: the switch could not make its bridge"]);
+  rig.fault = "";
+  rig.lansChanged();
+  await expect.poll(() => rig.told.at(-1)).toBe("zt0: ");
+  expect(rig.done).not.toContain("unplug zt0");
 });

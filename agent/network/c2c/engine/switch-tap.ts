@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { close } from "../../../../lib/libc.js";
 import { run } from "../../../host/exec.js";
-import { bringUpQuietly } from "../../lan-side.js";
+import { setUpQuietly } from "../../lan-side.js";
 import { widest } from "./queue-limits.js";
 import { openTap, type TapOffload } from "./tap.js";
 
@@ -36,7 +36,7 @@ export async function makeTap(options: {
     // No address of its own: the host must not speak into the lan.
     const settings = ["address", macOf(name), "txqueuelen", String(queueFrames), "addrgenmode", "none"];
     await run("ip", [...there, "link", "set", name, ...settings], { signal });
-    bringUpQuietly(netns, name);
+    setUpQuietly(netns, name);
     return { ...tap, discard };
   } catch (error) {
     discard();
