@@ -39,15 +39,17 @@ const graceMs = 2000;
 
 /** A running agent: everything of this host adopted, observed and served. */
 export class Agent {
-  /** Addresses ("ip:port") it serves on, with the ports that were picked. */
-  readonly addresses: readonly string[];
   readonly server: AgentServer;
   readonly #close: () => Promise<void>;
 
   private constructor(server: AgentServer, close: () => Promise<void>) {
     this.server = server;
-    this.addresses = server.addresses;
     this.#close = close;
+  }
+
+  /** Addresses it serves on, with the ports that were picked. */
+  get addresses(): readonly string[] {
+    return this.server.addresses;
   }
 
   /** Takes up what runs on the host and begins to serve. @throws {ZorError} when the network or a listener cannot be had. */

@@ -3,10 +3,13 @@ import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { type ContainerCapability, findCapability } from "./drivers/crun/capabilities.js";
 import { isId } from "../lib/names.js";
+import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
-const ip = z.string().refine((text) => isIP(text) !== 0, 'expected an IP address such as "10.0.0.1"');
-const address = z.string().refine(isAddress, 'expected "ip:port", such as "10.0.0.1:7443" or "[fd00::1]:7443"');
+const ip = z
+  .string()
+  .refine((text) => isIP(text) !== 0 || isDnsName(text), 'expected an IP address such as "10.0.0.1", or a name');
+const address = z.string().refine((text) => parseHostPort(text) !== undefined, `expected ${addressForm}`);
 const capability = z.string().transform((text, context): ContainerCapability => {
   const found = findCapability(text);
   if (found !== undefined) return found;
@@ -92,10 +95,4 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     containerCapabilities: config.containerCapabilities ?? [],
     observeSeconds: config.observeSeconds,
   };
-}
-
-function isAddress(text: string): boolean {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
-  const [, v6 = "", v4 = "", port = ""] = match ?? [];
-  return (isIP(v6) === 6 || isIP(v4) === 4) && Number(port) <= 65_535;
 }

@@ -12,6 +12,8 @@ export class HostFacts {
   #fingerprint: Fingerprint | undefined;
   #usage: HostUsage = { loadAverage: 0, memoryAvailableMib: 0 };
 
+  readonly #remarks = new Map<string, string>();
+
   constructor(options: {
     readonly settings: AgentSettings;
     readonly uid: string;
@@ -27,6 +29,12 @@ export class HostFacts {
   /** Sets what the host can do, once it has been probed. */
   setFingerprint(fingerprint: Fingerprint): void {
     this.#fingerprint = fingerprint;
+  }
+
+  /** Something of the host that people should know although it works; empty: not any more. `about` tells remarks apart. */
+  remark(about: string, text: string): void {
+    if (text === "") this.#remarks.delete(about);
+    else this.#remarks.set(about, text);
   }
 
   /** Reads load and memory again. */
@@ -46,7 +54,7 @@ export class HostFacts {
       underlayAddresses: [...underlay],
       undialable,
       state: HostState.HOST_STATE_READY,
-      reason: "",
+      reason: [...this.#remarks.values()].join("; "),
       lastSeenTime: now,
       lastSeenAge: { seconds: 0n, nanos: 0 },
       createTime: undefined,
@@ -62,6 +70,7 @@ export class HostFacts {
       relayedBytes: 0n,
       refusedStatements: 0n,
       lastRefusal: "",
+      underlaySet: false,
     };
   }
 }

@@ -12,6 +12,7 @@ import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import type { Operations } from "../lib/operations.js";
+import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { WatchLog } from "../lib/watch/watch-log.js";
 import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../proto/gen/zor/agent/v1/cable_service.js";
@@ -77,8 +78,7 @@ const serviceNames = [
 
 /** The API of an agent on all its listeners. */
 export class AgentServer {
-  /** Addresses ("ip:port") with the ports that were picked. */
-  readonly addresses: readonly string[];
+  readonly #standing: StandingListener;
   readonly #server: Server;
   readonly #health: Health;
   readonly #watches: OpenWatches;
@@ -89,16 +89,16 @@ export class AgentServer {
     tls: ServerTls,
     health: Health,
     watches: OpenWatches,
-    addresses: readonly string[],
+    standing: StandingListener,
   ) {
     this.#watches = watches;
     this.#server = server;
     this.#health = health;
-    this.addresses = addresses;
+    this.#standing = standing;
     this.#injector = server.createConnectionInjector(tls.credentials);
   }
 
-  /** Binds every address and serves. @throws {ZorError} UNAVAILABLE when an address cannot be bound. */
+  /** Serves at every address that is there, at the others when they come. @throws {ZorError} UNAVAILABLE when one cannot be used. */
   static async start(options: AgentServerOptions): Promise<AgentServer> {
     const server = createGrpcServer(agentLimits);
     server.onNews((message, facts) => options.log.warn(facts, message));
@@ -114,18 +114,20 @@ export class AgentServer {
     ];
     addReflection(server, names, serviceOptions);
     const health = addHealth(server, names, serviceOptions);
-    const addresses: string[] = [];
     try {
-      for (const address of options.settings.listen) {
-        const port = await listen(server, address, tls.credentials);
-        addresses.push(`${address.slice(0, address.lastIndexOf(":"))}:${port}`);
-      }
+      const bind = (address: string): Promise<number> => listen(server, address, tls.credentials);
+      const standing = await StandingListener.open(options.settings.listen, { ...listenNews(options), bind });
+      health.setServing(true);
+      return new AgentServer(server, tls, health, watches, standing);
     } catch (error) {
       server.forceShutdown();
       throw error;
     }
-    health.setServing(true);
-    return new AgentServer(server, tls, health, watches, addresses);
+  }
+
+  /** Addresses with the ports that were picked; those that are not there, as they were given. */
+  get addresses(): readonly string[] {
+    return this.#standing.addresses;
   }
 
   /** Serves a connection that this agent has opened; it must show a client certificate like every other. */
@@ -137,9 +139,25 @@ export class AgentServer {
   async close(graceMs: number): Promise<void> {
     this.#health.setServing(false);
     this.#watches.endAll();
+    await this.#standing[Symbol.asyncDispose]();
     await shutDown(this.#server, graceMs);
     this.#injector.destroy();
   }
+}
+
+/** Says of addresses that are not there in the log and at the host. */
+function listenNews({ log, facts }: AgentServerOptions): ListenNews {
+  return {
+    onMissing: (address, why) => {
+      const message = `the agent does not listen at ${address}: ${why}; it does as soon as that is otherwise`;
+      log.warn({ address, why }, message);
+      facts.remark(`listen ${address}`, message);
+    },
+    onTaken: (address) => {
+      log.info({ address }, "the address is there now, and the agent listens at it");
+      facts.remark(`listen ${address}`, "");
+    },
+  };
 }
 
 function toServiceOptions(log: Log, revoked: RevokedCertificates, watches: OpenWatches): ServiceOptions {

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { isId } from "../lib/names.js";
+import { addressForm, formatHostPort, parseHostPort } from "../lib/socket-address.js";
 import { canonicalIp } from "../lib/underlay-address.js";
 import { userDirectory } from "../lib/user-directories.js";
 
@@ -12,7 +13,7 @@ const id = z
     (text): boolean => isId(text),
     'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit',
   );
-const address = z.string().refine(isAddress, 'expected "ip:port", such as "10.0.0.1:7440" or "[fd00::1]:7440"');
+const address = z.string().refine((text) => parseHostPort(text) !== undefined, `expected ${addressForm}`);
 const days = z.number().positive().max(3650);
 
 /** The system's directory for root, the user's own for anybody else. */
@@ -75,14 +76,14 @@ export function ownAddresses(bound: HubAddresses): ReadonlySet<string> {
   return new Set(
     all.flatMap((each) => {
       const ips = isWildcard(ipOf(each)) ? machineIps() : [ipOf(each)];
-      return ips.map((ip) => joinAddress(canonicalIp(ip), portOf(each)));
+      return ips.map((ip) => joinAddress(canonicalHost(ip), portOf(each)));
     }),
   );
 }
 
 /** The canonical form of an "ip:port". */
 export function canonicalAddress(address: string): string {
-  return joinAddress(canonicalIp(ipOf(address)), portOf(address));
+  return joinAddress(canonicalHost(ipOf(address)), portOf(address));
 }
 
 /** Works out the addresses others use; the lists hold the real ports. A wildcard stands for every address of the machine. */
@@ -105,7 +106,7 @@ export function advertisedAddresses(bound: HubAddresses, advertise: readonly str
     join: expand(bound.join),
     reverse: expand(bound.reverse),
     relay: expand(bound.relay),
-    ips: [...new Set([...hub.map(ipOf), ...ips, ...listenIps])].sort(),
+    ips: [...new Set([...hub.map(ipOf), ...ips, ...listenIps])].filter((each) => isIP(each) !== 0).sort(),
   };
 }
 
@@ -114,13 +115,13 @@ export function withPort(address: string, port: number): string {
   return joinAddress(ipOf(address), port);
 }
 
-/** The IP and port of an address that the schema has accepted. */
+/** The IP, or name, and port of an address that the schema has accepted. */
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   return { host: ipOf(address), port: portOf(address) };
 }
 
 function joinAddress(ip: string, port: number): string {
-  return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return formatHostPort({ host: ip, port });
 }
 
 function ipOf(address: string): string {
@@ -141,7 +142,6 @@ function machineIps(): string[] {
   return usable.map(({ address }) => address);
 }
 
-function isAddress(text: string): boolean {
-  const match = /^(?:\[([^\]]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
-  return match !== null && isIP(ipOf(text)) === (match[1] === undefined ? 4 : 6) && portOf(text) < 65536;
+function canonicalHost(host: string): string {
+  return isIP(host) === 0 ? host.toLowerCase() : canonicalIp(host);
 }

@@ -3,10 +3,12 @@ import { writeFileAtomic } from "../lib/files.js";
 import type { Health } from "../lib/grpc/health.js";
 import type { Log } from "../lib/log.js";
 import { version } from "../lib/program.js";
+import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { formatToken } from "../lib/tls/token.js";
 import { CreateHostResponse } from "../proto/gen/zor/v1/host_service.js";
 import { CreateTokenResponse } from "../proto/gen/zor/v1/token_service.js";
+import { EventSeverity } from "../proto/gen/zor/v1/watch_service.js";
 import {
   type Advertised,
   advertisedAddresses,
@@ -14,7 +16,6 @@ import {
   type HubAddresses,
   type HubConfig,
   ownAddresses,
-  withPort,
 } from "./config.js";
 import { Core } from "./core.js";
 import { ReverseListener } from "./hosts/reverse-listener.js";
@@ -43,6 +44,8 @@ export class Hub {
   #join: JoinProcess | undefined;
   #health: Health | undefined;
   readonly #reverse: ReverseListener[] = [];
+  readonly #standing: StandingListener[] = [];
+  #writing: Promise<void> = Promise.resolve();
   #renewal: NodeJS.Timeout | undefined;
   #addresses: HubAddresses = { listen: [], join: [], reverse: [], relay: [] };
   #own: ReadonlySet<string> = new Set();
@@ -83,6 +86,8 @@ export class Hub {
   /** Ends serving; instances, lans and cables go on without the hub. */
   async close(): Promise<void> {
     clearInterval(this.#renewal);
+    for (const listener of this.#standing) await listener[Symbol.asyncDispose]();
+    await this.#writing.catch(() => undefined);
     this.#health?.setServing(false);
     const join = await this.#joining?.catch(() => undefined);
     await Promise.all([this.#main?.close(shutdownGraceMs), join?.close()]);
@@ -111,17 +116,20 @@ export class Hub {
       isOwnAddress: (address) => this.#own.has(canonicalAddress(address)),
     });
     this.#core = core;
-    const reverse = await this.#listenReverse(core);
+    const reverse = this.#stand(await this.#listenReverse(core));
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
     this.#health = this.#addServices(core, this.#main, whereReached);
-    this.#join = await this.#joining;
-    const join: string[] = [];
-    for (const address of this.#config.joinListen) join.push(withPort(address, await this.#join.bind(address)));
-    const relay = await core.relay.listen(this.#config.relayListen);
+    const joining = await this.#joining;
+    this.#join = joining;
+    const bindJoin = (address: string): Promise<number> => joining.bind(address);
+    const join = this.#stand(
+      await StandingListener.open(this.#config.joinListen, { ...this.#newsOf("joining", core), bind: bindJoin }),
+    );
+    const relay = await core.relay.listen(this.#config.relayListen, { news: this.#newsOf("the relay", core) });
     // Last: who can call the API may ask for a token, which tells all addresses.
-    const listen = await this.#main.listen(this.#config.listen);
-    this.#addresses = { listen, join, reverse, relay };
+    const main = this.#stand(await this.#main.listen(this.#config.listen, this.#newsOf("the API", core)));
+    this.#addresses = { listen: main.addresses, join: join.addresses, reverse: reverse.addresses, relay };
     this.#own = ownAddresses(this.#addresses);
     advertised.value = advertisedAddresses(this.#addresses, this.#config.advertise);
     const { relayAdvertise } = this.#config;
@@ -130,12 +138,12 @@ export class Hub {
     this.#health.setServing(true);
     this.#renewal = setInterval(() => void this.#renew(ips), renewalCheckMs).unref();
     certificates.onRevocation(() => this.#log.info("certificates revoked"));
-    await this.#writeRunFile();
+    this.#writing = this.#writing.then(() => this.#writeRunFile());
+    await this.#writing;
   }
 
-  async #listenReverse(core: Core): Promise<string[]> {
-    const bound: string[] = [];
-    for (const address of this.#config.reverseListen) {
+  #listenReverse(core: Core): Promise<StandingListener> {
+    const bind = async (address: string): Promise<number> => {
       const listener = await ReverseListener.listen({
         address,
         identity: () => this.#identity,
@@ -144,9 +152,38 @@ export class Hub {
         log: this.#log,
       });
       this.#reverse.push(listener);
-      bound.push(withPort(address, listener.port));
-    }
-    return bound;
+      return listener.port;
+    };
+    const news = this.#newsOf("agents that dial out", core);
+    return StandingListener.open(this.#config.reverseListen, { ...news, bind });
+  }
+
+  #stand(listener: StandingListener): StandingListener {
+    this.#standing.push(listener);
+    return listener;
+  }
+
+  /** Tells people of addresses that the machine does not have, in the log, the events and the run file. */
+  #newsOf(what: string, core: Core): ListenNews {
+    const tell = (type: string, severity: EventSeverity, message: string): void => {
+      core.inventory.log.recordEvent("events", { type, severity, resource: "", message, caller: "" });
+    };
+    return {
+      onMissing: (address, why) => {
+        const message = `the hub does not listen at ${address} for ${what}: ${why}; it does as soon as that is otherwise`;
+        this.#log.warn({ address, why }, message);
+        tell("hub.listen_missing", EventSeverity.EVENT_SEVERITY_WARNING, message);
+      },
+      onTaken: (address) => {
+        const message = `the hub listens at ${address} for ${what} now`;
+        this.#log.info({ address }, message);
+        tell("hub.listen_taken", EventSeverity.EVENT_SEVERITY_INFO, message);
+        // One after the other: the last to be written is the last to be true.
+        this.#writing = this.#writing
+          .then(() => this.#writeRunFile())
+          .catch((error: unknown) => this.#log.error({ err: error }, "cannot write the run file"));
+      },
+    };
   }
 
   async #startJoin(advertised: () => Advertised): Promise<JoinProcess> {
@@ -215,6 +252,7 @@ export class Hub {
       joinListen,
       reverseListen: reverse,
       relayListen: relay,
+      missing: [...this.#standing.flatMap(({ missing }) => missing), ...(this.#core?.relay.missing ?? [])],
       admin: this.adminDirectory,
     };
     await writeFileAtomic(join(this.#config.state, "run.json"), `${JSON.stringify(facts, undefined, 2)}\n`);

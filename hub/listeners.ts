@@ -8,7 +8,7 @@ import {
   shutDown,
 } from "../lib/grpc/server.js";
 import type { Identity } from "../lib/tls/identity.js";
-import { withPort } from "./config.js";
+import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 
 /** A gRPC server on one or more addresses that can take a renewed certificate. */
 export class Listener {
@@ -28,13 +28,10 @@ export class Listener {
     return listen(this.server, address, this.#tls.credentials);
   }
 
-  /** Binds the addresses; resolves to them with their real ports. @throws {ZorError} UNAVAILABLE. */
-  async listen(addresses: readonly string[]): Promise<readonly string[]> {
-    const bound: string[] = [];
-    for (const address of addresses) {
-      bound.push(withPort(address, await this.bind(address)));
-    }
-    return bound;
+  /** Listens at the addresses that are there, and at the others when they come. @throws {ZorError} UNAVAILABLE. */
+  listen(addresses: readonly string[], news: ListenNews): Promise<StandingListener> {
+    const bind = (address: string): Promise<number> => this.bind(address);
+    return StandingListener.open(addresses, { ...news, bind });
   }
 
   /** Presents a renewed certificate to new connections; those that are open stay. */

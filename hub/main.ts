@@ -32,6 +32,8 @@ Examples:
   zor hub run --listen 10.0.0.1:7440 --relay-listen 10.0.0.1:7445    joins hosts that cannot reach each other
   zor hub run --config /etc/zor/hub.yaml             settings from a file; flags win over it
 
+An address is "ip:port" or "name:port". One that this machine does not have yet is told in the log and taken as soon as it comes.
+
 Then, for every host:
   zor host add alpha                                 prints a token, good once
   zor agent join TOKEN && zor agent run              on the host
@@ -48,18 +50,18 @@ function withFlags(command: Command): Command {
       "--state <dir>",
       'state directory (default "/var/lib/zor/hub", for ordinary users "$XDG_STATE_HOME/zor/hub")',
     )
-    .option("--listen <ip:port...>", 'addresses of the API (default "127.0.0.1:7440")')
-    .option("--join-listen <ip:port...>", 'addresses at which hosts and people join (default "127.0.0.1:7441")')
-    .option("--reverse-listen <ip:port...>", 'addresses for agents that dial out (default "127.0.0.1:7442")')
+    .option("--listen <address...>", 'addresses of the API (default "127.0.0.1:7440")')
+    .option("--join-listen <address...>", 'addresses at which hosts and people join (default "127.0.0.1:7441")')
+    .option("--reverse-listen <address...>", 'addresses for agents that dial out (default "127.0.0.1:7442")')
     .option(
-      "--relay-listen <ip:port...>",
+      "--relay-listen <address...>",
       'addresses at which hosts that cannot reach each other are joined (default "127.0.0.1:7445", at which none is)',
     )
     .option(
-      "--relay-advertise <ip:port...>",
+      "--relay-advertise <address...>",
       "addresses of the relay as hosts reach it, when they differ from --relay-listen",
     )
-    .option("--advertise <ip:port...>", "addresses of the API as others reach it, when they differ from --listen")
+    .option("--advertise <address...>", "addresses of the API as others reach it, when they differ from --listen")
     .addHelpText("after", afterHelp);
 }
 

@@ -4,7 +4,7 @@ export function listed(names: readonly string[], most = Number.POSITIVE_INFINITY
   // One more takes no more room than its name.
   const parts = rest > 1 ? [...names.slice(0, most), `${rest} more`] : names;
   if (parts.length < 2) return parts.join("");
-  return `${parts.slice(0, -1).join(", ")} ${last} ${parts.at(-1)}`;
+  return `${parts.slice(0, -1).join(", ")} ${last} ${parts.at(-1) ?? ""}`;
 }
 
 /** A number with its noun: "1 host", "2 hosts", "0 boxes" (with the plural given). */

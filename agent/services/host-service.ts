@@ -24,6 +24,9 @@ export function hostService(options: {
     createHost: async () => {
       throw hubOnly("registers");
     },
+    updateHost: async () => {
+      throw hubOnly("changes");
+    },
     deleteHost: async () => {
       throw hubOnly("forgets");
     },

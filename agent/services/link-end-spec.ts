@@ -10,6 +10,7 @@ import { checkPeerAddress } from "../network/c2c/address.js";
 import type { Encryption, EndSpec } from "../network/c2c/end-record.js";
 import type { LocalLinkSpec } from "../network/c2c/local-links.js";
 import type { VxlanSpec } from "../network/c2c/vxlan-links.js";
+import { isDialAddress, isDnsName } from "../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 
 /** What links this host lets be. */
@@ -121,7 +122,7 @@ function parseCableSpec(end: EndSpecMessage, options: LinkPolicy): EndSpec {
     lan: parseId("end.lan", end.lan),
     role,
     peerAddresses: end.peerAddresses.map((address, index) => {
-      checkPeerAddress(`end.peer_addresses[${index}]`, address, { allowLoopback });
+      checkPeer(`end.peer_addresses[${index}]`, address, allowLoopback);
       return address;
     }),
     peerKeySha256: end.peerKeySha256.toString("hex"),
@@ -160,7 +161,7 @@ function parseRelay(end: EndSpecMessage, allowLoopback: boolean): Pick<EndSpec, 
     throw invalidArgument("end.relay_ticket", "must be 32 bytes, or empty");
   }
   for (const [index, address] of relayAddresses.entries()) {
-    checkPeerAddress(`end.relay_addresses[${index}]`, address, { allowLoopback });
+    checkPeer(`end.relay_addresses[${index}]`, address, allowLoopback);
   }
   if (relayAddresses.length === 0 || relayTicket.length === 0) return {};
   if (!uuidPattern.test(end.linkUid)) throw invalidArgument("end.link_uid", "must be a UUID for the relay");
@@ -171,6 +172,12 @@ function parseRelay(end: EndSpecMessage, allowLoopback: boolean): Pick<EndSpec, 
     );
   }
   return { relayAddresses: [...relayAddresses], relayTicket: relayTicket.toString("hex") };
+}
+
+/** A name is judged by what it means when it is dialled. */
+function checkPeer(field: string, address: string, allowLoopback: boolean): void {
+  if (isDialAddress(address) && isDnsName(address.slice(0, address.lastIndexOf(":")))) return;
+  checkPeerAddress(field, address, { allowLoopback });
 }
 
 /** @throws {ZorError} INVALID_ARGUMENT */

@@ -1,4 +1,5 @@
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
+import { isDnsName } from "../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 import { splitAddress } from "../config.js";
 import type { HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
@@ -10,7 +11,7 @@ export interface CableFacts {
   readonly ready: boolean;
   /** Undefined until its agent has said hello, or while it has no cable engine. */
   readonly cableKeySha256: Buffer | undefined;
-  /** "ip:port" at which other hosts reach its cable engine; empty: they cannot. */
+  /** "ip:port" or "name:port" at which other hosts reach its cable engine; empty: they cannot. */
   readonly cableAddresses: readonly string[];
   /** The machine's own identity. */
   readonly uid: string;
@@ -40,8 +41,8 @@ export interface CableFactsInput {
 /** What links may know and use of a host. Whatever a host says of itself, no other is ever pointed at itself, a cloud's metadata or the hub. */
 export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput): CableFacts {
   const key = hello?.cableKeySha256;
-  const announced =
-    hello !== undefined && hello.underlayAddresses.length > 0 ? hello.underlayAddresses : host.underlayAddresses;
+  const told = host.underlaySet ? [] : (hello?.underlayAddresses ?? []);
+  const announced = told.length > 0 ? told : host.underlayAddresses;
   const port = hello?.cablePort ?? 0;
   const judged = announced.map((ip) => ({ ip, refusal: refusalOf(ip, joinAddress(ip, port), isOwnAddress) }));
   const good = judged.filter(({ refusal }) => refusal === undefined).map(({ ip }) => ip);
@@ -52,7 +53,7 @@ export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput
     cableKeySha256: key === undefined || key.length === 0 ? undefined : key,
     cableAddresses: reachable.map((ip) => joinAddress(ip, port)),
     uid: host.uid,
-    underlayIps: reachable,
+    underlayIps: reachable.filter((each) => isIP(each) !== 0),
     nearIps: [...announced, ...host.addresses.map((address) => splitAddress(address).host)],
     refused,
     allowsPlain: hello?.allowsPlainLinks ?? false,
@@ -62,6 +63,8 @@ export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput
 }
 
 function refusalOf(ip: string, address: string, isOwnAddress: (address: string) => boolean): string | undefined {
+  // A name is resolved, and what it means is judged, by the host that dials it.
+  if (isDnsName(ip)) return undefined;
   return refusalOfUnderlayIp(ip) ?? (isOwnAddress(address) ? "an address of the hub itself" : undefined);
 }
 

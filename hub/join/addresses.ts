@@ -1,6 +1,6 @@
-import { isIP } from "node:net";
 import type { FieldViolation } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
+import { isDnsName } from "../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 
 const maxAddresses = 16;
@@ -22,18 +22,10 @@ export function checkAddresses(
 export function checkUnderlayAddresses(field: string, addresses: readonly string[]): FieldViolation[] {
   if (addresses.length > maxAddresses) return [{ field, description: `at most ${maxAddresses} addresses` }];
   return addresses.flatMap((address) => {
+    if (isDnsName(address)) return [];
     const refusal = refusalOfUnderlayIp(address);
     if (refusal === undefined) return [];
-    const description = `${quote(address)} is ${refusal}; give an IP address at which other hosts reach this one`;
+    const description = `${quote(address)} is ${refusal}; give an IP address, or a name, at which other hosts reach this one`;
     return [{ field, description }];
   });
-}
-
-/** Whether a string is "ip:port", with IPv6 addresses in brackets. */
-export function isSocketAddress(value: string): boolean {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value);
-  const port = Number(match?.[3]);
-  return (
-    match !== null && isIP(match[1] ?? match[2] ?? "") === (match[1] === undefined ? 4 : 6) && port > 0 && port < 65536
-  );
 }

@@ -112,8 +112,9 @@ export class JoinProcess {
     this.#ended = new Promise((resolve) => {
       child.once("error", (error) => ready.reject(error));
       child.once("exit", (code, signal) => {
-        ready.reject(new Error(`it ended with ${signal ?? code}`));
-        this.#onExit(child, signal ?? String(code));
+        const how = signal ?? String(code ?? "");
+        ready.reject(new Error(`it ended with ${how}`));
+        this.#onExit(child, how);
         resolve();
       });
     });

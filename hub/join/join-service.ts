@@ -1,6 +1,7 @@
 import { invalidArgument, invalidFields, ZorError } from "../../lib/errors.js";
 import { isId, quote } from "../../lib/names.js";
 import { parseToken } from "../../lib/tls/token.js";
+import { addressForm, isDialAddress } from "../../lib/socket-address.js";
 import { Host } from "../../proto/gen/zor/v1/host.js";
 import type { JoiningHost, JoinRequest, JoinResponse } from "../../proto/gen/zor/v1/join_service.js";
 import type { Advertised } from "../config.js";
@@ -10,7 +11,7 @@ import type { Certificates } from "../pki/certificates.js";
 import { publicKeyOfCsr } from "../pki/csr.js";
 import { hostNotFound, putHost } from "../state/host-record.js";
 import type { Change, Store } from "../store/store.js";
-import { checkAddresses, checkUnderlayAddresses, isSocketAddress } from "./addresses.js";
+import { checkAddresses, checkUnderlayAddresses } from "./addresses.js";
 import { foreignToken, usedToken, verifyToken } from "./tokens.js";
 
 /** What joining works with. */
@@ -77,7 +78,7 @@ async function planHost(
   if (record === undefined) throw hostNotFound(`hosts/${id}`);
   if (facts === undefined) throw invalidArgument("host", `the token is for hosts/${id}: join with "zor agent join"`);
   const violations = [
-    ...checkAddresses("host.addresses", facts.addresses, isSocketAddress, '"ip:port"'),
+    ...checkAddresses("host.addresses", facts.addresses, isDialAddress, addressForm),
     ...checkUnderlayAddresses("host.underlay_addresses", facts.underlayAddresses),
     ...(isId(facts.uid) ? [] : [{ field: "host.uid", description: `${quote(facts.uid)} is not a uid` }]),
   ];
@@ -95,6 +96,8 @@ async function planHost(
     addresses: facts.addresses.length === 0 && first ? host.addresses : facts.addresses,
     underlayAddresses: facts.underlayAddresses.length === 0 ? host.underlayAddresses : facts.underlayAddresses,
     undialable: facts.undialable || (first && host.undialable),
+    // Whoever joins anew says where it is.
+    underlaySet: first && host.underlaySet,
   });
   return { host: joined, changes: [putHost(id, joined, record.revision), ...changes], revoked: serials };
 }

@@ -1,4 +1,5 @@
 import type { Log } from "../../lib/log.js";
+import { isDnsName } from "../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 import { placesOf } from "../c2c/link-record.js";
 import type { Links } from "../c2c/links.js";
@@ -32,20 +33,29 @@ export class RelayHandle {
   }
 
   /** Serves. @returns the addresses with their real ports. @throws {ZorError} UNAVAILABLE. */
-  async listen(addresses: readonly string[], limits?: RelayOptions["limits"]): Promise<readonly string[]> {
+  async listen(
+    addresses: readonly string[],
+    options: Pick<RelayOptions, "limits" | "news"> = {},
+  ): Promise<readonly string[]> {
     this.#relay = await Relay.listen({
       addresses,
       grants: (linkUid) => this.#grants(linkUid),
       onBytes: (linkUid, bytes) => this.#options.meter.add({ linkUid, hostUids: this.#hostUids(linkUid) }, bytes),
       log: this.#options.log,
-      ...(limits === undefined ? {} : { limits }),
+      ...options,
     });
     return this.#relay.addresses;
   }
 
+  /** Addresses that the machine does not have now. */
+  get missing(): readonly string[] {
+    return this.#relay?.missing ?? [];
+  }
+
   /** Says where hosts reach the relay. What only the hub's own machine reaches is left out. */
   advertise(addresses: readonly string[]): void {
-    this.#addresses = addresses.filter((address) => refusalOfUnderlayIp(splitAddress(address).host) === undefined);
+    const isUsable = (host: string): boolean => isDnsName(host) || refusalOfUnderlayIp(host) === undefined;
+    this.#addresses = addresses.filter((address) => isUsable(splitAddress(address).host));
     if (this.#addresses.length > 0 || this.#relay === undefined || this.#relay.addresses.length === 0) return;
     this.#options.log.info("the relay listens on loopback only: hosts that cannot reach each other cannot be linked");
   }

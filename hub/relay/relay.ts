@@ -4,7 +4,8 @@ import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import { makeRelayGreeting, type RelayRole, RelayStatus, relayParkMs } from "../../lib/relay-preamble.js";
-import { splitAddress, withPort } from "../config.js";
+import { type ListenNews, StandingListener, silentNews } from "../../lib/standing-listener.js";
+import { splitAddress } from "../config.js";
 import { readPreamble } from "./read-preamble.js";
 import { type RelayedState, RelayLink, type RelayTimes } from "./relay-link.js";
 import { Splicer, type SplicerOptions } from "./splicer.js";
@@ -20,8 +21,10 @@ export interface RelayGrant {
 
 /** What a relay works with. */
 export interface RelayOptions {
-  /** "ip:port"s; port 0 picks one. */
+  /** Addresses; port 0 picks one. */
   readonly addresses: readonly string[];
+  /** Told of addresses that are not there, and when they come. */
+  readonly news?: ListenNews;
   /** The hosts that may use the relay for a link, by the link's uid; none: it is not relayed, or there is no such link. */
   readonly grants: (linkUid: string) => readonly RelayGrant[];
   /** Told of the bytes passed on, every half second. */
@@ -68,7 +71,7 @@ export class Relay {
   readonly #sockets = new Set<Socket>();
   /** Connections that have not proven themselves, by remote address. */
   readonly #unproven = new Map<string, number>();
-  #addresses: readonly string[] = [];
+  #standing: StandingListener | undefined;
   #closing = false;
 
   private constructor(options: RelayOptions) {
@@ -82,9 +85,8 @@ export class Relay {
   static async listen(options: RelayOptions): Promise<Relay> {
     const relay = new Relay(options);
     try {
-      const bound: string[] = [];
-      for (const address of options.addresses) bound.push(await relay.#bind(address));
-      relay.#addresses = bound;
+      const bind = (address: string): Promise<number> => relay.#bind(address);
+      relay.#standing = await StandingListener.open(options.addresses, { ...silentNews, ...options.news, bind });
       return relay;
     } catch (error) {
       await relay.close();
@@ -92,9 +94,14 @@ export class Relay {
     }
   }
 
-  /** "ip:port"s with their real ports. */
+  /** Addresses with their real ports; those that are not there, as they were given. */
   get addresses(): readonly string[] {
-    return this.#addresses;
+    return this.#standing?.addresses ?? [];
+  }
+
+  /** Addresses that are not there. */
+  get missing(): readonly string[] {
+    return this.#standing?.missing ?? [];
   }
 
   /** What of a link is here now. */
@@ -115,6 +122,7 @@ export class Relay {
   /** Stops serving; every cable that goes through the relay is cut. */
   async close(): Promise<void> {
     this.#closing = true;
+    await this.#standing?.[Symbol.asyncDispose]();
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const link of [...this.#links.values()]) link.recheck(() => false, RelayStatus.ShuttingDown);
     // Sockets of pairs are closed once nobody works on them any more.
@@ -123,7 +131,7 @@ export class Relay {
     await Promise.all(closed);
   }
 
-  async #bind(address: string): Promise<string> {
+  async #bind(address: string): Promise<number> {
     const server = createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
       (socket) => void this.#onConnection(socket),
@@ -146,7 +154,7 @@ export class Relay {
     server.on("error", (error) => this.#options.log.error({ err: error }, "the relay's listener has a problem"));
     this.#servers.push(server);
     const bound = server.address();
-    return withPort(address, typeof bound === "object" && bound !== null ? bound.port : 0);
+    return typeof bound === "object" && bound !== null ? bound.port : 0;
   }
 
   async #onConnection(socket: Socket): Promise<void> {

@@ -8,7 +8,8 @@ import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { Links } from "../c2c/links.js";
 import type { Fleet } from "../hosts/fleet.js";
-import { checkAddresses, checkUnderlayAddresses, isSocketAddress } from "../join/addresses.js";
+import { addressForm, isDialAddress } from "../../lib/socket-address.js";
+import { checkAddresses, checkUnderlayAddresses } from "../join/addresses.js";
 import { mintToken, parseTtlMs, planTokenRemoval } from "../join/tokens.js";
 import type { Certificates } from "../pki/certificates.js";
 import { findUnreachable, hostNotFound, neverJoined, putHost, viewHost } from "../state/host-record.js";
@@ -57,6 +58,35 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
         },
       ),
 
+    updateHost: async (request, context) =>
+      mutate({ store, requests: options.requests, method: service.updateHost, request, context }, async (commit) => {
+        const wanted = request.host ?? Host.fromPartial({});
+        const id = parseHost("host.name", wanted.name);
+        const record = fleet.find(id);
+        if (record === undefined) throw hostNotFound(wanted.name);
+        const { labels, addresses, underlayAddresses, undialable } = toStoredHost(id, wanted, new Date());
+        const underlaySet = underlayAddresses.length > 0 && isChanged(record.host, underlayAddresses);
+        const host = Host.fromPartial({
+          ...{ ...record.host, labels, addresses, underlayAddresses, undialable },
+          underlaySet: underlayAddresses.length > 0 && (record.host.underlaySet || underlaySet),
+        });
+        const now = new Date();
+        if (request.validateOnly) return { host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n }) };
+        const answer = await commit([putHost(id, host, record.revision)], {
+          host: {
+            ...fleet.get(id, now),
+            labels,
+            addresses,
+            underlayAddresses,
+            undialable,
+            underlaySet: host.underlaySet,
+          },
+        });
+        const stored = await store.get("hosts", id);
+        fleet.put({ id, host, revision: stored?.revision ?? 0n });
+        return answer;
+      }),
+
     getHost: async (request) => ({ host: fleet.get(parseHost("name", request.name), new Date()) }),
 
     listHosts: async (request) => {
@@ -100,11 +130,15 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
   };
 }
 
+function isChanged(before: Host, underlayAddresses: readonly string[]): boolean {
+  return before.underlayAddresses.join() !== underlayAddresses.join();
+}
+
 function toStoredHost(id: string, wanted: Host, now: Date): Host {
   const { labels, addresses, underlayAddresses, undialable } = wanted;
   const violations = [
     ...checkLabels("host.labels", labels),
-    ...checkAddresses("host.addresses", addresses, isSocketAddress, '"ip:port"'),
+    ...checkAddresses("host.addresses", addresses, isDialAddress, addressForm),
     ...checkUnderlayAddresses("host.underlay_addresses", underlayAddresses),
   ];
   if (violations.length > 0) throw invalidFields(violations, `hosts/${id}`);

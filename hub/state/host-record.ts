@@ -7,7 +7,7 @@ import type { Change, StoredRecord } from "../store/store.js";
 /** A registered host: what must survive the hub. */
 export interface HostRecord {
   readonly id: string;
-  /** Only name, uid, labels, addresses, underlayAddresses, undialable and createTime are kept. An empty uid: it never joined. */
+  /** Only name, uid, labels, addresses, underlayAddresses, underlaySet, undialable and createTime are kept. An empty uid: it never joined. */
   readonly host: Host;
   readonly revision: bigint;
 }
@@ -59,6 +59,7 @@ export function viewHost(
     labels: record.labels,
     addresses: record.addresses,
     underlayAddresses: record.underlayAddresses,
+    underlaySet: record.underlaySet,
     undialable: record.undialable,
     createTime: record.createTime,
     state: session.state,
@@ -75,9 +76,10 @@ export function viewHost(
   });
 }
 
-/** Why the host is as it is; that its agent is not to be trusted is more than that it is ready. */
-function reasonOf({ reason, refused }: SessionView): string {
-  if (reason !== "" || refused.count === 0) return reason;
+/** Why the host is as it is; that its agent is not to be trusted is more than that it is ready, and than what the agent says itself. */
+function reasonOf({ reason, refused, reported }: SessionView): string {
+  if (reason !== "") return reason;
+  if (refused.count === 0) return reported?.reason ?? "";
   const statements = refused.count === 1 ? "a statement" : `${refused.count} statements`;
   return `the hub refused ${statements} of its agent, last: ${refused.last}`;
 }

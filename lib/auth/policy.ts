@@ -9,6 +9,7 @@ const viewerVerbs = /^(Get|List|Watch|Wait)/;
 
 const exceptions: Readonly<Record<string, Access>> = {
   "/zor.v1.HostService/CreateHost": Role.ROLE_ADMIN,
+  "/zor.v1.HostService/UpdateHost": Role.ROLE_ADMIN,
   "/zor.v1.HostService/DeleteHost": Role.ROLE_ADMIN,
   "/zor.v1.TokenService/CreateToken": Role.ROLE_ADMIN,
   "/zor.v1.TokenService/RevokeIdentity": Role.ROLE_ADMIN,

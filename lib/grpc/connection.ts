@@ -213,6 +213,10 @@ export class Connection {
 
   #translate(error: unknown): ZorError {
     const translated = fromServiceError(error, this.address);
+    if (/^Name resolution failed/.test(translated.message)) {
+      const message = `cannot reach ${this.address}: its name cannot be resolved; check it, and the machine's DNS`;
+      return unavailable("NO_CONNECTION", this.address, message, error);
+    }
     if (translated.code === status.DEADLINE_EXCEEDED) return inWords(translated, this.address);
     // grpc-js speaks of "No connection established" and names addresses in its own way; say it as the rest of the project does.
     if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE") return translated;

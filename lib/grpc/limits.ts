@@ -158,4 +158,6 @@ export const channelOptions: ChannelOptions = {
   "grpc.enable_http_proxy": 0,
   // No TXT records of a name change how it is called.
   "grpc.service_config_disable_resolution": 1,
+  // A name is looked up for every attempt to connect: it may mean another machine since.
+  "grpc.dns_min_time_between_resolutions_ms": 1000,
 };

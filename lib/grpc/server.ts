@@ -152,10 +152,18 @@ export async function listen(server: GuardedServer, address: string, credentials
     throw new ZorError({
       reason: "CANNOT_LISTEN",
       code: status.UNAVAILABLE,
-      message: `cannot listen on ${address}: ${messageOf(error)}; is another program using it, or is it not an address of this machine?`,
+      message: `cannot listen on ${address}: ${whyNot(messageOf(error))}`,
       cause: error,
     });
   }
+}
+
+/** grpc-js: "No address added out of total 1 resolved errors: [listen EADDRINUSE: address already in use 10.0.0.1:7440]". */
+function whyNot(said: string): string {
+  if (said.includes("EADDRINUSE")) return "another program uses it";
+  if (said.includes("EACCES")) return "this user may not use that port";
+  if (said.includes("EADDRNOTAVAIL")) return "it is not an address of this machine";
+  return said.replace(/^.*errors: \[(.*)\]$/, "$1");
 }
 
 /** Stops accepting calls and ends the running ones: gracefully for up to `graceMs`, then at once. */

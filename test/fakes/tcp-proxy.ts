@@ -5,9 +5,11 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #silent = false;
+  #accepted = 0;
 
   private constructor(target: () => string) {
     this.#server = createServer((near) => {
+      this.#accepted += 1;
       this.#add(near);
       if (target() === "") return;
       const [host, port] = target().split(":");
@@ -23,6 +25,11 @@ export class TcpProxy {
     const proxy = new TcpProxy(target);
     await new Promise<void>((resolve) => proxy.#server.listen({ host: "127.0.0.1", port: 0 }, resolve));
     return proxy;
+  }
+
+  /** Connections accepted so far. */
+  get connections(): number {
+    return this.#accepted;
   }
 
   get address(): string {

@@ -136,6 +136,12 @@ export class InProcessHub {
         if (!request.validateOnly) this.log.upsert({ $case: "host", value: host });
         return { host, joinToken: request.validateOnly ? "" : "zor1.dG9rZW4" };
       },
+      updateHost: async (request) => {
+        this.#record("updateHost", request);
+        const host = Host.fromPartial({ ...this.#find("host", request.host?.name ?? ""), ...request.host });
+        if (!request.validateOnly) this.log.upsert({ $case: "host", value: host });
+        return { host };
+      },
       deleteHost: async (request) => {
         this.#record("deleteHost", request);
         this.log.remove(ResourceKind.RESOURCE_KIND_HOST, request.name);

@@ -26,7 +26,7 @@ function currentText(facts: ContextChange & { readonly current: string | undefin
   if (current === undefined) return "no context is current now; choose one with: zor context use NAME";
   if (current === name && current === before) return `context ${current} is the current one, as before`;
   if (current === name && before === undefined) return `context ${current} is the current one now`;
-  if (current === name) {
+  if (current === name && before !== undefined) {
     return `context ${current} is the current one now, instead of ${before}; back with: zor context use ${before}`;
   }
   return `context ${current} is still the current one; for another: zor --context NAME ..., or zor context use NAME`;

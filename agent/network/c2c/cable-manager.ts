@@ -4,9 +4,9 @@ import { Backoff } from "../../../lib/backoff.js";
 import { messageOf, notFound, unavailable } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { endProcess } from "../../../lib/process.js";
+import { parseHostPort } from "../../../lib/socket-address.js";
 import { PlugLoop, type WantedPort } from "../plug-loop.js";
 import type { CablePlugger } from "../plugger.js";
-import { parseSocketAddress } from "./address.js";
 import { diagnoseCable } from "./diagnose.js";
 import type { Hop } from "./diagnosis.js";
 import type { EndSpec } from "./end-record.js";
@@ -93,7 +93,7 @@ export class CableManager {
 
   /** What other hosts must know to make a cable to this one. */
   identity(): { readonly keySha256: Buffer; readonly port: number } {
-    return { keySha256: this.#keySha256, port: parseSocketAddress("cable_listen", this.#engine.hello.listen).port };
+    return { keySha256: this.#keySha256, port: parseHostPort(this.#engine.hello.listen)?.port ?? 0 };
   }
 
   /** Process id of the engine. */

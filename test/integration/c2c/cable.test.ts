@@ -24,6 +24,21 @@ test("frames cross a cable between two hosts, and both ends say so", async () =>
   await eventually(() => expect(hosts.a.end().rxFrames).toBeGreaterThanOrEqual(3));
 });
 
+test("an engine whose address is not there yet starts, and takes links once it is", async () => {
+  const hosts = await twoHosts();
+  const address = `${hosts.a.underlayIp}/24`;
+  await hosts.a.cables.destroy();
+  await hosts.a.underlay.ip("addr", "del", address, "dev", underlayDevice);
+  await hosts.a.open();
+  const specs = hosts.specs();
+  await hosts.a.cables.ensureEnd(specs.a);
+  await hosts.b.cables.ensureEnd(specs.b);
+  await eventually(() => expect(hosts.b.end().phase).toBe("down"));
+  await hosts.a.underlay.ip("addr", "add", address, "dev", underlayDevice);
+  await hosts.active();
+  await hosts.ping();
+});
+
 test("full-size frames cross an underlay whose MTU is smaller than they are", async () => {
   const hosts = await twoHosts();
   for (const host of hosts.hosts) await host.underlay.ip("link", "set", underlayDevice, "mtu", "1280");

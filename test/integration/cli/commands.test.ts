@@ -280,3 +280,27 @@ describe("zor delete", () => {
 function stripColors(line: string): string {
   return line.replaceAll(/\x1b\[\d+m/g, "");
 }
+
+describe("zor host set", () => {
+  it.each([["host", "set"] as const, ["set", "host"] as const])(
+    "changes what is said, as zor %s %s",
+    async (...words) => {
+      const { code, stdout } = await fleet.zor([...words, "alpha", "--address", "h1.lab:7443", "--label", "site=lab1"]);
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: expect.stringMatching(/^host alpha changed: the hub dials h1\.lab:7443; other hosts reach it /),
+      });
+      const { request } = fleet.hub.requests.at(-1) ?? {};
+      expect(request).toMatchObject({
+        host: { name: "hosts/alpha", addresses: ["h1.lab:7443"], labels: { site: "lab1" } },
+      });
+    },
+  );
+
+  it("refuses what is no address, before anything is asked", async () => {
+    const { code, stderr } = await fleet.zor(["host", "set", "alpha", "--address", "10.0.1:7443"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--address: "10.0.1:7443" is not an address');
+    expect(fleet.hub.requests.filter(({ method }) => method === "updateHost")).toEqual([]);
+  });
+});

@@ -292,7 +292,7 @@ describe("requests that are repeated", () => {
     ["a name with a comma", { hostId: "a,b" }],
     ["an empty name", { hostId: "" }],
     ["an address without a port", { hostId: "a", host: { addresses: ["10.0.0.1"] } }],
-    ["a host name for an address", { hostId: "a", host: { addresses: ["example.org:1"] } }],
+    ["an address that is neither IP nor name", { hostId: "a", host: { addresses: ["10.0.1:1"] } }],
     ["a token that lives for ever", { hostId: "a", tokenTtl: { seconds: 90_000n, nanos: 0 } }],
     ["a label with a control character", { hostId: "a", host: { labels: { site: "a\u0007" } } }],
   ])("a host with %s is refused", async (_what, fields) => {

@@ -1,11 +1,13 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { failedPrecondition } from "../../../lib/errors.js";
-import { HostState } from "../../../proto/gen/zor/v1/host.js";
-import { DeleteHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
+import { DeleteHostRequest, HostServiceService, UpdateHostRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { LinkState } from "../../../proto/gen/zor/v1/link.js";
 import { DeleteLinkRequest, LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { Role } from "../../../proto/gen/zor/v1/token_service.js";
+import { TcpProxy } from "../../fakes/tcp-proxy.js";
 import { HubFixture } from "./fixture.js";
 import { createLink, getLink, lan, linkNames, linkState, startPair, waitFor } from "./link-steps.js";
 
@@ -31,6 +33,39 @@ describe("links", () => {
     const { alpha } = await startPair(fixture, { undialable: "alpha" });
     await waitFor(fixture, await createLink(fixture, "l1"));
     expect(alpha.cables.asked[0]?.peerAddresses).toEqual(["10.77.0.2:7444"]);
+  });
+
+  test("a host that moved is dialled where an admin says, by name too, and its links follow", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    const moved = await TcpProxy.start(() => alpha.agent.address);
+    fixture.defer(() => moved.close());
+    const port = moved.address.slice(moved.address.lastIndexOf(":") + 1);
+    const host = await fixture.host("alpha");
+    const set = (more: Partial<Host>) =>
+      fixture.admin.unary(
+        HostServiceService.updateHost,
+        UpdateHostRequest.fromPartial({ host: { ...host, ...more }, requestId: crypto.randomUUID() }),
+      );
+    await expect(set({ addresses: ["10.0.1:7443"] })).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      violations: [{ field: "host.addresses" }],
+    });
+    const viewer = await fixture.person("vera", Role.ROLE_OPERATOR);
+    await expect(
+      viewer.unary(HostServiceService.updateHost, { host, requestId: "", validateOnly: true }),
+    ).rejects.toMatchObject({
+      code: status.PERMISSION_DENIED,
+    });
+    await set({ addresses: [`localhost:${port}`], underlayAddresses: ["10.77.0.7"] });
+    await expect.poll(() => moved.connections, { timeout: 12_000 }).toBeGreaterThan(0);
+    await fixture.hostState("alpha", HostState.HOST_STATE_READY);
+    await expect.poll(() => beta.cables.asked.at(-1)?.peerAddresses, { timeout: 12_000 }).toEqual(["10.77.0.7:7444"]);
+    // What the agent says of itself holds again.
+    await set({ addresses: [`localhost:${port}`], underlayAddresses: [] });
+    await expect.poll(() => beta.cables.asked.at(-1)?.peerAddresses, { timeout: 12_000 }).toEqual(["10.77.0.1:7444"]);
+    await linkState(fixture, "l1", LinkState.LINK_STATE_ACTIVE);
   });
 
   test("deleting a link removes both ends", async () => {

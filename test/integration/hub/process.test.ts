@@ -1,11 +1,14 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { run } from "../../../agent/host/exec.js";
 import { boundCommand } from "../../../lib/owned-process.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
+import { eventually } from "../../helpers/eventually.js";
+import { makeNetns } from "../../helpers/netns.js";
 import { HubProcess } from "./hub-process.js";
 
 interface Outcome {
@@ -94,6 +97,31 @@ describe("the hub program", () => {
     const { code, stderr } = await hub("run", "--state", scratch.path, "--listen", process.address, ...anyPorts);
     expect(code).toBe(1);
     expect(stderr).toContain(`cannot listen on ${process.address}`);
+  });
+
+  test("serves where it can, says which address is missing, and takes it when it comes", async () => {
+    await using namespace = await makeNetns("hl");
+    await using scratch = await Scratch.make();
+    const late = ["10.208.0.1:7440", "10.208.0.1:7441", "10.208.0.1:7442", "10.208.0.1:7445"];
+    const flags = ["--listen", "--join-listen", "--reverse-listen", "--relay-listen"];
+    const listeners = flags.flatMap((flag, index) => [flag, "127.0.0.1:0", late[index] ?? ""]);
+    const argv = ["netns", "exec", namespace.name, nodePath, programPath("hub"), "hub", "run", "--state", scratch.path];
+    const child = spawn(...boundCommand("ip", [...argv, ...listeners]), { stdio: "ignore" });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    try {
+      const facts = async () => JSON.parse(await readFile(join(scratch.path, "run.json"), "utf8").catch(() => "{}"));
+      await eventually(async () => expect((await facts()).missing?.toSorted()).toEqual(late));
+      expect((await facts()).listen[0]).toMatch(/^127\.0\.0\.1:\d+$/);
+      await namespace.ip("addr", "add", "10.208.0.1/24", "dev", "lo");
+      await eventually(async () => expect((await facts()).missing).toEqual([]));
+      for (const address of late) {
+        const [ip, port] = address.split(":");
+        await run("bash", ["-c", `exec 3<>/dev/tcp/${ip}/${port}`], { netns: namespace.name });
+      }
+    } finally {
+      child.kill("SIGTERM");
+      await ended;
+    }
   });
 
   test("teaches its use", async () => {

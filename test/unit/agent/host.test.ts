@@ -56,7 +56,7 @@ describe("settings", () => {
     ["host: [a\n", "agent.yaml:"],
     ["host: -a\n", "agent.yaml:1:7 host: use 1 to 63 letters"],
     ["netns: a/b\n", "agent.yaml:1:8 netns: use"],
-    ["underlay: [localhost]\n", "agent.yaml:1:12 underlay.0: expected an IP address"],
+    ["underlay: [10.0.1]\n", "agent.yaml:1:12 underlay.0: expected an IP address"],
   ])("in %j are refused with the place", async (yaml, message) => {
     await expect(load(yaml)).rejects.toThrow(message);
   });

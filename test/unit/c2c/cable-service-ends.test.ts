@@ -89,7 +89,7 @@ test.each<[string, Partial<EndSpecMessage>]>([
   ["end.peer_addresses", { peerAddresses: Array.from({ length: 17 }, () => "10.0.0.2:1") }],
   ["end.peer_addresses[1]", { peerAddresses: ["10.0.0.2:1", "127.0.0.1:7444"] }],
   ["end.peer_addresses[0]", { peerAddresses: ["[::ffff:169.254.169.254]:80"] }],
-  ["end.peer_addresses[0]", { peerAddresses: ["beta.example:7444"] }],
+  ["end.peer_addresses[0]", { peerAddresses: ["-beta.example:7444"] }],
   ["end.peer_key_sha256", { peerKeySha256: Buffer.alloc(31) }],
   ["end.relay_ticket", { relayTicket: Buffer.alloc(16) }],
   ["end.relay_addresses", { relayAddresses: Array.from({ length: 17 }, () => "10.0.0.3:1") }],

@@ -217,10 +217,10 @@ describe("instance files", () => {
 });
 
 describe("addresses", () => {
-  it.each(["127.0.0.1:7440", "[::1]:7440"])("%s is one", (text) => {
+  it.each(["127.0.0.1:7440", "[::1]:7440", "hub.lab:7440", "hub:7440"])("%s is one", (text) => {
     expect(parseAddress("--address", text)).toBe(text);
   });
-  it.each(["127.0.0.1", "hub:7440", "::1:7440", "127.0.0.1:0", "127.0.0.1:70000", "[127.0.0.1]:1", "1.2.3.4:5 "])(
+  it.each(["127.0.0.1", "hub", "::1:7440", "127.0.0.1:0", "127.0.0.1:70000", "[127.0.0.1]:1", "1.2.3.4:5 "])(
     "%j is not",
     (text) => {
       expect(() => parseAddress("--address", text)).toThrow("is not an address");

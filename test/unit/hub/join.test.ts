@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isSocketAddress } from "../../../hub/join/addresses.js";
 import { FailureLimiter } from "../../../hub/join/rate-limit.js";
 import { mintToken, parseTtlMs, planTokenCleanup, type TokenSubject, verifyToken } from "../../../hub/join/tokens.js";
 import { SqliteStore } from "../../../hub/store/sqlite-store.js";
+import { isDialAddress } from "../../../lib/socket-address.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 
 const now = new Date("2026-01-01T00:00:00Z");
@@ -138,9 +138,16 @@ test.each([
   ["10.0.0.1:65536", false],
   ["fd00::1:7443", false],
   ["[10.0.0.1]:7443", false],
-  ["example.org:7443", false],
+  ["example.org:7443", true],
+  ["h1:7443", true],
+  ["-h1:7443", false],
+  ["10.0.1:7443", false],
+  ["a..b:7443", false],
+  ["user@h1:7443", false],
+  ["h1/x:7443", false],
+  [`${"a".repeat(64)}:7443`, false],
   ["10.0.0.1:7443\n", false],
   ["", false],
 ])("%j as a socket address: %s", (text, valid) => {
-  expect(isSocketAddress(text)).toBe(valid);
+  expect(isDialAddress(text)).toBe(valid);
 });

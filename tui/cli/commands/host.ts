@@ -19,15 +19,17 @@ import { parseDurationMs } from "../input/durations.js";
 import { parsePairs } from "../input/key-values.js";
 import { kinds } from "../kinds.js";
 import { type ListOptions, listResources } from "../list-resources.js";
+import { defineSetHost } from "./set-host.js";
 import { resolveLocally } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
 
-/** `zor host add|list|remove`. */
+/** `zor host add|list|set|remove`. */
 export function define({ program, open }: Registrar): void {
-  const host = program.command("host").description("Register, list and remove hosts.").helpCommand(false);
+  const host = program.command("host").description("Register, list, change and remove hosts.").helpCommand(false);
   defineAdd(host, open);
   defineList(host, open);
+  defineSetHost(host, open);
   defineRemove(host, open);
 }
 
@@ -46,8 +48,8 @@ function defineAdd(host: Command, open: Registrar["open"]): void {
     .command("add")
     .description("Register a host and print the token with which its agent joins. Admins only.")
     .argument("<name>", "name of the host")
-    .addOption(repeatable("--address <ip:port>", "where the hub dials its agent; without one the agent dials the hub"))
-    .addOption(repeatable("--underlay <ip>", "where other hosts reach it for links; may be repeated"))
+    .addOption(repeatable("--address <address>", "where the hub dials its agent; without one the agent dials the hub"))
+    .addOption(repeatable("--underlay <ip or name>", "where other hosts reach it for links; may be repeated"))
     .option("--undialable", "no other host can open a connection to it")
     .addOption(repeatable("--label <key=value>", "free-form label; may be repeated"))
     .option("--ttl <time>", "how long the token works, at most 24h (default: 15m)")

@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import { messageOf } from "../../../../lib/errors.js";
 import { close } from "../../../../lib/libc.js";
 import type { RelayRole } from "../../../../lib/relay-preamble.js";
-import { parseSocketAddress } from "../address.js";
 import type { CableIdentity } from "../cable-identity.js";
 import type { Encryption } from "../end-record.js";
 import { CableFailure } from "./failure.js";
@@ -13,6 +12,7 @@ import { setTcpOption } from "./native.js";
 import { meetAtRelay } from "./relay-socket.js";
 import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "./tap.js";
+import { resolvePeer } from "./resolve-peer.js";
 import { unpacedSocket } from "./unpaced.js";
 import type { EstablishedConnection } from "./worker-protocol.js";
 
@@ -152,11 +152,11 @@ async function openFirst(addresses: readonly string[], signal: AbortSignal): Pro
 
 /** Opens a TCP connection. @throws {CableFailure} */
 async function openSocket(address: string, signal: AbortSignal): Promise<Socket> {
-  const { ip, port } = parseSocketAddress("peer_addresses", address);
+  const either = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+  const { ip, port } = await resolvePeer(address, either);
   const socket = unpacedSocket(ip);
   socket.on("error", ignoreLater);
   socket.connect({ host: ip, port });
-  const either = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
   try {
     await once(socket, "connect", { signal: either });
     socket.setNoDelay(true);

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { messageOf, notFound } from "../../../../lib/errors.js";
 import type { Log } from "../../../../lib/log.js";
-import { formatSocketAddress, parseSocketAddress } from "../address.js";
+import { parseSocketAddress } from "../address.js";
+import { StandingListener } from "../../../../lib/standing-listener.js";
 import type { CableIdentity } from "../cable-identity.js";
 import { applySpec, type EndRecord, type EndSpec } from "../end-record.js";
 import type { EndDiagnosis, EndsEvent, EndView } from "../engine-protocol.js";
@@ -25,6 +26,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #workers: WorkerPool;
   readonly #server: Server;
+  #standing: StandingListener | undefined;
   readonly #ends = new Map<string, End>();
   readonly #watchers = new Set<(event: EndsEvent) => void>();
   readonly #ended = new AbortController();
@@ -49,21 +51,26 @@ export class Engine {
   /** Restores the stored ends and listens. @throws when the data port cannot be had. */
   static async open(options: EngineOptions, records: readonly EndRecord[]): Promise<Engine> {
     const engine = new Engine(options);
-    const { ip, port } = parseSocketAddress("listen", options.listen);
-    engine.#server.listen({ host: ip, port });
-    await once(engine.#server, "listening");
-    acceptUnpaced(engine.#server);
-    // An error of the listening socket later on, such as too many open files, passes by itself.
-    engine.#server.on("error", (error) => options.log.error({ error: error.message }, "the data port has a problem"));
+    engine.#standing = await StandingListener.open([options.listen], {
+      bind: (address) => engine.#bind(address),
+      onMissing: (address, why) => options.log.warn({ address, why }, "the data port waits for its address"),
+      onTaken: (address) => options.log.info({ address }, "the data port's address is there now"),
+    });
     for (const record of records) engine.#start(record);
     return engine;
   }
 
-  /** "ip:port" of the data port. */
+  /** "ip:port" of the data port; as it was given while the machine has no such address. */
   get listen(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") return "";
-    return formatSocketAddress({ ip: address.address, port: address.port });
+    return this.#standing?.addresses[0] ?? this.#options.listen;
+  }
+
+  /** What is wrong with the data port, for people; empty: nothing. */
+  get warnings(): readonly string[] {
+    return (this.#standing?.missing ?? []).map(
+      (address) =>
+        `the cable engine does not listen at ${address}, which is not an address of this machine now: other hosts cannot open links; it does as soon as it is one`,
+    );
   }
 
   /** Makes or changes an end. Durable when it resolves. */
@@ -126,9 +133,23 @@ export class Engine {
     this.#ended.abort();
     clearInterval(this.#figures);
     clearTimeout(this.#telling);
+    await this.#standing?.[Symbol.asyncDispose]();
     this.#server.close();
     await Promise.all([...this.#ends.values()].map((end) => end.close("the host's cable engine is ending")));
     await this.#workers.close();
+  }
+
+  async #bind(address: string): Promise<number> {
+    const { ip, port } = parseSocketAddress("listen", address);
+    this.#server.listen({ host: ip, port });
+    await once(this.#server, "listening");
+    acceptUnpaced(this.#server);
+    // An error of the listening socket later on, such as too many open files, passes by itself.
+    this.#server.on("error", (error) =>
+      this.#options.log.error({ error: error.message }, "the data port has a problem"),
+    );
+    const bound = this.#server.address();
+    return typeof bound === "object" && bound !== null ? bound.port : port;
   }
 
   #start(record: EndRecord): End {

@@ -72,7 +72,7 @@ async function main(settings: Settings): Promise<void> {
       netns: netns ?? "",
       keySha256,
       ...policy,
-      warnings: warning === undefined ? [] : [warning],
+      warnings: [...(warning === undefined ? [] : [warning]), ...engine.warnings],
     }),
     onShutdown: () => ending.resolve(),
   });

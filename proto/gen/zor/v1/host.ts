@@ -87,15 +87,18 @@ export interface Host {
   uid: string;
   /** Free-form labels, at most 64. */
   labels: { [key: string]: string };
-  /** Addresses ("ip:port") at which the hub dials the agent, tried in order. Empty: the agent dials the hub. */
+  /**
+   * Addresses ("ip:port" or "name:port", resolved at each dial) at which the hub dials the agent, tried in order. Empty: the
+   * agent dials the hub.
+   */
   addresses: string[];
-  /** IP addresses at which other hosts can reach this one for c2c links, best first. */
+  /** IP addresses, or names that are resolved at each dial, at which other hosts can reach this one for c2c links, best first. */
   underlayAddresses: string[];
   /** Set when no other host can open a connection to this one. */
   undialable: boolean;
   /** State; read only. */
   state: HostState;
-  /** Why the host is in this state, for people; empty when READY. Read only. */
+  /** Why the host is in this state, for people; when READY, what is wrong with it all the same, or empty. Read only. */
   reason: string;
   /** When the agent was last heard. Unset: never. Read only. */
   lastSeenTime:
@@ -135,6 +138,8 @@ export interface Host {
   refusedStatements: bigint;
   /** What was refused last, and why; empty: nothing. */
   lastRefusal: string;
+  /** The underlay addresses were set with UpdateHost: they are used, whatever the agent says of its own. Read only. */
+  underlaySet: boolean;
 }
 
 export interface Host_LabelsEntry {
@@ -215,6 +220,7 @@ function createBaseHost(): Host {
     relayedBytes: 0n,
     refusedStatements: 0n,
     lastRefusal: "",
+    underlaySet: false,
   };
 }
 
@@ -282,6 +288,9 @@ export const Host: MessageFns<Host> = {
     }
     if (message.lastRefusal !== "") {
       writer.uint32(170).string(message.lastRefusal);
+    }
+    if (message.underlaySet !== false) {
+      writer.uint32(136).bool(message.underlaySet);
     }
     return writer;
   },
@@ -446,6 +455,14 @@ export const Host: MessageFns<Host> = {
             message.lastRefusal = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.underlaySet = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -529,6 +546,11 @@ export const Host: MessageFns<Host> = {
         : isSet(object.last_refusal)
         ? globalThis.String(object.last_refusal)
         : "",
+      underlaySet: isSet(object.underlaySet)
+        ? globalThis.Boolean(object.underlaySet)
+        : isSet(object.underlay_set)
+        ? globalThis.Boolean(object.underlay_set)
+        : false,
     };
   },
 
@@ -594,6 +616,9 @@ export const Host: MessageFns<Host> = {
     if (message.lastRefusal !== "") {
       obj.lastRefusal = message.lastRefusal;
     }
+    if (message.underlaySet !== false) {
+      obj.underlaySet = message.underlaySet;
+    }
     return obj;
   },
 
@@ -640,6 +665,7 @@ export const Host: MessageFns<Host> = {
       ? BigInt(object.refusedStatements)
       : 0n;
     message.lastRefusal = object.lastRefusal ?? "";
+    message.underlaySet = object.underlaySet ?? false;
     return message;
   },
 };

@@ -90,6 +90,27 @@ export interface ListHostsResponse {
   unreachable: Unreachable[];
 }
 
+/** Request of UpdateHost. */
+export interface UpdateHostRequest {
+  /**
+   * The host as it is to be; only name, labels, addresses, underlay_addresses and undialable are read, all of them. Underlay
+   * addresses other than before win over those that the agent says, from then on; without any, the agent's hold again.
+   */
+  host:
+    | Host
+    | undefined;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of UpdateHost. */
+export interface UpdateHostResponse {
+  /** The host now. */
+  host: Host | undefined;
+}
+
 /** Request of DeleteHost. */
 export interface DeleteHostRequest {
   /** "hosts/{host}". */
@@ -736,6 +757,182 @@ export const ListHostsResponse: MessageFns<ListHostsResponse> = {
   },
 };
 
+function createBaseUpdateHostRequest(): UpdateHostRequest {
+  return { host: undefined, requestId: "", validateOnly: false };
+}
+
+export const UpdateHostRequest: MessageFns<UpdateHostRequest> = {
+  encode(message: UpdateHostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== undefined) {
+      Host.encode(message.host, writer.uint32(10).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateHostRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateHostRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = Host.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateHostRequest {
+    return {
+      host: isSet(object.host) ? Host.fromJSON(object.host) : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: UpdateHostRequest): unknown {
+    const obj: any = {};
+    if (message.host !== undefined) {
+      obj.host = Host.toJSON(message.host);
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateHostRequest>): UpdateHostRequest {
+    return UpdateHostRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateHostRequest>): UpdateHostRequest {
+    const message = createBaseUpdateHostRequest();
+    message.host = (object.host !== undefined && object.host !== null) ? Host.fromPartial(object.host) : undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateHostResponse(): UpdateHostResponse {
+  return { host: undefined };
+}
+
+export const UpdateHostResponse: MessageFns<UpdateHostResponse> = {
+  encode(message: UpdateHostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== undefined) {
+      Host.encode(message.host, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateHostResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateHostResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = Host.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateHostResponse {
+    return { host: isSet(object.host) ? Host.fromJSON(object.host) : undefined };
+  },
+
+  toJSON(message: UpdateHostResponse): unknown {
+    const obj: any = {};
+    if (message.host !== undefined) {
+      obj.host = Host.toJSON(message.host);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateHostResponse>): UpdateHostResponse {
+    return UpdateHostResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateHostResponse>): UpdateHostResponse {
+    const message = createBaseUpdateHostResponse();
+    message.host = (object.host !== undefined && object.host !== null) ? Host.fromPartial(object.host) : undefined;
+    return message;
+  },
+};
+
 function createBaseDeleteHostRequest(): DeleteHostRequest {
   return { name: "", requestId: "", validateOnly: false, force: false };
 }
@@ -946,6 +1143,16 @@ export const HostServiceService = {
     responseSerialize: (value: ListHostsResponse): Buffer => Buffer.from(ListHostsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListHostsResponse => ListHostsResponse.decode(value),
   },
+  /** Changes where a host is reached, and its labels. Its session and its links go over to the new addresses by themselves. */
+  updateHost: {
+    path: "/zor.v1.HostService/UpdateHost" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateHostRequest): Buffer => Buffer.from(UpdateHostRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateHostRequest => UpdateHostRequest.decode(value),
+    responseSerialize: (value: UpdateHostResponse): Buffer => Buffer.from(UpdateHostResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateHostResponse => UpdateHostResponse.decode(value),
+  },
   /** Forgets a host and revokes its certificate. Nothing on the host is stopped. */
   deleteHost: {
     path: "/zor.v1.HostService/DeleteHost" as const,
@@ -965,6 +1172,8 @@ export interface HostServiceServer extends UntypedServiceImplementation {
   getHost: handleUnaryCall<GetHostRequest, GetHostResponse>;
   /** Lists hosts; never waits for a host. */
   listHosts: handleUnaryCall<ListHostsRequest, ListHostsResponse>;
+  /** Changes where a host is reached, and its labels. Its session and its links go over to the new addresses by themselves. */
+  updateHost: handleUnaryCall<UpdateHostRequest, UpdateHostResponse>;
   /** Forgets a host and revokes its certificate. Nothing on the host is stopped. */
   deleteHost: handleUnaryCall<DeleteHostRequest, DeleteHostResponse>;
 }
@@ -1017,6 +1226,22 @@ export interface HostServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListHostsResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes where a host is reached, and its labels. Its session and its links go over to the new addresses by themselves. */
+  updateHost(
+    request: UpdateHostRequest,
+    callback: (error: ServiceError | null, response: UpdateHostResponse) => void,
+  ): ClientUnaryCall;
+  updateHost(
+    request: UpdateHostRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateHostResponse) => void,
+  ): ClientUnaryCall;
+  updateHost(
+    request: UpdateHostRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateHostResponse) => void,
   ): ClientUnaryCall;
   /** Forgets a host and revokes its certificate. Nothing on the host is stopped. */
   deleteHost(
