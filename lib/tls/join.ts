@@ -32,7 +32,7 @@ export async function join(
 ): Promise<Joined> {
   const token = parseToken(tokenText);
   const timeoutMs = options.timeoutMs ?? 10_000;
-  const { address, caPem } = await findHub(token, timeoutMs);
+  const { address, caPem } = await findHub(token, Math.min(timeoutMs, findTimeoutMs));
   const keyPem = createKeyPem();
   const csr = await createCsr(keyPem);
   const connection = new Connection({
@@ -52,16 +52,22 @@ export async function join(
   }
 }
 
+/** Longest wait for one of the hub's addresses to show the hub's certificate. */
+const findTimeoutMs = 4_500;
+
+/** The first address that shows the hub's CA; all are tried at once, so that one in a black hole keeps nobody waiting. */
 async function findHub(token: JoinToken, timeoutMs: number): Promise<{ address: string; caPem: string }> {
-  const failures: string[] = [];
-  for (const address of token.addresses) {
-    try {
-      return { address, caPem: await fetchCa(address, token.caSha256, timeoutMs) };
-    } catch (error) {
-      if (error instanceof ZorError) throw error;
-      failures.push(`${address}: ${messageOf(error)}`);
-    }
-  }
+  const tries = token.addresses.map(async (address) => ({
+    address,
+    caPem: await fetchCa(address, token.caSha256, timeoutMs),
+  }));
+  const found = await Promise.any(tries).catch(() => undefined);
+  if (found !== undefined) return found;
+  const results = await Promise.allSettled(tries);
+  const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
+  const wrongHub = errors.find((error) => error instanceof ZorError);
+  if (wrongHub !== undefined) throw wrongHub;
+  const failures = errors.map((error, index) => `${token.addresses[index] ?? ""}: ${messageOf(error)}`);
   throw new ZorError({
     reason: "HUB_UNREACHABLE",
     code: status.UNAVAILABLE,
@@ -83,7 +89,7 @@ async function fetchCa(address: string, caSha256: Buffer, timeoutMs: number): Pr
     // Verified by fingerprint below, and again as the CA of the connection that carries the token.
     rejectUnauthorized: false,
   });
-  socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+  socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
   socket.once("error", reject);
   socket.once("secureConnect", () => {
     let certificate = socket.getPeerCertificate(true);

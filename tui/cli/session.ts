@@ -83,16 +83,16 @@ export class Session implements AsyncDisposable {
   }
 
   /** The connection to the chosen hub or agent; opened once. @throws {ZorError} UNAVAILABLE when nothing answers in time. */
-  connect(): Promise<Connection> {
-    this.#connection ??= this.#open();
+  connect(patienceMs = readTimeoutMs): Promise<Connection> {
+    this.#connection ??= this.#open(patienceMs);
     return this.#connection;
   }
 
-  async #open(): Promise<Connection> {
+  async #open(patienceMs: number): Promise<Connection> {
     const context = await this.context();
     const [address = ""] = context.addresses;
     this.#hop = { address, context: context.name, server: servedBy(context), changes: false };
-    const { timeoutMs = readTimeoutMs } = this.callOptions(readTimeoutMs);
+    const { timeoutMs = patienceMs } = this.callOptions(patienceMs);
     const began = performance.now();
     const connection = await reachHub(context, { timeoutMs, signal: this.io.signal });
     this.#connectingMs = performance.now() - began;

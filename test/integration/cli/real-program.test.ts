@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { installationRoot, nodePath, programPath } from "../../../lib/program.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { loadContext, saveContext } from "../../../tui/client/contexts.js";
@@ -234,6 +234,22 @@ describe("completion", () => {
     await fleet.hub.start();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(":4\n");
+  });
+
+  it("keeps no shell waiting for a hub that says nothing", async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const admin = await loadContext({ name: "admin", env: fleet.env() });
+    await saveContext(fleet.configDirectory, { ...admin, name: "shell", addresses: [`127.0.0.1:${port}`] }, false);
+    // The library prints there.
+    const printed = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    const began = performance.now();
+    expect((await fleet.zor(["--context", "shell", "complete", "--", "start", ""])).code).toBe(0);
+    expect(performance.now() - began).toBeLessThan(2500);
+    expect(printed.mock.calls.flat().join("\n")).toBe(":4");
+    printed.mockRestore();
+    silent.close();
   });
 
   it("ends when its time is over, though a hub takes the connection and says nothing", async () => {

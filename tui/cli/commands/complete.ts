@@ -114,8 +114,8 @@ async function namesFor(session: Session, words: readonly string[]): Promise<Map
   const names = new Map<KindName, string[]>();
   if (wanted.length === 0) return names;
   try {
-    const connection = await session.connect();
     const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(patienceMs)]);
+    const connection = await session.connect(patienceMs);
     await Promise.all(
       wanted.map(async (kind) => {
         const { resources } = await kinds[kind].list(connection, { filter: "", orderBy: "" }, { signal });
