@@ -1,5 +1,5 @@
 import { messageOf } from "../../lib/errors.js";
-import type { Connection } from "../../lib/grpc/connection.js";
+import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import { type Host, hostStateToJSON } from "../../proto/gen/zor/v1/host.js";
 import { HostServiceService, ListHostsRequest } from "../../proto/gen/zor/v1/host_service.js";
 import { type Instance, instanceStateToJSON } from "../../proto/gen/zor/v1/instance.js";
@@ -114,18 +114,23 @@ async function programStatus(program: DemoProgram): Promise<ProgramStatus> {
   return { pid: (await findProgram(program))?.pid ?? null, log: program.log };
 }
 
+/** A hub that hangs is told as such. */
+const patienceMs = 4_500;
+
 async function askHub(layout: DemoLayout): Promise<HubView> {
   let hub: Connection | undefined;
   if ((await findProgram(hubProgram(layout))) === undefined) {
     return { hosts: [], instances: [], link: null, reason: "it does not run" };
   }
   try {
+    const endMs = performance.now() + patienceMs;
+    const left = () => ({ timeoutMs: Math.max(250, endMs - performance.now()) });
     hub = await openDemoHub(layout);
     await hub.ready(3000);
-    const { hosts } = await hub.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}));
+    const { hosts } = await hub.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}), left());
     const request = ListInstancesRequest.fromPartial({ parent: "hosts/-" });
-    const { instances } = await hub.unary(InstanceServiceService.listInstances, request);
-    return { hosts, instances, link: await findLink(hub), reason: "" };
+    const { instances } = await hub.unary(InstanceServiceService.listInstances, request, left());
+    return { hosts, instances, link: await findLink(hub, left()), reason: "" };
   } catch (error) {
     return { hosts: [], instances: [], link: null, reason: messageOf(error) };
   } finally {
@@ -133,8 +138,8 @@ async function askHub(layout: DemoLayout): Promise<HubView> {
   }
 }
 
-async function findLink(hub: Connection): Promise<DemoStatus["link"]> {
-  const response = await findOrUndefined(hub.unary(LinkServiceService.getLink, { name: linkName }));
+async function findLink(hub: Connection, options: CallOptions): Promise<DemoStatus["link"]> {
+  const response = await findOrUndefined(hub.unary(LinkServiceService.getLink, { name: linkName }, options));
   const status = response?.link?.status;
   if (status === undefined) return null;
   const { rtt } = status;
@@ -164,7 +169,9 @@ export function formatStatus(status: DemoStatus): string {
   const { link } = status;
   const rtt = link?.rttMs === null || link?.rttMs === undefined ? "" : `, rtt ${link.rttMs.toFixed(2)} ms`;
   lines.push(
-    link === null ? "link        none" : `link        ${link.name}  ${link.state.replace("LINK_STATE_", "")}${rtt}`,
+    link === null
+      ? `link        ${status.hub.reason === "" ? "none" : "unknown"}`
+      : `link        ${link.name}  ${link.state.replace("LINK_STATE_", "")}${rtt}`,
   );
   return lines.join("\n");
 }

@@ -61,7 +61,7 @@ function createProgram(io: CliIo): Command {
     .description("One fleet of lab hosts: machines, containers, lans and the cables between them.")
     .version(version, "-V, --version", "print the version")
     .option("--context <name>", "hub or agent to talk to (default: $ZOR_CONTEXT, else the current one)")
-    .option("--timeout <time>", "longest time for each call, such as 10s or 2m")
+    .option("--timeout <time>", "longest time for each call, such as 10s or 2m (default: 4.5s to look)")
     .option("--request-id <id>", "makes a change safe to repeat: the same id never acts twice")
     .option("-v, --verbose", "show reason, code and causes of errors")
     .helpCommand(false)

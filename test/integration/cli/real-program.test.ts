@@ -149,6 +149,9 @@ describe("a hub that does not answer", () => {
     const commands = [...looks, ["start", "alpha/vm1"]];
     const ended = await Promise.all(commands.map((argv) => fleet.zor(argv, { env: { ZOR_CONTEXT: "stopped" } })));
     expect(performance.now() - began).toBeLessThan(7000);
+    const waiting = fleet.run(["get", "hosts", "--timeout", "1h"], { env: { ZOR_CONTEXT: "stopped" } });
+    waiting.interrupt();
+    expect(await waiting.result).toMatchObject({ code: 130, stderr: "" });
     stopped.close();
     for (const { code, stdout, stderr } of ended) {
       expect({ code, stdout }).toEqual({ code: 6, stdout: "" });

@@ -53,7 +53,7 @@ function defineList(parent: Command, open: Registrar["open"]): void {
       const table = new Table<Context>(
         [
           { title: "CURRENT", rank: 1, value: ({ name }) => (name === current ? "*" : " ") },
-          { title: "NAME", rank: 0, value: ({ name }) => name },
+          { title: "NAME", rank: 0, shrinkTo: 20, cut: "middle", value: ({ name }) => name },
           { title: "ADDRESSES", rank: 0, shrinkTo: 16, value: ({ addresses }) => addresses.join(",") },
           { title: "SERVER", rank: 2, value: ({ serverName }) => serverName },
         ],

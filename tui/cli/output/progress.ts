@@ -2,6 +2,7 @@ import { type Environment, understandsEscapes } from "../../../lib/terminal.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { escapeText } from "../../client/escape.js";
 import type { TerminalOutput } from "../../client/raw-terminal.js";
+import { cutText } from "../../store/text-width.js";
 
 /** A line of progress that is wiped when disposed. */
 export interface Progress extends Disposable {
@@ -17,7 +18,7 @@ function changingLine(output: TerminalOutput, title: string): Progress {
   return {
     update: ({ step, progressPercent }) => {
       const text = escapeText(`${title}: ${progressPercent}% ${step}`);
-      output.write(`\r\x1b[K${text.slice(0, (output.columns ?? 80) - 1)}`);
+      output.write(`\r\x1b[K${cutText(text, (output.columns ?? 80) - 1)}`);
     },
     [Symbol.dispose]: () => {
       output.write("\r\x1b[K");
