@@ -147,7 +147,7 @@ export function describeBadInput(demo: () => TestDemo): void {
       expect((await create("twice1")).exitCode).toBe(0);
       const other = await create("twice2");
       expect(other.stderr).toMatch(/e2e-twice|request_id|request id/);
-      expect(other.exitCode).toBe(conflict);
+      expect(other.exitCode).toBe(usage);
       expect((await create("twice1")).exitCode).toBe(0);
       const lans = await demo().must(["get", "lans", "-o", "name"]);
       expect(lans).toContain("alpha/lans/twice1");
