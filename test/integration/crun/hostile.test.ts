@@ -127,6 +127,7 @@ beforeAll(async () => {
   const lines = attempts.map(([, code], index) => `print "${index} ", (${code} ? 0 : $!+0), "\\n";`);
   await writeFile(join(tree, "attempts.pl"), library + lines.join("\n"));
   await writeFile(join(tree, "library.pl"), `${library}1;`);
+  await writeFile(join(tree, "elf32"), elf32(), { mode: 0o755 });
 });
 afterAll(async () => {
   const { ownership } = world;
@@ -221,6 +222,16 @@ describe("a hostile container", () => {
     expect(changed.filter((path) => before.get(path) !== after.get(path))).toEqual([]);
   });
 
+  it.each([
+    ["of 32 bits", "/elf32"],
+    ["with the calls of x32", "perl -e 'syscall(0x40000000 + 39)'"],
+  ])("is ended by SIGSYS in a program %s, whose calls cannot be told apart as well", async (_what, program) => {
+    const { instance, handle } = await running();
+    // 126: the kernel runs no such programs at all.
+    expect(await world.shell(instance, handle, `${program}; echo $?`)).toMatch(/\b(159|126)\n$/);
+    await world.driver.stop(instance, handle);
+  });
+
   it("does not reach the host's abstract sockets", async () => {
     const name = `\0${freshName()}`;
     const server = createServer().listen(name);
@@ -285,6 +296,30 @@ describe("what a spec and the host's policy give a container", () => {
     await expect(world.start(instance)).rejects.toThrow(/net.ipv4.no_such/);
   });
 });
+
+/** The smallest program for i386 that makes a system call, getpid(2), and ends with 0. */
+function elf32(): Buffer {
+  const [base, code] = [0x0804_8000, Buffer.from("b814000000cd80b80100000031dbcd80", "hex")];
+  const [header, segment] = [Buffer.alloc(52), Buffer.alloc(32)];
+  const size = header.length + segment.length + code.length;
+  header.write("7f454c46010101", 0, "hex");
+  // Executable, i386, version, entry, program headers at 52; sizes of the headers, one program header.
+  header.writeUInt16LE(2, 16);
+  header.writeUInt16LE(3, 18);
+  header.writeUInt32LE(1, 20);
+  header.writeUInt32LE(base + header.length + segment.length, 24);
+  header.writeUInt32LE(header.length, 28);
+  for (const [value, at] of [
+    [52, 40],
+    [32, 42],
+    [1, 44],
+  ] as const)
+    header.writeUInt16LE(value, at);
+  // Load all of the file, to be read and executed.
+  for (const [index, value] of [1, 0, base, base, size, size, 5, 0x1000].entries())
+    segment.writeUInt32LE(value, index * 4);
+  return Buffer.concat([header, segment, code]);
+}
 
 function split(line: string): [string, string] {
   const [name = "", ...rest] = line.split(/[:\s]+/);
