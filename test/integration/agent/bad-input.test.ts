@@ -101,7 +101,7 @@ describe("request ids", () => {
     await api.restart();
     expect(await api.operator.unary(instances.stopInstance, action("c1", "r1"))).toEqual(first);
     await expect(api.operator.unary(instances.stopInstance, action("c2", "r1"))).rejects.toMatchObject({
-      code: status.ALREADY_EXISTS,
+      code: status.INVALID_ARGUMENT,
       reason: "REQUEST_ID_REUSED",
     });
     expect(api.driver.calls.filter((call) => call === "stop c1")).toHaveLength(1);
