@@ -75,9 +75,9 @@ async function run(flags: Flags): Promise<void> {
   }
   const hub = await Hub.start(await configOf(flags), log);
   log.info({ ...hub.addresses, version, pid: process.pid, admin: hub.adminDirectory }, "hub is serving");
-  new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();
   const { promise, resolve } = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();
   log.info({ signal: await promise }, "hub is ending; hosts go on without it");
   await hub.close();
 }

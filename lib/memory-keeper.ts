@@ -33,6 +33,8 @@ export class MemoryKeeper {
   readonly #memory: Memory;
   readonly #onGivenBack: (given: GivenBack) => void;
   #keptBytes: number;
+  /** V8 lets go of the pages of a collection only with the next one. */
+  #again = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(memory: Memory, onGivenBack: (given: GivenBack) => void = () => undefined) {
@@ -52,7 +54,9 @@ export class MemoryKeeper {
     const beforeBytes = this.#memory.rssBytes();
     // What is less than was kept was given back by V8 itself.
     this.#keptBytes = Math.min(this.#keptBytes, beforeBytes);
-    if (beforeBytes - this.#keptBytes < worthBytes || busy > busyAtMost) return;
+    const hasGrown = beforeBytes - this.#keptBytes >= worthBytes;
+    if ((!hasGrown && !this.#again) || busy > busyAtMost) return;
+    this.#again = hasGrown;
     this.#memory.giveBack();
     this.#keptBytes = this.#memory.rssBytes();
     this.#onGivenBack({ beforeBytes, afterBytes: this.#keptBytes });

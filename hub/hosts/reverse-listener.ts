@@ -54,7 +54,7 @@ export class ReverseListener {
       minVersion: "TLSv1.3",
       handshakeTimeout: handshakeTimeoutMs,
     });
-    this.#listener = createTcpServer({ pauseOnConnect: true }, (socket) =>
+    this.#listener = createTcpServer((socket) =>
       this.#door.enter(socket, () => this.#server.emit("connection", socket)),
     );
     this.#server.on("secureConnection", (socket) => this.#accept(socket));

@@ -53,7 +53,7 @@ export const mainLimits: ServerLimits = {
   },
   door: {
     unproven: 256,
-    unprovenPerAddress: 128,
+    unprovenPerAddress: 192,
     connections: 2048,
     connectionsPerAddress: 512,
     // Each takes milliseconds of the loop: many that come together are spread, so that calls get in between.

@@ -54,8 +54,7 @@ export class GuardedServer extends Server {
   async listenOn(address: string, credentials: ServerCredentials): Promise<number> {
     const at = address.lastIndexOf(":");
     const injector = this.createConnectionInjector(credentials);
-    // Paused: what a connection sends stays in the kernel until its handshake may begin.
-    const listener = createServer({ pauseOnConnect: true, noDelay: true }, (socket) =>
+    const listener = createServer({ noDelay: true }, (socket) =>
       this.#guard.door.enter(socket, () => injector.injectConnection(socket)),
     );
     const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -26,6 +26,10 @@ interface Guest {
   proven: boolean;
   /** How its handshake begins, while it waits for that. */
   proceed: (() => void) | undefined;
+  /** What it has sent so far, until its handshake begins. */
+  received: Buffer;
+  /** It has said enough for a handshake to begin. */
+  saidHello: boolean;
 }
 
 interface Address {
@@ -75,7 +79,7 @@ export class Door {
     return { connections: this.#guests.size, unproven: this.#unproven };
   }
 
-  /** Takes a connection of which nothing was read. `proceed` begins its handshake: at once, later, or never when it is closed. */
+  /** Takes a TLS connection of which nothing was read. `proceed` begins its handshake: at once, later, or never when it is closed. */
   enter(socket: Socket, proceed: () => void): void {
     const address = this.#addressOf(addressGroup(socket.remoteAddress));
     if (!this.#makeRoom(address)) {
@@ -83,7 +87,8 @@ export class Door {
       socket.resetAndDestroy();
       return;
     }
-    const guest: Guest = { socket, address, sinceMs: this.#now(), proven: false, proceed };
+    const received = Buffer.alloc(0);
+    const guest: Guest = { socket, address, sinceMs: this.#now(), proven: false, proceed, received, saidHello: false };
     this.#guests.set(socket, guest);
     address.unproven.add(guest);
     this.#strangers.add(address);
@@ -91,7 +96,7 @@ export class Door {
     socket.once("close", () => this.#remove(guest));
     // Whoever takes the connection over listens for itself; until then nobody would.
     socket.on("error", () => socket.destroy());
-    this.#begin(guest);
+    socket.on("readable", () => this.#listen(guest));
     if (this.#unproven > 0) this.#timer ??= setInterval(() => this.#tick(), tickMs).unref();
   }
 
@@ -134,11 +139,30 @@ export class Door {
     oldest.socket.destroy();
   }
 
+  /** Those who only connect get no handshake: it is what costs. */
+  #listen(guest: Guest): void {
+    const { socket } = guest;
+    const chunk: unknown = socket.read();
+    if (!(chunk instanceof Buffer) || guest.proceed === undefined) return;
+    guest.received = Buffer.concat([guest.received, chunk]);
+    const hello = judgeHello(guest.received);
+    if (hello === "none") {
+      this.#turnedAway += 1;
+      socket.destroy();
+    }
+    guest.saidHello = hello === "whole";
+    this.#begin(guest);
+  }
+
   #begin(guest: Guest): boolean {
-    const { proceed, address } = guest;
-    if (proceed === undefined || this.#handshakes.level <= 0 || !address.handshakes.take()) return false;
+    const { proceed, address, socket } = guest;
+    if (proceed === undefined || !guest.saidHello || socket.destroyed) return false;
+    if (this.#handshakes.level <= 0 || !address.handshakes.take()) return false;
     this.#handshakes.charge(1);
     guest.proceed = undefined;
+    socket.removeAllListeners("readable");
+    socket.unshift(guest.received);
+    guest.received = Buffer.alloc(0);
     proceed();
     return true;
   }
@@ -201,4 +225,17 @@ export class Door {
     this.#unproven -= 1;
     if (address.unproven.size === 0) this.#strangers.delete(address);
   }
+}
+
+/** Record type "handshake" and the largest record (RFC 8446, section 5.1). */
+const [handshakeRecord, recordHeaderBytes, maxRecordBytes] = [22, 5, 16_384];
+
+/** Whether bytes begin with a whole first record of a TLS handshake, may still do, or do not. */
+export function judgeHello(bytes: Buffer): "whole" | "partial" | "none" {
+  if (bytes.length === 0) return "partial";
+  if (bytes[0] !== handshakeRecord) return "none";
+  if (bytes.length < recordHeaderBytes) return "partial";
+  const length = bytes.readUInt16BE(3);
+  if (length === 0 || length > maxRecordBytes) return "none";
+  return bytes.length >= recordHeaderBytes + length ? "whole" : "partial";
 }

@@ -6,7 +6,7 @@ import { FairQueue } from "../../../lib/grpc/fair-queue.js";
 import { MessageMeter } from "../../../lib/grpc/message-meter.js";
 import { Quota } from "../../../lib/grpc/quota.js";
 import { addressGroup } from "../../../lib/net/address-group.js";
-import { Door, type DoorLimits } from "../../../lib/net/door.js";
+import { Door, type DoorLimits, judgeHello } from "../../../lib/net/door.js";
 import { TokenBucket } from "../../../lib/token-bucket.js";
 import { framed } from "../../fakes/flood.js";
 
@@ -159,6 +159,8 @@ describe("the messages in the bytes of a request", () => {
 
 class FakeSocket extends EventEmitter {
   destroyed = false;
+  handedOn: Buffer | undefined;
+  #bytes: Buffer | null = null;
   readonly remoteAddress: string;
 
   constructor(remoteAddress: string) {
@@ -175,7 +177,26 @@ class FakeSocket extends EventEmitter {
   resetAndDestroy(): void {
     this.destroy();
   }
+
+  /** Bytes come. */
+  say(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.emit("readable");
+  }
+
+  read(): Buffer | null {
+    const bytes = this.#bytes;
+    this.#bytes = null;
+    return bytes;
+  }
+
+  unshift(bytes: Buffer): void {
+    this.handedOn = bytes;
+  }
 }
+
+/** The first record of a handshake, of 2 bytes. */
+const hello = Buffer.from([22, 3, 1, 0, 2, 1, 1]);
 
 describe("the door", () => {
   const limits: DoorLimits = {
@@ -240,11 +261,41 @@ describe("the door", () => {
     const door = new Door({ ...limits, handshakesPerAddress: rate, provenWithinMs: 10_000 }, () => clock);
     const begun: number[] = [];
     const guests = [1, 2, 3].map((guest) => visit(door, "10.0.0.1", () => begun.push(guest)));
+    for (const { fake } of guests) fake.say(hello);
     expect(begun).toEqual([1]);
     clock = 20;
     await expect.poll(() => begun).toEqual([1, 3]);
     clock = 10_001;
     await expect.poll(() => guests.every(({ fake }) => fake.destroyed)).toBe(true);
     expect([begun, door.counts]).toEqual([[1, 3], { connections: 0, unproven: 0 }]);
+  });
+
+  it("begins no handshake for those who only connect, or speak another language", () => {
+    const door = new Door(limits);
+    let begun = 0;
+    const guest = visit(door, "10.0.0.1", () => {
+      begun += 1;
+    });
+    guest.fake.say(hello.subarray(0, 3));
+    guest.fake.say(hello.subarray(3, 6));
+    expect(begun).toBe(0);
+    guest.fake.say(hello.subarray(6));
+    expect([begun, guest.fake.handedOn]).toEqual([1, hello]);
+    const other = visit(door);
+    other.fake.say(Buffer.from("GET / HTTP/1.1"));
+    expect(other.fake.destroyed).toBe(true);
+    door.close();
+  });
+
+  it.each([
+    ["nothing", [], "partial"],
+    ["a type", [22], "partial"],
+    ["another type", [23, 3, 1, 0, 1, 1], "none"],
+    ["a header", [22, 3, 1, 0, 1], "partial"],
+    ["an empty record", [22, 3, 1, 0, 0], "none"],
+    ["a record that is too large", [22, 3, 1, 64, 1], "none"],
+    ["a whole record and more", [22, 3, 1, 0, 1, 1, 22], "whole"],
+  ])("takes %s for what it is", (_what, bytes, verdict) => {
+    expect(judgeHello(Buffer.from(bytes))).toBe(verdict);
   });
 });

@@ -23,15 +23,18 @@ test("memory is given back when much of it was left behind and nobody waits, and
   memory.busy = 0.1;
   keeper.look();
   expect(given).toEqual([{ beforeBytes: 600 * mib, afterBytes: 110 * mib }]);
+  // V8 lets go of pages only with the next collection.
+  keeper.look();
+  expect(memory.collections).toBe(2);
   memory.mib = 130;
   keeper.look();
-  expect(memory.collections).toBe(1);
+  expect(memory.collections).toBe(2);
   // What V8 gave back by itself does not count as given.
   memory.mib = 80;
   keeper.look();
   memory.mib = 120;
   keeper.look();
-  expect(memory.collections).toBe(2);
+  expect(memory.collections).toBe(3);
 });
 
 test("the memory of this process can be given back", async () => {
