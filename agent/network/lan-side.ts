@@ -27,12 +27,13 @@ const quiet: readonly (readonly [family: "ipv4" | "ipv6", key: string, value: st
 
 /**
  * Makes all devices of a net namespace quiet, those that are there and those that come. For namespaces of our own only.
- * Idempotent; a kernel without IPv6 needs no more.
+ * Idempotent; a kernel without IPv6 needs no more. @throws {Error} such as EROFS, where /proc/sys may not be written
  */
 export function quietNamespace(netns: string): void {
   visitNetns(netns, () => {
     // "default" is what new devices get, "all" reaches those that are there, and also the namespace as a whole.
-    for (const device of ["default", "all"]) writeQuiet(device);
+    const failures = ["default", "all"].flatMap(writeQuiet);
+    if (failures[0] !== undefined) throw failures[0];
   });
 }
 
@@ -73,14 +74,17 @@ function order(fd: number, request: number, device: string, flags = 0): Buffer {
   return argument;
 }
 
-/** /proc/sys/net shows the namespace of the thread that reads it. */
-function writeQuiet(device: string): void {
-  for (const [family, key, value] of quiet) {
+/** /proc/sys/net shows the namespace of the thread that reads it. Returns why what could not be written. */
+function writeQuiet(device: string): Error[] {
+  return quiet.flatMap(([family, key, value]) => {
     const path = `/proc/sys/net/${family}/conf/${device}/${key}`;
     try {
       if (readFileSync(path, "utf8").trim() !== value) writeFileSync(path, value);
-    } catch {
+      return [];
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
       // There is no such device any more, as the caller will see, or the kernel has no IPv6.
+      return "code" in error && error.code === "ENOENT" ? [] : [error];
     }
-  }
+  });
 }

@@ -92,7 +92,7 @@ export class Switch {
     }
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const isOurs = await ensureNetns(options.netns, { agentUid: options.agentUid, signal: options.signal });
-    if (isOurs) quietNamespace(options.netns);
+    if (isOurs) keepQuiet(options);
     const opened = new Switch(options, directory, await detectDatapath());
     options.signal.throwIfAborted();
     await opened.#connect();
@@ -278,7 +278,10 @@ export class Switch {
 
   /** Looks at the datapath and has ovs-vswitchd try again what it could not make. */
   async #lookAfter(connection: Connection): Promise<void> {
+    const wasWhole = this.#health.isWhole;
     await this.#look(connection);
+    // The sockets of ports that were made only now are new.
+    if (!wasWhole && this.#health.isWhole) await this.growPacketBuffers();
     if (this.#health.isLost) return this.#lost(connection);
     if (!this.#health.takeRetry(performance.now())) return;
     this.#log.warn("the switch could not make all of its bridges and ports; it is told to try again");
@@ -320,6 +323,17 @@ export class Switch {
       clearTimeout(timer);
       stop();
     }
+  }
+}
+
+function keepQuiet({ netns, log }: SwitchOptions): void {
+  try {
+    quietNamespace(netns);
+  } catch (error) {
+    log.error(
+      { err: error, netns },
+      "devices of this host may take part in the guests' network; let the agent write /proc/sys",
+    );
   }
 }
 
