@@ -5,6 +5,7 @@ import { Operations } from "../lib/operations.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js";
 import { ResourceKind } from "../proto/gen/zor/v1/watch_service.js";
+import { DuplicateMacs } from "./c2c/duplicate-macs.js";
 import { LinkOperations } from "./c2c/link-operations.js";
 import { decodeLink } from "./c2c/link-record.js";
 import { Links } from "./c2c/links.js";
@@ -56,6 +57,7 @@ export class Core {
   readonly #meter: RelayMeter;
   readonly #options: CoreOptions;
   readonly #reconciler: Reconciler;
+  readonly #duplicateMacs: DuplicateMacs;
   readonly #stop = new AbortController();
   #lastSeenTimer: NodeJS.Timeout | undefined;
 
@@ -121,6 +123,7 @@ export class Core {
       log,
       onRefused: (link, error) => this.linkOperations.refuse(link, error),
     });
+    this.#duplicateMacs = new DuplicateMacs({ inventory: this.inventory, links, log });
     state.certificates.onRevocation(() => this.parked.dropRevoked((serial) => state.certificates.isRevoked(serial)));
   }
 
@@ -145,6 +148,7 @@ export class Core {
   async close(): Promise<void> {
     clearInterval(this.#lastSeenTimer);
     this.#stop.abort();
+    await this.#duplicateMacs.close();
     await this.relay.close();
     await this.#storeObserved();
     await this.#reconciler.close();

@@ -36,6 +36,7 @@ export class Links {
   readonly #byUid = new Map<string, string>();
   readonly #problems = new Map<string, Problems>();
   readonly #quality = new QualityBook();
+  #remarks: ReadonlyMap<string, string> = new Map();
   readonly #waiters = new Set<(name: string) => void>();
 
   constructor(options: LinksOptions) {
@@ -118,6 +119,14 @@ export class Links {
     this.refresh([name]);
   }
 
+  /** What there is to say of links that work, by name, instead of what it was before. */
+  remark(remarks: ReadonlyMap<string, string>): void {
+    const before = this.#remarks;
+    this.#remarks = remarks;
+    const names = new Set([...before.keys(), ...remarks.keys()]);
+    this.refresh([...names].filter((name) => before.get(name) !== remarks.get(name)));
+  }
+
   /** Makes the state of links anew from what is known and tells whoever waits. */
   refresh(names: Iterable<string>): void {
     const now = new Date();
@@ -175,6 +184,7 @@ export class Links {
       problem: problems?.whole,
       blocked: blockedOf(spec, { a: a.end, b: b.end }),
       fault: this.#quality.look({ name, spec, a, b, directExpected, nowMs: now.getTime() }),
+      remark: this.#remarks.get(name) ?? "",
       relayedBytes: this.#options.relayedBytes(link.uid),
       previous,
       now,

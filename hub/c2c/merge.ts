@@ -36,6 +36,8 @@ export interface MergeInput {
   readonly blocked?: Blocked;
   /** What is wrong although both ends say that frames cross. */
   readonly fault: QualityFault | undefined;
+  /** What else is wrong in the lans it joins while it works itself; default: nothing. */
+  readonly remark?: string;
   /** Bytes that the hub has relayed for it. */
   readonly relayedBytes: bigint;
   /** The status before, from which the time of the last change of state is kept. */
@@ -132,14 +134,14 @@ function verdictOf(input: MergeInput): Verdict {
   return noneKnown(a, b);
 }
 
-function bothKnown({ a, b, problem, fault, blocked = nowhere }: MergeInput): Verdict {
+function bothKnown({ a, b, problem, fault, remark = "", blocked = nowhere }: MergeInput): Verdict {
   const [left, right] = [single(a), single(b)];
   const worst = worse(left, right);
   if (worst.state === LinkState.LINK_STATE_ACTIVE) {
     // The cable is well, and its own probes cross: what was asked for does not meet them.
     if (blocked.aToB || blocked.bToA) return impaired(a, b, blocked);
     return fault === undefined
-      ? { state: worst.state, reason: "", cause: none }
+      ? { state: worst.state, reason: remark, cause: remark === "" ? none : LinkCause.LINK_CAUSE_DUPLICATE_MAC }
       : { state: LinkState.LINK_STATE_DEGRADED, ...fault };
   }
   if (problem !== undefined) return { state: worst.state, ...problem };

@@ -12,6 +12,9 @@ export function conclude(hops: readonly DiagnosedHop[], status: LinkStatus | und
   const reason = status?.reason ?? "";
   const warning = first(hops, HopVerdict.HOP_VERDICT_WARNING);
   if (state === LinkState.LINK_STATE_ACTIVE) {
+    if (reason !== "") {
+      return { healthy: false, summary: `frames cross both ways, but ${reason}`, remedy: warning?.remedy ?? "" };
+    }
     if (warning === undefined)
       return { healthy: true, summary: "all hops work and frames cross both ways", remedy: "" };
     return {

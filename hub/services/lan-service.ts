@@ -20,7 +20,10 @@ export function lanHandlers(router: Router, lister: Lister, inventory: Inventory
       router.unary(service.createLan, parseHost("parent", request.parent), request, context),
     getLan: async (request, context) => {
       const { host } = parseOnHost("name", request.name, "lans");
-      if (router.isReady(host)) return router.unary(service.getLan, host, request, context);
+      if (router.isReady(host)) {
+        const { lan: told } = await router.unary(service.getLan, host, request, context);
+        return { lan: told === undefined ? undefined : inventory.remarked(told) };
+      }
       const lan = inventory.log.find("lan", request.name);
       if (lan !== undefined) return { lan };
       // Tells why the host cannot be asked, or that there is none.

@@ -3,13 +3,21 @@ import { describe, expect, test } from "vitest";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { DeleteHostRequest, HostServiceService, UpdateHostRequest } from "../../../proto/gen/zor/v1/host_service.js";
-import { LinkState } from "../../../proto/gen/zor/v1/link.js";
+import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { LinkCause, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import { DeleteLinkRequest, LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
+import {
+  type Event,
+  ResourceKind,
+  WatchRequest,
+  WatchServiceService,
+} from "../../../proto/gen/zor/v1/watch_service.js";
 import { TcpProxy } from "../../fakes/tcp-proxy.js";
 import { HubFixture } from "./fixture.js";
-import { createLink, getLink, lan, linkNames, linkState, startPair, waitFor } from "./link-steps.js";
+import { createLink, diagnose, getLink, lan, linkNames, linkState, startPair, waitFor } from "./link-steps.js";
 
 describe("links", () => {
   test("a link becomes ACTIVE with the same single ticket at both ends and each pinned to the other's key", async () => {
@@ -26,6 +34,36 @@ describe("links", () => {
     expect(dialer?.peerAddresses).toEqual(["10.77.0.1:7444"]);
     expect(dialer?.peerKeySha256).toEqual(alpha.cables.keySha256);
     expect(listener?.peerKeySha256).toEqual(beta.cables.keySha256);
+  });
+
+  test("one MAC address on both sides of a link is said at the link, the lans and in an event, until it is gone", async () => {
+    await using fixture = await HubFixture.start();
+    const { alpha, beta } = await startPair(fixture);
+    await waitFor(fixture, await createLink(fixture, "l1"));
+    const plugged = (host: string, mac: string) =>
+      Instance.fromPartial({
+        name: `hosts/${host}/instances/vm`,
+        spec: { nics: [{ name: "eth0", mac, lan: "lan1" }] },
+      });
+    const mac = "02:00:00:00:00:aa";
+    alpha.model.log.upsert({ $case: "instance", value: plugged("alpha", mac) });
+    beta.model.log.upsert({ $case: "instance", value: plugged("beta", mac.toUpperCase()) });
+    const said =
+      /hosts\/alpha\/instances\/vm\/nics\/eth0 and hosts\/beta\/instances\/vm\/nics\/eth0 have one MAC address, 02:00:00:00:00:aa/;
+    await expect.poll(async () => (await getLink(fixture, "l1")).status?.reason).toMatch(said);
+    expect((await getLink(fixture, "l1")).status).toMatchObject({
+      state: LinkState.LINK_STATE_ACTIVE,
+      cause: LinkCause.LINK_CAUSE_DUPLICATE_MAC,
+    });
+    const { diagnosis } = await diagnose(fixture, "l1");
+    expect(diagnosis).toMatchObject({ healthy: false, summary: expect.stringMatching(said) });
+    const lanReason = async () =>
+      (await fixture.admin.unary(LanServiceService.getLan, { name: lan("beta") })).lan?.status?.reason;
+    expect(await lanReason()).toMatch(said);
+    expect(await nextEvent(fixture, "lan.duplicate-mac")).toMatchObject({ message: expect.stringMatching(said) });
+    beta.model.log.upsert({ $case: "instance", value: plugged("beta", "02:00:00:00:00:bb") });
+    await expect.poll(async () => (await getLink(fixture, "l1")).status?.reason).toBe("");
+    expect(await lanReason()).toBe("");
   });
 
   test("a host that cannot be dialled is the dialer", async () => {
@@ -186,3 +224,13 @@ describe("links", () => {
     expect(beta.cables.links).toEqual(["links/l1"]);
   });
 });
+
+/** The first event of a type that the hub tells of. */
+async function nextEvent(fixture: HubFixture, type: string): Promise<Event> {
+  const request = WatchRequest.fromPartial({ kinds: [ResourceKind.RESOURCE_KIND_EVENT] });
+  for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request, { timeoutMs: 10_000 })) {
+    const resource = step?.$case === "upsert" ? step.value.resource : undefined;
+    if (resource?.$case === "event" && resource.value.type === type) return resource.value;
+  }
+  throw new Error(`the hub ended its watch without an event ${type}`);
+}

@@ -308,6 +308,8 @@ export enum LinkCause {
   LINK_CAUSE_RELAYED = 18,
   /** LINK_CAUSE_IMPAIRED - An impairment lets nothing pass in one direction or both, as it was asked for. */
   LINK_CAUSE_IMPAIRED = 19,
+  /** LINK_CAUSE_DUPLICATE_MAC - It works, but two NICs that can reach each other over it have one MAC address. */
+  LINK_CAUSE_DUPLICATE_MAC = 20,
   UNRECOGNIZED = -1,
 }
 
@@ -373,6 +375,9 @@ export function linkCauseFromJSON(object: any): LinkCause {
     case 19:
     case "LINK_CAUSE_IMPAIRED":
       return LinkCause.LINK_CAUSE_IMPAIRED;
+    case 20:
+    case "LINK_CAUSE_DUPLICATE_MAC":
+      return LinkCause.LINK_CAUSE_DUPLICATE_MAC;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -422,6 +427,8 @@ export function linkCauseToJSON(object: LinkCause): string {
       return "LINK_CAUSE_RELAYED";
     case LinkCause.LINK_CAUSE_IMPAIRED:
       return "LINK_CAUSE_IMPAIRED";
+    case LinkCause.LINK_CAUSE_DUPLICATE_MAC:
+      return "LINK_CAUSE_DUPLICATE_MAC";
     case LinkCause.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
