@@ -9,6 +9,7 @@ import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverInstance, InstanceNetwork } from "../driver.js";
 import { getMicroImage, microName, resolveImage } from "../images.js";
 import { type DiskPlan, knowsUdpSuperFrames, type MachinePlan, type NicPlan, toArgv } from "./argv.js";
+import { assertBootable } from "./boot-memory.js";
 import { type InstanceDisk, prepareDisks } from "./disks.js";
 import { findQemuVersion } from "./fingerprint.js";
 import { toKernelArguments } from "./kernel-arguments.js";
@@ -130,6 +131,8 @@ async function toBoot(
 ): Promise<MachinePlan["boot"]> {
   if (qemu.kernel === "") return undefined;
   const { kernel, initrd } = await resolveBootFiles(imageDirectories, instance.spec);
+  // The files may have changed since the machine was made, or an earlier agent may have made it.
+  await assertBootable({ kernel, initrd }, sizeOf(instance.spec).memoryMib);
   return {
     kernelFd: await inherited.open(kernel, "r"),
     initrdFd: initrd === undefined ? undefined : await inherited.open(initrd, "r"),

@@ -224,7 +224,12 @@ describe("QEMU machines", () => {
       violations: [{ field: "instance.spec.memory_mib", description: expect.stringMatching(/at least \d+ MiB/) }],
     });
     const instance = await fixture.create({ kernel: "micro" });
-    const handle = await fixture.driver.start(instance, { netns: await anyNetns(), nics: [] }, callOptions);
+    const small = { ...instance, spec: { ...instance.spec, memoryMib: 64n } };
+    const network = { netns: await anyNetns(), nics: [] };
+    await expect(fixture.driver.start(small, network, callOptions)).rejects.toMatchObject({
+      violations: [{ field: "instance.spec.memory_mib" }],
+    });
+    const handle = await fixture.driver.start(instance, network, callOptions);
     const inspect = () => fixture.driver.inspect(instance, handle, callOptions);
     await untilEvent(instance, "silent");
     // On a fast machine it may have come up in between.
