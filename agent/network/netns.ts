@@ -1,11 +1,14 @@
-import { mkdir, readdir, statfs } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition } from "../../lib/errors.js";
+import { readIfExists } from "../../lib/files.js";
 import { run } from "../host/exec.js";
 import { findHostMountNamespace } from "../host/mount-namespace.js";
 import { listLinks } from "./ip.js";
 
 const netnsDirectory = "/run/netns";
+/** A file for each namespace that an agent made: "zor-agent=UID INODE", the inode being the namespace's. */
+const tagDirectory = "/run/zor-netns";
 /** NSFS_MAGIC of linux/magic.h: what a mounted namespace file is on. */
 const nsfsMagic = 0x6e736673;
 const aliasPrefix = "zor-agent=";
@@ -33,8 +36,9 @@ for file in ipv4/conf/*/*; do
 done
 cd /
 `;
-/** Sets a new namespace up, tags it ($1) and only then gives it its name ($2): no kill of the agent leaves one half done. */
-const setUp = `${useKernelDefaults} ip link set dev lo up alias "$1" && exec ip netns attach "$2" $$`;
+/** Sets a new namespace up, tags it ($1, in the directory $3 too) and only then gives it its name ($2): no kill of the agent leaves one half done. */
+const setUp = `${useKernelDefaults} ip link set dev lo up alias "$1" && mkdir -p "$3" &&
+  echo "$1 $(stat -L -c %i /proc/$$/ns/net)" >"$3/$2" && exec ip netns attach "$2" $$`;
 
 /** Options of calls on namespaces. */
 export interface NetnsOptions {
@@ -45,7 +49,7 @@ export interface NetnsOptions {
 
 /**
  * Makes a named net namespace unless it is there. One that we make is tagged: the alias of its loopback interface names the
- * agent, so the tag lives and dies with it. One that was there untagged is used and never removed. Idempotent.
+ * agent, and so does a file beside it, which a guest in it cannot reach. One that was there untagged is used and never removed. Idempotent.
  * @returns whether it is ours.
  * @throws {ZorError} FAILED_PRECONDITION when it belongs to another agent.
  */
@@ -64,7 +68,8 @@ export async function ensureNetns(name: string, options: NetnsOptions): Promise<
   await mkdir(netnsDirectory, { recursive: true });
   // A plain file without a namespace is left when one was made in a mount namespace that has ended.
   if ((await readdir(netnsDirectory)).includes(name)) await deleteName(name, options.signal);
-  await onHost(["unshare", "--net", "sh", "-c", setUp, "sh", aliasPrefix + options.agentUid, name], options.signal);
+  const tag = aliasPrefix + options.agentUid;
+  await onHost(["unshare", "--net", "sh", "-c", setUp, "sh", tag, name, tagDirectory], options.signal);
   return true;
 }
 
@@ -90,7 +95,15 @@ async function netnsExists(name: string): Promise<boolean> {
   return (await statfs(join(netnsDirectory, name)).catch(() => undefined))?.type === nsfsMagic;
 }
 
+/**
+ * Uid of the agent that made a namespace. What the file says counts: the alias is a container's to change. It is read where an agent
+ * from before there were files made the namespace.
+ */
 async function findOwner(name: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+  const [told = "", inode = ""] = ((await readIfExists(join(tagDirectory, name))) ?? "").trim().split(" ");
+  const found = await stat(join(netnsDirectory, name)).catch(() => undefined);
+  // A file of an earlier namespace with that name says nothing.
+  if (told !== "" && String(found?.ino) === inode) return told.slice(aliasPrefix.length);
   const links = await listLinks({ netns: name, signal });
   const alias = links.find((link) => link.ifname === "lo")?.ifalias;
   return alias?.startsWith(aliasPrefix) === true ? alias.slice(aliasPrefix.length) : undefined;
@@ -98,6 +111,7 @@ async function findOwner(name: string, signal: AbortSignal | undefined): Promise
 
 async function deleteName(name: string, signal: AbortSignal | undefined): Promise<void> {
   await onHost(["ip", "netns", "delete", name], signal);
+  await rm(join(tagDirectory, name), { force: true });
 }
 
 /** Runs a command where names of namespaces outlive the agent, and with them the way back to running instances. */

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { endProcess, findIdentity } from "../../lib/process.js";
 import type { DemoLayout, HostLayout } from "./layout.js";
 import { runTool } from "./tool.js";
@@ -77,7 +77,11 @@ export async function removeNetwork(layout: DemoLayout): Promise<void> {
   for (const namespace of ours) await endAllIn(namespace);
   // Before the namespaces: the kernel takes the wires of a deleted one away at a time of its own.
   for (const name of await listHubInterfaces(layout)) await runTool("ip", ["link", "delete", name]);
-  for (const namespace of ours) await runTool("ip", ["netns", "delete", namespace]);
+  for (const namespace of ours) {
+    await runTool("ip", ["netns", "delete", namespace]);
+    // The agent's note of whose it was.
+    await rm(`/run/zor-netns/${namespace}`, { force: true });
+  }
 }
 
 /** Ends every process in a namespace; one of ours holds nothing else. */

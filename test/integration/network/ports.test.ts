@@ -65,6 +65,19 @@ describe("interfaces of instances", () => {
     expect(made).toContain("all/send_redirects 1\n");
   });
 
+  it("stay the agent's own, whatever a container writes on its loopback interface", async () => {
+    await net.ports.ensureVeth(veth);
+    const netns = await net.ports.ensureContainerNetns("aaa");
+    for (const alias of ["zor-agent=another", ""]) {
+      await run("ip", ["-n", netns, "link", "set", "dev", "lo", "alias", alias]);
+      expect(await net.ports.ensureContainerNetns("aaa")).toBe(netns);
+      expect((await net.ports.listOwned()).netns).toEqual([netns]);
+    }
+    await net.ports.removeContainerNetns("aaa");
+    expect((await net.ports.listOwned()).netns).toEqual([]);
+    expect((await run("ip", ["netns", "list"])).stdout).not.toContain(netns);
+  });
+
   it("are the same ones when asked for again", async () => {
     const port = await net.ports.ensureVeth(veth);
     const before = await findLink(port, { netns: net.netns });
