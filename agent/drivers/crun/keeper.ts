@@ -154,8 +154,9 @@ export class Keeper {
     const deadline = performance.now() + createTimeoutMs;
     let seen: ProcessIdentity | undefined;
     for (;;) {
-      signal.throwIfAborted();
       const answer = parseAnswer(await readIfExists(this.#path("created.json")));
+      // Whoever gives the start up waits until there is something to be undone: a container that comes later would be nobody's.
+      if (answer !== undefined) signal.throwIfAborted();
       if (answer !== undefined && answer.pid > 0) return answer.pid;
       if (answer !== undefined) throw failedPrecondition("START_FAILED", "", `the runtime refuses: ${answer.message}`);
       const ended = seen !== undefined && !(await isAlive(seen));
