@@ -4,6 +4,8 @@ import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
 import { Backoff } from "../lib/backoff.js";
 import { messageOf } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
+import { trouble } from "../lib/tls/certificate-trouble.js";
+import { certificateFacts } from "../lib/tls/identity.js";
 import { hubServerName } from "../lib/tls/join.js";
 import type { IdentityHolder } from "./identity-holder.js";
 
@@ -44,10 +46,15 @@ async function keepParked(options: DialOutOptions, slot: number, signal: AbortSi
         continue;
       }
       socket.destroy();
-      if (!signal.aborted) options.log.debug({ address }, "the hub closed a waiting connection");
+      // The hub refuses a certificate only after the handshake has ended on this side.
+      const facts = certificateFacts(options.identity.current.certificatePem);
+      const reason = trouble({ whose: "this host's", facts }, new Date());
+      if (!signal.aborted && reason !== undefined) options.log.warn({ address, reason }, "the hub closes connections");
+      else if (!signal.aborted) options.log.debug({ address }, "the hub closed a waiting connection");
     } catch (error) {
-      if (!signal.aborted)
-        options.log.warn({ address, reason: messageOf(error) }, "the hub cannot be dialled; trying again");
+      const facts = certificateFacts(options.identity.current.certificatePem);
+      const reason = trouble({ whose: "this host's", facts }, new Date()) ?? messageOf(error);
+      if (!signal.aborted) options.log.warn({ address, reason }, "the hub cannot be dialled; trying again");
     }
     await backoff.wait(signal);
   }

@@ -47,6 +47,8 @@ interface Member {
   state: HostState;
 }
 
+/** An agent that is refused comes again every few seconds. */
+const refusalHoldsMs = 60_000;
 /** How long a round of connecting waits for an agent that dials the hub. */
 const dialInTimeoutMs = 8000;
 
@@ -55,6 +57,8 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #members = new Map<string, Member>();
   readonly #closing = new Set<Promise<void>>();
+  /** Hosts whose connections were refused lately. */
+  readonly #refusals = new Map<string, { readonly why: string; readonly atMs: number }>();
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -83,11 +87,17 @@ export class Fleet {
     this.#changed(record.id);
   }
 
+  /** A host that dials the hub was refused, and why. Kept for those that are registered only. */
+  noteRefusal(id: string, why: string): void {
+    if (this.#members.has(id)) this.#refusals.set(id, { why, atMs: Date.now() });
+  }
+
   /** Forgets a host. Nothing on it is touched. */
   remove(id: string): void {
     const member = this.#members.get(id);
     if (member?.session !== undefined) void this.#end(member.session);
     this.#members.delete(id);
+    this.#refusals.delete(id);
     this.#options.inventory.removeHost(id);
     this.#options.ends.forget(id);
     this.#options.onChange(id);
@@ -214,7 +224,12 @@ export class Fleet {
   }
 
   async #connectDialled(id: string, options: DialOptions): Promise<Greeted> {
-    const socket = await this.#options.parked.take(id, dialInTimeoutMs, options.signal);
+    const socket = await this.#options.parked.take(id, dialInTimeoutMs, options.signal).catch((error: unknown) => {
+      const refusal = this.#refusals.get(id);
+      const isRecent = refusal !== undefined && Date.now() - refusal.atMs < refusalHoldsMs;
+      throw isRecent ? unavailable("CERTIFICATE_DATES", `hosts/${id}`, refusal.why, error) : error;
+    });
+    this.#refusals.delete(id);
     const spliced = await splice(socket, this.#options.socketDirectory);
     try {
       const greeted = await dial(spliced.address, options);

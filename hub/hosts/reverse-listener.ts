@@ -1,12 +1,14 @@
 import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
+import { X509Certificate } from "node:crypto";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
-import { callerOfCertificate } from "../../lib/auth/caller.js";
+import { callerOfCertificate, findCaller } from "../../lib/auth/caller.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import { Door, type DoorLimits } from "../../lib/net/door.js";
 import { socketBelow } from "../../lib/net/socket-below.js";
-import type { Identity } from "../../lib/tls/identity.js";
+import { trouble } from "../../lib/tls/certificate-trouble.js";
+import { certificateFacts, type Identity } from "../../lib/tls/identity.js";
 import { splitAddress } from "../config.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 
@@ -17,6 +19,8 @@ export interface ReverseListenerOptions {
   readonly identity: () => Identity;
   readonly parked: ParkedSockets;
   readonly isRevoked: (serial: string) => boolean;
+  /** Told of a host whose certificate, signed by this hub, is refused for its dates. */
+  readonly onBadDates: (host: string, why: string) => void;
   readonly log: Log;
 }
 
@@ -50,7 +54,8 @@ export class ReverseListener {
       cert: certificatePem,
       ca: caPem,
       requestCert: true,
-      rejectUnauthorized: true,
+      // Refused below, before anything else: what is wrong with a certificate is told at its host.
+      rejectUnauthorized: false,
       minVersion: "TLSv1.3",
       handshakeTimeout: handshakeTimeoutMs,
     });
@@ -103,6 +108,7 @@ export class ReverseListener {
   #accept(socket: TLSSocket): void {
     socket.on("error", (error) => this.#options.log.debug({ err: error }, "reverse connection failed"));
     try {
+      if (!socket.authorized) throw new Error(this.#whyRefused(socket));
       const caller = callerOfCertificate(socket.getPeerCertificate());
       if (caller.kind !== "host") throw new Error(`${caller.identity} is not a host`);
       if (caller.serial !== undefined && this.#options.isRevoked(caller.serial)) throw new Error("certificate revoked");
@@ -116,5 +122,18 @@ export class ReverseListener {
       this.#options.log.warn({ reason: messageOf(error), peer: socket.remoteAddress }, "reverse connection refused");
       socket.destroy();
     }
+  }
+
+  /** Why a peer is not let in. Dates are told at the host only when this hub signed the certificate. */
+  #whyRefused(socket: TLSSocket): string {
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined) return "it shows no certificate";
+    const ca = new X509Certificate(this.#options.identity().caPem);
+    if (!certificate.verify(ca.publicKey)) return "its certificate is not of this hub";
+    const facts = certificateFacts(certificate.raw);
+    const why = trouble({ whose: "its agent's", facts }, new Date()) ?? "its certificate is not valid";
+    const caller = findCaller(facts.uris);
+    if (caller?.kind === "host") this.#options.onBadDates(caller.id, why);
+    return why;
   }
 }

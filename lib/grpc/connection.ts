@@ -13,7 +13,8 @@ import {
 import { urisOf } from "../auth/caller.js";
 import { unavailable, ZorError } from "../errors.js";
 import { foreignWords } from "../foreign-words.js";
-import type { Identity } from "../tls/identity.js";
+import { lookAtCertificate, trouble } from "../tls/certificate-trouble.js";
+import { certificateFacts, type Identity } from "../tls/identity.js";
 import { channelOptions } from "./limits.js";
 import { type ObjectReader, readAll } from "./read-all.js";
 import { fromServiceError } from "./status-codec.js";
@@ -48,13 +49,18 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** Nobody was there to show a certificate. */
+const notReached = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|name cannot be resolved/;
+
 /** A gRPC channel over mutual TLS 1.3. It connects when first used and again whenever it is lost; all errors are ZorErrors. */
 export class Connection {
   readonly address: string;
+  readonly #options: ConnectionOptions;
   readonly #client: Client;
 
   constructor(options: ConnectionOptions) {
     this.address = options.address;
+    this.#options = options;
     const { identity } = options;
     const channelCredentials = credentials.createSsl(
       Buffer.from(identity.caPem),
@@ -128,7 +134,7 @@ export class Connection {
         { deadline: Date.now() + (options.timeoutMs ?? 15_000) },
         (error, response) => {
           options.signal?.removeEventListener("abort", onAbort);
-          if (error !== null) reject(this.#translate(error));
+          if (error !== null) void this.#explain(error).then(reject);
           else if (response === undefined)
             reject(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
           else resolve(response);
@@ -203,12 +209,27 @@ export class Connection {
       // The object stream of decoded messages; its type says only "stream".
       for await (const message of readAll(call as unknown as ObjectReader)) yield message as Response;
     } catch (error) {
-      throw this.#translate(error);
+      throw await this.#explain(error);
     } finally {
       options.signal?.removeEventListener("abort", onAbort);
       call.on("error", () => undefined);
       call.cancel();
     }
+  }
+
+  /** The error, and when it comes of a certificate's dates, what is wrong with them, on which side. */
+  async #explain(error: unknown): Promise<ZorError> {
+    const translated = this.#translate(error);
+    if (translated.reason !== "NO_CONNECTION" || notReached.test(translated.message)) return translated;
+    const { identity, serverName } = this.#options;
+    const own = identity.certificatePem === "" ? undefined : certificateFacts(identity.certificatePem);
+    const now = new Date();
+    const mine = own === undefined ? undefined : trouble({ whose: "this side's", facts: own }, now);
+    const shown = mine === undefined ? await lookAtCertificate(this.address, serverName) : undefined;
+    const theirs = shown === undefined ? undefined : trouble({ whose: `${this.address}'s`, facts: shown }, now);
+    const why = mine ?? theirs;
+    if (why === undefined) return translated;
+    return unavailable("CERTIFICATE_DATES", this.address, `cannot reach ${this.address}: ${why}`, error);
   }
 
   #translate(error: unknown): ZorError {

@@ -6,6 +6,7 @@ import { connect as connectTls } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Authority } from "../../../hub/pki/authority.js";
+import { publicKeyOfCsr } from "../../../hub/pki/csr.js";
 import { ensureLocalIdentity } from "../../../hub/pki/local-identity.js";
 import { profileOf, type Subject } from "../../../hub/pki/profile.js";
 import { authorize } from "../../../lib/auth/policy.js";
@@ -14,7 +15,8 @@ import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createGrpcServer, createServerTls, type GuardedServer, listen } from "../../../lib/grpc/server.js";
 import { type CallContext, implementService } from "../../../lib/grpc/service.js";
-import type { Identity } from "../../../lib/tls/identity.js";
+import { createCsr } from "../../../lib/tls/csr.js";
+import { derToPem, type Identity } from "../../../lib/tls/identity.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { type ExecResponse, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
@@ -150,6 +152,38 @@ const start = (connection: Connection, metadata: Record<string, string> = {}) =>
   );
 
 describe("a service", () => {
+  it("tells a certificate that expired, or is not valid yet, with both times and whose it is", async () => {
+    const good = await identityOf(user("ana", Role.ROLE_ADMIN));
+    const dated = async (subject: Subject, lifetimeMs: number): Promise<Identity> => {
+      const profile = { ...profileOf(subject, lifetimes, ["127.0.0.1"]), lifetimeMs };
+      const key = await publicKeyOfCsr("csr", await createCsr(good.keyPem));
+      return { ...good, certificatePem: derToPem((await authority.issue(key, subject.id, profile)).der) };
+    };
+    const late = createGrpcServer();
+    const { credentials } = createServerTls(await dated(hub, -60_000), "required");
+    const port = await listen(late, "127.0.0.1:0", credentials);
+    open.push({ close: () => late.forceShutdown() });
+    const ask = (where: string, identity: Identity) => {
+      const connection = new Connection({ address: where, identity, serverName: "hub.zor" });
+      open.push(connection);
+      return connection.unary(
+        InstanceServiceService.getInstance,
+        { name: "hosts/h/instances/vm" },
+        { timeoutMs: 5000 },
+      );
+    };
+    await expect(ask(`127.0.0.1:${port}`, good)).rejects.toMatchObject({
+      reason: "CERTIFICATE_DATES",
+      message: expect.stringMatching(
+        /: 127\.0\.0\.1:\d+'s certificate \(zor:\/\/hub\/test\) expired at 20.*restart the hub/,
+      ),
+    });
+    await expect(ask(address, await dated(user("ana", Role.ROLE_ADMIN), -60_000))).rejects.toMatchObject({
+      reason: "CERTIFICATE_DATES",
+      message: expect.stringMatching(/: this side's certificate \(.*\) expired at 20.*zor join TOKEN/),
+    });
+  });
+
   it("goes straight to the server whatever proxies the environment names", async () => {
     // Nobody answers there.
     vi.stubEnv("https_proxy", "http://127.0.0.1:9");
