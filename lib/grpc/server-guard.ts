@@ -48,6 +48,7 @@ export class ServerGuard {
   #news: GuardNews = () => undefined;
   /** The socket of which HTTP/2 makes a session in this turn. */
   #arriving: { readonly socket: TLSSocket; readonly owner: Owner } | undefined;
+  #onEmpty: () => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
 
@@ -98,6 +99,12 @@ export class ServerGuard {
     this.#timer = undefined;
   }
 
+  /** Calls back when there is no connection, now or later. */
+  whenEmpty(callback: () => void): void {
+    if (this.#sessions.size === 0) callback();
+    else this.#onEmpty = callback;
+  }
+
   /** Ends every connection at once. */
   destroySessions(): void {
     for (const session of [...this.#sessions.keys()]) session.destroy();
@@ -136,7 +143,10 @@ export class ServerGuard {
     });
     this.#sessions.set(session, guarded);
     this.#timer ??= setInterval(() => this.#look(), lookMs).unref();
-    session.once("close", () => this.#sessions.delete(session));
+    session.once("close", () => {
+      this.#sessions.delete(session);
+      if (this.#sessions.size === 0) this.#onEmpty();
+    });
   }
 
   /** Undefined: it must go. */

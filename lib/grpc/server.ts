@@ -79,7 +79,8 @@ export class GuardedServer extends Server {
 
   override tryShutdown(callback: (error?: Error) => void): void {
     this.#stopListening();
-    super.tryShutdown(callback);
+    // grpc-js waits for the connections of listeners of its own; those that were handed to it end by themselves once their calls have.
+    super.tryShutdown((error) => this.#guard.whenEmpty(() => callback(error)));
   }
 
   override forceShutdown(): void {
