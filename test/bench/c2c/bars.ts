@@ -10,13 +10,17 @@ export interface Bar {
   readonly limit: number;
 }
 
+/** What a tap without lan is to reach of kernel vxlan: on processors that copy fast the kernel's path gains more than ours, see docs/benchmarks.md. */
+const tapLimits = { intel: { plain: 0.55, tls: 0.4 }, other: { plain: 0.9, tls: 0.45 } } as const;
+
 /** The bars, by name. Ratios are medians of the ratios of each round, whose parts were measured shortly after one another. */
 export function computeBars(results: BenchResults): Readonly<Record<string, Bar>> {
   const ratio = (of: PathName, to: PathName, figure: Figure) => medianRatio(results, of, to, figure);
+  const tap = /intel/i.test(results.machine.model) ? tapLimits.intel : tapLimits.other;
   const hundred = results.idle.find(({ cables }) => cables === 100);
   return {
-    tap_plain_vs_kernel_vxlan: atLeast(0.9, ratio("tap-plain", "tap-vxlan", tcp1)),
-    tap_tls_vs_kernel_vxlan: atLeast(0.45, ratio("tap-tls", "tap-vxlan", tcp1)),
+    tap_plain_vs_kernel_vxlan: atLeast(tap.plain, ratio("tap-plain", "tap-vxlan", tcp1)),
+    tap_tls_vs_kernel_vxlan: atLeast(tap.tls, ratio("tap-tls", "tap-vxlan", tcp1)),
     e2e_plain_vs_kernel_vxlan: atLeast(0.6, ratio("e2e-plain", "e2e-vxlan", tcp1)),
     e2e_tls_vs_kernel_vxlan: atLeast(0.35, ratio("e2e-tls", "e2e-vxlan", tcp1)),
     e2e_tls_vs_ovs_vxlan: atLeast(3, ratio("e2e-tls", "e2e-ovs", tcp1)),

@@ -11,6 +11,7 @@ import type { MeasureName, Plan } from "./plan.js";
 import { startRelay } from "./relay.js";
 import type { BenchResults, PathRound } from "./results.js";
 import { median } from "./statistics.js";
+import { chooseCongestion, usualCongestion } from "./congestion.js";
 import { makeTapCables, makeTapQemu, makeTapVxlan, makeUnderlay } from "./tap-paths.js";
 import { measureTcp, pingTimes, serveTcp } from "./traffic.js";
 
@@ -23,6 +24,7 @@ export async function runBench(plan: Plan, signal: AbortSignal, note: Note): Pro
   await using cleanup = new AsyncDisposableStack();
   const hosts = await makeHosts(cleanup);
   const { paths, missing } = await makePaths(plan, hosts, cleanup, { signal, note });
+  if (plan.congestion !== undefined) for (const path of paths) await chooseCongestion(path, plan.congestion);
   for (const path of paths) await serveTcp(path, hosts[1].directory, cleanup);
   const rounds = new Map<PathName, PathRound[]>(paths.map(({ name }) => [name, []]));
   for (let round = 0; round < plan.rounds && paths.length > 0; round += 1) {
@@ -43,7 +45,8 @@ export async function runBench(plan: Plan, signal: AbortSignal, note: Note): Pro
   if (plan.idle) note(`idle cables: ${plan.idleCounts.join(", ")}`);
   const idleOptions = { counts: plan.idleCounts, seconds: plan.idleSeconds };
   const idle = plan.idle ? await measureIdle(hosts, idleOptions, signal) : [];
-  return { machine, rounds, missing, idle };
+  const congestion = plan.congestion ?? (await usualCongestion());
+  return { machine: { ...machine, congestion }, rounds, missing, idle };
 }
 
 /** Tries three times: a server of iperf3 may still be busy with a client that was cut off. What stays without figures is told. */
@@ -127,7 +130,7 @@ function lazy<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-async function describeMachine(signal: AbortSignal): Promise<BenchResults["machine"]> {
+async function describeMachine(signal: AbortSignal): Promise<Omit<BenchResults["machine"], "congestion">> {
   const cores = availableParallelism();
   const before = await busySeconds();
   await delay(1_000, undefined, { signal });

@@ -20,6 +20,8 @@ export interface Plan {
   readonly pings: number;
   readonly idleCounts: readonly number[];
   readonly idleSeconds: number;
+  /** Congestion control of the streams that are measured; undefined: the host's default. */
+  readonly congestion: string | undefined;
   readonly json: boolean;
 }
 
@@ -30,9 +32,10 @@ const groups: Readonly<Record<string, readonly PathName[]>> = {
 };
 
 /** How it is called. */
-export const usage = `npm run bench -- c2c [--json] [--quick] [--rounds N] [--only NAME[,NAME]..]
+export const usage = `npm run bench -- c2c [--json] [--quick] [--rounds N] [--congestion NAME] [--only NAME[,NAME]..]
 NAME is a path (${pathNames.join(", ")}), a group of paths (${Object.keys(groups).join(", ")}),
-a measure (${measureNames.join(", ")}) or "idle".`;
+a measure (${measureNames.join(", ")}) or "idle".
+--congestion is what the measured streams use, such as reno, which never paces; default: what the host uses.`;
 
 /** Parses the arguments; undefined: they make no sense. */
 export function parsePlan(argv: readonly string[]): Plan | undefined {
@@ -57,6 +60,7 @@ export function parsePlan(argv: readonly string[]): Plan | undefined {
     pings: quick ? 60 : 100,
     idleCounts: quick ? [1, 100] : [1, 10, 100],
     idleSeconds: quick ? 4 : 8,
+    congestion: values.congestion,
     json: values.json === true,
   };
 }
@@ -69,6 +73,7 @@ function parseFlags(argv: readonly string[]) {
         json: { type: "boolean" },
         quick: { type: "boolean" },
         rounds: { type: "string" },
+        congestion: { type: "string" },
         only: { type: "string", multiple: true },
       },
     }).values;

@@ -23,7 +23,7 @@ export function formatTable(results: BenchResults): string {
   const titles = ["path", ...columns.map(([title]) => title), "/underlay", "/vxlan"];
   return [
     `${machine.cores} x ${machine.model}, Linux ${machine.kernel}, ${machine.date}; busy before: ${percent(machine.busyBefore)}`,
-    `median of ${rounds} rounds; TCP in Gbit/s, RTT p99 beside one TCP stream, CPU of the whole machine per 10^9 bytes`,
+    `median of ${rounds} rounds; TCP (${machine.congestion}) in Gbit/s, RTT p99 beside one TCP stream, CPU of the whole machine per 10^9 bytes`,
     "",
     ...align([titles, ...rows]),
     ...results.missing.map(({ name, why }) => `${name}: n/a (${why})`),

@@ -23,6 +23,8 @@ export interface BenchResults {
     readonly date: string;
     /** Cores' share that others kept busy before the run. */
     readonly busyBefore: number;
+    /** Congestion control of the streams that are measured, "bbr": it decides more than the processor, see docs/benchmarks.md. */
+    readonly congestion: string;
   };
   /** Rounds of each path that was measured, in order. */
   readonly rounds: ReadonlyMap<PathName, readonly PathRound[]>;

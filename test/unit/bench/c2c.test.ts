@@ -14,7 +14,7 @@ function round(gbps: number, more: Partial<PathRound> = {}): PathRound {
 }
 
 function results(parts: Partial<BenchResults>): BenchResults {
-  const machine = { cores: 2, model: "cpu", kernel: "6", date: "2026-01-01", busyBefore: 0 };
+  const machine = { cores: 2, model: "cpu", kernel: "6", date: "2026-01-01", busyBefore: 0, congestion: "reno" };
   return { machine, rounds: new Map(), missing: [], idle: [], ...parts };
 }
 
@@ -47,6 +47,15 @@ test("a ratio is the median of the ratios within rounds, so that a slow round ch
   );
   expect(bars["tap_tls_vs_kernel_vxlan"]).toEqual({ value: 0.5, bound: "at least", limit: 0.45 });
   expect(bars["tap_plain_vs_kernel_vxlan"]?.value).toBeUndefined();
+});
+
+test.each([
+  ["AMD EPYC", 0.9, 0.45],
+  ["Intel(R) Xeon(R) Processor", 0.55, 0.4],
+])("on %s a tap is to reach %d of kernel vxlan in clear and %d with TLS", (model, plain, tls) => {
+  const bars = computeBars(results({ machine: { ...results({}).machine, model } }));
+  expect(bars["tap_plain_vs_kernel_vxlan"]?.limit).toBe(plain);
+  expect(bars["tap_tls_vs_kernel_vxlan"]?.limit).toBe(tls);
 });
 
 test("latencies are judged by the worse of plain and TLS", () => {
@@ -102,6 +111,7 @@ test("the table says which bars are met, which are missed and what was not measu
   expect(table).toMatch(/idle_mib_per_cable +1\.700 +at most 4 +met/);
   expect(table).toMatch(/e2e_tls_vs_ovs_vxlan +- +at least 3 +n\/a/);
   expect(table).toContain("tap-qemu: n/a (not installed)");
+  expect(table).toContain("TCP (reno) in Gbit/s");
 });
 
 test.each([
@@ -115,6 +125,13 @@ test.each([
   expect(plan?.paths).toHaveLength(paths);
   expect(plan?.measures).toHaveLength(measures);
   expect(plan?.idle).toBe(idle);
+});
+
+test.each([
+  [[], undefined],
+  [["--congestion", "reno"], "reno"],
+])("%j measures streams with congestion control %s", (argv, congestion) => {
+  expect(parsePlan(argv)?.congestion).toBe(congestion);
 });
 
 test.each([[["--only", "tap-foo"]], [["--rounds", "0"]], [["--fast"]], [["word"]]])("%j is refused", (argv) => {
