@@ -1,4 +1,5 @@
 import type { AnyResource } from "../../lib/watch/kinds.js";
+import { TokenBucket } from "../../lib/token-bucket.js";
 import { sizeOf } from "./credible.js";
 
 /** Most resources of a kind that one host may have. */
@@ -14,27 +15,24 @@ const most: Readonly<Record<AnyResource["$case"], number>> = {
 /** Most bytes of all of them together, as they are sent. */
 const mostBytes = 64 * 1024 * 1024;
 /** Events may come at once when a host is seen again, and at this rate from then on: the hub keeps the newest of all hosts together. */
-const [eventBurst, eventsPerSecond] = [600, 20];
+const eventRate = { burst: 600, perSecond: 20 };
 
 /** Bounds what one host may have the hub keep, however much its agent tells of. */
 export class HostBounds {
   /** Bytes of each resource, by kind and name. */
   readonly #known = new Map<AnyResource["$case"], Map<string, number>>();
-  readonly #now: () => number;
+  readonly #events: TokenBucket;
   #bytes = 0;
-  #events = eventBurst;
-  #refilled: number;
 
   /** @param now milliseconds of a clock that only goes forward. */
   constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
-    this.#refilled = now();
+    this.#events = new TokenBucket(eventRate, now);
   }
 
   /** Takes a resource in; what it exceeds, and then it is not taken in. */
   add(resource: AnyResource): string | undefined {
     if (resource.$case === "event")
-      return this.#takeEvent() ? undefined : `it tells more than ${eventsPerSecond} events a second`;
+      return this.#events.take() ? undefined : `it tells more than ${eventRate.perSecond} events a second`;
     const { name } = resource.value;
     const ofKind = this.#ofKind(resource.$case);
     const before = ofKind.get(name);
@@ -65,15 +63,6 @@ export class HostBounds {
         ofKind.delete(name);
       }
     }
-  }
-
-  #takeEvent(): boolean {
-    const now = this.#now();
-    this.#events = Math.min(eventBurst, this.#events + ((now - this.#refilled) / 1000) * eventsPerSecond);
-    this.#refilled = now;
-    if (this.#events < 1) return false;
-    this.#events -= 1;
-    return true;
   }
 
   #ofKind(kind: AnyResource["$case"]): Map<string, number> {

@@ -84,6 +84,7 @@ export class RelayLink {
     const ends = [end, other.take()] as const;
     const { idleMs, lingerMs } = this.#times;
     const close = this.#splicer.splice([ends[0].socket, ends[1].socket], {
+      hosts: [ends[0].host, ends[1].host],
       firstByte: RelayStatus.Paired,
       idleMs,
       lingerMs,

@@ -5,6 +5,7 @@ import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import { makeRelayGreeting, type RelayRole, RelayStatus, relayParkMs } from "../../lib/relay-preamble.js";
 import { type ListenNews, StandingListener, silentNews } from "../../lib/standing-listener.js";
+import { type BucketRate, TokenBucket } from "../../lib/token-bucket.js";
 import { splitAddress } from "../config.js";
 import { readPreamble } from "./read-preamble.js";
 import { type RelayedState, RelayLink, type RelayTimes } from "./relay-link.js";
@@ -45,6 +46,8 @@ export interface RelayLimits extends RelayTimes {
   readonly unprovenPerAddress: number;
   /** Connections in all. */
   readonly connections: number;
+  /** Connections that have proven themselves, of each host: as many as a host can have links, and then slowly. */
+  readonly admissions: BucketRate;
 }
 
 const relayLimits: RelayLimits = {
@@ -55,6 +58,7 @@ const relayLimits: RelayLimits = {
   unproven: 256,
   unprovenPerAddress: 32,
   connections: 8192,
+  admissions: { burst: 2_000, perSecond: 50 },
 };
 const keepAliveMs = 10_000;
 
@@ -71,6 +75,8 @@ export class Relay {
   readonly #sockets = new Set<Socket>();
   /** Connections that have not proven themselves, by remote address. */
   readonly #unproven = new Map<string, number>();
+  /** By host: what it may still connect. */
+  readonly #admissions = new Map<string, TokenBucket>();
   #standing: StandingListener | undefined;
   #closing = false;
 
@@ -195,7 +201,18 @@ export class Relay {
     const at = matches.indexOf(true);
     const [grant, ticket] = [grants[at], tickets[at]];
     if (grant === undefined || ticket === undefined) return refuse(socket, RelayStatus.NotAuthorised);
+    if (!this.#admissionsOf(grant.host).take()) return refuse(socket, RelayStatus.Busy);
     this.#linkOf(linkUid).add({ socket, role, host: grant.host, ticket });
+  }
+
+  #admissionsOf(host: string): TokenBucket {
+    const known = this.#admissions.get(host);
+    if (known !== undefined) return known;
+    // Hosts that have not come for long have nothing to be held against them.
+    for (const [other, bucket] of this.#admissions) if (bucket.isFull) this.#admissions.delete(other);
+    const bucket = new TokenBucket(this.#limits.admissions);
+    this.#admissions.set(host, bucket);
+    return bucket;
   }
 
   #linkOf(linkUid: string): RelayLink {

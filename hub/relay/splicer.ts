@@ -8,6 +8,8 @@ import type { SpliceEnd, SpliceEvent, SpliceOrder, SpliceWorkerOptions } from ".
 
 /** How a pair is spliced. */
 export interface SpliceOptions {
+  /** The hosts at the two ends. */
+  readonly hosts: readonly [string, string];
   /** The byte that both are sent first. */
   readonly firstByte: number;
   /** Told of bytes that were passed on, either way: every half second, and before {@link onClosed}. */
@@ -83,8 +85,8 @@ export class Splicer {
     const id = this.#nextPair;
     this.#nextPair += 1;
     thread.pairs.set(id, pair);
-    const { firstByte, idleMs, lingerMs } = options;
-    post(thread, { type: "splice", pair: id, fds: [left, right], firstByte, carried, idleMs, lingerMs });
+    const { hosts, firstByte, idleMs, lingerMs } = options;
+    post(thread, { type: "splice", pair: id, hosts, fds: [left, right], firstByte, carried, idleMs, lingerMs });
     return () => {
       if (pair.closed) return;
       this.#close(pair);

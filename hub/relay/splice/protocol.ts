@@ -3,6 +3,8 @@ export type SpliceOrder =
   | {
       readonly type: "splice";
       readonly pair: number;
+      /** The hosts at its ends, who share the thread fairly with all others. */
+      readonly hosts: readonly [string, string];
       /** Two connected sockets. They stay whose they are: the thread never closes them. */
       readonly fds: readonly [number, number];
       /** The byte that both are sent first. */

@@ -2,6 +2,7 @@ import { readSync } from "node:fs";
 import { messageOf } from "../../../lib/errors.js";
 import { BrokenSocket } from "./direction.js";
 import { Epoll } from "./epoll.js";
+import { FairTurns } from "./fair-turns.js";
 import { sendByte } from "./native.js";
 import { PipePool } from "./pipe-pool.js";
 import type { SpliceEnd, SpliceEvent, SpliceOrder } from "./protocol.js";
@@ -25,8 +26,8 @@ export class SpliceLoop {
   readonly #epoll = new Epoll();
   readonly #pipes = new PipePool();
   readonly #pairs = new Map<number, SplicedPair>();
-  /** Pairs that have more to move than their turn allowed. */
-  #busy = new Set<number>();
+  /** Pairs that have something to move. */
+  readonly #turns = new FairTurns();
   #nextLookMs = 0;
   #stopping = false;
 
@@ -48,9 +49,7 @@ export class SpliceLoop {
   }
 
   #turn(): void {
-    const timeoutMs = this.#busy.size > 0 ? 0 : Math.max(0, this.#nextLookMs - performance.now());
-    const due = this.#busy;
-    this.#busy = new Set();
+    const timeoutMs = this.#turns.isIdle ? Math.max(0, this.#nextLookMs - performance.now()) : 0;
     for (const { id, side, readable, writable, broken } of this.#epoll.wait(timeoutMs)) {
       const pair = this.#pairs.get(id);
       if (id === wakeId) this.#onWake();
@@ -58,11 +57,11 @@ export class SpliceLoop {
       else if (broken) this.#end(id, "broken", "a connection broke");
       else {
         pair.note(side, { readable, writable });
-        due.add(id);
+        this.#turns.wants(id);
       }
     }
     const nowMs = performance.now();
-    for (const id of due) this.#move(id, nowMs);
+    for (const id of this.#turns.take()) this.#move(id, nowMs);
     if (nowMs >= this.#nextLookMs) this.#look(nowMs);
   }
 
@@ -90,8 +89,9 @@ export class SpliceLoop {
   }
 
   #add(order: Extract<SpliceOrder, { type: "splice" }>): void {
-    const { pair: id, fds, firstByte } = order;
+    const { pair: id, fds, firstByte, hosts } = order;
     this.#pairs.set(id, new SplicedPair(order, this.#pipes, performance.now()));
+    this.#turns.add(id, hosts);
     // Both are told before either's bytes are passed on.
     if (!fds.map((fd) => sendByte(fd, firstByte)).every(Boolean)) {
       this.#end(id, "broken", "a connection broke before its pair began");
@@ -110,7 +110,7 @@ export class SpliceLoop {
     const pair = this.#pairs.get(id);
     if (pair === undefined) return;
     try {
-      if (pair.move(nowMs)) this.#busy.add(id);
+      if (pair.move(nowMs)) this.#turns.wants(id);
     } catch (error) {
       this.#end(id, error instanceof BrokenSocket ? "broken" : "failed", messageOf(error));
       return;
@@ -133,7 +133,7 @@ export class SpliceLoop {
     const pair = this.#pairs.get(id);
     if (pair === undefined) return;
     this.#pairs.delete(id);
-    this.#busy.delete(id);
+    this.#turns.remove(id);
     for (const fd of pair.fds) this.#epoll.remove(fd);
     pair.release();
     this.#options.report({ pair: id, cause, detail });

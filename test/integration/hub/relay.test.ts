@@ -117,6 +117,19 @@ async function pair(): Promise<{ listener: Socket; dialer: Socket }> {
 }
 
 describe("the relay", () => {
+  test("lets a host with a good ticket connect only so often, and no other host suffers", async () => {
+    await relay.close();
+    await startRelay({ admissions: { burst: 3, perSecond: 0.001 } });
+    const busy: number[] = [];
+    for (let attempt = 0; attempt < 6; attempt += 1) {
+      const end = await arrive("alpha", "listener");
+      if (attempt >= 3 && (await statusOf(end)) === RelayStatus.Busy) busy.push(attempt);
+    }
+    expect(busy).toEqual([3, 4, 5]);
+    const dialer = await arrive("beta", "dialer");
+    expect(await statusOf(dialer)).toBe(RelayStatus.Paired);
+  });
+
   test("pairs the two ends of a link and carries bytes both ways unchanged, and meters them", async () => {
     await startRelay();
     const { listener, dialer } = await pair();
