@@ -103,7 +103,7 @@ async function findOwner(name: string, signal: AbortSignal | undefined): Promise
   const [told = "", inode = ""] = ((await readIfExists(join(tagDirectory, name))) ?? "").trim().split(" ");
   const found = await stat(join(netnsDirectory, name)).catch(() => undefined);
   // A file of an earlier namespace with that name says nothing.
-  if (told !== "" && String(found?.ino) === inode) return told.slice(aliasPrefix.length);
+  if (told !== "" && found !== undefined && String(found.ino) === inode) return told.slice(aliasPrefix.length);
   const links = await listLinks({ netns: name, signal });
   const alias = links.find((link) => link.ifname === "lo")?.ifalias;
   return alias?.startsWith(aliasPrefix) === true ? alias.slice(aliasPrefix.length) : undefined;
