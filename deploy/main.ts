@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { messageOf, ZorError } from "../lib/errors.js";
+import { exitWhenFlushed } from "../lib/exit.js";
 import { createLog } from "../lib/log.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { downSteps, takeDown } from "./demo/down.js";
@@ -99,6 +100,8 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }
+// A hub that hangs would keep its connection, and with it this program, for ever.
+await exitWhenFlushed(typeof process.exitCode === "number" ? process.exitCode : 0);
 
 /** What is written before a command for a demo that has not the usual name. */
 function withName(name: string): string {
