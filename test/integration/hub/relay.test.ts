@@ -118,7 +118,6 @@ async function pair(): Promise<{ listener: Socket; dialer: Socket }> {
 
 describe("the relay", () => {
   test("lets a host with a good ticket connect only so often, and no other host suffers", async () => {
-    await relay.close();
     await startRelay({ admissions: { burst: 3, perSecond: 0.001 } });
     const busy: number[] = [];
     for (let attempt = 0; attempt < 6; attempt += 1) {
