@@ -54,7 +54,7 @@ const decisions: readonly (readonly [RegExp, string])[] = [
   [/\.crun\.command\[\]$|^Exec\.start\.command\[\]$/, "words of execve(2): a script has lines; only NUL is refused"],
   [/\.page_token$/, "opaque; another text than one that was given out is refused, whatever is in it"],
   [/\.(status|fingerprint|summary|unreachable)\b/, "read only: what a request says is not looked at"],
-  [/\.(uid|reason|port|create_time)$/, "read only: what a request says is not looked at"],
+  [/\.(uid|reason|port|create_time|last_refusal)$/, "read only: what a request says is not looked at"],
   [
     /\.(host|instance|lan|link|a2b)\.name$/,
     "read only when it is created; where it is updated it is the name, tried below",
