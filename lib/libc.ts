@@ -8,7 +8,16 @@ import koffi from "koffi";
 export const libc: ReturnType<typeof koffi.load> = koffi.load("libc.so.6");
 
 /** Error numbers of Linux, the same on every architecture Node runs on. */
-export const errno = { EINTR: 4, EIO: 5, EAGAIN: 11, EPIPE: 32, ECONNRESET: 104, ETIMEDOUT: 110 } as const;
+export const errno = {
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  EAGAIN: 11,
+  EINVAL: 22,
+  EPIPE: 32,
+  ECONNRESET: 104,
+  ETIMEDOUT: 110,
+} as const;
 
 /** errno of the last failed call in this thread. */
 export function lastErrno(): number {

@@ -1,18 +1,29 @@
-import { realpath, stat } from "node:fs/promises";
+import { type FileHandle, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, sep } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { invalidArgument, ZorError } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
+import { holdPath, openHeld } from "../host/open-exactly.js";
 
 /** What a resolved image is on disk. */
 export type ImageType = "file" | "directory";
 
-/** An image that lies inside an image directory. */
-export interface ResolvedImage {
-  /** Real absolute path: no part of it is a symbolic link. */
+/**
+ * An open image that lies inside an image directory. Whoever uses it uses `file`, not the path: by then the path may mean another
+ * file. Disposing of it closes the file.
+ */
+export interface OpenImage extends AsyncDisposable {
+  /** Absolute path it was opened by, for people and for what other images call it: no part of it was a symbolic link. */
   readonly path: string;
   readonly type: ImageType;
-  readonly sizeBytes: number;
+  readonly file: FileHandle;
+}
+
+/** How an image is named and what it may be. */
+export interface ImageRequest {
+  /** Proto path of the request field, for errors. */
+  readonly field: string;
+  readonly accept: readonly ImageType[];
 }
 
 /** The built-in guest image, made by deploy/guest-image/build.sh. */
@@ -28,17 +39,18 @@ export const microName = "micro";
 const maxNameLength = 255;
 
 /**
- * Resolves the name of an image: a path below one of the agent's image directories, or an absolute path inside one. Links are
- * followed first, so that none leads out. Whether a file outside exists is not told.
- * @param options.field proto path of the request field, for errors.
- * @throws {ZorError} INVALID_ARGUMENT when malformed, outside, or not of an accepted type; FAILED_PRECONDITION when it is not there.
+ * Opens an image by its name: a path below one of the agent's image directories, or an absolute path inside one. Links are
+ * followed as long as they stay inside. What is opened is what was checked, though somebody swaps the names meanwhile.
+ * Whether a file outside exists is not told.
+ * @throws {ZorError} INVALID_ARGUMENT when malformed, outside, or not of an accepted type; FAILED_PRECONDITION when it is not there,
+ * cannot be read, or was replaced at this very moment.
  */
-export async function resolveImage(
+export async function openImage(
   directories: readonly string[],
   name: string,
-  options: { readonly field: string; readonly accept: readonly ImageType[] },
-): Promise<ResolvedImage> {
-  const { field } = options;
+  request: ImageRequest,
+): Promise<OpenImage> {
+  const { field } = request;
   checkName(field, name);
   let outside = isAbsolute(name);
   for (const directory of directories) {
@@ -54,7 +66,7 @@ export async function resolveImage(
       outside = true;
       continue;
     }
-    return await toResolved(path, name, options);
+    return await openInside(path, name, request);
   }
   if (outside) throw invalidArgument(field, `${quote(name)} is not inside an image directory of the agent`);
   throw new ZorError({
@@ -64,6 +76,21 @@ export async function resolveImage(
     violations: [{ field, description: "no such image on the host" }],
     metadata: { image: name },
   });
+}
+
+/**
+ * Opens an image by the absolute path that another image names; it may be a link that stays inside.
+ * @returns undefined when it is not inside an image directory or is not there.
+ */
+export async function openImageAt(
+  directories: readonly string[],
+  wanted: string,
+  request: ImageRequest,
+): Promise<OpenImage | undefined> {
+  const path = await realpath(wanted).catch(() => undefined);
+  const roots = await Promise.all(directories.map((directory) => realpath(directory).catch(() => undefined)));
+  if (path === undefined || !roots.some((root) => root !== undefined && isInside(root, path))) return undefined;
+  return await openInside(path, wanted, request);
 }
 
 /** The built-in image; undefined when no image directory holds a whole one. */
@@ -80,7 +107,7 @@ export async function findMicroImage(directories: readonly string[]): Promise<Mi
 }
 
 /** Like {@link findMicroImage}. @throws {ZorError} FAILED_PRECONDITION when it is missing. */
-export async function getMicroImage(directories: readonly string[], field: string): Promise<MicroImage> {
+async function getMicroImage(directories: readonly string[], field: string): Promise<MicroImage> {
   const image = await findMicroImage(directories);
   if (image !== undefined) return image;
   throw new ZorError({
@@ -92,8 +119,20 @@ export async function getMicroImage(directories: readonly string[], field: strin
   });
 }
 
+/** Opens one file of the built-in image. @throws {ZorError} FAILED_PRECONDITION when it is missing. */
+export async function openMicroFile(
+  directories: readonly string[],
+  part: keyof MicroImage,
+  field: string,
+): Promise<OpenImage> {
+  const image = await getMicroImage(directories, field);
+  const opened = await openImageAt(directories, image[part], { field, accept: ["file"] });
+  if (opened !== undefined) return opened;
+  throw invalidArgument(field, "the built-in guest image leads out of its image directory");
+}
+
 /** Whether a real path lies below a real directory. */
-export function isInside(root: string, path: string): boolean {
+function isInside(root: string, path: string): boolean {
   return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
@@ -110,15 +149,29 @@ function checkName(field: string, name: string): void {
   }
 }
 
-async function toResolved(
-  path: string,
-  name: string,
-  options: { readonly field: string; readonly accept: readonly ImageType[] },
-): Promise<ResolvedImage> {
-  const found = await stat(path);
-  const type = found.isFile() ? "file" : found.isDirectory() ? "directory" : undefined;
-  if (type === undefined || !options.accept.includes(type)) {
-    throw invalidArgument(options.field, `${quote(name)} is not a ${options.accept.join(" or ")}`);
+/** @param path real path inside an image directory, as it was a moment ago. */
+async function openInside(path: string, name: string, { field, accept }: ImageRequest): Promise<OpenImage> {
+  let file: FileHandle | undefined;
+  try {
+    // Held first and looked at: opening a device or a pipe would already do something to it.
+    using held = holdPath(path);
+    const found = await stat(held.path);
+    const type = found.isFile() ? "file" : found.isDirectory() ? "directory" : undefined;
+    if (type === undefined || !accept.includes(type)) {
+      throw invalidArgument(field, `${quote(name)} is not a ${accept.join(" or ")}`);
+    }
+    const opened = await openHeld(held);
+    file = opened;
+    return { path, type, file: opened, [Symbol.asyncDispose]: () => opened.close() };
+  } catch (cause) {
+    await file?.close();
+    if (cause instanceof ZorError) throw cause;
+    throw new ZorError({
+      reason: "IMAGE_UNREADABLE",
+      code: status.FAILED_PRECONDITION,
+      message: `${field}: the image ${quote(name)} cannot be read on the host, or was replaced while it was being opened; try again`,
+      violations: [{ field, description: "cannot be opened on the host" }],
+      cause,
+    });
   }
-  return { path, type, sizeBytes: found.size };
 }

@@ -31,9 +31,9 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
-import { microName } from "../images.js";
 import { type AgentLimits, readAgentLimits } from "./agent-limits.js";
 import type { ContainerCapability } from "./capabilities.js";
+import { DiskQuota } from "../disk-quota.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { describeEnd } from "./end-reason.js";
@@ -45,8 +45,9 @@ import { readMemoryEvents } from "./memory-events.js";
 import { buildOciConfig, type Privileges } from "./oci-config.js";
 import { checkOptions, checkSize, sizeOf } from "./options-check.js";
 import { grantCapabilities } from "./privileges.js";
-import { findRootfsImage, probeOverlay, Rootfs } from "./rootfs.js";
+import { firstProgramOf, openRootfsImage, Rootfs } from "./rootfs.js";
 import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
+import { type MountSupport, probeMounts } from "./writable-layer.js";
 
 /** What the driver needs of the agent. */
 export interface CrunDriverOptions {
@@ -56,6 +57,8 @@ export interface CrunDriverOptions {
   readonly stateDirectory: string;
   /** Capabilities beyond the default ones that containers may ask for. */
   readonly containerCapabilities: readonly ContainerCapability[];
+  /** What instances may have of the host's disk; default: one of this driver alone. */
+  readonly quota?: DiskQuota;
 }
 
 const exitWaitMs = 10_000;
@@ -73,13 +76,15 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly #watch = new ContainerWatch();
   readonly #startMs = Date.now();
   #usable: UsableRuntime | undefined;
-  #overlay: boolean | undefined;
   #limits: AgentLimits | undefined;
+  readonly #quota: DiskQuota;
+  #mounts: MountSupport | undefined;
 
   constructor(options: CrunDriverOptions) {
     this.#imageDirectories = options.imageDirectories;
     this.#runtimeDirectory = join(options.stateDirectory, "crun");
     this.#allowed = options.containerCapabilities;
+    this.#quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
   }
 
   async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
@@ -91,12 +96,13 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const violations = [...checkSize(sizeOf(spec), readLimits()), ...checkOptions(options)];
     if (violations.length > 0) throw invalidFields(violations);
     await this.#privileges(options);
-    await findRootfsImage(this.#imageDirectories, options);
+    await (await openRootfsImage(this.#imageDirectories, options))[Symbol.asyncDispose]();
   }
 
   async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
-    const image = await findRootfsImage(this.#imageDirectories, optionsOf(instance.spec));
-    await (await this.#rootfs(instance)).create(image, options);
+    const spec = optionsOf(instance.spec);
+    await using image = await openRootfsImage(this.#imageDirectories, spec);
+    await (await this.#rootfs(instance)).create(image, firstProgramOf(spec), options);
   }
 
   async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
@@ -261,12 +267,14 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     await runtime.delete(id);
     // The policy may have changed since it was created.
     const privileges = await this.#privileges(spec);
-    const image = await findRootfsImage(this.#imageDirectories, spec);
-    const root = await (await this.#rootfs(instance)).prepare(image, spec.persistent, options.signal);
+    const program = firstProgramOf(spec);
+    await using image = await openRootfsImage(this.#imageDirectories, spec);
+    const { persistent } = spec;
+    const root = await (await this.#rootfs(instance)).prepare(image, { persistent, program, signal: options.signal });
     const config = buildOciConfig({
       hostname: instance.id,
       rootPath: join(instance.directory, "rootfs"),
-      command: spec.command.length > 0 ? spec.command : [spec.rootfs === microName ? "/init" : "/bin/sh"],
+      command: program.command,
       environment: spec.environment,
       ...privileges,
       sysctls: spec.sysctls,
@@ -334,8 +342,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   async #rootfs(instance: DriverInstance): Promise<Rootfs> {
     await this.#runtime();
-    this.#overlay ??= await probeOverlay(this.#runtimeDirectory);
-    return new Rootfs(instance, this.#overlay);
+    this.#mounts ??= await probeMounts(this.#runtimeDirectory);
+    return new Rootfs(instance, { mounts: this.#mounts, quota: this.#quota });
   }
 
   /** What the processes of a container may do. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */

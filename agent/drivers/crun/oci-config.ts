@@ -34,7 +34,8 @@ export interface OciConfigOptions extends Privileges {
 /** Processes and threads of one container. */
 const maxTasks = 4096;
 const cpuPeriodUs = 100_000;
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Where programs are looked for in a container without a PATH. */
+export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Files and directories that tell of the host, or steer it without asking for a capability, and that no namespace separates. */
 const maskedPaths = [

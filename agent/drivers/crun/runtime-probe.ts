@@ -6,7 +6,7 @@ import { missing, present } from "../../host/capability.js";
 import { run } from "../../host/exec.js";
 import { detectCgroups, type HostCgroups } from "./host-cgroups.js";
 import { OciRuntime } from "./oci-runtime.js";
-import { probeOverlay } from "./rootfs.js";
+import { probeMounts } from "./writable-layer.js";
 
 /** A runtime that can be used, and where its program is. */
 export interface UsableRuntime {
@@ -50,7 +50,7 @@ export async function probeRuntime(stateDirectory: string, signal: AbortSignal):
     const { stdout } = await run(path, ["--version"], { signal, timeoutMs: 5000 });
     const [version = runtime.name] = stdout.split("\n");
     const remark = runtime.name === "crun" ? "" : "crun is not installed: runc is used instead";
-    return [present(id, version, remark), toLimits(runtime.cgroups), await toOverlay(stateDirectory)];
+    return [present(id, version, remark), toLimits(runtime.cgroups), ...(await toMounts(stateDirectory))];
   } catch (error) {
     return [missing(id, messageOf(error))];
   }
@@ -67,10 +67,19 @@ function toLimits({ version, hybrid, controllers }: HostCgroups): Capability {
   );
 }
 
-async function toOverlay(stateDirectory: string): Promise<Capability> {
-  const id = "driver.crun.overlay";
-  const works = await probeOverlay(stateDirectory).catch(() => false);
-  return works ? present(id) : missing(id, "overlayfs does not work here: root filesystems are copied at each start");
+async function toMounts(stateDirectory: string): Promise<Capability[]> {
+  const { overlay, loop } = await probeMounts(stateDirectory).catch(() => ({ overlay: false, loop: false }));
+  return [
+    overlay
+      ? present("driver.crun.overlay")
+      : missing("driver.crun.overlay", "overlayfs does not work here: root filesystems are copied at each start"),
+    loop
+      ? present("driver.crun.disk-limits")
+      : missing(
+          "driver.crun.disk-limits",
+          "no loop devices: containers write to memory, persistent ones are refused; load the kernel module loop and install e2fsprogs",
+        ),
+  ];
 }
 
 async function findProgram(name: string): Promise<string | undefined> {

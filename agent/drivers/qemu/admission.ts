@@ -3,9 +3,9 @@ import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import { Accelerator, type InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { assertBootable } from "./boot-memory.js";
 import { diskSizeBytes } from "./disks.js";
-import { inspectImage } from "./image-chain.js";
+import { openChain } from "./image-chain.js";
 import type { KvmVerdict } from "./kvm-probe.js";
-import { resolveBootFiles } from "./launch.js";
+import { openBootFiles } from "./launch.js";
 import { checkQemuSpec, qemuOptionsOf, sizeOf } from "./validate.js";
 
 const bytesPerMib = 1024n * 1024n;
@@ -16,10 +16,13 @@ export async function admit(spec: InstanceSpec, imageDirectories: readonly strin
   const violations = checkQemuSpec(spec, host);
   if (violations.length > 0) throw invalidFields(violations);
   const { kernel, disks } = qemuOptionsOf(spec);
-  if (kernel !== "") await assertBootable(await resolveBootFiles(imageDirectories, spec), sizeOf(spec).memoryMib);
+  if (kernel !== "") {
+    await using boot = await openBootFiles(imageDirectories, spec);
+    await assertBootable(boot, sizeOf(spec).memoryMib);
+  }
   for (const [index, disk] of disks.entries()) {
     const field = `instance.spec.qemu.disks[${index}]`;
-    const chain = await inspectImage(imageDirectories, disk.image, `${field}.image`);
+    await using chain = await openChain(imageDirectories, disk.image, `${field}.image`);
     if (diskSizeBytes(disk, chain) >= chain.virtualSizeBytes) continue;
     const smallest = (chain.virtualSizeBytes + bytesPerMib - 1n) / bytesPerMib;
     throw invalidFields([

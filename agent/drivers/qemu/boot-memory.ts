@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { invalidFields } from "../../../lib/errors.js";
 
 /** Start of a kernel, as far as it is looked at: more than the header of the Linux boot protocol, and where a multiboot header may be. */
@@ -58,28 +58,32 @@ export function leastMemoryMib(
   return Math.ceil((kernel.loadAddress + kernel.initBytes + initrdBytes) / bytesPerMib);
 }
 
+/** A file that is open: what is looked at is what is booted. */
+interface OpenFile {
+  readonly file: FileHandle;
+}
+
 /** @throws {ZorError} INVALID_ARGUMENT when these files certainly cannot boot with so much memory. */
 export async function assertBootable(
-  files: { readonly kernel: string; readonly initrd: string | undefined },
+  files: { readonly kernel: OpenFile; readonly initrd: OpenFile | undefined },
   memoryMib: number,
 ): Promise<void> {
-  const kernel = parseKernelHeader((await readStart(files.kernel)).start);
+  const kernel = parseKernelHeader((await readStart(files.kernel.file)).start);
   if (kernel.type === "none") throw invalidFields([{ field: "instance.spec.qemu.kernel", description: kernel.why }]);
   if (kernel.type === "other") return;
-  const least = leastMemoryMib(kernel, files.initrd === undefined ? undefined : await readInitrd(files.initrd));
+  const least = leastMemoryMib(kernel, files.initrd === undefined ? undefined : await readInitrd(files.initrd.file));
   if (memoryMib >= least) return;
   const description = `${memoryMib} MiB are too little to boot this kernel with its initial ram disk; it takes at least ${least} MiB`;
   throw invalidFields([{ field: "instance.spec.memory_mib", description }]);
 }
 
-async function readInitrd(path: string): Promise<{ bytes: number; isCompressed: boolean }> {
-  const { start, bytes } = await readStart(path);
+async function readInitrd(file: FileHandle): Promise<{ bytes: number; isCompressed: boolean }> {
+  const { start, bytes } = await readStart(file);
   // "newc" of cpio, the only form that the kernel takes as it is.
   return { bytes, isCompressed: !/^07070[12]/.test(start.toString("latin1", 0, 6)) };
 }
 
-async function readStart(path: string): Promise<{ start: Buffer; bytes: number }> {
-  await using file = await open(path, "r");
+async function readStart(file: FileHandle): Promise<{ start: Buffer; bytes: number }> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(headerBytes), 0, headerBytes, 0);
   return { start: buffer.subarray(0, bytesRead), bytes: (await file.stat()).size };
 }

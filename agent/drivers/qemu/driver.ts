@@ -28,7 +28,8 @@ import type {
 } from "../driver.js";
 import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator } from "./admission.js";
-import { createDisks, removeDisks } from "./disks.js";
+import { ContentDigests } from "./content-digests.js";
+import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import { guestExec } from "./guest-exec.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
@@ -85,6 +86,7 @@ class Driver implements QemuDriver {
   readonly nicKind = "tap";
   readonly #options: QemuDriverOptions;
   readonly #machines: Machines;
+  readonly #digests = new ContentDigests();
   #probing: Promise<KvmVerdict> | undefined;
 
   constructor(options: QemuDriverOptions) {
@@ -273,12 +275,9 @@ class Driver implements QemuDriver {
     yield* guestExec(agent, command, { signal, resource: instance.name });
   }
 
-  #with(
-    instance: DriverInstance,
-    { signal }: CallOptions,
-  ): { imageDirectories: readonly string[]; directory: string; resource: string; signal: AbortSignal } {
+  #with(instance: DriverInstance, { signal }: CallOptions): DisksOptions {
     const { imageDirectories } = this.#options;
-    return { imageDirectories, directory: instance.directory, resource: instance.name, signal };
+    return { imageDirectories, directory: instance.directory, resource: instance.name, digests: this.#digests, signal };
   }
 
   async #inspectEnded(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<Observation> {

@@ -1,23 +1,25 @@
-import { open, realpath } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { invalidArgument, ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import { isInside, resolveImage } from "../images.js";
+import { openImage, openImageAt, type OpenImage } from "../images.js";
+import { findForeignFormat } from "../foreign-format.js";
 import { isQcow2, parseQcow2Header, Qcow2FormatError, qcow2HeaderBytes } from "./qcow2.js";
 
 /** Format of a disk image; always told to QEMU, which would otherwise guess. */
 export type DiskFormat = "qcow2" | "raw";
 
-/** One image file that was inspected. */
+/** One image file that was inspected, still open: this very file is handed to QEMU. */
 export interface ImageLayer {
-  /** Real absolute path inside an image directory. */
+  /** Absolute path inside an image directory that it was opened by. */
   readonly path: string;
   readonly format: DiskFormat;
+  readonly file: FileHandle;
 }
 
-/** A disk image with the images below it. */
-export interface ImageChain {
+/** A disk image with the images below it. Disposing of it closes them. */
+export interface ImageChain extends AsyncDisposable {
   /** The named image first, its backing files after it. */
   readonly layers: readonly [ImageLayer, ...ImageLayer[]];
   /** Size that the guest sees, in bytes. */
@@ -27,46 +29,34 @@ export interface ImageChain {
 const maxLayers = 8;
 const sectorBytes = 512n;
 
-/** Beginnings of formats that would be served as raw bytes if nobody noticed. */
-const foreignFormats: readonly { readonly name: string; readonly offset: number; readonly magic: Buffer }[] = [
-  { name: "VMDK", offset: 0, magic: Buffer.from("KDMV") },
-  { name: "VMDK", offset: 0, magic: Buffer.from("COWD") },
-  { name: "VMDK", offset: 0, magic: Buffer.from("# Disk DescriptorFile") },
-  { name: "VHDX", offset: 0, magic: Buffer.from("vhdxfile") },
-  { name: "VHD", offset: 0, magic: Buffer.from("conectix") },
-  { name: "VDI", offset: 0x40, magic: Buffer.from([0x7f, 0x10, 0xda, 0xbe]) },
-  { name: "QED", offset: 0, magic: Buffer.from("QED\0") },
-  { name: "LUKS", offset: 0, magic: Buffer.from([0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe]) },
-];
-
 /**
- * Finds and inspects a disk image and everything it refers to, before any tool opens it.
+ * Opens and inspects a disk image and everything it refers to, before any tool does. The tool is given what was inspected.
  * @throws {ZorError} INVALID_ARGUMENT when it or a backing file is outside the image directories, encrypted, damaged, of another
  * format, or keeps its data elsewhere; FAILED_PRECONDITION when it is not there.
  */
-export async function inspectImage(directories: readonly string[], name: string, field: string): Promise<ImageChain> {
-  const resolved = await resolveImage(directories, name, { field, accept: ["file"] });
-  const top = await inspectLayer(resolved.path, { field, name });
+export async function openChain(directories: readonly string[], name: string, field: string): Promise<ImageChain> {
+  await using opened = new AsyncDisposableStack();
+  const subject = { field, name };
+  const first = opened.use(await openImage(directories, name, { field, accept: ["file"] }));
+  const top = await inspectLayer(first, subject);
   const layers: [ImageLayer, ...ImageLayer[]] = [top.layer];
   for (let below = top.backing; below !== undefined; ) {
     if (layers.length >= maxLayers) {
-      throw invalidArgument(
-        field,
-        `${quote(name)} has more than ${maxLayers - 1} backing files; flatten it with: qemu-img convert`,
-      );
+      throw refused(subject, `has more than ${maxLayers - 1} backing files; flatten it with: qemu-img convert`);
     }
-    const path = await resolveBacking(directories, below, { field, name });
-    const next = await inspectLayer(path, { field, name });
+    const next = await inspectLayer(opened.use(await openBacking(directories, below, subject)), subject);
     if (next.layer.format !== below.format) {
-      throw invalidArgument(
-        field,
-        `${quote(name)} has a backing file that is ${next.layer.format}, not ${below.format} as it says`,
-      );
+      throw refused(subject, `has a backing file that is ${next.layer.format}, not ${below.format} as it says`);
     }
     layers.push(next.layer);
     below = next.backing;
   }
-  return { layers, virtualSizeBytes: top.virtualSizeBytes };
+  const kept = opened.move();
+  return {
+    layers,
+    virtualSizeBytes: top.virtualSizeBytes,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 interface Subject {
@@ -82,28 +72,28 @@ interface BackingReference {
 }
 
 async function inspectLayer(
-  path: string,
+  { path, file }: OpenImage,
   subject: Subject,
 ): Promise<{ layer: ImageLayer; virtualSizeBytes: bigint; backing: BackingReference | undefined }> {
-  const { start, sizeBytes } = await readStart(path, subject);
+  const { start, end, sizeBytes } = await readEnds(file, subject);
+  if (sizeBytes === 0n) throw refused(subject, "is empty; its download or copy did not succeed");
   if (!isQcow2(start)) {
-    const foreign = foreignFormats.find(({ offset, magic }) =>
-      start.subarray(offset, offset + magic.length).equals(magic),
-    );
-    if (foreign !== undefined) {
-      throw refused(subject, `is a ${foreign.name} image; convert it with: qemu-img convert -O qcow2`);
+    const foreign = findForeignFormat({ start, end });
+    if (foreign !== undefined) throw refused(subject, `is ${foreign.is}; ${foreign.remedy}`);
+    if (sizeBytes % sectorBytes !== 0n) {
+      throw refused(
+        subject,
+        "is neither qcow2 nor a raw image: its size is not a multiple of 512 bytes, so it may have been cut short",
+      );
     }
-    if (sizeBytes === 0n || sizeBytes % sectorBytes !== 0n) {
-      throw refused(subject, "is neither qcow2 nor a raw image: its size is not a multiple of 512 bytes");
-    }
-    return { layer: { path, format: "raw" }, virtualSizeBytes: sizeBytes, backing: undefined };
+    return { layer: { path, format: "raw", file }, virtualSizeBytes: sizeBytes, backing: undefined };
   }
   const header = parseHeader(start, subject);
   if (header.encrypted) throw refused(subject, "is encrypted, which is not supported");
   if (header.externalData) throw refused(subject, "keeps its data in another file, which is not supported");
   if (header.corrupt) throw refused(subject, "is marked as damaged; repair it with: qemu-img check -r all");
   const backing = toBackingReference(header, dirname(path), subject);
-  return { layer: { path, format: "qcow2" }, virtualSizeBytes: header.virtualSizeBytes, backing };
+  return { layer: { path, format: "qcow2", file }, virtualSizeBytes: header.virtualSizeBytes, backing };
 }
 
 function parseHeader(start: Buffer, subject: Subject): ReturnType<typeof parseQcow2Header> {
@@ -135,28 +125,31 @@ function toBackingReference(
   return { name: backingFile, format: backingFormat, directory };
 }
 
-async function resolveBacking(
+async function openBacking(
   directories: readonly string[],
   backing: BackingReference,
   subject: Subject,
-): Promise<string> {
+): Promise<OpenImage> {
   const wanted = isAbsolute(backing.name) ? backing.name : join(backing.directory, backing.name);
-  const path = await realpath(wanted).catch(() => undefined);
-  const roots = await Promise.all(directories.map((directory) => realpath(directory).catch(() => undefined)));
-  if (path !== undefined && roots.some((root) => root !== undefined && isInside(root, path))) return path;
+  const opened = await openImageAt(directories, wanted, { field: subject.field, accept: ["file"] });
+  if (opened !== undefined) return opened;
   // One answer for missing and outside: what exists elsewhere on the host is nobody's business.
   throw refused(subject, "has a backing file that is not inside an image directory of the agent");
 }
 
-async function readStart(path: string, subject: Subject): Promise<{ start: Buffer; sizeBytes: bigint }> {
+async function readEnds(
+  file: FileHandle,
+  subject: Subject,
+): Promise<{ start: Buffer; end: Buffer; sizeBytes: bigint }> {
   try {
-    await using file = await open(path, "r");
-    const { size, isFile } = await file.stat().then((found) => ({ size: found.size, isFile: found.isFile() }));
-    if (!isFile) throw refused(subject, "is not a file");
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(qcow2HeaderBytes), 0, qcow2HeaderBytes, 0);
-    return { start: buffer.subarray(0, bytesRead), sizeBytes: BigInt(size) };
+    const { size } = await file.stat();
+    const read = async (position: number) => {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(qcow2HeaderBytes), 0, qcow2HeaderBytes, position);
+      return buffer.subarray(0, bytesRead);
+    };
+    const endAt = Math.max(0, Math.ceil((size - qcow2HeaderBytes) / Number(sectorBytes)) * Number(sectorBytes));
+    return { start: await read(0), end: await read(endAt), sizeBytes: BigInt(size) };
   } catch (cause) {
-    if (cause instanceof ZorError) throw cause;
     throw new ZorError({
       reason: "IMAGE_UNREADABLE",
       code: status.FAILED_PRECONDITION,

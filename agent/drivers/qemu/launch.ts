@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { chmod, chown, mkdir, open, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { chmod, chown, type FileHandle, mkdir, open, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../../lib/errors.js";
@@ -7,10 +7,11 @@ import type { InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instan
 import { startDaemon } from "../../host/exec.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverInstance, InstanceNetwork } from "../driver.js";
-import { getMicroImage, microName, resolveImage } from "../images.js";
+import { microName, openImage, type OpenImage, openMicroFile } from "../images.js";
 import { type DiskPlan, knowsUdpSuperFrames, type MachinePlan, type NicPlan, toArgv } from "./argv.js";
 import { assertBootable } from "./boot-memory.js";
-import { type InstanceDisk, prepareDisks } from "./disks.js";
+import type { ContentDigests } from "./content-digests.js";
+import { type InstanceDisk, openDisks } from "./disks.js";
 import { findQemuVersion } from "./fingerprint.js";
 import { toKernelArguments } from "./kernel-arguments.js";
 import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
@@ -23,6 +24,7 @@ import { qemuOptionsOf, sizeOf } from "./validate.js";
 /** What a launch needs. */
 export interface LaunchOptions {
   readonly imageDirectories: readonly string[];
+  readonly digests: ContentDigests;
   readonly accelerator: "kvm" | "tcg";
   readonly resource: string;
   readonly signal: AbortSignal;
@@ -107,7 +109,7 @@ async function toPlan(
   // The instance layer has recorded them; this is for a spec that could not be written since.
   const spec = placeDevices(instance.spec, { isNew: false });
   const qemu = qemuOptionsOf(spec);
-  const disks = await prepareDisks(qemu.disks, { ...options, directory: instance.directory });
+  const { disks } = inherited.keep(await openDisks(qemu.disks, { ...options, directory: instance.directory }));
   return {
     id: instance.id,
     uuid: toUuid(instance.uid),
@@ -115,9 +117,7 @@ async function toPlan(
     accelerator: options.accelerator,
     ...sizeOf(spec),
     boot: await toBoot(instance, network, qemu, inherited, options),
-    disks: await Promise.all(
-      disks.map((disk, index) => openDisk(disk, qemu.disks[index]?.deviceAddress ?? "", inherited)),
-    ),
+    disks: disks.map((disk, index) => toDiskPlan(disk, qemu.disks[index]?.deviceAddress ?? "", inherited)),
     nics: await openNics(network, spec.nics, inherited, options),
   };
 }
@@ -130,12 +130,12 @@ async function toBoot(
   { imageDirectories, accelerator }: LaunchOptions,
 ): Promise<MachinePlan["boot"]> {
   if (qemu.kernel === "") return undefined;
-  const { kernel, initrd } = await resolveBootFiles(imageDirectories, instance.spec);
+  const { kernel, initrd } = inherited.keep(await openBootFiles(imageDirectories, instance.spec));
   // The files may have changed since the machine was made, or an earlier agent may have made it.
   await assertBootable({ kernel, initrd }, sizeOf(instance.spec).memoryMib);
   return {
-    kernelFd: await inherited.open(kernel, "r"),
-    initrdFd: initrd === undefined ? undefined : await inherited.open(initrd, "r"),
+    kernelFd: inherited.share(kernel.file),
+    initrdFd: initrd === undefined ? undefined : inherited.share(initrd.file),
     arguments: toKernelArguments({
       hostname: instance.id,
       nics: network.nics,
@@ -146,20 +146,23 @@ async function toBoot(
   };
 }
 
+/** Kernel and initial ram disk, open. Disposing of them closes both. */
+interface BootFiles extends AsyncDisposable {
+  readonly kernel: OpenImage;
+  readonly initrd: OpenImage | undefined;
+}
+
 /**
- * Finds kernel and initial ram disk for direct boot. QEMU's user opens them anew by descriptor, so they must be readable by all.
+ * Opens kernel and initial ram disk for direct boot. QEMU's user opens them anew by descriptor, so they must be readable by all.
  * @throws {ZorError}
  */
-export async function resolveBootFiles(
-  directories: readonly string[],
-  spec: InstanceSpec,
-): Promise<{ readonly kernel: string; readonly initrd: string | undefined }> {
+export async function openBootFiles(directories: readonly string[], spec: InstanceSpec): Promise<BootFiles> {
   const { kernel, initrd } = qemuOptionsOf(spec);
   const fields = { kernel: "instance.spec.qemu.kernel", initrd: "instance.spec.qemu.initrd" };
-  if (kernel === microName) return await getMicroImage(directories, fields.kernel);
-  const find = async (field: string, name: string): Promise<string> => {
-    const { path } = await resolveImage(directories, name, { field, accept: ["file"] });
-    if (((await stat(path)).mode & 0o004) !== 0) return path;
+  await using opened = new AsyncDisposableStack();
+  const find = async (field: string, name: string): Promise<OpenImage> => {
+    const image = opened.use(await openImage(directories, name, { field, accept: ["file"] }));
+    if (((await image.file.stat()).mode & 0o004) !== 0) return image;
     throw new ZorError({
       reason: "IMAGE_UNREADABLE",
       code: status.FAILED_PRECONDITION,
@@ -167,21 +170,20 @@ export async function resolveBootFiles(
       violations: [{ field, description: "is not readable by all users of the host" }],
     });
   };
-  return {
-    kernel: await find(fields.kernel, kernel),
-    initrd: initrd === "" ? undefined : await find(fields.initrd, initrd),
+  const micro = async (part: "kernel" | "initrd"): Promise<OpenImage> =>
+    opened.use(await openMicroFile(directories, part, fields.kernel));
+  const isMicro = kernel === microName;
+  const files = {
+    kernel: isMicro ? await micro("kernel") : await find(fields.kernel, kernel),
+    initrd: isMicro ? await micro("initrd") : initrd === "" ? undefined : await find(fields.initrd, initrd),
   };
+  const kept = opened.move();
+  return { ...files, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-async function openDisk(
-  { overlayPath, chain }: InstanceDisk,
-  address: string,
-  inherited: InheritedFiles,
-): Promise<DiskPlan> {
-  const overlay = { fd: await inherited.open(overlayPath, "r+"), format: "qcow2" as const };
-  const bases: DiskPlan["layers"][number][] = [];
-  for (const { path, format } of chain.layers) bases.push({ fd: await inherited.open(path, "r"), format });
-  return { layers: [overlay, ...bases], address };
+function toDiskPlan({ overlay, chain }: InstanceDisk, address: string, inherited: InheritedFiles): DiskPlan {
+  const bases = chain.layers.map(({ file, format }) => ({ fd: inherited.share(file), format }));
+  return { layers: [{ fd: inherited.share(overlay), format: "qcow2" }, ...bases], address };
 }
 
 async function openNics(
@@ -232,29 +234,32 @@ function openTapsOf(network: InstanceNetwork, resource: string): number[] {
 /** Descriptors that a child inherits, and the numbers they have there. */
 class InheritedFiles {
   readonly fds: number[] = [];
-  readonly #handles: { readonly close: () => Promise<void> }[] = [];
-  readonly #rawFds: number[] = [];
+  readonly #owned = new AsyncDisposableStack();
 
-  async open(path: string, mode: "r" | "r+"): Promise<number> {
-    const handle = await open(path, mode);
-    this.#handles.push(handle);
-    return firstFd + this.fds.push(handle.fd) - 1;
+  /** Owns what is open until {@link close}. */
+  keep<Resource extends AsyncDisposable>(resource: Resource): Resource {
+    return this.#owned.use(resource);
   }
 
-  /** Like open for reading and writing; undefined when it is not there or may not be opened. */
+  /** The child inherits this file, which somebody else closes. */
+  share(file: FileHandle): number {
+    return firstFd + this.fds.push(file.fd) - 1;
+  }
+
+  /** Opens a device for reading and writing; undefined when it is not there or may not be opened. */
   async openIfPossible(path: string): Promise<number | undefined> {
-    return await this.open(path, "r+").catch(() => undefined);
+    const file = await open(path, "r+").catch(() => undefined);
+    return file === undefined ? undefined : this.share(this.keep(file));
   }
 
   /** Takes an open descriptor over. */
   adopt(fd: number): number {
-    this.#rawFds.push(fd);
+    this.#owned.defer(() => closeSync(fd));
     return firstFd + this.fds.push(fd) - 1;
   }
 
   /** Closes the agent's own; the child has copies. */
   async close(): Promise<void> {
-    for (const fd of this.#rawFds) closeSync(fd);
-    await Promise.all(this.#handles.map((handle) => handle.close()));
+    await this.#owned.disposeAsync();
   }
 }

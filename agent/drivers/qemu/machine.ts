@@ -6,6 +6,7 @@ import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process.js";
+import { holdExactly } from "../../host/open-exactly.js";
 import { type ExitWatch, type ProcessExit, watchExit } from "../../host/process-exit.js";
 import type { ConsoleStream } from "../driver.js";
 import { guestAgentChardev, guestAgentPort, nicId, socketNames } from "./argv.js";
@@ -397,5 +398,9 @@ async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {
 
 /** Leaves the sockets of a new machine to their owner alone. Only while no CPU has run: a hostile QEMU could put links there. */
 async function narrowSockets(runDirectory: string): Promise<void> {
-  for (const name of Object.values(socketNames)) await chmod(join(runDirectory, name), 0o600);
+  for (const name of Object.values(socketNames)) {
+    // The directory is QEMU's: what is there now may be a link to anything.
+    using held = await holdExactly(join(runDirectory, name));
+    await chmod(held.path, 0o600);
+  }
 }

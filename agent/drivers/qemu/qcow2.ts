@@ -48,6 +48,7 @@ export function parseQcow2Header(start: Buffer): Qcow2Header {
   if (!isQcow2(start)) throw new Qcow2FormatError("is not qcow2");
   require(start.length >= version2HeaderBytes, "is truncated");
   const version = start.readUInt32BE(4);
+  require(version !== 1, "is a qcow image of version 1; convert it with: qemu-img convert -O qcow2");
   require(version === 2 || version === 3, `has the unknown qcow2 version ${version}`);
   const clusterBits = start.readUInt32BE(20);
   require(clusterBits >= 9 && clusterBits <= 21, `has impossible clusters of 2^${clusterBits} bytes`);

@@ -1,11 +1,11 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { messageOf } from "../../../lib/errors.js";
+import { holdExactly } from "../../host/open-exactly.js";
 
 /**
- * Connects to a unix socket in a directory. The path may be longer than the 107 bytes that sun_path holds: the directory is
- * reached through its descriptor.
+ * Connects to a unix socket in a directory that belongs to whoever listens: a link in its place would lead to any socket of the
+ * host, so the socket is held first and reached through its descriptor. Its path may be longer than the 107 bytes of sun_path.
  * @throws the system's error (ENOENT, ECONNREFUSED) or the signal's reason.
  */
 export async function connectUnix(
@@ -14,16 +14,15 @@ export async function connectUnix(
   options: { readonly signal: AbortSignal },
 ): Promise<Socket> {
   options.signal.throwIfAborted();
-  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  using held = await holdExactly(join(directory, name));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const socket = connect({ path: `/proc/self/fd/${handle.fd}/${name}` });
+  const socket = connect({ path: held.path });
   const onAbort = () => socket.destroy(asError(options.signal.reason));
   options.signal.addEventListener("abort", onAbort, { once: true });
   socket.once("connect", () => resolve());
   socket.once("error", reject);
   try {
-    await promise.finally(() => handle.close());
-    // It may have been given up while the directory was being closed.
+    await promise;
     options.signal.throwIfAborted();
     return socket;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { detectCgroups } from "../../../agent/drivers/crun/host-cgroups.js";
@@ -101,8 +101,12 @@ describe("a container", () => {
   });
 
   it("that cannot be started says why and leaves nothing", async () => {
-    const instance = await world.create({ command: ["/no/such/program"] });
-    await expect(world.start(instance)).rejects.toThrow(/\/no\/such\/program.* not found/);
+    const tree = await world.unpackMicro("loses-its-program");
+    const command = ["/bin/program"];
+    await run("cp", [join(tree, "bin", "busybox"), join(tree, command[0] ?? "")]);
+    const instance = await world.create({ rootfs: "loses-its-program", persistent: true, command });
+    await rm(join(tree, command[0] ?? ""));
+    await expect(world.start(instance)).rejects.toThrow(/\/bin\/program.* not found/);
     expect(await world.driver.recover(instance, undefined)).toBeUndefined();
   });
 
@@ -201,11 +205,12 @@ describe("a container", () => {
     const { runtime, path } = await findRuntime(join(world.root, "s", "crun"));
     const keeper = new Keeper(instance.directory, `zor-${instance.uid}`);
     const tree = join(instance.directory, "base");
+    const { dev, ino } = await stat(tree);
     const root = {
       kind: "overlay",
-      lower: tree,
-      upper: `${tree}/../upper`,
-      work: `${tree}/../work`,
+      lower: { path: tree, id: `${dev}:${ino}` },
+      layer: { kind: "image", image: `${tree}/../layer.img` },
+      writable: `${tree}/../layer`,
       target: `${tree}/../rootfs`,
     } as const;
     const identity = await keeper.create({ runtime, runtimePath: path, root, signal: callOptions.signal });

@@ -49,7 +49,7 @@ describe("the private mount namespace", () => {
   it("hides the hierarchy that crun refuses, and passes the command on as words of its own", () => {
     const command = inMountNamespace(["crun", "; reboot"], { cgroups: hybrid, root: { kind: "none" } });
     expect(command.slice(0, 4)).toEqual(["unshare", "--mount", "--propagation", "private"]);
-    expect(command.slice(-6)).toEqual(["zor", "1", "", "", "crun", "; reboot"]);
+    expect(command.slice(-11)).toEqual(["zor", "1", "none", "", "", "", "", "", "", "crun", "; reboot"]);
   });
 
   it("is made from the one that has the control groups", () => {
@@ -59,9 +59,11 @@ describe("the private mount namespace", () => {
   });
 
   it("overlays the root filesystem where device files stay files", () => {
-    const root = { kind: "overlay", lower: "/l", upper: "/u", work: "/w", target: "/t" } as const;
+    const lower = { path: "/l", id: "1:2" };
+    const layer = { kind: "tmpfs", sizeMib: 64 } as const;
+    const root = { kind: "overlay", lower, layer, writable: "/w", target: "/t" } as const;
     const command = inMountNamespace(["crun"], { cgroups: plain, root });
-    expect(command.slice(-4)).toEqual(["0", "nodev,lowerdir=/l,upperdir=/u,workdir=/w", "/t", "crun"]);
+    expect(command.slice(-9)).toEqual(["0", "overlay", "/t", "/l", "1:2", "tmpfs", "64m", "/w", "crun"]);
   });
 
   it.each(["/a,b", "/a:b", "/a\\b"])("cannot overlay the path %s", (path) => {

@@ -15,7 +15,11 @@ describe("the listing of a root filesystem archive", () => {
       "crw-rw-rw- 0/0             1,3 2024-01-01 00:00 ./dev/null",
       "",
     ].join("\n");
-    expect(checkTarListing("f", listing)).toEqual({ members: 7, bytes: 12 });
+    expect(checkTarListing("f", listing)).toEqual({
+      members: 7,
+      bytes: 12,
+      top: new Set(["etc", "lib", "a..b", "dev"]),
+    });
   });
 
   it.each([

@@ -1,8 +1,12 @@
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { assertBootable, leastMemoryMib, parseKernelHeader } from "../../../agent/drivers/qemu/boot-memory.js";
+import {
+  assertBootable as assertOpenBootable,
+  leastMemoryMib,
+  parseKernelHeader,
+} from "../../../agent/drivers/qemu/boot-memory.js";
 
 function linux(version = 0x20f): Buffer {
   const header = Buffer.alloc(1024);
@@ -62,6 +66,15 @@ describe("files to boot", () => {
     await truncate(files.initrd, 10 * 2 ** 20);
   });
   afterAll(() => rm(directory, { recursive: true }));
+
+  async function assertBootable(paths: { kernel: string; initrd: string | undefined }, memoryMib: number) {
+    await using kernel = await open(paths.kernel);
+    await using initrd = paths.initrd === undefined ? undefined : await open(paths.initrd);
+    await assertOpenBootable(
+      { kernel: { file: kernel }, initrd: initrd === undefined ? undefined : { file: initrd } },
+      memoryMib,
+    );
+  }
 
   it("are refused with too little memory, with the least that will do", async () => {
     await expect(assertBootable(files, 85)).rejects.toMatchObject({

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { findMicroImage, resolveImage } from "../../../agent/drivers/images.js";
-import { inspectImage } from "../../../agent/drivers/qemu/image-chain.js";
+import { findMicroImage, type ImageRequest, openImage } from "../../../agent/drivers/images.js";
+import { openChain } from "../../../agent/drivers/qemu/image-chain.js";
 import { run } from "../../../agent/host/exec.js";
 import { backingFormat, makeQcow2 } from "./qcow2-image.js";
 
@@ -14,8 +14,16 @@ describe("images", () => {
   let root: string;
   let store: string;
   const put = (name: string, content: Buffer | string) => writeFile(join(store, name), content);
-  const inspect = (name: string) => inspectImage([store], name, field);
-  const resolve = (name: string) => resolveImage([store], name, { field, accept: ["file"] });
+  const inspect = async (name: string) => {
+    await using chain = await openChain([store], name, field);
+    const layers = chain.layers.map(({ path, format }) => ({ path, format }));
+    return { layers, virtualSizeBytes: chain.virtualSizeBytes };
+  };
+  const resolveIn = async (directories: string[], name: string, request: ImageRequest) => {
+    await using image = await openImage(directories, name, request);
+    return { path: image.path, type: image.type };
+  };
+  const resolve = (name: string) => resolveIn([store], name, { field, accept: ["file"] });
 
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "zt-"));
@@ -44,7 +52,7 @@ describe("images", () => {
       const second = join(root, "second");
       await mkdir(second);
       await writeFile(join(second, "c.raw"), "");
-      expect(await resolveImage([store, second], "c.raw", { field, accept: ["file"] })).toMatchObject({
+      expect(await resolveIn([store, second], "c.raw", { field, accept: ["file"] })).toMatchObject({
         path: join(second, "c.raw"),
       });
     });
