@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type ContainerCapability, findCapability } from "./drivers/crun/capabilities.js";
 import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
+import type { DiskLimits } from "./drivers/disk-quota.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
 const ip = z
@@ -24,6 +25,24 @@ const path = z
   .min(1)
   .transform((text) => (isAbsolute(text) ? text : resolve(text)));
 
+const mib = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 40);
+
+/** How much of the host's disk instances may have; see {@link DiskLimits}. */
+const diskSchema = z.strictObject({
+  instanceMib: mib.optional(),
+  totalMib: mib.optional(),
+  reserveMib: mib.optional(),
+  containerMib: z
+    .number()
+    .int()
+    .refine((size) => size === 0 || (size >= 16 && size <= 16 * 1024 * 1024), "use 0 for no bound, or 16 MiB to 16 TiB")
+    .optional(),
+});
+
 /** Settings of an agent as flags, environment and the YAML file give them. Unset ones are filled in by {@link settle}. */
 export const agentConfigSchema = z.strictObject({
   host: id.optional(),
@@ -37,6 +56,7 @@ export const agentConfigSchema = z.strictObject({
   undialable: z.boolean().optional(),
   allowPlainLinks: z.boolean().optional(),
   containerCapabilities: z.array(capability).optional(),
+  disk: diskSchema.default({}),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -72,6 +92,7 @@ export interface AgentSettings {
   readonly allowPlainLinks: boolean;
   /** Capabilities beyond the default ones that containers may ask for. */
   readonly containerCapabilities: readonly ContainerCapability[];
+  readonly disk: DiskLimits;
   readonly observeSeconds: number;
 }
 
@@ -93,6 +114,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     undialable: config.undialable ?? joined?.undialable ?? false,
     allowPlainLinks: config.allowPlainLinks ?? false,
     containerCapabilities: config.containerCapabilities ?? [],
+    disk: config.disk,
     observeSeconds: config.observeSeconds,
   };
 }

@@ -20,8 +20,8 @@ export interface HostPartsOptions {
 /** Opens the host's switch and makes its drivers. Disturbs nothing that runs. @throws {ZorError} */
 export async function openHostParts(options: HostPartsOptions): Promise<AgentParts> {
   const { settings, log } = options;
-  const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities } = settings;
-  const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, log });
+  const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities, disk } = settings;
+  const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, disk, log });
   const { network, lans, udpSuperFrames } = await openNetwork(options);
   return {
     drivers,

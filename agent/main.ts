@@ -169,8 +169,8 @@ async function run(config: AgentConfig): Promise<void> {
 async function doctor(config: AgentConfig, output: string): Promise<void> {
   const settings = settle(config, undefined, "localhost");
   const log = createLog("doctor");
-  const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities } = settings;
-  const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, log });
+  const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities, disk } = settings;
+  const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, disk, log });
   const fingerprint = await takeFingerprint({
     probes: drivers,
     imageDirs: settings.imageDirs,

@@ -76,7 +76,7 @@ export interface Observation {
 /** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */
 export interface DriverEvent {
   readonly uid: string;
-  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive". */
+  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive"; "image-changed" is told to people as it is. */
   readonly type: string;
   readonly message: string;
 }

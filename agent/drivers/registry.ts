@@ -1,4 +1,5 @@
 import type { Log } from "../../lib/log.js";
+import { type DiskLimits, DiskQuota } from "./disk-quota.js";
 import type { InstanceDriver } from "./driver.js";
 import type { ContainerCapability } from "./crun/capabilities.js";
 import { CrunDriver } from "./crun/crun-driver.js";
@@ -12,10 +13,13 @@ export interface DriverOptions {
   readonly stateDirectory: string;
   /** Capabilities beyond the default ones that containers may ask for. */
   readonly containerCapabilities: readonly ContainerCapability[];
+  /** How much of the host's disk instances may have. */
+  readonly disk: DiskLimits;
   readonly log: Log;
 }
 
 /** All drivers of this agent. A new driver is one folder and one line here. */
 export function createDrivers(options: DriverOptions): readonly InstanceDriver[] {
-  return [createQemuDriver(options), new CrunDriver(options)];
+  const quota = new DiskQuota({ directory: options.stateDirectory, limits: options.disk });
+  return [createQemuDriver({ ...options, quota }), new CrunDriver({ ...options, quota })];
 }

@@ -1,3 +1,4 @@
+import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import { alreadyExists, failedPrecondition, notFound } from "../../lib/errors.js";
 import { KeyedQueue } from "../../lib/keyed-queue.js";
 import type { Instance } from "../../proto/gen/zor/v1/instance.js";
@@ -257,6 +258,19 @@ export class InstanceManager {
   async observeOne(uid: string, signal: AbortSignal): Promise<void> {
     const record = [...this.#records.values()].find(({ stored }) => stored.instance.uid === uid);
     if (record !== undefined) await this.#observe(record, signal);
+  }
+
+  /** Tells watchers of something that happened to an instance and is no change of its state. */
+  tell(uid: string, { type, message }: { readonly type: string; readonly message: string }): void {
+    const record = [...this.#records.values()].find(({ stored }) => stored.instance.uid === uid);
+    if (record === undefined) return;
+    this.#context.emit({
+      severity: EventSeverity.EVENT_SEVERITY_WARNING,
+      type: `instance.${type.replaceAll("-", "_")}`,
+      resource: record.stored.instance.name,
+      message,
+      caller: "",
+    });
   }
 
   async #observe(record: InstanceRecord, signal: AbortSignal): Promise<void> {

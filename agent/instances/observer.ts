@@ -4,7 +4,7 @@ import type { InstanceManager } from "./manager.js";
 
 /** How an observer does its work. */
 export interface ObserverOptions {
-  readonly manager: Pick<InstanceManager, "observeAll" | "observeOne">;
+  readonly manager: Pick<InstanceManager, "observeAll" | "observeOne" | "tell">;
   readonly drivers: readonly InstanceDriver[];
   /** Milliseconds between observations of everything. */
   readonly intervalMs: number;
@@ -32,6 +32,7 @@ async function observePeriodically(options: ObserverOptions, signal: AbortSignal
 async function followEvents(driver: InstanceDriver, options: ObserverOptions, signal: AbortSignal): Promise<void> {
   try {
     for await (const event of driver.events(signal)) {
+      if (event.type === "image-changed") options.manager.tell(event.uid, event);
       // Not awaited: one slow instance must not hold back the events of the others. Errors are told, never lost.
       options.manager.observeOne(event.uid, signal).catch((error: unknown) => {
         if (!signal.aborted) options.logError(error, `observing after an event of driver ${driver.kind} failed`);

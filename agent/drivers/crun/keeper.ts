@@ -70,17 +70,19 @@ export class Keeper {
       root,
     );
     const answer = openSync(this.#path("created.json"), "w", 0o600);
+    let starter: ProcessIdentity | undefined;
     try {
-      await startDaemon(tool, argv, {
+      const starterPid = await startDaemon(tool, argv, {
         cwd: this.#directory,
         logFile: this.#path("keeper.log"),
         env: { _OCI_SYNCPIPE: "3" },
         fds: [answer],
       });
+      starter = await findIdentity(starterPid);
     } finally {
       closeSync(answer);
     }
-    const pid = await this.#created(options.signal);
+    const pid = await this.#created(starter, options.signal);
     const identity = await findIdentity(pid);
     if (identity === undefined) throw unavailable("CONTAINER_GONE", "", "the container ended before it was started");
     return identity;
@@ -149,22 +151,27 @@ export class Keeper {
       : undefined;
   }
 
-  /** Waits for what conmon writes once the runtime has created the container, or failed to. */
-  async #created(signal: AbortSignal): Promise<number> {
+  /**
+   * Waits for what conmon writes once the runtime has created the container, or failed to.
+   * @param starter the process that mounts and then becomes conmon's parent, which writes conmon's pid before it ends; undefined: ended.
+   */
+  async #created(starter: ProcessIdentity | undefined, signal: AbortSignal): Promise<number> {
     const deadline = performance.now() + createTimeoutMs;
     let seen: ProcessIdentity | undefined;
     for (;;) {
+      const isStarting = starter !== undefined && (await isAlive(starter));
+      seen ??= await this.#find();
+      // Before the answer is read: it is written before the end.
+      const ended = seen === undefined ? !isStarting : !(await isAlive(seen));
       const answer = parseAnswer(await readIfExists(this.#path("created.json")));
       // Whoever gives the start up waits until there is something to be undone: a container that comes later would be nobody's.
       if (answer !== undefined) signal.throwIfAborted();
       if (answer !== undefined && answer.pid > 0) return answer.pid;
       if (answer !== undefined) throw failedPrecondition("START_FAILED", "", `the runtime refuses: ${answer.message}`);
-      const ended = seen !== undefined && !(await isAlive(seen));
       if (ended || performance.now() > deadline) {
         const log = ((await readIfExists(this.#path("keeper.log"))) ?? "").trim().slice(-500);
         throw unavailable("START_FAILED", "", `the container's keeper ${ended ? "ended" : "does not answer"}: ${log}`);
       }
-      seen ??= await this.#find();
       await delay(10);
     }
   }

@@ -35,7 +35,7 @@ export async function createDisks(disks: readonly Disk[], options: DisksOptions)
   for (const [index, disk] of disks.entries()) {
     if (!disk.persistent) continue;
     await using chain = await openDiskChain(disk, index, options);
-    await createOverlay(overlayPath(index, options), { disk, chain, signal: options.signal });
+    await createOverlay(overlayPathOf(index, options), { disk, chain, signal: options.signal });
     await recordBases(toRecord(disk, index, { ...options, chain }));
   }
 }
@@ -71,7 +71,8 @@ export function disksDirectory(directory: string): string {
   return join(directory, "disks");
 }
 
-function overlayPath(index: number, { directory }: DisksOptions): string {
+/** The overlay of a disk. */
+export function overlayPathOf(index: number, { directory }: Pick<DisksOptions, "directory">): string {
   return join(disksDirectory(directory), `disk${index}.qcow2`);
 }
 
@@ -86,7 +87,7 @@ function toRecord(disk: Disk, index: number, options: DisksOptions & { readonly 
 async function openDisk(disk: Disk, index: number, options: DisksOptions): Promise<InstanceDisk> {
   await using opened = new AsyncDisposableStack();
   const chain = opened.use(await openDiskChain(disk, index, options));
-  const path = overlayPath(index, options);
+  const path = overlayPathOf(index, options);
   if (!disk.persistent) await createOverlay(path, { disk, chain, signal: options.signal });
   const overlay = opened.use(await openOverlay(path, options.resource));
   if (disk.persistent) {

@@ -26,8 +26,10 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
+import { DiskQuota } from "../disk-quota.js";
 import { findMicroImage } from "../images.js";
-import { admit, chooseAccelerator } from "./admission.js";
+import { admit, chooseAccelerator, totalDiskMib } from "./admission.js";
+import { BaseWatch } from "./base-watch.js";
 import { ContentDigests } from "./content-digests.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
@@ -39,6 +41,7 @@ import { findMachineProcess } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
 import { toObservedState } from "./observed-state.js";
 import { placeDevices } from "./placement.js";
+import { toStartFailure } from "./start-failure.js";
 import { qemuOptionsOf, sizeOf } from "./validate.js";
 
 /** What the driver needs. */
@@ -50,6 +53,8 @@ export interface QemuDriverOptions {
   readonly log: Log;
   /** Milliseconds without a sign of life from a running guest until that is told; default: a minute. */
   readonly silentAfterMs?: number;
+  /** What instances may have of the host's disk; default: one of this driver alone. */
+  readonly quota?: DiskQuota;
   /** Tells whether KVM works; default: boots the built-in image under it, once per boot of the host. */
   readonly probeKvm?: () => Promise<KvmVerdict>;
 }
@@ -87,11 +92,19 @@ class Driver implements QemuDriver {
   readonly #options: QemuDriverOptions;
   readonly #machines: Machines;
   readonly #digests = new ContentDigests();
+  readonly #bases: BaseWatch;
+  readonly #quota: DiskQuota;
   #probing: Promise<KvmVerdict> | undefined;
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
     this.#machines = new Machines({ log: options.log, silentAfterMs: options.silentAfterMs ?? defaultSilentAfterMs });
+    this.#quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
+    this.#bases = new BaseWatch({
+      digests: this.#digests,
+      onChange: (instance, message) => this.#machines.emit(instance, "image-changed", message),
+      onError: (error) => options.log.warn({ err: error }, "an image could not be compared with what it was"),
+    });
   }
 
   async fingerprint({ signal }: CallOptions): ReturnType<InstanceDriver["fingerprint"]> {
@@ -105,7 +118,7 @@ class Driver implements QemuDriver {
   }
 
   async validate(spec: InstanceSpec, _options: CallOptions): Promise<void> {
-    await admit(spec, this.#options.imageDirectories);
+    await admit(spec, this.#options.imageDirectories, this.#quota);
     await chooseAccelerator(spec, () => this.#probeKvm());
   }
 
@@ -115,6 +128,7 @@ class Driver implements QemuDriver {
 
   async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
     options.progress("preparing disks", 10);
+    await this.#promiseDisk(instance);
     await createDisks(qemuOptionsOf(instance.spec).disks, this.#with(instance, options));
     options.progress("ready", 100);
   }
@@ -125,17 +139,19 @@ class Driver implements QemuDriver {
       throw failedPrecondition("ALREADY_RUNNING", resource, `${resource} runs already`);
     }
     const accelerator = await chooseAccelerator(instance.spec, () => this.#probeKvm());
+    await this.#promiseDisk(instance);
+    this.#bases.forget(instance);
     const exit = Promise.withResolvers<ProcessExit>();
     const launchOptions = { ...this.#with(instance, options), accelerator, onExit: exit.resolve };
     const pid = await launch(instance, network, launchOptions);
     this.#machines.forgetEnd(instance);
     const identity = await findIdentity(pid);
-    if (identity === undefined) throw await notStarted(instance);
+    if (identity === undefined) throw await toStartFailure(instance, this.#with(instance, options));
     try {
       const machine = await this.#machines.attach(instance, identity, { isNew: true, exit: exit.promise });
       const answers = await machine.ready(startTimeoutMs, options.signal);
       options.signal.throwIfAborted();
-      if (!answers) throw await notStarted(instance);
+      if (!answers) throw await toStartFailure(instance, this.#with(instance, options));
       for (const [index, { plugged = true }] of network.nics.entries())
         if (!plugged) await machine.setLink(index, false);
       await machine.launch();
@@ -184,6 +200,8 @@ class Driver implements QemuDriver {
 
   async destroy(instance: DriverInstance, _options: CallOptions): Promise<void> {
     this.#machines.forgetEnd(instance);
+    this.#bases.forget(instance);
+    await this.#quota.release(instance.uid);
     await removeDisks(instance.directory);
     for (const path of [runDirectoryOf(instance), logPathOf(instance), consoleLogPathOf(instance)]) {
       await rm(path, { recursive: true, force: true });
@@ -207,6 +225,7 @@ class Driver implements QemuDriver {
     if (machine === undefined) return { ...observed, state: "unknown", reason: "it runs, but is not observed yet" };
     try {
       await boundLog(instance);
+      await this.#bases.look(instance);
       const { state, reason } = toObservedState(await machine.queryStatus());
       if (state !== "running" || !(await machine.isSilent())) return { ...observed, state, reason };
       return { ...observed, state, reason: toSilenceReason(sizeOf(instance.spec).memoryMib), isSilent: true };
@@ -221,6 +240,7 @@ class Driver implements QemuDriver {
   }
 
   async detach(): Promise<void> {
+    await this.#bases.close();
     await this.#machines.detachAll();
   }
 
@@ -280,6 +300,12 @@ class Driver implements QemuDriver {
     return { imageDirectories, directory: instance.directory, resource: instance.name, digests: this.#digests, signal };
   }
 
+  /** Machines' disks are thin; each start looks again whether the host still has room. */
+  async #promiseDisk({ uid, name, spec }: DriverInstance): Promise<void> {
+    const mib = await totalDiskMib(qemuOptionsOf(spec).disks, this.#options.imageDirectories);
+    if (mib > 0) await this.#quota.promise({ uid, resource: name, mib });
+  }
+
   async #inspectEnded(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<Observation> {
     const end =
       this.#machines.findEnd(instance) ?? (handle === undefined ? undefined : await reconstructEnd(instance, handle));
@@ -326,16 +352,6 @@ async function reconstructEnd(instance: DriverInstance, identity: ProcessIdentit
   // A warning in its log says nothing about its end.
   if (exit === undefined && oomKill === undefined && !saysWhoEndedIt(said)) return undefined;
   return toMachineEnd({ wanted: false, shutdownReason: undefined, exit, said, oomKill });
-}
-
-async function notStarted(instance: DriverInstance): Promise<ZorError> {
-  const resource = instance.name;
-  const said = await lastMessage(instance);
-  return failedPrecondition(
-    "START_FAILED",
-    resource,
-    `${resource}: QEMU did not start${said === "" ? "" : `: ${said}`}`,
-  );
 }
 
 function undying(instance: DriverInstance): ZorError {

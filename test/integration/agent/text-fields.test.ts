@@ -110,7 +110,9 @@ let hub: HubFixture;
 
 beforeAll(async () => {
   const options = { imageDirectories: ["/var/lib/zor/images"], stateDirectory: tmpdir(), containerCapabilities: [] };
-  agent = await ApiFixture.start(createDrivers({ ...options, log: createLog("test", { write: () => undefined }) }));
+  agent = await ApiFixture.start(
+    createDrivers({ ...options, disk: {}, log: createLog("test", { write: () => undefined }) }),
+  );
   hub = await HubFixture.start();
 });
 

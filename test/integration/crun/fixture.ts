@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
+import { type DiskLimits, DiskQuota } from "../../../agent/drivers/disk-quota.js";
 import type { DriverInstance, ExecCommand, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
 import { ensureNetns, removeNetns } from "../../../agent/network/netns.js";
@@ -25,23 +26,26 @@ export class CrunFixture implements AsyncDisposable {
     readonly root: string,
     readonly images: string,
     readonly netns: string,
+    limits: DiskLimits,
   ) {
+    const stateDirectory = join(root, "s");
     const options = {
       imageDirectories: [images, microDirectory],
-      stateDirectory: join(root, "s"),
+      stateDirectory,
       containerCapabilities: ["SYS_ADMIN", "SYS_TIME"] as const,
+      quota: new DiskQuota({ directory: stateDirectory, limits }),
     };
     this.nextDriver = () => new CrunDriver(options);
     this.driver = this.nextDriver();
   }
 
-  static async make(): Promise<CrunFixture> {
+  static async make(limits: DiskLimits = {}): Promise<CrunFixture> {
     const root = await mkdtemp(join(tmpdir(), "zt-"));
     const images = join(root, "images");
     await mkdir(images);
     const netns = freshName();
     await ensureNetns(netns, { agentUid: netns });
-    return new CrunFixture(root, images, netns);
+    return new CrunFixture(root, images, netns, limits);
   }
 
   /** How to recognise what this fixture makes. */

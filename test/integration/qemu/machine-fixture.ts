@@ -23,6 +23,8 @@ export interface MachineFixture extends AsyncDisposable {
     nics?: InstanceSpec["nics"],
     memoryMib?: bigint,
   ): Promise<DriverInstance>;
+  /** Its taps, made when they are not there. */
+  networkOf(instance: DriverInstance): Promise<InstanceNetwork>;
   /** Starts it with taps for its interfaces and waits until its guest agent answers. */
   start(instance: DriverInstance): Promise<RecoveryHandle>;
   /** Runs a shell command inside and resolves to its standard output. */
@@ -72,6 +74,7 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
   return {
     driver,
     imageDirectory,
+    networkOf,
     create: async (options, nics = [], memoryMib = 128n) => {
       const uid = randomUUID();
       const value = QemuOptions.fromPartial({ accelerator: Accelerator.ACCELERATOR_TCG, ...options });

@@ -1,0 +1,77 @@
+import { basename } from "node:path";
+import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import type { Disk } from "../../../proto/gen/zor/v1/instance.js";
+import { openExactly } from "../../host/open-exactly.js";
+import type { DriverInstance } from "../driver.js";
+import { type DisksOptions, overlayPathOf } from "./disks.js";
+import { openChain } from "./image-chain.js";
+import { lastMessage } from "./launch.js";
+import { findLockHolders, type LockHolder, toLockName } from "./lock-holder.js";
+import { qemuOptionsOf } from "./validate.js";
+
+const maxMessage = 300;
+
+/** Why QEMU ended before it answered, in words for whoever started the machine. */
+export async function toStartFailure(instance: DriverInstance, options: DisksOptions): Promise<ZorError> {
+  const said = await lastMessage(instance);
+  // Its last line follows the one that tells which lock.
+  if (/Failed to get (?:shared )?"[\w-]+" lock|Is another process using the image/.test(said))
+    return await toLocked(instance, options);
+  const resource = instance.name;
+  const words = withoutArguments(said);
+  return failedPrecondition(
+    "START_FAILED",
+    resource,
+    `${resource}: QEMU did not start${words === "" ? "" : `: ${words}`}`,
+  );
+}
+
+/** QEMU's message without its own command line: "qemu: -blockdev {…}: Failed" becomes "Failed"; pure. */
+export function withoutArguments(message: string): string {
+  const text = message
+    .replace(/^\S*qemu-system-\S+: /, "")
+    .replace(/^-blockdev \{.*\}: /, "")
+    .replace(/^-[a-z][a-z-]* (?:[^\s:]|:(?! ))+: /, "");
+  return text.slice(0, maxMessage);
+}
+
+async function toLocked(instance: DriverInstance, options: DisksOptions): Promise<ZorError> {
+  const { name: resource } = instance;
+  for (const [index, disk] of qemuOptionsOf(instance.spec).disks.entries()) {
+    for (const { what, lockName } of await lockNamesOf(disk, index, options)) {
+      const holders = await findLockHolders(lockName);
+      if (holders.length > 0) return locked(resource, `${what} is in use by ${holders.map(toWords).join(" and ")}`);
+    }
+  }
+  return locked(resource, "one of its images was in use by another program, which has ended or is not on this host");
+}
+
+function locked(resource: string, what: string): ZorError {
+  const remedy = "end that or let it finish and start the machine again, or give the machine a copy of the image";
+  return failedPrecondition("DISK_IN_USE", resource, `${resource}: ${what}; ${remedy}`);
+}
+
+function toWords({ pid, program, machine }: LockHolder): string {
+  return machine === undefined ? `${program} (pid ${pid})` : `the machine ${machine} (pid ${pid})`;
+}
+
+/** The files of a disk with what people know them by. */
+async function lockNamesOf(
+  disk: Disk,
+  index: number,
+  options: DisksOptions,
+): Promise<readonly { readonly what: string; readonly lockName: string }[]> {
+  await using chain = await openChain(options.imageDirectories, disk.image, `instance.spec.qemu.disks[${index}].image`);
+  await using overlay = await openExactly(overlayPathOf(index, options));
+  const files = [
+    { what: `the overlay of disk ${index}`, file: overlay },
+    ...chain.layers.map(({ path, file }, level) => ({
+      what: `the image ${level === 0 ? quote(disk.image) : quote(basename(path))}`,
+      file,
+    })),
+  ];
+  return await Promise.all(
+    files.map(async ({ what, file }) => ({ what, lockName: toLockName(await file.stat({ bigint: true })) })),
+  );
+}
