@@ -79,7 +79,8 @@ export async function extractTar(archive: TarArchive, directory: string, subject
 }
 
 /** What tar says about an archive, in words for whoever named it; failures of the host stay as they are. */
-function asRefusal(error: unknown, { field, what }: ArchiveSubject, why: string): unknown {
+function asRefusal(error: unknown, { field, what, signal }: ArchiveSubject, why: string): unknown {
+  signal.throwIfAborted();
   if (!(error instanceof ToolError) || error.exitCode !== 2) return error;
   if (/No space left on device|Disk quota exceeded|Input\/output error|Read-only file system/.test(error.stderrTail))
     return error;

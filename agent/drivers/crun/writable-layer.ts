@@ -35,8 +35,25 @@ export async function makeLayerImage(
   const features = journal ? [] : ["-O", "^has_journal"];
   const fill = content === undefined ? [] : ["-d", content];
   // No blocks for root alone: root is who runs out of room there. A smaller ratio: root filesystems have many small files.
-  const argv = ["-q", "-F", "-m", "0", "-i", "8192", "-E", "lazy_itable_init=1,nodiscard", ...features, ...fill, path];
-  await run("mkfs.ext4", argv, { signal, timeoutMs: fillTimeoutMs, env: { PATH: searchPath() } });
+  const argv = [
+    "-q",
+    "-F",
+    "-m",
+    "0",
+    "-i",
+    "8192",
+    "-E",
+    "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+    ...features,
+    ...fill,
+    path,
+  ];
+  await run("mkfs.ext4", argv, { signal, timeoutMs: fillTimeoutMs, env: { PATH: searchPath() } }).catch(
+    (error: unknown) => {
+      signal?.throwIfAborted();
+      throw error;
+    },
+  );
 }
 
 /** Finds out what the host can mount on the file system of a directory. Undefined is never the answer: what fails is not there. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 
 /** What images call this machine's architecture. */
-export const ownArchitecture = arch() === "arm64" ? "arm64" : "amd64";
+const ownArchitecture = arch() === "arm64" ? "arm64" : "amd64";
 
 /** A container image to build: directories whose contents are its layers, lowest first. */
 export interface ImagePlan {

@@ -1,4 +1,4 @@
-import { copyFile, open, rename, truncate, utimes } from "node:fs/promises";
+import { copyFile, open, rename, statfs, truncate, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -103,6 +103,34 @@ describe("an image below a persistent disk", () => {
     await fixture.driver.stop(instance, handle, callOptions);
     listening.abort();
     await following;
+  });
+
+  it("of a size that the host never has is refused, and so are several together", async () => {
+    const image = "huge.qcow2";
+    await run("qemu-img", [
+      "create",
+      "-q",
+      "-f",
+      "qcow2",
+      "-o",
+      "cluster_size=2M",
+      join(fixture.imageDirectory, image),
+      "1P",
+    ]);
+    const disk = { image, persistent: false, sizeMib: 0n };
+    await expect(fixture.create({ kernel: "micro", disks: [disk] })).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      violations: [
+        { field: "instance.spec.qemu.disks[0].image", description: expect.stringContaining("disk.instanceMib") },
+      ],
+    });
+    const { name } = await over();
+    const { blocks, bsize } = await statfs(fixture.imageDirectory);
+    const halfMib = BigInt(Math.floor((blocks * bsize * 0.6) / 1024 / 1024));
+    const half = { image: name, persistent: false, sizeMib: halfMib };
+    await expect(fixture.create({ kernel: "micro", disks: [half, half] })).rejects.toMatchObject({
+      violations: [{ field: "instance.spec.qemu.disks[1].size_mib" }],
+    });
   });
 
   it("that another program has locked names that program, and not the machine's command line", async () => {

@@ -36,7 +36,10 @@ export function defineCreateInstance(create: Command, open: Registrar["open"]): 
     .addOption(repeatable("--disk <fields>", "qemu: image=FILE,persistent,size=SIZE; may be repeated"))
     .option("--machine <type>", "qemu: q35, pc or microvm")
     .option("--accel <accelerator>", "qemu: kvm or tcg (default: the best that works)")
-    .option("--rootfs <path>", "crun: directory or tar archive; micro is the built-in one")
+    .option(
+      "--rootfs <path>",
+      "crun: directory, tar archive, docker save archive or OCI layout; micro is the built-in one",
+    )
     .addOption(repeatable("--env <key=value>", "crun: environment of the command; may be repeated"))
     .addOption(
       repeatable("--cap-add <name>", "crun: a capability more; most need the agent's permission; may be repeated"),

@@ -223,9 +223,15 @@ export interface QemuOptions {
 
 /** A disk of a QEMU machine. */
 export interface Disk {
-  /** Image file in an image directory of the agent: a bare name, or a path inside that directory. qcow2 or raw. */
+  /**
+   * Image file in an image directory of the agent: a bare name, or a path inside that directory. qcow2 or raw; everything else, and
+   * what is compressed, is refused by name.
+   */
   image: string;
-  /** Changes are kept over stop and start. Otherwise each start begins with the image again. */
+  /**
+   * Changes are kept over stop and start. Otherwise each start begins with the image again. A machine is not started when the content
+   * of an image below its persistent disks is not what it was when the machine was created.
+   */
   persistent: boolean;
   /** Size of the overlay in MiB; 0: as large as the image. */
   sizeMib: bigint;
@@ -235,7 +241,10 @@ export interface Disk {
 
 /** Options of the crun driver. */
 export interface CrunOptions {
-  /** A directory or tar archive with a root filesystem, in an image directory of the agent, or "micro" for the built-in one. */
+  /**
+   * A root filesystem in an image directory of the agent: a directory, or a tar archive (plain, or compressed with gzip, bzip2, xz or
+   * zstd); or a container image: an archive of `docker save`, or an OCI layout as directory or archive. "micro": the built-in one.
+   */
   rootfs: string;
   /** Command and arguments, any characters but NUL; default: the built-in init for "micro", else "/bin/sh". */
   command: string[];
