@@ -68,7 +68,7 @@ it("changes what is said and leaves the rest", async () => {
   expect(await zor("set", "a2b", "zt/wan", "--no-ab-down", "--no-schedule")).toBe(
     "a2b zt/wan is ACTIVE (lan1>lan2 50ms±5, lan2>lan1 50ms±5 5% 10Mb/s)",
   );
-  expect(JSON.parse(await zor("get", "a2b", "wan", "-o", "json")).a2b.spec.schedule ?? []).toEqual([]);
+  expect(JSON.parse(await zor("get", "a2b", "wan", "-o", "json")).a2bs[0].spec.schedule ?? []).toEqual([]);
   expect(await zor("set", "a2b", "wan", "--clear", "--dry-run")).toContain("nothing was changed");
   expect(await zor("set", "a2b", "wan", "--clear")).toBe(
     "a2b zt/wan is ACTIVE (lan1>lan2 untouched, lan2>lan1 untouched)",
