@@ -40,10 +40,13 @@ const graceMs = 2000;
 /** A running agent: everything of this host adopted, observed and served. */
 export class Agent {
   readonly server: AgentServer;
+  /** Tells this process from every other agent, one with the same identity too. */
+  readonly boot: string;
   readonly #close: () => Promise<void>;
 
-  private constructor(server: AgentServer, close: () => Promise<void>) {
+  private constructor(server: AgentServer, boot: string, close: () => Promise<void>) {
     this.server = server;
+    this.boot = boot;
     this.#close = close;
   }
 
@@ -139,7 +142,7 @@ export class Agent {
         },
       ),
     ]);
-    return new Agent(server, async () => {
+    return new Agent(server, watchLog.epoch, async () => {
       await server.close(graceMs);
       await operations.close();
       ending.abort();

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
 import { Backoff } from "../lib/backoff.js";
+import { bootProtocol, refusalIn } from "../lib/dial-out-protocol.js";
 import { messageOf } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
 import { trouble } from "../lib/tls/certificate-trouble.js";
@@ -12,6 +13,10 @@ import type { IdentityHolder } from "./identity-holder.js";
 /** What dialling out needs. */
 export interface DialOutOptions {
   readonly identity: IdentityHolder;
+  /** Tells this process from another that has the same identity. */
+  readonly boot: string;
+  /** The hub does not use this agent, and why. */
+  readonly onRefused: (why: string) => void;
   /** Addresses ("ip:port") at which the hub accepts agents, tried in turn. */
   readonly addresses: readonly string[];
   /** Takes a connection that the hub has begun to use; its first bytes are still unread. */
@@ -39,9 +44,12 @@ async function keepParked(options: DialOutOptions, slot: number, signal: AbortSi
     const address = options.addresses[attempt % options.addresses.length];
     if (address === undefined) return;
     try {
-      const socket = await open(address, options.identity, signal);
-      backoff.reset();
-      if (await isWanted(socket, signal)) {
+      const socket = await open(address, options, signal);
+      const isUsed = await isWanted(socket, signal);
+      const refusal = isUsed ? takeRefusal(socket) : undefined;
+      // One that is refused comes again more and more slowly.
+      if (refusal === undefined) backoff.reset();
+      if (isUsed && refusal === undefined) {
         options.accept(socket);
         continue;
       }
@@ -49,7 +57,9 @@ async function keepParked(options: DialOutOptions, slot: number, signal: AbortSi
       // The hub refuses a certificate only after the handshake has ended on this side.
       const facts = certificateFacts(options.identity.current.certificatePem);
       const reason = trouble({ whose: "this host's", facts }, new Date());
-      if (!signal.aborted && reason !== undefined) options.log.warn({ address, reason }, "the hub closes connections");
+      if (refusal !== undefined) options.onRefused(refusal);
+      else if (!signal.aborted && reason !== undefined)
+        options.log.warn({ address, reason }, "the hub closes connections");
       else if (!signal.aborted) options.log.debug({ address }, "the hub closed a waiting connection");
     } catch (error) {
       const facts = certificateFacts(options.identity.current.certificatePem);
@@ -60,7 +70,7 @@ async function keepParked(options: DialOutOptions, slot: number, signal: AbortSi
   }
 }
 
-async function open(address: string, identity: IdentityHolder, signal: AbortSignal): Promise<TLSSocket> {
+async function open(address: string, { identity, boot }: DialOutOptions, signal: AbortSignal): Promise<TLSSocket> {
   const split = address.lastIndexOf(":");
   const { keyPem, certificatePem, caPem } = identity.current;
   const socket = connect({
@@ -72,6 +82,7 @@ async function open(address: string, identity: IdentityHolder, signal: AbortSign
     ca: caPem,
     minVersion: "TLSv1.3",
     rejectUnauthorized: true,
+    ALPNProtocols: [bootProtocol(boot)],
     checkServerIdentity: (_host, certificate) => checkServerIdentity(hubServerName, certificate),
   });
   socket.setKeepAlive(true, keepAliveMs);
@@ -98,4 +109,14 @@ async function isWanted(socket: TLSSocket, signal: AbortSignal): Promise<boolean
   signal.removeEventListener("abort", settle);
   socket.off("readable", settle).off("end", settle).off("close", settle);
   return !signal.aborted && !socket.destroyed && socket.readableLength > 0;
+}
+
+/** Why the hub refuses this agent; undefined: it does not, and its first bytes stay unread. */
+function takeRefusal(socket: TLSSocket): string | undefined {
+  // A socket without encoding reads Buffers.
+  const bytes = socket.read() as Buffer | null;
+  if (bytes === null) return undefined;
+  const refusal = refusalIn(bytes);
+  if (refusal === undefined) socket.unshift(bytes);
+  return refusal;
 }

@@ -10,6 +10,7 @@ import { lockState } from "./host/state-lock.js";
 import { openHostParts } from "./host-parts.js";
 import { IdentityHolder, identityDirectory, loadHostIdentity } from "./identity-holder.js";
 import { findJoinData } from "./join-data.js";
+import { refusalLog } from "./refusal-log.js";
 import { renewForever } from "./renewal.js";
 
 /**
@@ -35,7 +36,14 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   }
   const work = Promise.all([
     hubAddresses.length === 0 ? undefined : renewForever({ identity, directory, hubAddresses, log }, signal),
-    dialOutForever({ identity, addresses, accept: (socket) => agent.server.accept(socket), log }, signal),
+    dialOutForever(
+      {
+        ...{ identity, addresses, log, boot: agent.boot },
+        accept: (socket) => agent.server.accept(socket),
+        onRefused: refusalLog(log),
+      },
+      signal,
+    ),
   ]);
   await writeRunFile(settings.state, { host, netns: settings.netns, listen: agent.addresses });
   new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();

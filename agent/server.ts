@@ -32,6 +32,7 @@ import type { InstanceManager } from "./instances/manager.js";
 import type { LanManager } from "./lans/lan-manager.js";
 import type { A2bManager } from "./network/a2b/a2b-manager.js";
 import type { CablePart } from "./parts.js";
+import { refusalLog } from "./refusal-log.js";
 import type { RevokedCertificates } from "./revoked-certificates.js";
 import { a2bService } from "./services/a2b-service.js";
 import { agentService } from "./services/agent-service.js";
@@ -199,6 +200,7 @@ function addServices(server: Server, options: AgentServerOptions, serviceOptions
   const agent = agentService({
     readFacts,
     setRevoked: (serials) => options.revoked.replace(serials),
+    onRefused: refusalLog(options.log),
     logError: (error, message) => options.log.error({ err: error }, message),
   });
   const operation = operationService({ scope, operations, requests });

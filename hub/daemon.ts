@@ -148,6 +148,7 @@ export class Hub {
         address,
         identity: () => this.#identity,
         parked: core.parked,
+        admit: (host, agent) => core.fleet.admit(host, agent),
         onBadDates: (host, why) => core.fleet.noteRefusal(host, why),
         isRevoked: (serial) => this.#state.certificates.isRevoked(serial),
         log: this.#log,

@@ -10,13 +10,16 @@ export interface AgentServiceOptions {
   readonly readFacts: () => AgentFacts;
   /** Replaces the list of revoked certificates; in force even when it rejects because it could not be stored. */
   readonly setRevoked: (serials: readonly string[]) => Promise<void>;
+  /** The hub does not use this agent, and why. */
+  readonly onRefused: (why: string) => void;
   readonly logError: (error: unknown, message: string) => void;
 }
 
 /** What only a hub asks: who this is and whether it is alive; and what only a hub tells: who is locked out. */
 export function agentService(options: AgentServiceOptions): Handlers<typeof AgentServiceService> {
   return {
-    hello: async ({ minApiLevel, maxApiLevel, revokedSerials }) => {
+    hello: async ({ minApiLevel, maxApiLevel, revokedSerials, refusal }) => {
+      if (refusal !== "") options.onRefused(refusal);
       // A full disk must not cost the session.
       await options
         .setRevoked(revokedSerials)

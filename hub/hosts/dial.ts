@@ -5,11 +5,14 @@ import { apiLevel, version } from "../../lib/program.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { hostServerName } from "../../lib/tls/join.js";
 import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
+import type { MetAgent } from "./copies.js";
 
 /** An agent that has said hello. */
 export interface Greeted {
   readonly connection: Connection;
   readonly hello: HelloResponse;
+  /** "ip:port" where it is. */
+  readonly peer: string;
   /** Serial numbers of revoked certificates, as the agent was told. */
   readonly toldRevoked: readonly string[];
   /** Ends the connection and what carries it. */
@@ -38,7 +41,7 @@ const helloTimeoutMs = 3000;
  * @throws {ZorError} reason INCOMPATIBLE when no API level fits, WRONG_HOST when it says it is another host; else why it failed.
  */
 export async function dial(address: string, options: DialOptions): Promise<Greeted> {
-  const { host, hub, revokedSerials } = options;
+  const { host, revokedSerials } = options;
   const connection = new Connection({
     address,
     identity: options.identity,
@@ -47,17 +50,7 @@ export async function dial(address: string, options: DialOptions): Promise<Greet
     isRevoked: options.isRevoked,
   });
   try {
-    const hello = await connection.unary(
-      AgentServiceService.hello,
-      {
-        hubVersion: version,
-        minApiLevel: apiLevel,
-        maxApiLevel: apiLevel,
-        hub,
-        revokedSerials: [...revokedSerials],
-      },
-      { timeoutMs: helloTimeoutMs, signal: options.signal },
-    );
+    const hello = await greet(connection, "", options);
     if (hello.apiLevel !== apiLevel) throw incompatible(host, hello);
     if (hello.hostId !== host) {
       throw new ZorError({
@@ -66,11 +59,49 @@ export async function dial(address: string, options: DialOptions): Promise<Greet
         message: `the agent at ${address} says it is of hosts/${hello.hostId}`,
       });
     }
-    return { connection, hello, toldRevoked: revokedSerials, close: () => connection.close() };
+    return { connection, hello, peer: connection.peer, toldRevoked: revokedSerials, close: () => connection.close() };
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+/** Whether an agent that was met is still where it was, asked within seconds. */
+export async function isThere({ boot, address }: MetAgent, options: DialOptions): Promise<boolean> {
+  try {
+    const { hello, close } = await dial(address, options);
+    close();
+    return hello.epoch === boot;
+  } catch {
+    return false;
+  }
+}
+
+/** Tells an agent that it is not used, and why; ends the connection. One that cannot be told is not used either. */
+export async function refuseAgent({ connection, close }: Greeted, why: string, options: DialOptions): Promise<void> {
+  try {
+    await greet(connection, why, options);
+  } catch {
+    // It has gone, which is what is wanted.
+  } finally {
+    close();
+  }
+}
+
+function greet(connection: Connection, refusal: string, options: DialOptions): Promise<HelloResponse> {
+  const { hub, revokedSerials, signal } = options;
+  return connection.unary(
+    AgentServiceService.hello,
+    {
+      hubVersion: version,
+      minApiLevel: apiLevel,
+      maxApiLevel: apiLevel,
+      hub,
+      revokedSerials: [...revokedSerials],
+      refusal,
+    },
+    { timeoutMs: helloTimeoutMs, signal },
+  );
 }
 
 function incompatible(host: string, hello: HelloResponse): ZorError {

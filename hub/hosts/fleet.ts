@@ -1,4 +1,5 @@
-import { unavailable } from "../../lib/errors.js";
+import { status } from "@grpc/grpc-js";
+import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
@@ -14,7 +15,8 @@ import {
   viewHost,
 } from "../state/host-record.js";
 import type { Inventory } from "../state/inventory.js";
-import { type DialOptions, dial, type Greeted } from "./dial.js";
+import { Copies, type MetAgent } from "./copies.js";
+import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./dial.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 import { HostSession, type ReadyAgent } from "./session.js";
 import { splice } from "./splice.js";
@@ -45,6 +47,8 @@ interface Member {
   record: HostRecord;
   session: HostSession | undefined;
   state: HostState;
+  /** The agent that was greeted last at an address of the host's. */
+  met: MetAgent | undefined;
 }
 
 /** An agent that is refused comes again every few seconds. */
@@ -60,8 +64,15 @@ export class Fleet {
   /** Hosts whose connections were refused lately. */
   readonly #refusals = new Map<string, { readonly why: string; readonly atMs: number }>();
 
+  /** Second agents of hosts. */
+  readonly #copies: Copies;
+
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#copies = new Copies({
+      onFound: (host, why) => this.#recordCopy(host, why),
+      onGone: (host) => this.#changed(host),
+    });
   }
 
   /**
@@ -73,6 +84,7 @@ export class Fleet {
       record,
       session: undefined,
       state: HostState.HOST_STATE_UNSPECIFIED,
+      met: undefined,
     };
     this.#members.set(record.id, member);
     member.record = record;
@@ -92,12 +104,25 @@ export class Fleet {
     if (this.#members.has(id)) this.#refusals.set(id, { why, atMs: Date.now() });
   }
 
+  /**
+   * Whether an agent that has dialled in may be used: "", or why it is not. Of two with one identity the one that is used stays
+   * while it answers; one that does not answer has ended or is cut off, and loses its place at once.
+   */
+  async admit(id: string, newcomer: MetAgent): Promise<string> {
+    const incumbent = this.#members.get(id)?.session?.incumbent;
+    if (incumbent === undefined || newcomer.boot === "" || newcomer.boot === incumbent.boot) return "";
+    if (await incumbent.answers()) return this.#copies.refused(id, incumbent, newcomer);
+    incumbent.lose(`its agent at ${incumbent.address} does not answer, and another one has come`);
+    return "";
+  }
+
   /** Forgets a host. Nothing on it is touched. */
   remove(id: string): void {
     const member = this.#members.get(id);
     if (member?.session !== undefined) void this.#end(member.session);
     this.#members.delete(id);
     this.#refusals.delete(id);
+    this.#copies.forget(id);
     this.#options.inventory.removeHost(id);
     this.#options.ends.forget(id);
     this.#options.onChange(id);
@@ -214,7 +239,7 @@ export class Fleet {
     for (const address of addresses) {
       if (signal.aborted) break;
       try {
-        return await dial(address, options);
+        return await this.#dialOne(id, address, options);
       } catch (error) {
         last = error;
         if (!signal.aborted) onFailure(error);
@@ -223,18 +248,39 @@ export class Fleet {
     throw last ?? new Error("stopped");
   }
 
+  /** Dials an agent and makes sure that it has not taken the place of another that lives. */
+  async #dialOne(id: string, address: string, options: DialOptions): Promise<Greeted> {
+    const greeted = await dial(address, options);
+    const newcomer = { boot: greeted.hello.epoch, address: greeted.peer };
+    const member = this.#members.get(id);
+    const before = member?.met;
+    // At one address there is one agent: what was there before has ended.
+    const isOther = before !== undefined && before.boot !== newcomer.boot && before.address !== newcomer.address;
+    if (isOther && (await isThere(before, options))) {
+      const why = this.#copies.refused(id, before, newcomer);
+      await refuseAgent(greeted, why, options);
+      throw new ZorError({ reason: "HOST_COPIED", code: status.FAILED_PRECONDITION, message: why });
+    }
+    if (member !== undefined) member.met = newcomer;
+    return greeted;
+  }
+
   async #connectDialled(id: string, options: DialOptions): Promise<Greeted> {
-    const socket = await this.#options.parked.take(id, dialInTimeoutMs, options.signal).catch((error: unknown) => {
-      const refusal = this.#refusals.get(id);
-      const isRecent = refusal !== undefined && Date.now() - refusal.atMs < refusalHoldsMs;
-      throw isRecent ? unavailable("CERTIFICATE_DATES", `hosts/${id}`, refusal.why, error) : error;
-    });
+    const { socket, peer } = await this.#options.parked
+      .take(id, dialInTimeoutMs, options.signal)
+      .catch((error: unknown) => {
+        const refusal = this.#refusals.get(id);
+        const isRecent = refusal !== undefined && Date.now() - refusal.atMs < refusalHoldsMs;
+        throw isRecent ? unavailable("CERTIFICATE_DATES", `hosts/${id}`, refusal.why, error) : error;
+      });
     this.#refusals.delete(id);
     const spliced = await splice(socket, this.#options.socketDirectory);
     try {
       const greeted = await dial(spliced.address, options);
+      this.#options.parked.keepOnly(id, greeted.hello.epoch);
       return {
         ...greeted,
+        peer,
         close: () => {
           greeted.close();
           spliced.close();
@@ -248,7 +294,11 @@ export class Fleet {
 
   #view(member: Member, now: Date): Host {
     const { host } = member.record;
-    return viewHost(host, viewOf(member), { now, relayedBytes: this.#options.relayedBytes(host.uid) });
+    return viewHost(host, viewOf(member), {
+      now,
+      relayedBytes: this.#options.relayedBytes(host.uid),
+      copy: this.#copies.whyOf(member.record.id),
+    });
   }
 
   #changed(id: string): void {
@@ -278,6 +328,18 @@ export class Fleet {
       message: `the hub refused what the agent of hosts/${id} said (${count} so far): ${last}`,
       caller: "",
     });
+  }
+
+  #recordCopy(id: string, why: string): void {
+    this.#options.log.warn({ host: id, why }, "a second agent of a host was refused");
+    this.#options.inventory.log.recordEvent("events", {
+      severity: EventSeverity.EVENT_SEVERITY_ERROR,
+      type: "host.copy-refused",
+      resource: `hosts/${id}`,
+      message: why,
+      caller: "",
+    });
+    this.#changed(id);
   }
 
   #recordEvent(id: string, { state, reason }: SessionView): void {

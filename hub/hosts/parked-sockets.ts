@@ -1,9 +1,15 @@
 import type { Duplex } from "node:stream";
 import { unavailable } from "../../lib/errors.js";
 
-interface Parked {
+/** A connection that an agent has opened. */
+export interface Parked {
   readonly socket: Duplex;
+  /** Of its certificate. */
   readonly serial: string | undefined;
+  /** Which process of the host's agent opened it; "": an agent that does not tell. */
+  readonly boot: string;
+  /** "ip:port" it came from. */
+  readonly peer: string;
 }
 
 const maxPerHost = 4;
@@ -11,31 +17,31 @@ const maxPerHost = 4;
 /** Connections that agents have opened and that wait for the hub to use them; a few per host, the oldest go first. */
 export class ParkedSockets {
   readonly #byHost = new Map<string, Parked[]>();
-  readonly #waiting = new Map<string, (parked: Duplex) => void>();
+  readonly #waiting = new Map<string, (parked: Parked) => void>();
 
   /** Keeps a socket until it is taken or closes. */
-  park(host: string, serial: string | undefined, socket: Duplex): void {
+  park(host: string, parked: Parked): void {
     const taker = this.#waiting.get(host);
     if (taker !== undefined) {
       this.#waiting.delete(host);
-      taker(socket);
+      taker(parked);
       return;
     }
     const sockets = this.#byHost.get(host) ?? [];
     this.#byHost.set(host, sockets);
-    sockets.push({ socket, serial });
-    socket.once("close", () => this.#remove(host, socket));
+    sockets.push(parked);
+    parked.socket.once("close", () => this.#remove(host, parked.socket));
     if (sockets.length > maxPerHost) sockets.shift()?.socket.destroy();
   }
 
   /** Gives the host's newest socket, waiting for one if need be. One waiter per host. @throws {ZorError} UNAVAILABLE after `timeoutMs` or when aborted. */
-  async take(host: string, timeoutMs: number, signal: AbortSignal): Promise<Duplex> {
+  async take(host: string, timeoutMs: number, signal: AbortSignal): Promise<Parked> {
     const sockets = this.#byHost.get(host) ?? [];
     for (let parked = sockets.pop(); parked !== undefined; parked = sockets.pop()) {
       // One that was closed just now has not been removed yet.
-      if (!parked.socket.destroyed) return parked.socket;
+      if (!parked.socket.destroyed) return parked;
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+    const { promise, resolve, reject } = Promise.withResolvers<Parked>();
     this.#waiting.set(host, resolve);
     const giveUp = (): void =>
       reject(unavailable("NOT_DIALLED_IN", `hosts/${host}`, "the agent dials the hub, and has no connection open now"));
@@ -48,6 +54,12 @@ export class ParkedSockets {
       signal.removeEventListener("abort", giveUp);
       if (this.#waiting.get(host) === resolve) this.#waiting.delete(host);
     }
+  }
+
+  /** Closes a host's sockets that another process than this one has opened. */
+  keepOnly(host: string, boot: string): void {
+    const others = (this.#byHost.get(host) ?? []).filter((parked) => parked.boot !== "" && parked.boot !== boot);
+    for (const { socket } of others) socket.destroy();
   }
 
   /** Closes the sockets whose certificate is no longer good. */

@@ -10,6 +10,8 @@ import { socketBelow } from "../../lib/net/socket-below.js";
 import { trouble } from "../../lib/tls/certificate-trouble.js";
 import { certificateFacts, type Identity } from "../../lib/tls/identity.js";
 import { splitAddress } from "../config.js";
+import { bootOf, refusalMark } from "../../lib/dial-out-protocol.js";
+import type { MetAgent } from "./copies.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 
 /** What a reverse listener needs. */
@@ -18,6 +20,8 @@ export interface ReverseListenerOptions {
   readonly address: string;
   readonly identity: () => Identity;
   readonly parked: ParkedSockets;
+  /** Asked about every agent that has proven who it is: "" lets it in, else why not. Within seconds. */
+  readonly admit: (host: string, agent: MetAgent) => Promise<string>;
   readonly isRevoked: (serial: string) => boolean;
   /** Told of a host whose certificate, signed by this hub, is refused for its dates. */
   readonly onBadDates: (host: string, why: string) => void;
@@ -58,11 +62,12 @@ export class ReverseListener {
       rejectUnauthorized: false,
       minVersion: "TLSv1.3",
       handshakeTimeout: handshakeTimeoutMs,
+      ALPNCallback: ({ protocols }) => protocols.find((offered) => bootOf(offered) !== ""),
     });
     this.#listener = createTcpServer((socket) =>
       this.#door.enter(socket, () => this.#server.emit("connection", socket)),
     );
-    this.#server.on("secureConnection", (socket) => this.#accept(socket));
+    this.#server.on("secureConnection", (socket) => void this.#accept(socket));
     this.#server.on("tlsClientError", (error) => options.log.debug({ err: error }, "reverse connection refused"));
   }
 
@@ -105,7 +110,7 @@ export class ReverseListener {
     await new Promise<void>((resolve) => this.#listener.close(() => resolve()));
   }
 
-  #accept(socket: TLSSocket): void {
+  async #accept(socket: TLSSocket): Promise<void> {
     socket.on("error", (error) => this.#options.log.debug({ err: error }, "reverse connection failed"));
     try {
       if (!socket.authorized) throw new Error(this.#whyRefused(socket));
@@ -117,7 +122,15 @@ export class ReverseListener {
       // Finds peers that are gone without a word within about 15 s.
       socket.setKeepAlive(true, 5000);
       socket.setNoDelay(true);
-      this.#options.parked.park(caller.id, caller.serial, socket);
+      const peer = socketAddress(socket);
+      const boot = bootOf(socket.alpnProtocol || "");
+      const refusal = await this.#options.admit(caller.id, { boot, address: peer });
+      if (refusal !== "") {
+        socket.end(`${refusalMark}${refusal}\n`);
+        setTimeout(() => socket.destroy(), handshakeTimeoutMs).unref();
+      } else if (!socket.destroyed) {
+        this.#options.parked.park(caller.id, { socket, serial: caller.serial, boot, peer });
+      }
     } catch (error) {
       this.#options.log.warn({ reason: messageOf(error), peer: socket.remoteAddress }, "reverse connection refused");
       socket.destroy();
@@ -136,4 +149,9 @@ export class ReverseListener {
     if (caller?.kind === "host") this.#options.onBadDates(caller.id, why);
     return why;
   }
+}
+
+function socketAddress({ remoteAddress = "", remotePort = 0 }: TLSSocket): string {
+  const plain = remoteAddress.replace(/^::ffff:(?=[0-9.]+$)/, "");
+  return plain.includes(":") ? `[${plain}]:${remotePort}` : `${plain}:${remotePort}`;
 }

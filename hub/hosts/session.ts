@@ -13,6 +13,7 @@ import type { Inventory } from "../state/inventory.js";
 import { AgentFeed } from "./agent-feed.js";
 import { believedEnds } from "./believed-ends.js";
 import type { Greeted } from "./dial.js";
+import type { MetAgent } from "./copies.js";
 import { keepAlive } from "./keep-alive.js";
 import { type RevokedSerials, tellRevocations } from "./tell-revocations.js";
 
@@ -33,6 +34,17 @@ export interface SessionOptions {
   /** What an earlier session found out, if there was one. */
   readonly previous: SessionView | undefined;
 }
+
+/** The agent that a session is with. */
+export interface Incumbent extends MetAgent {
+  /** Whether it still answers, asked now. */
+  readonly answers: () => Promise<boolean>;
+  /** Ends the session with it: another has its place. */
+  readonly lose: (why: string) => void;
+}
+
+/** An agent that somebody else claims to be has this long to answer. */
+const proofMs = 3000;
 
 /** A connection that can be used for calls until `signal` aborts. */
 export interface ReadyAgent {
@@ -58,6 +70,7 @@ export class HostSession {
   #refused: Refusals;
   #hello: HelloResponse | undefined;
   #ready: ReadyAgent | undefined;
+  #incumbent: Incumbent | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
@@ -104,6 +117,11 @@ export class HostSession {
     return this.#hello;
   }
 
+  /** The agent that was greeted and is not lost yet. */
+  get incumbent(): Incumbent | undefined {
+    return this.#incumbent;
+  }
+
   /** The agent while its state is READY. */
   get ready(): ReadyAgent | undefined {
     return this.#ready;
@@ -142,6 +160,8 @@ export class HostSession {
     const signal = AbortSignal.any([stop, lost.signal]);
     this.#alive();
     this.#hello = greeted.hello;
+    const displaced = Promise.withResolvers<never>();
+    this.#incumbent = incumbentOf(greeted, signal, (why) => displaced.reject(new Error(why)));
     const parts = [
       keepAlive({
         signal,
@@ -164,9 +184,10 @@ export class HostSession {
       }),
     ];
     try {
-      await Promise.race(parts);
+      await Promise.race([...parts, displaced.promise]);
     } finally {
       this.#ready = undefined;
+      this.#incumbent = undefined;
       lost.abort();
       await Promise.allSettled(parts);
       this.#options.ends.stale(this.#options.host);
@@ -226,6 +247,23 @@ export class HostSession {
     this.#reason = reason;
     this.#options.onChange();
   }
+}
+
+function incumbentOf({ hello, peer, connection }: Greeted, signal: AbortSignal, lose: Incumbent["lose"]): Incumbent {
+  let asking: Promise<boolean> | undefined;
+  const ask = async (): Promise<boolean> => {
+    try {
+      await connection.unary(AgentServiceService.ping, {}, { timeoutMs: proofMs, signal });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      asking = undefined;
+    }
+  };
+  // Many may claim at once; one question answers them all.
+  const answers = (): Promise<boolean> => (asking ??= ask());
+  return { boot: hello.epoch, address: peer, answers, lose };
 }
 
 /** 1, 2, 5, 10, 20, 50 and so on. */

@@ -49,7 +49,7 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
           if (request.validateOnly) return { host, joinToken: "" };
           const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
           const answer = await commit([putHost(id, host, 0n), token.change], {
-            host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n }),
+            host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n, copy: "" }),
             joinToken: options.formatToken(token.secret),
           });
           const stored = await store.get("hosts", id);
@@ -71,7 +71,7 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
           underlaySet: underlayAddresses.length > 0 && (record.host.underlaySet || underlaySet),
         });
         const now = new Date();
-        if (request.validateOnly) return { host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n }) };
+        if (request.validateOnly) return { host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n, copy: "" }) };
         const answer = await commit([putHost(id, host, record.revision)], {
           host: {
             ...fleet.get(id, now),

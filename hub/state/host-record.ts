@@ -46,11 +46,11 @@ export function neverJoined(id: string): SessionView {
   };
 }
 
-/** A host as callers see it. @param facts.now dates the age. @param facts.relayedBytes that the relay has carried for it. */
+/** A host as callers see it. @param facts.now dates the age. @param facts.relayedBytes that the relay has carried for it. @param facts.copy why a second agent of it is refused, or "". */
 export function viewHost(
   record: Host,
   session: SessionView,
-  { now, relayedBytes }: { readonly now: Date; readonly relayedBytes: bigint },
+  { now, relayedBytes, copy }: { readonly now: Date; readonly relayedBytes: bigint; readonly copy: string },
 ): Host {
   const { reported } = session;
   return Host.fromPartial({
@@ -63,7 +63,7 @@ export function viewHost(
     undialable: record.undialable,
     createTime: record.createTime,
     state: session.state,
-    reason: reasonOf(session),
+    reason: reasonOf(session, copy),
     lastSeenTime: session.lastSeen,
     lastSeenAge: ageOf(session.lastSeen, now),
     fingerprint: reported?.fingerprint,
@@ -77,8 +77,9 @@ export function viewHost(
 }
 
 /** Why the host is as it is; that its agent is not to be trusted is more than that it is ready, and than what the agent says itself. */
-function reasonOf({ reason, refused, reported }: SessionView): string {
+function reasonOf({ reason, refused, reported }: SessionView, copy: string): string {
   if (reason !== "") return reason;
+  if (copy !== "") return copy;
   if (refused.count === 0) return reported?.reason ?? "";
   const statements = refused.count === 1 ? "a statement" : `${refused.count} statements`;
   return `the hub refused ${statements} of its agent, last: ${refused.last}`;

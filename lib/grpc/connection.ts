@@ -57,6 +57,7 @@ export class Connection {
   readonly address: string;
   readonly #options: ConnectionOptions;
   readonly #client: Client;
+  #peer: string | undefined;
 
   constructor(options: ConnectionOptions) {
     this.address = options.address;
@@ -75,6 +76,11 @@ export class Connection {
       "grpc.ssl_target_name_override": options.serverName,
       "grpc.default_authority": options.serverName,
     });
+  }
+
+  /** "ip:port" that answered the last unary call; the address while none has. */
+  get peer(): string {
+    return this.#peer ?? this.address;
   }
 
   /** Waits until the channel is up or a try to bring it up has failed: then a call tells why. "silent": neither in `timeoutMs`. */
@@ -137,7 +143,10 @@ export class Connection {
           if (error !== null) void this.#explain(error).then(reject);
           else if (response === undefined)
             reject(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
-          else resolve(response);
+          else {
+            this.#peer = call.getPeer();
+            resolve(response);
+          }
         },
       );
       const onAbort = (): void => call.cancel();

@@ -11,6 +11,8 @@ import { ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
 export class FakeHostModel {
   /** Serial numbers of revoked certificates, as the hub told them last. */
   revokedSerials: readonly string[] = [];
+  /** Why the hub does not use its agent, as the hub said last. */
+  refusal = "";
   readonly host: string;
   readonly uid: string;
   readonly operations: Operations;

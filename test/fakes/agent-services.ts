@@ -64,6 +64,7 @@ function agentHandlers({ model, cables, apiLevel: level }: FakeAgentParts): Hand
   return {
     hello: async (request) => {
       model.revokedSerials = request.revokedSerials;
+      model.refusal = request.refusal;
       return {
         hostId: model.host,
         hostUid: model.uid,

@@ -59,7 +59,7 @@ describe("who may call", () => {
 
   it("tells a hub who it is, and agrees on an API level or none", async () => {
     const hub = api.connect(await api.pki.hub());
-    const hello = { hubVersion: "9", minApiLevel: 1, maxApiLevel: 7, hub: "test", revokedSerials: [] };
+    const hello = { hubVersion: "9", minApiLevel: 1, maxApiLevel: 7, hub: "test", revokedSerials: [], refusal: "" };
     expect(await hub.unary(AgentServiceService.hello, hello)).toMatchObject({
       hostId: "h1",
       hostUid: "uid-of-h1",

@@ -17,6 +17,7 @@ let pki: TestPki;
 let server: Server | undefined;
 let parked: TLSSocket[];
 let accepted: Duplex[];
+let refusals: string[];
 const abort: AbortController[] = [];
 
 beforeEach(async () => {
@@ -24,6 +25,7 @@ beforeEach(async () => {
   pki = await TestPki.create(directory);
   parked = [];
   accepted = [];
+  refusals = [];
 });
 
 afterEach(async () => {
@@ -36,7 +38,8 @@ afterEach(async () => {
 /** A hub's reverse listener that only keeps what connects. */
 async function listen(identity: Identity, port = 0): Promise<number> {
   const { keyPem: key, certificatePem: cert, caPem: ca } = identity;
-  const made = createServer({ key, cert, ca, requestCert: true, minVersion: "TLSv1.3" }, (socket) => {
+  const ALPNCallback = ({ protocols }: { protocols: string[] }): string | undefined => protocols[0];
+  const made = createServer({ key, cert, ca, requestCert: true, minVersion: "TLSv1.3", ALPNCallback }, (socket) => {
     parked.push(socket);
     socket
       .on("error", () => undefined)
@@ -59,7 +62,10 @@ async function dialOut(port: number): Promise<void> {
   const accept = (socket: Duplex): void => {
     accepted.push(socket);
   };
-  void dialOutForever({ identity, addresses: [`127.0.0.1:${port}`], accept, log }, ending.signal);
+  void dialOutForever(
+    { identity, addresses: [`127.0.0.1:${port}`], accept, log, boot: "boot-1", onRefused: (why) => refusals.push(why) },
+    ending.signal,
+  );
 }
 
 it("keeps two connections waiting, hands over one that is wanted with its first byte unread, and opens another", async () => {
@@ -69,6 +75,24 @@ it("keeps two connections waiting, hands over one that is wanted with its first 
   await expect.poll(() => accepted.length).toBe(1);
   expect(accepted[0]?.read()?.toString()).toBe("x");
   await expect.poll(() => parked.length).toBe(3);
+});
+
+it("is told why it is not used, and comes again more and more slowly", async () => {
+  const port = await listen(await pki.hub());
+  let comes = 0;
+  const boots = new Set<string | false | null>();
+  server?.on("secureConnection", (socket) => {
+    comes += 1;
+    boots.add(socket.alpnProtocol);
+    socket.end(`refused: two live agents\u001b[2J\n`);
+  });
+  await dialOut(port);
+  await expect.poll(() => refusals.length, { timeout: 20_000 }).toBeGreaterThan(3);
+  expect(new Set(refusals)).toEqual(new Set(["two live agents [2J"]));
+  expect(accepted).toEqual([]);
+  // Two connections, each waiting longer every time: far from a circle without a pause.
+  expect(comes).toBeLessThan(refusals.length + 4);
+  expect(boots).toEqual(new Set(["zor-boot/boot-1"]));
 });
 
 it("dials again when the hub was away", async () => {

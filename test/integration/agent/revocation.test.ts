@@ -61,11 +61,20 @@ describe("a certificate the hub has revoked", () => {
 
   it("is told with the greeting too, and only by a hub", async () => {
     const hub = api.connect(await api.pki.hub());
-    const hello = { hubVersion: "9", minApiLevel: 1, maxApiLevel: 1, hub: "test", revokedSerials: [serialOf(thief)] };
+    const hello = {
+      hubVersion: "9",
+      minApiLevel: 1,
+      maxApiLevel: 1,
+      hub: "test",
+      revokedSerials: [serialOf(thief)],
+      refusal: "",
+    };
     await hub.unary(AgentServiceService.hello, hello);
     await expect(look(thief)).rejects.toMatchObject(refused);
     const admin = api.connect(await api.pki.user("root", Role.ROLE_ADMIN));
-    await expect(admin.unary(AgentServiceService.setRevocations, { revokedSerials: [] })).rejects.toMatchObject({
+    await expect(
+      admin.unary(AgentServiceService.setRevocations, { revokedSerials: [], refusal: "" }),
+    ).rejects.toMatchObject({
       code: status.PERMISSION_DENIED,
     });
     await expect(look(thief)).rejects.toMatchObject(refused);

@@ -97,7 +97,12 @@ describe("an agent that dials out", () => {
     cleanups.push(() => agent.close());
     const addresses = (await findJoinData(state, unexpected))?.hubReverseAddresses ?? [];
     const accept = (socket: Parameters<typeof agent.server.accept>[0]) => agent.server.accept(socket);
-    run((signal) => dialOutForever({ identity: holder, addresses, accept, log }, signal));
+    run((signal) =>
+      dialOutForever(
+        { identity: holder, addresses, accept, log, boot: agent.boot, onRefused: () => undefined },
+        signal,
+      ),
+    );
     await fixture.hostState("far", HostState.HOST_STATE_READY);
     const list = { parent: "hosts/far", pageSize: 0, pageToken: "", filter: "", orderBy: "" };
     expect((await fixture.admin.unary(InstanceServiceService.listInstances, list)).unreachable).toEqual([]);

@@ -39,6 +39,8 @@ export interface HelloRequest {
   hub: string;
   /** Serial numbers of all revoked certificates, upper-case hexadecimal; at most 10000. */
   revokedSerials: string[];
+  /** Why the hub does not use this agent, for its log: another live one has the same identity. Empty: it does. */
+  refusal: string;
 }
 
 /** Response of Hello. */
@@ -92,7 +94,7 @@ export interface SetRevocationsResponse {
 }
 
 function createBaseHelloRequest(): HelloRequest {
-  return { hubVersion: "", minApiLevel: 0, maxApiLevel: 0, hub: "", revokedSerials: [] };
+  return { hubVersion: "", minApiLevel: 0, maxApiLevel: 0, hub: "", revokedSerials: [], refusal: "" };
 }
 
 export const HelloRequest: MessageFns<HelloRequest> = {
@@ -111,6 +113,9 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     }
     for (const v of message.revokedSerials) {
       writer.uint32(42).string(v!);
+    }
+    if (message.refusal !== "") {
+      writer.uint32(50).string(message.refusal);
     }
     return writer;
   },
@@ -168,6 +173,14 @@ export const HelloRequest: MessageFns<HelloRequest> = {
             message.revokedSerials.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.refusal = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -203,6 +216,7 @@ export const HelloRequest: MessageFns<HelloRequest> = {
         : globalThis.Array.isArray(object?.revoked_serials)
         ? object.revoked_serials.map((e: any) => globalThis.String(e))
         : [],
+      refusal: isSet(object.refusal) ? globalThis.String(object.refusal) : "",
     };
   },
 
@@ -223,6 +237,9 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     if (message.revokedSerials?.length) {
       obj.revokedSerials = message.revokedSerials;
     }
+    if (message.refusal !== "") {
+      obj.refusal = message.refusal;
+    }
     return obj;
   },
 
@@ -236,6 +253,7 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     message.maxApiLevel = object.maxApiLevel ?? 0;
     message.hub = object.hub ?? "";
     message.revokedSerials = object.revokedSerials?.map((e) => e) || [];
+    message.refusal = object.refusal ?? "";
     return message;
   },
 };
