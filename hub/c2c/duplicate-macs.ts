@@ -5,7 +5,7 @@ import { EventSeverity, ResourceKind, type WatchResponse } from "../../proto/gen
 import type { Inventory } from "../state/inventory.js";
 import { findDuplicates, type PluggedNic } from "./find-duplicates.js";
 import type { Links } from "./links.js";
-import type { Joint } from "./loops.js";
+import { type Joint, jointOfBox, jointOfLink } from "./loops.js";
 
 /** What the search works with. */
 export interface DuplicateMacsOptions {
@@ -70,7 +70,8 @@ export class DuplicateMacs {
     } else if (step?.$case === "upsert") {
       const { resource } = step.value;
       if (resource?.$case === "instance") this.#setNics(resource.value.name, nicsOf(resource.value));
-      else if (resource?.$case === "a2b" || resource?.$case === "link") this.#setJoint(jointOf(resource));
+      else if (resource?.$case === "a2b") this.#setJoint(jointOfBox(resource.value));
+      else if (resource?.$case === "link") this.#setJoint(jointOfLink(resource.value));
     }
   }
 
@@ -160,18 +161,4 @@ function sameNics(left: readonly PluggedNic[], right: readonly PluggedNic[]): bo
       return other?.name === name && other.mac === mac && other.lan === lan;
     })
   );
-}
-
-function jointOf(
-  resource:
-    | { $case: "a2b"; value: { name: string; spec: { lanA: string; lanB: string } | undefined } }
-    | { $case: "link"; value: { name: string; spec: { a: string; b: string } | undefined } },
-): Joint {
-  if (resource.$case === "link") {
-    const { name, spec } = resource.value;
-    return { name, a: spec?.a ?? "", b: spec?.b ?? "" };
-  }
-  const { name, spec } = resource.value;
-  const lans = name.replace(/\/a2bs\/.*$/, "/lans/");
-  return { name, a: `${lans}${spec?.lanA ?? ""}`, b: `${lans}${spec?.lanB ?? ""}` };
 }

@@ -2,7 +2,7 @@ import { failedPrecondition } from "../../lib/errors.js";
 import type { Lan } from "../../proto/gen/zor/v1/lan.js";
 import type { Inventory } from "../state/inventory.js";
 import type { Links } from "./links.js";
-import { findLoop, type Joint, lansWithoutRstp, loopText } from "./loops.js";
+import { findLoop, type Joint, jointOfBox, jointOfLink, lansWithoutRstp, loopText } from "./loops.js";
 
 /** What the topology is read from. */
 export interface TopologyOptions {
@@ -23,12 +23,8 @@ function jointsOf({ links, inventory }: TopologyOptions): Joint[] {
   const cables = links
     .list()
     .filter(({ deleting }) => !deleting)
-    .map(({ link }) => ({ name: link.name, a: link.spec?.a ?? "", b: link.spec?.b ?? "" }));
-  const boxes = inventory.log.list("a2b").map(({ name, spec }) => {
-    const lans = name.replace(/\/a2bs\/.*$/, "/lans/");
-    return { name, a: `${lans}${spec?.lanA ?? ""}`, b: `${lans}${spec?.lanB ?? ""}` };
-  });
-  return [...cables, ...boxes];
+    .map(({ link }) => jointOfLink(link));
+  return [...cables, ...inventory.log.list("a2b").map(jointOfBox)];
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION with reason LINK_LOOP that names the loop, unless RSTP may and will break it. */
