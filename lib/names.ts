@@ -102,9 +102,9 @@ export function findHostSegment(field: string, name: string): ResourceId | undef
   return parsed.kind === "hub" ? undefined : parsed.host;
 }
 
-/** A value as it may stand in a message: escaped, quoted and cut at 80 characters. */
-export function quote(value: string): string {
-  const cut = value.length > 80 ? `${value.slice(0, 80)}...` : value;
+/** A value as it may stand in a message: escaped, quoted and cut at 80 characters, or as many as are given. */
+export function quote(value: string, maxCharacters = 80): string {
+  const cut = value.length > maxCharacters ? `${value.slice(0, maxCharacters)}...` : value;
   return JSON.stringify(cut).replace(
     /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,

@@ -41,6 +41,7 @@ export class BadPeer {
       credential: { by: "ticket", secret: ticket },
       offload: "tso",
       encryption: "tls",
+      engine: "",
       storePairing: async () => undefined,
       signal: new AbortController().signal,
     });

@@ -63,6 +63,23 @@ test("a cable comes back by itself after its engine was killed, with no new tick
   }
 });
 
+test("of two live copies of a host the second leaves the cable alone, says why, and takes it when the first has ended", async () => {
+  const hosts = await twoHosts();
+  await hosts.connect();
+  await eventually(() => expect(hosts.b.end().paired).toBe(true));
+  const copy = await hosts.copyOfB();
+  onTestFinished(() => copy[Symbol.asyncDispose]());
+  const refusal =
+    /two live hosts have one identity: the one at (\S+) is connected, the one at 10\.201\.0\.3 is refused; stop/;
+  await eventually(() => expect(copy.end().reason).toMatch(refusal));
+  expect(refusal.exec(copy.end().reason)?.[1]).toBe(hosts.a.end().remoteAddress);
+  await hosts.ping();
+  expect(hosts.a.end().connects).toBe(1);
+  await hosts.b.cables.destroy();
+  await eventually(() => expect(copy.end().phase).toBe("active"));
+  expect(hosts.a.end().connects).toBe(2);
+});
+
 test("a restart of the agent leaves connection and engine as they are", async () => {
   const hosts = await twoHosts();
   await hosts.connect();

@@ -64,6 +64,7 @@ function dialWith(
     credential: { by: "ticket", secret },
     offload: "tso",
     encryption: "tls",
+    engine: "",
     storePairing: async (pairing) => {
       options.pairings?.push(pairing);
     },

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
@@ -85,6 +85,15 @@ export class TestHost {
     this.lanExists = exists;
     if (!exists) this.plugged.clear();
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Ends the engine and removes everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A test may have failed while it was closed.
+    await Promise.try(() => this.cables.destroy()).catch(() => undefined);
+    await this.underlay[Symbol.asyncDispose]();
+    await this.lan[Symbol.asyncDispose]();
+    await rm(this.stateDirectory, { recursive: true, force: true });
   }
 
   #lans() {
@@ -179,6 +188,27 @@ export class TwoHosts {
     }
   }
 
+  /** One more live host with the identity and the links of `b`, at another address of the same underlay. */
+  async copyOfB(): Promise<TestHost> {
+    const { b } = this;
+    const copy = await makeHost(3);
+    const [from, to] = [b, copy].map(({ stateDirectory }) => join(stateDirectory, "cable"));
+    // Not what belongs to the running engine: a copied machine has neither its socket nor its process.
+    await cp(from ?? "", to ?? "", { recursive: true, filter: (path) => !/(\.sock|\.lock|\.log)$/.test(path) });
+    const peer = ["peer", "name", underlayDevice, "netns", copy.underlay.name];
+    const bridge = "ztbr0";
+    await b.underlay.ip("link", "add", bridge, "type", "bridge");
+    await b.underlay.ip("link", "add", "ztu1", "type", "veth", ...peer);
+    for (const port of ["ztu1", underlayDevice]) await b.underlay.ip("link", "set", port, "up", "master", bridge);
+    await b.underlay.ip("addr", "del", `${b.underlayIp}/24`, "dev", underlayDevice);
+    await b.underlay.ip("addr", "add", `${b.underlayIp}/24`, "dev", bridge);
+    await b.underlay.ip("link", "set", bridge, "up");
+    await copy.underlay.ip("addr", "add", `${copy.underlayIp}/24`, "dev", underlayDevice);
+    await copy.underlay.ip("link", "set", underlayDevice, "up");
+    await copy.open();
+    return copy;
+  }
+
   /** Pings host b from host a through the cable. */
   async ping(options: { size?: number; count?: number } = {}): Promise<void> {
     const size = ["-M", "do", "-s", String(options.size ?? 56)];
@@ -189,13 +219,7 @@ export class TwoHosts {
 
   /** Ends engines and removes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const host of this.hosts) {
-      // A test may have failed while it was closed.
-      await Promise.try(() => host.cables.destroy()).catch(() => undefined);
-      await host.underlay[Symbol.asyncDispose]();
-      await host.lan[Symbol.asyncDispose]();
-      await rm(host.stateDirectory, { recursive: true, force: true });
-    }
+    for (const host of this.hosts) await host[Symbol.asyncDispose]();
   }
 }
 

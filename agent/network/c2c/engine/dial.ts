@@ -35,6 +35,8 @@ export interface ReadyConnection {
   readonly remoteAddress: string;
   /** When it was set up, milliseconds since the epoch. */
   readonly sinceMs: number;
+  /** Which engine process dialled; "": it did not tell, or this end has dialled. */
+  readonly dialler: string;
 }
 
 /** What a dialer's handshake needs. */
@@ -45,6 +47,8 @@ export interface HandshakeOptions {
   readonly credential: Credential;
   readonly offload: TapOffload;
   readonly encryption: Encryption;
+  /** Tells this engine process from another of the same host's identity. */
+  readonly engine: string;
   readonly storePairing: (secret: Buffer) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -68,7 +72,7 @@ export async function greet(socket: Socket, path: Path, options: HandshakeOption
       const { identity, peerKeySha256 } = options;
       const channel = await connectSecure({ socket, identity, peerKeySha256, signal });
       const { offload } = await dialHello(channel, { ...options, signal });
-      return ready(socket, channel, { offload, path, encryption: options.encryption });
+      return ready(socket, channel, { offload, path, encryption: options.encryption, dialler: "" });
     });
   } finally {
     socket.destroy();
@@ -91,8 +95,11 @@ export async function answer<End extends ListenerEnd>(
     return await withReasons(signal, async () => {
       const channel = await acceptSecure(socket, options.identity, signal);
       try {
-        const { end, offload } = await acceptHello(channel, { find: options.find, signal });
-        return { ...ready(socket, channel, { offload, path, encryption: end.encryption }), end };
+        // Without the port, which is another at each try.
+        const from =
+          path === "relayed" ? "the relay" : (socket.remoteAddress ?? "").replace(/^::ffff:(?=[0-9.]+$)/, "");
+        const { end, offload, engine } = await acceptHello(channel, { find: options.find, from, signal });
+        return { ...ready(socket, channel, { offload, path, encryption: end.encryption, dialler: engine }), end };
       } catch (error) {
         // Lets a refusal reach the peer before the socket is destroyed.
         socket.end();
@@ -200,7 +207,11 @@ async function withReasons<T>(signal: AbortSignal, work: () => Promise<T>): Prom
 function ready(
   socket: Socket,
   channel: SecureChannel,
-  { offload, encryption, path }: { readonly offload: TapOffload; readonly encryption: Encryption; readonly path: Path },
+  {
+    offload,
+    encryption,
+    ...known
+  }: { readonly offload: TapOffload; readonly encryption: Encryption } & Pick<ReadyConnection, "path" | "dialler">,
 ): ReadyConnection {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
@@ -214,7 +225,7 @@ function ready(
     close(established.fd);
     throw error;
   }
-  return { established, path, localAddress, remoteAddress, sinceMs: Date.now() };
+  return { established, ...known, localAddress, remoteAddress, sinceMs: Date.now() };
 }
 
 function formatEndpoint(ip: string | undefined, port: number | undefined): string {

@@ -5,6 +5,8 @@ import type { WorkerPool } from "./worker-pool.js";
 /** What an end needs of the engine. */
 export interface EndContext {
   readonly identity: CableIdentity;
+  /** Tells this engine process from another of the same host's identity. */
+  readonly engine: string;
   readonly netns: string | undefined;
   readonly workers: WorkerPool;
   /** The host's policy lets links go without encryption. */

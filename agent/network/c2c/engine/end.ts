@@ -135,6 +135,20 @@ export class End implements PathOwner {
     this.#change(record);
   }
 
+  refuseCopy(engine: string, from: string): CableFailure | undefined {
+    const current = this.#connections.find(this.#state.current?.number);
+    const known = current?.dialler ?? "";
+    // Of an engine that has ended the connection is closed; of one that is cut off it becomes quiet within seconds.
+    if (current === undefined || known === "" || engine === "" || known === engine) return undefined;
+    if (this.inUse?.quiet !== "no") return undefined;
+    const used = current.path === "relayed" ? "the relay" : current.remoteAddress;
+    const why = `two live hosts have one identity: the one at ${used} is connected, the one at ${from} is refused; `;
+    return new CableFailure(
+      "peer",
+      `${why}stop the agent of the copy, empty its state directory, join its machine as a host of its own`,
+    );
+  }
+
   async offerPairing(secret: Buffer): Promise<void> {
     this.#record = withOffer(this.#record, secret);
     await this.#context.save();
@@ -155,6 +169,7 @@ export class End implements PathOwner {
       credential,
       offload: this.offload,
       encryption: this.encryption,
+      engine: this.#context.engine,
       storePairing: (secret) => this.#storePairing(credential, secret),
       signal,
     };

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { messageOf, notFound } from "../../../../lib/errors.js";
@@ -24,6 +25,8 @@ const figuresMs = 1_000;
 /** All ends of a host and the data port they share. */
 export class Engine {
   readonly #options: EngineOptions;
+  /** Tells this process from another engine of the same identity. */
+  readonly #id = randomUUID();
   readonly #workers: WorkerPool;
   readonly #server: Server;
   #standing: StandingListener | undefined;
@@ -157,6 +160,7 @@ export class Engine {
     const end: End = new End(record, {
       identity,
       netns,
+      engine: this.#id,
       allowPlainLinks,
       udpSuperFrames,
       workers: this.#workers,

@@ -19,6 +19,9 @@ const offloads = ["uso", "tso", "none"] as const;
 const encryption = z.enum(["tls", "none"]).default("tls");
 const secretHex = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Characters of the reason of a refusal. */
+const maxRefusal = 400;
+
 const helloSchema = z.object({
   version: z.int(),
   linkUid: z.string().min(1).max(128),
@@ -26,11 +29,13 @@ const helloSchema = z.object({
   proof: secretHex,
   offload: z.enum(offloads).catch("none"),
   encryption,
+  // An older engine does not say.
+  engine: z.string().max(64).default(""),
 });
 
 const answerSchema = z.union([
   z.object({ welcome: z.object({ proof: secretHex, offload: z.enum(offloads), encryption }) }),
-  z.object({ refusal: z.object({ kind: z.string().max(40), message: z.string().max(400) }) }),
+  z.object({ refusal: z.object({ kind: z.string().max(40), message: z.string().max(maxRefusal) }) }),
 ]);
 
 const confirmSchema = z.object({ confirm: z.literal(true) });
@@ -50,6 +55,8 @@ export interface ListenerEnd {
   readonly accepted: readonly Credential[];
   /** Tickets that were good once, to tell used from expired from foreign. */
   readonly spent: readonly { readonly secret: Buffer; readonly why: "used" | "expired" }[];
+  /** Why an engine must not take the place of the one that is connected: both live. `from` is where it is. */
+  refuseCopy(engine: string, from: string): CableFailure | undefined;
   /** Stores durably, before the welcome, that the peer may come back with this secret. */
   offerPairing(secret: Buffer): Promise<void>;
   /**
@@ -72,6 +79,7 @@ export async function dialHello(
     readonly credential: Credential;
     readonly offload: TapOffload;
     readonly encryption: Encryption;
+    readonly engine: string;
     readonly storePairing: (secret: Buffer) => Promise<void>;
     readonly signal: AbortSignal;
   },
@@ -84,12 +92,13 @@ export async function dialHello(
     proof: proofOf(channel, credential, linkUid, "dialer").toString("hex"),
     offload: options.offload,
     encryption: options.encryption,
+    engine: options.engine,
   });
   const answer = answerSchema.safeParse(await channel.receive(signal));
   if (!answer.success) throw new CableFailure("version", "the peer answers in a way this version does not know");
   if ("refusal" in answer.data) {
     const { kind, message } = answer.data.refusal;
-    throw new CableFailure(refusalKind(kind), `peer says ${quote(message)}`);
+    throw new CableFailure(refusalKind(kind), `peer says ${quote(message, maxRefusal)}`);
   }
   const { welcome } = answer.data;
   if (!same(Buffer.from(welcome.proof, "hex"), proofOf(channel, credential, linkUid, "listener"))) {
@@ -101,6 +110,19 @@ export async function dialHello(
   return { offload: lesser(options.offload, welcome.offload) };
 }
 
+interface AcceptOptions<End> {
+  readonly find: (linkUid: string) => End | undefined;
+  /** Where the dialer is, for people; the same words for each try. */
+  readonly from: string;
+  readonly signal: AbortSignal;
+}
+
+interface Accepted<End> extends HandshakeResult {
+  readonly end: End;
+  /** Which engine process of the peer's it is; "": it does not tell. */
+  readonly engine: string;
+}
+
 /**
  * Runs the listener's side. `find` gives the listener's end of a link, or undefined.
  * A peer that is refused is told why, except that a foreign certificate learns nothing about links.
@@ -108,8 +130,8 @@ export async function dialHello(
  */
 export async function acceptHello<End extends ListenerEnd>(
   channel: SecureChannel,
-  options: { readonly find: (linkUid: string) => End | undefined; readonly signal: AbortSignal },
-): Promise<HandshakeResult & { readonly end: End }> {
+  options: AcceptOptions<End>,
+): Promise<Accepted<End>> {
   try {
     return await answerHello(channel, options);
   } catch (error) {
@@ -122,8 +144,8 @@ export async function acceptHello<End extends ListenerEnd>(
 
 async function answerHello<End extends ListenerEnd>(
   channel: SecureChannel,
-  options: { readonly find: (linkUid: string) => End | undefined; readonly signal: AbortSignal },
-): Promise<HandshakeResult & { readonly end: End }> {
+  options: AcceptOptions<End>,
+): Promise<Accepted<End>> {
   const message = await channel.receive(options.signal);
   const hello = helloSchema.safeParse(message);
   const version = z.object({ version: z.int() }).safeParse(message);
@@ -144,6 +166,8 @@ async function answerHello<End extends ListenerEnd>(
   const credential = end.accepted.find((candidate) => candidate.by === by && fits(candidate.secret));
   if (credential === undefined) throw refusalOf(by, end.spent.find((ticket) => fits(ticket.secret))?.why);
   if (hello.data.encryption !== end.encryption) throw disagreement();
+  const copied = end.refuseCopy(hello.data.engine, options.from);
+  if (copied !== undefined) throw copied;
   if (by === "ticket") await end.offerPairing(channel.pairingSecret);
   const agreed = lesser(offload, end.offload);
   const proofOfListener = proofOf(channel, credential, linkUid, "listener").toString("hex");
@@ -152,7 +176,7 @@ async function answerHello<End extends ListenerEnd>(
     throw new CableFailure("protocol", "the confirm is malformed");
   }
   await end.confirmPairing(credential, channel.pairingSecret);
-  return { end, offload: agreed };
+  return { end, offload: agreed, engine: hello.data.engine };
 }
 
 function disagreement(): CableFailure {
