@@ -1,5 +1,6 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import type { ZorError } from "../errors.js";
 import type { Deed } from "./conduct.js";
 import type { GuardedCall } from "./guarded-call.js";
 import type { Owner } from "./quota.js";
@@ -15,11 +16,14 @@ export interface GuardedSessionOptions {
   readonly owner: Owner;
   /** Counts what the peer did. */
   readonly note: (deed: Deed, amount: number) => void;
+  /** What every call is answered: the connection is there only to say so. */
+  readonly refusal: ZorError | undefined;
 }
 
 /** One connection: what it sends besides messages, and its calls. */
 export class GuardedSession {
   readonly owner: Owner;
+  readonly refusal: ZorError | undefined;
   readonly calls = new Set<GuardedCall>();
   readonly #streams = new WeakSet<ServerHttp2Stream>();
   readonly #socket: Pick<Socket, "bytesRead">;
@@ -27,12 +31,14 @@ export class GuardedSession {
   #messageBytes = 0;
   #overheadBytes = 0;
 
-  constructor({ session, socket, owner, note }: GuardedSessionOptions) {
+  constructor({ session, socket, owner, note, refusal }: GuardedSessionOptions) {
     this.owner = owner;
+    this.refusal = refusal;
     this.#socket = socket;
     this.#note = note;
     session.on("ping", () => note("control", 1));
-    session.on("remoteSettings", () => note("control", settingsCost));
+    // The first belong to the connection, which has been counted.
+    session.once("remoteSettings", () => session.on("remoteSettings", () => note("control", settingsCost)));
   }
 
   /** A call began on this connection. */

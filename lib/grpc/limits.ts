@@ -74,8 +74,9 @@ export const mainLimits: ServerLimits = {
   },
   times: { messageMs: 10_000, bytesPerSecond: 32 * 1024, interactiveMs: 600_000, endMs: 5000 },
   conduct: {
-    connects: { perSecond: 20, burst: 200 },
-    calls: { perSecond: 1000, burst: 1000 },
+    // One who connects or calls as fast as door and queue let through, from one address, waits there and is not cut off.
+    connects: { perSecond: 50, burst: 200 },
+    calls: { perSecond: 1000, burst: 1500 },
     control: { perSecond: 50, burst: 500 },
     overhead: { perSecond: 2 * mebibyte, burst: 4 * mebibyte },
     outMs: { first: 5000, most: 60_000 },

@@ -7,10 +7,11 @@ import type {
   ServerInterceptor,
 } from "@grpc/grpc-js";
 import { forwardedCallerKey, urisOf } from "../auth/caller.js";
-import { resourceExhausted, unavailable, type ZorError } from "../errors.js";
+import { resourceExhausted, unavailable, ZorError } from "../errors.js";
 import { addressGroup } from "../net/address-group.js";
 import { Door } from "../net/door.js";
 import { socketBelow } from "../net/socket-below.js";
+import { TokenBucket } from "../token-bucket.js";
 import { Conduct, type Deed } from "./conduct.js";
 import { FairQueue } from "./fair-queue.js";
 import { GuardedCall, tooMuchQueued } from "./guarded-call.js";
@@ -30,6 +31,16 @@ const newsMs = 10_000;
 const bytesPerCall = 128 * 1024;
 /** A call that is refused counts as so many. */
 const refusedCost = 4;
+/** So many connections that must go are told why, each for so long; the others are closed without a word, which costs less. */
+const explained = { perSecond: 5, burst: 10 };
+const explainMs = 1000;
+
+interface Arriving {
+  readonly socket: TLSSocket;
+  readonly owner: Owner;
+  /** Why it must go. */
+  readonly refusal: ZorError | undefined;
+}
 
 /**
  * Holds the limits of one server, on all its listeners: they belong to identities and addresses, however many connections those make.
@@ -47,7 +58,8 @@ export class ServerGuard {
   readonly #toldMs = new Map<string, number>();
   #news: GuardNews = () => undefined;
   /** The socket of which HTTP/2 makes a session in this turn. */
-  #arriving: { readonly socket: TLSSocket; readonly owner: Owner } | undefined;
+  #arriving: Arriving | undefined;
+  readonly #explained = new TokenBucket(explained);
   #onEmpty: () => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
@@ -76,8 +88,8 @@ export class ServerGuard {
     const takers = server.listeners("secureConnection");
     server.removeAllListeners("secureConnection");
     server.on("secureConnection", (socket: TLSSocket) => {
-      const owner = this.#welcome(socket);
-      if (owner === undefined) socket.on("error", () => undefined).destroy();
+      this.#arriving = this.#welcome(socket);
+      if (this.#arriving === undefined) socket.on("error", () => undefined).destroy();
       else for (const taker of takers) taker.call(server, socket);
     });
     server.on("session", (session: ServerHttp2Session) => this.#begin(session));
@@ -110,8 +122,8 @@ export class ServerGuard {
     for (const session of [...this.#sessions.keys()]) session.destroy();
   }
 
-  /** Whose a connection is; undefined: it must go. */
-  #welcome(socket: TLSSocket): Owner | undefined {
+  /** Whose a connection is; undefined: it must go at once. */
+  #welcome(socket: TLSSocket): Arriving | undefined {
     const raw = socketBelow(socket);
     if (raw !== undefined) this.door.proven(raw);
     const certificate = socket.getPeerCertificate();
@@ -119,11 +131,15 @@ export class ServerGuard {
     Object.defineProperty(socket, "getPeerCertificate", { value: () => certificate });
     const [identity = ""] = urisOf(certificate).filter((uri) => !uri.startsWith("zor://role/"));
     const owner: Owner = { identity, address: addressGroup(socket.remoteAddress) };
-    const release = this.#admit(owner);
-    if (release === undefined) return undefined;
-    socket.once("close", release);
-    this.#arriving = { socket, owner };
-    return owner;
+    const admitted = this.#admit(owner);
+    if (!(admitted instanceof ZorError)) {
+      socket.once("close", admitted);
+      return { socket, owner, refusal: undefined };
+    }
+    if (!this.#explained.take()) return undefined;
+    const timer = setTimeout(() => socket.destroy(), explainMs).unref();
+    socket.once("close", () => clearTimeout(timer));
+    return { socket, owner, refusal: admitted };
   }
 
   #begin(session: ServerHttp2Session): void {
@@ -134,12 +150,13 @@ export class ServerGuard {
       session.destroy();
       return;
     }
-    const { socket, owner } = arriving;
+    const { socket, owner, refusal } = arriving;
     const guarded = new GuardedSession({
       session,
       socket: socketBelow(socket) ?? socket,
       owner,
       note: (deed, amount) => this.#note(owner, deed, amount),
+      refusal,
     });
     this.#sessions.set(session, guarded);
     this.#timer ??= setInterval(() => this.#look(), lookMs).unref();
@@ -149,15 +166,16 @@ export class ServerGuard {
     });
   }
 
-  /** Undefined: it must go. */
-  #admit(owner: Owner): (() => void) | undefined {
+  /** How to give its place back, or why it must go. */
+  #admit(owner: Owner): (() => void) | ZorError {
     if (isHub(owner.identity)) return () => undefined;
-    if (this.#note(owner, "connects", 1)) return undefined;
+    if (this.#note(owner, "connects", 1)) return outForNow();
     try {
       return this.#connections.take(owner);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof ZorError)) throw error;
       this.#tell("a connection was refused: its owner has too many", owner);
-      return undefined;
+      return error;
     }
   }
 
@@ -194,6 +212,10 @@ export class ServerGuard {
       times: this.#limits.times,
       enter: (metadata, begin) => {
         const session = this.#sessionOf(call);
+        if (session.refusal !== undefined) {
+          this.#note(session.owner, "calls", refusedCost);
+          throw session.refusal;
+        }
         owner = callerOf(session.owner, metadata);
         if (owner === undefined) {
           begin();

@@ -142,8 +142,10 @@ export class Door {
   /** Those who only connect get no handshake: it is what costs. */
   #listen(guest: Guest): void {
     const { socket } = guest;
+    // Whoever waits for its turn has said enough: the rest stays with the system, which bounds it, until somebody reads.
+    if (guest.saidHello || guest.proceed === undefined) return;
     const chunk: unknown = socket.read();
-    if (!(chunk instanceof Buffer) || guest.proceed === undefined) return;
+    if (!(chunk instanceof Buffer)) return;
     guest.received = Buffer.concat([guest.received, chunk]);
     const hello = judgeHello(guest.received);
     if (hello === "none") {
@@ -175,14 +177,15 @@ export class Door {
         this.#turnAway(unproven);
       }
     }
-    // One of each address in turn, the newest first: under a flood an old one is likely to have been given up by its peer.
+    // One of each address in turn, the oldest first as long as each has its turn within a second. When there are more it is the
+    // newest: under a flood an old one is likely to have been given up by its peer.
     const queues = [...this.#strangers].map(({ unproven }) =>
       [...unproven].filter(({ proceed }) => proceed !== undefined),
     );
     for (let begun = queues.length > 0; begun; ) {
       begun = false;
       for (const queue of queues) {
-        const guest = queue.pop();
+        const guest = queue.length > this.#limits.handshakesPerAddress.perSecond ? queue.pop() : queue.shift();
         if (guest !== undefined && this.#begin(guest)) begun = true;
       }
     }

@@ -114,7 +114,23 @@ describe("one caller", () => {
     const { address } = await serve({ connections: { identity: 2, address: 100, all: 100 } });
     const [first, second, third] = [await raw(eve, address), await raw(eve, address), await raw(eve, address)];
     await expect.poll(() => [first, second, third].map(({ closed }) => closed)).toEqual([false, false, true]);
+    // Whoever asks for something there hears why.
+    const told = {
+      code: status.RESOURCE_EXHAUSTED,
+      reason: "TOO_MANY",
+      message: expect.stringContaining("connections"),
+    };
+    await expect(watch(connectAs(eve, address))).rejects.toMatchObject(told);
     await watch(connectAs(ana, address));
+  });
+
+  it("may come anew again and again: a connection's own settings are part of it", async () => {
+    const { address } = await serve({ conduct: { ...mainLimits.conduct, control: { perSecond: 0.001, burst: 9 } } });
+    for (let connected = 0; connected < 4; connected += 1) {
+      const connection = connectAs(eve, address);
+      await watch(connection);
+      connection.close();
+    }
   });
 
   it.each([
@@ -137,6 +153,8 @@ describe("one caller", () => {
     await expect.poll(() => [bad.closed, idle.closed]).toEqual([true, true]);
     const later = await raw(eve, address);
     await expect.poll(() => later.closed).toBe(true);
+    const told = { code: status.RESOURCE_EXHAUSTED, reason: "OUT_FOR_NOW" };
+    await expect(watch(connectAs(eve, address))).rejects.toMatchObject(told);
     await watch(good);
   });
 });

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { Conduct } from "../../../lib/grpc/conduct.js";
 import { FairQueue } from "../../../lib/grpc/fair-queue.js";
+import { mainLimits } from "../../../lib/grpc/limits.js";
 import { MessageMeter } from "../../../lib/grpc/message-meter.js";
 import { Quota } from "../../../lib/grpc/quota.js";
 import { addressGroup } from "../../../lib/net/address-group.js";
@@ -135,6 +136,26 @@ describe("who does too much", () => {
   });
 });
 
+describe("one who does at once, for minutes, all that is let through from one address", () => {
+  const { conduct, door, work, streams } = mainLimits;
+  it.each([
+    // It sees that a connection or a call has ended, and makes the next: so many are under way when the first is let through.
+    { deed: "connects" as const, rate: door.handshakesPerAddress, underWay: 0 },
+    { deed: "calls" as const, rate: work.alone, underWay: streams.identity },
+  ])("waits, and is not out for its $deed", ({ deed, rate, underWay }) => {
+    let clock = 0;
+    const conducts = new Conduct(conduct, () => clock);
+    const letThrough = new TokenBucket(rate, () => clock);
+    const outs: number[] = [];
+    const act = (amount: number): void => {
+      if (conducts.note("ci", deed, amount)) outs.push(clock);
+    };
+    act(underWay);
+    for (; clock < 300_000; clock += 10) while (letThrough.take()) act(1);
+    expect(outs).toEqual([]);
+  });
+});
+
 describe("the messages in the bytes of a request", () => {
   it.each([1, 2, 3, 7, 1000])("are told apart in pieces of %i bytes", (size) => {
     const bytes = Buffer.concat([
@@ -255,19 +276,22 @@ describe("the door", () => {
     door.close();
   });
 
-  it("begins handshakes over the rate later, the newest first, and none too late", async () => {
+  it.each([
+    ["the oldest first", 100, [1, 2]],
+    ["the newest first where there are more than have a turn within a second", 1, [1, 3]],
+  ])("begins handshakes over the rate later, %s, and none too late", async (_order, perSecond, order) => {
     let clock = 0;
-    const rate = { perSecond: 100, burst: 1 };
+    const rate = { perSecond, burst: 1 };
     const door = new Door({ ...limits, handshakesPerAddress: rate, provenWithinMs: 10_000 }, () => clock);
     const begun: number[] = [];
     const guests = [1, 2, 3].map((guest) => visit(door, "10.0.0.1", () => begun.push(guest)));
     for (const { fake } of guests) fake.say(hello);
     expect(begun).toEqual([1]);
-    clock = 20;
-    await expect.poll(() => begun).toEqual([1, 3]);
+    clock = 1001;
+    await expect.poll(() => begun).toEqual(order);
     clock = 10_001;
     await expect.poll(() => guests.every(({ fake }) => fake.destroyed)).toBe(true);
-    expect([begun, door.counts]).toEqual([[1, 3], { connections: 0, unproven: 0 }]);
+    expect([begun, door.counts]).toEqual([order, { connections: 0, unproven: 0 }]);
   });
 
   it("begins no handshake for those who only connect, or speak another language", () => {
@@ -284,6 +308,20 @@ describe("the door", () => {
     const other = visit(door);
     other.fake.say(Buffer.from("GET / HTTP/1.1"));
     expect(other.fake.destroyed).toBe(true);
+    door.close();
+  });
+
+  it("reads no more of those who wait for their handshake", async () => {
+    let clock = 0;
+    const rate = { perSecond: 100, burst: 1 };
+    const door = new Door({ ...limits, handshakesPerAddress: rate }, () => clock);
+    visit(door).fake.say(hello);
+    const { fake } = visit(door);
+    fake.say(hello);
+    fake.say(Buffer.alloc(65_536));
+    expect([fake.handedOn, fake.read()?.length]).toEqual([undefined, 65_536]);
+    clock = 20;
+    await expect.poll(() => fake.handedOn).toEqual(hello);
     door.close();
   });
 
