@@ -86,6 +86,7 @@ function asRefusal(error: unknown, { field, what, signal }: ArchiveSubject, why:
     return error;
   const [, member, cause] =
     /^tar: (.{1,4096}?): (?:Cannot [^:\n]+: )?([A-Z][a-z ]{3,60})$/m.exec(error.stderrTail) ?? [];
-  const detail = member === undefined || member.startsWith("/proc/") ? "" : `: ${quote(member)}: ${cause}`;
+  const isNamed = member !== undefined && cause !== undefined && !member.startsWith("/proc/");
+  const detail = isNamed ? `: ${quote(member)}: ${cause}` : "";
   return invalidArgument(field, `${what} ${why}${detail}`);
 }
