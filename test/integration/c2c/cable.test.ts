@@ -68,7 +68,6 @@ test("of two live copies of a host the second leaves the cable alone, says why, 
   await hosts.connect();
   await eventually(() => expect(hosts.b.end().paired).toBe(true));
   const copy = await hosts.copyOfB();
-  onTestFinished(() => copy[Symbol.asyncDispose]());
   const refusal =
     /two live hosts have one identity: the one at (\S+) is connected, the one at 10\.201\.0\.3 is refused; stop/;
   await eventually(() => expect(copy.end().reason).toMatch(refusal));

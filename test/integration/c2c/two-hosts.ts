@@ -123,6 +123,8 @@ export class TestHost {
 
 /** Two hosts whose underlays are joined by a veth pair. */
 export class TwoHosts {
+  readonly #copies: TestHost[] = [];
+
   private constructor(
     readonly a: TestHost,
     readonly b: TestHost,
@@ -192,6 +194,7 @@ export class TwoHosts {
   async copyOfB(): Promise<TestHost> {
     const { b } = this;
     const copy = await makeHost(3);
+    this.#copies.push(copy);
     const [from, to] = [b, copy].map(({ stateDirectory }) => join(stateDirectory, "cable"));
     // Not what belongs to the running engine: a copied machine has neither its socket nor its process.
     await cp(from ?? "", to ?? "", { recursive: true, filter: (path) => !/(\.sock|\.lock|\.log)$/.test(path) });
@@ -219,7 +222,7 @@ export class TwoHosts {
 
   /** Ends engines and removes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const host of this.hosts) await host[Symbol.asyncDispose]();
+    for (const host of [...this.#copies, ...this.hosts]) await host[Symbol.asyncDispose]();
   }
 }
 
