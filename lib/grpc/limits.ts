@@ -62,7 +62,8 @@ export const mainLimits: ServerLimits = {
     provenWithinMs: 5000,
     oldestGoes: false,
   },
-  connections: { identity: 64, address: 512, all: 1024 },
+  // A command dials every address of the hub at once: sixty commands of a script make close to two hundred.
+  connections: { identity: 256, address: 512, all: 1024 },
   streams: { identity: 256, address: 1024, all: 4096 },
   watches: { identity: 64, address: 256, all: 1024 },
   queuedBytes: { identity: 32 * mebibyte, address: 64 * mebibyte, all: 128 * mebibyte },

@@ -156,6 +156,12 @@ describe("one who does at once, for minutes, all that is let through from one ad
   });
 });
 
+it("a script may run sixty commands at once, each of which dials the three addresses of its hub", () => {
+  const connections = new Quota("connections", mainLimits.connections);
+  const owner = { identity: "zor://service/ci", address: "10.0.0.1" };
+  for (let dialled = 0; dialled < 60 * 3; dialled += 1) expect(() => connections.take(owner)).not.toThrow();
+});
+
 describe("the messages in the bytes of a request", () => {
   it.each([1, 2, 3, 7, 1000])("are told apart in pieces of %i bytes", (size) => {
     const bytes = Buffer.concat([
