@@ -32,8 +32,10 @@ const bytesPerCall = 128 * 1024;
 /** A call that is refused counts as so many. */
 const refusedCost = 4;
 /** So many connections that must go are told why, each for so long; the others are closed without a word, which costs less. */
-const explained = { perSecond: 5, burst: 10 };
+const explained = { perSecond: 1, burst: 3 };
 const explainMs = 1000;
+/** So many calls of such a connection are answered at most. */
+const refusedCalls = 4;
 
 interface Arriving {
   readonly socket: TLSSocket;
@@ -213,7 +215,7 @@ export class ServerGuard {
       enter: (metadata, begin) => {
         const session = this.#sessionOf(call);
         if (session.refusal !== undefined) {
-          this.#note(session.owner, "calls", refusedCost);
+          this.#endRefused(call);
           throw session.refusal;
         }
         owner = callerOf(session.owner, metadata);
@@ -235,6 +237,16 @@ export class ServerGuard {
     });
     this.#sessions.get(call.stream.session as ServerHttp2Session)?.add(call);
     return call;
+  }
+
+  /** A connection that is there only to say why it must go ends with its first calls: those of a flood would cost as if it were let in. */
+  #endRefused(call: GuardedCall): void {
+    const session = call.stream.session as ServerHttp2Session;
+    const { size } = this.#sessions.get(session)?.calls ?? { size: 0 };
+    setImmediate(() => {
+      if (size > refusedCalls) session.destroy();
+      else session.close();
+    });
   }
 
   #count(call: GuardedCall, peer: Owner, owner: Owner, watches: boolean): void {
