@@ -51,6 +51,8 @@ export const RelayStatus = {
   Gone: 7,
   /** The hub is ending. Try again later. */
   ShuttingDown: 8,
+  /** This end is here already, from another address, and lives: two hosts have one identity. Try again later. */
+  Copy: 9,
 } as const;
 
 /** See {@link RelayStatus}. */

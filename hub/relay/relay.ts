@@ -222,6 +222,8 @@ export class Relay {
       times: this.#limits,
       splicer: this.#splicer,
       onBytes: (bytes) => this.#options.onBytes(linkUid, bytes),
+      onCopy: (copy) =>
+        this.#options.log.warn({ linkUid, ...copy }, "two live hosts with one identity want one end of a link"),
       onChange: () => {
         if (link.isEmpty && this.#links.get(linkUid) === link) this.#links.delete(linkUid);
       },

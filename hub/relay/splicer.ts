@@ -29,12 +29,22 @@ export interface SplicerOptions {
   readonly startThread?: (options: SpliceWorkerOptions) => Worker;
 }
 
+/** A pair that is spliced. */
+export interface Spliced {
+  /** Ends it at once, and tells `onClosed` before it returns. */
+  readonly close: () => void;
+  /** How long ago bytes came from the first or the second socket, in ms, to half a second. */
+  readonly quietMs: (side: 0 | 1) => number;
+}
+
 interface SplicePair {
   readonly sockets: readonly [Socket, Socket];
   readonly options: SpliceOptions;
   readonly carried: Float64Array<SharedArrayBuffer>;
-  /** Bytes that were told of. */
-  told: number;
+  /** Bytes that were told of, from each. */
+  readonly told: [number, number];
+  /** When bytes were last seen to have come, from each. */
+  readonly heardMs: [number, number];
   /** The owner was told. */
   closed: boolean;
 }
@@ -70,28 +80,34 @@ export class Splicer {
 
   /**
    * Passes bytes between two connected sockets of which nobody reads or writes any more, both ways, until both have ended or one
-   * breaks. Neither is read faster than the other takes it. Returns how to end it at once, which tells `onClosed` before it returns.
+   * breaks. Neither is read faster than the other takes it.
    */
-  splice(sockets: readonly [Socket, Socket], options: SpliceOptions): () => void {
-    const carried = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT));
-    const pair: SplicePair = { sockets, options, carried, told: 0, closed: false };
+  splice(sockets: readonly [Socket, Socket], options: SpliceOptions): Spliced {
+    const carried = new Float64Array(new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT));
+    const nowMs = performance.now();
+    const pair: SplicePair = { sockets, options, carried, told: [0, 0], heardMs: [nowMs, nowMs], closed: false };
+    const quietMs = (side: 0 | 1): number => {
+      this.#tell(pair);
+      return performance.now() - pair.heardMs[side];
+    };
     const [left, right] = [takeDescriptor(sockets[0]), takeDescriptor(sockets[1])];
     const thread = left === undefined || right === undefined || this.#closing ? undefined : this.#running();
     if (left === undefined || right === undefined || thread === undefined) {
       // One broke on its way here, or there is no thread. The caller does not expect to be told before it has this function's answer.
       queueMicrotask(() => this.#end(pair));
-      return () => this.#end(pair);
+      return { close: () => this.#end(pair), quietMs };
     }
     const id = this.#nextPair;
     this.#nextPair += 1;
     thread.pairs.set(id, pair);
     const { hosts, firstByte, idleMs, lingerMs } = options;
     post(thread, { type: "splice", pair: id, hosts, fds: [left, right], firstByte, carried, idleMs, lingerMs });
-    return () => {
+    const close = (): void => {
       if (pair.closed) return;
       this.#close(pair);
       if (thread.pairs.has(id)) post(thread, { type: "cut", pair: id });
     };
+    return { close, quietMs };
   }
 
   /** Ends all pairs and the thread. */
@@ -152,7 +168,7 @@ export class Splicer {
 
   #logEnd(cause: SpliceEnd, detail: string, { sockets, carried }: SplicePair): void {
     const peers = sockets.map(({ remoteAddress }) => remoteAddress);
-    const facts = { cause, detail, peers, bytes: carried[0] };
+    const facts = { cause, detail, peers, bytes: (carried[0] ?? 0) + (carried[1] ?? 0) };
     if (cause === "failed") this.#log.error(facts, "a relayed connection cannot go on");
     else this.#log.debug(facts, "a relayed connection is over");
   }
@@ -175,9 +191,15 @@ export class Splicer {
   }
 
   #tell(pair: SplicePair): void {
-    const carried = pair.carried[0] ?? 0;
-    if (carried > pair.told) pair.options.onBytes(carried - pair.told);
-    pair.told = carried;
+    let bytes = 0;
+    for (const side of [0, 1] as const) {
+      const carried = pair.carried[side] ?? 0;
+      if (carried === pair.told[side]) continue;
+      bytes += carried - pair.told[side];
+      pair.told[side] = carried;
+      pair.heardMs[side] = performance.now();
+    }
+    if (bytes > 0) pair.options.onBytes(bytes);
   }
 }
 

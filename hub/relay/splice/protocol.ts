@@ -9,7 +9,7 @@ export type SpliceOrder =
       readonly fds: readonly [number, number];
       /** The byte that both are sent first. */
       readonly firstByte: number;
-      /** One number: bytes passed on, both ways together. */
+      /** Two numbers: bytes passed on that came from the first, and from the second. */
       readonly carried: Float64Array<SharedArrayBuffer>;
       /** Without a byte either way for so long the pair ends. */
       readonly idleMs: number;

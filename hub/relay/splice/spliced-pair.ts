@@ -54,7 +54,8 @@ export class SplicedPair {
     const bytes = there.bytes + back.bytes;
     const { carried } = this.#order;
     // This thread is the only one that writes it.
-    carried[0] = (carried[0] ?? 0) + bytes;
+    carried[0] = (carried[0] ?? 0) + there.bytes;
+    carried[1] = (carried[1] ?? 0) + back.bytes;
     if (bytes > 0) this.#lastMovedMs = nowMs;
     if (this.#directions.some(({ isOver }) => isOver)) this.#endedMs ??= nowMs;
     return there.more || back.more;

@@ -52,9 +52,9 @@ afterEach(async () => {
 });
 
 /** A connection that the relay has greeted. */
-async function open(): Promise<{ readonly socket: Socket; readonly challenge: Buffer }> {
+async function open(from = "127.0.0.1"): Promise<{ readonly socket: Socket; readonly challenge: Buffer }> {
   const port = Number(relay.addresses[0]?.split(":")[1]);
-  const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+  const socket = connect({ host: "127.0.0.1", port, localAddress: from, allowHalfOpen: true });
   sockets.push(socket);
   socket.on("error", () => undefined);
   await once(socket, "connect");
@@ -64,8 +64,8 @@ async function open(): Promise<{ readonly socket: Socket; readonly challenge: Bu
 }
 
 /** An end at the relay: connected, its preamble sent. */
-async function arrive(host: string, role: RelayRole, ticket = ticketOf(host, role)): Promise<Socket> {
-  const { socket, challenge } = await open();
+async function arrive(host: string, role: RelayRole, ticket = ticketOf(host, role), from?: string): Promise<Socket> {
+  const { socket, challenge } = await open(from);
   socket.write(encodeRelayPreamble({ linkUid, role }, { ticket, challenge }));
   return socket;
 }
@@ -306,6 +306,28 @@ describe("the relay", () => {
     expect(await statusOf(old)).toBe(RelayStatus.Replaced);
     const dialer = await arrive("beta", "dialer");
     expect(await Promise.all([statusOf(fresh), statusOf(dialer)])).toEqual([0, 0]);
+  });
+
+  test("keeps an end that lives when the same one comes from another address, and lets that in when it is silent", async () => {
+    await startRelay();
+    const { listener, dialer } = await pair();
+    dialer.resume();
+    const copy = () => arrive("alpha", "listener", undefined, "127.0.0.2");
+    listener.write("alive");
+    expect(await statusOf(await copy())).toBe(RelayStatus.Copy);
+    expect(relay.stateOf(linkUid).paired).toBe(true);
+    // What the other end says does not keep the place of one that is dead.
+    const talk = setInterval(() => dialer.write("hello?"), 100);
+    try {
+      const paired = async (): Promise<boolean> => {
+        await copy();
+        return relay.stateOf(linkUid).paired;
+      };
+      await expect.poll(paired, { interval: 500 }).toBe(false);
+    } finally {
+      clearInterval(talk);
+    }
+    await closed(listener);
   });
 
   test("ends the old pair when one of its ends comes anew, so that the other end notices", async () => {

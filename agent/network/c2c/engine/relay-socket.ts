@@ -36,6 +36,11 @@ const refusals: Readonly<Record<number, readonly [FailureKind, RelayAdvice, stri
   [RelayStatus.TimedOut]: ["timed-out", "at-once", "the other end did not come to the relay"],
   [RelayStatus.Replaced]: ["relay", "at-once", "another connection of this end took its place at the relay"],
   [RelayStatus.Busy]: ["relay", "later", "the relay serves as many connections as it can"],
+  [RelayStatus.Copy]: [
+    "relay",
+    "later",
+    "another host with this one's identity holds this end at the relay, from another address; its state directory was copied: give the copy an identity of its own (zor host add, zor agent join), or stop it",
+  ],
   [RelayStatus.Gone]: ["relay", "later", "the relay does not know this end any more"],
   [RelayStatus.ShuttingDown]: ["relay", "later", "the relay is ending"],
 };
