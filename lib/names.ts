@@ -103,7 +103,7 @@ export function findHostSegment(field: string, name: string): ResourceId | undef
 }
 
 /** A value as it may stand in a message: escaped, quoted and cut at 80 characters, or as many as are given. */
-export function quote(value: string, maxCharacters = 80): string {
+export function quote(value: string, { maxCharacters = 80 }: { readonly maxCharacters?: number } = {}): string {
   const cut = value.length > maxCharacters ? `${value.slice(0, maxCharacters)}...` : value;
   return JSON.stringify(cut).replace(
     /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,

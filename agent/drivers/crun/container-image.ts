@@ -131,7 +131,10 @@ async function checkConfig(layout: ImageLayout, from: string): Promise<void> {
 }
 
 function otherArchitecture({ field }: ImageLayout, found: readonly string[]): ZorError {
-  const words = [...new Set(found)].slice(0, 8).map(quote).join(", ");
+  const words = [...new Set(found)]
+    .slice(0, 8)
+    .map((each) => quote(each))
+    .join(", ");
   const wanted = hostArchitecture();
   return invalidArgument(
     field,

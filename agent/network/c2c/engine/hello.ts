@@ -98,7 +98,7 @@ export async function dialHello(
   if (!answer.success) throw new CableFailure("version", "the peer answers in a way this version does not know");
   if ("refusal" in answer.data) {
     const { kind, message } = answer.data.refusal;
-    throw new CableFailure(refusalKind(kind), `peer says ${quote(message, maxRefusal)}`);
+    throw new CableFailure(refusalKind(kind), `peer says ${quote(message, { maxCharacters: maxRefusal })}`);
   }
   const { welcome } = answer.data;
   if (!same(Buffer.from(welcome.proof, "hex"), proofOf(channel, credential, linkUid, "listener"))) {
