@@ -44,7 +44,11 @@ test("the memory of this process can be given back", async () => {
   expect(garbage.length * 32 * 1024).toBeLessThan(full);
   garbage = undefined;
   await new Promise((resolve) => setTimeout(resolve));
-  memory.giveBack();
-  expect(full - memory.rssBytes()).toBeGreaterThan(60 * mib);
+  // V8 frees what buffers held in a thread of its own, and its pages with the next collection: a keeper asks twice.
+  const givenBack = (): number => {
+    memory.giveBack();
+    return full - memory.rssBytes();
+  };
+  await expect.poll(givenBack).toBeGreaterThan(60 * mib);
   expect(memory.busy()).toBeGreaterThanOrEqual(0);
 });
