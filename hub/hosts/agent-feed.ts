@@ -2,7 +2,7 @@ import type { AnyResource } from "../../lib/watch/kinds.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import type { ResourceRemoved, WatchPosition, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import type { Inventory } from "../state/inventory.js";
-import { findLie, findLieOfRemoval } from "./credible.js";
+import { findLieOfRemoval, judge } from "./credible.js";
 import { HostBounds } from "./host-bounds.js";
 
 /** What a feed does with what it reads. */
@@ -71,7 +71,8 @@ export class AgentFeed {
 
   #upsert(resource: AnyResource): void {
     const { host, onRefused } = this.#options;
-    const why = findLie(host, resource) ?? this.#bounds.add(resource);
+    const judged = judge(host, resource);
+    const why = "lie" in judged ? judged.lie : this.#bounds.add(resource, judged.bytes);
     if (why !== undefined) {
       onRefused({ name: resource.value.name, why });
       return;

@@ -24,11 +24,18 @@ const maxDepth = 24;
  * passed on to tools.
  */
 export function findLie(host: string, resource: AnyResource): string | undefined {
-  const { value } = resource;
+  const judged = judge(host, resource);
+  return "lie" in judged ? judged.lie : undefined;
+}
+
+/** Like {@link findLie}; of what may be believed it tells the bytes, which were measured for it. */
+export function judge(host: string, resource: AnyResource): { readonly lie: string } | { readonly bytes: number } {
   // Values first: a time that is none cannot even be written down to be measured.
-  return (
-    findBadName(host, resource) ?? findBadValue(value) ?? findBadSize(resource) ?? findBadReference(host, resource)
-  );
+  const unreadable = findBadName(host, resource) ?? findBadValue(resource.value);
+  if (unreadable !== undefined) return { lie: unreadable };
+  const bytes = sizeOf(resource);
+  const lie = findBadSize(resource, bytes) ?? findBadReference(host, resource);
+  return lie === undefined ? { bytes } : { lie };
 }
 
 /** Like {@link findLie}, of a resource that an agent says is gone. */
@@ -72,9 +79,8 @@ function wrong(isOther: () => boolean): string | undefined {
   }
 }
 
-function findBadSize(resource: AnyResource): string | undefined {
+function findBadSize(resource: AnyResource, bytes: number): string | undefined {
   const limit = resource.$case === "lan" ? maxLanBytes : maxBytes;
-  const bytes = sizeOf(resource);
   return bytes > limit ? `it has ${bytes} bytes, more than the ${limit} of its kind` : undefined;
 }
 

@@ -29,8 +29,8 @@ export class HostBounds {
     this.#events = new TokenBucket(eventRate, now);
   }
 
-  /** Takes a resource in; what it exceeds, and then it is not taken in. */
-  add(resource: AnyResource): string | undefined {
+  /** Takes a resource in; what it exceeds, and then it is not taken in. @param size its bytes, where they are known. */
+  add(resource: AnyResource, size = sizeOf(resource)): string | undefined {
     if (resource.$case === "event")
       return this.#events.take() ? undefined : `it tells more than ${eventRate.perSecond} events a second`;
     const { name } = resource.value;
@@ -38,7 +38,6 @@ export class HostBounds {
     const before = ofKind.get(name);
     const limit = most[resource.$case];
     if (before === undefined && ofKind.size >= limit) return `it has more than ${limit} of them`;
-    const size = sizeOf(resource);
     const bytes = this.#bytes - (before ?? 0) + size;
     if (bytes > mostBytes) return `it tells more than ${mostBytes / 2 ** 20} MiB in all`;
     ofKind.set(name, size);
