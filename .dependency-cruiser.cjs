@@ -86,7 +86,7 @@ module.exports = {
     {
       name: "plan-is-pure",
       severity: "error",
-      from: { path: "^hub/reconcile/plan\\.ts$" },
+      from: { path: "^hub/kinds/link/reconcile/plan\\.ts$" },
       to: { dependencyTypes: ["core"] },
     },
     {

@@ -1,7 +1,7 @@
-import { join as joinHub } from "../lib/tls/join.js";
 import { findCaller } from "../lib/auth/caller.js";
 import { permissionDenied } from "../lib/errors.js";
 import { saveIdentity } from "../lib/tls/identity.js";
+import { join as joinHub } from "../lib/tls/join.js";
 import { type AgentConfig, settle } from "./config.js";
 import { ensureHostUid } from "./host/host-uid.js";
 import { lockState } from "./host/state-lock.js";

@@ -18,14 +18,14 @@ import {
   ownAddresses,
 } from "./config.js";
 import { Core } from "./core.js";
-import { ReverseListener } from "./hosts/reverse-listener.js";
+import { ReverseListener } from "./fleet/reverse-listener.js";
 import { JoinProcess } from "./join/join-process.js";
 import { join as joinHub } from "./join/join-service.js";
 import { knownTokensOf, listKnownTokens } from "./join/tokens.js";
+import { StoredRequests } from "./kit/requests.js";
 import { Listener } from "./listeners.js";
 import { guardedService } from "./revocation-guard.js";
 import { addMainServices } from "./service-table.js";
-import { StoredRequests } from "./state/requests.js";
 import { type HubState, openState } from "./state-directory.js";
 
 /** How often the hub looks whether its own certificate is due. */

@@ -7,8 +7,8 @@ import {
   type ServerTls,
   shutDown,
 } from "../lib/grpc/server.js";
-import type { Identity } from "../lib/tls/identity.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
+import type { Identity } from "../lib/tls/identity.js";
 
 /** A gRPC server on one or more addresses that can take a renewed certificate. */
 export class Listener {

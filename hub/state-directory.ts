@@ -5,14 +5,14 @@ import { messageOf, ZorError } from "../lib/errors.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { Role } from "../proto/gen/zor/v1/token_service.js";
 import type { HubConfig } from "./config.js";
+import { planTokenCleanup } from "./join/tokens.js";
+import { planRequestCleanup } from "./kit/requests.js";
 import { Authority } from "./pki/authority.js";
 import { Certificates } from "./pki/certificates.js";
 import { ensureLocalIdentity } from "./pki/local-identity.js";
 import { profileOf, type Subject } from "./pki/profile.js";
-import { planTokenCleanup } from "./join/tokens.js";
-import { planRequestCleanup } from "./state/requests.js";
-import { SqliteStore } from "./store/sqlite-store.js";
 import { ObservedStore } from "./store/observed-store.js";
+import { SqliteStore } from "./store/sqlite-store.js";
 
 /** A hub's state directory, opened: no other hub can open it meanwhile. */
 export interface HubState {

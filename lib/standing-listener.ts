@@ -1,5 +1,5 @@
-import { once } from "node:events";
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import { createServer, isIP } from "node:net";
 import { pause } from "./backoff.js";
 import { messageOf } from "./errors.js";

@@ -1,8 +1,8 @@
 import type { Log } from "../../lib/log.js";
-import { type DiskLimits, DiskQuota } from "./disk-quota.js";
-import type { InstanceDriver } from "./driver.js";
 import type { ContainerCapability } from "./crun/capabilities.js";
 import { CrunDriver } from "./crun/crun-driver.js";
+import { type DiskLimits, DiskQuota } from "./disk-quota.js";
+import type { InstanceDriver } from "./driver.js";
 import { createQemuDriver } from "./qemu/driver.js";
 
 /** What drivers are made with. */

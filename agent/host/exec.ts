@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
-import { execa, ExecaError } from "execa";
+import { ExecaError, execa } from "execa";
 import { toolEnvironment } from "../../lib/environment/tool-environment.js";
 import { findStartError, type WardenOptions, wardedCommand, wardenEnd } from "../../lib/owned-process.js";
 import type { ProcessExit } from "./process-exit.js";

@@ -1,9 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { agreeing, listed } from "../../lib/words.js";
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import { missing, present } from "./capability.js";
 import { run } from "./exec.js";
-import { agreeing, listed } from "../../lib/words.js";
 
 interface Tool {
   readonly id: string;

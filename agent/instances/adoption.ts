@@ -1,4 +1,5 @@
 import { messageOf } from "../../lib/errors.js";
+import { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import {
   type DriverInstance,
@@ -8,7 +9,6 @@ import {
   type Observation,
   type RecoveryHandle,
 } from "../drivers/driver.js";
-import { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
 import { withoutDirectories } from "./failure.js";

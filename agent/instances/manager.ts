@@ -1,7 +1,7 @@
-import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import { alreadyExists, failedPrecondition, notFound } from "../../lib/errors.js";
 import { KeyedQueue } from "../../lib/keyed-queue.js";
 import type { Instance } from "../../proto/gen/zor/v1/instance.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import {
   type CallOptions,
   type ConsoleStream,

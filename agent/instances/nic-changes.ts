@@ -1,7 +1,7 @@
 import { failedPrecondition, notFound } from "../../lib/errors.js";
-import { hasCarrier } from "../drivers/driver.js";
 import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import { hasCarrier } from "../drivers/driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure } from "./failure.js";
 import type { ActionOptions } from "./power.js";

@@ -1,8 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import { failedPrecondition, messageOf, ZorError } from "../../lib/errors.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
-import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import { isShutdownable } from "../drivers/driver.js";
+import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure, withoutDirectories } from "./failure.js";
 import { forgetRun, keepEnd, keepHandle, observe, setObservation, takeBack } from "./observe.js";

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
   alreadyExists,
-  failedPrecondition,
   type FieldViolation,
+  failedPrecondition,
   invalidFields,
   messageOf,
   notFound,
@@ -11,13 +11,13 @@ import {
 import { KeyedQueue } from "../../lib/keyed-queue.js";
 import { checkLabels } from "../../lib/labels.js";
 import type { ResourceId } from "../../lib/names.js";
+import { agreeing, listed } from "../../lib/words.js";
 import { Lan, type LanPort, type LanSpec, type LanStatus } from "../../proto/gen/zor/v1/lan.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { EventDraft } from "../instances/context.js";
 import { asFailure } from "../instances/failure.js";
 import { type DurableWriter, SpecDirectory } from "../instances/spec-directory.js";
 import type { Lans, ObservedLan, ObservedPort } from "../network/lans.js";
-import { agreeing, listed } from "../../lib/words.js";
 
 /** What the lans need of the agent around them. */
 export interface LanContext {

@@ -1,5 +1,5 @@
 import { run } from "../host/exec.js";
-import { findLink, ipBatch, type IpOptions } from "./ip.js";
+import { findLink, type IpOptions, ipBatch } from "./ip.js";
 import { bringUpQuietly } from "./lan-side.js";
 
 /** Name of the device that finishes checksums, in the switch's namespace. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { PacketSocket } from "./c2c/packet-socket.js";
 import { bringUpQuietly } from "./lan-side.js";
-import { testEthertype, TestFrames } from "./test-frame.js";
+import { TestFrames, testEthertype } from "./test-frame.js";
 
 /** One end of a link, for a test with frames. */
 export interface CrossTest {

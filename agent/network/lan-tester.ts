@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { SystemCallError } from "../../lib/libc.js";
 import { PacketSocket } from "./c2c/packet-socket.js";
 import { bringUpQuietly } from "./lan-side.js";
-import { testEthertype, TestFrames } from "./test-frame.js";
+import { TestFrames, testEthertype } from "./test-frame.js";
 
 /** A lan to test. */
 export interface TestedLan {

@@ -2,9 +2,9 @@ import { run } from "../host/exec.js";
 import { ensureFinisher, finishChecksums } from "./checksums.js";
 import {
   findLink,
+  type IpOptions,
   ip,
   ipBatch,
-  type IpOptions,
   type Link,
   listLinks,
   parseCidr,

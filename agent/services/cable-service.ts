@@ -1,7 +1,6 @@
 import { AsyncQueue } from "../../lib/async-queue.js";
 import { invalidArgument, unavailable } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
-import { tokenBytes } from "../network/test-frame.js";
 import { parseLink } from "../../lib/names.js";
 import type { CableServiceService, EndStatus, WatchEndsResponse } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import type { CableManager } from "../network/c2c/cable-manager.js";
@@ -9,6 +8,7 @@ import type { Hop } from "../network/c2c/diagnosis.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";
 import type { LocalLinks, LocalLinkView } from "../network/c2c/local-links.js";
 import type { VxlanLinks, VxlanView } from "../network/c2c/vxlan-links.js";
+import { tokenBytes } from "../network/test-frame.js";
 import { type LinkPolicy, parseEndSpec, parseUid } from "./link-end-spec.js";
 import { cableEndStatus, localEndStatus, toHop, vxlanEndStatus } from "./link-end-status.js";
 

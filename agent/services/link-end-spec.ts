@@ -3,6 +3,8 @@ import { isIP } from "node:net";
 import { failedPrecondition, invalidArgument, invalidFields, type ZorError } from "../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../lib/impairment.js";
 import { parseId, parseLink, quote } from "../../lib/names.js";
+import { isDialAddress, isDnsName } from "../../lib/socket-address.js";
+import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 import type { EndSpec as EndSpecMessage } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkEncryption, LinkRole, LinkTransport } from "../../proto/gen/zor/v1/link.js";
 import { toImpairment, toStep } from "../network/a2b/a2b-spec.js";
@@ -10,8 +12,6 @@ import { checkPeerAddress } from "../network/c2c/address.js";
 import type { Encryption, EndSpec } from "../network/c2c/end-record.js";
 import type { LocalLinkSpec } from "../network/c2c/local-links.js";
 import type { VxlanSpec } from "../network/c2c/vxlan-links.js";
-import { isDialAddress, isDnsName } from "../../lib/socket-address.js";
-import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
 
 /** What links this host lets be. */
 export interface LinkPolicy {

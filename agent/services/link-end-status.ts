@@ -1,7 +1,7 @@
+import { letsNothingPass } from "../../lib/impairment.js";
 import { DirectPath, type EndStatus } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../proto/gen/zor/v1/link.js";
 import { type DiagnosedHop, HopVerdict } from "../../proto/gen/zor/v1/link_service.js";
-import { letsNothingPass } from "../../lib/impairment.js";
 import { toStats } from "../network/a2b/a2b-status.js";
 import type { Hop } from "../network/c2c/diagnosis.js";
 import type { EndView } from "../network/c2c/engine-protocol.js";

@@ -1,15 +1,15 @@
 import { invalidArgument, invalidFields, ZorError } from "../../lib/errors.js";
 import { isId, quote } from "../../lib/names.js";
-import { parseToken } from "../../lib/tls/token.js";
 import { addressForm, isDialAddress } from "../../lib/socket-address.js";
+import { parseToken } from "../../lib/tls/token.js";
 import { Host } from "../../proto/gen/zor/v1/host.js";
 import type { JoiningHost, JoinRequest, JoinResponse } from "../../proto/gen/zor/v1/join_service.js";
 import type { Advertised } from "../config.js";
-import type { Fleet } from "../hosts/fleet.js";
+import type { Fleet } from "../fleet/fleet.js";
+import { hostNotFound, putHost } from "../fleet/host-record.js";
 import type { Authority } from "../pki/authority.js";
 import type { Certificates } from "../pki/certificates.js";
 import { publicKeyOfCsr } from "../pki/csr.js";
-import { hostNotFound, putHost } from "../state/host-record.js";
 import type { Change, Store } from "../store/store.js";
 import { checkAddresses, checkUnderlayAddresses } from "./addresses.js";
 import { foreignToken, usedToken, verifyToken } from "./tokens.js";

@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { createHash, createPrivateKey, randomBytes, webcrypto } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { status } from "@grpc/grpc-js";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -16,7 +17,6 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
 import { writeFileAtomic } from "../../lib/files.js";
 import type { Profile } from "./profile.js";

@@ -1,6 +1,6 @@
 import { type RelayRole, RelayStatus, type RelayStatusCode } from "../../lib/relay-preamble.js";
 import type { Spliced, SpliceOptions, Splicer } from "./splicer.js";
-import { refuse, type RelayedEnd, WaitingEnd } from "./waiting-end.js";
+import { type RelayedEnd, refuse, WaitingEnd } from "./waiting-end.js";
 
 /** What of a link is at the relay now. */
 export interface RelayedState {

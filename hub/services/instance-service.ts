@@ -3,9 +3,9 @@ import type { CallContext, Handlers } from "../../lib/grpc/service.js";
 import { parseHost, parseHostParent, parseOnHost } from "../../lib/names.js";
 import { Instance } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
-import type { Inventory } from "../state/inventory.js";
-import type { Lister } from "./lister.js";
-import type { Router } from "./router.js";
+import type { Inventory } from "../kit/inventory.js";
+import type { Lister } from "../kit/lister.js";
+import type { Router } from "../kit/router.js";
 
 const service = InstanceServiceService;
 

@@ -3,8 +3,8 @@ import type { Handlers } from "../../lib/grpc/service.js";
 import { parseOnHost } from "../../lib/names.js";
 import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
-import { readFirst } from "./first-message.js";
-import type { Router } from "./router.js";
+import { readFirst } from "../kit/first-message.js";
+import type { Router } from "../kit/router.js";
 
 /** Consoles, routed to the host of the instance that the first message names. */
 export function consoleHandlers(router: Router): Handlers<typeof ConsoleServiceService> {

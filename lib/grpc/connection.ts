@@ -1,12 +1,12 @@
 import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
 import {
-  type CallOptions as GrpcCallOptions,
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
   connectivityState,
   credentials,
+  type CallOptions as GrpcCallOptions,
   Metadata,
   status,
 } from "@grpc/grpc-js";

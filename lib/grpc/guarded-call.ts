@@ -1,5 +1,5 @@
 import type { ServerHttp2Stream } from "node:http2";
-import { type Metadata, type ServerInterceptingCallInterface, ServerInterceptingCall, status } from "@grpc/grpc-js";
+import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, status } from "@grpc/grpc-js";
 import { resourceExhausted, ZorError } from "../errors.js";
 import { MessageMeter } from "./message-meter.js";
 import { toServiceError } from "./status-codec.js";

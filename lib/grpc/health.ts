@@ -1,8 +1,8 @@
 import { EventEmitter, on } from "node:events";
 import type { Server } from "@grpc/grpc-js";
 import {
-  HealthService,
   type HealthCheckResponse,
+  HealthService,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../proto/gen/grpc/health/v1/health.js";
 import { notFound } from "../errors.js";

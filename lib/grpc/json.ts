@@ -1,6 +1,6 @@
 import { type DescMessage, fromBinary, fromJson, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
-import { ZorError, invalidArgument, messageOf } from "../errors.js";
 import { status } from "@grpc/grpc-js";
+import { invalidArgument, messageOf, ZorError } from "../errors.js";
 import { descriptors } from "./descriptors.js";
 
 /** Canonical proto3 JSON of serialised bytes of a message type ("zor.v1.Instance"). */

@@ -4,8 +4,8 @@ import type { DoorLimits } from "../net/door.js";
 import type { ConductLimits } from "./conduct.js";
 import type { WorkLimits } from "./fair-queue.js";
 import type { CallTimes } from "./guarded-call.js";
-import type { QuotaLimits } from "./quota.js";
 import { takeLibraryLog } from "./library-log.js";
+import type { QuotaLimits } from "./quota.js";
 
 // Every channel and server is made with these limits: whoever makes one has the library silent, until there is a log.
 takeLibraryLog();

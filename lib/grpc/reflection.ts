@@ -2,9 +2,9 @@ import { toBinary } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { type Server, status } from "@grpc/grpc-js";
 import {
+  ServerReflectionService as ReflectionV1,
   type ServerReflectionRequest,
   type ServerReflectionResponse,
-  ServerReflectionService as ReflectionV1,
 } from "../../proto/gen/grpc/reflection/v1/reflection.js";
 import { ServerReflectionService as ReflectionV1Alpha } from "../../proto/gen/grpc/reflection/v1alpha/reflection.js";
 import { descriptors } from "./descriptors.js";

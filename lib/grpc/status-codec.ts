@@ -1,4 +1,4 @@
-import { Metadata, type ServiceError, status, type StatusObject } from "@grpc/grpc-js";
+import { Metadata, type ServiceError, type StatusObject, status } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, ResourceInfo } from "../../proto/gen/google/rpc/error_details.js";
 import { Status } from "../../proto/gen/google/rpc/status.js";
 import { ZorError } from "../errors.js";

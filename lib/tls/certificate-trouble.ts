@@ -1,6 +1,6 @@
-import { once } from "node:events";
-import { connect, type ConnectionOptions } from "node:tls";
 import type { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { type ConnectionOptions, connect } from "node:tls";
 import { parseHostPort } from "../socket-address.js";
 import { type CertificateFacts, certificateFacts } from "./identity.js";
 

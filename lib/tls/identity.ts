@@ -2,9 +2,9 @@ import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } fr
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
+import { urisOf } from "../auth/caller.js";
 import { messageOf, ZorError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { urisOf } from "../auth/caller.js";
 
 /** A key, its certificate and the CA that signed it, all PEM. */
 export interface Identity {

@@ -1,6 +1,6 @@
 import { connect, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
-import { JoinServiceService, type JoiningHost, type JoinResponse } from "../../proto/gen/zor/v1/join_service.js";
+import { type JoiningHost, type JoinResponse, JoinServiceService } from "../../proto/gen/zor/v1/join_service.js";
 import { messageOf, ZorError } from "../errors.js";
 import { Connection } from "../grpc/connection.js";
 import { createCsr } from "./csr.js";

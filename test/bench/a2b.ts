@@ -2,8 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { burstBytesOf, type Impairment, noImpairment } from "../../agent/network/c2c/engine/impair/impairment.js";
-import { BoxRig } from "../integration/a2b/box-rig.js";
 import { eventually } from "../helpers/eventually.js";
+import { BoxRig } from "../integration/a2b/box-rig.js";
 import { binomialBound, formatRows, isGood, median, type Row } from "./a2b/rows.js";
 import { countLost, engineMib, measureFloodRate, measureTcpRate, startFlood } from "./a2b/traffic.js";
 

@@ -1,9 +1,10 @@
 // Measures the terminal program without a terminal: how long feeding, filtering, sorting and drawing take with many rows.
 // npm run bench -- tui ROWS (10000) COLUMNS (200) LINES (50). Prints one line per figure, drawing included.
-import { type Instance, render } from "ink";
+
 import { Writable } from "node:stream";
-import { App } from "../../tui/screens/app.js";
+import { type Instance, render } from "ink";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { App } from "../../tui/screens/app.js";
 import { makeProgram } from "../unit/tui/program.js";
 import { feedFleet, upsertInstance } from "../unit/tui/steps.js";
 

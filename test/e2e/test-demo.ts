@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
-import { boundCommand, ownedEnvironment } from "../../lib/owned-process.js";
 import type { DemoStatus } from "../../deploy/demo/status.js";
+import { boundCommand, ownedEnvironment } from "../../lib/owned-process.js";
 import { freshName } from "../helpers/run-tag.js";
 
 const root = resolve(import.meta.dirname, "../..");

@@ -17,7 +17,7 @@ import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import { EventSeverity, ResourceKind, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { saveContext } from "../../tui/client/contexts.js";
 import { TestIdentities } from "../helpers/test-identities.js";
-import { type AnyResource, fakeFleet, type FleetShape } from "./fleet-data.js";
+import { type AnyResource, type FleetShape, fakeFleet } from "./fleet-data.js";
 
 /** A hub whose fleet is made up, but whose gRPC, TLS and watch are real. */
 export class FakeHub {

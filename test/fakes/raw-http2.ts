@@ -1,6 +1,6 @@
 import { connect, type TLSSocket } from "node:tls";
-import { hubServerName } from "../../lib/tls/join.js";
 import type { Identity } from "../../lib/tls/identity.js";
+import { hubServerName } from "../../lib/tls/join.js";
 import { callHeaders, frame, framed, literalHeaders } from "./flood.js";
 
 /** A frame that came. */

@@ -2,11 +2,11 @@ import {
   type ChildProcess,
   type ChildProcessByStdio,
   type ChildProcessWithoutNullStreams,
-  spawn,
   type SpawnOptions,
   type SpawnOptionsWithStdioTuple,
   type StdioNull,
   type StdioPipe,
+  spawn,
 } from "node:child_process";
 import type { Readable } from "node:stream";
 import { boundCommand, ownedEnvironment } from "../../lib/owned-process.js";

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { join } from "../../lib/tls/join.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import type { Identity } from "../../lib/tls/identity.js";
+import { join } from "../../lib/tls/join.js";
 import { CreateTokenRequest, Role, TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
 import type { FloodOptions } from "../fakes/flood.js";
 import { flood, latencyUntil } from "../helpers/flood.js";

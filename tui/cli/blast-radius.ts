@@ -1,5 +1,6 @@
 import { invalidArgument, notFound } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
+import { agreeing, listed } from "../../lib/words.js";
 import type { A2b } from "../../proto/gen/zor/v1/a2b.js";
 import { type Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import type { Lan } from "../../proto/gen/zor/v1/lan.js";
@@ -10,7 +11,6 @@ import { shortName } from "../client/short-name.js";
 import type { Kind } from "./kinds.js";
 import { a2bStateName } from "./output/a2b-text.js";
 import type { Session } from "./session.js";
-import { agreeing, listed } from "../../lib/words.js";
 
 /** What deleting a resource takes with it. */
 export interface BlastRadius {

@@ -1,11 +1,11 @@
+import { status } from "@grpc/grpc-js";
 import { invalidArgument, notFound, ZorError } from "../../lib/errors.js";
 import { parseId, parseName, quote } from "../../lib/names.js";
-import { status } from "@grpc/grpc-js";
+import { listed } from "../../lib/words.js";
 import { idOf, shortName } from "../client/short-name.js";
 import type { Kind } from "./kinds.js";
 import { nearest } from "./nearest.js";
 import type { Session } from "./session.js";
-import { listed } from "../../lib/words.js";
 
 /**
  * The full resource name of what a person wrote: a full name as it is, "alpha/vm1", or "vm1" when it is on `host` or when

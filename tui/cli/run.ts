@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
+import { invalidArgument, ZorError } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
 import { version } from "../../lib/program.js";
-import { invalidArgument, ZorError } from "../../lib/errors.js";
 import type { Registrar } from "./command.js";
 import { commandTable, otherPrograms } from "./command-table.js";
 import { exitCode, exitCodeTable } from "./exit-codes.js";

@@ -1,7 +1,7 @@
 import { ZorError } from "../../lib/errors.js";
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
-import { configDirectory, type Context, listContexts, loadContext, servedBy } from "../client/contexts.js";
+import { type Context, configDirectory, listContexts, loadContext, servedBy } from "../client/contexts.js";
 import { escapeText } from "../client/escape.js";
 import { reachHub } from "../client/open-hub.js";
 import { runOperation } from "../client/operation.js";

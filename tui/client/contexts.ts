@@ -4,8 +4,8 @@ import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
 import type { Environment } from "../../lib/terminal.js";
-import { userDirectory } from "../../lib/user-directories.js";
 import { hubServerName } from "../../lib/tls/join.js";
+import { userDirectory } from "../../lib/user-directories.js";
 import { type ContextEntry, type ContextsFile, formatContexts, parseContexts } from "./contexts-file.js";
 
 /** A hub or agent to talk to, and as whom. */

@@ -1,10 +1,10 @@
 import { connect as connectTcp } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { HealthService } from "../../proto/gen/grpc/health/v1/health.js";
 import { messageOf, unavailable } from "../../lib/errors.js";
 import { Connection } from "../../lib/grpc/connection.js";
 import { loadIdentity } from "../../lib/tls/identity.js";
 import { agreeing, listed } from "../../lib/words.js";
+import { HealthService } from "../../proto/gen/grpc/health/v1/health.js";
 import { type Context, servedBy } from "./contexts.js";
 
 /** How long the interface that is drawn meanwhile waits for one of several addresses. */

@@ -1,6 +1,6 @@
 import type { TextProps } from "ink";
-import { textWidth } from "../store/text-width.js";
 import type { Tone } from "../store/states.js";
+import { textWidth } from "../store/text-width.js";
 
 /** What the terminal may be sent. */
 export interface Look {

@@ -1,5 +1,5 @@
-import type { Model, Screen } from "../store/model.js";
 import { shortName } from "../client/short-name.js";
+import type { Model, Screen } from "../store/model.js";
 import { plainText } from "../store/plain-text.js";
 import { type Line, type Segment, spreadLine } from "../store/segment.js";
 

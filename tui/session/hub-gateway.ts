@@ -1,6 +1,6 @@
+import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
-import { status } from "@grpc/grpc-js";
 import { A2bServiceService } from "../../proto/gen/zor/v1/a2b_service.js";
 import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";

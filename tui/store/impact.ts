@@ -1,3 +1,4 @@
+import { agreeing, counted, listed } from "../../lib/words.js";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { shortName } from "../client/short-name.js";
 import { nicsOf } from "./columns/instances.js";
@@ -6,7 +7,6 @@ import type { Verb } from "./pending.js";
 import { hostOf, type Row, type RowOf } from "./resource.js";
 import { a2bStyle, hostStyle, instanceStyle, linkStyle } from "./states.js";
 import { isUp } from "./summary.js";
-import { agreeing, counted, listed } from "../../lib/words.js";
 
 /** One thing that would change, and what that takes along. */
 export interface ImpactLine {

@@ -1,4 +1,4 @@
-import { type LinkStatus, LinkState } from "../../proto/gen/zor/v1/link.js";
+import { LinkState, type LinkStatus } from "../../proto/gen/zor/v1/link.js";
 import { durationMs } from "../client/format.js";
 
 /** One sample a second, for two minutes. */

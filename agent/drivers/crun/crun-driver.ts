@@ -13,6 +13,7 @@ import {
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { readLimits } from "../../host/resources.js";
+import { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,
   ConsoleStream,
@@ -33,7 +34,6 @@ import type {
 } from "../driver.js";
 import { type AgentLimits, readAgentLimits } from "./agent-limits.js";
 import type { ContainerCapability } from "./capabilities.js";
-import { DiskQuota } from "../disk-quota.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { describeEnd } from "./end-reason.js";

@@ -6,13 +6,13 @@ import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
 import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
-import { microName, openImage, type OpenImage, openMicroFile } from "../images.js";
+import { microName, type OpenImage, openImage, openMicroFile } from "../images.js";
 import { isContainerImage } from "./container-image.js";
 import { liftOnlyDirectory, unpackImage } from "./image-unpack.js";
 import { canOverlay, type KnownDirectory, type RootMount, type WritableLayer } from "./mount-namespace.js";
 import { checkFirstProgram, type FirstProgram } from "./program-check.js";
 import { readArchiveArguments } from "./tar-archive.js";
-import { makeLayerImage, type MountSupport } from "./writable-layer.js";
+import { type MountSupport, makeLayerImage } from "./writable-layer.js";
 
 /** Proto path of the image's name. */
 const field = "instance.spec.crun.rootfs";

@@ -5,6 +5,7 @@ import type { Log } from "../../../lib/log.js";
 import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { type ProcessExit, watchExit } from "../../host/process-exit.js";
+import { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,
   ConsoleStream,
@@ -26,7 +27,6 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
-import { DiskQuota } from "../disk-quota.js";
 import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator, totalDiskMib } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";

@@ -3,8 +3,8 @@ import { dirname, isAbsolute, join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { invalidArgument, ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import { openImage, openImageAt, type OpenImage } from "../images.js";
 import { findForeignFormat } from "../foreign-format.js";
+import { type OpenImage, openImage, openImageAt } from "../images.js";
 import { isQcow2, parseQcow2Header, Qcow2FormatError, qcow2HeaderBytes } from "./qcow2.js";
 
 /** Format of a disk image; always told to QEMU, which would otherwise guess. */

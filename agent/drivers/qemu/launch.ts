@@ -7,15 +7,15 @@ import type { InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instan
 import { startDaemon } from "../../host/exec.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverInstance, InstanceNetwork } from "../driver.js";
-import { microName, openImage, type OpenImage, openMicroFile } from "../images.js";
+import { microName, type OpenImage, openImage, openMicroFile } from "../images.js";
 import { type DiskPlan, knowsUdpSuperFrames, type MachinePlan, type NicPlan, toArgv } from "./argv.js";
 import { assertBootable } from "./boot-memory.js";
 import type { ContentDigests } from "./content-digests.js";
 import { type InstanceDisk, openDisks } from "./disks.js";
 import { findQemuVersion } from "./fingerprint.js";
 import { toKernelArguments } from "./kernel-arguments.js";
-import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
 import { machineTypeOf, placeDevices } from "./placement.js";
+import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
 import { openTaps } from "./tap.js";
 import { findTscKhz } from "./tsc.js";
 import { toUuid } from "./uuid.js";

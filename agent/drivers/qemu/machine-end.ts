@@ -1,6 +1,6 @@
+import type { ProcessIdentity } from "../../../lib/process.js";
 import { describeOomKill } from "../../host/oom-kill.js";
 import { type ProcessExit, signalText } from "../../host/process-exit.js";
-import type { ProcessIdentity } from "../../../lib/process.js";
 
 /** How a machine came to its end. */
 export interface MachineEnd {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { checkLabels } from "../../../lib/labels.js";
 import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { checkImpairment, checkSchedule, fromMilliseconds, toMilliseconds } from "../../../lib/impairment.js";
+import { checkLabels } from "../../../lib/labels.js";
 import { isId, quote } from "../../../lib/names.js";
 import { A2b, type A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
 import {

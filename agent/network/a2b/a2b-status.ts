@@ -1,4 +1,4 @@
-import { type A2bStatus, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
+import { A2bState, type A2bStatus } from "../../../proto/gen/zor/v1/a2b.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import { toImpairmentMessage } from "./a2b-spec.js";
 import type { BoxView } from "./box-protocol.js";

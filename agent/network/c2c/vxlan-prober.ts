@@ -1,5 +1,5 @@
-import { PacketSocket } from "./packet-socket.js";
 import { testEthertype } from "../test-frame.js";
+import { PacketSocket } from "./packet-socket.js";
 import { type ProbeAddresses, ProbeExchange } from "./vxlan-probe.js";
 
 /** Frames taken at once: an honest end sends one a second. */

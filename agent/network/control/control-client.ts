@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import type { z } from "zod";
 import { status } from "@grpc/grpc-js";
+import type { z } from "zod";
 import { unavailable, ZorError } from "../../../lib/errors.js";
 import { type Answer, answerSchema, type ControlRequest, maxLineBytes } from "./control-lines.js";
 import { splitLines } from "./line-splitter.js";

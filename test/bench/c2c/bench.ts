@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, release } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../../../lib/errors.js";
+import { chooseCongestion, usualCongestion } from "./congestion.js";
 import { busySeconds } from "./cpu.js";
 import { measureFlood } from "./flood.js";
 import { type BenchHost, makeHosts } from "./hosts.js";
@@ -11,7 +12,6 @@ import type { MeasureName, Plan } from "./plan.js";
 import { startRelay } from "./relay.js";
 import type { BenchResults, PathRound } from "./results.js";
 import { median } from "./statistics.js";
-import { chooseCongestion, usualCongestion } from "./congestion.js";
 import { makeTapCables, makeTapQemu, makeTapVxlan, makeUnderlay } from "./tap-paths.js";
 import { measureTcp, pingTimes, serveTcp } from "./traffic.js";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { startDaemon, run } from "../../../agent/host/exec.js";
+import { run, startDaemon } from "../../../agent/host/exec.js";
 import { endProcess, findIdentity } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { type CableOptions, EnginePair } from "./engines.js";

@@ -1,6 +1,6 @@
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
-import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import type { GrpcObject } from "@grpc/grpc-js";
+import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { descriptors } from "../../../lib/grpc/descriptors.js";

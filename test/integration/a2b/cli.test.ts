@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import { CliRun, type CliResult } from "../../helpers/zor-cli.js";
+import { type CliResult, CliRun } from "../../helpers/zor-cli.js";
 import { AgentProcess } from "../agent/agent-process.js";
 
 let agent: AgentProcess;

@@ -11,7 +11,7 @@ import {
   type WatchResponse,
   WatchServiceService,
 } from "../../../proto/gen/zor/v1/watch_service.js";
-import { action, ApiFixture, creation, nameOf, parent } from "./api-fixture.js";
+import { ApiFixture, action, creation, nameOf, parent } from "./api-fixture.js";
 
 const instances = InstanceServiceService;
 const lans = LanServiceService;

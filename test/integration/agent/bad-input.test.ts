@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { CreateLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { action, ApiFixture, creation, nameOf, parent } from "./api-fixture.js";
+import { ApiFixture, action, creation, nameOf, parent } from "./api-fixture.js";
 
 const instances = InstanceServiceService;
 const lans = LanServiceService;

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
-import { createServer, type Server, type TLSSocket } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { createServer, type Server, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { dialOutForever } from "../../../agent/dial-out.js";
 import { IdentityHolder } from "../../../agent/identity-holder.js";

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import type { DescField, DescMessage, DescMethod, JsonValue } from "@bufbuild/protobuf";
-import { status, type MethodDefinition } from "@grpc/grpc-js";
+import { type MethodDefinition, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDrivers } from "../../../agent/drivers/registry.js";
 import { ZorError } from "../../../lib/errors.js";
@@ -62,7 +62,7 @@ const decisions: readonly (readonly [RegExp, string])[] = [
   [/\.device_address$/, "read only: the agent chooses it"],
   [
     /^Join\./,
-    "on a port of its own; the token's alphabet is checked before anything else (test/unit/hub/join.test.ts)",
+    "on a port of its own; the token's alphabet is checked before anything else (test/unit/hub/join/join.test.ts)",
   ],
   [/\.filter$/, "an expression: line breaks are blanks between its words, and it goes no further than the list"],
   [/^Watch\.position\.epoch$/, "opaque; another than the server's own begins the watch anew"],

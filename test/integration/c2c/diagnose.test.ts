@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Hop } from "../../../agent/network/c2c/diagnosis.js";
 import { eventually } from "../../helpers/eventually.js";
-import { TwoHosts, underlayDevice, type TestHost } from "./two-hosts.js";
+import { type TestHost, TwoHosts, underlayDevice } from "./two-hosts.js";
 
 async function connected(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make();

@@ -9,9 +9,9 @@ import type { CableIdentity } from "../../../agent/network/c2c/cable-identity.js
 import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
 import { type DialOptions, dial, type ReadyConnection } from "../../../agent/network/c2c/engine/dial.js";
 import { frameType, headerBytes, writeHeader } from "../../../agent/network/c2c/engine/frame.js";
-import { close, NativeMemory } from "../../../lib/libc.js";
 import { RecordSealer, sealedBytes } from "../../../agent/network/c2c/engine/tls-record.js";
 import { ensureCableIdentity } from "../../../agent/network/c2c/ensure-cable-identity.js";
+import { close, NativeMemory } from "../../../lib/libc.js";
 import { eventually } from "../../helpers/eventually.js";
 import { LoopbackHost } from "./loopback-host.js";
 

@@ -6,10 +6,10 @@ import {
   decodeRelayPreamble,
   makeRelayGreeting,
   type ReceivedPreamble,
-  relayPreambleBytes,
   type RelayRole,
   RelayStatus,
   type RelayStatusCode,
+  relayPreambleBytes,
 } from "../../../lib/relay-preamble.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import type { TestHost } from "./two-hosts.js";

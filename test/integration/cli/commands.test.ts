@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { descriptors } from "../../../lib/grpc/descriptors.js";
 import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { WatchLog } from "../../../lib/watch/watch-log.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { Link, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
-import { WatchLog } from "../../../lib/watch/watch-log.js";
 import { CliFleet } from "./fleet.js";
 
 let fleet: CliFleet;

@@ -1,5 +1,5 @@
-import { writeFile } from "node:fs/promises";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +8,7 @@ import { run } from "../../../agent/host/exec.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
 import { freshName } from "../../helpers/run-tag.js";
-import { callOptions, CrunFixture } from "./fixture.js";
+import { CrunFixture, callOptions } from "./fixture.js";
 
 /** errno(3) of x86-64. */
 const [ok, EPERM, EAFNOSUPPORT, ENOSYS, EACCES, EROFS, ENOENT] = [0, 1, 97, 38, 13, 30, 2];

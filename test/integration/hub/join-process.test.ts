@@ -9,8 +9,8 @@ import { join } from "../../../lib/tls/join.js";
 import { formatToken, parseToken } from "../../../lib/tls/token.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
-import { flood } from "../../helpers/flood.js";
 import { eventually } from "../../helpers/eventually.js";
+import { flood } from "../../helpers/flood.js";
 import { HubProcess } from "./hub-process.js";
 
 let hub: HubProcess;

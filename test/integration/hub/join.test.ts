@@ -1,5 +1,5 @@
 import { createConnection } from "node:net";
-import { connect as connectTls, type TLSSocket, type ConnectionOptions } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { Connection } from "../../../lib/grpc/connection.js";

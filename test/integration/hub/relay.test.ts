@@ -11,9 +11,9 @@ import { programPath } from "../../../lib/program.js";
 import {
   challengeOf,
   encodeRelayPreamble,
-  relayGreetingBytes,
   type RelayRole,
   RelayStatus,
+  relayGreetingBytes,
 } from "../../../lib/relay-preamble.js";
 
 const linkUid = "0b54e6a5-91c1-4f0e-8b53-3a9a4f2c7d10";

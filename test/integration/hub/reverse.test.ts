@@ -23,8 +23,8 @@ import {
 } from "../../../proto/gen/zor/v1/watch_service.js";
 import { FakeAgent } from "../../fakes/agent.js";
 import { FakeHostModel } from "../../fakes/agent-model.js";
-import { TcpProxy } from "../../fakes/tcp-proxy.js";
 import { DialOut } from "../../fakes/dial-out.js";
+import { TcpProxy } from "../../fakes/tcp-proxy.js";
 import { type FakeHost, HubFixture } from "./fixture.js";
 
 async function startDialledIn(fixture: HubFixture): Promise<{ host: FakeHost; dialOut: DialOut }> {

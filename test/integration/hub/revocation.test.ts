@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
+import { join } from "../../../lib/tls/join.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
-import { join } from "../../../lib/tls/join.js";
 import { HubFixture } from "./fixture.js";
 
 async function revokedPerson(fixture: HubFixture, id: string): Promise<string> {

@@ -2,8 +2,8 @@ import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import {
-  HealthCheckResponse_ServingStatus as ServingStatus,
   HealthService,
+  HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../../proto/gen/grpc/health/v1/health.js";
 import { ServerReflectionRequest, ServerReflectionService } from "../../../proto/gen/grpc/reflection/v1/reflection.js";
 import {

@@ -7,8 +7,8 @@ import { run } from "../../../agent/host/exec.js";
 import { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { eventually } from "../../helpers/eventually.js";
 import { leftNetns } from "../../helpers/netns.js";
-import { MemoryGroup } from "./memory-group.js";
 import { callOptions, type MachineFixture, makeMachineFixture } from "./machine-fixture.js";
+import { MemoryGroup } from "./memory-group.js";
 
 describe("QEMU machines", () => {
   let fixture: MachineFixture;

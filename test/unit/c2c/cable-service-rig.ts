@@ -1,6 +1,6 @@
 import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
-import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
 import { noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
+import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
 import type { LocalLinkSpec, LocalLinkView } from "../../../agent/network/c2c/local-links.js";
 import type { VxlanSpec, VxlanView } from "../../../agent/network/c2c/vxlan-links.js";
 import { cableService } from "../../../agent/services/cable-service.js";

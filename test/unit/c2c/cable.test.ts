@@ -5,11 +5,11 @@ import { frameType, headerBytes, probeBytes } from "../../../agent/network/c2c/e
 import { counter, createCounters } from "../../../agent/network/c2c/engine/impair/counters.js";
 import { ChunkPool, maxFrameBytes } from "../../../agent/network/c2c/engine/impair/frame-queue.js";
 import { noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
-import { NativeMemory, SystemCallError } from "../../../lib/libc.js";
 import { read, send, write } from "../../../agent/network/c2c/engine/native.js";
 import { createStats } from "../../../agent/network/c2c/engine/stats.js";
 import { setTapOffload } from "../../../agent/network/c2c/engine/tap.js";
 import type { WorkerEvent } from "../../../agent/network/c2c/engine/worker-protocol.js";
+import { NativeMemory, SystemCallError } from "../../../lib/libc.js";
 import { framed, socketPair } from "./frame-rig.js";
 
 // The tap of these tests is a socket, which has no offloads.

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { Congestion } from "../../../agent/network/c2c/engine/congestion.js";
-import { SystemCallError } from "../../../lib/libc.js";
 import { readCongestionControl, readTcpPath, setCongestionControl } from "../../../agent/network/c2c/engine/native.js";
 import { acceptUnpaced, unpacedSocket } from "../../../agent/network/c2c/engine/unpaced.js";
+import { SystemCallError } from "../../../lib/libc.js";
 
 function descriptorOf(socket: Socket): number {
   // The descriptor has no public name.

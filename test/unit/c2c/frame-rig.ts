@@ -1,13 +1,13 @@
 import { closeSync } from "node:fs";
 import koffi from "koffi";
 import { dataBytes, headerBytes, writeHeader } from "../../../agent/network/c2c/engine/frame.js";
-import { NativeMemory } from "../../../lib/libc.js";
 import { read, send, write } from "../../../agent/network/c2c/engine/native.js";
 import { Receiver } from "../../../agent/network/c2c/engine/receiver.js";
 import { Sender } from "../../../agent/network/c2c/engine/sender.js";
 import { createStats } from "../../../agent/network/c2c/engine/stats.js";
 import type { TapOffload } from "../../../agent/network/c2c/engine/tap.js";
 import type { EstablishedConnection } from "../../../agent/network/c2c/engine/worker-protocol.js";
+import { NativeMemory } from "../../../lib/libc.js";
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype is what makes the cast true.
 const libc = koffi.load("libc.so.6");

@@ -1,10 +1,10 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
 import { readTransmitDrops } from "../../../agent/network/c2c/engine/device-drops.js";
-import { SystemCallError } from "../../../lib/libc.js";
 import { openSocket } from "../../../agent/network/c2c/engine/native.js";
 import { setTapQueues } from "../../../agent/network/c2c/engine/tap-queue.js";
 import { visitNetns } from "../../../agent/network/c2c/engine/visit-netns.js";
+import { SystemCallError } from "../../../lib/libc.js";
 
 vi.mock(import("node:fs"), async (original) => {
   const actual = await original();

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ProtocolError } from "../../../agent/network/c2c/engine/frame.js";
-import { NativeMemory } from "../../../lib/libc.js";
 import {
   maxPlaintextBytes,
   RecordOpener,
@@ -9,6 +8,7 @@ import {
   recordsPerKey,
   sealedBytes,
 } from "../../../agent/network/c2c/engine/tls-record.js";
+import { NativeMemory } from "../../../lib/libc.js";
 
 const secret = Buffer.alloc(32, 7);
 const start = { secret, sequence: 0 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toldAsMissing } from "../../../agent/network/c2c/vxlan-device.js";
-import { probeAddresses, ProbeExchange } from "../../../agent/network/c2c/vxlan-probe.js";
+import { ProbeExchange, probeAddresses } from "../../../agent/network/c2c/vxlan-probe.js";
 import {
   initialVxlanState,
   nextVxlanState,

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { status } from "@grpc/grpc-js";
+import fc from "fast-check";
 import stringWidth from "string-width";
-import { parse as parseYaml } from "yaml";
 import { describe, expect, it } from "vitest";
+import { parse as parseYaml } from "yaml";
 import { invalidArgument, notFound, unavailable, ZorError } from "../../../lib/errors.js";
 import { exitCodeOf, exitCodeTable } from "../../../tui/cli/exit-codes.js";
 import { codeOfError, formatError, type Hop } from "../../../tui/cli/output/print-error.js";

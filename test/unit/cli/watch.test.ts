@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { unavailable, ZorError } from "../../../lib/errors.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import type { WatchRequest, WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";

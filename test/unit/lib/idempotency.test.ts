@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
-import { type RequestRecord, RequestIds } from "../../../lib/idempotency.js";
+import { RequestIds, type RequestRecord } from "../../../lib/idempotency.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 
 function setUp() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ZorError, failedPrecondition } from "../../../lib/errors.js";
+import { failedPrecondition, ZorError } from "../../../lib/errors.js";
 import { fromStatus } from "../../../lib/grpc/status-codec.js";
 import { type OperationContext, Operations } from "../../../lib/operations.js";
 import { type Operation, OperationState as State } from "../../../proto/gen/zor/v1/operation.js";

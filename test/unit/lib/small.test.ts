@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { AsyncQueue } from "../../../lib/async-queue.js";
-import { Backoff } from "../../../lib/backoff.js";
 import { effectiveCaller, findCaller } from "../../../lib/auth/caller.js";
 import { authorize } from "../../../lib/auth/policy.js";
+import { Backoff } from "../../../lib/backoff.js";
 import { invalidFields } from "../../../lib/errors.js";
 import { fromStatus, toStatus } from "../../../lib/grpc/status-codec.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { WatchLog, type WatchLogOptions } from "../../../lib/watch/watch-log.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { ResourceKind, WatchRequest, type WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
-import { WatchLog, type WatchLogOptions } from "../../../lib/watch/watch-log.js";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import type { Model } from "../../../tui/store/model.js";
-import { removed, feedFleet, upsertInstance } from "./steps.js";
 import { makeProgram, type Program } from "./program.js";
+import { feedFleet, removed, upsertInstance } from "./steps.js";
 
 const vm0 = "hosts/alpha/instances/vm0";
 const vm1 = "hosts/alpha/instances/vm1";

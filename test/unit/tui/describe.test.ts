@@ -1,4 +1,4 @@
-import { describe as group, expect, it } from "vitest";
+import { expect, describe as group, it } from "vitest";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { describeLines } from "../../../tui/components/body.js";
 import { describe, describeYaml } from "../../../tui/store/describe/describe.js";

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { Link, LinkPath, type LinkStatus } from "../../../proto/gen/zor/v1/link.js";
 import { toDuration } from "../../../tui/client/format.js";
 import { App } from "../../../tui/screens/app.js";
-import { makeProgram, type Program } from "./program.js";
 import { fakeA2b } from "../../fakes/fleet-a2b.js";
+import { makeProgram, type Program } from "./program.js";
 import { feedFleet, upsert } from "./steps.js";
 
 interface Screen extends Program {

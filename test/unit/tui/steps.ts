@@ -3,7 +3,7 @@ import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { FleetStep } from "../../../tui/client/watch.js";
 import type { Model } from "../../../tui/store/model.js";
-import { fakeFleet, type AnyResource, type FleetShape } from "../../fakes/fleet-data.js";
+import { type AnyResource, type FleetShape, fakeFleet } from "../../fakes/fleet-data.js";
 
 /** A watch step with a resource. */
 export function upsert(resource: AnyResource): FleetStep {

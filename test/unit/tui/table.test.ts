@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { lookOf } from "../../../tui/store/columns/all.js";
 import { parseFilter } from "../../../tui/store/filter.js";
 import { Fleet } from "../../../tui/store/fleet.js";
-import { lookOf } from "../../../tui/store/columns/all.js";
 import { RowView } from "../../../tui/store/row-view.js";
 import { removed, upsertInstance } from "./steps.js";
 

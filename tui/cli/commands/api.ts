@@ -11,12 +11,12 @@ import {
 } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { invalidArgument, messageOf, notFound } from "../../../lib/errors.js";
-import { quote } from "../../../lib/names.js";
 import type { Method } from "../../../lib/grpc/connection.js";
+import { quote } from "../../../lib/names.js";
 import { escapeText } from "../../client/escape.js";
-import { describeSymbol } from "../output/describe-symbol.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { nearest } from "../nearest.js";
+import { describeSymbol } from "../output/describe-symbol.js";
 import { ReflectionClient } from "../reflection.js";
 import type { Session } from "../session.js";
 

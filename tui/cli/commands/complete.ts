@@ -1,10 +1,10 @@
 import { RootCommand } from "@bomb.sh/tab";
 import type { Command } from "commander";
 import { isId } from "../../../lib/names.js";
-import { commandTable, otherPrograms } from "../command-table.js";
-import type { Registrar } from "../command.js";
-import { type KindName, kinds } from "../kinds.js";
 import { shortName } from "../../client/short-name.js";
+import type { Registrar } from "../command.js";
+import { commandTable, otherPrograms } from "../command-table.js";
+import { type KindName, kinds } from "../kinds.js";
 import type { Session } from "../session.js";
 
 /** A shell waits for this; without the hub's names it still gets commands and options. */

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { parseAddress } from "../input/addresses.js";
 import { parseId } from "../../../lib/names.js";
 import { certificateFacts, loadIdentity } from "../../../lib/tls/identity.js";
 import { hostServerName, hubServerName } from "../../../lib/tls/join.js";
@@ -14,10 +13,11 @@ import {
 } from "../../client/contexts.js";
 import { escapeText } from "../../client/escape.js";
 import { formatAge } from "../../client/format.js";
-import { noteCurrent } from "../context-notes.js";
 import { outputOption, type Registrar, repeatable, withExamples } from "../command.js";
-import { Table } from "../output/table.js";
+import { noteCurrent } from "../context-notes.js";
+import { parseAddress } from "../input/addresses.js";
 import { tableOptions } from "../output/show-rows.js";
+import { Table } from "../output/table.js";
 import type { OutputFormat } from "../session.js";
 
 /** `zor context list|use|show|add|remove`. */

@@ -4,10 +4,10 @@ import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { escapeText } from "../../client/escape.js";
 import { hostOf, idOf, shortName } from "../../client/short-name.js";
 import { type Registrar, repeatable, responseOutput, withExamples } from "../command.js";
-import { a2bText } from "../output/a2b-text.js";
 import { addImpairmentOptions, readImpairmentFlags } from "../input/impairment-flags.js";
 import { parsePairs } from "../input/key-values.js";
 import { kinds } from "../kinds.js";
+import { a2bText } from "../output/a2b-text.js";
 import { parseNewName, resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 

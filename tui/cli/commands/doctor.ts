@@ -1,3 +1,4 @@
+import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../../lib/errors.js";
 import {
   type DiagnosedHop,
@@ -13,7 +14,6 @@ import { exitCode } from "../exit-codes.js";
 import { kinds } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
-import { status } from "@grpc/grpc-js";
 
 /** `zor doctor link L`; "zor doctor" alone is the agent's. */
 export function define({ program, open }: Registrar): void {

@@ -1,7 +1,7 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { type Registrar, repeatable, withExamples } from "../command.js";
-import { exitCode } from "../exit-codes.js";
 import { execCommand } from "../exec-command.js";
+import { exitCode } from "../exit-codes.js";
 import { parsePairs } from "../input/key-values.js";
 import { kinds } from "../kinds.js";
 import { resolveName } from "../resolve.js";

@@ -9,9 +9,9 @@ import {
   withExamples,
 } from "../command.js";
 import { findKind, type Kind, kinds } from "../kinds.js";
+import { type ListOptions, listResources } from "../list-resources.js";
 import { nearest } from "../nearest.js";
 import { hasLabels } from "../output/columns.js";
-import { listResources, type ListOptions } from "../list-resources.js";
 
 interface GetOptions extends ListOptions {
   readonly watch?: boolean;

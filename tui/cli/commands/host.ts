@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { agreeing, counted, listed } from "../../../lib/words.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { escapeText } from "../../client/escape.js";
@@ -19,10 +20,9 @@ import { parseDurationMs } from "../input/durations.js";
 import { parsePairs } from "../input/key-values.js";
 import { kinds } from "../kinds.js";
 import { type ListOptions, listResources } from "../list-resources.js";
-import { defineSetHost } from "./set-host.js";
 import { resolveLocally } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
-import { agreeing, counted, listed } from "../../../lib/words.js";
+import { defineSetHost } from "./set-host.js";
 
 /** `zor host add|list|set|remove`. */
 export function define({ program, open }: Registrar): void {

@@ -1,5 +1,5 @@
-import { text as readStream } from "node:stream/consumers";
 import { join as joinPath } from "node:path";
+import { text as readStream } from "node:stream/consumers";
 import { alreadyExists, failedPrecondition } from "../../../lib/errors.js";
 import { parseId } from "../../../lib/names.js";
 import { saveIdentity } from "../../../lib/tls/identity.js";

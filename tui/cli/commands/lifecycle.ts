@@ -1,4 +1,3 @@
-import type { ResponseMethod } from "../output/proto-json.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { escapeText } from "../../client/escape.js";
@@ -7,6 +6,7 @@ import { shortName } from "../../client/short-name.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { kinds } from "../kinds.js";
+import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { invalidArgument } from "../../../lib/errors.js";
 import { findRole } from "../../../lib/auth/caller.js";
+import { invalidArgument } from "../../../lib/errors.js";
 import { parseId, quote } from "../../../lib/names.js";
 import { type CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { escapeText } from "../../client/escape.js";

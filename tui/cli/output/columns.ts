@@ -1,7 +1,7 @@
 import type { AnyResource, ResourceValues } from "../../../lib/watch/kinds.js";
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
-import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
+import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import {
@@ -16,11 +16,11 @@ import {
   linkStateName,
   operationStateName,
 } from "../../client/format.js";
-import { pathText, protectionText } from "./link-words.js";
 import { shortName } from "../../client/short-name.js";
-import { impairmentText } from "../../store/impairment-text.js";
 import { labelText } from "../../store/columns/column.js";
+import { impairmentText } from "../../store/impairment-text.js";
 import { a2bStateName } from "./a2b-text.js";
+import { pathText, protectionText } from "./link-words.js";
 import { colorState } from "./state-color.js";
 import type { Column } from "./table.js";
 

@@ -1,3 +1,4 @@
+import { counted } from "../../../lib/words.js";
 import {
   type Link,
   LinkCause,
@@ -12,7 +13,6 @@ import { shortName } from "../../client/short-name.js";
 import { formatAge, formatBits, formatLoss } from "../../store/format.js";
 import { impairmentDetails } from "../../store/impairment-text.js";
 import { protectionText } from "./link-words.js";
-import { counted } from "../../../lib/words.js";
 
 type Field = readonly [label: string, value: string];
 

@@ -1,8 +1,8 @@
 import { understandsEscapes } from "../../../lib/terminal.js";
 import type { AnyResource } from "../../../lib/watch/kinds.js";
 import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
-import { durationMs, formatAge } from "../../client/format.js";
 import { escapeText } from "../../client/escape.js";
+import { durationMs, formatAge } from "../../client/format.js";
 import { hostOf, shortName } from "../../client/short-name.js";
 import type { CliIo } from "../session.js";
 import { columnsOf, type Row, type TableCase } from "./columns.js";

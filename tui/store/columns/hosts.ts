@@ -7,9 +7,9 @@ import {
   type Cell,
   type CellContext,
   type Column,
-  type TableColumns,
   labelColumn,
   nameColumn,
+  type TableColumns,
 } from "./column.js";
 
 type HostRow = RowOf<"hosts">;

@@ -1,8 +1,8 @@
 import {
+  Direction,
   type Impairment,
   type ImpairmentStats,
   type ImpairmentStep,
-  Direction,
 } from "../../../proto/gen/zor/v1/impairment.js";
 import { durationMs, formatBytes } from "../../client/format.js";
 import { droppedOf, inForce } from "../columns/a2bs.js";

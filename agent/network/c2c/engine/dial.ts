@@ -10,9 +10,9 @@ import { acceptHello, type Credential, dialHello, type ListenerEnd } from "./hel
 import type { Path } from "./link-state.js";
 import { setTcpOption } from "./native.js";
 import { meetAtRelay } from "./relay-socket.js";
+import { resolvePeer } from "./resolve-peer.js";
 import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "./tap.js";
-import { resolvePeer } from "./resolve-peer.js";
 import { unpacedSocket } from "./unpaced.js";
 import type { EstablishedConnection } from "./worker-protocol.js";
 

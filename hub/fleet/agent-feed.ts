@@ -1,0 +1,98 @@
+import type { AnyResource } from "../../lib/watch/kinds.js";
+import type { Host } from "../../proto/gen/zor/v1/host.js";
+import type { ResourceRemoved, WatchPosition, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
+import type { Inventory } from "../kit/inventory.js";
+import { findLieOfRemoval, judge } from "./credible.js";
+import { HostBounds } from "./host-bounds.js";
+
+/** What a feed does with what it reads. */
+export interface AgentFeedOptions {
+  /** Id of the host. */
+  readonly host: string;
+  readonly inventory: Inventory;
+  /** Told what the agent says of its own host. */
+  readonly onHost: (host: Host) => void;
+  /** Told of every statement that is not believed: of what, and why. */
+  readonly onRefused: (refused: { readonly name: string; readonly why: string }) => void;
+}
+
+/** Brings one agent's watch stream into the inventory. It outlives sessions, so that the next one resumes where the last ended. */
+export class AgentFeed {
+  readonly #options: AgentFeedOptions;
+  readonly #bounds = new HostBounds();
+  #position: WatchPosition | undefined;
+  /** Names seen since a reset; undefined when no snapshot is being read. */
+  #snapshot: Set<string> | undefined;
+
+  constructor(options: AgentFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Where to resume; undefined before the first whole snapshot. */
+  get position(): WatchPosition | undefined {
+    return this.#position;
+  }
+
+  /** Takes one step. True when what is known is then complete and current. */
+  apply({ position, step }: WatchResponse): boolean {
+    const { host, inventory } = this.#options;
+    switch (step?.$case) {
+      case "reset":
+        this.#snapshot = new Set();
+        this.#position = undefined;
+        return false;
+      case "upsert":
+        if (step.value.resource !== undefined) this.#upsert(step.value.resource);
+        break;
+      case "removed":
+        this.#remove(step.value);
+        break;
+      case "snapshotEnd":
+        if (this.#snapshot !== undefined) {
+          inventory.retainOnly(host, this.#snapshot);
+          this.#bounds.retainOnly(this.#snapshot);
+        }
+        this.#snapshot = undefined;
+        break;
+      case "bookmark":
+      case undefined:
+        break;
+    }
+    if (this.#snapshot !== undefined) return false;
+    this.#position = position;
+    return true;
+  }
+
+  /** Forgets the position: the next session reads everything again. */
+  restart(): void {
+    this.#position = undefined;
+    this.#snapshot = undefined;
+  }
+
+  #upsert(resource: AnyResource): void {
+    const { host, onRefused } = this.#options;
+    const judged = judge(host, resource);
+    const why = "lie" in judged ? judged.lie : this.#bounds.add(resource, judged.bytes);
+    if (why !== undefined) {
+      onRefused({ name: resource.value.name, why });
+      return;
+    }
+    if (resource.$case === "host") {
+      this.#options.onHost(resource.value);
+      return;
+    }
+    this.#snapshot?.add(resource.value.name);
+    this.#options.inventory.upsert(resource);
+  }
+
+  #remove({ kind, name }: ResourceRemoved): void {
+    const { host, inventory, onRefused } = this.#options;
+    const why = findLieOfRemoval(host, kind, name);
+    if (why !== undefined) {
+      onRefused({ name, why });
+      return;
+    }
+    inventory.log.remove(kind, name);
+    this.#bounds.remove(name);
+  }
+}

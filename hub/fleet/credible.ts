@@ -1,0 +1,152 @@
+import { type HostCollection, isId, parseHost, parseLink, parseName, parseOnHost } from "../../lib/names.js";
+import { type AnyResource, kindByCase } from "../../lib/watch/kinds.js";
+import { Resource, type ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
+
+/** Kinds that live on hosts, with the collection of their names. */
+const collections: Readonly<Record<Exclude<AnyResource["$case"], "host" | "link">, HostCollection>> = {
+  instance: "instances",
+  lan: "lans",
+  a2b: "a2bs",
+  operation: "operations",
+  event: "events",
+};
+
+/** Largest encoded resource in bytes. A lan tells of all its ports. */
+const [maxBytes, maxLanBytes] = [256 * 1024, 2 * 1024 * 1024];
+/** Longest text; those of people and guests are far shorter. */
+const maxTextLength = 64 * 1024;
+/** Deeper than any message of the API; those from the wire have no circles. */
+const maxDepth = 24;
+
+/**
+ * Why what an agent says of a resource is not to be believed; undefined: it may be. An agent speaks for its own host only, under names
+ * and with references that people could write too, and in values that can be written down again: what it says is shown to everybody and
+ * passed on to tools.
+ */
+export function findLie(host: string, resource: AnyResource): string | undefined {
+  const judged = judge(host, resource);
+  return "lie" in judged ? judged.lie : undefined;
+}
+
+/** Like {@link findLie}; of what may be believed it tells the bytes, which were measured for it. */
+export function judge(host: string, resource: AnyResource): { readonly lie: string } | { readonly bytes: number } {
+  // Values first: a time that is none cannot even be written down to be measured.
+  const unreadable = findBadName(host, resource) ?? findBadValue(resource.value);
+  if (unreadable !== undefined) return { lie: unreadable };
+  const bytes = sizeOf(resource);
+  const lie = findBadSize(resource, bytes) ?? findBadReference(host, resource);
+  return lie === undefined ? { bytes } : { lie };
+}
+
+/** Like {@link findLie}, of a resource that an agent says is gone. */
+export function findLieOfRemoval(host: string, kind: ResourceKind, name: string): string | undefined {
+  const known = Object.entries(collections).find(([each]) => kindByCase[each as keyof typeof collections] === kind);
+  if (known === undefined) return "it removes a kind of resource that does not live on hosts";
+  const [, collection] = known;
+  return wrong(() => parseOnHost("name", name, collection).host !== host);
+}
+
+/** Whether an answer to a routed call speaks of the host that was asked; why not. */
+export function findLieInAnswer(host: string, answer: unknown): string | undefined {
+  if (typeof answer !== "object" || answer === null) return undefined;
+  for (const [field, value] of Object.entries(answer)) {
+    if (!isResourceField(field) || typeof value !== "object" || value === null) continue;
+    // The fields of answers that are called like a resource hold one.
+    const lie = findLie(host, { $case: field, value } as AnyResource);
+    if (lie !== undefined) return lie;
+  }
+  return undefined;
+}
+
+function isResourceField(field: string): field is keyof typeof collections | "host" {
+  return field === "host" || Object.hasOwn(collections, field);
+}
+
+function findBadName(host: string, resource: AnyResource): string | undefined {
+  const { name } = resource.value;
+  if (resource.$case === "link") return "links are the hub's";
+  if (resource.$case === "host") return wrong(() => parseHost("name", name) !== host);
+  const collection = collections[resource.$case];
+  return wrong(() => parseOnHost("name", name, collection).host !== host);
+}
+
+/** What is wrong with a name; undefined when it can be parsed and the check is false. */
+function wrong(isOther: () => boolean): string | undefined {
+  try {
+    return isOther() ? "its name is of another host" : undefined;
+  } catch {
+    return "its name is not one of this kind";
+  }
+}
+
+function findBadSize(resource: AnyResource, bytes: number): string | undefined {
+  const limit = resource.$case === "lan" ? maxLanBytes : maxBytes;
+  return bytes > limit ? `it has ${bytes} bytes, more than the ${limit} of its kind` : undefined;
+}
+
+/** Bytes of a resource as it is sent. */
+export function sizeOf(resource: AnyResource): number {
+  return Resource.encode({ resource }).finish().length;
+}
+
+/** What is wrong with a value: what a reader of JSON, a filter or a table would stumble over. */
+export function findBadValue(value: unknown, depth = 0): string | undefined {
+  if (depth > maxDepth) return "it is nested too deeply";
+  if (typeof value === "string") return value.length > maxTextLength ? "one of its texts is too long" : undefined;
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : "one of its numbers is none";
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return undefined;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "one of its times is none" : undefined;
+  for (const each of Object.values(value)) {
+    const bad = findBadValue(each, depth + 1);
+    if (bad !== undefined) return bad;
+  }
+  return undefined;
+}
+
+function findBadReference(host: string, resource: AnyResource): string | undefined {
+  switch (resource.$case) {
+    case "instance": {
+      const { spec, status } = resource.value;
+      const nics = [...(spec?.nics ?? []), ...(status?.nics ?? [])];
+      if (nics.some(({ name, lan }) => !isId(name) || (lan !== "" && !isId(lan))))
+        return "one of its NICs has a bad name or lan";
+      return undefined;
+    }
+    case "lan":
+      return resource.value.status?.ports.every(({ endpoint }) => isOwnOrLink(host, endpoint)) === false
+        ? "what is plugged into it is not of its host"
+        : undefined;
+    case "a2b": {
+      const { spec } = resource.value;
+      return spec === undefined || (isId(spec.lanA) && isId(spec.lanB)) ? undefined : "one of its lans has a bad name";
+    }
+    case "operation":
+      return isOwn(host, resource.value.target) ? undefined : "its target is not of its host";
+    case "event":
+      return isOwnOrLink(host, resource.value.resource) ? undefined : "it is about something of another host";
+    case "host":
+    case "link":
+      return undefined;
+  }
+}
+
+/** A name of the host or of something on it. */
+function isOwn(host: string, name: string): boolean {
+  try {
+    const parsed = parseName("name", name);
+    return parsed.kind !== "hub" && parsed.host === host;
+  } catch {
+    return false;
+  }
+}
+
+/** Links end in lans, and hosts tell of their ends. */
+function isOwnOrLink(host: string, name: string): boolean {
+  if (isOwn(host, name)) return true;
+  try {
+    parseLink("name", name);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,358 @@
+import { status } from "@grpc/grpc-js";
+import { unavailable, ZorError } from "../../lib/errors.js";
+import type { Log } from "../../lib/log.js";
+import type { Identity } from "../../lib/tls/identity.js";
+import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
+import type { Inventory } from "../kit/inventory.js";
+import { type CableFacts, cableFacts } from "./cable-facts.js";
+import { Copies, type MetAgent } from "./copies.js";
+import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./dial.js";
+import { type HostRecord, hostNotFound, lastSeenText, neverJoined, type SessionView, viewHost } from "./host-record.js";
+import type { ParkedSockets } from "./parked-sockets.js";
+import { HostSession, type ReadyAgent } from "./session.js";
+import { splice } from "./splice.js";
+import type { RevokedSerials } from "./tell-revocations.js";
+
+/** What the fleet needs. */
+export interface FleetOptions {
+  /** Name of this hub. */
+  readonly hub: string;
+  readonly identity: () => Identity;
+  readonly isRevoked: (serial: string) => boolean;
+  readonly revocations: RevokedSerials;
+  readonly inventory: Inventory;
+  /** Bytes that the hub's relay has carried for a host, by its uid. */
+  readonly relayedBytes: (hostUid: string) => bigint;
+  readonly ends: ObservedEnds;
+  readonly parked: ParkedSockets;
+  /** Directory for the sockets through which agents that dial in are used; the hub's own, mode 0700. */
+  readonly socketDirectory: string;
+  readonly log: Log;
+  /** Whether an "ip:port" is one of the hub's own. */
+  readonly isOwnAddress: (address: string) => boolean;
+  /** Told when a host or its state has changed. */
+  readonly onChange: (host: string) => void;
+}
+
+interface Member {
+  record: HostRecord;
+  session: HostSession | undefined;
+  state: HostState;
+  /** The agent that was greeted last at an address of the host's. */
+  met: MetAgent | undefined;
+}
+
+/** An agent that is refused comes again every few seconds. */
+const refusalHoldsMs = 60_000;
+/** How long a round of connecting waits for an agent that dials the hub. */
+const dialInTimeoutMs = 8000;
+
+/** All registered hosts, each with its session. */
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #closing = new Set<Promise<void>>();
+  /** Hosts whose connections were refused lately. */
+  readonly #refusals = new Map<string, { readonly why: string; readonly atMs: number }>();
+
+  /** Second agents of hosts. */
+  readonly #copies: Copies;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#copies = new Copies({
+      onFound: (host, why) => this.#recordCopy(host, why),
+      onGone: (host) => this.#changed(host),
+    });
+  }
+
+  /**
+   * Takes in a new or changed host. A session begins when it has joined, and begins anew when it joins
+   * again. `restored` is what an earlier run of the hub knew.
+   */
+  put(record: HostRecord, restored?: SessionView): void {
+    const member = this.#members.get(record.id) ?? {
+      record,
+      session: undefined,
+      state: HostState.HOST_STATE_UNSPECIFIED,
+      met: undefined,
+    };
+    this.#members.set(record.id, member);
+    member.record = record;
+    const previous = member.session?.view ?? restored;
+    const ended = member.session === undefined ? undefined : this.#end(member.session);
+    member.session = undefined;
+    if (record.host.uid !== "") {
+      const session = this.#createSession(record.id, previous);
+      member.session = session;
+      session.start(ended);
+    }
+    this.#changed(record.id);
+  }
+
+  /** A host that dials the hub was refused, and why. Kept for those that are registered only. */
+  noteRefusal(id: string, why: string): void {
+    if (this.#members.has(id)) this.#refusals.set(id, { why, atMs: Date.now() });
+  }
+
+  /**
+   * Whether an agent that has dialled in may be used: "", or why it is not. Of two with one identity the one that is used stays
+   * while it answers; one that does not answer has ended or is cut off, and loses its place at once.
+   */
+  async admit(id: string, newcomer: MetAgent): Promise<string> {
+    const incumbent = this.#members.get(id)?.session?.incumbent;
+    if (incumbent === undefined || newcomer.boot === "" || newcomer.boot === incumbent.boot) return "";
+    if (await incumbent.answers()) return this.#copies.refused(id, incumbent, newcomer);
+    incumbent.lose(`its agent at ${incumbent.address} does not answer, and another one has come`);
+    return "";
+  }
+
+  /** Forgets a host. Nothing on it is touched. */
+  remove(id: string): void {
+    const member = this.#members.get(id);
+    if (member?.session !== undefined) void this.#end(member.session);
+    this.#members.delete(id);
+    this.#refusals.delete(id);
+    this.#copies.forget(id);
+    this.#options.inventory.removeHost(id);
+    this.#options.ends.forget(id);
+    this.#options.onChange(id);
+  }
+
+  /** Breaks the session with a host; it begins anew, and fails while the host's certificate is revoked. */
+  reconnect(id: string): void {
+    const member = this.#members.get(id);
+    if (member !== undefined) this.put(member.record);
+  }
+
+  find(id: string): HostRecord | undefined {
+    return this.#members.get(id)?.record;
+  }
+
+  /** All hosts as they are now. */
+  list(now: Date): Host[] {
+    return [...this.#members.values()].map((member) => this.#view(member, now));
+  }
+
+  /** One host as it is now. @throws {ZorError} NOT_FOUND. */
+  get(id: string, now: Date): Host {
+    const member = this.#members.get(id);
+    if (member === undefined) throw hostNotFound(`hosts/${id}`);
+    return this.#view(member, now);
+  }
+
+  /** Uids of all hosts. */
+  uids(): Set<string> {
+    return new Set([...this.#members.values()].map(({ record }) => record.host.uid));
+  }
+
+  /** When each host that was ever heard was last heard. */
+  lastSeen(): Map<string, Date> {
+    const times = new Map<string, Date>();
+    for (const [id, { session }] of this.#members) {
+      const time = session?.view.lastSeen;
+      if (time !== undefined) times.set(id, time);
+    }
+    return times;
+  }
+
+  /** The agent of a host if its session is up. */
+  findReady(id: string): ReadyAgent | undefined {
+    return this.#members.get(id)?.session?.ready;
+  }
+
+  /** The agent of a host. @throws {ZorError} NOT_FOUND, or UNAVAILABLE with the age of what is known and what to do. */
+  agent(id: string): ReadyAgent {
+    const ready = this.findReady(id);
+    if (ready !== undefined) return ready;
+    const member = this.#members.get(id);
+    if (member === undefined) throw hostNotFound(`hosts/${id}`);
+    const { state, reason, lastSeen } = viewOf(member);
+    const name = HostState[state].replace("HOST_STATE_", "");
+    if (state === HostState.HOST_STATE_PENDING) {
+      throw unavailable("HOST_NOT_READY", `hosts/${id}`, `hosts/${id} is ${name}: ${reason}`);
+    }
+    throw unavailable(
+      "HOST_NOT_READY",
+      `hosts/${id}`,
+      `hosts/${id} is ${name}, ${lastSeenText(lastSeen, new Date())} (${reason}); nothing on it was changed; ${remedyOf(state)}`,
+    );
+  }
+
+  /** What links need to know of a host; undefined when it is not registered or has never joined. */
+  findCableFacts(id: string): CableFacts | undefined {
+    const member = this.#members.get(id);
+    if (member?.session === undefined) return undefined;
+    const { hello, ready } = member.session;
+    return cableFacts({
+      host: member.record.host,
+      hello,
+      ready: ready !== undefined,
+      isOwnAddress: this.#options.isOwnAddress,
+    });
+  }
+
+  /** Ends every session. */
+  async close(): Promise<void> {
+    for (const { session } of this.#members.values()) if (session !== undefined) void this.#end(session);
+    await Promise.all(this.#closing);
+  }
+
+  #createSession(id: string, previous: SessionView | undefined): HostSession {
+    const { inventory, ends, revocations, log } = this.#options;
+    return new HostSession({
+      host: id,
+      connect: (signal, onFailure) => this.#connect(id, signal, onFailure),
+      inventory,
+      ends,
+      revocations,
+      log,
+      onRefused: ({ count, last }) => this.#recordRefusal(id, count, last),
+      onChange: () => this.#changed(id),
+      previous,
+    });
+  }
+
+  #end(session: HostSession): Promise<void> {
+    const closing = session.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+    return closing;
+  }
+
+  async #connect(id: string, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<Greeted> {
+    const { hub, isRevoked, revocations } = this.#options;
+    const { revokedSerials } = revocations;
+    const identity = this.#options.identity();
+    const options: DialOptions = { host: id, identity, hub, isRevoked, revokedSerials, signal };
+    const addresses = this.#members.get(id)?.record.host.addresses ?? [];
+    if (addresses.length === 0) return this.#connectDialled(id, options);
+    let last: unknown;
+    for (const address of addresses) {
+      if (signal.aborted) break;
+      try {
+        return await this.#dialOne(id, address, options);
+      } catch (error) {
+        last = error;
+        if (!signal.aborted) onFailure(error);
+      }
+    }
+    throw last ?? new Error("stopped");
+  }
+
+  /** Dials an agent and makes sure that it has not taken the place of another that lives. */
+  async #dialOne(id: string, address: string, options: DialOptions): Promise<Greeted> {
+    const greeted = await dial(address, options);
+    const newcomer = { boot: greeted.hello.epoch, address: greeted.peer };
+    const member = this.#members.get(id);
+    const before = member?.met;
+    // At one address there is one agent: what was there before has ended.
+    const isOther = before !== undefined && before.boot !== newcomer.boot && before.address !== newcomer.address;
+    if (isOther && (await isThere(before, options))) {
+      const why = this.#copies.refused(id, before, newcomer);
+      await refuseAgent(greeted, why, options);
+      throw new ZorError({ reason: "HOST_COPIED", code: status.FAILED_PRECONDITION, message: why });
+    }
+    if (member !== undefined) member.met = newcomer;
+    return greeted;
+  }
+
+  async #connectDialled(id: string, options: DialOptions): Promise<Greeted> {
+    const { socket, peer } = await this.#options.parked
+      .take(id, dialInTimeoutMs, options.signal)
+      .catch((error: unknown) => {
+        const refusal = this.#refusals.get(id);
+        const isRecent = refusal !== undefined && Date.now() - refusal.atMs < refusalHoldsMs;
+        throw isRecent ? unavailable("CERTIFICATE_DATES", `hosts/${id}`, refusal.why, error) : error;
+      });
+    this.#refusals.delete(id);
+    const spliced = await splice(socket, this.#options.socketDirectory);
+    try {
+      const greeted = await dial(spliced.address, options);
+      this.#options.parked.keepOnly(id, greeted.hello.epoch);
+      return {
+        ...greeted,
+        peer,
+        close: () => {
+          greeted.close();
+          spliced.close();
+        },
+      };
+    } catch (error) {
+      spliced.close();
+      throw error;
+    }
+  }
+
+  #view(member: Member, now: Date): Host {
+    const { host } = member.record;
+    return viewHost(host, viewOf(member), {
+      now,
+      relayedBytes: this.#options.relayedBytes(host.uid),
+      copy: this.#copies.whyOf(member.record.id),
+    });
+  }
+
+  #changed(id: string): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    const { inventory } = this.#options;
+    const view = viewOf(member);
+    inventory.setHost(this.#view(member, new Date()));
+    if (member.state !== view.state) {
+      const known = member.state !== HostState.HOST_STATE_UNSPECIFIED;
+      member.state = view.state;
+      if (known) this.#recordEvent(id, view);
+    }
+    this.#options.onChange(id);
+  }
+
+  /** Counts a statement of a host's agent that was refused elsewhere, in an answer. */
+  refuse(id: string, refused: { readonly name: string; readonly why: string }): void {
+    this.#members.get(id)?.session?.refuse(refused);
+  }
+
+  #recordRefusal(id: string, count: number, last: string): void {
+    this.#options.inventory.log.recordEvent("events", {
+      severity: EventSeverity.EVENT_SEVERITY_ERROR,
+      type: "host.statement-refused",
+      resource: `hosts/${id}`,
+      message: `the hub refused what the agent of hosts/${id} said (${count} so far): ${last}`,
+      caller: "",
+    });
+  }
+
+  #recordCopy(id: string, why: string): void {
+    this.#options.log.warn({ host: id, why }, "a second agent of a host was refused");
+    this.#options.inventory.log.recordEvent("events", {
+      severity: EventSeverity.EVENT_SEVERITY_ERROR,
+      type: "host.copy-refused",
+      resource: `hosts/${id}`,
+      message: why,
+      caller: "",
+    });
+    this.#changed(id);
+  }
+
+  #recordEvent(id: string, { state, reason }: SessionView): void {
+    const up = state === HostState.HOST_STATE_READY || state === HostState.HOST_STATE_CONNECTING;
+    const name = HostState[state].replace("HOST_STATE_", "").toLowerCase();
+    this.#options.inventory.log.recordEvent("events", {
+      severity: up ? EventSeverity.EVENT_SEVERITY_INFO : EventSeverity.EVENT_SEVERITY_WARNING,
+      type: `host.${name}`,
+      resource: `hosts/${id}`,
+      message: reason === "" ? `hosts/${id} is ${name}` : `hosts/${id} is ${name}: ${reason}`,
+      caller: "",
+    });
+  }
+}
+
+function viewOf({ session, record }: Member): SessionView {
+  return session?.view ?? neverJoined(record.id);
+}
+
+function remedyOf(state: HostState): string {
+  if (state === HostState.HOST_STATE_INCOMPATIBLE) return "upgrade the older of hub and agent";
+  return "check that the agent runs and can be reached; the hub keeps trying";
+}

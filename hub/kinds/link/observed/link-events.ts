@@ -1,0 +1,27 @@
+import type { WatchLog } from "../../../../lib/watch/watch-log.js";
+import { LinkCause, LinkPath, LinkState, type LinkStatus } from "../../../../proto/gen/zor/v1/link.js";
+import { EventSeverity } from "../../../../proto/gen/zor/v1/watch_service.js";
+
+/** Records what changed between two states of a link: its state, with the cause, or the path of its frames. */
+export function recordLinkChange(log: WatchLog, name: string, before: LinkStatus, now: LinkStatus): void {
+  if (before.state !== now.state) {
+    const state = shortName(LinkState[now.state], "LINK_STATE_");
+    const cause = now.cause === 0 ? "" : ` (${shortName(LinkCause[now.cause], "LINK_CAUSE_").replaceAll("_", " ")})`;
+    const bad = now.state === LinkState.LINK_STATE_DOWN || now.state === LinkState.LINK_STATE_DEGRADED;
+    record(log, name, bad, `link.${state}`, `${name} is ${state}${cause}${now.reason === "" ? "" : `: ${now.reason}`}`);
+    return;
+  }
+  const [from, to] = [before.path, now.path];
+  if (from === to || from === LinkPath.LINK_PATH_UNSPECIFIED || to === LinkPath.LINK_PATH_UNSPECIFIED) return;
+  const pathName = (path: LinkPath): string => shortName(LinkPath[path], "LINK_PATH_");
+  record(log, name, false, "link.path", `${name} went from ${pathName(from)} to ${pathName(to)} while frames passed`);
+}
+
+function record(log: WatchLog, resource: string, bad: boolean, type: string, message: string): void {
+  const severity = bad ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO;
+  log.recordEvent("events", { severity, type, resource, message, caller: "" });
+}
+
+function shortName(name: string | undefined, prefix: string): string {
+  return (name ?? "unknown").replace(prefix, "").toLowerCase();
+}
