@@ -35,22 +35,22 @@ module.exports = {
     },
     {
       name: "agent-layers-drivers",
-      comment: "services -> instances, network -> drivers -> host",
+      comment: "kinds -> kit, drivers, cable, network -> host",
       severity: "error",
       from: { path: "^agent/drivers/" },
-      to: { path: "^agent/(services|instances|network)/" },
+      to: { path: "^agent/(kinds|kit|cable|network)/" },
     },
     {
       name: "agent-layers-host",
       severity: "error",
       from: { path: "^agent/host/" },
-      to: { path: "^agent/(services|instances|network|drivers)/" },
+      to: { path: "^agent/(kinds|kit|cable|drivers|network)/" },
     },
     {
-      name: "agent-layers-instances",
+      name: "agent-layers-network",
       severity: "error",
-      from: { path: "^agent/(instances|network)/" },
-      to: { path: "^agent/services/" },
+      from: { path: "^agent/(network|cable)/" },
+      to: { path: "^agent/(kinds|kit|drivers)/" },
     },
     {
       name: "only-exec-runs-tools",

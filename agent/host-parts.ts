@@ -1,9 +1,9 @@
 import type { Log } from "../lib/log.js";
-import { openCablePart } from "./cable-part.js";
+import { openCablePart } from "./kinds/link-end/cable-part.js";
 import type { AgentSettings } from "./config.js";
 import { createDrivers } from "./drivers/registry.js";
-import { LanNetworks } from "./instances/lan-networks.js";
-import { Lans } from "./network/lans.js";
+import { LanNetworks } from "./kinds/instance/lan-networks.js";
+import { Lans } from "./network/bridges.js";
 import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import type { AgentParts, NetworkPart } from "./parts.js";

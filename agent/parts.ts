@@ -1,10 +1,10 @@
 import type { Handlers } from "../lib/grpc/service.js";
 import type { CableServiceService } from "../proto/gen/zor/agent/v1/cable_service.js";
 import type { InstanceDriver } from "./drivers/driver.js";
-import type { LanSource } from "./instances/lan-networks.js";
-import type { InstanceNetworks } from "./instances/networks.js";
-import type { LanContext } from "./lans/lan-manager.js";
-import type { CablePlugger } from "./network/plugger.js";
+import type { LanSource } from "./kinds/instance/lan-networks.js";
+import type { InstanceNetworks } from "./kinds/instance/networks.js";
+import type { LanContext } from "./kinds/lan/lan-manager.js";
+import type { CablePlugger } from "./cable/plugger.js";
 
 /** The network of a host, as the agent uses it. */
 export interface NetworkPart {

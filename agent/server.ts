@@ -26,24 +26,24 @@ import { LinkTransport } from "../proto/gen/zor/v1/link.js";
 import { OperationServiceService } from "../proto/gen/zor/v1/operation_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import type { AgentSettings } from "./config.js";
-import type { HostFacts } from "./host-facts.js";
+import type { HostFacts } from "./kinds/host/host-facts.js";
 import type { IdentityHolder } from "./identity-holder.js";
-import type { InstanceManager } from "./instances/manager.js";
-import type { LanManager } from "./lans/lan-manager.js";
-import type { A2bManager } from "./network/a2b/a2b-manager.js";
+import type { InstanceManager } from "./kinds/instance/manager.js";
+import type { LanManager } from "./kinds/lan/lan-manager.js";
+import type { A2bManager } from "./kinds/a2b/a2b-manager.js";
 import type { CablePart } from "./parts.js";
 import { refusalLog } from "./refusal-log.js";
 import type { RevokedCertificates } from "./revoked-certificates.js";
-import { a2bService } from "./services/a2b-service.js";
-import { agentService } from "./services/agent-service.js";
-import { consoleService } from "./services/console-service.js";
-import { execService } from "./services/exec-service.js";
-import { HostScope } from "./services/host-scope.js";
-import { hostService } from "./services/host-service.js";
-import { instanceService } from "./services/instance-service.js";
-import { lanService } from "./services/lan-service.js";
-import { operationService } from "./services/operation-service.js";
-import { watchService } from "./services/watch-service.js";
+import { a2bService } from "./kinds/a2b/a2b-service.js";
+import { agentService } from "./agent-service.js";
+import { consoleService } from "./kinds/instance/console-service.js";
+import { execService } from "./kinds/instance/exec-service.js";
+import { HostScope } from "./kit/host-scope.js";
+import { hostService } from "./kinds/host/host-service.js";
+import { instanceService } from "./kinds/instance/instance-service.js";
+import { lanService } from "./kinds/lan/lan-service.js";
+import { operationService } from "./kit/operation-service.js";
+import { watchService } from "./kit/watch-service.js";
 
 /** What the API of an agent is made of. */
 export interface AgentServerOptions {

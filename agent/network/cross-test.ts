@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { PacketSocket } from "./c2c/packet-socket.js";
+import { PacketSocket } from "./packet-socket.js";
 import { bringUpQuietly } from "./lan-side.js";
 import { TestFrames, testEthertype } from "./test-frame.js";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { SystemCallError } from "../../lib/libc.js";
-import { PacketSocket } from "./c2c/packet-socket.js";
+import { PacketSocket } from "./packet-socket.js";
 import { bringUpQuietly } from "./lan-side.js";
 import { TestFrames, testEthertype } from "./test-frame.js";
 

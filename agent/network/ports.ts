@@ -11,7 +11,7 @@ import {
   parseInterfaceName,
   parseMac,
 } from "./ip.js";
-import { tagHeadroomBytes } from "./lan-operations.js";
+import { tagHeadroomBytes } from "./bridge-operations.js";
 import { setUpQuietly } from "./lan-side.js";
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";

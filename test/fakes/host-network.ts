@@ -1,5 +1,5 @@
-import type { LanSource } from "../../agent/instances/lan-networks.js";
-import type { InstanceNetworks, NetworkOwner } from "../../agent/instances/networks.js";
+import type { LanSource } from "../../agent/kinds/instance/lan-networks.js";
+import type { InstanceNetworks, NetworkOwner } from "../../agent/kinds/instance/networks.js";
 import type { NetworkPart } from "../../agent/parts.js";
 import { notFound } from "../../lib/errors.js";
 

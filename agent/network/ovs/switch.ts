@@ -7,7 +7,7 @@ import type { Log } from "../../../lib/log.js";
 import type { ProcessIdentity } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
 import { ip, listLinks } from "../ip.js";
-import { isOwned } from "../lan-operations.js";
+import { isOwned } from "../bridge-operations.js";
 import { quietNamespace } from "../lan-side.js";
 import { testPortPrefix } from "../names.js";
 import { ensureNetns, removeNetns } from "../netns.js";

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Encryption } from "../../../agent/network/c2c/end-record.js";
-import type { EngineClient } from "../../../agent/network/c2c/engine-client.js";
-import { ensureEngine } from "../../../agent/network/c2c/engine-process.js";
-import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
-import { ensureCableIdentity } from "../../../agent/network/c2c/ensure-cable-identity.js";
+import type { Encryption } from "../../../agent/cable/end-record.js";
+import type { EngineClient } from "../../../agent/cable/engine-client.js";
+import { ensureEngine } from "../../../agent/cable/engine-process.js";
+import type { EndView } from "../../../agent/cable/engine-protocol.js";
+import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.js";
 import { endProcess } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import type { BenchHost } from "./hosts.js";

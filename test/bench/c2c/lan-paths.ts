@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
-import type { Encryption } from "../../../agent/network/c2c/end-record.js";
-import { Lans } from "../../../agent/network/lans.js";
+import type { Encryption } from "../../../agent/cable/end-record.js";
+import { Lans } from "../../../agent/network/bridges.js";
 import { toBridgeName } from "../../../agent/network/names.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Ports } from "../../../agent/network/ports.js";

@@ -11,7 +11,7 @@ import {
   isShutdownable,
   type RecoveryHandle,
 } from "../../../agent/drivers/driver.js";
-import { askUntilEnded } from "../../../agent/instances/ask-until-ended.js";
+import { askUntilEnded } from "../../../agent/kinds/instance/ask-until-ended.js";
 import { pause } from "../../../lib/backoff.js";
 import { isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";

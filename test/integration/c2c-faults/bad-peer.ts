@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Socket } from "node:net";
-import type { CableIdentity } from "../../../agent/network/c2c/cable-identity.js";
+import type { CableIdentity } from "../../../agent/cable/cable-identity.js";
 import { dial } from "../../../agent/network/c2c/engine/dial.js";
 import { headerBytes, writeHeader } from "../../../agent/network/c2c/engine/frame.js";
 import { RecordSealer, sealedBytes } from "../../../agent/network/c2c/engine/tls-record.js";

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Hop } from "../../../agent/network/c2c/diagnosis.js";
+import type { Hop } from "../../../agent/kinds/link-end/diagnosis.js";
 import { eventually } from "../../helpers/eventually.js";
 import { type TestHost, TwoHosts, underlayDevice } from "./two-hosts.js";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { type LocalLinkSpec, LocalLinks, type LocalLinkView } from "../../../agent/network/c2c/local-links.js";
-import type { CablePlugger } from "../../../agent/network/plugger.js";
+import { type LocalLinkSpec, LocalLinks, type LocalLinkView } from "../../../agent/kinds/link-end/local-links.js";
+import type { CablePlugger } from "../../../agent/cable/plugger.js";
 import { createLog } from "../../../lib/log.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import { eventually } from "../../helpers/eventually.js";

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CableManager } from "../../../agent/network/c2c/cable-manager.js";
-import type { EndView } from "../../../agent/network/c2c/engine-protocol.js";
+import { CableManager } from "../../../agent/kinds/link-end/cable-manager.js";
+import type { EndView } from "../../../agent/cable/engine-protocol.js";
 import { createLog } from "../../../lib/log.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 

@@ -5,9 +5,9 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import type { CableIdentity } from "../../../agent/network/c2c/cable-identity.js";
+import type { CableIdentity } from "../../../agent/cable/cable-identity.js";
 import { acceptSecure, connectSecure } from "../../../agent/network/c2c/engine/secure-channel.js";
-import { ensureCableIdentity } from "../../../agent/network/c2c/ensure-cable-identity.js";
+import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.js";
 import { eventually } from "../../helpers/eventually.js";
 import { LoopbackHost } from "./loopback-host.js";
 

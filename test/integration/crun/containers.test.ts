@@ -7,7 +7,7 @@ import { Keeper } from "../../../agent/drivers/crun/keeper.js";
 import { findRuntime } from "../../../agent/drivers/crun/runtime-probe.js";
 import type { DriverInstance, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
-import { askUntilEnded } from "../../../agent/instances/ask-until-ended.js";
+import { askUntilEnded } from "../../../agent/kinds/instance/ask-until-ended.js";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { pause } from "../../../lib/backoff.js";
 import { isAlive } from "../../../lib/process.js";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { Lans } from "../../../agent/network/lans.js";
+import { Lans } from "../../../agent/network/bridges.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Ports } from "../../../agent/network/ports.js";
 import { createLog } from "../../../lib/log.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { findLink, listLinks } from "../../../agent/network/ip.js";
-import { Lans } from "../../../agent/network/lans.js";
+import { Lans } from "../../../agent/network/bridges.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { isAlive, waitForExit } from "../../../lib/process.js";
 import { spawnOwned } from "../../helpers/owned.js";

@@ -8,7 +8,7 @@ import { findObstacles, formatFingerprint } from "../../../agent/host/doctor.js"
 import { takeFingerprint } from "../../../agent/host/fingerprint.js";
 import { ensureHostUid } from "../../../agent/host/host-uid.js";
 import { lockState } from "../../../agent/host/state-lock.js";
-import { FileRequestStore } from "../../../agent/request-store.js";
+import { FileRequestStore } from "../../../agent/kit/request-store.js";
 import { loadConfig } from "../../../lib/config.js";
 import { Fingerprint } from "../../../proto/gen/zor/v1/host.js";
 

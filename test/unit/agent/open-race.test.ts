@@ -11,7 +11,7 @@ import { openExactly } from "../../../agent/host/open-exactly.js";
 import { ZorError } from "../../../lib/errors.js";
 import { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { NameSwapper } from "../../helpers/name-swapper.js";
-import { backingFormat, makeQcow2 } from "../qemu/qcow2-image.js";
+import { backingFormat, makeQcow2 } from "./drivers/qemu/qcow2-image.js";
 
 const raceMs = 500;
 const block = (text: string) => Buffer.alloc(512, text);

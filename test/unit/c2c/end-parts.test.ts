@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type EndRecord, endRecordSchema, withOffer, withPairing } from "../../../agent/network/c2c/end-record.js";
+import { type EndRecord, endRecordSchema, withOffer, withPairing } from "../../../agent/cable/end-record.js";
 import { AttemptLoop } from "../../../agent/network/c2c/engine/attempt-loop.js";
 import { credentialsOf, spentOf, withConfirmed } from "../../../agent/network/c2c/engine/end-secrets.js";
 import { CableFailure } from "../../../agent/network/c2c/engine/failure.js";

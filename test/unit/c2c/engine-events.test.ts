@@ -2,11 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { EndSpec } from "../../../agent/network/c2c/end-record.js";
+import type { EndSpec } from "../../../agent/cable/end-record.js";
 import { endStore } from "../../../agent/network/c2c/engine/end-store.js";
 import { Engine } from "../../../agent/network/c2c/engine/engine.js";
-import type { EndsEvent } from "../../../agent/network/c2c/engine-protocol.js";
-import { ensureCableIdentity } from "../../../agent/network/c2c/ensure-cable-identity.js";
+import type { EndsEvent } from "../../../agent/cable/engine-protocol.js";
+import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.js";
 import { createLog } from "../../../lib/log.js";
 import { eventually } from "../../helpers/eventually.js";
 

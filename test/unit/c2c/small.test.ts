@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkPeerAddress, formatSocketAddress, parseSocketAddress } from "../../../agent/network/c2c/address.js";
-import { applySpec, type EndSpec, freshTickets, withUsedTicket } from "../../../agent/network/c2c/end-record.js";
+import { checkPeerAddress, formatSocketAddress, parseSocketAddress } from "../../../agent/cable/address.js";
+import { applySpec, type EndSpec, freshTickets, withUsedTicket } from "../../../agent/cable/end-record.js";
 import { parseTransmitDrops } from "../../../agent/network/c2c/engine/device-drops.js";
 import { ProbeBook } from "../../../agent/network/c2c/engine/probe-book.js";
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { EndDiagnosis } from "../engine-protocol.js";
+import type { EndDiagnosis } from "../../../cable/engine-protocol.js";
 import { type ReadyConnection, testAddress } from "./dial.js";
 import { failureOf, type PathOwner } from "./paths.js";
 import { readFigures } from "./stats.js";

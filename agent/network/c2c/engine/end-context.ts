@@ -1,5 +1,5 @@
 import type { Log } from "../../../../lib/log.js";
-import type { CableIdentity } from "../cable-identity.js";
+import type { CableIdentity } from "../../../cable/cable-identity.js";
 import type { WorkerPool } from "./worker-pool.js";
 
 /** What an end needs of the engine. */

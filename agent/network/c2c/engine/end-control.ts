@@ -1,5 +1,5 @@
-import type { ControlService } from "../../control/control-server.js";
-import { type EngineHello, type EngineRequest, requestSchema } from "../engine-protocol.js";
+import type { ControlService } from "../../../cable/control/control-server.js";
+import { type EngineHello, type EngineRequest, requestSchema } from "../../../cable/engine-protocol.js";
 import type { Engine } from "./engine.js";
 
 /** The control protocol of an engine's ends. */

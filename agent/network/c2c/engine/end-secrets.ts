@@ -1,4 +1,4 @@
-import { type EndRecord, freshTickets, withPairing, withUsedTicket } from "../end-record.js";
+import { type EndRecord, freshTickets, withPairing, withUsedTicket } from "../../../cable/end-record.js";
 import type { Credential } from "./hello.js";
 
 /** A ticket that was good once. */

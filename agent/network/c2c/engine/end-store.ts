@@ -1,4 +1,4 @@
-import { type EndRecord, endRecordSchema } from "../end-record.js";
+import { type EndRecord, endRecordSchema } from "../../../cable/end-record.js";
 import { RecordFile } from "./record-file.js";
 
 /** The ends of a host on disk. */

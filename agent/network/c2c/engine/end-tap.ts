@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Backoff } from "../../../../lib/backoff.js";
 import { messageOf } from "../../../../lib/errors.js";
-import type { EndView } from "../engine-protocol.js";
+import type { EndView } from "../../../cable/engine-protocol.js";
 import { AttemptLoop } from "./attempt-loop.js";
 import { makeTap, type SwitchTap } from "./switch-tap.js";
 import { sendTestFrame, type TapOffload } from "./tap.js";

@@ -1,7 +1,7 @@
 import { letsNothingPass } from "../../../../lib/impairment.js";
 import { quote } from "../../../../lib/names.js";
-import type { EndRecord } from "../end-record.js";
-import type { EndView } from "../engine-protocol.js";
+import type { EndRecord } from "../../../cable/end-record.js";
+import type { EndView } from "../../../cable/engine-protocol.js";
 import type { ReadyConnection } from "./dial.js";
 import type { Counters } from "./impair/counters.js";
 import { inForceAt } from "./impair/schedule.js";

@@ -1,9 +1,16 @@
 import { createHash } from "node:crypto";
 import { close } from "../../../../lib/libc.js";
 import { quote } from "../../../../lib/names.js";
-import type { CableIdentity } from "../cable-identity.js";
-import { applySpec, type Encryption, type EndRecord, type EndSpec, withOffer, withUsedTicket } from "../end-record.js";
-import type { EndDiagnosis, EndView } from "../engine-protocol.js";
+import type { CableIdentity } from "../../../cable/cable-identity.js";
+import {
+  applySpec,
+  type Encryption,
+  type EndRecord,
+  type EndSpec,
+  withOffer,
+  withUsedTicket,
+} from "../../../cable/end-record.js";
+import type { EndDiagnosis, EndView } from "../../../cable/engine-protocol.js";
 import { Connections } from "./connections.js";
 import { diagnose } from "./diagnose.js";
 import type { HandshakeOptions, ReadyConnection } from "./dial.js";

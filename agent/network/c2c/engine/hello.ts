@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { quote } from "../../../../lib/names.js";
-import type { Encryption } from "../end-record.js";
+import type { Encryption } from "../../../cable/end-record.js";
 import { CableFailure, type FailureKind } from "./failure.js";
 import type { SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "./tap.js";

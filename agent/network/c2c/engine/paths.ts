@@ -1,7 +1,7 @@
 import { messageOf } from "../../../../lib/errors.js";
 import { close } from "../../../../lib/libc.js";
-import type { CableIdentity } from "../cable-identity.js";
-import type { EndRecord } from "../end-record.js";
+import type { CableIdentity } from "../../../cable/cable-identity.js";
+import type { EndRecord } from "../../../cable/end-record.js";
 import type { AttemptLoop } from "./attempt-loop.js";
 import type { HandshakeOptions, ReadyConnection } from "./dial.js";
 import { CableFailure } from "./failure.js";

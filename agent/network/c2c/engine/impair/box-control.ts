@@ -1,5 +1,5 @@
-import { type BoxRequest, boxRequestSchema } from "../../../a2b/box-protocol.js";
-import type { ControlService } from "../../../control/control-server.js";
+import { type BoxRequest, boxRequestSchema } from "../../../../cable/box-protocol.js";
+import type { ControlService } from "../../../../cable/control/control-server.js";
 import type { Boxes } from "./boxes.js";
 
 /** The control protocol of an engine's boxes. */

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { Backoff, pause } from "../../../../../lib/backoff.js";
 import { messageOf } from "../../../../../lib/errors.js";
 import type { Log } from "../../../../../lib/log.js";
-import type { BoxSpec, BoxView } from "../../../a2b/box-protocol.js";
+import type { BoxSpec, BoxView } from "../../../../cable/box-protocol.js";
 import { RateMeter } from "../rate-meter.js";
 import { makeTap } from "../switch-tap.js";
 import type { BoxSettings } from "./box-orders.js";

@@ -1,8 +1,8 @@
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../../../../../lib/log.js";
-import { boxSocket } from "../../../a2b/box-protocol.js";
-import { ControlServer } from "../../../control/control-server.js";
+import { boxSocket } from "../../../../cable/box-protocol.js";
+import { ControlServer } from "../../../../cable/control/control-server.js";
 import { boxControl } from "./box-control.js";
 import { boxStore } from "./box-store.js";
 import { Boxes } from "./boxes.js";

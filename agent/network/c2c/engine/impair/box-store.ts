@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boxSpecSchema } from "../../../a2b/box-protocol.js";
+import { boxSpecSchema } from "../../../../cable/box-protocol.js";
 import { RecordFile } from "../record-file.js";
 
 /** A box as it is stored in boxes.json. */

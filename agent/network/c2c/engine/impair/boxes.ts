@@ -1,6 +1,6 @@
 import { notFound } from "../../../../../lib/errors.js";
 import type { Log } from "../../../../../lib/log.js";
-import type { BoxesEvent, BoxSpec, BoxView } from "../../../a2b/box-protocol.js";
+import type { BoxesEvent, BoxSpec, BoxView } from "../../../../cable/box-protocol.js";
 import { BoxKeeper } from "./box-keeper.js";
 import { BoxPool } from "./box-pool.js";
 import type { BoxRecord, BoxStore } from "./box-store.js";

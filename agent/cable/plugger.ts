@@ -1,0 +1,24 @@
+import type { CrossResult, CrossTest } from "../network/cross-test.js";
+
+/** What of a lan matters to cables and boxes. */
+interface PluggedLan {
+  /** Why the lan as a whole forwards nothing, whatever its ports are; absent or empty: it does. */
+  readonly fault?: string;
+  readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
+}
+
+/** The lan side of cables and boxes: puts taps into lans. `Lans` of agent/network/bridges.ts is one. */
+export interface CablePlugger {
+  /** Plugs a tap of the switch's namespace into a lan; idempotent. Rejects when there is no such lan. */
+  plug(options: { readonly lan: string; readonly port: string; readonly endpoint: string }): Promise<void>;
+  /** Idempotent. */
+  unplug(port: string): Promise<void>;
+  /** A lan as it is now; undefined when there is none. */
+  find(lan: string): PluggedLan | undefined;
+  /** All lans as they are now. */
+  list(): readonly PluggedLan[];
+  /** Sends frames through the switch into a link and counts those that come from its other end; absent: there is no real switch. */
+  cross?(test: CrossTest): Promise<CrossResult>;
+  /** Calls back when lans or ports change. Returns the way to stop. */
+  onChange(listener: () => void): () => void;
+}

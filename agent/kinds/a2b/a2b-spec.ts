@@ -1,0 +1,193 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
+import { checkImpairment, checkSchedule, fromMilliseconds, toMilliseconds } from "../../../lib/impairment.js";
+import { checkLabels } from "../../../lib/labels.js";
+import { isId, quote } from "../../../lib/names.js";
+import { A2b, type A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
+import {
+  Direction,
+  type Impairment as ImpairmentMessage,
+  type ImpairmentStep,
+  JitterDistribution,
+} from "../../../proto/gen/zor/v1/impairment.js";
+import { type Impairment, noImpairment } from "../../network/c2c/engine/impair/impairment.js";
+import type { Step } from "../../network/c2c/engine/impair/schedule.js";
+import type { BoxSpec } from "../../cable/box-protocol.js";
+
+/** A box as the agent stores it. */
+export interface StoredA2b {
+  readonly id: string;
+  /** Without status. */
+  readonly a2b: A2b & { readonly spec: A2bSpec };
+  /** Changes whenever somebody sets the box. */
+  readonly revision: string;
+}
+
+/** A stored box with a new revision. */
+export function newStored(id: string, a2b: StoredA2b["a2b"]): StoredA2b {
+  return { id, a2b, revision: randomUUID() };
+}
+
+/** Checks what a box is asked to be. @throws {ZorError} INVALID_ARGUMENT */
+export function checkA2b(
+  wanted: { readonly labels: Readonly<Record<string, string>>; readonly spec: A2bSpec | undefined },
+  name: string,
+): A2bSpec {
+  const { labels, spec } = wanted;
+  const violations: FieldViolation[] = checkLabels("a2b.labels", labels);
+  if (spec === undefined) violations.push({ field: "a2b.spec", description: "must be given" });
+  else violations.push(...checkSpec(spec));
+  if (spec === undefined || violations.length > 0) throw invalidFields(violations, name);
+  return spec;
+}
+
+function checkSpec(spec: A2bSpec): FieldViolation[] {
+  const lans = (["lan_a", "lan_b"] as const).flatMap((field) => {
+    const lan = field === "lan_a" ? spec.lanA : spec.lanB;
+    return isId(lan)
+      ? []
+      : [{ field: `a2b.spec.${field}`, description: `${quote(lan)} is not the id of a lan, such as lan1` }];
+  });
+  const same = { field: "a2b.spec.lan_b", description: "must be another lan than lan_a" };
+  return [
+    ...lans,
+    ...(lans.length === 0 && spec.lanA === spec.lanB ? [same] : []),
+    ...checkImpairment("a2b.spec.a_to_b", spec.aToB),
+    ...checkImpairment("a2b.spec.b_to_a", spec.bToA),
+    ...checkSchedule("a2b.spec.schedule", spec.schedule),
+  ];
+}
+
+/** What the engine is asked for. */
+export function toBoxSpec({ a2b, revision }: StoredA2b): BoxSpec {
+  const { spec } = a2b;
+  return {
+    box: a2b.name,
+    uid: a2b.uid,
+    lans: [spec.lanA, spec.lanB],
+    aToB: toImpairment(spec.aToB),
+    bToA: toImpairment(spec.bToA),
+    steps: spec.schedule.map(toStep),
+    seed: String(spec.seed),
+    revision,
+  };
+}
+
+/** What is known of a box that only the engine has. */
+export function fromBoxSpec(id: string, spec: BoxSpec, createTime: Date): StoredA2b {
+  const schedule = spec.steps.map(toStepMessage);
+  const [lanA, lanB] = spec.lans;
+  const impairments = { aToB: toImpairmentMessage(spec.aToB), bToA: toImpairmentMessage(spec.bToA) };
+  const asked = { lanA, lanB, ...impairments, seed: BigInt(spec.seed), schedule };
+  const a2b = { name: spec.box, uid: spec.uid, labels: {}, spec: asked, status: undefined, createTime };
+  return { id, a2b, revision: spec.revision };
+}
+
+/** An impairment as the engine takes it. */
+export function toImpairment(message: ImpairmentMessage | undefined): Impairment {
+  if (message === undefined) return noImpairment;
+  const { lossRatio, lossBurstFrames, duplicateRatio, reorderRatio, corruptRatio, down } = message;
+  return {
+    delayMs: toMilliseconds(message.delay),
+    jitterMs: toMilliseconds(message.jitter),
+    jitterDistribution: distributionNames[message.jitterDistribution] ?? "uniform",
+    lossRatio,
+    lossBurstFrames,
+    duplicateRatio,
+    reorderRatio,
+    corruptRatio,
+    rateBps: Number(message.rateBps),
+    burstBytes: Number(message.burstBytes),
+    queueBytes: Number(message.queueBytes),
+    down,
+  };
+}
+
+/** An impairment as clients see it. */
+export function toImpairmentMessage(impairment: Impairment): ImpairmentMessage {
+  const { lossRatio, lossBurstFrames, duplicateRatio, reorderRatio, corruptRatio, down } = impairment;
+  return {
+    delay: fromMilliseconds(impairment.delayMs),
+    jitter: fromMilliseconds(impairment.jitterMs),
+    jitterDistribution: distributions[impairment.jitterDistribution],
+    lossRatio,
+    lossBurstFrames,
+    duplicateRatio,
+    reorderRatio,
+    corruptRatio,
+    rateBps: BigInt(Math.round(impairment.rateBps)),
+    burstBytes: BigInt(Math.round(impairment.burstBytes)),
+    queueBytes: BigInt(Math.round(impairment.queueBytes)),
+    down,
+  };
+}
+
+const distributions = {
+  uniform: JitterDistribution.JITTER_DISTRIBUTION_UNIFORM,
+  normal: JitterDistribution.JITTER_DISTRIBUTION_NORMAL,
+  pareto: JitterDistribution.JITTER_DISTRIBUTION_PARETO,
+} as const;
+
+const distributionNames: Readonly<Partial<Record<JitterDistribution, Impairment["jitterDistribution"]>>> = {
+  [JitterDistribution.JITTER_DISTRIBUTION_NORMAL]: "normal",
+  [JitterDistribution.JITTER_DISTRIBUTION_PARETO]: "pareto",
+};
+
+const directions = {
+  both: Direction.DIRECTION_UNSPECIFIED,
+  aToB: Direction.DIRECTION_A_TO_B,
+  bToA: Direction.DIRECTION_B_TO_A,
+} as const;
+
+/** A step of a schedule as the engine takes it. */
+export function toStep(step: ImpairmentStep): Step {
+  const { direction } = step;
+  const isOneWay = direction === Direction.DIRECTION_A_TO_B || direction === Direction.DIRECTION_B_TO_A;
+  return {
+    startMs: toMilliseconds(step.start),
+    durationMs: toMilliseconds(step.duration),
+    ...(step.repeatEvery === undefined ? {} : { repeatMs: toMilliseconds(step.repeatEvery) }),
+    direction: !isOneWay ? "both" : direction === Direction.DIRECTION_A_TO_B ? "aToB" : "bToA",
+    impairment: toImpairment(step.impairment),
+  };
+}
+
+function toStepMessage(step: Step): ImpairmentStep {
+  return {
+    start: fromMilliseconds(step.startMs),
+    duration: fromMilliseconds(step.durationMs),
+    repeatEvery: step.repeatMs === undefined ? undefined : fromMilliseconds(step.repeatMs),
+    direction: directions[step.direction],
+    impairment: toImpairmentMessage(step.impairment),
+  };
+}
+
+const storedSchema = z.object({
+  version: z.literal(1),
+  id: z.string().min(1),
+  revision: z.string().min(1).max(64),
+  a2b: z.looseObject({ name: z.string().min(1), uid: z.string().min(1), spec: z.looseObject({}) }),
+});
+
+/** The text of a stored box. */
+export function formatStored({ id, a2b, revision }: StoredA2b): string {
+  const json = A2b.toJSON({ ...a2b, status: undefined });
+  return `${JSON.stringify({ version: 1, id, revision, a2b: json }, undefined, 2)}\n`;
+}
+
+/** Undefined when the text is not a whole, valid box of that id. */
+export function parseStored(id: string, text: string): StoredA2b | undefined {
+  const parsed = storedSchema.safeParse(parseJson(text));
+  if (!parsed.success || parsed.data.id !== id) return undefined;
+  const { spec, ...a2b } = A2b.fromJSON(parsed.data.a2b);
+  return spec === undefined ? undefined : { id, a2b: { ...a2b, spec }, revision: parsed.data.revision };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

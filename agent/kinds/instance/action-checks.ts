@@ -1,0 +1,92 @@
+import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
+import {
+  type InstanceDriver,
+  isPausable,
+  isResettable,
+  isShutdownable,
+  type Pausable,
+  type RecoveryHandle,
+  type Resettable,
+  type Shutdownable,
+} from "../../drivers/driver.js";
+import type { InstanceRecord } from "./record.js";
+
+/** @throws {ZorError} FAILED_PRECONDITION unless the instance runs; resolves to its handle. `action` completes "so it cannot …". */
+export function runningHandle(record: InstanceRecord, action: string): RecoveryHandle {
+  if (record.handle !== undefined) return record.handle;
+  const { name } = record.stored.instance;
+  throw failedPrecondition(
+    "INSTANCE_NOT_RUNNING",
+    name,
+    `${name} does not run, so it cannot ${action}; start it first`,
+  );
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION if the instance cannot be started now. */
+export function checkStart(record: InstanceRecord): void {
+  const { name } = record.stored.instance;
+  if (record.specLost) {
+    throw failedPrecondition("SPEC_LOST", name, `${name} cannot be started: ${record.observation.reason}`);
+  }
+  if (record.handle !== undefined) {
+    throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running already; stop or reset it instead`);
+  }
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION if the instance does not run. */
+export function checkStop(record: InstanceRecord): RecoveryHandle {
+  return runningHandle(record, "be stopped");
+}
+
+/** What an action needs of a running instance. */
+interface Ready<Extra> {
+  readonly driver: InstanceDriver & Extra;
+  readonly handle: RecoveryHandle;
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION unless the instance is running and its driver can pause. */
+export function checkPause(record: InstanceRecord): Ready<Pausable> {
+  const handle = runningHandle(record, "be paused");
+  if (!isPausable(record.driver)) throw unsupported(record, "be paused");
+  assertState(record, "running", "be paused");
+  return { driver: record.driver, handle };
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION unless the instance is paused. */
+export function checkResume(record: InstanceRecord): Ready<Pausable> {
+  const handle = runningHandle(record, "be resumed");
+  if (!isPausable(record.driver)) throw unsupported(record, "be resumed");
+  assertState(record, "paused", "be resumed");
+  return { driver: record.driver, handle };
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION unless the instance runs and its driver can reset. */
+export function checkReset(record: InstanceRecord): Ready<Resettable> {
+  const handle = runningHandle(record, "be reset");
+  if (!isResettable(record.driver)) throw unsupported(record, "be reset");
+  return { driver: record.driver, handle };
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION unless the instance is running and its guest can be asked. */
+export function checkShutdown(record: InstanceRecord): Ready<Shutdownable> {
+  const handle = runningHandle(record, "shut down");
+  if (!isShutdownable(record.driver)) throw unsupported(record, "be asked to shut down, only stopped");
+  assertState(record, "running", "shut down");
+  return { driver: record.driver, handle };
+}
+
+/** FAILED_PRECONDITION for something a kind of instance cannot do. */
+export function unsupported(record: InstanceRecord, action: string): ZorError {
+  const { name } = record.stored.instance;
+  return failedPrecondition("UNSUPPORTED", name, `${name} is of kind ${record.driver.kind}, which cannot ${action}`);
+}
+
+function assertState(record: InstanceRecord, state: "running" | "paused", action: string): void {
+  if (record.observation.state === state) return;
+  const { name } = record.stored.instance;
+  throw failedPrecondition(
+    `INSTANCE_NOT_${state.toUpperCase()}`,
+    name,
+    `${name} is ${record.observation.state}, so it cannot ${action}; it must be ${state}`,
+  );
+}

@@ -1,0 +1,235 @@
+import { messageOf } from "../../../lib/errors.js";
+import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import {
+  type DriverInstance,
+  type DriverKind,
+  type InstanceDriver,
+  isPlacing,
+  type Observation,
+  type RecoveryHandle,
+} from "../../drivers/driver.js";
+import type { InstanceContext } from "./context.js";
+import { remove, setPhase } from "./creation.js";
+import { withoutDirectories } from "../../kit/failure.js";
+import type { LoadedInstance } from "./instance-store.js";
+import { forgetRun, keepEnd, keepHandle, lostReason, observe } from "./observe.js";
+import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
+import type { StoredHandle, StoredInstance } from "./stored-instance.js";
+
+const unseen = "while the agent was not running";
+
+/**
+ * Takes up one instance after the agent was restarted: finds what runs, restores its interfaces, finishes a deletion or
+ * undoes a creation that was cut short. Starts nothing. Resolves to undefined when the instance is gone now. Never throws:
+ * an instance that cannot be looked at is kept as UNKNOWN.
+ */
+export async function adopt(
+  context: InstanceContext,
+  loaded: LoadedInstance,
+  signal: AbortSignal,
+): Promise<InstanceRecord | undefined> {
+  const record = await toRecord(context, loaded, signal);
+  const { name } = record.stored.instance;
+  for (const damage of loaded.damage) report(context, "instance.file-damaged", name, damage);
+  try {
+    return await takeUp(context, record, loaded.handle, signal);
+  } catch (error) {
+    const reason = `could not be adopted: ${withoutDirectories(messageOf(error))}`;
+    context.logError(error, `${name} ${reason}`);
+    record.handle = record.handle ?? loaded.handle?.handle;
+    record.observation = { ...record.observation, state: "unknown", reason };
+    report(context, "instance.not-adopted", name, reason);
+    context.publish(record);
+    return record;
+  }
+}
+
+async function takeUp(
+  context: InstanceContext,
+  record: InstanceRecord,
+  saved: StoredHandle | undefined,
+  signal: AbortSignal,
+): Promise<InstanceRecord | undefined> {
+  const { name } = record.stored.instance;
+  // Another process may have the pid of one that ended with the host.
+  const known = hasRebooted(context, saved) ? undefined : saved?.handle;
+  const handle = record.handle ?? (await record.driver.recover(toDriverInstance(record), known, { signal }));
+  const { phase } = record.stored;
+  record.handle = handle;
+  if (phase === "deleting" || (phase === "creating" && handle === undefined)) {
+    await remove(context, record);
+    report(
+      context,
+      phase === "deleting" ? "instance.deleted" : "instance.create-undone",
+      name,
+      "cut short by a restart",
+    );
+    return undefined;
+  }
+  if (handle === undefined) {
+    if (saved !== undefined) record.observation = await findEnd(context, record, saved, signal);
+    await forgetRun(context, record);
+    if (saved !== undefined) {
+      const { state, reason } = record.observation;
+      report(context, state === "failed" ? "instance.failed" : "instance.stopped", name, reason);
+      await keepEnd(context, record);
+    }
+    context.publish(record);
+    return record;
+  }
+  await keepRunning(context, record, handle, signal);
+  return record;
+}
+
+/** How a run ended that nobody observed: with the host, or as its driver can still find out. */
+async function findEnd(
+  context: InstanceContext,
+  record: InstanceRecord,
+  saved: StoredHandle,
+  signal: AbortSignal,
+): Promise<Observation> {
+  if (hasRebooted(context, saved)) {
+    const { time } = context.boot;
+    const when = time === undefined ? "" : ` at ${time.toISOString().replace(/\.\d+Z$/, "Z")}`;
+    return notRunning("stopped", `the host was restarted${when} while it ran; start it again with: zor start`);
+  }
+  try {
+    const { state, reason } = await record.driver.inspect(toDriverInstance(record), saved.handle, { signal });
+    if (reason !== "") return notRunning(state === "failed" ? "failed" : "stopped", `${reason}, ${unseen}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    context.logError(error, `how ${record.stored.instance.name} ended could not be found out`);
+  }
+  return notRunning("stopped", `ended ${unseen}`);
+}
+
+function hasRebooted({ boot }: InstanceContext, saved: StoredHandle | undefined): boolean {
+  return saved?.bootId !== undefined && saved.bootId !== "" && boot.id !== "" && saved.bootId !== boot.id;
+}
+
+async function keepRunning(
+  context: InstanceContext,
+  record: InstanceRecord,
+  handle: RecoveryHandle,
+  signal: AbortSignal,
+): Promise<void> {
+  const { instance, phase } = record.stored;
+  await keepHandle(context, record, handle).catch((error: unknown) =>
+    context.logError(error, `the handle of ${instance.name} could not be written`),
+  );
+  if (phase === "creating") await setPhase(context, record, "ready");
+  await observe(context, record, { signal, caller: "" });
+}
+
+async function toRecord(
+  context: InstanceContext,
+  loaded: LoadedInstance,
+  signal: AbortSignal,
+): Promise<InstanceRecord> {
+  const directory = context.store.driverDirectory(loaded.id);
+  const { stored } = loaded;
+  const base = {
+    directory,
+    handle: undefined,
+    network: undefined,
+    activity: undefined,
+    observeTime: context.now(),
+    lastStartTime: undefined,
+  };
+  const driver = stored === undefined ? undefined : context.drivers.get(kindOf(stored.instance.spec));
+  if (stored !== undefined && driver !== undefined) {
+    return {
+      ...base,
+      stored: await recordPlaces(context, stored, driver),
+      driver,
+      specLost: false,
+      observation: notRunning(loaded.end?.state ?? "stopped", loaded.end?.reason ?? ""),
+    };
+  }
+  const found = await findLost(context, loaded, signal);
+  const instance = {
+    name: `hosts/${context.host}/instances/${loaded.id}`,
+    uid: found.instance.uid,
+    labels: {},
+    spec: found.instance.spec,
+    status: undefined,
+    createTime: undefined,
+  };
+  return {
+    ...base,
+    stored: { id: loaded.id, phase: "ready", instance },
+    driver: found.driver,
+    specLost: true,
+    handle: found.handle,
+    observation: notRunning("failed", lostReason),
+  };
+}
+
+/**
+ * Records where the devices are of an instance that an earlier agent made, which knew no addresses. What could not be written comes
+ * out the same at the next start.
+ */
+async function recordPlaces(
+  context: InstanceContext,
+  stored: StoredInstance,
+  driver: InstanceDriver,
+): Promise<StoredInstance> {
+  if (!isPlacing(driver)) return stored;
+  const spec = driver.placeDevices(stored.instance.spec, { isNew: false });
+  if (spec === stored.instance.spec) return stored;
+  const placed = { ...stored, instance: { ...stored.instance, spec } };
+  await context.store.writeSpec(placed).catch((error: unknown) => {
+    context.logError(error, `the devices' addresses of ${stored.instance.name} could not be recorded`);
+  });
+  return placed;
+}
+
+/** Asks the drivers, the one the handle names first, for what runs of an instance whose spec is lost. */
+async function findLost(
+  context: InstanceContext,
+  loaded: LoadedInstance,
+  signal: AbortSignal,
+): Promise<{ driver: InstanceDriver; instance: DriverInstance; handle: RecoveryHandle | undefined }> {
+  const { handle: saved } = loaded;
+  const candidates = [...context.drivers.values()].sort(
+    (left, right) => Number(right.kind === saved?.kind) - Number(left.kind === saved?.kind),
+  );
+  const [first] = candidates;
+  if (first === undefined) throw new Error("an agent has at least one driver");
+  for (const driver of candidates) {
+    const instance = lostInstance(context, loaded, driver);
+    const known = driver.kind === saved?.kind ? saved.handle : undefined;
+    const handle = await driver.recover(instance, known, { signal }).catch((error: unknown) => {
+      context.logError(error, `driver ${driver.kind} could not look for ${loaded.id}`);
+      return undefined;
+    });
+    if (handle !== undefined) return { driver, instance, handle };
+  }
+  return { driver: first, instance: lostInstance(context, loaded, first), handle: undefined };
+}
+
+function lostInstance(context: InstanceContext, loaded: LoadedInstance, driver: InstanceDriver): DriverInstance {
+  return {
+    name: `hosts/${context.host}/instances/${loaded.id}`,
+    id: loaded.id,
+    uid: loaded.handle?.uid ?? `lost-${loaded.id}`,
+    spec: lostSpec(driver.kind),
+    directory: context.store.driverDirectory(loaded.id),
+  };
+}
+
+/** A spec of which only the kind is known. */
+function lostSpec(kind: DriverKind): InstanceSpec {
+  // The kind is the name of the driver's member in the message, so this sets that member with all defaults.
+  return InstanceSpec.fromJSON({ [kind]: {} });
+}
+
+function kindOf(spec: InstanceSpec): DriverKind {
+  // Parsed specs always have a driver; the type of the message cannot say so.
+  return spec.driver?.$case ?? "qemu";
+}
+
+function report(context: InstanceContext, type: string, resource: string, message: string): void {
+  context.emit({ severity: EventSeverity.EVENT_SEVERITY_WARNING, type, resource, message, caller: "" });
+}

@@ -1,0 +1,101 @@
+import { invalidArgument, permissionDenied } from "../../../lib/errors.js";
+import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
+import type {
+  AttachConsoleRequest,
+  AttachConsoleResponse,
+  ConsoleOpen,
+  ConsoleServiceService,
+} from "../../../proto/gen/zor/v1/console_service.js";
+import { Role } from "../../../proto/gen/zor/v1/token_service.js";
+import type { ConsoleStream } from "../../drivers/driver.js";
+import type { InstanceManager } from "./manager.js";
+import type { HostScope } from "../../kit/host-scope.js";
+import { safeReplay } from "./replay/safe-replay.js";
+import { checkSize } from "./terminal-size.js";
+
+/** What the console service works with. */
+export interface ConsoleServiceOptions {
+  readonly scope: HostScope;
+  readonly manager: InstanceManager;
+}
+
+const maxReplayBytes = 65_536;
+
+/** The console service of this host. */
+export function consoleService(options: ConsoleServiceOptions): Handlers<typeof ConsoleServiceService> {
+  return { attachConsole: (requests, context) => attachConsole(options, requests, context) };
+}
+
+async function* attachConsole(
+  { scope, manager }: ConsoleServiceOptions,
+  requests: AsyncIterable<AttachConsoleRequest>,
+  context: CallContext,
+): AsyncIterable<AttachConsoleResponse> {
+  const input = requests[Symbol.asyncIterator]();
+  const open = readOpen(await input.next());
+  const id = scope.parseInstance("open.name", open.name);
+  if (open.replayBytes < 0 || open.replayBytes > maxReplayBytes) {
+    throw invalidArgument("open.replay_bytes", `${open.replayBytes} is not between 0 and ${maxReplayBytes}`);
+  }
+  const size = open.size === undefined ? undefined : checkSize("open.size", open.size);
+  const writable = context.caller.role >= Role.ROLE_OPERATOR;
+  const stream = await manager.openConsole(id, { replayBytes: open.replayBytes, signal: context.signal });
+  // A machine that is silent would keep the console open long after the client has gone.
+  const close = (): void => void stream.close().catch(() => undefined);
+  context.signal.addEventListener("abort", close, { once: true });
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    if (size !== undefined && writable) await stream.resize(size.columns, size.rows);
+    yield { message: { $case: "opened", value: { writable } } };
+    const replay = safeReplay(stream.replay);
+    if (replay.length > 0) yield { message: { $case: "data", value: replay } };
+    pump(input, stream, context, writable).catch((error: unknown) => {
+      failure = { error };
+      close();
+    });
+    for await (const data of stream.output) yield { message: { $case: "data", value: Buffer.from(data) } };
+    if (failure !== undefined) throw failure.error;
+    yield { message: { $case: "closed", value: { reason: "the console ended: the instance does not run any more" } } };
+  } finally {
+    context.signal.removeEventListener("abort", close);
+    await stream.close();
+  }
+}
+
+/** Carries what the client sends to the console. Ends when the client ends its side; the output goes on. */
+async function pump(
+  input: AsyncIterator<AttachConsoleRequest>,
+  stream: ConsoleStream,
+  context: CallContext,
+  writable: boolean,
+): Promise<void> {
+  for (let next = await input.next(); next.done !== true; next = await input.next()) {
+    const { message } = next.value;
+    switch (message?.$case) {
+      case "data":
+        if (!writable) {
+          throw permissionDenied(
+            `${context.caller.identity} may only look at this console; typing needs role operator`,
+          );
+        }
+        await stream.write(message.value);
+        break;
+      case "resize": {
+        const { columns, rows } = checkSize("resize", message.value);
+        // Whoever only looks must not change what the others see.
+        if (writable) await stream.resize(columns, rows);
+        break;
+      }
+      case "open":
+        throw invalidArgument("open", "the console is open already; send it first and once");
+      case undefined:
+        throw invalidArgument("message", "must be set: data or resize");
+    }
+  }
+}
+
+function readOpen(first: IteratorResult<AttachConsoleRequest>): ConsoleOpen {
+  const message = first.done === true ? undefined : first.value.message;
+  if (message?.$case === "open") return message.value;
+  throw invalidArgument("open", "must be the first message");
+}

@@ -1,0 +1,171 @@
+import { randomUUID } from "node:crypto";
+import { failedPrecondition, invalidFields, notFound } from "../../../lib/errors.js";
+import { checkLabels } from "../../../lib/labels.js";
+import type { ResourceId } from "../../../lib/names.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { type InstanceDriver, isPlacing, type Progress } from "../../drivers/driver.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
+import { asFailure } from "../../kit/failure.js";
+import { forgetRun } from "./observe.js";
+import { type ActionOptions, during, start, stop } from "./power.js";
+import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
+import { checkSpec } from "./spec-check.js";
+import type { StoredInstance } from "./stored-instance.js";
+
+/** What a new instance is asked to be. */
+export interface NewInstance {
+  readonly id: ResourceId;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly spec: InstanceSpec | undefined;
+}
+
+/**
+ * Checks everything about a new instance that can be known before it is made and resolves to its record; changes nothing.
+ * @throws {ZorError} INVALID_ARGUMENT, NOT_FOUND for an unknown lan, or what the driver says.
+ */
+export async function planCreation(
+  context: InstanceContext,
+  wanted: NewInstance,
+  signal: AbortSignal,
+): Promise<InstanceRecord> {
+  const name = `hosts/${context.host}/instances/${wanted.id}`;
+  if (wanted.spec === undefined) throw invalidFields([{ field: "instance.spec", description: "must be set" }], name);
+  const uid = randomUUID();
+  const { spec, violations } = checkSpec("instance.spec", wanted.spec, { limits: context.limits, uid });
+  const all = [...checkLabels("instance.labels", wanted.labels), ...violations];
+  if (all.length > 0) throw invalidFields(all, name);
+  assertLans(context, spec);
+  const driver = driverOf(context, spec, name);
+  await driver.validate(spec, { signal });
+  const createTime = context.now();
+  const placed = isPlacing(driver) ? driver.placeDevices(spec, { isNew: true }) : spec;
+  const instance = { name, uid, labels: { ...wanted.labels }, spec: placed, status: undefined, createTime };
+  return {
+    stored: { id: wanted.id, phase: "creating", instance },
+    driver,
+    directory: context.store.driverDirectory(wanted.id),
+    specLost: false,
+    handle: undefined,
+    network: undefined,
+    activity: "creating",
+    observation: notRunning("stopped", ""),
+    observeTime: createTime,
+    lastStartTime: undefined,
+  };
+}
+
+/** Writes the planned instance to disk, so that a crash from now on leaves something to undo. */
+export async function reserve(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { stored } = record;
+  try {
+    await context.store.createDirectory(stored.id, stored.instance.name);
+    await context.store.writeSpec(stored);
+  } catch (error) {
+    await context.store.remove(stored.id);
+    throw error;
+  }
+}
+
+/** Makes a reserved instance and starts it if asked. On error or abort nothing of it is left. */
+export async function build(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: ActionOptions & { readonly progress: Progress; readonly leaveStopped: boolean },
+): Promise<void> {
+  const { name } = record.stored.instance;
+  const { signal, progress } = options;
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => remove(context, record));
+  try {
+    progress("preparing", 5);
+    await record.driver.create(toDriverInstance(record), {
+      signal,
+      progress: (step, percent) => progress(step, 5 + percent * 0.75),
+    });
+    signal.throwIfAborted();
+    if (!options.leaveStopped) {
+      progress("starting", 85);
+      await start(context, record, options);
+    }
+    signal.throwIfAborted();
+    await setPhase(context, record, "ready");
+  } catch (error) {
+    throw asFailure(error, name, "create");
+  }
+  record.activity = undefined;
+  undo.move();
+  context.publish(record);
+  context.emit(event("instance.created", name, options.caller));
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION if the instance runs and `force` is not set. */
+export function checkDelete(record: InstanceRecord, force: boolean): void {
+  if (record.handle === undefined || force) return;
+  const { name } = record.stored.instance;
+  throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running; stop it first or delete it with force`);
+}
+
+/** Deletes an instance. @throws {ZorError} FAILED_PRECONDITION if it runs and `force` is not set. */
+export async function deleteInstance(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: ActionOptions & { readonly force: boolean },
+): Promise<void> {
+  const { name } = record.stored.instance;
+  checkDelete(record, options.force);
+  if (record.handle !== undefined) await stop(context, record, options);
+  await during(context, record, "deleting", async () => {
+    try {
+      await setPhase(context, record, "deleting").catch((error: unknown) => {
+        // On a full disk deleting must work of all things; the phase only lets a crash in between be finished.
+        context.logError(error, `the deletion of ${name} could not be recorded`);
+      });
+      await remove(context, record);
+    } catch (error) {
+      throw asFailure(error, name, "delete");
+    }
+  });
+  context.emit(event("instance.deleted", name, options.caller));
+}
+
+/** Removes everything of an instance from the host, running or not. */
+export async function remove(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { driver, handle } = record;
+  if (handle !== undefined) await driver.stop(toDriverInstance(record), handle, { signal: uninterrupted });
+  await forgetRun(context, record);
+  // Without its spec it is not certain whose instance it was; destroy is idempotent and looks only into its own directory.
+  const drivers = record.specLost ? [...context.drivers.values()] : [driver];
+  for (const each of drivers) await each.destroy(toDriverInstance(record), { signal: uninterrupted });
+  await context.store.remove(record.stored.id);
+}
+
+/** Writes how far the instance has come. */
+export async function setPhase(
+  context: InstanceContext,
+  record: InstanceRecord,
+  phase: StoredInstance["phase"],
+): Promise<void> {
+  if (record.specLost) return;
+  const stored = { ...record.stored, phase };
+  await context.store.writeSpec(stored);
+  record.stored = stored;
+}
+
+/** @throws {ZorError} NOT_FOUND when a NIC names a lan that is not on this host. */
+function assertLans(context: InstanceContext, spec: InstanceSpec): void {
+  const missing = spec.nics.find((nic) => nic.lan !== "" && !context.networks.hasLan(nic.lan));
+  if (missing !== undefined) {
+    throw notFound(`hosts/${context.host}/lans/${missing.lan}`, "create it first, or leave the NIC unplugged");
+  }
+}
+
+function driverOf(context: InstanceContext, spec: InstanceSpec, name: string): InstanceDriver {
+  const driver = spec.driver === undefined ? undefined : context.drivers.get(spec.driver.$case);
+  if (driver !== undefined) return driver;
+  throw failedPrecondition("NO_DRIVER", name, `this agent has no driver ${spec.driver?.$case ?? ""}; see: zor doctor`);
+}
+
+function event(type: string, resource: string, caller: string) {
+  return { severity: EventSeverity.EVENT_SEVERITY_INFO, type, resource, message: "", caller };
+}

@@ -1,0 +1,118 @@
+import { AsyncQueue } from "../../../lib/async-queue.js";
+import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
+import type { TerminalSize } from "../../../proto/gen/zor/v1/console_service.js";
+import type { ExecRequest, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
+import { checkSize } from "./terminal-size.js";
+
+/** What a client sends to a running command, taken apart. */
+export interface ExecInput {
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly resizes: AsyncIterable<TerminalSize>;
+  /** What was wrong with the client's messages. */
+  failure(): unknown;
+  /** Ends both iterables. */
+  end(): void;
+}
+
+/** Changes of size waiting for the command. */
+const maxResizes = 64;
+
+/**
+ * Reads the client's messages and hands them to the iterables. Standard input is read no faster than the command takes it.
+ * @param wants what the client said would follow. @param onFailure told of a message that does not belong here.
+ */
+export function readAhead(
+  requests: AsyncIterator<ExecRequest>,
+  wants: Pick<ExecStart, "stdin" | "tty">,
+  onFailure: (error: unknown) => void,
+): ExecInput {
+  const resizes = new AsyncQueue<TerminalSize>(maxResizes);
+  const stdin = new Handover<Uint8Array>();
+  let failed: unknown;
+  const read = async (): Promise<void> => {
+    for (let next = await requests.next(); next.done !== true; next = await requests.next()) {
+      await take(next.value, { stdin, resizes, wants });
+    }
+    stdin.end();
+  };
+  read().catch((error: unknown) => {
+    failed = error;
+    stdin.end();
+    onFailure(error);
+  });
+  return {
+    stdin,
+    resizes,
+    failure: () => failed,
+    end: () => {
+      stdin.end();
+      resizes.end();
+    },
+  };
+}
+
+async function take(
+  { message }: ExecRequest,
+  input: {
+    readonly stdin: Handover<Uint8Array>;
+    readonly resizes: AsyncQueue<TerminalSize>;
+    readonly wants: Pick<ExecStart, "stdin" | "tty">;
+  },
+): Promise<void> {
+  switch (message?.$case) {
+    case "stdin":
+      if (!input.wants.stdin) throw invalidArgument("stdin", "start.stdin was not set, so no input can follow");
+      await input.stdin.give(message.value);
+      return;
+    case "stdinEnd":
+      input.stdin.end();
+      return;
+    case "resize":
+      // Without a terminal there is nothing to resize, and nobody takes the sizes.
+      if (!input.wants.tty || input.resizes.push(checkSize("resize", message.value))) return;
+      throw resourceExhausted("TOO_MANY_RESIZES", "the terminal changes size faster than the command takes it");
+    case "start":
+      throw invalidArgument("start", "the command has started already; send it first and once");
+    case undefined:
+      throw invalidArgument("message", "must be set");
+  }
+}
+
+/** Hands values from one producer to one consumer, one at a time: the producer waits until its value is taken. */
+class Handover<T> implements AsyncIterable<T> {
+  #offer: { readonly value: T; readonly taken: () => void } | undefined;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  /** Resolves when the value is taken or nobody will take it any more. */
+  give(value: T): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#offer = { value, taken: resolve };
+    this.#wake?.();
+    return promise;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#offer?.taken();
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<T> {
+    for (;;) {
+      const offer = this.#offer;
+      if (offer !== undefined) {
+        this.#offer = undefined;
+        offer.taken();
+        yield offer.value;
+        continue;
+      }
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+}

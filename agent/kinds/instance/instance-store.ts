@@ -1,0 +1,90 @@
+import { rm } from "node:fs/promises";
+import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
+import {
+  formatStoredEnd,
+  formatStoredHandle,
+  formatStoredInstance,
+  parseStoredEnd,
+  parseStoredHandle,
+  parseStoredInstance,
+  type StoredEnd,
+  type StoredHandle,
+  type StoredInstance,
+} from "./stored-instance.js";
+
+/** What the disk gave for one instance. */
+export interface LoadedInstance {
+  readonly id: string;
+  /** Undefined when neither copy of the spec could be read. */
+  readonly stored: StoredInstance | undefined;
+  readonly handle: StoredHandle | undefined;
+  /** How its last run ended; undefined when it runs, or nothing is known. */
+  readonly end: StoredEnd | undefined;
+  /** What was wrong with its files, for people; empty when nothing was. */
+  readonly damage: readonly string[];
+}
+
+const handleFile = "handle.json";
+const endFile = "end.json";
+const driverDirectory = "driver";
+
+/** The instances on disk: the spec, the handle of the running process, and the driver's own directory. */
+export class InstanceStore {
+  readonly #specs: SpecDirectory<StoredInstance>;
+
+  constructor(directory: string, write?: DurableWriter) {
+    this.#specs = new SpecDirectory({
+      directory,
+      format: formatStoredInstance,
+      parse: parseStoredInstance,
+      ...(write === undefined ? {} : { write }),
+    });
+  }
+
+  /** The directory that belongs to the instance's driver. */
+  driverDirectory(id: string): string {
+    return this.#specs.path(id, driverDirectory);
+  }
+
+  /** Makes the instance's directories. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+  async createDirectory(id: string, resource: string): Promise<void> {
+    await this.#specs.create(id, resource, driverDirectory);
+  }
+
+  /** Writes the spec. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full; the old spec is then still there. */
+  async writeSpec(stored: StoredInstance): Promise<void> {
+    await this.#specs.write(stored.id, stored.instance.name, stored);
+  }
+
+  /** Writes the handle. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+  async writeHandle(id: string, resource: string, stored: StoredHandle): Promise<void> {
+    await this.#specs.writeFile(id, resource, handleFile, formatStoredHandle(stored));
+  }
+
+  /** Forgets the handle. Idempotent. */
+  async removeHandle(id: string): Promise<void> {
+    await rm(this.#specs.path(id, handleFile), { force: true });
+  }
+
+  /** Writes how the last run ended; nothing to say removes what was said. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+  async writeEnd(id: string, resource: string, end: StoredEnd): Promise<void> {
+    if (end.reason === "") await rm(this.#specs.path(id, endFile), { force: true });
+    else await this.#specs.writeFile(id, resource, endFile, formatStoredEnd(end));
+  }
+
+  /** Removes everything the disk holds of the instance. Idempotent; works on a full disk. */
+  async remove(id: string): Promise<void> {
+    await this.#specs.remove(id);
+  }
+
+  /** Reads all instances. Damaged files are set aside and reported, never deleted. */
+  async load(now: Date): Promise<LoadedInstance[]> {
+    const loaded: LoadedInstance[] = [];
+    for (const { id, value, damage } of await this.#specs.load(now)) {
+      const handle = await this.#specs.read(id, handleFile, parseStoredHandle, { now, damage });
+      const end = await this.#specs.read(id, endFile, parseStoredEnd, { now, damage });
+      loaded.push({ id, stored: value, handle, end, damage });
+    }
+    return loaded;
+  }
+}

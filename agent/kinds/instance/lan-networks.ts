@@ -1,0 +1,120 @@
+import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
+import type { CallOptions, InstanceNetwork, NicPort } from "../../drivers/driver.js";
+import type { Lans } from "../../network/bridges.js";
+import { toContainerNetns, toPortName } from "../../network/names.js";
+import type { Ports } from "../../network/ports.js";
+import { uninterrupted } from "./context.js";
+import type { InstanceNetworks, NetworkOwner } from "./networks.js";
+
+/** What this needs of the desired lans. */
+export interface LanSource {
+  has(id: string): boolean;
+  /** In bytes; undefined when there is no such lan. */
+  findMtu(id: string): number | undefined;
+}
+
+/** MTU in bytes of an interface that is in no lan. */
+const defaultMtu = 1500;
+
+/** The interfaces of instances as taps and veth pairs, plugged into lans. */
+export class LanNetworks implements InstanceNetworks {
+  readonly #netns: string;
+  readonly #ports: Ports;
+  readonly #lans: Lans;
+  readonly #source: LanSource;
+
+  /** @param options.netns net namespace of the switch. */
+  constructor(options: {
+    readonly netns: string;
+    readonly ports: Ports;
+    readonly lans: Lans;
+    readonly source: LanSource;
+  }) {
+    this.#netns = options.netns;
+    this.#ports = options.ports;
+    this.#lans = options.lans;
+    this.#source = options.source;
+  }
+
+  hasLan(lan: string): boolean {
+    return this.#source.has(lan);
+  }
+
+  async prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork> {
+    const before = new Set((await this.#ports.listOwned(options)).ports.map(({ port }) => port));
+    await using undo = new AsyncDisposableStack();
+    const isContainer = owner.nicKind === "veth";
+    // A container without any NIC still lives in a namespace of its own.
+    const netns = isContainer ? await this.#ports.ensureContainerNetns(owner.uid, options) : this.#netns;
+    const nics: NicPort[] = [];
+    for (const [nicIndex, nic] of owner.nics.entries()) {
+      const name = toPortName(owner.uid, nicIndex);
+      if (!before.has(name)) undo.defer(() => this.#ports.removePort(name, { signal: uninterrupted }));
+      const port = await this.#ensure(owner, nic, { nicIndex, signal: options.signal });
+      nics.push(port);
+      if (nic.lan === "") continue;
+      if (!before.has(name)) undo.defer(() => this.#lans.unplug(name));
+      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint: endpointOf(owner, nic) });
+    }
+    undo.move();
+    return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
+  }
+
+  async release(owner: NetworkOwner, options: CallOptions): Promise<void> {
+    for (const nicIndex of owner.nics.keys()) {
+      const port = toPortName(owner.uid, nicIndex);
+      await this.#lans.unplug(port);
+      await this.#ports.removePort(port, options);
+    }
+    if (owner.nicKind === "veth") await this.#ports.removeContainerNetns(owner.uid, options);
+  }
+
+  async plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
+    const port = portOf(owner, nic);
+    await this.#lans.plug({ lan: nic.lan, port, endpoint: endpointOf(owner, nic) });
+    if (owner.nicKind === "veth") await this.#ports.setCarrier(port, true, options);
+  }
+
+  async unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
+    const port = portOf(owner, nic);
+    await this.#lans.unplug(port);
+    if (owner.nicKind === "veth") await this.#ports.setCarrier(port, false, options);
+  }
+
+  async collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]> {
+    const uids = new Set(owners.map(({ uid }) => uid));
+    const netns = new Set(owners.map(({ uid }) => toContainerNetns(this.#netns, uid)));
+    const owned = await this.#ports.listOwned(options);
+    const ports = owned.ports.filter(({ instanceUid }) => !uids.has(instanceUid)).map(({ port }) => port);
+    for (const port of ports) {
+      await this.#lans.unplug(port);
+      await this.#ports.removePort(port, options);
+    }
+    const namespaces = owned.netns.filter((name) => !netns.has(name));
+    for (const name of namespaces) await this.#ports.removeNetnsNamed(name, options);
+    return [...ports, ...namespaces];
+  }
+
+  async #ensure(owner: NetworkOwner, nic: Nic, options: CallOptions & { readonly nicIndex: number }): Promise<NicPort> {
+    const mtu = this.#source.findMtu(nic.lan) ?? defaultMtu;
+    const { name, mac, addresses } = nic;
+    const plugged = nic.lan !== "";
+    const common = { instanceUid: owner.uid, nicIndex: options.nicIndex, mtu };
+    const port =
+      owner.nicKind === "tap"
+        ? await this.#ports.ensureTap(common, options)
+        : await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses, plugged }, options);
+    return { nic: name, mac, mtu, addresses, port, plugged };
+  }
+}
+
+function portOf(owner: NetworkOwner, nic: Nic): string {
+  return toPortName(
+    owner.uid,
+    owner.nics.findIndex(({ name }) => name === nic.name),
+  );
+}
+
+function endpointOf(owner: NetworkOwner, nic: Nic): string {
+  return `${owner.name}/nics/${nic.name}`;
+}

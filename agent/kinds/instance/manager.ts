@@ -1,0 +1,340 @@
+import { alreadyExists, failedPrecondition, notFound } from "../../../lib/errors.js";
+import { KeyedQueue } from "../../../lib/keyed-queue.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import {
+  type CallOptions,
+  type ConsoleStream,
+  type ExecCommand,
+  type ExecOutput,
+  hasConsole,
+  isExecutable,
+  type Progress,
+} from "../../drivers/driver.js";
+import {
+  checkPause,
+  checkReset,
+  checkResume,
+  checkShutdown,
+  checkStart,
+  checkStop,
+  runningHandle,
+  unsupported,
+} from "./action-checks.js";
+import { adopt } from "./adoption.js";
+import { askUntilEnded } from "./ask-until-ended.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
+import { build, checkDelete, deleteInstance, type NewInstance, planCreation, remove, reserve } from "./creation.js";
+import { asFailure } from "../../kit/failure.js";
+import { inParallel } from "../../kit/in-parallel.js";
+import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
+import { observe } from "./observe.js";
+import {
+  type ActionOptions,
+  attempt,
+  giveUpShutdown,
+  pause,
+  requestShutdown,
+  reset,
+  resume,
+  start,
+  stop,
+} from "./power.js";
+import { type InstanceRecord, toDriverInstance, toInstance, toOwner } from "./record.js";
+
+/** Things done to an instance at once. */
+export type Action = "start" | "stop" | "pause" | "resume" | "reset";
+
+/** Options of calls that only check when asked to. */
+export interface Validatable {
+  readonly validateOnly: boolean;
+}
+
+/** An instance that is reserved and waits to be made. */
+export interface Creation {
+  readonly instance: Instance;
+  /** Makes it; on error or abort nothing of it is left. */
+  readonly run: (options: CallOptions & { readonly progress: Progress }) => Promise<void>;
+  /** Takes the reservation back instead of {@link run}. */
+  readonly discard: () => Promise<void>;
+}
+
+const actions = { start, stop, pause, resume, reset } as const;
+const checks = {
+  start: checkStart,
+  stop: checkStop,
+  pause: checkPause,
+  resume: checkResume,
+  reset: checkReset,
+} as const;
+const parallelAdoptions = 8;
+const parallelObservations = 4;
+
+/** The instances of this host: every change of one runs in its own queue, one at a time. */
+export class InstanceManager {
+  readonly #context: InstanceContext;
+  readonly #records = new Map<string, InstanceRecord>();
+  readonly #queue = new KeyedQueue();
+  readonly #onRemoved: (name: string) => void;
+  readonly #waiting = new Set<() => void>();
+
+  /** @param onRemoved told when an instance is gone. */
+  constructor(context: InstanceContext, onRemoved: (name: string) => void) {
+    this.#onRemoved = onRemoved;
+    const publish = (record: InstanceRecord): void => {
+      context.publish(record);
+      for (const wake of this.#waiting) wake();
+    };
+    this.#context = { ...context, publish };
+  }
+
+  /** Takes up everything that is on disk and runs. Called once, before anything else. */
+  async adoptAll(signal: AbortSignal): Promise<void> {
+    const loaded = await this.#context.store.load(this.#context.now());
+    await inParallel(loaded, parallelAdoptions, async (each) => {
+      const record = await adopt(this.#context, each, signal);
+      if (record !== undefined) this.#records.set(each.id, record);
+    });
+    await this.#collectGarbage();
+  }
+
+  /** All instances, as last observed. */
+  list(): Instance[] {
+    return [...this.#records.values()].map(toInstance);
+  }
+
+  /** @throws {ZorError} NOT_FOUND */
+  get(id: string): Instance {
+    return toInstance(this.#record(id));
+  }
+
+  /** Names of the NICs, plugged now or at the next start, that are in a lan. */
+  nicsInLan(lan: string): string[] {
+    return [...this.#records.values()].flatMap(({ stored }) =>
+      stored.instance.spec.nics
+        .filter((nic) => nic.lan === lan)
+        .map((nic) => `${stored.instance.name}/nics/${nic.name}`),
+    );
+  }
+
+  /** Checks and reserves a new instance. @throws {ZorError} and then nothing has changed. */
+  async create(
+    wanted: NewInstance,
+    options: ActionOptions & Validatable & { readonly leaveStopped: boolean },
+  ): Promise<Creation> {
+    this.#assertFree(wanted.id);
+    const record = await planCreation(this.#context, wanted, options.signal);
+    this.#assertFree(wanted.id);
+    const { name } = record.stored.instance;
+    if (options.validateOnly)
+      return { instance: toInstance(record), run: async () => undefined, discard: async () => undefined };
+    this.#records.set(wanted.id, record);
+    try {
+      await reserve(this.#context, record);
+    } catch (error) {
+      this.#records.delete(wanted.id);
+      throw error;
+    }
+    this.#context.publish(record);
+    const { caller, leaveStopped } = options;
+    return {
+      instance: toInstance(record),
+      run: ({ signal, progress }) =>
+        this.#queue.run(name, async () => {
+          try {
+            await build(this.#context, record, { signal, caller, progress, leaveStopped });
+          } catch (error) {
+            this.#forget(record);
+            throw error;
+          }
+        }),
+      discard: async () => {
+        await remove(this.#context, record);
+        this.#forget(record);
+      },
+    };
+  }
+
+  /** Does something to an instance and resolves to it as then observed. @throws {ZorError} */
+  act(action: Action, id: string, options: ActionOptions & Validatable): Promise<Instance> {
+    return this.#change(id, async (record) => {
+      if (options.validateOnly) checks[action](record);
+      else await actions[action](this.#context, record, options);
+    });
+  }
+
+  /**
+   * Asks the guest to shut down, again and again, and waits until it has ended.
+   * @throws {ZorError} FAILED_PRECONDITION when it does not within `timeoutMs`; it then runs on.
+   */
+  async shutDown(id: string, options: ActionOptions & { readonly timeoutMs: number }): Promise<void> {
+    const record = this.#record(id);
+    const { name } = record.stored.instance;
+    const run = runningHandle(record, "shut down");
+    const { ended, asked } = await askUntilEnded({
+      ask: (attempt) => this.#change(id, () => requestShutdown(this.#context, record, { ...options, attempt })),
+      waitForEnd: (signal) => this.#waitFor(() => record.handle?.pid !== run.pid, signal),
+      signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
+    });
+    await this.#queue.run(name, () => giveUpShutdown(this.#context, record));
+    if (ended) return;
+    options.signal.throwIfAborted();
+    throw failedPrecondition(
+      "GUEST_DID_NOT_SHUT_DOWN",
+      name,
+      `${name} did not end within ${options.timeoutMs / 1000} s, though it was asked ${asked} times; end it at once with: zor stop`,
+    );
+  }
+
+  /** Checks whether {@link shutDown} would be tried. @throws {ZorError} */
+  checkShutDown(id: string): void {
+    checkShutdown(this.#record(id));
+  }
+
+  /** Deletes an instance. @throws {ZorError} */
+  async delete(id: string, options: ActionOptions & Validatable & { readonly force: boolean }): Promise<void> {
+    await this.#queued(id, async (record) => {
+      if (options.validateOnly) {
+        checkDelete(record, options.force);
+        return;
+      }
+      await deleteInstance(this.#context, record, options);
+      this.#forget(record);
+      if (record.specLost) await this.#collectGarbage();
+    });
+  }
+
+  /** Plugs a NIC into a lan. @throws {ZorError} */
+  attach(id: string, options: ActionOptions & Validatable & NicChange): Promise<Instance> {
+    return this.#change(id, async (record) => {
+      if (options.validateOnly) checkAttach(this.#context, record, options);
+      else await attach(this.#context, record, options);
+    });
+  }
+
+  /** Unplugs a NIC from a lan. @throws {ZorError} */
+  detach(id: string, options: ActionOptions & Validatable & NicChange): Promise<Instance> {
+    return this.#change(id, async (record) => {
+      if (options.validateOnly) checkDetach(record, options);
+      else await detach(this.#context, record, options);
+    });
+  }
+
+  /** Opens the serial console. @throws {ZorError} */
+  async openConsole(id: string, options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
+    const record = this.#record(id);
+    const { driver } = record;
+    if (!hasConsole(driver)) throw unsupported(record, "show a console");
+    const handle = runningHandle(record, "show its console");
+    return attempt(record, "open the console of", () => driver.openConsole(toDriverInstance(record), handle, options));
+  }
+
+  /** Runs a command inside. @throws {ZorError} */
+  async *exec(
+    id: string,
+    command: ExecCommand,
+    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
+  ): AsyncIterable<ExecOutput> {
+    const record = this.#record(id);
+    const { driver } = record;
+    if (!isExecutable(driver)) throw unsupported(record, "run commands");
+    const handle = runningHandle(record, "run commands");
+    try {
+      yield* driver.exec(toDriverInstance(record), handle, command, options);
+    } catch (error) {
+      throw asFailure(error, record.stored.instance.name, "run a command in");
+    }
+  }
+
+  /** Observes every instance on which no work is under way. */
+  async observeAll(signal: AbortSignal): Promise<void> {
+    const idle = [...this.#records.values()].filter(
+      ({ activity }) => activity === undefined || activity === "stopping",
+    );
+    await inParallel(idle, parallelObservations, (record) => this.#observe(record, signal));
+  }
+
+  /** Observes the instance with this uid; nothing happens when there is none. */
+  async observeOne(uid: string, signal: AbortSignal): Promise<void> {
+    const record = [...this.#records.values()].find(({ stored }) => stored.instance.uid === uid);
+    if (record !== undefined) await this.#observe(record, signal);
+  }
+
+  /** Tells watchers of something that happened to an instance and is no change of its state. */
+  tell(uid: string, { type, message }: { readonly type: string; readonly message: string }): void {
+    const record = [...this.#records.values()].find(({ stored }) => stored.instance.uid === uid);
+    if (record === undefined) return;
+    this.#context.emit({
+      severity: EventSeverity.EVENT_SEVERITY_WARNING,
+      type: `instance.${type.replaceAll("-", "_")}`,
+      resource: record.stored.instance.name,
+      message,
+      caller: "",
+    });
+  }
+
+  async #observe(record: InstanceRecord, signal: AbortSignal): Promise<void> {
+    await this.#queue.run(record.stored.instance.name, async () => {
+      // It may have been deleted while this waited.
+      if (this.#records.get(record.stored.id) !== record) return;
+      await observe(this.#context, record, { signal, caller: "" });
+    });
+  }
+
+  async #change(id: string, work: (record: InstanceRecord) => Promise<void>): Promise<Instance> {
+    return this.#queued(id, async (record) => {
+      await work(record);
+      return toInstance(record);
+    });
+  }
+
+  async #queued<T>(id: string, work: (record: InstanceRecord) => Promise<T>): Promise<T> {
+    const { name } = this.#record(id).stored.instance;
+    // Looked up again when its turn comes: it may have been deleted meanwhile.
+    return this.#queue.run(name, () => work(this.#record(id)));
+  }
+
+  #record(id: string): InstanceRecord {
+    const record = this.#records.get(id);
+    if (record !== undefined) return record;
+    throw notFound(`hosts/${this.#context.host}/instances/${id}`, "list them with: zor get instances");
+  }
+
+  #assertFree(id: string): void {
+    if (this.#records.has(id)) throw alreadyExists(`hosts/${this.#context.host}/instances/${id}`);
+  }
+
+  #forget(record: InstanceRecord): void {
+    this.#records.delete(record.stored.id);
+    this.#onRemoved(record.stored.instance.name);
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Whether the condition came true before the signal aborted. */
+  async #waitFor(condition: () => boolean, signal: AbortSignal): Promise<boolean> {
+    while (!condition() && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = (): void => resolve();
+      this.#waiting.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+      await promise;
+      this.#waiting.delete(wake);
+      signal.removeEventListener("abort", wake);
+    }
+    return condition();
+  }
+
+  async #collectGarbage(): Promise<void> {
+    const records = [...this.#records.values()];
+    // Whose interfaces those of an instance without spec are is not known: leave all of them.
+    if (records.some(({ specLost }) => specLost)) return;
+    // What could not be looked at may well run, and what is being started has no handle yet.
+    const owners = records
+      .filter(
+        ({ handle, observation, activity }) =>
+          handle !== undefined || observation.state === "unknown" || activity !== undefined,
+      )
+      .map(toOwner);
+    await this.#context.networks.collectGarbage(owners, { signal: uninterrupted });
+  }
+}

@@ -1,0 +1,130 @@
+import { failedPrecondition, notFound } from "../../../lib/errors.js";
+import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { hasCarrier } from "../../drivers/driver.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
+import { asFailure } from "../../kit/failure.js";
+import type { ActionOptions } from "./power.js";
+import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
+
+/** Which NIC and which lan. */
+export interface NicChange {
+  readonly nic: string;
+  readonly lan: string;
+}
+
+/** @throws {ZorError} NOT_FOUND or FAILED_PRECONDITION if the NIC cannot be plugged into the lan; resolves to the NIC as it shall be. */
+export function checkAttach(context: InstanceContext, record: InstanceRecord, change: NicChange): Nic {
+  const nic = getNic(record, change.nic);
+  if (!context.networks.hasLan(change.lan)) throw notFound(`hosts/${context.host}/lans/${change.lan}`);
+  if (nic.lan !== "") {
+    const name = nicName(record, change.nic);
+    throw failedPrecondition("NIC_PLUGGED", name, `${name} is plugged into lan ${nic.lan} already; detach it first`);
+  }
+  return { ...nic, lan: change.lan };
+}
+
+/** @throws {ZorError} NOT_FOUND or FAILED_PRECONDITION if the NIC is not in the lan; resolves to the NIC as it is. */
+export function checkDetach(record: InstanceRecord, change: NicChange): Nic {
+  const nic = getNic(record, change.nic);
+  if (nic.lan === change.lan) return nic;
+  const name = nicName(record, change.nic);
+  const where = nic.lan === "" ? "not plugged in" : `plugged into lan ${nic.lan}`;
+  throw failedPrecondition(
+    "NIC_NOT_PLUGGED",
+    name,
+    `${name} is ${where}, so it cannot be detached from lan ${change.lan}`,
+  );
+}
+
+/** Plugs a NIC into a lan, at once if the instance runs. */
+export async function attach(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: ActionOptions & NicChange,
+): Promise<void> {
+  const next = checkAttach(context, record, options);
+  const nic = getNic(record, options.nic);
+  await using undo = new AsyncDisposableStack();
+  try {
+    if (record.network !== undefined) {
+      undo.defer(() => context.networks.unplug(toOwner(record), next, { signal: uninterrupted }));
+      await context.networks.plug(toOwner(record), next, { signal: options.signal });
+      undo.defer(() => showCarrier(record, [nic], uninterrupted));
+      await showCarrier(record, [next], options.signal);
+    }
+    await replaceNic(context, record, next);
+  } catch (error) {
+    throw asFailure(error, nicName(record, options.nic), "attach");
+  }
+  undo.move();
+  announce(context, record, "instance.nic-attached", options);
+}
+
+/** Unplugs a NIC from a lan. */
+export async function detach(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: ActionOptions & NicChange,
+): Promise<void> {
+  const nic = checkDetach(record, options);
+  const next = { ...nic, lan: "" };
+  await using undo = new AsyncDisposableStack();
+  try {
+    if (record.network !== undefined) {
+      undo.defer(() => context.networks.plug(toOwner(record), nic, { signal: uninterrupted }));
+      await context.networks.unplug(toOwner(record), nic, { signal: options.signal });
+      undo.defer(() => showCarrier(record, [nic], uninterrupted));
+      await showCarrier(record, [next], options.signal);
+    }
+    await replaceNic(context, record, next);
+  } catch (error) {
+    throw asFailure(error, nicName(record, options.nic), "detach");
+  }
+  undo.move();
+  announce(context, record, "instance.nic-detached", options);
+}
+
+/** Has a running guest see whether these NICs are in a lan, where that is the driver's to show. */
+export async function showCarrier(record: InstanceRecord, nics: readonly Nic[], signal: AbortSignal): Promise<void> {
+  const { driver, handle, stored } = record;
+  if (!hasCarrier(driver) || handle === undefined) return;
+  for (const { name, lan } of nics) {
+    const index = stored.instance.spec.nics.findIndex((nic) => nic.name === name);
+    await driver.setCarrier(toDriverInstance(record), handle, { index, up: lan !== "" }, { signal });
+  }
+}
+
+async function replaceNic(context: InstanceContext, record: InstanceRecord, next: Nic): Promise<void> {
+  const { stored } = record;
+  const nics = stored.instance.spec.nics.map((nic) => (nic.name === next.name ? next : nic));
+  const changed = { ...stored, instance: { ...stored.instance, spec: { ...stored.instance.spec, nics } } };
+  await context.store.writeSpec(changed);
+  record.stored = changed;
+}
+
+function announce(
+  context: InstanceContext,
+  record: InstanceRecord,
+  type: string,
+  options: ActionOptions & NicChange,
+): void {
+  context.publish(record);
+  context.emit({
+    severity: EventSeverity.EVENT_SEVERITY_INFO,
+    type,
+    resource: nicName(record, options.nic),
+    message: `lan ${options.lan}`,
+    caller: options.caller,
+  });
+}
+
+function getNic(record: InstanceRecord, id: string): Nic {
+  const nic = record.stored.instance.spec.nics.find(({ name }) => name === id);
+  if (nic !== undefined) return nic;
+  throw notFound(nicName(record, id), "list the instance's NICs with: zor get instances NAME -o yaml");
+}
+
+function nicName(record: InstanceRecord, nic: string): string {
+  return `${record.stored.instance.name}/nics/${nic}`;
+}

@@ -1,0 +1,192 @@
+import { messageOf } from "../../../lib/errors.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
+import { withoutDirectories } from "../../kit/failure.js";
+import { showCarrier } from "./nic-changes.js";
+import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
+
+/**
+ * Reads the instance's state from its runtime and tells watchers and the event log what changed. An instance that ended
+ * loses its interfaces and handle. Runs in the instance's queue.
+ * @param caller who caused a change that is found; "" when nobody did.
+ */
+export async function observe(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: { readonly signal: AbortSignal; readonly caller: string },
+): Promise<void> {
+  const { signal } = options;
+  // What could not be looked at when it was adopted is looked for again.
+  if (record.handle === undefined && record.observation.state === "unknown") await tryTakeBack(context, record, signal);
+  let observation = await inspect(record, signal);
+  if (record.handle === undefined && !hasEnded(observation.state)) {
+    if (await tryTakeBack(context, record, signal)) observation = await inspect(record, signal);
+  }
+  const justEnded = record.handle !== undefined && hasEnded(observation.state);
+  if (!justEnded) observation = withKnownEnd(record, observation);
+  if (justEnded) await forgetRun(context, record);
+  const reason = await restoreNetwork(context, record, signal);
+  setObservation(context, record, reason === "" ? observation : { ...observation, reason }, options.caller);
+  if (justEnded) await keepEnd(context, record);
+}
+
+/** Keeps on disk why the instance does not run, for the time after the agent's next start. Never throws. */
+export async function keepEnd(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { id, instance } = record.stored;
+  const { state, reason } = record.observation;
+  const end = { state: state === "failed" ? ("failed" as const) : ("stopped" as const), reason };
+  await context.store.writeEnd(id, instance.name, end).catch((error: unknown) => {
+    context.logError(error, `how ${instance.name} ended could not be written`);
+  });
+}
+
+/** Writes the handle of a running instance. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+export async function keepHandle(
+  context: InstanceContext,
+  record: InstanceRecord,
+  handle: RecoveryHandle,
+): Promise<void> {
+  const { id, instance } = record.stored;
+  const stored = { uid: instance.uid, kind: record.driver.kind, handle, bootId: context.boot.id };
+  await context.store.writeHandle(id, instance.name, stored);
+}
+
+/** Looks for a process of the instance that the agent does not know and takes it up; false when there is none. */
+export async function takeBack(
+  context: InstanceContext,
+  record: InstanceRecord,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const handle = await record.driver.recover(toDriverInstance(record), undefined, { signal });
+  if (handle === undefined) return false;
+  record.handle = handle;
+  await keepHandle(context, record, handle).catch((error: unknown) => {
+    context.logError(error, `the handle of ${record.stored.instance.name} could not be written`);
+  });
+  return true;
+}
+
+/** Like {@link takeBack}; what cannot be looked at is left for the next observation. */
+async function tryTakeBack(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await takeBack(context, record, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    context.logError(error, `${record.stored.instance.name} could not be looked for`);
+    return false;
+  }
+}
+
+/** Makes the interfaces known of an instance that runs without them, because they could not be restored when it was adopted; resolves to why not. */
+async function restoreNetwork(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<string> {
+  if (record.handle === undefined || record.network !== undefined || record.specLost) return "";
+  try {
+    const network = await context.networks.prepare(toOwner(record), { signal });
+    // An agent that was killed between a change of a NIC and showing it to the guest.
+    await showCarrier(record, record.stored.instance.spec.nics, signal);
+    record.network = network;
+    return "";
+  } catch (error) {
+    signal.throwIfAborted();
+    return `its interfaces could not be restored: ${withoutDirectories(messageOf(error))}`;
+  }
+}
+
+/** Records an observation and tells watchers and the event log of it. */
+export function setObservation(
+  context: InstanceContext,
+  record: InstanceRecord,
+  observation: Observation,
+  caller: string,
+): void {
+  const { state: before, isSilent: wasSilent = false } = record.observation;
+  record.observation = observation;
+  record.observeTime = context.now();
+  record.lastStartTime = observation.startTime ?? record.lastStartTime;
+  context.publish(record);
+  const after = record.observation.state;
+  tellOfSilence(context, record, wasSilent);
+  if (before === after) return;
+  context.emit({
+    severity: severityOf(after),
+    type: eventType(before, after),
+    resource: record.stored.instance.name,
+    message: record.observation.reason,
+    caller,
+  });
+}
+
+/** A guest that does not boot runs like any other: its silence is an event of its own. */
+function tellOfSilence(context: InstanceContext, record: InstanceRecord, wasSilent: boolean): void {
+  const { isSilent = false, state, reason } = record.observation;
+  if (isSilent === wasSilent || (!isSilent && state !== "running")) return;
+  context.emit({
+    severity: isSilent ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO,
+    type: isSilent ? "instance.silent" : "instance.alive",
+    resource: record.stored.instance.name,
+    message: isSilent ? reason : "it shows signs of life",
+    caller: "",
+  });
+}
+
+/** A runtime forgets how an instance ended as soon as it is gone; the record does not. */
+function withKnownEnd(record: InstanceRecord, observation: Observation): Observation {
+  const saysNothing = record.handle === undefined && observation.state === "stopped" && observation.reason === "";
+  return saysNothing && hasEnded(record.observation.state) ? record.observation : observation;
+}
+
+/** Whether an instance in this state runs no more. */
+function hasEnded(state: ObservedState): boolean {
+  return state === "stopped" || state === "failed";
+}
+
+/** Removes what only a running instance has: its interfaces and its handle. Never throws; what could not be removed is logged. */
+export async function forgetRun(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  record.handle = undefined;
+  try {
+    await context.store.removeHandle(record.stored.id);
+    await context.networks.release(toOwner(record), { signal: uninterrupted });
+    record.network = undefined;
+  } catch (error) {
+    context.logError(
+      error,
+      `cleaning up after ${record.stored.instance.name} failed; the next start of the agent tries again`,
+    );
+  }
+}
+
+async function inspect(record: InstanceRecord, signal: AbortSignal): Promise<Observation> {
+  try {
+    const observation = await record.driver.inspect(toDriverInstance(record), record.handle, { signal });
+    return record.specLost ? { ...observation, reason: lostReason } : observation;
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = `cannot be observed: ${withoutDirectories(messageOf(error))}`;
+    return { ...record.observation, state: record.handle === undefined ? record.observation.state : "unknown", reason };
+  }
+}
+
+/** Why an instance is shown without its specification. */
+export const lostReason =
+  "its specification was damaged on disk and is set aside; it can be stopped and deleted, then created anew";
+
+function severityOf(state: ObservedState): EventSeverity {
+  if (state === "failed") return EventSeverity.EVENT_SEVERITY_ERROR;
+  return state === "unknown" ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO;
+}
+
+function eventType(before: ObservedState, after: ObservedState): string {
+  switch (after) {
+    case "running":
+      return before === "paused" ? "instance.resumed" : before === "unknown" ? "instance.observed" : "instance.started";
+    case "paused":
+      return "instance.paused";
+    case "stopped":
+      return "instance.stopped";
+    case "failed":
+      return "instance.failed";
+    case "unknown":
+      return "instance.unknown";
+  }
+}

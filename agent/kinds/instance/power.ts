@@ -1,0 +1,178 @@
+import { status } from "@grpc/grpc-js";
+import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { isShutdownable } from "../../drivers/driver.js";
+import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
+import { asFailure, withoutDirectories } from "../../kit/failure.js";
+import { forgetRun, keepEnd, keepHandle, observe, setObservation, takeBack } from "./observe.js";
+import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
+
+/** Options of everything a person or program asks of an instance. */
+export interface ActionOptions {
+  /** Ends the work; what it began is undone. */
+  readonly signal: AbortSignal;
+  /** Identity of who asks. */
+  readonly caller: string;
+}
+
+/** Starts the instance. On error everything that was begun is undone and the reason is kept in its status. */
+export async function start(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  checkStart(record);
+  await adoptStray(context, record, options);
+  await during(context, record, "starting", async () => {
+    try {
+      await launch(context, record, options.signal);
+    } catch (error) {
+      const failure = asFailure(error, record.stored.instance.name, "start");
+      if (!leavesStateAlone(failure)) {
+        const reason = `could not be started: ${withoutDirectories(messageOf(failure))}`;
+        setObservation(context, record, notRunning("failed", reason), options.caller);
+        await keepEnd(context, record);
+      }
+      throw failure;
+    }
+  });
+  await observe(context, record, { signal: uninterrupted, caller: options.caller });
+}
+
+async function launch(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<void> {
+  await using undo = new AsyncDisposableStack();
+  undo.defer(async () => {
+    record.network = undefined;
+    await context.networks.release(toOwner(record), { signal: uninterrupted });
+  });
+  const network = await context.networks.prepare(toOwner(record), { signal });
+  const handle = await record.driver.start(toDriverInstance(record), network, { signal });
+  undo.defer(() => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }));
+  await keepHandle(context, record, handle);
+  const { id, instance } = record.stored;
+  await context.store.writeEnd(id, instance.name, { state: "stopped", reason: "" });
+  record.handle = handle;
+  record.network = network;
+  undo.move();
+}
+
+/** A process of this instance that the agent does not know must never get a twin. */
+async function adoptStray(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  if (!(await takeBack(context, record, options.signal))) return;
+  await observe(context, record, { signal: options.signal, caller: "" });
+  checkStart(record);
+}
+
+/** Ends the instance at once. */
+export async function stop(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  const handle = checkStop(record);
+  await during(context, record, "stopping", () =>
+    attempt(record, "stop", () => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted })),
+  );
+  await forgetRun(context, record);
+  setObservation(context, record, notRunning("stopped", ""), options.caller);
+  await keepEnd(context, record);
+}
+
+/** Stops the CPUs of a running instance. */
+export async function pause(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  const { driver, handle } = checkPause(record);
+  await attempt(record, "pause", () => driver.pause(toDriverInstance(record), handle, options));
+  await observe(context, record, options);
+}
+
+/** Continues a paused instance. */
+export async function resume(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  const { driver, handle } = checkResume(record);
+  await attempt(record, "resume", () => driver.resume(toDriverInstance(record), handle, options));
+  await observe(context, record, options);
+}
+
+/** Resets the instance. */
+export async function reset(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  const { driver, handle } = checkReset(record);
+  const { network } = record;
+  const { instance } = record.stored;
+  if (network === undefined)
+    throw failedPrecondition(
+      "NO_NETWORK",
+      instance.name,
+      `the interfaces of ${instance.name} are not known to the agent; stop it instead`,
+    );
+  const next = await attempt(record, "reset", () => driver.reset(toDriverInstance(record), handle, network, options));
+  record.handle = next;
+  await keepHandle(context, record, next);
+  context.emit({
+    severity: EventSeverity.EVENT_SEVERITY_INFO,
+    type: "instance.reset",
+    resource: instance.name,
+    message: "",
+    caller: options.caller,
+  });
+  await observe(context, record, options);
+}
+
+/** Asks the guest to shut down and returns; the instance shows as stopping until it ends or {@link giveUpShutdown}. */
+export async function requestShutdown(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: ActionOptions & { readonly attempt: number },
+): Promise<void> {
+  const { driver, handle } = checkShutdown(record);
+  await attempt(record, "shut down", () => driver.requestShutdown(toDriverInstance(record), handle, options));
+  if (record.activity === "stopping") return;
+  record.activity = "stopping";
+  context.publish(record);
+}
+
+/** Leaves an instance alone that was asked to shut down; nothing when it has ended. */
+export async function giveUpShutdown(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { driver, handle } = record;
+  if (handle !== undefined && isShutdownable(driver)) {
+    await driver.giveUpShutdown(toDriverInstance(record), handle, { signal: uninterrupted }).catch((error: unknown) => {
+      context.logError(
+        error,
+        `what asking ${record.stored.instance.name} to shut down changed could not be taken back`,
+      );
+    });
+  }
+  if (record.activity !== "stopping") return;
+  record.activity = undefined;
+  context.publish(record);
+}
+
+/** Shows the instance as `activity` while the work runs. */
+export async function during<T>(
+  context: InstanceContext,
+  record: InstanceRecord,
+  activity: Activity,
+  work: () => Promise<T>,
+): Promise<T> {
+  const before = record.activity;
+  record.activity = activity;
+  context.publish(record);
+  try {
+    return await work();
+  } finally {
+    record.activity = before === "stopping" ? undefined : before;
+    context.publish(record);
+  }
+}
+
+/** Does work of a driver; what it throws is told as {@link asFailure} has it. */
+export async function attempt<T>(record: InstanceRecord, action: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asFailure(error, record.stored.instance.name, action);
+  }
+}
+
+/** Refusals and cancellations say something about the request, not about the instance. */
+function leavesStateAlone(failure: unknown): boolean {
+  if (!(failure instanceof ZorError)) return false;
+  return [
+    status.RESOURCE_EXHAUSTED,
+    status.INVALID_ARGUMENT,
+    status.FAILED_PRECONDITION,
+    status.NOT_FOUND,
+    status.CANCELLED,
+  ].includes(failure.code);
+}

@@ -1,0 +1,103 @@
+import {
+  type Instance,
+  type InstanceSpec,
+  InstanceState,
+  type InstanceStatus,
+  type Nic,
+} from "../../../proto/gen/zor/v1/instance.js";
+import type {
+  DriverInstance,
+  InstanceDriver,
+  InstanceNetwork,
+  Observation,
+  ObservedState,
+  RecoveryHandle,
+} from "../../drivers/driver.js";
+import type { NetworkOwner } from "./networks.js";
+import type { StoredInstance } from "./stored-instance.js";
+
+/** Work under way at an instance. */
+export type Activity = "creating" | "starting" | "stopping" | "deleting";
+
+/** An instance in the agent's memory. Only work in the instance's own queue changes it. */
+export interface InstanceRecord {
+  stored: StoredInstance;
+  readonly driver: InstanceDriver;
+  /** State directory of the instance. */
+  readonly directory: string;
+  /** Both copies of the spec were unreadable; what runs was found again, but how it was made is not known. */
+  readonly specLost: boolean;
+  /** Set while it runs. */
+  handle: RecoveryHandle | undefined;
+  /** Set while its interfaces exist. */
+  network: InstanceNetwork | undefined;
+  activity: Activity | undefined;
+  observation: Observation;
+  observeTime: Date;
+  lastStartTime: Date | undefined;
+}
+
+/** What is observed of an instance that does not run. */
+export function notRunning(state: "stopped" | "failed", reason: string): Observation {
+  return { state, reason, pid: 0, startTime: undefined, accelerator: "", execReady: false };
+}
+
+/** The view a driver has of an instance. */
+export function toDriverInstance(record: InstanceRecord): DriverInstance {
+  return {
+    name: record.stored.instance.name,
+    id: record.stored.id,
+    uid: record.stored.instance.uid,
+    spec: record.stored.instance.spec,
+    directory: record.directory,
+  };
+}
+
+/** The view the network has of an instance. */
+export function toOwner(record: InstanceRecord): NetworkOwner {
+  return {
+    name: record.stored.instance.name,
+    uid: record.stored.instance.uid,
+    nicKind: record.driver.nicKind,
+    nics: record.stored.instance.spec.nics,
+  };
+}
+
+/** The instance as the API shows it. */
+export function toInstance(record: InstanceRecord): Instance {
+  const { instance } = record.stored;
+  return { ...instance, status: toStatus(record, instance.spec) };
+}
+
+function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
+  const { observation } = record;
+  return {
+    state: record.activity === undefined ? stateOf[observation.state] : stateDuring[record.activity],
+    reason: record.activity === "creating" ? "is being created" : observation.reason,
+    pid: BigInt(observation.pid),
+    startTime: observation.startTime ?? record.lastStartTime,
+    observeTime: record.observeTime,
+    accelerator: observation.accelerator,
+    execReady: observation.execReady,
+    nics: spec.nics.map((nic): Nic => ({ ...nic, port: portOf(record, nic.name) })),
+  };
+}
+
+function portOf(record: InstanceRecord, nic: string): string {
+  return record.network?.nics.find((port) => port.nic === nic)?.port ?? "";
+}
+
+const stateOf: Readonly<Record<ObservedState, InstanceState>> = {
+  stopped: InstanceState.INSTANCE_STATE_STOPPED,
+  running: InstanceState.INSTANCE_STATE_RUNNING,
+  paused: InstanceState.INSTANCE_STATE_PAUSED,
+  failed: InstanceState.INSTANCE_STATE_FAILED,
+  unknown: InstanceState.INSTANCE_STATE_UNKNOWN,
+};
+
+const stateDuring: Readonly<Record<Activity, InstanceState>> = {
+  creating: InstanceState.INSTANCE_STATE_STARTING,
+  starting: InstanceState.INSTANCE_STATE_STARTING,
+  stopping: InstanceState.INSTANCE_STATE_STOPPING,
+  deleting: InstanceState.INSTANCE_STATE_STOPPING,
+};

@@ -1,0 +1,113 @@
+import { type FieldViolation, ZorError } from "../../../lib/errors.js";
+import { isId, quote } from "../../../lib/names.js";
+import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { parseCidr, parseInterfaceName, parseMac } from "../../network/ip.js";
+import { macOf } from "./mac.js";
+
+/** What a host has to give. */
+export interface HostLimits {
+  readonly cpus: number;
+  readonly memoryMib: number;
+}
+
+const defaultCpus = 1;
+const defaultMemoryMib = 128n;
+const maxNics = 31;
+const maxAddresses = 32;
+
+/**
+ * Checks the parts of a spec that no driver knows and fills in the defaults; pure.
+ * `field` is the proto path of the spec.
+ */
+export function checkSpec(
+  field: string,
+  spec: InstanceSpec,
+  options: { readonly limits: HostLimits; readonly uid: string },
+): { readonly spec: InstanceSpec; readonly violations: readonly FieldViolation[] } {
+  const cpus = spec.cpus ?? defaultCpus;
+  const memoryMib = spec.memoryMib ?? defaultMemoryMib;
+  const nics = spec.nics.map((nic, index) => withDefaults(nic, index, options.uid));
+  const violations = [
+    ...checkSize(field, { cpus, memoryMib }, options.limits),
+    ...checkNics(`${field}.nics`, nics),
+    ...(spec.driver === undefined
+      ? [{ field: `${field}.driver`, description: "must be set: qemu or crun, with that driver's options" }]
+      : []),
+  ];
+  return { spec: { ...spec, cpus, memoryMib, nics }, violations };
+}
+
+function withDefaults(nic: Nic, index: number, uid: string): Nic {
+  const name = nic.name === "" ? `eth${index}` : nic.name;
+  return { ...nic, name, mac: nic.mac === "" ? macOf(uid, name) : nic.mac.toLowerCase(), port: "", deviceAddress: "" };
+}
+
+function checkSize(
+  field: string,
+  size: { readonly cpus: number; readonly memoryMib: bigint },
+  limits: HostLimits,
+): FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  if (size.cpus < 1 || size.cpus > limits.cpus) {
+    violations.push({
+      field: `${field}.cpus`,
+      description: `${size.cpus} is not between 1 and the host's ${limits.cpus}`,
+    });
+  }
+  if (size.memoryMib < 1n || size.memoryMib > BigInt(limits.memoryMib)) {
+    violations.push({
+      field: `${field}.memory_mib`,
+      description: `${size.memoryMib} MiB is not between 1 and the host's ${limits.memoryMib} MiB`,
+    });
+  }
+  return violations;
+}
+
+function checkNics(field: string, nics: readonly Nic[]): FieldViolation[] {
+  if (nics.length > maxNics)
+    return [{ field, description: `${nics.length} are more than the ${maxNics} an instance can have` }];
+  return nics.flatMap((nic, index) => [
+    ...checkNic(`${field}[${index}]`, nic),
+    ...repeated(
+      `${field}[${index}].name`,
+      nics.slice(0, index).map(({ name }) => name),
+      nic.name,
+    ),
+    ...repeated(
+      `${field}[${index}].mac`,
+      nics.slice(0, index).map(({ mac }) => mac),
+      nic.mac,
+    ),
+  ]);
+}
+
+function checkNic(field: string, nic: Nic): FieldViolation[] {
+  const lan = nic.lan === "" || isId(nic.lan);
+  return [
+    ...violationsOf(() => parseInterfaceName(`${field}.name`, nic.name)),
+    ...violationsOf(() => parseMac(`${field}.mac`, nic.mac)),
+    ...checkAddresses(`${field}.addresses`, nic.addresses),
+    ...(lan ? [] : [{ field: `${field}.lan`, description: `${quote(nic.lan)} is not the id of a lan such as "lan1"` }]),
+  ];
+}
+
+function checkAddresses(field: string, addresses: readonly string[]): readonly FieldViolation[] {
+  if (addresses.length > maxAddresses) {
+    return [{ field, description: `${addresses.length} are more than the ${maxAddresses} an interface can have` }];
+  }
+  return addresses.flatMap((address, index) => violationsOf(() => parseCidr(`${field}[${index}]`, address)));
+}
+
+function violationsOf(parse: () => unknown): readonly FieldViolation[] {
+  try {
+    parse();
+    return [];
+  } catch (error) {
+    if (error instanceof ZorError) return error.violations;
+    throw error;
+  }
+}
+
+function repeated(field: string, earlier: readonly string[], value: string): FieldViolation[] {
+  return earlier.includes(value) ? [{ field, description: `${quote(value)} is already used by another NIC` }] : [];
+}

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import type { RecoveryHandle } from "../../drivers/driver.js";
+
+/** How far a creation or deletion has come, so that a restarted agent can finish or undo it. */
+export type Phase = "creating" | "ready" | "deleting";
+
+/** What the disk holds of an instance: what it should be, never what it is. */
+export interface StoredInstance {
+  readonly id: string;
+  readonly phase: Phase;
+  /** Without status. */
+  readonly instance: Instance & { readonly spec: NonNullable<Instance["spec"]> };
+}
+
+/** What the disk holds of a running instance. The uid and kind allow to recognise it when its spec is lost. */
+export interface StoredHandle {
+  readonly uid: string;
+  /** Kind of its driver. */
+  readonly kind: string;
+  readonly handle: RecoveryHandle;
+  /** Run of the host's kernel in which it was written; undefined in files of agents up to 0.1. */
+  readonly bootId: string | undefined;
+}
+
+/** How the last run of an instance ended, or why it could not be started. Nothing goes by it: it is for people. */
+export interface StoredEnd {
+  readonly state: "stopped" | "failed";
+  readonly reason: string;
+}
+
+const storedInstanceSchema = z.object({
+  version: z.literal(1),
+  id: z.string().min(1),
+  phase: z.enum(["creating", "ready", "deleting"]),
+  instance: z.looseObject({ name: z.string().min(1), uid: z.string().min(1), spec: z.looseObject({}) }),
+});
+
+const storedHandleSchema = z.object({
+  version: z.literal(1),
+  uid: z.string().min(1),
+  kind: z.string(),
+  handle: z.object({ pid: z.int().positive(), startTicks: z.string(), extra: z.record(z.string(), z.string()) }),
+  bootId: z.string().optional(),
+});
+
+const storedEndSchema = z.object({
+  version: z.literal(1),
+  state: z.enum(["stopped", "failed"]),
+  reason: z.string(),
+});
+
+/** Text of a spec file. */
+export function formatStoredInstance(stored: StoredInstance): string {
+  const instance = Instance.toJSON({ ...stored.instance, status: undefined });
+  return `${JSON.stringify({ version: 1, id: stored.id, phase: stored.phase, instance }, undefined, 2)}\n`;
+}
+
+/** Reads a spec file; undefined when it is not a whole, valid one of instance `id`. */
+export function parseStoredInstance(id: string, text: string): StoredInstance | undefined {
+  const parsed = storedInstanceSchema.safeParse(parseJson(text));
+  if (!parsed.success || parsed.data.id !== id) return undefined;
+  const instance = Instance.fromJSON(parsed.data.instance);
+  const { spec } = instance;
+  if (spec?.driver === undefined) return undefined;
+  return { id, phase: parsed.data.phase, instance: { ...instance, spec } };
+}
+
+/** Text of a handle file. */
+export function formatStoredHandle(stored: StoredHandle): string {
+  return `${JSON.stringify({ version: 1, ...stored })}\n`;
+}
+
+/** Reads a handle file; undefined when it is not a whole, valid one. */
+export function parseStoredHandle(text: string): StoredHandle | undefined {
+  const parsed = storedHandleSchema.safeParse(parseJson(text));
+  if (!parsed.success) return undefined;
+  const { uid, kind, handle, bootId } = parsed.data;
+  return { uid, kind, handle, bootId };
+}
+
+/** Text of the file about the last end. */
+export function formatStoredEnd(stored: StoredEnd): string {
+  return `${JSON.stringify({ version: 1, ...stored })}\n`;
+}
+
+/** Reads a file about the last end; undefined when it is not a whole, valid one. */
+export function parseStoredEnd(text: string): StoredEnd | undefined {
+  const parsed = storedEndSchema.safeParse(parseJson(text));
+  return parsed.success ? { state: parsed.data.state, reason: parsed.data.reason } : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

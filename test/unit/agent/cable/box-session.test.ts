@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type BoxView, countersSchema } from "../../../../agent/cable/box-protocol.js";
+import { BoxSession } from "../../../../agent/cable/box-session.js";
+import { noImpairment } from "../../../../agent/network/c2c/engine/impair/impairment.js";
+import { createLog } from "../../../../lib/log.js";
+
+const side = { plugged: false, counters: countersSchema.parse({}), outBps: 0, inForce: noImpairment };
+
+function view(box: string, uid: string): BoxView {
+  const directions = { aToB: noImpairment, bToA: noImpairment, steps: [] };
+  return {
+    spec: { box, uid, lans: ["lan1", "lan2"], ...directions, seed: "1", revision: "r" },
+    ...{ active: false, reason: "not plugged", sinceMs: 1, ready: true, generation: "g", seed: "1" },
+    sides: [
+      { ...side, port: `zb${uid}a` },
+      { ...side, port: `zb${uid}b` },
+    ],
+  };
+}
+
+/** An engine that knows these boxes and answers yes to everything. */
+class FakeEngine {
+  readonly asked: Record<string, unknown>[] = [];
+  readonly #clients: Socket[] = [];
+  readonly #server = createServer((socket) => this.#onClient(socket));
+
+  static async start(): Promise<FakeEngine> {
+    const started = new FakeEngine();
+    started.#server.listen(join(directory, "boxes.sock"));
+    await once(started.#server, "listening");
+    return started;
+  }
+
+  async end(): Promise<void> {
+    for (const client of this.#clients) client.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #onClient(socket: Socket): void {
+    this.#clients.push(socket);
+    socket.on("error", () => undefined);
+    createInterface({ input: socket }).on("line", (line) => {
+      const { id, ...request } = JSON.parse(line) as { id: number; method: string };
+      this.asked.push(request);
+      socket.write(`${JSON.stringify({ id, result: {} })}\n`);
+      const boxes = [view("hosts/h1/a2bs/x", "u1"), view("links/l1", "u2")];
+      const snapshot = { event: "boxes", pid: 42, boxes, removed: [], snapshot: true };
+      if (request.method === "watch") socket.write(`${JSON.stringify(snapshot)}\n`);
+    });
+  }
+}
+
+let directory: string;
+let engine: FakeEngine;
+let session: BoxSession;
+let plugged: string[];
+let connected: number;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "zt-box-"));
+  engine = await FakeEngine.start();
+  [plugged, connected] = [[], 0];
+  session = new BoxSession({
+    socketPath: join(directory, "boxes.sock"),
+    prefix: "hosts/h1/a2bs/",
+    plugger: {
+      plug: async ({ lan, port, endpoint }) => void plugged.push(`${port} ${lan} ${endpoint}`),
+      unplug: async () => undefined,
+      find: () => undefined,
+      list: () => [],
+      onChange: () => () => undefined,
+    },
+    log: createLog("test", { write: () => undefined }),
+    onConnected: async () => {
+      connected += 1;
+    },
+    onChange: () => undefined,
+  });
+});
+
+afterEach(async () => {
+  await session.close();
+  await engine.end();
+  await rm(directory, { recursive: true });
+});
+
+test("the taps of these boxes are plugged and the engine is told of each; others' boxes are left alone", async () => {
+  const ofBox = { method: "setPort", uid: "u1", generation: "g", fault: "" };
+  await expect
+    .poll(() => engine.asked.slice(1))
+    .toEqual([
+      { ...ofBox, side: 0 },
+      { ...ofBox, side: 1 },
+    ]);
+  expect(plugged).toEqual(["zbu1a lan1 hosts/h1/a2bs/x", "zbu1b lan2 hosts/h1/a2bs/x"]);
+  expect([...session.views.keys()]).toEqual(["u1"]);
+  expect(session.enginePid).toBe(42);
+});
+
+test("while the engine is away nothing is known of boxes; when it is back they are taken up again", async () => {
+  await expect.poll(() => plugged.length).toBe(2);
+  await engine.end();
+  await expect.poll(() => session.connected).toBe(false);
+  expect([session.views.size, session.enginePid]).toEqual([0, 0]);
+  await expect(session.delete("u1")).rejects.toMatchObject({ reason: "ENGINE_GONE" });
+  engine = await FakeEngine.start();
+  await expect.poll(() => plugged.length, { timeout: 10_000 }).toBe(4);
+  expect(connected).toBe(2);
+});

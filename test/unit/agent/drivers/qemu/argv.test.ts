@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import { knowsUdpSuperFrames, type MachinePlan, toArgv } from "../../../../../agent/drivers/qemu/argv.js";
+
+const plan: MachinePlan = {
+  id: "vm1",
+  uuid: "11111111-2222-3333-4444-555555555555",
+  machine: "q35",
+  accelerator: "tcg",
+  cpus: 2,
+  memoryMib: 256,
+  boot: { kernelFd: 3, initrdFd: 4, arguments: "console=ttyS0 a=1,b" },
+  disks: [],
+  nics: [],
+};
+const nic = {
+  address: "0000:00:08.0",
+  mac: "02:00:00:00:00:01",
+  mtu: 1500,
+  fd: 5,
+  vhostFd: undefined,
+  withoutUso: false,
+};
+const disk = { layers: [{ fd: 7, format: "qcow2" as const }], address: "0000:00:10.0" };
+
+/** The values of one option, in order. */
+function valuesOf(argv: readonly string[], option: string): string[] {
+  return argv.flatMap((word, index) => (argv[index - 1] === option ? [word] : []));
+}
+
+describe("the arguments of QEMU", () => {
+  it.each<[string, Partial<MachinePlan>, string, readonly string[]]>([
+    ["the name", {}, "-name", ["guest=vm1"]],
+    ["the UUID by which it is found again", {}, "-uuid", [plan.uuid]],
+    ["CPUs", {}, "-smp", ["cpus=2"]],
+    ["memory", {}, "-m", ["size=256M"]],
+    ["q35", {}, "-machine", ["q35"]],
+    ["an old PC", { machine: "pc" }, "-machine", ["pc"]],
+    ["microvm", { machine: "microvm" }, "-machine", ["microvm,rtc=on"]],
+    ["firmware on the serial line when a disk is booted", { boot: undefined }, "-machine", ["q35,graphics=off"]],
+    ["emulation", {}, "-accel", ["tcg,thread=multi,tb-size=64"]],
+    ["KVM", { accelerator: "kvm" }, "-accel", ["kvm"]],
+    ["the CPU under emulation", {}, "-cpu", ["max"]],
+    ["the CPU under KVM", { accelerator: "kvm" }, "-cpu", ["host"]],
+    ["the kernel by descriptor", {}, "-kernel", ["/proc/self/fd/3"]],
+    ["the initial ram disk by descriptor", {}, "-initrd", ["/proc/self/fd/4"]],
+    ["no initial ram disk", { boot: { kernelFd: 3, initrdFd: undefined, arguments: "" } }, "-initrd", []],
+    ["the kernel's arguments as one word", {}, "-append", ["console=ttyS0 a=1,b"]],
+    ["no kernel when a disk is booted", { boot: undefined }, "-kernel", []],
+    ["seccomp", {}, "-sandbox", ["on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]],
+    ["the display", {}, "-display", ["none"]],
+    ["a tap by descriptor", { nics: [nic] }, "-netdev", ["tap,id=net0,fd=5,vhost=off"]],
+    [
+      "a tap with the kernel's backend",
+      { nics: [{ ...nic, vhostFd: 6 }] },
+      "-netdev",
+      ["tap,id=net0,fd=5,vhost=on,vhostfd=6"],
+    ],
+  ])("tell %s", (_what, change, option, expected) => {
+    expect(valuesOf(toArgv({ ...plan, ...change }), option)).toEqual(expected);
+  });
+
+  it.each([
+    [false, ""],
+    [true, ",host_uso=off"],
+  ])("keep UDP super-frames from a switch that would lose them: %s", (withoutUso, expected) => {
+    const addressOf = { q35: nic.address, microvm: "virtio-mmio-bus.22" };
+    for (const machine of ["q35", "microvm"] as const) {
+      const devices = valuesOf(
+        toArgv({ ...plan, machine, nics: [{ ...nic, address: addressOf[machine], withoutUso }] }),
+        "-device",
+      );
+      const [device = ""] = devices.filter((each) => each.startsWith("virtio-net"));
+      expect(device).toContain(`,host_mtu=1500${expected}`);
+      expect(device.includes("host_uso")).toBe(withoutUso);
+    }
+  });
+
+  it.each([
+    ["7.2.22", false],
+    ["8.1.5", false],
+    ["8.2", true],
+    ["8.2.0", true],
+    ["9.0.1", true],
+    ["10.0", true],
+    ["", false],
+  ])("of QEMU %s may name the property for them: %s", (version, expected) => {
+    expect(knowsUdpSuperFrames(version)).toBe(expected);
+  });
+
+  it("hold no listener but unix sockets in the working directory", () => {
+    const argv = toArgv({ ...plan, nics: [nic] });
+    const sockets = valuesOf(argv, "-chardev");
+    expect(sockets).toHaveLength(3);
+    for (const socket of sockets) expect(socket).toMatch(/^socket,id=\w+,path=\w+,server=on,wait=off$/);
+    expect(argv.join(" ")).not.toMatch(/tcp|[, ]host=|port=|vnc|spice|-gdb|-s /);
+  });
+
+  it("start with nothing that was not asked for, and CPUs stopped", () => {
+    expect(toArgv(plan)).toEqual(expect.arrayContaining(["-nodefaults", "-no-user-config", "-S"]));
+  });
+
+  it("name every layer of a disk with its format, each over the one below", () => {
+    const disks = [
+      {
+        layers: [
+          { fd: 7, format: "qcow2" as const },
+          { fd: 8, format: "qcow2" as const },
+          { fd: 9, format: "raw" as const },
+        ],
+        address: "0000:00:10.0",
+      },
+    ];
+    const argv = toArgv({ ...plan, disks });
+    expect(valuesOf(argv, "-add-fd")).toEqual(["fd=9,set=9", "fd=8,set=8", "fd=7,set=7"]);
+    expect(valuesOf(argv, "-blockdev").map((node) => JSON.parse(node))).toEqual([
+      {
+        driver: "raw",
+        "node-name": "disk0base2",
+        "read-only": true,
+        file: { driver: "file", filename: "/dev/fdset/9", "read-only": true },
+      },
+      {
+        driver: "qcow2",
+        "node-name": "disk0base1",
+        "read-only": true,
+        backing: "disk0base2",
+        file: { driver: "file", filename: "/dev/fdset/8", "read-only": true },
+      },
+      {
+        driver: "qcow2",
+        "node-name": "disk0",
+        "read-only": false,
+        backing: "disk0base1",
+        discard: "unmap",
+        file: { driver: "file", filename: "/dev/fdset/7", "read-only": false },
+      },
+    ]);
+    expect(valuesOf(argv, "-device").filter((device) => device.startsWith("virtio-blk"))).toEqual([
+      expect.stringContaining("drive=disk0,"),
+    ]);
+  });
+
+  it("tell qcow2 without a backing file that it has none, whatever its header says", () => {
+    const argv = toArgv({ ...plan, disks: [disk] });
+    expect(valuesOf(argv, "-blockdev").map((node) => JSON.parse(node))).toMatchObject([{ backing: null }]);
+  });
+
+  it("put each device at its recorded address, the first of a slot with word of others", () => {
+    const argv = toArgv({
+      ...plan,
+      disks: [{ ...disk, address: "0000:00:10.1" }],
+      nics: [nic, { ...nic, address: "0000:00:0a.3" }],
+    });
+    const places = valuesOf(argv, "-device").flatMap(
+      (device) => /^([\w-]+),.*?,(addr=.*)$/.exec(device)?.slice(1) ?? [],
+    );
+    expect(places).toEqual([
+      ...["virtio-serial-pci", "addr=2.0,multifunction=on"],
+      ...["virtio-rng-pci", "addr=2.1"],
+      ...["virtio-blk-pci", "addr=10.1"],
+      ...["virtio-net-pci", "addr=8.0,multifunction=on"],
+      ...["virtio-net-pci", "addr=a.3"],
+    ]);
+    expect(argv.join(" ")).toContain("virtserialport,id=qgaport,bus=serial.0,nr=1,");
+  });
+
+  it.each(["", "8.0", "0000:00:08.8", "0000:01:08.0", "0000:00:08.0,x=y", "virtio-mmio-bus.24"])(
+    "are not made with the damaged address %j",
+    (address) => {
+      expect(() => toArgv({ ...plan, nics: [{ ...nic, address }] })).toThrow(/is damaged; delete the instance/);
+    },
+  );
+
+  it("boot from the first disk only when there is no kernel", () => {
+    const bootIndexes = (boot: MachinePlan["boot"]) =>
+      valuesOf(toArgv({ ...plan, boot, disks: [disk, disk] }), "-device").flatMap(
+        (device) => /drive=(disk\d).*bootindex=/.exec(device)?.[1] ?? [],
+      );
+    expect(bootIndexes(undefined)).toEqual(["disk0"]);
+    expect(bootIndexes(plan.boot)).toEqual([]);
+  });
+
+  it("use no PCI on a microvm", () => {
+    const argv = toArgv({
+      ...plan,
+      machine: "microvm",
+      nics: [{ ...nic, address: "virtio-mmio-bus.22" }],
+      disks: [{ ...disk, address: "virtio-mmio-bus.7" }],
+    });
+    const devices = valuesOf(argv, "-device");
+    expect(devices.join(" ")).not.toMatch(/-pci|addr=/);
+    expect(devices.flatMap((device) => /,bus=virtio-mmio-bus\.(\d+)$/.exec(device)?.[1] ?? [])).toEqual([
+      "23",
+      "7",
+      "22",
+    ]);
+  });
+});
