@@ -1,26 +1,30 @@
-import type { Duration } from "../proto/gen/google/protobuf/duration.js";
 import { Direction, type Impairment, type ImpairmentStep, JitterDistribution } from "../proto/gen/zor/v1/impairment.js";
+import { toMs } from "./duration.js";
 import type { FieldViolation } from "./errors.js";
 
-const maxDelayMs = 10_000;
-const maxBurstFrames = 10_000;
-const maxBytes = 2n ** 30n;
-const maxRateBps = 10n ** 12n;
-const maxSteps = 64;
-const maxScheduleMs = 7 * 24 * 3_600_000;
+/** The most that may be asked of an impairment, for whoever checks one. Times are milliseconds. */
+export const impairmentLimits = {
+  /** Of delay and jitter. */
+  delayMs: 10_000,
+  /** Mean length of a loss burst. */
+  burstFrames: 10_000,
+  /** What may pass at once, and what may wait. */
+  bytes: 2 ** 30,
+  rateBps: 10 ** 12,
+  /** Steps of a schedule. */
+  steps: 64,
+  /** Start, length and repetition of a step: a week; longer schedules are for whoever sets them. */
+  scheduleMs: 7 * 24 * 3_600_000,
+} as const;
 
-/** Milliseconds of a duration; 0 when it is unset. */
-export function toMilliseconds(duration: Duration | undefined): number {
-  return duration === undefined ? 0 : Number(duration.seconds) * 1_000 + duration.nanos / 1_000_000;
-}
-
-/** A duration of so many milliseconds; unset for 0. */
-export function fromMilliseconds(ms: number): Duration | undefined {
-  if (ms === 0) return undefined;
-  const nanoseconds = Math.round(ms * 1_000_000);
-  const seconds = Math.floor(nanoseconds / 1_000_000_000);
-  return { seconds: BigInt(seconds), nanos: nanoseconds - seconds * 1_000_000_000 };
-}
+const {
+  delayMs: maxDelayMs,
+  burstFrames: maxBurstFrames,
+  bytes: maxBytes,
+  rateBps: maxRateBps,
+  steps: maxSteps,
+  scheduleMs: maxScheduleMs,
+} = impairmentLimits;
 
 /** Whether nothing passes under an impairment. */
 export function letsNothingPass(impairment: Pick<Impairment, "down" | "lossRatio"> | undefined): boolean {
@@ -35,7 +39,7 @@ export function checkImpairment(field: string, impairment: Impairment | undefine
     if (!good) violations.push({ field: `${field}.${name}`, description });
   };
   for (const name of ["delay", "jitter"] as const) {
-    const ms = toMilliseconds(impairment[name]);
+    const ms = toMs(impairment[name]);
     check(name, ms >= 0 && ms <= maxDelayMs, `${ms} ms is not between 0 and ${maxDelayMs / 1000} s`);
   }
   for (const [name, ratio] of [
@@ -78,12 +82,12 @@ function checkStep(field: string, step: ImpairmentStep): FieldViolation[] {
   const check = (name: string, good: boolean, description: string): void => {
     if (!good) violations.push({ field: `${field}.${name}`, description });
   };
-  const startMs = toMilliseconds(step.start);
+  const startMs = toMs(step.start);
   check("start", startMs >= 0 && startMs <= maxScheduleMs, "must be between 0 and 7 days");
-  const durationMs = toMilliseconds(step.duration);
+  const durationMs = toMs(step.duration);
   check("duration", durationMs > 0 && durationMs <= maxScheduleMs, "must be more than 0 and at most 7 days");
   if (step.repeatEvery !== undefined) {
-    const repeatMs = toMilliseconds(step.repeatEvery);
+    const repeatMs = toMs(step.repeatEvery);
     check("repeat_every", repeatMs > 0 && repeatMs <= maxScheduleMs, "must be more than 0 and at most 7 days");
   }
   check("direction", Direction[step.direction] !== undefined && step.direction >= 0, "must be A_TO_B or B_TO_A");

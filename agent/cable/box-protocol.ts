@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { impairmentLimits } from "../../lib/impairment.js";
 import { impairmentSchema, stepSchema } from "./impairment-schema.js";
 
 /**
@@ -17,7 +18,7 @@ export const boxSpecSchema = z.object({
   lans: z.tuple([z.string().min(1).max(63), z.string().min(1).max(63)]),
   aToB: impairmentSchema,
   bToA: impairmentSchema,
-  steps: z.array(stepSchema).max(64),
+  steps: z.array(stepSchema).max(impairmentLimits.steps),
   /** Decimal; "0": the engine picks one. */
   seed: z.string().regex(/^-?\d{1,20}$/),
   /** Changes when somebody sets the box anew: then chances and schedule begin again. */

@@ -1,3 +1,4 @@
+import { toMs } from "../../lib/duration.js";
 import { invalidArgument, notFound } from "../../lib/errors.js";
 import type { Handlers } from "../../lib/grpc/service.js";
 import type { RequestIds } from "../../lib/idempotency.js";
@@ -34,15 +35,15 @@ export function operationService(options: {
         operation: operations.cancel(scope.parseOperation("name", request.name)),
       })),
     waitOperation: async ({ name, timeout }, context) => {
-      const waitMs = Math.min(toMs(timeout), context.remainingMs());
+      const waitMs = Math.min(toWaitMs(timeout), context.remainingMs());
       return { operation: await operations.wait(scope.parseOperation("name", name), waitMs, context.signal) };
     },
   };
 }
 
-function toMs(timeout: Duration | undefined): number {
+function toWaitMs(timeout: Duration | undefined): number {
   if (timeout === undefined) return defaultWaitMs;
-  const ms = Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
+  const ms = toMs(timeout);
   if (ms >= 0 && ms <= maxWaitMs) return ms;
   throw invalidArgument("timeout", "is not between 0 s and 300 s");
 }

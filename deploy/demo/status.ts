@@ -1,3 +1,4 @@
+import { toMs } from "../../lib/duration.js";
 import { messageOf } from "../../lib/errors.js";
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import { type Host, hostStateToJSON } from "../../proto/gen/zor/v1/host.js";
@@ -147,7 +148,7 @@ async function findLink(hub: Connection, options: CallOptions): Promise<DemoStat
     name: linkName,
     state: linkStateToJSON(status.state),
     path: linkPathToJSON(status.path),
-    rttMs: rtt === undefined ? null : Number(rtt.seconds) * 1000 + rtt.nanos / 1_000_000,
+    rttMs: rtt === undefined ? null : toMs(rtt),
   };
 }
 

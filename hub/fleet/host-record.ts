@@ -1,3 +1,4 @@
+import { toDuration } from "../../lib/duration.js";
 import { notFound } from "../../lib/errors.js";
 import type { Duration } from "../../proto/gen/google/protobuf/duration.js";
 import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
@@ -115,12 +116,6 @@ export function putHost(id: string, host: Host, expect: bigint): Change {
 /** Reads a stored host. */
 export function decodeHost(stored: StoredRecord): HostRecord {
   return { id: stored.key, host: Host.decode(stored.value), revision: stored.revision };
-}
-
-/** Milliseconds as a protobuf duration. */
-function toDuration(ms: number): Duration {
-  const seconds = Math.trunc(ms / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
 }
 
 function ageOf(time: Date | undefined, now: Date): Duration | undefined {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { status } from "@grpc/grpc-js";
+import { toMs } from "../../lib/duration.js";
 import { invalidArgument, ZorError } from "../../lib/errors.js";
 import type { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { Change, Store } from "../store/store.js";
@@ -47,7 +48,7 @@ export function parseTtlMs(
   ttl: { readonly seconds: bigint; readonly nanos: number } | undefined,
 ): number {
   if (ttl === undefined) return defaultTtlMs;
-  const ms = Number(ttl.seconds) * 1000 + ttl.nanos / 1e6;
+  const ms = toMs(ttl);
   if (!(ms > 0 && ms <= maxTtlMs)) throw invalidArgument(field, "must be more than 0 and at most 24 hours");
   return ms;
 }

@@ -1,5 +1,5 @@
+import { toDuration } from "../../lib/duration.js";
 import { A2b, A2bState } from "../../proto/gen/zor/v1/a2b.js";
-import { toDuration } from "../../tui/client/format.js";
 import type { AnyResource } from "./fleet-data.js";
 
 /** An in-line box between lan1 and lan2 of a host that delays, loses and limits from a to b. */

@@ -1,3 +1,4 @@
+import { toMs } from "../../lib/duration.js";
 import type { Duration } from "../../proto/gen/google/protobuf/duration.js";
 import { type HostState, hostStateToJSON } from "../../proto/gen/zor/v1/host.js";
 import { type InstanceState, instanceStateToJSON } from "../../proto/gen/zor/v1/instance.js";
@@ -30,17 +31,6 @@ export function operationStateName(state: OperationState): string {
   return operationStateToJSON(state).replace("OPERATION_STATE_", "");
 }
 
-/** A protobuf duration in milliseconds. */
-export function durationMs(duration: Duration): number {
-  return Number(duration.seconds) * 1000 + duration.nanos / 1e6;
-}
-
-/** Milliseconds as a protobuf duration. */
-export function toDuration(milliseconds: number): Duration {
-  const seconds = Math.trunc(milliseconds / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.round((milliseconds - seconds * 1000) * 1e6) };
-}
-
 /** An age in its largest unit, rounded down: "4s", "12m", "3h", "9d". Negative ages (clock skew) are "0s". */
 export function formatAge(ageMs: number): string {
   const seconds = Math.max(0, Math.floor(ageMs / 1000));
@@ -58,7 +48,7 @@ export function formatAgeOf(moment: Date | undefined, now: Date): string {
 /** A round trip: "85us", "0.42ms", "12.3ms", "1.20s", or "-" when not measured. */
 export function formatRtt(rtt: Duration | undefined): string {
   if (rtt === undefined) return "-";
-  const milliseconds = durationMs(rtt);
+  const milliseconds = toMs(rtt);
   if (milliseconds < 0.1) return `${Math.round(milliseconds * 1000)}us`;
   if (milliseconds < 10) return `${milliseconds.toFixed(2)}ms`;
   if (milliseconds < 1000) return `${milliseconds.toFixed(1)}ms`;

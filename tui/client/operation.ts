@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
+import { toDuration } from "../../lib/duration.js";
 import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { fromStatus } from "../../lib/grpc/status-codec.js";
 import { type Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
-import { toDuration } from "./format.js";
 
 /** How an operation is followed. */
 export interface RunOperationOptions {

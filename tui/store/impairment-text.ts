@@ -1,5 +1,5 @@
+import { toMs } from "../../lib/duration.js";
 import { type Impairment, JitterDistribution } from "../../proto/gen/zor/v1/impairment.js";
-import { durationMs } from "../client/format.js";
 import { formatBits } from "./format.js";
 
 /** What happens to frames, in short: "50ms±5 1% 10Mb/s"; "-" when they pass untouched, "DOWN" when nothing passes. */
@@ -24,16 +24,15 @@ export function impairmentDetails(impairment: Impairment | undefined): string {
   if (impairment === undefined || impairment.down || short === "-")
     return short === "-" ? "frames pass untouched" : short;
   const { burstBytes, queueBytes, jitter, jitterDistribution } = impairment;
-  const spread =
-    jitter === undefined || durationMs(jitter) === 0 ? "" : `, ${distributionName(jitterDistribution)} jitter`;
+  const spread = toMs(jitter) === 0 ? "" : `, ${distributionName(jitterDistribution)} jitter`;
   const burst = burstBytes === 0n ? "" : `, burst ${burstBytes} bytes`;
   const queue = queueBytes === 0n ? "" : `, queue ${queueBytes} bytes`;
   return `${short}${spread}${burst}${queue}`;
 }
 
 function delayText({ delay, jitter }: Impairment): string {
-  const delayMs = delay === undefined ? 0 : durationMs(delay);
-  const jitterMs = jitter === undefined ? 0 : durationMs(jitter);
+  const delayMs = toMs(delay);
+  const jitterMs = toMs(jitter);
   if (jitterMs === 0) return delayMs === 0 ? "" : `${trimmed(delayMs)}ms`;
   return delayMs === 0 ? `±${trimmed(jitterMs)}ms` : `${trimmed(delayMs)}ms±${trimmed(jitterMs)}`;
 }

@@ -1,5 +1,5 @@
+import { toMs } from "../../lib/duration.js";
 import { LinkState, type LinkStatus } from "../../proto/gen/zor/v1/link.js";
-import { durationMs } from "../client/format.js";
 
 /** One sample a second, for two minutes. */
 const sampleMs = 1000;
@@ -103,7 +103,7 @@ export class LinkHistory {
 function figuresOf(status: LinkStatus | undefined): Figures {
   if (status?.state !== LinkState.LINK_STATE_ACTIVE && status?.state !== LinkState.LINK_STATE_DEGRADED) return unknown;
   return {
-    rttMs: status.rtt === undefined ? Number.NaN : durationMs(status.rtt),
+    rttMs: status.rtt === undefined ? Number.NaN : toMs(status.rtt),
     aToBBps: Number(status.aToBBps),
     bToABps: Number(status.bToABps),
     lossRatio: status.lossRatio,

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { toMs, toOptionalDuration } from "../../../lib/duration.js";
 import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
-import { checkImpairment, checkSchedule, fromMilliseconds, toMilliseconds } from "../../../lib/impairment.js";
+import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
 import { checkLabels } from "../../../lib/labels.js";
 import { isId, quote } from "../../../lib/names.js";
 import { A2b, type A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
@@ -89,8 +90,8 @@ export function toImpairment(message: ImpairmentMessage | undefined): Impairment
   if (message === undefined) return noImpairment;
   const { lossRatio, lossBurstFrames, duplicateRatio, reorderRatio, corruptRatio, down } = message;
   return {
-    delayMs: toMilliseconds(message.delay),
-    jitterMs: toMilliseconds(message.jitter),
+    delayMs: toMs(message.delay),
+    jitterMs: toMs(message.jitter),
     jitterDistribution: distributionNames[message.jitterDistribution] ?? "uniform",
     lossRatio,
     lossBurstFrames,
@@ -108,8 +109,8 @@ export function toImpairment(message: ImpairmentMessage | undefined): Impairment
 export function toImpairmentMessage(impairment: Impairment): ImpairmentMessage {
   const { lossRatio, lossBurstFrames, duplicateRatio, reorderRatio, corruptRatio, down } = impairment;
   return {
-    delay: fromMilliseconds(impairment.delayMs),
-    jitter: fromMilliseconds(impairment.jitterMs),
+    delay: toOptionalDuration(impairment.delayMs),
+    jitter: toOptionalDuration(impairment.jitterMs),
     jitterDistribution: distributions[impairment.jitterDistribution],
     lossRatio,
     lossBurstFrames,
@@ -145,9 +146,9 @@ export function toStep(step: ImpairmentStep): Step {
   const { direction } = step;
   const isOneWay = direction === Direction.DIRECTION_A_TO_B || direction === Direction.DIRECTION_B_TO_A;
   return {
-    startMs: toMilliseconds(step.start),
-    durationMs: toMilliseconds(step.duration),
-    ...(step.repeatEvery === undefined ? {} : { repeatMs: toMilliseconds(step.repeatEvery) }),
+    startMs: toMs(step.start),
+    durationMs: toMs(step.duration),
+    ...(step.repeatEvery === undefined ? {} : { repeatMs: toMs(step.repeatEvery) }),
     direction: !isOneWay ? "both" : direction === Direction.DIRECTION_A_TO_B ? "aToB" : "bToA",
     impairment: toImpairment(step.impairment),
   };
@@ -155,9 +156,9 @@ export function toStep(step: ImpairmentStep): Step {
 
 function toStepMessage(step: Step): ImpairmentStep {
   return {
-    start: fromMilliseconds(step.startMs),
-    duration: fromMilliseconds(step.durationMs),
-    repeatEvery: step.repeatMs === undefined ? undefined : fromMilliseconds(step.repeatMs),
+    start: toOptionalDuration(step.startMs),
+    duration: toOptionalDuration(step.durationMs),
+    repeatEvery: step.repeatMs === undefined ? undefined : toOptionalDuration(step.repeatMs),
     direction: directions[step.direction],
     impairment: toImpairmentMessage(step.impairment),
   };

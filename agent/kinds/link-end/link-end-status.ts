@@ -1,3 +1,4 @@
+import { toDuration } from "../../../lib/duration.js";
 import { letsNothingPass } from "../../../lib/impairment.js";
 import { DirectPath, type EndStatus } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../../proto/gen/zor/v1/link.js";
@@ -87,11 +88,6 @@ export function cableEndStatus(view: EndView, host: string, enginePid: number): 
       blocked: view.blocked,
     },
   };
-}
-
-function toDuration(ms: number): { seconds: bigint; nanos: number } {
-  const seconds = Math.floor(ms / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
 }
 
 /** An end of a vxlan link as clients see it. */

@@ -1,3 +1,4 @@
+import { toMs } from "../../../lib/duration.js";
 import { invalidArgument, notFound } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { parseHostParent, parseName, quote } from "../../../lib/names.js";
@@ -69,7 +70,7 @@ function findHost(name: string): string | undefined {
 
 function waitMs(timeout: { readonly seconds: bigint; readonly nanos: number } | undefined): number {
   if (timeout === undefined) return defaultWaitMs;
-  const ms = Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
+  const ms = toMs(timeout);
   if (ms < 0 || ms > maxWaitMs) throw invalidArgument("timeout", "must be between 0 and 5 minutes");
   return ms;
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { toOptionalDuration } from "../../../lib/duration.js";
 import { run } from "../../../agent/host/exec.js";
 import { toBridgeName } from "../../../agent/network/names.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
-import { fromMilliseconds } from "../../../lib/impairment.js";
 import { A2b, A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
@@ -83,7 +83,7 @@ async function active(): Promise<void> {
   });
 }
 
-const delayed = (ms: number) => Impairment.fromPartial({ delay: fromMilliseconds(ms) });
+const delayed = (ms: number) => Impairment.fromPartial({ delay: toOptionalDuration(ms) });
 
 it("joins two lans and delays what passes, and says so", async () => {
   expect(await ping(2)).toEqual([]);

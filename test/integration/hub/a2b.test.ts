@@ -1,9 +1,9 @@
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { toOptionalDuration } from "../../../lib/duration.js";
 import { agentConfigSchema } from "../../../agent/config.js";
 import { joinAsHost } from "../../../agent/join.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
-import { fromMilliseconds } from "../../../lib/impairment.js";
 import { A2b, A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService, type ListA2bsResponse } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
@@ -26,7 +26,7 @@ const parent = "hosts/zt";
 const name = `${parent}/a2bs/box`;
 const mutation = { requestId: "", validateOnly: false };
 const page = { pageSize: 0, pageToken: "", filter: "", orderBy: "" };
-const delayed = (ms: number) => Impairment.fromPartial({ delay: fromMilliseconds(ms) });
+const delayed = (ms: number) => Impairment.fromPartial({ delay: toOptionalDuration(ms) });
 
 let before: MachineState;
 let fixture: HubFixture;

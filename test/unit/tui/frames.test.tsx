@@ -1,8 +1,8 @@
 import { render } from "ink-testing-library";
 import stringWidth from "string-width";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { toDuration } from "../../../lib/duration.js";
 import { Link, LinkPath, type LinkStatus } from "../../../proto/gen/zor/v1/link.js";
-import { toDuration } from "../../../tui/client/format.js";
 import { App } from "../../../tui/screens/app.js";
 import { fakeA2b } from "../../fakes/fleet-a2b.js";
 import { makeProgram, type Program } from "./program.js";

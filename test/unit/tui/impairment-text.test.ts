@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { toDuration } from "../../../lib/duration.js";
 import { Impairment, JitterDistribution } from "../../../proto/gen/zor/v1/impairment.js";
-import { toDuration } from "../../../tui/client/format.js";
 import { formatBits } from "../../../tui/store/format.js";
 import { impairmentDetails, impairmentText } from "../../../tui/store/impairment-text.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { toDuration } from "../../../lib/duration.js";
 import { Link, LinkState, type LinkStatus } from "../../../proto/gen/zor/v1/link.js";
 import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
-import { toDuration } from "../../../tui/client/format.js";
 import { Fleet } from "../../../tui/store/fleet.js";
 import { LinkHistory } from "../../../tui/store/link-history.js";
 import { highest, sparkline } from "../../../tui/store/sparkline.js";

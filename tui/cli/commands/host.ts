@@ -1,9 +1,9 @@
 import type { Command } from "commander";
+import { toDuration } from "../../../lib/duration.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { escapeText } from "../../client/escape.js";
-import { toDuration } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
 import {
   filterOption,

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
+import { toDuration } from "../../../lib/duration.js";
 import { findRole } from "../../../lib/auth/caller.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import { parseId, quote } from "../../../lib/names.js";
 import { type CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { escapeText } from "../../client/escape.js";
-import { toDuration } from "../../client/format.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { confirm } from "../confirm.js";
 import { parseDurationMs } from "../input/durations.js";

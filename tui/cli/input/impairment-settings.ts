@@ -1,5 +1,6 @@
+import { parseDuration, toOptionalDuration } from "../../../lib/duration.js";
 import { invalidArgument } from "../../../lib/errors.js";
-import { fromMilliseconds } from "../../../lib/impairment.js";
+import { impairmentLimits } from "../../../lib/impairment.js";
 import { quote } from "../../../lib/names.js";
 import { type Impairment, JitterDistribution } from "../../../proto/gen/zor/v1/impairment.js";
 
@@ -18,14 +19,14 @@ export const impairmentSettings: readonly ImpairmentSetting[] = [
   {
     name: "delay",
     argument: "time",
-    help: "delay every frame, such as 50ms (at most 10s)",
-    parse: (where, text) => ({ delay: fromMilliseconds(parseFineTime(where, text)) }),
+    help: `delay every frame, such as 50ms (at most ${impairmentLimits.delayMs / 1_000}s)`,
+    parse: (where, text) => ({ delay: toOptionalDuration(parseFineTime(where, text)) }),
   },
   {
     name: "jitter",
     argument: "time",
     help: "spread the delay by so much",
-    parse: (where, text) => ({ jitter: fromMilliseconds(parseFineTime(where, text)) }),
+    parse: (where, text) => ({ jitter: toOptionalDuration(parseFineTime(where, text)) }),
   },
   {
     name: "jitter-distribution",
@@ -107,14 +108,12 @@ function parseSetting(where: string, text: string): Partial<Impairment> {
   return setting.parse(where, words[0] ?? "");
 }
 
-const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
-
 /** Milliseconds of "50ms", "0.5ms", "200us" or "2s"; 0 needs no unit. */
 function parseFineTime(where: string, text: string): number {
-  const match = /^(\d{1,6}(?:\.\d{1,6})?)(us|ms|s)$/.exec(text);
-  if (text === "0") return 0;
-  if (match === null) throw invalidArgument(where, `${quote(text)} is not a time such as 50ms, 0.5ms, 200us or 2s`);
-  return Number(match[1]) * (unitMs[match[2] ?? ""] ?? 0);
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms <= impairmentLimits.delayMs) return ms;
+  const longest = `${impairmentLimits.delayMs / 1_000}s`;
+  throw invalidArgument(where, `${quote(text)} is not a time such as 50ms, 0.5ms, 200us or 2s, at most ${longest}`);
 }
 
 function parseRatio(where: string, text: string): number {

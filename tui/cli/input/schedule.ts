@@ -1,5 +1,5 @@
+import { toOptionalDuration } from "../../../lib/duration.js";
 import { invalidArgument } from "../../../lib/errors.js";
-import { fromMilliseconds } from "../../../lib/impairment.js";
 import { quote } from "../../../lib/names.js";
 import { Direction, Impairment, type ImpairmentStep } from "../../../proto/gen/zor/v1/impairment.js";
 import { parseDurationMs } from "./durations.js";
@@ -19,9 +19,9 @@ export function parseStep(where: string, text: string): ImpairmentStep {
   const [, start = "", duration = "", repeat, direction, settings = ""] = match;
   const startMs = /^0(ms|s|m|h)?$/.test(start) ? 0 : parseDurationMs(where, start);
   return {
-    start: fromMilliseconds(startMs),
-    duration: fromMilliseconds(parseDurationMs(where, duration)),
-    repeatEvery: repeat === undefined ? undefined : fromMilliseconds(parseDurationMs(where, repeat)),
+    start: toOptionalDuration(startMs),
+    duration: toOptionalDuration(parseDurationMs(where, duration)),
+    repeatEvery: repeat === undefined ? undefined : toOptionalDuration(parseDurationMs(where, repeat)),
     direction: directionOf(direction),
     impairment: Impairment.fromPartial(parseSettings(where, settings)),
   };

@@ -1,3 +1,4 @@
+import { toMs } from "../../../lib/duration.js";
 import type { AnyResource, ResourceValues } from "../../../lib/watch/kinds.js";
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
@@ -5,7 +6,6 @@ import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import {
-  durationMs,
   formatAge,
   formatAgeOf,
   formatBytes,
@@ -121,7 +121,7 @@ const columns: ColumnsByCase = {
       rank: 0,
       value: ({ value: { lastSeenAge, lastSeenTime }, now }) => {
         // The age needs no agreement of clocks; a watch gives the time only.
-        if (lastSeenAge !== undefined) return `${formatAge(durationMs(lastSeenAge))} ago`;
+        if (lastSeenAge !== undefined) return `${formatAge(toMs(lastSeenAge))} ago`;
         return lastSeenTime === undefined ? "never" : `${formatAgeOf(lastSeenTime, now)} ago`;
       },
     },

@@ -1,8 +1,9 @@
+import { toMs } from "../../../lib/duration.js";
 import { understandsEscapes } from "../../../lib/terminal.js";
 import type { AnyResource } from "../../../lib/watch/kinds.js";
 import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
 import { escapeText } from "../../client/escape.js";
-import { durationMs, formatAge } from "../../client/format.js";
+import { formatAge } from "../../client/format.js";
 import { hostOf, shortName } from "../../client/short-name.js";
 import type { CliIo } from "../session.js";
 import { columnsOf, type Row, type TableCase } from "./columns.js";
@@ -16,7 +17,7 @@ export function staleHosts(unreachable: readonly Unreachable[]): StaleHosts {
   return new Map(
     unreachable.map(({ name, lastSeenAge }) => [
       shortName(name),
-      lastSeenAge === undefined ? "never" : formatAge(durationMs(lastSeenAge)),
+      lastSeenAge === undefined ? "never" : formatAge(toMs(lastSeenAge)),
     ]),
   );
 }
@@ -70,7 +71,7 @@ export function unreachableNotes(unreachable: readonly Unreachable[]): string[] 
   return unreachable.map(({ name, reason, lastSeenAge }) => {
     const why = reason === "" ? "" : `: ${reason}`;
     if (lastSeenAge === undefined) return escapeText(`host ${shortName(name)} has not been heard${why}`);
-    const age = formatAge(durationMs(lastSeenAge));
+    const age = formatAge(toMs(lastSeenAge));
     return escapeText(
       `host ${shortName(name)} is unreachable, last seen ${age} ago${why}; what is shown of it may be old`,
     );

@@ -1,5 +1,6 @@
+import { toMs } from "../../../lib/duration.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
-import { durationMs, formatMib, formatRtt } from "../../client/format.js";
+import { formatMib, formatRtt } from "../../client/format.js";
 import type { RowOf } from "../resource.js";
 import { hostStyle } from "../states.js";
 import {
@@ -114,7 +115,7 @@ const rtt: Column<HostRow> = {
   align: "right",
   sortLetter: "R",
   cell: (row) => ({ text: formatRtt(row.resource.sessionRtt) }),
-  sortKey: (row) => (row.resource.sessionRtt === undefined ? 0 : durationMs(row.resource.sessionRtt)),
+  sortKey: (row) => toMs(row.resource.sessionRtt),
 };
 
 const kvm: Column<HostRow> = {

@@ -1,4 +1,5 @@
-import { durationMs, formatRtt } from "../../client/format.js";
+import { toMs } from "../../../lib/duration.js";
+import { formatRtt } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
 import { formatAge, formatBits, formatCount, formatLoss } from "../format.js";
 import { droppedFrames, isCarrying, nextTryText, pathText, protectionOf } from "../link-facts.js";
@@ -55,7 +56,7 @@ const rtt: Column<LinkRow> = {
   align: "right",
   sortLetter: "R",
   cell: (row) => ({ text: formatRtt(row.resource.status?.rtt) }),
-  sortKey: (row) => (row.resource.status?.rtt === undefined ? 0 : durationMs(row.resource.status.rtt)),
+  sortKey: (row) => toMs(row.resource.status?.rtt),
 };
 
 const loss: Column<LinkRow> = {
@@ -107,7 +108,7 @@ const p99: Column<LinkRow> = {
   max: 8,
   align: "right",
   cell: (row) => ({ text: formatRtt(row.resource.status?.rttP99) }),
-  sortKey: (row) => (row.resource.status?.rttP99 === undefined ? 0 : durationMs(row.resource.status.rttP99)),
+  sortKey: (row) => toMs(row.resource.status?.rttP99),
 };
 
 /** Both ways in one column: half of it would be misleading. */

@@ -1,10 +1,11 @@
+import { toMs } from "../../../lib/duration.js";
 import {
   Direction,
   type Impairment,
   type ImpairmentStats,
   type ImpairmentStep,
 } from "../../../proto/gen/zor/v1/impairment.js";
-import { durationMs, formatBytes } from "../../client/format.js";
+import { formatBytes } from "../../client/format.js";
 import { droppedOf, inForce } from "../columns/a2bs.js";
 import { ageText, type CellContext, labelText, stateCell } from "../columns/column.js";
 import { formatAge } from "../format.js";
@@ -77,7 +78,7 @@ function purposeText(stats: ImpairmentStats): string {
 }
 
 function describeStep(step: ImpairmentStep, index: number): DescribeLine {
-  const ms = (duration: ImpairmentStep["start"]) => (duration === undefined ? 0 : durationMs(duration));
+  const ms = (duration: ImpairmentStep["start"]) => (duration === undefined ? 0 : toMs(duration));
   const every = step.repeatEvery === undefined ? "" : `, every ${formatAge(ms(step.repeatEvery))}`;
   const when = `at ${formatAge(ms(step.start))} for ${formatAge(ms(step.duration))}${every}`;
   return field(`${index + 1} ${directionText(step.direction)}`, `${when}: ${impairmentText(step.impairment)}`);

@@ -1,4 +1,5 @@
-import { durationMs, formatBytes, formatMib, formatRtt } from "../../client/format.js";
+import { toMs } from "../../../lib/duration.js";
+import { formatBytes, formatMib, formatRtt } from "../../client/format.js";
 import { ageText, type CellContext, labelText } from "../columns/column.js";
 import { seenCell } from "../columns/hosts.js";
 import type { RowOf } from "../resource.js";
@@ -17,10 +18,7 @@ export function describeHost(row: RowOf<"hosts">, context: CellContext): readonl
     field("state", { text: `${style.symbol} ${style.word}`, tone: style.tone }),
     field("reason", { text: host.reason, tone: style.tone }),
     field("last seen", seenCell(row, context).text),
-    field(
-      "round trip",
-      host.sessionRtt === undefined || durationMs(host.sessionRtt) === 0 ? "" : formatRtt(host.sessionRtt),
-    ),
+    field("round trip", toMs(host.sessionRtt) === 0 ? "" : formatRtt(host.sessionRtt)),
     field("addresses", host.addresses.length === 0 ? "none: the agent dials the hub" : host.addresses.join(", ")),
     field("underlay", `${host.underlayAddresses.join(", ")}${host.undialable ? " (cannot be dialled)" : ""}`),
     field("labels", labelText(host.labels)),

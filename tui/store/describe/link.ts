@@ -1,3 +1,4 @@
+import { toDuration } from "../../../lib/duration.js";
 import { type LinkEnd, LinkRole, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
 import { formatBytes, formatRtt } from "../../client/format.js";
 import { shortName } from "../../client/short-name.js";
@@ -53,7 +54,7 @@ export function describeLink(row: LinkRow, context: CellContext): readonly Descr
 
 /** Lowest value of the highest bar of each figure, so that noise does not look like trouble; and how values are written. */
 const scales: Readonly<Record<HistoryFigure, { readonly floor: number; format(value: number): string }>> = {
-  rttMs: { floor: 0.2, format: (ms) => formatRtt({ seconds: 0n, nanos: ms * 1e6 }) },
+  rttMs: { floor: 0.2, format: (ms) => formatRtt(toDuration(ms)) },
   aToBBps: { floor: 10_000, format: formatBits },
   bToABps: { floor: 10_000, format: formatBits },
   lossRatio: { floor: 0.02, format: formatLoss },

@@ -1,4 +1,4 @@
-import { toMilliseconds } from "../../../../lib/impairment.js";
+import { toMs } from "../../../../lib/duration.js";
 import { type LinkEnd, LinkPath, type LinkSpec, LinkState } from "../../../../proto/gen/zor/v1/link.js";
 import { faultOf, nextQuality, type Quality, type QualityFault, type QualitySample } from "./quality.js";
 
@@ -45,7 +45,7 @@ function isActive(end: LinkEnd | undefined): end is LinkEnd {
 
 function sampleOf({ spec, directExpected, nowMs }: QualityInput, a: LinkEnd, b: LinkEnd): QualitySample {
   const scheduled = (spec?.schedule ?? []).length > 0;
-  const p99s = [a.rttP99, b.rttP99].filter((rtt) => rtt !== undefined).map(toMilliseconds);
+  const p99s = [a.rttP99, b.rttP99].filter((rtt) => rtt !== undefined).map(toMs);
   return {
     atMs: nowMs,
     lossRatio: Math.max(a.lossRatio, b.lossRatio),
