@@ -78,9 +78,9 @@ module.exports = {
       to: { path: "node_modules/ssh2" },
     },
     {
-      name: "store-knows-no-react",
+      name: "tui-kit-knows-no-react",
       severity: "error",
-      from: { path: "^tui/(store|keymap)/" },
+      from: { path: "^tui/(kit|kinds|screens|client)/" },
       to: { path: "node_modules/(react|ink)/" },
     },
     {

@@ -7,7 +7,7 @@ import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { exitCode } from "./cli/exit-codes.js";
 import { codeOfError, formatError } from "./cli/output/print-error.js";
 import { loadContext } from "./client/contexts.js";
-import { escapeText } from "./client/escape.js";
+import { escapeText } from "./kit/text/escape.js";
 import { openHub } from "./client/open-hub.js";
 import { createHubGateway } from "./session/hub-gateway.js";
 import { defaultLogFile, openLogFile } from "./session/log-file.js";

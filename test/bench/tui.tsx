@@ -4,7 +4,7 @@
 import { Writable } from "node:stream";
 import { type Instance, render } from "ink";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
-import { App } from "../../tui/screens/app.js";
+import { App } from "../../tui/app/app.js";
 import { makeProgram } from "../unit/tui/program.js";
 import { feedFleet, upsertInstance } from "../unit/tui/steps.js";
 

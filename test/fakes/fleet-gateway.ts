@@ -2,8 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { FleetStep } from "../../tui/client/watch.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
-import type { Verb } from "../../tui/store/pending.js";
-import type { Row } from "../../tui/store/resource.js";
+import type { Verb } from "../../tui/kit/fleet/pending.js";
+import type { Row } from "../../tui/kit/row.js";
 
 /** A gateway that records what is asked of it. */
 export class FakeGateway implements FleetGateway {

@@ -1,5 +1,5 @@
 import { listContexts } from "../client/contexts.js";
-import { escapeText } from "../client/escape.js";
+import { escapeText } from "../kit/text/escape.js";
 import type { Session } from "./session.js";
 
 /** What a command about contexts changed: made, forgot or chose one. */

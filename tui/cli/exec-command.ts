@@ -9,7 +9,7 @@ import {
   ExecServiceService,
   type ExecStart,
 } from "../../proto/gen/zor/v1/exec_service.js";
-import { escapeText } from "../client/escape.js";
+import { escapeText } from "../kit/text/escape.js";
 import { enterRawMode, type TerminalOutput, terminalSize } from "../client/raw-terminal.js";
 import type { CliIo } from "./session.js";
 

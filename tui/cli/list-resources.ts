@@ -1,6 +1,6 @@
 import { notFound } from "../../lib/errors.js";
 import type { AnyResource } from "../../lib/watch/kinds.js";
-import { escapeText } from "../client/escape.js";
+import { escapeText } from "../kit/text/escape.js";
 import { type Kind, kinds } from "./kinds.js";
 import { resourceTable, type StaleHosts, staleHosts, tableOptions, unreachableNotes } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";

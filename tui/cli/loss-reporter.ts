@@ -1,4 +1,4 @@
-import { escapeText } from "../client/escape.js";
+import { escapeText } from "../kit/text/escape.js";
 import type { ConnectionState } from "../client/watch.js";
 import type { Session } from "./session.js";
 

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { invalidArgument, notFound, ZorError } from "../../lib/errors.js";
 import { parseId, parseName, quote } from "../../lib/names.js";
 import { listed } from "../../lib/words.js";
-import { idOf, shortName } from "../client/short-name.js";
+import { idOf, shortName } from "../kit/resource-name.js";
 import type { Kind } from "./kinds.js";
 import { nearest } from "./nearest.js";
 import type { Session } from "./session.js";

@@ -2,7 +2,7 @@ import { ZorError } from "../../lib/errors.js";
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { type Context, configDirectory, listContexts, loadContext, servedBy } from "../client/contexts.js";
-import { escapeText } from "../client/escape.js";
+import { escapeText } from "../kit/text/escape.js";
 import { reachHub } from "../client/open-hub.js";
 import { runOperation } from "../client/operation.js";
 import type { Terminal, TerminalOutput } from "../client/raw-terminal.js";

@@ -1,9 +1,9 @@
 import { type AnyResource, nameOf } from "../../lib/watch/kinds.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { Resource, type WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
-import { escapeText } from "../client/escape.js";
+import { escapeText } from "../kit/text/escape.js";
 import { hostStateName } from "../client/format.js";
-import { shortName } from "../client/short-name.js";
+import { shortName } from "../kit/resource-name.js";
 import type { Kind } from "./kinds.js";
 import { type ResourceTable, resourceTable, tableOptions } from "./output/show-rows.js";
 import type { Session } from "./session.js";

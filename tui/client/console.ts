@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { type AttachConsoleRequest, ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
-import { escapeText } from "./escape.js";
+import { escapeText } from "../kit/text/escape.js";
 import { enterRawMode, type Terminal, terminalSize } from "./raw-terminal.js";
-import { shortName } from "./short-name.js";
+import { shortName } from "../kit/resource-name.js";
 
 /** The one key that is not sent to the instance: Ctrl-]. */
 const detachByte = 0x1d;

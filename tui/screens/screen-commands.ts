@@ -1,9 +1,9 @@
 import { messageOf } from "../../lib/errors.js";
-import { shortName } from "../client/short-name.js";
-import type { CommandId } from "../keymap/commands.js";
-import { type Model, newPage } from "../store/model.js";
-import { type Kind, kindOfName, type Row } from "../store/resource.js";
-import { TableState } from "../store/table-state.js";
+import { shortName } from "../kit/resource-name.js";
+import type { CommandId } from "../kit/keys/commands.js";
+import { type Model, newPage } from "../kit/model.js";
+import { type Kind, kindOfName, type Row } from "../kit/row.js";
+import { TableState } from "../kit/table/table-state.js";
 import type { Surroundings } from "./surroundings.js";
 
 /** What each command does on the screen that is open. */

@@ -1,4 +1,4 @@
-import type { Actions } from "./actions.js";
+import type { Actions } from "../app/actions.js";
 
 /** What keys do outside the model. */
 export interface Surroundings {

@@ -1,7 +1,7 @@
 import { messageOf } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { ConnectionState } from "../client/watch.js";
-import type { Model } from "../store/model.js";
+import type { Model } from "../kit/model.js";
 import type { FleetGateway } from "./gateway.js";
 
 /** Changes are drawn together when they come in bursts: at most this often. */

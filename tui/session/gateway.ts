@@ -1,8 +1,8 @@
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { Terminal } from "../client/raw-terminal.js";
 import type { ConnectionState, FleetStep } from "../client/watch.js";
-import type { Verb } from "../store/pending.js";
-import type { Row } from "../store/resource.js";
+import type { Verb } from "../kit/fleet/pending.js";
+import type { Row } from "../kit/row.js";
 
 /** What the terminal program needs of a hub or agent. */
 export interface FleetGateway {

@@ -9,8 +9,8 @@ import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { attachConsole } from "../client/console.js";
 import { presentOperation, runOperation } from "../client/operation.js";
 import { watchFleet } from "../client/watch.js";
-import type { Verb } from "../store/pending.js";
-import type { Row } from "../store/resource.js";
+import type { Verb } from "../kit/fleet/pending.js";
+import type { Row } from "../kit/row.js";
 import type { FleetGateway } from "./gateway.js";
 
 /** Longest time a call may take; starting a machine under emulation is slow. */

@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Instance, render } from "ink";
 import type { Log } from "../../lib/log.js";
-import { lookOfTerminal } from "../components/theme.js";
-import { Actions } from "../screens/actions.js";
-import { App, type ScreenHandle } from "../screens/app.js";
-import { Controller } from "../screens/controller.js";
-import { diagnose } from "../screens/diagnose.js";
-import { Model, type Session } from "../store/model.js";
+import { lookOfTerminal } from "../app/theme.js";
+import { Actions } from "../app/actions.js";
+import { App, type ScreenHandle } from "../app/app.js";
+import { Controller } from "../app/controller.js";
+import { diagnose } from "../screens/diagnosis/diagnose.js";
+import { Model, type Session } from "../kit/model.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";

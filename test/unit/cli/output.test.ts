@@ -8,7 +8,7 @@ import { exitCodeOf, exitCodeTable } from "../../../tui/cli/exit-codes.js";
 import { codeOfError, formatError, type Hop } from "../../../tui/cli/output/print-error.js";
 import { jsonText, yamlText } from "../../../tui/cli/output/structured.js";
 import { type Column, Table } from "../../../tui/cli/output/table.js";
-import { escapeLines, escapeText } from "../../../tui/client/escape.js";
+import { escapeLines, escapeText } from "../../../tui/kit/text/escape.js";
 
 const hostile = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 

@@ -1,8 +1,8 @@
 import { pino } from "pino";
-import { Actions } from "../../../tui/screens/actions.js";
-import { Controller } from "../../../tui/screens/controller.js";
-import { diagnose } from "../../../tui/screens/diagnose.js";
-import { Model, type Session } from "../../../tui/store/model.js";
+import { Actions } from "../../../tui/app/actions.js";
+import { Controller } from "../../../tui/app/controller.js";
+import { diagnose } from "../../../tui/screens/diagnosis/diagnose.js";
+import { Model, type Session } from "../../../tui/kit/model.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
 
 /** The terminal program without a terminal. */

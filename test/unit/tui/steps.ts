@@ -2,7 +2,7 @@ import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { FleetStep } from "../../../tui/client/watch.js";
-import type { Model } from "../../../tui/store/model.js";
+import type { Model } from "../../../tui/kit/model.js";
 import { type AnyResource, type FleetShape, fakeFleet } from "../../fakes/fleet-data.js";
 
 /** A watch step with a resource. */

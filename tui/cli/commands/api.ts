@@ -13,7 +13,7 @@ import type { Command } from "commander";
 import { invalidArgument, messageOf, notFound } from "../../../lib/errors.js";
 import type { Method } from "../../../lib/grpc/connection.js";
 import { quote } from "../../../lib/names.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { nearest } from "../nearest.js";
 import { describeSymbol } from "../output/describe-symbol.js";

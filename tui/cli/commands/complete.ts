@@ -1,7 +1,7 @@
 import { RootCommand } from "@bomb.sh/tab";
 import type { Command } from "commander";
 import { isId } from "../../../lib/names.js";
-import { shortName } from "../../client/short-name.js";
+import { shortName } from "../../kit/resource-name.js";
 import type { Registrar } from "../command.js";
 import { commandTable, otherPrograms } from "../command-table.js";
 import { type KindName, kinds } from "../kinds.js";

@@ -1,6 +1,6 @@
 import { attachConsole, detachKey } from "../../client/console.js";
-import { escapeText } from "../../client/escape.js";
-import { shortName } from "../../client/short-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, withExamples } from "../command.js";
 import { parseWhole } from "../input/key-values.js";
 import { kinds } from "../kinds.js";

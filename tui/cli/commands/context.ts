@@ -11,7 +11,7 @@ import {
   saveContext,
   selectContext,
 } from "../../client/contexts.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../client/format.js";
 import { outputOption, type Registrar, repeatable, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { escapeText } from "../../client/escape.js";
-import { shortName } from "../../client/short-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, repeatable, responseOutput, withExamples } from "../command.js";
 import { parsePairs, parseWhole } from "../input/key-values.js";
 import { parseNewName } from "../resolve.js";

@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { Link, LinkEncryption, type LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { formatRtt, linkStateName } from "../../client/format.js";
-import { shortName } from "../../client/short-name.js";
+import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, repeatable, responseOutput, withExamples } from "../command.js";
 import { addImpairmentOptions, readImpairmentFlags } from "../input/impairment-flags.js";
 import { parsePairs } from "../input/key-values.js";

@@ -7,8 +7,8 @@ import {
   type LinkDiagnosis,
   LinkServiceService,
 } from "../../../proto/gen/zor/v1/link_service.js";
-import { escapeText } from "../../client/escape.js";
-import { shortName } from "../../client/short-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { shortName } from "../../kit/resource-name.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { exitCode } from "../exit-codes.js";
 import { kinds } from "../kinds.js";

@@ -3,8 +3,8 @@ import { toDuration } from "../../../lib/duration.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
-import { escapeText } from "../../client/escape.js";
-import { shortName } from "../../client/short-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { shortName } from "../../kit/resource-name.js";
 import {
   filterOption,
   labelColumnsOption,

@@ -5,7 +5,7 @@ import { parseId } from "../../../lib/names.js";
 import { saveIdentity } from "../../../lib/tls/identity.js";
 import { hubServerName, join } from "../../../lib/tls/join.js";
 import { listContexts, saveContext } from "../../client/contexts.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { type Registrar, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
 import { parseDurationMs } from "../input/durations.js";

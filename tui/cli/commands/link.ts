@@ -3,7 +3,7 @@ import { notFound } from "../../../lib/errors.js";
 import { Link } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { watchResponses } from "../../client/watch.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { kinds } from "../kinds.js";

@@ -2,8 +2,8 @@ import { failedPrecondition, invalidArgument, notFound } from "../../../lib/erro
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { type AttachLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { escapeText } from "../../client/escape.js";
-import { hostOf, shortName } from "../../client/short-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { hostOf, shortName } from "../../kit/resource-name.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
 import { parseNicWords } from "../input/nic-name.js";
 import { kinds } from "../kinds.js";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { notFound } from "../../../lib/errors.js";
 import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
-import { escapeText } from "../../client/escape.js";
-import { shortName } from "../../client/short-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
 import { addImpairmentOptions, readImpairmentFlags } from "../input/impairment-flags.js";
 import { kinds } from "../kinds.js";

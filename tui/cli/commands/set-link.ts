@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { notFound } from "../../../lib/errors.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
-import { escapeText } from "../../client/escape.js";
-import { shortName } from "../../client/short-name.js";
-import { impairmentDetails } from "../../store/impairment-text.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { shortName } from "../../kit/resource-name.js";
+import { impairmentDetails } from "../../kit/impairment-text.js";
 import { type Registrar, repeatable, responseOutput, withExamples } from "../command.js";
 import { addImpairmentOptions, readImpairmentFlags } from "../input/impairment-flags.js";
 import { parsePairs } from "../input/key-values.js";

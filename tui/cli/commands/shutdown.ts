@@ -1,6 +1,6 @@
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
-import { escapeText } from "../../client/escape.js";
-import { shortName } from "../../client/short-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { parseWhole } from "../input/key-values.js";

@@ -4,7 +4,7 @@ import { findRole } from "../../../lib/auth/caller.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import { parseId, quote } from "../../../lib/names.js";
 import { type CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { confirm } from "../confirm.js";
 import { parseDurationMs } from "../input/durations.js";

@@ -1,6 +1,6 @@
 import { type A2b, A2bState, a2bStateToJSON } from "../../../proto/gen/zor/v1/a2b.js";
-import { shortName } from "../../client/short-name.js";
-import { impairmentText } from "../../store/impairment-text.js";
+import { shortName } from "../../kit/resource-name.js";
+import { impairmentText } from "../../kit/impairment-text.js";
 
 /** "ACTIVE" or "DOWN". */
 export function a2bStateName(state: A2bState): string {

@@ -16,9 +16,9 @@ import {
   linkStateName,
   operationStateName,
 } from "../../client/format.js";
-import { shortName } from "../../client/short-name.js";
-import { labelText } from "../../store/columns/column.js";
-import { impairmentText } from "../../store/impairment-text.js";
+import { shortName } from "../../kit/resource-name.js";
+import { labelText } from "../../kit/table/column.js";
+import { impairmentText } from "../../kit/impairment-text.js";
 import { a2bStateName } from "./a2b-text.js";
 import { pathText, protectionText } from "./link-words.js";
 import { colorState } from "./state-color.js";

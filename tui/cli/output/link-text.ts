@@ -9,9 +9,9 @@ import {
   LoopPolicy,
 } from "../../../proto/gen/zor/v1/link.js";
 import { formatAgeOf, formatBytes, formatRtt, linkPathName, linkStateName } from "../../client/format.js";
-import { shortName } from "../../client/short-name.js";
-import { formatAge, formatBits, formatLoss } from "../../store/format.js";
-import { impairmentDetails } from "../../store/impairment-text.js";
+import { shortName } from "../../kit/resource-name.js";
+import { formatAge, formatBits, formatLoss } from "../../kit/format.js";
+import { impairmentDetails } from "../../kit/impairment-text.js";
 import { protectionText } from "./link-words.js";
 
 type Field = readonly [label: string, value: string];

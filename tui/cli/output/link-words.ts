@@ -1,6 +1,6 @@
 import type { Link } from "../../../proto/gen/zor/v1/link.js";
 import { linkPathName } from "../../client/format.js";
-import { protectionOf } from "../../store/link-facts.js";
+import { protectionOf } from "../../kinds/link/facts.js";
 
 /** How the frames of a link are protected, for people: a link in clear says so in capitals. */
 export function protectionText(link: Link): string {

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../../lib/errors.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { exitCode, exitCodeOf } from "../exit-codes.js";
 
 /** How an error is shown. */

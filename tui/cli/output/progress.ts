@@ -1,8 +1,8 @@
 import { type Environment, understandsEscapes } from "../../../lib/terminal.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import { escapeText } from "../../client/escape.js";
+import { escapeText } from "../../kit/text/escape.js";
 import type { TerminalOutput } from "../../client/raw-terminal.js";
-import { cutText } from "../../store/text-width.js";
+import { cutText } from "../../kit/text/text-width.js";
 
 /** A line of progress that is wiped when disposed. */
 export interface Progress extends Disposable {

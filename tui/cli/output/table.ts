@@ -1,5 +1,5 @@
-import { escapeText } from "../../client/escape.js";
-import { cutMiddle, cutText, distinctWidth, textWidth } from "../../store/text-width.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { cutMiddle, cutText, distinctWidth, textWidth } from "../../kit/text/text-width.js";
 
 /** One column of a table of `T`. */
 export interface Column<T> {

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { HostState } from "../../../../proto/gen/zor/v1/host.js";
+import { confirmationOf, impactTitle, planImpact } from "../../../../tui/kit/impact.js";
+import { Model } from "../../../../tui/kit/model.js";
+import type { Verb } from "../../../../tui/kit/fleet/pending.js";
+import { kindOfName } from "../../../../tui/kit/row.js";
+import { fakeA2b } from "../../../fakes/fleet-a2b.js";
+import { feedFleet, upsert, upsertHost } from "../steps.js";
+
+const nowMs = 1_700_000_000_000;
+
+function fleetOf() {
+  const model = new Model({ context: "c", address: "a", readOnly: false }, () => nowMs);
+  feedFleet(model, { hosts: 2, instancesPerHost: 3, nowMs });
+  return model.fleet;
+}
+
+function impactOf(verb: Verb, names: readonly string[], fleet = fleetOf()) {
+  const rows = names.map((name) => {
+    const kind = kindOfName(name);
+    const row = kind === undefined ? undefined : fleet.tables[kind].find(name);
+    if (row === undefined) throw new Error(`${name} is not in the fleet`);
+    return row;
+  });
+  return planImpact(fleet, verb, rows);
+}
+
+const vm0 = "hosts/alpha/instances/vm0";
+const vm1 = "hosts/alpha/instances/vm1";
+
+describe("the blast radius", () => {
+  it("of a delete names state, disks and what is unplugged", () => {
+    const impact = impactOf("delete", [vm0]);
+    expect(impact.changes).toMatchObject([
+      { subject: "alpha/vm0", effect: "running; its disks go with it; eth0 leaves lan1" },
+    ]);
+    expect(impactTitle(impact)).toBe("delete instance alpha/vm0");
+  });
+
+  it("leaves out what cannot be done, with the reason", () => {
+    const impact = impactOf("start", [vm0, vm1]);
+    expect(impact.changes.map((line) => line.subject)).toEqual(["alpha/vm1"]);
+    expect(impact.skipped).toMatchObject([{ subject: "alpha/vm0", effect: "is running" }]);
+  });
+
+  it("of a link names the lans that part", () => {
+    expect(impactOf("delete", ["links/link1"]).changes).toMatchObject([
+      { effect: "active; alpha/lan1 and beta/lan1 part" },
+    ]);
+  });
+
+  it("of an in-line box names the lans that part, and leaves it alone on a host that does not answer", () => {
+    const fleet = fleetOf();
+    fleet.apply(upsert(fakeA2b("alpha", "wan", nowMs)), nowMs);
+    const impact = impactOf("delete", ["hosts/alpha/a2bs/wan"], fleet);
+    expect(impact.changes).toMatchObject([{ effect: "active; lan1 and lan2 of alpha part" }]);
+    expect(impactTitle(impact)).toBe("delete a2b alpha/wan");
+    expect(confirmationOf(impact)).toBe("y");
+    fleet.apply(upsertHost("alpha", HostState.HOST_STATE_UNREACHABLE), nowMs);
+    expect(impactOf("delete", ["hosts/alpha/a2bs/wan"], fleet).changes).toEqual([]);
+  });
+
+  it("of a host counts what is forgotten and names the links that lose an end", () => {
+    const impact = impactOf("delete", ["hosts/alpha"]);
+    expect(impact.changes).toMatchObject([
+      { effect: "ready; forgotten with 3 instances and 1 lan, which keep running" },
+    ]);
+    expect(impact.collateral).toEqual(["link link1 (active) loses its end on alpha and is deleted"]);
+  });
+
+  it("refuses a lan that has something plugged in before the agent does", () => {
+    const impact = impactOf("delete", ["hosts/alpha/lans/lan1"]);
+    expect(impact.changes).toEqual([]);
+    expect(impact.skipped[0]?.effect).toContain("2 plugged in (alpha/vm0/eth0 and link1)");
+  });
+
+  it("leaves alone what is on a host that does not answer, and what is waiting already", () => {
+    const fleet = fleetOf();
+    fleet.apply(upsertHost("alpha", HostState.HOST_STATE_UNREACHABLE), nowMs);
+    expect(impactOf("stop", [vm0], fleet).skipped[0]?.effect).toContain("host alpha does not answer");
+    const other = fleetOf();
+    const row = other.tables.instances.find(vm0);
+    if (row !== undefined) other.markPending(row, "stop", nowMs);
+    expect(impactOf("stop", [vm0], other).skipped[0]?.effect).toBe("still waiting for stop");
+  });
+});
+
+describe("the confirmation", () => {
+  it.each<readonly [Verb, readonly string[], string | undefined]>([
+    ["start", [vm1], undefined],
+    ["pause", [vm0], undefined],
+    ["stop", [vm0], "y"],
+    ["reset", [vm0], "y"],
+    ["delete", [vm0], "y"],
+    ["stop", [vm0, "hosts/beta/instances/vm0"], "y"],
+    ["start", [vm1, "hosts/beta/instances/vm1"], "y"],
+    ["delete", [vm0, vm1], "2"],
+    ["delete", ["hosts/alpha"], "alpha"],
+  ])("of %s %j is %j", (verb, names, phrase) => {
+    expect(confirmationOf(impactOf(verb, names))).toBe(phrase);
+  });
+});

@@ -1,0 +1,96 @@
+import { status } from "@grpc/grpc-js";
+import { describe, expect, it, vi } from "vitest";
+import { ZorError } from "../../../../lib/errors.js";
+import { type DiagnoseLinkResponse, HopVerdict } from "../../../../proto/gen/zor/v1/link_service.js";
+import { describeLines } from "../../../../tui/app/body.js";
+import { makeProgram, type Program } from "../program.js";
+import { feedFleet } from "../steps.js";
+
+function hop(host: string, id: string, verdict: HopVerdict, detail: string, remedy = ""): DiagnoseLinkResponse {
+  return { message: { $case: "hop", value: { host, hop: id, verdict, detail, remedy } } };
+}
+
+const ok = hop("hosts/alpha", "lan", HopVerdict.HOP_VERDICT_OK, "lan1 is there");
+const broken = hop("hosts/beta", "engine", HopVerdict.HOP_VERDICT_BROKEN, "no answer", "restart the agent of beta");
+const conclusion: DiagnoseLinkResponse = {
+  message: {
+    $case: "diagnosis",
+    value: { healthy: false, summary: "the engine of beta does not run", remedy: "restart the agent of beta" },
+  },
+};
+
+function onLinks(session: Parameters<typeof makeProgram>[0] = {}): Program {
+  const program = makeProgram(session);
+  feedFleet(program.model, { hosts: 2, instancesPerHost: 1, nowMs: program.model.nowMs });
+  program.press("4");
+  return program;
+}
+
+function shown({ model }: Program): string {
+  if (model.screen.type !== "diagnosis") throw new Error(`a diagnosis was expected, not ${model.screen.type}`);
+  const lines = describeLines(model.screen.diagnosis.lines(model.nowMs), 80);
+  return lines.map((line) => line.map((segment) => segment.text).join("")).join("\n");
+}
+
+/** A step of a stream that waits until it is let go. */
+function gate(): { readonly step: () => Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { step: () => promise, open: resolve };
+}
+
+describe("the diagnosis of a link", () => {
+  it("shows each hop as it comes, then the conclusion with what to do", async () => {
+    const program = onLinks();
+    const rest = gate();
+    program.gateway.diagnosis = [ok, rest.step, broken, conclusion];
+    program.press("D");
+    await vi.waitFor(() => expect(shown(program)).toMatch(/● alpha lan +lan1 is there/));
+    expect(shown(program)).toMatch(/conclusion +◐ not yet/);
+    expect(shown(program)).toContain("testing the next hop");
+    rest.open();
+    await vi.waitFor(() => expect(shown(program)).toMatch(/conclusion +✗ the engine of beta does not run/));
+    expect(shown(program)).toMatch(/✗ beta engine +BROKEN: no answer\n +→ restart the agent of beta/);
+    expect(shown(program)).not.toContain("testing the next hop");
+    expect(program.gateway.calls).toEqual(["diagnose links/link1"]);
+  });
+
+  it("is made anew with the same key, and not twice at a time", async () => {
+    const program = onLinks();
+    const rest = gate();
+    program.gateway.diagnosis = [rest.step, conclusion];
+    program.press("D", "D");
+    expect(program.model.notice?.text).toContain("still testing");
+    rest.open();
+    await vi.waitFor(() => expect(shown(program)).toContain("✗ the engine"));
+    program.press("D");
+    expect(program.gateway.calls).toEqual(["diagnose links/link1", "diagnose links/link1"]);
+    expect(program.model.screens).toHaveLength(2);
+  });
+
+  it("ends when its screen is left", async () => {
+    const program = onLinks();
+    const rest = gate();
+    const asked = vi.spyOn(program.gateway, "diagnose");
+    program.gateway.diagnosis = [rest.step, conclusion];
+    program.press("D");
+    const signal = asked.mock.calls[0]?.[1];
+    expect(signal?.aborted).toBe(false);
+    program.press("esc");
+    expect(signal?.aborted).toBe(true);
+    rest.open();
+  });
+
+  it("says why it could not be made", async () => {
+    const program = onLinks({ readOnly: true });
+    program.gateway.failure = new ZorError({ reason: "X", code: status.UNIMPLEMENTED, message: "no", resource: "" });
+    program.press("D");
+    await vi.waitFor(() => expect(shown(program)).toMatch(/failed +✗ this hub cannot test links/));
+  });
+
+  it("is not taken for complete when the stream ends without a conclusion", async () => {
+    const program = onLinks();
+    program.gateway.diagnosis = [ok];
+    program.press("D");
+    await vi.waitFor(() => expect(shown(program)).toContain("ended it without a conclusion"));
+  });
+});

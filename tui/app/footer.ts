@@ -1,0 +1,108 @@
+import { availableCommands, type KeyContext } from "../kit/keys/commands.js";
+import type { Model, Prompt } from "../kit/model.js";
+import { plainText } from "../kit/text/plain-text.js";
+import { cutLine, type Line, lineWidth, type Segment } from "../kit/text/segment.js";
+import type { Tone } from "../kit/states.js";
+import { textWidth } from "../kit/text/text-width.js";
+import { wrapText } from "../kit/text/wrap-text.js";
+
+/** More lines than this are not taken from the body. */
+const mostMessageLines = 3;
+
+/** The lines above the hints, one at least: what is being typed, or what there is to say. */
+export function messageLines(
+  model: Model,
+  suggestions: readonly string[],
+  width: number,
+  aside: string,
+): readonly Line[] {
+  const { prompt, notice } = model;
+  if (prompt?.type === "command") {
+    const [best] = suggestions;
+    const rest = best?.slice(prompt.text.length) ?? "";
+    const others = suggestions.length > 1 ? `   ${suggestions.slice(1).join("  ")}` : "";
+    const after: Line = [
+      { text: plainText(rest), tone: "dim" },
+      { text: plainText(others), tone: "dim" },
+    ];
+    return [typed(":", prompt.text, after, width)];
+  }
+  if (prompt?.type === "filter") {
+    const help = prompt.text === "" ? "words, state=running, host!=beta, !word" : "";
+    return [typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width)];
+  }
+  if (notice !== undefined) {
+    const symbol = notice.tone === "bad" ? "✗ " : notice.tone === "warn" ? "! " : "";
+    return said(symbol, notice.text, notice.tone, width);
+  }
+  const trouble = connectionTrouble(model);
+  return trouble === "" ? said("", aside, "dim", width).slice(0, 1) : said("✗ ", trouble, "bad", width);
+}
+
+/** A text over as many lines as it needs, up to a bound. */
+function said(symbol: string, text: string, tone: Tone, width: number): readonly Line[] {
+  const [first = "", ...more] = wrapText(plainText(text), width - 2 - symbol.length);
+  const kept = [first, ...more.slice(0, mostMessageLines - 1)];
+  if (more.length >= mostMessageLines) kept[kept.length - 1] += "…";
+  return kept.map((line, index) =>
+    cutLine([{ text: ` ${index === 0 ? symbol : " ".repeat(symbol.length)}${line}`, tone }], width),
+  );
+}
+
+/** Why what is shown is old. */
+function connectionTrouble({ fleet }: Model): string {
+  const { phase, reason } = fleet.connection;
+  if (phase !== "lost" && phase !== "refused") return "";
+  return fleet.loaded ? `${reason}; all of this is as last heard` : reason;
+}
+
+/** A prompt with its cursor; of a text that is too long the end is shown. */
+function typed(sign: string, text: string, after: readonly Segment[], width: number): Line {
+  let shown = plainText(text);
+  while (textWidth(shown) > width - 4) shown = [...shown].slice(1).join("");
+  const line: Segment[] = [
+    { text: ` ${sign}`, tone: "accent" },
+    { text: shown },
+    { text: "_", tone: "accent" },
+    ...after,
+  ];
+  return cutLine(line, width);
+}
+
+/** The keys that matter here, as many as fit. */
+export function hintLine(model: Model, context: KeyContext, width: number): Line {
+  if (model.prompt !== undefined) return promptHints(model.prompt, width);
+  const line: Segment[] = [{ text: " " }];
+  // On a table there are more useful things to say than how to leave it.
+  const hints = availableCommands(context).filter(
+    (command) => command.hint !== undefined && (command.id !== "back" || context.screen !== "table"),
+  );
+  // Help always stays; the rest goes from the end.
+  const ordered = [
+    ...hints.filter((command) => command.id === "help"),
+    ...hints.filter((command) => command.id !== "help"),
+  ];
+  for (const command of ordered) {
+    const pair: Segment[] = [
+      { text: keyName(command.keys[0] ?? ""), tone: "accent" },
+      { text: ` ${command.hint ?? ""}  `, tone: "dim" },
+    ];
+    if (lineWidth(line) + lineWidth(pair) > width) break;
+    line.push(...pair);
+  }
+  return line;
+}
+
+function promptHints(prompt: Prompt, width: number): Line {
+  const keys = {
+    command: "enter runs it  tab completes  esc leaves",
+    filter: "enter keeps the filter  esc drops the change",
+    confirm: "esc leaves everything as it is",
+  } as const;
+  return cutLine([{ text: ` ${keys[prompt.type]}`, tone: "dim" }], width);
+}
+
+/** A key as people read it. */
+export function keyName(chord: string): string {
+  return chord.startsWith("ctrl-") ? `^${chord.slice("ctrl-".length)}` : chord;
+}

@@ -1,0 +1,125 @@
+import { formatAge } from "../kit/format.js";
+import type { Model } from "../kit/model.js";
+import { plainText } from "../kit/text/plain-text.js";
+import { type Line, lineWidth, type Segment, spreadLine } from "../kit/text/segment.js";
+import type { StateCount } from "../kit/fleet/summary.js";
+
+/** Room for the longest text about a hub that is away. */
+const widestTrouble = 62;
+
+/** The two lines at the top: who we talk to and how that goes; what the fleet is doing. */
+export function headerLines(model: Model, width: number): readonly Line[] {
+  return [connectionLine(model, width), countsLine(model, width)];
+}
+
+function connectionLine(model: Model, width: number): Line {
+  const { session, fleet } = model;
+  const left: Segment[] = [
+    { text: " zor ", tone: "accent" },
+    { text: plainText(session.context), tone: "strong" },
+  ];
+  if (session.readOnly) left.push({ text: "  read-only", tone: "warn" });
+  const rate = fleet.eventsPerSecond(model.nowMs);
+  const state = connectionState(model);
+  const rateText = { text: `  ${rate.toFixed(1)} ev/s `, tone: "dim" } as const;
+  const address: Segment = { text: `  ${plainText(session.address)}`, tone: "dim" };
+  // While the hub is away the text on the right changes its width all the time: the address must not come and go.
+  const rightWidth = fleet.connection.phase === "live" ? lineWidth([...state, rateText]) : widestTrouble;
+  const fits = lineWidth([...left, address]) + rightWidth < width;
+  return spreadLine(fits ? [...left, address] : left, [...state, rateText], width);
+}
+
+/** Symbol, word and age; never an age that could be taken for fresh when it is not. */
+function connectionState(model: Model): Segment[] {
+  const { fleet, nowMs } = model;
+  const { connection, lastHeardMs } = fleet;
+  const heard = lastHeardMs === undefined ? "never heard" : `heard ${formatAge(nowMs - lastHeardMs)} ago`;
+  const lastHeard = lastHeardMs === undefined ? heard : `last ${heard}`;
+  switch (connection.phase) {
+    case "connecting":
+      return [{ text: `◐ connecting ${formatAge(nowMs - connection.sinceMs)}`, tone: "busy" }];
+    case "live": {
+      if (!fleet.loaded) return [{ text: "◐ reading the fleet", tone: "busy" }];
+      return fleet.isSilent(nowMs)
+        ? [{ text: `! silent, ${heard}`, tone: "warn" }]
+        : [
+            { text: "● live", tone: "good" },
+            { text: `, ${heard}`, tone: "dim" },
+          ];
+    }
+    case "lost": {
+      const { retryAtMs } = connection;
+      const retry = retryAtMs === undefined ? "trying" : `again in ${formatAge(Math.max(1000, retryAtMs - nowMs))}`;
+      return [{ text: `✗ reconnecting, ${lastHeard}, ${retry}`, tone: "bad" }];
+    }
+    case "refused":
+      return [{ text: `✗ refused, ${lastHeard}`, tone: "bad" }];
+  }
+}
+
+/** What is counted, with the words a narrow terminal has room for. */
+interface CountGroup {
+  readonly title: string;
+  readonly short: string;
+  readonly total: number;
+  readonly counts: readonly StateCount[];
+}
+
+type CountStyle = (group: CountGroup) => Segment[];
+
+/** As much as fits; what is left out first is what nobody has to act on, and trouble never is. */
+function countsLine({ summary, fleet }: Model, width: number): Line {
+  const hosts = { title: "hosts", short: "hosts", total: summary.hostsTotal, counts: summary.hosts };
+  const instances = { title: "instances", short: "inst", total: summary.instancesTotal, counts: summary.instances };
+  const lans = { title: "lans", short: "lans", total: summary.lansTotal, counts: [] };
+  const links = { title: "links", short: "links", total: summary.linksTotal, counts: summary.links };
+  const a2bs = { title: "a2bs", short: "a2bs", total: summary.a2bsTotal, counts: summary.a2bs };
+  const basic = [hosts, instances, lans, links];
+  const all = summary.a2bsTotal === 0 ? basic : [...basic, a2bs];
+  const important = [hosts, instances, links];
+  const { phase } = fleet.connection;
+  const old = phase === "lost" || phase === "refused";
+  const fresh = (line: Line): Line => (old ? line.map(({ text }) => ({ text, tone: "dim" as const })) : line);
+  const choices: readonly (readonly [readonly CountGroup[], CountStyle])[] = [
+    [all, inWords],
+    [basic, inWords],
+    [all, inSymbols],
+    [basic, inSymbols],
+    [important, inSymbols],
+    [important, (group) => inSymbols({ ...group, title: group.short })],
+  ];
+  for (const [groups, style] of choices) {
+    const line = [{ text: " " }, ...groups.flatMap(style)];
+    if (lineWidth(line) <= width) return fresh(line);
+  }
+  return fresh([{ text: " " }, ...important.flatMap(troubleOnly)]);
+}
+
+function inWords({ title, total, counts }: CountGroup): Segment[] {
+  return [
+    ...heading(title, total),
+    ...counts.map(({ style, count }) => ({ text: ` ${style.symbol} ${count} ${style.word}`, tone: style.tone })),
+    { text: "    " },
+  ];
+}
+
+function inSymbols({ title, total, counts }: CountGroup): Segment[] {
+  return [
+    ...heading(title, total),
+    ...counts.map(({ style, count }) => ({ text: ` ${style.symbol}${count}`, tone: style.tone })),
+    { text: "  " },
+  ];
+}
+
+/** The total, and of the states only those that ask for a look. */
+function troubleOnly(group: CountGroup): Segment[] {
+  const counts = group.counts.filter(({ style }) => style.tone === "warn" || style.tone === "bad");
+  return inSymbols({ ...group, title: group.short, counts });
+}
+
+function heading(title: string, total: number): Segment[] {
+  return [
+    { text: `${title} `, tone: "dim" },
+    { text: `${total}`, tone: "strong" },
+  ];
+}

@@ -1,0 +1,67 @@
+import { Box, Text } from "ink";
+import { createContext, memo, type ReactNode, useContext } from "react";
+import type { Line, Segment } from "../kit/text/segment.js";
+import { cutLine } from "../kit/text/segment.js";
+import { type Look, styleOf, toAscii } from "./theme.js";
+
+/** What the terminal may be sent. */
+export const LookContext = createContext<Look>({ unicode: true, colors: true });
+
+interface LineViewProps {
+  readonly line: Line;
+  readonly width: number;
+  /** Drawn inverted, in one tone. */
+  readonly selected?: boolean;
+  /** Drawn dim, in one tone but for the warnings. */
+  readonly faded?: boolean;
+}
+
+/** One line of the screen. It never wraps: what does not fit is cut. */
+export const LineView = memo(LineViewBase, (before, after) => {
+  return (
+    before.width === after.width &&
+    before.selected === after.selected &&
+    before.faded === after.faded &&
+    sameLine(before.line, after.line)
+  );
+});
+
+function LineViewBase({ line, width, selected = false, faded = false }: LineViewProps): ReactNode {
+  const look = useContext(LookContext);
+  const show = (text: string) => (look.unicode ? text : toAscii(text));
+  const cut = cutLine(line, width);
+  if (selected) {
+    return (
+      <Box height={1} width={width}>
+        <Text inverse wrap="truncate">
+          {show(cut.map((segment) => segment.text).join(""))}
+        </Text>
+      </Box>
+    );
+  }
+  return (
+    <Box height={1} width={width}>
+      <Text wrap="truncate">
+        {cut.map((segment, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: segments have no identity but their place on the line
+          <Text key={index} {...propsOf(segment, faded, look)}>
+            {show(segment.text)}
+          </Text>
+        ))}
+      </Text>
+    </Box>
+  );
+}
+
+function propsOf(segment: Segment, faded: boolean, look: Look) {
+  const tone = segment.tone ?? "plain";
+  if (!faded || tone === "warn" || tone === "accent") return styleOf(tone, look);
+  return styleOf("dim", look);
+}
+
+function sameLine(before: Line, after: Line): boolean {
+  return (
+    before.length === after.length &&
+    before.every((segment, index) => segment.text === after[index]?.text && segment.tone === after[index]?.tone)
+  );
+}

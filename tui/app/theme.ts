@@ -1,0 +1,83 @@
+import type { TextProps } from "ink";
+import type { Tone } from "../kit/states.js";
+import { textWidth } from "../kit/text/text-width.js";
+
+/** What the terminal may be sent. */
+export interface Look {
+  /** Symbols outside ASCII. */
+  readonly unicode: boolean;
+  /** Colours; bold, dim and inverse are always used. */
+  readonly colors: boolean;
+}
+
+type Style = Omit<TextProps, "children">;
+
+const colored: Readonly<Record<Tone, Style>> = {
+  plain: {},
+  strong: { bold: true },
+  dim: { dimColor: true },
+  good: { color: "green" },
+  busy: { color: "cyan" },
+  warn: { color: "yellow" },
+  bad: { color: "red", bold: true },
+  accent: { color: "cyan", bold: true },
+};
+
+const colorless: Readonly<Record<Tone, Style>> = {
+  plain: {},
+  strong: { bold: true },
+  dim: { dimColor: true },
+  good: {},
+  busy: {},
+  warn: { bold: true },
+  bad: { bold: true },
+  accent: { bold: true },
+};
+
+/** How a tone is drawn. Without colours the words and symbols say the same. */
+export function styleOf(tone: Tone, look: Look): Style {
+  return (look.colors ? colored : colorless)[tone];
+}
+
+/** What the environment says of the terminal: no symbols unless its locale is UTF-8 (or with ZOR_ASCII), no colours with NO_COLOR. */
+export function lookOfTerminal(env: Readonly<Record<string, string | undefined>>): Look {
+  return { unicode: isUnicodeTerminal(env), colors: (env["NO_COLOR"] ?? "") === "" };
+}
+
+const asciiOf: Readonly<Record<string, string>> = {
+  "●": "*",
+  "○": "o",
+  "◐": "~",
+  "◌": "?",
+  "✗": "x",
+  "·": "-",
+  "→": ">",
+  "❯": ">",
+  "…": "~",
+  "↑": "^",
+  "↓": "v",
+  "─": "-",
+  "│": "|",
+  "±": "~",
+  "▁": "_",
+  "▂": ".",
+  "▃": "-",
+  "▄": "=",
+  "▅": "+",
+  "▆": "*",
+  "▇": "%",
+  "█": "#",
+};
+
+const nonAscii = /[^\x20-\x7e]/gu;
+
+/** The same text in ASCII, as wide as it was: known symbols by a likeness, the rest as "?". */
+export function toAscii(text: string): string {
+  return text.replace(nonAscii, (character) => asciiOf[character] ?? "?".repeat(textWidth(character)));
+}
+
+function isUnicodeTerminal(env: Readonly<Record<string, string | undefined>>): boolean {
+  if (env["ZOR_ASCII"] !== undefined && env["ZOR_ASCII"] !== "") return false;
+  const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
+  return /utf-?8/i.test(locale);
+}

@@ -1,0 +1,49 @@
+import { toMs } from "../../../lib/duration.js";
+import { formatBytes, formatMib, formatRtt } from "../../client/format.js";
+import { ageText, type CellContext, labelText } from "../../kit/table/column.js";
+import { seenCell } from "./columns.js";
+import type { RowOf } from "../../kit/row.js";
+import { hostStyle } from "../../kit/states.js";
+import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+
+/** What is known of a host. */
+export function describeHost(row: RowOf<"hosts">, context: CellContext): readonly DescribeLine[] {
+  const host = row.resource;
+  const style = hostStyle(host.state);
+  const counts = Object.entries(host.summary?.instances ?? {}).map(
+    ([state, count]) => `${count} ${state.toLowerCase()}`,
+  );
+  const fingerprint = host.fingerprint;
+  return [
+    field("state", { text: `${style.symbol} ${style.word}`, tone: style.tone }),
+    field("reason", { text: host.reason, tone: style.tone }),
+    field("last seen", seenCell(row, context).text),
+    field("round trip", toMs(host.sessionRtt) === 0 ? "" : formatRtt(host.sessionRtt)),
+    field("addresses", host.addresses.length === 0 ? "none: the agent dials the hub" : host.addresses.join(", ")),
+    field("underlay", `${host.underlayAddresses.join(", ")}${host.undialable ? " (cannot be dialled)" : ""}`),
+    field("labels", labelText(host.labels)),
+    field("registered", `${ageText(host.createTime, context)} ago`),
+    field("relayed", host.relayedBytes > 0n ? `${formatBytes(host.relayedBytes)} through the hub so far` : ""),
+    field("uid", host.uid),
+    heading("Load"),
+    field("instances", counts.join(", ")),
+    field("lans", `${host.summary?.lans ?? 0}`),
+    field("load average", host.summary?.loadAverage.toFixed(2)),
+    field("memory free", host.summary === undefined ? "" : formatMib(host.summary.memoryAvailableMib)),
+    heading("Machine"),
+    field("agent", fingerprint === undefined ? "" : `${fingerprint.agentVersion} (pid ${host.agentPid})`),
+    field("system", fingerprint === undefined ? "" : `${fingerprint.operatingSystem}, ${fingerprint.kernel}`),
+    field("cpu", fingerprint === undefined ? "" : `${fingerprint.cpus} x ${fingerprint.cpuModel}`),
+    field("memory", fingerprint === undefined ? "" : formatMib(fingerprint.memoryMib)),
+    heading("Capabilities"),
+    ...(fingerprint?.capabilities ?? []).map((capability) =>
+      field(capability.id, {
+        text: [capability.available ? "● yes" : "○ no", capability.version, capability.reason]
+          .filter((part) => part !== "")
+          .join("  "),
+        tone: capability.available ? "plain" : "dim",
+      }),
+    ),
+    ...(fingerprint === undefined ? [text("not known yet", "dim")] : []),
+  ];
+}

@@ -1,0 +1,90 @@
+import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/instance.js";
+import { formatMib } from "../../client/format.js";
+import { ageText, type CellContext, labelText, stateCell } from "../../kit/table/column.js";
+import { nicsOf } from "./columns.js";
+import type { RowOf } from "../../kit/row.js";
+import { instanceStyle } from "../../kit/states.js";
+import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+
+/** What is known of an instance. */
+export function describeInstance(row: RowOf<"instances">, context: CellContext): readonly DescribeLine[] {
+  const { spec, status, labels, uid, createTime } = row.resource;
+  const style = instanceStyle(status?.state ?? 0);
+  const observed = context.fleet.isReachable(row.host) ? "" : `last known: ${style.word}`;
+  return [
+    field("state", stateCell(row, style, context)),
+    ...(observed === "" ? [] : [field("", { text: observed, tone: "warn" })]),
+    field("reason", { text: status?.reason ?? "", tone: style.tone === "bad" ? "bad" : "plain" }),
+    field("host", row.host),
+    field("observed", `${ageText(status?.observeTime, context)} ago`),
+    field("started", status?.startTime === undefined ? "never" : `${ageText(status.startTime, context)} ago`),
+    field("pid", status?.pid ? `${status.pid}` : ""),
+    field(
+      "exec",
+      status?.execReady === true ? { text: "● ready", tone: "good" } : { text: "○ not ready", tone: "dim" },
+    ),
+    field("cpus", `${spec?.cpus || 1}`),
+    field("memory", formatMib(spec?.memoryMib ?? 0n)),
+    field("labels", labelText(labels)),
+    field("created", `${ageText(createTime, context)} ago`),
+    field("uid", uid),
+    heading("Interfaces"),
+    ...nicsOf(row).flatMap((nic) => [
+      field(nic.name, {
+        text: nic.lan === "" ? "○ unplugged" : `● ${nic.lan}`,
+        tone: nic.lan === "" ? "dim" : "plain",
+      }),
+      field(
+        "",
+        [nic.addresses.join(" "), nic.mac, nic.deviceAddress, nic.port === "" ? "" : `port ${nic.port}`]
+          .filter((part) => part !== "")
+          .join("  "),
+      ),
+    ]),
+    ...(nicsOf(row).length === 0 ? [text("none", "dim")] : []),
+    ...driverLines(row),
+  ];
+}
+
+function driverLines(row: RowOf<"instances">): readonly DescribeLine[] {
+  const driver = row.resource.spec?.driver;
+  switch (driver?.$case) {
+    case "qemu": {
+      const { machine, kernel, initrd, kernelArguments, disks } = driver.value;
+      return [
+        heading("QEMU"),
+        field("machine", machine || "q35"),
+        field("accelerator", row.resource.status?.accelerator),
+        field("kernel", kernel),
+        field("initrd", initrd),
+        field("arguments", kernelArguments),
+        ...disks.map((disk, index) =>
+          field(
+            `disk ${index}`,
+            `${disk.image}${disk.persistent ? ", persistent" : ", changes are thrown away"}  ${disk.deviceAddress}`.trimEnd(),
+          ),
+        ),
+      ];
+    }
+    case "crun": {
+      const { rootfs, command, environment, persistent, capabilities, sysctls } = driver.value;
+      return [
+        heading("Container"),
+        field("rootfs", rootfs),
+        field("command", command.join(" ")),
+        field("environment", labelText(environment)),
+        field("capabilities", capabilityText(capabilities)),
+        field("sysctls", labelText(sysctls)),
+        field("changes", persistent ? "kept over stop and start" : "thrown away on stop"),
+      ];
+    }
+    case undefined:
+      return [];
+  }
+}
+
+/** What a container has beside and instead of the default capabilities. */
+function capabilityText(capabilities: ContainerCapabilities | undefined): string {
+  const { add = [], drop = [] } = capabilities ?? {};
+  return [...add.map((name) => `+${name}`), ...drop.map((name) => `-${name}`)].join(" ");
+}

@@ -1,0 +1,32 @@
+import { formatBytes } from "../../client/format.js";
+import { shortName } from "../../kit/resource-name.js";
+import { ageText, type CellContext, labelText, stateCell } from "../../kit/table/column.js";
+import { lanStyle } from "./columns.js";
+import type { RowOf } from "../../kit/row.js";
+import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+
+/** What is known of a lan. */
+export function describeLan(row: RowOf<"lans">, context: CellContext): readonly DescribeLine[] {
+  const { spec, status, labels, uid, createTime } = row.resource;
+  const ports = status?.ports ?? [];
+  return [
+    field("state", stateCell(row, lanStyle(row), context)),
+    field("reason", { text: status?.reason ?? "", tone: "bad" }),
+    field("host", row.host),
+    field("mtu", `${spec?.mtu ?? ""}`),
+    field("rstp", spec?.rstp === true ? "on" : "off"),
+    field("datapath", status?.datapath),
+    field("labels", labelText(labels)),
+    field("observed", `${ageText(status?.observeTime, context)} ago`),
+    field("created", `${ageText(createTime, context)} ago`),
+    field("uid", uid),
+    heading(`Ports (${ports.length})`),
+    ...ports.map((port) =>
+      field(
+        shortName(port.endpoint),
+        `in ${port.rxFrames} frames ${formatBytes(port.rxBytes)}, out ${port.txFrames} frames ${formatBytes(port.txBytes)}, dropped ${port.droppedFrames}`,
+      ),
+    ),
+    ...(ports.length === 0 ? [text("nothing is plugged in", "dim")] : []),
+  ];
+}

@@ -1,0 +1,125 @@
+import type { Cell, CellContext, Column } from "./column.js";
+import { type Layout, layoutColumns } from "./layout.js";
+import { plainText } from "../text/plain-text.js";
+import type { Row } from "../row.js";
+import type { Line, Segment } from "../text/segment.js";
+import type { TableState, TableWindow } from "./table-state.js";
+import { distinctWidth, fitText, textWidth } from "../text/text-width.js";
+
+/** Room for the cursor and the mark. */
+const gutter = 2;
+
+/** A row as it is drawn. */
+export interface FrameRow {
+  readonly name: string;
+  readonly line: Line;
+  readonly selected: boolean;
+  /** What is shown is old. */
+  readonly faded: boolean;
+}
+
+/** The part of a table that is on the screen, as lines of exactly the given width or less. */
+export interface TableFrame {
+  readonly header: Line;
+  readonly rows: readonly FrameRow[];
+  readonly window: TableWindow;
+  /** The whole of the text that was cut, or left out, in the growing column under the cursor; empty when nothing was. */
+  readonly cutText: string;
+}
+
+/** Draws a table into `width` x `height` cells, header line included. */
+export function drawTable(table: TableState, width: number, height: number, context: CellContext): TableFrame {
+  const window = table.window(Math.max(1, height - 1), context.nowMs);
+  const cells = window.rows.map((row) => cellsOf(table.columns, row, context));
+  const contentWidths = table.noteWidths(width, widestOf(table.columns, cells));
+  const layout = layoutColumns(
+    table.columns,
+    width - gutter,
+    (column) => contentWidths.get(column.id) ?? 0,
+    (column) => Math.max(column.min, contentWidths.get(leastKey(column)) ?? 0),
+  );
+  const { connection } = context.fleet;
+  const old = connection.phase === "lost" || connection.phase === "refused";
+  return {
+    header: headerLine(table, layout),
+    rows: window.rows.map((row, index) => {
+      const selected = window.top + index === window.cursor;
+      const marked = table.marked.has(row.name);
+      return {
+        name: row.name,
+        line: rowLine(cells[index] ?? new Map(), layout, selected, marked),
+        selected,
+        // What happened stays as true as it was when its host is lost.
+        faded: old || (row.kind !== "events" && !context.fleet.isReachable(row.host)),
+      };
+    }),
+    window,
+    cutText: cutUnderCursor(table.columns, layout, cells[window.cursor - window.top]),
+  };
+}
+
+/** Names that were cut, and what does not fit into the growing column. */
+function cutUnderCursor(columns: readonly Column[], layout: Layout, cells: Cells | undefined): string {
+  const cut: string[] = [];
+  for (const column of columns) {
+    const placed = layout.columns.find((each) => each.column === column);
+    const tells = column.grow === true || (column.cut === "middle" && placed !== undefined);
+    const text = tells ? (cells?.get(column.id)?.text ?? "") : "";
+    if (textWidth(text) > (placed?.width ?? 0)) cut.push(text);
+  }
+  return cut.join(": ");
+}
+
+/** Under which the least useful width of a column is noted. */
+function leastKey(column: Column): string {
+  return `${column.id} least`;
+}
+
+type Cells = ReadonlyMap<string, Cell>;
+
+function cellsOf(columns: readonly Column[], row: Row, context: CellContext): Cells {
+  return new Map(
+    columns.map((column) => {
+      const cell = column.cell(row, context);
+      return [column.id, { ...cell, text: plainText(cell.text) }];
+    }),
+  );
+}
+
+/** The widest content of each column, and the least width at which names differ. */
+function widestOf(columns: readonly Column[], rows: readonly Cells[]): Map<string, number> {
+  return new Map(
+    columns.flatMap((column) => {
+      // One more for the arrow of the column that is sorted by.
+      const title = column.title.length + (column.sortLetter === undefined ? 0 : 1);
+      const texts = rows.map((cells) => cells.get(column.id)?.text ?? "");
+      const widest: [string, number] = [column.id, Math.max(title, ...texts.map(textWidth))];
+      return column.cut === "middle" ? [widest, [leastKey(column), distinctWidth(texts, column.min)]] : [widest];
+    }),
+  );
+}
+
+function headerLine(table: TableState, layout: Layout): Line {
+  const { column: sorted, descending } = table.sort;
+  const line: Segment[] = [{ text: " ".repeat(gutter) }];
+  layout.columns.forEach(({ column, width }, index) => {
+    const isSorted = column.id === sorted.id;
+    const title = isSorted ? `${column.title}${descending ? "↓" : "↑"}` : column.title;
+    if (index > 0) line.push({ text: " ".repeat(layout.gap) });
+    line.push({ text: fitText(title, width, column.align), tone: isSorted ? "accent" : "dim" });
+  });
+  return line;
+}
+
+function rowLine(cells: Cells, layout: Layout, selected: boolean, marked: boolean): Line {
+  const line: Segment[] = [{ text: `${selected ? "❯" : " "}${marked ? "*" : " "}`, tone: "accent" }];
+  layout.columns.forEach(({ column, width }, index) => {
+    const cell = cells.get(column.id);
+    if (index > 0) line.push({ text: " ".repeat(layout.gap) });
+    line.push({
+      text: fitText(cell?.text ?? "", width, column.align, column.cut),
+      ...(cell?.tone === undefined ? {} : { tone: cell.tone }),
+    });
+  });
+  return line;
+}

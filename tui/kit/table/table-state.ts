@@ -1,0 +1,238 @@
+import { idOf } from "../resource-name.js";
+import { lookOf, type TableLook } from "../../kinds/index.js";
+import type { CellContext, Column } from "./column.js";
+import { matches, noFilter, parseFilter } from "./filter.js";
+import type { Fleet } from "../fleet/fleet.js";
+import { hostOf, type Row, type TableKind } from "../row.js";
+import { fixedRows, naturalKey, type RowList, RowView, type ViewQuery } from "./row-view.js";
+
+/** What a table is narrowed to: one host, (ports) one lan, (events) what happened to one resource. */
+export interface TableScope {
+  readonly title: string;
+  readonly host?: string;
+  readonly lan?: string;
+  readonly about?: string;
+}
+
+/** The part of a table that is on the screen. */
+export interface TableWindow {
+  readonly rows: readonly Row[];
+  /** Place of the first of them in the list. */
+  readonly top: number;
+  /** Place of the cursor in the list; -1 in an empty list. */
+  readonly cursor: number;
+  /** Rows that pass the filter. */
+  readonly matched: number;
+  readonly total: number;
+}
+
+/** One open table: what it is narrowed to, its order, its cursor and its marks. */
+export class TableState {
+  readonly kind: TableKind;
+  readonly scope: TableScope | undefined;
+  readonly #fleet: Fleet;
+  readonly #look: TableLook;
+  readonly #view: RowView | undefined;
+  #query: ViewQuery;
+  #cursorName: string | undefined;
+  #cursorIndex = 0;
+  #top = 0;
+  #height = 1;
+  #marked = new Set<string>();
+  #widths = new Map<string, number>();
+  #widthsFor = 0;
+
+  constructor(fleet: Fleet, kind: TableKind, scope?: TableScope) {
+    this.kind = kind;
+    this.scope = scope;
+    this.#fleet = fleet;
+    this.#look = lookOf(kind);
+    const sortBy = findColumn(this.#look, this.#look.sortBy);
+    this.#query = {
+      filter: noFilter,
+      columns: this.#look.columns,
+      sortBy,
+      descending: sortBy.descending ?? false,
+      scope: predicateOf(scope),
+    };
+    this.#view = kind === "ports" ? undefined : new RowView(fleet.tables[kind], this.#query);
+  }
+
+  get columns(): readonly Column[] {
+    return this.#look.columns;
+  }
+
+  get filterText(): string {
+    return this.#query.filter.text;
+  }
+
+  get sort(): { readonly column: Column; readonly descending: boolean } {
+    return { column: this.#query.sortBy, descending: this.#query.descending };
+  }
+
+  get marked(): ReadonlySet<string> {
+    return this.#marked;
+  }
+
+  setFilter(text: string): void {
+    this.#setQuery({ ...this.#query, filter: parseFilter(text) });
+  }
+
+  /** Sorts by the column with that letter; the same letter again turns the order round. Undefined letters do nothing. */
+  sortBy(letter: string): void {
+    const column = this.columns.find((candidate) => candidate.sortLetter === letter);
+    if (column === undefined) return;
+    const same = column.id === this.#query.sortBy.id;
+    this.#setQuery({
+      ...this.#query,
+      sortBy: column,
+      descending: same ? !this.#query.descending : (column.descending ?? false),
+    });
+  }
+
+  /** All rows, in order. */
+  rows(nowMs: number): RowList {
+    const context = { fleet: this.#fleet, nowMs };
+    return this.#view === undefined ? this.#ports(context) : this.#view.read(context);
+  }
+
+  /** The row under the cursor. */
+  current(nowMs: number): Row | undefined {
+    const rows = this.rows(nowMs);
+    return rows.at(this.#settleCursor(rows));
+  }
+
+  /** Puts the cursor on a row, if it is there. */
+  select(name: string): void {
+    this.#cursorName = name;
+  }
+
+  /** Moves the cursor by rows; stops at both ends. */
+  move(by: number, nowMs: number): void {
+    const rows = this.rows(nowMs);
+    const index = clamp(this.#settleCursor(rows) + by, 0, rows.length - 1);
+    this.#cursorIndex = Math.max(0, index);
+    this.#cursorName = rows.at(index)?.name;
+  }
+
+  /** Moves the cursor by screens. */
+  page(by: number, nowMs: number): void {
+    this.move(by * Math.max(1, this.#height - 1), nowMs);
+  }
+
+  /** Marks or unmarks the row under the cursor and goes to the next. */
+  toggleMark(nowMs: number): void {
+    const row = this.current(nowMs);
+    if (row === undefined) return;
+    if (!this.#marked.delete(row.name)) this.#marked.add(row.name);
+    this.move(1, nowMs);
+  }
+
+  /** Marks every row that passes the filter; with all of them marked already, none. */
+  toggleAllMarks(nowMs: number): void {
+    const rows = this.rows(nowMs);
+    const names = Array.from({ length: rows.length }, (_, index) => rows.at(index)?.name ?? "");
+    if (names.every((name) => this.#marked.has(name))) this.#marked.clear();
+    else this.#marked = new Set(names);
+  }
+
+  clearMarks(): void {
+    this.#marked.clear();
+  }
+
+  /** What a command acts on: the marked rows that still exist, else the row under the cursor. */
+  targets(nowMs: number): readonly Row[] {
+    if (this.#marked.size > 0 && this.kind !== "ports") {
+      const table = this.#fleet.tables[this.kind];
+      return [...this.#marked].map((name) => table.find(name)).filter((row) => row !== undefined);
+    }
+    const row = this.current(nowMs);
+    return row === undefined ? [] : [row];
+  }
+
+  /** The rows to draw on `height` lines, with the cursor among them. */
+  window(height: number, nowMs: number): TableWindow {
+    const rows = this.rows(nowMs);
+    const cursor = this.#settleCursor(rows);
+    this.#height = height;
+    const lowestTop = Math.max(0, rows.length - height);
+    this.#top = clamp(this.#top, Math.max(0, cursor - height + 1), Math.max(0, Math.min(cursor, lowestTop)));
+    const shown: Row[] = [];
+    for (let index = this.#top; index < Math.min(rows.length, this.#top + height); index += 1) {
+      const row = rows.at(index);
+      if (row !== undefined) shown.push(row);
+    }
+    return { rows: shown, top: this.#top, cursor, matched: rows.length, total: rows.total };
+  }
+
+  /** Remembers the widest content of each column, so that columns do not jump while rows change; a resize forgets it. */
+  noteWidths(lineWidth: number, widths: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+    if (this.#widthsFor !== lineWidth) this.#widths = new Map();
+    this.#widthsFor = lineWidth;
+    for (const [column, width] of widths) this.#widths.set(column, Math.max(width, this.#widths.get(column) ?? 0));
+    return this.#widths;
+  }
+
+  /** The cursor stays on its row wherever that goes; when the row is gone, it stays at its place. */
+  #settleCursor(rows: RowList): number {
+    const index = this.#cursorName === undefined ? -1 : rows.indexOf(this.#cursorName);
+    this.#cursorIndex = index >= 0 ? index : clamp(this.#cursorIndex, 0, rows.length - 1);
+    if (index < 0) this.#cursorName = this.#cursorIndex === 0 ? undefined : rows.at(this.#cursorIndex)?.name;
+    return this.#cursorIndex;
+  }
+
+  #setQuery(query: ViewQuery): void {
+    this.#query = query;
+    this.#widths = new Map();
+    this.#view?.setQuery(query);
+  }
+
+  #ports(context: CellContext): RowList {
+    const lan = this.scope?.lan ?? "";
+    const row = this.#fleet.tables.lans.find(lan);
+    const ports = row?.kind === "lans" ? (row.resource.status?.ports ?? []) : [];
+    const rows = ports.map(
+      (port): Row => ({
+        kind: "ports",
+        name: port.endpoint,
+        id: idOf(port.endpoint),
+        host: hostOf(lan),
+        resource: port,
+        receivedAtMs: row?.receivedAtMs ?? 0,
+      }),
+    );
+    const { sortBy, descending, filter, columns } = this.#query;
+    const keyOf = (port: Row) => sortBy.sortKey?.(port, context) ?? naturalKey(sortBy.searched?.(port, context) ?? "");
+    const passed = rows.filter((port) => matches(filter, port, columns, context));
+    passed.sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1) * (descending ? -1 : 1));
+    return fixedRows(passed, rows.length);
+  }
+}
+
+function predicateOf(scope: TableScope | undefined): ((row: Row) => boolean) | undefined {
+  const { host, about } = scope ?? {};
+  if (about !== undefined) {
+    return (row) =>
+      row.kind === "events" && (row.resource.resource === about || row.resource.resource.startsWith(`${about}/`));
+  }
+  return host === undefined ? undefined : (row) => belongsTo(row, host);
+}
+
+function belongsTo(row: Row, host: string): boolean {
+  if (row.kind === "links") {
+    return hostOf(row.resource.spec?.a ?? "") === host || hostOf(row.resource.spec?.b ?? "") === host;
+  }
+  if (row.kind === "events") return row.host === host || hostOf(row.resource.resource) === host;
+  if (row.kind === "operations") return row.host === host || hostOf(row.resource.target) === host;
+  return row.host === host;
+}
+
+function findColumn(look: TableLook, id: string): Column {
+  const column = look.columns.find((candidate) => candidate.id === id) ?? look.columns[0];
+  if (column === undefined) throw new Error(`a table needs a column "${id}"`);
+  return column;
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.max(low, Math.min(high, value));
+}
