@@ -53,6 +53,19 @@ module.exports = {
       to: { path: "^agent/(kinds|kit|drivers)/" },
     },
     {
+      name: "cable-engine-stands-alone",
+      comment: "The cable engine is a program of its own. Of the agent it has only the way to run tools.",
+      severity: "error",
+      from: { path: "^agent/engine/" },
+      to: { path: "^agent/", pathNot: "^agent/(engine/|host/exec\\.ts$)" },
+    },
+    {
+      name: "agent-knows-only-the-engine-protocol",
+      severity: "error",
+      from: { path: "^agent/", pathNot: "^agent/engine/" },
+      to: { path: "^agent/engine/", pathNot: "^agent/engine/(protocol|impair)/" },
+    },
+    {
       name: "only-exec-runs-tools",
       comment:
         "What is started must end with whoever started it, unless it is meant to stay: few places know how (decision 0008).",

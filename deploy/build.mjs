@@ -10,9 +10,9 @@ await build({
   absWorkingDir: root,
   entryPoints: {
     agent: "agent/main.ts",
-    "cable-engine": "agent/network/c2c/engine/main.ts",
-    "cable-worker": "agent/network/c2c/engine/worker.ts",
-    "box-worker": "agent/network/c2c/engine/impair/worker.ts",
+    "cable-engine": "agent/engine/main.ts",
+    "cable-worker": "agent/engine/threads/cable-worker.ts",
+    "box-worker": "agent/engine/threads/box-worker.ts",
     hub: "hub/main.ts",
     "relay-worker": "hub/relay/splice/worker.ts",
     join: "hub/join/main.ts",

@@ -1,5 +1,5 @@
-import { ControlClient } from "./control/control-client.js";
-import { type BoxesEvent, type BoxRequest, type BoxSpec, boxesEventSchema } from "./box-protocol.js";
+import { ControlClient } from "../engine/protocol/control-client.js";
+import { type BoxesEvent, type BoxRequest, type BoxSpec, boxesEventSchema } from "../engine/protocol/box-protocol.js";
 
 /** Talks to the boxes of a running cable engine. */
 export class BoxClient {

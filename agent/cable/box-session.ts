@@ -1,11 +1,11 @@
 import { Backoff } from "../../lib/backoff.js";
 import { messageOf } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import { engineGone } from "./control/control-client.js";
+import { engineGone } from "../engine/protocol/control-client.js";
 import { PlugLoop, type WantedPort } from "./plug-loop.js";
 import type { CablePlugger } from "./plugger.js";
 import { BoxClient } from "./box-client.js";
-import type { BoxesEvent, BoxSpec, BoxView } from "./box-protocol.js";
+import type { BoxesEvent, BoxSpec, BoxView } from "../engine/protocol/box-protocol.js";
 
 /** What a session works with. */
 export interface BoxSessionOptions {

@@ -1,5 +1,5 @@
-import { ControlClient } from "./control/control-client.js";
-import type { EndSpec } from "./end-record.js";
+import { ControlClient } from "../engine/protocol/control-client.js";
+import type { EndSpec } from "../engine/protocol/end-record.js";
 import {
   diagnoseResultSchema,
   type EndDiagnosis,
@@ -10,7 +10,7 @@ import {
   endsEventSchema,
   ensureEndResultSchema,
   helloSchema,
-} from "./engine-protocol.js";
+} from "../engine/protocol/engine-protocol.js";
 
 /** Talks to a running cable engine. */
 export class EngineClient {

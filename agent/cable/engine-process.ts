@@ -6,7 +6,7 @@ import { endProcess, findIdentity, isAlive, type ProcessIdentity } from "../../l
 import { nodePath, programPath } from "../../lib/program.js";
 import { startDaemon } from "../host/exec.js";
 import { EngineClient } from "./engine-client.js";
-import { type EndsEvent, type EngineHello, engineProtocol } from "./engine-protocol.js";
+import { type EndsEvent, type EngineHello, engineProtocol } from "../engine/protocol/engine-protocol.js";
 
 /** How the engine of a host is run. */
 export interface EngineSettings {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 import { messageOf } from "../../lib/errors.js";
 import { readIfExists, setAside, writeFileAtomic } from "../../lib/files.js";
-import { type CableIdentity, checkIdentity } from "./cable-identity.js";
+import { type CableIdentity, checkIdentity } from "../engine/protocol/cable-identity.js";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 /** Pins, not dates, decide whether a cable certificate is good: it lives as long as the host. */

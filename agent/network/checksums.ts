@@ -1,6 +1,6 @@
 import { run } from "../host/exec.js";
 import { findLink, type IpOptions, ipBatch } from "./ip.js";
-import { bringUpQuietly } from "./lan-side.js";
+import { bringUpQuietly } from "../../lib/net/quiet-device.js";
 
 /** Name of the device that finishes checksums, in the switch's namespace. */
 const finisher = "zor-finish";

@@ -1,6 +1,6 @@
 import { checked, close, errno, lastErrno, libc, NativeMemory, SystemCallError } from "../../lib/libc.js";
-import { createPacketSocket, recv, send, setSocketOption } from "./c2c/engine/native.js";
-import { visitNetns } from "./c2c/engine/visit-netns.js";
+import { createPacketSocket, recv, send, setSocketOption } from "../../lib/net/socket-calls.js";
+import { visitNetns } from "../../lib/net/visit-netns.js";
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
 const bindFunction = libc.func("int bind(int fd, size_t address, uint length)") as unknown as (

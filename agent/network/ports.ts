@@ -12,7 +12,7 @@ import {
   parseMac,
 } from "./ip.js";
 import { tagHeadroomBytes } from "./bridge-operations.js";
-import { setUpQuietly } from "./lan-side.js";
+import { setUpQuietly } from "../../lib/net/quiet-device.js";
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
 import type { Datapath } from "./ovs/switch.js";

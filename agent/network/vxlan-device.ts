@@ -3,7 +3,7 @@ import { isIPv6 } from "node:net";
 import { messageOf } from "../../lib/errors.js";
 import { run, runJson } from "../host/exec.js";
 import { ip } from "./ip.js";
-import { setUpQuietly } from "./lan-side.js";
+import { setUpQuietly } from "../../lib/net/quiet-device.js";
 
 /** UDP port of VXLAN (RFC 7348). */
 export const vxlanPort = 4789;

@@ -1,7 +1,7 @@
 // What in-line boxes do, configured against measured: npm run bench -- a2b [--json] [--only delay,loss,rate,load,depth]. Needs root, ping and iperf3.
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { burstBytesOf, type Impairment, noImpairment } from "../../agent/network/c2c/engine/impair/impairment.js";
+import { burstBytesOf, type Impairment, noImpairment } from "../../agent/engine/impair/impairment.js";
 import { eventually } from "../helpers/eventually.js";
 import { BoxRig } from "../integration/a2b/box-rig.js";
 import { binomialBound, formatRows, isGood, median, type Row } from "./a2b/rows.js";

@@ -28,9 +28,9 @@ await build({
   absWorkingDir: root,
   entryPoints: {
     bench: entry,
-    "cable-engine": "agent/network/c2c/engine/main.ts",
-    "cable-worker": "agent/network/c2c/engine/worker.ts",
-    "box-worker": "agent/network/c2c/engine/impair/worker.ts",
+    "cable-engine": "agent/engine/main.ts",
+    "cable-worker": "agent/engine/threads/cable-worker.ts",
+    "box-worker": "agent/engine/threads/box-worker.ts",
     "relay-worker": "hub/relay/splice/worker.ts",
   },
   outdir: join(directory, "dist"),

@@ -12,7 +12,7 @@ import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { checkA2b, formatStored, fromBoxSpec, newStored, parseStored, type StoredA2b, toBoxSpec } from "./a2b-spec.js";
 import { downStatus, toStatus } from "./a2b-status.js";
-import { boxSocket } from "../../cable/box-protocol.js";
+import { boxSocket } from "../../engine/protocol/box-protocol.js";
 import { BoxSession } from "../../cable/box-session.js";
 import { findLoop } from "./loop.js";
 

@@ -12,9 +12,9 @@ import {
   type ImpairmentStep,
   JitterDistribution,
 } from "../../../proto/gen/zor/v1/impairment.js";
-import { type Impairment, noImpairment } from "../../network/c2c/engine/impair/impairment.js";
-import type { Step } from "../../network/c2c/engine/impair/schedule.js";
-import type { BoxSpec } from "../../cable/box-protocol.js";
+import { type Impairment, noImpairment } from "../../engine/impair/impairment.js";
+import type { Step } from "../../engine/impair/schedule.js";
+import type { BoxSpec } from "../../engine/protocol/box-protocol.js";
 
 /** A box as the agent stores it. */
 export interface StoredA2b {

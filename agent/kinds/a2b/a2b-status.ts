@@ -1,7 +1,7 @@
 import { A2bState, type A2bStatus } from "../../../proto/gen/zor/v1/a2b.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import { toImpairmentMessage } from "./a2b-spec.js";
-import type { BoxView } from "../../cable/box-protocol.js";
+import type { BoxView } from "../../engine/protocol/box-protocol.js";
 
 /** What clients see of a box. @param enginePid of the engine that told the view. */
 export function toStatus(view: BoxView, enginePid: number): A2bStatus {

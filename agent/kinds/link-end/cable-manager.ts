@@ -9,9 +9,9 @@ import { PlugLoop, type WantedPort } from "../../cable/plug-loop.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { diagnoseCable } from "./diagnose.js";
 import type { Hop } from "./diagnosis.js";
-import type { EndSpec } from "../../cable/end-record.js";
+import type { EndSpec } from "../../engine/protocol/end-record.js";
 import { ensureEngine, type RunningEngine } from "../../cable/engine-process.js";
-import type { EndsEvent, EndView } from "../../cable/engine-protocol.js";
+import type { EndsEvent, EndView } from "../../engine/protocol/engine-protocol.js";
 import { ensureCableIdentity } from "../../cable/ensure-cable-identity.js";
 
 /** What a {@link CableManager} works with. */

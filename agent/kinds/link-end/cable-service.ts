@@ -9,10 +9,10 @@ import type {
 } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import type { CableManager } from "./cable-manager.js";
 import type { Hop } from "./diagnosis.js";
-import type { EndView } from "../../cable/engine-protocol.js";
+import type { EndView } from "../../engine/protocol/engine-protocol.js";
 import type { LocalLinks, LocalLinkView } from "./local-links.js";
 import type { VxlanLinks, VxlanView } from "./vxlan-links.js";
-import { tokenBytes } from "../../network/test-frame.js";
+import { tokenBytes } from "../../../lib/net/test-frame.js";
 import { type LinkPolicy, parseEndSpec, parseUid } from "./link-end-spec.js";
 import { cableEndStatus, localEndStatus, toHop, vxlanEndStatus } from "./link-end-status.js";
 

@@ -3,7 +3,7 @@ import { runJson } from "../../host/exec.js";
 import type { CrossTest } from "../../network/cross-test.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { engineHops, framesHop, type Hop, lanHop, type SeenEngine, tapHop } from "./diagnosis.js";
-import type { EndDiagnosis, EndView, EngineHello } from "../../cable/engine-protocol.js";
+import type { EndDiagnosis, EndView, EngineHello } from "../../engine/protocol/engine-protocol.js";
 import type { LocalLinkView } from "./local-links.js";
 
 /** What testing the hops of an end needs. */

@@ -1,5 +1,5 @@
 import type { CrossResult } from "../../network/cross-test.js";
-import type { EndDiagnosis, EndView } from "../../cable/engine-protocol.js";
+import type { EndDiagnosis, EndView } from "../../engine/protocol/engine-protocol.js";
 
 /** One hop of a link's end, tested. */
 export interface Hop {

@@ -8,8 +8,8 @@ import { refusalOfUnderlayIp } from "../../../lib/underlay-address.js";
 import type { EndSpec as EndSpecMessage } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkEncryption, LinkRole, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
 import { toImpairment, toStep } from "../a2b/a2b-spec.js";
-import { checkPeerAddress } from "../../cable/address.js";
-import type { Encryption, EndSpec } from "../../cable/end-record.js";
+import { checkPeerAddress } from "../../../lib/net/peer-address.js";
+import type { Encryption, EndSpec } from "../../engine/protocol/end-record.js";
 import type { LocalLinkSpec } from "./local-links.js";
 import type { VxlanSpec } from "./vxlan-links.js";
 

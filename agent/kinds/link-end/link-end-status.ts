@@ -5,7 +5,7 @@ import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../../prot
 import { type DiagnosedHop, HopVerdict } from "../../../proto/gen/zor/v1/link_service.js";
 import { toStats } from "../a2b/a2b-status.js";
 import type { Hop } from "./diagnosis.js";
-import type { EndView } from "../../cable/engine-protocol.js";
+import type { EndView } from "../../engine/protocol/engine-protocol.js";
 import type { LocalLinkView } from "./local-links.js";
 import type { VxlanView } from "./vxlan-links.js";
 

@@ -5,7 +5,7 @@ import { notFound, unavailable } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
 import { toBoxSpec } from "../a2b/a2b-spec.js";
-import { type BoxView, boxSocket } from "../../cable/box-protocol.js";
+import { type BoxView, boxSocket } from "../../engine/protocol/box-protocol.js";
 import { BoxSession } from "../../cable/box-session.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { diagnoseLocal } from "./diagnose.js";

@@ -10,7 +10,7 @@ import type { Log } from "../../../lib/log.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { portFault, startFrames } from "./diagnose.js";
 import { type Hop, lanHop, tapHop } from "./diagnosis.js";
-import { RateMeter } from "../../network/c2c/engine/rate-meter.js";
+import { RateMeter } from "../../../lib/rate-meter.js";
 import {
   listVxlan,
   makeVxlan,

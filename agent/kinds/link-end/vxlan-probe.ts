@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { testEthertype } from "../../network/test-frame.js";
+import { testEthertype } from "../../../lib/net/test-frame.js";
 
 /** Addresses of a link's two ends for their probes. */
 export interface ProbeAddresses {

@@ -1,4 +1,4 @@
-import { testEthertype } from "../../network/test-frame.js";
+import { testEthertype } from "../../../lib/net/test-frame.js";
 import { PacketSocket } from "../../network/packet-socket.js";
 import { type ProbeAddresses, ProbeExchange } from "./vxlan-probe.js";
 

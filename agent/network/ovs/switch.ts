@@ -8,7 +8,7 @@ import type { ProcessIdentity } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
 import { ip, listLinks } from "../ip.js";
 import { isOwned } from "../bridge-operations.js";
-import { quietNamespace } from "../lan-side.js";
+import { quietNamespace } from "../../../lib/net/quiet-device.js";
 import { testPortPrefix } from "../names.js";
 import { ensureNetns, removeNetns } from "../netns.js";
 import { OvsDaemons } from "./daemons.js";

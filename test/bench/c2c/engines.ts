@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Encryption } from "../../../agent/cable/end-record.js";
+import type { Encryption } from "../../../agent/engine/protocol/end-record.js";
 import type { EngineClient } from "../../../agent/cable/engine-client.js";
 import { ensureEngine } from "../../../agent/cable/engine-process.js";
-import type { EndView } from "../../../agent/cable/engine-protocol.js";
+import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
 import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.js";
 import { endProcess } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
+import { noImpairment } from "../../../agent/engine/impair/impairment.js";
 import { eventually } from "../../helpers/eventually.js";
 import { address, BoxRig, type RigSettings } from "./box-rig.js";
 

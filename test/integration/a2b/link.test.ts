@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { type Impairment, noImpairment } from "../../../agent/network/c2c/engine/impair/impairment.js";
+import { type Impairment, noImpairment } from "../../../agent/engine/impair/impairment.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts } from "../c2c/two-hosts.js";
 

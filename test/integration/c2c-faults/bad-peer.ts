@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Socket } from "node:net";
-import type { CableIdentity } from "../../../agent/cable/cable-identity.js";
-import { dial } from "../../../agent/network/c2c/engine/dial.js";
-import { headerBytes, writeHeader } from "../../../agent/network/c2c/engine/frame.js";
-import { RecordSealer, sealedBytes } from "../../../agent/network/c2c/engine/tls-record.js";
+import type { CableIdentity } from "../../../agent/engine/protocol/cable-identity.js";
+import { dial } from "../../../agent/engine/handshake/dial.js";
+import { headerBytes, writeHeader } from "../../../agent/engine/frames/frame.js";
+import { RecordSealer, sealedBytes } from "../../../agent/engine/frames/tls-record.js";
 import { NativeMemory } from "../../../lib/libc.js";
 import { eventually } from "../../helpers/eventually.js";
 import type { LoopbackHost } from "../c2c/loopback-host.js";

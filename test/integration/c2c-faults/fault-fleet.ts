@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 import { EngineClient } from "../../../agent/cable/engine-client.js";
-import type { EndView } from "../../../agent/cable/engine-protocol.js";
+import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
 import { takeDown } from "../../../deploy/demo/down.js";
 import { ensureHost, ensureLan, ensureLink, waitForHost } from "../../../deploy/demo/fleet.js";
 import { waitForHub } from "../../../deploy/demo/hub-client.js";

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { run } from "../../../agent/host/exec.js";
-import type { EndSpec } from "../../../agent/cable/end-record.js";
-import type { EndView } from "../../../agent/cable/engine-protocol.js";
+import type { EndSpec } from "../../../agent/engine/protocol/end-record.js";
+import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
 import { eventually } from "../../helpers/eventually.js";
 import { LoopbackHost } from "../c2c/loopback-host.js";
 

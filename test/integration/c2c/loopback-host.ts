@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CableManager } from "../../../agent/kinds/link-end/cable-manager.js";
-import type { EndView } from "../../../agent/cable/engine-protocol.js";
+import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
 import { createLog } from "../../../lib/log.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { duplicate } from "../../../agent/network/c2c/engine/native.js";
-import { stat } from "../../../agent/network/c2c/engine/stats.js";
-import { makeTap } from "../../../agent/network/c2c/engine/switch-tap.js";
-import { type CableSlot, WorkerPool } from "../../../agent/network/c2c/engine/worker-pool.js";
+import { duplicate } from "../../../agent/engine/native.js";
+import { stat } from "../../../agent/engine/frames/stats.js";
+import { makeTap } from "../../../agent/engine/frames/switch-tap.js";
+import { type CableSlot, WorkerPool } from "../../../agent/engine/threads/worker-pool.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { enterNetNamespace } from "../../../agent/network/c2c/engine/native.js";
+import { enterNetNamespace } from "../../../lib/net/socket-calls.js";
 import {
   decodeRelayPreamble,
   makeRelayGreeting,

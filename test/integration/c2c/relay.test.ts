@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import type { EndSpec } from "../../../agent/cable/end-record.js";
+import type { EndSpec } from "../../../agent/engine/protocol/end-record.js";
 import { RelayStatus } from "../../../lib/relay-preamble.js";
 import { eventually } from "../../helpers/eventually.js";
 import { startCopy } from "../c2c-faults/copy.js";

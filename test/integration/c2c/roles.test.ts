@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { EndSpec } from "../../../agent/cable/end-record.js";
+import type { EndSpec } from "../../../agent/engine/protocol/end-record.js";
 import { eventually } from "../../helpers/eventually.js";
 import { RelayFake } from "./relay-fake.js";
 import { TwoHosts } from "./two-hosts.js";

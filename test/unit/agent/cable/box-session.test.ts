@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type BoxView, countersSchema } from "../../../../agent/cable/box-protocol.js";
+import { type BoxView, countersSchema } from "../../../../agent/engine/protocol/box-protocol.js";
 import { BoxSession } from "../../../../agent/cable/box-session.js";
-import { noImpairment } from "../../../../agent/network/c2c/engine/impair/impairment.js";
+import { noImpairment } from "../../../../agent/engine/impair/impairment.js";
 import { createLog } from "../../../../lib/log.js";
 
 const side = { plugged: false, counters: countersSchema.parse({}), outBps: 0, inForce: noImpairment };

@@ -1,6 +1,6 @@
-import type { EndSpec } from "../../../../../agent/cable/end-record.js";
-import { noImpairment } from "../../../../../agent/network/c2c/engine/impair/impairment.js";
-import type { EndView } from "../../../../../agent/cable/engine-protocol.js";
+import type { EndSpec } from "../../../../../agent/engine/protocol/end-record.js";
+import { noImpairment } from "../../../../../agent/engine/impair/impairment.js";
+import type { EndView } from "../../../../../agent/engine/protocol/engine-protocol.js";
 import type { LocalLinkSpec, LocalLinkView } from "../../../../../agent/kinds/link-end/local-links.js";
 import type { VxlanSpec, VxlanView } from "../../../../../agent/kinds/link-end/vxlan-links.js";
 import { cableService } from "../../../../../agent/kinds/link-end/cable-service.js";

@@ -6,7 +6,7 @@ import {
   type SeenEngine,
   tapHop,
 } from "../../../../../agent/kinds/link-end/diagnosis.js";
-import type { EndDiagnosis, EndView } from "../../../../../agent/cable/engine-protocol.js";
+import type { EndDiagnosis, EndView } from "../../../../../agent/engine/protocol/engine-protocol.js";
 
 const connection = {
   localAddress: "10.0.0.1:7444",

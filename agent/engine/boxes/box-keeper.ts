@@ -1,0 +1,203 @@
+import { createHash, randomBytes } from "node:crypto";
+import { Backoff, pause } from "../../../lib/backoff.js";
+import { messageOf } from "../../../lib/errors.js";
+import type { Log } from "../../../lib/log.js";
+import type { BoxSpec, BoxView } from "../protocol/box-protocol.js";
+import { RateMeter } from "../../../lib/rate-meter.js";
+import { makeTap } from "../frames/switch-tap.js";
+import type { BoxSettings } from "../threads/box-orders.js";
+import type { BoxPool, BoxSlot } from "../threads/box-pool.js";
+import type { BoxRecord } from "./box-store.js";
+import { counter, readCounters } from "../impair/counters.js";
+import { inForceAt, stepsFor } from "../impair/schedule.js";
+
+const retry = { minMs: 200, maxMs: 10_000 } as const;
+/** What a box drops it drops on purpose, so its taps hold more than a cable's, which must drop to stay quick. */
+const queueFrames = 2_048;
+const notPlugged = "its tap is not yet plugged into its lan";
+const notMade = "its taps are being made";
+
+/** What a box needs of the engine. */
+export interface KeeperContext {
+  readonly pool: BoxPool;
+  readonly netns: string | undefined;
+  /** Tells the names of this host's taps from those of another that shares the namespace. */
+  readonly salt: string;
+  readonly log: Log;
+  /** The box's view changed. */
+  readonly changed: () => void;
+}
+
+/** One box in the engine's main thread: its taps, its place in a worker, and what people are told of it. */
+export class BoxKeeper {
+  readonly #context: KeeperContext;
+  #record: BoxRecord;
+  #slot: BoxSlot | undefined;
+  #generation = "";
+  #faults: [string, string] = [notPlugged, notPlugged];
+  #failure = notMade;
+  #said = { active: false, reason: "", sinceMs: Date.now() };
+  #removing: Promise<void> = Promise.resolve();
+  readonly #rates = new RateMeter();
+  /** What {@link refresh} saw last. */
+  #figures = "";
+  readonly #ended = new AbortController();
+  readonly #running: Promise<void>;
+  #lost = Promise.withResolvers<void>();
+
+  constructor(record: BoxRecord, context: KeeperContext) {
+    this.#record = record;
+    this.#context = context;
+    this.#tell();
+    this.#running = this.#run();
+  }
+
+  get record(): BoxRecord {
+    return this.#record;
+  }
+
+  /** Changes what the box does. Nothing happens when it is asked for what it does already. */
+  apply(record: BoxRecord): void {
+    const previous = this.#record;
+    this.#record = record;
+    if (previous.spec.revision !== record.spec.revision) this.#slot?.set(settingsOf(record));
+    this.#context.changed();
+  }
+
+  /** The agent tells whether a tap is plugged into its lan. Ignored when it is about earlier taps. */
+  setPort(side: 0 | 1, generation: string, fault: string): void {
+    if (generation !== this.#generation) return;
+    this.#faults[side] = fault;
+    this.#tell();
+  }
+
+  /** Looks at the counters. Call once a second. True when they should be told: idle boxes are not told again and again. */
+  refresh(): boolean {
+    const [first, second] = this.#slot?.counters ?? [];
+    const txBytes = first?.[counter.outBytes] ?? 0;
+    const rxBytes = second?.[counter.outBytes] ?? 0;
+    this.#rates.sample(performance.now(), { txBytes, rxBytes });
+    const { txBps, rxBps } = this.#rates.read();
+    const figures = `${this.#sum(counter.inFrames)} ${txBps} ${rxBps}`;
+    const changed = figures !== this.#figures;
+    this.#figures = figures;
+    return changed || this.#record.spec.steps.length > 0 || this.#sum(counter.queuedFrames) > 0;
+  }
+
+  view(): BoxView {
+    const { spec, setMs, seed } = this.#record;
+    const { txBps, rxBps } = this.#rates.read();
+    const elapsedMs = Date.now() - setMs;
+    const side = (index: 0 | 1): BoxView["sides"][0] => {
+      const { tapDrops, ...counters } = readCounters(this.#slot?.counters[index]);
+      const { standing, steps } = directionsOf(spec)[index];
+      return {
+        port: this.#portName(index),
+        plugged: this.#slot !== undefined && this.#faults[index] === "",
+        counters: { ...counters, droppedPortFrames: counters.droppedPortFrames + tapDrops },
+        outBps: index === 0 ? txBps : rxBps,
+        inForce: inForceAt(standing, steps, elapsedMs).settings,
+      };
+    };
+    return {
+      spec,
+      ...this.#said,
+      ready: this.#slot !== undefined,
+      generation: this.#generation,
+      sides: [side(0), side(1)],
+      seed,
+    };
+  }
+
+  /** Removes the taps. */
+  async close(): Promise<void> {
+    this.#ended.abort();
+    this.#lost.resolve();
+    await this.#running;
+    await this.#removing;
+  }
+
+  /** A figure of both directions together. */
+  #sum(place: number): number {
+    return (this.#slot?.counters ?? []).reduce((sum, figures) => sum + (figures[place] ?? 0), 0);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ended;
+    const backoff = new Backoff(retry);
+    while (!signal.aborted) {
+      try {
+        await this.#open();
+        backoff.reset();
+        await this.#lost.promise;
+        this.#close();
+        await this.#removing;
+      } catch (error) {
+        if (signal.aborted) return;
+        const { log } = this.#context;
+        log.error({ box: this.#record.spec.box, error: messageOf(error) }, "a box cannot be set up");
+        this.#failure = messageOf(error);
+        this.#tell();
+        await pause(backoff.nextMs(), signal);
+      }
+    }
+  }
+
+  /** Makes the taps and gives them to a worker. */
+  async #open(): Promise<void> {
+    const { netns, pool } = this.#context;
+    const { signal } = this.#ended;
+    const first = await makeTap({ name: this.#portName(0), netns, queueFrames, signal });
+    const second = await makeTap({ name: this.#portName(1), netns, queueFrames, signal }).catch((error: unknown) => {
+      first.discard();
+      throw error;
+    });
+    this.#generation = randomBytes(8).toString("hex");
+    this.#faults = [notPlugged, notPlugged];
+    this.#lost = Promise.withResolvers<void>();
+    if (signal.aborted) this.#lost.resolve();
+    this.#slot = pool.add([first, second], () => this.#onTapLost());
+    this.#slot.set(settingsOf(this.#record));
+    this.#failure = "";
+    this.#tell();
+  }
+
+  #close(): void {
+    const slot = this.#slot;
+    this.#slot = undefined;
+    this.#failure = notMade;
+    this.#tell();
+    if (slot !== undefined) this.#removing = slot.remove();
+  }
+
+  /** Somebody deleted a tap or its namespace: both are made anew. */
+  #onTapLost(): void {
+    this.#context.log.warn({ box: this.#record.spec.box }, "a tap of a box was deleted; making both anew");
+    this.#lost.resolve();
+  }
+
+  #tell(): void {
+    const [a, b] = this.#faults;
+    const reason = this.#failure !== "" ? this.#failure : a !== "" ? a : b;
+    const active = reason === "";
+    const sinceMs = active === this.#said.active ? this.#said.sinceMs : Date.now();
+    this.#said = { active, reason, sinceMs };
+    this.#context.changed();
+  }
+
+  #portName(side: 0 | 1): string {
+    const hash = createHash("sha256").update(this.#context.salt).update(this.#record.spec.uid, "utf8").digest("hex");
+    return `zb${hash.slice(0, 11)}${side === 0 ? "a" : "b"}`;
+  }
+}
+
+function directionsOf({ aToB, bToA, steps }: BoxSpec): BoxSettings["directions"] {
+  return [
+    { standing: aToB, steps: stepsFor("aToB", steps) },
+    { standing: bToA, steps: stepsFor("bToA", steps) },
+  ];
+}
+
+function settingsOf({ spec, seed, setMs }: BoxRecord): BoxSettings {
+  return { directions: directionsOf(spec), seed, setMs };
+}

@@ -1,0 +1,222 @@
+import { once } from "node:events";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { connect, createServer, Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { z } from "zod";
+import { ControlClient } from "../../../../agent/engine/protocol/control-client.js";
+import { maxLineBytes } from "../../../../agent/engine/protocol/control-lines.js";
+import { ControlServer } from "../../../../agent/engine/control/control-server.js";
+import { splitLines } from "../../../../agent/engine/protocol/line-splitter.js";
+import { notFound } from "../../../../lib/errors.js";
+
+const requestSchema = z.discriminatedUnion("method", [
+  z.object({ id: z.int(), method: z.literal("double"), number: z.number() }),
+  z.object({ id: z.int(), method: z.literal("never") }),
+  z.object({ id: z.int(), method: z.literal("watch") }),
+]);
+type Request = z.output<typeof requestSchema>;
+const eventSchema = z.object({ event: z.literal("tick"), tick: z.number() });
+type Event = z.output<typeof eventSchema>;
+
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "zt-ctl-"));
+  path = join(directory, "control.sock");
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+async function dial(onEvent: (event: Event) => void = () => undefined): Promise<ControlClient<Request>> {
+  const client = await ControlClient.connect<Request, Event>(path, { schema: eventSchema, onEvent });
+  if (client === undefined) throw new Error("nobody listens");
+  onTestFinished(() => client.close());
+  return client;
+}
+
+describe("a control server and its client", () => {
+  let server: ControlServer<Request>;
+  let watchers: ((event: object) => void)[];
+  let answered: string[];
+
+  beforeEach(async () => {
+    [watchers, answered] = [[], []];
+    server = await ControlServer.open(path, {
+      schema: requestSchema,
+      perform: async (request) => {
+        if (request.method === "never") return new Promise(() => undefined);
+        if (request.method === "watch") return undefined;
+        if (request.number < 0) throw notFound("numbers/-1");
+        return { doubled: request.number * 2 };
+      },
+      watch: (send) => {
+        watchers.push(send);
+        send({ event: "tick", tick: 0 });
+        return () => void watchers.splice(watchers.indexOf(send), 1);
+      },
+      onAnswered: ({ method }) => answered.push(method),
+    });
+  });
+
+  afterEach(() => server.close());
+
+  const doubled = z.object({ doubled: z.number() });
+
+  test("every request gets its own answer, however many are under way", async () => {
+    const client = await dial();
+    const numbers = Array.from({ length: 50 }, (_, number) => number);
+    const answers = await Promise.all(numbers.map((number) => client.ask({ method: "double", number }, doubled)));
+    expect(answers.map((answer) => answer.doubled)).toEqual(numbers.map((number) => number * 2));
+    expect(answered).toHaveLength(50);
+  });
+
+  test("an error comes back with its reason and message, and the connection stays", async () => {
+    const client = await dial();
+    await expect(client.send({ method: "double", number: -1 })).rejects.toMatchObject({
+      reason: "NOT_FOUND",
+      message: expect.stringContaining("numbers/-1"),
+    });
+    expect(answered).toEqual([]);
+    expect(await client.send({ method: "double", number: 4 })).toEqual({ doubled: 8 });
+  });
+
+  test("an answer of another form than asked for is refused", async () => {
+    const client = await dial();
+    const asked = client.ask({ method: "double", number: 1 }, z.object({ halved: z.number() }));
+    await expect(asked).rejects.toMatchObject({ reason: "ENGINE_PROTOCOL" });
+  });
+
+  test("events come after watch was answered, once each, until the client goes", async () => {
+    const ticks: number[] = [];
+    const client = await dial(({ tick }) => ticks.push(tick));
+    await client.send({ method: "watch" });
+    await client.send({ method: "watch" });
+    for (const send of watchers) send({ event: "tick", tick: 1 });
+    await expect.poll(() => ticks).toEqual([0, 1]);
+    client.close();
+    await expect.poll(() => watchers).toEqual([]);
+  });
+
+  test("who waits for an answer is told when the engine goes, and so is who asks later", async () => {
+    const client = await dial();
+    const waiting = client.send({ method: "never" });
+    const failed = expect(waiting).rejects.toMatchObject({ reason: "ENGINE_GONE" });
+    await client.send({ method: "double", number: 1 });
+    server.close();
+    await client.closed;
+    await failed;
+    await expect(client.send({ method: "double", number: 1 })).rejects.toMatchObject({ reason: "ENGINE_GONE" });
+  });
+
+  test("a client that does not read its events is disconnected", async () => {
+    const socket = connect(path).pause();
+    onTestFinished(() => void socket.destroy());
+    socket.write('{"id":1,"method":"watch"}\n');
+    await expect.poll(() => watchers.length).toBe(1);
+    const [send] = watchers;
+    for (let event = 0; event < 20; event += 1) send?.({ event: "tick", padding: "x".repeat(1024 * 1024) });
+    await expect.poll(() => watchers).toEqual([]);
+  });
+
+  test("nobody but the owner can open the socket, and one that was left behind is replaced", async () => {
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const second = await ControlServer.open<Request>(path, {
+      schema: requestSchema,
+      perform: () => ({ doubled: 0 }),
+      watch: () => () => undefined,
+    });
+    onTestFinished(() => second.close());
+    expect(await (await dial()).send({ method: "double", number: 2 })).toEqual({ doubled: 0 });
+  });
+
+  test.each([
+    ["no JSON", "{", 0],
+    ["an unknown method", '{"id":7,"method":"halve"}', 7],
+    ["a wrong field", '{"id":8,"method":"double","number":"x"}', 8],
+    ["no id", '{"method":"watch"}', 0],
+  ])("a line with %s is answered with an error", async (_what, line, id) => {
+    const socket = connect(path);
+    onTestFinished(() => void socket.destroy());
+    socket.write(`${line}\n`);
+    const [answer] = (await once(createInterface({ input: socket }), "line")) as [string];
+    expect(JSON.parse(answer)).toMatchObject({ id, error: { reason: "ENGINE_ERROR" } });
+  });
+
+  test("a client that sends a line without end is disconnected", async () => {
+    const socket = connect(path);
+    socket.on("error", () => undefined);
+    socket.write(Buffer.alloc(maxLineBytes + 1, "x"));
+    await once(socket, "close");
+    expect(await (await dial()).send({ method: "double", number: 2 })).toEqual({ doubled: 4 });
+  });
+});
+
+describe("a client of an engine that it does not understand", () => {
+  async function engine(onLine: (line: string, socket: Socket) => void): Promise<void> {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on("error", () => undefined);
+      createInterface({ input: socket }).on("line", (line) => onLine(line, socket));
+    }).listen(path);
+    await once(server, "listening");
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+  }
+
+  test("passes over what is no answer and no event it knows", async () => {
+    const ticks: number[] = [];
+    await engine((_line, socket) => {
+      const lines = ["", "x", "[]", '{"event":"tock"}', '{"id":99,"result":1}', '{"event":"tick","tick":5}'];
+      socket.write(`${lines.join("\n")}\n{"id":1,"result":{}}\n`);
+    });
+    const client = await dial(({ tick }) => ticks.push(tick));
+    expect(await client.send({ method: "watch" })).toEqual({});
+    expect(ticks).toEqual([5]);
+  });
+
+  test("ends the connection at a line without end", async () => {
+    await engine((_line, socket) => socket.write(Buffer.alloc(maxLineBytes + 1, "x")));
+    const client = await dial();
+    await expect(client.send({ method: "watch" })).rejects.toMatchObject({ reason: "ENGINE_GONE" });
+  });
+});
+
+test("a problem of the listening socket, such as too many open files, does not end the engine", async () => {
+  const listen = vi.spyOn(Server.prototype, "listen");
+  onTestFinished(() => listen.mockRestore());
+  const server = await ControlServer.open(path, {
+    schema: requestSchema,
+    perform: () => undefined,
+    watch: () => () => undefined,
+  });
+  onTestFinished(() => server.close());
+  // Without a listener an event "error" throws.
+  for (const listening of listen.mock.contexts) {
+    expect(listening instanceof Server && listening.emit("error", new Error("EMFILE"))).toBe(true);
+  }
+  expect(listen).toHaveBeenCalledOnce();
+});
+
+test("where no engine serves the socket there is no client", async () => {
+  const events = { schema: eventSchema, onEvent: () => undefined };
+  expect(await ControlClient.connect<Request, Event>(path, events)).toBeUndefined();
+});
+
+test("lines are split wherever the chunks are cut, and a line without end is refused", () => {
+  const lines: string[] = [];
+  const take = splitLines(10, (line) => lines.push(line));
+  expect(take(Buffer.from("on"))).toBe(true);
+  expect(take(Buffer.from("e\ntwo\n\nthr"))).toBe(true);
+  expect(take(Buffer.from("ee\n"))).toBe(true);
+  expect(lines).toEqual(["one", "two", "", "three"]);
+  expect(take(Buffer.from("01234567890"))).toBe(false);
+});
