@@ -4,7 +4,7 @@ import { parseId, parseName, quote } from "../../lib/names.js";
 import { listed } from "../../lib/words.js";
 import { idOf, shortName } from "../kit/resource-name.js";
 import type { Kind } from "./kinds.js";
-import { nearest } from "./nearest.js";
+import { nearest } from "../../lib/nearest.js";
 import type { Session } from "./session.js";
 
 /**

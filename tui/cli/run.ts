@@ -5,7 +5,7 @@ import { version } from "../../lib/program.js";
 import type { Registrar } from "./command.js";
 import { commandTable, otherPrograms } from "./command-table.js";
 import { exitCode, exitCodeTable } from "./exit-codes.js";
-import { nearest } from "./nearest.js";
+import { nearest } from "../../lib/nearest.js";
 import { codeOfError, formatError } from "./output/print-error.js";
 import { type CliIo, type GlobalOptions, Session } from "./session.js";
 import { commandOf, toUsageError } from "./usage-error.js";

@@ -7,7 +7,7 @@ import { parsePairs } from "../../../tui/cli/input/key-values.js";
 import { parseMemoryMib } from "../../../tui/cli/input/memory.js";
 import { parseNicWords } from "../../../tui/cli/input/nic-name.js";
 import { kinds } from "../../../tui/cli/kinds.js";
-import { nearest } from "../../../tui/cli/nearest.js";
+import { nearest } from "../../../lib/nearest.js";
 import { parseNewName, resolveLocally } from "../../../tui/cli/resolve.js";
 
 describe("memory", () => {

@@ -15,7 +15,7 @@ import type { Method } from "../../../lib/grpc/connection.js";
 import { quote } from "../../../lib/names.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
-import { nearest } from "../nearest.js";
+import { nearest } from "../../../lib/nearest.js";
 import { describeSymbol } from "../output/describe-symbol.js";
 import { ReflectionClient } from "../reflection.js";
 import type { Session } from "../session.js";

@@ -10,7 +10,7 @@ import {
 } from "../command.js";
 import { findKind, type Kind, kinds } from "../kinds.js";
 import { type ListOptions, listResources } from "../list-resources.js";
-import { nearest } from "../nearest.js";
+import { nearest } from "../../../lib/nearest.js";
 import { hasLabels } from "../output/columns.js";
 
 interface GetOptions extends ListOptions {
