@@ -6,7 +6,7 @@ import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
 import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
 import type { Inventory } from "../kit/inventory.js";
-import { type CableFacts, cableFacts } from "./cable-facts.js";
+import { type CableFacts, cableFacts } from "../kinds/link/cable-facts.js";
 import { Copies, type MetAgent } from "./copies.js";
 import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./dial.js";
 import { type HostRecord, hostNotFound, lastSeenText, neverJoined, type SessionView, viewHost } from "./host-record.js";

@@ -1,6 +1,6 @@
 import type { EndSpec, EndStatus } from "../../../../proto/gen/zor/agent/v1/cable_service.js";
 import type { LinkSpec } from "../../../../proto/gen/zor/v1/link.js";
-import type { CableFacts } from "../../../fleet/cable-facts.js";
+import type { CableFacts } from "../cable-facts.js";
 import type { TicketSubject } from "../../../relay/relay-tickets.js";
 import { fingerprintOf, type HostSpec, hostSpecs, isLocal, isVxlan, localSpec } from "./end-specs.js";
 import { findObstacle } from "./obstacle.js";

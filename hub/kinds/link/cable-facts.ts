@@ -1,10 +1,10 @@
 import { isIP, isIPv6 } from "node:net";
-import { isDnsName } from "../../lib/socket-address.js";
-import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
-import type { HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
-import type { Host } from "../../proto/gen/zor/v1/host.js";
-import type { LinkTransport } from "../../proto/gen/zor/v1/link.js";
-import { splitAddress } from "../config.js";
+import { isDnsName } from "../../../lib/socket-address.js";
+import { refusalOfUnderlayIp } from "../../../lib/underlay-address.js";
+import type { HelloResponse } from "../../../proto/gen/zor/agent/v1/agent_service.js";
+import type { Host } from "../../../proto/gen/zor/v1/host.js";
+import type { LinkTransport } from "../../../proto/gen/zor/v1/link.js";
+import { splitAddress } from "../../config.js";
 
 /** What links need to know of a host. */
 export interface CableFacts {

@@ -1,6 +1,6 @@
-import { isId } from "../../lib/names.js";
-import type { WatchEndsResponse } from "../../proto/gen/zor/agent/v1/cable_service.js";
-import { findBadValue } from "./credible.js";
+import { isId } from "../../../../lib/names.js";
+import type { WatchEndsResponse } from "../../../../proto/gen/zor/agent/v1/cable_service.js";
+import { findBadValue } from "../../../fleet/credible.js";
 
 /** Most ends that one message may tell of: more than a host can have. */
 const mostEnds = 10_000;
