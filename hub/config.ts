@@ -6,6 +6,7 @@ import { isId } from "../lib/names.js";
 import { addressForm, formatHostPort, parseHostPort } from "../lib/socket-address.js";
 import { canonicalIp } from "../lib/underlay-address.js";
 import { userDirectory } from "../lib/user-directories.js";
+import { splitAddress } from "./kit/split-address.js";
 
 const id = z
   .string()
@@ -115,21 +116,16 @@ export function withPort(address: string, port: number): string {
   return joinAddress(ipOf(address), port);
 }
 
-/** The IP, or name, and port of an address that the schema has accepted. */
-export function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  return { host: ipOf(address), port: portOf(address) };
-}
-
 function joinAddress(ip: string, port: number): string {
   return formatHostPort({ host: ip, port });
 }
 
 function ipOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  return splitAddress(address).host;
 }
 
 function portOf(address: string): number {
-  return Number(address.slice(address.lastIndexOf(":") + 1));
+  return splitAddress(address).port;
 }
 
 function isWildcard(ip: string): boolean {

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import type { RelayRole } from "./relay-role.js";
 
 /**
  * What an end of a link says to the hub's relay on a plain TCP connection it has opened. The relay speaks first, 22 bytes: "ZORR2\n",
@@ -23,9 +24,6 @@ export interface RelayPreamble {
   readonly linkUid: string;
   readonly role: RelayRole;
 }
-
-/** Role of an end at the relay. */
-export type RelayRole = "listener" | "dialer";
 
 /** A preamble as it came, not yet verified. */
 export interface ReceivedPreamble extends RelayPreamble {

@@ -4,9 +4,10 @@ import type { Log } from "../../lib/log.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import { cableFacts } from "../kinds/link/cable-facts.js";
+import type { LinkHost } from "../kinds/link/link-host.js";
 import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
 import type { Inventory } from "../kit/inventory.js";
-import { type CableFacts, cableFacts } from "../kinds/link/cable-facts.js";
 import { Copies, type MetAgent } from "./copies.js";
 import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./dial.js";
 import { type HostRecord, hostNotFound, lastSeenText, neverJoined, type SessionView, viewHost } from "./host-record.js";
@@ -182,7 +183,7 @@ export class Fleet {
   }
 
   /** What links need to know of a host; undefined when it is not registered or has never joined. */
-  findCableFacts(id: string): CableFacts | undefined {
+  findCableFacts(id: string): LinkHost | undefined {
     const member = this.#members.get(id);
     if (member?.session === undefined) return undefined;
     const { hello, ready } = member.session;

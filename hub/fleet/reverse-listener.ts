@@ -10,7 +10,7 @@ import { Door, type DoorLimits } from "../../lib/net/door.js";
 import { socketBelow } from "../../lib/net/socket-below.js";
 import { trouble } from "../../lib/tls/certificate-trouble.js";
 import { certificateFacts, type Identity } from "../../lib/tls/identity.js";
-import { splitAddress } from "../config.js";
+import { splitAddress } from "../kit/split-address.js";
 import type { MetAgent } from "./copies.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 

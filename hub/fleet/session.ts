@@ -7,10 +7,10 @@ import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/age
 import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
+import { believedEnds } from "../kinds/link/observed/believed-ends.js";
 import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
 import type { Inventory } from "../kit/inventory.js";
 import { AgentFeed } from "./agent-feed.js";
-import { believedEnds } from "../kinds/link/observed/believed-ends.js";
 import type { MetAgent } from "./copies.js";
 import type { Greeted } from "./dial.js";
 import { nothingRefused, type Refusals, type SessionView } from "./host-record.js";

@@ -1,12 +1,12 @@
 import type { Log } from "../../lib/log.js";
 import { isDnsName } from "../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
-import { splitAddress } from "../config.js";
 import type { Fleet } from "../fleet/fleet.js";
 import { placesOf } from "../kinds/link/link-record.js";
 import type { Links } from "../kinds/link/links.js";
 import { isLocal, isPlain } from "../kinds/link/reconcile/end-specs.js";
-import type { RelayInput } from "../kinds/link/reconcile/plan.js";
+import type { RelayInput } from "../kinds/link/reconcile/plan-input.js";
+import { splitAddress } from "../kit/split-address.js";
 import { Relay, type RelayGrant, type RelayOptions } from "./relay.js";
 import type { RelayedState } from "./relay-link.js";
 import type { RelayMeter } from "./relay-meter.js";

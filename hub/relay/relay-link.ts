@@ -1,4 +1,5 @@
-import { type RelayRole, RelayStatus, type RelayStatusCode } from "../../lib/relay-preamble.js";
+import { RelayStatus, type RelayStatusCode } from "../../lib/relay-preamble.js";
+import type { RelayRole } from "../../lib/relay-role.js";
 import type { Spliced, SpliceOptions, Splicer } from "./splicer.js";
 import { type RelayedEnd, refuse, WaitingEnd } from "./waiting-end.js";
 

@@ -1,16 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
-import type { RelayRole } from "../../lib/relay-preamble.js";
 import type { Change, Store } from "../store/store.js";
-
-/** What a ticket lets in: one end of one link on one host, in one role. */
-export interface TicketSubject {
-  readonly linkUid: string;
-  readonly role: RelayRole;
-  /** Id of the host. */
-  readonly host: string;
-  /** A machine that takes another's place has another uid, and its tickets are others. */
-  readonly hostUid: string;
-}
+import type { TicketSubject } from "./ticket-subject.js";
 
 interface Row {
   /** Key that tickets are derived from, base64. */

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import { type RelayRole, RelayStatus, type RelayStatusCode } from "../../lib/relay-preamble.js";
+import { RelayStatus, type RelayStatusCode } from "../../lib/relay-preamble.js";
+import type { RelayRole } from "../../lib/relay-role.js";
 
 /** A connection that has proven whose it is. */
 export interface RelayedEnd {

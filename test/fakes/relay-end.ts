@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
-import { challengeOf, encodeRelayPreamble, type RelayRole, RelayStatus } from "../../lib/relay-preamble.js";
+import { challengeOf, encodeRelayPreamble, RelayStatus } from "../../lib/relay-preamble.js";
+import type { RelayRole } from "../../lib/relay-role.js";
 
 /** One end of a link at a real relay, without the TLS that a real one speaks through it. */
 export class FakeRelayEnd {

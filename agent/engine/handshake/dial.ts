@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { messageOf } from "../../../lib/errors.js";
 import { close } from "../../../lib/libc.js";
-import type { RelayRole } from "../../../lib/relay-preamble.js";
+import type { RelayRole } from "../../../lib/relay-role.js";
 import type { CableIdentity } from "../protocol/cable-identity.js";
 import type { Encryption } from "../protocol/end-record.js";
 import { CableFailure } from "./failure.js";

@@ -3,11 +3,11 @@ import type { Socket } from "node:net";
 import {
   challengeOf,
   encodeRelayPreamble,
-  type RelayRole,
   RelayStatus,
   relayGreetingBytes,
   relayParkMs,
 } from "../../../lib/relay-preamble.js";
+import type { RelayRole } from "../../../lib/relay-role.js";
 import { CableFailure, type FailureKind } from "./failure.js";
 
 /** Longest time for the relay's answer: it lets the other end come, and says when it did not. */

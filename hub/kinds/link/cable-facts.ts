@@ -3,29 +3,8 @@ import { isDnsName } from "../../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../../lib/underlay-address.js";
 import type { HelloResponse } from "../../../proto/gen/zor/agent/v1/agent_service.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
-import type { LinkTransport } from "../../../proto/gen/zor/v1/link.js";
-import { splitAddress } from "../../config.js";
-
-/** What links need to know of a host. */
-export interface CableFacts {
-  readonly ready: boolean;
-  /** Undefined until its agent has said hello, or while it has no cable engine. */
-  readonly cableKeySha256: Buffer | undefined;
-  /** "ip:port" or "name:port" at which other hosts reach its cable engine; empty: they cannot. */
-  readonly cableAddresses: readonly string[];
-  /** The machine's own identity. */
-  readonly uid: string;
-  /** IPs at which other hosts reach it; empty: they cannot. */
-  readonly underlayIps: readonly string[];
-  /** All IPs known of it, good for links or not. */
-  readonly nearIps: readonly string[];
-  /** Addresses it announces that no link may use: "127.0.0.1 is a loopback address". */
-  readonly refused: readonly string[];
-  readonly allowsPlain: boolean;
-  readonly transports: readonly LinkTransport[];
-  /** Why the host itself cannot carry vxlan, as its agent says; empty: it can, or does not say. */
-  readonly vxlanMissing: string;
-}
+import { splitAddress } from "../../kit/split-address.js";
+import type { LinkHost } from "./link-host.js";
 
 /** What cable facts are made from. */
 export interface CableFactsInput {
@@ -39,7 +18,7 @@ export interface CableFactsInput {
 }
 
 /** What links may know and use of a host. Whatever a host says of itself, no other is ever pointed at itself, a cloud's metadata or the hub. */
-export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput): CableFacts {
+export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput): LinkHost {
   const key = hello?.cableKeySha256;
   const told = host.underlaySet ? [] : (hello?.underlayAddresses ?? []);
   const announced = told.length > 0 ? told : host.underlayAddresses;

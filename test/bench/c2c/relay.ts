@@ -5,7 +5,7 @@ import { Relay } from "../../../hub/relay/relay.js";
 import { createLog } from "../../../lib/log.js";
 import { endProcess, findIdentity } from "../../../lib/process.js";
 import { nodePath } from "../../../lib/program.js";
-import type { RelayRole } from "../../../lib/relay-preamble.js";
+import type { RelayRole } from "../../../lib/relay-role.js";
 import { eventually } from "../../helpers/eventually.js";
 import { addNetns, type BenchHost, ipIn, netnsName } from "./hosts.js";
 

@@ -6,11 +6,11 @@ import {
   decodeRelayPreamble,
   makeRelayGreeting,
   type ReceivedPreamble,
-  type RelayRole,
   RelayStatus,
   type RelayStatusCode,
   relayPreambleBytes,
 } from "../../../lib/relay-preamble.js";
+import type { RelayRole } from "../../../lib/relay-role.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import type { TestHost } from "./two-hosts.js";
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { splitAddress } from "../../../hub/config.js";
+import { splitAddress } from "../../../hub/kit/split-address.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { findIdentity, isAlive, signalProcess } from "../../../lib/process.js";
 import { programPath } from "../../../lib/program.js";

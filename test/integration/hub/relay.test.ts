@@ -8,13 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Relay, type RelayGrant, type RelayLimits, type RelayOptions } from "../../../hub/relay/relay.js";
 import { createLog } from "../../../lib/log.js";
 import { programPath } from "../../../lib/program.js";
-import {
-  challengeOf,
-  encodeRelayPreamble,
-  type RelayRole,
-  RelayStatus,
-  relayGreetingBytes,
-} from "../../../lib/relay-preamble.js";
+import { challengeOf, encodeRelayPreamble, RelayStatus, relayGreetingBytes } from "../../../lib/relay-preamble.js";
+import type { RelayRole } from "../../../lib/relay-role.js";
 
 const linkUid = "0b54e6a5-91c1-4f0e-8b53-3a9a4f2c7d10";
 const ticketOf = (host: string, role: RelayRole): Buffer => createHash("sha256").update(`${host} ${role}`).digest();

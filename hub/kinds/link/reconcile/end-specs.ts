@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { sharedPrefixBits } from "../../../../lib/ip-prefix.js";
-import type { RelayRole } from "../../../../lib/relay-preamble.js";
+import type { RelayRole } from "../../../../lib/relay-role.js";
 import { EndSpec } from "../../../../proto/gen/zor/agent/v1/cable_service.js";
 import { Direction, type ImpairmentStep } from "../../../../proto/gen/zor/v1/impairment.js";
 import { LinkEncryption, LinkRole, type LinkSpec, LinkTransport } from "../../../../proto/gen/zor/v1/link.js";
-import { splitAddress } from "../../../config.js";
-import type { HostInput, LinkInput, RelayInput } from "./plan.js";
+import { splitAddress } from "../../../kit/split-address.js";
+import type { HostInput, LinkInput, RelayInput } from "./plan-input.js";
 import type { Side } from "./roles.js";
 
 /** What a host is asked for. */
@@ -23,7 +22,7 @@ export type KnownHosts = Readonly<Record<Side, KnownHost>>;
 /** What makes two asks of an end the same; the ticket does not count. */
 export function fingerprintOf(spec: EndSpec): string {
   const bytes = EndSpec.encode({ ...spec, ticket: Buffer.alloc(0), ticketTtlSeconds: 0 }).finish();
-  return createHash("sha256").update(bytes).digest("base64");
+  return Buffer.from(bytes).toString("base64");
 }
 
 /** Whether the link's lans are on one host. */

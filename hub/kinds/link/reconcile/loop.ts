@@ -11,7 +11,8 @@ import type { ObservedEnds } from "../observed/observed-ends.js";
 import { isLocal } from "./end-specs.js";
 import { type Executors, execute } from "./executors.js";
 import { findObstacle } from "./obstacle.js";
-import { type HostInput, type LinkInput, plan, type RelayInput, roleInput, type Step } from "./plan.js";
+import { plan, roleInput, type Step } from "./plan.js";
+import type { HostInput, LinkInput, RelayInput } from "./plan-input.js";
 import type { Progress } from "./progress.js";
 
 /** What the loop works with. */

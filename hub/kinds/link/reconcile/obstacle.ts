@@ -1,7 +1,7 @@
 import { agreeing, listed } from "../../../../lib/words.js";
 import { LinkCause, LinkTransport } from "../../../../proto/gen/zor/v1/link.js";
 import { isLocal, isPlain, isVxlan } from "./end-specs.js";
-import type { HostInput, LinkInput, PlanInput } from "./plan.js";
+import type { HostInput, LinkInput, PlanInput } from "./plan-input.js";
 
 /** Why a link cannot be set up, whatever is tried. */
 export interface Obstacle {

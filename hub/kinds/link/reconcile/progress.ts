@@ -1,4 +1,4 @@
-import type { Pairing } from "./plan.js";
+import type { Pairing } from "./plan-input.js";
 import { noRoles, observeRoles, type RoleInput, type RoleMemory, type Side, swapRoles } from "./roles.js";
 
 interface LinkProgress {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RelayMeter } from "../../../../hub/relay/relay-meter.js";
-import { RelayTickets, type TicketSubject } from "../../../../hub/relay/relay-tickets.js";
+import { RelayTickets } from "../../../../hub/relay/relay-tickets.js";
+import type { TicketSubject } from "../../../../hub/relay/ticket-subject.js";
 import { MemoryStore } from "../../../fakes/memory-store.js";
 
 const subject: TicketSubject = { linkUid: "u1", role: "dialer", host: "alpha", hostUid: "h1" };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { findObstacle } from "../../../../../../hub/kinds/link/reconcile/obstacle.js";
-import type { HostInput, RelayInput } from "../../../../../../hub/kinds/link/reconcile/plan.js";
+import type { HostInput, RelayInput } from "../../../../../../hub/kinds/link/reconcile/plan-input.js";
 import { LinkCause, LinkEncryption, LinkSpec, LinkTransport } from "../../../../../../proto/gen/zor/v1/link.js";
 
 const { LINK_TRANSPORT_TCP: tcp, LINK_TRANSPORT_VXLAN: vxlan } = LinkTransport;

@@ -1,15 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { fingerprintOf } from "../../../../../../hub/kinds/link/reconcile/end-specs.js";
-import {
-  endKey,
-  type HostInput,
-  type LinkInput,
-  type Pairing,
-  type PlanInput,
-  plan,
-  type RelayInput,
-  type Step,
-} from "../../../../../../hub/kinds/link/reconcile/plan.js";
+import { endKey, plan, type Step } from "../../../../../../hub/kinds/link/reconcile/plan.js";
+import type {
+  HostInput,
+  LinkInput,
+  Pairing,
+  PlanInput,
+  RelayInput,
+} from "../../../../../../hub/kinds/link/reconcile/plan-input.js";
 import { noRoles, type RoleMemory, swapRoles } from "../../../../../../hub/kinds/link/reconcile/roles.js";
 import { DirectPath, EndSpec, EndStatus } from "../../../../../../proto/gen/zor/agent/v1/cable_service.js";
 import { Direction } from "../../../../../../proto/gen/zor/v1/impairment.js";
