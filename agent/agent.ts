@@ -6,7 +6,7 @@ import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
 import { ResourceKind } from "../proto/gen/zor/v1/watch_service.js";
 import type { AgentSettings } from "./config.js";
-import { isDetachable } from "./drivers/driver.js";
+import { probeDriver } from "./drivers/probe.js";
 import { readBoot } from "./host/boot.js";
 import { takeFingerprint } from "./host/fingerprint.js";
 import { readLimits } from "./host/resources.js";
@@ -81,7 +81,7 @@ export class Agent {
         boot: await readBoot(),
         store: new InstanceStore(join(state, "instances")),
         networks: parts.network.createInstanceNetworks(lans),
-        drivers: new Map(parts.drivers.map((driver) => [driver.kind, driver])),
+        drivers: parts.drivers,
         publish: (record) => publisher.instance(toInstance(record)),
       },
       (name) => publisher.removed(ResourceKind.RESOURCE_KIND_INSTANCE, name),
@@ -148,7 +148,7 @@ export class Agent {
       ending.abort();
       stopLans();
       await work;
-      await Promise.all(parts.drivers.filter((driver) => isDetachable(driver)).map((driver) => driver.detach()));
+      await Promise.all(parts.drivers.map((driver) => driver.detach()));
       await a2bs?.close();
       await cables?.close();
       await parts.network.close();
@@ -165,7 +165,7 @@ async function probeHost(options: AgentOptions, facts: HostFacts, signal: AbortS
   const { settings, parts } = options;
   facts.setFingerprint(
     await takeFingerprint({
-      probes: parts.drivers,
+      probes: parts.drivers.map((driver) => (call) => probeDriver(driver, call)),
       imageDirs: settings.imageDirs,
       stateDirectory: settings.state,
       signal,

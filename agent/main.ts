@@ -8,6 +8,7 @@ import { version } from "../lib/program.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { Fingerprint } from "../proto/gen/zor/v1/host.js";
 import { type AgentConfig, agentConfigSchema, settle } from "./config.js";
+import { probeDriver } from "./drivers/probe.js";
 import { createDrivers } from "./drivers/registry.js";
 import { findObstacles, formatFingerprint } from "./host/doctor.js";
 import { takeFingerprint } from "./host/fingerprint.js";
@@ -172,7 +173,7 @@ async function doctor(config: AgentConfig, output: string): Promise<void> {
   const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities, disk } = settings;
   const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, disk, log });
   const fingerprint = await takeFingerprint({
-    probes: drivers,
+    probes: drivers.map((driver) => (call) => probeDriver(driver, call)),
     imageDirs: settings.imageDirs,
     stateDirectory: settings.state,
     signal: AbortSignal.timeout(60_000),

@@ -1,8 +1,17 @@
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 
-/** Kinds of drivers; a driver's kind is the name of its member in InstanceSpec.driver. */
-export type DriverKind = NonNullable<InstanceSpec["driver"]>["$case"];
+type OptionsCase = NonNullable<InstanceSpec["driver"]>["$case"];
+
+/** Where the options of a driver are: a member of InstanceSpec.driver, or a message of that type URL, packed in its member `other`. */
+export type OptionsPlace = { readonly case: OptionsCase } | { readonly typeUrl: string };
+
+/**
+ * How instances of a driver come to their interfaces. "tap": taps in the switch's namespace, where the driver runs the machine. "join":
+ * veths in a namespace made for the instance, which it joins. "own": the runtime brings its own namespace and network; such an instance
+ * has no NICs.
+ */
+export type NetworkModel = "tap" | "join" | "own";
 
 /** An instance as a driver knows it. The directory is the driver's own; it exists and has mode 0700. */
 export interface DriverInstance {
@@ -34,7 +43,7 @@ export interface NicPort {
 
 /** Where an instance's interfaces are. */
 export interface InstanceNetwork {
-  /** Named net namespace in which the taps are ("tap" drivers: run the machine there), or the container's own ("veth" drivers: join it). */
+  /** Named net namespace: that of the taps ("tap": run the machine there), the instance's ("join": join it), or none ("own": ""). */
   readonly netns: string;
   readonly nics: readonly NicPort[];
   /** The switch takes UDP super-frames (UDP_SEGMENT, USO); one that does not loses them. Default: yes. */
@@ -95,15 +104,25 @@ export type Progress = (step: string, percent: number) => void;
  * All errors are ZorErrors, or ToolErrors which the instance layer wraps.
  */
 export interface InstanceDriver {
-  readonly kind: DriverKind;
-  /** Kind of interface the network layer makes for it. */
-  readonly nicKind: "tap" | "veth";
+  /** Its word: "qemu". */
+  readonly kind: string;
+  readonly options: OptionsPlace;
+  readonly network: NetworkModel;
+  /** What its instances can be asked for besides being started and stopped. Goes out in the host's fingerprint as "driver.{kind}.{ability}". */
+  readonly can: Abilities;
+  /** Set when its instances have devices at addresses. */
+  readonly placing?: Placing;
+  /** Set when its runtime, not the switch, gives interfaces their carrier. */
+  readonly carrier?: Carrier;
 
-  /** Probes what the driver needs. Ids begin with "driver.{kind}"; the one without more segments says whether the driver is usable. Never throws. */
+  /**
+   * Probes what the driver needs. Ids begin with "driver.{kind}"; the one without more segments says whether the driver is usable. What it
+   * can is added from `can`. Never throws.
+   */
   fingerprint(options: CallOptions): Promise<readonly Capability[]>;
 
   /**
-   * Checks the driver's part of a spec against this host (images, limits, options) and changes nothing.
+   * Checks the driver's part of a spec against this host (images, options) and changes nothing. CPUs, memory and NICs are checked already.
    * @throws {ZorError} INVALID_ARGUMENT or FAILED_PRECONDITION, with proto field paths below "instance.spec".
    */
   validate(spec: InstanceSpec, options: CallOptions): Promise<void>;
@@ -136,6 +155,18 @@ export interface InstanceDriver {
 
   /** Everything that happens to the driver's instances until the signal aborts. One consumer. */
   events(signal: AbortSignal): AsyncIterable<DriverEvent>;
+
+  /** Stops observing and closes every connection; instances go on. Resolves when nothing of the driver is left in this process. */
+  detach(): Promise<void>;
+}
+
+/** What instances can be asked for. A driver that sets a member can do it. */
+export interface Abilities {
+  readonly pause?: Pausable;
+  readonly reset?: Resettable;
+  readonly shutdown?: Shutdownable;
+  readonly console?: HasConsole;
+  readonly exec?: Executable;
 }
 
 /** Drivers whose instances have devices at addresses. */
@@ -181,7 +212,7 @@ export interface Shutdownable {
 }
 
 /** Drivers whose runtime gives interfaces their carrier ("tap" drivers); that of a veth follows its switch side. */
-export interface HasCarrier {
+export interface Carrier {
   /** Has the guest see a NIC, by its position in the spec, as plugged in or not. Holds until the instance ends. Idempotent. */
   setCarrier(
     instance: DriverInstance,
@@ -238,19 +269,3 @@ export interface Executable {
     options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
   ): AsyncIterable<ExecOutput>;
 }
-
-/** Drivers that hold connections to what they run. */
-export interface Detachable {
-  /** Stops observing and closes every connection; instances go on. Resolves when nothing of the driver is left in this process. */
-  detach(): Promise<void>;
-}
-
-export const isDetachable = (driver: InstanceDriver): driver is InstanceDriver & Detachable => "detach" in driver;
-export const isPlacing = (driver: InstanceDriver): driver is InstanceDriver & Placing => "placeDevices" in driver;
-export const isPausable = (driver: InstanceDriver): driver is InstanceDriver & Pausable => "pause" in driver;
-export const isResettable = (driver: InstanceDriver): driver is InstanceDriver & Resettable => "reset" in driver;
-export const isShutdownable = (driver: InstanceDriver): driver is InstanceDriver & Shutdownable =>
-  "requestShutdown" in driver;
-export const hasCarrier = (driver: InstanceDriver): driver is InstanceDriver & HasCarrier => "setCarrier" in driver;
-export const hasConsole = (driver: InstanceDriver): driver is InstanceDriver & HasConsole => "openConsole" in driver;
-export const isExecutable = (driver: InstanceDriver): driver is InstanceDriver & Executable => "exec" in driver;

@@ -7,9 +7,7 @@ import { readLimits } from "./resources.js";
 import { probeMicroImage, probeState, probeTools } from "./tool-probe.js";
 
 /** Something besides the host itself that can be probed: a driver. Never throws. */
-export interface Probe {
-  fingerprint(options: { readonly signal: AbortSignal }): Promise<readonly Capability[]>;
-}
+export type Probe = (options: { readonly signal: AbortSignal }) => Promise<readonly Capability[]>;
 
 /** What to probe. */
 export interface FingerprintOptions {
@@ -27,7 +25,7 @@ export async function takeFingerprint(options: FingerprintOptions): Promise<Fing
     probeTools(signal),
     probeMicroImage(imageDirs),
     probeState(stateDirectory),
-    ...probes.map((probe) => probe.fingerprint({ signal })),
+    ...probes.map((probe) => probe({ signal })),
   ]);
   return {
     agentVersion: version,

@@ -15,25 +15,33 @@ import type {
   Shutdownable,
 } from "../../agent/drivers/driver.js";
 import { AsyncQueue } from "../../lib/async-queue.js";
+import { failedPrecondition } from "../../lib/errors.js";
 
 /** An instance that "runs" on a fake host: it goes on when the agent ends. */
 interface Guest {
   state: ObservedState;
   readonly pid: number;
   directory: string;
+  /** What its console has shown. */
+  past: string;
 }
 
 type Step = "validate" | "create" | "start" | "stop" | "destroy" | "recover" | "pause";
 
 const acceptedReply = "typed: ";
 
+/** What may be said of a fake driver; default: it is for containers. */
+export type FakeDriverOptions = Partial<Pick<InstanceDriver, "kind" | "options" | "network">>;
+
 /**
  * A driver whose instances live in memory. What runs outlives the agent: a second agent with the same object finds it again, as
  * on a real host.
  */
 export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable {
-  readonly kind = "crun";
-  readonly nicKind = "veth";
+  readonly kind: string;
+  readonly options: InstanceDriver["options"];
+  readonly network: InstanceDriver["network"];
+  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this };
   /** What runs, by uid. */
   readonly guests = new Map<string, Guest>();
   /** Uids with prepared directories. */
@@ -41,7 +49,7 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   /** Calls in the order they were made: "start vm1". */
   readonly calls: string[] = [];
   /** Consoles that have been opened and not closed. */
-  readonly openConsoles = new Set<object>();
+  readonly openConsoles = new Map<AsyncQueue<Uint8Array>, string>();
   /** What consoles have shown before they are opened. */
   consolePast = "login: ";
   /** How often a guest ignores that it is asked to shut down. */
@@ -52,6 +60,12 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly #gates = new Map<Step, Promise<void>>();
   readonly #events = new Set<AsyncQueue<DriverEvent>>();
   #nextPid = 100_000;
+
+  constructor(options: FakeDriverOptions = {}) {
+    this.kind = options.kind ?? "crun";
+    this.options = options.options ?? { case: "crun" };
+    this.network = options.network ?? "join";
+  }
 
   /** Makes the next call of a step fail. */
   failNext(step: Step, error: unknown): void {
@@ -80,7 +94,7 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async fingerprint() {
-    return [{ id: "driver.crun", available: true, version: "fake", reason: "" }];
+    return [{ id: `driver.${this.kind}`, available: true, version: "fake", reason: "" }];
   }
 
   async validate(_spec: unknown, { signal }: { signal: AbortSignal }): Promise<void> {
@@ -99,22 +113,22 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     { signal }: { signal: AbortSignal },
   ): Promise<RecoveryHandle> {
     await this.#step("start", instance.id, signal);
-    if (this.guests.has(instance.uid)) throw new Error(`a second copy of ${instance.id}`);
-    this.#nextPid += 1;
-    const guest: Guest = { state: "running", pid: this.#nextPid, directory: instance.directory };
-    this.guests.set(instance.uid, guest);
+    const { uid, name } = instance;
+    if (this.guests.has(uid)) throw failedPrecondition("ALREADY_RUNNING", name, `${name} runs already`);
+    const guest = this.#boot(instance, this.consolePast);
+    this.#emit({ uid, type: "started", message: "" });
     return handleOf(guest);
   }
 
   async recover(
     instance: DriverInstance,
-    handle: RecoveryHandle | undefined,
+    _handle: RecoveryHandle | undefined,
     { signal }: { signal: AbortSignal },
   ): Promise<RecoveryHandle | undefined> {
     await this.#step("recover", instance.id, signal);
     const all = [...this.guests.entries()];
     const found = all.find(([uid, guest]) => uid === instance.uid || guest.directory === instance.directory);
-    if (found === undefined || (handle !== undefined && handle.pid !== found[1].pid)) return undefined;
+    if (found === undefined) return undefined;
     // Whoever lost the spec knows the guest only by its directory.
     this.guests.delete(found[0]);
     this.guests.set(instance.uid, found[1]);
@@ -123,7 +137,7 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   async stop(instance: DriverInstance, _handle: RecoveryHandle, { signal }: { signal: AbortSignal }): Promise<void> {
     await this.#step("stop", instance.id, signal);
-    this.guests.delete(instance.uid);
+    if (this.guests.delete(instance.uid)) this.#emit({ uid: instance.uid, type: "exited", message: "stopped" });
   }
 
   async destroy(instance: DriverInstance, { signal }: { signal: AbortSignal }): Promise<void> {
@@ -154,21 +168,26 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     }
   }
 
+  async detach(): Promise<void> {
+    this.calls.push("detach");
+  }
+
   async pause(instance: DriverInstance, _handle: RecoveryHandle, { signal }: { signal: AbortSignal }): Promise<void> {
     await this.#step("pause", instance.id, signal);
     this.#guest(instance).state = "paused";
+    this.#emit({ uid: instance.uid, type: "paused", message: "" });
   }
 
   async resume(instance: DriverInstance): Promise<void> {
     this.calls.push(`resume ${instance.id}`);
     this.#guest(instance).state = "running";
+    this.#emit({ uid: instance.uid, type: "resumed", message: "" });
   }
 
   async reset(instance: DriverInstance): Promise<RecoveryHandle> {
     this.calls.push(`reset ${instance.id}`);
-    this.#nextPid += 1;
-    const guest: Guest = { state: "running", pid: this.#nextPid, directory: instance.directory };
-    this.guests.set(instance.uid, guest);
+    const guest = this.#boot(instance, this.#guest(instance).past);
+    this.#emit({ uid: instance.uid, type: "reset", message: "" });
     return handleOf(guest);
   }
 
@@ -186,21 +205,19 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async openConsole(
-    _instance: DriverInstance,
+    instance: DriverInstance,
     _handle: RecoveryHandle,
     { replayBytes }: { signal: AbortSignal; replayBytes: number },
   ): Promise<ConsoleStream> {
     const output = new AsyncQueue<Uint8Array>(1000);
-    this.openConsoles.add(output);
+    this.openConsoles.set(output, instance.uid);
+    const past = this.guests.get(instance.uid)?.past ?? this.consolePast;
     return {
-      replay: Buffer.from(this.consolePast.slice(-replayBytes)),
+      replay: Buffer.from(replayBytes === 0 ? "" : past.slice(-replayBytes)),
       output,
-      write: async (data) => {
-        output.push(Buffer.concat([Buffer.from(acceptedReply), data]));
-      },
-      resize: async (columns, rows) => {
-        output.push(Buffer.from(`size ${columns}x${rows}`));
-      },
+      // The shell of a real guest takes the quotes away as well.
+      write: async (data) => this.#show(instance, acceptedReply + Buffer.from(data).toString().replaceAll("''", "")),
+      resize: async (columns, rows) => this.#show(instance, `size ${columns}x${rows}`),
       close: async () => {
         this.openConsoles.delete(output);
         output.end();
@@ -225,11 +242,26 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
       const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
       await Promise.race([gate, aborted]);
     }
+    // Whoever aborts right after the call has aborted it.
+    await Promise.resolve();
     signal.throwIfAborted();
     if (!this.#failures.has(step)) return;
     const error = this.#failures.get(step);
     this.#failures.delete(step);
     throw error;
+  }
+
+  #boot({ uid, directory }: DriverInstance, past: string): Guest {
+    this.#nextPid += 1;
+    const guest: Guest = { state: "running", pid: this.#nextPid, directory, past };
+    this.guests.set(uid, guest);
+    return guest;
+  }
+
+  #show({ uid }: DriverInstance, text: string): void {
+    const guest = this.guests.get(uid);
+    if (guest !== undefined) guest.past += text;
+    for (const [output, owner] of this.openConsoles) if (owner === uid) output.push(Buffer.from(text));
   }
 
   #guest(instance: DriverInstance): Guest {

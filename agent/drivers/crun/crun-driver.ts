@@ -12,7 +12,6 @@ import {
 } from "../../../lib/process.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { readLimits } from "../../host/resources.js";
 import { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,
@@ -43,7 +42,7 @@ import { Keeper } from "./keeper.js";
 import { removeControlGroups, removeExecSessions } from "./leftovers.js";
 import { readMemoryEvents } from "./memory-events.js";
 import { buildOciConfig, type Privileges } from "./oci-config.js";
-import { checkOptions, checkSize, sizeOf } from "./options-check.js";
+import { checkOptions, sizeOf } from "./options-check.js";
 import { grantCapabilities } from "./privileges.js";
 import { firstProgramOf, openRootfsImage, Rootfs } from "./rootfs.js";
 import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
@@ -69,7 +68,9 @@ const uninterrupted = new AbortController().signal;
 /** Containers by crun, or runc where crun is missing; each with a conmon that holds its terminal. */
 export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable {
   readonly kind = "crun";
-  readonly nicKind = "veth";
+  readonly options = { case: "crun" } as const;
+  readonly network = "join";
+  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this };
   readonly #imageDirectories: readonly string[];
   readonly #runtimeDirectory: string;
   readonly #allowed: readonly ContainerCapability[];
@@ -93,7 +94,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   async validate(spec: InstanceSpec): Promise<void> {
     const options = optionsOf(spec);
-    const violations = [...checkSize(sizeOf(spec), readLimits()), ...checkOptions(options)];
+    const violations = checkOptions(options);
     if (violations.length > 0) throw invalidFields(violations);
     await this.#privileges(options);
     await (await openRootfsImage(this.#imageDirectories, options))[Symbol.asyncDispose]();
@@ -171,6 +172,9 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   events(signal: AbortSignal): AsyncIterable<DriverEvent> {
     return this.#watch.events(signal);
   }
+
+  /** Containers are looked at, and held by their own conmon: there is nothing to let go of. */
+  async detach(): Promise<void> {}
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
     const { runtime } = await this.#runtime();

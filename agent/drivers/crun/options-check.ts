@@ -21,24 +21,6 @@ export function sizeOf(spec: InstanceSpec): ContainerSize {
   return { cpus: spec.cpus ?? 1, memoryMib: Number(spec.memoryMib ?? 128n) };
 }
 
-/** What is wrong with a container's size on a host of this one. */
-export function checkSize({ cpus, memoryMib }: ContainerSize, host: ContainerSize): readonly FieldViolation[] {
-  const violations: FieldViolation[] = [];
-  if (!Number.isInteger(cpus) || cpus < 1 || cpus > host.cpus) {
-    violations.push({
-      field: "instance.spec.cpus",
-      description: `${cpus} is not between 1 and the host's ${host.cpus}`,
-    });
-  }
-  if (memoryMib < 1 || memoryMib > host.memoryMib) {
-    violations.push({
-      field: "instance.spec.memory_mib",
-      description: `${memoryMib} MiB is not between 1 and the host's ${host.memoryMib} MiB`,
-    });
-  }
-  return violations;
-}
-
 /** What is wrong with a container's options, apart from its image. */
 export function checkOptions(options: CrunOptions): readonly FieldViolation[] {
   return [

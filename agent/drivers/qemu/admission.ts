@@ -1,4 +1,3 @@
-import { cpus, totalmem } from "node:os";
 import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import { Accelerator, type Disk, type InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { DiskQuota } from "../disk-quota.js";
@@ -13,8 +12,7 @@ const bytesPerMib = 1024n * 1024n;
 
 /** Checks a spec against this host, with its images; changes nothing. @throws {ZorError} INVALID_ARGUMENT or FAILED_PRECONDITION */
 export async function admit(spec: InstanceSpec, imageDirectories: readonly string[], quota: DiskQuota): Promise<void> {
-  const host = { cpus: cpus().length, memoryMib: Math.floor(totalmem() / Number(bytesPerMib)) };
-  const violations = checkQemuSpec(spec, host);
+  const violations = checkQemuSpec(spec);
   if (violations.length > 0) throw invalidFields(violations);
   const { kernel, disks } = qemuOptionsOf(spec);
   if (kernel !== "") {

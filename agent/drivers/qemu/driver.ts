@@ -8,14 +8,13 @@ import { type ProcessExit, watchExit } from "../../host/process-exit.js";
 import { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,
+  Carrier,
   ConsoleStream,
-  Detachable,
   DriverEvent,
   DriverInstance,
   ExecCommand,
   ExecOutput,
   Executable,
-  HasCarrier,
   HasConsole,
   InstanceDriver,
   InstanceNetwork,
@@ -60,15 +59,7 @@ export interface QemuDriverOptions {
 }
 
 /** The qemu driver with everything it can do. */
-type QemuDriver = InstanceDriver &
-  Placing &
-  Pausable &
-  Resettable &
-  Shutdownable &
-  HasCarrier &
-  HasConsole &
-  Executable &
-  Detachable;
+type QemuDriver = InstanceDriver & Placing & Pausable & Resettable & Shutdownable & Carrier & HasConsole & Executable;
 
 /** How long a command waits for a guest agent that may be about to answer. */
 const agentWaitMs = 1500;
@@ -88,7 +79,11 @@ export function createQemuDriver(options: QemuDriverOptions): QemuDriver {
 
 class Driver implements QemuDriver {
   readonly kind = "qemu";
-  readonly nicKind = "tap";
+  readonly options = { case: "qemu" } as const;
+  readonly network = "tap";
+  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this };
+  readonly placing = this;
+  readonly carrier = this;
   readonly #options: QemuDriverOptions;
   readonly #machines: Machines;
   readonly #digests = new ContentDigests();

@@ -4,12 +4,6 @@ import { microName } from "../images.js";
 import { maxKernelArgumentsBytes, toKernelArguments } from "./kernel-arguments.js";
 import { microvmPlaces } from "./placement.js";
 
-/** What this host has. */
-export interface HostSize {
-  readonly cpus: number;
-  readonly memoryMib: number;
-}
-
 const maxNics = 31;
 const maxDisks = 16;
 const maxExtraArgumentsBytes = 1024;
@@ -28,26 +22,9 @@ export function sizeOf(spec: InstanceSpec): { readonly cpus: number; readonly me
 }
 
 /** Everything about a spec that needs no file system; pure. Empty when it is good. */
-export function checkQemuSpec(spec: InstanceSpec, host: HostSize): readonly FieldViolation[] {
+export function checkQemuSpec(spec: InstanceSpec): readonly FieldViolation[] {
   const options = qemuOptionsOf(spec);
-  return [
-    ...checkSize(spec, host),
-    ...checkMachine(spec, options),
-    ...checkBoot(spec, options),
-    ...checkDisks(options),
-  ];
-}
-
-function checkSize(spec: InstanceSpec, host: HostSize): FieldViolation[] {
-  const { cpus, memoryMib } = sizeOf(spec);
-  return [
-    ...(Number.isInteger(cpus) && cpus >= 1 && cpus <= host.cpus
-      ? []
-      : [violation("cpus", `${cpus} is not between 1 and the host's ${host.cpus}`)]),
-    ...(memoryMib >= 1 && memoryMib <= host.memoryMib
-      ? []
-      : [violation("memory_mib", `${memoryMib} MiB is not between 1 and the host's ${host.memoryMib} MiB`)]),
-  ];
+  return [...checkMachine(spec, options), ...checkBoot(spec, options), ...checkDisks(options)];
 }
 
 function checkMachine(spec: InstanceSpec, options: QemuOptions): FieldViolation[] {

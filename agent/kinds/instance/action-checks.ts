@@ -1,14 +1,5 @@
 import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
-import {
-  type InstanceDriver,
-  isPausable,
-  isResettable,
-  isShutdownable,
-  type Pausable,
-  type RecoveryHandle,
-  type Resettable,
-  type Shutdownable,
-} from "../../drivers/driver.js";
+import type { Pausable, RecoveryHandle, Resettable, Shutdownable } from "../../drivers/driver.js";
 import type { InstanceRecord } from "./record.js";
 
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance runs; resolves to its handle. `action` completes "so it cannot …". */
@@ -39,40 +30,44 @@ export function checkStop(record: InstanceRecord): RecoveryHandle {
 }
 
 /** What an action needs of a running instance. */
-interface Ready<Extra> {
-  readonly driver: InstanceDriver & Extra;
+interface Ready<Ability> {
+  readonly ability: Ability;
   readonly handle: RecoveryHandle;
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance is running and its driver can pause. */
 export function checkPause(record: InstanceRecord): Ready<Pausable> {
   const handle = runningHandle(record, "be paused");
-  if (!isPausable(record.driver)) throw unsupported(record, "be paused");
+  const ability = record.driver.can.pause;
+  if (ability === undefined) throw unsupported(record, "be paused");
   assertState(record, "running", "be paused");
-  return { driver: record.driver, handle };
+  return { ability, handle };
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance is paused. */
 export function checkResume(record: InstanceRecord): Ready<Pausable> {
   const handle = runningHandle(record, "be resumed");
-  if (!isPausable(record.driver)) throw unsupported(record, "be resumed");
+  const ability = record.driver.can.pause;
+  if (ability === undefined) throw unsupported(record, "be resumed");
   assertState(record, "paused", "be resumed");
-  return { driver: record.driver, handle };
+  return { ability, handle };
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance runs and its driver can reset. */
 export function checkReset(record: InstanceRecord): Ready<Resettable> {
   const handle = runningHandle(record, "be reset");
-  if (!isResettable(record.driver)) throw unsupported(record, "be reset");
-  return { driver: record.driver, handle };
+  const ability = record.driver.can.reset;
+  if (ability === undefined) throw unsupported(record, "be reset");
+  return { ability, handle };
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance is running and its guest can be asked. */
 export function checkShutdown(record: InstanceRecord): Ready<Shutdownable> {
   const handle = runningHandle(record, "shut down");
-  if (!isShutdownable(record.driver)) throw unsupported(record, "be asked to shut down, only stopped");
+  const ability = record.driver.can.shutdown;
+  if (ability === undefined) throw unsupported(record, "be asked to shut down, only stopped");
   assertState(record, "running", "shut down");
-  return { driver: record.driver, handle };
+  return { ability, handle };
 }
 
 /** FAILED_PRECONDITION for something a kind of instance cannot do. */

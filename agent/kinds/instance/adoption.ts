@@ -1,11 +1,10 @@
 import { messageOf } from "../../../lib/errors.js";
-import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { AbsentDriver } from "../../drivers/absent-driver.js";
+import { emptySpec, findDriver, wantedDriver } from "../../drivers/find-driver.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
 import {
   type DriverInstance,
-  type DriverKind,
   type InstanceDriver,
-  isPlacing,
   type Observation,
   type RecoveryHandle,
 } from "../../drivers/driver.js";
@@ -54,7 +53,7 @@ async function takeUp(
   const { name } = record.stored.instance;
   // Another process may have the pid of one that ended with the host.
   const known = hasRebooted(context, saved) ? undefined : saved?.handle;
-  const handle = record.handle ?? (await record.driver.recover(toDriverInstance(record), known, { signal }));
+  const handle = record.handle ?? (await recover(record, known, signal));
   const { phase } = record.stored;
   record.handle = handle;
   if (phase === "deleting" || (phase === "creating" && handle === undefined)) {
@@ -80,6 +79,17 @@ async function takeUp(
   }
   await keepRunning(context, record, handle, signal);
   return record;
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION when this agent does not have the instance's driver. */
+async function recover(
+  record: InstanceRecord,
+  known: RecoveryHandle | undefined,
+  signal: AbortSignal,
+): Promise<RecoveryHandle | undefined> {
+  // Of an instance without spec every driver was asked; one that this agent does not have may still run it.
+  if (record.specLost && record.driver.kind === "") return undefined;
+  return record.driver.recover(toDriverInstance(record), known, { signal });
 }
 
 /** How a run ended that nobody observed: with the host, or as its driver can still find out. */
@@ -137,8 +147,9 @@ async function toRecord(
     observeTime: context.now(),
     lastStartTime: undefined,
   };
-  const driver = stored === undefined ? undefined : context.drivers.get(kindOf(stored.instance.spec));
-  if (stored !== undefined && driver !== undefined) {
+  if (stored !== undefined) {
+    const { spec } = stored.instance;
+    const driver = findDriver(context.drivers, spec) ?? new AbsentDriver(wantedDriver(spec));
     return {
       ...base,
       stored: await recordPlaces(context, stored, driver),
@@ -175,9 +186,8 @@ async function recordPlaces(
   stored: StoredInstance,
   driver: InstanceDriver,
 ): Promise<StoredInstance> {
-  if (!isPlacing(driver)) return stored;
-  const spec = driver.placeDevices(stored.instance.spec, { isNew: false });
-  if (spec === stored.instance.spec) return stored;
+  const spec = driver.placing?.placeDevices(stored.instance.spec, { isNew: false });
+  if (spec === undefined || spec === stored.instance.spec) return stored;
   const placed = { ...stored, instance: { ...stored.instance, spec } };
   await context.store.writeSpec(placed).catch((error: unknown) => {
     context.logError(error, `the devices' addresses of ${stored.instance.name} could not be recorded`);
@@ -192,11 +202,9 @@ async function findLost(
   signal: AbortSignal,
 ): Promise<{ driver: InstanceDriver; instance: DriverInstance; handle: RecoveryHandle | undefined }> {
   const { handle: saved } = loaded;
-  const candidates = [...context.drivers.values()].sort(
+  const candidates = context.drivers.toSorted(
     (left, right) => Number(right.kind === saved?.kind) - Number(left.kind === saved?.kind),
   );
-  const [first] = candidates;
-  if (first === undefined) throw new Error("an agent has at least one driver");
   for (const driver of candidates) {
     const instance = lostInstance(context, loaded, driver);
     const known = driver.kind === saved?.kind ? saved.handle : undefined;
@@ -206,7 +214,8 @@ async function findLost(
     });
     if (handle !== undefined) return { driver, instance, handle };
   }
-  return { driver: first, instance: lostInstance(context, loaded, first), handle: undefined };
+  const driver = candidates.find(({ kind }) => kind === saved?.kind) ?? new AbsentDriver(saved?.kind ?? "");
+  return { driver, instance: lostInstance(context, loaded, driver), handle: undefined };
 }
 
 function lostInstance(context: InstanceContext, loaded: LoadedInstance, driver: InstanceDriver): DriverInstance {
@@ -214,20 +223,9 @@ function lostInstance(context: InstanceContext, loaded: LoadedInstance, driver: 
     name: `hosts/${context.host}/instances/${loaded.id}`,
     id: loaded.id,
     uid: loaded.handle?.uid ?? `lost-${loaded.id}`,
-    spec: lostSpec(driver.kind),
+    spec: emptySpec(driver),
     directory: context.store.driverDirectory(loaded.id),
   };
-}
-
-/** A spec of which only the kind is known. */
-function lostSpec(kind: DriverKind): InstanceSpec {
-  // The kind is the name of the driver's member in the message, so this sets that member with all defaults.
-  return InstanceSpec.fromJSON({ [kind]: {} });
-}
-
-function kindOf(spec: InstanceSpec): DriverKind {
-  // Parsed specs always have a driver; the type of the message cannot say so.
-  return spec.driver?.$case ?? "qemu";
 }
 
 function report(context: InstanceContext, type: string, resource: string, message: string): void {

@@ -1,5 +1,5 @@
 import type { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
-import type { DriverKind, InstanceDriver } from "../../drivers/driver.js";
+import type { InstanceDriver } from "../../drivers/driver.js";
 import type { Boot } from "../../host/boot.js";
 import type { InstanceStore } from "./instance-store.js";
 import type { InstanceNetworks } from "./networks.js";
@@ -26,7 +26,7 @@ export interface InstanceContext {
   readonly boot: Boot;
   readonly store: InstanceStore;
   readonly networks: InstanceNetworks;
-  readonly drivers: ReadonlyMap<DriverKind, InstanceDriver>;
+  readonly drivers: readonly InstanceDriver[];
   /** Tells watchers that the record changed. */
   readonly publish: (record: InstanceRecord) => void;
   readonly emit: (event: EventDraft) => void;

@@ -4,7 +4,9 @@ import { checkLabels } from "../../../lib/labels.js";
 import type { ResourceId } from "../../../lib/names.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
-import { type InstanceDriver, isPlacing, type Progress } from "../../drivers/driver.js";
+import { noDriver } from "../../drivers/absent-driver.js";
+import type { InstanceDriver, Progress } from "../../drivers/driver.js";
+import { findDriver, wantedDriver } from "../../drivers/find-driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure } from "../../kit/failure.js";
 import { forgetRun } from "./observe.js";
@@ -32,14 +34,15 @@ export async function planCreation(
   const name = `hosts/${context.host}/instances/${wanted.id}`;
   if (wanted.spec === undefined) throw invalidFields([{ field: "instance.spec", description: "must be set" }], name);
   const uid = randomUUID();
-  const { spec, violations } = checkSpec("instance.spec", wanted.spec, { limits: context.limits, uid });
+  const { limits, drivers } = context;
+  const { spec, violations } = checkSpec("instance.spec", wanted.spec, { limits, uid, drivers });
   const all = [...checkLabels("instance.labels", wanted.labels), ...violations];
   if (all.length > 0) throw invalidFields(all, name);
   assertLans(context, spec);
   const driver = driverOf(context, spec, name);
   await driver.validate(spec, { signal });
   const createTime = context.now();
-  const placed = isPlacing(driver) ? driver.placeDevices(spec, { isNew: true }) : spec;
+  const placed = driver.placing?.placeDevices(spec, { isNew: true }) ?? spec;
   const instance = { name, uid, labels: { ...wanted.labels }, spec: placed, status: undefined, createTime };
   return {
     stored: { id: wanted.id, phase: "creating", instance },
@@ -135,7 +138,7 @@ export async function remove(context: InstanceContext, record: InstanceRecord): 
   if (handle !== undefined) await driver.stop(toDriverInstance(record), handle, { signal: uninterrupted });
   await forgetRun(context, record);
   // Without its spec it is not certain whose instance it was; destroy is idempotent and looks only into its own directory.
-  const drivers = record.specLost ? [...context.drivers.values()] : [driver];
+  const drivers = record.specLost ? context.drivers : [driver];
   for (const each of drivers) await each.destroy(toDriverInstance(record), { signal: uninterrupted });
   await context.store.remove(record.stored.id);
 }
@@ -161,9 +164,9 @@ function assertLans(context: InstanceContext, spec: InstanceSpec): void {
 }
 
 function driverOf(context: InstanceContext, spec: InstanceSpec, name: string): InstanceDriver {
-  const driver = spec.driver === undefined ? undefined : context.drivers.get(spec.driver.$case);
+  const driver = findDriver(context.drivers, spec);
   if (driver !== undefined) return driver;
-  throw failedPrecondition("NO_DRIVER", name, `this agent has no driver ${spec.driver?.$case ?? ""}; see: zor doctor`);
+  throw noDriver(wantedDriver(spec), name);
 }
 
 function event(type: string, resource: string, caller: string) {

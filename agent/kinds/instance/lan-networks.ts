@@ -41,9 +41,11 @@ export class LanNetworks implements InstanceNetworks {
   }
 
   async prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork> {
+    // A runtime with a network of its own has no NICs: creation refuses them.
+    if (owner.model === "own") return { netns: "", nics: [] };
     const before = new Set((await this.#ports.listOwned(options)).ports.map(({ port }) => port));
     await using undo = new AsyncDisposableStack();
-    const isContainer = owner.nicKind === "veth";
+    const isContainer = owner.model === "join";
     // A container without any NIC still lives in a namespace of its own.
     const netns = isContainer ? await this.#ports.ensureContainerNetns(owner.uid, options) : this.#netns;
     const nics: NicPort[] = [];
@@ -66,19 +68,19 @@ export class LanNetworks implements InstanceNetworks {
       await this.#lans.unplug(port);
       await this.#ports.removePort(port, options);
     }
-    if (owner.nicKind === "veth") await this.#ports.removeContainerNetns(owner.uid, options);
+    if (owner.model === "join") await this.#ports.removeContainerNetns(owner.uid, options);
   }
 
   async plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
     await this.#lans.plug({ lan: nic.lan, port, endpoint: endpointOf(owner, nic) });
-    if (owner.nicKind === "veth") await this.#ports.setCarrier(port, true, options);
+    if (owner.model === "join") await this.#ports.setCarrier(port, true, options);
   }
 
   async unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
     await this.#lans.unplug(port);
-    if (owner.nicKind === "veth") await this.#ports.setCarrier(port, false, options);
+    if (owner.model === "join") await this.#ports.setCarrier(port, false, options);
   }
 
   async collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]> {
@@ -101,7 +103,7 @@ export class LanNetworks implements InstanceNetworks {
     const plugged = nic.lan !== "";
     const common = { instanceUid: owner.uid, nicIndex: options.nicIndex, mtu };
     const port =
-      owner.nicKind === "tap"
+      owner.model === "tap"
         ? await this.#ports.ensureTap(common, options)
         : await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses, plugged }, options);
     return { nic: name, mac, mtu, addresses, port, plugged };

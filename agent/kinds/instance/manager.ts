@@ -2,13 +2,12 @@ import { alreadyExists, failedPrecondition, notFound } from "../../../lib/errors
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { AbsentDriver } from "../../drivers/absent-driver.js";
 import {
   type CallOptions,
   type ConsoleStream,
   type ExecCommand,
   type ExecOutput,
-  hasConsole,
-  isExecutable,
   type Progress,
 } from "../../drivers/driver.js";
 import {
@@ -223,10 +222,10 @@ export class InstanceManager {
   /** Opens the serial console. @throws {ZorError} */
   async openConsole(id: string, options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
     const record = this.#record(id);
-    const { driver } = record;
-    if (!hasConsole(driver)) throw unsupported(record, "show a console");
+    const { console: ability } = record.driver.can;
+    if (ability === undefined) throw unsupported(record, "show a console");
     const handle = runningHandle(record, "show its console");
-    return attempt(record, "open the console of", () => driver.openConsole(toDriverInstance(record), handle, options));
+    return attempt(record, "open the console of", () => ability.openConsole(toDriverInstance(record), handle, options));
   }
 
   /** Runs a command inside. @throws {ZorError} */
@@ -236,11 +235,11 @@ export class InstanceManager {
     options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
   ): AsyncIterable<ExecOutput> {
     const record = this.#record(id);
-    const { driver } = record;
-    if (!isExecutable(driver)) throw unsupported(record, "run commands");
+    const { exec: ability } = record.driver.can;
+    if (ability === undefined) throw unsupported(record, "run commands");
     const handle = runningHandle(record, "run commands");
     try {
-      yield* driver.exec(toDriverInstance(record), handle, command, options);
+      yield* ability.exec(toDriverInstance(record), handle, command, options);
     } catch (error) {
       throw asFailure(error, record.stored.instance.name, "run a command in");
     }
@@ -249,7 +248,8 @@ export class InstanceManager {
   /** Observes every instance on which no work is under way. */
   async observeAll(signal: AbortSignal): Promise<void> {
     const idle = [...this.#records.values()].filter(
-      ({ activity }) => activity === undefined || activity === "stopping",
+      ({ activity, driver }) =>
+        (activity === undefined || activity === "stopping") && !(driver instanceof AbsentDriver),
     );
     await inParallel(idle, parallelObservations, (record) => this.#observe(record, signal));
   }

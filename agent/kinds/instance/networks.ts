@@ -1,12 +1,12 @@
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
-import type { CallOptions, InstanceDriver, InstanceNetwork } from "../../drivers/driver.js";
+import type { CallOptions, InstanceNetwork, NetworkModel } from "../../drivers/driver.js";
 
 /** The instance whose interfaces are meant. */
 export interface NetworkOwner {
   /** Resource name. */
   readonly name: string;
   readonly uid: string;
-  readonly nicKind: InstanceDriver["nicKind"];
+  readonly model: NetworkModel;
   readonly nics: readonly Nic[];
 }
 

@@ -1,7 +1,6 @@
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
-import { hasCarrier } from "../../drivers/driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure } from "../../kit/failure.js";
 import type { ActionOptions } from "./power.js";
@@ -87,11 +86,12 @@ export async function detach(
 
 /** Has a running guest see whether these NICs are in a lan, where that is the driver's to show. */
 export async function showCarrier(record: InstanceRecord, nics: readonly Nic[], signal: AbortSignal): Promise<void> {
-  const { driver, handle, stored } = record;
-  if (!hasCarrier(driver) || handle === undefined) return;
+  const { handle, stored } = record;
+  const { carrier } = record.driver;
+  if (carrier === undefined || handle === undefined) return;
   for (const { name, lan } of nics) {
     const index = stored.instance.spec.nics.findIndex((nic) => nic.name === name);
-    await driver.setCarrier(toDriverInstance(record), handle, { index, up: lan !== "" }, { signal });
+    await carrier.setCarrier(toDriverInstance(record), handle, { index, up: lan !== "" }, { signal });
   }
 }
 

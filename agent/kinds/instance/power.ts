@@ -1,7 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
-import { isShutdownable } from "../../drivers/driver.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure, withoutDirectories } from "../../kit/failure.js";
@@ -73,21 +72,21 @@ export async function stop(context: InstanceContext, record: InstanceRecord, opt
 
 /** Stops the CPUs of a running instance. */
 export async function pause(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
-  const { driver, handle } = checkPause(record);
-  await attempt(record, "pause", () => driver.pause(toDriverInstance(record), handle, options));
+  const { ability, handle } = checkPause(record);
+  await attempt(record, "pause", () => ability.pause(toDriverInstance(record), handle, options));
   await observe(context, record, options);
 }
 
 /** Continues a paused instance. */
 export async function resume(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
-  const { driver, handle } = checkResume(record);
-  await attempt(record, "resume", () => driver.resume(toDriverInstance(record), handle, options));
+  const { ability, handle } = checkResume(record);
+  await attempt(record, "resume", () => ability.resume(toDriverInstance(record), handle, options));
   await observe(context, record, options);
 }
 
 /** Resets the instance. */
 export async function reset(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
-  const { driver, handle } = checkReset(record);
+  const { ability, handle } = checkReset(record);
   const { network } = record;
   const { instance } = record.stored;
   if (network === undefined)
@@ -96,7 +95,7 @@ export async function reset(context: InstanceContext, record: InstanceRecord, op
       instance.name,
       `the interfaces of ${instance.name} are not known to the agent; stop it instead`,
     );
-  const next = await attempt(record, "reset", () => driver.reset(toDriverInstance(record), handle, network, options));
+  const next = await attempt(record, "reset", () => ability.reset(toDriverInstance(record), handle, network, options));
   record.handle = next;
   await keepHandle(context, record, next);
   context.emit({
@@ -115,8 +114,8 @@ export async function requestShutdown(
   record: InstanceRecord,
   options: ActionOptions & { readonly attempt: number },
 ): Promise<void> {
-  const { driver, handle } = checkShutdown(record);
-  await attempt(record, "shut down", () => driver.requestShutdown(toDriverInstance(record), handle, options));
+  const { ability, handle } = checkShutdown(record);
+  await attempt(record, "shut down", () => ability.requestShutdown(toDriverInstance(record), handle, options));
   if (record.activity === "stopping") return;
   record.activity = "stopping";
   context.publish(record);
@@ -124,14 +123,17 @@ export async function requestShutdown(
 
 /** Leaves an instance alone that was asked to shut down; nothing when it has ended. */
 export async function giveUpShutdown(context: InstanceContext, record: InstanceRecord): Promise<void> {
-  const { driver, handle } = record;
-  if (handle !== undefined && isShutdownable(driver)) {
-    await driver.giveUpShutdown(toDriverInstance(record), handle, { signal: uninterrupted }).catch((error: unknown) => {
-      context.logError(
-        error,
-        `what asking ${record.stored.instance.name} to shut down changed could not be taken back`,
-      );
-    });
+  const { handle } = record;
+  const { shutdown } = record.driver.can;
+  if (handle !== undefined && shutdown !== undefined) {
+    await shutdown
+      .giveUpShutdown(toDriverInstance(record), handle, { signal: uninterrupted })
+      .catch((error: unknown) => {
+        context.logError(
+          error,
+          `what asking ${record.stored.instance.name} to shut down changed could not be taken back`,
+        );
+      });
   }
   if (record.activity !== "stopping") return;
   record.activity = undefined;

@@ -58,7 +58,7 @@ export function toOwner(record: InstanceRecord): NetworkOwner {
   return {
     name: record.stored.instance.name,
     uid: record.stored.instance.uid,
-    nicKind: record.driver.nicKind,
+    model: record.driver.network,
     nics: record.stored.instance.spec.nics,
   };
 }

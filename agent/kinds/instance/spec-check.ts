@@ -1,6 +1,8 @@
 import { type FieldViolation, ZorError } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
 import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import type { InstanceDriver } from "../../drivers/driver.js";
+import { findDriver } from "../../drivers/find-driver.js";
 import { parseCidr, parseInterfaceName, parseMac } from "../../network/ip.js";
 import { macOf } from "./mac.js";
 
@@ -22,7 +24,7 @@ const maxAddresses = 32;
 export function checkSpec(
   field: string,
   spec: InstanceSpec,
-  options: { readonly limits: HostLimits; readonly uid: string },
+  options: { readonly limits: HostLimits; readonly uid: string; readonly drivers: readonly InstanceDriver[] },
 ): { readonly spec: InstanceSpec; readonly violations: readonly FieldViolation[] } {
   const cpus = spec.cpus ?? defaultCpus;
   const memoryMib = spec.memoryMib ?? defaultMemoryMib;
@@ -30,11 +32,20 @@ export function checkSpec(
   const violations = [
     ...checkSize(field, { cpus, memoryMib }, options.limits),
     ...checkNics(`${field}.nics`, nics),
-    ...(spec.driver === undefined
-      ? [{ field: `${field}.driver`, description: "must be set: qemu or crun, with that driver's options" }]
-      : []),
+    ...checkDriver(field, spec, options.drivers),
   ];
   return { spec: { ...spec, cpus, memoryMib, nics }, violations };
+}
+
+function checkDriver(field: string, spec: InstanceSpec, drivers: readonly InstanceDriver[]): FieldViolation[] {
+  if (spec.driver === undefined) {
+    const kinds = drivers.map(({ kind }) => kind).join(" or ");
+    return [{ field: `${field}.driver`, description: `must be set: ${kinds}, with that driver's options` }];
+  }
+  const driver = findDriver(drivers, spec);
+  if (driver?.network !== "own" || spec.nics.length === 0) return [];
+  const description = `must be empty: instances of driver ${driver.kind} have the network of their runtime, not of lans`;
+  return [{ field: `${field}.nics`, description }];
 }
 
 function withDefaults(nic: Nic, index: number, uid: string): Nic {
@@ -48,7 +59,7 @@ function checkSize(
   limits: HostLimits,
 ): FieldViolation[] {
   const violations: FieldViolation[] = [];
-  if (size.cpus < 1 || size.cpus > limits.cpus) {
+  if (!Number.isInteger(size.cpus) || size.cpus < 1 || size.cpus > limits.cpus) {
     violations.push({
       field: `${field}.cpus`,
       description: `${size.cpus} is not between 1 and the host's ${limits.cpus}`,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
-import type { Subject } from "./subject.js";
+import { realProcesses, type Subject } from "./subject.js";
 
 const microDirectory = "/var/lib/zor/images";
 
@@ -24,4 +24,5 @@ export const crunSubject: Subject = {
     return { ...spec, driver: { $case: "crun", value: { ...spec.driver.value, rootfs: image } } };
   },
   imageField: "instance.spec.crun.rootfs",
+  ...realProcesses,
 };

@@ -19,7 +19,7 @@ const mtu = 1400;
 export async function makeInstanceNetwork(driver: InstanceDriver): Promise<InstanceNetworkFixture> {
   const far = await makeNetns("far");
   const port = "ztport0";
-  const own = driver.nicKind === "veth" ? await makeNetns("own") : undefined;
+  const own = driver.network === "join" ? await makeNetns("own") : undefined;
   if (own === undefined) await far.addTap(port);
   else await addVeth(far, own, port);
   await far.ip("address", "add", "10.99.0.1/24", "dev", port);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { pino } from "pino";
 import { createQemuDriver } from "../../../agent/drivers/qemu/driver.js";
 import { Accelerator, type InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instance.js";
-import type { Subject } from "./subject.js";
+import { realProcesses, type Subject } from "./subject.js";
 
 const microDirectory = "/var/lib/zor/images";
 
@@ -30,6 +30,7 @@ export const qemuSubject: Subject = {
   }),
   withImage: (spec, image) => withKernel(spec, image),
   imageField: "instance.spec.qemu.kernel",
+  ...realProcesses,
 };
 
 function withKernel(spec: InstanceSpec, kernel: string): InstanceSpec {

@@ -1,4 +1,5 @@
-import type { InstanceDriver } from "../../../agent/drivers/driver.js";
+import type { InstanceDriver, RecoveryHandle } from "../../../agent/drivers/driver.js";
+import { isAlive } from "../../../lib/process.js";
 import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 
 /** Where a driver under test works. */
@@ -7,6 +8,13 @@ export interface SubjectContext {
   readonly imageDirectory: string;
   readonly stateDirectory: string;
 }
+
+/** How the processes of real drivers are looked at and killed. */
+export const realProcesses = {
+  hasGuests: true,
+  isAlive,
+  kill: ({ pid }: RecoveryHandle) => void process.kill(pid, "SIGKILL"),
+} as const;
 
 /** A driver that the contract suite is run against. */
 export interface Subject {
@@ -19,6 +27,12 @@ export interface Subject {
   toSpec(nics: Nic[]): InstanceSpec;
   /** The same with an image of another name. */
   withImage(spec: InstanceSpec, image: string): InstanceSpec;
-  /** Field of that image in errors. */
-  readonly imageField: string;
+  /** Field of that image in errors; undefined: it has no images. */
+  readonly imageField: string | undefined;
+  /** There are a machine or container, a network and a shell behind it; otherwise what those do is not asked for. */
+  readonly hasGuests: boolean;
+  /** Whether the process of a handle runs. */
+  isAlive(handle: RecoveryHandle): Promise<boolean>;
+  /** Kills it from outside, by signal 9. */
+  kill(handle: RecoveryHandle): void;
 }

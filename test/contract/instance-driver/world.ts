@@ -7,10 +7,7 @@ import {
   type DriverEvent,
   type DriverInstance,
   type ExecCommand,
-  hasConsole,
   type InstanceDriver,
-  isDetachable,
-  isExecutable,
   type RecoveryHandle,
 } from "../../../agent/drivers/driver.js";
 import type { Subject } from "./subject.js";
@@ -70,15 +67,16 @@ export class World implements AsyncDisposable {
   /** Replaces the driver by a new one that knows nothing, as when the agent is started again. */
   async restartAgent(): Promise<void> {
     this.#listening.abort();
-    if (isDetachable(this.#driver)) await this.#driver.detach();
+    await this.#driver.detach();
     this.#driver = this.#createDriver();
     this.events = [];
     this.#listening = this.#listen();
   }
 
   openConsole(handle: RecoveryHandle, replayBytes = 0): Promise<ConsoleStream> {
-    if (!hasConsole(this.#driver)) throw new Error("the driver has no console");
-    return this.#driver.openConsole(this.instance, handle, { signal: never, replayBytes });
+    const { console: ability } = this.#driver.can;
+    if (ability === undefined) throw new Error("the driver has no console");
+    return ability.openConsole(this.instance, handle, { signal: never, replayBytes });
   }
 
   /** Runs a command inside to its end. */
@@ -87,10 +85,11 @@ export class World implements AsyncDisposable {
     command: Partial<ExecCommand> & Pick<ExecCommand, "command">,
     signal: AbortSignal = never,
   ): Promise<{ stdout: string; stderr: string; code: number }> {
-    if (!isExecutable(this.#driver)) throw new Error("the driver runs no commands");
+    const { exec: ability } = this.#driver.can;
+    if (ability === undefined) throw new Error("the driver runs no commands");
     const whole = { environment: {}, tty: false, columns: 80, rows: 24, stdin: undefined, ...command };
     const result = { stdout: "", stderr: "", code: -1 };
-    for await (const output of this.#driver.exec(this.instance, handle, whole, { signal })) {
+    for await (const output of ability.exec(this.instance, handle, whole, { signal })) {
       if (output.type === "exit") result.code = output.code;
       else result[output.type] += Buffer.from(output.data).toString();
     }
@@ -102,7 +101,7 @@ export class World implements AsyncDisposable {
     const handle = await this.#driver.recover(this.instance, undefined, callOptions);
     if (handle !== undefined) await this.#driver.stop(this.instance, handle, callOptions);
     await this.#driver.destroy(this.instance, callOptions);
-    if (isDetachable(this.#driver)) await this.#driver.detach();
+    await this.#driver.detach();
     await rm(this.#root, { recursive: true, force: true });
   }
 

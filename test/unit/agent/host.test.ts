@@ -99,7 +99,7 @@ describe("doctor", () => {
   it("gives a reason for everything that is missing, and reports damaged files", async () => {
     await writeFile(join(directory, "spec.json.corrupt-2026-01-01T000000.000Z"), "");
     const { capabilities } = await takeFingerprint({
-      probes: [{ fingerprint: async () => [present("driver.x", "1")] }],
+      probes: [async () => [present("driver.x", "1")]],
       imageDirs: [directory],
       stateDirectory: directory,
       signal: AbortSignal.timeout(15_000),

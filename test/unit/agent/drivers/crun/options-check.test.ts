@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { canOverlay, inMountNamespace } from "../../../../../agent/drivers/crun/mount-namespace.js";
-import { checkOptions, checkSize } from "../../../../../agent/drivers/crun/options-check.js";
+import { checkOptions } from "../../../../../agent/drivers/crun/options-check.js";
 import { CrunOptions } from "../../../../../proto/gen/zor/v1/instance.js";
 
 const fieldsOf = (options: Partial<CrunOptions>) =>
@@ -25,16 +25,6 @@ describe("options of a container", () => {
     ["a NUL byte in a value", { environment: { A: "\0" } }, 'instance.spec.crun.environment["A"]'],
   ])("are refused with %s", (_, options, field) => {
     expect(fieldsOf(options)).toEqual([field]);
-  });
-
-  it.each([
-    [{ cpus: 0, memoryMib: 64 }, "instance.spec.cpus"],
-    [{ cpus: 5, memoryMib: 64 }, "instance.spec.cpus"],
-    [{ cpus: 1.5, memoryMib: 64 }, "instance.spec.cpus"],
-    [{ cpus: 1, memoryMib: 0 }, "instance.spec.memory_mib"],
-    [{ cpus: 1, memoryMib: 1025 }, "instance.spec.memory_mib"],
-  ])("are refused with the size %j", (size, field) => {
-    expect(checkSize(size, { cpus: 4, memoryMib: 1024 }).map((violation) => violation.field)).toEqual([field]);
   });
 });
 

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { InstanceManager } from "../../../../../agent/kinds/instance/manager.js";
 import { type InstanceSpec, InstanceState } from "../../../../../proto/gen/zor/v1/instance.js";
+import { FakeDriver } from "../../../../fakes/driver.js";
 import { diskFull, InstanceWorld, make, options } from "./instance-world.js";
 
 let world: InstanceWorld;
@@ -32,10 +33,12 @@ describe("a restarted agent", () => {
     await make(first, "c1");
     const placing = (address: string) =>
       Object.assign(world.driver, {
-        placeDevices: (spec: InstanceSpec): InstanceSpec =>
-          spec.nics.every(({ deviceAddress }) => deviceAddress !== "")
-            ? spec
-            : { ...spec, nics: spec.nics.map((nic) => ({ ...nic, deviceAddress: address })) },
+        placing: {
+          placeDevices: (spec: InstanceSpec): InstanceSpec =>
+            spec.nics.every(({ deviceAddress }) => deviceAddress !== "")
+              ? spec
+              : { ...spec, nics: spec.nics.map((nic) => ({ ...nic, deviceAddress: address })) },
+        },
       });
     placing("old");
     const placeOf = (manager: InstanceManager) =>
@@ -112,6 +115,28 @@ describe("a restarted agent", () => {
     const second = await world.agent();
     expect(second.get("c1").status?.pid).toBe(first.get("c1").status?.pid);
     expect(files("c1")).toContain("handle.json");
+  });
+
+  it("keeps the instances of a driver that it does not have as they are, says so, and touches nothing of them", async () => {
+    await make(first, "c1");
+    const { pid } = first.get("c1").status ?? {};
+    const kept = files("c1");
+    world.drivers = [new FakeDriver({ kind: "qemu", options: { case: "qemu" } })];
+    const second = await world.agent();
+    await second.observeAll(options.signal);
+    expect(second.get("c1")).toMatchObject({
+      spec: { driver: { $case: "crun" } },
+      status: {
+        state: InstanceState.INSTANCE_STATE_UNKNOWN,
+        reason: "could not be adopted: this agent has no driver crun; see: zor doctor",
+      },
+    });
+    const refused = { reason: "NO_DRIVER" };
+    await expect(second.act("stop", "c1", options)).rejects.toMatchObject(refused);
+    await expect(second.delete("c1", { ...options, force: true })).rejects.toMatchObject(refused);
+    expect(files("c1")).toEqual(kept);
+    world.drivers = [world.driver];
+    expect((await world.agent()).get("c1").status).toMatchObject({ state: InstanceState.INSTANCE_STATE_RUNNING, pid });
   });
 
   it("undoes a creation that was cut short", async () => {

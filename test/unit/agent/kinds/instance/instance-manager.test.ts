@@ -204,7 +204,7 @@ describe("actions", () => {
   it("never start a second copy of a process the agent lost sight of", async () => {
     await manager.act("stop", "c1", options);
     const { uid } = manager.get("c1");
-    world.driver.guests.set(uid, { state: "running", pid: 4711, directory: "" });
+    world.driver.guests.set(uid, { state: "running", pid: 4711, past: "", directory: "" });
     await expect(manager.act("start", "c1", options)).rejects.toMatchObject({ reason: "INSTANCE_RUNNING" });
     expect(manager.get("c1").status?.pid).toBe(4711n);
   });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { InstanceDriver } from "../../../../../agent/drivers/driver.js";
 import type { Boot } from "../../../../../agent/host/boot.js";
 import type { EventDraft } from "../../../../../agent/kinds/instance/context.js";
 import { InstanceStore } from "../../../../../agent/kinds/instance/instance-store.js";
@@ -15,6 +16,8 @@ import { FakeHostNetwork } from "../../../../fakes/host-network.js";
 /** A host in memory, with a real disk below it, on which agents come and go. */
 export class InstanceWorld {
   readonly driver = new FakeDriver();
+  /** What the next agent has. */
+  drivers: readonly InstanceDriver[] = [this.driver];
   readonly network = new FakeHostNetwork();
   readonly events: EventDraft[] = [];
   readonly removed: string[] = [];
@@ -50,7 +53,7 @@ export class InstanceWorld {
         boot: this.boot,
         store: new InstanceStore(this.#directory, write),
         networks: this.network.createInstanceNetworks({ has: (id) => this.network.lans.has(id), findMtu: () => 1500 }),
-        drivers: new Map([[this.driver.kind, this.driver]]),
+        drivers: this.drivers,
         publish: () => undefined,
         emit: (event) => this.events.push(event),
         logError: () => undefined,

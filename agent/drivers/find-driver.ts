@@ -1,0 +1,20 @@
+import { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import type { InstanceDriver } from "./driver.js";
+
+/** The driver whose options a spec has; undefined when none of these is it. */
+export function findDriver(drivers: readonly InstanceDriver[], spec: InstanceSpec): InstanceDriver | undefined {
+  const { driver: chosen } = spec;
+  if (chosen === undefined) return undefined;
+  return drivers.find(({ options }) => "case" in options && options.case === chosen.$case);
+}
+
+/** The word of the driver that a spec wants, for people, whether or not there is one; "" when it names none. */
+export function wantedDriver(spec: InstanceSpec): string {
+  return spec.driver?.$case ?? "";
+}
+
+/** A spec of which only the driver is known. */
+export function emptySpec({ options }: Pick<InstanceDriver, "options">): InstanceSpec {
+  // The case is the name of a member of the message, so this sets that member with all defaults.
+  return InstanceSpec.fromJSON("case" in options ? { [options.case]: {} } : {});
+}
