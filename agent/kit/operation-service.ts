@@ -5,7 +5,6 @@ import type { RequestIds } from "../../lib/idempotency.js";
 import { listPage } from "../../lib/list/list.js";
 import type { Operations } from "../../lib/operations.js";
 import type { Duration } from "../../proto/gen/google/protobuf/duration.js";
-import { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService as methods } from "../../proto/gen/zor/v1/operation_service.js";
 import type { HostScope } from "./host-scope.js";
 
@@ -27,7 +26,7 @@ export function operationService(options: {
     },
     listOperations: async (request) => {
       scope.parseListParent("parent", request.parent, true);
-      const page = listPage(operations.list(), request, Operation.toJSON, "create_time desc");
+      const page = listPage(operations.list(), request, "zor.v1.Operation", "create_time desc");
       return { operations: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
     },
     cancelOperation: (request, context) =>

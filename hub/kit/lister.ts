@@ -9,8 +9,9 @@ export interface FleetPage<T> extends ListPage<T> {
 }
 
 /** How items of a kind are listed. */
-export interface ListKind<T> {
-  readonly toJson: (item: T) => unknown;
+export interface ListKind {
+  /** Full name of the items' message, "zor.v1.Instance". */
+  readonly type: string;
   readonly defaultOrder?: string;
 }
 
@@ -30,13 +31,13 @@ export class Lister {
     items: readonly T[],
     host: string,
     request: ListRequest,
-    kind: ListKind<T>,
+    kind: ListKind,
   ): FleetPage<T> {
     const now = new Date();
     const hosts = host === "-" ? this.#fleet.list(now) : [this.#fleet.get(host, now)];
     const wanted = host === "-" ? items : items.filter(({ name }) => name.startsWith(`hosts/${host}/`));
     return {
-      ...listPage(wanted, request, kind.toJson, kind.defaultOrder),
+      ...listPage(wanted, request, kind.type, kind.defaultOrder),
       unreachable: hosts.map((each) => findUnreachable(each, now)).filter((each) => each !== undefined),
     };
   }

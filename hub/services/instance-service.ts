@@ -1,7 +1,6 @@
 import type { Method } from "../../lib/grpc/connection.js";
 import type { CallContext, Handlers } from "../../lib/grpc/service.js";
 import { parseHost, parseHostParent, parseOnHost } from "../../lib/names.js";
-import { Instance } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import type { Inventory } from "../kit/inventory.js";
 import type { Lister } from "../kit/lister.js";
@@ -33,7 +32,7 @@ export function instanceHandlers(
     listInstances: async (request) => {
       const host = parseHostParent("parent", request.parent, true);
       const { items, ...page } = lister.page(inventory.log.list("instance"), host, request, {
-        toJson: (item) => Instance.toJSON(item),
+        type: "zor.v1.Instance",
       });
       return { ...page, instances: items };
     },

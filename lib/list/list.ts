@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { invalidArgument } from "../errors.js";
-import { lookUp, parseFilter } from "./filter.js";
+import { parseFilter } from "./filter.js";
+import { type OrderValue, parseOrder } from "./order.js";
 
 /** The paging, filter and order fields every List request has. */
 export interface ListRequest {
@@ -29,34 +30,28 @@ const maxPageSize = 5000;
 /**
  * Filters, orders and pages resources. A page begins after the last item of the one before, by order and name, so items made
  * or removed in between neither repeat nor hide others.
- * @param toJson proto3 JSON of an item, which filter and order look at.
+ * @param type full name of the items' message, "zor.v1.Instance".
  * @param defaultOrder such as "name" or "create_time desc".
  * @throws {ZorError} INVALID_ARGUMENT naming page_size, page_token, filter or order_by.
  */
 export function listPage<T extends NamedItem>(
   items: Iterable<T>,
   request: ListRequest,
-  toJson: (item: T) => unknown,
+  type: string,
   defaultOrder = "name",
 ): ListPage<T> {
   if (request.pageSize < 0) throw invalidArgument("page_size", "must not be negative");
   const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
-  const matches = parseFilter(request.filter);
-  const order = parseOrder(request.orderBy === "" ? defaultOrder : request.orderBy);
+  const filter = parseFilter(request.filter, type);
+  const order = parseOrder(request.orderBy === "" ? defaultOrder : request.orderBy, type);
   const fingerprint = createHash("sha256")
-    .update(JSON.stringify([request.filter, order]))
+    .update(JSON.stringify([request.filter, order.text]))
     .digest("base64url")
     .slice(0, 8);
   const after = request.pageToken === "" ? undefined : parseToken(request.pageToken, fingerprint);
-  const needsJson = request.filter.trim() !== "" || order.path.join(".") !== "name";
   const selected: { readonly item: T; readonly key: SortKey }[] = [];
   for (const item of items) {
-    const json = needsJson ? toJson(item) : undefined;
-    if (needsJson && !matches(json)) continue;
-    selected.push({
-      item,
-      key: { value: needsJson ? sortValue(lookUp(json, order.path)[0]) : item.name, name: item.name },
-    });
+    if (filter.matches(item)) selected.push({ item, key: { value: order.valueOf(item), name: item.name } });
   }
   selected.sort((left, right) => compareKeys(left.key, right.key, order.descending));
   const start = after === undefined ? 0 : firstAfter(selected, after, order.descending);
@@ -73,22 +68,9 @@ export function listPage<T extends NamedItem>(
 }
 
 interface SortKey {
-  readonly value: string | number;
+  readonly value: OrderValue;
   readonly name: string;
 }
-interface Order {
-  readonly path: readonly string[];
-  readonly descending: boolean;
-}
-
-function parseOrder(text: string): Order {
-  const match = /^([A-Za-z][A-Za-z0-9_.-]*)(?:\s+(asc|desc))?$/.exec(text.trim());
-  if (match?.[1] === undefined) {
-    throw invalidArgument("order_by", `${JSON.stringify(text)} is not a field, or a field and "desc"`);
-  }
-  return { path: match[1].split("."), descending: match[2] === "desc" };
-}
-
 function parseToken(token: string, fingerprint: string): SortKey {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
@@ -106,18 +88,12 @@ function parseToken(token: string, fingerprint: string): SortKey {
   );
 }
 
-function sortValue(value: unknown): string | number {
-  if (typeof value === "number") return value;
-  if (typeof value === "string") return value !== "" && Number.isFinite(Number(value)) ? Number(value) : value;
-  return value === undefined ? "" : JSON.stringify(value);
-}
-
 function compareKeys(left: SortKey, right: SortKey, descending: boolean): number {
   const byValue = compareValues(left.value, right.value) * (descending ? -1 : 1);
   return byValue === 0 ? compareValues(left.name, right.name) : byValue;
 }
 
-function compareValues(left: string | number, right: string | number): number {
+function compareValues(left: OrderValue, right: OrderValue): number {
   // Numbers come before text, so that the order is total whatever a field holds.
   if (typeof left !== typeof right) return typeof left === "number" ? -1 : 1;
   return left < right ? -1 : left > right ? 1 : 0;

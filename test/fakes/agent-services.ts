@@ -9,11 +9,9 @@ import { AgentServiceService } from "../../proto/gen/zor/agent/v1/agent_service.
 import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
-import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
-import { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
-import { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import type { FakeCables } from "./agent-cables.js";
@@ -103,7 +101,7 @@ function instanceHandlers(model: FakeHostModel): Handlers<typeof InstanceService
     },
     getInstance: async (request) => ({ instance: model.instance(request.name) }),
     listInstances: async (request) => {
-      const { items, ...page } = listPage(model.log.list("instance"), request, (item) => Instance.toJSON(item));
+      const { items, ...page } = listPage(model.log.list("instance"), request, "zor.v1.Instance");
       return { ...page, instances: items, unreachable: [] };
     },
     startInstance: verb(InstanceState.INSTANCE_STATE_RUNNING),
@@ -128,7 +126,7 @@ function lanHandlers(model: FakeHostModel): Handlers<typeof LanServiceService> {
     createLan: async (request) => ({ lan: model.addLan(request.lanId) }),
     getLan: async (request) => ({ lan: model.lan(request.name) }),
     listLans: async (request) => {
-      const { items, ...page } = listPage(model.log.list("lan"), request, (item) => Lan.toJSON(item));
+      const { items, ...page } = listPage(model.log.list("lan"), request, "zor.v1.Lan");
       return { ...page, lans: items, unreachable: [] };
     },
     deleteLan: async (request) => {
@@ -144,7 +142,7 @@ function operationHandlers(model: FakeHostModel): Handlers<typeof OperationServi
   return {
     getOperation: async (request) => ({ operation: model.operations.find(request.name) }),
     listOperations: async (request) => {
-      const { items, ...page } = listPage(model.operations.list(), request, (item) => Operation.toJSON(item));
+      const { items, ...page } = listPage(model.operations.list(), request, "zor.v1.Operation");
       return { ...page, operations: items, unreachable: [] };
     },
     cancelOperation: async (request) => ({ operation: model.operations.cancel(request.name) }),

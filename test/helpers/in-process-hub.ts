@@ -19,7 +19,6 @@ import { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
 import { Link, LinkState } from "../../proto/gen/zor/v1/link.js";
 import { DiagnoseLinkResponse, LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
-import { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import { TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
@@ -107,8 +106,8 @@ export class InProcessHub {
     });
   }
 
-  #page<T extends { readonly name: string }>(items: readonly T[], request: ListFields, toJson: (item: T) => unknown) {
-    const page = listPage(items, request, toJson);
+  #page<T extends { readonly name: string }>(items: readonly T[], request: ListFields, type: string) {
+    const page = listPage(items, request, type);
     const { nextPageToken, totalSize } = page;
     return { items: page.items, rest: { nextPageToken, totalSize, unreachable: this.unreachable } };
   }
@@ -127,7 +126,7 @@ export class InProcessHub {
     return {
       getHost: async ({ name }) => ({ host: this.#find("host", name) }),
       listHosts: async (request) => {
-        const { items, rest } = this.#page(this.log.list("host"), request, Host.toJSON);
+        const { items, rest } = this.#page(this.log.list("host"), request, "zor.v1.Host");
         return { hosts: items, ...rest };
       },
       createHost: async (request) => {
@@ -168,7 +167,7 @@ export class InProcessHub {
       getInstance: async ({ name }) => ({ instance: this.#find("instance", name) }),
       listInstances: async (request) => {
         const all = this.log.list("instance").filter(({ name }) => isBelow(name, request.parent));
-        const { items, rest } = this.#page(all, request, Instance.toJSON);
+        const { items, rest } = this.#page(all, request, "zor.v1.Instance");
         return { instances: items, ...rest };
       },
       createInstance: async (request, { caller }) => {
@@ -228,7 +227,7 @@ export class InProcessHub {
       getLan: async ({ name }) => ({ lan: this.#find("lan", name) }),
       listLans: async (request) => {
         const all = this.log.list("lan").filter(({ name }) => isBelow(name, request.parent));
-        const { items, rest } = this.#page(all, request, Lan.toJSON);
+        const { items, rest } = this.#page(all, request, "zor.v1.Lan");
         return { lans: items, ...rest };
       },
       createLan: async (request) => {
@@ -251,7 +250,7 @@ export class InProcessHub {
     return {
       getLink: async ({ name }) => ({ link: this.#find("link", name) }),
       listLinks: async (request) => {
-        const { items, rest } = this.#page(this.log.list("link"), request, Link.toJSON);
+        const { items, rest } = this.#page(this.log.list("link"), request, "zor.v1.Link");
         return { links: items, ...rest };
       },
       updateLink: async (request) => {
@@ -309,7 +308,7 @@ export class InProcessHub {
     return {
       getOperation: async ({ name }) => ({ operation: this.#operations.find(name) }),
       listOperations: async (request) => {
-        const { items, rest } = this.#page(this.log.list("operation"), request, Operation.toJSON);
+        const { items, rest } = this.#page(this.log.list("operation"), request, "zor.v1.Operation");
         return { operations: items, ...rest };
       },
       cancelOperation: async ({ name }) => ({ operation: this.#operations.cancel(name) }),

@@ -7,7 +7,7 @@ import type { ListOptions } from "./list-resources.js";
 import { lossReporter } from "./loss-reporter.js";
 import { resolveName } from "./resolve.js";
 import type { Session } from "./session.js";
-import { filterJson, WatchRows } from "./watch-rows.js";
+import { WatchRows } from "./watch-rows.js";
 
 /**
  * Prints resources and then every change until the session is interrupted: rows, names, or one WatchResponse as JSON a
@@ -23,10 +23,9 @@ export async function watchResources(
   // Fails at once, with the reason, where the watch would try for ever; and checks the filter.
   await kind.list(connection, options, session.readOptions());
   const names = new Set(await Promise.all(texts.map((text) => resolveName(session, kind, text, options.host))));
-  const matches = parseFilter(options.filter);
+  const filter = parseFilter(options.filter, messageOf(kind.name));
   const wanted = (resource: AnyResource): boolean =>
-    (names.size === 0 || names.has(resource.value.name)) &&
-    (options.filter.trim() === "" || matches(filterJson(resource)));
+    (names.size === 0 || names.has(resource.value.name)) && filter.matches(resource.value);
   const { output } = options;
   const structured = output === "json" || output === "yaml";
   const rows = structured
@@ -45,6 +44,11 @@ export async function watchResources(
     if (structured) await printResponse(session, output, wanted, response);
   }
   session.io.signal.throwIfAborted();
+}
+
+/** Full name of the message of a kind. */
+function messageOf(kind: Kind["name"]): string {
+  return `zor.v1.${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`;
 }
 
 async function printResponse(

@@ -115,17 +115,13 @@ export class WatchRows {
   }
 }
 
-/** A resource in the JSON that filters look at. */
-export function filterJson(resource: AnyResource): unknown {
-  // The oneof's JSON has one key: the case.
-  return (Resource.toJSON({ resource }) as Readonly<Record<string, unknown>>)[resource.$case];
-}
-
 /** What changes all the time without anything having happened. */
 const restless =
   /^(observeTime|lastSeen\w*|\w+(Frames|Bytes)|rtt|sessionRtt|lossRatio|loadAverage|memoryAvailableMib)$/;
 
 /** Equal for resources that differ in counters and measurements only. */
 function fingerprint(resource: AnyResource): string {
-  return JSON.stringify(filterJson(resource), (key, value: unknown) => (restless.test(key) ? undefined : value));
+  return JSON.stringify(Resource.toJSON({ resource }), (key, value: unknown) =>
+    restless.test(key) ? undefined : value,
+  );
 }

@@ -3,7 +3,6 @@ import type { Handlers } from "../../../lib/grpc/service.js";
 import type { RequestIds } from "../../../lib/idempotency.js";
 import { listPage } from "../../../lib/list/list.js";
 import { parseId } from "../../../lib/names.js";
-import { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService as methods } from "../../../proto/gen/zor/v1/a2b_service.js";
 import type { A2bManager } from "./a2b-manager.js";
 import type { HostScope } from "../../kit/host-scope.js";
@@ -29,7 +28,7 @@ export function a2bService({ scope, a2bs, requests }: A2bServiceOptions): Handle
     getA2B: async ({ name }) => ({ a2b: a2bs.get(scope.parseA2b("name", name)) }),
     listA2Bs: async (request) => {
       scope.parseListParent("parent", request.parent);
-      const page = listPage(a2bs.list(), request, A2b.toJSON);
+      const page = listPage(a2bs.list(), request, "zor.v1.A2b");
       return { a2bs: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
     },
     updateA2B: (request, context) =>

@@ -18,7 +18,7 @@ export function hostService(options: {
       return { host: readHost() };
     },
     listHosts: async (request) => {
-      const page = listPage([readHost()], request, Host.toJSON);
+      const page = listPage([readHost()], request, "zor.v1.Host");
       return { hosts: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
     },
     createHost: async () => {

@@ -56,7 +56,7 @@ export function instanceService(options: InstanceServiceOptions): Handlers<typeo
     getInstance: async ({ name }) => ({ instance: manager.get(scope.parseInstance("name", name)) }),
     listInstances: async (request) => {
       scope.parseListParent("parent", request.parent);
-      const page = listPage(manager.list(), request, Instance.toJSON);
+      const page = listPage(manager.list(), request, "zor.v1.Instance");
       return { instances: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
     },
     startInstance: action("start", methods.startInstance),

@@ -2,7 +2,6 @@ import type { Handlers } from "../../../lib/grpc/service.js";
 import type { RequestIds } from "../../../lib/idempotency.js";
 import { listPage } from "../../../lib/list/list.js";
 import { parseId } from "../../../lib/names.js";
-import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService as methods } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { InstanceManager } from "../instance/manager.js";
 import type { LanManager } from "./lan-manager.js";
@@ -33,7 +32,7 @@ export function lanService({ scope, lans, manager, requests, signal }: LanServic
     getLan: async ({ name }) => ({ lan: lans.get(scope.parseLan("name", name)) }),
     listLans: async (request) => {
       scope.parseListParent("parent", request.parent);
-      const page = listPage(lans.list(), request, Lan.toJSON);
+      const page = listPage(lans.list(), request, "zor.v1.Lan");
       return { lans: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
     },
     deleteLan: (request, context) =>

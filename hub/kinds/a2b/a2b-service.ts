@@ -1,7 +1,6 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { parseHost, parseHostParent, parseId, parseOnHost } from "../../../lib/names.js";
-import { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import type { Lister } from "../../kit/lister.js";
 import type { Router } from "../../kit/router.js";
@@ -36,7 +35,7 @@ export function a2bHandlers(
     listA2Bs: async (request) => {
       const host = parseHostParent("parent", request.parent, true);
       const { items, ...page } = lister.page(inventory.log.list("a2b"), host, request, {
-        toJson: (item) => A2b.toJSON(item),
+        type: "zor.v1.A2b",
       });
       return { ...page, a2bs: items };
     },

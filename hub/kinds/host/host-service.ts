@@ -92,7 +92,7 @@ export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostS
     listHosts: async (request) => {
       const now = new Date();
       const hosts = fleet.list(now);
-      const { items, ...page } = listPage(hosts, request, (host) => Host.toJSON(host));
+      const { items, ...page } = listPage(hosts, request, "zor.v1.Host");
       const unreachable = hosts.map((host) => findUnreachable(host, now)).filter((each) => each !== undefined);
       return { ...page, hosts: items, unreachable };
     },

@@ -1,7 +1,6 @@
 import type { Method } from "../../../lib/grpc/connection.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { parseHost, parseHostParent, parseOnHost } from "../../../lib/names.js";
-import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { Inventory } from "../../kit/inventory.js";
 import type { Lister } from "../../kit/lister.js";
@@ -32,7 +31,7 @@ export function lanHandlers(router: Router, lister: Lister, inventory: Inventory
     listLans: async (request) => {
       const host = parseHostParent("parent", request.parent, true);
       const { items, ...page } = lister.page(inventory.log.list("lan"), host, request, {
-        toJson: (item) => Lan.toJSON(item),
+        type: "zor.v1.Lan",
       });
       return { ...page, lans: items };
     },

@@ -84,7 +84,7 @@ export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkS
 
     listLinks: async (request) => {
       const { items, ...page } = lister.page(inventory.log.list("link"), "-", request, {
-        toJson: (item) => Link.toJSON(item),
+        type: "zor.v1.Link",
       });
       return { ...page, links: items };
     },

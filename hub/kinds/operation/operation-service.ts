@@ -3,7 +3,6 @@ import { invalidArgument, notFound } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { parseHostParent, parseName, quote } from "../../../lib/names.js";
 import type { Operations } from "../../../lib/operations.js";
-import { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import type { Inventory } from "../../kit/inventory.js";
 import type { Lister } from "../../kit/lister.js";
@@ -37,7 +36,7 @@ export function operationHandlers(
       // "hosts/-" is every host, an empty parent also the hub itself.
       const wanted = request.parent === "" ? all : all.filter(({ name }) => name.startsWith("hosts/"));
       const { items, ...page } = lister.page(wanted, host, request, {
-        toJson: (item) => Operation.toJSON(item),
+        type: "zor.v1.Operation",
         defaultOrder: "create_time desc",
       });
       return { ...page, operations: items };

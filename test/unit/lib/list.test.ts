@@ -2,13 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ListRequest, listPage } from "../../../lib/list/list.js";
 
+/** As far as the lists below look at an instance. */
 interface Item {
   readonly name: string;
-  readonly size: number;
+  readonly spec: { readonly cpus: number };
 }
 const items: Item[] = Array.from({ length: 23 }, (_, index) => ({
   name: `item${String(index).padStart(2, "0")}`,
-  size: index % 4,
+  spec: { cpus: index % 4 },
 }));
 const request = (change: Partial<ListRequest>): ListRequest => ({
   pageSize: 0,
@@ -17,7 +18,7 @@ const request = (change: Partial<ListRequest>): ListRequest => ({
   orderBy: "",
   ...change,
 });
-const page = (source: Item[], change: Partial<ListRequest>) => listPage(source, request(change), (item) => item);
+const page = (source: Item[], change: Partial<ListRequest>) => listPage(source, request(change), "zor.v1.Instance");
 
 function allPages(source: () => Item[], change: Partial<ListRequest>): Item[] {
   const found: Item[] = [];
@@ -35,13 +36,15 @@ describe("lists", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 30 }),
-        fc.constantFrom("", "name desc", "size", "size desc"),
+        fc.constantFrom("", "name desc", "spec.cpus", "spec.cpus desc"),
         (pageSize, orderBy) => {
           const found = allPages(() => items, { pageSize, orderBy });
           expect(new Set(found.map((item) => item.name)).size).toBe(items.length);
           expect(found).toHaveLength(items.length);
-          if (orderBy === "size desc")
-            expect(found.map((item) => item.size)).toEqual(items.map((item) => item.size).sort((a, b) => b - a));
+          if (orderBy === "spec.cpus desc")
+            expect(found.map((item) => item.spec.cpus)).toEqual(
+              items.map((item) => item.spec.cpus).sort((a, b) => b - a),
+            );
           if (orderBy === "") expect(found).toEqual(items);
         },
       ),
@@ -52,7 +55,9 @@ describe("lists", () => {
     let call = 0;
     const changing = (): Item[] => {
       call += 1;
-      return call === 1 ? items : [...items.filter((item) => item.name !== "item03"), { name: "item00a", size: 0 }];
+      return call === 1
+        ? items
+        : [...items.filter((item) => item.name !== "item03"), { name: "item00a", spec: { cpus: 0 } }];
     };
     const names = allPages(changing, { pageSize: 5 }).map((item) => item.name);
     expect(names).toHaveLength(new Set(names).size);
@@ -62,9 +67,9 @@ describe("lists", () => {
   });
 
   it("count what matches on all pages", () => {
-    expect(page(items, { pageSize: 2, filter: "size = 3" })).toMatchObject({
+    expect(page(items, { pageSize: 2, filter: "spec.cpus = 3" })).toMatchObject({
       totalSize: 5,
-      items: [{ size: 3 }, { size: 3 }],
+      items: [{ spec: { cpus: 3 } }, { spec: { cpus: 3 } }],
     });
   });
 
@@ -72,7 +77,7 @@ describe("lists", () => {
     [{ pageSize: -1 }, /^page_size/],
     [{ orderBy: "name; drop" }, /^order_by/],
     [{ pageToken: "nonsense" }, /^page_token/],
-    [{ filter: "size = 1", pageToken: page(items, { pageSize: 1 }).nextPageToken }, /^page_token/],
+    [{ filter: "spec.cpus = 1", pageToken: page(items, { pageSize: 1 }).nextPageToken }, /^page_token/],
   ])("refuse %j", (change, message) => {
     expect(() => page(items, change)).toThrow(message);
   });
