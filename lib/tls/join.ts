@@ -3,7 +3,6 @@ import { status } from "@grpc/grpc-js";
 import { type JoiningHost, type JoinResponse, JoinServiceService } from "../../proto/gen/zor/v1/join_service.js";
 import { messageOf, ZorError } from "../errors.js";
 import { Connection } from "../grpc/connection.js";
-import { createCsr } from "./csr.js";
 import { certificateSha256, createKeyPem, derToPem, type Identity } from "./identity.js";
 import { type JoinToken, parseToken } from "./token.js";
 
@@ -34,6 +33,8 @@ export async function join(
   const timeoutMs = options.timeoutMs ?? 10_000;
   const { address, caPem } = await findHub(token, Math.min(timeoutMs, findTimeoutMs));
   const keyPem = createKeyPem();
+  // Loaded here only: most who need this file's names never join, and its X.509 library takes 40 ms.
+  const { createCsr } = await import("./csr.js");
   const csr = await createCsr(keyPem);
   const connection = new Connection({
     address,

@@ -28,12 +28,16 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on("error", () => undefined);
 
-const code = await runCli(process.argv.slice(2), {
-  terminal: { input: process.stdin, output: process.stdout },
-  errors: process.stderr,
-  env: process.env,
-  signal: interrupted.signal,
-});
-// What is still to be written waits for its reader; a signal need not.
-interrupted.abort();
-await exitWhenFlushed(code);
+async function main(): Promise<void> {
+  const code = await runCli(process.argv.slice(2), {
+    terminal: { input: process.stdin, output: process.stdout },
+    errors: process.stderr,
+    env: process.env,
+    signal: interrupted.signal,
+  });
+  // What is still to be written waits for its reader; a signal need not.
+  interrupted.abort();
+  await exitWhenFlushed(code);
+}
+
+void main();

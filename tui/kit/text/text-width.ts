@@ -1,7 +1,21 @@
-import stringWidth from "string-width";
+import { createRequire } from "node:module";
 
 const printableAscii = /^[\x20-\x7e]*$/;
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+const load = createRequire(import.meta.url);
+let measure: typeof import("string-width").default | undefined;
+let segmenter: Intl.Segmenter | undefined;
+
+/** Loads what knows the widths of all scripts only when it is needed: its patterns take 30 ms, and most commands print plain ASCII. */
+function stringWidth(text: string): number {
+  measure ??= (load("string-width") as typeof import("string-width")).default;
+  return measure(text);
+}
+
+/** What a reader takes for one character each. What finds them is made when it is needed, for the same reason: 10 ms. */
+function graphemes(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
 
 /** Terminal cells a text takes. The text must be plain (no control characters). */
 export function textWidth(text: string): number {
@@ -15,7 +29,7 @@ export function cutText(text: string, width: number): string {
   if (printableAscii.test(text)) return `${text.slice(0, width - 1)}…`;
   let kept = "";
   let used = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     const next = used + stringWidth(segment);
     if (next > width - 1) break;
     kept += segment;
@@ -35,7 +49,7 @@ export function cutMiddle(text: string, width: number): string {
   if (printableAscii.test(text)) {
     return `${text.slice(0, width - 1 - tailWidth)}…${text.slice(text.length - tailWidth)}`;
   }
-  const characters = [...graphemes.segment(text)].map(({ segment }) => segment);
+  const characters = Array.from(graphemes(text), ({ segment }) => segment);
   const tail = takeCells(characters.toReversed(), tailWidth).toReversed();
   return `${takeCells(characters, width - 1 - textWidth(tail.join(""))).join("")}…${tail.join("")}`;
 }
