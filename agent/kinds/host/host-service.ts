@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { listPage } from "../../../lib/list/list.js";
-import { Host } from "../../../proto/gen/zor/v1/host.js";
+import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import type { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import type { HostScope } from "../../kit/host-scope.js";
 

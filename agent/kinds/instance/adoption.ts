@@ -2,12 +2,7 @@ import { messageOf } from "../../../lib/errors.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
 import { emptySpec, findDriver, wantedDriver } from "../../drivers/find-driver.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
-import {
-  type DriverInstance,
-  type InstanceDriver,
-  type Observation,
-  type RecoveryHandle,
-} from "../../drivers/driver.js";
+import type { DriverInstance, InstanceDriver, Observation, RecoveryHandle } from "../../drivers/driver.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
 import { withoutDirectories } from "../../kit/failure.js";

@@ -4,7 +4,7 @@ import type { RequestIds, SerializableMethod } from "../../../lib/idempotency.js
 import { listPage } from "../../../lib/list/list.js";
 import { parseId } from "../../../lib/names.js";
 import type { Operations } from "../../../lib/operations.js";
-import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import {
   type CreateInstanceRequest,
   type CreateInstanceResponse,

@@ -3,13 +3,7 @@ import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
-import {
-  type CallOptions,
-  type ConsoleStream,
-  type ExecCommand,
-  type ExecOutput,
-  type Progress,
-} from "../../drivers/driver.js";
+import type { CallOptions, ConsoleStream, ExecCommand, ExecOutput, Progress } from "../../drivers/driver.js";
 import {
   checkPause,
   checkReset,

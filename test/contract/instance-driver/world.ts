@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type ConsoleStream,
-  type DriverEvent,
-  type DriverInstance,
-  type ExecCommand,
-  type InstanceDriver,
-  type RecoveryHandle,
+import type {
+  ConsoleStream,
+  DriverEvent,
+  DriverInstance,
+  ExecCommand,
+  InstanceDriver,
+  RecoveryHandle,
 } from "../../../agent/drivers/driver.js";
 import type { Subject } from "./subject.js";
 
