@@ -4,7 +4,6 @@ import { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
-import { ResourceKind } from "../proto/gen/zor/v1/watch_service.js";
 import type { AgentSettings } from "./config.js";
 import { probeDriver } from "./drivers/probe.js";
 import { readBoot } from "./host/boot.js";
@@ -71,7 +70,7 @@ export class Agent {
       lans: parts.network.lans,
       directory: join(state, "lans"),
       publish: (lan) => publisher.lan(lan),
-      removed: (name) => publisher.removed(ResourceKind.RESOURCE_KIND_LAN, name),
+      removed: (name) => publisher.removed("lan", name),
       nicsInLan: (lan) => [...instances.nicsInLan(lan), ...(a2bs?.boxesInLan(lan) ?? [])],
     });
     const instances: InstanceManager = new InstanceManager(
@@ -84,7 +83,7 @@ export class Agent {
         drivers: parts.drivers,
         publish: (record) => publisher.instance(toInstance(record)),
       },
-      (name) => publisher.removed(ResourceKind.RESOURCE_KIND_INSTANCE, name),
+      (name) => publisher.removed("instance", name),
     );
     const a2bs =
       parts.plugger === undefined
@@ -96,7 +95,7 @@ export class Agent {
             plugger: parts.plugger,
             findLan: (id) => (lans.has(id) ? { rstp: lans.get(id).spec?.rstp === true } : undefined),
             publish: (a2b) => publisher.a2b(a2b),
-            removed: (name) => publisher.removed(ResourceKind.RESOURCE_KIND_A2B, name),
+            removed: (name) => publisher.removed("a2b", name),
           });
     const facts = new HostFacts({
       settings,
@@ -106,8 +105,8 @@ export class Agent {
     });
     const operations = new Operations({
       prefix: `hosts/${host}/operations`,
-      publish: (operation) => watchLog.upsert({ $case: "operation", value: operation }),
-      forget: (name) => watchLog.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+      publish: (operation) => watchLog.upsert({ kind: "operation", value: operation }),
+      forget: (name) => watchLog.remove("operation", name),
     });
 
     await lans.restoreAll();

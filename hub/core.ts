@@ -4,7 +4,6 @@ import type { Log } from "../lib/log.js";
 import { Operations } from "../lib/operations.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js";
-import { ResourceKind } from "../proto/gen/zor/v1/watch_service.js";
 import { Fleet } from "./fleet/fleet.js";
 import { decodeHost } from "./fleet/host-record.js";
 import { loadLastSeen, putLastSeen } from "./fleet/last-seen.js";
@@ -98,7 +97,7 @@ export class Core {
     this.operations = new Operations({
       prefix: "operations",
       publish: (operation) => this.#publish(operation),
-      forget: (name) => this.inventory.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+      forget: (name) => this.inventory.log.remove("operation", name),
     });
     this.linkOperations = new LinkOperations({
       store: state.store,
@@ -174,7 +173,7 @@ export class Core {
   async #resumeOperations(): Promise<void> {
     const { store } = this.#options.state;
     const { unfinished, finished } = await loadOperations(store, new Date());
-    for (const operation of finished) this.inventory.upsert({ $case: "operation", value: operation });
+    for (const operation of finished) this.inventory.upsert({ kind: "operation", value: operation });
     for (const operation of unfinished) {
       if (this.links.find(operation.target) !== undefined) {
         this.linkOperations.resume(operation);
@@ -191,7 +190,7 @@ export class Core {
   }
 
   #publish(operation: Operation): void {
-    this.inventory.upsert({ $case: "operation", value: operation });
+    this.inventory.upsert({ kind: "operation", value: operation });
     // Operations that end because the hub ends are carried on by the next run.
     if (operation.state === OperationState.OPERATION_STATE_RUNNING || this.#stop.signal.aborted) return;
     this.#options.state.store

@@ -8,7 +8,7 @@ import type { Identity } from "../lib/tls/identity.js";
 import { formatToken } from "../lib/tls/token.js";
 import { CreateHostResponse } from "../proto/gen/zor/v1/host_service.js";
 import { CreateTokenResponse } from "../proto/gen/zor/v1/token_service.js";
-import { EventSeverity } from "../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import {
   type Advertised,
   advertisedAddresses,

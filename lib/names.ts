@@ -1,4 +1,5 @@
 import { invalidArgument } from "./errors.js";
+import { findKindByPlural, livesOnHosts, livesOnHub } from "./kinds/kinds.js";
 
 /** Letters, digits, "-", "_", "."; starts with a letter or digit; at most 63 long. */
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
@@ -25,34 +26,23 @@ export function isId(value: string): value is ResourceId {
   return idPattern.test(value);
 }
 
-/** Collections that live on a host. */
-export type HostCollection = "instances" | "lans" | "a2bs" | "operations" | "events";
-
-/** A parsed resource name. */
+/** A parsed resource name; a collection is the plural of a kind. */
 export type ParsedName =
   | { readonly kind: "host"; readonly host: ResourceId }
-  | { readonly kind: "onHost"; readonly host: ResourceId; readonly collection: HostCollection; readonly id: ResourceId }
+  | { readonly kind: "onHost"; readonly host: ResourceId; readonly collection: string; readonly id: ResourceId }
   | { readonly kind: "nic"; readonly host: ResourceId; readonly instance: ResourceId; readonly nic: ResourceId }
-  | { readonly kind: "hub"; readonly collection: "links" | "operations" | "events"; readonly id: ResourceId };
-
-const hostCollections: ReadonlySet<string> = new Set(["instances", "lans", "a2bs", "operations", "events"]);
-const hubCollections: ReadonlySet<string> = new Set(["links", "operations", "events"]);
+  | { readonly kind: "hub"; readonly collection: string; readonly id: ResourceId };
 
 /** Parses any resource name; throws INVALID_ARGUMENT that names `field`. */
 export function parseName(field: string, name: string): ParsedName {
   const parts = name.split("/");
   const [first = "", second = "", third = "", fourth = "", fifth = "", sixth = ""] = parts;
   if (parts.length === 2 && first === "hosts") return { kind: "host", host: parseId(field, second) };
-  if (parts.length === 2 && hubCollections.has(first)) {
-    return { kind: "hub", collection: first as "links" | "operations" | "events", id: parseId(field, second) };
+  if (parts.length === 2 && isCollection(first, livesOnHub)) {
+    return { kind: "hub", collection: first, id: parseId(field, second) };
   }
-  if (parts.length === 4 && first === "hosts" && hostCollections.has(third)) {
-    return {
-      kind: "onHost",
-      host: parseId(field, second),
-      collection: third as HostCollection,
-      id: parseId(field, fourth),
-    };
+  if (parts.length === 4 && first === "hosts" && isCollection(third, livesOnHosts)) {
+    return { kind: "onHost", host: parseId(field, second), collection: third, id: parseId(field, fourth) };
   }
   if (parts.length === 6 && first === "hosts" && third === "instances" && fifth === "nics") {
     return {
@@ -65,11 +55,16 @@ export function parseName(field: string, name: string): ParsedName {
   throw invalidArgument(field, `${quote(name)} is not a resource name such as "hosts/alpha/instances/vm1"`);
 }
 
+function isCollection(plural: string, lives: typeof livesOnHub): boolean {
+  const kind = findKindByPlural(plural);
+  return kind !== undefined && lives(kind);
+}
+
 /** Parses "hosts/{host}/{collection}/{id}" of one collection. */
 export function parseOnHost(
   field: string,
   name: string,
-  collection: HostCollection,
+  collection: string,
 ): { readonly host: ResourceId; readonly id: ResourceId } {
   const parsed = parseName(field, name);
   if (parsed.kind === "onHost" && parsed.collection === collection) return { host: parsed.host, id: parsed.id };

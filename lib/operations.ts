@@ -73,6 +73,7 @@ export class Operations {
       createTime: now,
       updateTime: now,
       caller: options.caller,
+      result: undefined,
     };
     const abort = new AbortController();
     const { promise: done, resolve } = Promise.withResolvers<void>();

@@ -14,5 +14,6 @@ export function checkedOperation(verb: string, target: string): Operation {
     createTime: undefined,
     updateTime: undefined,
     caller: "",
+    result: undefined,
   };
 }

@@ -3,7 +3,7 @@ import { A2b } from "../../proto/gen/zor/v1/a2b.js";
 import { Host } from "../../proto/gen/zor/v1/host.js";
 import { Instance } from "../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
-import type { Event, ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
+import type { Event } from "../../proto/gen/zor/v1/event.js";
 
 /** Longest time in milliseconds that watchers see an observe_time grow old while nothing else changes. */
 const maxAgeMs = 15_000;
@@ -23,26 +23,26 @@ export class Publisher {
     const { status } = instance;
     const timeless = { ...instance, status: status === undefined ? undefined : { ...status, observeTime: undefined } };
     if (this.#isNews(instance.name, Instance.encode(timeless).finish())) {
-      this.#log.upsert({ $case: "instance", value: instance });
+      this.#log.upsert({ kind: "instance", value: instance });
     }
   }
 
   lan(lan: Lan): void {
     const { status } = lan;
     const timeless = { ...lan, status: status === undefined ? undefined : { ...status, observeTime: undefined } };
-    if (this.#isNews(lan.name, Lan.encode(timeless).finish())) this.#log.upsert({ $case: "lan", value: lan });
+    if (this.#isNews(lan.name, Lan.encode(timeless).finish())) this.#log.upsert({ kind: "lan", value: lan });
   }
 
   host(host: Host): void {
     const timeless = { ...host, lastSeenTime: undefined, lastSeenAge: undefined };
-    if (this.#isNews(host.name, Host.encode(timeless).finish())) this.#log.upsert({ $case: "host", value: host });
+    if (this.#isNews(host.name, Host.encode(timeless).finish())) this.#log.upsert({ kind: "host", value: host });
   }
 
   a2b(a2b: A2b): void {
-    if (this.#isNews(a2b.name, A2b.encode(a2b).finish())) this.#log.upsert({ $case: "a2b", value: a2b });
+    if (this.#isNews(a2b.name, A2b.encode(a2b).finish())) this.#log.upsert({ kind: "a2b", value: a2b });
   }
 
-  removed(kind: ResourceKind, name: string): void {
+  removed(kind: string, name: string): void {
     this.#published.delete(name);
     this.#log.remove(kind, name);
   }

@@ -1,3 +1,4 @@
+import { noMeta } from "../../lib/kinds/meta.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../lib/errors.js";
@@ -148,6 +149,7 @@ async function createGuest(hub: Connection, wanted: Guest, signal: AbortSignal):
     labels: { demo: "yes" },
     spec: { nics, driver },
     status: undefined,
+    ...noMeta,
     createTime: undefined,
   };
   const { operation } = await hub.unary(InstanceServiceService.createInstance, request, { signal, timeoutMs: 60_000 });

@@ -1,4 +1,5 @@
-import type { AnyResource } from "../../lib/watch/kinds.js";
+import type { Any } from "../../proto/gen/google/protobuf/any.js";
+import { type AnyResource, isOfKind, unpack } from "../../lib/kinds/resource.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import type { ResourceRemoved, WatchPosition, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import type { Inventory } from "../kit/inventory.js";
@@ -42,7 +43,7 @@ export class AgentFeed {
         this.#position = undefined;
         return false;
       case "upsert":
-        if (step.value.resource !== undefined) this.#upsert(step.value.resource);
+        this.#upsertPacked(step.value);
         break;
       case "removed":
         this.#remove(step.value);
@@ -69,6 +70,16 @@ export class AgentFeed {
     this.#snapshot = undefined;
   }
 
+  #upsertPacked(packed: Any): void {
+    try {
+      const resource = unpack(packed);
+      // A newer agent may tell of kinds that this hub does not know.
+      if (resource !== undefined) this.#upsert(resource);
+    } catch {
+      this.#options.onRefused({ name: "", why: "it is not the message that it says it is" });
+    }
+  }
+
   #upsert(resource: AnyResource): void {
     const { host, onRefused } = this.#options;
     const judged = judge(host, resource);
@@ -77,7 +88,7 @@ export class AgentFeed {
       onRefused({ name: resource.value.name, why });
       return;
     }
-    if (resource.$case === "host") {
+    if (isOfKind(resource, "host")) {
       this.#options.onHost(resource.value);
       return;
     }

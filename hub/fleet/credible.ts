@@ -1,15 +1,7 @@
-import { type HostCollection, isId, parseHost, parseLink, parseName, parseOnHost } from "../../lib/names.js";
-import { type AnyResource, kindByCase } from "../../lib/watch/kinds.js";
-import { Resource, type ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
-
-/** Kinds that live on hosts, with the collection of their names. */
-const collections: Readonly<Record<Exclude<AnyResource["$case"], "host" | "link">, HostCollection>> = {
-  instance: "instances",
-  lan: "lans",
-  a2b: "a2bs",
-  operation: "operations",
-  event: "events",
-};
+import { codecOf } from "../../lib/kinds/codecs.js";
+import { findKindBySingular, livesOnHosts } from "../../lib/kinds/kinds.js";
+import type { AnyResource, KnownResource } from "../../lib/kinds/resource.js";
+import { isId, parseHost, parseLink, parseName, parseOnHost } from "../../lib/names.js";
 
 /** Largest encoded resource in bytes. A lan tells of all its ports. */
 const [maxBytes, maxLanBytes] = [256 * 1024, 2 * 1024 * 1024];
@@ -39,10 +31,9 @@ export function judge(host: string, resource: AnyResource): { readonly lie: stri
 }
 
 /** Like {@link findLie}, of a resource that an agent says is gone. */
-export function findLieOfRemoval(host: string, kind: ResourceKind, name: string): string | undefined {
-  const known = Object.entries(collections).find(([each]) => kindByCase[each as keyof typeof collections] === kind);
-  if (known === undefined) return "it removes a kind of resource that does not live on hosts";
-  const [, collection] = known;
+export function findLieOfRemoval(host: string, kind: string, name: string): string | undefined {
+  const collection = collectionOf(kind);
+  if (collection === undefined) return "it removes a kind of resource that does not live on hosts";
   return wrong(() => parseOnHost("name", name, collection).host !== host);
 }
 
@@ -52,21 +43,27 @@ export function findLieInAnswer(host: string, answer: unknown): string | undefin
   for (const [field, value] of Object.entries(answer)) {
     if (!isResourceField(field) || typeof value !== "object" || value === null) continue;
     // The fields of answers that are called like a resource hold one.
-    const lie = findLie(host, { $case: field, value } as AnyResource);
+    const lie = findLie(host, { kind: field, value: value as AnyResource["value"] });
     if (lie !== undefined) return lie;
   }
   return undefined;
 }
 
-function isResourceField(field: string): field is keyof typeof collections | "host" {
-  return field === "host" || Object.hasOwn(collections, field);
+function isResourceField(field: string): boolean {
+  return field === "host" || collectionOf(field) !== undefined;
+}
+
+/** Collection of names of a kind that lives on hosts. */
+function collectionOf(kind: string): string | undefined {
+  const known = findKindBySingular(kind);
+  return known !== undefined && livesOnHosts(known) ? known.plural : undefined;
 }
 
 function findBadName(host: string, resource: AnyResource): string | undefined {
   const { name } = resource.value;
-  if (resource.$case === "link") return "links are the hub's";
-  if (resource.$case === "host") return wrong(() => parseHost("name", name) !== host);
-  const collection = collections[resource.$case];
+  if (resource.kind === "host") return wrong(() => parseHost("name", name) !== host);
+  const collection = collectionOf(resource.kind);
+  if (collection === undefined) return `${findKindBySingular(resource.kind)?.plural ?? "these"} are the hub's`;
   return wrong(() => parseOnHost("name", name, collection).host !== host);
 }
 
@@ -80,13 +77,13 @@ function wrong(isOther: () => boolean): string | undefined {
 }
 
 function findBadSize(resource: AnyResource, bytes: number): string | undefined {
-  const limit = resource.$case === "lan" ? maxLanBytes : maxBytes;
+  const limit = resource.kind === "lan" ? maxLanBytes : maxBytes;
   return bytes > limit ? `it has ${bytes} bytes, more than the ${limit} of its kind` : undefined;
 }
 
 /** Bytes of a resource as it is sent. */
-export function sizeOf(resource: AnyResource): number {
-  return Resource.encode({ resource }).finish().length;
+export function sizeOf({ kind, value }: AnyResource): number {
+  return codecOf(kind).encode(value).finish().length;
 }
 
 /** What is wrong with a value: what a reader of JSON, a filter or a table would stumble over. */
@@ -103,8 +100,9 @@ export function findBadValue(value: unknown, depth = 0): string | undefined {
   return undefined;
 }
 
-function findBadReference(host: string, resource: AnyResource): string | undefined {
-  switch (resource.$case) {
+function findBadReference(host: string, told: AnyResource): string | undefined {
+  const resource = told as KnownResource;
+  switch (resource.kind) {
     case "instance": {
       const { spec, status } = resource.value;
       const nics = [...(spec?.nics ?? []), ...(status?.nics ?? [])];
@@ -124,8 +122,7 @@ function findBadReference(host: string, resource: AnyResource): string | undefin
       return isOwn(host, resource.value.target) ? undefined : "its target is not of its host";
     case "event":
       return isOwnOrLink(host, resource.value.resource) ? undefined : "it is about something of another host";
-    case "host":
-    case "link":
+    default:
       return undefined;
   }
 }

@@ -3,7 +3,7 @@ import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
-import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
 import { cableFacts } from "../kinds/link/cable-facts.js";
 import type { LinkHost } from "../kinds/link/link-host.js";
 import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";

@@ -1,16 +1,15 @@
-import { type AnyResource, nameOf } from "../../lib/watch/kinds.js";
+import { codecOf } from "../../lib/kinds/codecs.js";
+import { allKinds } from "../../lib/kinds/kinds.js";
+import { type AnyResource, isOfKind } from "../../lib/kinds/resource.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import { type Lan, LanStatus } from "../../proto/gen/zor/v1/lan.js";
-import { Resource, ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
 
 /** Kinds of resources that live on a host and of which a resync tells the whole. */
-const hostKinds = [
-  ResourceKind.RESOURCE_KIND_INSTANCE,
-  ResourceKind.RESOURCE_KIND_LAN,
-  ResourceKind.RESOURCE_KIND_A2B,
-  ResourceKind.RESOURCE_KIND_OPERATION,
-] as const;
+const hostKinds = (): readonly string[] =>
+  allKinds()
+    .filter(({ singular, scope }) => scope === "host" || singular === "operation")
+    .map(({ singular }) => singular);
 
 /**
  * Everything the hub has observed, under the names the agents use, with the hub's own epoch and revision. It is in memory only
@@ -23,18 +22,17 @@ export class Inventory {
 
   /** Makes or changes a resource; nothing happens when it is the same as before. */
   upsert(told: AnyResource): void {
-    const resource = told.$case === "lan" ? { $case: told.$case, value: this.remarked(told.value) } : told;
-    const known = this.log.find(resource.$case, nameOf(resource));
-    // The case of the known resource is the case it was looked up by.
-    if (known !== undefined && same({ $case: resource.$case, value: known } as AnyResource, resource)) return;
+    const resource = isOfKind(told, "lan") ? { kind: told.kind, value: this.remarked(told.value) } : told;
+    const known = this.log.find(resource.kind, resource.value.name);
+    if (known !== undefined && same({ kind: resource.kind, value: known }, resource)) return;
     this.log.upsert(resource);
   }
 
   /** Removes the resources of a host that are not among `names`. Events are history and stay. */
   retainOnly(host: string, names: ReadonlySet<string>): void {
     const prefix = `hosts/${host}/`;
-    for (const kind of hostKinds) {
-      for (const name of this.#namesOf(kind)) {
+    for (const kind of hostKinds()) {
+      for (const { name } of this.log.list(kind)) {
         if (name.startsWith(prefix) && !names.has(name)) this.log.remove(kind, name);
       }
     }
@@ -58,7 +56,7 @@ export class Inventory {
       if (remark === undefined) this.#remarks.delete(name);
       else this.#remarks.set(name, { remark, reported });
       if (reported !== undefined && this.log.find("lan", name) !== undefined) {
-        this.upsert({ $case: "lan", value: reported });
+        this.upsert({ kind: "lan", value: reported });
       }
     }
   }
@@ -66,28 +64,15 @@ export class Inventory {
   /** Forgets a host and all that is on it. */
   removeHost(host: string): void {
     this.retainOnly(host, new Set());
-    this.log.remove(ResourceKind.RESOURCE_KIND_HOST, `hosts/${host}`);
+    this.log.remove("host", `hosts/${host}`);
   }
 
   setHost(host: Host): void {
-    this.upsert({ $case: "host", value: host });
-  }
-
-  #namesOf(kind: (typeof hostKinds)[number]): string[] {
-    switch (kind) {
-      case ResourceKind.RESOURCE_KIND_INSTANCE:
-        return this.log.list("instance").map(({ name }) => name);
-      case ResourceKind.RESOURCE_KIND_LAN:
-        return this.log.list("lan").map(({ name }) => name);
-      case ResourceKind.RESOURCE_KIND_A2B:
-        return this.log.list("a2b").map(({ name }) => name);
-      case ResourceKind.RESOURCE_KIND_OPERATION:
-        return this.log.list("operation").map(({ name }) => name);
-    }
+    this.upsert({ kind: "host", value: host });
   }
 }
 
 function same(left: AnyResource, right: AnyResource): boolean {
-  const encode = (resource: AnyResource): Uint8Array => Resource.encode({ resource }).finish();
+  const encode = ({ kind, value }: AnyResource): Uint8Array => codecOf(kind).encode(value).finish();
   return Buffer.compare(encode(left), encode(right)) === 0;
 }

@@ -36,6 +36,13 @@ export function instanceHandlers(
       });
       return { ...page, instances: items };
     },
+    updateInstance: async (request, context) =>
+      router.unary(
+        service.updateInstance,
+        parseOnHost("instance.name", request.instance?.name ?? "", "instances").host,
+        request,
+        context,
+      ),
     startInstance: byName(service.startInstance),
     stopInstance: byName(service.stopInstance),
     pauseInstance: byName(service.pauseInstance),

@@ -1,44 +1,40 @@
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import { permissionDenied } from "../errors.js";
+import { findRule, type MethodRule } from "../kinds/kinds.js";
 import { type Caller, roleName } from "./caller.js";
 
-/** Who may call a method: people and services from a role on, a hub only, or anybody with an identity. */
-type Access = Role | "hub" | "anyone";
+type Access = MethodRule["access"];
 
-const viewerVerbs = /^(Get|List|Watch|Wait)/;
-
-const exceptions: Readonly<Record<string, Access>> = {
-  "/zor.v1.HostService/CreateHost": Role.ROLE_ADMIN,
-  "/zor.v1.HostService/UpdateHost": Role.ROLE_ADMIN,
-  "/zor.v1.HostService/DeleteHost": Role.ROLE_ADMIN,
-  "/zor.v1.TokenService/CreateToken": Role.ROLE_ADMIN,
-  "/zor.v1.TokenService/RevokeIdentity": Role.ROLE_ADMIN,
-  "/zor.v1.RenewService/Renew": "anyone",
-  // Viewers look; the handler lets only operators type.
-  "/zor.v1.ConsoleService/AttachConsole": Role.ROLE_VIEWER,
+const roles: Readonly<Record<"viewer" | "operator" | "admin", Role>> = {
+  viewer: Role.ROLE_VIEWER,
+  operator: Role.ROLE_OPERATOR,
+  admin: Role.ROLE_ADMIN,
 };
 
-/** Access a method needs. Unknown methods need an admin. */
-function accessOf(method: string): Access {
-  const exception = Object.hasOwn(exceptions, method) ? exceptions[method] : undefined;
-  if (exception !== undefined) return exception;
-  const [, service = "", rpc = ""] = method.split("/");
-  if (service.startsWith("zor.agent.v1.")) return "hub";
-  if (service.startsWith("grpc.")) return "anyone";
-  if (!service.startsWith("zor.v1.")) return Role.ROLE_ADMIN;
-  return viewerVerbs.test(rpc) ? Role.ROLE_VIEWER : Role.ROLE_OPERATOR;
+/** Services that others define: what they tell is no secret from whoever has a certificate. */
+const foreign = /^\/grpc\./;
+
+/**
+ * Who may call a method ("/zor.v1.LanService/CreateLan"), as the options in its proto file say.
+ * @throws {Error} for a method of which nothing is said: a program that would serve it does not start.
+ */
+export function accessOf(method: string): Access {
+  const access = findRule(method)?.access ?? (foreign.test(method) ? "identified" : undefined);
+  if (access === undefined) throw new Error(`${method} has no least role; give it the option (rule).access`);
+  return access;
 }
 
-/** @throws {ZorError} PERMISSION_DENIED unless the caller may call the method ("/zor.v1.LanService/CreateLan"). */
+/** @throws {ZorError} PERMISSION_DENIED unless the caller may call the method. */
 export function authorize(caller: Caller, method: string): void {
   const access = accessOf(method);
-  if (access === "anyone") return;
+  if (access === "open" || access === "identified") return;
   if (access === "hub") {
     if (caller.kind === "hub") return;
     throw permissionDenied(`${method} is for hubs only; ${caller.identity} is not one`);
   }
-  if (caller.role >= access) return;
+  const role = roles[access];
+  if (caller.role >= role) return;
   throw permissionDenied(
-    `${caller.identity} has role ${roleName(caller.role)}; ${method} needs ${roleName(access)}; ask an admin for a token with that role`,
+    `${caller.identity} has role ${roleName(caller.role)}; ${method} needs ${roleName(role)}; ask an admin for a token with that role`,
   );
 }

@@ -11,6 +11,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { type Caller, callerOfCertificate, effectiveCaller, forwardedCallerKey } from "../auth/caller.js";
+import { accessOf } from "../auth/policy.js";
 import { ZorError } from "../errors.js";
 import { wellFormed } from "./malformed.js";
 import { type ObjectReader, readAll } from "./read-all.js";
@@ -75,6 +76,7 @@ type UnknownCall =
 /**
  * Turns plain async functions into a gRPC service: identifies and authorises the caller, translates errors, holds back
  * streams until the peer reads, and aborts `context.signal` when the call ends early.
+ * @throws {Error} for a method whose proto file does not say who may call it.
  */
 export function implementService<Definition extends Readonly<Record<string, AnyMethod>>>(
   definition: Definition,
@@ -83,6 +85,7 @@ export function implementService<Definition extends Readonly<Record<string, AnyM
 ): UntypedServiceImplementation {
   const implementation: UntypedServiceImplementation = {};
   for (const [name, method] of Object.entries(definition)) {
+    accessOf(method.path);
     // The mapped type above ties each handler to its method; the loop cannot see that.
     const handler = handlers[name] as (request: unknown, context: CallContext) => unknown;
     if (method.requestStream && !method.responseStream)

@@ -1,22 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { status } from "@grpc/grpc-js";
-import type { Event, ResourceKind, WatchRequest, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
-import { ResourceKind as Kind } from "../../proto/gen/zor/v1/watch_service.js";
+import type { Event } from "../../proto/gen/zor/v1/event.js";
+import type { WatchRequest, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import { invalidArgument, ZorError } from "../errors.js";
+import type { NamedMessage, ResourceTypes } from "../kinds/codecs.js";
+import { allKinds } from "../kinds/kinds.js";
+import { type AnyResource, checkKinds, pack } from "../kinds/resource.js";
 import { parseName } from "../names.js";
-import { type AnyResource, kindByCase, kindOf, nameOf, type ResourceValues } from "./kinds.js";
 
 type Step = NonNullable<WatchResponse["step"]>;
 interface Change {
   readonly revision: bigint;
-  readonly kind: ResourceKind;
+  readonly kind: string;
   readonly name: string;
   /** What every reader is told: one object, so that it is encoded once. */
   readonly response: WatchResponse;
 }
 /** A reader of the log. It holds no changes of its own: it remembers how far it has read. */
 interface Reader {
-  readonly wants: (kind: ResourceKind, name: string) => boolean;
+  readonly wants: (kind: string, name: string) => boolean;
   /** Its watch goes on, when it waits for changes. */
   wake: (() => void) | undefined;
   /** Revision of the first change that it wants and that came while it waited. */
@@ -24,7 +26,6 @@ interface Reader {
 }
 
 const wakesPerTurn = 16;
-const knownKinds: ReadonlySet<ResourceKind> = new Set(Object.values(kindByCase));
 
 /** Bounds of a {@link WatchLog}. */
 export interface WatchLogOptions {
@@ -40,7 +41,7 @@ export interface WatchLogOptions {
  */
 export class WatchLog {
   readonly epoch: string = randomUUID();
-  readonly #resources = new Map<ResourceKind, Map<string, AnyResource>>();
+  readonly #resources = new Map<string, Map<string, NamedMessage>>();
   readonly #history: Change[] = [];
   readonly #readers = new Set<Reader>();
   /** Readers that wait and for which there is news, woken a few in each turn of the loop. */
@@ -61,18 +62,18 @@ export class WatchLog {
 
   /** Makes or replaces a resource. */
   upsert(resource: AnyResource): void {
-    const kind = kindOf(resource);
+    const { kind, value } = resource;
     const ofKind = this.#ofKind(kind);
-    ofKind.set(nameOf(resource), resource);
-    if (kind === Kind.RESOURCE_KIND_EVENT && ofKind.size > this.#eventLength) {
+    ofKind.set(value.name, value);
+    if (kind === "event" && ofKind.size > this.#eventLength) {
       const [oldest] = ofKind.keys();
       if (oldest !== undefined) ofKind.delete(oldest);
     }
-    this.#append(kind, nameOf(resource), { $case: "upsert", value: { resource } });
+    this.#append(kind, value.name, { $case: "upsert", value: pack(resource) });
   }
 
   /** Removes a resource; nothing happens when there is none. */
-  remove(kind: ResourceKind, name: string): void {
+  remove(kind: string, name: string): void {
     if (!this.#ofKind(kind).delete(name)) return;
     this.#append(kind, name, { $case: "removed", value: { kind, name } });
   }
@@ -80,19 +81,22 @@ export class WatchLog {
   /** Records an event under the next free name below `prefix` ("events" or "hosts/alpha/events"). */
   recordEvent(prefix: string, event: Omit<Event, "name" | "time">): Event {
     const named = { ...event, time: new Date(), name: `${prefix}/${this.epoch.slice(0, 8)}-${this.#revision + 1n}` };
-    this.upsert({ $case: "event", value: named });
+    this.upsert({ kind: "event", value: named });
     return named;
   }
 
   /** One resource, as it is now. */
-  find<Case extends AnyResource["$case"]>(wanted: Case, name: string): ResourceValues[Case] | undefined {
-    // The map of a kind holds only resources of that case.
-    return this.#ofKind(kindByCase[wanted]).get(name)?.value as ResourceValues[Case] | undefined;
+  find<K extends keyof ResourceTypes>(kind: K, name: string): ResourceTypes[K] | undefined;
+  find(kind: string, name: string): NamedMessage | undefined;
+  find(kind: string, name: string): NamedMessage | undefined {
+    return this.#ofKind(kind).get(name);
   }
 
   /** All resources of a kind, in the order they were made. */
-  list<Case extends AnyResource["$case"]>(wanted: Case): ResourceValues[Case][] {
-    return [...this.#ofKind(kindByCase[wanted]).values()].map((resource) => resource.value as ResourceValues[Case]);
+  list<K extends keyof ResourceTypes>(kind: K): ResourceTypes[K][];
+  list(kind: string): NamedMessage[];
+  list(kind: string): NamedMessage[] {
+    return [...this.#ofKind(kind).values()];
   }
 
   /**
@@ -181,7 +185,7 @@ export class WatchLog {
   #snapshot(reason: string, wants: Reader["wants"]): Iterable<WatchResponse> {
     const resources: AnyResource[] = [];
     for (const [kind, ofKind] of this.#resources) {
-      for (const [name, resource] of ofKind) if (wants(kind, name)) resources.push(resource);
+      for (const [name, value] of ofKind) if (wants(kind, name)) resources.push({ kind, value });
     }
     const end = this.#response({ $case: "snapshotEnd", value: {} });
     // A reader cut off inside a snapshot must begin again: its position is not one to resume from.
@@ -189,12 +193,12 @@ export class WatchLog {
     const tell = (step: Step): WatchResponse => ({ position: unfinished, step });
     return (function* () {
       yield tell({ $case: "reset", value: { reason } });
-      for (const resource of resources) yield tell({ $case: "upsert", value: { resource } });
+      for (const resource of resources) yield tell({ $case: "upsert", value: pack(resource) });
       yield end;
     })();
   }
 
-  #append(kind: ResourceKind, name: string, step: Step): void {
+  #append(kind: string, name: string, step: Step): void {
     this.#revision += 1n;
     this.#history.push({ revision: this.#revision, kind, name, response: this.#response(step) });
     if (this.#history.length > this.#historyLength * 1.25) {
@@ -225,10 +229,10 @@ export class WatchLog {
     return { position: { epoch: this.epoch, revision: this.#revision }, step };
   }
 
-  #ofKind(kind: ResourceKind): Map<string, AnyResource> {
+  #ofKind(kind: string): Map<string, NamedMessage> {
     const existing = this.#resources.get(kind);
     if (existing !== undefined) return existing;
-    const made = new Map<string, AnyResource>();
+    const made = new Map<string, NamedMessage>();
     this.#resources.set(kind, made);
     return made;
   }
@@ -242,8 +246,11 @@ function bookmarkSeconds(request: WatchRequest): number {
 
 function selector(request: WatchRequest): Reader["wants"] {
   const kinds = new Set(request.kinds);
-  const unknown = request.kinds.find((kind) => !knownKinds.has(kind));
-  if (unknown !== undefined) throw invalidArgument("kinds", `${unknown} is not a kind of resource`);
+  checkKinds(
+    "kinds",
+    request.kinds,
+    allKinds().map(({ singular }) => singular),
+  );
   const { parent } = request;
   if (parent !== "") parseName("parent", parent);
   return (kind, name) =>

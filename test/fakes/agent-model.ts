@@ -5,7 +5,6 @@ import { WatchLog } from "../../lib/watch/watch-log.js";
 import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
-import { ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
 
 /** What is on a fake host, in memory. It outlives the fake agent that serves it, as guests outlive a real one. */
 export class FakeHostModel {
@@ -28,8 +27,8 @@ export class FakeHostModel {
     this.uid = randomUUID();
     this.operations = new Operations({
       prefix: `hosts/${host}/operations`,
-      publish: (operation) => this.log.upsert({ $case: "operation", value: operation }),
-      forget: (name) => this.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+      publish: (operation) => this.log.upsert({ kind: "operation", value: operation }),
+      forget: (name) => this.log.remove("operation", name),
     });
     this.#announceHost();
   }
@@ -38,8 +37,8 @@ export class FakeHostModel {
   restart(): void {
     this.log = new WatchLog();
     this.#announceHost();
-    for (const lan of this.#lans.values()) this.log.upsert({ $case: "lan", value: lan });
-    for (const instance of this.#instances.values()) this.log.upsert({ $case: "instance", value: instance });
+    for (const lan of this.#lans.values()) this.log.upsert({ kind: "lan", value: lan });
+    for (const instance of this.#instances.values()) this.log.upsert({ kind: "instance", value: instance });
   }
 
   addLan(id: string, rstp = false): Lan {
@@ -47,7 +46,7 @@ export class FakeHostModel {
     if (this.#lans.has(name)) throw alreadyExists(name);
     const lan = Lan.fromPartial({ name, uid: randomUUID(), spec: { mtu: 1500, rstp }, status: { datapath: "netdev" } });
     this.#lans.set(name, lan);
-    this.log.upsert({ $case: "lan", value: lan });
+    this.log.upsert({ kind: "lan", value: lan });
     return lan;
   }
 
@@ -60,7 +59,7 @@ export class FakeHostModel {
   removeLan(name: string): void {
     this.lan(name);
     this.#lans.delete(name);
-    this.log.remove(ResourceKind.RESOURCE_KIND_LAN, name);
+    this.log.remove("lan", name);
   }
 
   addInstance(id: string, state = InstanceState.INSTANCE_STATE_STOPPED): Instance {
@@ -87,12 +86,12 @@ export class FakeHostModel {
   removeInstance(name: string): void {
     this.instance(name);
     this.#instances.delete(name);
-    this.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, name);
+    this.log.remove("instance", name);
   }
 
   #put(instance: Instance): Instance {
     this.#instances.set(instance.name, instance);
-    this.log.upsert({ $case: "instance", value: instance });
+    this.log.upsert({ kind: "instance", value: instance });
     return instance;
   }
 
@@ -104,6 +103,6 @@ export class FakeHostModel {
       fingerprint: { agentVersion: "0.1.0", apiVersions: ["zor.v1"], cpus: 2, memoryMib: 1024n },
       agentPid: BigInt(process.pid),
     });
-    this.log.upsert({ $case: "host", value: host });
+    this.log.upsert({ kind: "host", value: host });
   }
 }

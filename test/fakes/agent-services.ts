@@ -104,6 +104,7 @@ function instanceHandlers(model: FakeHostModel): Handlers<typeof InstanceService
       const { items, ...page } = listPage(model.log.list("instance"), request, "zor.v1.Instance");
       return { ...page, instances: items, unreachable: [] };
     },
+    updateInstance: async (request) => ({ instance: model.instance(request.instance?.name ?? "") }),
     startInstance: verb(InstanceState.INSTANCE_STATE_RUNNING),
     stopInstance: verb(InstanceState.INSTANCE_STATE_STOPPED),
     pauseInstance: verb(InstanceState.INSTANCE_STATE_PAUSED),
@@ -125,6 +126,7 @@ function lanHandlers(model: FakeHostModel): Handlers<typeof LanServiceService> {
   return {
     createLan: async (request) => ({ lan: model.addLan(request.lanId) }),
     getLan: async (request) => ({ lan: model.lan(request.name) }),
+    updateLan: async (request) => ({ lan: model.lan(request.lan?.name ?? "") }),
     listLans: async (request) => {
       const { items, ...page } = listPage(model.log.list("lan"), request, "zor.v1.Lan");
       return { ...page, lans: items, unreachable: [] };

@@ -40,5 +40,5 @@ export function fakeA2b(
     createTime: new Date(nowMs - 3_600_000),
     ...change,
   });
-  return { $case: "a2b", value };
+  return { kind: "a2b", value };
 }

@@ -3,10 +3,11 @@ import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { Link, LinkEncryption, LinkPath, LinkRole, LinkState } from "../../proto/gen/zor/v1/link.js";
 import { Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
-import { Event, EventSeverity, type Resource } from "../../proto/gen/zor/v1/watch_service.js";
+import { Event, EventSeverity } from "../../proto/gen/zor/v1/event.js";
+import type { KnownResource } from "../../lib/kinds/resource.js";
 
 /** Any resource, as the watch carries it. */
-export type AnyResource = NonNullable<Resource["resource"]>;
+export type AnyResource = KnownResource;
 
 /** What the made-up fleet is like. */
 export interface FleetShape {
@@ -90,7 +91,7 @@ function fakeHost(id: string, gone: boolean, shape: FleetShape): AnyResource {
       ],
     },
   });
-  return { $case: "host", value };
+  return { kind: "host", value };
 }
 
 function fakeLan(host: string, id: string, shape: FleetShape): AnyResource {
@@ -105,7 +106,7 @@ function fakeLan(host: string, id: string, shape: FleetShape): AnyResource {
       ports: [port(`hosts/${host}/instances/vm0/nics/eth0`, "ztvm0", 1200n), port("links/link1", "ztlink1", 999_999n)],
     },
   });
-  return { $case: "lan", value };
+  return { kind: "lan", value };
 }
 
 function port(endpoint: string, name: string, frames: bigint) {
@@ -140,7 +141,7 @@ function fakeInstance(host: string, number: number, shape: Pick<FleetShape, "now
     },
     createTime: new Date(shape.nowMs - 7_200_000),
   });
-  return { $case: "instance", value };
+  return { kind: "instance", value };
 }
 
 function fakeLink(id: string, a: string, b: string, down: boolean, shape: FleetShape): AnyResource {
@@ -180,7 +181,7 @@ function fakeLink(id: string, a: string, b: string, down: boolean, shape: FleetS
       endB: end(b, LinkRole.LINK_ROLE_DIALER),
     },
   });
-  return { $case: "link", value };
+  return { kind: "link", value };
 }
 
 function fakeOperation(shape: FleetShape): AnyResource {
@@ -195,7 +196,7 @@ function fakeOperation(shape: FleetShape): AnyResource {
     updateTime: ago(shape, 50),
     caller: "zor://user/ana",
   });
-  return { $case: "operation", value };
+  return { kind: "operation", value };
 }
 
 /** One event. */
@@ -209,7 +210,7 @@ export function fakeEvent(number: number, timeMs: number, type: string, message:
     message,
     caller: "zor://user/ana",
   });
-  return { $case: "event", value };
+  return { kind: "event", value };
 }
 
 function hostileResources(shape: FleetShape): AnyResource[] {
@@ -222,7 +223,7 @@ function hostileResources(shape: FleetShape): AnyResource[] {
     value.name = index === 0 ? name : `hosts/alpha/instances/evil${index}`;
     value.labels = { note: text };
     if (value.status !== undefined) value.status.reason = text;
-    return { $case: "instance", value };
+    return { kind: "instance", value };
   });
   return [...instances, ...events];
 }

@@ -14,7 +14,8 @@ import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { type DiagnoseLinkResponse, HopVerdict, LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
-import { EventSeverity, ResourceKind, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
+import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { saveContext } from "../../tui/client/contexts.js";
 import { TestIdentities } from "../helpers/test-identities.js";
 import { type AnyResource, type FleetShape, fakeFleet } from "./fleet-data.js";
@@ -111,7 +112,7 @@ export class FakeHub {
       pid: running ? 5555n : 0n,
       startTime: running ? new Date() : instance.status?.startTime,
     } as NonNullable<Instance["status"]>;
-    this.log.upsert({ $case: "instance", value: changed });
+    this.log.upsert({ kind: "instance", value: changed });
     return changed;
   }
 
@@ -139,6 +140,7 @@ export class FakeHub {
     return {
       createInstance: refuse,
       getInstance: refuse,
+      updateInstance: refuse,
       listInstances: refuse,
       shutdownInstance: refuse,
       startInstance: to("start", running),
@@ -149,7 +151,7 @@ export class FakeHub {
       deleteInstance: async (request: { readonly name: string }) => {
         this.calls.push(`delete ${request.name}`);
         this.#find(request.name);
-        setTimeout(() => this.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, request.name), this.effectMs);
+        setTimeout(() => this.log.remove("instance", request.name), this.effectMs);
         return {};
       },
     };

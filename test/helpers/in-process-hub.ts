@@ -1,3 +1,4 @@
+import type { ResourceTypes } from "../../lib/kinds/codecs.js";
 import type { Server } from "@grpc/grpc-js";
 import { authorize } from "../../lib/auth/policy.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
@@ -7,7 +8,7 @@ import { type Handlers, implementService } from "../../lib/grpc/service.js";
 import { listPage } from "../../lib/list/list.js";
 import { Operations } from "../../lib/operations.js";
 import type { Identity } from "../../lib/tls/identity.js";
-import type { AnyResource } from "../../lib/watch/kinds.js";
+import type { AnyResource } from "../../lib/kinds/resource.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
 import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
@@ -22,7 +23,7 @@ import { DiagnoseLinkResponse, LinkServiceService } from "../../proto/gen/zor/v1
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import { TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
-import { ResourceKind, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
+import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 
 interface ListFields {
   readonly pageSize: number;
@@ -101,8 +102,8 @@ export class InProcessHub {
   #newOperations(): Operations {
     return new Operations({
       prefix: "operations",
-      publish: (value) => this.log.upsert({ $case: "operation", value }),
-      forget: (name) => this.log.remove(ResourceKind.RESOURCE_KIND_OPERATION, name),
+      publish: (value) => this.log.upsert({ kind: "operation", value }),
+      forget: (name) => this.log.remove("operation", name),
     });
   }
 
@@ -112,7 +113,7 @@ export class InProcessHub {
     return { items: page.items, rest: { nextPageToken, totalSize, unreachable: this.unreachable } };
   }
 
-  #find<Case extends AnyResource["$case"]>(kind: Case, name: string) {
+  #find<K extends keyof ResourceTypes>(kind: K, name: string): ResourceTypes[K] {
     const found = this.log.find(kind, name);
     if (found === undefined) throw notFound(name);
     return found;
@@ -132,18 +133,18 @@ export class InProcessHub {
       createHost: async (request) => {
         this.#record("createHost", request);
         const host = Host.fromPartial({ ...request.host, name: `hosts/${request.hostId}` });
-        if (!request.validateOnly) this.log.upsert({ $case: "host", value: host });
+        if (!request.validateOnly) this.log.upsert({ kind: "host", value: host });
         return { host, joinToken: request.validateOnly ? "" : "zor1.dG9rZW4" };
       },
       updateHost: async (request) => {
         this.#record("updateHost", request);
         const host = Host.fromPartial({ ...this.#find("host", request.host?.name ?? ""), ...request.host });
-        if (!request.validateOnly) this.log.upsert({ $case: "host", value: host });
+        if (!request.validateOnly) this.log.upsert({ kind: "host", value: host });
         return { host };
       },
       deleteHost: async (request) => {
         this.#record("deleteHost", request);
-        this.log.remove(ResourceKind.RESOURCE_KIND_HOST, request.name);
+        this.log.remove("host", request.name);
         return {};
       },
     };
@@ -158,12 +159,16 @@ export class InProcessHub {
           throw failedPrecondition("INSTANCE_STATE", request.name, `${request.name} is in that state already`);
         }
         const instance = Instance.fromPartial({ ...before, status: { ...before.status, state } });
-        if (!request.validateOnly) this.log.upsert({ $case: "instance", value: instance });
+        if (!request.validateOnly) this.log.upsert({ kind: "instance", value: instance });
         return { instance };
       };
     const running = InstanceState.INSTANCE_STATE_RUNNING;
     const stopped = InstanceState.INSTANCE_STATE_STOPPED;
     return {
+      updateInstance: async (request) => {
+        this.#record("updateInstance", request);
+        return { instance: this.#find("instance", request.instance?.name ?? "") };
+      },
       getInstance: async ({ name }) => ({ instance: this.#find("instance", name) }),
       listInstances: async (request) => {
         const all = this.log.list("instance").filter(({ name }) => isBelow(name, request.parent));
@@ -183,7 +188,7 @@ export class InProcessHub {
             progress("making disks", 50);
             const state = request.leaveStopped ? stopped : running;
             const value = Instance.fromPartial({ ...request.instance, name, status: { state } });
-            this.log.upsert({ $case: "instance", value });
+            this.log.upsert({ kind: "instance", value });
           },
         });
         return { operation };
@@ -211,7 +216,7 @@ export class InProcessHub {
       deleteInstance: async (request) => {
         this.#record("deleteInstance", request);
         this.#find("instance", request.name);
-        if (!request.validateOnly) this.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, request.name);
+        if (!request.validateOnly) this.log.remove("instance", request.name);
         return {};
       },
     };
@@ -224,6 +229,10 @@ export class InProcessHub {
       return { instance: this.#find("instance", request.endpoint.replace(/\/nics\/.*/, "")) };
     };
     return {
+      updateLan: async (request) => {
+        this.#record("updateLan", request);
+        return { lan: this.#find("lan", request.lan?.name ?? "") };
+      },
       getLan: async ({ name }) => ({ lan: this.#find("lan", name) }),
       listLans: async (request) => {
         const all = this.log.list("lan").filter(({ name }) => isBelow(name, request.parent));
@@ -233,12 +242,12 @@ export class InProcessHub {
       createLan: async (request) => {
         this.#record("createLan", request);
         const lan = Lan.fromPartial({ ...request.lan, name: `${request.parent}/lans/${request.lanId}` });
-        this.log.upsert({ $case: "lan", value: lan });
+        this.log.upsert({ kind: "lan", value: lan });
         return { lan };
       },
       deleteLan: async (request) => {
         this.#record("deleteLan", request);
-        this.log.remove(ResourceKind.RESOURCE_KIND_LAN, request.name);
+        this.log.remove("lan", request.name);
         return {};
       },
       attachLan: plug("attachLan"),
@@ -258,7 +267,7 @@ export class InProcessHub {
         const { link } = request;
         if (link === undefined) throw notFound("link");
         const value = { ...link, status: this.#find("link", link.name).status };
-        if (!request.validateOnly) this.log.upsert({ $case: "link", value });
+        if (!request.validateOnly) this.log.upsert({ kind: "link", value });
         return { link: value };
       },
       diagnoseLink: ({ name }) => this.#diagnose(name),
@@ -277,7 +286,7 @@ export class InProcessHub {
             });
             await Promise.race([this.linkGate, cancelled]);
             const value = Link.fromPartial({ ...request.link, name, status: { state: LinkState.LINK_STATE_ACTIVE } });
-            this.log.upsert({ $case: "link", value });
+            this.log.upsert({ kind: "link", value });
           },
         });
         return { operation };
@@ -285,7 +294,7 @@ export class InProcessHub {
       deleteLink: async (request, { caller }) => {
         this.#record("deleteLink", request);
         const { name, requestId } = request;
-        const work = async (): Promise<void> => this.log.remove(ResourceKind.RESOURCE_KIND_LINK, name);
+        const work = async (): Promise<void> => this.log.remove("link", name);
         return {
           operation: this.#operations.start({
             verb: "link.delete",

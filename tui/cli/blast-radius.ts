@@ -1,3 +1,4 @@
+import type { KnownResource } from "../../lib/kinds/resource.js";
 import { invalidArgument, notFound } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
 import { agreeing, listed } from "../../lib/words.js";
@@ -26,20 +27,21 @@ export interface BlastRadius {
 export async function blastRadius(session: Session, kind: Kind, name: string): Promise<BlastRadius> {
   const resource = await kind.get(await session.connect(), name, session.readOptions());
   if (resource === undefined) throw notFound(name);
-  switch (resource.$case) {
+  const known = resource as KnownResource;
+  switch (known.kind) {
     case "instance":
       return {
         kind,
         name,
-        running: runs(resource.value),
-        line: escapeText(`instance ${shortName(name)}: ${instanceLoss(resource.value)}`),
+        running: runs(known.value),
+        line: escapeText(`instance ${shortName(name)}: ${instanceLoss(known.value)}`),
       };
     case "lan":
-      return { kind, name, running: false, line: escapeText(`lan ${shortName(name)}: ${lanLoss(resource.value)}`) };
+      return { kind, name, running: false, line: escapeText(`lan ${shortName(name)}: ${lanLoss(known.value)}`) };
     case "link":
-      return { kind, name, running: false, line: escapeText(`link ${shortName(name)}: ${linkLoss(resource.value)}`) };
+      return { kind, name, running: false, line: escapeText(`link ${shortName(name)}: ${linkLoss(known.value)}`) };
     case "a2b":
-      return { kind, name, running: false, line: escapeText(`a2b ${shortName(name)}: ${a2bLoss(resource.value)}`) };
+      return { kind, name, running: false, line: escapeText(`a2b ${shortName(name)}: ${a2bLoss(known.value)}`) };
     default:
       throw invalidArgument(
         "kind",

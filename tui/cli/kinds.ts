@@ -1,5 +1,5 @@
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
-import type { AnyResource } from "../../lib/watch/kinds.js";
+import type { AnyResource } from "../../lib/kinds/resource.js";
 import type { A2b } from "../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../proto/gen/zor/v1/a2b_service.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
@@ -113,7 +113,7 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
   host: kind(
     { name: "host", plural: "hosts" },
     {
-      wrap: (value: Host) => ({ $case: "host", value }),
+      wrap: (value: Host) => ({ kind: "host", value }),
       listMethod: HostServiceService.listHosts,
       listRequest: ({ filter, orderBy }, page) => ({ filter, orderBy, ...page }),
       itemsOf: ({ hosts }) => hosts,
@@ -125,7 +125,7 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
   instance: kind(
     { name: "instance", plural: "instances", onHost: "instances" },
     {
-      wrap: (value: Instance) => ({ $case: "instance", value }),
+      wrap: (value: Instance) => ({ kind: "instance", value }),
       listMethod: InstanceServiceService.listInstances,
       listRequest: (query, page) => ({
         parent: parentOf(query),
@@ -142,7 +142,7 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
   lan: kind(
     { name: "lan", plural: "lans", onHost: "lans" },
     {
-      wrap: (value: Lan) => ({ $case: "lan", value }),
+      wrap: (value: Lan) => ({ kind: "lan", value }),
       listMethod: LanServiceService.listLans,
       listRequest: (query, page) => ({
         parent: parentOf(query),
@@ -159,7 +159,7 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
   link: kind(
     { name: "link", plural: "links" },
     {
-      wrap: (value: Link) => ({ $case: "link", value }),
+      wrap: (value: Link) => ({ kind: "link", value }),
       listMethod: LinkServiceService.listLinks,
       listRequest: ({ filter, orderBy }, page) => ({ filter, orderBy, ...page }),
       itemsOf: ({ links }) => links,
@@ -171,7 +171,7 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
   a2b: kind(
     { name: "a2b", plural: "a2bs", onHost: "a2bs" },
     {
-      wrap: (value: A2b) => ({ $case: "a2b", value }),
+      wrap: (value: A2b) => ({ kind: "a2b", value }),
       listMethod: A2bServiceService.listA2Bs,
       listRequest: (query, page) => ({
         parent: parentOf(query),
@@ -188,7 +188,7 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
   operation: kind(
     { name: "operation", plural: "operations", onHost: "operations" },
     {
-      wrap: (value: Operation) => ({ $case: "operation", value }),
+      wrap: (value: Operation) => ({ kind: "operation", value }),
       listMethod: OperationServiceService.listOperations,
       listRequest: (query, page) => ({
         parent: query.host === undefined ? "" : parentOf(query),

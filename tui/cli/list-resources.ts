@@ -1,5 +1,5 @@
 import { notFound } from "../../lib/errors.js";
-import type { AnyResource } from "../../lib/watch/kinds.js";
+import type { AnyResource } from "../../lib/kinds/resource.js";
 import { escapeText } from "../kit/text/escape.js";
 import { type Kind, kinds } from "./kinds.js";
 import { resourceTable, type StaleHosts, staleHosts, tableOptions, unreachableNotes } from "./output/show-rows.js";

@@ -1,6 +1,6 @@
 import { parseFilter } from "../../lib/list/filter.js";
-import { type AnyResource, kindByCase } from "../../lib/watch/kinds.js";
-import { ResourceKind, type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
+import { type AnyResource, unpack } from "../../lib/kinds/resource.js";
+import { type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { watchResponses } from "../client/watch.js";
 import type { Kind } from "./kinds.js";
 import type { ListOptions } from "./list-resources.js";
@@ -34,7 +34,7 @@ export async function watchResources(
   // Rows of a host that is lost are old: the hosts are watched as well, to say so.
   const withHosts = rows !== undefined && kind.onHost !== undefined;
   const watch = watchResponses(connection, {
-    kinds: [kindByCase[kind.name], ...(withHosts ? [ResourceKind.RESOURCE_KIND_HOST] : [])],
+    kinds: [kind.name, ...(withHosts ? ["host"] : [])],
     parent: options.host === undefined ? "" : `hosts/${options.host}`,
     signal: session.io.signal,
     onState: lossReporter(session),
@@ -59,7 +59,10 @@ async function printResponse(
 ): Promise<void> {
   const { step } = response;
   if (step === undefined || step.$case === "bookmark") return;
-  if (step.$case === "upsert" && (step.value.resource === undefined || !wanted(step.value.resource))) return;
+  if (step.$case === "upsert") {
+    const resource = unpack(step.value);
+    if (resource === undefined || !wanted(resource)) return;
+  }
   const { responseJson } = await import("./output/proto-json.js");
   const json = responseJson(WatchServiceService.watch, response);
   if (format === "yaml") await session.printJson("yaml", json);

@@ -1,6 +1,7 @@
-import { type AnyResource, nameOf } from "../../lib/watch/kinds.js";
+import { codecOf } from "../../lib/kinds/codecs.js";
+import { type AnyResource, isOfKind, unpack } from "../../lib/kinds/resource.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
-import { Resource, type WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
+import type { WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import { escapeText } from "../kit/text/escape.js";
 import { hostStateName } from "../client/format.js";
 import { shortName } from "../kit/resource-name.js";
@@ -40,16 +41,17 @@ export class WatchRows {
     if (step?.$case === "reset") this.#snapshot = new Map();
     if (step?.$case === "snapshotEnd") this.#endSnapshot();
     if (step?.$case === "removed") this.#remove(step.value.name);
-    if (step?.$case === "upsert" && step.value.resource !== undefined) this.#upsert(step.value.resource);
+    const resource = step?.$case === "upsert" ? unpack(step.value) : undefined;
+    if (resource !== undefined) this.#upsert(resource);
   }
 
   #upsert(resource: AnyResource): void {
     const { kind, wanted } = this.#options;
-    if (resource.$case === "host" && kind.name !== "host") {
+    if (isOfKind(resource, "host") && kind.name !== "host") {
       this.#noteHost(resource.value);
       return;
     }
-    const name = nameOf(resource);
+    const name = resource.value.name;
     if (this.#snapshot !== undefined) {
       if (wanted(resource)) this.#snapshot.set(name, resource);
       return;
@@ -77,18 +79,18 @@ export class WatchRows {
     for (const name of [...this.#shown.keys()]) if (!resources.has(name)) this.#remove(name);
     const changed = [...resources.values()].filter((resource) => {
       const look = fingerprint(resource);
-      const known = this.#shown.get(nameOf(resource)) === look;
-      this.#shown.set(nameOf(resource), look);
+      const known = this.#shown.get(resource.value.name) === look;
+      this.#shown.set(resource.value.name, look);
       return !known;
     });
-    this.#print(changed.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)));
+    this.#print(changed.sort((a, b) => (a.value.name < b.value.name ? -1 : 1)));
   }
 
   #print(resources: readonly AnyResource[]): void {
     const session = this.#session;
     const { kind, output, labelColumns } = this.#options;
     if (output === "name") {
-      for (const resource of resources) session.print(escapeText(nameOf(resource)));
+      for (const resource of resources) session.print(escapeText(resource.value.name));
       return;
     }
     if (resources.length === 0) return;
@@ -121,7 +123,7 @@ const restless =
 
 /** Equal for resources that differ in counters and measurements only. */
 function fingerprint(resource: AnyResource): string {
-  return JSON.stringify(Resource.toJSON({ resource }), (key, value: unknown) =>
+  return JSON.stringify(codecOf(resource.kind).toJSON(resource.value), (key, value: unknown) =>
     restless.test(key) ? undefined : value,
   );
 }

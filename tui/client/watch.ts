@@ -2,12 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { Backoff, pause } from "../../lib/backoff.js";
 import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
-import {
-  type ResourceKind,
-  type WatchPosition,
-  type WatchResponse,
-  WatchServiceService,
-} from "../../proto/gen/zor/v1/watch_service.js";
+import { type WatchPosition, type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 
 /**
  * One step of a watch, in the order of the server's log: "reset" (forget everything), then "upsert" for each resource of
@@ -26,8 +21,8 @@ export type ConnectionState =
 
 /** What is watched, and how. */
 export interface FleetWatchOptions {
-  /** Kinds to watch; empty or absent: all. */
-  readonly kinds?: readonly ResourceKind[];
+  /** Kinds to watch, in the singular; empty or absent: all. */
+  readonly kinds?: readonly string[];
   /** Only resources below this name, "hosts/alpha". */
   readonly parent?: string;
   /** Ends the watch, without error. */

@@ -5,7 +5,7 @@ import { Instance } from "../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { Link } from "../../proto/gen/zor/v1/link.js";
 import { Operation } from "../../proto/gen/zor/v1/operation.js";
-import { Event } from "../../proto/gen/zor/v1/watch_service.js";
+import { Event } from "../../proto/gen/zor/v1/event.js";
 import type { CellContext } from "../kit/table/column.js";
 import type { WatchedRow } from "../kit/row.js";
 import { describeA2b } from "./a2b/describe.js";

@@ -1,4 +1,4 @@
-import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
 import type { CellContext } from "./table/column.js";
 import type { Diagnosis } from "../screens/diagnosis/diagnosis.js";
 import { Fleet } from "./fleet/fleet.js";

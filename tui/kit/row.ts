@@ -4,7 +4,7 @@ import type { Instance } from "../../proto/gen/zor/v1/instance.js";
 import type { Lan, LanPort } from "../../proto/gen/zor/v1/lan.js";
 import type { Link } from "../../proto/gen/zor/v1/link.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
-import { type Event, ResourceKind } from "../../proto/gen/zor/v1/watch_service.js";
+import type { Event } from "../../proto/gen/zor/v1/event.js";
 
 /** What each watched kind holds. */
 export interface ResourceOf {
@@ -52,21 +52,21 @@ export type WatchedRow = { [K in Kind]: RowOf<K> }[Kind];
 export const kinds: readonly Kind[] = ["hosts", "instances", "lans", "links", "operations", "events", "a2bs"];
 
 /** The table a watched kind goes to; undefined for kinds this program does not know. */
-export function kindOf(kind: ResourceKind): Kind | undefined {
+export function kindOf(kind: string): Kind | undefined {
   switch (kind) {
-    case ResourceKind.RESOURCE_KIND_HOST:
+    case "host":
       return "hosts";
-    case ResourceKind.RESOURCE_KIND_INSTANCE:
+    case "instance":
       return "instances";
-    case ResourceKind.RESOURCE_KIND_LAN:
+    case "lan":
       return "lans";
-    case ResourceKind.RESOURCE_KIND_LINK:
+    case "link":
       return "links";
-    case ResourceKind.RESOURCE_KIND_OPERATION:
+    case "operation":
       return "operations";
-    case ResourceKind.RESOURCE_KIND_EVENT:
+    case "event":
       return "events";
-    case ResourceKind.RESOURCE_KIND_A2B:
+    case "a2b":
       return "a2bs";
     default:
       return undefined;

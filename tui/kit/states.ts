@@ -3,7 +3,7 @@ import { HostState } from "../../proto/gen/zor/v1/host.js";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { LinkState } from "../../proto/gen/zor/v1/link.js";
 import { OperationState } from "../../proto/gen/zor/v1/operation.js";
-import { EventSeverity } from "../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
 
 /** How something is drawn; a colour is only ever a second sign, next to a symbol or a word. */
 export type Tone = "plain" | "strong" | "dim" | "good" | "busy" | "warn" | "bad" | "accent";

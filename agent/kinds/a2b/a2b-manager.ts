@@ -1,3 +1,4 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
@@ -6,7 +7,7 @@ import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { ResourceId } from "../../../lib/names.js";
 import type { A2b, A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { EventDraft } from "../instance/context.js";
 import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
 import type { CablePlugger } from "../../cable/plugger.js";
@@ -118,7 +119,7 @@ export class A2bManager {
       if (this.#stored.has(id)) throw alreadyExists(name);
       this.#checkLans(spec, name);
       const labels = { ...wanted.labels };
-      const a2b = { name, uid: randomUUID(), labels, spec, status: undefined, createTime: new Date() };
+      const a2b = { name, uid: randomUUID(), labels, spec, status: undefined, ...noMeta, createTime: new Date() };
       const stored = newStored(id, a2b);
       if (options.validateOnly) return stored;
       await using undo = new AsyncDisposableStack();

@@ -1,3 +1,4 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { toMs, toOptionalDuration } from "../../../lib/duration.js";
@@ -81,7 +82,7 @@ export function fromBoxSpec(id: string, spec: BoxSpec, createTime: Date): Stored
   const [lanA, lanB] = spec.lans;
   const impairments = { aToB: toImpairmentMessage(spec.aToB), bToA: toImpairmentMessage(spec.bToA) };
   const asked = { lanA, lanB, ...impairments, seed: BigInt(spec.seed), schedule };
-  const a2b = { name: spec.box, uid: spec.uid, labels: {}, spec: asked, status: undefined, createTime };
+  const a2b = { name: spec.box, uid: spec.uid, labels: {}, spec: asked, status: undefined, ...noMeta, createTime };
   return { id, a2b, revision: spec.revision };
 }
 

@@ -1,3 +1,4 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { type Fingerprint, type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import type { AgentSettings } from "../../config.js";
@@ -57,6 +58,7 @@ export class HostFacts {
       reason: [...this.#remarks.values()].join("; "),
       lastSeenTime: now,
       lastSeenAge: { seconds: 0n, nanos: 0 },
+      ...noMeta,
       createTime: undefined,
       fingerprint: this.#fingerprint,
       summary: {

@@ -1,7 +1,8 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { messageOf } from "../../../lib/errors.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
 import { emptySpec, findDriver, wantedDriver } from "../../drivers/find-driver.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { DriverInstance, InstanceDriver, Observation, RecoveryHandle } from "../../drivers/driver.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
@@ -160,6 +161,7 @@ async function toRecord(
     labels: {},
     spec: found.instance.spec,
     status: undefined,
+    ...noMeta,
     createTime: undefined,
   };
   return {

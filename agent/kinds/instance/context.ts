@@ -1,4 +1,4 @@
-import type { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import type { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { InstanceDriver } from "../../drivers/driver.js";
 import type { Boot } from "../../host/boot.js";
 import type { InstanceStore } from "./instance-store.js";

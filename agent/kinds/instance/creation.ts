@@ -1,9 +1,10 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { randomUUID } from "node:crypto";
 import { failedPrecondition, invalidFields, notFound } from "../../../lib/errors.js";
 import { checkLabels } from "../../../lib/labels.js";
 import type { ResourceId } from "../../../lib/names.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { noDriver } from "../../drivers/absent-driver.js";
 import type { InstanceDriver, Progress } from "../../drivers/driver.js";
 import { findDriver, wantedDriver } from "../../drivers/find-driver.js";
@@ -43,7 +44,7 @@ export async function planCreation(
   await driver.validate(spec, { signal });
   const createTime = context.now();
   const placed = driver.placing?.placeDevices(spec, { isNew: true }) ?? spec;
-  const instance = { name, uid, labels: { ...wanted.labels }, spec: placed, status: undefined, createTime };
+  const instance = { name, uid, labels: { ...wanted.labels }, spec: placed, status: undefined, ...noMeta, createTime };
   return {
     stored: { id: wanted.id, phase: "creating", instance },
     driver,

@@ -1,3 +1,4 @@
+import { unimplemented } from "../../../lib/errors.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import type { RequestIds, SerializableMethod } from "../../../lib/idempotency.js";
@@ -59,6 +60,7 @@ export function instanceService(options: InstanceServiceOptions): Handlers<typeo
       const page = listPage(manager.list(), request, "zor.v1.Instance");
       return { instances: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
     },
+    updateInstance: () => Promise.reject(unimplemented("instances cannot be changed yet")),
     startInstance: action("start", methods.startInstance),
     stopInstance: action("stop", methods.stopInstance),
     pauseInstance: action("pause", methods.pauseInstance),

@@ -1,7 +1,7 @@
 import { alreadyExists, failedPrecondition, notFound } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
 import type { CallOptions, ConsoleStream, ExecCommand, ExecOutput, Progress } from "../../drivers/driver.js";
 import {

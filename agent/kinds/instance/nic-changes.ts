@@ -1,6 +1,6 @@
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure } from "../../kit/failure.js";
 import type { ActionOptions } from "./power.js";

@@ -1,5 +1,5 @@
 import { messageOf } from "../../../lib/errors.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { withoutDirectories } from "../../kit/failure.js";

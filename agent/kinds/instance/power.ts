@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure, withoutDirectories } from "../../kit/failure.js";

@@ -1,3 +1,4 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
@@ -13,7 +14,7 @@ import { checkLabels } from "../../../lib/labels.js";
 import type { ResourceId } from "../../../lib/names.js";
 import { agreeing, listed } from "../../../lib/words.js";
 import { Lan, type LanPort, type LanSpec, type LanStatus } from "../../../proto/gen/zor/v1/lan.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { EventDraft } from "../instance/context.js";
 import { asFailure } from "../../kit/failure.js";
 import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
@@ -123,7 +124,15 @@ export class LanManager {
     return this.#queue.run(id, async () => {
       if (this.#stored.has(id)) throw alreadyExists(name);
       const createTime = this.#context.now();
-      const lan = { name, uid: randomUUID(), labels: { ...wanted.labels }, spec, status: undefined, createTime };
+      const lan = {
+        name,
+        uid: randomUUID(),
+        labels: { ...wanted.labels },
+        spec,
+        status: undefined,
+        ...noMeta,
+        createTime,
+      };
       if (options.validateOnly) return lan;
       const stored = { id, lan };
       await using undo = new AsyncDisposableStack();
@@ -186,7 +195,7 @@ export class LanManager {
   async #keep(observed: ObservedLan): Promise<void> {
     const name = this.#name(observed.id);
     const spec = { mtu: defaultMtu, rstp: false };
-    const lan = { name, uid: observed.uid, labels: {}, spec, status: undefined, createTime: undefined };
+    const lan = { name, uid: observed.uid, labels: {}, spec, status: undefined, ...noMeta, createTime: undefined };
     const stored = { id: observed.id, lan };
     this.#stored.set(observed.id, stored);
     this.#report("lan.adopted", observed.id, "its file was lost; it was found at the switch");

@@ -1,3 +1,4 @@
+import { unimplemented } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import type { RequestIds } from "../../../lib/idempotency.js";
 import { listPage } from "../../../lib/list/list.js";
@@ -35,6 +36,7 @@ export function lanService({ scope, lans, manager, requests, signal }: LanServic
       const page = listPage(lans.list(), request, "zor.v1.Lan");
       return { lans: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
     },
+    updateLan: () => Promise.reject(unimplemented("lans cannot be changed yet")),
     deleteLan: (request, context) =>
       once(requests, methods.deleteLan, { request, context }, async () => {
         const { name, validateOnly } = request;

@@ -1,3 +1,4 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
@@ -94,7 +95,7 @@ export class LocalLinks {
     const namesake = this.#views.get(link);
     if (namesake !== undefined && namesake.linkUid !== linkUid) await this.delete(link, namesake.linkUid);
     const revision = revisionOf(spec);
-    const a2b = { name: link, uid: linkUid, labels: {}, spec, status: undefined, createTime: undefined };
+    const a2b = { name: link, uid: linkUid, labels: {}, spec, status: undefined, ...noMeta, createTime: undefined };
     await this.#session.ensure(toBoxSpec({ id: link, a2b, revision }));
     await this.#eventually(() => {
       const box = this.#session.views.get(linkUid);

@@ -1,7 +1,9 @@
+import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
 import { Backoff } from "../../../lib/backoff.js";
 import type { Log } from "../../../lib/log.js";
 import { listed } from "../../../lib/words.js";
-import { EventSeverity, ResourceKind, type WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { Inventory } from "../../kit/inventory.js";
 import { type Joint, jointOfBox, jointOfLink } from "../../kit/loops.js";
 import type { Links } from "../link/links.js";
@@ -14,7 +16,7 @@ export interface DuplicateMacsOptions {
   readonly log: Log;
 }
 
-const kinds = [ResourceKind.RESOURCE_KIND_INSTANCE, ResourceKind.RESOURCE_KIND_A2B, ResourceKind.RESOURCE_KIND_LINK];
+const kinds = ["instance", "a2b", "link"];
 /** Changes come in bursts: one look for all of them. */
 const settleMs = 100;
 
@@ -68,10 +70,11 @@ export class DuplicateMacs {
       this.#setNics(step.value.name, []);
       this.#joints.delete(step.value.name);
     } else if (step?.$case === "upsert") {
-      const { resource } = step.value;
-      if (resource?.$case === "instance") this.#setNics(resource.value.name, nicsOf(resource.value));
-      else if (resource?.$case === "a2b") this.#setJoint(jointOfBox(resource.value));
-      else if (resource?.$case === "link") this.#setJoint(jointOfLink(resource.value));
+      const resource = unpack(step.value);
+      if (resource === undefined) return;
+      if (isOfKind(resource, "instance")) this.#setNics(resource.value.name, nicsOf(resource.value));
+      else if (isOfKind(resource, "a2b")) this.#setJoint(jointOfBox(resource.value));
+      else if (isOfKind(resource, "link")) this.#setJoint(jointOfLink(resource.value));
     }
   }
 

@@ -35,6 +35,8 @@ export function lanHandlers(router: Router, lister: Lister, inventory: Inventory
       });
       return { ...page, lans: items };
     },
+    updateLan: async (request, context) =>
+      router.unary(service.updateLan, parseOnHost("lan.name", request.lan?.name ?? "", "lans").host, request, context),
     deleteLan: byName(service.deleteLan),
     attachLan: byName(service.attachLan),
     detachLan: byName(service.detachLan),

@@ -167,6 +167,7 @@ function plannedOperation(verb: string, target: string, { requestId, caller }: L
     requestId,
     createTime: now,
     updateTime: now,
+    result: undefined,
     caller,
   };
 }

@@ -1,6 +1,5 @@
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import type { Link, LinkStatus } from "../../../proto/gen/zor/v1/link.js";
-import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { Fleet } from "../../fleet/fleet.js";
 import type { Inventory } from "../../kit/inventory.js";
 import type { Change } from "../../store/store.js";
@@ -93,7 +92,7 @@ export class Links {
     this.#records.delete(name);
     this.#problems.delete(name);
     this.#quality.forget(name);
-    this.#options.inventory.log.remove(ResourceKind.RESOURCE_KIND_LINK, name);
+    this.#options.inventory.log.remove("link", name);
     for (const waiter of [...this.#waiters]) waiter(name);
   }
 
@@ -135,7 +134,8 @@ export class Links {
       if (record === undefined) continue;
       const previous = this.view(name)?.status;
       const status = this.#merge(record, previous, now);
-      this.#options.inventory.upsert({ $case: "link", value: { ...record.link, status } });
+      const link: Link = { ...record.link, status };
+      this.#options.inventory.upsert({ kind: "link", value: link });
       if (previous !== undefined) recordLinkChange(this.#options.inventory.log, name, previous, status);
       for (const waiter of [...this.#waiters]) waiter(name);
     }

@@ -131,7 +131,7 @@ class Agents {
         const lan = lans[made % lans.length];
         if (lan === undefined) return;
         const value = makeLan(lan.agent.id, lan.number, this.#instances, BigInt(made));
-        this.#tell(lan.agent, (position) => encodeUpsert({ $case: "lan", value }, position));
+        this.#tell(lan.agent, (position) => encodeUpsert({ kind: "lan", value }, position));
       }
     }, tickMs);
   }
@@ -143,7 +143,7 @@ class Agents {
     if (agent === undefined) return;
     const reason = `${madeMark}${process.hrtime.bigint()}.`;
     const value = makeInstance(agent, this.#turn % this.#instances, reason);
-    this.#tell(agent, (position) => encodeUpsert({ $case: "instance", value }, position));
+    this.#tell(agent, (position) => encodeUpsert({ kind: "instance", value }, position));
   }
 
   #tell(agent: Agent, encode: (position: { epoch: string; revision: bigint }) => Uint8Array): void {
@@ -219,13 +219,13 @@ class Agents {
     const unfinished = { epoch: "", revision: 0n };
     const reset = { $case: "reset", value: { reason: "first snapshot" } } as const;
     send(stream, WatchResponse.encode({ position: unfinished, step: reset }).finish());
-    send(stream, encodeUpsert({ $case: "host", value: makeHost(agent.id, this.#instances) }, unfinished));
+    send(stream, encodeUpsert({ kind: "host", value: makeHost(agent.id, this.#instances) }, unfinished));
     for (let number = 0; number < lanCount(this.#instances); number += 1) {
       const value = makeLan(agent.id, number, this.#instances);
-      send(stream, encodeUpsert({ $case: "lan", value }, unfinished));
+      send(stream, encodeUpsert({ kind: "lan", value }, unfinished));
     }
     for (let number = 0; number < this.#instances; number += 1) {
-      send(stream, encodeUpsert({ $case: "instance", value: makeInstance(agent, number) }, unfinished));
+      send(stream, encodeUpsert({ kind: "instance", value: makeInstance(agent, number) }, unfinished));
     }
     const end = { $case: "snapshotEnd", value: {} } as const;
     send(stream, WatchResponse.encode({ position: position(), step: end }).finish());

@@ -1,7 +1,8 @@
+import { pack, type ResourceOf } from "../../../lib/kinds/resource.js";
 import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
-import { ResourceKind, WatchRequest, WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
+import { WatchRequest, WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
 
 /** Instances in each lan. */
 const instancesPerLan = 25;
@@ -14,20 +15,17 @@ export interface Position {
 }
 
 /** Something that a simulated agent tells of. */
-export type Told =
-  | { readonly $case: "host"; readonly value: Host }
-  | { readonly $case: "instance"; readonly value: Instance }
-  | { readonly $case: "lan"; readonly value: Lan };
+export type Told = ResourceOf<"host"> | ResourceOf<"instance"> | ResourceOf<"lan">;
 
 /** An encoded step that says how a resource is. */
 export function encodeUpsert(resource: Told, position: Position | undefined): Uint8Array {
-  const step = { $case: "upsert", value: { resource } } as const;
+  const step = { $case: "upsert", value: pack(resource) } as const;
   return WatchResponse.encode({ position, step }).finish();
 }
 
 /** An encoded request to watch all instances. */
 export function encodeWatchInstances(): Uint8Array {
-  return WatchRequest.encode(WatchRequest.fromPartial({ kinds: [ResourceKind.RESOURCE_KIND_INSTANCE] })).finish();
+  return WatchRequest.encode(WatchRequest.fromPartial({ kinds: ["instance"] })).finish();
 }
 
 /** Number of lans of a host with so many instances. */

@@ -1,3 +1,5 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
+import { watched } from "../../helpers/watched.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { toOptionalDuration } from "../../../lib/duration.js";
 import { run } from "../../../agent/host/exec.js";
@@ -7,7 +9,7 @@ import { A2b, A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { ResourceKind, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+import { WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
@@ -29,7 +31,7 @@ beforeAll(async () => {
   connection = await agent.connect();
   for (const [index, lanId] of ["lan1", "lan2", "lan3"].entries()) {
     const spec = { mtu: 0, rstp: false };
-    const lan = { name: "", uid: "", labels: {}, spec, status: undefined, createTime: undefined };
+    const lan = { name: "", uid: "", labels: {}, spec, status: undefined, ...noMeta, createTime: undefined };
     const made = await connection.unary(LanServiceService.createLan, { ...mutation, parent, lanId, lan });
     const address = addresses[index];
     if (address !== undefined) guests.push(await plugGuest(made.lan?.uid ?? "", address, `ztg${index}`));
@@ -100,7 +102,7 @@ it("joins two lans and delays what passes, and says so", async () => {
 it("is told to watchers, and its ports are shown in both lans", async () => {
   const ending = new AbortController();
   const request = {
-    kinds: [ResourceKind.RESOURCE_KIND_A2B],
+    kinds: ["a2b"],
     position: undefined,
     bookmarkSeconds: 0,
     parent: "",
@@ -108,7 +110,7 @@ it("is told to watchers, and its ports are shown in both lans", async () => {
   const stream = connection.stream(WatchServiceService.watch, request, { signal: ending.signal });
   for await (const { step } of stream) {
     if (step?.$case !== "upsert") continue;
-    expect(step.value.resource).toMatchObject({ $case: "a2b", value: { name } });
+    expect(watched(step, "a2b")).toMatchObject({ name });
     break;
   }
   ending.abort();
@@ -129,6 +131,7 @@ it("changes while frames pass", async () => {
   const { a2b: after } = await connection.unary(A2bServiceService.updateA2B, {
     ...mutation,
     a2b: { ...a2b, spec: changed },
+    updateMask: undefined,
   });
   expect(after?.status?.currentBToA?.delay).toEqual({ seconds: 0n, nanos: 60_000_000 });
   for (const trip of await ping()) expect(trip).toBeGreaterThanOrEqual(65);

@@ -1,3 +1,4 @@
+import { watched } from "../../helpers/watched.js";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
@@ -5,12 +6,7 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
-import {
-  ResourceKind,
-  WatchRequest,
-  type WatchResponse,
-  WatchServiceService,
-} from "../../../proto/gen/zor/v1/watch_service.js";
+import { WatchRequest, type WatchResponse, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { ApiFixture, action, creation, nameOf, parent } from "./api-fixture.js";
 
 const instances = InstanceServiceService;
@@ -123,14 +119,11 @@ describe("watching", () => {
     }
     throw new Error("the watch ended");
   }
-  const stateOf = ({ step }: WatchResponse) =>
-    step?.$case === "upsert" && step.value.resource?.$case === "instance"
-      ? step.value.resource.value.status?.state
-      : undefined;
+  const stateOf = ({ step }: WatchResponse) => watched(step, "instance")?.status?.state;
 
   it("resumes without loss, and begins anew after a restart", async () => {
     await api.make("c1");
-    const kinds = [ResourceKind.RESOURCE_KIND_INSTANCE];
+    const kinds = ["instance"];
     const snapshot = await collect({ kinds }, ({ step }) => step?.$case === "snapshotEnd");
     expect(snapshot.map(({ step }) => step?.$case)).toEqual(["reset", "upsert", "snapshotEnd"]);
     const position = snapshot.at(-1)?.position;
@@ -147,10 +140,7 @@ describe("watching", () => {
   it("shows by itself what happens to an instance", async () => {
     await api.make("c1");
     const { instance } = await api.operator.unary(instances.getInstance, { name: nameOf("c1") });
-    const ended = collect(
-      { kinds: [ResourceKind.RESOURCE_KIND_INSTANCE] },
-      (step) => stateOf(step) === InstanceState.INSTANCE_STATE_STOPPED,
-    );
+    const ended = collect({ kinds: ["instance"] }, (step) => stateOf(step) === InstanceState.INSTANCE_STATE_STOPPED);
     api.driver.endGuest(instance?.uid ?? "");
     await ended;
   });

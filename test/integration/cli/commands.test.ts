@@ -52,7 +52,7 @@ describe("zor get", () => {
   it("shows all pages of a long list as one", async () => {
     fleet.hub.put(
       ...Array.from({ length: 1203 }, (_, index) => ({
-        $case: "instance" as const,
+        kind: "instance" as const,
         value: Instance.fromPartial({ name: `hosts/alpha/instances/many${String(index).padStart(4, "0")}` }),
       })),
     );
@@ -79,7 +79,7 @@ describe("zor get", () => {
   });
 
   it("finds one resource by its short, host and full name", async () => {
-    fleet.hub.put({ $case: "instance", value: Instance.fromPartial({ name: "hosts/beta/instances/only1" }) });
+    fleet.hub.put({ kind: "instance", value: Instance.fromPartial({ name: "hosts/beta/instances/only1" }) });
     for (const name of ["only1", "beta/only1", "hosts/beta/instances/only1"]) {
       const { stdout } = await fleet.zor(["get", "instance", name, "-o", "json"]);
       expect(JSON.parse(stdout).instances[0].name).toBe("hosts/beta/instances/only1");
@@ -113,7 +113,7 @@ describe("zor get", () => {
     const instance = fleet.hub.log.find("instance", vm1);
     if (instance === undefined) throw new Error("the fleet has alpha/vm1");
     const labels = { role: "web", owner: "\x1b[31mana 漢字" };
-    fleet.hub.put({ $case: "instance", value: { ...instance, labels } });
+    fleet.hub.put({ kind: "instance", value: Instance.fromPartial({ ...instance, labels }) });
     const columns = await fleet.zor(["get", "instances", "-L", "role,owner", "--label-columns", "none"]);
     expect(columns.stdout).toMatch(
       /^NAME .* ROLE +OWNER +NONE\nalpha\/vm1 .* web +\\x1b\[31mana 漢字 +-\nbeta\/vm1 .* - +- +-\n$/,
@@ -150,7 +150,7 @@ describe("zor get", () => {
   it("escapes what comes from outside in tables, names and JSON", async () => {
     const reason = "\x1b[31mowned\u202e\u009b2J";
     const value = Host.fromPartial({ name: "hosts/evil", state: HostState.HOST_STATE_UNREACHABLE, reason });
-    fleet.hub.put({ $case: "host", value });
+    fleet.hub.put({ kind: "host", value });
     for (const output of ["table", "wide", "name", "json", "yaml"]) {
       const { stdout } = await fleet.zor(["get", "hosts", "-o", output]);
       expect(stdout).toContain("evil");

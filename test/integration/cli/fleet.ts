@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AnyResource } from "../../../lib/watch/kinds.js";
+import type { AnyResource } from "../../../lib/kinds/resource.js";
 import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
@@ -65,16 +65,16 @@ function hostWithOneOfEach(host: string): AnyResource[] {
   const name = `hosts/${host}`;
   return [
     {
-      $case: "host",
+      kind: "host",
       value: Host.fromPartial({
         name,
         state: HostState.HOST_STATE_READY,
         summary: { instances: { RUNNING: 1 }, lans: 1 },
       }),
     },
-    { $case: "lan", value: Lan.fromPartial({ name: `${name}/lans/lan1`, spec: { mtu: 1500 } }) },
+    { kind: "lan", value: Lan.fromPartial({ name: `${name}/lans/lan1`, spec: { mtu: 1500 } }) },
     {
-      $case: "instance",
+      kind: "instance",
       value: Instance.fromPartial({
         name: `${name}/instances/vm1`,
         spec: {

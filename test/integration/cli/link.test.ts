@@ -10,7 +10,6 @@ import {
   LoopPolicy,
 } from "../../../proto/gen/zor/v1/link.js";
 import { type DiagnosedHop, HopVerdict } from "../../../proto/gen/zor/v1/link_service.js";
-import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import { CliFleet } from "./fleet.js";
 
 let fleet: CliFleet;
@@ -57,7 +56,7 @@ function demo(changes: Parameters<typeof Link.fromPartial>[0] = {}) {
     // The parts given are whole; everything else stays.
     ...(changes as object),
   });
-  fleet.hub.put({ $case: "link", value });
+  fleet.hub.put({ kind: "link", value });
 }
 
 const said = (method: string) => fleet.hub.requests.find((each) => each.method === method)?.request;
@@ -175,7 +174,7 @@ describe("zor link watch", () => {
     await run.stdout.sees(/ACTIVE +relayed +rtt 0\.42ms, p99 2\.00ms +loss 1.0%.* +a>b 4\.0Mb\/s, b>a 64kb\/s/);
     demo({ status: { state: LinkState.LINK_STATE_DOWN, reason: "hosts/beta: refused" } });
     await run.stdout.sees(/DOWN.* hosts\/beta: refused/);
-    fleet.hub.log.remove(ResourceKind.RESOURCE_KIND_LINK, "links/demo");
+    fleet.hub.log.remove("link", "links/demo");
     const { code, stderr } = await run.result;
     expect(code).toBe(3);
     expect(stderr).toMatch(/links\/demo does not exist; it was deleted/);

@@ -190,7 +190,7 @@ describe("zor api", () => {
   });
 
   it("prints a server stream, one response a line, until it is interrupted", async () => {
-    const run = fleet.run(["api", "call", "WatchService/Watch", '{"kinds": ["RESOURCE_KIND_LAN"]}']);
+    const run = fleet.run(["api", "call", "WatchService/Watch", '{"kinds": ["lan"]}']);
     await run.stdout.sees("snapshotEnd");
     run.interrupt();
     const { code, stdout } = await run.result;

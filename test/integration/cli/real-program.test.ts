@@ -277,7 +277,7 @@ describe("completion", () => {
       "hosts/alpha/instances/vm 2",
       "hosts/alpha/instances/`id`",
     ]) {
-      fleet.hub.put({ $case: "instance", value: Instance.fromPartial({ name }) });
+      fleet.hub.put({ kind: "instance", value: Instance.fromPartial({ name }) });
     }
     expect((await zor("complete", "--", "start", "alpha/")).stdout).toBe("alpha/vm1\t\n:4\n");
   });

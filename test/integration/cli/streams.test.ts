@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WatchLog } from "../../../lib/watch/watch-log.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { Link, LinkState } from "../../../proto/gen/zor/v1/link.js";
-import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import { CliFleet } from "./fleet.js";
 
 let fleet: CliFleet;
@@ -14,7 +13,7 @@ afterEach(async () => {
 });
 
 const link = (name: string, state: LinkState) => ({
-  $case: "link" as const,
+  kind: "link" as const,
   value: Link.fromPartial({ name, spec: { a: "hosts/alpha/lans/lan1", b: "hosts/beta/lans/lan1" }, status: { state } }),
 });
 
@@ -24,7 +23,7 @@ describe("zor get --watch", () => {
     await run.stdout.sees(/NAME[\s\S]*alpha\/vm1 +RUNNING[\s\S]*beta\/vm1 +RUNNING/);
     await fleet.zor(["stop", "alpha/vm1"]);
     await run.stdout.sees(/alpha\/vm1 +STOPPED/);
-    fleet.hub.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, "hosts/beta/instances/vm1");
+    fleet.hub.log.remove("instance", "hosts/beta/instances/vm1");
     await run.stdout.sees("beta/vm1 is gone");
     run.interrupt();
     expect((await run.result).code).toBe(130);
@@ -245,7 +244,7 @@ it("a watch of a fleet keeps up with many changes", async () => {
   await run.stdout.sees("hosts/beta/instances/vm1");
   for (let index = 0; index < 3000; index += 1) {
     const value = Instance.fromPartial({ name: `hosts/alpha/instances/n${index}` });
-    fleet.hub.put({ $case: "instance", value });
+    fleet.hub.put({ kind: "instance", value });
   }
   await run.stdout.sees("hosts/alpha/instances/n2999\n");
   run.interrupt();

@@ -1,3 +1,5 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
+import { watched } from "../../helpers/watched.js";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { toOptionalDuration } from "../../../lib/duration.js";
@@ -11,12 +13,7 @@ import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import {
-  ResourceKind,
-  WatchRequest,
-  type WatchResponse,
-  WatchServiceService,
-} from "../../../proto/gen/zor/v1/watch_service.js";
+import { WatchRequest, type WatchResponse, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
 import { AgentProcess } from "../agent/agent-process.js";
@@ -48,7 +45,7 @@ beforeAll(async () => {
   operator = await fixture.person("ana", Role.ROLE_OPERATOR);
   for (const lanId of ["lan1", "lan2", "lan3"]) {
     const lan = {
-      ...{ name: "", uid: "", labels: {}, status: undefined, createTime: undefined },
+      ...{ name: "", uid: "", labels: {}, status: undefined, ...noMeta, createTime: undefined },
       spec: { mtu: 0, rstp: false },
     };
     await operator.unary(LanServiceService.createLan, { ...mutation, parent, lanId, lan });
@@ -95,7 +92,7 @@ function watch(): {
   readonly end: () => void;
 } {
   const ending = new AbortController();
-  const request = WatchRequest.fromPartial({ kinds: [ResourceKind.RESOURCE_KIND_A2B] });
+  const request = WatchRequest.fromPartial({ kinds: ["a2b"] });
   const steps = operator.stream(WatchServiceService.watch, request, { signal: ending.signal })[Symbol.asyncIterator]();
   return {
     next: async (wanted) => {
@@ -111,8 +108,8 @@ function watch(): {
 
 /** The box as a step of a watch has it; undefined: the step is of something else. */
 function boxOf({ step }: WatchResponse): A2b | undefined {
-  const resource = step?.$case === "upsert" ? step.value.resource : undefined;
-  return resource?.$case === "a2b" && resource.value.name === name ? resource.value : undefined;
+  const box = watched(step, "a2b");
+  return box?.name === name ? box : undefined;
 }
 
 test("a box is made through the hub, works, and is told to the hub's watchers and in its lists", async () => {
@@ -134,7 +131,11 @@ test("a change goes through the hub to the box at work, and back to the hub's wa
   await seen.next((step) => boxOf(step)?.spec?.aToB?.delay?.nanos === 30_000_000);
   const { spec, ...a2b } = await get();
   const changed = A2bSpec.fromPartial({ ...spec, aToB: delayed(5), bToA: delayed(60) });
-  const response = await operator.unary(A2bServiceService.updateA2B, { ...mutation, a2b: { ...a2b, spec: changed } });
+  const response = await operator.unary(A2bServiceService.updateA2B, {
+    ...mutation,
+    updateMask: undefined,
+    a2b: { ...a2b, spec: changed },
+  });
   expect(response.a2b?.status?.currentBToA?.delay).toEqual({ seconds: 0n, nanos: 60_000_000 });
   await seen.next((step) => boxOf(step)?.status?.currentBToA?.delay?.nanos === 60_000_000);
   seen.end();
@@ -147,6 +148,7 @@ test("a change that is only checked changes nothing", async () => {
   await operator.unary(A2bServiceService.updateA2B, {
     ...mutation,
     validateOnly: true,
+    updateMask: undefined,
     a2b: { ...a2b, spec: changed },
   });
   expect((await get()).spec?.aToB?.delay?.nanos).toBe(5_000_000);
@@ -202,7 +204,11 @@ test("a viewer sees boxes and may not touch them", async () => {
   const { spec, ...a2b } = await get();
   const calls = [
     create({ spec: { lanA: "lan1", lanB: "lan3" }, as: viewer }),
-    viewer.unary(A2bServiceService.updateA2B, { ...mutation, a2b: { ...a2b, spec: A2bSpec.fromPartial({ ...spec }) } }),
+    viewer.unary(A2bServiceService.updateA2B, {
+      ...mutation,
+      updateMask: undefined,
+      a2b: { ...a2b, spec: A2bSpec.fromPartial({ ...spec }) },
+    }),
     viewer.unary(A2bServiceService.deleteA2B, { ...mutation, name }),
   ];
   for (const result of await Promise.allSettled(calls)) {

@@ -1,3 +1,4 @@
+import { watched } from "../../helpers/watched.js";
 import { describe, expect, test } from "vitest";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { join } from "../../../lib/tls/join.js";
@@ -132,7 +133,8 @@ describe("a hub that is killed", () => {
     let resets = 0;
     for await (const { step } of admin.stream(WatchServiceService.watch, WatchRequest.fromPartial({ position }))) {
       if (step?.$case === "reset") resets += 1;
-      if (step?.$case === "upsert" && step.value.resource?.$case === "lan") lans.add(step.value.resource.value.name);
+      const lan = watched(step, "lan");
+      if (lan !== undefined) lans.add(lan.name);
       if (lans.size === 3) break;
     }
     expect(resets).toBe(1);

@@ -1,3 +1,4 @@
+import { watched } from "../../helpers/watched.js";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { notFound } from "../../../lib/errors.js";
@@ -10,7 +11,7 @@ import {
   LinkServiceService,
   UpdateLinkRequest,
 } from "../../../proto/gen/zor/v1/link_service.js";
-import { ResourceKind, WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { HubFixture } from "./fixture.js";
 import { createLink, diagnose, getLink, lan, linkState, startPair, waitFor } from "./link-steps.js";
 
@@ -126,12 +127,12 @@ test("every change of a link's state is an event with its cause", async () => {
   const cause = LinkCause.LINK_CAUSE_CERTIFICATE;
   alpha.cables.setState("links/l1", LinkState.LINK_STATE_DOWN, "the key is not the pinned one", cause);
   expect((await linkState(fixture, "l1", LinkState.LINK_STATE_DOWN)).status?.cause).toBe(cause);
-  const request = WatchRequest.fromPartial({ kinds: [ResourceKind.RESOURCE_KIND_EVENT] });
+  const request = WatchRequest.fromPartial({ kinds: ["event"] });
   const messages: string[] = [];
   for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request)) {
     if (step?.$case === "snapshotEnd") break;
-    if (step?.$case === "upsert" && step.value.resource?.$case === "event")
-      messages.push(step.value.resource.value.message);
+    const event = watched(step, "event");
+    if (event !== undefined) messages.push(event.message);
   }
   expect(messages).toContain("links/l1 is down (certificate): hosts/alpha: the key is not the pinned one");
   expect(messages).toContain("links/l1 is active");

@@ -201,7 +201,7 @@ describe("a link that closes a loop", () => {
     const { alpha } = await startPair(fixture);
     alpha.model.addLan("lan2");
     const box = A2b.fromPartial({ name: "hosts/alpha/a2bs/box", spec: { lanA: "lan1", lanB: "lan2" } });
-    alpha.model.log.upsert({ $case: "a2b", value: box });
+    alpha.model.log.upsert({ kind: "a2b", value: box });
     await waitFor(fixture, await createLink(fixture, "l1"));
     await expect(createLink(fixture, "l2", lan("beta"), lan("alpha", "lan2"))).rejects.toMatchObject({
       reason: "LINK_LOOP",

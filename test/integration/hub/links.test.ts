@@ -1,3 +1,4 @@
+import { watched } from "../../helpers/watched.js";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { failedPrecondition } from "../../../lib/errors.js";
@@ -9,12 +10,8 @@ import { LinkCause, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import { DeleteLinkRequest, LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import {
-  type Event,
-  ResourceKind,
-  WatchRequest,
-  WatchServiceService,
-} from "../../../proto/gen/zor/v1/watch_service.js";
+import type { Event } from "../../../proto/gen/zor/v1/event.js";
+import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { TcpProxy } from "../../fakes/tcp-proxy.js";
 import { HubFixture } from "./fixture.js";
 import { createLink, diagnose, getLink, lan, linkNames, linkState, startPair, waitFor } from "./link-steps.js";
@@ -46,8 +43,8 @@ describe("links", () => {
         spec: { nics: [{ name: "eth0", mac, lan: "lan1" }] },
       });
     const mac = "02:00:00:00:00:aa";
-    alpha.model.log.upsert({ $case: "instance", value: plugged("alpha", mac) });
-    beta.model.log.upsert({ $case: "instance", value: plugged("beta", mac.toUpperCase()) });
+    alpha.model.log.upsert({ kind: "instance", value: plugged("alpha", mac) });
+    beta.model.log.upsert({ kind: "instance", value: plugged("beta", mac.toUpperCase()) });
     const said =
       /hosts\/alpha\/instances\/vm\/nics\/eth0 and hosts\/beta\/instances\/vm\/nics\/eth0 have one MAC address, 02:00:00:00:00:aa/;
     await expect.poll(async () => (await getLink(fixture, "l1")).status?.reason).toMatch(said);
@@ -61,7 +58,7 @@ describe("links", () => {
       (await fixture.admin.unary(LanServiceService.getLan, { name: lan("beta") })).lan?.status?.reason;
     expect(await lanReason()).toMatch(said);
     expect(await nextEvent(fixture, "lan.duplicate-mac")).toMatchObject({ message: expect.stringMatching(said) });
-    beta.model.log.upsert({ $case: "instance", value: plugged("beta", "02:00:00:00:00:bb") });
+    beta.model.log.upsert({ kind: "instance", value: plugged("beta", "02:00:00:00:00:bb") });
     await expect.poll(async () => (await getLink(fixture, "l1")).status?.reason).toBe("");
     expect(await lanReason()).toBe("");
   });
@@ -92,7 +89,7 @@ describe("links", () => {
     });
     const viewer = await fixture.person("vera", Role.ROLE_OPERATOR);
     await expect(
-      viewer.unary(HostServiceService.updateHost, { host, requestId: "", validateOnly: true }),
+      viewer.unary(HostServiceService.updateHost, { host, updateMask: undefined, requestId: "", validateOnly: true }),
     ).rejects.toMatchObject({
       code: status.PERMISSION_DENIED,
     });
@@ -227,10 +224,10 @@ describe("links", () => {
 
 /** The first event of a type that the hub tells of. */
 async function nextEvent(fixture: HubFixture, type: string): Promise<Event> {
-  const request = WatchRequest.fromPartial({ kinds: [ResourceKind.RESOURCE_KIND_EVENT] });
+  const request = WatchRequest.fromPartial({ kinds: ["event"] });
   for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request, { timeoutMs: 10_000 })) {
-    const resource = step?.$case === "upsert" ? step.value.resource : undefined;
-    if (resource?.$case === "event" && resource.value.type === type) return resource.value;
+    const event = watched(step, "event");
+    if (event?.type === type) return event;
   }
   throw new Error(`the hub ended its watch without an event ${type}`);
 }

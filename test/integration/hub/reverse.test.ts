@@ -1,3 +1,4 @@
+import { watched } from "../../helpers/watched.js";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { describe, expect, test } from "vitest";
@@ -15,12 +16,8 @@ import { HostServiceService, UpdateHostRequest } from "../../../proto/gen/zor/v1
 import { InstanceServiceService, ListInstancesRequest } from "../../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import {
-  type Event,
-  ResourceKind,
-  WatchRequest,
-  WatchServiceService,
-} from "../../../proto/gen/zor/v1/watch_service.js";
+import type { Event } from "../../../proto/gen/zor/v1/event.js";
+import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { FakeAgent } from "../../fakes/agent.js";
 import { FakeHostModel } from "../../fakes/agent-model.js";
 import { DialOut } from "../../fakes/dial-out.js";
@@ -190,9 +187,10 @@ async function startCopy(
 /** All events so far. */
 async function eventsOf(fixture: HubFixture): Promise<readonly Event[]> {
   const events: Event[] = [];
-  const request = WatchRequest.fromPartial({ kinds: [ResourceKind.RESOURCE_KIND_EVENT] });
+  const request = WatchRequest.fromPartial({ kinds: ["event"] });
   for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request, { timeoutMs: 10_000 })) {
-    if (step?.$case === "upsert" && step.value.resource?.$case === "event") events.push(step.value.resource.value);
+    const event = watched(step, "event");
+    if (event !== undefined) events.push(event);
     if (step?.$case === "snapshotEnd") break;
   }
   return events;

@@ -1,3 +1,4 @@
+import { watched } from "../../helpers/watched.js";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { AsyncQueue } from "../../../lib/async-queue.js";
@@ -203,7 +204,7 @@ describe("calls through the hub", () => {
     const steps: string[] = [];
     const lan = await readUntil(resumed, ({ step }) => {
       steps.push(step?.$case ?? "");
-      return step?.$case === "upsert" && step.value.resource?.$case === "lan" ? step.value.resource.value : undefined;
+      return watched(step, "lan");
     });
     expect(lan.name).toBe("hosts/alpha/lans/lan1");
     expect(steps).not.toContain("reset");

@@ -8,7 +8,6 @@ import {
   StartInstanceRequest,
 } from "../../../proto/gen/zor/v1/instance_service.js";
 import { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import { TcpProxy } from "../../fakes/tcp-proxy.js";
 import { eventually } from "../../helpers/eventually.js";
 import { HubFixture } from "./fixture.js";
@@ -69,16 +68,16 @@ describe("the hub's sessions with agents", () => {
     beta.model.addInstance("vm2");
     gamma.model.addInstance("vm1");
     for (const host of ["beta", "gamma"]) await fixture.hostState(host, HOST_STATE_READY);
-    const lie = (name: string) => gamma.model.log.upsert({ $case: "instance", value: Instance.fromPartial({ name }) });
+    const lie = (name: string) => gamma.model.log.upsert({ kind: "instance", value: Instance.fromPartial({ name }) });
     lie("hosts/gamma/instances/../../beta/instances/vm2");
     lie("hosts/beta/instances/vm2");
-    gamma.model.log.remove(ResourceKind.RESOURCE_KIND_INSTANCE, "hosts/beta/instances/vm2");
+    gamma.model.log.remove("instance", "hosts/beta/instances/vm2");
     gamma.model.log.upsert({
-      $case: "operation",
+      kind: "operation",
       value: Operation.fromPartial({ name: "hosts/gamma/operations/o1", target: "hosts/beta/instances/vm2" }),
     });
     gamma.model.log.upsert({
-      $case: "instance",
+      kind: "instance",
       value: Instance.fromPartial({
         name: "hosts/gamma/instances/vm3",
         spec: { nics: [{ name: "eth0", lan: "../x" }] },

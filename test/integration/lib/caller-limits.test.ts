@@ -87,7 +87,7 @@ async function watch(connection: Connection): Promise<() => void> {
 const fill = (log: WatchLog, count: number, bytes: number): void => {
   for (let index = 0; index < count; index += 1) {
     const labels = { text: "x".repeat(bytes) };
-    log.upsert({ $case: "lan", value: Lan.fromPartial({ name: `hosts/h/lans/l${index}`, labels }) });
+    log.upsert({ kind: "lan", value: Lan.fromPartial({ name: `hosts/h/lans/l${index}`, labels }) });
   }
 };
 

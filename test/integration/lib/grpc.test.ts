@@ -60,6 +60,7 @@ beforeAll(async () => {
       InstanceServiceService,
       {
         createInstance: refuse,
+        updateInstance: refuse,
         listInstances: refuse,
         stopInstance: refuse,
         pauseInstance: refuse,

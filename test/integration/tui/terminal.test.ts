@@ -294,7 +294,7 @@ describe("zor tui in a real terminal", () => {
     await terminal.sees(/gamma +✗ unreachable/);
     const gamma = hub.log.find("host", "hosts/gamma");
     if (gamma === undefined) throw new Error("the fake fleet has a host gamma");
-    hub.upsert({ $case: "host", value: { ...gamma, state: HostState.HOST_STATE_READY, reason: "" } });
+    hub.upsert({ kind: "host", value: { ...gamma, state: HostState.HOST_STATE_READY, reason: "" } });
     await terminal.sees(/gamma +● ready/);
   });
 });

@@ -1,6 +1,6 @@
 import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
-import type { AnyResource } from "../../../lib/watch/kinds.js";
+import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { TableCase } from "../../../tui/cli/output/columns.js";
 import { resourceTable, staleHosts, unreachableNotes } from "../../../tui/cli/output/show-rows.js";
 import { fakeFleet } from "../../fakes/fleet-data.js";
@@ -19,7 +19,7 @@ const unreachable = [
 ];
 
 function draw(kind: TableCase, width: number | undefined, wide = false): string[] {
-  const resources = fleet.filter(({ $case }) => $case === kind);
+  const resources = fleet.filter((resource) => resource.kind === kind);
   const stale = staleHosts(unreachable);
   const table = resourceTable(resources, kind, { width, wide, labelColumns: [], color: false, stale, now: () => now });
   return [table.header(), ...resources.map((resource) => table.row(resource))];

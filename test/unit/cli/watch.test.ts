@@ -12,7 +12,7 @@ const at = (revision: number, epoch = "e1") => ({ epoch, revision: BigInt(revisi
 const reset: WatchResponse = { position: at(0, ""), step: { $case: "reset", value: { reason: "first snapshot" } } };
 const upsert = (revision: number): WatchResponse => ({
   position: at(revision),
-  step: { $case: "upsert", value: { resource: undefined } },
+  step: { $case: "upsert", value: { typeUrl: "", value: Buffer.alloc(0) } },
 });
 const snapshotEnd = (revision: number): WatchResponse => ({
   position: at(revision),

@@ -1,8 +1,9 @@
+import { watched } from "../../helpers/watched.js";
 import { afterEach, describe, expect, it } from "vitest";
 import { WatchLog, type WatchLogOptions } from "../../../lib/watch/watch-log.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
-import { ResourceKind, WatchRequest, type WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
+import { WatchRequest, type WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -25,7 +26,7 @@ function open(log: WatchLog, request: Partial<WatchRequest> = {}) {
   return { take, abort };
 }
 
-const lan = (name: string, mtu = 1500) => ({ $case: "lan", value: Lan.fromPartial({ name, spec: { mtu } }) }) as const;
+const lan = (name: string, mtu = 1500) => ({ kind: "lan", value: Lan.fromPartial({ name, spec: { mtu } }) }) as const;
 const cases = (steps: WatchResponse[]): (string | undefined)[] => steps.map((step) => step.step?.$case);
 const logOf = (count: number, options?: WatchLogOptions): WatchLog => {
   const log = new WatchLog(options);
@@ -39,7 +40,7 @@ describe("a watch", () => {
     const watch = open(log);
     expect(cases(await watch.take(4))).toEqual(["reset", "upsert", "upsert", "snapshotEnd"]);
     log.upsert(lan("hosts/h/lans/new"));
-    log.remove(ResourceKind.RESOURCE_KIND_LAN, "hosts/h/lans/l0");
+    log.remove("lan", "hosts/h/lans/l0");
     const changes = await watch.take(2);
     expect(cases(changes)).toEqual(["upsert", "removed"]);
     expect(changes.at(-1)?.position).toEqual({ epoch: log.epoch, revision: log.revision });
@@ -50,7 +51,7 @@ describe("a watch", () => {
     const first = await open(log).take(5);
     const position = first.at(-1)?.position;
     log.upsert(lan("hosts/h/lans/l1", 9000));
-    log.remove(ResourceKind.RESOURCE_KIND_LAN, "hosts/h/lans/l2");
+    log.remove("lan", "hosts/h/lans/l2");
     expect(cases(await open(log, { position }).take(2))).toEqual(["upsert", "removed"]);
   });
 
@@ -81,16 +82,16 @@ describe("a watch", () => {
 
   it("does not take a reader for slow who was told everything that it wants", async () => {
     const log = logOf(0, { historyLength: 10 });
-    const watch = open(log, { kinds: [ResourceKind.RESOURCE_KIND_LAN] });
+    const watch = open(log, { kinds: ["lan"] });
     await watch.take(2);
     const next = watch.take(2);
     await new Promise((resolve) => setImmediate(resolve));
-    const other = (name: string) => ({ $case: "host", value: Host.fromPartial({ name }) }) as const;
+    const other = (name: string) => ({ kind: "host", value: Host.fromPartial({ name }) }) as const;
     for (let index = 0; index < 40; index += 1) log.upsert(other(`hosts/h${index}`));
     log.upsert(lan("hosts/h/lans/l0"));
     log.upsert(other("hosts/h"));
     log.upsert(lan("hosts/h/lans/l1"));
-    const names = (await next).map(({ step }) => (step?.$case === "upsert" ? step.value.resource?.value.name : ""));
+    const names = (await next).map(({ step }) => watched(step, "lan")?.name);
     expect(names).toEqual(["hosts/h/lans/l0", "hosts/h/lans/l1"]);
   });
 
@@ -117,7 +118,7 @@ describe("a watch", () => {
     log.upsert(lan("hosts/a/lans/l"));
     log.upsert(lan("hosts/ab/lans/l"));
     log.recordEvent("events", { severity: 1, type: "t", resource: "r", message: "m", caller: "" });
-    const steps = await open(log, { kinds: [ResourceKind.RESOURCE_KIND_LAN], parent: "hosts/a" }).take(3);
+    const steps = await open(log, { kinds: ["lan"], parent: "hosts/a" }).take(3);
     expect(cases(steps)).toEqual(["reset", "upsert", "snapshotEnd"]);
   });
 
@@ -130,8 +131,8 @@ describe("a watch", () => {
   });
 
   it.each([
-    ["kinds", { kinds: [99 as ResourceKind] }],
-    ["kinds", { kinds: [ResourceKind.RESOURCE_KIND_UNSPECIFIED] }],
+    ["kinds", { kinds: ["lans"] }],
+    ["kinds", { kinds: [""] }],
     ["parent", { parent: "hosts/" }],
     ["parent", { parent: "hosts/a\0" }],
   ])("refuses %s it could never show anything of: %j", async (field, request) => {

@@ -1,13 +1,13 @@
+import { pack } from "../../../lib/kinds/resource.js";
 import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
-import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { FleetStep } from "../../../tui/client/watch.js";
 import type { Model } from "../../../tui/kit/model.js";
 import { type AnyResource, type FleetShape, fakeFleet } from "../../fakes/fleet-data.js";
 
 /** A watch step with a resource. */
 export function upsert(resource: AnyResource): FleetStep {
-  return { $case: "upsert", value: { resource } };
+  return { $case: "upsert", value: pack(resource) };
 }
 
 /** A watch step with an instance in a state. */
@@ -18,7 +18,7 @@ export function upsertInstance(
   startTime = new Date(0),
 ): FleetStep {
   const value = Instance.fromPartial({ name: `hosts/${host}/instances/${id}`, status: { state, startTime } });
-  return upsert({ $case: "instance", value });
+  return upsert({ kind: "instance", value });
 }
 
 /** A watch step with a host in a state. */
@@ -27,12 +27,12 @@ export function upsertHost(
   state: HostState = HostState.HOST_STATE_READY,
   lastSeenTime = new Date(0),
 ): FleetStep {
-  return upsert({ $case: "host", value: Host.fromPartial({ name: `hosts/${id}`, state, lastSeenTime }) });
+  return upsert({ kind: "host", value: Host.fromPartial({ name: `hosts/${id}`, state, lastSeenTime }) });
 }
 
 /** A watch step that says that an instance is gone. */
 export function removed(name: string): FleetStep {
-  return { $case: "removed", value: { kind: ResourceKind.RESOURCE_KIND_INSTANCE, name } };
+  return { $case: "removed", value: { kind: "instance", name } };
 }
 
 /** The beginning of a snapshot. */

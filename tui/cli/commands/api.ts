@@ -97,7 +97,7 @@ function defineCall(api: Command, open: Registrar["open"]): void {
     command,
     "zor api call HostService/ListHosts",
     `zor api call InstanceService/StartInstance '{"name": "hosts/alpha/instances/vm1"}'`,
-    `zor api call WatchService/Watch '{"kinds": ["RESOURCE_KIND_LINK"]}'`,
+    `zor api call WatchService/Watch '{"kinds": ["link"]}'`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { isOfKind } from "../../../lib/kinds/resource.js";
 import type { Command } from "commander";
 import { toDuration } from "../../../lib/duration.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
@@ -143,8 +144,9 @@ async function removalPlan(session: Session, name: string, force: boolean): Prom
   const { host } = await session.call(HostServiceService.getHost, { name });
   const connection = await session.connect();
   const { resources } = await kinds.link.list(connection, { filter: "", orderBy: "" }, session.readOptions());
-  const links = resources.flatMap(({ $case, value }) => {
-    if ($case !== "link") return [];
+  const links = resources.flatMap((resource) => {
+    if (!isOfKind(resource, "link")) return [];
+    const { value } = resource;
     return [value.spec?.a ?? "", value.spec?.b ?? ""].some((end) => end.startsWith(`${name}/`))
       ? [shortName(value.name)]
       : [];

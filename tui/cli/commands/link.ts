@@ -1,8 +1,8 @@
+import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
 import type { Command } from "commander";
 import { notFound } from "../../../lib/errors.js";
 import { Link } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
-import { ResourceKind } from "../../../proto/gen/zor/v1/watch_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { watchResponses } from "../../client/watch.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
@@ -55,7 +55,7 @@ function defineWatch(link: Command, open: Registrar["open"]): void {
       });
       const reportLoss = lossReporter(session);
       const watch = watchResponses(await session.connect(), {
-        kinds: [ResourceKind.RESOURCE_KIND_LINK],
+        kinds: ["link"],
         parent: name,
         signal: session.io.signal,
         onState: (state) => {
@@ -64,7 +64,8 @@ function defineWatch(link: Command, open: Registrar["open"]): void {
         },
       });
       for await (const { step } of watch) {
-        if (step?.$case === "upsert" && step.value.resource?.$case === "link") printer.take(step.value.resource.value);
+        const resource = step?.$case === "upsert" ? unpack(step.value) : undefined;
+        if (resource !== undefined && isOfKind(resource, "link")) printer.take(resource.value);
         if (step?.$case === "removed") throw notFound(name, "it was deleted");
       }
       session.io.signal.throwIfAborted();

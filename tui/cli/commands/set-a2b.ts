@@ -45,6 +45,7 @@ export function defineSetA2b(set: Command, open: Registrar["open"]): void {
         method,
         {
           a2b: { ...a2b, spec, status: undefined },
+          updateMask: undefined,
           requestId: session.requestId(),
           validateOnly: options.dryRun === true,
         },

@@ -46,6 +46,7 @@ export function defineSetHost(parent: Command, open: Registrar["open"], word: "s
       const method = HostServiceService.updateHost;
       const response = await session.call(method, {
         host: changed(host, options),
+        updateMask: undefined,
         requestId: session.requestId(),
         validateOnly: options.dryRun === true,
       });

@@ -49,6 +49,7 @@ export function defineSetLink(set: Command, open: Registrar["open"]): void {
       const method = LinkServiceService.updateLink;
       const response = await session.call(method, {
         link: { ...link, spec, labels, status: undefined },
+        updateMask: undefined,
         requestId: session.requestId(),
         validateOnly: options.dryRun === true,
       });

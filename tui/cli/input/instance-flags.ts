@@ -1,3 +1,4 @@
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import { parseId, quote } from "../../../lib/names.js";
 import {
@@ -45,6 +46,7 @@ export function instanceFromFlags(flags: InstanceFlags, words: readonly string[]
       driver: driverOf(flags, words),
     },
     status: undefined,
+    ...noMeta,
     createTime: undefined,
   };
 }

@@ -1,5 +1,6 @@
 import { toMs } from "../../../lib/duration.js";
-import type { AnyResource, ResourceValues } from "../../../lib/watch/kinds.js";
+import type { ResourceTypes } from "../../../lib/kinds/codecs.js";
+import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
@@ -38,7 +39,7 @@ interface KindColumn<Value> extends Column<Row<Value>> {
 }
 
 type ColumnsByCase = {
-  readonly [Case in AnyResource["$case"] as Exclude<Case, "event">]: readonly KindColumn<ResourceValues[Case]>[];
+  readonly [Case in Exclude<keyof ResourceTypes, "event">]: readonly KindColumn<ResourceTypes[Case]>[];
 };
 
 /** Marks a state that may have changed since it was seen. */
@@ -271,7 +272,7 @@ export function hasLabels(kind: TableCase): boolean {
 }
 
 function labelsOf({ value }: Row<AnyResource["value"]>): Readonly<Record<string, string>> {
-  return "labels" in value ? value.labels : {};
+  return "labels" in value ? (value.labels as Readonly<Record<string, string>>) : {};
 }
 
 /** Column with one label. */

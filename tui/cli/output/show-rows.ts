@@ -1,6 +1,6 @@
 import { toMs } from "../../../lib/duration.js";
 import { understandsEscapes } from "../../../lib/terminal.js";
-import type { AnyResource } from "../../../lib/watch/kinds.js";
+import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../client/format.js";

@@ -78,6 +78,8 @@ function driverLines(row: RowOf<"instances">): readonly DescribeLine[] {
         field("changes", persistent ? "kept over stop and start" : "thrown away on stop"),
       ];
     }
+    case "other":
+      return [heading("Driver"), field("options", driver.value.typeUrl)];
     case undefined:
       return [];
   }

@@ -1,5 +1,7 @@
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
-import { type Event, EventSeverity, type Resource } from "../../../proto/gen/zor/v1/watch_service.js";
+import type { Any } from "../../../proto/gen/google/protobuf/any.js";
+import { type Event, EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import { type KnownResource, unpack } from "../../../lib/kinds/resource.js";
 import { idOf } from "../resource-name.js";
 import type { FleetStep } from "../../client/watch.js";
 import { EventRate } from "./event-rate.js";
@@ -166,7 +168,7 @@ export class Fleet {
     this.#forget(name);
   }
 
-  #upsert(resource: Resource, nowMs: number): void {
+  #upsert(resource: Any, nowMs: number): void {
     const row = toRow(resource, nowMs);
     if (row === undefined) return;
     if (row.kind === "events") {
@@ -210,12 +212,12 @@ export class Fleet {
   }
 }
 
-function toRow(resource: Resource, receivedAtMs: number): WatchedRow | undefined {
-  const of = resource.resource;
+function toRow(packed: Any, receivedAtMs: number): WatchedRow | undefined {
+  const of = unpack(packed) as KnownResource | undefined;
   if (of === undefined) return undefined;
   const { name } = of.value;
   const base = { name, id: idOf(name), host: hostOf(name), receivedAtMs };
-  switch (of.$case) {
+  switch (of.kind) {
     case "host":
       return { ...base, kind: "hosts", resource: of.value };
     case "instance":

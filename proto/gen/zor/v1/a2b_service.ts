@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { A2b } from "./a2b.js";
 import { Unreachable } from "./unreachable.js";
 
@@ -97,6 +98,11 @@ export interface UpdateA2bRequest {
   requestId: string;
   /** Only checks the request. */
   validateOnly: boolean;
+  /**
+   * What to change: "labels", "annotations", "spec" or parts of it such as "spec.a_to_b";
+   * empty: all that can be changed.
+   */
+  updateMask: string[] | undefined;
 }
 
 /** Response of UpdateA2b. */
@@ -738,7 +744,7 @@ export const ListA2bsResponse: MessageFns<ListA2bsResponse> = {
 };
 
 function createBaseUpdateA2bRequest(): UpdateA2bRequest {
-  return { a2b: undefined, requestId: "", validateOnly: false };
+  return { a2b: undefined, requestId: "", validateOnly: false, updateMask: undefined };
 }
 
 export const UpdateA2bRequest: MessageFns<UpdateA2bRequest> = {
@@ -751,6 +757,9 @@ export const UpdateA2bRequest: MessageFns<UpdateA2bRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -792,6 +801,14 @@ export const UpdateA2bRequest: MessageFns<UpdateA2bRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -817,6 +834,11 @@ export const UpdateA2bRequest: MessageFns<UpdateA2bRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
     };
   },
 
@@ -831,6 +853,9 @@ export const UpdateA2bRequest: MessageFns<UpdateA2bRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
     return obj;
   },
 
@@ -842,6 +867,7 @@ export const UpdateA2bRequest: MessageFns<UpdateA2bRequest> = {
     message.a2b = (object.a2b !== undefined && object.a2b !== null) ? A2b.fromPartial(object.a2b) : undefined;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.updateMask = object.updateMask ?? undefined;
     return message;
   },
 };

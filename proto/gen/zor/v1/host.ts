@@ -140,9 +140,20 @@ export interface Host {
   lastRefusal: string;
   /** The underlay addresses were set with UpdateHost: they are used, whatever the agent says of its own. Read only. */
   underlaySet: boolean;
+  /** Changes with every change of labels, annotations or spec; an update that carries another one than the current is ABORTED. */
+  etag: string;
+  /** Free-form notes of people and programs, at most 64 and 64 KiB together; unlike labels they are not searched for. */
+  annotations: { [key: string]: string };
+  /** When labels, annotations or spec last changed. Read only. */
+  updateTime: Date | undefined;
 }
 
 export interface Host_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Host_AnnotationsEntry {
   key: string;
   value: string;
 }
@@ -221,6 +232,9 @@ function createBaseHost(): Host {
     refusedStatements: 0n,
     lastRefusal: "",
     underlaySet: false,
+    etag: "",
+    annotations: {},
+    updateTime: undefined,
   };
 }
 
@@ -291,6 +305,15 @@ export const Host: MessageFns<Host> = {
     }
     if (message.underlaySet !== false) {
       writer.uint32(136).bool(message.underlaySet);
+    }
+    if (message.etag !== "") {
+      writer.uint32(178).string(message.etag);
+    }
+    globalThis.Object.entries(message.annotations).forEach(([key, value]: [string, string]) => {
+      Host_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(186).fork()).join();
+    });
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(194).fork()).join();
     }
     return writer;
   },
@@ -463,6 +486,33 @@ export const Host: MessageFns<Host> = {
             message.underlaySet = reader.bool();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            const entry23 = Host_AnnotationsEntry.decode(reader, reader.uint32());
+            if (entry23.value !== undefined) {
+              message.annotations[entry23.key] = entry23.value;
+            }
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -551,6 +601,26 @@ export const Host: MessageFns<Host> = {
         : isSet(object.underlay_set)
         ? globalThis.Boolean(object.underlay_set)
         : false,
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      annotations: isObject(object.annotations)
+        ? (globalThis.Object.entries(object.annotations) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      updateTime: isSet(object.updateTime)
+        ? fromJsonTimestamp(object.updateTime)
+        : isSet(object.update_time)
+        ? fromJsonTimestamp(object.update_time)
+        : undefined,
     };
   },
 
@@ -619,6 +689,21 @@ export const Host: MessageFns<Host> = {
     if (message.underlaySet !== false) {
       obj.underlaySet = message.underlaySet;
     }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.annotations) {
+      const entries = globalThis.Object.entries(message.annotations) as [string, string][];
+      if (entries.length > 0) {
+        obj.annotations = {};
+        entries.forEach(([k, v]) => {
+          obj.annotations[k] = v;
+        });
+      }
+    }
+    if (message.updateTime !== undefined) {
+      obj.updateTime = message.updateTime.toISOString();
+    }
     return obj;
   },
 
@@ -666,6 +751,17 @@ export const Host: MessageFns<Host> = {
       : 0n;
     message.lastRefusal = object.lastRefusal ?? "";
     message.underlaySet = object.underlaySet ?? false;
+    message.etag = object.etag ?? "";
+    message.annotations = (globalThis.Object.entries(object.annotations ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.updateTime = object.updateTime ?? undefined;
     return message;
   },
 };
@@ -749,6 +845,91 @@ export const Host_LabelsEntry: MessageFns<Host_LabelsEntry> = {
   },
   fromPartial(object: DeepPartial<Host_LabelsEntry>): Host_LabelsEntry {
     const message = createBaseHost_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseHost_AnnotationsEntry(): Host_AnnotationsEntry {
+  return { key: "", value: "" };
+}
+
+export const Host_AnnotationsEntry: MessageFns<Host_AnnotationsEntry> = {
+  encode(message: Host_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Host_AnnotationsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHost_AnnotationsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Host_AnnotationsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Host_AnnotationsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Host_AnnotationsEntry>): Host_AnnotationsEntry {
+    return Host_AnnotationsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Host_AnnotationsEntry>): Host_AnnotationsEntry {
+    const message = createBaseHost_AnnotationsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
     return message;

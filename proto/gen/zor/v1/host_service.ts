@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.js";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Host } from "./host.js";
 import { Unreachable } from "./unreachable.js";
 
@@ -103,6 +104,11 @@ export interface UpdateHostRequest {
   requestId: string;
   /** Only checks the request. */
   validateOnly: boolean;
+  /**
+   * What to change: "labels", "annotations", "addresses", "underlay_addresses", "undialable";
+   * empty: all that can be changed.
+   */
+  updateMask: string[] | undefined;
 }
 
 /** Response of UpdateHost. */
@@ -758,7 +764,7 @@ export const ListHostsResponse: MessageFns<ListHostsResponse> = {
 };
 
 function createBaseUpdateHostRequest(): UpdateHostRequest {
-  return { host: undefined, requestId: "", validateOnly: false };
+  return { host: undefined, requestId: "", validateOnly: false, updateMask: undefined };
 }
 
 export const UpdateHostRequest: MessageFns<UpdateHostRequest> = {
@@ -771,6 +777,9 @@ export const UpdateHostRequest: MessageFns<UpdateHostRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -812,6 +821,14 @@ export const UpdateHostRequest: MessageFns<UpdateHostRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -837,6 +854,11 @@ export const UpdateHostRequest: MessageFns<UpdateHostRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
     };
   },
 
@@ -851,6 +873,9 @@ export const UpdateHostRequest: MessageFns<UpdateHostRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
     return obj;
   },
 
@@ -862,6 +887,7 @@ export const UpdateHostRequest: MessageFns<UpdateHostRequest> = {
     message.host = (object.host !== undefined && object.host !== null) ? Host.fromPartial(object.host) : undefined;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.updateMask = object.updateMask ?? undefined;
     return message;
   },
 };

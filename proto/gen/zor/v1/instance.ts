@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 
 export const protobufPackage = "zor.v1";
@@ -152,10 +153,23 @@ export interface Instance {
     | InstanceStatus
     | undefined;
   /** When it was created. Read only. */
-  createTime: Date | undefined;
+  createTime:
+    | Date
+    | undefined;
+  /** Changes with every change of labels, annotations or spec; an update that carries another one than the current is ABORTED. */
+  etag: string;
+  /** Free-form notes of people and programs, at most 64 and 64 KiB together; unlike labels they are not searched for. */
+  annotations: { [key: string]: string };
+  /** When labels, annotations or spec last changed. Read only. */
+  updateTime: Date | undefined;
 }
 
 export interface Instance_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Instance_AnnotationsEntry {
   key: string;
   value: string;
 }
@@ -180,6 +194,9 @@ export interface InstanceSpec {
     | //
     /** A container run by crun. */
     { $case: "crun"; value: CrunOptions }
+    | //
+    /** Anything run by a driver that this API has no options for: the options' message, packed, says which driver it is. */
+    { $case: "other"; value: Any }
     | undefined;
 }
 
@@ -309,7 +326,17 @@ export interface InstanceStatus {
 }
 
 function createBaseInstance(): Instance {
-  return { name: "", uid: "", labels: {}, spec: undefined, status: undefined, createTime: undefined };
+  return {
+    name: "",
+    uid: "",
+    labels: {},
+    spec: undefined,
+    status: undefined,
+    createTime: undefined,
+    etag: "",
+    annotations: {},
+    updateTime: undefined,
+  };
 }
 
 export const Instance: MessageFns<Instance> = {
@@ -331,6 +358,15 @@ export const Instance: MessageFns<Instance> = {
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(toTimestamp(message.createTime), writer.uint32(50).fork()).join();
+    }
+    if (message.etag !== "") {
+      writer.uint32(58).string(message.etag);
+    }
+    globalThis.Object.entries(message.annotations).forEach(([key, value]: [string, string]) => {
+      Instance_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -399,6 +435,33 @@ export const Instance: MessageFns<Instance> = {
             message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = Instance_AnnotationsEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.annotations[entry8.key] = entry8.value;
+            }
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -436,6 +499,26 @@ export const Instance: MessageFns<Instance> = {
         : isSet(object.create_time)
         ? fromJsonTimestamp(object.create_time)
         : undefined,
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      annotations: isObject(object.annotations)
+        ? (globalThis.Object.entries(object.annotations) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      updateTime: isSet(object.updateTime)
+        ? fromJsonTimestamp(object.updateTime)
+        : isSet(object.update_time)
+        ? fromJsonTimestamp(object.update_time)
+        : undefined,
     };
   },
 
@@ -465,6 +548,21 @@ export const Instance: MessageFns<Instance> = {
     if (message.createTime !== undefined) {
       obj.createTime = message.createTime.toISOString();
     }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.annotations) {
+      const entries = globalThis.Object.entries(message.annotations) as [string, string][];
+      if (entries.length > 0) {
+        obj.annotations = {};
+        entries.forEach(([k, v]) => {
+          obj.annotations[k] = v;
+        });
+      }
+    }
+    if (message.updateTime !== undefined) {
+      obj.updateTime = message.updateTime.toISOString();
+    }
     return obj;
   },
 
@@ -491,6 +589,17 @@ export const Instance: MessageFns<Instance> = {
       ? InstanceStatus.fromPartial(object.status)
       : undefined;
     message.createTime = object.createTime ?? undefined;
+    message.etag = object.etag ?? "";
+    message.annotations = (globalThis.Object.entries(object.annotations ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.updateTime = object.updateTime ?? undefined;
     return message;
   },
 };
@@ -580,6 +689,91 @@ export const Instance_LabelsEntry: MessageFns<Instance_LabelsEntry> = {
   },
 };
 
+function createBaseInstance_AnnotationsEntry(): Instance_AnnotationsEntry {
+  return { key: "", value: "" };
+}
+
+export const Instance_AnnotationsEntry: MessageFns<Instance_AnnotationsEntry> = {
+  encode(message: Instance_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Instance_AnnotationsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstance_AnnotationsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Instance_AnnotationsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Instance_AnnotationsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Instance_AnnotationsEntry>): Instance_AnnotationsEntry {
+    return Instance_AnnotationsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Instance_AnnotationsEntry>): Instance_AnnotationsEntry {
+    const message = createBaseInstance_AnnotationsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 function createBaseInstanceSpec(): InstanceSpec {
   return { cpus: undefined, memoryMib: undefined, nics: [], driver: undefined };
 }
@@ -604,6 +798,9 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         break;
       case "crun":
         CrunOptions.encode(message.driver.value, writer.uint32(90).fork()).join();
+        break;
+      case "other":
+        Any.encode(message.driver.value, writer.uint32(154).fork()).join();
         break;
     }
     return writer;
@@ -662,6 +859,14 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
             message.driver = { $case: "crun", value: CrunOptions.decode(reader, reader.uint32()) };
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.driver = { $case: "other", value: Any.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -687,6 +892,8 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         ? { $case: "qemu", value: QemuOptions.fromJSON(object.qemu) }
         : isSet(object.crun)
         ? { $case: "crun", value: CrunOptions.fromJSON(object.crun) }
+        : isSet(object.other)
+        ? { $case: "other", value: Any.fromJSON(object.other) }
         : undefined,
     };
   },
@@ -706,6 +913,8 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       obj.qemu = QemuOptions.toJSON(message.driver.value);
     } else if (message.driver?.$case === "crun") {
       obj.crun = CrunOptions.toJSON(message.driver.value);
+    } else if (message.driver?.$case === "other") {
+      obj.other = Any.toJSON(message.driver.value);
     }
     return obj;
   },
@@ -730,6 +939,12 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       case "crun": {
         if (object.driver?.value !== undefined && object.driver?.value !== null) {
           message.driver = { $case: "crun", value: CrunOptions.fromPartial(object.driver.value) };
+        }
+        break;
+      }
+      case "other": {
+        if (object.driver?.value !== undefined && object.driver?.value !== null) {
+          message.driver = { $case: "other", value: Any.fromPartial(object.driver.value) };
         }
         break;
       }

@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Instance } from "./instance.js";
 import { Operation } from "./operation.js";
 import { Unreachable } from "./unreachable.js";
@@ -202,6 +203,28 @@ export interface DeleteInstanceRequest {
 
 /** Response of DeleteInstance. */
 export interface DeleteInstanceResponse {
+}
+
+/** Request of UpdateInstance. */
+export interface UpdateInstanceRequest {
+  /** The instance with its name and what is to change; with its etag, only if it is still the one of that etag. */
+  instance:
+    | Instance
+    | undefined;
+  /** What to change: "labels", "annotations"; empty: all of these. */
+  updateMask:
+    | string[]
+    | undefined;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of UpdateInstance. */
+export interface UpdateInstanceResponse {
+  /** The instance after the change. */
+  instance: Instance | undefined;
 }
 
 function createBaseCreateInstanceRequest(): CreateInstanceRequest {
@@ -2115,6 +2138,206 @@ export const DeleteInstanceResponse: MessageFns<DeleteInstanceResponse> = {
   },
 };
 
+function createBaseUpdateInstanceRequest(): UpdateInstanceRequest {
+  return { instance: undefined, updateMask: undefined, requestId: "", validateOnly: false };
+}
+
+export const UpdateInstanceRequest: MessageFns<UpdateInstanceRequest> = {
+  encode(message: UpdateInstanceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== undefined) {
+      Instance.encode(message.instance, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateInstanceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateInstanceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = Instance.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateInstanceRequest {
+    return {
+      instance: isSet(object.instance) ? Instance.fromJSON(object.instance) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: UpdateInstanceRequest): unknown {
+    const obj: any = {};
+    if (message.instance !== undefined) {
+      obj.instance = Instance.toJSON(message.instance);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateInstanceRequest>): UpdateInstanceRequest {
+    return UpdateInstanceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateInstanceRequest>): UpdateInstanceRequest {
+    const message = createBaseUpdateInstanceRequest();
+    message.instance = (object.instance !== undefined && object.instance !== null)
+      ? Instance.fromPartial(object.instance)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateInstanceResponse(): UpdateInstanceResponse {
+  return { instance: undefined };
+}
+
+export const UpdateInstanceResponse: MessageFns<UpdateInstanceResponse> = {
+  encode(message: UpdateInstanceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== undefined) {
+      Instance.encode(message.instance, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateInstanceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateInstanceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = Instance.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateInstanceResponse {
+    return { instance: isSet(object.instance) ? Instance.fromJSON(object.instance) : undefined };
+  },
+
+  toJSON(message: UpdateInstanceResponse): unknown {
+    const obj: any = {};
+    if (message.instance !== undefined) {
+      obj.instance = Instance.toJSON(message.instance);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateInstanceResponse>): UpdateInstanceResponse {
+    return UpdateInstanceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateInstanceResponse>): UpdateInstanceResponse {
+    const message = createBaseUpdateInstanceResponse();
+    message.instance = (object.instance !== undefined && object.instance !== null)
+      ? Instance.fromPartial(object.instance)
+      : undefined;
+    return message;
+  },
+};
+
 /** Creates and controls instances. Mutations are serialised per instance. */
 export type InstanceServiceService = typeof InstanceServiceService;
 export const InstanceServiceService = {
@@ -2150,6 +2373,18 @@ export const InstanceServiceService = {
     responseSerialize: (value: ListInstancesResponse): Buffer =>
       Buffer.from(ListInstancesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListInstancesResponse => ListInstancesResponse.decode(value),
+  },
+  /** Changes labels and annotations; what the instance is made of cannot be changed. */
+  updateInstance: {
+    path: "/zor.v1.InstanceService/UpdateInstance" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateInstanceRequest): Buffer =>
+      Buffer.from(UpdateInstanceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateInstanceRequest => UpdateInstanceRequest.decode(value),
+    responseSerialize: (value: UpdateInstanceResponse): Buffer =>
+      Buffer.from(UpdateInstanceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateInstanceResponse => UpdateInstanceResponse.decode(value),
   },
   /** Starts a stopped or failed instance; FAILED_PRECONDITION if it runs. */
   startInstance: {
@@ -2240,6 +2475,8 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
   getInstance: handleUnaryCall<GetInstanceRequest, GetInstanceResponse>;
   /** Lists instances; on a hub, of every host, never waiting for one. */
   listInstances: handleUnaryCall<ListInstancesRequest, ListInstancesResponse>;
+  /** Changes labels and annotations; what the instance is made of cannot be changed. */
+  updateInstance: handleUnaryCall<UpdateInstanceRequest, UpdateInstanceResponse>;
   /** Starts a stopped or failed instance; FAILED_PRECONDITION if it runs. */
   startInstance: handleUnaryCall<StartInstanceRequest, StartInstanceResponse>;
   /** Ends an instance at once, as if its power were cut; FAILED_PRECONDITION if it does not run. */
@@ -2304,6 +2541,22 @@ export interface InstanceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListInstancesResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes labels and annotations; what the instance is made of cannot be changed. */
+  updateInstance(
+    request: UpdateInstanceRequest,
+    callback: (error: ServiceError | null, response: UpdateInstanceResponse) => void,
+  ): ClientUnaryCall;
+  updateInstance(
+    request: UpdateInstanceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateInstanceResponse) => void,
+  ): ClientUnaryCall;
+  updateInstance(
+    request: UpdateInstanceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateInstanceResponse) => void,
   ): ClientUnaryCall;
   /** Starts a stopped or failed instance; FAILED_PRECONDITION if it runs. */
   startInstance(

@@ -31,10 +31,23 @@ export interface Lan {
     | LanStatus
     | undefined;
   /** When it was created. Read only. */
-  createTime: Date | undefined;
+  createTime:
+    | Date
+    | undefined;
+  /** Changes with every change of labels, annotations or spec; an update that carries another one than the current is ABORTED. */
+  etag: string;
+  /** Free-form notes of people and programs, at most 64 and 64 KiB together; unlike labels they are not searched for. */
+  annotations: { [key: string]: string };
+  /** When labels, annotations or spec last changed. Read only. */
+  updateTime: Date | undefined;
 }
 
 export interface Lan_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Lan_AnnotationsEntry {
   key: string;
   value: string;
 }
@@ -78,7 +91,17 @@ export interface LanPort {
 }
 
 function createBaseLan(): Lan {
-  return { name: "", uid: "", labels: {}, spec: undefined, status: undefined, createTime: undefined };
+  return {
+    name: "",
+    uid: "",
+    labels: {},
+    spec: undefined,
+    status: undefined,
+    createTime: undefined,
+    etag: "",
+    annotations: {},
+    updateTime: undefined,
+  };
 }
 
 export const Lan: MessageFns<Lan> = {
@@ -100,6 +123,15 @@ export const Lan: MessageFns<Lan> = {
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(toTimestamp(message.createTime), writer.uint32(50).fork()).join();
+    }
+    if (message.etag !== "") {
+      writer.uint32(58).string(message.etag);
+    }
+    globalThis.Object.entries(message.annotations).forEach(([key, value]: [string, string]) => {
+      Lan_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -168,6 +200,33 @@ export const Lan: MessageFns<Lan> = {
             message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = Lan_AnnotationsEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.annotations[entry8.key] = entry8.value;
+            }
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -205,6 +264,26 @@ export const Lan: MessageFns<Lan> = {
         : isSet(object.create_time)
         ? fromJsonTimestamp(object.create_time)
         : undefined,
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      annotations: isObject(object.annotations)
+        ? (globalThis.Object.entries(object.annotations) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      updateTime: isSet(object.updateTime)
+        ? fromJsonTimestamp(object.updateTime)
+        : isSet(object.update_time)
+        ? fromJsonTimestamp(object.update_time)
+        : undefined,
     };
   },
 
@@ -234,6 +313,21 @@ export const Lan: MessageFns<Lan> = {
     if (message.createTime !== undefined) {
       obj.createTime = message.createTime.toISOString();
     }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.annotations) {
+      const entries = globalThis.Object.entries(message.annotations) as [string, string][];
+      if (entries.length > 0) {
+        obj.annotations = {};
+        entries.forEach(([k, v]) => {
+          obj.annotations[k] = v;
+        });
+      }
+    }
+    if (message.updateTime !== undefined) {
+      obj.updateTime = message.updateTime.toISOString();
+    }
     return obj;
   },
 
@@ -258,6 +352,17 @@ export const Lan: MessageFns<Lan> = {
       ? LanStatus.fromPartial(object.status)
       : undefined;
     message.createTime = object.createTime ?? undefined;
+    message.etag = object.etag ?? "";
+    message.annotations = (globalThis.Object.entries(object.annotations ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.updateTime = object.updateTime ?? undefined;
     return message;
   },
 };
@@ -341,6 +446,91 @@ export const Lan_LabelsEntry: MessageFns<Lan_LabelsEntry> = {
   },
   fromPartial(object: DeepPartial<Lan_LabelsEntry>): Lan_LabelsEntry {
     const message = createBaseLan_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLan_AnnotationsEntry(): Lan_AnnotationsEntry {
+  return { key: "", value: "" };
+}
+
+export const Lan_AnnotationsEntry: MessageFns<Lan_AnnotationsEntry> = {
+  encode(message: Lan_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Lan_AnnotationsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLan_AnnotationsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Lan_AnnotationsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Lan_AnnotationsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Lan_AnnotationsEntry>): Lan_AnnotationsEntry {
+    return Lan_AnnotationsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Lan_AnnotationsEntry>): Lan_AnnotationsEntry {
+    const message = createBaseLan_AnnotationsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
     return message;

@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Instance } from "./instance.js";
 import { Lan } from "./lan.js";
 import { Unreachable } from "./unreachable.js";
@@ -136,6 +137,28 @@ export interface DetachLanRequest {
 export interface DetachLanResponse {
   /** The instance after the change. */
   instance: Instance | undefined;
+}
+
+/** Request of UpdateLan. */
+export interface UpdateLanRequest {
+  /** The lan with its name and what is to change; with its etag, only if it is still the one of that etag. */
+  lan:
+    | Lan
+    | undefined;
+  /** What to change: "labels", "annotations", "spec.rstp"; empty: all of these. */
+  updateMask:
+    | string[]
+    | undefined;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of UpdateLan. */
+export interface UpdateLanResponse {
+  /** The lan after the change. */
+  lan: Lan | undefined;
 }
 
 function createBaseCreateLanRequest(): CreateLanRequest {
@@ -1305,6 +1328,202 @@ export const DetachLanResponse: MessageFns<DetachLanResponse> = {
   },
 };
 
+function createBaseUpdateLanRequest(): UpdateLanRequest {
+  return { lan: undefined, updateMask: undefined, requestId: "", validateOnly: false };
+}
+
+export const UpdateLanRequest: MessageFns<UpdateLanRequest> = {
+  encode(message: UpdateLanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lan !== undefined) {
+      Lan.encode(message.lan, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLanRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLanRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lan = Lan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateLanRequest {
+    return {
+      lan: isSet(object.lan) ? Lan.fromJSON(object.lan) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: UpdateLanRequest): unknown {
+    const obj: any = {};
+    if (message.lan !== undefined) {
+      obj.lan = Lan.toJSON(message.lan);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateLanRequest>): UpdateLanRequest {
+    return UpdateLanRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateLanRequest>): UpdateLanRequest {
+    const message = createBaseUpdateLanRequest();
+    message.lan = (object.lan !== undefined && object.lan !== null) ? Lan.fromPartial(object.lan) : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateLanResponse(): UpdateLanResponse {
+  return { lan: undefined };
+}
+
+export const UpdateLanResponse: MessageFns<UpdateLanResponse> = {
+  encode(message: UpdateLanResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lan !== undefined) {
+      Lan.encode(message.lan, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLanResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLanResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lan = Lan.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateLanResponse {
+    return { lan: isSet(object.lan) ? Lan.fromJSON(object.lan) : undefined };
+  },
+
+  toJSON(message: UpdateLanResponse): unknown {
+    const obj: any = {};
+    if (message.lan !== undefined) {
+      obj.lan = Lan.toJSON(message.lan);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateLanResponse>): UpdateLanResponse {
+    return UpdateLanResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateLanResponse>): UpdateLanResponse {
+    const message = createBaseUpdateLanResponse();
+    message.lan = (object.lan !== undefined && object.lan !== null) ? Lan.fromPartial(object.lan) : undefined;
+    return message;
+  },
+};
+
 /** Creates lans and plugs endpoints into them. */
 export type LanServiceService = typeof LanServiceService;
 export const LanServiceService = {
@@ -1337,6 +1556,16 @@ export const LanServiceService = {
     requestDeserialize: (value: Buffer): ListLansRequest => ListLansRequest.decode(value),
     responseSerialize: (value: ListLansResponse): Buffer => Buffer.from(ListLansResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListLansResponse => ListLansResponse.decode(value),
+  },
+  /** Changes labels, annotations, and whether it runs RSTP, while frames pass; the MTU cannot be changed. */
+  updateLan: {
+    path: "/zor.v1.LanService/UpdateLan" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateLanRequest): Buffer => Buffer.from(UpdateLanRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateLanRequest => UpdateLanRequest.decode(value),
+    responseSerialize: (value: UpdateLanResponse): Buffer => Buffer.from(UpdateLanResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateLanResponse => UpdateLanResponse.decode(value),
   },
   /** Deletes a lan; FAILED_PRECONDITION while anything is plugged in. */
   deleteLan: {
@@ -1377,6 +1606,8 @@ export interface LanServiceServer extends UntypedServiceImplementation {
   getLan: handleUnaryCall<GetLanRequest, GetLanResponse>;
   /** Lists lans; on a hub, of every host, never waiting for one. */
   listLans: handleUnaryCall<ListLansRequest, ListLansResponse>;
+  /** Changes labels, annotations, and whether it runs RSTP, while frames pass; the MTU cannot be changed. */
+  updateLan: handleUnaryCall<UpdateLanRequest, UpdateLanResponse>;
   /** Deletes a lan; FAILED_PRECONDITION while anything is plugged in. */
   deleteLan: handleUnaryCall<DeleteLanRequest, DeleteLanResponse>;
   /** Plugs an instance's NIC into a lan, running or not; FAILED_PRECONDITION if it is plugged in already. */
@@ -1433,6 +1664,22 @@ export interface LanServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListLansResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes labels, annotations, and whether it runs RSTP, while frames pass; the MTU cannot be changed. */
+  updateLan(
+    request: UpdateLanRequest,
+    callback: (error: ServiceError | null, response: UpdateLanResponse) => void,
+  ): ClientUnaryCall;
+  updateLan(
+    request: UpdateLanRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateLanResponse) => void,
+  ): ClientUnaryCall;
+  updateLan(
+    request: UpdateLanRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateLanResponse) => void,
   ): ClientUnaryCall;
   /** Deletes a lan; FAILED_PRECONDITION while anything is plugged in. */
   deleteLan(

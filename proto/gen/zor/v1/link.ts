@@ -495,10 +495,23 @@ export interface Link {
     | LinkStatus
     | undefined;
   /** When it was created. Read only. */
-  createTime: Date | undefined;
+  createTime:
+    | Date
+    | undefined;
+  /** Changes with every change of labels, annotations or spec; an update that carries another one than the current is ABORTED. */
+  etag: string;
+  /** Free-form notes of people and programs, at most 64 and 64 KiB together; unlike labels they are not searched for. */
+  annotations: { [key: string]: string };
+  /** When labels, annotations or spec last changed. Read only. */
+  updateTime: Date | undefined;
 }
 
 export interface Link_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Link_AnnotationsEntry {
   key: string;
   value: string;
 }
@@ -653,7 +666,17 @@ export interface LinkEnd {
 }
 
 function createBaseLink(): Link {
-  return { name: "", uid: "", labels: {}, spec: undefined, status: undefined, createTime: undefined };
+  return {
+    name: "",
+    uid: "",
+    labels: {},
+    spec: undefined,
+    status: undefined,
+    createTime: undefined,
+    etag: "",
+    annotations: {},
+    updateTime: undefined,
+  };
 }
 
 export const Link: MessageFns<Link> = {
@@ -675,6 +698,15 @@ export const Link: MessageFns<Link> = {
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(toTimestamp(message.createTime), writer.uint32(50).fork()).join();
+    }
+    if (message.etag !== "") {
+      writer.uint32(58).string(message.etag);
+    }
+    globalThis.Object.entries(message.annotations).forEach(([key, value]: [string, string]) => {
+      Link_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -743,6 +775,33 @@ export const Link: MessageFns<Link> = {
             message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = Link_AnnotationsEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.annotations[entry8.key] = entry8.value;
+            }
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -780,6 +839,26 @@ export const Link: MessageFns<Link> = {
         : isSet(object.create_time)
         ? fromJsonTimestamp(object.create_time)
         : undefined,
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      annotations: isObject(object.annotations)
+        ? (globalThis.Object.entries(object.annotations) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      updateTime: isSet(object.updateTime)
+        ? fromJsonTimestamp(object.updateTime)
+        : isSet(object.update_time)
+        ? fromJsonTimestamp(object.update_time)
+        : undefined,
     };
   },
 
@@ -809,6 +888,21 @@ export const Link: MessageFns<Link> = {
     if (message.createTime !== undefined) {
       obj.createTime = message.createTime.toISOString();
     }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.annotations) {
+      const entries = globalThis.Object.entries(message.annotations) as [string, string][];
+      if (entries.length > 0) {
+        obj.annotations = {};
+        entries.forEach(([k, v]) => {
+          obj.annotations[k] = v;
+        });
+      }
+    }
+    if (message.updateTime !== undefined) {
+      obj.updateTime = message.updateTime.toISOString();
+    }
     return obj;
   },
 
@@ -833,6 +927,17 @@ export const Link: MessageFns<Link> = {
       ? LinkStatus.fromPartial(object.status)
       : undefined;
     message.createTime = object.createTime ?? undefined;
+    message.etag = object.etag ?? "";
+    message.annotations = (globalThis.Object.entries(object.annotations ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.updateTime = object.updateTime ?? undefined;
     return message;
   },
 };
@@ -916,6 +1021,91 @@ export const Link_LabelsEntry: MessageFns<Link_LabelsEntry> = {
   },
   fromPartial(object: DeepPartial<Link_LabelsEntry>): Link_LabelsEntry {
     const message = createBaseLink_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLink_AnnotationsEntry(): Link_AnnotationsEntry {
+  return { key: "", value: "" };
+}
+
+export const Link_AnnotationsEntry: MessageFns<Link_AnnotationsEntry> = {
+  encode(message: Link_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Link_AnnotationsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLink_AnnotationsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Link_AnnotationsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Link_AnnotationsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Link_AnnotationsEntry>): Link_AnnotationsEntry {
+    return Link_AnnotationsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Link_AnnotationsEntry>): Link_AnnotationsEntry {
+    const message = createBaseLink_AnnotationsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
     return message;

@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Link } from "./link.js";
 import { Operation } from "./operation.js";
 import { Unreachable } from "./unreachable.js";
@@ -153,6 +154,11 @@ export interface UpdateLinkRequest {
   requestId: string;
   /** Only checks the request. */
   validateOnly: boolean;
+  /**
+   * What to change: "labels", "annotations", "spec" or parts of it such as "spec.a_to_b";
+   * empty: all that can be changed.
+   */
+  updateMask: string[] | undefined;
 }
 
 /** Response of UpdateLink. */
@@ -809,7 +815,7 @@ export const ListLinksResponse: MessageFns<ListLinksResponse> = {
 };
 
 function createBaseUpdateLinkRequest(): UpdateLinkRequest {
-  return { link: undefined, requestId: "", validateOnly: false };
+  return { link: undefined, requestId: "", validateOnly: false, updateMask: undefined };
 }
 
 export const UpdateLinkRequest: MessageFns<UpdateLinkRequest> = {
@@ -822,6 +828,9 @@ export const UpdateLinkRequest: MessageFns<UpdateLinkRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -863,6 +872,14 @@ export const UpdateLinkRequest: MessageFns<UpdateLinkRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -888,6 +905,11 @@ export const UpdateLinkRequest: MessageFns<UpdateLinkRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
     };
   },
 
@@ -902,6 +924,9 @@ export const UpdateLinkRequest: MessageFns<UpdateLinkRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
     return obj;
   },
 
@@ -913,6 +938,7 @@ export const UpdateLinkRequest: MessageFns<UpdateLinkRequest> = {
     message.link = (object.link !== undefined && object.link !== null) ? Link.fromPartial(object.link) : undefined;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.updateMask = object.updateMask ?? undefined;
     return message;
   },
 };

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Status } from "../../google/rpc/status.js";
 
@@ -102,6 +103,8 @@ export interface Operation {
     | undefined;
   /** Identity of the caller that began it, for example "zor://user/ana". */
   caller: string;
+  /** What it made or changed, as it was when the work was done; unset while it runs, when it failed, and when it deleted something. */
+  result: Any | undefined;
 }
 
 function createBaseOperation(): Operation {
@@ -117,6 +120,7 @@ function createBaseOperation(): Operation {
     createTime: undefined,
     updateTime: undefined,
     caller: "",
+    result: undefined,
   };
 }
 
@@ -154,6 +158,9 @@ export const Operation: MessageFns<Operation> = {
     }
     if (message.caller !== "") {
       writer.uint32(90).string(message.caller);
+    }
+    if (message.result !== undefined) {
+      Any.encode(message.result, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -259,6 +266,14 @@ export const Operation: MessageFns<Operation> = {
             message.caller = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.result = Any.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -300,6 +315,7 @@ export const Operation: MessageFns<Operation> = {
         ? fromJsonTimestamp(object.update_time)
         : undefined,
       caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      result: isSet(object.result) ? Any.fromJSON(object.result) : undefined,
     };
   },
 
@@ -338,6 +354,9 @@ export const Operation: MessageFns<Operation> = {
     if (message.caller !== "") {
       obj.caller = message.caller;
     }
+    if (message.result !== undefined) {
+      obj.result = Any.toJSON(message.result);
+    }
     return obj;
   },
 
@@ -359,6 +378,9 @@ export const Operation: MessageFns<Operation> = {
     message.createTime = object.createTime ?? undefined;
     message.updateTime = object.updateTime ?? undefined;
     message.caller = object.caller ?? "";
+    message.result = (object.result !== undefined && object.result !== null)
+      ? Any.fromPartial(object.result)
+      : undefined;
     return message;
   },
 };

@@ -17,13 +17,8 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { A2b } from "./a2b.js";
-import { Host } from "./host.js";
-import { Instance } from "./instance.js";
-import { Lan } from "./lan.js";
-import { Link } from "./link.js";
-import { Operation } from "./operation.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -31,138 +26,10 @@ export const protobufFileName = "zor/v1/watch_service.proto";
 
 /** The watch service. */
 
-/** Kinds of resources that can be watched. */
-export enum ResourceKind {
-  /** RESOURCE_KIND_UNSPECIFIED - Not set; never sent. */
-  RESOURCE_KIND_UNSPECIFIED = 0,
-  /** RESOURCE_KIND_HOST - Host. */
-  RESOURCE_KIND_HOST = 1,
-  /** RESOURCE_KIND_INSTANCE - Instance. */
-  RESOURCE_KIND_INSTANCE = 2,
-  /** RESOURCE_KIND_LAN - Lan. */
-  RESOURCE_KIND_LAN = 3,
-  /** RESOURCE_KIND_LINK - Link. */
-  RESOURCE_KIND_LINK = 4,
-  /** RESOURCE_KIND_OPERATION - Operation. */
-  RESOURCE_KIND_OPERATION = 5,
-  /** RESOURCE_KIND_EVENT - Event. */
-  RESOURCE_KIND_EVENT = 6,
-  /** RESOURCE_KIND_A2B - In-line impairment box. */
-  RESOURCE_KIND_A2B = 7,
-  UNRECOGNIZED = -1,
-}
-
-export function resourceKindFromJSON(object: any): ResourceKind {
-  switch (object) {
-    case 0:
-    case "RESOURCE_KIND_UNSPECIFIED":
-      return ResourceKind.RESOURCE_KIND_UNSPECIFIED;
-    case 1:
-    case "RESOURCE_KIND_HOST":
-      return ResourceKind.RESOURCE_KIND_HOST;
-    case 2:
-    case "RESOURCE_KIND_INSTANCE":
-      return ResourceKind.RESOURCE_KIND_INSTANCE;
-    case 3:
-    case "RESOURCE_KIND_LAN":
-      return ResourceKind.RESOURCE_KIND_LAN;
-    case 4:
-    case "RESOURCE_KIND_LINK":
-      return ResourceKind.RESOURCE_KIND_LINK;
-    case 5:
-    case "RESOURCE_KIND_OPERATION":
-      return ResourceKind.RESOURCE_KIND_OPERATION;
-    case 6:
-    case "RESOURCE_KIND_EVENT":
-      return ResourceKind.RESOURCE_KIND_EVENT;
-    case 7:
-    case "RESOURCE_KIND_A2B":
-      return ResourceKind.RESOURCE_KIND_A2B;
-    case -1:
-    case "UNRECOGNIZED":
-    default:
-      return ResourceKind.UNRECOGNIZED;
-  }
-}
-
-export function resourceKindToJSON(object: ResourceKind): string {
-  switch (object) {
-    case ResourceKind.RESOURCE_KIND_UNSPECIFIED:
-      return "RESOURCE_KIND_UNSPECIFIED";
-    case ResourceKind.RESOURCE_KIND_HOST:
-      return "RESOURCE_KIND_HOST";
-    case ResourceKind.RESOURCE_KIND_INSTANCE:
-      return "RESOURCE_KIND_INSTANCE";
-    case ResourceKind.RESOURCE_KIND_LAN:
-      return "RESOURCE_KIND_LAN";
-    case ResourceKind.RESOURCE_KIND_LINK:
-      return "RESOURCE_KIND_LINK";
-    case ResourceKind.RESOURCE_KIND_OPERATION:
-      return "RESOURCE_KIND_OPERATION";
-    case ResourceKind.RESOURCE_KIND_EVENT:
-      return "RESOURCE_KIND_EVENT";
-    case ResourceKind.RESOURCE_KIND_A2B:
-      return "RESOURCE_KIND_A2B";
-    case ResourceKind.UNRECOGNIZED:
-    default:
-      return "UNRECOGNIZED";
-  }
-}
-
-/** How much an event matters. */
-export enum EventSeverity {
-  /** EVENT_SEVERITY_UNSPECIFIED - Not set; never sent. */
-  EVENT_SEVERITY_UNSPECIFIED = 0,
-  /** EVENT_SEVERITY_INFO - For the record. */
-  EVENT_SEVERITY_INFO = 1,
-  /** EVENT_SEVERITY_WARNING - Deserves a look. */
-  EVENT_SEVERITY_WARNING = 2,
-  /** EVENT_SEVERITY_ERROR - Something failed. */
-  EVENT_SEVERITY_ERROR = 3,
-  UNRECOGNIZED = -1,
-}
-
-export function eventSeverityFromJSON(object: any): EventSeverity {
-  switch (object) {
-    case 0:
-    case "EVENT_SEVERITY_UNSPECIFIED":
-      return EventSeverity.EVENT_SEVERITY_UNSPECIFIED;
-    case 1:
-    case "EVENT_SEVERITY_INFO":
-      return EventSeverity.EVENT_SEVERITY_INFO;
-    case 2:
-    case "EVENT_SEVERITY_WARNING":
-      return EventSeverity.EVENT_SEVERITY_WARNING;
-    case 3:
-    case "EVENT_SEVERITY_ERROR":
-      return EventSeverity.EVENT_SEVERITY_ERROR;
-    case -1:
-    case "UNRECOGNIZED":
-    default:
-      return EventSeverity.UNRECOGNIZED;
-  }
-}
-
-export function eventSeverityToJSON(object: EventSeverity): string {
-  switch (object) {
-    case EventSeverity.EVENT_SEVERITY_UNSPECIFIED:
-      return "EVENT_SEVERITY_UNSPECIFIED";
-    case EventSeverity.EVENT_SEVERITY_INFO:
-      return "EVENT_SEVERITY_INFO";
-    case EventSeverity.EVENT_SEVERITY_WARNING:
-      return "EVENT_SEVERITY_WARNING";
-    case EventSeverity.EVENT_SEVERITY_ERROR:
-      return "EVENT_SEVERITY_ERROR";
-    case EventSeverity.UNRECOGNIZED:
-    default:
-      return "UNRECOGNIZED";
-  }
-}
-
 /** Request of Watch. */
 export interface WatchRequest {
-  /** Kinds to watch; empty: all. */
-  kinds: ResourceKind[];
+  /** Kinds to watch, in the singular ("instance", "lan", "host" ...); empty: all. */
+  kinds: string[];
   /** Where to resume. Unset: begin with a snapshot. */
   position:
     | WatchPosition
@@ -193,8 +60,11 @@ export interface WatchResponse {
     /** Forget everything: a snapshot follows. */
     { $case: "reset"; value: WatchReset }
     | //
-    /** A resource of the snapshot, or one that was made or changed. */
-    { $case: "upsert"; value: Resource }
+    /**
+     * A resource of the snapshot, or one that was made or changed, of any kind. Events are never removed; a snapshot has the
+     * newest ones.
+     */
+    { $case: "upsert"; value: Any }
     | //
     /** A resource is gone. */
     { $case: "removed"; value: ResourceRemoved }
@@ -215,8 +85,8 @@ export interface WatchReset {
 
 /** A resource is gone. */
 export interface ResourceRemoved {
-  /** Kind. */
-  kind: ResourceKind;
+  /** Kind, in the singular. */
+  kind: string;
   /** Resource name. */
   name: string;
 }
@@ -231,66 +101,14 @@ export interface WatchBookmark {
 export interface WatchSnapshotEnd {
 }
 
-/** One resource of any kind. */
-export interface Resource {
-  /** One of. */
-  resource:
-    | //
-    /** A host. */
-    { $case: "host"; value: Host }
-    | //
-    /** An instance. */
-    { $case: "instance"; value: Instance }
-    | //
-    /** A lan. */
-    { $case: "lan"; value: Lan }
-    | //
-    /** A link. */
-    { $case: "link"; value: Link }
-    | //
-    /** An operation. */
-    { $case: "operation"; value: Operation }
-    | //
-    /** An event; never removed, the snapshot has the newest ones. */
-    { $case: "event"; value: Event }
-    | //
-    /** An in-line impairment box. */
-    { $case: "a2b"; value: A2b }
-    | undefined;
-}
-
-/** Something that happened. */
-export interface Event {
-  /** Name: "events/{event}" of a hub, "hosts/{host}/events/{event}" of an agent. */
-  name: string;
-  /** When. */
-  time:
-    | Date
-    | undefined;
-  /** Severity. */
-  severity: EventSeverity;
-  /** What happened, in a stable form, for example "instance.started". */
-  type: string;
-  /** Name of the resource it happened to. */
-  resource: string;
-  /** What happened, for people. */
-  message: string;
-  /** Identity of the caller that caused it; empty: nobody did. */
-  caller: string;
-}
-
 function createBaseWatchRequest(): WatchRequest {
   return { kinds: [], position: undefined, bookmarkSeconds: 0, parent: "" };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
   encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.kinds.length !== 0) {
-      writer.uint32(10).fork();
-      for (const v of message.kinds) {
-        writer.int32(v);
-      }
-      writer.join();
+    for (const v of message.kinds) {
+      writer.uint32(10).string(v!);
     }
     if (message.position !== undefined) {
       WatchPosition.encode(message.position, writer.uint32(18).fork()).join();
@@ -318,22 +136,12 @@ export const WatchRequest: MessageFns<WatchRequest> = {
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag === 8) {
-              message.kinds.push(reader.int32() as any);
-
-              continue;
+            if (tag !== 10) {
+              break;
             }
 
-            if (tag === 10) {
-              const end2 = reader.uint32() + reader.pos;
-              while (reader.pos < end2) {
-                message.kinds.push(reader.int32() as any);
-              }
-
-              continue;
-            }
-
-            break;
+            message.kinds.push(reader.string());
+            continue;
           }
           case 2: {
             if (tag !== 18) {
@@ -373,7 +181,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 
   fromJSON(object: any): WatchRequest {
     return {
-      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => resourceKindFromJSON(e)) : [],
+      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
       position: isSet(object.position) ? WatchPosition.fromJSON(object.position) : undefined,
       bookmarkSeconds: isSet(object.bookmarkSeconds)
         ? globalThis.Number(object.bookmarkSeconds)
@@ -387,7 +195,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
   toJSON(message: WatchRequest): unknown {
     const obj: any = {};
     if (message.kinds?.length) {
-      obj.kinds = message.kinds.map((e) => resourceKindToJSON(e));
+      obj.kinds = message.kinds;
     }
     if (message.position !== undefined) {
       obj.position = WatchPosition.toJSON(message.position);
@@ -518,7 +326,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
         WatchReset.encode(message.step.value, writer.uint32(18).fork()).join();
         break;
       case "upsert":
-        Resource.encode(message.step.value, writer.uint32(26).fork()).join();
+        Any.encode(message.step.value, writer.uint32(26).fork()).join();
         break;
       case "removed":
         ResourceRemoved.encode(message.step.value, writer.uint32(34).fork()).join();
@@ -567,7 +375,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
               break;
             }
 
-            message.step = { $case: "upsert", value: Resource.decode(reader, reader.uint32()) };
+            message.step = { $case: "upsert", value: Any.decode(reader, reader.uint32()) };
             continue;
           }
           case 4: {
@@ -612,7 +420,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
       step: isSet(object.reset)
         ? { $case: "reset", value: WatchReset.fromJSON(object.reset) }
         : isSet(object.upsert)
-        ? { $case: "upsert", value: Resource.fromJSON(object.upsert) }
+        ? { $case: "upsert", value: Any.fromJSON(object.upsert) }
         : isSet(object.removed)
         ? { $case: "removed", value: ResourceRemoved.fromJSON(object.removed) }
         : isSet(object.bookmark)
@@ -633,7 +441,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     if (message.step?.$case === "reset") {
       obj.reset = WatchReset.toJSON(message.step.value);
     } else if (message.step?.$case === "upsert") {
-      obj.upsert = Resource.toJSON(message.step.value);
+      obj.upsert = Any.toJSON(message.step.value);
     } else if (message.step?.$case === "removed") {
       obj.removed = ResourceRemoved.toJSON(message.step.value);
     } else if (message.step?.$case === "bookmark") {
@@ -661,7 +469,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
       }
       case "upsert": {
         if (object.step?.value !== undefined && object.step?.value !== null) {
-          message.step = { $case: "upsert", value: Resource.fromPartial(object.step.value) };
+          message.step = { $case: "upsert", value: Any.fromPartial(object.step.value) };
         }
         break;
       }
@@ -756,13 +564,13 @@ export const WatchReset: MessageFns<WatchReset> = {
 };
 
 function createBaseResourceRemoved(): ResourceRemoved {
-  return { kind: 0, name: "" };
+  return { kind: "", name: "" };
 }
 
 export const ResourceRemoved: MessageFns<ResourceRemoved> = {
   encode(message: ResourceRemoved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.kind !== 0) {
-      writer.uint32(8).int32(message.kind);
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
@@ -784,11 +592,11 @@ export const ResourceRemoved: MessageFns<ResourceRemoved> = {
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag !== 8) {
+            if (tag !== 10) {
               break;
             }
 
-            message.kind = reader.int32() as any;
+            message.kind = reader.string();
             continue;
           }
           case 2: {
@@ -813,15 +621,15 @@ export const ResourceRemoved: MessageFns<ResourceRemoved> = {
 
   fromJSON(object: any): ResourceRemoved {
     return {
-      kind: isSet(object.kind) ? resourceKindFromJSON(object.kind) : 0,
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
     };
   },
 
   toJSON(message: ResourceRemoved): unknown {
     const obj: any = {};
-    if (message.kind !== 0) {
-      obj.kind = resourceKindToJSON(message.kind);
+    if (message.kind !== "") {
+      obj.kind = message.kind;
     }
     if (message.name !== "") {
       obj.name = message.name;
@@ -834,7 +642,7 @@ export const ResourceRemoved: MessageFns<ResourceRemoved> = {
   },
   fromPartial(object: DeepPartial<ResourceRemoved>): ResourceRemoved {
     const message = createBaseResourceRemoved();
-    message.kind = object.kind ?? 0;
+    message.kind = object.kind ?? "";
     message.name = object.name ?? "";
     return message;
   },
@@ -955,377 +763,6 @@ export const WatchSnapshotEnd: MessageFns<WatchSnapshotEnd> = {
   },
   fromPartial(_: DeepPartial<WatchSnapshotEnd>): WatchSnapshotEnd {
     const message = createBaseWatchSnapshotEnd();
-    return message;
-  },
-};
-
-function createBaseResource(): Resource {
-  return { resource: undefined };
-}
-
-export const Resource: MessageFns<Resource> = {
-  encode(message: Resource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.resource?.$case) {
-      case "host":
-        Host.encode(message.resource.value, writer.uint32(10).fork()).join();
-        break;
-      case "instance":
-        Instance.encode(message.resource.value, writer.uint32(18).fork()).join();
-        break;
-      case "lan":
-        Lan.encode(message.resource.value, writer.uint32(26).fork()).join();
-        break;
-      case "link":
-        Link.encode(message.resource.value, writer.uint32(34).fork()).join();
-        break;
-      case "operation":
-        Operation.encode(message.resource.value, writer.uint32(42).fork()).join();
-        break;
-      case "event":
-        Event.encode(message.resource.value, writer.uint32(50).fork()).join();
-        break;
-      case "a2b":
-        A2b.encode(message.resource.value, writer.uint32(58).fork()).join();
-        break;
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Resource {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseResource();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.resource = { $case: "host", value: Host.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.resource = { $case: "instance", value: Instance.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.resource = { $case: "lan", value: Lan.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.resource = { $case: "link", value: Link.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.resource = { $case: "operation", value: Operation.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.resource = { $case: "event", value: Event.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.resource = { $case: "a2b", value: A2b.decode(reader, reader.uint32()) };
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Resource {
-    return {
-      resource: isSet(object.host)
-        ? { $case: "host", value: Host.fromJSON(object.host) }
-        : isSet(object.instance)
-        ? { $case: "instance", value: Instance.fromJSON(object.instance) }
-        : isSet(object.lan)
-        ? { $case: "lan", value: Lan.fromJSON(object.lan) }
-        : isSet(object.link)
-        ? { $case: "link", value: Link.fromJSON(object.link) }
-        : isSet(object.operation)
-        ? { $case: "operation", value: Operation.fromJSON(object.operation) }
-        : isSet(object.event)
-        ? { $case: "event", value: Event.fromJSON(object.event) }
-        : isSet(object.a2b)
-        ? { $case: "a2b", value: A2b.fromJSON(object.a2b) }
-        : undefined,
-    };
-  },
-
-  toJSON(message: Resource): unknown {
-    const obj: any = {};
-    if (message.resource?.$case === "host") {
-      obj.host = Host.toJSON(message.resource.value);
-    } else if (message.resource?.$case === "instance") {
-      obj.instance = Instance.toJSON(message.resource.value);
-    } else if (message.resource?.$case === "lan") {
-      obj.lan = Lan.toJSON(message.resource.value);
-    } else if (message.resource?.$case === "link") {
-      obj.link = Link.toJSON(message.resource.value);
-    } else if (message.resource?.$case === "operation") {
-      obj.operation = Operation.toJSON(message.resource.value);
-    } else if (message.resource?.$case === "event") {
-      obj.event = Event.toJSON(message.resource.value);
-    } else if (message.resource?.$case === "a2b") {
-      obj.a2b = A2b.toJSON(message.resource.value);
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<Resource>): Resource {
-    return Resource.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Resource>): Resource {
-    const message = createBaseResource();
-    switch (object.resource?.$case) {
-      case "host": {
-        if (object.resource?.value !== undefined && object.resource?.value !== null) {
-          message.resource = { $case: "host", value: Host.fromPartial(object.resource.value) };
-        }
-        break;
-      }
-      case "instance": {
-        if (object.resource?.value !== undefined && object.resource?.value !== null) {
-          message.resource = { $case: "instance", value: Instance.fromPartial(object.resource.value) };
-        }
-        break;
-      }
-      case "lan": {
-        if (object.resource?.value !== undefined && object.resource?.value !== null) {
-          message.resource = { $case: "lan", value: Lan.fromPartial(object.resource.value) };
-        }
-        break;
-      }
-      case "link": {
-        if (object.resource?.value !== undefined && object.resource?.value !== null) {
-          message.resource = { $case: "link", value: Link.fromPartial(object.resource.value) };
-        }
-        break;
-      }
-      case "operation": {
-        if (object.resource?.value !== undefined && object.resource?.value !== null) {
-          message.resource = { $case: "operation", value: Operation.fromPartial(object.resource.value) };
-        }
-        break;
-      }
-      case "event": {
-        if (object.resource?.value !== undefined && object.resource?.value !== null) {
-          message.resource = { $case: "event", value: Event.fromPartial(object.resource.value) };
-        }
-        break;
-      }
-      case "a2b": {
-        if (object.resource?.value !== undefined && object.resource?.value !== null) {
-          message.resource = { $case: "a2b", value: A2b.fromPartial(object.resource.value) };
-        }
-        break;
-      }
-    }
-    return message;
-  },
-};
-
-function createBaseEvent(): Event {
-  return { name: "", time: undefined, severity: 0, type: "", resource: "", message: "", caller: "" };
-}
-
-export const Event: MessageFns<Event> = {
-  encode(message: Event, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    if (message.time !== undefined) {
-      Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
-    }
-    if (message.severity !== 0) {
-      writer.uint32(24).int32(message.severity);
-    }
-    if (message.type !== "") {
-      writer.uint32(34).string(message.type);
-    }
-    if (message.resource !== "") {
-      writer.uint32(42).string(message.resource);
-    }
-    if (message.message !== "") {
-      writer.uint32(50).string(message.message);
-    }
-    if (message.caller !== "") {
-      writer.uint32(58).string(message.caller);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Event {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEvent();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.severity = reader.int32() as any;
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.type = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.resource = reader.string();
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.message = reader.string();
-            continue;
-          }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.caller = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Event {
-    return {
-      name: isSet(object.name) ? globalThis.String(object.name) : "",
-      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
-      severity: isSet(object.severity) ? eventSeverityFromJSON(object.severity) : 0,
-      type: isSet(object.type) ? globalThis.String(object.type) : "",
-      resource: isSet(object.resource) ? globalThis.String(object.resource) : "",
-      message: isSet(object.message) ? globalThis.String(object.message) : "",
-      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
-    };
-  },
-
-  toJSON(message: Event): unknown {
-    const obj: any = {};
-    if (message.name !== "") {
-      obj.name = message.name;
-    }
-    if (message.time !== undefined) {
-      obj.time = message.time.toISOString();
-    }
-    if (message.severity !== 0) {
-      obj.severity = eventSeverityToJSON(message.severity);
-    }
-    if (message.type !== "") {
-      obj.type = message.type;
-    }
-    if (message.resource !== "") {
-      obj.resource = message.resource;
-    }
-    if (message.message !== "") {
-      obj.message = message.message;
-    }
-    if (message.caller !== "") {
-      obj.caller = message.caller;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<Event>): Event {
-    return Event.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Event>): Event {
-    const message = createBaseEvent();
-    message.name = object.name ?? "";
-    message.time = object.time ?? undefined;
-    message.severity = object.severity ?? 0;
-    message.type = object.type ?? "";
-    message.resource = object.resource ?? "";
-    message.message = object.message ?? "";
-    message.caller = object.caller ?? "";
     return message;
   },
 };

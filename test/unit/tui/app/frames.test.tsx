@@ -67,7 +67,7 @@ function change({ model }: Program, id: string, status: Partial<LinkStatus>): vo
   const row = model.find("links", `links/${id}`);
   if (row?.kind !== "links") throw new Error(`there is no link ${id}`);
   const value = Link.fromPartial({ ...row.resource, status: { ...row.resource.status, ...status } });
-  model.fleet.apply(upsert({ $case: "link", value }), model.nowMs);
+  model.fleet.apply(upsert({ kind: "link", value }), model.nowMs);
 }
 
 describe("the screen", () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { toDuration } from "../../../../lib/duration.js";
 import { Link, LinkState, type LinkStatus } from "../../../../proto/gen/zor/v1/link.js";
-import { ResourceKind } from "../../../../proto/gen/zor/v1/watch_service.js";
 import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
 import { LinkHistory } from "../../../../tui/kinds/link/history.js";
 import { highest, sparkline } from "../../../../tui/kit/describe/sparkline.js";
@@ -59,16 +58,16 @@ describe("the history of a link", () => {
   it("goes with its link", () => {
     const fleet = new Fleet(0);
     const value = Link.fromPartial({ name: "links/l", status: carrying(2) });
-    fleet.apply(upsert({ $case: "link", value }), 1000);
+    fleet.apply(upsert({ kind: "link", value }), 1000);
     expect(fleet.linkHistory.read("links/l", "aToBBps", 1000).at(-1)).toBe(1000);
-    fleet.apply({ $case: "removed", value: { kind: ResourceKind.RESOURCE_KIND_LINK, name: "links/l" } }, 2000);
+    fleet.apply({ $case: "removed", value: { kind: "link", name: "links/l" } }, 2000);
     expect(fleet.linkHistory.read("links/l", "aToBBps", 2000)).toEqual([]);
   });
 
   it("is not held while the connection is lost", () => {
     const fleet = new Fleet(0);
     fleet.setConnection({ phase: "live", sinceMs: 0, reason: "", retryAtMs: undefined }, 0);
-    fleet.apply(upsert({ $case: "link", value: Link.fromPartial({ name: "links/l", status: carrying(2) }) }), 1000);
+    fleet.apply(upsert({ kind: "link", value: Link.fromPartial({ name: "links/l", status: carrying(2) }) }), 1000);
     fleet.setConnection({ phase: "lost", sinceMs: 2000, reason: "gone", retryAtMs: undefined }, 2000);
     expect(rtts(fleet.linkHistory, 4000, 4)).toEqual([2, 2, "?", "?"]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
-import { EventSeverity } from "../../../../proto/gen/zor/v1/watch_service.js";
+import { EventSeverity } from "../../../../proto/gen/zor/v1/event.js";
 import type { FleetStep } from "../../../../tui/client/watch.js";
 import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
 import { pendingTimeoutMs, type Verb } from "../../../../tui/kit/fleet/pending.js";
@@ -162,5 +162,5 @@ describe("events", () => {
 
 function event(type: string, severity: EventSeverity) {
   const value = { name: "events/e1", time: new Date(0), severity, type, resource: vm, message: "", caller: "" };
-  return upsert({ $case: "event", value });
+  return upsert({ kind: "event", value });
 }

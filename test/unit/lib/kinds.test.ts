@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { accessOf } from "../../../lib/auth/policy.js";
+import { implementService } from "../../../lib/grpc/service.js";
+import { addCodecs, allServices, codecOf, findService } from "../../../lib/kinds/codecs.js";
+import {
+  addKinds,
+  allKinds,
+  findKind,
+  findKindByPlural,
+  findRule,
+  kindNamed,
+  livesOnHosts,
+  livesOnHub,
+  ruledMethods,
+} from "../../../lib/kinds/kinds.js";
+import { findPackedKind, pack, typeUrlOf, unpack } from "../../../lib/kinds/resource.js";
+import { parseName } from "../../../lib/names.js";
+import { Lan } from "../../../proto/gen/zor/v1/lan.js";
+
+describe("the table of kinds", () => {
+  it("knows a kind by its singular, its plural and its aliases", () => {
+    expect(["instance", "instances", "in", "vm", "vms"].map((word) => findKind(word)?.singular)).toEqual(
+      Array(5).fill("instance"),
+    );
+    expect(findKind("wire")).toBeUndefined();
+    expect(() => kindNamed("wire")).toThrow('"wire" is not a kind');
+  });
+
+  it("says where resources of a kind live", () => {
+    expect(
+      allKinds()
+        .filter(livesOnHosts)
+        .map(({ singular }) => singular),
+    ).toEqual(["a2b", "instance", "lan", "event", "operation"]);
+    expect(livesOnHub(kindNamed("link"))).toBe(true);
+    expect(livesOnHub(kindNamed("lan"))).toBe(false);
+  });
+
+  it("has a codec for every kind, and takes every kind through the wire", () => {
+    for (const { singular, type } of allKinds()) {
+      const value = codecOf(singular).fromPartial({ name: `some/${singular}` });
+      const packed = pack({ kind: singular, value });
+      expect(packed.typeUrl).toBe(`type.googleapis.com/${type}`);
+      expect(typeUrlOf(singular)).toBe(packed.typeUrl);
+      expect(findPackedKind(packed)).toBe(singular);
+      expect(unpack(packed)).toEqual({ kind: singular, value });
+    }
+  });
+
+  it("tells nothing of a kind that it does not know", () => {
+    expect(unpack({ typeUrl: "type.googleapis.com/zor.v9.Wire", value: Buffer.alloc(0) })).toBeUndefined();
+  });
+
+  it("takes more kinds in, and their names can then be parsed", () => {
+    const kind = {
+      singular: "gadget",
+      plural: "gadgets",
+      aliases: ["gd"],
+      scope: "host",
+      type: "zor.x.Gadget",
+    } as const;
+    const method = "/zor.x.GadgetService/GetGadget";
+    addKinds({
+      kinds: [kind],
+      methods: { [method]: { kind: "gadget", access: "viewer", verb: "get", route: "name", response: "gadget" } },
+    });
+    addCodecs({ codecs: { gadget: Lan }, services: {} });
+    expect(parseName("name", "hosts/h/gadgets/g")).toMatchObject({ collection: "gadgets", id: "g" });
+    expect(accessOf(method)).toBe("viewer");
+    expect(codecOf("gadget").fromPartial({ name: "hosts/h/gadgets/g" }).name).toBe("hosts/h/gadgets/g");
+    expect(() => addKinds({ kinds: [{ ...kind, singular: "other", plural: "gd" }], methods: {} })).toThrow(
+      '"gd" means',
+    );
+  });
+});
+
+describe("the rules of methods", () => {
+  it("exist for every method of every service", () => {
+    const served = allServices().flatMap(([, definition]) => Object.values(definition).map(({ path }) => path));
+    expect(served.length).toBeGreaterThan(40);
+    for (const path of served) expect(findRule(path), path).toBeDefined();
+    expect(served.filter((path) => !ruledMethods().includes(path))).toEqual([]);
+    expect(findService("zor.v1.LanService")).toBeDefined();
+  });
+
+  it("name fields that the messages have", () => {
+    for (const path of ruledMethods()) {
+      const rule = findRule(path);
+      if (rule === undefined || rule.kind === "gadget" || rule.verb === "custom") continue;
+      expect(findKindByPlural(kindNamed(rule.kind).plural)?.singular).toBe(rule.kind);
+    }
+  });
+
+  it("keep a program from serving a method of which nothing is said", () => {
+    const serialize = (): Buffer => Buffer.alloc(0);
+    const method = {
+      path: "/zor.v1.LanService/GetAnything",
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: serialize,
+      responseSerialize: serialize,
+    } as const;
+    expect(() =>
+      implementService({ getAnything: method }, { getAnything: async () => undefined }, { authorize: () => undefined }),
+    ).toThrow("/zor.v1.LanService/GetAnything has no least role");
+  });
+});
