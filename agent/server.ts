@@ -85,13 +85,14 @@ export class AgentServer {
   readonly #watches: OpenWatches;
   readonly #injector: { readonly injectConnection: (connection: Duplex) => void; readonly destroy: () => void };
 
-  private constructor(
-    server: Server,
-    tls: ServerTls,
-    health: Health,
-    watches: OpenWatches,
-    standing: StandingListener,
-  ) {
+  private constructor(parts: {
+    readonly server: Server;
+    readonly tls: ServerTls;
+    readonly health: Health;
+    readonly watches: OpenWatches;
+    readonly standing: StandingListener;
+  }) {
+    const { server, tls, health, watches, standing } = parts;
     this.#watches = watches;
     this.#server = server;
     this.#health = health;
@@ -119,7 +120,7 @@ export class AgentServer {
       const bind = (address: string): Promise<number> => listen(server, address, tls.credentials);
       const standing = await StandingListener.open(options.settings.listen, { ...listenNews(options), bind });
       health.setServing(true);
-      return new AgentServer(server, tls, health, watches, standing);
+      return new AgentServer({ server, tls, health, watches, standing });
     } catch (error) {
       server.forceShutdown();
       throw error;

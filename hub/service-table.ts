@@ -98,7 +98,7 @@ export function addMainServices(server: Server, parts: HubParts, options: Servic
     OperationServiceService,
     implementService(
       OperationServiceService,
-      operationHandlers(router, lister, inventory, operations, parts.requests),
+      operationHandlers({ router, lister, inventory, operations, requests: parts.requests }),
       options,
     ),
   );

@@ -77,7 +77,7 @@ export class RequestIds {
       // The digest covers the method, so the answer is of its response type.
       return running.answer as Promise<Response>;
     }
-    const answer = this.#answer(key, id, digest, method, work);
+    const answer = this.#answer(method, { id, key, digest }, work);
     this.#running.set(key, { digest, answer });
     try {
       return await answer;
@@ -87,10 +87,8 @@ export class RequestIds {
   }
 
   async #answer<Request, Response>(
-    key: string,
-    id: string,
-    digest: string,
     method: SerializableMethod<Request, Response>,
+    { id, key, digest }: { readonly id: string; readonly key: string; readonly digest: string },
     work: (seal: Seal<Response>) => Promise<Response>,
   ): Promise<Response> {
     const record = await this.#store.find(key);

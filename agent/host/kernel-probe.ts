@@ -11,22 +11,19 @@ const cgroup2Magic = 0x63677270;
 export async function probeKernel(signal: AbortSignal): Promise<Capability[]> {
   const [root, tun, vhost, cgroup] = await Promise.all([probeRoot(), probeTun(), probeVhostNet(), probeCgroup()]);
   const kernel = await Promise.all([
-    inFreshNamespace("netns", "", ["ip", "link", "show", "dev", "lo"], signal, needsNamespaces),
-    inFreshNamespace("veth", "", ["ip", "link", "add", "name", "v0", "type", "veth"], signal, needsModule("veth")),
-    inFreshNamespace(
-      "vxlan",
-      "",
-      ["ip", "link", "add", "name", "v0", "type", "vxlan", "id", "1", "dstport", "4789"],
+    inFreshNamespace("netns", ["ip", "link", "show", "dev", "lo"], { signal, remedy: needsNamespaces }),
+    inFreshNamespace("veth", ["ip", "link", "add", "name", "v0", "type", "veth"], {
       signal,
-      needsModule("vxlan"),
-    ),
-    inFreshNamespace(
-      "netem",
-      "",
-      ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
+      remedy: needsModule("veth"),
+    }),
+    inFreshNamespace("vxlan", ["ip", "link", "add", "name", "v0", "type", "vxlan", "id", "1", "dstport", "4789"], {
       signal,
-      needsModule("sch_netem"),
-    ),
+      remedy: needsModule("vxlan"),
+    }),
+    inFreshNamespace("netem", ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], {
+      signal,
+      remedy: needsModule("sch_netem"),
+    }),
   ]);
   return [root, tun, ...kernel, vhost, cgroup];
 }
@@ -66,14 +63,12 @@ async function probeCgroup(): Promise<Capability> {
 
 async function inFreshNamespace(
   id: string,
-  version: string,
   command: readonly string[],
-  signal: AbortSignal,
-  remedy: (why: string) => string,
+  { signal, remedy }: { readonly signal: AbortSignal; readonly remedy: (why: string) => string },
 ): Promise<Capability> {
   try {
     await run("unshare", ["--net", ...command], { signal, timeoutMs: 5000 });
-    return present(id, version);
+    return present(id);
   } catch (error) {
     const [line = ""] = messageOf(error).split("\n");
     return missing(id, remedy(line));

@@ -62,7 +62,7 @@ export function addBridge(options: {
       other_config: toMapValue(forwardReserved),
       external_ids: tags,
     }),
-    mutateSet("Open_vSwitch", undefined, "bridges", "insert", ["named-uuid", "bridge"]),
+    mutateSet(allBridges, "insert", ["named-uuid", "bridge"]),
   ];
 }
 
@@ -92,7 +92,7 @@ export function adjustBridge(
   return [
     ...operations,
     ...addInternalPort({ name, key: "test", lan, tags: lanTags(lan, agentUid) }),
-    mutateSet("Bridge", bridge.uuid, "ports", "insert", ["named-uuid", "test_port"]),
+    mutateSet(portsOf(bridge), "insert", ["named-uuid", "test_port"]),
   ];
 }
 
@@ -124,7 +124,7 @@ function addInternalPort({
 
 /** Operations that remove a bridge; its ports go with it. */
 export function removeBridge(bridge: MirroredRow): OvsdbOperation[] {
-  return [mutateSet("Open_vSwitch", undefined, "bridges", "delete", toSetValue([toUuidValue(bridge.uuid)]))];
+  return [mutateSet(allBridges, "delete", toSetValue([toUuidValue(bridge.uuid)]))];
 }
 
 /** Operations that add a port to a bridge. */
@@ -143,13 +143,13 @@ export function addPort(options: {
       ...(mtu === undefined ? {} : { mtu_request: mtu }),
     }),
     insert("Port", "port", { name: port, interfaces: ["named-uuid", "iface"], external_ids: ids }),
-    mutateSet("Bridge", bridge.uuid, "ports", "insert", ["named-uuid", "port"]),
+    mutateSet(portsOf(bridge), "insert", ["named-uuid", "port"]),
   ];
 }
 
 /** Operations that take a port out of its bridge. */
 export function removePort(bridge: MirroredRow, port: MirroredRow): OvsdbOperation[] {
-  return [mutateSet("Bridge", bridge.uuid, "ports", "delete", toSetValue([toUuidValue(port.uuid)]))];
+  return [mutateSet(portsOf(bridge), "delete", toSetValue([toUuidValue(port.uuid)]))];
 }
 
 function insert(table: string, name: string, row: Readonly<Record<string, OvsdbValue>>): OvsdbOperation {
@@ -160,14 +160,26 @@ function update(table: string, uuid: string, row: Readonly<Record<string, OvsdbV
   return { op: "update", table, where: [["_uuid", "==", toUuidValue(uuid)]], row };
 }
 
-/** @param uuid undefined: every row of the table, for the one that has a single row. */
+/** The set of bridges of the switch: its table has a single row. */
+const allBridges = { table: "Open_vSwitch", where: [], column: "bridges" } as const;
+
+/** The set of ports of a bridge. */
+function portsOf({ uuid }: MirroredRow): OvsdbSet {
+  return { table: "Bridge", where: [["_uuid", "==", toUuidValue(uuid)]], column: "ports" };
+}
+
+/** A column that holds a set. */
+interface OvsdbSet {
+  readonly table: string;
+  /** Rows; none given: all. */
+  readonly where: readonly (readonly [column: string, is: "==", value: OvsdbValue])[];
+  readonly column: string;
+}
+
 function mutateSet(
-  table: string,
-  uuid: string | undefined,
-  column: string,
+  { table, where, column }: OvsdbSet,
   mutator: "insert" | "delete",
   value: OvsdbValue,
 ): OvsdbOperation {
-  const where = uuid === undefined ? [] : [["_uuid", "==", toUuidValue(uuid)]];
   return { op: "mutate", table, where, mutations: [[column, mutator, value]] };
 }

@@ -49,7 +49,8 @@ export function fakeFleet(shape: FleetShape): AnyResource[] {
     for (let number = 0; number < shape.instancesPerHost; number += 1) {
       resources.push(fakeInstance(hostId(index), number, shape));
     }
-    if (index > 0) resources.push(fakeLink(`link${index}`, hostId(index - 1), hostId(index), gone, shape));
+    if (index > 0)
+      resources.push(fakeLink(`link${index}`, { a: hostId(index - 1), b: hostId(index), down: gone }, shape));
   }
   if (shape.hosts > 0) resources.push(fakeOperation(shape), fakeEvent(1, shape.nowMs, "instance.started", "started"));
   if (shape.hostile === true) resources.push(...hostileResources(shape));
@@ -144,7 +145,11 @@ function fakeInstance(host: string, number: number, shape: Pick<FleetShape, "now
   return { kind: "instance", value };
 }
 
-function fakeLink(id: string, a: string, b: string, down: boolean, shape: FleetShape): AnyResource {
+function fakeLink(
+  id: string,
+  { a, b, down }: { readonly a: string; readonly b: string; readonly down: boolean },
+  shape: FleetShape,
+): AnyResource {
   const state = down ? LinkState.LINK_STATE_DOWN : LinkState.LINK_STATE_ACTIVE;
   const reason = down ? `${b} does not answer` : "";
   const end = (host: string, role: LinkRole) => ({

@@ -38,7 +38,7 @@ export async function listResources(
   if (options.output === "json" || options.output === "yaml") {
     await session.printJson(options.output, await listing.json());
   } else {
-    printRows(session, kind, listing.resources, options, staleHosts(listing.unreachable));
+    printRows(session, kind, listing.resources, { ...options, stale: staleHosts(listing.unreachable) });
     if (listing.resources.length === 0 && options.output !== "name") session.note(emptyNote(kind, options));
   }
   for (const line of unreachableNotes(listing.unreachable)) session.note(line);
@@ -61,7 +61,7 @@ async function showNamed(session: Session, kind: Kind, names: readonly string[],
   const concerned = unreachable.filter(({ name }) => resources.some(({ value }) => value.name.startsWith(`${name}/`)));
   if (options.output === "json" || options.output === "yaml") {
     await session.printJson(options.output, await kind.listJson(resources, concerned));
-  } else printRows(session, kind, resources, options, staleHosts(concerned));
+  } else printRows(session, kind, resources, { ...options, stale: staleHosts(concerned) });
   for (const line of unreachableNotes(concerned)) session.note(line);
 }
 
@@ -69,8 +69,7 @@ function printRows(
   session: Session,
   kind: Kind,
   resources: readonly AnyResource[],
-  { output, labelColumns = [] }: ListOptions,
-  stale: StaleHosts,
+  { output, labelColumns = [], stale }: ListOptions & { readonly stale: StaleHosts },
 ): void {
   if (output === "name") {
     for (const { value } of resources) session.print(escapeText(value.name));

@@ -116,19 +116,23 @@ async function toPlan(
     machine: machineTypeOf(qemu),
     accelerator: options.accelerator,
     ...sizeOf(spec),
-    boot: await toBoot(instance, network, qemu, inherited, options),
+    boot: await toBoot({ instance, network, qemu, options }, inherited),
     disks: disks.map((disk, index) => toDiskPlan(disk, qemu.disks[index]?.deviceAddress ?? "", inherited)),
     nics: await openNics(network, spec.nics, inherited, options),
   };
 }
 
 async function toBoot(
-  instance: DriverInstance,
-  network: InstanceNetwork,
-  qemu: QemuOptions,
+  asked: {
+    readonly instance: DriverInstance;
+    readonly network: InstanceNetwork;
+    readonly qemu: QemuOptions;
+    readonly options: LaunchOptions;
+  },
   inherited: InheritedFiles,
-  { imageDirectories, accelerator }: LaunchOptions,
 ): Promise<MachinePlan["boot"]> {
+  const { instance, network, qemu, options } = asked;
+  const { imageDirectories, accelerator } = options;
   if (qemu.kernel === "") return undefined;
   const { kernel, initrd } = inherited.keep(await openBootFiles(imageDirectories, instance.spec));
   // The files may have changed since the machine was made, or an earlier agent may have made it.

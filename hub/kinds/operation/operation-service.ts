@@ -14,13 +14,15 @@ const defaultWaitMs = 30_000;
 const maxWaitMs = 5 * 60_000;
 
 /** Operations of the hub itself and of the agents. */
-export function operationHandlers(
-  router: Router,
-  lister: Lister,
-  inventory: Inventory,
-  operations: Operations,
-  requests: StoredRequests,
-): Handlers<typeof OperationServiceService> {
+export function operationHandlers(parts: {
+  readonly router: Router;
+  readonly lister: Lister;
+  readonly inventory: Inventory;
+  /** The hub's own. */
+  readonly operations: Operations;
+  readonly requests: StoredRequests;
+}): Handlers<typeof OperationServiceService> {
+  const { router, lister, inventory, operations, requests } = parts;
   return {
     getOperation: async (request, context) => {
       const host = findHost(request.name);

@@ -112,7 +112,7 @@ describe("a link in clear", () => {
     await using fixture = await HubFixture.start();
     const { alpha } = await startPair(fixture);
     alpha.cables.allowsPlain = true;
-    await expect(createLink(fixture, "l1", lan("alpha"), lan("beta"), inClear)).rejects.toMatchObject({
+    await expect(createLink(fixture, "l1", inClear)).rejects.toMatchObject({
       reason: "POLICY",
       message: expect.stringMatching(/hosts\/alpha and hosts\/beta|hosts\/beta/),
     });
@@ -129,7 +129,7 @@ describe("a link in clear", () => {
     for (const id of ["alpha", "beta"]) await fixture.hostState(id, HostState.HOST_STATE_UNREACHABLE);
     for (const host of [pair.alpha, pair.beta]) await fixture.restartAgent(host);
     for (const id of ["alpha", "beta"]) await fixture.hostState(id, HostState.HOST_STATE_READY);
-    await waitFor(fixture, await createLink(fixture, "l1", lan("alpha"), lan("beta"), inClear));
+    await waitFor(fixture, await createLink(fixture, "l1", inClear));
     expect((await getLink(fixture, "l1")).status).toMatchObject({ state: active, protection: "none" });
   });
 });
@@ -138,7 +138,7 @@ describe("a vxlan link", () => {
   test("is refused where one host does not offer it", async () => {
     await using fixture = await HubFixture.start();
     await startPair(fixture);
-    await expect(createLink(fixture, "l1", lan("alpha"), lan("beta"), vxlan)).rejects.toMatchObject({
+    await expect(createLink(fixture, "l1", vxlan)).rejects.toMatchObject({
       reason: "POLICY",
       message: expect.stringMatching(/does not offer vxlan/),
     });
@@ -159,7 +159,7 @@ describe("a vxlan link", () => {
       ["l1", "lan1"],
       ["l2", "lan2"],
     ] as const) {
-      await waitFor(fixture, await createLink(fixture, id, lan("alpha", on), lan("beta", on), vxlan));
+      await waitFor(fixture, await createLink(fixture, id, { ...vxlan, a: lan("alpha", on), b: lan("beta", on) }));
     }
     expect((await getLink(fixture, "l1")).status).toMatchObject({ state: active, protection: "none" });
     const idOf = (link: string) => pair.alpha.cables.asked.findLast((spec) => spec.link === link)?.vxlanId ?? 0;
@@ -181,7 +181,7 @@ describe("a link between two lans of one host", () => {
     await using fixture = await HubFixture.start();
     const { alpha } = await startPair(fixture);
     alpha.model.addLan("lan2");
-    await waitFor(fixture, await createLink(fixture, "l1", lan("alpha"), lan("alpha", "lan2")));
+    await waitFor(fixture, await createLink(fixture, "l1", { a: lan("alpha"), b: lan("alpha", "lan2") }));
     expect(alpha.cables.asked).toMatchObject([{ lan: "lan1", localPeerLan: "lan2", peerAddresses: [] }]);
     expect((await getLink(fixture, "l1")).status).toMatchObject({
       state: active,
@@ -203,7 +203,7 @@ describe("a link that closes a loop", () => {
     const box = A2b.fromPartial({ name: "hosts/alpha/a2bs/box", spec: { lanA: "lan1", lanB: "lan2" } });
     alpha.model.log.upsert({ kind: "a2b", value: box });
     await waitFor(fixture, await createLink(fixture, "l1"));
-    await expect(createLink(fixture, "l2", lan("beta"), lan("alpha", "lan2"))).rejects.toMatchObject({
+    await expect(createLink(fixture, "l2", { a: lan("beta"), b: lan("alpha", "lan2") })).rejects.toMatchObject({
       reason: "LINK_LOOP",
       message: expect.stringContaining(
         "hosts/beta/lans/lan1 - links/l1 - hosts/alpha/lans/lan1 - hosts/alpha/a2bs/box - hosts/alpha/lans/lan2",
@@ -218,12 +218,12 @@ describe("a link that closes a loop", () => {
     for (const host of [alpha, beta]) host.model.addLan("ring", true);
     const rstp = { loop: LoopPolicy.LOOP_POLICY_RSTP };
     const [a, b] = [lan("alpha", "ring"), lan("beta", "ring")];
-    await waitFor(fixture, await createLink(fixture, "l1", a, b));
-    await expect(createLink(fixture, "l2", a, b)).rejects.toMatchObject({ reason: "LINK_LOOP" });
-    const operation = await waitFor(fixture, await createLink(fixture, "l2", a, b, rstp));
+    await waitFor(fixture, await createLink(fixture, "l1", { a, b }));
+    await expect(createLink(fixture, "l2", { a, b })).rejects.toMatchObject({ reason: "LINK_LOOP" });
+    const operation = await waitFor(fixture, await createLink(fixture, "l2", { ...rstp, a, b }));
     expect(OperationState[operation.state]).toBe("OPERATION_STATE_SUCCEEDED");
     await waitFor(fixture, await createLink(fixture, "plain"));
-    await expect(createLink(fixture, "l3", lan("alpha"), lan("beta"), rstp)).rejects.toMatchObject({
+    await expect(createLink(fixture, "l3", rstp)).rejects.toMatchObject({
       message: expect.stringMatching(/hosts\/alpha\/lans\/lan1, hosts\/beta\/lans\/lan1 do not/),
     });
   });
@@ -240,7 +240,7 @@ describe("a link that closes a loop", () => {
     const { alpha } = await startPair(fixture);
     alpha.model.addLan("lan2");
     await waitFor(fixture, await createLink(fixture, "l1"));
-    await waitFor(fixture, await createLink(fixture, "l2", lan("alpha", "lan2"), lan("beta")));
+    await waitFor(fixture, await createLink(fixture, "l2", { a: lan("alpha", "lan2"), b: lan("beta") }));
     const request = CreateA2bRequest.fromPartial({
       parent: "hosts/alpha",
       a2bId: "box",

@@ -37,13 +37,15 @@ export async function startPair(
 export async function createLink(
   fixture: HubFixture,
   id: string,
-  a = lan("alpha"),
-  b = lan("beta"),
+  /** Between lan1 of alpha and lan1 of beta, unless it says otherwise. */
   spec: Partial<LinkSpec> = {},
 ): Promise<Operation> {
   const { operation } = await fixture.admin.unary(
     LinkServiceService.createLink,
-    CreateLinkRequest.fromPartial({ linkId: id, link: { spec: LinkSpec.fromPartial({ ...spec, a, b }) } }),
+    CreateLinkRequest.fromPartial({
+      linkId: id,
+      link: { spec: LinkSpec.fromPartial({ a: lan("alpha"), b: lan("beta"), ...spec }) },
+    }),
   );
   if (operation === undefined) throw new Error("the answer has no operation");
   return operation;

@@ -184,7 +184,7 @@ describe("links", () => {
   ])("a link %s is refused and nothing is stored", async (_what, a, b, code) => {
     await using fixture = await HubFixture.start();
     await startPair(fixture);
-    await expect(createLink(fixture, "l1", a, b)).rejects.toMatchObject({ code });
+    await expect(createLink(fixture, "l1", { a, b })).rejects.toMatchObject({ code });
     expect(await linkNames(fixture)).toEqual([]);
   });
 
@@ -204,7 +204,9 @@ describe("links", () => {
     await startPair(fixture);
     await waitFor(fixture, await createLink(fixture, "l1"));
     await expect(createLink(fixture, "l1")).rejects.toMatchObject({ code: status.ALREADY_EXISTS });
-    await expect(createLink(fixture, "l2", lan("beta"), lan("alpha"))).rejects.toMatchObject({ reason: "LINK_LOOP" });
+    await expect(createLink(fixture, "l2", { a: lan("beta"), b: lan("alpha") })).rejects.toMatchObject({
+      reason: "LINK_LOOP",
+    });
   });
 
   test("a host with links is forgotten only by force, which removes the other ends and leaves its own", async () => {

@@ -15,14 +15,21 @@ import { freshName } from "../../helpers/run-tag.js";
 export class NetworkFixture {
   readonly log = createLog("test", { write: () => undefined });
 
-  private constructor(
-    readonly stateDirectory: string,
-    readonly netns: string,
-    readonly agentUid: string,
-    public sw: Switch,
-    public lans: Lans,
-    readonly ports: Ports,
-  ) {}
+  readonly stateDirectory: string;
+  readonly netns: string;
+  readonly agentUid: string;
+  sw: Switch;
+  lans: Lans;
+  readonly ports: Ports;
+
+  private constructor(parts: Pick<NetworkFixture, "stateDirectory" | "netns" | "agentUid" | "sw" | "lans" | "ports">) {
+    this.stateDirectory = parts.stateDirectory;
+    this.netns = parts.netns;
+    this.agentUid = parts.agentUid;
+    this.sw = parts.sw;
+    this.lans = parts.lans;
+    this.ports = parts.ports;
+  }
 
   static async open(): Promise<NetworkFixture> {
     const stateDirectory = await mkdtemp(join(tmpdir(), "zt-net-"));
@@ -31,14 +38,8 @@ export class NetworkFixture {
     const log = createLog("test", { write: () => undefined });
     const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
     const lans = new Lans({ switch: sw, log });
-    return new NetworkFixture(
-      stateDirectory,
-      netns,
-      agentUid,
-      sw,
-      lans,
-      new Ports({ netns, agentUid, datapath: sw.datapath }),
-    );
+    const ports = new Ports({ netns, agentUid, datapath: sw.datapath });
+    return new NetworkFixture({ stateDirectory, netns, agentUid, sw, lans, ports });
   }
 
   /** What a restart of the agent does. */

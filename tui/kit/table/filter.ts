@@ -43,14 +43,13 @@ export function matches(filter: Filter, row: Row, columns: readonly Column[], co
     const found =
       term.type === "text"
         ? columns.some((column) => searched(column, row, context).includes(term.text))
-        : fieldMatches(term.field, term.value, row, columns, context);
+        : fieldMatches(term, row, columns, context);
     return found !== term.negated;
   });
 }
 
 function fieldMatches(
-  field: string,
-  value: string,
+  { field, value }: { readonly field: string; readonly value: string },
   row: Row,
   columns: readonly Column[],
   context: CellContext,

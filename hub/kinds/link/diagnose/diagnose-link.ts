@@ -88,7 +88,7 @@ function startHost(
   const push = (hop: Omit<DiagnosedHop, "host"> & { readonly host?: string }): void => {
     queue.push({ ...hop, host: hop.host === undefined || hop.host === "" ? `hosts/${host}` : hop.host });
   };
-  walkHost(host, asked, options, signal, push).then(
+  walkHost(host, asked, { ...options, signal, push }).then(
     () => queue.end(),
     (error: unknown) => queue.fail(error),
   );
@@ -106,9 +106,7 @@ interface Asked {
 async function walkHost(
   host: string,
   asked: Asked,
-  { fleet, links }: DiagnosisOptions,
-  signal: AbortSignal,
-  push: Push,
+  { fleet, links, signal, push }: DiagnosisOptions & { readonly signal: AbortSignal; readonly push: Push },
 ): Promise<void> {
   const agent = fleet.findReady(host);
   if (agent === undefined) {

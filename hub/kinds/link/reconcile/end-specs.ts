@@ -81,7 +81,7 @@ export function hostSpecs(
       : {
           peerAddresses: [...peer.cableAddresses],
           ...sentBy(side, link.spec),
-          ...relayed(link, side, side === listener ? "listener" : "dialer", self, relay),
+          ...relayed(link, side, { role: side === listener ? "listener" : "dialer", self, relay }),
         };
     return { host: link[side].host, spec: EndSpec.fromPartial({ ...common, ...carried }) };
   });
@@ -111,10 +111,9 @@ function seedOf(side: Side, seed: bigint): bigint {
 function relayed(
   link: LinkInput,
   side: Side,
-  role: RelayRole,
-  self: HostInput,
-  relay: RelayInput | undefined,
+  end: { readonly role: RelayRole; readonly self: HostInput; readonly relay: RelayInput | undefined },
 ): Partial<Pick<EndSpec, "relayAddresses" | "relayTicket">> {
+  const { role, self, relay } = end;
   // The hub carries ciphertext only.
   if (relay === undefined || relay.addresses.length === 0 || isPlain(link.spec)) return {};
   return {

@@ -4,11 +4,15 @@ import type { Column } from "../../../../tui/kit/table/column.js";
 import { layoutColumns } from "../../../../tui/kit/table/layout.js";
 import { cutLine, fillLine, lineWidth, spreadLine } from "../../../../tui/kit/text/segment.js";
 
-function column(id: string, importance: number, min: number, max: number, grow = false): Column {
-  return { id, title: id, importance, min, max, grow, cell: () => ({ text: "" }) };
+function column(id: string, size: Pick<Column, "importance" | "min" | "max" | "grow">): Column {
+  return { id, title: id, ...size, cell: () => ({ text: "" }) };
 }
 
-const columns = [column("name", 10, 9, 40), column("load", 5, 5, 6), column("why", 9, 10, 60, true)];
+const columns = [
+  column("name", { importance: 10, min: 9, max: 40 }),
+  column("load", { importance: 5, min: 5, max: 6 }),
+  column("why", { importance: 9, min: 10, max: 60, grow: true }),
+];
 
 function placed(width: number, content: Readonly<Record<string, number>>): string[] {
   const layout = layoutColumns(columns, width, ({ id }) => content[id] ?? 0);
@@ -31,7 +35,7 @@ describe("columns", () => {
     const any = fc.record({ importance: fc.nat(10), min: fc.integer({ min: 1, max: 20 }), grow: fc.boolean() });
     fc.assert(
       fc.property(fc.array(any, { minLength: 1, maxLength: 15 }), fc.integer({ min: 1, max: 220 }), (shapes, width) => {
-        const many = shapes.map((shape, index) => column(`c${index}`, shape.importance, shape.min, 60, shape.grow));
+        const many = shapes.map((shape, index) => column(`c${index}`, { ...shape, max: 60 }));
         const { columns: kept, gap } = layoutColumns(many, width, () => 25);
         const used = kept.reduce((sum, { width: taken }) => sum + taken, 0) + gap * (kept.length - 1);
         expect(kept.length).toBeGreaterThan(0);

@@ -1,17 +1,29 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it, vi } from "vitest";
 import { ZorError } from "../../../../lib/errors.js";
-import { type DiagnoseLinkResponse, HopVerdict } from "../../../../proto/gen/zor/v1/link_service.js";
+import { type DiagnosedHop, type DiagnoseLinkResponse, HopVerdict } from "../../../../proto/gen/zor/v1/link_service.js";
 import { describeLines } from "../../../../tui/app/body.js";
 import { makeProgram, type Program } from "../program.js";
 import { feedFleet } from "../steps.js";
 
-function hop(host: string, id: string, verdict: HopVerdict, detail: string, remedy = ""): DiagnoseLinkResponse {
-  return { message: { $case: "hop", value: { host, hop: id, verdict, detail, remedy } } };
+function hop(value: DiagnosedHop): DiagnoseLinkResponse {
+  return { message: { $case: "hop", value } };
 }
 
-const ok = hop("hosts/alpha", "lan", HopVerdict.HOP_VERDICT_OK, "lan1 is there");
-const broken = hop("hosts/beta", "engine", HopVerdict.HOP_VERDICT_BROKEN, "no answer", "restart the agent of beta");
+const ok = hop({
+  host: "hosts/alpha",
+  hop: "lan",
+  verdict: HopVerdict.HOP_VERDICT_OK,
+  detail: "lan1 is there",
+  remedy: "",
+});
+const broken = hop({
+  host: "hosts/beta",
+  hop: "engine",
+  verdict: HopVerdict.HOP_VERDICT_BROKEN,
+  detail: "no answer",
+  remedy: "restart the agent of beta",
+});
 const conclusion: DiagnoseLinkResponse = {
   message: {
     $case: "diagnosis",
