@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { status } from "@grpc/grpc-js";
+import type { Any } from "../proto/gen/google/protobuf/any.js";
 import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js";
 import { failedPrecondition, notFound, resourceExhausted, ZorError } from "./errors.js";
 import { toStatus } from "./grpc/status-codec.js";
@@ -22,7 +23,8 @@ export interface OperationStart {
   readonly caller: string;
   /** For example the id a resumed operation had; default: a new one. */
   readonly id?: string;
-  readonly work: (context: OperationContext) => Promise<void>;
+  /** What it resolves to, if anything, is the operation's result: the resource that was made or changed, packed. */
+  readonly work: (context: OperationContext) => Promise<Any | undefined | void>;
 }
 
 interface Entry {
@@ -127,8 +129,9 @@ export class Operations {
       this.#change(entry, { step, progressPercent: bounded });
     };
     try {
-      await work({ signal: entry.abort.signal, progress });
-      this.#change(entry, { state: OperationState.OPERATION_STATE_SUCCEEDED, step: "done", progressPercent: 100 });
+      const result = (await work({ signal: entry.abort.signal, progress })) ?? undefined;
+      const state = OperationState.OPERATION_STATE_SUCCEEDED;
+      this.#change(entry, { state, step: "done", progressPercent: 100, result });
     } catch (error) {
       const cancelled = entry.abort.signal.aborted;
       const shown = cancelled ? cancelledError(entry.operation) : error;

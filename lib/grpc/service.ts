@@ -3,6 +3,7 @@ import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  Metadata,
   type MethodDefinition,
   type ServerDuplexStream,
   type ServerUnaryCall,
@@ -29,6 +30,8 @@ export interface CallContext {
   readonly peer: string;
   /** Milliseconds until the client's deadline; Infinity without one. */
   remainingMs(): number;
+  /** Has a unary call say something beside its answer: in the trailing metadata. */
+  tell(key: string, text: string): void;
 }
 
 // The types ts-proto gives the members of a service definition; the request and response types are read off the serialisers.
@@ -109,10 +112,14 @@ function unaryCall(
   options: ServiceOptions,
 ): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
+    const trailer = new Metadata();
     withCall(call, method.path, options, async (context) =>
-      handler(wellFormed(call.request, method.path), context),
+      handler(wellFormed(call.request, method.path), {
+        ...context,
+        tell: (key, text) => trailer.set(key, encodeURIComponent(text)),
+      }),
     ).then(
-      (response) => callback(null, response),
+      (response) => callback(null, response, trailer),
       (error: unknown) => callback(toServiceError(error)),
     );
   };
@@ -193,6 +200,7 @@ async function withCall<T>(
       signal: abort.signal,
       method,
       peer: call.getPeer(),
+      tell: () => undefined,
       remainingMs: () => (Number.isFinite(deadline) ? deadline - Date.now() : Number.POSITIVE_INFINITY),
     };
     onEnd = options.onCall?.(context, (error) => endEarly?.(error));

@@ -1,12 +1,12 @@
-import { noMeta } from "../../../lib/kinds/meta.js";
 import { messageOf } from "../../../lib/errors.js";
-import { AbsentDriver } from "../../drivers/absent-driver.js";
-import { emptySpec, findDriver, wantedDriver } from "../../drivers/find-driver.js";
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import { AbsentDriver } from "../../drivers/absent-driver.js";
 import type { DriverInstance, InstanceDriver, Observation, RecoveryHandle } from "../../drivers/driver.js";
+import { emptySpec, findDriver, wantedDriver } from "../../drivers/find-driver.js";
+import { withoutDirectories } from "../../kit/failure.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
-import { withoutDirectories } from "../../kit/failure.js";
 import type { LoadedInstance } from "./instance-store.js";
 import { forgetRun, keepEnd, keepHandle, lostReason, observe } from "./observe.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";

@@ -8,8 +8,8 @@ import type {
 } from "../../../proto/gen/zor/v1/console_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import type { ConsoleStream } from "../../drivers/driver.js";
-import type { InstanceManager } from "./manager.js";
 import type { HostScope } from "../../kit/host-scope.js";
+import type { InstanceManager } from "./manager.js";
 import { safeReplay } from "./replay/safe-replay.js";
 import { checkSize } from "./terminal-size.js";
 

@@ -1,15 +1,15 @@
-import { noMeta } from "../../../lib/kinds/meta.js";
 import { randomUUID } from "node:crypto";
 import { failedPrecondition, invalidFields, notFound } from "../../../lib/errors.js";
+import { noMeta } from "../../../lib/kinds/meta.js";
 import { checkLabels } from "../../../lib/labels.js";
 import type { ResourceId } from "../../../lib/names.js";
-import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { noDriver } from "../../drivers/absent-driver.js";
 import type { InstanceDriver, Progress } from "../../drivers/driver.js";
 import { findDriver, wantedDriver } from "../../drivers/find-driver.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
 import { asFailure } from "../../kit/failure.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
 import { forgetRun } from "./observe.js";
 import { type ActionOptions, during, start, stop } from "./power.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";

@@ -9,9 +9,9 @@ import type {
   ExecStart,
 } from "../../../proto/gen/zor/v1/exec_service.js";
 import type { ExecCommand, ExecOutput } from "../../drivers/driver.js";
-import type { InstanceManager } from "./manager.js";
-import { readAhead } from "./exec-input.js";
 import type { HostScope } from "../../kit/host-scope.js";
+import { readAhead } from "./exec-input.js";
+import type { InstanceManager } from "./manager.js";
 import { checkSize } from "./terminal-size.js";
 
 /** What the exec service works with. */

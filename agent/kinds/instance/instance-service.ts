@@ -1,5 +1,5 @@
-import { unimplemented } from "../../../lib/errors.js";
-import { invalidArgument } from "../../../lib/errors.js";
+import { checkedOperation } from "../../../lib/checked-operation.js";
+import { invalidArgument, unimplemented } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import type { RequestIds, SerializableMethod } from "../../../lib/idempotency.js";
 import { listPage } from "../../../lib/list/list.js";
@@ -13,10 +13,9 @@ import {
   type ShutdownInstanceRequest,
   type ShutdownInstanceResponse,
 } from "../../../proto/gen/zor/v1/instance_service.js";
-import type { Action, InstanceManager } from "./manager.js";
-import { checkedOperation } from "../../kit/checked-operation.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import { once } from "../../kit/mutation.js";
+import type { Action, InstanceManager } from "./manager.js";
 
 /** What the instance service works with. */
 export interface InstanceServiceOptions {

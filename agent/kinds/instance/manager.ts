@@ -1,9 +1,11 @@
 import { alreadyExists, failedPrecondition, notFound } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
-import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
 import type { CallOptions, ConsoleStream, ExecCommand, ExecOutput, Progress } from "../../drivers/driver.js";
+import { asFailure } from "../../kit/failure.js";
+import { inParallel } from "../../kit/in-parallel.js";
 import {
   checkPause,
   checkReset,
@@ -18,8 +20,6 @@ import { adopt } from "./adoption.js";
 import { askUntilEnded } from "./ask-until-ended.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
 import { build, checkDelete, deleteInstance, type NewInstance, planCreation, remove, reserve } from "./creation.js";
-import { asFailure } from "../../kit/failure.js";
-import { inParallel } from "../../kit/in-parallel.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
 import {

@@ -1,8 +1,8 @@
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
-import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
+import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { asFailure } from "../../kit/failure.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
 import type { ActionOptions } from "./power.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 

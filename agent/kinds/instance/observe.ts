@@ -1,8 +1,8 @@
 import { messageOf } from "../../../lib/errors.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
 import { withoutDirectories } from "../../kit/failure.js";
+import { type InstanceContext, uninterrupted } from "./context.js";
 import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 

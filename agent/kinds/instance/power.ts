@@ -1,9 +1,9 @@
 import { status } from "@grpc/grpc-js";
 import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import { type InstanceContext, uninterrupted } from "./context.js";
-import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { forgetRun, keepEnd, keepHandle, observe, setObservation, takeBack } from "./observe.js";
 import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
 

@@ -1,6 +1,6 @@
 import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
-import { checkLabels } from "../../../lib/labels.js";
+import { checkAnnotations, checkLabels } from "../../../lib/labels.js";
 import { parseOnHost } from "../../../lib/names.js";
 import { type Link, LinkEncryption, LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
 
@@ -13,6 +13,7 @@ export function checkLinkFields(name: string, wanted: Link): LinkSpec {
   const isImpaired = spec.aToB !== undefined || spec.bToA !== undefined || spec.schedule.length > 0;
   const violations: FieldViolation[] = [
     ...checkLabels("link.labels", wanted.labels),
+    ...checkAnnotations("link.annotations", wanted.annotations),
     ...checkEnum("transport", spec.transport, LinkTransport),
     ...checkEnum("encryption", spec.encryption, LinkEncryption),
     ...checkEnum("loop", spec.loop, LoopPolicy),

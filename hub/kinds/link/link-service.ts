@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
+import { newEtag } from "../../../lib/kinds/change.js";
 import { parseId, parseLink, parseOnHost } from "../../../lib/names.js";
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
@@ -65,7 +66,9 @@ export function linkHandlers(options: LinkServiceOptions): Handlers<typeof LinkS
           const link = Link.fromPartial({
             name,
             uid: randomUUID(),
+            etag: newEtag(),
             labels: wanted.labels,
+            annotations: wanted.annotations,
             spec,
             createTime: new Date(),
           });

@@ -1,9 +1,9 @@
-import { watched } from "../../helpers/watched.js";
 import { afterEach, describe, expect, it } from "vitest";
 import { WatchLog, type WatchLogOptions } from "../../../lib/watch/watch-log.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { WatchRequest, type WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
+import { watched } from "../../helpers/watched.js";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

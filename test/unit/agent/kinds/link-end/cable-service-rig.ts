@@ -14,6 +14,7 @@ export const context: CallContext = {
   method: "/zor.agent.v1.CableService/EnsureEnd",
   peer: "10.0.0.1:5000",
   remainingMs: () => 1_000,
+  tell: () => undefined,
 };
 
 const view: EndView = {
