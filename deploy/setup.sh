@@ -118,7 +118,7 @@ step_build() {
   say "[3/4] Build: bundles each program into one file, so that it starts fast"
   local hash
   hash=$(source_hash)
-  if [ -f "$root/dist/cli.js" ] && [ "$(cat "$root/dist/.sources" 2>/dev/null)" = "$hash" ]; then
+  if [ -f "$root/dist/cli.cjs" ] && [ "$(cat "$root/dist/.sources" 2>/dev/null)" = "$hash" ]; then
     say "      current"
     return
   fi

@@ -11,9 +11,9 @@ export const apiLevel = 1;
 /** Top folder of the installation. Programs run from dist/, tests from the sources in lib/: both lie one below it. */
 export const installationRoot: string = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Path of a bundled program, such as "agent" or "cable-engine". */
+/** Path of a bundled program, such as "agent" or "cable-engine". The command line, "cli", is the one that is a CommonJS script. */
 export function programPath(program: string): string {
-  return join(installationRoot, "dist", `${program}.js`);
+  return join(installationRoot, "dist", `${program}${program === "cli" ? ".cjs" : ".js"}`);
 }
 
 /** Path of the Node runtime that is pinned with the project. */

@@ -28,11 +28,11 @@ export interface ReachOptions {
  * @throws {ZorError} FAILED_PRECONDITION when the context's identity cannot be used.
  */
 export async function openHub(context: Context): Promise<Connection> {
-  const connections = await open(context);
-  const [first] = connections;
-  if (connections.length === 1) return first;
-  const { chosen = first } = await firstUp(connections, severalMs);
-  closeOthers(connections, chosen);
+  const candidates = await findCandidates(context);
+  const [first] = candidates;
+  if (candidates.length === 1) return first.connection();
+  const { chosen = first.connection() } = await firstUp(candidates, severalMs);
+  closeOthers(candidates, chosen);
   return chosen;
 }
 
@@ -42,38 +42,35 @@ export async function openHub(context: Context): Promise<Connection> {
  */
 export async function reachHub(context: Context, { timeoutMs, signal }: ReachOptions): Promise<Connection> {
   signal.throwIfAborted();
-  const connections = await open(context);
+  const candidates = await findCandidates(context);
   const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
   const onAbort = (): void => interrupt(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const connection = await Promise.race([interrupted, reach(context, connections, timeoutMs)]);
-    closeOthers(connections, connection);
+    const connection = await Promise.race([interrupted, reach(context, candidates, timeoutMs)]);
+    closeOthers(candidates, connection);
     return connection;
   } catch (error) {
-    closeOthers(connections, undefined);
+    closeOthers(candidates, undefined);
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
 }
 
-async function reach(
-  context: Context,
-  connections: readonly [Connection, ...Connection[]],
-  timeoutMs: number,
-): Promise<Connection> {
+async function reach(context: Context, candidates: Candidates, timeoutMs: number): Promise<Connection> {
   const probeMs = Math.min(longestProbeMs, timeoutMs / 4);
-  const { chosen, states } = await firstUp(connections, timeoutMs - probeMs);
-  const [first] = connections;
-  if (chosen !== undefined || (connections.length === 1 && states[0] === "failed")) return chosen ?? first;
+  const { chosen, states } = await firstUp(candidates, timeoutMs - probeMs);
+  const [first] = candidates;
+  if (chosen !== undefined) return chosen;
+  if (candidates.length === 1 && states[0] === "failed") return first.connection();
   const seconds = `${Number((timeoutMs / 1000).toFixed(1))} s`;
   const looks = await Promise.all(
-    connections.map(
-      async (each, index): Promise<Look> =>
+    candidates.map(
+      async ({ address, connection }, index): Promise<Look> =>
         states[index] === "failed"
-          ? { kind: "failed", address: each.address, text: await failureOf(each, probeMs) }
-          : lookAt(each.address, probeMs),
+          ? { kind: "failed", address, text: await failureOf(connection(), probeMs) }
+          : lookAt(address, probeMs),
     ),
   );
   throw unavailable(
@@ -105,29 +102,58 @@ function lookText(looks: readonly Look[]): string {
   return texts.join("; ");
 }
 
-async function open(context: Context): Promise<[Connection, ...Connection[]]> {
-  const identity = await loadIdentity(context.identityDirectory);
-  const [first = "", ...others] = context.addresses;
-  const to = (address: string) => new Connection({ address, identity, serverName: context.serverName });
-  return [to(first), ...others.map(to)];
+/** One of a context's addresses. Its connection is made when its turn comes: mostly the first one answers, and each takes 4 ms. */
+interface Candidate {
+  readonly address: string;
+  /** The one connection to it; made by the first call. */
+  connection(): Connection;
+  /** Waits for the connection as {@link Connection.settled} does; none is made any more once this candidate was given up. */
+  settled(timeoutMs: number): ReturnType<Connection["settled"]>;
+  /** Gives this address up, unless its connection is the one to keep. */
+  giveUp(kept: Connection | undefined): void;
 }
 
-async function firstUp(connections: readonly Connection[], timeoutMs: number) {
-  const apartMs = Math.min(headStartMs, timeoutMs / 4 / connections.length);
-  const settling = connections.map(async (connection, index) => {
-    await delay(index * apartMs);
-    return connection.settled(timeoutMs - index * apartMs);
+type Candidates = readonly [Candidate, ...Candidate[]];
+
+async function findCandidates(context: Context): Promise<Candidates> {
+  const identity = await loadIdentity(context.identityDirectory);
+  const candidate = (address: string): Candidate => {
+    let made: Connection | undefined;
+    let givenUp = false;
+    const connection = () => (made ??= new Connection({ address, identity, serverName: context.serverName }));
+    return {
+      address,
+      connection,
+      settled: async (timeoutMs) => (givenUp ? "silent" : connection().settled(timeoutMs)),
+      giveUp: (kept) => {
+        if (made !== undefined && made === kept) return;
+        givenUp = true;
+        made?.close();
+      },
+    };
+  };
+  const [first = "", ...others] = context.addresses;
+  return [candidate(first), ...others.map(candidate)];
+}
+
+async function firstUp(candidates: Candidates, timeoutMs: number) {
+  const apartMs = Math.min(headStartMs, timeoutMs / 4 / candidates.length);
+  const found = new AbortController();
+  const settling = candidates.map(async (candidate, index) => {
+    if (index > 0) await delay(index * apartMs, undefined, { signal: found.signal });
+    return candidate.settled(timeoutMs - index * apartMs);
   });
   const up = settling.map(async (state, index) => {
-    if ((await state) === "up") return connections[index];
+    if ((await state) === "up") return candidates[index]?.connection();
     throw new Error("not up");
   });
   const chosen = await Promise.any(up).catch(() => undefined);
+  found.abort();
   return { chosen, states: chosen === undefined ? await Promise.all(settling) : [] };
 }
 
-function closeOthers(connections: readonly Connection[], kept: Connection | undefined): void {
-  for (const connection of connections) if (connection !== kept) connection.close();
+function closeOthers(candidates: Candidates, kept: Connection | undefined): void {
+  for (const candidate of candidates) candidate.giveUp(kept);
 }
 
 /** Why a connection cannot be made: only a call is told. */

@@ -14,7 +14,7 @@ const launcher = join(installationRoot, "zor");
 
 let fleet: CliFleet;
 beforeAll(async () => {
-  if (!existsSync(programPath("cli"))) throw new Error("dist/cli.js is missing: npm run build");
+  if (!existsSync(programPath("cli"))) throw new Error("dist/cli.cjs is missing: npm run build");
   fleet = await CliFleet.create();
 });
 afterAll(async () => {
@@ -91,6 +91,11 @@ describe("the zor program", () => {
     const seen = await finish(start(command, [...first, "get", "instances", "-o", "name"], "ignore", hostile));
     expect(seen).toEqual({ code: 0, stdout: "hosts/alpha/instances/vm1\nhosts/beta/instances/vm1\n", stderr: "" });
     expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  it("starts with the code that V8 compiled when it was built", async () => {
+    const look = `const { script } = require(${JSON.stringify(programPath("cli"))}).load(); console.log(script.cachedDataRejected)`;
+    expect(await finish(start(nodePath, ["-e", look]))).toMatchObject({ code: 0, stdout: "false\n" });
   });
 
   it("ends quietly when the reader of its output leaves", async () => {
