@@ -31,16 +31,23 @@ export function addReflection(server: Server, services: readonly string[], optio
 interface Index {
   readonly byFile: ReadonlyMap<string, FileDescriptorProto>;
   readonly bySymbol: ReadonlyMap<string, FileDescriptorProto>;
+  /** By extended message, ".google.protobuf.MethodOptions", and number. */
+  readonly byExtension: ReadonlyMap<string, ReadonlyMap<number, FileDescriptorProto>>;
 }
 
 function createIndex(): Index {
   const byFile = new Map<string, FileDescriptorProto>();
   const bySymbol = new Map<string, FileDescriptorProto>();
+  const byExtension = new Map<string, Map<number, FileDescriptorProto>>();
   for (const file of descriptors().files) {
     byFile.set(file.name, file);
     for (const symbol of symbolsOf(file)) bySymbol.set(symbol, file);
+    for (const { extendee, number } of file.extension) {
+      const ofMessage = byExtension.get(extendee) ?? new Map<number, FileDescriptorProto>();
+      byExtension.set(extendee, ofMessage.set(number, file));
+    }
   }
-  return { byFile, bySymbol };
+  return { byFile, bySymbol, byExtension };
 }
 
 function symbolsOf(file: FileDescriptorProto): string[] {
@@ -57,6 +64,7 @@ function symbolsOf(file: FileDescriptorProto): string[] {
   return [
     ...file.messageType.flatMap((message) => ofMessage(file.package, message)),
     ...file.enumType.map((type) => within(file.package, type.name)),
+    ...file.extension.map((extension) => within(file.package, extension.name)),
     ...file.service.flatMap((service) => {
       const name = within(file.package, service.name);
       return [name, ...service.method.map((method) => within(name, method.name))];
@@ -73,9 +81,19 @@ function answer(request: ServerReflectionRequest, services: readonly string[], i
       return fileAnswer(index.byFile.get(question.value), index, question.value);
     case "fileContainingSymbol":
       return fileAnswer(index.bySymbol.get(question.value), index, question.value);
-    case "fileContainingExtension":
-    case "allExtensionNumbersOfType":
-      return failure(status.NOT_FOUND, "there are no extensions");
+    case "fileContainingExtension": {
+      const { containingType, extensionNumber } = question.value;
+      const file = index.byExtension.get(`.${containingType}`)?.get(extensionNumber);
+      return fileAnswer(file, index, `extension ${extensionNumber} of ${containingType}`);
+    }
+    case "allExtensionNumbersOfType": {
+      const numbers = index.byExtension.get(`.${question.value}`);
+      if (numbers === undefined) return failure(status.NOT_FOUND, `${question.value.slice(0, 200)} has no extensions`);
+      return {
+        $case: "allExtensionNumbersResponse",
+        value: { baseTypeName: question.value, extensionNumber: [...numbers.keys()] },
+      };
+    }
     case undefined:
       return failure(status.INVALID_ARGUMENT, "the request asks nothing");
   }

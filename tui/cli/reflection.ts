@@ -16,6 +16,7 @@ type Answer = NonNullable<ServerReflectionResponse["messageResponse"]>;
 export class ReflectionClient implements Disposable {
   readonly #requests = new PassThrough({ objectMode: true });
   readonly #responses: AsyncIterator<ServerReflectionResponse>;
+  readonly #files = new Map<string, FileDescriptorProto>();
 
   constructor(connection: Connection, options: CallOptions) {
     const stream = connection.bidi(ServerReflectionService.serverReflectionInfo, this.#requests, options);
@@ -29,11 +30,12 @@ export class ReflectionClient implements Disposable {
   }
 
   /**
-   * Descriptors of a symbol ("zor.v1.InstanceService") and of all it refers to.
-   * @throws {ZorError} NOT_FOUND when the server does not know it.
+   * Descriptors of symbols ("zor.v1.InstanceService") and of all they refer to.
+   * @throws {ZorError} NOT_FOUND when the server does not know one.
    */
-  async describe(symbol: string): Promise<FileRegistry> {
-    const files = new Map<string, FileDescriptorProto>();
+  async describe(...symbols: readonly string[]): Promise<FileRegistry> {
+    // What was asked for before is described again: one registry serves a message with all that is packed into it.
+    const files = this.#files;
     const add = (answer: Answer): void => {
       if (answer.$case !== "fileDescriptorResponse") return;
       for (const bytes of answer.value.fileDescriptorProto) {
@@ -41,7 +43,7 @@ export class ReflectionClient implements Disposable {
         files.set(file.name, file);
       }
     };
-    add(await this.#ask({ $case: "fileContainingSymbol", value: symbol }));
+    for (const symbol of symbols) add(await this.#ask({ $case: "fileContainingSymbol", value: symbol }));
     // Servers may leave imports out; each is asked for once.
     const asked = new Set<string>();
     for (;;) {

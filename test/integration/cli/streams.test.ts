@@ -66,7 +66,7 @@ describe("zor get --watch", () => {
     expect(steps.filter((step) => "upsert" in step)).toHaveLength(1);
     expect(steps.at(-1)).toMatchObject({
       position: { epoch: fleet.hub.log.epoch },
-      upsert: { instance: { name: "hosts/beta/instances/vm1" } },
+      upsert: { "@type": "type.googleapis.com/zor.v1.Instance", name: "hosts/beta/instances/vm1" },
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { accessOf } from "../../../lib/auth/policy.js";
+import { addDescriptors, descriptors } from "../../../lib/grpc/descriptors.js";
 import { implementService } from "../../../lib/grpc/service.js";
 import { addCodecs, allServices, codecOf, findService } from "../../../lib/kinds/codecs.js";
 import {
@@ -15,6 +16,7 @@ import {
 } from "../../../lib/kinds/kinds.js";
 import { findPackedKind, pack, typeUrlOf, unpack } from "../../../lib/kinds/resource.js";
 import { parseName } from "../../../lib/names.js";
+import { fileDescriptorSetBase64 } from "../../../proto/gen/descriptors.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 
 describe("the table of kinds", () => {
@@ -65,6 +67,9 @@ describe("the table of kinds", () => {
       methods: { [method]: { kind: "gadget", access: "viewer", verb: "get", route: "name", response: "gadget" } },
     });
     addCodecs({ codecs: { gadget: Lan }, services: {} });
+    const files = descriptors().files.length;
+    addDescriptors(fileDescriptorSetBase64);
+    expect(descriptors().files).toHaveLength(files);
     expect(parseName("name", "hosts/h/gadgets/g")).toMatchObject({ collection: "gadgets", id: "g" });
     expect(accessOf(method)).toBe("viewer");
     expect(codecOf("gadget").fromPartial({ name: "hosts/h/gadgets/g" }).name).toBe("hosts/h/gadgets/g");

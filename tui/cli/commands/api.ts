@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readStream } from "node:stream/consumers";
 import {
+  type DescMessage,
   type DescMethod,
   type FileRegistry,
   fromBinary,
@@ -71,10 +72,11 @@ function defineCall(api: Command, open: Registrar["open"]): void {
     .action(async (methodText: string, word: string | undefined, options: { output: "json" | "yaml" }) => {
       const session = open(command);
       const json = await readRequest(session, word);
-      const { method, registry } = await findMethod(session, methodText);
+      using reflection = new ReflectionClient(await session.connect(), { signal: session.io.signal });
+      const { method, registry } = await findMethod(reflection, methodText);
+      const printer = new MessagePrinter(method.output, reflection, registry);
       const raw = rawMethod(method);
       const request = encodeRequest(method, json, registry);
-      const show = (bytes: Buffer): JsonValue => toJson(method.output, fromBinary(method.output, bytes), { registry });
       const connection = await session.connect();
       if (method.methodKind === "unary") {
         const looks = /^(?:Get|List)/.test(method.name);
@@ -84,13 +86,13 @@ function defineCall(api: Command, open: Registrar["open"]): void {
           request,
           looks ? session.readOptions() : session.callOptions(60_000),
         );
-        await session.printJson(options.output, show(response));
+        await session.printJson(options.output, await printer.toJson(response));
         return;
       }
       const { signal } = session.io;
       for await (const response of connection.stream(raw, request, { signal })) {
-        if (options.output === "yaml") await session.printJson("yaml", show(response));
-        else session.printJsonLine(show(response));
+        if (options.output === "yaml") await session.printJson("yaml", await printer.toJson(response));
+        else session.printJsonLine(await printer.toJson(response));
       }
     });
   withExamples(
@@ -117,13 +119,12 @@ async function readRequest({ io }: Session, word: string | undefined): Promise<J
 }
 
 async function findMethod(
-  session: Session,
+  reflection: ReflectionClient,
   text: string,
 ): Promise<{ readonly method: DescMethod; readonly registry: FileRegistry }> {
   const split = text.lastIndexOf("/") >= 0 ? text.lastIndexOf("/") : text.lastIndexOf(".");
   if (split <= 0)
     throw invalidArgument("method", `${quote(text)} does not have the form SERVICE/METHOD; see: zor api list`);
-  using reflection = new ReflectionClient(await session.connect(), session.readOptions());
   const service = await fullSymbol(reflection, text.slice(0, split).replace(/^\//, ""), false);
   const registry = await reflection.describe(service);
   const methods = registry.getService(service)?.methods ?? [];
@@ -153,6 +154,35 @@ async function fullSymbol(reflection: ReflectionClient, text: string, anySymbol:
     services.flatMap((name) => [name, name.slice(name.lastIndexOf(".") + 1)]),
   );
   throw notFound(`service ${text}`, near === undefined ? "see: zor api list" : `did you mean ${near}?`);
+}
+
+/** Writes messages as JSON. Types of what is packed into them are asked for when they are met. */
+class MessagePrinter {
+  readonly #type: DescMessage;
+  readonly #reflection: ReflectionClient;
+  #registry: FileRegistry;
+
+  constructor(type: DescMessage, reflection: ReflectionClient, registry: FileRegistry) {
+    this.#type = type;
+    this.#reflection = reflection;
+    this.#registry = registry;
+  }
+
+  /** @throws {ZorError} NOT_FOUND when the server does not know the type of something packed. */
+  async toJson(bytes: Uint8Array): Promise<JsonValue> {
+    for (const asked = new Set<string>(); ; ) {
+      try {
+        // The type of this registry's own: types of different registries do not mix.
+        const type = this.#registry.getMessage(this.#type.typeName) ?? this.#type;
+        return toJson(type, fromBinary(type, bytes), { registry: this.#registry });
+      } catch (error) {
+        const missing = /"[^"]*?([\w.]+)" is not in the type registry/.exec(messageOf(error))?.[1];
+        if (missing === undefined || asked.has(missing)) throw error;
+        asked.add(missing);
+        this.#registry = await this.#reflection.describe(this.#type.typeName, missing);
+      }
+    }
+  }
 }
 
 /** A method whose messages stay bytes. */
