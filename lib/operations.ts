@@ -24,7 +24,7 @@ export interface OperationStart {
   /** For example the id a resumed operation had; default: a new one. */
   readonly id?: string;
   /** What it resolves to, if anything, is the operation's result: the resource that was made or changed, packed. */
-  readonly work: (context: OperationContext) => Promise<Any | undefined | void>;
+  readonly work: (context: OperationContext) => Promise<Any | undefined> | Promise<void>;
 }
 
 interface Entry {

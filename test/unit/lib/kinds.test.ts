@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { accessOf } from "../../../lib/auth/policy.js";
-import { addDescriptors, descriptors } from "../../../lib/grpc/descriptors.js";
+import { descriptors } from "../../../lib/grpc/descriptors.js";
 import { implementService } from "../../../lib/grpc/service.js";
-import { addCodecs, allServices, codecOf, findService } from "../../../lib/kinds/codecs.js";
+import { allServices, codecOf, findService } from "../../../lib/kinds/codecs.js";
 import {
   addKinds,
   allKinds,
@@ -16,8 +16,6 @@ import {
 } from "../../../lib/kinds/kinds.js";
 import { findPackedKind, pack, typeUrlOf, unpack } from "../../../lib/kinds/resource.js";
 import { parseName } from "../../../lib/names.js";
-import { fileDescriptorSetBase64 } from "../../../proto/gen/descriptors.js";
-import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 
 describe("the table of kinds", () => {
   it("knows a kind by its singular, its plural and its aliases", () => {
@@ -53,29 +51,22 @@ describe("the table of kinds", () => {
     expect(unpack({ typeUrl: "type.googleapis.com/zor.v9.Wire", value: Buffer.alloc(0) })).toBeUndefined();
   });
 
-  it("takes more kinds in, and their names can then be parsed", () => {
-    const kind = {
-      singular: "gadget",
-      plural: "gadgets",
-      aliases: ["gd"],
-      scope: "host",
-      type: "zor.x.Gadget",
-    } as const;
-    const method = "/zor.x.GadgetService/GetGadget";
-    addKinds({
-      kinds: [kind],
-      methods: { [method]: { kind: "gadget", access: "viewer", verb: "get", route: "name", response: "gadget" } },
-    });
-    addCodecs({ codecs: { gadget: Lan }, services: {} });
+  it("takes more kinds in, and their names can then be parsed", async () => {
+    expect(() => parseName("name", "hosts/h/gauges/g")).toThrow("is not a resource name");
     const files = descriptors().files.length;
-    addDescriptors(fileDescriptorSetBase64);
-    expect(descriptors().files).toHaveLength(files);
-    expect(parseName("name", "hosts/h/gadgets/g")).toMatchObject({ collection: "gadgets", id: "g" });
-    expect(accessOf(method)).toBe("viewer");
-    expect(codecOf("gadget").fromPartial({ name: "hosts/h/gadgets/g" }).name).toBe("hosts/h/gadgets/g");
-    expect(() => addKinds({ kinds: [{ ...kind, singular: "other", plural: "gd" }], methods: {} })).toThrow(
-      '"gd" means',
-    );
+    await import("../../extension/register.js");
+    expect(parseName("name", "hosts/h/gauges/g")).toMatchObject({ kind: "onHost", collection: "gauges", id: "g" });
+    expect(parseName("name", "memos/m")).toMatchObject({ kind: "hub", collection: "memos", id: "m" });
+    expect(accessOf("/zor.test.v1.GaugeService/GetToZero")).toBe("admin");
+    const gauge = {
+      kind: "gauge",
+      value: codecOf("gauge").fromPartial({ name: "hosts/h/gauges/g", spec: { limit: 7 } }),
+    };
+    expect(unpack(pack(gauge))).toEqual(gauge);
+    expect(descriptors().files.length).toBeGreaterThan(files);
+    expect(descriptors().registry.getMessage("zor.test.v1.Gauge")?.fields).toHaveLength(9);
+    const taken = { singular: "other", plural: "gg", aliases: [], scope: "host", type: "zor.x.Other" } as const;
+    expect(() => addKinds({ kinds: [taken], methods: {} })).toThrow('"gg" means');
   });
 });
 
@@ -91,7 +82,7 @@ describe("the rules of methods", () => {
   it("name fields that the messages have", () => {
     for (const path of ruledMethods()) {
       const rule = findRule(path);
-      if (rule === undefined || rule.kind === "gadget" || rule.verb === "custom") continue;
+      if (rule === undefined || rule.verb === "custom") continue;
       expect(findKindByPlural(kindNamed(rule.kind).plural)?.singular).toBe(rule.kind);
     }
   });
