@@ -67,6 +67,14 @@ export function codecOf(singular: string): Codec {
   return codec;
 }
 
+/** Singular of the kind whose codec it is. @throws {Error} when it is none of the table. */
+export function kindOfCodec<R extends NamedMessage>(codec: Codec<R>): string {
+  // Compared by identity alone, whatever their messages are.
+  const found = [...codecs].find(([, each]) => (each as unknown) === codec);
+  if (found === undefined) throw new Error("there is no kind with that codec");
+  return found[0];
+}
+
 /** The definition of a service, "zor.v1.LanService"; undefined: there is none. */
 export function findService(name: string): AnyService | undefined {
   return services.get(name);

@@ -65,7 +65,9 @@ export function fieldNames(message: DescMessage): string[] {
   return message.fields.map(({ name }) => name);
 }
 
-interface Search {
+/** A path that is being followed, for errors. */
+export interface Search {
+  /** Field of the request that the path stands in. */
   readonly where: string;
   readonly path: Path;
   /** What the resource is called. */
@@ -77,7 +79,8 @@ function topOf(message: DescMessage, segment: string): string {
   return field?.oneof?.localName ?? field?.localName ?? segment;
 }
 
-function findMember(message: DescMessage, segment: string): DescField | undefined {
+/** The field of a message that a segment of a path names, in snake_case or camelCase. */
+export function findMember(message: DescMessage, segment: string): DescField | undefined {
   return message.fields.find(({ name, localName, jsonName }) => [name, localName, jsonName].includes(segment));
 }
 
@@ -194,7 +197,8 @@ function wellKnown({ typeName }: DescMessage): ValueType | undefined {
   return typeName === "google.protobuf.Duration" ? { type: "duration" } : undefined;
 }
 
-function unknownField({ where, path, kind }: Search, message: DescMessage, at: number): Error {
+/** The error of a path whose segment `at` is no field of the message it leads to. */
+export function unknownField({ where, path, kind }: Search, message: DescMessage, at: number): Error {
   const names = fieldNames(message);
   const near = nearest(path[at] ?? "", names);
   const before = path.slice(0, at);
