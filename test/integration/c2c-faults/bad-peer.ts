@@ -59,7 +59,7 @@ export class BadPeer {
     const plain = new NativeMemory(bytes.length + 1);
     plain.buffer.set(bytes);
     const sealed = new NativeMemory(sealedBytes(bytes.length));
-    const length = this.#sealer.seal(plain, 0, bytes.length, sealed, 0);
+    const length = this.#sealer.seal(plain, 0, bytes.length, sealed);
     this.#socket.write(Buffer.from(sealed.buffer.subarray(0, length)));
   }
 

@@ -279,7 +279,7 @@ function openSealed(connection: ReadyConnection, bytes: Buffer): Socket {
   const plain = new NativeMemory(bytes.length + 1);
   plain.buffer.set(bytes);
   const sealed = new NativeMemory(sealedBytes(bytes.length));
-  const length = new RecordSealer(tls.send).seal(plain, 0, bytes.length, sealed, 0);
+  const length = new RecordSealer(tls.send).seal(plain, 0, bytes.length, sealed);
   const socket = new Socket({ fd });
   socket.write(sealed.buffer.subarray(0, length));
   return socket;
