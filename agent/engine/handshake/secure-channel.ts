@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { connect as connectTlsSocket, createSecureContext, TLSSocket } from "node:tls";
 import { NativeMemory } from "../../../lib/libc.js";
 import { type CableIdentity, keySha256Of } from "../protocol/cable-identity.js";
-import type { Encryption } from "../protocol/end-record.js";
+import type { Encryption } from "./encryption.js";
 import { CableFailure } from "./failure.js";
 import { frameType, headerBytes, ProtocolError, parseFrames, writeHeader } from "../frames/frame.js";
 import { duplicate } from "../native.js";
