@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
 import { type DiskLimits, DiskQuota } from "../../../agent/drivers/disk-quota.js";
-import type { DriverInstance, ExecCommand, RecoveryHandle } from "../../../agent/drivers/driver.js";
+import type { DriverInstance, ExecCommand, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
 import { ensureNetns, removeNetns } from "../../../agent/network/netns.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
@@ -117,4 +117,16 @@ export class CrunFixture implements AsyncDisposable {
 /** A command without terminal and input, unless told otherwise. */
 export function toCommand(command: readonly string[], more: Partial<ExecCommand> = {}): ExecCommand {
   return { command, environment: {}, tty: false, columns: 0, rows: 0, stdin: undefined, ...more };
+}
+
+/** Everything that comes. */
+export async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const value of values) list.push(value);
+  return list;
+}
+
+/** What a command wrote. */
+export function textOf(outputs: readonly ExecOutput[]): string {
+  return outputs.map((output) => (output.type === "exit" ? "" : Buffer.from(output.data).toString())).join("");
 }
