@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
-import type { FleetStep } from "../../tui/client/watch.js";
+import type { FleetStep } from "../../tui/kit/fleet/fleet-step.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
-import type { Verb } from "../../tui/kit/fleet/pending.js";
+import type { Action } from "../../tui/kit/action.js";
 import type { Row } from "../../tui/kit/row.js";
 
 /** A gateway that records what is asked of it. */
@@ -18,7 +18,7 @@ export class FakeGateway implements FleetGateway {
     // Nothing is told: tests feed the model themselves.
   }
 
-  async run(verb: Verb, row: Row): Promise<void> {
+  async run({ verb }: Action, row: Row): Promise<void> {
     this.calls.push(`${verb} ${row.name}`);
     await delay(0);
     if (this.failure !== undefined) throw this.failure;

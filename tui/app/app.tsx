@@ -1,18 +1,15 @@
 import { Box, useApp, useInput, usePaste, useWindowSize } from "ink";
 import { type ReactNode, useEffect, useSyncExternalStore } from "react";
-import { confirmLines, describeLines, emptyLines, helpLines } from "./body.js";
+import { chordsOf } from "../kit/keys/chord.js";
+import type { Model } from "../kit/model.js";
+import { type Body, type BodyLine, fixedBody } from "../kit/screen.js";
+import { confirmLines } from "./confirm.js";
+import type { Controller } from "./controller.js";
 import { hintLine, messageLines } from "./footer.js";
 import { headerLines } from "./header.js";
 import { LineView, LookContext } from "./line-view.js";
 import type { Look } from "./theme.js";
-import { chordsOf } from "../kit/keys/chord.js";
-import { describe, describeYaml } from "../kinds/describe.js";
-import { type Model, type Page, pageWindow } from "../kit/model.js";
-import type { Line } from "../kit/text/segment.js";
-import { drawTable } from "../kit/table/table-frame.js";
-import type { TableState } from "../kit/table/table-state.js";
-import type { Controller } from "./controller.js";
-import { type Extent, titleLine } from "./title.js";
+import { titleLine } from "./title.js";
 
 /** Smallest terminal anything useful fits into. */
 const smallest = { columns: 60, rows: 12 };
@@ -65,78 +62,32 @@ export function App({ model, controller, look, onReady }: AppProps): ReactNode {
   );
 }
 
-interface ScreenLine {
-  readonly line: Line;
-  readonly selected?: boolean;
-  readonly faded?: boolean;
-}
-
-function screenLines(model: Model, controller: Controller, width: number, height: number): readonly ScreenLine[] {
+function screenLines(model: Model, controller: Controller, width: number, height: number): readonly BodyLine[] {
   const header = headerLines(model, width);
   const room = height - header.length - 2;
   // What is said decides how much room is left; what is said least is what the body leaves to say.
   const spoken = messageLines(model, controller.completions(), width, "");
   const bodyHeight = room - spoken.length;
-  const { lines, extent, aside } = drawBody(model, controller, width, bodyHeight);
+  const body = drawBody(model, width, bodyHeight);
+  const { lines, aside } = body;
   const message = aside === undefined ? spoken : messageLines(model, controller.completions(), width, aside);
   const blank = Array.from({ length: Math.max(0, bodyHeight - lines.length) }, () => ({ line: [] }));
   return [
     ...header.map((line) => ({ line })),
-    { line: titleLine(model, width, extent) },
+    { line: titleLine(model, width, body) },
     ...lines.slice(0, bodyHeight),
     ...blank,
     ...message.map((line) => ({ line })),
-    { line: hintLine(model, controller.keyContext, width) },
+    { line: hintLine(model, controller.commands, width) },
   ];
 }
 
-interface Body {
-  /** Said at the bottom when there is nothing more important. */
-  readonly aside?: string;
-  readonly lines: readonly ScreenLine[];
-  readonly extent: Extent;
+/** The screen on top, or the question that has to be answered first. */
+function drawBody({ screen, prompt }: Model, width: number, height: number): Body {
+  return prompt?.type === "confirm" ? fixedBody(confirmLines(prompt, width, height)) : screen.draw(width, height);
 }
 
-function drawBody(model: Model, controller: Controller, width: number, height: number): Body {
-  const { screen, prompt } = model;
-  if (prompt?.type === "confirm") return fixedBody(confirmLines(prompt, width, height));
-  switch (screen.type) {
-    case "help":
-      return pageBody(screen.page, helpLines(model, controller.keyContext, width), height);
-    case "diagnosis":
-      return pageBody(screen.page, describeLines(screen.diagnosis.lines(model.nowMs), width), height);
-    case "detail": {
-      const row = model.find(screen.kind, screen.name);
-      if (row === undefined) return fixedBody([[], [{ text: "   it is gone; esc goes back", tone: "warn" }]]);
-      const lines = screen.yaml ? describeYaml(row) : describe(row, model.context);
-      return pageBody(screen.page, describeLines(lines, width), height);
-    }
-    case "table":
-      return tableBody(model, screen.table, width, height);
-  }
-}
-
-function fixedBody(lines: readonly Line[]): Body {
-  return { lines: lines.map((line) => ({ line })), extent: { top: 0, shown: lines.length, length: lines.length } };
-}
-
-function pageBody(page: Page, lines: readonly Line[], height: number): Body {
-  const shown = pageWindow(page, lines, height);
-  return {
-    lines: shown.map((line) => ({ line })),
-    extent: { top: page.top, shown: shown.length, length: lines.length },
-  };
-}
-
-function tableBody(model: Model, table: TableState, width: number, height: number): Body {
-  const { header, rows, window, cutText } = drawTable(table, width, height, model.context);
-  const { top, matched, total } = window;
-  const extent = { top, shown: rows.length, length: matched, total };
-  if (rows.length === 0) return { lines: emptyLines(model, table).map((line) => ({ line })), extent };
-  return { lines: [{ line: header }, ...rows], extent, aside: cutText };
-}
-
-function tooSmall(columns: number, rows: number): readonly ScreenLine[] {
+function tooSmall(columns: number, rows: number): readonly BodyLine[] {
   const texts = [`terminal is ${columns}x${rows}`, `zor tui needs ${smallest.columns}x${smallest.rows}`, "q quits"];
   return texts.slice(0, Math.max(1, rows - 1)).map((text) => ({ line: [{ text, tone: "warn" }] }));
 }

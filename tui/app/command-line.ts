@@ -1,59 +1,32 @@
-import { type Kind, kinds } from "../kit/row.js";
+import type { Command } from "../kit/keys/command.js";
+import { type KindTable, pluralOf } from "../kit/kind-table.js";
+import type { TuiKind } from "../kit/kind.js";
 
 /** What a typed command asks for. */
 export type TypedCommand =
-  | { readonly type: "table"; readonly kind: Kind; readonly host: string | undefined; readonly filter: string }
-  | { readonly type: "quit" }
-  | { readonly type: "help" }
-  | { readonly type: "resync" }
-  | { readonly type: "describe"; readonly id: string }
+  | { readonly type: "table"; readonly kind: TuiKind; readonly host: string | undefined; readonly filter: string }
+  | { readonly type: "command"; readonly command: Command; readonly argument: string }
   | { readonly type: "unknown"; readonly message: string };
 
-/** Words of the command line, with their short forms. */
-const tableWords: Readonly<Record<Kind, readonly string[]>> = {
-  hosts: ["hosts", "host", "ho"],
-  instances: ["instances", "instance", "in", "vm", "vms"],
-  lans: ["lans", "lan", "la"],
-  links: ["links", "link", "li", "c2c"],
-  operations: ["operations", "operation", "ops", "op"],
-  events: ["events", "event", "ev"],
-  a2bs: ["a2bs", "a2b", "box"],
-};
+/** What the command line knows: a table for each kind, and the commands that have a word. */
+export interface Vocabulary {
+  readonly kinds: KindTable;
+  readonly commands: readonly Command[];
+  /** Ids of the hosts there are. */
+  readonly hosts: readonly string[];
+}
 
-const otherWords = ["describe", "help", "quit", "resync"] as const;
-
-/** Lines of the help about the command line. */
-export const commandLineHelp: readonly { readonly form: string; readonly title: string }[] = [
-  {
-    form: ":instances [HOST] [/FILTER]",
-    title: "a table (1 to 7), of one host, filtered",
-  },
-  { form: ":describe NAME", title: "details: alpha, alpha/vm1, demo" },
-  { form: ":resync", title: "read everything from the hub again" },
-  { form: ":q, ctrl-c twice", title: "quit" },
-];
-
-/** Reads a command line (without the ":"). `hosts` are the host ids there are. */
-export function parseCommandLine(line: string, hosts: readonly string[]): TypedCommand {
+/** Reads a command line (without the ":"): a word with an argument, or a table, of one host, filtered by what follows "/". */
+export function parseCommandLine(line: string, { kinds, commands, hosts }: Vocabulary): TypedCommand {
   const slash = line.search(/(^|\s)\//);
   const head = (slash < 0 ? line : line.slice(0, slash)).trim();
   const filter = slash < 0 ? "" : line.slice(line.indexOf("/", slash) + 1).trim();
-  const [word = "", ...rest] = head.split(/\s+/);
-  const [argument] = rest;
-  if (word === "q" || word === "quit" || word === "exit") return { type: "quit" };
-  if (word === "help" || word === "?") return { type: "help" };
-  if (word === "resync") return { type: "resync" };
-  if (word === "describe") {
-    return argument === undefined
-      ? { type: "unknown", message: "describe what? For example :describe alpha/vm1" }
-      : { type: "describe", id: argument };
-  }
-  const kind = kinds.find((candidate) => tableWords[candidate].includes(word.toLowerCase()));
+  const [word = "", argument] = head.split(/\s+/);
+  const command = commands.find(({ words }) => words?.includes(word) === true);
+  if (command !== undefined) return { type: "command", command, argument: argument ?? "" };
+  const kind = kinds.findByWord(word.toLowerCase());
   if (kind === undefined) {
-    return {
-      type: "unknown",
-      message: `there is no command "${word}"; ${kinds.join(", ")}, describe, help, resync, quit`,
-    };
+    return { type: "unknown", message: `there is no command "${word}"; ${firstWords(kinds, commands).join(", ")}` };
   }
   if (argument !== undefined && !hosts.includes(argument)) {
     return { type: "unknown", message: `there is no host "${argument}"; 1 shows the hosts` };
@@ -62,13 +35,17 @@ export function parseCommandLine(line: string, hosts: readonly string[]): TypedC
 }
 
 /** What may follow what is typed: whole lines, the best first. */
-export function completions(line: string, hosts: readonly string[]): readonly string[] {
+export function completions(line: string, { kinds, commands, hosts }: Vocabulary): readonly string[] {
   const [word = "", argument] = line.split(/\s+/, 2);
   if (argument === undefined) {
     if (word === "") return [];
-    return [...kinds, ...otherWords].filter((candidate) => candidate.startsWith(word) && candidate !== word);
+    return firstWords(kinds, commands).filter((candidate) => candidate.startsWith(word) && candidate !== word);
   }
-  const takesHost = kinds.some((kind) => tableWords[kind].includes(word));
-  if (!takesHost || argument.startsWith("/")) return [];
+  if (kinds.findByWord(word) === undefined || argument.startsWith("/")) return [];
   return hosts.filter((host) => host.startsWith(argument) && host !== argument).map((host) => `${word} ${host}`);
+}
+
+function firstWords(kinds: KindTable, commands: readonly Command[]): readonly string[] {
+  const words = commands.flatMap((command) => command.words?.slice(0, 1) ?? []);
+  return [...kinds.all.map(pluralOf), ...words.sort()];
 }

@@ -1,32 +1,40 @@
-import { type CommandId, findCommand, type KeyContext } from "../kit/keys/commands.js";
-import type { Model, Screen } from "../kit/model.js";
-import type { TableKind } from "../kit/row.js";
+import { availableCommands, type Command } from "../kit/keys/command.js";
+import type { Model } from "../kit/model.js";
+import { commandsHere } from "../screens/commands.js";
+import type { Program } from "../screens/program.js";
+import { TableScreen } from "../screens/table/table-screen.js";
 import { Prompts } from "./prompts.js";
-import { screenCommands } from "../screens/screen-commands.js";
-import type { Surroundings } from "../screens/surroundings.js";
 
 /** How long the first ctrl-c waits for the second. */
 const quitWindowMs = 2000;
 
+/** What the first screen shows. */
+export interface FirstScreen {
+  /** Singular of a kind; default: the first of all. */
+  readonly kind?: string;
+  /** Id of the host that it is narrowed to. */
+  readonly host?: string;
+}
+
 /** Turns keys into changes of the model and into what is asked of the fleet. */
 export class Controller {
   readonly #model: Model;
-  readonly #around: Surroundings;
+  readonly #program: Program;
   readonly #prompts: Prompts;
-  readonly #commands: Readonly<Record<CommandId, () => void>>;
   #interruptedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(model: Model, around: Surroundings) {
-    this.#model = model;
-    this.#around = around;
-    this.#prompts = new Prompts(model, around);
-    this.#commands = screenCommands(model, around);
+  /** Opens the first screen. */
+  constructor(program: Program, { kind, host }: FirstScreen = {}) {
+    this.#model = program.model;
+    this.#program = program;
+    this.#prompts = new Prompts(program);
+    const scope = host === undefined ? undefined : { title: host, host };
+    this.#model.openOnly(new TableScreen(program, kind ?? this.#model.kinds.all[0]?.kind ?? "", scope));
   }
 
-  /** What is bound where the person is now. */
-  get keyContext(): KeyContext {
-    const { screen, session } = this.#model;
-    return { screen: screen.type, kind: kindOn(screen), readOnly: session.readOnly };
+  /** What can be done where the person is now. */
+  get commands(): readonly Command[] {
+    return availableCommands(commandsHere(this.#program), this.#model.session.readOnly);
   }
 
   /** What may follow what is typed on the command line. */
@@ -39,7 +47,7 @@ export class Controller {
     const { prompt } = this.#model;
     this.#model.hush();
     if (chord === "ctrl-c") this.#interrupt();
-    else if (chord === "ctrl-z") this.#around.stop();
+    else if (chord === "ctrl-z") this.#program.stop();
     else if (prompt !== undefined) this.#prompts.press(prompt, chord);
     else this.#pressOnScreen(chord);
     this.#model.changed();
@@ -53,31 +61,16 @@ export class Controller {
   }
 
   #pressOnScreen(chord: string): void {
-    const command = findCommand(chord, this.keyContext);
-    const { screen } = this.#model;
-    if (command !== undefined) this.#commands[command.id]();
-    else if (screen.type === "table" && /^[A-Z]$/.test(chord)) screen.table.sortBy(chord);
+    const command = this.commands.find(({ keys }) => keys.includes(chord));
+    if (command !== undefined) command.run({ chord, argument: "" });
+    else this.#model.screen.press?.(chord);
   }
 
   #interrupt(): void {
     const { nowMs } = this.#model;
     this.#prompts.leave();
-    if (nowMs - this.#interruptedAtMs < quitWindowMs) this.#around.quit();
+    if (nowMs - this.#interruptedAtMs < quitWindowMs) this.#program.quit();
     this.#interruptedAtMs = nowMs;
     this.#model.say("press ctrl-c again to quit", "plain", quitWindowMs);
-  }
-}
-
-/** Kind of what is shown or described. */
-function kindOn(screen: Screen): TableKind | undefined {
-  switch (screen.type) {
-    case "table":
-      return screen.table.kind;
-    case "detail":
-      return screen.kind;
-    case "diagnosis":
-      return "links";
-    case "help":
-      return undefined;
   }
 }

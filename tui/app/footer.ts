@@ -1,8 +1,9 @@
-import { availableCommands, type KeyContext } from "../kit/keys/commands.js";
-import type { Model, Prompt } from "../kit/model.js";
+import { type Command, keyName } from "../kit/keys/command.js";
+import type { Model } from "../kit/model.js";
+import type { Prompt } from "../kit/prompt.js";
+import type { Tone } from "../kit/states.js";
 import { plainText } from "../kit/text/plain-text.js";
 import { cutLine, type Line, lineWidth, type Segment } from "../kit/text/segment.js";
-import type { Tone } from "../kit/states.js";
 import { textWidth } from "../kit/text/text-width.js";
 import { wrapText } from "../kit/text/wrap-text.js";
 
@@ -70,22 +71,14 @@ function typed(sign: string, text: string, after: readonly Segment[], width: num
 }
 
 /** The keys that matter here, as many as fit. */
-export function hintLine(model: Model, context: KeyContext, width: number): Line {
+export function hintLine(model: Model, commands: readonly Command[], width: number): Line {
   if (model.prompt !== undefined) return promptHints(model.prompt, width);
   const line: Segment[] = [{ text: " " }];
-  // On a table there are more useful things to say than how to leave it.
-  const hints = availableCommands(context).filter(
-    (command) => command.hint !== undefined && (command.id !== "back" || context.screen !== "table"),
-  );
-  // Help always stays; the rest goes from the end.
-  const ordered = [
-    ...hints.filter((command) => command.id === "help"),
-    ...hints.filter((command) => command.id !== "help"),
-  ];
-  for (const command of ordered) {
+  const hints = commands.flatMap(({ keys, hint }) => (hint === undefined ? [] : [{ ...hint, key: keys[0] ?? "" }]));
+  for (const { key, word } of hints.sort((left, right) => left.rank - right.rank)) {
     const pair: Segment[] = [
-      { text: keyName(command.keys[0] ?? ""), tone: "accent" },
-      { text: ` ${command.hint ?? ""}  `, tone: "dim" },
+      { text: keyName(key), tone: "accent" },
+      { text: ` ${word}  `, tone: "dim" },
     ];
     if (lineWidth(line) + lineWidth(pair) > width) break;
     line.push(...pair);
@@ -100,9 +93,4 @@ function promptHints(prompt: Prompt, width: number): Line {
     confirm: "esc leaves everything as it is",
   } as const;
   return cutLine([{ text: ` ${keys[prompt.type]}`, tone: "dim" }], width);
-}
-
-/** A key as people read it. */
-export function keyName(chord: string): string {
-  return chord.startsWith("ctrl-") ? `^${chord.slice("ctrl-".length)}` : chord;
 }

@@ -1,8 +1,9 @@
+import type { KindCount, StateCount } from "../kit/fleet/summary.js";
 import { formatAge } from "../kit/format.js";
+import { pluralOf } from "../kit/kind-table.js";
 import type { Model } from "../kit/model.js";
 import { plainText } from "../kit/text/plain-text.js";
 import { type Line, lineWidth, type Segment, spreadLine } from "../kit/text/segment.js";
-import type { StateCount } from "../kit/fleet/summary.js";
 
 /** Room for the longest text about a hub that is away. */
 const widestTrouble = 62;
@@ -57,26 +58,22 @@ function connectionState(model: Model): Segment[] {
   }
 }
 
-/** What is counted, with the words a narrow terminal has room for. */
+/** A count as it is drawn. */
 interface CountGroup {
   readonly title: string;
-  readonly short: string;
   readonly total: number;
-  readonly counts: readonly StateCount[];
+  readonly states: readonly StateCount[];
 }
 
 type CountStyle = (group: CountGroup) => Segment[];
 
 /** As much as fits; what is left out first is what nobody has to act on, and trouble never is. */
 function countsLine({ summary, fleet }: Model, width: number): Line {
-  const hosts = { title: "hosts", short: "hosts", total: summary.hostsTotal, counts: summary.hosts };
-  const instances = { title: "instances", short: "inst", total: summary.instancesTotal, counts: summary.instances };
-  const lans = { title: "lans", short: "lans", total: summary.lansTotal, counts: [] };
-  const links = { title: "links", short: "links", total: summary.linksTotal, counts: summary.links };
-  const a2bs = { title: "a2bs", short: "a2bs", total: summary.a2bsTotal, counts: summary.a2bs };
-  const basic = [hosts, instances, lans, links];
-  const all = summary.a2bsTotal === 0 ? basic : [...basic, a2bs];
-  const important = [hosts, instances, links];
+  const there = summary.filter(({ counted, total }) => counted.rank < 3 || total > 0);
+  const all = there.map(groupOf);
+  const basic = there.filter(({ counted }) => counted.rank < 3).map(groupOf);
+  const important = there.filter(({ counted }) => counted.rank === 1);
+  const short = important.map((count) => ({ ...groupOf(count), title: count.counted.short }));
   const { phase } = fleet.connection;
   const old = phase === "lost" || phase === "refused";
   const fresh = (line: Line): Line => (old ? line.map(({ text }) => ({ text, tone: "dim" as const })) : line);
@@ -85,36 +82,40 @@ function countsLine({ summary, fleet }: Model, width: number): Line {
     [basic, inWords],
     [all, inSymbols],
     [basic, inSymbols],
-    [important, inSymbols],
-    [important, (group) => inSymbols({ ...group, title: group.short })],
+    [important.map(groupOf), inSymbols],
+    [short, inSymbols],
   ];
   for (const [groups, style] of choices) {
     const line = [{ text: " " }, ...groups.flatMap(style)];
     if (lineWidth(line) <= width) return fresh(line);
   }
-  return fresh([{ text: " " }, ...important.flatMap(troubleOnly)]);
+  return fresh([{ text: " " }, ...short.flatMap(troubleOnly)]);
 }
 
-function inWords({ title, total, counts }: CountGroup): Segment[] {
+function groupOf({ kind, total, states }: KindCount): CountGroup {
+  return { title: pluralOf(kind), total, states };
+}
+
+function inWords({ title, total, states }: CountGroup): Segment[] {
   return [
     ...heading(title, total),
-    ...counts.map(({ style, count }) => ({ text: ` ${style.symbol} ${count} ${style.word}`, tone: style.tone })),
+    ...states.map(({ style, count }) => ({ text: ` ${style.symbol} ${count} ${style.word}`, tone: style.tone })),
     { text: "    " },
   ];
 }
 
-function inSymbols({ title, total, counts }: CountGroup): Segment[] {
+function inSymbols({ title, total, states }: CountGroup): Segment[] {
   return [
     ...heading(title, total),
-    ...counts.map(({ style, count }) => ({ text: ` ${style.symbol}${count}`, tone: style.tone })),
+    ...states.map(({ style, count }) => ({ text: ` ${style.symbol}${count}`, tone: style.tone })),
     { text: "  " },
   ];
 }
 
 /** The total, and of the states only those that ask for a look. */
 function troubleOnly(group: CountGroup): Segment[] {
-  const counts = group.counts.filter(({ style }) => style.tone === "warn" || style.tone === "bad");
-  return inSymbols({ ...group, title: group.short, counts });
+  const states = group.states.filter(({ style }) => style.tone === "warn" || style.tone === "bad");
+  return inSymbols({ ...group, states });
 }
 
 function heading(title: string, total: number): Segment[] {

@@ -1,18 +1,19 @@
-import { shortName } from "../kit/resource-name.js";
 import { textOf } from "../kit/keys/chord.js";
-import { completions, parseCommandLine } from "./command-line.js";
-import { type Model, newPage, type Prompt } from "../kit/model.js";
-import { kinds, type Row } from "../kit/row.js";
-import type { Surroundings } from "../screens/surroundings.js";
+import type { Model } from "../kit/model.js";
+import type { Prompt } from "../kit/prompt.js";
+import { allCommands } from "../screens/commands.js";
+import type { Program } from "../screens/program.js";
+import { TableScreen } from "../screens/table/table-screen.js";
+import { completions, parseCommandLine, type Vocabulary } from "./command-line.js";
 
 /** What is typed at the bottom: a command, a filter, or the consent to something that cannot be undone. */
 export class Prompts {
   readonly #model: Model;
-  readonly #around: Surroundings;
+  readonly #program: Program;
 
-  constructor(model: Model, around: Surroundings) {
-    this.#model = model;
-    this.#around = around;
+  constructor(program: Program) {
+    this.#model = program.model;
+    this.#program = program;
   }
 
   /** A key while a prompt is open. */
@@ -40,15 +41,15 @@ export class Prompts {
   /** What may follow what is typed on the command line. */
   completions(): readonly string[] {
     const { prompt } = this.#model;
-    return prompt?.type === "command" ? completions(prompt.text, this.#hosts()) : [];
+    return prompt?.type === "command" ? completions(prompt.text, this.#vocabulary()) : [];
   }
 
   /** Closes the prompt without doing what it is for. */
   leave(): void {
-    const { prompt, screen } = this.#model;
+    const { prompt } = this.#model;
     this.#model.prompt = undefined;
-    if (prompt?.type === "filter" && screen.type === "table") screen.table.setFilter(prompt.before);
-    if (prompt?.type === "confirm") this.#model.say(`nothing done: ${prompt.impact.verb} was not confirmed`);
+    if (prompt?.type === "filter") prompt.apply(prompt.before);
+    if (prompt?.type === "confirm") this.#model.say(`nothing done: ${prompt.impact.action.verb} was not confirmed`);
   }
 
   #type(prompt: Prompt, text: string): void {
@@ -63,8 +64,7 @@ export class Prompts {
 
   #setText(prompt: Prompt, text: string): void {
     this.#model.prompt = { ...prompt, text };
-    const { screen } = this.#model;
-    if (prompt.type === "filter" && screen.type === "table") screen.table.setFilter(text);
+    if (prompt.type === "filter") prompt.apply(text);
   }
 
   #enter(prompt: Prompt): void {
@@ -73,54 +73,34 @@ export class Prompts {
       return;
     }
     this.#model.prompt = undefined;
-    if (prompt.type === "confirm") this.#around.actions.perform(prompt.impact);
+    if (prompt.type === "confirm") this.#program.requests.perform(prompt.impact);
     if (prompt.type === "command") this.#runCommandLine(prompt.text);
   }
 
   #runCommandLine(line: string): void {
     if (line.trim() === "") return;
     const model = this.#model;
-    const command = parseCommandLine(line, this.#hosts());
-    switch (command.type) {
+    const typed = parseCommandLine(line, this.#vocabulary());
+    switch (typed.type) {
       case "table": {
-        const { host } = command;
-        model.openOnly(command.kind, host === undefined ? undefined : { title: host, host }, command.filter);
+        const { kind, host, filter } = typed;
+        const scope = host === undefined ? undefined : { title: host, host };
+        model.openOnly(new TableScreen(this.#program, kind.kind, scope, filter));
         break;
       }
-      case "quit":
-        this.#around.quit();
-        break;
-      case "help":
-        if (model.screen.type !== "help") model.push({ type: "help", page: newPage() });
-        break;
-      case "resync":
-        this.#around.resync();
-        break;
-      case "describe":
-        this.#describe(command.id);
+      case "command":
+        typed.command.run({ chord: "", argument: typed.argument });
         break;
       case "unknown":
-        model.say(command.message, "warn");
+        model.say(typed.message, "warn");
         break;
     }
   }
 
-  #describe(id: string): void {
-    for (const kind of kinds) {
-      const name = findByShortName(this.#model.fleet.tables[kind].rows(), id);
-      if (name === undefined) continue;
-      this.#model.push({ type: "detail", kind, name, yaml: false, page: newPage() });
-      return;
-    }
-    this.#model.say(`there is no "${id}"; names look like alpha, alpha/vm1 or demo`, "warn");
+  #vocabulary(): Vocabulary {
+    const { kinds, fleet, session } = this.#model;
+    const commands = allCommands(this.#program).filter(({ changes }) => !(session.readOnly && changes === true));
+    const hosts = kinds.presence === undefined ? [] : [...fleet.rowsOf(kinds.presence.kind)].map((row) => row.id);
+    return { kinds, commands, hosts: hosts.sort() };
   }
-
-  #hosts(): readonly string[] {
-    return [...this.#model.fleet.tables.hosts.rows()].map((row) => row.id).sort();
-  }
-}
-
-function findByShortName(rows: Iterable<Row>, id: string): string | undefined {
-  for (const row of rows) if (shortName(row.name) === id || row.name === id) return row.name;
-  return undefined;
 }

@@ -3,7 +3,7 @@ import { type AnyResource, isOfKind, unpack } from "../../lib/kinds/resource.js"
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import type { WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import { escapeText } from "../kit/text/escape.js";
-import { hostStateName } from "../client/format.js";
+import { hostStateName } from "../kinds/host/states.js";
 import { shortName } from "../kit/resource-name.js";
 import type { Kind } from "./kinds.js";
 import { type ResourceTable, resourceTable, tableOptions } from "./output/show-rows.js";

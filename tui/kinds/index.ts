@@ -1,30 +1,19 @@
-import type { TableKind } from "../kit/row.js";
-import { a2bColumns } from "./a2b/columns.js";
-import type { Column } from "../kit/table/column.js";
-import { hostColumns } from "./host/columns.js";
-import { instanceColumns } from "./instance/columns.js";
-import { lanColumns, portColumns } from "./lan/columns.js";
-import { linkColumns } from "./link/columns.js";
-import { eventColumns, operationColumns } from "./operation/columns.js";
+import type { TuiKind } from "../kit/kind.js";
+import { a2bKind } from "./a2b/a2b.js";
+import { eventKind } from "./event/event.js";
+import { hostKind } from "./host/host.js";
+import { instanceKind } from "./instance/instance.js";
+import { lanKind } from "./lan/lan.js";
+import { linkKind } from "./link/link.js";
+import { operationKind } from "./operation/operation.js";
 
-/** How a kind of table looks. */
-export interface TableLook {
-  readonly columns: readonly Column[];
-  readonly sortBy: string;
-}
-
-const looks: Readonly<Record<TableKind, TableLook>> = {
-  hosts: hostColumns,
-  instances: instanceColumns,
-  lans: lanColumns,
-  ports: portColumns,
-  links: linkColumns,
-  operations: operationColumns,
-  events: eventColumns,
-  a2bs: a2bColumns,
-};
-
-/** The columns of a kind of table. */
-export function lookOf(kind: TableKind): TableLook {
-  return looks[kind];
-}
+/** The one list of the kinds this program has something of its own to say about, in the order in which their tables are offered. */
+export const tuiKinds: readonly TuiKind[] = [
+  hostKind,
+  instanceKind,
+  lanKind,
+  linkKind,
+  operationKind,
+  eventKind,
+  a2bKind,
+];

@@ -1,3 +1,6 @@
+import { toMs } from "../../lib/duration.js";
+import type { Duration } from "../../proto/gen/google/protobuf/duration.js";
+
 const minuteS = 60;
 const hourS = 60 * minuteS;
 const dayS = 24 * hourS;
@@ -42,6 +45,43 @@ export function formatTime(time: Date, nowMs: number): string {
   const clock = `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`;
   const sameDay = new Date(nowMs).toDateString() === time.toDateString();
   return sameDay ? clock : `${pad(time.getMonth() + 1)}-${pad(time.getDate())} ${clock}`;
+}
+
+/** The age of a moment, or "-" when there was none. */
+export function formatAgeOf(moment: Date | undefined, now: Date): string {
+  return moment === undefined ? "-" : formatAge(now.getTime() - moment.getTime());
+}
+
+/** A round trip: "85us", "0.42ms", "12.3ms", "1.20s", or "-" when not measured. */
+export function formatRtt(rtt: Duration | undefined): string {
+  if (rtt === undefined) return "-";
+  const milliseconds = toMs(rtt);
+  if (milliseconds < 0.1) return `${Math.round(milliseconds * 1000)}us`;
+  if (milliseconds < 10) return `${milliseconds.toFixed(2)}ms`;
+  if (milliseconds < 1000) return `${milliseconds.toFixed(1)}ms`;
+  return `${(milliseconds / 1000).toFixed(2)}s`;
+}
+
+/** Memory given in MiB: "256M", "1.5G", "2T". */
+export function formatMib(mib: bigint | number): string {
+  return formatBinary(mib, ["M", "G", "T"]);
+}
+
+/** A count of bytes: "512B", "1.5K", "20.1M", "3.2G". */
+export function formatBytes(bytes: bigint | number): string {
+  return formatBinary(bytes, ["B", "K", "M", "G", "T", "P"]);
+}
+
+/** A value in the largest unit it is at least one of, with one decimal where that says something; each unit is 1024 of the one before. */
+function formatBinary(value: bigint | number, units: readonly string[]): string {
+  let rest = Number(value);
+  let unit = 0;
+  while (rest >= 1024 && unit < units.length - 1) {
+    rest /= 1024;
+    unit += 1;
+  }
+  const digits = unit === 0 ? `${rest}` : rest.toFixed(1).replace(/\.0$/, "");
+  return `${digits}${units[unit] ?? ""}`;
 }
 
 function pad(value: number): string {

@@ -1,5 +1,5 @@
 import { toMs } from "../../lib/duration.js";
-import { type Impairment, JitterDistribution } from "../../proto/gen/zor/v1/impairment.js";
+import { type Impairment, type ImpairmentStats, JitterDistribution } from "../../proto/gen/zor/v1/impairment.js";
 import { formatBits } from "./format.js";
 
 /** What happens to frames, in short: "50ms±5 1% 10Mb/s"; "-" when they pass untouched, "DOWN" when nothing passes. */
@@ -28,6 +28,11 @@ export function impairmentDetails(impairment: Impairment | undefined): string {
   const burst = burstBytes === 0n ? "" : `, burst ${burstBytes} bytes`;
   const queue = queueBytes === 0n ? "" : `, queue ${queueBytes} bytes`;
   return `${short}${spread}${burst}${queue}`;
+}
+
+/** Frames dropped, but for those lost on purpose. */
+export function droppedOf(stats: ImpairmentStats): bigint {
+  return stats.droppedQueueFrames + stats.droppedDownFrames + stats.droppedPortFrames;
 }
 
 function delayText({ delay, jitter }: Impairment): string {

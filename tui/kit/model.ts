@@ -1,46 +1,13 @@
-import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
-import type { CellContext } from "./table/column.js";
-import type { Diagnosis } from "../screens/diagnosis/diagnosis.js";
+import type { CellContext } from "./fleet/fleet-view.js";
 import { Fleet } from "./fleet/fleet.js";
-import type { Impact } from "./impact.js";
-import type { Kind, WatchedRow } from "./row.js";
-import type { Tone } from "./states.js";
 import { createSummary, type FleetSummary } from "./fleet/summary.js";
-import { type TableScope, TableState } from "./table/table-state.js";
+import type { KindTable } from "./kind-table.js";
+import type { Prompt } from "./prompt.js";
+import type { Screen } from "./screen.js";
+import type { Tone } from "./states.js";
 
 /** How long a notice stays; what is not bad goes sooner, at the next key. */
 const noticeMs = { plain: 6_000, bad: 20_000 } as const;
-
-/** A page that can be scrolled: its first line on the screen, and how many lines the screen had when it was last drawn. */
-export interface Page {
-  top: number;
-  height: number;
-}
-
-/** A page at its top. */
-export function newPage(): Page {
-  return { top: 0, height: 1 };
-}
-
-/** The lines of a page that are on a screen of `height` lines. */
-export function pageWindow<T>(page: Page, lines: readonly T[], height: number): readonly T[] {
-  page.height = height;
-  page.top = Math.max(0, Math.min(page.top, lines.length - height));
-  return lines.slice(page.top, page.top + height);
-}
-
-/** One open screen. */
-export type Screen =
-  | { readonly type: "table"; readonly table: TableState }
-  | { readonly type: "detail"; readonly kind: Kind; readonly name: string; readonly yaml: boolean; readonly page: Page }
-  | { readonly type: "diagnosis"; readonly diagnosis: Diagnosis; readonly page: Page }
-  | { readonly type: "help"; readonly page: Page };
-
-/** What is being typed at the bottom. */
-export type Prompt =
-  | { readonly type: "command"; readonly text: string }
-  | { readonly type: "filter"; readonly text: string; readonly before: string }
-  | { readonly type: "confirm"; readonly impact: Impact; readonly phrase: string; readonly text: string };
 
 /** Something said at the bottom. */
 export interface Notice {
@@ -58,26 +25,29 @@ export interface Session {
 }
 
 /**
- * Everything the screen is drawn from: the fleet, the open screens, what is being typed. No I/O, no clock of its own, no
- * React; whoever changes it calls {@link changed}, whoever draws it subscribes.
+ * Everything that is drawn: the fleet, the open screens, what is being typed. No I/O, no clock of its own, no React; whoever
+ * changes it calls {@link changed}, whoever draws it subscribes. The first screen is pushed by whoever makes it.
  */
 export class Model {
   readonly fleet: Fleet;
   readonly session: Session;
   readonly #now: () => number;
   readonly #summary: () => FleetSummary;
-  readonly #screens: Screen[];
+  readonly #screens: Screen[] = [];
   readonly #listeners = new Set<() => void>();
   #version = 0;
   prompt: Prompt | undefined;
   notice: Notice | undefined;
 
-  constructor(session: Session, now: () => number) {
+  constructor(kinds: KindTable, session: Session, now: () => number) {
     this.session = session;
     this.#now = now;
-    this.fleet = new Fleet(now());
+    this.fleet = new Fleet(kinds, now());
     this.#summary = createSummary(this.fleet);
-    this.#screens = [{ type: "table", table: new TableState(this.fleet, "hosts") }];
+  }
+
+  get kinds(): KindTable {
+    return this.fleet.kinds;
   }
 
   get nowMs(): number {
@@ -92,13 +62,14 @@ export class Model {
     return this.#summary();
   }
 
-  /** The screen on top. */
+  /** The screen on top. @throws {Error} before the first one was pushed. */
   get screen(): Screen {
     const screen = this.#screens.at(-1);
     if (screen === undefined) throw new Error("there is always a screen");
     return screen;
   }
 
+  /** The open screens, the one on top last. */
   get screens(): readonly Screen[] {
     return this.#screens;
   }
@@ -121,7 +92,7 @@ export class Model {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Opens a table on top of what is open. */
+  /** Opens a screen on top of what is open. */
   push(screen: Screen): void {
     this.#screens.push(screen);
   }
@@ -129,21 +100,14 @@ export class Model {
   /** Closes the screen on top; false when it is the only one. */
   pop(): boolean {
     if (this.#screens.length === 1) return false;
-    this.#screens.pop();
+    this.#screens.pop()?.closed?.();
     return true;
   }
 
-  /** Leaves all screens for one table. */
-  openOnly(kind: Kind, scope: TableScope | undefined, filter: string): void {
-    const table = new TableState(this.fleet, kind, scope);
-    table.setFilter(filter);
-    this.#screens.splice(0, this.#screens.length, { type: "table", table });
-  }
-
-  /** The resource a description shows; undefined when it is gone. */
-  find(kind: Kind, name: string): WatchedRow | undefined {
-    const row = this.fleet.tables[kind].find(name);
-    return row === undefined || row.kind === "ports" ? undefined : row;
+  /** Leaves all screens for one. */
+  openOnly(screen: Screen): void {
+    for (const open of this.#screens.splice(0).reverse()) open.closed?.();
+    this.#screens.push(screen);
   }
 
   /** Says something until the next key, or for a while. */
@@ -156,10 +120,10 @@ export class Model {
     if (this.notice?.tone !== "bad") this.notice = undefined;
   }
 
-  /** Says what went wrong, and keeps it among the events. */
-  complain(type: string, resource: string, message: string): void {
+  /** Says what went wrong, and keeps it among what happened. `about` is the name of a resource, or empty. */
+  complain(type: string, about: string, message: string): void {
     this.say(message, "bad", noticeMs.bad);
-    this.fleet.addLocalEvent({ severity: EventSeverity.EVENT_SEVERITY_ERROR, type, resource, message }, this.#now());
+    this.fleet.complain({ type, about, message, failed: true }, this.#now());
   }
 
   /** Once a second: lets ages grow, notices go and waiting end. */

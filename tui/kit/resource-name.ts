@@ -16,6 +16,6 @@ export function idOf(name: string): string {
 
 /** The host id of "hosts/{host}/..."; undefined when the name belongs to the hub. */
 export function hostOf(name: string): string | undefined {
-  const [collection, host] = name.split("/");
+  const [collection, host] = name.split("/", 2);
   return collection === "hosts" ? host : undefined;
 }

@@ -1,12 +1,14 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Instance, render } from "ink";
 import type { Log } from "../../lib/log.js";
-import { lookOfTerminal } from "../app/theme.js";
-import { Actions } from "../app/actions.js";
 import { App, type ScreenHandle } from "../app/app.js";
 import { Controller } from "../app/controller.js";
-import { diagnose } from "../screens/diagnosis/diagnose.js";
+import { lookOfTerminal } from "../app/theme.js";
+import { tuiKinds } from "../kinds/index.js";
+import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
+import type { Program } from "../screens/program.js";
+import { Requests } from "../screens/requests.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
@@ -31,8 +33,7 @@ export interface TuiOptions {
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
 export async function runTui({ session, gateway, log, host, ascii }: TuiOptions): Promise<Ending> {
   const stop = new AbortController();
-  const model = new Model(session, steadyClock());
-  if (host !== undefined) model.openOnly("instances", { title: host, host }, "");
+  const model = new Model(new KindTable(tuiKinds), session, steadyClock());
   const feed = new Feed(model, gateway, log);
   let screen: ScreenHandle | undefined;
   let instance: Instance | undefined;
@@ -61,15 +62,19 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     suspend(async () => {
       if (!(await stopUntilContinued())) model.say("nothing is there that could continue this program; it goes on");
     });
-  const controller = new Controller(model, {
-    actions: new Actions(model, gateway, log, stop.signal),
+  const program: Program = {
+    model,
+    requests: new Requests(model, gateway, log, stop.signal),
+    log,
+    signal: stop.signal,
     attachConsole: (name) => suspend(() => showConsole(name)),
-    diagnose: (link) => void diagnose(link, { model, gateway, log, signal: stop.signal }),
+    diagnose: (link, signal) => gateway.diagnose(link, signal),
     redraw: () => void suspend(async () => undefined),
     stop: () => void stopHere(),
     resync: () => feed.resync(),
     quit: () => end({ code: 0 }),
-  });
+  };
+  const controller = new Controller(program, host === undefined ? {} : { kind: "instance", host });
   const showConsole = async (name: string): Promise<void> => {
     try {
       const terminal = { input: process.stdin, output: process.stdout };

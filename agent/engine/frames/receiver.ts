@@ -34,8 +34,10 @@ export class Receiver implements FrameSink {
   readonly #stats: Float64Array;
   readonly #vnet: boolean;
   readonly #opener: RecordOpener | undefined;
-  /** Sealed bytes, an incomplete record; only with encryption. */
-  readonly #wire: { readonly memory: NativeMemory; start: number; end: number } | undefined;
+  /** Sealed bytes; only with encryption. [wireStart, wireEnd) is an incomplete record. */
+  readonly #wire: NativeMemory | undefined;
+  #wireStart = 0;
+  #wireEnd = 0;
   /** [plainStart, plainEnd) is an incomplete frame. */
   readonly #plain = new NativeMemory(plainBytes);
   #plainStart = headroomBytes;
@@ -61,7 +63,7 @@ export class Receiver implements FrameSink {
     this.#onControl = options.onControl;
     if (established.tls !== undefined) {
       this.#opener = new RecordOpener(established.tls.receive);
-      this.#wire = { memory: new NativeMemory(wireBytes), start: 0, end: 0 };
+      this.#wire = new NativeMemory(wireBytes);
     }
   }
 
@@ -111,19 +113,18 @@ export class Receiver implements FrameSink {
   /** Moves what is incomplete to the front so that {@link readBytes} fit behind it. */
   #makeRoom(): { memory: NativeMemory; offset: number } {
     this.#compactPlain();
-    const wire = this.#wire;
-    if (wire === undefined) {
+    if (this.#wire === undefined) {
       this.#room.memory = this.#plain;
       this.#room.offset = this.#plainEnd;
       return this.#room;
     }
-    if (wire.start > 0) {
-      wire.memory.buffer.copyWithin(0, wire.start, wire.end);
-      wire.end -= wire.start;
-      wire.start = 0;
+    if (this.#wireStart > 0) {
+      this.#wire.buffer.copyWithin(0, this.#wireStart, this.#wireEnd);
+      this.#wireEnd -= this.#wireStart;
+      this.#wireStart = 0;
     }
-    this.#room.memory = wire.memory;
-    this.#room.offset = wire.end;
+    this.#room.memory = this.#wire;
+    this.#room.offset = this.#wireEnd;
     return this.#room;
   }
 
@@ -139,13 +140,19 @@ export class Receiver implements FrameSink {
   /** `got` bytes were put where {@link makeRoom} said. */
   #took(got: number): void {
     let closed = false;
-    const wire = this.#wire;
-    if (wire === undefined || this.#opener === undefined) {
+    if (this.#wire === undefined || this.#opener === undefined) {
       this.#plainEnd += got;
     } else {
-      wire.end += got;
-      const opened = this.#opener.open(wire, this.#plain, this.#plainEnd, plainBytes);
-      wire.start = opened.consumedTo;
+      this.#wireEnd += got;
+      const opened = this.#opener.open(
+        this.#wire,
+        this.#wireStart,
+        this.#wireEnd,
+        this.#plain,
+        this.#plainEnd,
+        plainBytes,
+      );
+      this.#wireStart = opened.consumedTo;
       this.#plainEnd = opened.plainEnd;
       closed = opened.closed;
     }

@@ -91,7 +91,7 @@ it.each([
 
 it("deletes a box after saying what that cuts", async () => {
   const { stderr } = await run("delete", "a2b", "wan", "--dry-run");
-  expect(stderr).toContain("a2b zt/wan: ACTIVE, cuts lan1 from lan2");
+  expect(stderr).toContain("a2b zt/wan: active; lan1 and lan2 of zt part");
   expect(await zor("delete", "a2b", "wan", "--yes")).toBe("zt/wan deleted");
   expect(JSON.parse(await zor("get", "a2bs", "-o", "json")).a2bs ?? []).toEqual([]);
   await zor("delete", "lan", "zt/lan1", "zt/lan2", "--yes");

@@ -1,13 +1,18 @@
 import { pino } from "pino";
-import { Actions } from "../../../tui/app/actions.js";
 import { Controller } from "../../../tui/app/controller.js";
-import { diagnose } from "../../../tui/screens/diagnosis/diagnose.js";
+import { tuiKinds } from "../../../tui/kinds/index.js";
+import { KindTable } from "../../../tui/kit/kind-table.js";
 import { Model, type Session } from "../../../tui/kit/model.js";
+import type { TuiKind } from "../../../tui/kit/kind.js";
+import type { Program } from "../../../tui/screens/program.js";
+import { Requests } from "../../../tui/screens/requests.js";
+import { TableScreen } from "../../../tui/screens/table/table-screen.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
 
 /** The terminal program without a terminal. */
-export interface Program {
+export interface TestProgram {
   readonly model: Model;
+  readonly program: Program;
   readonly controller: Controller;
   readonly gateway: FakeGateway;
   /** What was done outside the model: "quit", "resync", "redraw", "console NAME". */
@@ -17,10 +22,16 @@ export interface Program {
   clock: { nowMs: number };
 }
 
+/** A model that a test feeds, of a program without screens. */
+export function makeModel(nowMs: number, kinds: readonly TuiKind[] = tuiKinds): Model {
+  return new Model(new KindTable(kinds), { context: "c", address: "a", readOnly: false }, () => nowMs);
+}
+
 /** Puts the program together around a model that a test feeds. */
-export function makeProgram(session: Partial<Session> = {}): Program {
+export function makeProgram(session: Partial<Session> = {}): TestProgram {
   const clock = { nowMs: 1_700_000_000_000 };
   const model = new Model(
+    new KindTable(tuiKinds),
     { context: "test", address: "127.0.0.1:7440", readOnly: false, ...session },
     () => clock.nowMs,
   );
@@ -28,20 +39,29 @@ export function makeProgram(session: Partial<Session> = {}): Program {
   const done: string[] = [];
   const log = pino({ level: "silent" });
   const { signal } = new AbortController();
-  const actions = new Actions(model, gateway, log, signal);
-  const controller = new Controller(model, {
-    actions,
+  const program: Program = {
+    model,
+    requests: new Requests(model, gateway, log, signal),
+    log,
+    signal,
     attachConsole: async (name) => {
       done.push(`console ${name}`);
     },
-    diagnose: (link) => void diagnose(link, { model, gateway, log, signal }),
+    diagnose: (link, stop) => gateway.diagnose(link, stop),
     redraw: () => done.push("redraw"),
     stop: () => done.push("stop"),
     resync: () => done.push("resync"),
     quit: () => done.push("quit"),
-  });
+  };
+  const controller = new Controller(program);
   const press = (...chords: readonly string[]) => {
     for (const chord of chords) controller.press(chord);
   };
-  return { model, controller, gateway, done, press, clock };
+  return { model, program, controller, gateway, done, press, clock };
+}
+
+/** The table on top. @throws {Error} when it is another screen. */
+export function tableOf({ screen }: Model): TableScreen["table"] {
+  if (!(screen instanceof TableScreen)) throw new Error(`a table was expected, not ${screen.title()}`);
+  return screen.table;
 }

@@ -1,7 +1,7 @@
 import { pack } from "../../../lib/kinds/resource.js";
 import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
-import type { FleetStep } from "../../../tui/client/watch.js";
+import type { FleetStep } from "../../../tui/kit/fleet/fleet-step.js";
 import type { Model } from "../../../tui/kit/model.js";
 import { type AnyResource, type FleetShape, fakeFleet } from "../../fakes/fleet-data.js";
 

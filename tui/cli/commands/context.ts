@@ -12,7 +12,7 @@ import {
   selectContext,
 } from "../../client/contexts.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { formatAge } from "../../client/format.js";
+import { formatAge } from "../../kit/format.js";
 import { outputOption, type Registrar, repeatable, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
 import { parseAddress } from "../input/addresses.js";

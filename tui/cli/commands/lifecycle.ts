@@ -1,7 +1,7 @@
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { instanceStateName } from "../../client/format.js";
+import { instanceStateName } from "../../kinds/instance/states.js";
 import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";

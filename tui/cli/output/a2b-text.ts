@@ -1,11 +1,7 @@
-import { type A2b, A2bState, a2bStateToJSON } from "../../../proto/gen/zor/v1/a2b.js";
+import { type A2b, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
+import { a2bStateName } from "../../kinds/a2b/states.js";
 import { shortName } from "../../kit/resource-name.js";
 import { impairmentText } from "../../kit/impairment-text.js";
-
-/** "ACTIVE" or "DOWN". */
-export function a2bStateName(state: A2bState): string {
-  return a2bStateToJSON(state).replace("A2B_STATE_", "");
-}
 
 /** One line on how a box is, not escaped. */
 export function a2bText(name: string, a2b: A2b | undefined): string {

@@ -6,21 +6,15 @@ import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
-import {
-  formatAge,
-  formatAgeOf,
-  formatBytes,
-  formatMib,
-  formatRtt,
-  hostStateName,
-  instanceStateName,
-  linkStateName,
-  operationStateName,
-} from "../../client/format.js";
+import { formatAge, formatAgeOf, formatBytes, formatMib, formatRtt } from "../../kit/format.js";
+import { hostStateName } from "../../kinds/host/states.js";
+import { instanceStateName } from "../../kinds/instance/states.js";
+import { linkStateName } from "../../kinds/link/states.js";
+import { operationStateName } from "../../kinds/operation/states.js";
 import { shortName } from "../../kit/resource-name.js";
-import { labelText } from "../../kit/table/column.js";
+import { labelText } from "../../kit/table/columns.js";
 import { impairmentText } from "../../kit/impairment-text.js";
-import { a2bStateName } from "./a2b-text.js";
+import { a2bStateName } from "../../kinds/a2b/states.js";
 import { pathText, protectionText } from "./link-words.js";
 import { colorState } from "./state-color.js";
 import type { Column } from "./table.js";

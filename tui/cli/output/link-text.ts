@@ -8,9 +8,10 @@ import {
   LinkTransport,
   LoopPolicy,
 } from "../../../proto/gen/zor/v1/link.js";
-import { formatAgeOf, formatBytes, formatRtt, linkPathName, linkStateName } from "../../client/format.js";
+import { formatAge, formatAgeOf, formatBits, formatBytes, formatLoss, formatRtt } from "../../kit/format.js";
+import { pathName } from "../../kinds/link/facts.js";
+import { linkStateName } from "../../kinds/link/states.js";
 import { shortName } from "../../kit/resource-name.js";
-import { formatAge, formatBits, formatLoss } from "../../kit/format.js";
 import { impairmentDetails } from "../../kit/impairment-text.js";
 import { protectionText } from "./link-words.js";
 
@@ -29,7 +30,7 @@ export function linkText(link: Link, now: Date): string[] {
       ["state", stateText(state, status, now)],
       ["reason", status?.reason ?? ""],
       ["next try", nextTry(status?.nextTryTime, now)],
-      ["path", status === undefined ? "" : linkPathName(status.path)],
+      ["path", status === undefined ? "" : pathName(status.path)],
       ["protection", protectionText(link)],
       ["transport", transportText(link)],
       ["round trip", status?.rtt === undefined ? "" : `${formatRtt(status.rtt)}, p99 ${formatRtt(status.rttP99)}`],
@@ -67,7 +68,7 @@ export function linkLine(link: Link, now: Date): string {
   const rates = `a>b ${formatBits(status?.aToBBps ?? 0n)}, b>a ${formatBits(status?.bToABps ?? 0n)}`;
   const facts = [
     state,
-    status === undefined ? "" : linkPathName(status.path),
+    status === undefined ? "" : pathName(status.path),
     protectionText(link) === "UNENCRYPTED" ? "UNENCRYPTED" : "",
     ...(status?.rtt === undefined ? [] : [rtt, `loss ${formatLoss(status.lossRatio)}`]),
     ...(status === undefined ? [] : [rates]),
@@ -102,7 +103,7 @@ function endLines(title: string, end: LinkEnd | undefined, now: Date): string[] 
 
 function connectionText({ localAddress, remoteAddress, path }: LinkEnd): string {
   if (remoteAddress === "") return "";
-  return `${localAddress} -> ${remoteAddress} ${linkPathName(path)}`.trim();
+  return `${localAddress} -> ${remoteAddress} ${pathName(path)}`.trim();
 }
 
 function droppedText({ droppedQueueFrames, droppedDownFrames, droppedPortFrames }: LinkEnd): string {

@@ -1,10 +1,10 @@
 import type { Link } from "../../../proto/gen/zor/v1/link.js";
-import { linkPathName } from "../../client/format.js";
+import { pathName } from "../../kinds/link/facts.js";
 import { protectionOf } from "../../kinds/link/facts.js";
 
 /** How the frames of a link are protected, for people: a link in clear says so in capitals. */
 export function protectionText(link: Link): string {
-  switch (protectionOf({ resource: link })) {
+  switch (protectionOf(link)) {
     case "none":
       return "UNENCRYPTED";
     case "local":
@@ -16,7 +16,7 @@ export function protectionText(link: Link): string {
 
 /** The way of the frames, and that they go in clear if they do; empty when there is none. */
 export function pathText(link: Link): string {
-  const path = link.status === undefined ? "" : linkPathName(link.status.path);
-  const isClear = protectionOf({ resource: link }) === "none";
+  const path = link.status === undefined ? "" : pathName(link.status.path);
+  const isClear = protectionOf(link) === "none";
   return [path, isClear ? "UNENCRYPTED" : ""].filter((part) => part !== "").join(" ");
 }

@@ -3,7 +3,7 @@ import { understandsEscapes } from "../../../lib/terminal.js";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { formatAge } from "../../client/format.js";
+import { formatAge } from "../../kit/format.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import type { CliIo } from "../session.js";
 import { columnsOf, type Row, type TableCase } from "./columns.js";

@@ -1,28 +1,28 @@
-import type { Impairment, ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
-import { formatCount } from "../../kit/format.js";
-import { impairmentText } from "../../kit/impairment-text.js";
-import type { RowOf } from "../../kit/row.js";
-import { a2bStyle } from "../../kit/states.js";
+import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
+import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
+import { droppedOf, impairmentText } from "../../kit/impairment-text.js";
+import type { Row } from "../../kit/row.js";
+import type { Column } from "../../kit/table/column.js";
 import {
   ageColumn,
-  type Column,
+  countColumn,
   hostColumn,
   labelColumn,
   nameColumn,
   reasonColumn,
   stateColumn,
-  type TableColumns,
-} from "../../kit/table/column.js";
+} from "../../kit/table/columns.js";
+import { inForce, type Way } from "./facts.js";
+import { a2bStyle } from "./states.js";
 
-type A2bRow = RowOf<"a2bs">;
-type Way = "aToB" | "bToA";
+type A2bRow = Row<A2b>;
 
-const styleOf = (row: A2bRow) => a2bStyle(row.resource.status?.state ?? 0);
+const styleOf = (row: A2bRow) => a2bStyle(row.resource.status?.state);
 const lansOf = (row: A2bRow) => `${row.resource.spec?.lanA ?? ""},${row.resource.spec?.lanB ?? ""}`;
 const reasonOf = (row: A2bRow) => row.resource.status?.reason ?? "";
 
 function impairment(way: Way, title: string): Column<A2bRow> {
-  const textOf = (row: A2bRow) => impairmentText(inForce(row, way));
+  const textOf = (row: A2bRow) => impairmentText(inForce(row.resource, way));
   return {
     id: way.toLowerCase(),
     title,
@@ -37,64 +37,42 @@ function impairment(way: Way, title: string): Column<A2bRow> {
   };
 }
 
-function count(
-  options: Pick<Column<A2bRow>, "id" | "title" | "importance"> & { readonly sortLetter: string },
-  amountOf: (stats: ImpairmentStats) => bigint,
-): Column<A2bRow> {
-  const totalOf = ({ resource: { status } }: A2bRow) =>
+/** Frames of both ways. */
+const both =
+  (amountOf: (stats: ImpairmentStats) => bigint) =>
+  ({ resource: { status } }: A2bRow): bigint =>
     (status?.aToB === undefined ? 0n : amountOf(status.aToB)) +
     (status?.bToA === undefined ? 0n : amountOf(status.bToA));
-  return {
-    ...options,
-    min: 6,
-    max: 6,
-    align: "right",
-    descending: true,
-    cell: (row) => ({
-      text: formatCount(totalOf(row)),
-      ...(options.id === "drops" && totalOf(row) > 0n ? { tone: "warn" } : {}),
-    }),
-    sortKey: (row) => Number(totalOf(row)),
-  };
-}
 
 /** The table of in-line boxes. */
-export const a2bColumns: TableColumns<"a2bs"> = {
-  columns: [
-    { ...nameColumn<"a2bs">(), min: 6 },
-    hostColumn(),
-    stateColumn(8, styleOf),
-    {
-      id: "lans",
-      title: "LANS",
-      importance: 9,
-      min: 9,
-      max: 40,
-      sortLetter: "L",
-      cell: (row) => ({ text: lansOf(row) }),
-      searched: lansOf,
-    },
-    impairment("aToB", "A→B"),
-    impairment("bToA", "B→A"),
-    count({ id: "frames", title: "FRAMES", importance: 6, sortLetter: "F" }, (stats) => stats.inFrames),
-    count({ id: "lost", title: "LOST", importance: 4, sortLetter: "O" }, (stats) => stats.lostFrames),
-    count({ id: "drops", title: "DROPS", importance: 6, sortLetter: "X" }, droppedOf),
-    ageColumn({ id: "since", title: "FOR", importance: 5 }, (row: A2bRow) => row.resource.status?.sinceTime),
-    ageColumn({ id: "age", title: "AGE", importance: 2, sortLetter: "A" }, (row: A2bRow) => row.resource.createTime),
-    labelColumn(),
-    // What a box does matters more than room for why it does not: that is said below the table in any case.
-    reasonColumn(6, styleOf, reasonOf),
-  ],
-  sortBy: "host",
-};
-
-/** What happens to frames of one direction now, schedule applied; before the first observation what is specified. */
-export function inForce({ resource: { spec, status } }: A2bRow, way: Way): Impairment | undefined {
-  const current = way === "aToB" ? status?.currentAToB : status?.currentBToA;
-  return current ?? spec?.[way];
-}
-
-/** Frames dropped, but for those lost on purpose. */
-export function droppedOf(stats: ImpairmentStats): bigint {
-  return stats.droppedQueueFrames + stats.droppedDownFrames + stats.droppedPortFrames;
-}
+export const a2bColumns: readonly Column<A2bRow>[] = [
+  nameColumn({ min: 6 }),
+  hostColumn(),
+  stateColumn(8, styleOf),
+  {
+    id: "lans",
+    title: "LANS",
+    importance: 9,
+    min: 9,
+    max: 40,
+    sortLetter: "L",
+    cell: (row) => ({ text: lansOf(row) }),
+    searched: lansOf,
+  },
+  impairment("aToB", "A→B"),
+  impairment("bToA", "B→A"),
+  countColumn(
+    { id: "frames", title: "FRAMES", importance: 6, sortLetter: "F" },
+    both(({ inFrames }) => inFrames),
+  ),
+  countColumn(
+    { id: "lost", title: "LOST", importance: 4, sortLetter: "O" },
+    both(({ lostFrames }) => lostFrames),
+  ),
+  countColumn({ id: "drops", title: "DROPS", importance: 6, sortLetter: "X", warns: true }, both(droppedOf)),
+  ageColumn({ id: "since", title: "FOR", importance: 5 }, (row: A2bRow) => row.resource.status?.sinceTime),
+  ageColumn({ id: "age", title: "AGE", importance: 2, sortLetter: "A" }, (row: A2bRow) => row.resource.createTime),
+  labelColumn(),
+  // What a box does matters more than room for why it does not: that is said below the table in any case.
+  reasonColumn(6, styleOf, reasonOf),
+];

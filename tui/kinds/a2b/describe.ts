@@ -1,23 +1,25 @@
 import { toMs } from "../../../lib/duration.js";
+import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import {
-  Direction,
   type Impairment,
   type ImpairmentStats,
   type ImpairmentStep,
+  Direction,
 } from "../../../proto/gen/zor/v1/impairment.js";
-import { formatBytes } from "../../client/format.js";
-import { droppedOf, inForce } from "./columns.js";
-import { ageText, type CellContext, labelText, stateCell } from "../../kit/table/column.js";
+import { impairmentLines } from "../../kit/describe/impairment-lines.js";
+import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatAge } from "../../kit/format.js";
 import { impairmentDetails, impairmentText } from "../../kit/impairment-text.js";
-import type { RowOf } from "../../kit/row.js";
-import { a2bStyle } from "../../kit/states.js";
-import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+import type { Row } from "../../kit/row.js";
+import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
+import { inForce } from "./facts.js";
+import { a2bStyle } from "./states.js";
 
 /** What is known of an in-line box. */
-export function describeA2b(row: RowOf<"a2bs">, context: CellContext): readonly DescribeLine[] {
+export function describeA2b(row: Row<A2b>, context: CellContext): readonly DescribeLine[] {
   const { spec, status, labels, uid, createTime } = row.resource;
-  const style = a2bStyle(status?.state ?? 0);
+  const style = a2bStyle(status?.state);
   const schedule = spec?.schedule ?? [];
   return [
     field("state", stateCell(row, style, context)),
@@ -34,8 +36,8 @@ export function describeA2b(row: RowOf<"a2bs">, context: CellContext): readonly 
     field("labels", labelText(labels)),
     field("created", `${ageText(createTime, context)} ago`),
     field("uid", uid),
-    ...describeWay("From a to b", inForce(row, "aToB"), spec?.aToB, status?.aToB),
-    ...describeWay("From b to a", inForce(row, "bToA"), spec?.bToA, status?.bToA),
+    ...describeWay("From a to b", inForce(row.resource, "aToB"), spec?.aToB, status?.aToB),
+    ...describeWay("From b to a", inForce(row.resource, "bToA"), spec?.bToA, status?.bToA),
     ...(schedule.length === 0 ? [] : [heading(`Schedule (${schedule.length})`)]),
     ...schedule.map(describeStep),
   ];
@@ -53,28 +55,8 @@ function describeWay(
     heading(title),
     field("in force", { text: now, tone: current?.down === true ? "bad" : "strong" }),
     ...(now === standing ? [] : [field("without schedule", standing)]),
-    ...(stats === undefined ? [text("no frame counted yet", "dim")] : statLines(stats)),
+    ...(stats === undefined ? [text("no frame counted yet", "dim")] : impairmentLines(stats)),
   ];
-}
-
-/** What was done to the frames of one direction. */
-export function statLines(stats: ImpairmentStats): readonly DescribeLine[] {
-  const { droppedQueueFrames: queue, droppedDownFrames: down, droppedPortFrames: port } = stats;
-  return [
-    field("came in", `${stats.inFrames} frames, ${formatBytes(stats.inBytes)}`),
-    field("went out", `${stats.outFrames} frames, ${formatBytes(stats.outBytes)}`),
-    field("on purpose", purposeText(stats)),
-    field("dropped", {
-      text: `${queue} queue full, ${down} while down, ${port} not taken by the lan`,
-      tone: droppedOf(stats) > 0n ? "warn" : "plain",
-    }),
-    field("waiting now", `${stats.queuedFrames} frames, ${formatBytes(stats.queuedBytes)}`),
-  ];
-}
-
-function purposeText(stats: ImpairmentStats): string {
-  const { lostFrames, duplicatedFrames, reorderedFrames, corruptedFrames } = stats;
-  return `${lostFrames} lost, ${duplicatedFrames} sent twice, ${reorderedFrames} reordered, ${corruptedFrames} corrupted`;
 }
 
 function describeStep(step: ImpairmentStep, index: number): DescribeLine {

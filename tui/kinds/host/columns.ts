@@ -1,19 +1,13 @@
 import { toMs } from "../../../lib/duration.js";
-import { HostState } from "../../../proto/gen/zor/v1/host.js";
-import { formatMib, formatRtt } from "../../client/format.js";
-import type { RowOf } from "../../kit/row.js";
-import { hostStyle } from "../../kit/states.js";
-import {
-  ageText,
-  type Cell,
-  type CellContext,
-  type Column,
-  labelColumn,
-  nameColumn,
-  type TableColumns,
-} from "../../kit/table/column.js";
+import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import { formatMib, formatRtt } from "../../kit/format.js";
+import type { Row } from "../../kit/row.js";
+import type { Cell, Column } from "../../kit/table/column.js";
+import { ageText, labelColumn, nameColumn } from "../../kit/table/columns.js";
+import { hostStyle } from "./states.js";
 
-type HostRow = RowOf<"hosts">;
+type HostRow = Row<Host>;
 
 const state: Column<HostRow> = {
   id: "state",
@@ -195,26 +189,23 @@ export function seenCell(row: HostRow, context: CellContext): Cell {
 }
 
 /** The table of hosts. */
-export const hostColumns: TableColumns<"hosts"> = {
-  columns: [
-    nameColumn(),
-    state,
-    instances,
-    lans,
-    load,
-    cpus,
-    memory,
-    rtt,
-    kvm,
-    seen,
-    agent,
-    address,
-    system,
-    labelColumn(),
-    reason,
-  ],
-  sortBy: "name",
-};
+export const hostColumns: readonly Column<HostRow>[] = [
+  nameColumn(),
+  state,
+  instances,
+  lans,
+  load,
+  cpus,
+  memory,
+  rtt,
+  kvm,
+  seen,
+  agent,
+  address,
+  system,
+  labelColumn(),
+  reason,
+];
 
 function systemText(row: HostRow): string {
   const fingerprint = row.resource.fingerprint;

@@ -1,13 +1,15 @@
 import { toMs } from "../../../lib/duration.js";
-import { formatBytes, formatMib, formatRtt } from "../../client/format.js";
-import { ageText, type CellContext, labelText } from "../../kit/table/column.js";
-import { seenCell } from "./columns.js";
-import type { RowOf } from "../../kit/row.js";
-import { hostStyle } from "../../kit/states.js";
+import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import { formatBytes, formatMib, formatRtt } from "../../kit/format.js";
+import type { Row } from "../../kit/row.js";
+import { ageText, labelText } from "../../kit/table/columns.js";
+import { seenCell } from "./columns.js";
+import { hostStyle } from "./states.js";
 
 /** What is known of a host. */
-export function describeHost(row: RowOf<"hosts">, context: CellContext): readonly DescribeLine[] {
+export function describeHost(row: Row<Host>, context: CellContext): readonly DescribeLine[] {
   const host = row.resource;
   const style = hostStyle(host.state);
   const counts = Object.entries(host.summary?.instances ?? {}).map(

@@ -1,21 +1,14 @@
-import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
-import { formatMib } from "../../client/format.js";
-import type { RowOf } from "../../kit/row.js";
-import { instanceStyle } from "../../kit/states.js";
-import {
-  ageColumn,
-  type Column,
-  hostColumn,
-  labelColumn,
-  nameColumn,
-  reasonColumn,
-  stateColumn,
-  type TableColumns,
-} from "../../kit/table/column.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { formatMib } from "../../kit/format.js";
+import type { Row } from "../../kit/row.js";
+import type { Column } from "../../kit/table/column.js";
+import { ageColumn, hostColumn, labelColumn, nameColumn, reasonColumn, stateColumn } from "../../kit/table/columns.js";
+import { nicsOf } from "./nics.js";
+import { instanceStyle, stateOf } from "./states.js";
 
-type InstanceRow = RowOf<"instances">;
+type InstanceRow = Row<Instance>;
 
-const styleOf = (row: InstanceRow) => instanceStyle(row.resource.status?.state ?? 0);
+const styleOf = (row: InstanceRow) => instanceStyle(stateOf(row.resource));
 
 const driver: Column<InstanceRow> = {
   id: "driver",
@@ -87,35 +80,23 @@ const pid: Column<InstanceRow> = {
 };
 
 /** The table of instances. */
-export const instanceColumns: TableColumns<"instances"> = {
-  columns: [
-    nameColumn(),
-    hostColumn(),
-    stateColumn(13, styleOf),
-    driver,
-    cpus,
-    memory,
-    lans,
-    address,
-    ageColumn({ id: "up", title: "UP", importance: 6, sortLetter: "U" }, (row: InstanceRow) =>
-      row.resource.status?.pid ? row.resource.status.startTime : undefined,
-    ),
-    ageColumn(
-      { id: "age", title: "AGE", importance: 3, sortLetter: "A" },
-      (row: InstanceRow) => row.resource.createTime,
-    ),
-    pid,
-    labelColumn(),
-    reasonColumn(7, styleOf, (row: InstanceRow) => row.resource.status?.reason ?? ""),
-  ],
-  sortBy: "host",
-};
-
-/** Interfaces as plugged now; before the first observation as specified. */
-export function nicsOf(row: InstanceRow): readonly Nic[] {
-  const observed = row.resource.status?.nics ?? [];
-  return observed.length > 0 ? observed : (row.resource.spec?.nics ?? []);
-}
+export const instanceColumns: readonly Column<InstanceRow>[] = [
+  nameColumn(),
+  hostColumn(),
+  stateColumn(13, styleOf),
+  driver,
+  cpus,
+  memory,
+  lans,
+  address,
+  ageColumn({ id: "up", title: "UP", importance: 6, sortLetter: "U" }, (row: InstanceRow) =>
+    row.resource.status?.pid ? row.resource.status.startTime : undefined,
+  ),
+  ageColumn({ id: "age", title: "AGE", importance: 3, sortLetter: "A" }, (row: InstanceRow) => row.resource.createTime),
+  pid,
+  labelColumn(),
+  reasonColumn(7, styleOf, (row: InstanceRow) => row.resource.status?.reason ?? ""),
+];
 
 function driverText(row: InstanceRow): string {
   const kind = row.resource.spec?.driver?.$case ?? "?";
@@ -124,13 +105,13 @@ function driverText(row: InstanceRow): string {
 }
 
 function lanText(row: InstanceRow): string {
-  return nicsOf(row)
+  return nicsOf(row.resource)
     .map((nic) => (nic.lan === "" ? "-" : nic.lan))
     .join(",");
 }
 
 function addressText(row: InstanceRow): string {
-  return nicsOf(row)
+  return nicsOf(row.resource)
     .flatMap((nic) => nic.addresses)
     .join(" ");
 }

@@ -1,15 +1,16 @@
-import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/instance.js";
-import { formatMib } from "../../client/format.js";
-import { ageText, type CellContext, labelText, stateCell } from "../../kit/table/column.js";
-import { nicsOf } from "./columns.js";
-import type { RowOf } from "../../kit/row.js";
-import { instanceStyle } from "../../kit/states.js";
+import type { ContainerCapabilities, Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import { formatMib } from "../../kit/format.js";
+import type { Row } from "../../kit/row.js";
+import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
+import { nicsOf } from "./nics.js";
+import { instanceStyle, stateOf } from "./states.js";
 
 /** What is known of an instance. */
-export function describeInstance(row: RowOf<"instances">, context: CellContext): readonly DescribeLine[] {
+export function describeInstance(row: Row<Instance>, context: CellContext): readonly DescribeLine[] {
   const { spec, status, labels, uid, createTime } = row.resource;
-  const style = instanceStyle(status?.state ?? 0);
+  const style = instanceStyle(stateOf(row.resource));
   const observed = context.fleet.isReachable(row.host) ? "" : `last known: ${style.word}`;
   return [
     field("state", stateCell(row, style, context)),
@@ -29,7 +30,7 @@ export function describeInstance(row: RowOf<"instances">, context: CellContext):
     field("created", `${ageText(createTime, context)} ago`),
     field("uid", uid),
     heading("Interfaces"),
-    ...nicsOf(row).flatMap((nic) => [
+    ...nicsOf(row.resource).flatMap((nic) => [
       field(nic.name, {
         text: nic.lan === "" ? "○ unplugged" : `● ${nic.lan}`,
         tone: nic.lan === "" ? "dim" : "plain",
@@ -41,12 +42,12 @@ export function describeInstance(row: RowOf<"instances">, context: CellContext):
           .join("  "),
       ),
     ]),
-    ...(nicsOf(row).length === 0 ? [text("none", "dim")] : []),
+    ...(nicsOf(row.resource).length === 0 ? [text("none", "dim")] : []),
     ...driverLines(row),
   ];
 }
 
-function driverLines(row: RowOf<"instances">): readonly DescribeLine[] {
+function driverLines(row: Row<Instance>): readonly DescribeLine[] {
   const driver = row.resource.spec?.driver;
   switch (driver?.$case) {
     case "qemu": {

@@ -1,16 +1,18 @@
-import { formatBytes } from "../../client/format.js";
-import { shortName } from "../../kit/resource-name.js";
-import { ageText, type CellContext, labelText, stateCell } from "../../kit/table/column.js";
-import { lanStyle } from "./columns.js";
-import type { RowOf } from "../../kit/row.js";
+import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import { formatBytes } from "../../kit/format.js";
+import { shortName } from "../../kit/resource-name.js";
+import type { Row } from "../../kit/row.js";
+import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
+import { lanStyle } from "./states.js";
 
 /** What is known of a lan. */
-export function describeLan(row: RowOf<"lans">, context: CellContext): readonly DescribeLine[] {
+export function describeLan(row: Row<Lan>, context: CellContext): readonly DescribeLine[] {
   const { spec, status, labels, uid, createTime } = row.resource;
   const ports = status?.ports ?? [];
   return [
-    field("state", stateCell(row, lanStyle(row), context)),
+    field("state", stateCell(row, lanStyle(row.resource), context)),
     field("reason", { text: status?.reason ?? "", tone: "bad" }),
     field("host", row.host),
     field("mtu", `${spec?.mtu ?? ""}`),

@@ -1,23 +1,17 @@
 import { toMs } from "../../../lib/duration.js";
-import { formatRtt } from "../../client/format.js";
-import { shortName } from "../../kit/resource-name.js";
-import { formatAge, formatBits, formatCount, formatLoss } from "../../kit/format.js";
+import type { Link } from "../../../proto/gen/zor/v1/link.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import { formatAge, formatBits, formatLoss, formatRtt } from "../../kit/format.js";
+import { hostOf, shortName } from "../../kit/resource-name.js";
+import type { Row } from "../../kit/row.js";
+import type { Cell, Column } from "../../kit/table/column.js";
+import { ageColumn, countColumn, labelColumn, nameColumn } from "../../kit/table/columns.js";
 import { droppedFrames, isCarrying, nextTryText, pathText, protectionOf } from "./facts.js";
-import { hostOf, type RowOf } from "../../kit/row.js";
-import { linkStyle } from "../../kit/states.js";
-import {
-  ageColumn,
-  type Cell,
-  type CellContext,
-  type Column,
-  labelColumn,
-  nameColumn,
-  type TableColumns,
-} from "../../kit/table/column.js";
+import { linkStyle } from "./states.js";
 
-type LinkRow = RowOf<"links">;
+type LinkRow = Row<Link>;
 
-const styleOf = (row: LinkRow) => linkStyle(row.resource.status?.state ?? 0);
+const styleOf = (row: LinkRow) => linkStyle(row.resource.status?.state);
 
 const state: Column<LinkRow> = {
   id: "state",
@@ -41,7 +35,7 @@ function end(id: "a" | "b", title: string, importance: number): Column<LinkRow> 
     cut: "middle",
     cell: (row, context) => {
       const lan = lanOf(row);
-      return { text: shortName(lan), ...(context.fleet.isReachable(hostOf(lan)) ? {} : { tone: "warn" }) };
+      return { text: shortName(lan), ...(context.fleet.isReachable(hostOf(lan) ?? "") ? {} : { tone: "warn" }) };
     },
     searched: (row) => shortName(lanOf(row)),
   };
@@ -70,7 +64,7 @@ const loss: Column<LinkRow> = {
   descending: true,
   cell: (row) => {
     const ratio = row.resource.status?.lossRatio ?? 0;
-    if (!isCarrying(row)) return { text: "-", tone: "dim" };
+    if (!isCarrying(row.resource)) return { text: "-", tone: "dim" };
     return { text: formatLoss(ratio), ...(ratio > 0 ? { tone: "warn" } : {}) };
   },
   sortKey: (row) => row.resource.status?.lossRatio ?? 0,
@@ -83,8 +77,8 @@ const path: Column<LinkRow> = {
   min: 6,
   max: 8,
   sortLetter: "P",
-  cell: (row) => ({ text: pathText(row), tone: pathText(row) === "relayed" ? "warn" : "plain" }),
-  searched: pathText,
+  cell: (row) => ({ text: pathText(row.resource), tone: pathText(row.resource) === "relayed" ? "warn" : "plain" }),
+  searched: (row) => pathText(row.resource),
 };
 
 const protection: Column<LinkRow> = {
@@ -94,10 +88,10 @@ const protection: Column<LinkRow> = {
   min: 5,
   max: 6,
   cell: (row) => {
-    const kind = protectionOf(row);
+    const kind = protectionOf(row.resource);
     return kind === "none" ? { text: "!PLAIN", tone: "warn" } : { text: kind, tone: "dim" };
   },
-  searched: protectionOf,
+  searched: (row) => protectionOf(row.resource),
 };
 
 const p99: Column<LinkRow> = {
@@ -123,7 +117,7 @@ const throughput: Column<LinkRow> = {
   descending: true,
   cell: (row) => {
     const { aToBBps = 0n, bToABps = 0n } = row.resource.status ?? {};
-    if (!isCarrying(row)) return { text: "-", tone: "dim" };
+    if (!isCarrying(row.resource)) return { text: "-", tone: "dim" };
     return { text: `${formatBits(aToBBps)} ${formatBits(bToABps).padStart(7)}` };
   },
   sortKey: (row) => Number((row.resource.status?.aToBBps ?? 0n) + (row.resource.status?.bToABps ?? 0n)),
@@ -140,34 +134,12 @@ const mtu: Column<LinkRow> = {
   searched: (row) => `${row.resource.status?.mtuProven ?? ""}`,
 };
 
-const frames: Column<LinkRow> = {
-  id: "frames",
-  title: "FRAMES",
-  importance: 4,
-  min: 6,
-  max: 6,
-  align: "right",
-  sortLetter: "F",
-  descending: true,
-  cell: (row) => ({ text: formatCount(carried(row)) }),
-  sortKey: (row) => Number(carried(row)),
-};
+const frames = countColumn<LinkRow>({ id: "frames", title: "FRAMES", importance: 4, sortLetter: "F" }, carried);
 
-const drops: Column<LinkRow> = {
-  id: "drops",
-  title: "DROPS",
-  importance: 6,
-  min: 5,
-  max: 6,
-  align: "right",
-  sortLetter: "X",
-  descending: true,
-  cell: (row) => {
-    const value = droppedFrames(row);
-    return { text: formatCount(value), ...(value > 0n ? { tone: "warn" } : {}) };
-  },
-  sortKey: (row) => Number(droppedFrames(row)),
-};
+const drops = countColumn<LinkRow>(
+  { id: "drops", title: "DROPS", importance: 6, sortLetter: "X", warns: true },
+  (row) => droppedFrames(row.resource),
+);
 
 const reason: Column<LinkRow> = {
   id: "reason",
@@ -181,33 +153,30 @@ const reason: Column<LinkRow> = {
 };
 
 /** The table of links. */
-export const linkColumns: TableColumns<"links"> = {
-  columns: [
-    // Shorter than elsewhere, so that both ends, the path and its protection fit into 80 columns.
-    { ...nameColumn<"links">(), min: 6 },
-    state,
-    end("a", "END A", 9),
-    end("b", "END B", 9),
-    path,
-    protection,
-    rtt,
-    p99,
-    loss,
-    throughput,
-    drops,
-    mtu,
-    frames,
-    ageColumn({ id: "since", title: "FOR", importance: 7 }, (row: LinkRow) => row.resource.status?.sinceTime),
-    ageColumn({ id: "age", title: "AGE", importance: 2, sortLetter: "A" }, (row: LinkRow) => row.resource.createTime),
-    labelColumn(),
-    reason,
-  ],
-  sortBy: "name",
-};
+export const linkColumns: readonly Column<LinkRow>[] = [
+  // Shorter than elsewhere, so that both ends, the path and its protection fit into 80 columns.
+  nameColumn({ min: 6 }),
+  state,
+  end("a", "END A", 9),
+  end("b", "END B", 9),
+  path,
+  protection,
+  rtt,
+  p99,
+  loss,
+  throughput,
+  drops,
+  mtu,
+  frames,
+  ageColumn({ id: "since", title: "FOR", importance: 7 }, (row: LinkRow) => row.resource.status?.sinceTime),
+  ageColumn({ id: "age", title: "AGE", importance: 2, sortLetter: "A" }, (row: LinkRow) => row.resource.createTime),
+  labelColumn(),
+  reason,
+];
 
 function stateOf(row: LinkRow, context: CellContext): Cell {
   const style = styleOf(row);
-  const pending = context.fleet.pending.get(row.name);
+  const pending = context.fleet.pendingOf(row.name);
   if (pending === undefined) return { text: `${style.symbol} ${style.word}`, tone: style.tone };
   const age = formatAge(context.nowMs - pending.sinceMs);
   return { text: `${style.symbol} ${style.word} → ${pending.verb} ${age}`, tone: "busy" };

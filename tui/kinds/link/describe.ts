@@ -1,25 +1,26 @@
+import { type Link, type LinkEnd, LinkRole, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
 import { toDuration } from "../../../lib/duration.js";
-import { type LinkEnd, LinkRole, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
-import { formatBytes, formatRtt } from "../../client/format.js";
-import { shortName } from "../../kit/resource-name.js";
-import { ageText, type Cell, type CellContext, labelText } from "../../kit/table/column.js";
-import { formatAge, formatBits, formatLoss } from "../../kit/format.js";
-import { impairmentText } from "../../kit/impairment-text.js";
-import { droppedByEnd, isCarrying, nextTryText, pathName, pathText, protectionOf } from "./facts.js";
-import type { HistoryFigure } from "./history.js";
-import { hostOf, type RowOf } from "../../kit/row.js";
-import { highest, lowest } from "../../kit/describe/sparkline.js";
-import { linkStyle } from "../../kit/states.js";
-import { statLines } from "../a2b/describe.js";
+import { impairmentLines } from "../../kit/describe/impairment-lines.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
+import { highest, lowest } from "../../kit/describe/sparkline.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import { formatAge, formatBits, formatBytes, formatLoss, formatRtt } from "../../kit/format.js";
+import { impairmentText } from "../../kit/impairment-text.js";
+import { hostOf, shortName } from "../../kit/resource-name.js";
+import type { Row } from "../../kit/row.js";
+import type { Cell } from "../../kit/table/column.js";
+import { ageText, labelText } from "../../kit/table/columns.js";
+import { droppedByEnd, isCarrying, nextTryText, pathName, pathText, protectionOf } from "./facts.js";
+import { type HistoryFigure, historyOf } from "./history.js";
+import { linkStyle } from "./states.js";
 
-type LinkRow = RowOf<"links">;
+type LinkRow = Row<Link>;
 
 /** What is known of a link: the whole and its course, then each end as its host sees it. */
 export function describeLink(row: LinkRow, context: CellContext): readonly DescribeLine[] {
   const { spec, status, labels, uid, createTime } = row.resource;
-  const style = linkStyle(status?.state ?? 0);
-  const pending = context.fleet.pending.get(row.name);
+  const style = linkStyle(status?.state);
+  const pending = context.fleet.pendingOf(row.name);
   const asked = pending === undefined ? "" : ` → ${pending.verb} ${formatAge(context.nowMs - pending.sinceMs)}`;
   const impaired = spec?.aToB !== undefined || spec?.bToA !== undefined;
   return [
@@ -31,11 +32,11 @@ export function describeLink(row: LinkRow, context: CellContext): readonly Descr
     ...present("next try", nextTryText(status?.nextTryTime, context)),
     field(
       "path",
-      `${pathText(row)}${status?.relayedBytes ? `, ${formatBytes(status.relayedBytes)} relayed so far` : ""}`,
+      `${pathText(row.resource)}${status?.relayedBytes ? `, ${formatBytes(status.relayedBytes)} relayed so far` : ""}`,
     ),
     field("protection", protectionCell(row)),
     field("round trip", rttText(status)),
-    field("loss", isCarrying(row) ? formatLoss(status?.lossRatio ?? 0) : ""),
+    field("loss", isCarrying(row.resource) ? formatLoss(status?.lossRatio ?? 0) : ""),
     field("mtu proven", status?.mtuProven ? `${status.mtuProven} bytes, both ways` : ""),
     ...(impaired ? [field("impaired", `a→b ${impairmentText(spec.aToB)}, b→a ${impairmentText(spec.bToA)}`)] : []),
     heading("Last 2 minutes"),
@@ -61,7 +62,7 @@ const scales: Readonly<Record<HistoryFigure, { readonly floor: number; format(va
 };
 
 function course(row: LinkRow, label: string, figure: HistoryFigure, { fleet, nowMs }: CellContext): DescribeLine {
-  const values = fleet.linkHistory.read(row.name, figure, nowMs);
+  const values = historyOf(fleet)?.read(row.name, figure, nowMs) ?? [];
   const { floor, format } = scales[figure];
   const most = highest(values);
   // A steady round trip is drawn at half height: what matters is how far it strays.
@@ -85,7 +86,7 @@ function describeEnd(
   end: LinkEnd | undefined,
   context: CellContext,
 ): readonly DescribeLine[] {
-  const host = hostOf(lan);
+  const host = hostOf(lan) ?? "";
   const head = [heading(`${title}: ${shortName(lan)}`)];
   const away = context.fleet.isReachable(host)
     ? []
@@ -109,7 +110,7 @@ function describeEnd(
     field("port", `${end.port}${end.enginePid === 0n ? "" : `, engine pid ${end.enginePid}`}`),
     ...(end.impairment === undefined
       ? []
-      : [text("impairment of what it sends:", "dim"), ...statLines(end.impairment)]),
+      : [text("impairment of what it sends:", "dim"), ...impairmentLines(end.impairment)]),
   ];
 }
 
@@ -120,7 +121,7 @@ function present(label: string, value: string | Cell): readonly DescribeLine[] {
 
 function protectionCell(row: LinkRow): Cell {
   const { spec, status } = row.resource;
-  switch (protectionOf(row)) {
+  switch (protectionOf(row.resource)) {
     case "local":
       return { text: "not needed: frames do not leave the host" };
     case "none": {

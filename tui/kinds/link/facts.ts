@@ -1,15 +1,20 @@
-import { LinkEncryption, type LinkEnd, LinkPath, LinkState, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
-import type { CellContext } from "../../kit/table/column.js";
+import {
+  type Link,
+  LinkEncryption,
+  type LinkEnd,
+  LinkPath,
+  LinkState,
+  LinkTransport,
+} from "../../../proto/gen/zor/v1/link.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatAge } from "../../kit/format.js";
-import type { RowOf } from "../../kit/row.js";
-
-type LinkRow = RowOf<"links">;
+import { hostOf } from "../../kit/resource-name.js";
 
 /** How the frames of a link are protected on their way; "local" when they do not leave the host. */
 export type Protection = "tls" | "none" | "local";
 
 /** Way of the frames, for people; "-" when there is none. */
-export function pathText({ resource: { status } }: LinkRow): string {
+export function pathText({ status }: Link): string {
   return pathName(status?.path) || "-";
 }
 
@@ -28,7 +33,7 @@ export function pathName(path: LinkPath | undefined): string {
 }
 
 /** How the frames are protected: as observed, and while there is nothing to observe, as specified. */
-export function protectionOf({ resource: { spec, status } }: Pick<LinkRow, "resource">): Protection {
+export function protectionOf({ spec, status }: Link): Protection {
   if (status?.path === LinkPath.LINK_PATH_LOCAL) return "local";
   if (status !== undefined && status.protection !== "") return status.protection === "none" ? "none" : "tls";
   const plain =
@@ -37,12 +42,12 @@ export function protectionOf({ resource: { spec, status } }: Pick<LinkRow, "reso
 }
 
 /** Whether frames cross, well or not. */
-export function isCarrying({ resource: { status } }: LinkRow): boolean {
+export function isCarrying({ status }: Link): boolean {
   return status?.state === LinkState.LINK_STATE_ACTIVE || status?.state === LinkState.LINK_STATE_DEGRADED;
 }
 
 /** Frames both ends have dropped, whatever for. */
-export function droppedFrames({ resource: { status } }: LinkRow): bigint {
+export function droppedFrames({ status }: Link): bigint {
   return droppedByEnd(status?.endA) + droppedByEnd(status?.endB);
 }
 
@@ -56,4 +61,9 @@ export function nextTryText(time: Date | undefined, { fleet, nowMs }: CellContex
   if (time === undefined) return "";
   const inMs = time.getTime() - fleet.hubTimeMs(nowMs);
   return inMs > 0 ? `next try in ${formatAge(inMs)}` : "trying now";
+}
+
+/** Ids of the hosts a link is between. */
+export function hostsOfLink({ spec }: Link): readonly string[] {
+  return [spec?.a, spec?.b].map((lan) => hostOf(lan ?? "") ?? "");
 }

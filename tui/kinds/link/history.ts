@@ -1,5 +1,8 @@
 import { toMs } from "../../../lib/duration.js";
-import { LinkState, type LinkStatus } from "../../../proto/gen/zor/v1/link.js";
+import { type Link, LinkState, type LinkStatus } from "../../../proto/gen/zor/v1/link.js";
+import type { FleetView } from "../../kit/fleet/fleet-view.js";
+import type { Follower } from "../../kit/fleet/follower.js";
+import type { Row } from "../../kit/row.js";
 
 /** One sample a second, for two minutes. */
 const sampleMs = 1000;
@@ -70,11 +73,11 @@ class Course {
 }
 
 /** The course of every link's figures over the last two minutes, sampled from what the watch tells. */
-export class LinkHistory {
+export class LinkHistory implements Follower<Link> {
   readonly #courses = new Map<string, Course>();
   #holds = true;
 
-  note(name: string, status: LinkStatus | undefined, nowMs: number): void {
+  note({ name, resource: { status } }: Pick<Row<Link>, "name" | "resource">, nowMs: number): void {
     let course = this.#courses.get(name);
     if (course === undefined) {
       course = new Course(nowMs);
@@ -98,6 +101,12 @@ export class LinkHistory {
   read(name: string, figure: HistoryFigure, nowMs: number): readonly number[] {
     return this.#courses.get(name)?.read(figure, nowMs) ?? [];
   }
+}
+
+/** The course of the links of a fleet; undefined when nothing follows them. */
+export function historyOf(fleet: FleetView): LinkHistory | undefined {
+  const follower = fleet.followerOf("link");
+  return follower instanceof LinkHistory ? follower : undefined;
 }
 
 function figuresOf(status: LinkStatus | undefined): Figures {

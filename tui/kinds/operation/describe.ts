@@ -1,11 +1,12 @@
-import { ageText, type CellContext } from "../../kit/table/column.js";
-import { formatTime } from "../../kit/format.js";
-import type { RowOf } from "../../kit/row.js";
-import { operationStyle, severityStyle } from "../../kit/states.js";
+import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { type DescribeLine, field } from "../../kit/describe/line.js";
+import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import type { Row } from "../../kit/row.js";
+import { ageText } from "../../kit/table/columns.js";
+import { operationStyle } from "./states.js";
 
 /** What is known of an operation. */
-export function describeOperation(row: RowOf<"operations">, context: CellContext): readonly DescribeLine[] {
+export function describeOperation(row: Row<Operation>, context: CellContext): readonly DescribeLine[] {
   const operation = row.resource;
   const style = operationStyle(operation.state);
   return [
@@ -18,22 +19,5 @@ export function describeOperation(row: RowOf<"operations">, context: CellContext
     field("began", `${ageText(operation.createTime, context)} ago`),
     field("changed", `${ageText(operation.updateTime, context)} ago`),
     field("request id", operation.requestId),
-  ];
-}
-
-/** What is known of an event. */
-export function describeEvent(row: RowOf<"events">, context: CellContext): readonly DescribeLine[] {
-  const event = row.resource;
-  const style = severityStyle(event.severity);
-  return [
-    field("severity", { text: `${style.symbol} ${style.word}`, tone: style.tone }),
-    field("type", event.type),
-    field("resource", event.resource),
-    field("message", event.message),
-    field("caller", event.caller),
-    field(
-      "time",
-      event.time === undefined ? "" : `${formatTime(event.time, context.nowMs)}, ${ageText(event.time, context)} ago`,
-    ),
   ];
 }

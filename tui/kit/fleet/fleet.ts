@@ -1,17 +1,14 @@
-import { HostState } from "../../../proto/gen/zor/v1/host.js";
+import { unpack } from "../../../lib/kinds/resource.js";
 import type { Any } from "../../../proto/gen/google/protobuf/any.js";
-import { type Event, EventSeverity } from "../../../proto/gen/zor/v1/event.js";
-import { type KnownResource, unpack } from "../../../lib/kinds/resource.js";
-import { idOf } from "../resource-name.js";
-import type { FleetStep } from "../../client/watch.js";
+import type { TuiKind } from "../kind.js";
+import { type KindTable, pluralOf } from "../kind-table.js";
+import { type Row, toRow } from "../row.js";
 import { EventRate } from "./event-rate.js";
-import { LinkHistory } from "../../kinds/link/history.js";
-import { isSettled, type Pending, pendingTimeoutMs, type Verb } from "./pending.js";
-import { hostOf, type Kind, kindOf, kinds, type Row, type WatchedRow } from "../row.js";
+import type { FleetStep } from "./fleet-step.js";
+import type { FleetView } from "./fleet-view.js";
+import type { Follower } from "./follower.js";
+import { type Pending, pendingTimeoutMs } from "./pending.js";
 import { Table } from "./table.js";
-
-/** Newest events kept. */
-const eventLimit = 5000;
 
 const silentMs = 6_000;
 
@@ -26,19 +23,21 @@ export interface HubConnection {
   readonly retryAtMs: number | undefined;
 }
 
+/** Something this program has to say itself. */
+export interface Complaint {
+  readonly type: string;
+  /** Name of the resource; empty when it is about none. */
+  readonly about: string;
+  readonly message: string;
+  readonly failed: boolean;
+}
+
 /** Everything known of the fleet: fed with watch steps, read by tables. Knows neither a terminal nor a socket. */
-export class Fleet {
-  readonly tables: Readonly<Record<Kind, Table>> = {
-    hosts: new Table(stateOf),
-    instances: new Table(stateOf),
-    lans: new Table(stateOf),
-    links: new Table(stateOf),
-    operations: new Table(stateOf),
-    events: new Table(stateOf, eventLimit),
-    a2bs: new Table(stateOf),
-  };
-  readonly pending = new Map<string, Pending>();
-  readonly linkHistory = new LinkHistory();
+export class Fleet implements FleetView {
+  readonly kinds: KindTable;
+  readonly #tables = new Map<string, Table>();
+  readonly #pending = new Map<string, Pending>();
+  readonly #followers = new Map<string, Follower>();
   readonly #rate = new EventRate();
   #connection: HubConnection;
   #loaded = false;
@@ -47,8 +46,25 @@ export class Fleet {
   #clockOffsetMs = 0;
   #localEvents = 0;
 
-  constructor(nowMs: number) {
+  constructor(kinds: KindTable, nowMs: number) {
+    this.kinds = kinds;
     this.#connection = { phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined };
+    for (const kind of kinds.all) {
+      this.#tables.set(kind.kind, new Table((row) => kind.stateOf?.(row.resource) ?? 0, kind.log?.limit));
+      const follower = kind.follow?.();
+      if (follower !== undefined) this.#followers.set(kind.kind, follower);
+    }
+  }
+
+  /** All rows of a kind. @throws {Error} for kinds this program does not know. */
+  table(kind: string): Table {
+    const table = this.#tables.get(kind);
+    if (table === undefined) throw new Error(`there is no table of the kind "${kind}"`);
+    return table;
+  }
+
+  get pending(): ReadonlyMap<string, Pending> {
+    return this.#pending;
   }
 
   get connection(): HubConnection {
@@ -65,7 +81,34 @@ export class Fleet {
     return this.#lastHeardMs;
   }
 
-  /** The hub's clock, as its bookmarks tell it: ages of its timestamps are measured with this. */
+  find(kind: string, name: string): Row | undefined {
+    return this.#tables.get(kind)?.find(name);
+  }
+
+  rowsOf(kind: string): Iterable<Row> {
+    return this.#tables.get(kind)?.rows() ?? [];
+  }
+
+  contentsOf(host: string): readonly { readonly kind: string; readonly count: number }[] {
+    return this.kinds.all
+      .filter((kind) => kind.counted !== undefined && kind.presence === undefined)
+      .map(({ kind }) => ({ kind, count: this.table(kind).namesOn(host).size }))
+      .filter(({ count }) => count > 0);
+  }
+
+  kindOfName(name: string): string | undefined {
+    return this.kinds.findByName(name)?.kind;
+  }
+
+  pendingOf(name: string): Pending | undefined {
+    return this.#pending.get(name);
+  }
+
+  followerOf(kind: string): Follower | undefined {
+    return this.#followers.get(kind);
+  }
+
+  /** The hub's clock, as its bookmarks tell it. */
   hubTimeMs(nowMs: number): number {
     return nowMs + this.#clockOffsetMs;
   }
@@ -81,17 +124,22 @@ export class Fleet {
 
   setConnection(connection: HubConnection, nowMs: number): void {
     this.#connection = connection;
-    this.linkHistory.hold(connection.phase === "live", nowMs);
+    for (const follower of this.#followers.values()) follower.hold(connection.phase === "live", nowMs);
     if (connection.phase !== "live") this.#inSnapshot = false;
   }
 
-  /** Whether what is known of a host is current; the hub itself ("") always is. */
   isReachable(host: string): boolean {
     if (host === "") return true;
-    const row = this.tables.hosts.find(`hosts/${host}`);
+    const { presence } = this.kinds;
+    const row = presence === undefined ? undefined : this.#hostRow(presence, host);
     // A host that is not listed is this very agent's own, when the client talks to an agent.
-    if (row?.kind !== "hosts") return true;
-    return row.resource.state === HostState.HOST_STATE_READY || row.resource.state === HostState.HOST_STATE_UNSPECIFIED;
+    return presence === undefined || row === undefined || presence.presence.isReachable(row.resource);
+  }
+
+  lastSeenTime(host: string): Date | undefined {
+    const { presence } = this.kinds;
+    const row = presence === undefined ? undefined : this.#hostRow(presence, host);
+    return row === undefined ? undefined : presence?.presence.lastSeenTime(row.resource);
   }
 
   apply(step: FleetStep, nowMs: number): void {
@@ -99,18 +147,16 @@ export class Fleet {
     switch (step.$case) {
       case "reset":
         this.#inSnapshot = true;
-        for (const kind of kinds) if (kind !== "events") this.tables[kind].beginSnapshot();
+        for (const kind of this.#snapshotKinds()) this.table(kind.kind).beginSnapshot();
         return;
       case "upsert":
         if (!this.#inSnapshot) this.#rate.add(nowMs);
         this.#upsert(step.value, nowMs);
         return;
-      case "removed": {
+      case "removed":
         this.#rate.add(nowMs);
-        const kind = kindOf(step.value.kind);
-        if (kind !== undefined) this.#remove(kind, step.value.name);
+        this.#remove(step.value.kind, step.value.name);
         return;
-      }
       case "bookmark":
         if (step.value.time !== undefined) this.#clockOffsetMs = step.value.time.getTime() - nowMs;
         return;
@@ -121,12 +167,12 @@ export class Fleet {
   }
 
   /** Marks a row as waiting for what was just asked of it. */
-  markPending(row: Row, verb: Verb, nowMs: number): void {
-    this.pending.set(row.name, { verb, sinceMs: nowMs, before: row });
+  markPending(row: Row, verb: string, nowMs: number): void {
+    this.#pending.set(row.name, { verb, sinceMs: nowMs, before: row });
   }
 
   clearPending(name: string): void {
-    this.pending.delete(name);
+    this.#pending.delete(name);
   }
 
   /**
@@ -135,119 +181,92 @@ export class Fleet {
    */
   expirePending(nowMs: number): readonly { readonly name: string; readonly pending: Pending }[] {
     if (this.#connection.phase !== "live" || this.isSilent(nowMs)) return [];
-    const expired = [...this.pending]
+    const expired = [...this.#pending]
       .filter(([, pending]) => nowMs - pending.sinceMs >= pendingTimeoutMs)
       .map(([name, pending]) => ({ name, pending }));
-    for (const { name } of expired) this.pending.delete(name);
+    for (const { name } of expired) this.#pending.delete(name);
     return expired;
   }
 
-  /** Keeps something this program has to say among the events. */
-  addLocalEvent(event: Pick<Event, "severity" | "type" | "resource" | "message">, nowMs: number): void {
+  /** Keeps something this program has to say among what happened. */
+  complain(complaint: Complaint, nowMs: number): void {
+    const { log } = this.kinds;
+    if (log === undefined) return;
     this.#localEvents += 1;
-    const name = `events/local-${this.#localEvents}`;
-    this.#putEvent({ name, time: new Date(this.hubTimeMs(nowMs)), caller: "", ...event }, nowMs);
+    const name = `${pluralOf(log)}/local-${this.#localEvents}`;
+    const entry = log.log.write({ ...complaint, name, time: new Date(this.hubTimeMs(nowMs)) });
+    this.table(log.kind).put(toRow(log.kind, name, entry, nowMs));
+  }
+
+  /** What happened is told once, whatever else is in a snapshot. */
+  #snapshotKinds(): readonly TuiKind[] {
+    return this.kinds.all.filter((kind) => kind.log === undefined);
+  }
+
+  #hostRow(presence: TuiKind, host: string): Row | undefined {
+    return this.find(presence.kind, `${pluralOf(presence)}/${host}`);
   }
 
   #endSnapshot(): void {
     this.#inSnapshot = false;
     this.#loaded = true;
-    for (const kind of kinds) {
-      if (kind === "events") continue;
-      for (const name of this.tables[kind].endSnapshot()) this.#forget(name);
+    for (const { kind } of this.#snapshotKinds()) {
+      for (const name of this.table(kind).endSnapshot()) this.#forget(kind, name);
     }
   }
 
-  #forget(name: string): void {
-    this.pending.delete(name);
-    this.linkHistory.forget(name);
+  #forget(kind: string, name: string): void {
+    this.#pending.delete(name);
+    this.#followers.get(kind)?.forget(name);
   }
 
-  #remove(kind: Kind, name: string): void {
-    this.tables[kind].remove(name);
-    this.#forget(name);
+  #remove(kind: string, name: string): void {
+    if (this.kinds.find(kind) === undefined) return;
+    this.table(kind).remove(name);
+    this.#forget(kind, name);
   }
 
-  #upsert(resource: Any, nowMs: number): void {
-    const row = toRow(resource, nowMs);
-    if (row === undefined) return;
-    if (row.kind === "events") {
-      this.#settleByEvent(row.resource);
-      this.tables.events.put(row);
-      return;
-    }
-    if (row.kind === "hosts") this.#putHost(row);
-    else this.tables[row.kind].put(row);
-    if (row.kind === "links") this.linkHistory.note(row.name, row.resource.status, nowMs);
-    const pending = this.pending.get(row.name);
-    if (pending !== undefined && isSettled(pending, row)) this.pending.delete(row.name);
+  #upsert(packed: Any, nowMs: number): void {
+    const resource = unpack(packed);
+    const kind = resource === undefined ? undefined : this.kinds.find(resource.kind);
+    if (resource === undefined || kind === undefined) return;
+    const row = toRow(kind.kind, resource.value.name, resource.value, nowMs);
+    if (kind.log !== undefined) this.#settleByEvent(kind.log.read(row.resource));
+    if (kind.presence === undefined) this.table(kind.kind).put(row);
+    else this.#putHost(kind, row);
+    this.#followers.get(kind.kind)?.note(row, nowMs);
+    const pending = this.#pending.get(row.name);
+    if (pending !== undefined && this.#isSettled(kind, pending, row)) this.#pending.delete(row.name);
+  }
+
+  #isSettled({ actions }: TuiKind, { verb, before }: Pending, now: Row): boolean {
+    return actions.find((action) => action.verb === verb)?.isDone?.(before, now) === true;
   }
 
   /** What is on a host looks different when the host comes or goes. */
-  #putHost(row: Row & { readonly kind: "hosts" }): void {
+  #putHost(kind: TuiKind, row: Row): void {
     const before = this.isReachable(row.id);
-    this.tables.hosts.put(row);
+    this.table(kind.kind).put(row);
     if (this.isReachable(row.id) === before) return;
-    for (const kind of ["instances", "lans", "a2bs"] as const)
-      this.tables[kind].touch(this.tables[kind].namesOn(row.id));
+    for (const other of this.#snapshotKinds()) {
+      const table = this.table(other.kind);
+      if (other !== kind) table.touch(table.namesOn(row.id));
+    }
   }
 
-  #settleByEvent(event: Event): void {
-    const pending = this.pending.get(event.resource);
+  #settleByEvent({
+    about,
+    type,
+    failed,
+  }: {
+    readonly about: string;
+    readonly type: string;
+    readonly failed: boolean;
+  }): void {
+    const pending = this.#pending.get(about);
     if (pending === undefined) return;
-    const failed = event.severity === EventSeverity.EVENT_SEVERITY_ERROR;
-    const wasReset = pending.verb === "reset" && event.type.endsWith("reset");
-    if (failed || wasReset) this.pending.delete(event.resource);
-  }
-
-  #putEvent(event: Event, nowMs: number): void {
-    this.tables.events.put({
-      kind: "events",
-      name: event.name,
-      id: idOf(event.name),
-      host: hostOf(event.name),
-      resource: event,
-      receivedAtMs: nowMs,
-    });
-  }
-}
-
-function toRow(packed: Any, receivedAtMs: number): WatchedRow | undefined {
-  const of = unpack(packed) as KnownResource | undefined;
-  if (of === undefined) return undefined;
-  const { name } = of.value;
-  const base = { name, id: idOf(name), host: hostOf(name), receivedAtMs };
-  switch (of.kind) {
-    case "host":
-      return { ...base, kind: "hosts", resource: of.value };
-    case "instance":
-      return { ...base, kind: "instances", resource: of.value };
-    case "lan":
-      return { ...base, kind: "lans", resource: of.value };
-    case "link":
-      return { ...base, kind: "links", resource: of.value };
-    case "operation":
-      return { ...base, kind: "operations", resource: of.value };
-    case "event":
-      return { ...base, kind: "events", resource: of.value };
-    case "a2b":
-      return { ...base, kind: "a2bs", resource: of.value };
-  }
-}
-
-function stateOf(row: Row): number {
-  switch (row.kind) {
-    case "hosts":
-    case "operations":
-      return row.resource.state;
-    case "instances":
-    case "links":
-    case "a2bs":
-      return row.resource.status?.state ?? 0;
-    case "events":
-      return row.resource.severity;
-    case "lans":
-    case "ports":
-      return 0;
+    const actions = this.kinds.find(pending.before.kind)?.actions ?? [];
+    const isDone = actions.find((action) => action.verb === pending.verb)?.isDoneBy?.(type) === true;
+    if (failed || isDone) this.#pending.delete(about);
   }
 }

@@ -1,5 +1,6 @@
-import type { CellContext, Column } from "./column.js";
-import type { Row } from "../row.js";
+import type { CellContext } from "../fleet/fleet-view.js";
+import { labelsOf, type Row } from "../row.js";
+import type { Column } from "./column.js";
 
 /** A term of a filter: text anywhere, or a field that is, or is not, something. */
 type Term =
@@ -64,9 +65,8 @@ function fieldMatches(
 }
 
 function findLabel(row: Row, field: string): string | undefined {
-  if (!("labels" in row.resource)) return undefined;
   const key = field.startsWith("labels.") ? field.slice("labels.".length) : field;
-  for (const [name, value] of Object.entries(row.resource.labels)) {
+  for (const [name, value] of Object.entries(labelsOf(row))) {
     if (name.toLowerCase() === key) return value.toLowerCase();
   }
   return undefined;

@@ -1,4 +1,5 @@
-import type { CellContext, Column } from "./column.js";
+import type { CellContext } from "../fleet/fleet-view.js";
+import type { Column } from "./column.js";
 import { type Filter, matches } from "./filter.js";
 import type { Row } from "../row.js";
 import type { Table } from "../fleet/table.js";

@@ -1,4 +1,6 @@
-import type { Cell, CellContext, Column } from "./column.js";
+import type { Fleet } from "../fleet/fleet.js";
+import type { CellContext } from "../fleet/fleet-view.js";
+import type { Cell, Column } from "./column.js";
 import { type Layout, layoutColumns } from "./layout.js";
 import { plainText } from "../text/plain-text.js";
 import type { Row } from "../row.js";
@@ -28,8 +30,13 @@ export interface TableFrame {
 }
 
 /** Draws a table into `width` x `height` cells, header line included. */
-export function drawTable(table: TableState, width: number, height: number, context: CellContext): TableFrame {
-  const window = table.window(Math.max(1, height - 1), context.nowMs);
+export function drawTable(
+  table: TableState,
+  fleet: Fleet,
+  { width, height, nowMs }: { readonly width: number; readonly height: number; readonly nowMs: number },
+): TableFrame {
+  const context = { fleet, nowMs };
+  const window = table.window(Math.max(1, height - 1), nowMs);
   const cells = window.rows.map((row) => cellsOf(table.columns, row, context));
   const contentWidths = table.noteWidths(width, widestOf(table.columns, cells));
   const layout = layoutColumns(
@@ -38,8 +45,8 @@ export function drawTable(table: TableState, width: number, height: number, cont
     (column) => contentWidths.get(column.id) ?? 0,
     (column) => Math.max(column.min, contentWidths.get(leastKey(column)) ?? 0),
   );
-  const { connection } = context.fleet;
-  const old = connection.phase === "lost" || connection.phase === "refused";
+  const { phase } = fleet.connection;
+  const old = phase === "lost" || phase === "refused";
   return {
     header: headerLine(table, layout),
     rows: window.rows.map((row, index) => {
@@ -50,7 +57,7 @@ export function drawTable(table: TableState, width: number, height: number, cont
         line: rowLine(cells[index] ?? new Map(), layout, selected, marked),
         selected,
         // What happened stays as true as it was when its host is lost.
-        faded: old || (row.kind !== "events" && !context.fleet.isReachable(row.host)),
+        faded: old || (table.kind.log === undefined && !fleet.isReachable(row.host)),
       };
     }),
     window,

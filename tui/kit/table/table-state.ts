@@ -1,18 +1,12 @@
-import { idOf } from "../resource-name.js";
-import { lookOf, type TableLook } from "../../kinds/index.js";
-import type { CellContext, Column } from "./column.js";
+import type { CellContext } from "../fleet/fleet-view.js";
+import type { TuiKind } from "../kind.js";
+import { hostsOf } from "../kind-table.js";
+import type { Column } from "./column.js";
 import { matches, noFilter, parseFilter } from "./filter.js";
 import type { Fleet } from "../fleet/fleet.js";
-import { hostOf, type Row, type TableKind } from "../row.js";
+import type { Row } from "../row.js";
+import type { TableScope } from "./scope.js";
 import { fixedRows, naturalKey, type RowList, RowView, type ViewQuery } from "./row-view.js";
-
-/** What a table is narrowed to: one host, (ports) one lan, (events) what happened to one resource. */
-export interface TableScope {
-  readonly title: string;
-  readonly host?: string;
-  readonly lan?: string;
-  readonly about?: string;
-}
 
 /** The part of a table that is on the screen. */
 export interface TableWindow {
@@ -28,10 +22,9 @@ export interface TableWindow {
 
 /** One open table: what it is narrowed to, its order, its cursor and its marks. */
 export class TableState {
-  readonly kind: TableKind;
+  readonly kind: TuiKind;
   readonly scope: TableScope | undefined;
   readonly #fleet: Fleet;
-  readonly #look: TableLook;
   readonly #view: RowView | undefined;
   #query: ViewQuery;
   #cursorName: string | undefined;
@@ -42,24 +35,23 @@ export class TableState {
   #widths = new Map<string, number>();
   #widthsFor = 0;
 
-  constructor(fleet: Fleet, kind: TableKind, scope?: TableScope) {
-    this.kind = kind;
+  constructor(fleet: Fleet, kind: string, scope?: TableScope) {
+    this.kind = fleet.kinds.get(kind);
     this.scope = scope;
     this.#fleet = fleet;
-    this.#look = lookOf(kind);
-    const sortBy = findColumn(this.#look, this.#look.sortBy);
+    const sortBy = findColumn(this.kind, this.kind.sortBy);
     this.#query = {
       filter: noFilter,
-      columns: this.#look.columns,
+      columns: this.kind.columns,
       sortBy,
       descending: sortBy.descending ?? false,
-      scope: predicateOf(scope),
+      scope: predicateOf(this.kind, scope),
     };
-    this.#view = kind === "ports" ? undefined : new RowView(fleet.tables[kind], this.#query);
+    this.#view = scope?.partOf === undefined ? new RowView(fleet.table(kind), this.#query) : undefined;
   }
 
   get columns(): readonly Column[] {
-    return this.#look.columns;
+    return this.kind.columns;
   }
 
   get filterText(): string {
@@ -93,7 +85,7 @@ export class TableState {
   /** All rows, in order. */
   rows(nowMs: number): RowList {
     const context = { fleet: this.#fleet, nowMs };
-    return this.#view === undefined ? this.#ports(context) : this.#view.read(context);
+    return this.#view === undefined ? this.#parts(context) : this.#view.read(context);
   }
 
   /** The row under the cursor. */
@@ -142,9 +134,9 @@ export class TableState {
 
   /** What a command acts on: the marked rows that still exist, else the row under the cursor. */
   targets(nowMs: number): readonly Row[] {
-    if (this.#marked.size > 0 && this.kind !== "ports") {
-      const table = this.#fleet.tables[this.kind];
-      return [...this.#marked].map((name) => table.find(name)).filter((row) => row !== undefined);
+    if (this.#marked.size > 0) {
+      const { kind } = this.kind;
+      return [...this.#marked].map((name) => this.#fleet.find(kind, name)).filter((row) => row !== undefined);
     }
     const row = this.current(nowMs);
     return row === undefined ? [] : [row];
@@ -187,48 +179,37 @@ export class TableState {
     this.#view?.setQuery(query);
   }
 
-  #ports(context: CellContext): RowList {
-    const lan = this.scope?.lan ?? "";
-    const row = this.#fleet.tables.lans.find(lan);
-    const ports = row?.kind === "lans" ? (row.resource.status?.ports ?? []) : [];
-    const rows = ports.map(
-      (port): Row => ({
-        kind: "ports",
-        name: port.endpoint,
-        id: idOf(port.endpoint),
-        host: hostOf(lan),
-        resource: port,
-        receivedAtMs: row?.receivedAtMs ?? 0,
-      }),
-    );
+  #parts(context: CellContext): RowList {
     const { sortBy, descending, filter, columns } = this.#query;
-    const keyOf = (port: Row) => sortBy.sortKey?.(port, context) ?? naturalKey(sortBy.searched?.(port, context) ?? "");
-    const passed = rows.filter((port) => matches(filter, port, columns, context));
+    const rows = this.#partRows();
+    const keyOf = (row: Row) => sortBy.sortKey?.(row, context) ?? naturalKey(sortBy.searched?.(row, context) ?? "");
+    const passed = rows.filter((row) => matches(filter, row, columns, context));
     passed.sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1) * (descending ? -1 : 1));
     return fixedRows(passed, rows.length);
   }
+
+  #partRows(): readonly Row[] {
+    const { partOf } = this.scope ?? {};
+    const whole = partOf === undefined ? undefined : this.#fleet.find(partOf.kind, partOf.name);
+    if (whole === undefined) return [];
+    const parts = this.#fleet.kinds.get(whole.kind).parts?.find(({ kind }) => kind === this.kind);
+    return parts?.rowsOf(whole) ?? [];
+  }
 }
 
-function predicateOf(scope: TableScope | undefined): ((row: Row) => boolean) | undefined {
+function predicateOf(kind: TuiKind, scope: TableScope | undefined): ((row: Row) => boolean) | undefined {
   const { host, about } = scope ?? {};
   if (about !== undefined) {
-    return (row) =>
-      row.kind === "events" && (row.resource.resource === about || row.resource.resource.startsWith(`${about}/`));
+    return (row) => {
+      const subject = kind.log?.read(row.resource).about ?? "";
+      return subject === about || subject.startsWith(`${about}/`);
+    };
   }
-  return host === undefined ? undefined : (row) => belongsTo(row, host);
+  return host === undefined ? undefined : (row) => hostsOf(kind, row).includes(host);
 }
 
-function belongsTo(row: Row, host: string): boolean {
-  if (row.kind === "links") {
-    return hostOf(row.resource.spec?.a ?? "") === host || hostOf(row.resource.spec?.b ?? "") === host;
-  }
-  if (row.kind === "events") return row.host === host || hostOf(row.resource.resource) === host;
-  if (row.kind === "operations") return row.host === host || hostOf(row.resource.target) === host;
-  return row.host === host;
-}
-
-function findColumn(look: TableLook, id: string): Column {
-  const column = look.columns.find((candidate) => candidate.id === id) ?? look.columns[0];
+function findColumn({ columns }: TuiKind, id: string): Column {
+  const column = columns.find((candidate) => candidate.id === id) ?? columns[0];
   if (column === undefined) throw new Error(`a table needs a column "${id}"`);
   return column;
 }

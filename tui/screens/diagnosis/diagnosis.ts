@@ -14,16 +14,13 @@ const mostHops = 64;
 
 /** A diagnosis of a link, as far as it has come. */
 export class Diagnosis {
-  /** Resource name of the link. */
-  readonly link: string;
   readonly #startedAtMs: number;
   readonly #hops: DiagnosedHop[] = [];
   #conclusion: LinkDiagnosis | undefined;
   #failure: string | undefined;
   #endedAtMs: number | undefined;
 
-  constructor(link: string, nowMs: number) {
-    this.link = link;
+  constructor(nowMs: number) {
     this.#startedAtMs = nowMs;
   }
 

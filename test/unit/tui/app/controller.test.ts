@@ -1,13 +1,13 @@
 import { describe, expect, it, vi } from "vitest";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
-import type { Model } from "../../../../tui/kit/model.js";
-import { makeProgram, type Program } from "../program.js";
+import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
+import { makeProgram, tableOf as table, type TestProgram } from "../program.js";
 import { feedFleet, removed, upsertInstance } from "../steps.js";
 
 const vm0 = "hosts/alpha/instances/vm0";
 const vm1 = "hosts/alpha/instances/vm1";
 
-function onInstances(session: Parameters<typeof makeProgram>[0] = {}): Program {
+function onInstances(session: Parameters<typeof makeProgram>[0] = {}): TestProgram {
   const program = makeProgram(session);
   feedFleet(program.model, { hosts: 2, instancesPerHost: 4, nowMs: program.model.nowMs });
   program.press("2");
@@ -17,11 +17,6 @@ function onInstances(session: Parameters<typeof makeProgram>[0] = {}): Program {
 /** A text as the keys that type it. */
 function spell(text: string): string[] {
   return [...text].map((character) => (character === " " ? "space" : character));
-}
-
-function table(model: Model) {
-  if (model.screen.type !== "table") throw new Error(`a table was expected, not ${model.screen.type}`);
-  return model.screen.table;
 }
 
 describe("acting on one instance", () => {
@@ -61,7 +56,7 @@ describe("acting on one instance", () => {
     await vi.waitFor(() => expect(model.notice?.tone).toBe("bad"));
     expect(model.notice?.text).toBe("cannot start alpha/vm1: no memory left on alpha; stop something first");
     expect(model.fleet.pending.size).toBe(0);
-    const kept = [...model.fleet.tables.events.rows()].map((row) => row.resource);
+    const kept = [...model.fleet.rowsOf("event")].map((row) => row.resource);
     expect(kept).toContainEqual(expect.objectContaining({ type: "tui.start_failed", resource: vm1 }));
   });
 
@@ -128,18 +123,20 @@ describe("moving around", () => {
     expect(table(model).scope).toMatchObject({ host: "beta" });
     expect(table(model).rows(model.nowMs).length).toBe(4);
     press("enter");
-    expect(model.screen).toMatchObject({ type: "detail", name: "hosts/beta/instances/vm0" });
+    expect(model.screen).toBeInstanceOf(DetailScreen);
+    expect(model.screen.subject()?.name).toBe("hosts/beta/instances/vm0");
     press("esc", "esc");
-    expect(table(model)).toMatchObject({ kind: "hosts" });
+    expect(table(model).kind.kind).toBe("host");
     expect(table(model).current(model.nowMs)?.id).toBe("beta");
   });
 
   it("goes from a lan to its ports to what is plugged in", () => {
     const { model, press } = onInstances();
     press("3", "enter");
-    expect(table(model).kind).toBe("ports");
+    expect(table(model).kind.kind).toBe("port");
     press("G", "enter");
-    expect(model.screen).toMatchObject({ type: "detail", kind: "links", name: "links/link1" });
+    expect(model.screen).toBeInstanceOf(DetailScreen);
+    expect(model.screen.subject()).toMatchObject({ kind: "link", name: "links/link1" });
   });
 
   it("keeps the cursor on its row while rows come, move and go", () => {
@@ -180,7 +177,7 @@ describe("moving around", () => {
   it("opens tables from the command line, with completion", () => {
     const { model, done, press } = onInstances();
     press(":", "l", "i", "tab", "enter");
-    expect(table(model).kind).toBe("links");
+    expect(table(model).kind.kind).toBe("link");
     press(":", ...spell("vm beta /stopped"), "enter");
     expect(table(model).rows(model.nowMs).length).toBe(2);
     press(":", ...spell("nonsense"), "enter");
@@ -192,13 +189,14 @@ describe("moving around", () => {
   it("describes by name", () => {
     const { model, press } = onInstances();
     press(":", ...spell("describe beta/vm1"), "enter");
-    expect(model.screen).toMatchObject({ type: "detail", name: "hosts/beta/instances/vm1" });
+    expect(model.screen).toBeInstanceOf(DetailScreen);
+    expect(model.screen.subject()?.name).toBe("hosts/beta/instances/vm1");
   });
 
   it("shows the events of one resource", () => {
     const { model, press } = onInstances();
     press("e");
-    expect(table(model).kind).toBe("events");
+    expect(table(model).kind.kind).toBe("event");
     expect(table(model).rows(model.nowMs).length).toBe(1);
     press("esc", "down", "e");
     expect(table(model).rows(model.nowMs).length).toBe(0);
@@ -215,7 +213,7 @@ describe("ctrl-z", () => {
 });
 
 describe("what is said at the bottom", () => {
-  const said: readonly (readonly [string, (program: Program) => void, RegExp])[] = [
+  const said: readonly (readonly [string, (program: TestProgram) => void, RegExp])[] = [
     ["that nothing was confirmed", ({ press }) => press("ctrl-d", "n"), /nothing done: delete was not confirmed/],
     ["that nothing was confirmed, by ctrl-c", ({ press }) => press("ctrl-d", "ctrl-c"), /press ctrl-c again/],
     ["a warning", ({ press }) => press("s"), /cannot start/],

@@ -5,10 +5,10 @@ import { toDuration } from "../../../../lib/duration.js";
 import { Link, LinkPath, type LinkStatus } from "../../../../proto/gen/zor/v1/link.js";
 import { App } from "../../../../tui/app/app.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
-import { makeProgram, type Program } from "../program.js";
+import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet, upsert } from "../steps.js";
 
-interface Screen extends Program {
+interface Screen extends TestProgram {
   /** The lines on the screen. */
   lines(): string[];
   type(keys: string): void;
@@ -60,13 +60,15 @@ function expectToFit(lines: readonly string[], columns: number): void {
   for (const line of lines) expect(stringWidth(line), line).toBeLessThanOrEqual(columns);
 }
 
-const shape = (program: Program) => ({ hosts: 3, instancesPerHost: 6, unreachable: 1, nowMs: program.model.nowMs });
+const shape = (program: TestProgram) => ({ hosts: 3, instancesPerHost: 6, unreachable: 1, nowMs: program.model.nowMs });
 
 /** Changes the status of a link that was fed before. */
-function change({ model }: Program, id: string, status: Partial<LinkStatus>): void {
-  const row = model.find("links", `links/${id}`);
-  if (row?.kind !== "links") throw new Error(`there is no link ${id}`);
-  const value = Link.fromPartial({ ...row.resource, status: { ...row.resource.status, ...status } });
+function change({ model }: TestProgram, id: string, status: Partial<LinkStatus>): void {
+  const row = model.fleet.find("link", `links/${id}`);
+  if (row === undefined) throw new Error(`there is no link ${id}`);
+  // Rows of this kind hold links.
+  const link = row.resource as Link;
+  const value = Link.fromPartial({ ...link, status: { ...link.status, ...status } });
   model.fleet.apply(upsert({ kind: "link", value }), model.nowMs);
 }
 
@@ -121,6 +123,22 @@ describe("the screen", () => {
       expect(screen.lines().join("\n")).toMatch(/❯ vm5 +gamma +◌ unreachable 14s.*last known stop/),
     );
     expectToFit(screen.lines(), 80);
+  });
+
+  it("points the arrow of the order the way the values go", async () => {
+    const screen = await show(120, 24);
+    feedFleet(screen.model, shape(screen));
+    // Events: the newest first, so times go down.
+    screen.type("6");
+    await vi.waitFor(() => expect(screen.lines()[3]).toContain("TIME↓"));
+    screen.type("T");
+    await vi.waitFor(() => expect(screen.lines()[3]).toContain("TIME↑"));
+    // Operations: the newest first, so ages go up; severities: the worst first.
+    screen.type("5");
+    await vi.waitFor(() => expect(screen.lines()[3]).toContain("AGE↑"));
+    screen.type("6S");
+    await vi.waitFor(() => expect(screen.lines()[3]).toContain("SEV↓"));
+    expectToFit(screen.lines(), 120);
   });
 
   it("uses the room of 200x50", async () => {

@@ -1,8 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { chordsOf, type KeyFacts } from "../../../../tui/kit/keys/chord.js";
 import { completions, parseCommandLine } from "../../../../tui/app/command-line.js";
-import { availableCommands, commands, findCommand, type KeyContext } from "../../../../tui/kit/keys/commands.js";
-import { lookOf } from "../../../../tui/kinds/index.js";
+import { type Command, keyName } from "../../../../tui/kit/keys/command.js";
+import { pluralOf } from "../../../../tui/kit/kind-table.js";
+import type { Program } from "../../../../tui/screens/program.js";
+import { allCommands } from "../../../../tui/screens/commands.js";
+import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
+import { DiagnosisScreen } from "../../../../tui/screens/diagnosis/diagnosis-screen.js";
+import { TableScreen } from "../../../../tui/screens/table/table-screen.js";
+import { makeProgram, tableOf } from "../program.js";
 
 const noKey: KeyFacts = {
   upArrow: false,
@@ -23,9 +29,43 @@ const noKey: KeyFacts = {
   shift: false,
 };
 
-const screens: readonly KeyContext["screen"][] = ["table", "detail", "diagnosis", "help"];
-const kinds = ["hosts", "instances", "lans", "ports", "links", "operations", "events", "a2bs", undefined] as const;
-const contexts = screens.flatMap((screen) => kinds.map((kind) => ({ screen, kind, readOnly: false })));
+/** The table of a kind, of a lan's ports too. */
+function tableScreen(program: Program, kind: string): TableScreen {
+  const partOf = { kind: "lan", name: "hosts/x/lans/x" };
+  return new TableScreen(program, kind, kind === "port" ? { title: "x", partOf } : undefined);
+}
+
+/** A program on each screen there is, for each kind there is. */
+function everywhere(readOnly = false) {
+  const kinds = [...makeProgram().model.kinds.all.map(({ kind }) => kind), "port"];
+  return kinds.flatMap((kind) =>
+    (["table", "detail", "diagnosis", "help"] as const).map((screen) => {
+      const made = makeProgram({ readOnly });
+      const { model, program } = made;
+      model.openOnly(tableScreen(program, kind));
+      if (screen === "detail") model.push(new DetailScreen(program, model.kinds.get(kind), `${kind}s/x`));
+      if (screen === "diagnosis") model.push(new DiagnosisScreen(program, "links/x"));
+      if (screen === "help") made.press("?");
+      return { ...made, kind, screen };
+    }),
+  );
+}
+
+function findCommand(
+  chord: string,
+  { controller }: { readonly controller: { readonly commands: readonly Command[] } },
+) {
+  return controller.commands.find(({ keys }) => keys.includes(chord));
+}
+
+function on(kind: string) {
+  const made = makeProgram();
+  made.model.openOnly(tableScreen(made.program, kind));
+  return made;
+}
+
+/** Every command of the program. */
+const commands = allCommands(makeProgram().program);
 
 describe("keys", () => {
   it.each<readonly [string, Partial<KeyFacts>, readonly string[]]>([
@@ -51,66 +91,104 @@ describe("keys", () => {
 
 describe("the key table", () => {
   it("binds no key twice on any screen", () => {
-    for (const context of contexts) {
-      const keys = availableCommands(context).flatMap((command) => command.keys);
+    for (const { controller } of everywhere()) {
+      const keys = controller.commands.flatMap((command) => command.keys);
       expect(keys).toEqual([...new Set(keys)]);
     }
   });
 
   it("binds no letter that sorts the table it is pressed on", () => {
-    for (const context of contexts) {
-      if (context.screen !== "table" || context.kind === undefined) continue;
-      const letters = lookOf(context.kind).columns.flatMap((column) => column.sortLetter ?? []);
+    for (const here of everywhere()) {
+      if (here.screen !== "table") continue;
+      const letters = tableOf(here.model).columns.flatMap((column) => column.sortLetter ?? []);
       expect(letters).toEqual([...new Set(letters)]);
-      for (const letter of letters) expect(findCommand(letter, context)).toBeUndefined();
+      for (const letter of letters) expect(findCommand(letter, here)).toBeUndefined();
     }
   });
 
   it("binds nothing that changes anything in read-only mode", () => {
     const changing = commands.filter((command) => command.changes === true);
-    expect(changing.map((command) => command.id)).toEqual(["start", "stop", "pause", "reset", "console", "delete"]);
-    for (const context of contexts) {
-      for (const key of changing.flatMap((command) => command.keys)) {
-        expect(findCommand(key, { ...context, readOnly: true })).toBeUndefined();
-      }
+    expect(changing.map((command) => command.keys[0]).sort()).toEqual(["c", "ctrl-d", "p", "r", "s", "x"]);
+    for (const here of everywhere(true)) {
+      for (const key of changing.flatMap((command) => command.keys)) expect(findCommand(key, here)).toBeUndefined();
     }
   });
 
   it("marks everything that is dangerous as changing something", () => {
     const dangerous = commands.filter((command) => command.dangerous === true);
-    expect(dangerous.map((command) => command.id)).toEqual(["stop", "reset", "delete"]);
+    expect(dangerous.map((command) => command.keys[0]).sort()).toEqual(["ctrl-d", "r", "x"]);
     expect(dangerous.every((command) => command.changes === true)).toBe(true);
   });
 
   it("offers power keys for instances only, and deleting for what can be deleted", () => {
-    const on = (kind: KeyContext["kind"]): KeyContext => ({ screen: "table", kind, readOnly: false });
-    expect(findCommand("s", on("instances"))?.id).toBe("start");
-    expect(findCommand("s", on("hosts"))).toBeUndefined();
-    expect(findCommand("ctrl-d", on("links"))?.id).toBe("delete");
-    expect(findCommand("ctrl-d", on("events"))).toBeUndefined();
-    expect(findCommand("ctrl-d", on("ports"))).toBeUndefined();
+    expect(findCommand("s", on("instance"))?.title).toBe("start");
+    expect(findCommand("s", on("host"))).toBeUndefined();
+    expect(findCommand("ctrl-d", on("link"))?.title).toMatch(/^delete/);
+    expect(findCommand("ctrl-d", on("event"))).toBeUndefined();
+    expect(findCommand("ctrl-d", on("port"))).toBeUndefined();
+  });
+
+  it("does what an entry says by key and by word", () => {
+    const { model, done, press } = makeProgram();
+    press("ctrl-r", ":", ..."resync", "enter");
+    expect(done).toEqual(["resync", "resync"]);
+    press("?");
+    expect(model.screen.title()).toBe("help");
+    press("esc", ":", ..."help", "enter");
+    expect(model.screen.title()).toBe("help");
+    press(":", ..."quit", "enter");
+    expect(done).toEqual(["resync", "resync", "quit"]);
+  });
+
+  it("has every key in the help, and every word", () => {
+    const { model, press } = makeProgram();
+    press("?");
+    const text = model.screen
+      .draw(200, 200)
+      .lines.map(({ line }) => line.map((part) => part.text).join(""))
+      .join("\n");
+    for (const { keys, words, title } of commands) {
+      if (keys.length > 0 && keys.length <= 3) expect(text).toContain(`${keys.map(keyName).join(" ")} `);
+      if (words !== undefined) expect(text).toContain(`:${words[0]}`);
+      expect(text).toContain(title);
+    }
   });
 });
 
 describe("the command line", () => {
-  const hosts = ["alpha", "beta", "benny"];
+  const { kinds } = makeProgram().model;
+  const vocabulary = { kinds, commands, hosts: ["alpha", "beta", "benny"] };
 
   it.each([
-    ["instances", { type: "table", kind: "instances", host: undefined, filter: "" }],
-    ["vm alpha", { type: "table", kind: "instances", host: "alpha", filter: "" }],
-    ["a2bs beta", { type: "table", kind: "a2bs", host: "beta", filter: "" }],
-    ["links /state=down", { type: "table", kind: "links", host: undefined, filter: "state=down" }],
-    ["lans beta /mtu=9000 !x", { type: "table", kind: "lans", host: "beta", filter: "mtu=9000 !x" }],
-    ["  q ", { type: "quit" }],
-    ["describe alpha/vm1", { type: "describe", id: "alpha/vm1" }],
-    ["resync", { type: "resync" }],
-    ["help", { type: "help" }],
-  ])("reads %j", (line, command) => {
-    expect(parseCommandLine(line, hosts)).toEqual(command);
+    ["instances", { table: "instances", host: undefined, filter: "" }],
+    ["vm alpha", { table: "instances", host: "alpha", filter: "" }],
+    ["a2bs beta", { table: "a2bs", host: "beta", filter: "" }],
+    ["box", { table: "a2bs", host: undefined, filter: "" }],
+    ["links /state=down", { table: "links", host: undefined, filter: "state=down" }],
+    ["lans beta /mtu=9000 !x", { table: "lans", host: "beta", filter: "mtu=9000 !x" }],
+    ["  q ", { word: "quit", argument: "" }],
+    ["describe alpha/vm1", { word: "describe", argument: "alpha/vm1" }],
+    ["resync", { word: "resync", argument: "" }],
+    ["help", { word: "help", argument: "" }],
+  ])("reads %j", (line, meaning) => {
+    const typed = parseCommandLine(line, vocabulary);
+    if (typed.type === "unknown") throw new Error(typed.message);
+    const read =
+      typed.type === "table"
+        ? { table: pluralOf(typed.kind), host: typed.host, filter: typed.filter }
+        : { word: typed.command.words?.[0], argument: typed.argument };
+    expect(read).toEqual(meaning);
   });
 
-  it.each([["fly"], ["instances nowhere"], ["describe"]])("says what is wrong with %j", (line) => {
-    expect(parseCommandLine(line, hosts)).toMatchObject({ type: "unknown", message: expect.stringMatching(/\S/) });
+  it.each([["fly"], ["instances nowhere"]])("says what is wrong with %j", (line) => {
+    const message: unknown = expect.stringMatching(/\S/);
+    expect(parseCommandLine(line, vocabulary)).toMatchObject({ type: "unknown", message });
+  });
+
+  it("says what is wrong with a describe of nothing", () => {
+    const { model, press } = makeProgram();
+    press(":", ..."describe", "enter");
+    expect(model.notice).toMatchObject({ tone: "warn", text: expect.stringContaining("describe what?") });
   });
 
   it.each<readonly [string, readonly string[]]>([
@@ -121,6 +199,6 @@ describe("the command line", () => {
     ["describe al", []],
     ["q", ["quit"]],
   ])("completes %j to %j", (line, whole) => {
-    expect(completions(line, hosts)).toEqual(whole);
+    expect(completions(line, vocabulary)).toEqual(whole);
   });
 });

@@ -1,45 +1,45 @@
 import { expect, describe as group, it } from "vitest";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
-import { describeLines } from "../../../../tui/app/body.js";
-import { describe, describeYaml } from "../../../../tui/kinds/describe.js";
-import { Model } from "../../../../tui/kit/model.js";
-import type { Kind } from "../../../../tui/kit/row.js";
+import { describeLines } from "../../../../tui/kit/describe/describe-lines.js";
+import { yamlOf } from "../../../../tui/kit/describe/yaml.js";
+import type { Model } from "../../../../tui/kit/model.js";
 import { lineWidth } from "../../../../tui/kit/text/segment.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
+import { makeModel } from "../program.js";
 import { feedFleet, upsert, upsertHost } from "../steps.js";
 
 const nowMs = 1_700_000_000_000;
 
-function described(kind: Kind, name: string, change?: (model: Model) => void): string {
-  const model = new Model({ context: "c", address: "a", readOnly: false }, () => nowMs);
+function described(kind: string, name: string, change?: (model: Model) => void): string {
+  const model = makeModel(nowMs);
   feedFleet(model, { hosts: 2, instancesPerHost: 2, nowMs });
   model.fleet.apply(upsert(fakeA2b("alpha", "wan", nowMs)), nowMs);
   change?.(model);
-  const row = model.find(kind, name);
+  const row = model.fleet.find(kind, name);
   if (row === undefined) throw new Error(`${name} is not in the fleet`);
-  const lines = describeLines(describe(row, model.context), 80);
+  const lines = describeLines(model.kinds.get(kind).describe(row, model.context), 80);
   for (const line of lines) expect(lineWidth(line)).toBeLessThanOrEqual(80);
   return lines.map((line) => line.map((segment) => segment.text).join("")).join("\n");
 }
 
 group("a description", () => {
-  it.each<readonly [Kind, string, readonly RegExp[]]>([
+  it.each<readonly [string, string, readonly RegExp[]]>([
     [
-      "hosts",
+      "host",
       "hosts/alpha",
       [/state +● ready/, /last seen +now/, /kvm +○ no +the device opens but does not boot a guest/],
     ],
     [
-      "instances",
+      "instance",
       "hosts/alpha/instances/vm0",
       [/state +● running/, /started +1h00m ago/, /eth0 +● lan1/, /machine +microvm/],
     ],
-    ["instances", "hosts/alpha/instances/vm1", [/state +○ stopped/, /started +never/, /rootfs +micro/]],
-    ["lans", "hosts/alpha/lans/lan1", [/mtu +1500/, /Ports \(2\)/, /link1 +in 999999 frames 85\.8M/]],
-    ["links", "links/link1", [/path +direct/, /round trip +0\.21ms/, /End A: alpha\/lan1/, /role +dialer/]],
-    ["operations", "hosts/alpha/operations/op1", [/state +● succeeded, 100%/, /target +hosts\/alpha\/instances\/vm0/]],
+    ["instance", "hosts/alpha/instances/vm1", [/state +○ stopped/, /started +never/, /rootfs +micro/]],
+    ["lan", "hosts/alpha/lans/lan1", [/mtu +1500/, /Ports \(2\)/, /link1 +in 999999 frames 85\.8M/]],
+    ["link", "links/link1", [/path +direct/, /round trip +0\.21ms/, /End A: alpha\/lan1/, /role +dialer/]],
+    ["operation", "hosts/alpha/operations/op1", [/state +● succeeded, 100%/, /target +hosts\/alpha\/instances\/vm0/]],
     [
-      "a2bs",
+      "a2b",
       "hosts/alpha/a2bs/wan",
       [
         /state +● active/,
@@ -51,7 +51,7 @@ group("a description", () => {
         /1 both ways +at 30s for 10s, every 1m00s: DOWN/,
       ],
     ],
-    ["events", "events/e1", [/severity +· info/, /type +instance\.started/]],
+    ["event", "events/e1", [/severity +· info/, /type +instance\.started/]],
   ])("of %s %s tells what there is to know", (kind, name, facts) => {
     const text = described(kind, name);
     for (const fact of facts) expect(text).toMatch(fact);
@@ -60,28 +60,28 @@ group("a description", () => {
   it("of something on a lost host says that it is what was last known", () => {
     const lose = (model: Model) =>
       model.fleet.apply(upsertHost("alpha", HostState.HOST_STATE_UNREACHABLE, new Date(nowMs - 14_000)), nowMs);
-    expect(described("instances", "hosts/alpha/instances/vm0", lose)).toMatch(
+    expect(described("instance", "hosts/alpha/instances/vm0", lose)).toMatch(
       /◌ unreachable 14s\n.*last known: running/,
     );
-    expect(described("links", "links/link1", lose)).toContain("host alpha does not answer; this is what it said last");
+    expect(described("link", "links/link1", lose)).toContain("host alpha does not answer; this is what it said last");
   });
 
   it("as YAML is the API's JSON", () => {
-    const model = new Model({ context: "c", address: "a", readOnly: false }, () => nowMs);
+    const model = makeModel(nowMs);
     feedFleet(model, { hosts: 2, instancesPerHost: 2, nowMs });
     model.fleet.apply(upsert(fakeA2b("alpha", "wan", nowMs)), nowMs);
     for (const [kind, name] of [
-      ["hosts", "hosts/alpha"],
-      ["instances", "hosts/alpha/instances/vm0"],
-      ["lans", "hosts/alpha/lans/lan1"],
-      ["links", "links/link1"],
-      ["operations", "hosts/alpha/operations/op1"],
-      ["events", "events/e1"],
-      ["a2bs", "hosts/alpha/a2bs/wan"],
+      ["host", "hosts/alpha"],
+      ["instance", "hosts/alpha/instances/vm0"],
+      ["lan", "hosts/alpha/lans/lan1"],
+      ["link", "links/link1"],
+      ["operation", "hosts/alpha/operations/op1"],
+      ["event", "events/e1"],
+      ["a2b", "hosts/alpha/a2bs/wan"],
     ] as const) {
-      const row = model.find(kind, name);
+      const row = model.fleet.find(kind, name);
       if (row === undefined) throw new Error(`${name} is not in the fleet`);
-      expect(describeYaml(row)[0]?.text).toBe(`name: ${name}`);
+      expect(yamlOf(row)[0]?.text).toBe(`name: ${name}`);
     }
   });
 });

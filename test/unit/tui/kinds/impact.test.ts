@@ -1,28 +1,28 @@
 import { describe, expect, it } from "vitest";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
 import { confirmationOf, impactTitle, planImpact } from "../../../../tui/kit/impact.js";
-import { Model } from "../../../../tui/kit/model.js";
-import type { Verb } from "../../../../tui/kit/fleet/pending.js";
-import { kindOfName } from "../../../../tui/kit/row.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
+import { makeModel } from "../program.js";
 import { feedFleet, upsert, upsertHost } from "../steps.js";
 
 const nowMs = 1_700_000_000_000;
 
 function fleetOf() {
-  const model = new Model({ context: "c", address: "a", readOnly: false }, () => nowMs);
+  const model = makeModel(nowMs);
   feedFleet(model, { hosts: 2, instancesPerHost: 3, nowMs });
   return model.fleet;
 }
 
-function impactOf(verb: Verb, names: readonly string[], fleet = fleetOf()) {
+function impactOf(verb: string, names: readonly string[], fleet = fleetOf()) {
+  const kind = fleet.kinds.findByName(names[0] ?? "");
+  const action = kind?.actions.find((candidate) => candidate.verb === verb);
+  if (kind === undefined || action === undefined) throw new Error(`nothing can be asked with "${verb}" of ${names[0]}`);
   const rows = names.map((name) => {
-    const kind = kindOfName(name);
-    const row = kind === undefined ? undefined : fleet.tables[kind].find(name);
+    const row = fleet.find(kind.kind, name);
     if (row === undefined) throw new Error(`${name} is not in the fleet`);
     return row;
   });
-  return planImpact(fleet, verb, rows);
+  return planImpact(fleet, kind, action, rows);
 }
 
 const vm0 = "hosts/alpha/instances/vm0";
@@ -79,14 +79,14 @@ describe("the blast radius", () => {
     fleet.apply(upsertHost("alpha", HostState.HOST_STATE_UNREACHABLE), nowMs);
     expect(impactOf("stop", [vm0], fleet).skipped[0]?.effect).toContain("host alpha does not answer");
     const other = fleetOf();
-    const row = other.tables.instances.find(vm0);
+    const row = other.find("instance", vm0);
     if (row !== undefined) other.markPending(row, "stop", nowMs);
     expect(impactOf("stop", [vm0], other).skipped[0]?.effect).toBe("still waiting for stop");
   });
 });
 
 describe("the confirmation", () => {
-  it.each<readonly [Verb, readonly string[], string | undefined]>([
+  it.each<readonly [string, readonly string[], string | undefined]>([
     ["start", [vm1], undefined],
     ["pause", [vm0], undefined],
     ["stop", [vm0], "y"],

@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
-import { Model } from "../../../../tui/kit/model.js";
+import type { Model } from "../../../../tui/kit/model.js";
 import { TableState } from "../../../../tui/kit/table/table-state.js";
+import { makeModel } from "../program.js";
 import { feedFleet, upsertHost } from "../steps.js";
 
 const nowMs = 1_700_000_000_000;
 
 function shown(filter: string, change?: (model: Model) => void): string[] {
-  const model = new Model({ context: "c", address: "a", readOnly: false }, () => nowMs);
+  const model = makeModel(nowMs);
   feedFleet(model, { hosts: 2, instancesPerHost: 4, nowMs });
   change?.(model);
-  const table = new TableState(model.fleet, "instances");
+  const table = new TableState(model.fleet, "instance");
   table.setFilter(filter);
   const rows = table.rows(nowMs);
   return Array.from({ length: rows.length }, (_, index) => `${rows.at(index)?.host}/${rows.at(index)?.id}`);

@@ -2,12 +2,15 @@ import { describe, expect, it } from "vitest";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { EventSeverity } from "../../../../proto/gen/zor/v1/event.js";
-import type { FleetStep } from "../../../../tui/client/watch.js";
+import type { FleetStep } from "../../../../tui/kit/fleet/fleet-step.js";
+import { tuiKinds } from "../../../../tui/kinds/index.js";
+import { KindTable } from "../../../../tui/kit/kind-table.js";
 import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
-import { pendingTimeoutMs, type Verb } from "../../../../tui/kit/fleet/pending.js";
+import { pendingTimeoutMs } from "../../../../tui/kit/fleet/pending.js";
 import { createSummary } from "../../../../tui/kit/fleet/summary.js";
 import { removed, reset, snapshotEnd, upsert, upsertHost, upsertInstance } from "../steps.js";
 
+const kinds = new KindTable(tuiKinds);
 const {
   INSTANCE_STATE_RUNNING: running,
   INSTANCE_STATE_STOPPED: stopped,
@@ -17,10 +20,10 @@ const { INSTANCE_STATE_STARTING: starting, INSTANCE_STATE_PAUSED: paused } = Ins
 const bookmark: FleetStep = { $case: "bookmark", value: { time: undefined } };
 const vm = "hosts/alpha/instances/vm1";
 
-function waitingFor(verb: Verb, from: InstanceState): Fleet {
-  const fleet = new Fleet(0);
+function waitingFor(verb: string, from: InstanceState): Fleet {
+  const fleet = new Fleet(kinds, 0);
   fleet.apply(upsertInstance("alpha", "vm1", from), 0);
-  const row = fleet.tables.instances.find(vm);
+  const row = fleet.table("instance").find(vm);
   if (row === undefined) throw new Error("the row was just made");
   fleet.markPending(row, verb, 0);
   return fleet;
@@ -28,7 +31,7 @@ function waitingFor(verb: Verb, from: InstanceState): Fleet {
 
 describe("a snapshot", () => {
   it("keeps showing what was known until it is complete, then drops what it did not hold", () => {
-    const fleet = new Fleet(0);
+    const fleet = new Fleet(kinds, 0);
     fleet.apply(reset, 0);
     fleet.apply(upsertInstance("alpha", "vm1"), 0);
     fleet.apply(upsertInstance("alpha", "vm2"), 0);
@@ -37,13 +40,13 @@ describe("a snapshot", () => {
     expect(fleet.loaded).toBe(true);
     fleet.apply(reset, 0);
     fleet.apply(upsertInstance("alpha", "vm2"), 0);
-    expect(fleet.tables.instances.size).toBe(2);
+    expect(fleet.table("instance").size).toBe(2);
     fleet.apply(snapshotEnd, 0);
-    expect([...fleet.tables.instances.rows()].map((row) => row.id)).toEqual(["vm2"]);
+    expect([...fleet.table("instance").rows()].map((row) => row.id)).toEqual(["vm2"]);
   });
 
   it("does not count as events", () => {
-    const fleet = new Fleet(0);
+    const fleet = new Fleet(kinds, 0);
     fleet.apply(reset, 1000);
     for (let index = 0; index < 50; index += 1) fleet.apply(upsertInstance("alpha", `vm${index}`), 1000);
     fleet.apply(snapshotEnd, 1000);
@@ -56,23 +59,26 @@ describe("a snapshot", () => {
 
 describe("a host that does not answer", () => {
   it("turns what is on it unreachable in counts and views, and back", () => {
-    const fleet = new Fleet(0);
+    const fleet = new Fleet(kinds, 0);
     const summary = createSummary(fleet);
     fleet.apply(upsertHost("alpha"), 0);
     fleet.apply(upsertInstance("alpha", "vm1"), 0);
-    const words = () => summary().instances.map(({ style, count }) => `${count} ${style.word}`);
+    const words = () =>
+      (summary().find((count) => count.kind.kind === "instance")?.states ?? []).map(
+        ({ style, count }) => `${count} ${style.word}`,
+      );
     expect(words()).toEqual(["1 running"]);
-    const { version } = fleet.tables.instances;
+    const { version } = fleet.table("instance");
     fleet.apply(upsertHost("alpha", HostState.HOST_STATE_UNREACHABLE), 0);
     expect(words()).toEqual(["1 unreachable"]);
-    expect(fleet.tables.instances.changesSince(version)).toMatchObject({ names: [vm] });
+    expect(fleet.table("instance").changesSince(version)).toMatchObject({ names: [vm] });
     fleet.apply(upsertHost("alpha"), 0);
     expect(words()).toEqual(["1 running"]);
   });
 });
 
 describe("something asked for", () => {
-  it.each<readonly [Verb, InstanceState, InstanceState, boolean]>([
+  it.each<readonly [string, InstanceState, InstanceState, boolean]>([
     ["start", stopped, running, true],
     ["start", stopped, starting, false],
     ["start", stopped, failed, true],
@@ -138,7 +144,7 @@ describe("something asked for when the hub falls silent or is lost", () => {
 
 describe("time", () => {
   it("is the hub's, as its bookmarks tell it", () => {
-    const fleet = new Fleet(0);
+    const fleet = new Fleet(kinds, 0);
     fleet.apply({ $case: "bookmark", value: { time: new Date(100_000) } }, 40_000);
     expect(fleet.hubTimeMs(41_000)).toBe(101_000);
     expect(fleet.lastHeardMs).toBe(40_000);
@@ -147,15 +153,12 @@ describe("time", () => {
 
 describe("events", () => {
   it("are kept up to a bound, the newest ones", () => {
-    const fleet = new Fleet(0);
+    const fleet = new Fleet(kinds, 0);
     for (let index = 0; index < 6000; index += 1) {
-      fleet.addLocalEvent(
-        { severity: EventSeverity.EVENT_SEVERITY_INFO, type: "t", resource: "", message: `${index}` },
-        0,
-      );
+      fleet.complain({ type: "t", about: "", message: `${index}`, failed: false }, 0);
     }
-    expect(fleet.tables.events.size).toBe(5000);
-    const [first] = fleet.tables.events.rows();
+    expect(fleet.table("event").size).toBe(5000);
+    const [first] = fleet.table("event").rows();
     expect(first?.resource).toMatchObject({ message: "1000" });
   });
 });

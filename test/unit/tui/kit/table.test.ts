@@ -1,19 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
-import { lookOf } from "../../../../tui/kinds/index.js";
+import { tuiKinds } from "../../../../tui/kinds/index.js";
+import { instanceKind as look } from "../../../../tui/kinds/instance/instance.js";
+import { KindTable } from "../../../../tui/kit/kind-table.js";
 import { parseFilter } from "../../../../tui/kit/table/filter.js";
 import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
 import { RowView } from "../../../../tui/kit/table/row-view.js";
 import { removed, upsertInstance } from "../steps.js";
 
-const look = lookOf("instances");
+const kinds = new KindTable(tuiKinds);
 const [name] = look.columns;
 const state = look.columns.find((column) => column.id === "state");
 
 function view(fleet: Fleet, filter: string, sortBy = name, descending = false): RowView {
   if (sortBy === undefined) throw new Error("the table has columns");
-  return new RowView(fleet.tables.instances, {
+  return new RowView(fleet.table("instance"), {
     filter: parseFilter(filter),
     columns: look.columns,
     sortBy,
@@ -28,7 +30,7 @@ function ids(rows: RowView): string[] {
 
 describe("a view of a table", () => {
   it("orders numbers in names by value", () => {
-    const fleet = new Fleet(0);
+    const fleet = new Fleet(kinds, 0);
     for (const id of ["vm10", "vm2", "vm1"]) fleet.apply(upsertInstance("alpha", id), 0);
     const rows = view(fleet, "");
     rows.read({ fleet, nowMs: 0 });
@@ -51,7 +53,7 @@ describe("a view of a table", () => {
     });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 120 }), fc.boolean(), (changes, descending) => {
-        const fleet = new Fleet(0);
+        const fleet = new Fleet(kinds, 0);
         for (let id = 0; id < 80; id += 1) fleet.apply(upsertInstance("gamma", `vm${id}`), 0);
         const kept = view(fleet, "host!=beta", state, descending);
         kept.read({ fleet, nowMs: 0 });
@@ -70,8 +72,8 @@ describe("a view of a table", () => {
 
 describe("a table", () => {
   it("counts by host and state as rows change and go", () => {
-    const fleet = new Fleet(0);
-    const { instances } = fleet.tables;
+    const fleet = new Fleet(kinds, 0);
+    const instances = fleet.table("instance");
     fleet.apply(upsertInstance("alpha", "a", InstanceState.INSTANCE_STATE_RUNNING), 0);
     fleet.apply(upsertInstance("alpha", "b", InstanceState.INSTANCE_STATE_RUNNING), 0);
     fleet.apply(upsertInstance("alpha", "b", InstanceState.INSTANCE_STATE_STOPPED), 0);
@@ -88,9 +90,9 @@ describe("a table", () => {
   });
 
   it("tells a reader that fell far behind to read everything", () => {
-    const fleet = new Fleet(0);
+    const fleet = new Fleet(kinds, 0);
     for (let turn = 0; turn < 40_000; turn += 1) fleet.apply(upsertInstance("alpha", `vm${turn % 10}`), 0);
-    const { instances } = fleet.tables;
+    const instances = fleet.table("instance");
     expect(instances.changesSince(0).everything).toBe(true);
     const recent = instances.changesSince(instances.version - 3);
     expect(recent).toMatchObject({ everything: false });

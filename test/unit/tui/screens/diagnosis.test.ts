@@ -2,8 +2,8 @@ import { status } from "@grpc/grpc-js";
 import { describe, expect, it, vi } from "vitest";
 import { ZorError } from "../../../../lib/errors.js";
 import { type DiagnosedHop, type DiagnoseLinkResponse, HopVerdict } from "../../../../proto/gen/zor/v1/link_service.js";
-import { describeLines } from "../../../../tui/app/body.js";
-import { makeProgram, type Program } from "../program.js";
+import { DiagnosisScreen } from "../../../../tui/screens/diagnosis/diagnosis-screen.js";
+import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet } from "../steps.js";
 
 function hop(value: DiagnosedHop): DiagnoseLinkResponse {
@@ -31,17 +31,18 @@ const conclusion: DiagnoseLinkResponse = {
   },
 };
 
-function onLinks(session: Parameters<typeof makeProgram>[0] = {}): Program {
+function onLinks(session: Parameters<typeof makeProgram>[0] = {}): TestProgram {
   const program = makeProgram(session);
   feedFleet(program.model, { hosts: 2, instancesPerHost: 1, nowMs: program.model.nowMs });
   program.press("4");
   return program;
 }
 
-function shown({ model }: Program): string {
-  if (model.screen.type !== "diagnosis") throw new Error(`a diagnosis was expected, not ${model.screen.type}`);
-  const lines = describeLines(model.screen.diagnosis.lines(model.nowMs), 80);
-  return lines.map((line) => line.map((segment) => segment.text).join("")).join("\n");
+function shown({ model }: TestProgram): string {
+  if (!(model.screen instanceof DiagnosisScreen))
+    throw new Error(`a diagnosis was expected, not ${model.screen.title()}`);
+  const { lines } = model.screen.draw(80, 100);
+  return lines.map(({ line }) => line.map((segment) => segment.text).join("")).join("\n");
 }
 
 /** A step of a stream that waits until it is let go. */

@@ -1,8 +1,11 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { permissionDenied, unavailable } from "../../../../lib/errors.js";
-import type { ConnectionState, FleetStep } from "../../../../tui/client/watch.js";
+import type { ConnectionState } from "../../../../tui/client/watch.js";
+import type { FleetStep } from "../../../../tui/kit/fleet/fleet-step.js";
 import { Feed } from "../../../../tui/session/feed.js";
+import { tuiKinds } from "../../../../tui/kinds/index.js";
+import { KindTable } from "../../../../tui/kit/kind-table.js";
 import { Model } from "../../../../tui/kit/model.js";
 import { FakeGateway } from "../../../fakes/fleet-gateway.js";
 import { reset, snapshotEnd, upsertHost } from "../steps.js";
@@ -17,7 +20,7 @@ type Script = (onState: (state: ConnectionState) => void, signal: AbortSignal) =
 
 /** A feed whose watches follow the scripts, one after the other. */
 function follow(...scripts: readonly Script[]) {
-  const model = new Model({ context: "c", address: "a", readOnly: false }, Date.now);
+  const model = new Model(new KindTable(tuiKinds), { context: "c", address: "a", readOnly: false }, Date.now);
   const gateway = new FakeGateway();
   let watches = 0;
   const watch: Script = (onState, signal) => {
@@ -75,7 +78,7 @@ describe("the feed", () => {
     });
     await vi.waitFor(() => expect(model.fleet.connection.phase).toBe("lost"));
     expect(model.fleet.connection).toMatchObject({ reason: "cannot reach a: refused", retryAtMs: retryAt.getTime() });
-    expect(model.fleet.tables.hosts.size).toBe(1);
+    expect(model.fleet.table("host").size).toBe(1);
   });
 
   it("says that it is refused, and asks again only when told to", async () => {
@@ -101,7 +104,7 @@ describe("the feed", () => {
     });
     await vi.waitFor(() => expect(model.fleet.loaded).toBe(true));
     feed.resync();
-    await vi.waitFor(() => expect([...model.fleet.tables.hosts.rows()].map((row) => row.id)).toEqual(["beta"]));
+    await vi.waitFor(() => expect([...model.fleet.rowsOf("host")].map((row) => row.id)).toEqual(["beta"]));
     expect(watches()).toBe(2);
   });
 });

@@ -1,0 +1,20 @@
+import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { a2bActions } from "./actions.js";
+import { a2bColumns } from "./columns.js";
+import { describeA2b } from "./describe.js";
+import { a2bStyle } from "./states.js";
+
+/** In-line boxes between two lans of a host. */
+export const a2bKind: TuiKind<A2b> = {
+  kind: "a2b",
+  words: ["box"],
+  columns: a2bColumns,
+  sortBy: "host",
+  empty: "no in-line boxes; put one between two lans with: zor create a2b",
+  counted: { short: "a2bs", rank: 3 },
+  actions: a2bActions,
+  stateOf: ({ status }) => status?.state ?? 0,
+  styleOf: a2bStyle,
+  describe: describeA2b,
+};

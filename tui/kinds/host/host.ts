@@ -1,0 +1,24 @@
+import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { hostActions } from "./actions.js";
+import { hostColumns } from "./columns.js";
+import { describeHost } from "./describe.js";
+import { hostStyle } from "./states.js";
+
+/** Machines that run an agent. */
+export const hostKind: TuiKind<Host> = {
+  kind: "host",
+  columns: hostColumns,
+  sortBy: "name",
+  empty: "no hosts yet; register one with: zor host add NAME",
+  counted: { short: "hosts", rank: 1 },
+  presence: {
+    isReachable: ({ state }) => state === HostState.HOST_STATE_READY || state === HostState.HOST_STATE_UNSPECIFIED,
+    lastSeenTime: ({ lastSeenTime }) => lastSeenTime,
+  },
+  actions: hostActions,
+  stateOf: ({ state }) => state,
+  styleOf: hostStyle,
+  describe: describeHost,
+  open: (row) => ({ kind: "instance", scope: { title: row.id, host: row.id } }),
+};

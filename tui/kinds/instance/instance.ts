@@ -1,0 +1,20 @@
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { instanceActions } from "./actions.js";
+import { instanceColumns } from "./columns.js";
+import { describeInstance } from "./describe.js";
+import { instanceStyle, stateOf } from "./states.js";
+
+/** Machines and containers. */
+export const instanceKind: TuiKind<Instance> = {
+  kind: "instance",
+  columns: instanceColumns,
+  sortBy: "host",
+  empty: "no instances here; create one with: zor create instance",
+  counted: { short: "inst", rank: 1 },
+  actions: instanceActions,
+  hasConsole: true,
+  stateOf,
+  styleOf: instanceStyle,
+  describe: describeInstance,
+};

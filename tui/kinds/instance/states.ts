@@ -1,0 +1,36 @@
+import { type Instance, InstanceState, instanceStateToJSON } from "../../../proto/gen/zor/v1/instance.js";
+import { stateStyles, unknownState } from "../../kit/states.js";
+
+/** How an instance's state is shown. */
+export const instanceStyle = stateStyles(
+  new Map([
+    [InstanceState.INSTANCE_STATE_RUNNING, { symbol: "●", word: "running", tone: "good" }],
+    [InstanceState.INSTANCE_STATE_STARTING, { symbol: "◐", word: "starting", tone: "busy" }],
+    [InstanceState.INSTANCE_STATE_STOPPING, { symbol: "◐", word: "stopping", tone: "busy" }],
+    [InstanceState.INSTANCE_STATE_PAUSED, { symbol: "=", word: "paused", tone: "warn" }],
+    [InstanceState.INSTANCE_STATE_STOPPED, { symbol: "○", word: "stopped", tone: "dim" }],
+    [InstanceState.INSTANCE_STATE_FAILED, { symbol: "✗", word: "failed", tone: "bad" }],
+    [InstanceState.INSTANCE_STATE_UNKNOWN, unknownState],
+  ]),
+);
+
+/** "RUNNING", "STOPPED" and so on. */
+export function instanceStateName(state: InstanceState): string {
+  return instanceStateToJSON(state).replace("INSTANCE_STATE_", "");
+}
+
+/** Whether an instance in this state uses its host's CPU and may be talked to. */
+export function isUp(state: InstanceState): boolean {
+  return (
+    state === InstanceState.INSTANCE_STATE_RUNNING ||
+    state === InstanceState.INSTANCE_STATE_PAUSED ||
+    state === InstanceState.INSTANCE_STATE_STARTING ||
+    state === InstanceState.INSTANCE_STATE_STOPPING ||
+    state === InstanceState.INSTANCE_STATE_UNKNOWN
+  );
+}
+
+/** State of an instance as it was heard last. */
+export function stateOf({ status }: Instance): InstanceState {
+  return status?.state ?? InstanceState.INSTANCE_STATE_UNSPECIFIED;
+}

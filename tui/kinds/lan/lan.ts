@@ -1,0 +1,23 @@
+import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { shortName } from "../../kit/resource-name.js";
+import { portKind, portRows } from "./port.js";
+import { lanActions } from "./actions.js";
+import { lanColumns } from "./columns.js";
+import { describeLan } from "./describe.js";
+
+/** Switches that endpoints plug into. */
+export const lanKind: TuiKind<Lan> = {
+  kind: "lan",
+  columns: lanColumns,
+  sortBy: "host",
+  empty: "no lans here; create one with: zor create lan",
+  counted: { short: "lans", rank: 2 },
+  actions: lanActions,
+  parts: [{ kind: portKind, rowsOf: portRows }],
+  describe: describeLan,
+  open: ({ name }) => ({
+    kind: portKind.kind,
+    scope: { title: shortName(name), partOf: { kind: "lan", name } },
+  }),
+};

@@ -1,0 +1,26 @@
+import type { Link } from "../../../proto/gen/zor/v1/link.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { linkActions } from "./actions.js";
+import { linkColumns } from "./columns.js";
+import { describeLink } from "./describe.js";
+import { hostsOfLink } from "./facts.js";
+import { LinkHistory } from "./history.js";
+import { losesEnd } from "./impact.js";
+import { linkStyle } from "./states.js";
+
+/** Cables between lans. */
+export const linkKind: TuiKind<Link> = {
+  kind: "link",
+  words: ["c2c"],
+  columns: linkColumns,
+  sortBy: "name",
+  empty: "no links; join two lans with: zor create link",
+  counted: { short: "links", rank: 1 },
+  actions: linkActions,
+  stateOf: ({ status }) => status?.state ?? 0,
+  styleOf: linkStyle,
+  describe: describeLink,
+  hostsOf: (row) => hostsOfLink(row.resource),
+  suffersFrom: losesEnd,
+  follow: () => new LinkHistory(),
+};

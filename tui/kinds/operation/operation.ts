@@ -1,0 +1,19 @@
+import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { hostOf } from "../../kit/resource-name.js";
+import { operationColumns } from "./columns.js";
+import { describeOperation } from "./describe.js";
+import { operationStyle } from "./states.js";
+
+/** Work that takes its time. */
+export const operationKind: TuiKind<Operation> = {
+  kind: "operation",
+  columns: operationColumns,
+  sortBy: "age",
+  empty: "no operations",
+  actions: [],
+  stateOf: ({ state }) => state,
+  styleOf: operationStyle,
+  describe: describeOperation,
+  hostsOf: (row) => [row.host, hostOf(row.resource.target) ?? ""],
+};

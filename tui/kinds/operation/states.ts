@@ -1,0 +1,17 @@
+import { OperationState, operationStateToJSON } from "../../../proto/gen/zor/v1/operation.js";
+import { stateStyles } from "../../kit/states.js";
+
+/** How an operation's state is shown. */
+export const operationStyle = stateStyles(
+  new Map([
+    [OperationState.OPERATION_STATE_RUNNING, { symbol: "◐", word: "running", tone: "busy" }],
+    [OperationState.OPERATION_STATE_SUCCEEDED, { symbol: "●", word: "succeeded", tone: "good" }],
+    [OperationState.OPERATION_STATE_FAILED, { symbol: "✗", word: "failed", tone: "bad" }],
+    [OperationState.OPERATION_STATE_CANCELLED, { symbol: "○", word: "cancelled", tone: "dim" }],
+  ]),
+);
+
+/** "RUNNING", "SUCCEEDED" and so on. */
+export function operationStateName(state: OperationState): string {
+  return operationStateToJSON(state).replace("OPERATION_STATE_", "");
+}

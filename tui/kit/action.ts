@@ -1,0 +1,51 @@
+import type { Connection } from "../../lib/grpc/connection.js";
+import type { Operation } from "../../proto/gen/zor/v1/operation.js";
+import type { FleetView } from "./fleet/fleet-view.js";
+import type { Row } from "./row.js";
+
+/** What an action is carried out with. */
+export interface ActionCall {
+  readonly connection: Connection;
+  /** Name of the resource, and an id that makes asking twice harmless. */
+  readonly request: { readonly name: string; readonly requestId: string; readonly validateOnly: boolean };
+  readonly options: { readonly signal: AbortSignal; readonly timeoutMs: number };
+}
+
+/**
+ * Something that can be asked of resources of a kind with one key. What it would change is shown before it is done, the row waits
+ * for the event that shows it happen. Methods, not function properties, so that an action of one kind can stand in a list of any.
+ */
+export interface Action<T extends object = object> {
+  /** What it is called in what is said: "start". */
+  readonly verb: string;
+  /** The first is the one that is shown; none: it is asked for through another's {@link instead}. */
+  readonly keys: readonly string[];
+  readonly title: string;
+  /** Short form for the footer; without it the action is only in the help. */
+  readonly hint?: string;
+  /** Always confirmed; others only when they change more than one thing. */
+  readonly dangerous?: boolean;
+  /** Verb of the action that is asked for instead, where that is what is meant. */
+  instead?(rows: readonly Row<T>[]): string | undefined;
+  /** Why it cannot be done; undefined when it can. */
+  whyNot?(row: Row<T>, fleet: FleetView): string | undefined;
+  /** What it does to a resource, in a few words. */
+  effect(row: Row<T>, fleet: FleetView): string;
+  /** What has to be typed to go ahead with one; default: "y". */
+  phraseFor?(row: Row<T>): string;
+  /** Whether a new version of a resource shows that it has happened, or has failed for good. */
+  isDone?(before: Row<T>, now: Row<T>): boolean;
+  /** Whether an event of that type about the resource shows it. */
+  isDoneBy?(eventType: string): boolean;
+  /** Asks for it. What goes on after the call is followed where it is returned. @throws {ZorError} when it was not done or taken on. */
+  run(row: Row<T>, call: ActionCall): Promise<Operation | undefined>;
+}
+
+/** What all actions that delete have in common. */
+export const deletes = {
+  verb: "delete",
+  keys: ["ctrl-d"],
+  title: "delete, after showing what that takes along",
+  hint: "delete",
+  dangerous: true,
+} as const;

@@ -1,0 +1,47 @@
+/** Sections of the help. */
+export const commandGroups = ["Move", "Look", "Act", "Program"] as const;
+
+/** What stands in the footer for a command. */
+export interface Hint {
+  readonly word: string;
+  /** The smallest stand first; the largest go when there is little room. */
+  readonly rank: number;
+}
+
+/** One line of the table of keys: the key, the footer, the help and the command line are made of it. */
+export interface Command {
+  /** The first is the one that is shown; none: the command line only. */
+  readonly keys: readonly string[];
+  /** Words of the command line that do the same; the first is the one that is completed. */
+  readonly words?: readonly string[];
+  /** What may follow the word, for the help: "NAME". */
+  readonly argument?: string;
+  readonly title: string;
+  readonly group: (typeof commandGroups)[number];
+  /** Without it the command is only in the help. */
+  readonly hint?: Hint;
+  /** Asks something of the fleet: never bound in read-only mode. */
+  readonly changes?: boolean;
+  /** Always confirmed; others only when they change more than one thing. */
+  readonly dangerous?: boolean;
+  /** Whether it can be given where the person is now. Default: always. */
+  when?(): boolean;
+  /** Does it: `chord` is the key that was pressed, `argument` what followed the word, empty when nothing did. */
+  run(given: { readonly chord: string; readonly argument: string }): void;
+}
+
+/** The commands that can be given where the person is now; of those with the same key the first. */
+export function availableCommands(commands: readonly Command[], readOnly: boolean): readonly Command[] {
+  const taken = new Set<string>();
+  return commands.filter((command) => {
+    if (readOnly && command.changes === true) return false;
+    if (command.when?.() === false || command.keys.some((key) => taken.has(key))) return false;
+    for (const key of command.keys) taken.add(key);
+    return true;
+  });
+}
+
+/** A key as people read it. */
+export function keyName(chord: string): string {
+  return chord.startsWith("ctrl-") ? `^${chord.slice("ctrl-".length)}` : chord;
+}

@@ -1,0 +1,20 @@
+import type { Impact } from "./impact.js";
+
+/** What is being typed at the bottom: a command, a filter, or the consent to something that cannot be undone. */
+export type Prompt =
+  | { readonly type: "command"; readonly text: string }
+  | {
+      readonly type: "filter";
+      readonly text: string;
+      /** The filter that comes back when this one is not kept. */
+      readonly before: string;
+      /** Filters by what is typed so far. */
+      apply(text: string): void;
+    }
+  | {
+      readonly type: "confirm";
+      readonly impact: Impact;
+      /** What has to be typed. */
+      readonly phrase: string;
+      readonly text: string;
+    };

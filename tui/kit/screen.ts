@@ -1,0 +1,70 @@
+import type { Command } from "./keys/command.js";
+import type { TuiKind } from "./kind.js";
+import type { Page } from "./page.js";
+import type { Row } from "./row.js";
+import type { Line } from "./text/segment.js";
+
+/** A line of a body. */
+export interface BodyLine {
+  readonly line: Line;
+  /** The cursor is on it. */
+  readonly selected?: boolean;
+  /** What it shows is old. */
+  readonly faded?: boolean;
+}
+
+/** What a screen draws. */
+export interface Body {
+  readonly lines: readonly BodyLine[];
+  /** How much there is, and which part of it is on the screen. */
+  readonly extent: { readonly top: number; readonly shown: number; readonly length: number };
+  /** Follows the title. */
+  readonly facts?: Line;
+  /** Said at the bottom when there is nothing more important. */
+  readonly aside?: string;
+}
+
+/** A key that no command is bound to, for the help. */
+export interface MoreKeys {
+  readonly keys: string;
+  readonly title: string;
+}
+
+/** One open screen. It answers for itself: nobody else asks what kind of screen it is. */
+export interface Screen {
+  /** Kind of what is shown or described; undefined where it is about no kind. */
+  readonly kind: TuiKind | undefined;
+  /** Its own keys; those that are bound everywhere give way to them. */
+  readonly commands: readonly Command[];
+  /** Where the person is. */
+  title(): string;
+  draw(width: number, height: number): Body;
+  /** What the cursor is on, or what is described. */
+  subject(): Row | undefined;
+  /** What an action would act on. */
+  targets(): readonly Row[];
+  /** Takes a step back within the screen; false: there is none, the screen is closed instead. */
+  back?(): boolean;
+  /** What was asked of its targets is under way. */
+  acted?(): void;
+  /** A key that no command is bound to. */
+  press?(chord: string): void;
+  /** Keys that {@link press} takes, in lines of at most `width` cells. */
+  moreKeys?(width: number): readonly MoreKeys[];
+  /** It was closed. */
+  closed?(): void;
+}
+
+/** Lines that all fit. */
+export function fixedBody(lines: readonly Line[]): Body {
+  return { lines: lines.map((line) => ({ line })), extent: { top: 0, shown: lines.length, length: lines.length } };
+}
+
+/** The part of a page that is on a screen of `height` lines. */
+export function pageBody(page: Page, lines: readonly Line[], height: number): Body {
+  const shown = page.window(lines, height);
+  return {
+    lines: shown.map((line) => ({ line })),
+    extent: { top: page.top, shown: shown.length, length: lines.length },
+  };
+}

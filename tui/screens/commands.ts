@@ -1,0 +1,181 @@
+import { messageOf } from "../../lib/errors.js";
+import type { Action } from "../kit/action.js";
+import type { Command } from "../kit/keys/command.js";
+import { pluralOf } from "../kit/kind-table.js";
+import type { TuiKind } from "../kit/kind.js";
+import { shortName } from "../kit/resource-name.js";
+import { showDetails, showNamed } from "./detail/detail-screen.js";
+import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
+import { HelpScreen } from "./help/help-screen.js";
+import type { Program } from "./program.js";
+import { TableScreen } from "./table/table-screen.js";
+
+/**
+ * The commands that are bound on every screen. One more is one more entry here, or in the folder of its screen or kind when it
+ * belongs to one.
+ */
+function commandsEverywhere(program: Program): readonly Command[] {
+  const { model } = program;
+  const kind = (): TuiKind | undefined => model.screen.kind;
+  const hasKind = () => kind() !== undefined;
+  return [
+    {
+      keys: ["D"],
+      title: "diagnose a link: test each hop, say which is broken",
+      group: "Look",
+      hint: { word: "diagnose", rank: 4 },
+      when: () => kind()?.kind === diagnosedKind,
+      run: () => {
+        const row = model.screen.subject();
+        if (row !== undefined) model.push(new DiagnosisScreen(program, row.name));
+      },
+    },
+    {
+      keys: [":"],
+      title: "command line; tab completes",
+      group: "Look",
+      hint: { word: "command", rank: 5 },
+      run: () => {
+        model.prompt = { type: "command", text: "" };
+      },
+    },
+    tableKeys(program),
+    {
+      keys: ["d"],
+      words: ["describe"],
+      argument: "NAME",
+      title: "describe what is under the cursor, or has that name: alpha, alpha/vm1, demo",
+      group: "Look",
+      hint: { word: "describe", rank: 10 },
+      when: hasKind,
+      run: ({ chord, argument }) => {
+        if (chord !== "") showDetails(program, false);
+        else if (argument === "") model.say("describe what? For example :describe alpha/vm1", "warn");
+        else showNamed(program, argument);
+      },
+    },
+    { keys: ["y"], title: "the same as YAML", group: "Look", when: hasKind, run: () => showDetails(program, true) },
+    {
+      keys: ["e"],
+      title: "events of what is under the cursor",
+      group: "Look",
+      hint: { word: "events", rank: 11 },
+      when: () => model.kinds.log !== undefined && (kind()?.actions.length ?? 0) > 0,
+      run: () => showEvents(program),
+    },
+    {
+      keys: ["c"],
+      title: "attach to the console; Ctrl-] comes back",
+      group: "Act",
+      hint: { word: "console", rank: 7 },
+      changes: true,
+      when: () => kind()?.hasConsole === true,
+      run: () => attach(program),
+    },
+    {
+      keys: ["?"],
+      words: ["help", "?"],
+      title: "this help",
+      group: "Program",
+      hint: { word: "help", rank: 0 },
+      run: () => {
+        if (!(model.screen instanceof HelpScreen)) model.push(new HelpScreen(program, () => allCommands(program)));
+      },
+    },
+    {
+      keys: ["ctrl-r"],
+      words: ["resync"],
+      title: "read everything from the hub again",
+      group: "Program",
+      run: () => {
+        program.resync();
+        model.say("reading everything from the hub again");
+      },
+    },
+    { keys: ["ctrl-l"], title: "draw the screen again", group: "Program", run: () => program.redraw() },
+    { keys: ["ctrl-z"], title: "back to the shell; fg comes back here", group: "Program", run: () => program.stop() },
+    {
+      keys: ["q"],
+      words: ["quit", "q", "exit"],
+      title: "close this screen; quits on the first, as ctrl-c twice does on any",
+      group: "Program",
+      run: ({ chord }) => {
+        // The word leaves the program from any screen.
+        if (chord === "" || !model.pop()) program.quit();
+      },
+    },
+  ];
+}
+
+/** The commands that ask for what can be asked of a kind. */
+function actionCommands({ model, requests }: Program, kind: TuiKind): readonly Command[] {
+  return kind.actions
+    .filter(({ keys }) => keys.length > 0)
+    .map((action: Action) => ({
+      keys: action.keys,
+      title: action.title,
+      group: "Act",
+      // What takes something away for good stands last.
+      ...(action.hint === undefined ? {} : { hint: { word: action.hint, rank: action.verb === "delete" ? 8 : 6 } }),
+      changes: true,
+      dangerous: action.dangerous === true,
+      when: () => model.screen.kind === kind,
+      run: () => requests.ask(kind, action, model.screen.targets()),
+    }));
+}
+
+/** The commands of the screen that is open, then those of its kind, then those that are bound everywhere. */
+export function commandsHere(program: Program): readonly Command[] {
+  const { screen } = program.model;
+  const actions = screen.kind === undefined ? [] : actionCommands(program, screen.kind);
+  return [...screen.commands, ...actions, ...commandsEverywhere(program)];
+}
+
+/** Every command there is, those of the open screens first; of those with the same key the first. */
+export function allCommands(program: Program): readonly Command[] {
+  const { screens, kinds } = program.model;
+  const commands = [
+    ...screens.flatMap((screen) => screen.commands),
+    ...kinds.all.flatMap((kind) => actionCommands(program, kind)),
+    ...commandsEverywhere(program),
+  ];
+  const taken = new Set<string>();
+  return commands.filter(({ keys: [key = ""] }) => {
+    if (taken.has(key)) return false;
+    taken.add(key);
+    return true;
+  });
+}
+
+/** A digit for each of the first kinds. */
+function tableKeys(program: Program): Command {
+  const { model } = program;
+  const kinds = model.kinds.all.slice(0, 9);
+  return {
+    keys: kinds.map((_, index) => `${index + 1}`),
+    title: kinds.map(pluralOf).join(", "),
+    group: "Look",
+    run: ({ chord }) => {
+      const kind = kinds[Number(chord) - 1];
+      if (kind !== undefined) model.openOnly(new TableScreen(program, kind.kind));
+    },
+  };
+}
+
+function showEvents(program: Program): void {
+  const { model } = program;
+  const row = model.screen.subject();
+  const { log } = model.kinds;
+  if (row === undefined || log === undefined) return;
+  model.push(new TableScreen(program, log.kind, { title: shortName(row.name), about: row.name }));
+}
+
+function attach(program: Program): void {
+  const { model } = program;
+  const row = model.screen.subject();
+  if (row === undefined) return;
+  program.attachConsole(row.name).catch((error: unknown) => {
+    model.complain("tui.console_failed", row.name, `console of ${shortName(row.name)}: ${messageOf(error)}`);
+    model.changed();
+  });
+}

@@ -1,0 +1,79 @@
+import { commandGroups, keyName, type Command } from "../../kit/keys/command.js";
+import { Page } from "../../kit/page.js";
+import type { Row } from "../../kit/row.js";
+import { type Body, pageBody, type Screen } from "../../kit/screen.js";
+import { cutLine, type Line } from "../../kit/text/segment.js";
+import { fitText } from "../../kit/text/text-width.js";
+import { pageCommands } from "../move-commands.js";
+import type { Program } from "../program.js";
+
+/** Every key that is bound, and the command line. */
+export class HelpScreen implements Screen {
+  readonly kind = undefined;
+  readonly commands: readonly Command[];
+  readonly #program: Program;
+  readonly #page = new Page();
+  readonly #everything: () => readonly Command[];
+
+  /** `everything` are the commands of the whole program. */
+  constructor(program: Program, everything: () => readonly Command[]) {
+    this.#program = program;
+    this.#everything = everything;
+    this.commands = pageCommands(program.model, this.#page);
+  }
+
+  title(): string {
+    return "help";
+  }
+
+  draw(width: number, height: number): Body {
+    return pageBody(this.#page, this.#lines(width), height);
+  }
+
+  subject(): Row | undefined {
+    return undefined;
+  }
+
+  targets(): readonly Row[] {
+    return [];
+  }
+
+  #lines(width: number): readonly Line[] {
+    const { readOnly } = this.#program.model.session;
+    const commands = this.#everything().filter((command) => !(readOnly && command.changes === true));
+    const lines: Line[] = [];
+    for (const group of commandGroups) {
+      lines.push([{ text: ` ${group}`, tone: "accent" }]);
+      for (const command of commands) {
+        if (command.group === group && command.keys.length > 0) lines.push(keyLine(command));
+      }
+      if (group === "Look") lines.push(...this.#moreKeys(width));
+      lines.push([]);
+    }
+    lines.push([{ text: " Command line", tone: "accent" }]);
+    lines.push(...commands.flatMap(wordLine));
+    if (readOnly) lines.push([], [{ text: " read-only: nothing can be changed from here", tone: "warn" }]);
+    return lines.map((line) => cutLine(line, width));
+  }
+
+  /** The keys beside commands of the screen that the help was opened from. */
+  #moreKeys(width: number): readonly Line[] {
+    const screen = this.#program.model.screens.findLast((candidate) => candidate.moreKeys !== undefined);
+    return (screen?.moreKeys?.(width - 20) ?? []).map(({ keys, title }) => helpLine(keys, title));
+  }
+}
+
+function keyLine({ keys, title, dangerous }: Command): Line {
+  const shown = keys.length > 3 ? `${keys[0] ?? ""} to ${keys.at(-1) ?? ""}` : keys.map(keyName).join(" ");
+  return helpLine(shown, dangerous === true ? `${title} (asks first)` : title);
+}
+
+function wordLine({ words, argument, title }: Command): readonly Line[] {
+  const [word] = words ?? [];
+  if (word === undefined) return [];
+  return [helpLine(argument === undefined ? `:${word}` : `:${word} ${argument}`, title, 32)];
+}
+
+function helpLine(keys: string, title: string, keyWidth = 14): Line {
+  return [{ text: `   ${fitText(keys, keyWidth)} ` }, { text: title, tone: "dim" }];
+}

@@ -1,0 +1,22 @@
+import type { Log } from "../../lib/log.js";
+import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
+import type { Model } from "../kit/model.js";
+import type { Requests } from "./requests.js";
+
+/** What screens and their keys work with. */
+export interface Program {
+  readonly model: Model;
+  readonly requests: Requests;
+  readonly log: Log;
+  /** Ends the program, and with it all that it has under way. */
+  readonly signal: AbortSignal;
+  /** Attaches to a console with the screen put aside. @throws {ZorError} when that fails. */
+  attachConsole(name: string): Promise<void>;
+  /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */
+  diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
+  redraw(): void;
+  /** Gives the terminal back to the shell until the program is continued. */
+  stop(): void;
+  resync(): void;
+  quit(): void;
+}

@@ -1,0 +1,17 @@
+import type { Model } from "../../kit/model.js";
+import type { TableState } from "../../kit/table/table-state.js";
+import { plainText } from "../../kit/text/plain-text.js";
+import type { Line, Segment } from "../../kit/text/segment.js";
+
+/** What stands where there are no rows. */
+export function emptyLines(model: Model, table: TableState): readonly Line[] {
+  const { fleet, session } = model;
+  const { connection, loaded } = fleet;
+  const say = (text: string, tone: Segment["tone"] = "dim"): Line => [{ text: `   ${plainText(text)}`, tone }];
+  if (!loaded && (connection.phase === "lost" || connection.phase === "refused")) {
+    return [[], say(`nothing has been heard of ${session.address} yet`, "bad"), say(connection.reason, "bad")];
+  }
+  if (!loaded) return [[], say(`reading the fleet from ${session.address} ...`, "busy")];
+  if (table.filterText !== "") return [[], say(`nothing matches "${table.filterText}"; esc shows everything`)];
+  return [[], say(table.kind.empty)];
+}

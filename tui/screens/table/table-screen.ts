@@ -1,0 +1,148 @@
+import type { Command } from "../../kit/keys/command.js";
+import { pluralOf } from "../../kit/kind-table.js";
+import type { TuiKind } from "../../kit/kind.js";
+import type { Row } from "../../kit/row.js";
+import type { Body, MoreKeys, Screen } from "../../kit/screen.js";
+import { drawTable } from "../../kit/table/table-frame.js";
+import type { TableScope } from "../../kit/table/scope.js";
+import { TableState } from "../../kit/table/table-state.js";
+import { plainText } from "../../kit/text/plain-text.js";
+import type { Line, Segment } from "../../kit/text/segment.js";
+import { back, moveCommands } from "../move-commands.js";
+import type { Program } from "../program.js";
+import { showDetails } from "../detail/detail-screen.js";
+import { emptyLines } from "./empty-lines.js";
+
+/** The table of a kind, whole or narrowed. */
+export class TableScreen implements Screen {
+  readonly table: TableState;
+  readonly commands: readonly Command[];
+  readonly #program: Program;
+
+  constructor(program: Program, kind: string, scope?: TableScope, filter = "") {
+    this.#program = program;
+    this.table = new TableState(program.model.fleet, kind, scope);
+    if (filter !== "") this.table.setFilter(filter);
+    this.commands = this.#makeCommands();
+  }
+
+  get kind(): TuiKind {
+    return this.table.kind;
+  }
+
+  title(): string {
+    const { scope, kind } = this.table;
+    return scope === undefined ? pluralOf(kind) : `${pluralOf(kind)}(${scope.title})`;
+  }
+
+  draw(width: number, height: number): Body {
+    const { fleet, nowMs } = this.#program.model;
+    const { header, rows, window, cutText } = drawTable(this.table, fleet, { width, height, nowMs });
+    const { top, matched, total } = window;
+    const body = { extent: { top, shown: rows.length, length: matched }, facts: this.#facts(matched, total) };
+    if (rows.length > 0) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
+    return { ...body, lines: emptyLines(this.#program.model, this.table).map((line) => ({ line })) };
+  }
+
+  subject(): Row | undefined {
+    return this.table.current(this.#program.model.nowMs);
+  }
+
+  targets(): readonly Row[] {
+    return this.table.targets(this.#program.model.nowMs);
+  }
+
+  back(): boolean {
+    if (this.table.marked.size > 0) this.table.clearMarks();
+    else if (this.table.filterText !== "") this.table.setFilter("");
+    else return false;
+    return true;
+  }
+
+  acted(): void {
+    this.table.clearMarks();
+  }
+
+  /** Upper-case letters sort. */
+  press(chord: string): void {
+    if (/^[A-Z]$/.test(chord)) this.table.sortBy(chord);
+  }
+
+  moreKeys(width: number): readonly MoreKeys[] {
+    const lines: string[] = [];
+    for (const { sortLetter, title } of this.table.columns) {
+      if (sortLetter === undefined) continue;
+      const key = `${sortLetter} ${title.toLowerCase()}`;
+      const last = lines.at(-1);
+      if (last !== undefined && last.length + key.length + 3 <= width) lines[lines.length - 1] = `${last}   ${key}`;
+      else lines.push(key);
+    }
+    const title = "sort by that column, the same again turns round:";
+    return [{ keys: "shift letter", title }, ...lines.map((line) => ({ keys: "", title: line }))];
+  }
+
+  /** How many rows there are, what they are filtered by, and how many are marked. */
+  #facts(matched: number, total: number): Line {
+    const { filterText, marked } = this.table;
+    const count = filterText === "" ? `${total}` : `${matched} of ${total}`;
+    const line: Segment[] = [{ text: ` ${count}`, tone: "strong" }];
+    if (filterText !== "") line.push({ text: ` /${plainText(filterText)}`, tone: "warn" });
+    if (marked.size > 0) line.push({ text: ` ${marked.size} marked`, tone: "warn" });
+    return line;
+  }
+
+  #makeCommands(): readonly Command[] {
+    const { table } = this;
+    const { model } = this.#program;
+    // Marks are for what can be acted on.
+    const isMarkable = () => this.kind.actions.length > 0;
+    return [
+      ...moveCommands({
+        move: (by) => table.move(by, model.nowMs),
+        page: (by) => table.page(by, model.nowMs),
+      }),
+      {
+        keys: ["enter"],
+        title: "open: a host's instances, a lan's ports, else the details",
+        group: "Look",
+        hint: { word: "open", rank: 1 },
+        run: () => this.#open(),
+      },
+      // On a table there are more useful things to say in the footer than how to leave it.
+      { keys: ["esc"], title: "back; first drops marks and filter", group: "Look", run: () => back(model) },
+      {
+        keys: ["/"],
+        title: "filter: words, key=value, key!=value, !word",
+        group: "Look",
+        hint: { word: "filter", rank: 3 },
+        run: () => {
+          const text = table.filterText;
+          model.prompt = { type: "filter", text, before: text, apply: (typed) => table.setFilter(typed) };
+        },
+      },
+      {
+        keys: ["space"],
+        title: "mark; marked rows are acted on together",
+        group: "Act",
+        hint: { word: "mark", rank: 9 },
+        when: isMarkable,
+        run: () => table.toggleMark(model.nowMs),
+      },
+      {
+        keys: ["ctrl-a"],
+        title: "mark all rows the filter shows, or none",
+        group: "Act",
+        when: isMarkable,
+        run: () => table.toggleAllMarks(model.nowMs),
+      },
+    ];
+  }
+
+  /** The table that the row leads to, else its details. */
+  #open(): void {
+    const row = this.subject();
+    const opening = row === undefined ? undefined : this.kind.open?.(row);
+    if (opening === undefined) showDetails(this.#program, false);
+    else this.#program.model.push(new TableScreen(this.#program, opening.kind, opening.scope));
+  }
+}
