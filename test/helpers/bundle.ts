@@ -1,10 +1,17 @@
+import { existsSync } from "node:fs";
+import { symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** Bundles a program with JSX as the build does, into one file that runs by itself. */
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Bundles a program with JSX as the build does, into one file; packages that it loads when it needs them lie beside it. */
 export async function bundle(entry: string, outfile: string): Promise<void> {
+  const packages = join(dirname(outfile), "node_modules");
+  if (!existsSync(packages)) await symlink(join(root, "node_modules"), packages);
   await build({
-    absWorkingDir: fileURLToPath(new URL("../..", import.meta.url)),
+    absWorkingDir: root,
     entryPoints: [entry],
     outfile,
     bundle: true,
