@@ -63,7 +63,14 @@ module.exports = {
       name: "agent-knows-only-the-engine-protocol",
       severity: "error",
       from: { path: "^agent/", pathNot: "^agent/engine/" },
-      to: { path: "^agent/engine/", pathNot: "^agent/engine/(protocol|impair)/" },
+      to: { path: "^agent/engine/", pathNot: "^agent/engine/protocol/" },
+    },
+    {
+      name: "engine-protocol-stands-alone",
+      comment: "What the agent may know of the engine must not lead it further in.",
+      severity: "error",
+      from: { path: "^agent/engine/protocol/" },
+      to: { path: "^agent/", pathNot: "^agent/engine/protocol/" },
     },
     {
       name: "only-exec-runs-tools",

@@ -17,9 +17,11 @@ const usual = [
   ["get", "instances"],
 ];
 
-/** Writes dist/cli-HASH.code for dist/cli-main.cjs. Where it cannot be made, says so: zor works without it, 30 ms slower. */
-export async function keepCompiledCode(root) {
-  const dist = join(root, "dist");
+/**
+ * Writes cli-HASH.code for cli-main.cjs in a directory that has hub.js as well. Where it cannot be made, says so: zor works without it,
+ * 30 ms slower.
+ */
+export async function keepCompiledCode(dist) {
   for (const name of readdirSync(dist)) if (/^cli-\w+\.code/.test(name)) rmSync(join(dist, name));
   nameByHash(join(dist, "cli-main.cjs"));
   const directory = await mkdtemp(join(tmpdir(), "zor-build-"));
@@ -31,7 +33,7 @@ export async function keepCompiledCode(root) {
     const cli = join(dist, "cli.cjs");
     await zor(cli, ["context", "add", "build", "--address", hub.address, "--identity", hub.admin]);
     await zor(cli, ["host", "add", "h1", "--address", "127.0.0.1:1"]);
-    for (const argv of usual) await zor(join(root, "deploy/run-and-keep-code.cjs"), argv);
+    for (const argv of usual) await zor(join(import.meta.dirname, "run-and-keep-code.cjs"), [dist, ...argv]);
   } catch (error) {
     console.warn(`zor: what V8 compiles could not be kept, so commands start slower: ${error.message}`);
   } finally {

@@ -1,11 +1,17 @@
 import { Backoff } from "../../lib/backoff.js";
 import { messageOf } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import { engineGone } from "../engine/protocol/control-client.js";
+import { ControlClient, engineGone } from "../engine/protocol/control-client.js";
+import { wantedPorts } from "./engine-ports.js";
 import { PlugLoop, type WantedPort } from "./plug-loop.js";
 import type { CablePlugger } from "./plugger.js";
-import { BoxClient } from "./box-client.js";
-import type { BoxesEvent, BoxSpec, BoxView } from "../engine/protocol/box-protocol.js";
+import {
+  type BoxCalls,
+  type BoxesEvent,
+  boxProtocol,
+  type BoxView,
+  type WantedBox,
+} from "../engine/protocol/box-protocol.js";
 
 /** What a session works with. */
 export interface BoxSessionOptions {
@@ -35,7 +41,7 @@ export class BoxSession {
   readonly #views = new Map<string, BoxView>();
   readonly #plugs: PlugLoop;
   readonly #running: Promise<void>;
-  #client: BoxClient | undefined;
+  #client: ControlClient<BoxCalls, BoxesEvent> | undefined;
   #enginePid = 0;
   /** The engine has told all its boxes. */
   #known = false;
@@ -69,14 +75,14 @@ export class BoxSession {
   }
 
   /** Makes or changes a box; durable when it resolves. @throws {ZorError} UNAVAILABLE */
-  async ensure(spec: BoxSpec): Promise<void> {
-    await this.#ask().ensureBox(spec);
+  async ensure(spec: WantedBox): Promise<void> {
+    await this.#ask().ask("ensureBox", { spec });
   }
 
   /** Removes a box, its taps and its ports. Idempotent. @throws {ZorError} UNAVAILABLE */
   async delete(uid: string): Promise<void> {
-    const ports = this.#views.get(uid)?.sides.map(({ port }) => port) ?? [];
-    await this.#ask().deleteBox(uid);
+    const ports = this.#views.get(uid)?.ports.map(({ name }) => name) ?? [];
+    await this.#ask().ask("deleteBox", { uid });
     this.#views.delete(uid);
     for (const port of ports) await this.#options.plugger.unplug(port);
   }
@@ -88,7 +94,7 @@ export class BoxSession {
     await Promise.all([this.#running, this.#plugs.close()]);
   }
 
-  #ask(): BoxClient {
+  #ask(): ControlClient<BoxCalls, BoxesEvent> {
     if (this.#client === undefined) throw engineGone();
     return this.#client;
   }
@@ -99,7 +105,7 @@ export class BoxSession {
     const backoff = new Backoff(redial);
     while (!signal.aborted) {
       const snapshot = Promise.withResolvers<void>();
-      const client = await BoxClient.connect(socketPath, (event) => {
+      const client = await ControlClient.connect(socketPath, boxProtocol, (event) => {
         this.#onBoxes(event);
         if (event.snapshot) snapshot.resolve();
       });
@@ -145,14 +151,11 @@ export class BoxSession {
   /** Both taps of each box; undefined: the engine is away. */
   #wantedPorts(): readonly WantedPort[] | undefined {
     if (!this.#known) return undefined;
-    return [...this.#views.values()].flatMap((view) => [this.#wantedPort(view, 0), this.#wantedPort(view, 1)]);
-  }
-
-  #wantedPort({ spec, sides, ready, generation }: BoxView, side: 0 | 1): WantedPort {
-    const { port, plugged } = sides[side];
-    const tell = async (fault: string): Promise<void> => {
-      await this.#client?.setPort(spec.uid, side, generation, fault);
-    };
-    return { lan: spec.lans[side], port, endpoint: spec.box, ready, plugged, tell };
+    const owners = [...this.#views.values()].map(({ spec: { uid, box: endpoint }, ports }) => ({
+      uid,
+      endpoint,
+      ports,
+    }));
+    return wantedPorts(owners, async (request) => this.#client?.ask("setPort", request));
   }
 }

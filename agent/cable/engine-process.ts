@@ -5,8 +5,18 @@ import { unavailable } from "../../lib/errors.js";
 import { endProcess, findIdentity, isAlive, type ProcessIdentity } from "../../lib/process.js";
 import { nodePath, programPath } from "../../lib/program.js";
 import { startDaemon } from "../host/exec.js";
-import { EngineClient } from "./engine-client.js";
-import { type EndsEvent, type EngineHello, engineProtocol } from "../engine/protocol/engine-protocol.js";
+import type { EngineHello } from "../../proto/gen/zor/agent/v1/engine.js";
+import { ControlClient } from "../engine/protocol/control-client.js";
+import {
+  type EndCalls,
+  endProtocol,
+  type EndsEvent,
+  endSocket,
+  engineProtocol,
+} from "../engine/protocol/end-protocol.js";
+
+/** The connection to an engine, about its ends. */
+export type EngineClient = ControlClient<EndCalls, EndsEvent>;
 
 /** How the engine of a host is run. */
 export interface EngineSettings {
@@ -61,10 +71,10 @@ async function findEngine(
   directory: string,
   onEnds: (event: EndsEvent) => void,
 ): Promise<{ readonly client: EngineClient; readonly hello: EngineHello } | undefined> {
-  const client = await EngineClient.connect(join(directory, "engine.sock"), onEnds);
+  const client = await ControlClient.connect(join(directory, endSocket), endProtocol, onEnds);
   if (client === undefined) return undefined;
   try {
-    const hello = await client.hello();
+    const hello = await client.ask("hello", {});
     if (await isAlive(hello)) return { client, hello };
   } catch {
     // It ended, or hangs; starting another tells which.
@@ -81,7 +91,7 @@ function fits(hello: EngineHello, settings: EngineSettings): boolean {
     hello.allowPlainLinks === allowPlainLinks &&
     hello.udpSuperFrames === udpSuperFrames &&
     hello.netns === (netns ?? "") &&
-    hello.keySha256 === keySha256.toString("hex")
+    hello.keySha256.equals(keySha256)
   );
 }
 

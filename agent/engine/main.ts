@@ -8,11 +8,11 @@ import { findStartTicks } from "../../lib/process.js";
 import { version } from "../../lib/program.js";
 import { ControlServer } from "./control/control-server.js";
 import { loadCableIdentity } from "./protocol/cable-identity.js";
-import { engineProtocol } from "./protocol/engine-protocol.js";
+import { endSocket, engineProtocol } from "./protocol/end-protocol.js";
 import { boundLog } from "./bounded-log.js";
 import { endControl } from "./control/end-control.js";
 import { endStore } from "./ends/end-store.js";
-import { Engine } from "./ends/engine.js";
+import { Ends } from "./ends/ends.js";
 import { openBoxes } from "./boxes/box-part.js";
 import { tryLock } from "./native.js";
 
@@ -55,24 +55,29 @@ async function main(settings: Settings): Promise<void> {
   const identity = await loadCableIdentity(directory);
   const startTicks = (await findStartTicks(process.pid)) ?? "";
   const policy = { allowPlainLinks, udpSuperFrames };
-  const engine = await Engine.open({ identity, store, listen, netns, ...policy, log, onCrash: crash }, records);
-  const keySha256 = identity.keySha256.toString("hex");
-  const closeBoxes = await openBoxes({ directory, netns, salt: keySha256, log, onCrash: crash });
-  const socketPath = join(directory, "engine.sock");
+  const ends = await Ends.open({ identity, store, listen, netns, ...policy, log, onCrash: crash }, records);
+  const closeBoxes = await openBoxes({
+    directory,
+    netns,
+    salt: identity.keySha256.toString("hex"),
+    log,
+    onCrash: crash,
+  });
+  const socketPath = join(directory, endSocket);
   const ending = Promise.withResolvers<void>();
   const service = endControl({
-    engine,
+    ends,
     hello: () => ({
       protocol: engineProtocol,
       version,
       pid: process.pid,
       startTicks,
-      listen: engine.listen,
+      listen: ends.listen,
       requestedListen: listen,
       netns: netns ?? "",
-      keySha256,
+      keySha256: identity.keySha256,
       ...policy,
-      warnings: [...(warning === undefined ? [] : [warning]), ...engine.warnings],
+      warnings: [...(warning === undefined ? [] : [warning]), ...ends.warnings],
     }),
     onShutdown: () => ending.resolve(),
   });
@@ -82,9 +87,9 @@ async function main(settings: Settings): Promise<void> {
   process.on("SIGINT", () => ending.resolve());
   // The terminal the agent was started from may go away.
   process.on("SIGHUP", () => undefined);
-  log.info({ listen: engine.listen, netns, ends: records.length }, "cable engine ready");
+  log.info({ listen: ends.listen, netns, ends: records.length }, "cable engine ready");
   await ending.promise;
-  await Promise.all([engine.close(), closeBoxes()]);
+  await Promise.all([ends.close(), closeBoxes()]);
   control.close();
   await unlink(socketPath).catch(() => undefined);
   log.info("cable engine ended");

@@ -1,20 +1,24 @@
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
-import { Connection } from "../../lib/grpc/connection.js";
+import type { Calls } from "../../lib/grpc/connection.js";
+import { DirectConnection } from "../../lib/grpc/direct-connection.js";
 import { apiLevel, version } from "../../lib/program.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { hostServerName } from "../../lib/tls/join.js";
 import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import type { MetAgent } from "./copies.js";
+import type { DialGate } from "./dial-gate.js";
 
 /** An agent that has said hello. */
 export interface Greeted {
-  readonly connection: Connection;
+  readonly connection: DirectConnection;
   readonly hello: HelloResponse;
   /** "ip:port" where it is. */
   readonly peer: string;
   /** Serial numbers of revoked certificates, as the agent was told. */
   readonly toldRevoked: readonly string[];
+  /** What comes at once with a new connection is done: another may be made. Idempotent; closing does it as well. */
+  readonly settled: () => void;
   /** Ends the connection and what carries it. */
   readonly close: () => void;
 }
@@ -31,6 +35,8 @@ export interface DialOptions {
   /** Serial numbers of revoked certificates, for the agent. */
   readonly revokedSerials: readonly string[];
   readonly signal: AbortSignal;
+  /** Where its turn comes. */
+  readonly gate: DialGate;
 }
 
 /** An agent that does not say hello within this time counts as silent. */
@@ -42,7 +48,8 @@ const helloTimeoutMs = 3000;
  */
 export async function dial(address: string, options: DialOptions): Promise<Greeted> {
   const { host, revokedSerials } = options;
-  const connection = new Connection({
+  const settled = await options.gate.enter(options.signal);
+  const connection = new DirectConnection({
     address,
     identity: options.identity,
     serverName: hostServerName(host),
@@ -59,8 +66,13 @@ export async function dial(address: string, options: DialOptions): Promise<Greet
         message: `the agent at ${address} says it is of hosts/${hello.hostId}`,
       });
     }
-    return { connection, hello, peer: connection.peer, toldRevoked: revokedSerials, close: () => connection.close() };
+    const close = (): void => {
+      settled();
+      connection.close();
+    };
+    return { connection, hello, peer: connection.peer, toldRevoked: revokedSerials, settled, close };
   } catch (error) {
+    settled();
     connection.close();
     throw error;
   }
@@ -88,7 +100,7 @@ export async function refuseAgent({ connection, close }: Greeted, why: string, o
   }
 }
 
-function greet(connection: Connection, refusal: string, options: DialOptions): Promise<HelloResponse> {
+function greet(connection: Calls, refusal: string, options: DialOptions): Promise<HelloResponse> {
   const { hub, revokedSerials, signal } = options;
   return connection.unary(
     AgentServiceService.hello,

@@ -9,6 +9,7 @@ import type { LinkHost } from "../kinds/link/link-host.js";
 import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
 import type { Inventory } from "../kit/inventory.js";
 import { Copies, type MetAgent } from "./copies.js";
+import { DialGate } from "./dial-gate.js";
 import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./dial.js";
 import { type HostRecord, hostNotFound, lastSeenText, neverJoined, type SessionView, viewHost } from "./host-record.js";
 import type { ParkedSockets } from "./parked-sockets.js";
@@ -58,6 +59,7 @@ export class Fleet {
   /** Hosts whose connections were refused lately. */
   readonly #refusals = new Map<string, { readonly why: string; readonly atMs: number }>();
 
+  readonly #gate = new DialGate();
   /** Second agents of hosts. */
   readonly #copies: Copies;
 
@@ -226,7 +228,7 @@ export class Fleet {
     const { hub, isRevoked, revocations } = this.#options;
     const { revokedSerials } = revocations;
     const identity = this.#options.identity();
-    const options: DialOptions = { host: id, identity, hub, isRevoked, revokedSerials, signal };
+    const options: DialOptions = { host: id, identity, hub, isRevoked, revokedSerials, signal, gate: this.#gate };
     const addresses = this.#members.get(id)?.record.host.addresses ?? [];
     if (addresses.length === 0) return this.#connectDialled(id, options);
     let last: unknown;

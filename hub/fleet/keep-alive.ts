@@ -11,6 +11,8 @@ export interface KeepAliveOptions {
 }
 
 const intervalMs = 2000;
+/** An agent that is heard is still asked now and then: how long it takes to answer is shown. */
+const measureMs = 10_000;
 const timeoutMs = 2500;
 /** One lost ping may be a busy machine; two in a row, with nothing else heard, are silence. At most 2 + 2.5 + 2.5 seconds. */
 const strikes = 2;
@@ -19,8 +21,15 @@ const strikes = 2;
 export async function keepAlive(options: KeepAliveOptions): Promise<void> {
   const { signal } = options;
   let missed = 0;
+  let askedMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     const begin = Date.now();
+    const quietMs = begin - (options.heard()?.getTime() ?? 0);
+    if (missed === 0 && quietMs >= 0 && quietMs < intervalMs && begin - askedMs < measureMs) {
+      await pause(intervalMs - quietMs, signal);
+      continue;
+    }
+    askedMs = begin;
     try {
       await options.ping(timeoutMs);
       missed = 0;

@@ -1,17 +1,18 @@
 import { Backoff } from "../../lib/backoff.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
-import type { Connection } from "../../lib/grpc/connection.js";
+import type { Calls } from "../../lib/grpc/connection.js";
 import type { Log } from "../../lib/log.js";
 import { quote } from "../../lib/names.js";
 import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
-import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
+import { type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { believedEnds } from "../kinds/link/observed/believed-ends.js";
 import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
 import type { Inventory } from "../kit/inventory.js";
 import { AgentFeed } from "./agent-feed.js";
 import type { MetAgent } from "./copies.js";
+import type { WatchEndsResponse } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import type { Greeted } from "./dial.js";
 import { nothingRefused, type Refusals, type SessionView } from "./host-record.js";
 import { keepAlive } from "./keep-alive.js";
@@ -48,7 +49,7 @@ const proofMs = 3000;
 
 /** A connection that can be used for calls until `signal` aborts. */
 export interface ReadyAgent {
-  readonly connection: Connection;
+  readonly connection: Calls;
   readonly hello: HelloResponse;
   readonly signal: AbortSignal;
 }
@@ -196,15 +197,16 @@ export class HostSession {
 
   async #watch(greeted: Greeted, signal: AbortSignal): Promise<void> {
     const request = { kinds: [], position: this.#feed.position, bookmarkSeconds: 1, parent: "" };
-    for await (const step of greeted.connection.stream(WatchServiceService.watch, request, { signal })) {
-      if (signal.aborted) return;
+    const take = (step: WatchResponse): void => {
       this.#alive();
       if (this.#feed.apply(step) && this.#ready === undefined && !signal.aborted) {
         this.#ready = { connection: greeted.connection, hello: greeted.hello, signal };
         this.#backoff.reset();
         this.#set(HostState.HOST_STATE_READY, "");
+        greeted.settled();
       }
-    }
+    };
+    await greeted.connection.read(WatchServiceService.watch, request, { signal, take });
     throw new Error("the agent ended the watch");
   }
 
@@ -213,15 +215,15 @@ export class HostSession {
     const backoff = new Backoff({ minMs: 500, maxMs: 10_000 });
     while (!signal.aborted) {
       try {
-        for await (const message of greeted.connection.stream(CableServiceService.watchEnds, {}, { signal })) {
-          if (signal.aborted) return;
+        const take = (message: WatchEndsResponse): void => {
           this.#alive();
           backoff.reset();
           this.#options.ends.apply(
             this.#options.host,
             believedEnds(message, (refused) => this.refuse(refused)),
           );
-        }
+        };
+        await greeted.connection.read(CableServiceService.watchEnds, {}, { signal, take });
       } catch (error) {
         if (!signal.aborted) this.#options.log.debug({ err: error }, "watching link ends failed");
       }

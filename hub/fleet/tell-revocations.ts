@@ -1,5 +1,5 @@
 import { Backoff } from "../../lib/backoff.js";
-import type { Connection } from "../../lib/grpc/connection.js";
+import type { Calls } from "../../lib/grpc/connection.js";
 import type { Log } from "../../lib/log.js";
 import { AgentServiceService } from "../../proto/gen/zor/agent/v1/agent_service.js";
 
@@ -15,7 +15,7 @@ const tellTimeoutMs = 3000;
 
 /** Tells an agent the list of revoked certificates after every change since `told`, until the signal aborts; tries until it is told. */
 export async function tellRevocations(options: {
-  readonly connection: Connection;
+  readonly connection: Calls;
   readonly revocations: RevokedSerials;
   /** The list the agent has. */
   readonly told: readonly string[];

@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import type { PeerCertificate } from "node:tls";
 import {
   Client,
   type ClientDuplexStream,
@@ -10,14 +9,11 @@ import {
   Metadata,
   status,
 } from "@grpc/grpc-js";
-import { urisOf } from "../auth/caller.js";
 import { unavailable, ZorError } from "../errors.js";
-import { foreignWords } from "../foreign-words.js";
-import { lookAtCertificate, trouble } from "../tls/certificate-trouble.js";
-import { certificateFacts, type Identity } from "../tls/identity.js";
 import { channelOptions } from "./limits.js";
+import { explain } from "./connection-trouble.js";
 import { type ObjectReader, readAll } from "./read-all.js";
-import { fromServiceError } from "./status-codec.js";
+import { type ConnectionOptions, checkServer, contextOf } from "./server-identity.js";
 import { writeAll } from "./write-all.js";
 
 /** A method of a ts-proto service definition, with its message types. */
@@ -25,19 +21,6 @@ export interface Method<Request, Response> {
   readonly path: string;
   readonly requestSerialize: (value: Request) => Buffer;
   readonly responseDeserialize: (value: Buffer) => Response;
-}
-
-/** Where and as whom to connect. */
-export interface ConnectionOptions {
-  /** "ip:port", "[ip6]:port", "name:port" or "unix:/path". */
-  readonly address: string;
-  readonly identity: Identity;
-  /** DNS name the server's certificate must hold: "hub.zor" or "alpha.host.zor". */
-  readonly serverName: string;
-  /** URI the server's certificate must hold, for example "zor://host/alpha"; default: any. */
-  readonly serverUri?: string;
-  /** Whether a server certificate with this serial number (upper-case hexadecimal) is revoked; default: none is. */
-  readonly isRevoked?: (serial: string) => boolean;
 }
 
 /** Options of every call. */
@@ -49,8 +32,8 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Nobody was there to show a certificate. */
-const notReached = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|name cannot be resolved/;
+/** What a caller needs of a connection. */
+export type Calls = Pick<Connection, "address" | "peer" | "unary" | "stream" | "bidi">;
 
 /** A gRPC channel over mutual TLS 1.3. It connects when first used and again whenever it is lost; all errors are ZorErrors. */
 export class Connection {
@@ -62,15 +45,11 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.address = options.address;
     this.#options = options;
-    const { identity } = options;
-    const channelCredentials = credentials.createSsl(
-      Buffer.from(identity.caPem),
-      // A joiner has no certificate yet.
-      identity.keyPem === "" ? null : Buffer.from(identity.keyPem),
-      identity.certificatePem === "" ? null : Buffer.from(identity.certificatePem),
-      // The default of the second follows a variable of the environment.
-      { checkServerIdentity: (_host, certificate) => checkServer(options, certificate), rejectUnauthorized: true },
-    );
+    const channelCredentials = credentials.createFromSecureContext(contextOf(options.identity), {
+      checkServerIdentity: (_host, certificate) => checkServer(options, certificate),
+      // The default follows a variable of the environment.
+      rejectUnauthorized: true,
+    });
     this.#client = new Client(targetOf(options.address), channelCredentials, {
       ...channelOptions,
       "grpc.ssl_target_name_override": options.serverName,
@@ -140,7 +119,7 @@ export class Connection {
         { deadline: Date.now() + (options.timeoutMs ?? 15_000) },
         (error, response) => {
           options.signal?.removeEventListener("abort", onAbort);
-          if (error !== null) void this.#explain(error).then(reject);
+          if (error !== null) void explain(error, this.#options).then(reject);
           else if (response === undefined)
             reject(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
           else {
@@ -218,73 +197,17 @@ export class Connection {
       // The object stream of decoded messages; its type says only "stream".
       for await (const message of readAll(call as unknown as ObjectReader)) yield message as Response;
     } catch (error) {
-      throw await this.#explain(error);
+      throw await explain(error, this.#options);
     } finally {
       options.signal?.removeEventListener("abort", onAbort);
       call.on("error", () => undefined);
       call.cancel();
     }
   }
-
-  /** The error, and when it comes of a certificate's dates, what is wrong with them, on which side. */
-  async #explain(error: unknown): Promise<ZorError> {
-    const translated = this.#translate(error);
-    if (translated.reason !== "NO_CONNECTION" || notReached.test(translated.message)) return translated;
-    const { identity, serverName } = this.#options;
-    const own = identity.certificatePem === "" ? undefined : certificateFacts(identity.certificatePem);
-    const now = new Date();
-    const mine = own === undefined ? undefined : trouble({ whose: "this side's", facts: own }, now);
-    const shown = mine === undefined ? await lookAtCertificate(this.address, serverName) : undefined;
-    const theirs = shown === undefined ? undefined : trouble({ whose: `${this.address}'s`, facts: shown }, now);
-    const why = mine ?? theirs;
-    if (why === undefined) return translated;
-    return unavailable("CERTIFICATE_DATES", this.address, `cannot reach ${this.address}: ${why}`, error);
-  }
-
-  #translate(error: unknown): ZorError {
-    const translated = fromServiceError(error, this.address);
-    if (/^Name resolution failed/.test(translated.message)) {
-      const message = `cannot reach ${this.address}: its name cannot be resolved; check it, and the machine's DNS`;
-      return unavailable("NO_CONNECTION", this.address, message, error);
-    }
-    if (translated.code === status.DEADLINE_EXCEEDED) return inWords(translated, this.address);
-    // grpc-js speaks of "No connection established" and names addresses in its own way; say it as the rest of the project does.
-    if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE") return translated;
-    return unavailable(
-      "NO_CONNECTION",
-      this.address,
-      `cannot reach ${this.address}: ${causeOf(translated.message)}`,
-      error,
-    );
-  }
 }
 
-// "No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.1:7443. Resolution note: " without its wrapping.
-function causeOf(message: string): string {
-  const cause = message
-    .replace(/^No connection established\. Last error: (?:Error: )?/, "")
-    .replace(/\.? *Resolution note:.*$/s, "");
-  return foreignWords(new Error(cause), "the connection cannot be opened");
-}
-
-// "Deadline exceeded after 2.504s,LB pick: 0.001s,remote_addr=10.0.0.1:7443" in words, without how grpc-js spent the time.
-function inWords(error: ZorError, address: string): ZorError {
-  const { reason, code, resource, metadata } = error;
-  const message = error.message.replace(
-    /^Deadline exceeded after ([\d.]+)s.*$/s,
-    (_, seconds: string) => `${address} did not answer within ${Number(Number(seconds).toFixed(1))} s`,
-  );
-  return new ZorError({
-    reason,
-    code,
-    message,
-    metadata,
-    cause: error,
-    ...(resource === undefined ? {} : { resource }),
-  });
-}
-
-function cancelled(): ZorError {
+/** The error of a call that its caller has given up. */
+export function cancelled(): ZorError {
   return new ZorError({ reason: "CANCELLED", code: status.CANCELLED, message: "the call was cancelled" });
 }
 
@@ -298,19 +221,4 @@ function targetOf(address: string): string {
   if (address.startsWith("unix:")) return address;
   const family = isIP(address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, ""));
   return `${family === 6 ? "ipv6" : family === 4 ? "ipv4" : "dns"}:${address}`;
-}
-
-// Node has verified the chain; the name decides which member of the fleet this is.
-function checkServer(options: ConnectionOptions, certificate: PeerCertificate): Error | undefined {
-  const names = (certificate.subjectaltname ?? "").split(", ");
-  if (!names.includes(`DNS:${options.serverName}`)) {
-    return new Error(`the certificate of ${options.address} is not for ${options.serverName}`);
-  }
-  if (options.serverUri !== undefined && !urisOf(certificate).includes(options.serverUri)) {
-    return new Error(`the certificate of ${options.address} is not ${options.serverUri}'s`);
-  }
-  if (options.isRevoked?.(certificate.serialNumber) === true) {
-    return new Error(`the certificate of ${options.address} has been revoked`);
-  }
-  return undefined;
 }

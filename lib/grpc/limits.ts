@@ -11,7 +11,7 @@ import type { QuotaLimits } from "./quota.js";
 takeLibraryLog();
 
 /** Largest message in bytes, either way. Console and exec data come in far smaller pieces; lists are paged. */
-const maxMessageBytes = 8 * 1024 * 1024;
+export const maxMessageBytes = 8 * 1024 * 1024;
 const mebibyte = 1024 * 1024;
 
 /** Bounds of a server. Hubs are exempt from those of identities: they call for others, who are counted instead. */

@@ -2,19 +2,25 @@ import { createHash, randomBytes } from "node:crypto";
 import { Backoff, pause } from "../../../lib/backoff.js";
 import { messageOf } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import type { BoxSpec, BoxView } from "../protocol/box-protocol.js";
+import type { EnginePort } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
+import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
+import { startOf } from "../impair/begun.js";
+import { orderOf, toSteps, wishAt, type Wishes } from "../impair/wishes.js";
+import type { BoxView } from "../protocol/box-protocol.js";
 import { RateMeter } from "../../../lib/rate-meter.js";
 import { makeTap } from "../frames/switch-tap.js";
 import type { BoxSettings } from "../threads/box-orders.js";
 import type { BoxPool, BoxSlot } from "../threads/box-pool.js";
 import type { BoxRecord } from "./box-store.js";
-import { counter, readCounters } from "../impair/counters.js";
-import { inForceAt, stepsFor } from "../impair/schedule.js";
+import { counter, readCounters, toStats } from "../impair/counters.js";
+import { stepsFor } from "../impair/schedule.js";
 
 const retry = { minMs: 200, maxMs: 10_000 } as const;
 /** What a box drops it drops on purpose, so its taps hold more than a cable's, which must drop to stay quick. */
 const queueFrames = 2_048;
 const notPlugged = "its tap is not yet plugged into its lan";
+const sides = [0, 1] as const;
 const notMade = "its taps are being made";
 
 /** What a box needs of the engine. */
@@ -65,8 +71,9 @@ export class BoxKeeper {
   }
 
   /** The agent tells whether a tap is plugged into its lan. Ignored when it is about earlier taps. */
-  setPort(side: 0 | 1, generation: string, fault: string): void {
-    if (generation !== this.#generation) return;
+  setPort(port: string, generation: string, fault: string): void {
+    const side = sides.find((one) => this.#portName(one) === port);
+    if (side === undefined || generation !== this.#generation) return;
     this.#faults[side] = fault;
     this.#tell();
   }
@@ -81,31 +88,34 @@ export class BoxKeeper {
     const figures = `${this.#sum(counter.inFrames)} ${txBps} ${rxBps}`;
     const changed = figures !== this.#figures;
     this.#figures = figures;
-    return changed || this.#record.spec.steps.length > 0 || this.#sum(counter.queuedFrames) > 0;
+    return changed || this.#record.spec.spec.schedule.length > 0 || this.#sum(counter.queuedFrames) > 0;
   }
 
   view(): BoxView {
-    const { spec, setMs, seed } = this.#record;
+    const { spec: box, begun } = this.#record;
     const { txBps, rxBps } = this.#rates.read();
-    const elapsedMs = Date.now() - setMs;
-    const side = (index: 0 | 1): BoxView["sides"][0] => {
-      const { tapDrops, ...counters } = readCounters(this.#slot?.counters[index]);
-      const { standing, steps } = directionsOf(spec)[index];
-      return {
-        port: this.#portName(index),
-        plugged: this.#slot !== undefined && this.#faults[index] === "",
-        counters: { ...counters, droppedPortFrames: counters.droppedPortFrames + tapDrops },
-        outBps: index === 0 ? txBps : rxBps,
-        inForce: inForceAt(standing, steps, elapsedMs).settings,
-      };
-    };
+    const { active, reason, sinceMs } = this.#said;
+    const elapsedMs = Date.now() - startOf(begun).setMs;
+    const [aToB, bToA] = wishesOf(this.#record);
+    const ports: BoxView["ports"] = [this.#port(0), this.#port(1)];
     return {
-      spec,
-      ...this.#said,
-      ready: this.#slot !== undefined,
-      generation: this.#generation,
-      sides: [side(0), side(1)],
-      seed,
+      spec: box,
+      status: {
+        state: active ? A2bState.A2B_STATE_ACTIVE : A2bState.A2B_STATE_DOWN,
+        reason,
+        sinceTime: new Date(sinceMs),
+        aToB: this.#stats(0),
+        bToA: this.#stats(1),
+        currentAToB: wishAt(aToB, elapsedMs),
+        currentBToA: wishAt(bToA, elapsedMs),
+        portA: ports[0].name,
+        portB: ports[1].name,
+        enginePid: BigInt(process.pid),
+        seed: begun.seed,
+      },
+      ports,
+      aToBBps: BigInt(txBps),
+      bToABps: BigInt(rxBps),
     };
   }
 
@@ -115,6 +125,24 @@ export class BoxKeeper {
     this.#lost.resolve();
     await this.#running;
     await this.#removing;
+  }
+
+  #port(side: 0 | 1): EnginePort {
+    const { lanA, lanB } = this.#record.spec.spec;
+    const ready = this.#slot !== undefined;
+    return {
+      name: this.#portName(side),
+      lan: side === 0 ? lanA : lanB,
+      ready,
+      plugged: ready && this.#faults[side] === "",
+      generation: this.#generation,
+    };
+  }
+
+  /** What was done to the frames that came in at a side. */
+  #stats(side: 0 | 1): ImpairmentStats {
+    const counters = readCounters(this.#slot?.counters[side]);
+    return toStats({ ...counters, droppedPortFrames: counters.droppedPortFrames + counters.tapDrops });
   }
 
   /** A figure of both directions together. */
@@ -191,13 +219,17 @@ export class BoxKeeper {
   }
 }
 
-function directionsOf({ aToB, bToA, steps }: BoxSpec): BoxSettings["directions"] {
+/** Of frames from a to b, and from b to a. */
+function wishesOf({ spec }: BoxRecord): readonly [Wishes, Wishes] {
+  const { aToB, bToA, schedule } = spec.spec;
+  const steps = toSteps(schedule);
   return [
     { standing: aToB, steps: stepsFor("aToB", steps) },
     { standing: bToA, steps: stepsFor("bToA", steps) },
   ];
 }
 
-function settingsOf({ spec, seed, setMs }: BoxRecord): BoxSettings {
-  return { directions: directionsOf(spec), seed, setMs };
+function settingsOf(record: BoxRecord): BoxSettings {
+  const [aToB, bToA] = wishesOf(record);
+  return { directions: [orderOf(aToB), orderOf(bToA)], ...startOf(record.begun) };
 }

@@ -1,23 +1,25 @@
-import { z } from "zod";
-import { boxSpecSchema } from "../protocol/box-protocol.js";
+import { type BegunImpairment, StoredBox } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { checkedBox, type WantedBox } from "../protocol/box-protocol.js";
+import { checkedCodec } from "../protocol/codec.js";
 import { RecordFile } from "../record-file.js";
 
-/** A box as it is stored in boxes.json. */
-const boxRecordSchema = z.object({
-  spec: boxSpecSchema,
-  /** In use, decimal. */
-  seed: z.string().regex(/^-?\d{1,20}$/),
-  /** When the spec was set, in milliseconds since the epoch: the schedule began then. */
-  setMs: z.number(),
-});
-
-/** See {@link boxRecordSchema}. */
-export type BoxRecord = z.output<typeof boxRecordSchema>;
+/** A box as it is stored in boxes.json: nothing is missing. */
+export interface BoxRecord extends StoredBox {
+  readonly spec: WantedBox;
+  readonly begun: BegunImpairment;
+}
 
 /** The boxes of a host on disk. */
 export type BoxStore = RecordFile<BoxRecord>;
 
 /** The boxes in boxes.json. @param directory the engine's own; it exists. */
 export function boxStore(directory: string): BoxStore {
-  return new RecordFile({ directory, kind: "boxes", schema: boxRecordSchema });
+  return new RecordFile({ directory, kind: "boxes", codec: checkedCodec(StoredBox, checkedRecord) });
+}
+
+function checkedRecord({ spec, begun }: StoredBox): BoxRecord {
+  if (begun === undefined || Number.isNaN(begun.setTime?.getTime() ?? Number.NaN)) {
+    throw new Error("a box does not say when it was set");
+  }
+  return { spec: checkedBox(spec), begun };
 }

@@ -1,13 +1,13 @@
 import { notFound } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import type { BoxesEvent, BoxSpec, BoxView } from "../protocol/box-protocol.js";
+import type { SetPortRequest } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { Changes } from "../control/changes.js";
+import { begin } from "../impair/begun.js";
+import type { BoxesEvent, BoxView, WantedBox } from "../protocol/box-protocol.js";
 import { BoxKeeper } from "./box-keeper.js";
 import { BoxPool } from "../threads/box-pool.js";
 import type { BoxRecord, BoxStore } from "./box-store.js";
-import { randomSeed } from "../impair/random-seed.js";
 
-/** Changes are told together, at most so often. */
-const changesMs = 50;
 const figuresMs = 1_000;
 
 /** All in-line boxes of a host. */
@@ -15,26 +15,29 @@ export class Boxes {
   readonly #options: BoxesOptions;
   readonly #pool: BoxPool;
   readonly #keepers = new Map<string, BoxKeeper>();
-  readonly #watchers = new Set<(event: BoxesEvent) => void>();
+  readonly #changes: Changes<BoxKeeper, BoxesEvent>;
   readonly #figures: NodeJS.Timeout;
-  #changed = new Set<BoxKeeper>();
-  #removed = new Set<string>();
-  #telling: NodeJS.Timeout | undefined;
 
   /** Restores boxes as they were stored. */
   constructor(options: BoxesOptions, records: readonly BoxRecord[]) {
     this.#options = options;
+    const { pid } = process;
+    this.#changes = new Changes<BoxKeeper, BoxesEvent>({
+      snapshot: () => ({ pid, boxes: viewsOf(this.#keepers.values()), removed: [], snapshot: true }),
+      changes: (keepers, removed) => ({ pid, boxes: viewsOf(keepers), removed, snapshot: false }),
+      isThere: (keeper) => this.#keepers.get(keeper.record.spec.uid) === keeper,
+    });
     this.#pool = new BoxPool({ netns: options.netns, onCrash: options.onCrash });
     this.#figures = setInterval(() => this.#onFigures(), figuresMs);
     for (const record of records) this.#start(record);
   }
 
   /** Makes or changes a box. Durable when it resolves. */
-  async ensure(spec: BoxSpec): Promise<BoxView> {
+  async ensure(spec: WantedBox): Promise<BoxView> {
     const existing = this.#keepers.get(spec.uid);
     const before = existing?.record;
     if (existing !== undefined && before?.spec.revision === spec.revision) return existing.view();
-    const record = { spec, seed: spec.seed === "0" ? randomSeed() : spec.seed, setMs: Date.now() };
+    const record = { spec, begun: begin(spec.spec.seed, Date.now()) };
     const keeper = existing ?? this.#start(record);
     existing?.apply(record);
     try {
@@ -57,24 +60,21 @@ export class Boxes {
   }
 
   /** @throws {ZorError} NOT_FOUND */
-  setPort(uid: string, port: { readonly side: 0 | 1; readonly generation: string; readonly fault: string }): void {
+  setPort({ uid, port, generation, fault }: SetPortRequest): void {
     const keeper = this.#keepers.get(uid);
     if (keeper === undefined) throw notFound(`box ${uid}`);
-    keeper.setPort(port.side, port.generation, port.fault);
+    keeper.setPort(port, generation, fault);
   }
 
   /** Calls the watcher with a snapshot now and with changes later. Returns how to stop. */
   watch(watcher: (event: BoxesEvent) => void): () => void {
-    const boxes = [...this.#keepers.values()].map((keeper) => keeper.view());
-    watcher({ pid: process.pid, boxes, removed: [], snapshot: true });
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    return this.#changes.watch(watcher);
   }
 
   /** Removes all taps; the stored boxes stay. */
   async close(): Promise<void> {
     clearInterval(this.#figures);
-    clearTimeout(this.#telling);
+    this.#changes.close();
     await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()));
     await this.#pool.close();
   }
@@ -89,7 +89,7 @@ export class Boxes {
       changed: () => this.#note(() => keeper),
     });
     this.#keepers.set(record.spec.uid, keeper);
-    this.#removed.delete(record.spec.uid);
+    this.#changes.replaced(record.spec.uid);
     return keeper;
   }
 
@@ -97,8 +97,7 @@ export class Boxes {
     const { uid } = keeper.record.spec;
     this.#keepers.delete(uid);
     await keeper.close();
-    if (!this.#keepers.has(uid)) this.#removed.add(uid);
-    this.#tellSoon();
+    if (!this.#keepers.has(uid)) this.#changes.removed(uid);
   }
 
   async #save(): Promise<void> {
@@ -106,35 +105,17 @@ export class Boxes {
   }
 
   #onFigures(): void {
-    for (const keeper of this.#keepers.values()) if (keeper.refresh()) this.#changed.add(keeper);
-    if (this.#watchers.size === 0) this.#changed.clear();
-    else if (this.#changed.size > 0) this.#tellSoon();
+    this.#changes.figures([...this.#keepers.values()].filter((keeper) => keeper.refresh()));
   }
 
   /** @param find a keeper tells of itself while it is still being made. */
   #note(find: () => BoxKeeper): void {
-    queueMicrotask(() => {
-      this.#changed.add(find());
-      this.#tellSoon();
-    });
+    queueMicrotask(() => this.#changes.changed(find()));
   }
+}
 
-  #tellSoon(): void {
-    this.#telling ??= setTimeout(() => {
-      this.#telling = undefined;
-      const keepers = [...this.#changed].filter((keeper) => this.#keepers.get(keeper.record.spec.uid) === keeper);
-      const event: BoxesEvent = {
-        pid: process.pid,
-        boxes: keepers.map((keeper) => keeper.view()),
-        removed: [...this.#removed],
-        snapshot: false,
-      };
-      this.#changed = new Set();
-      this.#removed = new Set();
-      if (event.boxes.length + event.removed.length === 0) return;
-      for (const watcher of this.#watchers) watcher(event);
-    }, changesMs);
-  }
+function viewsOf(keepers: Iterable<BoxKeeper>): BoxView[] {
+  return [...keepers].map((keeper) => keeper.view());
 }
 
 /** What boxes are made with. */

@@ -1,23 +1,22 @@
-import { type BoxRequest, boxRequestSchema } from "../protocol/box-protocol.js";
-import type { ControlService } from "./control-server.js";
 import type { Boxes } from "../boxes/boxes.js";
+import { type BoxCalls, type BoxesEvent, boxProtocol } from "../protocol/box-protocol.js";
+import type { ControlService } from "./control-server.js";
 
 /** The control protocol of an engine's boxes. */
-export function boxControl(boxes: Boxes): ControlService<BoxRequest> {
+export function boxControl(boxes: Boxes): ControlService<BoxCalls, BoxesEvent> {
   return {
-    schema: boxRequestSchema,
-    watch: (send) => boxes.watch((event) => send({ event: "boxes", ...event })),
-    perform: async (request) => {
-      switch (request.method) {
-        case "ensureBox":
-          return { box: await boxes.ensure(request.spec) };
-        case "deleteBox":
-          return boxes.delete(request.uid);
-        case "setPort":
-          return boxes.setPort(request.uid, request);
-        case "watch":
-          return undefined;
-      }
+    protocol: boxProtocol,
+    watch: (send) => boxes.watch(send),
+    handlers: {
+      ensureBox: ({ spec }) => boxes.ensure(spec),
+      deleteBox: async ({ uid }) => {
+        await boxes.delete(uid);
+        return {};
+      },
+      setPort: (request) => {
+        boxes.setPort(request);
+        return {};
+      },
     },
   };
 }

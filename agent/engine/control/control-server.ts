@@ -1,41 +1,45 @@
 import { once } from "node:events";
 import { chmod, unlink } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import type { z } from "zod";
 import { messageOf, ZorError } from "../../../lib/errors.js";
-import { type ControlRequest, maxLineBytes } from "../protocol/control-lines.js";
+import { readJson } from "../protocol/codec.js";
+import { type Calls, type ControlProtocol, maxLineBytes, watchMethod } from "../protocol/control-protocol.js";
 import { splitLines } from "../protocol/line-splitter.js";
 
 /** What a {@link ControlServer} serves. */
-export interface ControlService<Request extends ControlRequest> {
-  readonly schema: z.ZodType<Request>;
-  /** Does what is asked for; the result is the answer, undefined an empty one. "watch" asks for nothing more than {@link watch}. */
-  perform(request: Request): unknown;
+export interface ControlService<C extends Calls, Event> {
+  readonly protocol: ControlProtocol<C, Event>;
+  /** Does what is asked for. What it throws is the answer. */
+  readonly handlers: {
+    readonly [Method in keyof C]: (
+      request: C[Method]["request"],
+    ) => C[Method]["response"] | Promise<C[Method]["response"]>;
+  };
   /** Sends events from now on, the first with all there is. Returns the way to stop. */
-  watch(send: (event: object) => void): () => void;
+  watch(send: (event: Event) => void): () => void;
   /** A request was performed and answered. */
-  onAnswered?(request: Request): void;
+  onAnswered?(method: string): void;
 }
 
 /** Bytes that may wait for a client that does not read; then it is disconnected and can come again. */
 const maxWaitingBytes = 8 * 1024 * 1024;
 
-/** Serves a control protocol, see `ControlClient`, on a unix socket that only its owner can open. */
-export class ControlServer<Request extends ControlRequest> {
+/** Serves a {@link ControlProtocol} on a unix socket that only its owner can open. */
+export class ControlServer<C extends Calls, Event> {
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
-  readonly #service: ControlService<Request>;
+  readonly #service: ControlService<C, Event>;
 
-  private constructor(service: ControlService<Request>) {
+  private constructor(service: ControlService<C, Event>) {
     this.#service = service;
     this.#server = createServer((socket) => this.#onClient(socket));
   }
 
   /** Replaces a socket that an earlier engine left. The caller holds the lock, so nobody serves it. */
-  static async open<Request extends ControlRequest>(
+  static async open<C extends Calls, Event>(
     path: string,
-    service: ControlService<Request>,
-  ): Promise<ControlServer<Request>> {
+    service: ControlService<C, Event>,
+  ): Promise<ControlServer<C, Event>> {
     await unlink(path).catch(() => undefined);
     const control = new ControlServer(service);
     control.#server.listen(path);
@@ -54,38 +58,63 @@ export class ControlServer<Request extends ControlRequest> {
 
   #onClient(socket: Socket): void {
     this.#clients.add(socket);
+    const { protocol, watch } = this.#service;
     let stopWatching: (() => void) | undefined;
     const send = (line: object): void => {
       if (socket.writableLength > maxWaitingBytes) socket.destroy();
       else socket.write(`${JSON.stringify(line)}\n`);
     };
-    const watch = (): void => {
-      if (!socket.destroyed) stopWatching ??= this.#service.watch(send);
+    const startWatching = (): void => {
+      if (!socket.destroyed) stopWatching ??= watch((event) => send({ event: protocol.event.toJSON(event) }));
     };
     socket.on("error", () => undefined);
     socket.on("close", () => {
       stopWatching?.();
       this.#clients.delete(socket);
     });
-    const onLine = splitLines(maxLineBytes, (line) => void this.#answer(line, send, watch));
+    const onLine = splitLines(maxLineBytes, (line) => void this.#answer(line, send, startWatching));
     socket.on("data", (chunk) => {
       if (!onLine(Buffer.from(chunk))) socket.destroy();
     });
   }
 
   /** Nobody waits for it: what goes wrong is the answer. */
-  async #answer(line: string, send: (line: object) => void, watch: () => void): Promise<void> {
+  async #answer(line: string, send: (line: object) => void, startWatching: () => void): Promise<void> {
     let id = 0;
     try {
       const message: unknown = JSON.parse(line);
-      if (typeof message === "object" && message !== null && "id" in message) id = Number(message.id);
-      const request = this.#service.schema.parse(message);
-      send({ id, result: (await this.#service.perform(request)) ?? {} });
-      if (request.method === "watch") watch();
-      this.#service.onAnswered?.(request);
+      const { id: asked, method, request } = { id: 0, method: "", request: {}, ...Object(message) } as RequestLine;
+      if (!Number.isSafeInteger(asked) || asked === 0) throw new Error("the request has no id, which is a number");
+      id = asked as number;
+      if (method === watchMethod) {
+        send({ id, result: {} });
+        startWatching();
+      } else if (this.#knows(method)) {
+        send({ id, result: await this.#perform(method, request) });
+      } else {
+        throw new Error(`this engine knows no method ${JSON.stringify(method)}`);
+      }
+      this.#service.onAnswered?.(method);
     } catch (error) {
       const reason = error instanceof ZorError ? error.reason : "ENGINE_ERROR";
       send({ id, error: { reason, message: messageOf(error) } });
     }
   }
+
+  #knows(method: unknown): method is keyof C & string {
+    return typeof method === "string" && Object.hasOwn(this.#service.protocol.calls, method);
+  }
+
+  async #perform<Method extends keyof C & string>(method: Method, json: unknown): Promise<unknown> {
+    const { protocol, handlers } = this.#service;
+    const { request, response } = protocol.calls[method];
+    return response.toJSON(await handlers[method](readJson(request, json)));
+  }
+}
+
+/** What a client has sent, whatever it is. */
+interface RequestLine {
+  readonly id: unknown;
+  readonly method: unknown;
+  readonly request: unknown;
 }

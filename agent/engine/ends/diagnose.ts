@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { EndDiagnosis } from "../protocol/engine-protocol.js";
+import { toDuration } from "../../../lib/duration.js";
+import type { DialAttempt, EndDiagnosis, ProbeBurst } from "../../../proto/gen/zor/agent/v1/engine.js";
 import { type ReadyConnection, testAddress } from "../handshake/dial.js";
+import { causes, paths } from "./link-words.js";
 import { failureOf, type PathOwner } from "./paths.js";
 import { readFigures } from "../frames/stats.js";
 import type { CableSlot } from "../threads/worker-pool.js";
@@ -26,17 +28,19 @@ export async function diagnose(
     readonly peerFault: string;
   },
 ): Promise<EndDiagnosis> {
-  if (connection === undefined || slot === undefined) return { ...seen, attempts: await attemptAll(owner) };
+  if (connection === undefined || slot === undefined) {
+    return { ...seen, connection: undefined, burst: undefined, attempts: await attemptAll(owner) };
+  }
   const { localAddress, remoteAddress, path, sinceMs } = connection;
   return {
     ...seen,
-    connection: { localAddress, remoteAddress, path, ageMs: Date.now() - sinceMs },
+    connection: { localAddress, remoteAddress, path: paths[path], age: toDuration(Date.now() - sinceMs) },
     burst: await probe(slot),
     attempts: [],
   };
 }
 
-async function probe(slot: CableSlot): Promise<NonNullable<EndDiagnosis["burst"]>> {
+async function probe(slot: CableSlot): Promise<ProbeBurst> {
   const before = readFigures(slot.stats);
   slot.probe(burstProbes);
   const deadline = performance.now() + burstMs;
@@ -45,20 +49,21 @@ async function probe(slot: CableSlot): Promise<NonNullable<EndDiagnosis["burst"]
     const sent = Math.max(0, probesSent - before.probesSent);
     const answered = Math.min(sent, Math.max(0, probesAnswered - before.probesAnswered));
     const done = sent >= burstProbes && answered === sent;
-    if (done || performance.now() >= deadline) return { sent, answered, rttMs };
+    if (done || performance.now() >= deadline) return { sent, answered, rtt: toDuration(rttMs) };
     await delay(pollMs);
   }
 }
 
-async function attemptAll({ record, identity, peerKeySha256 }: PathOwner): Promise<EndDiagnosis["attempts"]> {
+async function attemptAll({ record, identity, peerKeySha256 }: PathOwner): Promise<DialAttempt[]> {
   const signal = AbortSignal.timeout(attemptsMs);
   return Promise.all(
-    record.peerAddresses.map(async (address) => {
+    record.spec.peerAddresses.map(async (address) => {
       const failure = await failureOf(async () => {
         await testAddress({ address, identity, peerKeySha256, signal });
         return undefined;
       });
-      return { address, kind: failure?.kind ?? ("" as const), reason: failure?.message ?? "" };
+      const cause = causes[failure?.kind ?? ""];
+      return { address, answers: failure === undefined, cause, reason: failure?.message ?? "" };
     }),
   );
 }

@@ -45,14 +45,14 @@ class DirectDialer {
 
   /** Resolves once an attempt under way has failed, or at once when none can be made. */
   async failedOnce(): Promise<void> {
-    if (this.#owner.record.peerAddresses.length > 0) await this.#failed.promise;
+    if (this.#owner.record.spec.peerAddresses.length > 0) await this.#failed.promise;
   }
 
   #wanted(): boolean {
     const { inUse, record, ready } = this.#owner;
     if (!ready) return false;
     // Without any address there is nothing to try, but something to say.
-    if (record.peerAddresses.length === 0) return false;
+    if (record.spec.peerAddresses.length === 0) return false;
     // A second direct connection is no better than the first unless that is as good as dead.
     return inUse === undefined || inUse.path === "relayed" || inUse.quiet === "silent";
   }
@@ -80,7 +80,7 @@ class DirectDialer {
     const { credentials } = owner;
     let failure = new CableFailure("unpaired", "no valid ticket; the hub must give a new one");
     if (credentials.length === 0) return failure;
-    for (const address of owner.record.peerAddresses) {
+    for (const address of owner.record.spec.peerAddresses) {
       for (const credential of credentials) {
         const outcome = await failureOf(async () => {
           const connection = await dial({ ...owner.handshake(credential, signal), address });
@@ -135,8 +135,8 @@ class RelayDialer {
     const owner = this.#owner;
     let failure = new CableFailure("unpaired", "no valid ticket; the hub must give a new one");
     for (const credential of owner.credentials) {
-      const { linkUid, relayAddresses: addresses = [], relayTicket: ticket = "" } = owner.record;
-      const place = { addresses, linkUid, role: "dialer" as const, ticket: Buffer.from(ticket, "hex"), signal };
+      const { linkUid, relayAddresses: addresses, relayTicket: ticket } = owner.record.spec;
+      const place = { addresses, linkUid, role: "dialer" as const, ticket, signal };
       const outcome = await failureOf(async () => {
         const socket = await openRelay(place);
         const connection = await greet(socket, "relayed", owner.handshake(credential, signal));

@@ -1,5 +1,5 @@
-import { type EndRecord, freshTickets, withPairing, withUsedTicket } from "../protocol/end-record.js";
 import type { Credential } from "../handshake/hello.js";
+import { type EndRecord, freshTickets, isOver, withPairing, withUsedTicket } from "./end-record.js";
 
 /** A ticket that was good once. */
 export interface SpentTicket {
@@ -9,10 +9,10 @@ export interface SpentTicket {
 
 /** What an end can show, or accept, now: what was agreed on, what may have been, and the newest tickets. */
 export function credentialsOf(record: EndRecord, nowMs: number): readonly Credential[] {
-  const { pairing, offered = [] } = record;
-  const secrets = [pairing, ...[...offered].reverse()].filter((secret) => secret !== undefined);
+  const { pairing, offered } = record;
+  const secrets = [...(pairing.length === 0 ? [] : [pairing]), ...[...offered].reverse()];
   return [
-    ...secrets.map((secret) => ({ by: "pairing" as const, secret: Buffer.from(secret, "hex") })),
+    ...secrets.map((secret) => ({ by: "pairing" as const, secret })),
     ...freshTickets(record, nowMs).map((secret) => ({ by: "ticket" as const, secret })),
   ];
 }
@@ -20,8 +20,8 @@ export function credentialsOf(record: EndRecord, nowMs: number): readonly Creden
 /** The tickets that are not good any more, to tell used from expired from foreign. */
 export function spentOf(record: EndRecord, nowMs: number): readonly SpentTicket[] {
   return record.tickets
-    .filter((ticket) => ticket.used || ticket.expiresMs <= nowMs)
-    .map((ticket) => ({ secret: Buffer.from(ticket.secret, "hex"), why: ticket.used ? "used" : "expired" }));
+    .filter((ticket) => ticket.used || isOver(ticket, nowMs))
+    .map(({ secret, used }) => ({ secret, why: used ? "used" : "expired" }));
 }
 
 /** The record after the dialer has confirmed a handshake with this credential; the same when that tells nothing new. */

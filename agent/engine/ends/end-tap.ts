@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Backoff } from "../../../lib/backoff.js";
 import { messageOf } from "../../../lib/errors.js";
-import type { EndView } from "../protocol/engine-protocol.js";
+import type { EnginePort } from "../../../proto/gen/zor/agent/v1/engine.js";
 import { AttemptLoop } from "./attempt-loop.js";
 import { makeTap, type SwitchTap } from "../frames/switch-tap.js";
 import { sendTestFrame, type TapOffload } from "../frames/tap.js";
@@ -50,7 +50,8 @@ export class EndTap {
     return offload === "uso" && !this.#options.udpSuperFrames ? "tso" : offload;
   }
 
-  view(): EndView["tap"] {
+  /** As the agent is told of it. */
+  view(): Omit<EnginePort, "lan"> {
     return {
       name: this.#options.name,
       ready: this.#made !== undefined,

@@ -1,36 +1,33 @@
 import { createHash } from "node:crypto";
 import { close } from "../../../lib/libc.js";
 import { quote } from "../../../lib/names.js";
-import type { CableIdentity } from "../protocol/cable-identity.js";
-import {
-  applySpec,
-  type Encryption,
-  type EndRecord,
-  type EndSpec,
-  withOffer,
-  withUsedTicket,
-} from "../protocol/end-record.js";
-import type { EndDiagnosis, EndView } from "../protocol/engine-protocol.js";
-import { Connections } from "./connections.js";
-import { diagnose } from "./diagnose.js";
+import type { EndSpec } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import type { EndDiagnosis } from "../../../proto/gen/zor/agent/v1/engine.js";
+import type { TapOffload } from "../frames/tap.js";
+import { readFigures } from "../frames/stats.js";
 import type { HandshakeOptions, ReadyConnection } from "../handshake/dial.js";
-import { dialerPaths } from "./dialer-paths.js";
-import type { EndContext } from "./end-context.js";
-import { credentialsOf, type SpentTicket, spentOf, withConfirmed } from "./end-secrets.js";
-import { EndTap } from "./end-tap.js";
-import { endView } from "./end-view.js";
 import { CableFailure } from "../handshake/failure.js";
-import { Failures } from "./failures.js";
-import { FiguresNews } from "./figures-news.js";
+import type { Encryption } from "../handshake/encryption.js";
 import type { Credential } from "../handshake/hello.js";
 import { readCounters } from "../impair/counters.js";
-import type { WayOrder } from "../impair/way.js";
-import { type EndEvent, type EndState, initialState, nextState, type Path } from "./link-state.js";
+import type { CableIdentity } from "../protocol/cable-identity.js";
+import type { EndView } from "../protocol/end-protocol.js";
+import type { WorkerEvent } from "../threads/worker-protocol.js";
+import { Connections } from "./connections.js";
+import { diagnose } from "./diagnose.js";
+import { dialerPaths } from "./dialer-paths.js";
+import { EndBook } from "./end-book.js";
+import type { EndContext } from "./end-context.js";
+import { EndProgress } from "./end-progress.js";
+import { encryptionOf, type EndRecord, roleOf, waysOf, wayOrderOf } from "./end-record.js";
+import type { SpentTicket } from "./end-secrets.js";
+import { EndTap } from "./end-tap.js";
+import { endView } from "./end-view.js";
+import { Failures } from "./failures.js";
+import { FiguresNews } from "./figures-news.js";
+import type { EndState, Path } from "./link-state.js";
 import { listenerPaths } from "./listener-paths.js";
 import type { PathOwner, Paths } from "./paths.js";
-import { readFigures } from "../frames/stats.js";
-import type { TapOffload } from "../frames/tap.js";
-import type { Quiet, WorkerEvent } from "../threads/worker-protocol.js";
 
 const notPlugged = "its tap is not yet plugged into its lan";
 const forbiddenEvent = {
@@ -43,14 +40,12 @@ const forbiddenEvent = {
 /** One end of a link: its tap, its connections and what it does, for ever, to be connected. */
 export class End implements PathOwner {
   readonly #context: EndContext;
-  #record: EndRecord;
-  #state: EndState;
+  readonly #book: EndBook;
+  readonly #progress: EndProgress;
   readonly #tap: EndTap;
   #refusedForTicket = false;
   #direct: { readonly reachable: boolean | undefined; readonly reason: string } = { reachable: undefined, reason: "" };
   readonly #failures = new Failures();
-  /** How quiet the peer is on a connection. */
-  #quiet: { readonly number: number; readonly quiet: Quiet } = { number: 0, quiet: "no" };
   readonly #connections: Connections;
   readonly #news = new FiguresNews();
   #paths: Paths;
@@ -59,9 +54,17 @@ export class End implements PathOwner {
   readonly #closing = new Set<Promise<void>>();
 
   constructor(record: EndRecord, context: EndContext) {
-    this.#record = record;
     this.#context = context;
-    this.#state = initialState(record.role, Date.now());
+    this.#book = new EndBook(record, context.save);
+    const { link } = record.spec;
+    // The engine does not know the end yet and cannot be told of a change.
+    let known = false;
+    this.#progress = new EndProgress(roleOf(record), {
+      ...{ link, log: context.log },
+      onChange: (state) => {
+        if (known) this.#onProgress(state);
+      },
+    });
     this.#connections = new Connections();
     this.#tap = new EndTap({
       name: this.#tapName,
@@ -73,12 +76,12 @@ export class End implements PathOwner {
       onEvent: (event) => this.#onWorkerEvent(event),
     });
     this.#paths = this.#newPaths();
-    // The engine does not know the end yet and cannot be told of a change.
-    if (!this.#allowed) this.#state = nextState(this.#state, forbiddenEvent, Date.now());
+    if (!this.#allowed) this.#progress.apply(forbiddenEvent);
+    known = true;
   }
 
   get record(): EndRecord {
-    return this.#record;
+    return this.#book.record;
   }
 
   get identity(): CableIdentity {
@@ -86,7 +89,7 @@ export class End implements PathOwner {
   }
 
   get peerKeySha256(): Buffer {
-    return Buffer.from(this.#record.peerKeySha256, "hex");
+    return this.record.spec.peerKeySha256;
   }
 
   get offload(): TapOffload {
@@ -94,7 +97,7 @@ export class End implements PathOwner {
   }
 
   get encryption(): Encryption {
-    return this.#record.encryption ?? "tls";
+    return encryptionOf(this.record);
   }
 
   /** It can take a connection only while its tap is there and policy allows it. */
@@ -104,37 +107,35 @@ export class End implements PathOwner {
 
   /** A dialer may connect to it. */
   get accepts(): boolean {
-    return this.#record.role === "listener" && this.ready;
+    return roleOf(this.record) === "listener" && this.ready;
   }
 
   get inUse(): PathOwner["inUse"] {
-    const { current } = this.#state;
-    if (current === undefined) return undefined;
-    return { path: current.path, quiet: this.#quiet.number === current.number ? this.#quiet.quiet : "no" };
+    return this.#progress.inUse;
   }
 
   get calmMs(): number {
     return this.#connections.calmMs(Date.now());
   }
 
-  /** What to show to the listener: what was agreed on, what may have been, and the newest tickets. */
   get credentials(): readonly Credential[] {
-    return credentialsOf(this.#record, Date.now());
+    return this.#book.credentials;
   }
 
   get accepted(): readonly Credential[] {
-    return this.credentials;
+    return this.#book.credentials;
   }
 
   get spent(): readonly SpentTicket[] {
-    return spentOf(this.#record, Date.now());
+    return this.#book.spent;
   }
 
   /** Changes the end to what is asked; the connection stays unless the peer, the role or the protection is another. The caller saves. */
   apply(spec: EndSpec): void {
-    if (spec.ticket !== undefined) this.#refusedForTicket = false;
-    this.#change(applySpec(spec, this.#record, Date.now()));
-    if (spec.ticket !== undefined) this.#paths.hurry();
+    const hasTicket = spec.ticket.length > 0;
+    if (hasTicket) this.#refusedForTicket = false;
+    this.#change(this.#book.asked(spec));
+    if (hasTicket) this.#paths.hurry();
   }
 
   /** Takes a change back that could not be stored. */
@@ -143,7 +144,7 @@ export class End implements PathOwner {
   }
 
   refuseCopy(engine: string, from: string): CableFailure | undefined {
-    const current = this.#connections.find(this.#state.current?.number);
+    const current = this.#connection;
     const known = current?.dialler ?? "";
     // Of an engine that has ended the connection is closed; of one that is cut off it becomes quiet within seconds.
     if (current === undefined || known === "" || engine === "" || known === engine) return undefined;
@@ -156,28 +157,24 @@ export class End implements PathOwner {
     );
   }
 
-  async offerPairing(secret: Buffer): Promise<void> {
-    this.#record = withOffer(this.#record, secret);
-    await this.#context.save();
+  offerPairing(secret: Buffer): Promise<void> {
+    return this.#book.offer(secret);
   }
 
-  async confirmPairing(credential: Credential, offered: Buffer): Promise<void> {
-    const paired = withConfirmed(this.#record, credential, offered);
-    if (paired === this.#record) return;
-    this.#record = paired;
-    await this.#context.save();
+  confirmPairing(credential: Credential, offered: Buffer): Promise<void> {
+    return this.#book.confirm(credential, offered);
   }
 
   handshake(credential: Credential, signal: AbortSignal): HandshakeOptions {
     return {
       identity: this.identity,
       peerKeySha256: this.peerKeySha256,
-      linkUid: this.#record.linkUid,
+      linkUid: this.record.spec.linkUid,
       credential,
       offload: this.offload,
       encryption: this.encryption,
       engine: this.#context.engine,
-      storePairing: (secret) => this.#storePairing(credential, secret),
+      storePairing: (secret) => this.#book.storePairing(credential, secret),
       signal,
     };
   }
@@ -193,8 +190,9 @@ export class End implements PathOwner {
     this.#refusedForTicket = false;
     this.#failures.clear();
     slot.attach(number, connection.established);
-    if (this.#state.faults.port !== "") slot.notice(this.#state.faults.port);
-    this.#apply({ type: "attached", number, path: connection.path });
+    const fault = this.#progress.state.faults.port;
+    if (fault !== "") slot.notice(fault);
+    this.#progress.apply({ type: "attached", number, path: connection.path });
     return settled;
   }
 
@@ -215,36 +213,34 @@ export class End implements PathOwner {
   refused(failure: CableFailure): void {
     this.#refusedForTicket ||= failure.needsTicket;
     const { message: reason, kind: cause } = failure;
-    this.#apply({ type: "failed", reason, cause, nextTryMs: undefined });
+    this.#progress.apply({ type: "failed", reason, cause, nextTryMs: undefined });
     this.#context.changed();
   }
 
   /** The agent tells whether the tap is plugged into its lan. Ignored when it is about an earlier tap. */
   setPort(generation: string, fault: string): void {
     if (!this.#tap.setPlugged(generation, fault === "")) return;
-    this.#apply({ type: "fault", source: "port", text: fault });
-    if (this.#state.current !== undefined) this.#tap.slot?.notice(fault);
+    this.#progress.apply({ type: "fault", source: "port", text: fault });
+    if (this.#progress.current !== undefined) this.#tap.slot?.notice(fault);
   }
 
   /** Looks at the counters. Call once a second. True when they should be told. */
   refresh(nowMs: number): boolean {
-    return this.#news.sample(readFigures(this.#tap.slot?.stats), nowMs) || this.#record.impairment !== undefined;
+    return this.#news.sample(readFigures(this.#tap.slot?.stats), nowMs) || this.record.begun !== undefined;
   }
 
   view(): EndView {
-    const { reachable, reason } = this.#direct;
-    const connection = this.#connections.find(this.#state.current?.number);
+    const connection = this.#connection;
     // A listener with a direct connection does not test.
-    const tested = this.#record.role === "dialer" || connection?.path !== "direct";
+    const tested = roleOf(this.record) === "dialer" || connection?.path !== "direct";
     return endView({
-      record: this.#record,
-      state: this.#state,
+      record: this.record,
+      state: this.#progress.state,
       connection,
       figures: readFigures(this.#tap.slot?.stats),
       counters: readCounters(this.#tap.slot?.counters),
       ...this.#news.rates(),
-      ...(reachable === undefined || !tested ? {} : { direct: reachable }),
-      directReason: tested ? reason : "",
+      direct: tested ? this.#direct : { reachable: undefined, reason: "" },
       connects: this.#connections.count,
       needsTicket: this.#needsTicket(),
       tap: this.#tap.view(),
@@ -254,10 +250,10 @@ export class End implements PathOwner {
   /** Tests what lies between the tap and the other host. */
   diagnose(): Promise<EndDiagnosis> {
     return diagnose(this, {
-      connection: this.#connections.find(this.#state.current?.number),
+      connection: this.#connection,
       slot: this.#tap.slot,
       tapFrameSent: this.#tap.test(),
-      peerFault: this.#state.faults.peer,
+      peerFault: this.#progress.state.faults.peer,
     });
   }
 
@@ -271,7 +267,7 @@ export class End implements PathOwner {
 
   get #tapName(): string {
     const { keySha256 } = this.#context.identity;
-    const hash = createHash("sha256").update(keySha256).update(this.#record.linkUid, "utf8").digest("hex");
+    const hash = createHash("sha256").update(keySha256).update(this.record.spec.linkUid, "utf8").digest("hex");
     return `zc${hash.slice(0, 12)}`;
   }
 
@@ -279,26 +275,31 @@ export class End implements PathOwner {
     return this.encryption === "tls" || this.#context.allowPlainLinks;
   }
 
+  /** The one in use. */
+  get #connection(): ReadyConnection | undefined {
+    return this.#connections.find(this.#progress.current);
+  }
+
   #needsTicket(): boolean {
-    if (this.#state.current !== undefined) return false;
+    if (this.#progress.current !== undefined) return false;
     return this.#refusedForTicket || this.credentials.length === 0;
   }
 
   #newPaths(): Paths {
-    return this.#record.role === "dialer" ? dialerPaths(this) : listenerPaths(this);
+    return roleOf(this.record) === "dialer" ? dialerPaths(this) : listenerPaths(this);
   }
 
   #change(record: EndRecord): void {
-    const previous = this.#record;
-    this.#record = record;
-    const turned = previous.role !== record.role;
-    const moved = previous.peerKeySha256 !== record.peerKeySha256 || (previous.encryption ?? "tls") !== this.encryption;
+    const previous = this.record;
+    this.#book.replace(record);
+    const turned = roleOf(previous) !== roleOf(record);
+    const moved = !previous.spec.peerKeySha256.equals(this.peerKeySha256) || encryptionOf(previous) !== this.encryption;
     if (turned || moved) this.#beginAnew(turned ? "the two ends changed roles" : "the link was set up anew");
     else if (waysOf(previous) !== waysOf(record)) this.#paths.hurry();
-    if (previous.impairment?.revision !== record.impairment?.revision) this.#tap.slot?.impair(wayOrderOf(record));
-    if (previous.lan !== record.lan) {
+    if (previous.begun !== record.begun) this.#tap.slot?.impair(wayOrderOf(record));
+    if (previous.spec.lan !== record.spec.lan) {
       this.#tap.unplug();
-      this.#apply({ type: "fault", source: "port", text: notPlugged });
+      this.#progress.apply({ type: "fault", source: "port", text: notPlugged });
     }
     this.#context.changed();
   }
@@ -310,8 +311,8 @@ export class End implements PathOwner {
     this.#connections.closeAll(why);
     this.#failures.clear();
     this.#direct = { reachable: undefined, reason: "" };
-    this.#apply({ type: "reset", reason: why });
-    if (!this.#allowed) this.#apply(forbiddenEvent);
+    this.#progress.apply({ type: "reset", reason: why });
+    if (!this.#allowed) this.#progress.apply(forbiddenEvent);
     this.#paths = this.#newPaths();
   }
 
@@ -321,20 +322,15 @@ export class End implements PathOwner {
   }
 
   #onTapReady(): void {
-    if (this.#record.impairment !== undefined) this.#tap.slot?.impair(wayOrderOf(this.#record));
-    this.#apply({ type: "fault", source: "port", text: notPlugged });
+    if (this.record.begun !== undefined) this.#tap.slot?.impair(wayOrderOf(this.record));
+    this.#progress.apply({ type: "fault", source: "port", text: notPlugged });
     this.#paths.reconsider();
     this.#context.changed();
   }
 
   #onTapFailed(reason: string, nextTryMs: number): void {
-    this.#context.log.error({ link: this.#record.link, error: reason }, "the cable's tap cannot be made");
-    this.#apply({ type: "failed", reason, cause: "port", nextTryMs });
-  }
-
-  async #storePairing(credential: Credential, secret: Buffer): Promise<void> {
-    this.#record = { ...withUsedTicket(this.#record, credential.secret), pairing: secret.toString("hex") };
-    await this.#context.save();
+    this.#context.log.error({ link: this.record.spec.link, error: reason }, "the cable's tap cannot be made");
+    this.#progress.apply({ type: "failed", reason, cause: "port", nextTryMs });
   }
 
   #onWorkerEvent(event: WorkerEvent): void {
@@ -346,76 +342,56 @@ export class End implements PathOwner {
         return;
       case "proven":
         this.#connections.proven(event.connection);
-        this.#apply({ type: "proven", number: event.connection });
+        this.#progress.apply({ type: "proven", number: event.connection });
         return;
-      case "quiet": {
-        if (event.connection !== this.#state.current?.number) return;
-        this.#quiet = { number: event.connection, quiet: event.quiet };
-        const text = event.quiet === "silent" ? "the peer has not answered for more than 5 s" : "";
-        this.#apply({ type: "fault", source: "silence", text });
-        this.#paths.reconsider();
+      case "quiet":
+        if (this.#progress.becomeQuiet(event.connection, event.quiet)) this.#paths.reconsider();
         return;
-      }
       case "notice":
         if (this.#connections.find(event.connection) === undefined) return;
-        this.#apply({ type: "fault", source: "peer", text: event.text === "" ? "" : `peer says ${quote(event.text)}` });
+        this.#onNotice(event.text);
         return;
       case "closed":
         this.#onClosed(event.connection, this.#connections.closed(event.connection, event.cause));
     }
   }
 
+  #onNotice(said: string): void {
+    const text = said === "" ? "" : `peer says ${quote(said)}`;
+    this.#progress.apply({ type: "fault", source: "peer", text });
+  }
+
   #onClosed(number: number, failure: CableFailure): void {
-    const wasCurrent = this.#state.current?.number === number;
-    const wasProven = this.#state.current?.proven === true;
+    const { current } = this.#progress.state;
     const { message: reason, kind: cause } = failure;
-    this.#apply({ type: "closed", number, reason, cause });
-    if (wasCurrent && wasProven && this.inUse === undefined) this.#paths.hurry();
+    this.#progress.apply({ type: "closed", number, reason, cause });
+    if (current?.number === number && current.proven && this.inUse === undefined) this.#paths.hurry();
   }
 
   /** Somebody deleted the tap or its namespace: makes another. */
   #onTapLost(): void {
     const reason = "the cable's tap was deleted";
-    this.#context.log.warn({ link: this.#record.link, tap: this.#tapName }, "the tap was deleted; making it anew");
+    const { link } = this.record.spec;
+    this.#context.log.warn({ link, tap: this.#tapName }, "the tap was deleted; making it anew");
     this.#tap.lost(reason);
     this.#connections.closeAll(reason);
-    this.#apply({ type: "reset", reason });
-    this.#apply({ type: "failed", reason, cause: "port", nextTryMs: undefined });
+    this.#progress.apply({ type: "reset", reason });
+    this.#progress.apply({ type: "failed", reason, cause: "port", nextTryMs: undefined });
   }
 
   #tellFailures(): void {
     const event = this.#failures.event;
     const { cause, reason } = event;
     // A peer may be away for days.
-    if (reason !== this.#state.reason) {
-      this.#context.log.info({ link: this.#record.link, cause, reason }, "the cable is down");
+    if (reason !== this.#progress.state.reason) {
+      this.#context.log.info({ link: this.record.spec.link, cause, reason }, "the cable is down");
     }
-    this.#apply(event);
+    this.#progress.apply(event);
   }
 
-  #apply(event: EndEvent): void {
-    const before = this.#state;
-    this.#state = nextState(before, event, Date.now());
-    if (this.#state === before) return;
-    const { phase, reason, cause, current } = this.#state;
-    if (phase !== before.phase || current?.path !== before.current?.path) {
-      const { link } = this.#record;
-      this.#context.log.info({ link, phase, reason, cause, path: current?.path }, "link end changed");
-    }
+  #onProgress({ current }: EndState): void {
     if (current !== undefined) this.#failures.clear();
     this.#paths.reconsider();
     this.#context.changed();
   }
-}
-
-/** By which ways an end connects: a change makes a new attempt worth it. */
-function waysOf({ peerAddresses, relayAddresses, relayTicket }: EndRecord): string {
-  return [...peerAddresses, "relay", ...(relayAddresses ?? []), relayTicket ?? ""].join();
-}
-
-/** What is to happen to the frames the end sends; undefined: nothing. */
-function wayOrderOf({ impairment }: EndRecord): WayOrder | undefined {
-  if (impairment === undefined) return undefined;
-  const { standing, steps, usedSeed, setMs } = impairment;
-  return { standing, steps, seed: usedSeed, setMs };
 }

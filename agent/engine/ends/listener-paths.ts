@@ -38,12 +38,8 @@ function waitAtRelay(owner: PathOwner): AttemptLoop {
 }
 
 async function answerAtRelay(owner: PathOwner, signal: AbortSignal): Promise<CableFailure | undefined> {
-  const { linkUid, relayAddresses: addresses = [], relayTicket: ticket = "" } = owner.record;
-  const socket = await openRelay({
-    ...{ addresses, linkUid, signal },
-    role: "listener",
-    ticket: Buffer.from(ticket, "hex"),
-  });
+  const { linkUid, relayAddresses: addresses, relayTicket: ticket } = owner.record.spec;
+  const socket = await openRelay({ addresses, linkUid, role: "listener", ticket, signal });
   const connection = await answer(socket, "relayed", {
     identity: owner.identity,
     find: (wanted) => (wanted === linkUid && owner.ready ? owner : undefined),
@@ -53,7 +49,8 @@ async function answerAtRelay(owner: PathOwner, signal: AbortSignal): Promise<Cab
 }
 
 function testDirect(owner: PathOwner): AttemptLoop {
-  const wanted = (): boolean => owner.ready && owner.record.peerAddresses.length > 0 && owner.inUse?.path !== "direct";
+  const wanted = (): boolean =>
+    owner.ready && owner.record.spec.peerAddresses.length > 0 && owner.inUse?.path !== "direct";
   return new AttemptLoop({
     wanted,
     attempt: async (signal) => {
@@ -69,7 +66,7 @@ function testDirect(owner: PathOwner): AttemptLoop {
 async function testAll(owner: PathOwner, signal: AbortSignal): Promise<CableFailure | undefined> {
   const { identity, peerKeySha256 } = owner;
   let failure: CableFailure | undefined = new CableFailure("unreachable", "no address of the other host is known");
-  for (const address of owner.record.peerAddresses) {
+  for (const address of owner.record.spec.peerAddresses) {
     failure = await failureOf(async () => {
       await testAddress({ address, identity, peerKeySha256, signal });
       return undefined;

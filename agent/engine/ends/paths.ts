@@ -1,7 +1,7 @@
 import { messageOf } from "../../../lib/errors.js";
 import { close } from "../../../lib/libc.js";
 import type { CableIdentity } from "../protocol/cable-identity.js";
-import type { EndRecord } from "../protocol/end-record.js";
+import type { EndRecord } from "./end-record.js";
 import type { AttemptLoop } from "./attempt-loop.js";
 import type { HandshakeOptions, ReadyConnection } from "../handshake/dial.js";
 import { CableFailure } from "../handshake/failure.js";
@@ -56,7 +56,8 @@ export function joinLoops(loops: readonly AttemptLoop[]): Paths {
 
 /** A relay could serve the end: it is told of one, and the relay would see nothing but ciphertext. */
 function hasRelay({ record, encryption }: PathOwner): boolean {
-  return (record.relayAddresses ?? []).length > 0 && record.relayTicket !== undefined && encryption === "tls";
+  const { relayAddresses, relayTicket } = record.spec;
+  return relayAddresses.length > 0 && relayTicket.length > 0 && encryption === "tls";
 }
 
 /** The relay is needed: nothing else works, or what works has gone silent. A relayed connection is never given up for another. */

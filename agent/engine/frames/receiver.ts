@@ -34,10 +34,8 @@ export class Receiver implements FrameSink {
   readonly #stats: Float64Array;
   readonly #vnet: boolean;
   readonly #opener: RecordOpener | undefined;
-  /** Sealed bytes; only with encryption. [wireStart, wireEnd) is an incomplete record. */
-  readonly #wire: NativeMemory | undefined;
-  #wireStart = 0;
-  #wireEnd = 0;
+  /** Sealed bytes, an incomplete record; only with encryption. */
+  readonly #wire: { readonly memory: NativeMemory; start: number; end: number } | undefined;
   /** [plainStart, plainEnd) is an incomplete frame. */
   readonly #plain = new NativeMemory(plainBytes);
   #plainStart = headroomBytes;
@@ -63,7 +61,7 @@ export class Receiver implements FrameSink {
     this.#onControl = options.onControl;
     if (established.tls !== undefined) {
       this.#opener = new RecordOpener(established.tls.receive);
-      this.#wire = new NativeMemory(wireBytes);
+      this.#wire = { memory: new NativeMemory(wireBytes), start: 0, end: 0 };
     }
   }
 
@@ -113,18 +111,19 @@ export class Receiver implements FrameSink {
   /** Moves what is incomplete to the front so that {@link readBytes} fit behind it. */
   #makeRoom(): { memory: NativeMemory; offset: number } {
     this.#compactPlain();
-    if (this.#wire === undefined) {
+    const wire = this.#wire;
+    if (wire === undefined) {
       this.#room.memory = this.#plain;
       this.#room.offset = this.#plainEnd;
       return this.#room;
     }
-    if (this.#wireStart > 0) {
-      this.#wire.buffer.copyWithin(0, this.#wireStart, this.#wireEnd);
-      this.#wireEnd -= this.#wireStart;
-      this.#wireStart = 0;
+    if (wire.start > 0) {
+      wire.memory.buffer.copyWithin(0, wire.start, wire.end);
+      wire.end -= wire.start;
+      wire.start = 0;
     }
-    this.#room.memory = this.#wire;
-    this.#room.offset = this.#wireEnd;
+    this.#room.memory = wire.memory;
+    this.#room.offset = wire.end;
     return this.#room;
   }
 
@@ -140,19 +139,13 @@ export class Receiver implements FrameSink {
   /** `got` bytes were put where {@link makeRoom} said. */
   #took(got: number): void {
     let closed = false;
-    if (this.#wire === undefined || this.#opener === undefined) {
+    const wire = this.#wire;
+    if (wire === undefined || this.#opener === undefined) {
       this.#plainEnd += got;
     } else {
-      this.#wireEnd += got;
-      const opened = this.#opener.open(
-        this.#wire,
-        this.#wireStart,
-        this.#wireEnd,
-        this.#plain,
-        this.#plainEnd,
-        plainBytes,
-      );
-      this.#wireStart = opened.consumedTo;
+      wire.end += got;
+      const opened = this.#opener.open(wire, this.#plain, this.#plainEnd, plainBytes);
+      wire.start = opened.consumedTo;
       this.#plainEnd = opened.plainEnd;
       closed = opened.closed;
     }

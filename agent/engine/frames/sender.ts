@@ -164,7 +164,7 @@ export class Sender {
       this.#end = this.#plainEnd;
       return;
     }
-    this.#end = this.#sealer.seal(this.#plain, 0, this.#plainEnd, this.#sealed, 0);
+    this.#end = this.#sealer.seal(this.#plain, 0, this.#plainEnd, this.#sealed);
     this.#plainEnd = 0;
   }
 

@@ -135,12 +135,23 @@ class TrafficKeys {
   }
 }
 
+/** Bytes of a buffer from `start` up to, not including, `end`. Its owner may move it between calls, so that none is made for each. */
+export interface Span {
+  readonly memory: NativeMemory;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Seals records of one direction. */
 export class RecordSealer {
   readonly #keys: TrafficKeys;
+  /** Where the next record goes. */
+  #target: NativeMemory;
+  #to = 0;
 
   constructor(state: TrafficState) {
     this.#keys = new TrafficKeys(state, EVP_EncryptInit_ex);
+    this.#target = this.#keys.scratch;
   }
 
   get state(): TrafficState {
@@ -148,38 +159,39 @@ export class RecordSealer {
   }
 
   /**
-   * Seals `length` bytes into as few records as it takes and returns the bytes written to the target.
-   * The byte after the source's end is used while sealing and restored. `target` needs {@link sealedBytes} of room.
+   * Seals the bytes from `start` up to `end` into as few records as it takes, at the beginning of the target, and returns how many
+   * bytes these are. The byte at `end` is used while sealing and restored. `target` needs {@link sealedBytes} of room.
    */
-  seal(source: NativeMemory, start: number, length: number, target: NativeMemory, targetStart: number): number {
+  seal(source: NativeMemory, start: number, end: number, target: NativeMemory): number {
+    this.#target = target;
+    this.#to = 0;
     let from = start;
-    let to = targetStart;
-    const end = start + length;
     while (from < end) {
-      if (this.#keys.sequence >= recordsPerKey) to += this.#updateKey(target, to);
-      const size = Math.min(maxPlaintextBytes, end - from);
-      to += this.#sealOne(source, from, size, contentType.applicationData, target, to);
-      from += size;
+      if (this.#keys.sequence >= recordsPerKey) this.#updateKey();
+      const next = Math.min(end, from + maxPlaintextBytes);
+      this.#sealOne(source, from, next, contentType.applicationData);
+      from = next;
     }
-    return to - targetStart;
+    return this.#to;
   }
 
   free(): void {
     this.#keys.free();
   }
 
-  #updateKey(target: NativeMemory, to: number): number {
+  #updateKey(): void {
     // KeyUpdate, update_not_requested (RFC 8446, 4.6.3); one byte of room for the content type.
     const message = new NativeMemory(6);
     message.buffer.set([24, 0, 0, 1, 0, 0]);
-    const written = this.#sealOne(message, 0, 5, contentType.handshake, target, to);
+    this.#sealOne(message, 0, 5, contentType.handshake);
     this.#keys.update();
-    return written;
   }
 
-  #sealOne(source: NativeMemory, from: number, size: number, type: number, target: NativeMemory, to: number): number {
+  #sealOne(source: NativeMemory, start: number, end: number, type: number): void {
     const { context, scratch } = this.#keys;
-    const inner = size + 1;
+    const target = this.#target;
+    const to = this.#to;
+    const inner = end - start + 1;
     const sealed = inner + 16;
     const out = target.buffer;
     out[to] = contentType.applicationData;
@@ -187,19 +199,19 @@ export class RecordSealer {
     out[to + 2] = 3;
     out[to + 3] = sealed >>> 8;
     out[to + 4] = sealed & 255;
-    const saved = source.buffer[from + size] ?? 0;
-    source.buffer[from + size] = type;
+    const saved = source.buffer[end] ?? 0;
+    source.buffer[end] = type;
     const payload = target.address + to + recordHeaderBytes;
     const outLength = scratch.address + 40;
     const good =
       EVP_EncryptInit_ex(context, 0, 0, 0, this.#keys.nextNonce()) === 1 &&
       EVP_EncryptUpdate(context, 0, outLength, target.address + to, recordHeaderBytes) === 1 &&
-      EVP_EncryptUpdate(context, payload, outLength, source.address + from, inner) === 1 &&
+      EVP_EncryptUpdate(context, payload, outLength, source.address + start, inner) === 1 &&
       EVP_EncryptFinal_ex(context, payload + inner, outLength) === 1 &&
       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, payload + inner) === 1;
-    source.buffer[from + size] = saved;
+    source.buffer[end] = saved;
     if (!good) throw new Error("OpenSSL could not seal a record");
-    return recordHeaderBytes + sealed;
+    this.#to += recordHeaderBytes + sealed;
   }
 }
 
@@ -232,27 +244,20 @@ export class RecordOpener {
   }
 
   /**
-   * Opens all whole records between `start` and `end`, as far as the target (up to `targetEnd`) has room for a largest one.
+   * Opens all whole records of the source into the target from `to` on, as far as there is room for them before `end`.
    * The result object is reused by the next call.
    * @throws {ProtocolError} when a record is malformed or was not sealed by the peer.
    */
-  open(
-    source: NativeMemory,
-    start: number,
-    end: number,
-    target: NativeMemory,
-    targetStart: number,
-    targetEnd: number,
-  ): OpenedRecords {
+  open(source: Span, target: NativeMemory, to: number, end: number): OpenedRecords {
     const result = this.#result;
-    result.consumedTo = start;
-    result.plainEnd = targetStart;
+    result.consumedTo = source.start;
+    result.plainEnd = to;
     result.closed = false;
-    while (end - result.consumedTo >= recordHeaderBytes && !result.closed) {
+    while (source.end - result.consumedTo >= recordHeaderBytes && !result.closed) {
       const at = result.consumedTo;
-      const length = recordLength(source.buffer, at);
-      if (at + recordHeaderBytes + length > end || result.plainEnd + length > targetEnd) break;
-      const inner = this.#openOne(source, at, length, target, result.plainEnd);
+      const length = recordLength(source.memory.buffer, at);
+      if (at + recordHeaderBytes + length > source.end || result.plainEnd + length > end) break;
+      const inner = this.#openOne(source.memory, at, target, result.plainEnd);
       result.consumedTo = at + recordHeaderBytes + length;
       this.#take(target.buffer, inner, result);
     }
@@ -260,10 +265,10 @@ export class RecordOpener {
   }
 
   /** Whether the record at `at` is the next of this direction. Counts it if so; changes nothing if not. */
-  matches(source: NativeMemory, at: number, length: number, target: NativeMemory): boolean {
+  matches(source: NativeMemory, at: number, target: NativeMemory): boolean {
     const { sequence } = this.#keys;
     try {
-      this.#openOne(source, at, length, target, 0);
+      this.#openOne(source, at, target, 0);
       return true;
     } catch {
       this.#keys.sequence = sequence;
@@ -275,9 +280,10 @@ export class RecordOpener {
     this.#keys.free();
   }
 
-  #openOne(source: NativeMemory, at: number, length: number, target: NativeMemory, to: number): number {
+  /** Opens the whole record at `at` and returns the length of its inner plaintext. */
+  #openOne(source: NativeMemory, at: number, target: NativeMemory, to: number): number {
     const { context, scratch } = this.#keys;
-    const inner = length - 16;
+    const inner = recordLength(source.buffer, at) - 16;
     const payload = source.address + at + recordHeaderBytes;
     const outLength = scratch.address + 40;
     const good =

@@ -4,7 +4,7 @@ import { messageOf } from "../../../lib/errors.js";
 import { close } from "../../../lib/libc.js";
 import type { RelayRole } from "../../../lib/relay-role.js";
 import type { CableIdentity } from "../protocol/cable-identity.js";
-import type { Encryption } from "../protocol/end-record.js";
+import type { Encryption } from "./encryption.js";
 import { CableFailure } from "./failure.js";
 import { acceptHello, type Credential, dialHello, type ListenerEnd } from "./hello.js";
 import type { Path } from "../ends/link-state.js";

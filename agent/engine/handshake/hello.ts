@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { quote } from "../../../lib/names.js";
-import type { Encryption } from "../protocol/end-record.js";
+import { type Encryption, encryptions } from "./encryption.js";
 import { CableFailure, type FailureKind } from "./failure.js";
 import type { SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "../frames/tap.js";
@@ -16,7 +16,7 @@ const handshakeVersion = 1;
 
 const offloads = ["uso", "tso", "none"] as const;
 // An engine that does not say knows encrypted cables only.
-const encryption = z.enum(["tls", "none"]).default("tls");
+const encryption = z.enum(encryptions).default("tls");
 const secretHex = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** Characters of the reason of a refusal. */

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { connect as connectTlsSocket, createSecureContext, TLSSocket } from "node:tls";
 import { NativeMemory } from "../../../lib/libc.js";
 import { type CableIdentity, keySha256Of } from "../protocol/cable-identity.js";
-import type { Encryption } from "../protocol/end-record.js";
+import type { Encryption } from "./encryption.js";
 import { CableFailure } from "./failure.js";
 import { frameType, headerBytes, ProtocolError, parseFrames, writeHeader } from "../frames/frame.js";
 import { duplicate } from "../native.js";
@@ -60,7 +60,7 @@ export class SecureChannel {
     writeHeader(plain.buffer, 0, frameType.handshake, json.length);
     json.copy(plain.buffer, headerBytes);
     const sealed = new NativeMemory(sealedBytes(plain.buffer.length));
-    const length = this.#sealer.seal(plain, 0, headerBytes + json.length, sealed, 0);
+    const length = this.#sealer.seal(plain, 0, headerBytes + json.length, sealed);
     this.#socket.write(sealed.buffer.subarray(0, length));
   }
 
@@ -120,7 +120,7 @@ export class SecureChannel {
     const target = new NativeMemory(maxRecordBytes);
     this.#incoming.copy(source.buffer, 0, 0, total);
     this.#incoming = this.#incoming.subarray(total);
-    const opened = this.#opener.open(source, 0, total, target, 0, maxRecordBytes);
+    const opened = this.#opener.open({ memory: source, start: 0, end: total }, target, 0, maxRecordBytes);
     if (opened.closed) throw new CableFailure("lost", "the peer closed the connection during the handshake");
     return target.buffer.subarray(0, opened.plainEnd);
   }

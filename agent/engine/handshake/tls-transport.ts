@@ -65,13 +65,12 @@ export class TlsTransport extends Duplex {
     const source = new NativeMemory(maxRecordBytes);
     const target = new NativeMemory(maxRecordBytes);
     while (this.#written.length >= recordHeaderBytes) {
-      const length = this.#written.readUInt16BE(3);
-      const total = recordHeaderBytes + length;
+      const total = recordHeaderBytes + this.#written.readUInt16BE(3);
       if (this.#written.length < total) return false;
       this.#written.copy(source.buffer, 0, 0, total);
       const type = this.#written[0];
       this.#written = this.#written.subarray(total);
-      if (type !== contentType.applicationData || !opener.matches(source, 0, length, target)) continue;
+      if (type !== contentType.applicationData || !opener.matches(source, 0, target)) continue;
       if (target.buffer.subarray(0, plaintext.length).equals(plaintext)) return true;
     }
     return false;

@@ -1,3 +1,5 @@
+import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
+
 /** Places of a direction's figures in its shared Float64Array; the worker writes, the main thread reads. */
 export const counter = {
   inFrames: 0,
@@ -44,5 +46,24 @@ export function readCounters(figures: Float64Array | undefined): Counters {
     queuedFrames: at(counter.queuedFrames),
     queuedBytes: at(counter.queuedBytes),
     tapDrops: at(counter.tapDrops),
+  };
+}
+
+/** The same as clients see them. */
+export function toStats(figures: Counters): ImpairmentStats {
+  return {
+    inFrames: BigInt(figures.inFrames),
+    inBytes: BigInt(figures.inBytes),
+    outFrames: BigInt(figures.outFrames),
+    outBytes: BigInt(figures.outBytes),
+    lostFrames: BigInt(figures.lostFrames),
+    droppedQueueFrames: BigInt(figures.droppedQueueFrames),
+    droppedDownFrames: BigInt(figures.droppedDownFrames),
+    droppedPortFrames: BigInt(figures.droppedPortFrames),
+    duplicatedFrames: BigInt(figures.duplicatedFrames),
+    reorderedFrames: BigInt(figures.reorderedFrames),
+    corruptedFrames: BigInt(figures.corruptedFrames),
+    queuedFrames: BigInt(figures.queuedFrames),
+    queuedBytes: BigInt(figures.queuedBytes),
   };
 }

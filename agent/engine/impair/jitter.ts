@@ -1,4 +1,4 @@
-import type { Impairment } from "./impairment.js";
+import type { ImpairmentSettings } from "./settings.js";
 
 /** The tail of a Pareto distribution has no end; ours ends at so many times the jitter. */
 const longestTail = 100;
@@ -9,7 +9,11 @@ const paretoShape = 3;
  * Pareto (of the second kind, shape 3): 0 or more, mean 1.
  * @param first uniform in [0, 1) @param second the same, independent of the first
  */
-export function jitterOf(distribution: Impairment["jitterDistribution"], first: number, second: number): number {
+export function jitterOf(
+  distribution: ImpairmentSettings["jitterDistribution"],
+  first: number,
+  second: number,
+): number {
   switch (distribution) {
     case "uniform":
       return 2 * first - 1;

@@ -1,7 +1,7 @@
 import type { NativeMemory } from "../../../lib/libc.js";
 import { counter } from "./counters.js";
 import { type ChunkPool, type Cursor, FrameQueue } from "./frame-queue.js";
-import { burstBytesOf, type Impairment, isRandom, noImpairment, queueBytesOf } from "./impairment.js";
+import { burstBytesOf, type ImpairmentSettings, isRandom, noImpairment, queueBytesOf } from "./settings.js";
 import { jitterOf } from "./jitter.js";
 import { LossModel } from "./loss-model.js";
 import { Random } from "./random.js";
@@ -37,7 +37,7 @@ export class Pipeline {
   readonly #size = new WireSize();
   #chances = new Random(0n, 0);
   #lossChances = new Random(0n, 1);
-  #settings: Impairment = noImpairment;
+  #settings: ImpairmentSettings = noImpairment;
   #random = false;
   #queueBytes = 0;
   #heldBytes = 0;
@@ -68,7 +68,7 @@ export class Pipeline {
   }
 
   /** Changes the settings. Frames that wait stay, unless nothing may pass any more. */
-  set(settings: Impairment, nowMs: number): void {
+  set(settings: ImpairmentSettings, nowMs: number): void {
     // Up to now they waited under the old settings.
     this.#passRate(nowMs);
     this.#settings = settings;

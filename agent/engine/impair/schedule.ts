@@ -1,7 +1,7 @@
-import type { Impairment } from "./impairment.js";
+import type { ImpairmentSettings } from "./settings.js";
 
 /** A change that comes and goes by itself. Times are milliseconds since the schedule began. */
-export interface Step {
+export interface Step<Settings = ImpairmentSettings> {
   readonly startMs: number;
   /** More than 0. */
   readonly durationMs: number;
@@ -10,18 +10,22 @@ export interface Step {
   /** Directions it is for. */
   readonly direction: "both" | "aToB" | "bToA";
   /** Replaces the standing impairment. */
-  readonly impairment: Impairment;
+  readonly impairment: Settings;
 }
 
 /** What is in force, and until when at least. */
-export interface InForce {
-  readonly settings: Impairment;
+export interface InForce<Settings> {
+  readonly settings: Settings;
   /** Milliseconds since the schedule began; infinity: for ever. */
   readonly untilMs: number;
 }
 
 /** What is in force so long after the schedule began. Of steps that overlap the later in the list wins. */
-export function inForceAt(standing: Impairment, steps: readonly Step[], elapsedMs: number): InForce {
+export function inForceAt<Settings>(
+  standing: Settings,
+  steps: readonly Step<Settings>[],
+  elapsedMs: number,
+): InForce<Settings> {
   let settings = standing;
   let untilMs = Number.POSITIVE_INFINITY;
   for (const step of steps) {
@@ -32,7 +36,7 @@ export function inForceAt(standing: Impairment, steps: readonly Step[], elapsedM
   return { settings, untilMs };
 }
 
-function phaseAt(step: Step, elapsedMs: number): { readonly active: boolean; readonly changeMs: number } {
+function phaseAt(step: Step<unknown>, elapsedMs: number): { readonly active: boolean; readonly changeMs: number } {
   const { startMs, durationMs, repeatMs } = step;
   if (elapsedMs < startMs) return { active: false, changeMs: startMs };
   const beganMs = repeatMs === undefined ? startMs : startMs + Math.floor((elapsedMs - startMs) / repeatMs) * repeatMs;
@@ -44,6 +48,9 @@ function phaseAt(step: Step, elapsedMs: number): { readonly active: boolean; rea
 }
 
 /** The steps that concern a direction. */
-export function stepsFor(direction: "aToB" | "bToA", steps: readonly Step[]): readonly Step[] {
+export function stepsFor<Settings>(
+  direction: "aToB" | "bToA",
+  steps: readonly Step<Settings>[],
+): readonly Step<Settings>[] {
   return steps.filter((step) => step.direction === "both" || step.direction === direction);
 }

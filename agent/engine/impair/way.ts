@@ -1,7 +1,7 @@
 import { read } from "../native.js";
 import { counter } from "./counters.js";
 import { type ChunkPool, maxFrameBytes } from "./frame-queue.js";
-import { type Impairment, needsSingleFrames, noImpairment } from "./impairment.js";
+import { type ImpairmentSettings, needsSingleFrames, noImpairment } from "./settings.js";
 import { type FrameSink, Pipeline } from "./pipeline.js";
 import { inForceAt, type Step } from "./schedule.js";
 
@@ -11,10 +11,9 @@ const never = Number.POSITIVE_INFINITY;
 
 /** What is asked of one direction. */
 export interface WayOrder {
-  readonly standing: Impairment;
+  readonly standing: ImpairmentSettings;
   readonly steps: readonly Step[];
-  /** Decimal, because messages between threads carry it as it is stored. */
-  readonly seed: string;
+  readonly seed: bigint;
   /** When it was asked for, in milliseconds since the epoch; the schedule begins then. */
   readonly setMs: number;
 }
@@ -24,9 +23,9 @@ export class Way {
   readonly counters: Float64Array;
   readonly #tapFd: number;
   readonly #pipeline: Pipeline;
-  #standing: Impairment = noImpairment;
+  #standing: ImpairmentSettings = noImpairment;
   #steps: readonly Step[] = [];
-  #inForce: Impairment = noImpairment;
+  #inForce: ImpairmentSettings = noImpairment;
   /** When the schedule began, and when it changes something next, on the worker's clock. */
   #beganMs = 0;
   #changeMs = never;
@@ -61,7 +60,7 @@ export class Way {
     this.#standing = order.standing;
     this.#steps = order.steps;
     this.#beganMs = clock.nowMs - Math.max(0, clock.epochMs - order.setMs);
-    this.#pipeline.reseed(BigInt(order.seed), direction);
+    this.#pipeline.reseed(order.seed, direction);
     this.#follow(clock.nowMs);
     this.onTime(clock.nowMs);
   }

@@ -1,36 +1,26 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
-import type { z } from "zod";
 import { unavailable, ZorError } from "../../../lib/errors.js";
-import { type Answer, answerSchema, type ControlRequest, maxLineBytes } from "./control-lines.js";
+import { readJson } from "./codec.js";
+import { type Calls, type ControlProtocol, maxLineBytes, watchMethod } from "./control-protocol.js";
 import { splitLines } from "./line-splitter.js";
-
-/** A request without its id. */
-type Order<Request> = Request extends ControlRequest ? Omit<Request, "id"> : never;
-
-/** The events of a protocol, which come after the request "watch". */
-export interface ControlEvents<Event> {
-  readonly schema: z.ZodType<Event>;
-  readonly onEvent: (event: Event) => void;
-}
 
 const answerMs = 15_000;
 
-/**
- * Talks to a running cable engine: JSON lines over a unix socket, requests that are answered by their id, and events. `Request` is
- * what the engine behind the socket can be asked.
- */
-export class ControlClient<Request extends ControlRequest> {
+/** Talks to a running cable engine, see {@link ControlProtocol}. */
+export class ControlClient<C extends Calls, Event> {
   readonly #socket: Socket;
-  readonly #onEvent: (line: unknown) => void;
+  readonly #protocol: ControlProtocol<C, Event>;
+  readonly #onEvent: (event: Event) => void;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #nextId = 1;
   /** Resolves when the connection has ended, for whatever reason. */
   readonly closed: Promise<void>;
 
-  private constructor(socket: Socket, onEvent: (line: unknown) => void) {
+  private constructor(socket: Socket, protocol: ControlProtocol<C, Event>, onEvent: (event: Event) => void) {
     this.#socket = socket;
+    this.#protocol = protocol;
     this.#onEvent = onEvent;
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
     const onLine = splitLines(maxLineBytes, (line) => this.#onLine(line));
@@ -41,11 +31,12 @@ export class ControlClient<Request extends ControlRequest> {
     socket.on("close", () => this.#failAll());
   }
 
-  /** Connects; undefined when no engine serves the socket. */
-  static async connect<Request extends ControlRequest, Event>(
+  /** Connects; undefined when no engine serves the socket. `onEvent` is called after {@link watch}. */
+  static async connect<C extends Calls, Event>(
     path: string,
-    { schema, onEvent }: ControlEvents<Event>,
-  ): Promise<ControlClient<Request> | undefined> {
+    protocol: ControlProtocol<C, Event>,
+    onEvent: (event: Event) => void,
+  ): Promise<ControlClient<C, Event> | undefined> {
     const socket = connect(path);
     try {
       await once(socket, "connect");
@@ -53,27 +44,34 @@ export class ControlClient<Request extends ControlRequest> {
       socket.destroy();
       return undefined;
     }
-    return new ControlClient(socket, (line) => {
-      const event = schema.safeParse(line);
-      // A newer engine may send events that this version does not know.
-      if (event.success) onEvent(event.data);
-    });
+    return new ControlClient(socket, protocol, onEvent);
   }
 
   /** Asks, and checks what is answered. @throws {ZorError} UNAVAILABLE, with the engine's reason when it refuses. */
-  async ask<Schema extends z.ZodType>(order: Order<Request>, schema: Schema): Promise<z.output<Schema>> {
-    const answer = schema.safeParse(await this.send(order));
-    if (answer.success) return answer.data;
-    throw unavailable(
-      "ENGINE_PROTOCOL",
-      "",
-      "the cable engine answers in a way this agent does not understand",
-      answer.error,
-    );
+  async ask<Method extends keyof C & string>(
+    method: Method,
+    request: C[Method]["request"],
+  ): Promise<C[Method]["response"]> {
+    const codecs = this.#protocol.calls[method];
+    const answer = await this.#send(method, codecs.request.toJSON(request));
+    try {
+      return readJson(codecs.response, answer);
+    } catch (error) {
+      const message = "the cable engine answers in a way this agent does not understand";
+      throw unavailable("ENGINE_PROTOCOL", "", message, error);
+    }
   }
 
-  /** Asks; resolves to the answer as it came. @throws {ZorError} like {@link ask} */
-  async send(order: Order<Request>): Promise<unknown> {
+  /** From now on the engine sends events, the first with all there is. @throws {ZorError} UNAVAILABLE */
+  async watch(): Promise<void> {
+    await this.#send(watchMethod, {});
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  async #send(method: string, request: unknown): Promise<unknown> {
     if (this.#socket.destroyed) throw engineGone();
     const id = this.#nextId;
     this.#nextId += 1;
@@ -83,7 +81,7 @@ export class ControlClient<Request extends ControlRequest> {
       () => answer.reject(unavailable("ENGINE_SILENT", "", `the cable engine did not answer in ${answerMs / 1000} s`)),
       answerMs,
     );
-    this.#socket.write(`${JSON.stringify({ id, ...order })}\n`);
+    this.#socket.write(`${JSON.stringify({ id, method, request })}\n`);
     try {
       return await answer.promise;
     } finally {
@@ -92,21 +90,27 @@ export class ControlClient<Request extends ControlRequest> {
     }
   }
 
-  close(): void {
-    this.#socket.destroy();
-  }
-
   #onLine(text: string): void {
-    const line = parseJson(text);
-    const answer = answerSchema.safeParse(line);
-    if (answer.success) this.#onAnswer(answer.data);
-    else this.#onEvent(line);
+    const line = parseObject(text);
+    if ("event" in line) this.#onEventLine(line["event"]);
+    else if (typeof line["id"] === "number") this.#onAnswer(line["id"], line);
   }
 
-  #onAnswer(answer: Answer): void {
-    const asked = this.#waiting.get(answer.id);
-    if ("error" in answer) asked?.reject(new ZorError({ ...answer.error, code: status.UNAVAILABLE }));
-    else asked?.resolve(answer.result);
+  #onEventLine(json: unknown): void {
+    let event: Event;
+    try {
+      event = readJson(this.#protocol.event, json);
+    } catch {
+      // A newer engine may send events that this version does not know.
+      return;
+    }
+    this.#onEvent(event);
+  }
+
+  #onAnswer(id: number, { result, error }: Readonly<Record<string, unknown>>): void {
+    const asked = this.#waiting.get(id);
+    if (error === undefined) asked?.resolve(result);
+    else asked?.reject(refusalOf(error));
   }
 
   #failAll(): void {
@@ -123,10 +127,17 @@ export function engineGone(): ZorError {
   );
 }
 
-function parseJson(text: string): unknown {
+function refusalOf(error: unknown): ZorError {
+  const { reason, message } = { reason: "ENGINE_ERROR", message: "", ...(typeof error === "object" ? error : {}) };
+  return new ZorError({ reason: String(reason), message: String(message), code: status.UNAVAILABLE });
+}
+
+/** Nothing when the text is no JSON object. */
+function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(text);
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null ? { ...json } : {};
   } catch {
-    return undefined;
+    return {};
   }
 }

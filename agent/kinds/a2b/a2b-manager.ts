@@ -6,14 +6,14 @@ import { alreadyExists, failedPrecondition, invalidFields, messageOf, notFound }
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { ResourceId } from "../../../lib/names.js";
-import type { A2b, A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
+import { type A2b, type A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { EventDraft } from "../instance/context.js";
 import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
 import type { CablePlugger } from "../../cable/plugger.js";
-import { checkA2b, formatStored, fromBoxSpec, newStored, parseStored, type StoredA2b, toBoxSpec } from "./a2b-spec.js";
-import { downStatus, toStatus } from "./a2b-status.js";
-import { boxSocket } from "../../engine/protocol/box-protocol.js";
+import { checkA2b, formatStored, fromBox, newStored, parseStored, type StoredA2b, toBox } from "./a2b-spec.js";
+import { downStatus } from "./a2b-status.js";
+import { boxSocket, type WantedBox } from "../../engine/protocol/box-protocol.js";
 import { BoxSession } from "../../cable/box-session.js";
 import { findLoop } from "./loop.js";
 
@@ -186,15 +186,15 @@ export class A2bManager {
   async #bringUpToDate(): Promise<void> {
     await this.#queue.run("", async () => {
       for (const view of this.#session?.views.values() ?? []) await this.#keep(view.spec);
-      for (const stored of this.#stored.values()) await this.#session?.ensure(toBoxSpec(stored));
+      for (const stored of this.#stored.values()) await this.#session?.ensure(toBox(stored));
     });
   }
 
   /** A box that only the engine knows carries somebody's frames: it gets a file again and is left as it is. */
-  async #keep(spec: ReturnType<typeof toBoxSpec>): Promise<void> {
+  async #keep(spec: WantedBox): Promise<void> {
     const id = spec.box.slice(this.#name("").length);
     if (this.#stored.has(id) || !spec.box.startsWith(this.#name(""))) return;
-    const stored = fromBoxSpec(id, spec, new Date());
+    const stored = fromBox(id, spec, new Date());
     this.#stored.set(id, stored);
     this.#report("a2b.adopted", id, "its file was lost; it was found at the cable engine");
     try {
@@ -209,7 +209,7 @@ export class A2bManager {
   async #carryOut(stored: StoredA2b): Promise<void> {
     if (this.#session?.connected !== true) return;
     try {
-      await this.#session.ensure(toBoxSpec(stored));
+      await this.#session.ensure(toBox(stored));
     } catch (error) {
       // It is durable: the engine is asked again when it is back, and the status says that it is away.
       this.#context.log.warn({ box: stored.a2b.name, error: messageOf(error) }, "the cable engine did not take a box");
@@ -229,7 +229,7 @@ export class A2bManager {
 
   #isSettled(uid: string, revision: string): boolean {
     const view = this.#session?.views.get(uid);
-    return view?.active === true && view.spec.revision === revision;
+    return view?.status.state === A2bState.A2B_STATE_ACTIVE && view.spec.revision === revision;
   }
 
   #onChange(uids: readonly string[] | undefined): void {
@@ -267,9 +267,7 @@ export class A2bManager {
       this.#session?.connected === true
         ? "the cable engine is making it"
         : "the cable engine of this host is away and is being started";
-    const status =
-      view === undefined ? downStatus(reason, this.#awaySince) : toStatus(view, this.#session?.enginePid ?? 0);
-    return { ...a2b, status };
+    return { ...a2b, status: view?.status ?? downStatus(reason, this.#awaySince) };
   }
 
   #publish(id: string): A2b {

@@ -1,21 +1,12 @@
 import { noMeta } from "../../../lib/kinds/meta.js";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { toMs, toOptionalDuration } from "../../../lib/duration.js";
 import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
 import { checkLabels } from "../../../lib/labels.js";
 import { isId, quote } from "../../../lib/names.js";
 import { A2b, type A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
-import {
-  Direction,
-  type Impairment as ImpairmentMessage,
-  type ImpairmentStep,
-  JitterDistribution,
-} from "../../../proto/gen/zor/v1/impairment.js";
-import { type Impairment, noImpairment } from "../../engine/impair/impairment.js";
-import type { Step } from "../../engine/impair/schedule.js";
-import type { BoxSpec } from "../../engine/protocol/box-protocol.js";
+import type { WantedBox } from "../../engine/protocol/box-protocol.js";
 
 /** A box as the agent stores it. */
 export interface StoredA2b {
@@ -62,107 +53,14 @@ function checkSpec(spec: A2bSpec): FieldViolation[] {
 }
 
 /** What the engine is asked for. */
-export function toBoxSpec({ a2b, revision }: StoredA2b): BoxSpec {
-  const { spec } = a2b;
-  return {
-    box: a2b.name,
-    uid: a2b.uid,
-    lans: [spec.lanA, spec.lanB],
-    aToB: toImpairment(spec.aToB),
-    bToA: toImpairment(spec.bToA),
-    steps: spec.schedule.map(toStep),
-    seed: String(spec.seed),
-    revision,
-  };
+export function toBox({ a2b, revision }: StoredA2b): WantedBox {
+  return { box: a2b.name, uid: a2b.uid, spec: a2b.spec, revision };
 }
 
 /** What is known of a box that only the engine has. */
-export function fromBoxSpec(id: string, spec: BoxSpec, createTime: Date): StoredA2b {
-  const schedule = spec.steps.map(toStepMessage);
-  const [lanA, lanB] = spec.lans;
-  const impairments = { aToB: toImpairmentMessage(spec.aToB), bToA: toImpairmentMessage(spec.bToA) };
-  const asked = { lanA, lanB, ...impairments, seed: BigInt(spec.seed), schedule };
-  const a2b = { name: spec.box, uid: spec.uid, labels: {}, spec: asked, status: undefined, ...noMeta, createTime };
-  return { id, a2b, revision: spec.revision };
-}
-
-/** An impairment as the engine takes it. */
-export function toImpairment(message: ImpairmentMessage | undefined): Impairment {
-  if (message === undefined) return noImpairment;
-  const { lossRatio, lossBurstFrames, duplicateRatio, reorderRatio, corruptRatio, down } = message;
-  return {
-    delayMs: toMs(message.delay),
-    jitterMs: toMs(message.jitter),
-    jitterDistribution: distributionNames[message.jitterDistribution] ?? "uniform",
-    lossRatio,
-    lossBurstFrames,
-    duplicateRatio,
-    reorderRatio,
-    corruptRatio,
-    rateBps: Number(message.rateBps),
-    burstBytes: Number(message.burstBytes),
-    queueBytes: Number(message.queueBytes),
-    down,
-  };
-}
-
-/** An impairment as clients see it. */
-export function toImpairmentMessage(impairment: Impairment): ImpairmentMessage {
-  const { lossRatio, lossBurstFrames, duplicateRatio, reorderRatio, corruptRatio, down } = impairment;
-  return {
-    delay: toOptionalDuration(impairment.delayMs),
-    jitter: toOptionalDuration(impairment.jitterMs),
-    jitterDistribution: distributions[impairment.jitterDistribution],
-    lossRatio,
-    lossBurstFrames,
-    duplicateRatio,
-    reorderRatio,
-    corruptRatio,
-    rateBps: BigInt(Math.round(impairment.rateBps)),
-    burstBytes: BigInt(Math.round(impairment.burstBytes)),
-    queueBytes: BigInt(Math.round(impairment.queueBytes)),
-    down,
-  };
-}
-
-const distributions = {
-  uniform: JitterDistribution.JITTER_DISTRIBUTION_UNIFORM,
-  normal: JitterDistribution.JITTER_DISTRIBUTION_NORMAL,
-  pareto: JitterDistribution.JITTER_DISTRIBUTION_PARETO,
-} as const;
-
-const distributionNames: Readonly<Partial<Record<JitterDistribution, Impairment["jitterDistribution"]>>> = {
-  [JitterDistribution.JITTER_DISTRIBUTION_NORMAL]: "normal",
-  [JitterDistribution.JITTER_DISTRIBUTION_PARETO]: "pareto",
-};
-
-const directions = {
-  both: Direction.DIRECTION_UNSPECIFIED,
-  aToB: Direction.DIRECTION_A_TO_B,
-  bToA: Direction.DIRECTION_B_TO_A,
-} as const;
-
-/** A step of a schedule as the engine takes it. */
-export function toStep(step: ImpairmentStep): Step {
-  const { direction } = step;
-  const isOneWay = direction === Direction.DIRECTION_A_TO_B || direction === Direction.DIRECTION_B_TO_A;
-  return {
-    startMs: toMs(step.start),
-    durationMs: toMs(step.duration),
-    ...(step.repeatEvery === undefined ? {} : { repeatMs: toMs(step.repeatEvery) }),
-    direction: !isOneWay ? "both" : direction === Direction.DIRECTION_A_TO_B ? "aToB" : "bToA",
-    impairment: toImpairment(step.impairment),
-  };
-}
-
-function toStepMessage(step: Step): ImpairmentStep {
-  return {
-    start: toOptionalDuration(step.startMs),
-    duration: toOptionalDuration(step.durationMs),
-    repeatEvery: step.repeatMs === undefined ? undefined : toOptionalDuration(step.repeatMs),
-    direction: directions[step.direction],
-    impairment: toImpairmentMessage(step.impairment),
-  };
+export function fromBox(id: string, { box, uid, spec, revision }: WantedBox, createTime: Date): StoredA2b {
+  const a2b = { name: box, uid, labels: {}, spec, status: undefined, ...noMeta, createTime };
+  return { id, a2b, revision };
 }
 
 const storedSchema = z.object({

@@ -9,9 +9,12 @@ import { PlugLoop, type WantedPort } from "../../cable/plug-loop.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { diagnoseCable } from "./diagnose.js";
 import type { Hop } from "./diagnosis.js";
-import type { EndSpec } from "../../engine/protocol/end-record.js";
 import { ensureEngine, type RunningEngine } from "../../cable/engine-process.js";
-import type { EndsEvent, EndView } from "../../engine/protocol/engine-protocol.js";
+import { DirectPath, type EndSpec } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import type { SetPortRequest } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { LinkCause, LinkPath, LinkState } from "../../../proto/gen/zor/v1/link.js";
+import type { EndsEvent, EndView } from "../../engine/protocol/end-protocol.js";
+import { wantedPorts } from "../../cable/engine-ports.js";
 import { ensureCableIdentity } from "../../cable/ensure-cable-identity.js";
 
 /** What a {@link CableManager} works with. */
@@ -106,7 +109,7 @@ export class CableManager {
     if (this.#options.plugger.find(spec.lan) === undefined) {
       throw notFound(`lans/${spec.lan}`, "create it first, or list them with: zor get lans");
     }
-    const view = await this.#engine.client.ensureEnd(spec);
+    const view = await this.#engine.client.ask("ensureEnd", { end: spec });
     this.#onEnds({ ends: [view], removed: [], snapshot: false });
     return view;
   }
@@ -114,10 +117,10 @@ export class CableManager {
   /** Removes an end and its tap. With a uid, only that link's. Idempotent. */
   async deleteEnd(link: string, linkUid: string): Promise<void> {
     const view = this.#ends.get(link);
-    await this.#engine.client.deleteEnd(link, linkUid);
-    if (view === undefined || (linkUid !== "" && view.linkUid !== linkUid)) return;
+    await this.#engine.client.ask("deleteEnd", { link, linkUid });
+    if (view === undefined || (linkUid !== "" && view.status.linkUid !== linkUid)) return;
     this.#onEnds({ ends: [], removed: [link], snapshot: false });
-    await this.#options.plugger.unplug(view.tap.name);
+    await this.#options.plugger.unplug(view.port.name);
   }
 
   /** Tests the hops of an end, in order. @param token of the test with frames; empty: none are sent. @throws {ZorError} NOT_FOUND */
@@ -126,7 +129,11 @@ export class CableManager {
     if (view === undefined) throw notFound(link, "this host has no end of it");
     const { plugger, netns } = this.#options;
     const { client } = this.#engine;
-    const ask = async () => ({ hello: await client.hello(), diagnosis: await client.diagnose(view.linkUid) });
+    const { linkUid } = view.status;
+    const ask = async () => ({
+      hello: await client.ask("hello", {}),
+      diagnosis: await client.ask("diagnose", { linkUid }),
+    });
     return diagnoseCable(view, { plugger, netns, token, ask });
   }
 
@@ -192,7 +199,7 @@ export class CableManager {
   /** Without engine there is no cable: says so rather than what was last known. */
   #onEngineGone(): void {
     this.#options.log.warn({ pid: this.#engine.hello.pid }, "the cable engine ended; starting it again");
-    const ends = this.list().map((view) => withoutEngine(view, Date.now()));
+    const ends = this.list().map((view) => withoutEngine(view, new Date()));
     if (ends.length > 0) this.#onEnds({ ends, removed: [], snapshot: false });
   }
 
@@ -203,13 +210,11 @@ export class CableManager {
   }
 
   #onEnds({ ends, removed, snapshot }: EndsEvent): void {
-    // Engines of earlier versions tell of a link that took another's name together with the end of the other.
-    const gone = removed.filter((link) => !ends.some((view) => view.link === link));
-    const event: EndsEvent = { ends, removed: gone, snapshot };
+    const event: EndsEvent = { ends, removed, snapshot };
     this.#known ||= snapshot;
     if (snapshot) this.#ends.clear();
-    for (const view of ends) this.#ends.set(view.link, view);
-    for (const link of gone) this.#ends.delete(link);
+    for (const view of ends) this.#ends.set(view.status.link, view);
+    for (const link of removed) this.#ends.delete(link);
     for (const queue of this.#watchers) {
       if (!queue.push(event)) {
         queue.fail(unavailable("WATCH_OVERFLOW", "", "the watch was read too slowly; watch again"));
@@ -222,40 +227,52 @@ export class CableManager {
   /** The taps of all ends; undefined: the engine has not told them. */
   #wantedPorts(): readonly WantedPort[] | undefined {
     if (!this.#known) return undefined;
-    return this.list().map(({ link, linkUid, lan, tap }) => {
-      const { name: port, ready, plugged, generation } = tap;
-      const tell = async (fault: string): Promise<void> => {
-        this.#notePlugged(link, generation, fault === "");
-        await this.#engine.client.setPort(linkUid, generation, fault);
-      };
-      return { lan, port, endpoint: link, ready, plugged, tell };
+    const owners = this.list().map(({ status, port }) => ({
+      uid: status.linkUid,
+      endpoint: status.link,
+      ports: [port],
+    }));
+    return wantedPorts(owners, async (request) => {
+      this.#notePlugged(request);
+      await this.#engine.client.ask("setPort", request);
     });
   }
 
   /** Holds until the engine tells of the end again. */
-  #notePlugged(link: string, generation: string, plugged: boolean): void {
-    const view = this.#ends.get(link);
-    if (view?.tap.generation !== generation) return;
-    this.#ends.set(link, { ...view, tap: { ...view.tap, plugged } });
+  #notePlugged({ uid, generation, fault }: SetPortRequest): void {
+    const view = this.list().find(({ status }) => status.linkUid === uid);
+    if (view?.port.generation !== generation) return;
+    this.#ends.set(view.status.link, { ...view, port: { ...view.port, plugged: fault === "" } });
   }
 }
 
-function withoutEngine(view: EndView, nowMs: number): EndView {
-  const { rttMs: _rtt, rttP99Ms: _p99, nextTryMs: _next, path: _path, direct: _direct, ...kept } = view;
+function withoutEngine({ status, port }: EndView, now: Date): EndView {
+  const { end } = status;
+  const isDown = end.state === LinkState.LINK_STATE_DOWN;
   return {
-    ...kept,
-    phase: "down",
-    cause: "engine",
-    reason: "the cable engine of this host ended and is being started again",
-    sinceMs: view.phase === "down" ? view.sinceMs : nowMs,
-    tap: { ...view.tap, ready: false, plugged: false },
-    localAddress: "",
-    remoteAddress: "",
-    protection: "",
-    directReason: "",
-    lossRatio: 0,
-    mtuProven: 0,
-    txBps: 0,
-    rxBps: 0,
+    status: {
+      ...status,
+      direct: DirectPath.DIRECT_PATH_UNSPECIFIED,
+      directReason: "",
+      end: {
+        ...end,
+        state: LinkState.LINK_STATE_DOWN,
+        cause: LinkCause.LINK_CAUSE_ENGINE,
+        reason: "the cable engine of this host ended and is being started again",
+        sinceTime: isDown ? end.sinceTime : now,
+        nextTryTime: undefined,
+        path: LinkPath.LINK_PATH_UNSPECIFIED,
+        localAddress: "",
+        remoteAddress: "",
+        protection: "",
+        rtt: undefined,
+        rttP99: undefined,
+        lossRatio: 0,
+        mtuProven: 0,
+        txBps: 0n,
+        rxBps: 0n,
+      },
+    },
+    port: { ...port, ready: false, plugged: false },
   };
 }

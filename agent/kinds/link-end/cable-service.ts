@@ -9,7 +9,7 @@ import type {
 } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import type { CableManager } from "./cable-manager.js";
 import type { Hop } from "./diagnosis.js";
-import type { EndView } from "../../engine/protocol/engine-protocol.js";
+import type { EndView } from "../../engine/protocol/end-protocol.js";
 import type { LocalLinks, LocalLinkView } from "./local-links.js";
 import type { VxlanLinks, VxlanView } from "./vxlan-links.js";
 import { tokenBytes } from "../../../lib/net/test-frame.js";
@@ -20,7 +20,7 @@ const maxWaitingEvents = 1_000;
 
 /** What the cable service works with. */
 export interface CableServiceOptions extends LinkPolicy {
-  readonly cables: Pick<CableManager, "ensureEnd" | "deleteEnd" | "diagnose" | "list" | "watch" | "enginePid">;
+  readonly cables: Pick<CableManager, "ensureEnd" | "deleteEnd" | "diagnose" | "list" | "watch">;
   readonly localLinks: Pick<LocalLinks, "ensure" | "delete" | "diagnose" | "list" | "onChange" | "enginePid">;
   readonly vxlanLinks: Pick<VxlanLinks, "ensure" | "delete" | "diagnose" | "list" | "onChange">;
   /** Id of this host. */
@@ -38,7 +38,7 @@ interface OtherLinks {
 /** The ends of links on this host, for hubs. */
 export function cableService(options: CableServiceOptions): Handlers<typeof CableServiceService> {
   const { cables, localLinks, vxlanLinks, host } = options;
-  const ofCable = (view: EndView): EndStatus => cableEndStatus(view, host, cables.enginePid);
+  const ofCable = (view: EndView): EndStatus => cableEndStatus(view, host);
   const ofLocal = (view: LocalLinkView): EndStatus => localEndStatus(view, host, localLinks.enginePid);
   const ofVxlan = (view: VxlanView): EndStatus => vxlanEndStatus(view, host);
   const others = { local: asOther(localLinks, ofLocal), vxlan: asOther(vxlanLinks, ofVxlan) };

@@ -3,7 +3,10 @@ import { runJson } from "../../host/exec.js";
 import type { CrossTest } from "../../network/cross-test.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { engineHops, framesHop, type Hop, lanHop, type SeenEngine, tapHop } from "./diagnosis.js";
-import type { EndDiagnosis, EndView, EngineHello } from "../../engine/protocol/engine-protocol.js";
+import type { EndDiagnosis, EngineHello } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
+import { LinkRole } from "../../../proto/gen/zor/v1/link.js";
+import type { EndView } from "../../engine/protocol/end-protocol.js";
 import type { LocalLinkView } from "./local-links.js";
 
 /** What testing the hops of an end needs. */
@@ -36,20 +39,21 @@ export async function* diagnoseCable(
     readonly ask: () => Promise<{ readonly hello: EngineHello; readonly diagnosis: EndDiagnosis }>;
   },
 ): AsyncIterable<Hop> {
-  const { tap, lan } = view;
-  const end = { lan, port: tap.name, end: view.role === "listener" ? "first" : "second" } as const;
+  const { name: tap, lan } = view.port;
+  const isListener = view.status.end.role === LinkRole.LINK_ROLE_LISTENER;
+  const end = { lan, port: tap, end: isListener ? "first" : "second" } as const;
   const frames = startFrames(options, end, "the other end's lan");
-  yield lanHop(lan, portFault(options.plugger, lan, tap.name));
-  const before = await findCounters(tap.name, options.netns);
+  yield lanHop(lan, portFault(options.plugger, lan, tap));
+  const before = await findCounters(tap, options.netns);
   const engine = await options.ask().then(
     ({ hello, diagnosis }): SeenEngine => ({ version: hello.version, listen: hello.listen, diagnosis }),
     (error: unknown): SeenEngine => ({ failure: messageOf(error) }),
   );
-  const after = await findCounters(tap.name, options.netns);
+  const after = await findCounters(tap, options.netns);
   const sent = "diagnosis" in engine && engine.diagnosis.tapFrameSent;
   const passesFrames = before === undefined || after === undefined || !sent ? undefined : after.rx > before.rx;
-  yield tapHop({ name: tap.name, up: after?.up, passesFrames });
-  yield* engineHops(view, engine);
+  yield tapHop({ name: tap, up: after?.up, passesFrames });
+  yield* engineHops(view.status.end, engine);
   if (frames !== undefined) yield await frames;
 }
 
@@ -57,38 +61,34 @@ export async function* diagnoseCable(
 export async function* diagnoseLocal(view: LocalLinkView, options: DiagnoseOptions): AsyncIterable<Hop> {
   const { plugger, netns } = options;
   const { box, awaySinceMs } = view;
-  const { lans, box: name } = box.spec;
+  const { ports, status, spec } = box;
+  const [a, b] = ports;
   // From a to b, and from b to a: each told by the end that waits for them.
   const fromTo = [
-    startFrames(options, { lan: lans[1], port: box.sides[1].port, end: "second" }, `lan ${lans[0]}`),
-    startFrames(options, { lan: lans[0], port: box.sides[0].port, end: "first" }, `lan ${lans[1]}`),
+    startFrames(options, { lan: b.lan, port: b.name, end: "second" }, `lan ${a.lan}`),
+    startFrames(options, { lan: a.lan, port: a.name, end: "first" }, `lan ${b.lan}`),
   ];
-  for (const side of [0, 1] as const) yield lanHop(lans[side], portFault(plugger, lans[side], box.sides[side].port));
-  for (const { port } of box.sides) {
-    const seen = await findCounters(port, netns);
-    if (seen?.up === true && port !== box.sides[1].port) continue;
+  for (const { lan, name } of ports) yield lanHop(lan, portFault(plugger, lan, name));
+  for (const { name } of ports) {
+    const seen = await findCounters(name, netns);
+    if (seen?.up === true && name !== b.name) continue;
     // One hop for both devices: the first that does not work, else the second.
     yield seen?.up === true
-      ? {
-          hop: "tap",
-          verdict: "ok",
-          detail: `devices ${box.sides.map((one) => one.port).join(" and ")} are up`,
-          remedy: "",
-        }
-      : tapHop({ name: port, up: seen?.up, passesFrames: undefined });
+      ? { hop: "tap", verdict: "ok", detail: `devices ${a.name} and ${b.name} are up`, remedy: "" }
+      : tapHop({ name, up: seen?.up, passesFrames: undefined });
     break;
   }
   const away = awaySinceMs !== undefined;
   const remedy = "the agent starts it again; look at cable/engine.log in the agent's state directory";
   yield away
     ? { hop: "engine", verdict: "broken", detail: "the cable engine does not run", remedy }
-    : { hop: "engine", verdict: "ok", detail: `it has the box of ${name}`, remedy: "" };
-  const [a, b] = box.sides;
-  const detail = `${a.counters.outFrames} frames passed from ${lans[0]}, ${b.counters.outFrames} from ${lans[1]}`;
-  const active = !away && box.active;
+    : { hop: "engine", verdict: "ok", detail: `it has the box of ${spec.box}`, remedy: "" };
+  const [fromA, fromB] = [status.aToB?.outFrames ?? 0n, status.bToA?.outFrames ?? 0n];
+  const detail = `${fromA} frames passed from ${a.lan}, ${fromB} from ${b.lan}`;
+  const active = !away && status.state === A2bState.A2B_STATE_ACTIVE;
   yield active
     ? { hop: "path", verdict: "ok", detail: `frames pass between the lans: ${detail}`, remedy: "" }
-    : { hop: "path", verdict: "skipped", detail: `frames do not pass: ${box.reason}`, remedy: "" };
+    : { hop: "path", verdict: "skipped", detail: `frames do not pass: ${status.reason}`, remedy: "" };
   for (const frames of fromTo) if (frames !== undefined) yield await frames;
 }
 

@@ -1,5 +1,7 @@
 import type { CrossResult } from "../../network/cross-test.js";
-import type { EndDiagnosis, EndView } from "../../engine/protocol/engine-protocol.js";
+import { toMs } from "../../../lib/duration.js";
+import type { EndDiagnosis } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { LinkCause, type LinkEnd, LinkPath, LinkRole } from "../../../proto/gen/zor/v1/link.js";
 
 /** One hop of a link's end, tested. */
 export interface Hop {
@@ -63,7 +65,7 @@ export function tapHop({ name, up, passesFrames }: SeenTap): Hop {
 }
 
 /** The engine's own hops, and those that it has tested. */
-export function engineHops(view: Pick<EndView, "cause" | "reason" | "mtuProven" | "role">, engine: SeenEngine): Hop[] {
+export function engineHops(end: Pick<LinkEnd, "cause" | "reason" | "mtuProven" | "role">, engine: SeenEngine): Hop[] {
   if ("failure" in engine) {
     return [
       broken(
@@ -77,63 +79,52 @@ export function engineHops(view: Pick<EndView, "cause" | "reason" | "mtuProven" 
   const { diagnosis, listen, version } = engine;
   return [
     ok("engine", `version ${version} answers and listens at ${listen}`),
-    socketHop(view, diagnosis),
-    pathHop(view, diagnosis),
+    socketHop(end, diagnosis),
+    pathHop(end, diagnosis),
     peerHop(diagnosis),
   ];
 }
 
-function socketHop(view: Pick<EndView, "cause" | "reason" | "role">, { connection, attempts }: EndDiagnosis): Hop {
+function socketHop(end: Pick<LinkEnd, "cause" | "reason" | "role">, { connection, attempts }: EndDiagnosis): Hop {
   if (connection !== undefined) {
-    const { localAddress, remoteAddress, ageMs } = connection;
-    return ok("socket", `${localAddress} is connected to ${remoteAddress} since ${Math.round(ageMs / 1000)} s`);
+    const { localAddress, remoteAddress, age } = connection;
+    return ok("socket", `${localAddress} is connected to ${remoteAddress} since ${Math.round(toMs(age) / 1000)} s`);
   }
-  const tried = attempts.map(({ address, kind, reason }) => `${address}: ${kind === "" ? "answers" : reason}`);
-  const detail = [view.reason, ...(tried.length === 0 ? [] : [`tried now: ${tried.join("; ")}`])].join("; ");
-  const reachable = attempts.some(({ kind }) => kind === "");
-  const cause = reachable || attempts.length === 0 ? view.cause : (attempts[0]?.kind ?? view.cause);
-  const waits = view.role === "listener" && reachable;
+  const tried = attempts.map(({ address, answers, reason }) => `${address}: ${answers ? "answers" : reason}`);
+  const detail = [end.reason, ...(tried.length === 0 ? [] : [`tried now: ${tried.join("; ")}`])].join("; ");
+  const reachable = attempts.some(({ answers }) => answers);
+  const cause = reachable ? end.cause : (attempts[0]?.cause ?? end.cause);
+  const waits = end.role === LinkRole.LINK_ROLE_LISTENER && reachable;
   return broken("socket", detail, waits ? "look at the other host, which is to dial this one" : remedyOf(cause));
 }
 
-function remedyOf(cause: EndView["cause"]): string {
-  switch (cause) {
-    case "refused":
-      return "see that the agent of the other host runs and that its cableListen is this address";
-    case "timed-out":
-      return "see that the other host runs and that nothing between the hosts drops TCP to its cable port";
-    case "unreachable":
-      return "see that the hosts have a route to each other's underlay addresses";
-    case "certificate":
-      return "another host answers at this address, or its cable identity was replaced: correct the host's addresses";
-    case "ticket":
-    case "unpaired":
-      return "see that the hub runs: it gives both ends a new ticket by itself";
-    case "version":
-      return "upgrade the agents of both hosts, and the hub, to the same version";
-    case "policy":
-      return "allow links without encryption on both hosts (allowPlainLinks), or encrypt the link";
-    case "relay":
-      return "see that the hub runs and that its relay can be reached from this host";
-    case "port":
-    case "engine":
-      return "look at cable/engine.log in the agent's state directory";
-    case "unknown-link":
-    case "peer":
-    case "lost":
-    case "protocol":
-    case "":
-      return "look at the other end of the link: zor doctor link shows both";
-  }
+const remedies: Readonly<Partial<Record<LinkCause, string>>> = {
+  [LinkCause.LINK_CAUSE_REFUSED]: "see that the agent of the other host runs and that its cableListen is this address",
+  [LinkCause.LINK_CAUSE_TIMED_OUT]:
+    "see that the other host runs and that nothing between the hosts drops TCP to its cable port",
+  [LinkCause.LINK_CAUSE_UNREACHABLE]: "see that the hosts have a route to each other's underlay addresses",
+  [LinkCause.LINK_CAUSE_CERTIFICATE]:
+    "another host answers at this address, or its cable identity was replaced: correct the host's addresses",
+  [LinkCause.LINK_CAUSE_TICKET]: "see that the hub runs: it gives both ends a new ticket by itself",
+  [LinkCause.LINK_CAUSE_VERSION]: "upgrade the agents of both hosts, and the hub, to the same version",
+  [LinkCause.LINK_CAUSE_POLICY]: "allow links without encryption on both hosts (allowPlainLinks), or encrypt the link",
+  [LinkCause.LINK_CAUSE_RELAY]: "see that the hub runs and that its relay can be reached from this host",
+  [LinkCause.LINK_CAUSE_LAN_GONE]: "look at cable/engine.log in the agent's state directory",
+  [LinkCause.LINK_CAUSE_ENGINE]: "look at cable/engine.log in the agent's state directory",
+};
+
+/** The other causes are seen at the other end only. */
+function remedyOf(cause: LinkCause): string {
+  return remedies[cause] ?? "look at the other end of the link: zor doctor link shows both";
 }
 
 /** Loss above which a path is not as it should be. */
 const muchLoss = 0.02;
 
-function pathHop({ mtuProven }: Pick<EndView, "mtuProven">, { connection, burst }: EndDiagnosis): Hop {
+function pathHop({ mtuProven }: Pick<LinkEnd, "mtuProven">, { connection, burst }: EndDiagnosis): Hop {
   if (connection === undefined || burst === undefined) return skipped("path", "there is no connection");
-  const { sent, answered, rttMs } = burst;
-  const way = connection.path === "direct" ? "direct" : "through the relay";
+  const { sent, answered, rtt } = burst;
+  const way = connection.path === LinkPath.LINK_PATH_DIRECT ? "direct" : "through the relay";
   const answers = `${answered} of ${sent} probes came back`;
   if (answered === 0) {
     return broken(
@@ -142,7 +133,7 @@ function pathHop({ mtuProven }: Pick<EndView, "mtuProven">, { connection, burst 
       "see what drops traffic between the hosts; it is connected anew by itself",
     );
   }
-  const detail = `${way}; ${answers}, median round trip ${rttMs.toFixed(2)} ms, MTU ${mtuProven} proven`;
+  const detail = `${way}; ${answers}, median round trip ${toMs(rtt).toFixed(2)} ms, MTU ${mtuProven} proven`;
   if (answered >= sent * (1 - muchLoss)) return ok("path", detail);
   return { hop: "path", verdict: "warning", detail, remedy: "see what loses traffic between the hosts" };
 }

@@ -1,94 +1,30 @@
-import { toDuration } from "../../../lib/duration.js";
 import { letsNothingPass } from "../../../lib/impairment.js";
 import { DirectPath, type EndStatus } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
+import { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import { type DiagnosedHop, HopVerdict } from "../../../proto/gen/zor/v1/link_service.js";
-import { toStats } from "../a2b/a2b-status.js";
 import type { Hop } from "./diagnosis.js";
-import type { EndView } from "../../engine/protocol/engine-protocol.js";
+import type { EndView } from "../../engine/protocol/end-protocol.js";
 import type { LocalLinkView } from "./local-links.js";
 import type { VxlanView } from "./vxlan-links.js";
 
-const states: Readonly<Record<EndView["phase"], LinkState>> = {
-  pending: LinkState.LINK_STATE_PENDING,
+/** An end of a cable as clients see it. */
+export function cableEndStatus({ status }: EndView, host: string): EndStatus {
+  return { ...status, end: { ...status.end, lan: `hosts/${host}/lans/${status.end.lan}` } };
+}
+
+const states: Readonly<Record<VxlanView["state"]["phase"], LinkState>> = {
   probing: LinkState.LINK_STATE_PROBING,
   active: LinkState.LINK_STATE_ACTIVE,
-  degraded: LinkState.LINK_STATE_DEGRADED,
   down: LinkState.LINK_STATE_DOWN,
 };
 
-const causes: Readonly<Record<EndView["cause"], LinkCause>> = {
+const causes: Readonly<Record<VxlanView["state"]["cause"], LinkCause>> = {
   "": LinkCause.LINK_CAUSE_UNSPECIFIED,
-  refused: LinkCause.LINK_CAUSE_REFUSED,
-  "timed-out": LinkCause.LINK_CAUSE_TIMED_OUT,
-  unreachable: LinkCause.LINK_CAUSE_UNREACHABLE,
-  certificate: LinkCause.LINK_CAUSE_CERTIFICATE,
-  ticket: LinkCause.LINK_CAUSE_TICKET,
-  unpaired: LinkCause.LINK_CAUSE_TICKET,
-  version: LinkCause.LINK_CAUSE_VERSION,
-  "unknown-link": LinkCause.LINK_CAUSE_PEER,
-  protocol: LinkCause.LINK_CAUSE_PROTOCOL,
   policy: LinkCause.LINK_CAUSE_POLICY,
-  relay: LinkCause.LINK_CAUSE_RELAY,
-  lost: LinkCause.LINK_CAUSE_LOST,
-  peer: LinkCause.LINK_CAUSE_PEER,
   port: LinkCause.LINK_CAUSE_LAN_GONE,
-  engine: LinkCause.LINK_CAUSE_ENGINE,
 };
-
-function toPath(path: EndView["path"]): LinkPath {
-  if (path === undefined) return LinkPath.LINK_PATH_UNSPECIFIED;
-  return path === "direct" ? LinkPath.LINK_PATH_DIRECT : LinkPath.LINK_PATH_RELAYED;
-}
-
-function toDirect(direct: boolean | undefined): DirectPath {
-  if (direct === undefined) return DirectPath.DIRECT_PATH_UNSPECIFIED;
-  return direct ? DirectPath.DIRECT_PATH_OPEN : DirectPath.DIRECT_PATH_CLOSED;
-}
-
-/** An end of a cable as clients see it. */
-export function cableEndStatus(view: EndView, host: string, enginePid: number): EndStatus {
-  return {
-    link: view.link,
-    linkUid: view.linkUid,
-    paired: view.paired,
-    needsTicket: view.needsTicket,
-    direct: toDirect(view.direct),
-    directReason: view.directReason,
-    localPeer: undefined,
-    end: {
-      lan: `hosts/${host}/lans/${view.lan}`,
-      role: toRole(view.role),
-      state: states[view.phase],
-      reason: view.reason,
-      sinceTime: new Date(view.sinceMs),
-      port: view.tap.name,
-      localAddress: view.localAddress,
-      remoteAddress: view.remoteAddress,
-      rtt: view.rttMs === undefined ? undefined : toDuration(view.rttMs),
-      lossRatio: view.lossRatio,
-      txFrames: BigInt(view.txFrames),
-      txBytes: BigInt(view.txBytes),
-      rxFrames: BigInt(view.rxFrames),
-      rxBytes: BigInt(view.rxBytes),
-      droppedQueueFrames: BigInt(view.droppedQueueFrames),
-      droppedDownFrames: BigInt(view.droppedDownFrames),
-      droppedPortFrames: BigInt(view.droppedPortFrames),
-      connects: BigInt(view.connects),
-      nextTryTime: view.nextTryMs === undefined ? undefined : new Date(view.nextTryMs),
-      mtuProven: view.mtuProven,
-      protection: view.protection,
-      enginePid: BigInt(enginePid),
-      rttP99: view.rttP99Ms === undefined ? undefined : toDuration(view.rttP99Ms),
-      txBps: BigInt(view.txBps),
-      rxBps: BigInt(view.rxBps),
-      path: toPath(view.path),
-      impairment: view.impairment === undefined ? undefined : toStats(view.impairment),
-      cause: causes[view.cause],
-      blocked: view.blocked,
-    },
-  };
-}
 
 /** An end of a vxlan link as clients see it. */
 export function vxlanEndStatus(view: VxlanView, host: string): EndStatus {
@@ -154,49 +90,46 @@ export function localEndStatus(view: LocalLinkView, host: string, enginePid: num
   };
 }
 
+const noStats = ImpairmentStats.create();
+
 function localEnd(
   { box, awaySinceMs }: LocalLinkView,
   side: 0 | 1,
   { host, enginePid }: { readonly host: string; readonly enginePid: number },
 ): LinkEnd {
   const away = awaySinceMs !== undefined;
-  const { spec, sides } = box;
-  const own = sides[side];
-  const [sent, received] = side === 0 ? sides.map(({ counters }) => counters) : [sides[1].counters, sides[0].counters];
-  const active = !away && box.active;
-  return {
-    lan: `hosts/${host}/lans/${spec.lans[side]}`,
+  const { status } = box;
+  const { name: port, lan } = box.ports[side];
+  const ways = [
+    { stats: status.aToB ?? noStats, bps: box.aToBBps, inForce: status.currentAToB },
+    { stats: status.bToA ?? noStats, bps: box.bToABps, inForce: status.currentBToA },
+  ] as const;
+  const [sent, received] = side === 0 ? ways : [ways[1], ways[0]];
+  const active = !away && status.state === A2bState.A2B_STATE_ACTIVE;
+  return LinkEnd.fromPartial({
+    lan: `hosts/${host}/lans/${lan}`,
     role: LinkRole.LINK_ROLE_LISTENER,
     state: active ? LinkState.LINK_STATE_ACTIVE : LinkState.LINK_STATE_DOWN,
-    reason: away ? "the cable engine of this host ended and is being started again" : box.reason,
+    reason: away ? "the cable engine of this host ended and is being started again" : status.reason,
     cause: active
       ? LinkCause.LINK_CAUSE_UNSPECIFIED
       : away
         ? LinkCause.LINK_CAUSE_ENGINE
         : LinkCause.LINK_CAUSE_LAN_GONE,
-    sinceTime: new Date(awaySinceMs ?? box.sinceMs),
-    port: own.port,
-    localAddress: "",
-    remoteAddress: "",
-    rtt: undefined,
-    rttP99: undefined,
-    lossRatio: 0,
-    txFrames: BigInt(sent?.outFrames ?? 0),
-    txBytes: BigInt(sent?.outBytes ?? 0),
-    rxFrames: BigInt(received?.outFrames ?? 0),
-    rxBytes: BigInt(received?.outBytes ?? 0),
-    droppedQueueFrames: BigInt(own.counters.droppedQueueFrames),
-    droppedDownFrames: BigInt(own.counters.droppedDownFrames),
-    droppedPortFrames: BigInt(own.counters.droppedPortFrames),
-    connects: 0n,
-    nextTryTime: undefined,
-    mtuProven: 0,
-    protection: "",
+    sinceTime: away ? new Date(awaySinceMs) : status.sinceTime,
+    port,
+    txFrames: sent.stats.outFrames,
+    txBytes: sent.stats.outBytes,
+    rxFrames: received.stats.outFrames,
+    rxBytes: received.stats.outBytes,
+    droppedQueueFrames: sent.stats.droppedQueueFrames,
+    droppedDownFrames: sent.stats.droppedDownFrames,
+    droppedPortFrames: sent.stats.droppedPortFrames,
     enginePid: BigInt(enginePid),
-    txBps: BigInt(away ? 0 : own.outBps),
-    rxBps: BigInt(away ? 0 : sides[side === 0 ? 1 : 0].outBps),
+    txBps: away ? 0n : sent.bps,
+    rxBps: away ? 0n : received.bps,
     path: active ? LinkPath.LINK_PATH_LOCAL : LinkPath.LINK_PATH_UNSPECIFIED,
-    impairment: toStats(own.counters),
-    blocked: letsNothingPass(own.inForce),
-  };
+    impairment: sent.stats,
+    blocked: letsNothingPass(sent.inForce),
+  });
 }

@@ -1,11 +1,9 @@
-import { noMeta } from "../../../lib/kinds/meta.js";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
 import { notFound, unavailable } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import { A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
-import { toBoxSpec } from "../a2b/a2b-spec.js";
+import { A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { type BoxView, boxSocket } from "../../engine/protocol/box-protocol.js";
 import { BoxSession } from "../../cable/box-session.js";
 import type { CablePlugger } from "../../cable/plugger.js";
@@ -95,11 +93,10 @@ export class LocalLinks {
     const namesake = this.#views.get(link);
     if (namesake !== undefined && namesake.linkUid !== linkUid) await this.delete(link, namesake.linkUid);
     const revision = revisionOf(spec);
-    const a2b = { name: link, uid: linkUid, labels: {}, spec, status: undefined, ...noMeta, createTime: undefined };
-    await this.#session.ensure(toBoxSpec({ id: link, a2b, revision }));
+    await this.#session.ensure({ box: link, uid: linkUid, spec: toA2bSpec(spec), revision });
     await this.#eventually(() => {
       const box = this.#session.views.get(linkUid);
-      return box?.spec.revision === revision && box.active;
+      return box?.spec.revision === revision && box.status.state === A2bState.A2B_STATE_ACTIVE;
     });
     const view = this.#views.get(link);
     if (view === undefined) throw unavailable("ENGINE_SILENT", link, "the cable engine has not told of the link yet");
@@ -162,4 +159,8 @@ function toView(box: BoxView): LocalLinkView {
 /** The same for the same wishes, so that to ask again does not begin schedule and chances again. */
 function revisionOf(spec: A2bSpec): string {
   return createHash("sha256").update(A2bSpec.encode(spec).finish()).digest("hex");
+}
+
+function toA2bSpec({ link: _link, linkUid: _linkUid, ...spec }: LocalLinkSpec): A2bSpec {
+  return spec;
 }

@@ -1,15 +1,14 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Encryption } from "../../../agent/engine/protocol/end-record.js";
-import type { EngineClient } from "../../../agent/cable/engine-client.js";
-import { ensureEngine } from "../../../agent/cable/engine-process.js";
-import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
+import { type EngineClient, ensureEngine } from "../../../agent/cable/engine-process.js";
+import type { Encryption } from "../../../agent/engine/handshake/encryption.js";
 import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.js";
 import { endProcess } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import type { BenchHost } from "./hosts.js";
 import type { RelayAccess } from "./relay.js";
+import { endSpec, readEnd, type ReadEnd } from "../../helpers/engine-words.js";
 
 /** How cables are made. */
 export interface CableOptions {
@@ -80,15 +79,15 @@ export class EnginePair implements AsyncDisposable {
       encryption,
     };
     const listener = { ...common, role: "listener" as const, peerAddresses: [], peerKeySha256: b.key };
-    await a.client.ensureEnd({ ...listener, ...relay?.[0] });
+    await a.client.ask("ensureEnd", { end: endSpec({ ...listener, ...relay?.[0] }) });
     const dialer = { ...common, role: "dialer" as const, peerAddresses, peerKeySha256: a.key };
-    await b.client.ensureEnd({ ...dialer, ...relay?.[1] });
+    await b.client.ask("ensureEnd", { end: endSpec({ ...dialer, ...relay?.[1] }) });
   }
 
   async #activate(linkUid: string): Promise<BenchCable> {
     for (const { client, ends } of this.#sides) {
-      const { generation } = await eventually(() => readyTap(ends, linkUid));
-      await client.setPort(linkUid, generation, "");
+      const { name: port, generation } = await eventually(() => readyTap(ends, linkUid));
+      await client.ask("setPort", { uid: linkUid, port, generation, fault: "" });
     }
     const [tapA, tapB] = await Promise.all(this.#sides.map(({ ends }) => eventually(() => activeTap(ends, linkUid))));
     return { tapA: tapA ?? "", tapB: tapB ?? "" };
@@ -98,7 +97,7 @@ export class EnginePair implements AsyncDisposable {
 interface EngineSide {
   readonly client: EngineClient;
   readonly process: { readonly pid: number; readonly startTicks: string };
-  readonly ends: ReadonlyMap<string, EndView>;
+  readonly ends: ReadonlyMap<string, ReadEnd>;
   readonly address: string;
   /** Pin, hex. */
   readonly key: string;
@@ -108,7 +107,7 @@ async function openSide(host: BenchHost, netns: string, port: number): Promise<E
   const directory = join(host.directory, `e${port}`);
   await mkdir(directory, { recursive: true });
   const { keySha256 } = await ensureCableIdentity(directory, () => undefined);
-  const ends = new Map<string, EndView>();
+  const ends = new Map<string, ReadEnd>();
   const address = `${host.underlayIp}:${port}`;
   const { client, hello } = await ensureEngine(
     {
@@ -118,7 +117,7 @@ async function openSide(host: BenchHost, netns: string, port: number): Promise<E
       udpSuperFrames: false,
     },
     (event) => {
-      for (const end of event.ends) ends.set(end.linkUid, end);
+      for (const end of event.ends) ends.set(end.status.linkUid, readEnd(end));
     },
     new AbortController().signal,
   );
@@ -126,13 +125,13 @@ async function openSide(host: BenchHost, netns: string, port: number): Promise<E
   return { client, process: hello, ends, address, key: keySha256.toString("hex") };
 }
 
-function readyTap(ends: ReadonlyMap<string, EndView>, linkUid: string): EndView["tap"] {
+function readyTap(ends: ReadonlyMap<string, ReadEnd>, linkUid: string): ReadEnd["tap"] {
   const end = ends.get(linkUid);
   if (end?.tap.ready !== true) throw new Error(`the tap of ${linkUid} is not there: ${end?.reason}`);
   return end.tap;
 }
 
-function activeTap(ends: ReadonlyMap<string, EndView>, linkUid: string): string {
+function activeTap(ends: ReadonlyMap<string, ReadEnd>, linkUid: string): string {
   const end = ends.get(linkUid);
   if (end?.phase !== "active") throw new Error(`the cable ${linkUid} is ${end?.phase}: ${end?.reason}`);
   return end.tap.name;

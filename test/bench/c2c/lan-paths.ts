@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
-import type { Encryption } from "../../../agent/engine/protocol/end-record.js";
+import type { Encryption } from "../../../agent/engine/handshake/encryption.js";
 import { Lans } from "../../../agent/network/bridges.js";
 import { toBridgeName } from "../../../agent/network/names.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";

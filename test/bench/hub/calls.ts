@@ -7,6 +7,8 @@ import type { FleetSize } from "./plan.js";
 
 /** Largest page that a list gives. */
 const pageSize = 5000;
+/** What takes longer is as bad as no answer, and counts so. */
+const options = { timeoutMs: 60_000 };
 
 /** Gets in a steady stream: a late answer does not hold back the next question, and counts as late as it is. */
 export class SteadyGets {
@@ -38,14 +40,15 @@ export class SteadyGets {
     const instance = `${host}/instances/vm${this.#turn % this.#size.instances}`;
     const call: Promise<unknown> =
       this.#turn % 2 === 0
-        ? this.#connection.unary(HostServiceService.getHost, { name: host })
-        : this.#connection.unary(InstanceServiceService.getInstance, { name: instance });
+        ? this.#connection.unary(HostServiceService.getHost, { name: host }, options)
+        : this.#connection.unary(InstanceServiceService.getInstance, { name: instance }, options);
     const answered = call
       .then(
         () => undefined,
         (error: unknown) => {
           // A host that is not back yet is answered for as well: it is not known, or not ready.
-          if (!(error instanceof ZorError) || error.reason !== "HOST_NOT_READY") throw error;
+          if (!(error instanceof ZorError) || !["HOST_NOT_READY", "DEADLINE_EXCEEDED"].includes(error.reason))
+            throw error;
         },
       )
       .then(() => {
@@ -62,7 +65,7 @@ export async function listAll(connection: Connection): Promise<{ readonly count:
   let [count, pageToken] = [0, ""];
   do {
     const request = ListInstancesRequest.fromPartial({ parent: "hosts/-", pageSize, pageToken });
-    const page = await connection.unary(InstanceServiceService.listInstances, request, { timeoutMs: 60_000 });
+    const page = await connection.unary(InstanceServiceService.listInstances, request, options);
     count += page.instances.length;
     pageToken = page.nextPageToken;
   } while (pageToken !== "");

@@ -3,22 +3,29 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run, startDaemon } from "../../../agent/host/exec.js";
-import { BoxClient } from "../../../agent/cable/box-client.js";
-import { type BoxesEvent, type BoxSpec, type BoxView, boxSocket } from "../../../agent/engine/protocol/box-protocol.js";
-import { type Impairment, noImpairment } from "../../../agent/engine/impair/impairment.js";
+import { ControlClient } from "../../../agent/engine/protocol/control-client.js";
+import {
+  type BoxCalls,
+  type BoxesEvent,
+  boxProtocol,
+  boxSocket,
+  type BoxView,
+} from "../../../agent/engine/protocol/box-protocol.js";
+import type { ImpairmentSettings } from "../../../agent/engine/impair/settings.js";
 import type { Step } from "../../../agent/engine/impair/schedule.js";
 import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.js";
 import { endProcess, findIdentity, type ProcessIdentity } from "../../../lib/process.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { boxSpec, readBox, type ReadBox } from "../../helpers/engine-words.js";
 
 /** What a test sets. */
 export interface RigSettings {
-  readonly aToB?: Partial<Impairment>;
-  readonly bToA?: Partial<Impairment>;
+  readonly aToB?: Partial<ImpairmentSettings>;
+  readonly bToA?: Partial<ImpairmentSettings>;
   readonly steps?: readonly Step[];
-  readonly seed?: string;
+  readonly seed?: bigint;
 }
 
 /** Addresses at the two sides of the box. */
@@ -28,7 +35,7 @@ export const address = { a: "10.77.0.1", b: "10.77.0.2" } as const;
 export class BoxRig {
   readonly #uid: string = randomUUID();
   readonly #views = new Map<string, BoxView>();
-  #client: BoxClient | undefined;
+  #client: ControlClient<BoxCalls, BoxesEvent> | undefined;
   #engine: ProcessIdentity | undefined;
 
   private constructor(
@@ -61,7 +68,7 @@ export class BoxRig {
     return this.#engine?.pid ?? 0;
   }
 
-  get client(): BoxClient {
+  get client(): ControlClient<BoxCalls, BoxesEvent> {
     if (this.#client === undefined) throw new Error("the engine does not run");
     return this.#client;
   }
@@ -72,7 +79,9 @@ export class BoxRig {
     const pid = await startDaemon(nodePath, [...argv, "--netns", this.a.name], { logFile, netns: undefined });
     this.#engine = await findIdentity(pid);
     this.#client = await eventually(async () => {
-      const client = await BoxClient.connect(join(this.directory, boxSocket), (event) => this.#onBoxes(event));
+      const client = await ControlClient.connect(join(this.directory, boxSocket), boxProtocol, (event) =>
+        this.#onBoxes(event),
+      );
       if (client === undefined) throw new Error("the engine does not listen yet");
       return client;
     }, 15_000);
@@ -88,18 +97,15 @@ export class BoxRig {
   }
 
   /** Sets the box anew. */
-  async set({ aToB = {}, bToA = {}, steps = [], seed = "1" }: RigSettings): Promise<void> {
-    const spec: BoxSpec = {
+  async set({ aToB = {}, bToA = {}, steps = [], seed = 1n }: RigSettings): Promise<void> {
+    const spec = boxSpec({
       box: "hosts/zt/a2bs/box",
       uid: this.#uid,
       lans: ["lan1", "lan2"],
-      aToB: { ...noImpairment, ...aToB },
-      bToA: { ...noImpairment, ...bToA },
-      steps: [...steps],
-      seed,
+      ...{ aToB, bToA, steps, seed },
       revision: randomUUID(),
-    };
-    await this.client.ensureBox(spec);
+    });
+    await this.client.ask("ensureBox", { spec });
   }
 
   /** Gives the taps addresses, side b's in a namespace of its own. */
@@ -117,24 +123,26 @@ export class BoxRig {
       await netns.ip("addr", "add", `${ip}/24`, "dev", side.port);
       await netns.ip("link", "set", side.port, "txqueuelen", "2048", "up");
     }
-    for (const side of [0, 1] as const) await this.client.setPort(this.#uid, side, generation, "");
+    for (const { port } of sides) {
+      await this.client.ask("setPort", { uid: this.#uid, port, generation, fault: "" });
+    }
     await eventually(() => {
       if (!this.view().active) throw new Error(this.view().reason);
     });
   }
 
   async delete(): Promise<void> {
-    await this.client.deleteBox(this.#uid);
+    await this.client.ask("deleteBox", { uid: this.#uid });
   }
 
   get exists(): boolean {
     return this.#views.has(this.#uid);
   }
 
-  view(): BoxView {
+  view(): ReadBox {
     const view = this.#views.get(this.#uid);
     if (view === undefined) throw new Error("the engine knows no box");
-    return view;
+    return readBox(view);
   }
 
   /** Round trips in milliseconds from a to b, one for each answer. */

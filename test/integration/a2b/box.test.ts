@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { noImpairment } from "../../../agent/engine/impair/impairment.js";
+import { noImpairment } from "../../../agent/engine/impair/settings.js";
 import { eventually } from "../../helpers/eventually.js";
 import { address, BoxRig, type RigSettings } from "./box-rig.js";
 
@@ -64,15 +64,15 @@ test("a flipped bit is seen by the receiver although its checksum was left to th
 test("with the same seed the same frames are lost, run after run, and with another seed others", async () => {
   const rig = await makeRig();
   await rig.fixNeighbours();
-  const lossy = async (seed: string): Promise<readonly number[]> => {
+  const lossy = async (seed: bigint): Promise<readonly number[]> => {
     await rig.set({ aToB: { lossRatio: 0.5 }, seed });
     return rig.answered(40);
   };
-  const first = await lossy("7");
+  const first = await lossy(7n);
   expect(first.length).toBeGreaterThan(5);
   expect(first.length).toBeLessThan(35);
-  expect(await lossy("7")).toEqual(first);
-  expect(await lossy("8")).not.toEqual(first);
+  expect(await lossy(7n)).toEqual(first);
+  expect(await lossy(8n)).not.toEqual(first);
 });
 
 test("a schedule comes and goes by itself", async () => {
@@ -117,9 +117,9 @@ test("a box comes back with its engine as it was, with its seed and its place in
     direction: "aToB",
     impairment: { ...noImpairment, delayMs: 25 },
   } as const;
-  const rig = await makeRig({ steps: [step], seed: "0" });
+  const rig = await makeRig({ steps: [step], seed: 0n });
   const { seed, spec } = rig.view();
-  expect(seed).not.toBe("0");
+  expect(seed).not.toBe(0n);
   await rig.killEngine();
   await rig.startEngine();
   await rig.plug();

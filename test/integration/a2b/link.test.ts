@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { type Impairment, noImpairment } from "../../../agent/engine/impair/impairment.js";
+import type { ImpairmentSettings } from "../../../agent/engine/impair/settings.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts } from "../c2c/two-hosts.js";
+import { endSpec } from "../../helpers/engine-words.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make();
@@ -11,8 +11,8 @@ async function twoHosts(): Promise<TwoHosts> {
   return hosts;
 }
 
-const impaired = (settings: Partial<Impairment>) => ({
-  impairment: { standing: { ...noImpairment, ...settings }, steps: [], seed: "3", revision: randomUUID() },
+const impaired = (settings: Partial<ImpairmentSettings>) => ({
+  impairment: { standing: settings, seed: 3n },
 });
 
 /** Round trips through the cable in milliseconds. */
@@ -33,13 +33,13 @@ test("what the ends of a link send is impaired, live, and taken back, without a 
   }
   await eventually(() => expect(hosts.a.end().impairment?.outFrames).toBeGreaterThanOrEqual(20));
 
-  await hosts.a.cables.ensureEnd({ ...a, ...impaired({ lossRatio: 1 }) });
+  await hosts.a.cables.ensureEnd(endSpec({ ...a, ...impaired({ lossRatio: 1 }) }));
   expect(await ping(hosts)).toEqual([]);
   await eventually(() => expect(hosts.hosts.map((host) => host.end().blocked)).toEqual([true, false]));
   await eventually(() => expect(hosts.a.end().impairment?.lostFrames).toBeGreaterThanOrEqual(10));
 
-  await hosts.a.cables.ensureEnd(a);
-  await hosts.b.cables.ensureEnd(b);
+  await hosts.a.cables.ensureEnd(endSpec(a));
+  await hosts.b.cables.ensureEnd(endSpec(b));
   expect(await ping(hosts)).toHaveLength(10);
   await eventually(() => expect(hosts.a.end()).toMatchObject({ blocked: false }));
   expect(hosts.a.end().impairment).toBeUndefined();

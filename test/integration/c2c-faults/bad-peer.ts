@@ -8,6 +8,7 @@ import { NativeMemory } from "../../../lib/libc.js";
 import { eventually } from "../../helpers/eventually.js";
 import type { LoopbackHost } from "../c2c/loopback-host.js";
 import { endOf } from "./loopback-pair.js";
+import { endSpec } from "../../helpers/engine-words.js";
 
 /** A peer that has every right to its cable, and does with it what it likes. */
 export class BadPeer {
@@ -26,10 +27,12 @@ export class BadPeer {
   /** Makes a link of its own at the host and connects. It reads nothing until {@link read}. */
   static async connect(host: LoopbackHost, identity: CableIdentity, link: string): Promise<BadPeer> {
     const [linkUid, ticket] = [randomUUID(), randomBytes(32)];
-    await host.cables.ensureEnd({
-      ...{ link, linkUid, lan: "lan1", role: "listener", peerAddresses: [] },
-      ...{ peerKeySha256: identity.keySha256.toString("hex"), ticket: ticket.toString("hex"), ticketTtlSeconds: 60 },
-    });
+    await host.cables.ensureEnd(
+      endSpec({
+        ...{ link, linkUid, lan: "lan1", role: "listener", peerAddresses: [] },
+        ...{ peerKeySha256: identity.keySha256.toString("hex"), ticket: ticket.toString("hex"), ticketTtlSeconds: 60 },
+      }),
+    );
     await eventually(() => {
       if (!endOf(host, link).tap.ready) throw new Error("the tap is not there yet");
     });
@@ -59,7 +62,7 @@ export class BadPeer {
     const plain = new NativeMemory(bytes.length + 1);
     plain.buffer.set(bytes);
     const sealed = new NativeMemory(sealedBytes(bytes.length));
-    const length = this.#sealer.seal(plain, 0, bytes.length, sealed, 0);
+    const length = this.#sealer.seal(plain, 0, bytes.length, sealed);
     this.#socket.write(Buffer.from(sealed.buffer.subarray(0, length)));
   }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
-import { EngineClient } from "../../../agent/cable/engine-client.js";
-import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
+import { ControlClient } from "../../../agent/engine/protocol/control-client.js";
+import { endProtocol, endSocket, type EndView } from "../../../agent/engine/protocol/end-protocol.js";
 import { takeDown } from "../../../deploy/demo/down.js";
 import { ensureHost, ensureLan, ensureLink, waitForHost } from "../../../deploy/demo/fleet.js";
 import { waitForHub } from "../../../deploy/demo/hub-client.js";
@@ -19,6 +19,7 @@ import { endProcess } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import { freshName } from "../../helpers/run-tag.js";
+import { readEnd, type ReadEnd } from "../../helpers/engine-words.js";
 
 /** Where a copy goes from and to: a namespace with an interface in a host's lan. */
 export interface Station {
@@ -97,18 +98,17 @@ export class FaultFleet implements AsyncDisposable {
     await startProgram({ ...program, argv: [...program.argv, ...this.#agentFlags] });
   }
 
-  /** The host's end of the link as its engine tells it, and the engine's process id. */
-  async end(host: HostLayout): Promise<EndView & { readonly enginePid: number }> {
+  /** The host's end of the link as its engine tells it. */
+  async end(host: HostLayout): Promise<ReadEnd> {
     const views = Promise.withResolvers<EndView | undefined>();
-    const socket = join(host.state, "cable", "engine.sock");
-    const client = await EngineClient.connect(socket, ({ ends }) => views.resolve(ends[0]));
+    const socket = join(host.state, "cable", endSocket);
+    const client = await ControlClient.connect(socket, endProtocol, ({ ends }) => views.resolve(ends[0]));
     if (client === undefined) throw new Error(`no engine runs on ${host.id}`);
     try {
-      const { pid } = await client.hello();
       await client.watch();
       const end = await views.promise;
       if (end === undefined) throw new Error(`${host.id} has no end`);
-      return { ...end, enginePid: pid };
+      return readEnd(end);
     } finally {
       client.close();
     }

@@ -1,9 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { run } from "../../../agent/host/exec.js";
-import type { EndSpec } from "../../../agent/engine/protocol/end-record.js";
-import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
 import { eventually } from "../../helpers/eventually.js";
 import { LoopbackHost } from "../c2c/loopback-host.js";
+import { endSpec, type EndWords, readEnd, type ReadEnd } from "../../helpers/engine-words.js";
 
 /** Two hosts whose data ports are on loopback, so that a test can be a third one, and links between them. */
 export class LoopbackPair implements AsyncDisposable {
@@ -32,14 +31,16 @@ export class LoopbackPair implements AsyncDisposable {
     const ticket = randomBytes(32).toString("hex");
     const common = { link, linkUid, lan: "lan1", ticket, ticketTtlSeconds: 600 };
     const [keyA, keyB] = this.hosts.map((host) => host.cables.identity().keySha256.toString("hex"));
-    const listener: EndSpec = { ...common, role: "listener", peerAddresses: [], peerKeySha256: keyB ?? "" };
-    await this.a.cables.ensureEnd(listener);
-    await this.b.cables.ensureEnd({
-      ...common,
-      role: "dialer",
-      peerAddresses: [this.a.address],
-      peerKeySha256: keyA ?? "",
-    });
+    const listener: EndWords = { ...common, role: "listener", peerAddresses: [], peerKeySha256: keyB ?? "" };
+    await this.a.cables.ensureEnd(endSpec(listener));
+    await this.b.cables.ensureEnd(
+      endSpec({
+        ...common,
+        role: "dialer",
+        peerAddresses: [this.a.address],
+        peerKeySha256: keyA ?? "",
+      }),
+    );
     return linkUid;
   }
 
@@ -75,8 +76,8 @@ export class LoopbackPair implements AsyncDisposable {
 }
 
 /** The end of a link at a host. */
-export function endOf(host: LoopbackHost, link: string): EndView {
-  const end = host.cables.list().find((candidate) => candidate.link === link);
+export function endOf(host: LoopbackHost, link: string): ReadEnd {
+  const end = host.cables.list().find(({ status }) => status.link === link);
   if (end === undefined) throw new Error(`the host has no end of ${link}`);
-  return end;
+  return readEnd(end);
 }

@@ -2,6 +2,7 @@ import type { TestContext } from "vitest";
 import { BoxRig } from "../a2b/box-rig.js";
 import { type TestHost, type TwoHosts, underlayDevice } from "../c2c/two-hosts.js";
 import { type CopyPace, copying } from "./copying.js";
+import { readEnd } from "../../helpers/engine-words.js";
 
 /** Copies over a slow and lossy underlay. Resolves, once all has arrived, to the hosts and to the states each end of the cable had. */
 export async function copySlowly(
@@ -23,7 +24,7 @@ export async function copySlowly(
 async function statesOf(host: TestHost, signal: AbortSignal): Promise<readonly string[]> {
   const states = new Set<string>();
   for await (const { ends } of host.cables.watch(signal)) {
-    for (const { phase, reason } of ends) states.add(reason === "" ? phase : `${phase}: ${reason}`);
+    for (const { phase, reason } of ends.map(readEnd)) states.add(reason === "" ? phase : `${phase}: ${reason}`);
   }
   return [...states];
 }

@@ -5,6 +5,7 @@ import { run } from "../../../agent/host/exec.js";
 import { endProcess, findIdentity, isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts, underlayDevice } from "./two-hosts.js";
+import { endSpec } from "../../helpers/engine-words.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make();
@@ -31,8 +32,8 @@ test("an engine whose address is not there yet starts, and takes links once it i
   await hosts.a.underlay.ip("addr", "del", address, "dev", underlayDevice);
   await hosts.a.open();
   const specs = hosts.specs();
-  await hosts.a.cables.ensureEnd(specs.a);
-  await hosts.b.cables.ensureEnd(specs.b);
+  await hosts.a.cables.ensureEnd(endSpec(specs.a));
+  await hosts.b.cables.ensureEnd(endSpec(specs.b));
   await eventually(() => expect(hosts.b.end().phase).toBe("down"));
   await hosts.a.underlay.ip("addr", "add", address, "dev", underlayDevice);
   await hosts.active();

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { CableIdentity } from "../../../agent/engine/protocol/cable-identity.js";
-import type { EndSpec } from "../../../agent/engine/protocol/end-record.js";
 import { type DialOptions, dial, type ReadyConnection } from "../../../agent/engine/handshake/dial.js";
 import { frameType, headerBytes, writeHeader } from "../../../agent/engine/frames/frame.js";
 import { RecordSealer, sealedBytes } from "../../../agent/engine/frames/tls-record.js";
@@ -14,6 +13,7 @@ import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.
 import { close, NativeMemory } from "../../../lib/libc.js";
 import { eventually } from "../../helpers/eventually.js";
 import { LoopbackHost } from "./loopback-host.js";
+import { endSpec, type EndWords } from "../../helpers/engine-words.js";
 
 let host: LoopbackHost;
 let peer: CableIdentity;
@@ -31,8 +31,8 @@ afterEach(async () => {
 });
 
 /** Makes a listener end for the test's own identity. */
-async function listen(ticket: Buffer, options: Partial<EndSpec> = {}): Promise<EndSpec> {
-  const spec: EndSpec = {
+async function listen(ticket: Buffer, options: Partial<EndWords> = {}): Promise<EndWords> {
+  const spec: EndWords = {
     link: "links/demo",
     linkUid: randomUUID(),
     lan: "lan1",
@@ -43,16 +43,16 @@ async function listen(ticket: Buffer, options: Partial<EndSpec> = {}): Promise<E
     ticketTtlSeconds: 60,
     ...options,
   };
-  await host.cables.ensureEnd(spec);
+  await host.cables.ensureEnd(endSpec(spec));
   await eventually(() => {
-    expect(host.cables.list().find(({ link }) => link === spec.link)?.tap.ready).toBe(true);
+    expect(host.cables.list().find(({ status }) => status.link === spec.link)?.port.ready).toBe(true);
   });
   return spec;
 }
 
 /** Dials the engine as a peer would; the pairing secret is kept in `pairings`. */
 function dialWith(
-  spec: EndSpec,
+  spec: EndWords,
   secret: Buffer,
   options: Partial<DialOptions> & { pairings?: Buffer[] } = {},
 ): Promise<ReadyConnection> {
@@ -279,7 +279,7 @@ function openSealed(connection: ReadyConnection, bytes: Buffer): Socket {
   const plain = new NativeMemory(bytes.length + 1);
   plain.buffer.set(bytes);
   const sealed = new NativeMemory(sealedBytes(bytes.length));
-  const length = new RecordSealer(tls.send).seal(plain, 0, bytes.length, sealed, 0);
+  const length = new RecordSealer(tls.send).seal(plain, 0, bytes.length, sealed);
   const socket = new Socket({ fd });
   socket.write(sealed.buffer.subarray(0, length));
   return socket;

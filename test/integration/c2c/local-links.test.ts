@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { type LocalLinkSpec, LocalLinks, type LocalLinkView } from "../../../agent/kinds/link-end/local-links.js";
+import { type LocalLinkSpec, LocalLinks } from "../../../agent/kinds/link-end/local-links.js";
 import type { CablePlugger } from "../../../agent/cable/plugger.js";
 import { createLog } from "../../../lib/log.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import { LoopbackHost } from "./loopback-host.js";
+import { readBox } from "../../helpers/engine-words.js";
 
 /** A host with two lans, each of which is a namespace whose only member is what is plugged in. */
 class LocalRig {
@@ -38,8 +39,9 @@ class LocalRig {
   }
 
   /** The link "links/local", if the agent knows one. */
-  view(): LocalLinkView | undefined {
-    return this.links.list().find(({ link }) => link === "links/local");
+  view() {
+    const view = this.links.list().find(({ link }) => link === "links/local");
+    return view === undefined ? undefined : { ...view, box: readBox(view.box) };
   }
 
   async open(): Promise<void> {
@@ -108,7 +110,7 @@ test("a link between two lans of a host passes frames, and its impairment change
   const rig = await LocalRig.make();
   const spec = linkSpec();
   const view = await rig.links.ensure(spec);
-  expect(view.box).toMatchObject({ active: true, reason: "" });
+  expect(readBox(view.box)).toMatchObject({ active: true, reason: "" });
   expect(await rig.answered(20)).toBe(1);
   const hops = await Array.fromAsync(rig.links.diagnose(spec.link) ?? []);
   expect(hops.map(({ hop }) => hop)).toEqual(["lan", "lan", "tap", "engine", "path"]);
@@ -165,5 +167,5 @@ test("a deleted one leaves no port and no tap, whoever holds a stale uid", async
   expect(await rig.links.delete(spec.link, spec.linkUid)).toBe(true);
   expect(rig.links.list()).toEqual([]);
   expect([...rig.plugged.keys()]).toEqual([]);
-  await eventually(() => expect(rig.host.lan.ip("link", "show", box.sides[0].port)).rejects.toThrow(/does not exist/));
+  await eventually(() => expect(rig.host.lan.ip("link", "show", box.ports[0].name)).rejects.toThrow(/does not exist/));
 });

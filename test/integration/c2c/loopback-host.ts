@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CableManager } from "../../../agent/kinds/link-end/cable-manager.js";
-import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
 import { createLog } from "../../../lib/log.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { readEnd, type ReadEnd } from "../../helpers/engine-words.js";
 
 /** One host whose data port is on loopback, so that a test can be the other host itself. Its lan takes every tap. */
 export class LoopbackHost {
@@ -47,10 +47,10 @@ export class LoopbackHost {
   }
 
   /** The end of "links/demo". */
-  end(): EndView {
-    const end = this.cables.list().find(({ link }) => link === "links/demo");
+  end(): ReadEnd {
+    const end = this.cables.list().find(({ status }) => status.link === "links/demo");
     if (end === undefined) throw new Error("there is no end");
-    return end;
+    return readEnd(end);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

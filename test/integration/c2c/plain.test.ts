@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts } from "./two-hosts.js";
+import { endSpec } from "../../helpers/engine-words.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make({ allowPlainLinks: true });
@@ -25,10 +26,10 @@ test("encryption can be changed while the link is there, and nothing crosses whi
   const { a, b } = await hosts.connect();
   const { ticket: _a, ...keptA } = a;
   const { ticket: _b, ...keptB } = b;
-  await hosts.a.cables.ensureEnd({ ...keptA, encryption: "none" });
+  await hosts.a.cables.ensureEnd(endSpec({ ...keptA, encryption: "none" }));
   await eventually(() => expect(hosts.b.end()).toMatchObject({ phase: "down" }));
   await eventually(() => expect(hosts.b.end().reason).toContain("one end is to encrypt the link"));
-  await hosts.b.cables.ensureEnd({ ...keptB, encryption: "none" });
+  await hosts.b.cables.ensureEnd(endSpec({ ...keptB, encryption: "none" }));
   await hosts.active();
   expect(hosts.hosts.map((host) => host.end().protection)).toEqual(["none", "none"]);
   await hosts.ping();

@@ -1,16 +1,16 @@
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import type { EndSpec } from "../../../agent/engine/protocol/end-record.js";
 import { RelayStatus } from "../../../lib/relay-preamble.js";
 import { eventually } from "../../helpers/eventually.js";
 import { startCopy } from "../c2c-faults/copy.js";
 import { RelayFake } from "./relay-fake.js";
 import { TwoHosts, underlayDevice } from "./two-hosts.js";
+import { endSpec, type EndWords, readEnd } from "../../helpers/engine-words.js";
 
 interface Relayed {
   readonly hosts: TwoHosts;
   readonly relay: RelayFake;
-  readonly specs: { a: EndSpec; b: EndSpec };
+  readonly specs: { a: EndWords; b: EndWords };
 }
 
 /** Two hosts and a relay; `a` listens, `b` dials. */
@@ -45,7 +45,9 @@ async function onPath(hosts: TwoHosts, path: "direct" | "relayed"): Promise<void
 /** Makes the dialer try the direct way now, as a changed address from the hub does. */
 async function hurry({ hosts, specs }: Relayed, attempt: number): Promise<void> {
   const { ticket: _, ...kept } = specs.b;
-  await hosts.b.cables.ensureEnd({ ...kept, peerAddresses: [...kept.peerAddresses, `10.201.0.1:${8000 + attempt}`] });
+  await hosts.b.cables.ensureEnd(
+    endSpec({ ...kept, peerAddresses: [...kept.peerAddresses, `10.201.0.1:${8000 + attempt}`] }),
+  );
 }
 
 test("two hosts that cannot reach each other are joined by the relay, and both ends say so", async () => {
@@ -101,7 +103,8 @@ test("a link whose direct path goes silent is carried by the relay before it is 
 });
 
 async function watchPhases(hosts: TwoHosts, phases: Set<string>, signal: AbortSignal): Promise<void> {
-  for await (const { ends } of hosts.b.cables.watch(signal)) for (const { phase } of ends) phases.add(phase);
+  for await (const { ends } of hosts.b.cables.watch(signal))
+    for (const { phase } of ends.map(readEnd)) phases.add(phase);
 }
 
 test("a copy through the cable survives any number of moves between the paths, byte for byte", async () => {
@@ -140,8 +143,8 @@ test("a relay that does not take an end is named as the cause, and a changed tic
   const { hosts, relay, specs } = await relayed({ direct: false });
   relay.refusal = RelayStatus.NotAuthorised;
   const b = { ...specs.b, peerAddresses: [] };
-  await hosts.a.cables.ensureEnd(specs.a);
-  await hosts.b.cables.ensureEnd(b);
+  await hosts.a.cables.ensureEnd(endSpec(specs.a));
+  await hosts.b.cables.ensureEnd(endSpec(b));
   for (const host of hosts.hosts) {
     await eventually(() => expect(host.end()).toMatchObject({ phase: "down", cause: "relay" }));
     expect(host.end().reason).toContain("the relay does not accept this end's ticket");
@@ -154,7 +157,9 @@ test("a changed relay ticket or address does not break a connection that works",
   const { hosts, specs } = await relayed({ direct: false });
   await hosts.connect(specs);
   const { ticket: _, ...kept } = specs.b;
-  await hosts.b.cables.ensureEnd({ ...kept, relayTicket: "0c".repeat(32), relayAddresses: ["10.203.2.1:9999"] });
+  await hosts.b.cables.ensureEnd(
+    endSpec({ ...kept, relayTicket: "0c".repeat(32), relayAddresses: ["10.203.2.1:9999"] }),
+  );
   await hosts.ping({ count: 20 });
   expect(hosts.hosts.map((host) => host.end().connects)).toEqual([1, 1]);
 });
@@ -164,7 +169,7 @@ test("a link without encryption never goes to the relay", async () => {
   await hosts.b.close();
   hosts.b.allowPlainLinks = true;
   await hosts.b.open();
-  await hosts.b.cables.ensureEnd({ ...specs.b, encryption: "none" });
+  await hosts.b.cables.ensureEnd(endSpec({ ...specs.b, encryption: "none" }));
   await eventually(() => expect(hosts.b.end()).toMatchObject({ phase: "down", direct: false }));
   expect(relay.connections).toBe(0);
 });

@@ -1,11 +1,11 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { EndSpec } from "../../../agent/engine/protocol/end-record.js";
 import { eventually } from "../../helpers/eventually.js";
 import { RelayFake } from "./relay-fake.js";
 import { TwoHosts } from "./two-hosts.js";
+import { endSpec, type EndWords } from "../../helpers/engine-words.js";
 
 /** The same end with another role and without a new ticket, as the hub asks for it when roles are swapped. */
-function turned(spec: EndSpec, change: Partial<EndSpec>): EndSpec {
+function turned(spec: EndWords, change: Partial<EndWords>): EndWords {
   const { ticket: _, ...kept } = spec;
   return { ...kept, ...change };
 }
@@ -19,8 +19,8 @@ test("each end tells which addresses it can reach, and after their roles were sw
   const relay = await RelayFake.make(hosts.hosts);
   onTestFinished(() => relay[Symbol.asyncDispose]());
   const specs = hosts.specs();
-  const a: EndSpec = { ...specs.a, ...relay.specFor(hosts.a, "listener"), peerAddresses: [openPort] };
-  const b: EndSpec = { ...specs.b, ...relay.specFor(hosts.b, "dialer"), peerAddresses: [closedPort] };
+  const a: EndWords = { ...specs.a, ...relay.specFor(hosts.a, "listener"), peerAddresses: [openPort] };
+  const b: EndWords = { ...specs.b, ...relay.specFor(hosts.b, "dialer"), peerAddresses: [closedPort] };
   await hosts.connect({ a, b });
   await hosts.ping();
   for (const host of hosts.hosts) expect(host.end()).toMatchObject({ path: "relayed", paired: true });
@@ -29,8 +29,8 @@ test("each end tells which addresses it can reach, and after their roles were sw
   await eventually(() => expect(hosts.a.end().txFrames).toBeGreaterThanOrEqual(3));
   const before = hosts.hosts.map((host) => host.end());
 
-  await hosts.b.cables.ensureEnd(turned(b, { role: "listener", ...relay.specFor(hosts.b, "listener") }));
-  await hosts.a.cables.ensureEnd(turned(a, { role: "dialer", ...relay.specFor(hosts.a, "dialer") }));
+  await hosts.b.cables.ensureEnd(endSpec(turned(b, { role: "listener", ...relay.specFor(hosts.b, "listener") })));
+  await hosts.a.cables.ensureEnd(endSpec(turned(a, { role: "dialer", ...relay.specFor(hosts.a, "dialer") })));
   for (const host of hosts.hosts) {
     await eventually(() => expect(host.end()).toMatchObject({ phase: "active", path: "direct", needsTicket: false }));
   }
@@ -47,12 +47,12 @@ test("an end whose role was changed says so until the other end is told as well"
   const hosts = await TwoHosts.make();
   onTestFinished(() => hosts[Symbol.asyncDispose]());
   const { a, b } = await hosts.connect();
-  await hosts.b.cables.ensureEnd(turned(b, { role: "listener", peerAddresses: [] }));
+  await hosts.b.cables.ensureEnd(endSpec(turned(b, { role: "listener", peerAddresses: [] })));
   await eventually(() => {
     expect(hosts.b.end()).toMatchObject({ phase: "pending", cause: "", role: "listener" });
   });
   expect(hosts.b.end().reason).toBe("the two ends changed roles");
-  await hosts.a.cables.ensureEnd(turned(a, { role: "dialer", peerAddresses: [openPort] }));
+  await hosts.a.cables.ensureEnd(endSpec(turned(a, { role: "dialer", peerAddresses: [openPort] })));
   await hosts.active();
   await hosts.ping();
 });

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 import { CableManager } from "../../../agent/kinds/link-end/cable-manager.js";
-import type { Encryption, EndSpec } from "../../../agent/engine/protocol/end-record.js";
-import type { EndView } from "../../../agent/engine/protocol/engine-protocol.js";
+import type { Encryption } from "../../../agent/engine/handshake/encryption.js";
 import type { CablePlugger } from "../../../agent/cable/plugger.js";
 import { createLog } from "../../../lib/log.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { endSpec, type EndWords, readEnd, type ReadEnd } from "../../helpers/engine-words.js";
 
 /** The data port of every host in these tests. */
 const cablePort = 7444;
@@ -67,10 +67,10 @@ export class TestHost {
     this.#manager = undefined;
   }
 
-  end(): EndView {
+  end(): ReadEnd {
     const [end] = this.cables.list();
     if (end === undefined) throw new Error(`host ${this.number} has no end`);
-    return end;
+    return readEnd(end);
   }
 
   /** Starts one more engine for the same directory and expects it to end with this code. */
@@ -151,7 +151,7 @@ export class TwoHosts {
   }
 
   /** Specs of a new link: `a` listens, `b` dials. */
-  specs(options: { ticket?: Buffer; name?: string; encryption?: Encryption } = {}): { a: EndSpec; b: EndSpec } {
+  specs(options: { ticket?: Buffer; name?: string; encryption?: Encryption } = {}): { a: EndWords; b: EndWords } {
     const common = {
       link: `links/${options.name ?? "demo"}`,
       linkUid: randomUUID(),
@@ -173,9 +173,9 @@ export class TwoHosts {
   }
 
   /** Sets a link up and waits until frames cross. */
-  async connect(specs = this.specs()): Promise<{ a: EndSpec; b: EndSpec }> {
-    await this.a.cables.ensureEnd(specs.a);
-    await this.b.cables.ensureEnd(specs.b);
+  async connect(specs = this.specs()): Promise<{ a: EndWords; b: EndWords }> {
+    await this.a.cables.ensureEnd(endSpec(specs.a));
+    await this.b.cables.ensureEnd(endSpec(specs.b));
     await this.active();
     return specs;
   }

@@ -10,6 +10,7 @@ import { acceptSecure, connectSecure } from "../../../agent/engine/handshake/sec
 import { ensureCableIdentity } from "../../../agent/cable/ensure-cable-identity.js";
 import { eventually } from "../../helpers/eventually.js";
 import { LoopbackHost } from "./loopback-host.js";
+import { endSpec } from "../../helpers/engine-words.js";
 
 async function makeHost(): Promise<{ readonly host: LoopbackHost; readonly peer: CableIdentity }> {
   const host = await LoopbackHost.make();
@@ -55,13 +56,13 @@ test.each([
   onTestFinished(() => void server.close());
   // A server that listens on an IP address has one.
   const { port } = server.address() as AddressInfo;
-  await host.cables.ensureEnd(specFor(peer, { role: "dialer", port }));
+  await host.cables.ensureEnd(endSpec(specFor(peer, { role: "dialer", port })));
   await eventually(() => expect(host.end()).toMatchObject({ phase: "down", cause: "version", direct: true }));
 });
 
 test("a listener tells a dialer of another version that it speaks another", async () => {
   const { host, peer } = await makeHost();
-  const { linkUid } = (await host.cables.ensureEnd(specFor(peer, { role: "listener" }))) ?? {};
+  const { linkUid } = (await host.cables.ensureEnd(endSpec(specFor(peer, { role: "listener" })))).status;
   await eventually(() => expect(host.end().tap.ready).toBe(true));
   const { port, keySha256 } = host.cables.identity();
   const { signal } = new AbortController();

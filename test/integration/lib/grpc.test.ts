@@ -12,7 +12,8 @@ import { profileOf, type Subject } from "../../../hub/pki/profile.js";
 import { forwardedCallerKey } from "../../../lib/auth/caller.js";
 import { authorize } from "../../../lib/auth/policy.js";
 import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
-import { Connection } from "../../../lib/grpc/connection.js";
+import { type Calls, Connection } from "../../../lib/grpc/connection.js";
+import { DirectConnection } from "../../../lib/grpc/direct-connection.js";
 import { createGrpcServer, createServerTls, type GuardedServer, listen } from "../../../lib/grpc/server.js";
 import { type CallContext, implementService } from "../../../lib/grpc/service.js";
 import { createCsr } from "../../../lib/tls/csr.js";
@@ -23,6 +24,8 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { WatchRequest, WatchResponse, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 
+/** Kind of connections that clients make. */
+let Client: typeof Connection | typeof DirectConnection = Connection;
 let directory: string;
 let authority: Authority;
 const lifetimes = { hostDays: 1, personDays: 1 };
@@ -133,9 +136,9 @@ afterAll(async () => {
 async function connectAs(
   subject: Subject,
   change: { serverName?: string; serverUri?: string; from?: Authority } = {},
-): Promise<Connection> {
+): Promise<Calls> {
   const identity = await identityOf(subject, change.from);
-  const connection = new Connection({
+  const connection = new Client({
     address,
     identity: { ...identity, caPem: authority.certificatePem },
     serverName: change.serverName ?? "hub.zor",
@@ -145,14 +148,23 @@ async function connectAs(
   return connection;
 }
 
-const start = (connection: Connection, metadata: Record<string, string> = {}) =>
+const start = (connection: Calls, metadata: Record<string, string> = {}) =>
   connection.unary(
     InstanceServiceService.startInstance,
     { name: "hosts/h/instances/vm", requestId: "", validateOnly: false },
     { metadata, timeoutMs: 5_000 },
   );
 
-describe("a service", () => {
+const clients = [
+  { over: "channels", kind: Connection },
+  { over: "direct connections", kind: DirectConnection },
+];
+
+describe.each(clients)("a service over $over", ({ kind }) => {
+  beforeAll(() => {
+    Client = kind;
+  });
+
   it("tells a certificate that expired, or is not valid yet, with both times and whose it is", async () => {
     const good = await identityOf(user("ana", Role.ROLE_ADMIN));
     const dated = async (subject: Subject, lifetimeMs: number): Promise<Identity> => {
@@ -165,7 +177,7 @@ describe("a service", () => {
     const port = await listen(late, "127.0.0.1:0", credentials);
     open.push({ close: () => late.forceShutdown() });
     const ask = (where: string, identity: Identity) => {
-      const connection = new Connection({ address: where, identity, serverName: "hub.zor" });
+      const connection = new Client({ address: where, identity, serverName: "hub.zor" });
       open.push(connection);
       return connection.unary(
         InstanceServiceService.getInstance,
@@ -191,9 +203,9 @@ describe("a service", () => {
     vi.stubEnv("grpc_proxy", "http://127.0.0.1:9");
     try {
       const identity = await identityOf(user("ana", Role.ROLE_ADMIN));
-      const connection = new Connection({ address, identity, serverName: "hub.zor" });
+      const connection = new Client({ address, identity, serverName: "hub.zor" });
       open.push(connection);
-      await connection.ready(5000);
+      await start(connection);
     } finally {
       vi.unstubAllEnvs();
     }
@@ -377,7 +389,11 @@ describe("a main listener", () => {
   });
 });
 
-describe("a connection", () => {
+describe.each(clients)("a connection, of $over,", ({ kind }) => {
+  beforeAll(() => {
+    Client = kind;
+  });
+
   it.each([[{ serverName: "other.host.zor" }], [{ serverUri: "zor://host/alpha" }]])(
     "refuses a server that is not the one it wants: %j",
     async (change) => {
@@ -389,7 +405,7 @@ describe("a connection", () => {
 
   it("says where it could not connect", async () => {
     const identity = await identityOf(user("ana", Role.ROLE_ADMIN));
-    const nobody = new Connection({ address: "127.0.0.1:1", identity, serverName: "hub.zor" });
+    const nobody = new Client({ address: "127.0.0.1:1", identity, serverName: "hub.zor" });
     open.push(nobody);
     await expect(start(nobody)).rejects.toMatchObject({
       reason: "NO_CONNECTION",

@@ -8,6 +8,7 @@ import type { Hop } from "../../../agent/kinds/link-end/diagnosis.js";
 import { LocalLinks } from "../../../agent/kinds/link-end/local-links.js";
 import { listLinks } from "../../../agent/network/ip.js";
 import { toBridgeName } from "../../../agent/network/names.js";
+import { endSpec, readBox, readEnd } from "../../helpers/engine-words.js";
 import { eventually } from "../../helpers/eventually.js";
 import { crossFrames, hearEthertype, type Place } from "../../helpers/raw-frames.js";
 import { NetworkFixture } from "./fixture.js";
@@ -68,17 +69,22 @@ async function join(): Promise<void> {
   const [keyA, keyB] = cables.map((one) => one.identity().keySha256.toString("hex"));
   const link = { link: "links/far", linkUid: randomUUID(), lan: "lan1", encryption: "tls" } as const;
   const ticket = { ticket: randomBytes(32).toString("hex"), ticketTtlSeconds: 60 };
-  await left.ensureEnd({ ...link, ...ticket, role: "listener", peerAddresses: [], peerKeySha256: keyB ?? "" });
+  await left.ensureEnd(endSpec({ ...link, ...ticket, role: "listener", peerAddresses: [], peerKeySha256: keyB ?? "" }));
   const peerAddresses = [`127.0.0.1:${left.identity().port}`];
-  await right.ensureEnd({ ...link, ...ticket, role: "dialer", peerAddresses, peerKeySha256: keyA ?? "" });
+  await right.ensureEnd(endSpec({ ...link, ...ticket, role: "dialer", peerAddresses, peerKeySha256: keyA ?? "" }));
   const near = { link: "links/near", linkUid: randomUUID(), lanA: "lan1", lanB: "lan2" };
   await box.ensure({ ...near, aToB: undefined, bToA: undefined, seed: 0n, schedule: [] });
   await eventually(() => {
-    expect(cables.flatMap((one) => one.list()).map(({ phase, reason }) => [phase, reason])).toEqual([
+    expect(
+      cables
+        .flatMap((one) => one.list())
+        .map(readEnd)
+        .map(({ phase, reason }) => [phase, reason]),
+    ).toEqual([
       ["active", ""],
       ["active", ""],
     ]);
-    expect(box.list().map((one) => one.box.active)).toEqual([true]);
+    expect(box.list().map((one) => readBox(one.box).active)).toEqual([true]);
   });
 }
 
@@ -176,7 +182,7 @@ test("doctor sees that no frames pass although the cable's own probes do", async
   const view = left.list()[0];
   const flows = async (...argv: string[]) => run("ovs-ofctl", [...argv], { timeoutMs: 10_000 });
   const bridge = `unix:${a.stateDirectory}/ovs/${toBridgeName(a.lans.find("lan1")?.uid ?? "")}.mgmt`;
-  const ofport = await a.vsctl("get", "Interface", view?.tap.name ?? "", "ofport");
+  const ofport = await a.vsctl("get", "Interface", view?.port.name ?? "", "ofport");
   // A switch that drops what comes from the cable; it says of itself that all is well.
   await flows("add-flow", bridge, `priority=100,in_port=${ofport},actions=drop`);
   try {

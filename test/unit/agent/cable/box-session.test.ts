@@ -5,24 +5,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type BoxView, countersSchema } from "../../../../agent/engine/protocol/box-protocol.js";
+import { boxProtocol, type BoxView } from "../../../../agent/engine/protocol/box-protocol.js";
 import { BoxSession } from "../../../../agent/cable/box-session.js";
-import { noImpairment } from "../../../../agent/engine/impair/impairment.js";
+import { A2bSpec, A2bState, A2bStatus } from "../../../../proto/gen/zor/v1/a2b.js";
 import { createLog } from "../../../../lib/log.js";
 
-const side = { plugged: false, counters: countersSchema.parse({}), outBps: 0, inForce: noImpairment };
-
 function view(box: string, uid: string): BoxView {
-  const directions = { aToB: noImpairment, bToA: noImpairment, steps: [] };
+  const port = (side: "a" | "b", lan: string) => ({ name: `zb${uid}${side}`, lan, ...unplugged });
   return {
-    spec: { box, uid, lans: ["lan1", "lan2"], ...directions, seed: "1", revision: "r" },
-    ...{ active: false, reason: "not plugged", sinceMs: 1, ready: true, generation: "g", seed: "1" },
-    sides: [
-      { ...side, port: `zb${uid}a` },
-      { ...side, port: `zb${uid}b` },
-    ],
+    spec: { box, uid, spec: A2bSpec.fromPartial({ lanA: "lan1", lanB: "lan2", seed: 1n }), revision: "r" },
+    status: A2bStatus.fromPartial({ state: A2bState.A2B_STATE_DOWN, reason: "not plugged" }),
+    ports: [port("a", "lan1"), port("b", "lan2")],
+    ...{ aToBBps: 0n, bToABps: 0n },
   };
 }
+
+const unplugged = { ready: true, plugged: false, generation: "g" };
 
 /** An engine that knows these boxes and answers yes to everything. */
 class FakeEngine {
@@ -46,12 +44,12 @@ class FakeEngine {
     this.#clients.push(socket);
     socket.on("error", () => undefined);
     createInterface({ input: socket }).on("line", (line) => {
-      const { id, ...request } = JSON.parse(line) as { id: number; method: string };
-      this.asked.push(request);
+      const { id, method, request } = JSON.parse(line) as { id: number; method: string; request: object };
+      this.asked.push({ method, ...request });
       socket.write(`${JSON.stringify({ id, result: {} })}\n`);
       const boxes = [view("hosts/h1/a2bs/x", "u1"), view("links/l1", "u2")];
-      const snapshot = { event: "boxes", pid: 42, boxes, removed: [], snapshot: true };
-      if (request.method === "watch") socket.write(`${JSON.stringify(snapshot)}\n`);
+      const event = boxProtocol.event.toJSON({ pid: 42, boxes, removed: [], snapshot: true });
+      if (method === "watch") socket.write(`${JSON.stringify({ event })}\n`);
     });
   }
 }
@@ -91,12 +89,12 @@ afterEach(async () => {
 });
 
 test("the taps of these boxes are plugged and the engine is told of each; others' boxes are left alone", async () => {
-  const ofBox = { method: "setPort", uid: "u1", generation: "g", fault: "" };
+  const ofBox = { method: "setPort", uid: "u1", generation: "g" };
   await expect
     .poll(() => engine.asked.slice(1))
     .toEqual([
-      { ...ofBox, side: 0 },
-      { ...ofBox, side: 1 },
+      { ...ofBox, port: "zbu1a" },
+      { ...ofBox, port: "zbu1b" },
     ]);
   expect(plugged).toEqual(["zbu1a lan1 hosts/h1/a2bs/x", "zbu1b lan2 hosts/h1/a2bs/x"]);
   expect([...session.views.keys()]).toEqual(["u1"]);

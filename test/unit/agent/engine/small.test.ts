@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { checkPeerAddress, formatSocketAddress, parseSocketAddress } from "../../../../lib/net/peer-address.js";
-import { applySpec, type EndSpec, freshTickets, withUsedTicket } from "../../../../agent/engine/protocol/end-record.js";
+import { applySpec, freshTickets, withUsedTicket } from "../../../../agent/engine/ends/end-record.js";
 import { parseTransmitDrops } from "../../../../agent/engine/frames/device-drops.js";
 import { ProbeBook } from "../../../../agent/engine/frames/probe-book.js";
+import { endSpec } from "../../../helpers/engine-words.js";
 
 describe("peer addresses", () => {
   test.each(["10.0.0.1:7444", "[fd00::1]:7444", "[2001:db8::5]:1"])("%s may be dialled", (text) => {
@@ -58,7 +59,7 @@ describe("peer addresses", () => {
 });
 
 describe("an end's record", () => {
-  const spec: EndSpec = {
+  const spec = endSpec({
     link: "links/demo",
     linkUid: "u1",
     lan: "lan1",
@@ -67,8 +68,8 @@ describe("an end's record", () => {
     peerKeySha256: "aa".repeat(32),
     ticket: "01".repeat(32),
     ticketTtlSeconds: 10,
-  };
-  const { ticket: _, ...withoutTicket } = spec;
+  });
+  const withoutTicket = { ...spec, ticket: Buffer.alloc(0) };
 
   test("takes a ticket until it expires", () => {
     const record = applySpec(spec, undefined, 1_000);
@@ -82,21 +83,24 @@ describe("an end's record", () => {
   });
 
   test("keeps what was agreed when the hub asks again", () => {
-    const paired = { ...applySpec(spec, undefined, 0), pairing: "bb".repeat(32) };
-    expect(applySpec({ ...withoutTicket, lan: "lan2" }, paired, 0)).toEqual({ ...paired, lan: "lan2" });
+    const paired = { ...applySpec(spec, undefined, 0), pairing: Buffer.alloc(32, 0xbb) };
+    expect(applySpec({ ...withoutTicket, lan: "lan2" }, paired, 0)).toEqual({
+      ...paired,
+      spec: { ...paired.spec, lan: "lan2" },
+    });
   });
 
   test("forgets what was agreed when the peer is another", () => {
-    const paired = { ...applySpec(spec, undefined, 0), pairing: "bb".repeat(32) };
-    const moved = applySpec({ ...withoutTicket, peerKeySha256: "cc".repeat(32) }, paired, 0);
-    expect(moved.pairing).toBeUndefined();
+    const paired = { ...applySpec(spec, undefined, 0), pairing: Buffer.alloc(32, 0xbb) };
+    const moved = applySpec({ ...withoutTicket, peerKeySha256: Buffer.alloc(32, 0xcc) }, paired, 0);
+    expect(moved.pairing).toHaveLength(0);
     expect(moved.tickets).toEqual([]);
   });
 
   test("remembers a bounded number of tickets", () => {
     let record = applySpec(spec, undefined, 0);
     for (let index = 2; index < 40; index += 1) {
-      record = applySpec({ ...spec, ticket: index.toString(16).padStart(2, "0").repeat(32) }, record, 0);
+      record = applySpec({ ...spec, ticket: Buffer.alloc(32, index) }, record, 0);
     }
     expect(record.tickets.length).toBeLessThanOrEqual(16);
     expect(freshTickets(record, 0)[0]).toEqual(Buffer.alloc(32, 39));

@@ -1,26 +1,24 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  type EndRecord,
-  endRecordSchema,
-  withOffer,
-  withPairing,
-} from "../../../../../agent/engine/protocol/end-record.js";
+import { type EndRecord, withOffer, withPairing } from "../../../../../agent/engine/ends/end-record.js";
+import { endRecordCodec } from "../../../../../agent/engine/ends/end-store.js";
+import { readJson } from "../../../../../agent/engine/protocol/codec.js";
 import { AttemptLoop } from "../../../../../agent/engine/ends/attempt-loop.js";
 import { credentialsOf, spentOf, withConfirmed } from "../../../../../agent/engine/ends/end-secrets.js";
 import { CableFailure } from "../../../../../agent/engine/handshake/failure.js";
 import { Failures } from "../../../../../agent/engine/ends/failures.js";
+import { StoredEnd } from "../../../../../proto/gen/zor/agent/v1/engine.js";
 import { RateMeter } from "../../../../../lib/rate-meter.js";
 import { eventually } from "../../../../helpers/eventually.js";
+import { endSpec } from "../../../../helpers/engine-words.js";
 
 const record: EndRecord = {
-  link: "links/demo",
-  linkUid: "u1",
-  lan: "lan1",
-  role: "listener",
-  peerAddresses: [],
-  peerKeySha256: "aa".repeat(32),
-  tickets: [{ secret: "01".repeat(32), expiresMs: 10_000, used: false }],
+  spec: endSpec({
+    ...{ link: "links/demo", linkUid: "u1", lan: "lan1", role: "listener", peerAddresses: [] },
+    peerKeySha256: "aa".repeat(32),
+  }),
+  tickets: [{ secret: Buffer.alloc(32, 1), expireTime: new Date(10_000), used: false }],
+  ...{ pairing: Buffer.alloc(0), offered: [], begun: undefined },
 };
 const secret = (byte: number): Buffer => Buffer.alloc(32, byte);
 
@@ -28,7 +26,7 @@ test("what was offered is good for coming back, whether or not its confirm arriv
   const offered = withOffer(record, secret(7));
   expect(credentialsOf(offered, 0)).toContainEqual({ by: "pairing", secret: secret(7) });
   const confirmed = withConfirmed(offered, { by: "ticket", secret: secret(1) }, secret(7));
-  expect(confirmed.pairing).toBe("07".repeat(32));
+  expect(confirmed.pairing).toEqual(secret(7));
   expect(spentOf(confirmed, 0)).toEqual([{ secret: secret(1), why: "used" }]);
 });
 
@@ -53,16 +51,22 @@ test("only what was offered can become what was agreed on", () => {
         if (offer) offers.add(byte);
         now = offer ? withOffer(now, secret(byte)) : withPairing(now, secret(byte));
       }
-      const agreed = now.pairing === undefined ? undefined : Number.parseInt(now.pairing.slice(0, 2), 16);
+      const [agreed] = now.pairing;
       if (agreed !== undefined) expect(offers).toContain(agreed);
-      expect(now.offered?.length ?? 0).toBeLessThanOrEqual(8);
-      expect(endRecordSchema.parse(JSON.parse(JSON.stringify(now)))).toEqual(now);
+      expect(now.offered.length).toBeLessThanOrEqual(8);
+      expect(readJson(endRecordCodec, JSON.parse(JSON.stringify(endRecordCodec.toJSON(now))))).toEqual(now);
     }),
   );
 });
 
-test("the file of the first version, with one offer, is read", () => {
-  expect(endRecordSchema.parse({ ...record, offered: "07".repeat(32) }).offered).toEqual(["07".repeat(32)]);
+test.each([
+  ["no spec", { spec: undefined }],
+  ["a key that is cut off", { spec: { ...record.spec, peerKeySha256: Buffer.alloc(31) } }],
+  ["a secret that is cut off", { pairing: Buffer.alloc(31) }],
+  ["a ticket that is cut off", { tickets: [{ secret: Buffer.alloc(1), expireTime: new Date(0), used: false }] }],
+  ["no time where there must be one", { begun: { seed: 1n, setTime: undefined } }],
+])("a stored end with %s is damaged", (_what, change) => {
+  expect(() => readJson(endRecordCodec, StoredEnd.toJSON({ ...record, ...change }))).toThrow();
 });
 
 test("both ways' failures are told, the direct one's cause first, with the earlier next try", () => {

@@ -4,7 +4,7 @@ import { Cable } from "../../../../../agent/engine/frames/cable.js";
 import { frameType, headerBytes, probeBytes } from "../../../../../agent/engine/frames/frame.js";
 import { counter, createCounters } from "../../../../../agent/engine/impair/counters.js";
 import { ChunkPool, maxFrameBytes } from "../../../../../agent/engine/impair/frame-queue.js";
-import { noImpairment } from "../../../../../agent/engine/impair/impairment.js";
+import { noImpairment } from "../../../../../agent/engine/impair/settings.js";
 import { send } from "../../../../../lib/net/socket-calls.js";
 import { read, write } from "../../../../../agent/engine/native.js";
 import { createStats } from "../../../../../agent/engine/frames/stats.js";
@@ -112,7 +112,7 @@ describe("a cable in its worker", () => {
   test("what its impairment held for a connection that broke does not come out of the next one", () => {
     const nowMs = performance.now();
     const peer = attach(1, nowMs);
-    cable.impair({ standing: noImpairment, steps: [], seed: "1", setMs: Date.now() }, nowMs);
+    cable.impair({ standing: noImpairment, steps: [], seed: 1n, setMs: Date.now() }, nowMs);
     for (let frames = 0; frames < 2_000 && counters[counter.queuedFrames] === 0; frames += 1) {
       write(lan, memory.address, 60_000);
       cable.onTap(nowMs);

@@ -17,14 +17,19 @@ function seal(sealer: RecordSealer, bytes: Uint8Array): Buffer {
   const source = new NativeMemory(bytes.length + 1);
   source.buffer.set(bytes);
   const target = new NativeMemory(sealedBytes(bytes.length));
-  return target.buffer.subarray(0, sealer.seal(source, 0, bytes.length, target, 0));
+  return target.buffer.subarray(0, sealer.seal(source, 0, bytes.length, target));
 }
 
 function open(opener: RecordOpener, bytes: Uint8Array): { plain: Buffer; consumed: number; closed: boolean } {
   const source = new NativeMemory(bytes.length + 1);
   source.buffer.set(bytes);
   const target = new NativeMemory(bytes.length + 1);
-  const { consumedTo, plainEnd, closed } = opener.open(source, 0, bytes.length, target, 0, bytes.length);
+  const { consumedTo, plainEnd, closed } = opener.open(
+    { memory: source, start: 0, end: bytes.length },
+    target,
+    0,
+    bytes.length,
+  );
   return { plain: Buffer.from(target.buffer.subarray(0, plainEnd)), consumed: consumedTo, closed };
 }
 
@@ -55,7 +60,7 @@ test("what was sealed is opened, for any length and any sequence number", () => 
 test("sealing leaves the source as it was", () => {
   const source = new NativeMemory(101);
   source.buffer.fill(3);
-  new RecordSealer(start).seal(source, 0, 100, new NativeMemory(sealedBytes(100)), 0);
+  new RecordSealer(start).seal(source, 0, 100, new NativeMemory(sealedBytes(100)));
   expect(source.buffer.every((byte) => byte === 3)).toBe(true);
 });
 

@@ -1,6 +1,6 @@
 import { counter, createCounters } from "../../../../../agent/engine/impair/counters.js";
 import { ChunkPool } from "../../../../../agent/engine/impair/frame-queue.js";
-import { type Impairment, noImpairment } from "../../../../../agent/engine/impair/impairment.js";
+import { type ImpairmentSettings, noImpairment } from "../../../../../agent/engine/impair/settings.js";
 import { Pipeline, type SendOutcome } from "../../../../../agent/engine/impair/pipeline.js";
 
 /** Bytes of the virtio-net header in front of every frame. */
@@ -27,7 +27,7 @@ export class PipelineRig {
   #next = 0;
   #dueMs = Number.POSITIVE_INFINITY;
 
-  constructor(settings: Partial<Impairment> = {}, seed = 1n) {
+  constructor(settings: Partial<ImpairmentSettings> = {}, seed = 1n) {
     this.pipeline = new Pipeline({
       counters: this.counters,
       pool: new ChunkPool(),
@@ -45,7 +45,7 @@ export class PipelineRig {
     this.set(settings);
   }
 
-  set(settings: Partial<Impairment>): void {
+  set(settings: Partial<ImpairmentSettings>): void {
     this.pipeline.set({ ...noImpairment, ...settings }, this.nowMs);
     this.run();
   }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Impairment } from "../../../../../agent/engine/impair/impairment.js";
+import type { ImpairmentSettings } from "../../../../../agent/engine/impair/settings.js";
 import { PipelineRig } from "./pipeline-rig.js";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
@@ -190,7 +190,7 @@ describe("chance", () => {
   });
 
   test("the same seed and frames give the same result, however they are spread over time", () => {
-    const settings: fc.Arbitrary<Partial<Impairment>> = fc.record({
+    const settings: fc.Arbitrary<Partial<ImpairmentSettings>> = fc.record({
       lossRatio: fc.double({ min: 0, max: 0.9, noNaN: true }),
       lossBurstFrames: fc.integer({ min: 0, max: 20 }),
       duplicateRatio: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -219,7 +219,7 @@ describe("chance", () => {
   });
 
   test("the same seed gives the same result whatever was set before", () => {
-    const outcome = (before: Partial<Impairment>): number[] => {
+    const outcome = (before: Partial<ImpairmentSettings>): number[] => {
       const rig = new PipelineRig(before);
       for (const _ of range(5)) rig.feed();
       rig.sent.length = 0;

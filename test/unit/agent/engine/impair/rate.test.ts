@@ -4,7 +4,7 @@ import {
   needsSingleFrames,
   noImpairment,
   queueBytesOf,
-} from "../../../../../agent/engine/impair/impairment.js";
+} from "../../../../../agent/engine/impair/settings.js";
 import { PipelineRig } from "./pipeline-rig.js";
 
 /** Feeds `frames` frames a millisecond for so long. */

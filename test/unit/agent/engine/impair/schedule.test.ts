@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { noImpairment } from "../../../../../agent/engine/impair/impairment.js";
+import { noImpairment } from "../../../../../agent/engine/impair/settings.js";
 import { inForceAt, type Step, stepsFor } from "../../../../../agent/engine/impair/schedule.js";
 
 const loss = (lossRatio: number) => ({ ...noImpairment, lossRatio });

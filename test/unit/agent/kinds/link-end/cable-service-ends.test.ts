@@ -26,19 +26,7 @@ const good = {
 test("a good end is passed on and its state told in full", async () => {
   const { handlers, asked } = service();
   const response = await handlers.ensureEnd({ end: EndSpecMessage.fromPartial(good) }, context);
-  expect(asked).toEqual([
-    {
-      link: "links/demo",
-      linkUid: "u1",
-      lan: "lan1",
-      role: "dialer",
-      peerAddresses: ["10.0.0.2:7444"],
-      peerKeySha256: good.peerKeySha256.toString("hex"),
-      ticket: good.ticket.toString("hex"),
-      ticketTtlSeconds: 60,
-      encryption: "tls",
-    },
-  ]);
+  expect(asked).toEqual([EndSpecMessage.fromPartial(good)]);
   expect(response.status).toMatchObject({
     link: "links/demo",
     paired: true,
@@ -72,7 +60,7 @@ test("without a ticket the end keeps what it has, whatever the time to live", as
   const { handlers, asked } = service();
   const end = EndSpecMessage.fromPartial({ ...good, ticket: Buffer.alloc(0), ticketTtlSeconds: 0 });
   await handlers.ensureEnd({ end }, context);
-  expect(asked[0]?.ticket).toBeUndefined();
+  expect(asked[0]?.ticket).toHaveLength(0);
 });
 
 test.each<[string, Partial<EndSpecMessage>]>([
@@ -128,7 +116,7 @@ test("a dialer that knows no address of the other host goes through the relay", 
   const linkUid = "00000000-0000-4000-8000-000000000001";
   const relay = { relayAddresses: ["10.0.0.3:7442"], relayTicket, linkUid };
   await handlers.ensureEnd({ end: EndSpecMessage.fromPartial({ ...good, peerAddresses: [], ...relay }) }, context);
-  expect(asked[0]).toMatchObject({ relayAddresses: ["10.0.0.3:7442"], relayTicket: relayTicket.toString("hex") });
+  expect(asked[0]).toMatchObject({ relayAddresses: ["10.0.0.3:7442"], relayTicket });
 });
 
 test("a link without encryption is never given to the relay", async () => {
@@ -143,5 +131,5 @@ test("a link without encryption is made where the policy of the host allows it",
   const { handlers, asked } = service({ allowPlainLinks: true });
   const end = EndSpecMessage.fromPartial({ ...good, encryption: LinkEncryption.LINK_ENCRYPTION_NONE });
   await handlers.ensureEnd({ end }, context);
-  expect(asked[0]?.encryption).toBe("none");
+  expect(asked[0]?.encryption).toBe(LinkEncryption.LINK_ENCRYPTION_NONE);
 });

@@ -1,10 +1,11 @@
-import type { EndSpec } from "../../../../../agent/engine/protocol/end-record.js";
-import { noImpairment } from "../../../../../agent/engine/impair/impairment.js";
-import type { EndView } from "../../../../../agent/engine/protocol/engine-protocol.js";
 import type { LocalLinkSpec, LocalLinkView } from "../../../../../agent/kinds/link-end/local-links.js";
 import type { VxlanSpec, VxlanView } from "../../../../../agent/kinds/link-end/vxlan-links.js";
 import { cableService } from "../../../../../agent/kinds/link-end/cable-service.js";
 import type { CallContext } from "../../../../../lib/grpc/service.js";
+import { DirectPath, type EndSpec } from "../../../../../proto/gen/zor/agent/v1/cable_service.js";
+import { A2bSpec, A2bState, A2bStatus } from "../../../../../proto/gen/zor/v1/a2b.js";
+import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../../../../proto/gen/zor/v1/link.js";
+import type { EndView } from "../../../../../agent/engine/protocol/end-protocol.js";
 import { Role } from "../../../../../proto/gen/zor/v1/token_service.js";
 
 /** The hub asks. */
@@ -18,82 +19,58 @@ export const context: CallContext = {
 };
 
 const view: EndView = {
-  link: "links/demo",
-  linkUid: "u1",
-  lan: "lan1",
-  role: "dialer",
-  phase: "down",
-  reason: "10.0.0.2:7444 refused the connection",
-  cause: "refused",
-  path: "relayed",
-  direct: false,
-  directReason: "10.0.0.2:7444 refused the connection",
-  txBps: 1_000,
-  rxBps: 2_000,
-  sinceMs: 1_000,
-  nextTryMs: 2_000,
-  paired: true,
-  needsTicket: false,
-  tap: { name: "zc0", ready: true, generation: "g", plugged: true },
-  localAddress: "",
-  remoteAddress: "",
-  protection: "",
-  connects: 3,
-  rttMs: 1.5,
-  rttP99Ms: 20,
-  lossRatio: 0,
-  mtuProven: 1500,
-  txFrames: 1,
-  txBytes: 2,
-  rxFrames: 3,
-  rxBytes: 4,
-  droppedQueueFrames: 5,
-  droppedDownFrames: 6,
-  droppedPortFrames: 7,
-  blocked: false,
+  status: {
+    link: "links/demo",
+    linkUid: "u1",
+    paired: true,
+    needsTicket: false,
+    direct: DirectPath.DIRECT_PATH_CLOSED,
+    directReason: "10.0.0.2:7444 refused the connection",
+    localPeer: undefined,
+    end: LinkEnd.fromPartial({
+      lan: "lan1",
+      role: LinkRole.LINK_ROLE_DIALER,
+      state: LinkState.LINK_STATE_DOWN,
+      reason: "10.0.0.2:7444 refused the connection",
+      cause: LinkCause.LINK_CAUSE_REFUSED,
+      path: LinkPath.LINK_PATH_RELAYED,
+      sinceTime: new Date(1_000),
+      nextTryTime: new Date(2_000),
+      port: "zc0",
+      enginePid: 42n,
+      connects: 3n,
+      rtt: { seconds: 0n, nanos: 1_500_000 },
+      rttP99: { seconds: 0n, nanos: 20_000_000 },
+      mtuProven: 1500,
+      ...{ txFrames: 1n, txBytes: 2n, rxFrames: 3n, rxBytes: 4n, txBps: 1_000n, rxBps: 2_000n },
+      ...{ droppedQueueFrames: 5n, droppedDownFrames: 6n, droppedPortFrames: 7n },
+    }),
+  },
+  port: { name: "zc0", lan: "lan1", ready: true, plugged: true, generation: "g" },
 };
 
-const counters = {
-  inFrames: 10,
-  inBytes: 1_000,
-  outFrames: 8,
-  outBytes: 800,
-  lostFrames: 2,
-  droppedQueueFrames: 0,
-  droppedDownFrames: 0,
-  droppedPortFrames: 0,
-  duplicatedFrames: 0,
-  reorderedFrames: 0,
-  corruptedFrames: 0,
-  queuedFrames: 0,
-  queuedBytes: 0,
-};
+const stats = { inFrames: 10n, inBytes: 1_000n, outFrames: 8n, outBytes: 800n, lostFrames: 2n };
+const plugged = { ready: true, plugged: true, generation: "g" };
 
 const localView: LocalLinkView = {
   link: "links/local",
   linkUid: "u2",
   awaySinceMs: undefined,
   box: {
-    spec: {
-      box: "links/local",
-      uid: "u2",
-      lans: ["lan1", "lan2"],
-      aToB: noImpairment,
-      bToA: noImpairment,
-      steps: [],
-      seed: "0",
-      revision: "r",
-    },
-    active: true,
-    reason: "",
-    sinceMs: 3_000,
-    ready: true,
-    generation: "g",
-    sides: [
-      { port: "zb0a", plugged: true, counters, outBps: 800, inForce: noImpairment },
-      { port: "zb0b", plugged: true, counters: { ...counters, outFrames: 5 }, outBps: 500, inForce: noImpairment },
+    spec: { box: "links/local", uid: "u2", spec: A2bSpec.fromPartial({ lanA: "lan1", lanB: "lan2" }), revision: "r" },
+    status: A2bStatus.fromPartial({
+      state: A2bState.A2B_STATE_ACTIVE,
+      sinceTime: new Date(3_000),
+      aToB: stats,
+      bToA: { ...stats, outFrames: 5n },
+      seed: 7n,
+    }),
+    ports: [
+      { name: "zb0a", lan: "lan1", ...plugged },
+      { name: "zb0b", lan: "lan2", ...plugged },
     ],
-    seed: "7",
+    aToBBps: 800n,
+    bToABps: 500n,
   },
 };
 
@@ -165,7 +142,6 @@ export function service(options: Policy = { allowPlainLinks: false }) {
       onChange: () => () => undefined,
     },
     cables: {
-      enginePid: 42,
       ensureEnd: async (spec) => {
         asked.push(spec);
         return view;

@@ -1,5 +1,5 @@
-/** What happens to frames in one direction, as it is kept on disk and told between threads. All zero: they pass untouched. */
-export interface Impairment {
+/** What happens to frames in one direction, in the units that frames are treated by. All zero: they pass untouched. */
+export interface ImpairmentSettings {
   readonly delayMs: number;
   readonly jitterMs: number;
   readonly jitterDistribution: "uniform" | "normal" | "pareto";
@@ -20,7 +20,7 @@ export interface Impairment {
 }
 
 /** Frames pass untouched. */
-export const noImpairment: Impairment = {
+export const noImpairment: ImpairmentSettings = {
   delayMs: 0,
   jitterMs: 0,
   jitterDistribution: "uniform",
@@ -42,18 +42,18 @@ const coarseRateBps = 1_000_000_000;
 const coarseBytes = 1024 * 1024;
 
 /** Bytes that may pass at once when the rate was not used: what passes in 10 ms, but at least one frame. */
-export function burstBytesOf({ burstBytes, rateBps }: Impairment): number {
+export function burstBytesOf({ burstBytes, rateBps }: ImpairmentSettings): number {
   return burstBytes > 0 ? burstBytes : Math.max(largestFrameBytes, (rateBps / 8) * 0.01);
 }
 
 /** Bytes that may wait: for the rate, when there is one, else for the delay. */
-export function queueBytesOf({ queueBytes, rateBps }: Impairment): number {
+export function queueBytesOf({ queueBytes, rateBps }: ImpairmentSettings): number {
   if (queueBytes > 0) return queueBytes;
   return rateBps > 0 ? Math.max(64 * 1024, (rateBps / 8) * 0.2) : 64 * 1024 * 1024;
 }
 
 /** Whether something is decided by chance. */
-export function isRandom(settings: Impairment): boolean {
+export function isRandom(settings: ImpairmentSettings): boolean {
   const { lossRatio, duplicateRatio, reorderRatio, corruptRatio, jitterMs } = settings;
   return lossRatio + duplicateRatio + reorderRatio + corruptRatio + jitterMs > 0;
 }
@@ -64,7 +64,7 @@ export function isRandom(settings: Impairment): boolean {
  * the offloads of the tap are switched off then, and the kernel cuts super-frames up and completes checksums before we see them.
  * Where only time counts, and a super-frame takes little of it, offloads stay on: they make a box several times faster.
  */
-export function needsSingleFrames(settings: Impairment): boolean {
+export function needsSingleFrames(settings: ImpairmentSettings): boolean {
   const { rateBps, burstBytes, queueBytes } = settings;
   const fine = (value: number, coarse: number): boolean => value > 0 && value < coarse;
   return (

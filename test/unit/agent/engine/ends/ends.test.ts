@@ -2,20 +2,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { EndSpec } from "../../../../../agent/engine/protocol/end-record.js";
 import { endStore } from "../../../../../agent/engine/ends/end-store.js";
-import { Engine } from "../../../../../agent/engine/ends/engine.js";
-import type { EndsEvent } from "../../../../../agent/engine/protocol/engine-protocol.js";
+import { Ends } from "../../../../../agent/engine/ends/ends.js";
+import type { EndsEvent } from "../../../../../agent/engine/protocol/end-protocol.js";
 import { ensureCableIdentity } from "../../../../../agent/cable/ensure-cable-identity.js";
 import { createLog } from "../../../../../lib/log.js";
 import { eventually } from "../../../../helpers/eventually.js";
+import { endSpec } from "../../../../helpers/engine-words.js";
 
 // What is told of an end does not depend on its tap, which only root could make.
 vi.mock(import("../../../../../agent/engine/frames/switch-tap.js"), () => ({
   makeTap: () => Promise.reject(new Error("no taps here")),
 }));
 
-const spec: EndSpec = {
+const spec = endSpec({
   link: "links/demo",
   linkUid: "u1",
   lan: "lan1",
@@ -23,14 +23,14 @@ const spec: EndSpec = {
   peerAddresses: [],
   peerKeySha256: "aa".repeat(32),
   ticketTtlSeconds: 10,
-};
+});
 
 let directory: string;
-let engine: Engine;
+let ends: Ends;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "zt-eng-"));
-  engine = await Engine.open(
+  ends = await Ends.open(
     {
       identity: await ensureCableIdentity(directory, () => undefined),
       store: endStore(directory),
@@ -46,25 +46,27 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await engine.close();
+  await ends.close();
   await rm(directory, { recursive: true });
 });
 
 test("a link that takes the name of another is never told together with the end of the other", async () => {
   const events: EndsEvent[] = [];
-  await engine.ensureEnd(spec);
-  engine.watch((event) => events.push(event));
-  await engine.ensureEnd({ ...spec, linkUid: "u2" });
-  await eventually(() => expect(events.flatMap(({ ends }) => ends).map(({ linkUid }) => linkUid)).toContain("u2"));
-  for (const { ends, removed } of events) {
-    expect(ends.map(({ link }) => link).filter((link) => removed.includes(link))).toEqual([]);
+  await ends.ensureEnd(spec);
+  ends.watch((event) => events.push(event));
+  await ends.ensureEnd({ ...spec, linkUid: "u2" });
+  await eventually(() =>
+    expect(events.flatMap((event) => event.ends).map(({ status }) => status.linkUid)).toContain("u2"),
+  );
+  for (const { ends: told, removed } of events) {
+    expect(told.map(({ status }) => status.link).filter((link) => removed.includes(link))).toEqual([]);
   }
 });
 
 test("the end of a link is told", async () => {
   const events: EndsEvent[] = [];
-  await engine.ensureEnd(spec);
-  engine.watch((event) => events.push(event));
-  await engine.deleteEnd("links/demo", "u1");
+  await ends.ensureEnd(spec);
+  ends.watch((event) => events.push(event));
+  await ends.deleteEnd("links/demo", "u1");
   await eventually(() => expect(events.flatMap(({ removed }) => removed)).toEqual(["links/demo"]));
 });

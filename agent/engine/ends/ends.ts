@@ -6,10 +6,13 @@ import type { Log } from "../../../lib/log.js";
 import { StandingListener } from "../../../lib/standing-listener.js";
 import { parseSocketAddress } from "../../../lib/net/peer-address.js";
 import type { CableIdentity } from "../protocol/cable-identity.js";
-import { applySpec, type EndRecord, type EndSpec } from "../protocol/end-record.js";
-import type { EndDiagnosis, EndsEvent, EndView } from "../protocol/engine-protocol.js";
+import type { EndSpec } from "../../../proto/gen/zor/agent/v1/cable_service.js";
+import type { EndDiagnosis } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { Changes } from "../control/changes.js";
+import type { EndsEvent, EndView } from "../protocol/end-protocol.js";
 import { answer } from "../handshake/dial.js";
 import { End } from "./end.js";
+import { applySpec, type EndRecord } from "./end-record.js";
 import type { EndStore } from "./end-store.js";
 import { CableFailure } from "../handshake/failure.js";
 import { acceptUnpaced } from "../frames/unpaced.js";
@@ -18,25 +21,20 @@ import { WorkerPool } from "../threads/worker-pool.js";
 /** Handshakes under way at once, in all and of one address, so that one silent peer does not keep the others out. */
 const maxHandshakes = 256;
 const maxHandshakesOfAddress = 32;
-/** Changes are told together, at most so often. */
-const changesMs = 50;
 const figuresMs = 1_000;
 
 /** All ends of a host and the data port they share. */
-export class Engine {
-  readonly #options: EngineOptions;
+export class Ends {
+  readonly #options: EndsOptions;
   /** Tells this process from another engine of the same identity. */
   readonly #id = randomUUID();
   readonly #workers: WorkerPool;
   readonly #server: Server;
   #standing: StandingListener | undefined;
   readonly #ends = new Map<string, End>();
-  readonly #watchers = new Set<(event: EndsEvent) => void>();
+  readonly #changes: Changes<End, EndsEvent>;
   readonly #ended = new AbortController();
   readonly #figures: NodeJS.Timeout;
-  #changed = new Set<End>();
-  #removed = new Set<string>();
-  #telling: NodeJS.Timeout | undefined;
   /** Handshakes under way, by remote address. */
   readonly #handshakes = new Map<string, number>();
   /** Memory and disk may differ: the last write failed or is under way. */
@@ -44,23 +42,28 @@ export class Engine {
   /** Refusals are logged once a second at most: whoever can reach the port could fill the disk otherwise. */
   #refusals = 0;
 
-  private constructor(options: EngineOptions) {
+  private constructor(options: EndsOptions) {
     this.#options = options;
+    this.#changes = new Changes<End, EndsEvent>({
+      snapshot: () => ({ ends: this.list(), removed: [], snapshot: true }),
+      changes: (ends, removed) => ({ ends: ends.map((end) => end.view()), removed, snapshot: false }),
+      isThere: (end) => this.#ends.get(end.record.spec.linkUid) === end,
+    });
     this.#workers = new WorkerPool({ netns: options.netns, onCrash: options.onCrash });
     this.#server = createServer({ noDelay: true }, (socket) => void this.#onConnection(socket));
     this.#figures = setInterval(() => this.#onFigures(), figuresMs);
   }
 
   /** Restores the stored ends and listens. @throws when the data port cannot be had. */
-  static async open(options: EngineOptions, records: readonly EndRecord[]): Promise<Engine> {
-    const engine = new Engine(options);
-    engine.#standing = await StandingListener.open([options.listen], {
-      bind: (address) => engine.#bind(address),
+  static async open(options: EndsOptions, records: readonly EndRecord[]): Promise<Ends> {
+    const ends = new Ends(options);
+    ends.#standing = await StandingListener.open([options.listen], {
+      bind: (address) => ends.#bind(address),
       onMissing: (address, why) => options.log.warn({ address, why }, "the data port waits for its address"),
       onTaken: (address) => options.log.info({ address }, "the data port's address is there now"),
     });
-    for (const record of records) engine.#start(record);
-    return engine;
+    for (const record of records) ends.#start(record);
+    return ends;
   }
 
   /** "ip:port" of the data port; as it was given while the machine has no such address. */
@@ -79,7 +82,7 @@ export class Engine {
   /** Makes or changes an end. Durable when it resolves. */
   async ensureEnd(spec: EndSpec): Promise<EndView> {
     const namesake = [...this.#ends.values()].find(
-      (end) => end.record.link === spec.link && end.record.linkUid !== spec.linkUid,
+      (end) => end.record.spec.link === spec.link && end.record.spec.linkUid !== spec.linkUid,
     );
     if (namesake !== undefined) await this.#close(namesake, "the link was deleted");
     const existing = this.#ends.get(spec.linkUid);
@@ -99,8 +102,8 @@ export class Engine {
 
   /** Removes the end of a link; nothing happens when there is none, or one of another uid. */
   async deleteEnd(link: string, linkUid: string): Promise<void> {
-    const end = [...this.#ends.values()].find(({ record }) => record.link === link);
-    const wanted = end !== undefined && (linkUid === "" || end.record.linkUid === linkUid);
+    const end = [...this.#ends.values()].find(({ record }) => record.spec.link === link);
+    const wanted = end !== undefined && (linkUid === "" || end.record.spec.linkUid === linkUid);
     if (wanted) await this.#close(end, "the link was deleted");
     // An earlier deletion may have failed to be stored.
     if (wanted || this.#unsaved) await this.#save();
@@ -126,16 +129,14 @@ export class Engine {
 
   /** Calls the watcher with a snapshot now and with changes later. Returns how to stop. */
   watch(watcher: (event: EndsEvent) => void): () => void {
-    watcher({ ends: this.list(), removed: [], snapshot: true });
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    return this.#changes.watch(watcher);
   }
 
   /** Says goodbye to all peers and ends everything; the stored ends stay. */
   async close(): Promise<void> {
     this.#ended.abort();
     clearInterval(this.#figures);
-    clearTimeout(this.#telling);
+    this.#changes.close();
     await this.#standing?.[Symbol.asyncDispose]();
     this.#server.close();
     await Promise.all([...this.#ends.values()].map((end) => end.close("the host's cable engine is ending")));
@@ -166,20 +167,18 @@ export class Engine {
       workers: this.#workers,
       log,
       save: () => this.#save(),
-      changed: () => this.#note(end),
+      changed: () => this.#changes.changed(end),
     });
-    this.#ends.set(record.linkUid, end);
-    // An end of another link of that name may just have gone: the two are not to be told together.
-    this.#removed.delete(record.link);
-    this.#note(end);
+    this.#ends.set(record.spec.linkUid, end);
+    // An end of another link of that name may just have gone.
+    this.#changes.replaced(record.spec.link);
+    this.#changes.changed(end);
     return end;
   }
 
   async #close(end: End, goodbye: string): Promise<void> {
-    this.#ends.delete(end.record.linkUid);
-    this.#changed.delete(end);
-    this.#removed.add(end.record.link);
-    this.#tellSoon();
+    this.#ends.delete(end.record.spec.linkUid);
+    this.#changes.removed(end.record.spec.link);
     await end.close(goodbye);
   }
 
@@ -234,31 +233,12 @@ export class Engine {
     if (this.#refusals > 1) this.#options.log.warn({ count: this.#refusals - 1 }, "more connections were refused");
     this.#refusals = 0;
     const nowMs = performance.now();
-    for (const end of this.#ends.values()) if (end.refresh(nowMs)) this.#changed.add(end);
-    if (this.#watchers.size === 0) this.#changed.clear();
-    else if (this.#changed.size > 0) this.#tellSoon();
-  }
-
-  #note(end: End): void {
-    this.#changed.add(end);
-    this.#tellSoon();
-  }
-
-  #tellSoon(): void {
-    this.#telling ??= setTimeout(() => {
-      this.#telling = undefined;
-      const ends = [...this.#changed].filter((end) => this.#ends.get(end.record.linkUid) === end);
-      const event: EndsEvent = { ends: ends.map((end) => end.view()), removed: [...this.#removed], snapshot: false };
-      this.#changed = new Set();
-      this.#removed = new Set();
-      if (event.ends.length + event.removed.length === 0) return;
-      for (const watcher of this.#watchers) watcher(event);
-    }, changesMs);
+    this.#changes.figures([...this.#ends.values()].filter((end) => end.refresh(nowMs)));
   }
 }
 
-/** What an engine is opened with. */
-export interface EngineOptions {
+/** What the ends of a host are opened with. */
+export interface EndsOptions {
   readonly identity: CableIdentity;
   readonly store: EndStore;
   /** "ip:port" of the data port. */

@@ -1,0 +1,45 @@
+import { createSecureContext, type PeerCertificate, type SecureContext } from "node:tls";
+import { urisOf } from "../auth/caller.js";
+import type { Identity } from "../tls/identity.js";
+
+/** Where and as whom to connect. */
+export interface ConnectionOptions {
+  /** "ip:port", "[ip6]:port", "name:port" or "unix:/path". */
+  readonly address: string;
+  readonly identity: Identity;
+  /** DNS name the server's certificate must hold: "hub.zor" or "alpha.host.zor". */
+  readonly serverName: string;
+  /** URI the server's certificate must hold, for example "zor://host/alpha"; default: any. */
+  readonly serverUri?: string;
+  /** Whether a server certificate with this serial number (upper-case hexadecimal) is revoked; default: none is. */
+  readonly isRevoked?: (serial: string) => boolean;
+}
+
+/** Those of one identity: parsing its key and certificates costs as much as a handshake, and a hub has thousands of connections. */
+const contexts = new WeakMap<Identity, SecureContext>();
+
+/** The TLS context of clients with an identity: TLS 1.3, servers of its CA only. */
+export function contextOf(identity: Identity): SecureContext {
+  const known = contexts.get(identity);
+  if (known !== undefined) return known;
+  // A joiner has no certificate yet.
+  const own = identity.keyPem === "" ? {} : { key: identity.keyPem, cert: identity.certificatePem };
+  const made = createSecureContext({ ca: identity.caPem, ...own, minVersion: "TLSv1.3" });
+  contexts.set(identity, made);
+  return made;
+}
+
+/** Why a server is not the one that is wanted. Node has verified the chain; the name decides which member of the fleet this is. */
+export function checkServer(options: ConnectionOptions, certificate: PeerCertificate): Error | undefined {
+  const names = (certificate.subjectaltname ?? "").split(", ");
+  if (!names.includes(`DNS:${options.serverName}`)) {
+    return new Error(`the certificate of ${options.address} is not for ${options.serverName}`);
+  }
+  if (options.serverUri !== undefined && !urisOf(certificate).includes(options.serverUri)) {
+    return new Error(`the certificate of ${options.address} is not ${options.serverUri}'s`);
+  }
+  if (options.isRevoked?.(certificate.serialNumber) === true) {
+    return new Error(`the certificate of ${options.address} has been revoked`);
+  }
+  return undefined;
+}
