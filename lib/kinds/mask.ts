@@ -58,7 +58,7 @@ export function changedPaths<R extends NamedMessage>(kind: string, before: R, af
 }
 
 /** A step from a message, or a map, to a value in it. */
-interface Step {
+export interface Step {
   /** As masks name it. */
   readonly text: string;
   /** Unset: `text` is a key of the map that the step before leads to. */
@@ -73,12 +73,13 @@ function typeOf(kind: string): DescMessage {
 }
 
 /** Segments of a path; one in backquotes may hold dots. */
-function segmentsOf(path: string): string[] {
+export function segmentsOf(path: string): string[] {
   const parts = path.match(/`[^`]*`|[^.`]+|(?<=\.|^)(?=\.|$)/gu) ?? [""];
   return parts.map((part) => part.replaceAll("`", ""));
 }
 
-function follow(type: DescMessage, search: Search): Step[] {
+/** The steps of a path, as masks have them, from a message. @throws {ZorError} INVALID_ARGUMENT that says which fields there are. */
+export function follow(type: DescMessage, search: Search): Step[] {
   const { path, where } = search;
   const steps: Step[] = [];
   let message: DescMessage | undefined = type;

@@ -1,4 +1,5 @@
-import type { ResourceTypes } from "../../lib/kinds/codecs.js";
+import { findService, type ResourceTypes } from "../../lib/kinds/codecs.js";
+import { recordHandlers, updateRecord } from "./in-process-kinds.js";
 import type { Server } from "@grpc/grpc-js";
 import { authorize } from "../../lib/auth/policy.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
@@ -47,12 +48,15 @@ export class InProcessHub {
   /** What diagnoses of links tell. */
   diagnosis: readonly NonNullable<DiagnoseLinkResponse["message"]>[] = [];
   readonly #identity: Identity;
+  readonly #services: readonly string[];
   #server: Server | undefined;
   #port = 0;
   #operations = this.#newOperations();
 
-  constructor(identity: Identity) {
+  /** @param services full names of more services, of kinds that are nothing but records. */
+  constructor(identity: Identity, services: readonly string[] = []) {
     this.#identity = identity;
+    this.#services = services;
   }
 
   get address(): string {
@@ -82,6 +86,14 @@ export class InProcessHub {
       watch: (request, { signal }) => this.log.watch(request, signal),
     };
     server.addService(WatchServiceService, implementService(WatchServiceService, watches, options));
+    for (const name of this.#services) {
+      const service = findService(name);
+      if (service === undefined) throw new Error(`there is no service ${name}`);
+      const records = { log: this.log, record: (method: string, request: unknown) => this.#record(method, request) };
+      // Handlers of records fit any service of a kind.
+      const handlers = recordHandlers(service, records) as Parameters<typeof implementService>[1];
+      server.addService(service, implementService(service, handlers, options));
+    }
     addReflection(server, ["zor.v1.InstanceService", "zor.v1.ConsoleService", "zor.v1.WatchService"], options);
     const { credentials } = createServerTls(this.#identity, "required");
     this.#port = await listen(server, `127.0.0.1:${this.#port}`, credentials);
@@ -119,6 +131,20 @@ export class InProcessHub {
     return found;
   }
 
+  /** Changes a record as the mask of a request says. */
+  #update<K extends keyof ResourceTypes>(
+    kind: K,
+    request: { readonly updateMask: string[] | undefined; readonly validateOnly: boolean },
+    changeable?: readonly string[],
+  ): ResourceTypes[K] {
+    const { updateMask: mask, validateOnly } = request;
+    // Requests have the resource in a field that is called like its kind; what comes back is of that kind.
+    const wanted = Reflect.get(request, kind) as ResourceTypes[K] | undefined;
+    const records = { log: this.log, record: (method: string, body: unknown) => this.#record(method, body) };
+    const update = { kind, wanted, mask, validateOnly, ...(changeable === undefined ? {} : { changeable }) };
+    return updateRecord(records, update) as ResourceTypes[K];
+  }
+
   #record(method: string, request: unknown): void {
     this.requests.push({ method, request });
   }
@@ -138,9 +164,8 @@ export class InProcessHub {
       },
       updateHost: async (request) => {
         this.#record("updateHost", request);
-        const host = Host.fromPartial({ ...this.#find("host", request.host?.name ?? ""), ...request.host });
-        if (!request.validateOnly) this.log.upsert({ kind: "host", value: host });
-        return { host };
+        const changeable = ["labels", "annotations", "addresses", "underlay_addresses", "undialable"];
+        return { host: this.#update("host", request, changeable) };
       },
       deleteHost: async (request) => {
         this.#record("deleteHost", request);
@@ -167,7 +192,7 @@ export class InProcessHub {
     return {
       updateInstance: async (request) => {
         this.#record("updateInstance", request);
-        return { instance: this.#find("instance", request.instance?.name ?? "") };
+        return { instance: this.#update("instance", request, ["labels", "annotations"]) };
       },
       getInstance: async ({ name }) => ({ instance: this.#find("instance", name) }),
       listInstances: async (request) => {
@@ -231,7 +256,7 @@ export class InProcessHub {
     return {
       updateLan: async (request) => {
         this.#record("updateLan", request);
-        return { lan: this.#find("lan", request.lan?.name ?? "") };
+        return { lan: this.#update("lan", request, ["labels", "annotations", "spec.rstp"]) };
       },
       getLan: async ({ name }) => ({ lan: this.#find("lan", name) }),
       listLans: async (request) => {
@@ -264,11 +289,7 @@ export class InProcessHub {
       },
       updateLink: async (request) => {
         this.#record("updateLink", request);
-        const { link } = request;
-        if (link === undefined) throw notFound("link");
-        const value = { ...link, status: this.#find("link", link.name).status };
-        if (!request.validateOnly) this.log.upsert({ kind: "link", value });
-        return { link: value };
+        return { link: this.#update("link", request) };
       },
       diagnoseLink: ({ name }) => this.#diagnose(name),
       createLink: async (request, { caller }) => {

@@ -8,7 +8,8 @@ import { KindTable } from "../kit/kind-table.js";
 import { shortName } from "../kit/resource-name.js";
 import { toRow } from "../kit/row.js";
 import { escapeText } from "../kit/text/escape.js";
-import type { Kind } from "./kinds.js";
+import type { Kind } from "../../lib/kinds/kinds.js";
+import { getResource } from "./kinds.js";
 import type { Session } from "./session.js";
 
 /** What deleting a resource takes with it. */
@@ -23,7 +24,7 @@ export interface BlastRadius {
 
 /** Looks at a resource before it is deleted. @throws {ZorError} NOT_FOUND, and INVALID_ARGUMENT for kinds zor delete does not delete. */
 export async function blastRadius(session: Session, kind: Kind, name: string): Promise<BlastRadius> {
-  const resource = await kind.get(await session.connect(), name, session.readOptions());
+  const resource = await getResource(await session.connect(), kind, name, session.readOptions());
   if (resource === undefined) throw notFound(name);
   const kinds = new KindTable(tuiKinds);
   const { actions, presence } = kinds.get(resource.kind);
@@ -42,6 +43,6 @@ export async function blastRadius(session: Session, kind: Kind, name: string): P
     kind,
     name,
     running: isOfKind(resource, "instance") && (resource.value.status === undefined || isUp(stateOf(resource.value))),
-    line: escapeText(`${kind.name} ${shortName(name)}: ${text}`),
+    line: escapeText(`${kind.singular} ${shortName(name)}: ${text}`),
   };
 }

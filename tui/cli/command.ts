@@ -1,5 +1,7 @@
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
+import type { StandardVerb } from "../../lib/kinds/verbs.js";
 import { parseId } from "../../lib/names.js";
+import type { Flag } from "../kit/kind-commands.js";
 import type { OutputFormat, Session } from "./session.js";
 
 /** What a command module is given to add itself to the program. */
@@ -12,7 +14,45 @@ export interface Registrar {
 /** A module under commands/. */
 export interface CommandModule {
   /** @param name which of the module's commands is wanted. */
-  define(registrar: Registrar, name: string): void;
+  define(registrar: Registrar, name: string): void | Promise<void>;
+}
+
+/** An argument that names resources: shells complete it. */
+export class ResourceArgument extends Argument {
+  /** Singular of their kind; undefined: the word before them, or the first of them, says it. */
+  readonly kind: string | undefined;
+
+  constructor(name: string, description: string, kind?: string) {
+    super(name, description);
+    this.kind = kind;
+  }
+}
+
+/** An argument that is a kind, one that the API has a method of for that verb. */
+export class KindArgument extends Argument {
+  readonly verb: StandardVerb;
+
+  constructor(name: string, description: string, verb: StandardVerb) {
+    super(name, description);
+    this.verb = verb;
+  }
+}
+
+/** The option of a flag. */
+export function flagOption({
+  flags,
+  help,
+  repeatable: isRepeatable,
+  choices,
+  conflicts,
+  hidden,
+  ...rest
+}: Flag): Option {
+  const option = isRepeatable === true ? repeatable(flags, help) : new Option(flags, help);
+  if (choices !== undefined) option.choices(choices);
+  if (rest.default !== undefined) option.default(rest.default);
+  if (conflicts !== undefined) option.conflicts(conflicts);
+  return hidden === true ? option.hideHelp() : option;
 }
 
 /** The -o option of commands that change things: text for people, or the API's response. */

@@ -1,7 +1,8 @@
 import { notFound } from "../../lib/errors.js";
+import { type Kind, kindNamed, livesOnHosts } from "../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../lib/kinds/resource.js";
 import { escapeText } from "../kit/text/escape.js";
-import { type Kind, kinds } from "./kinds.js";
+import { getResource, listJson, listKind } from "./kinds.js";
 import { resourceTable, type StaleHosts, staleHosts, tableOptions, unreachableNotes } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";
 import type { Session } from "./session.js";
@@ -34,7 +35,7 @@ export async function listResources(
     return;
   }
   const connection = await session.connect();
-  const listing = await kind.list(connection, options, session.readOptions());
+  const listing = await listKind(connection, kind, options, session.readOptions());
   if (options.output === "json" || options.output === "yaml") {
     await session.printJson(options.output, await listing.json());
   } else {
@@ -49,18 +50,18 @@ async function showNamed(session: Session, kind: Kind, names: readonly string[],
   const resources: AnyResource[] = [];
   for (const text of names) {
     const name = await resolveName(session, kind, text, options.host);
-    const resource = await kind.get(connection, name, session.readOptions());
+    const resource = await getResource(connection, kind, name, session.readOptions());
     if (resource === undefined) throw notFound(name);
     resources.push(resource);
   }
   // Only the list of hosts tells how old what lives on them is.
-  const asks = kind.onHost !== undefined && options.output !== "name";
+  const asks = livesOnHosts(kind) && options.output !== "name";
   const { unreachable } = asks
-    ? await kinds.host.list(connection, { filter: "", orderBy: "" }, session.readOptions())
+    ? await listKind(connection, kindNamed("host"), {}, session.readOptions())
     : { unreachable: [] };
   const concerned = unreachable.filter(({ name }) => resources.some(({ value }) => value.name.startsWith(`${name}/`)));
   if (options.output === "json" || options.output === "yaml") {
-    await session.printJson(options.output, await kind.listJson(resources, concerned));
+    await session.printJson(options.output, await listJson(kind, resources, concerned));
   } else printRows(session, kind, resources, { ...options, stale: staleHosts(concerned) });
   for (const line of unreachableNotes(concerned)) session.note(line);
 }
@@ -79,7 +80,7 @@ function printRows(
   const wide = output === "wide";
   const now = new Date();
   const layout = { ...tableOptions(session.io, wide), wide, labelColumns, stale, now: () => now };
-  const table = resourceTable(resources, kind.name, layout);
+  const table = resourceTable(resources, kind, layout);
   session.print(table.header());
   for (const resource of resources) session.print(table.row(resource));
 }

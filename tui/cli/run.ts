@@ -87,7 +87,7 @@ async function defineCommands(registrar: Registrar, args: readonly string[]): Pr
   const { program } = registrar;
   const called = calledCommand(args);
   for (const entry of commandTable) {
-    if (entry.name === called) (await entry.load()).define(registrar, entry.name);
+    if (entry.name === called) await (await entry.load()).define(registrar, entry.name);
     else program.command(entry.name).description(entry.summary);
   }
   if (called === "complete") (await import("./commands/complete.js")).define(registrar);

@@ -6,7 +6,7 @@ import { escapeText } from "../kit/text/escape.js";
 import { reachHub } from "../client/open-hub.js";
 import { runOperation } from "../client/operation.js";
 import type { Terminal, TerminalOutput } from "../client/raw-terminal.js";
-import { parseDurationMs } from "./input/durations.js";
+import { parseDurationMs } from "../kit/input/durations.js";
 import { checkRequestId } from "./input/request-id.js";
 import type { Hop } from "./output/print-error.js";
 import { showProgress } from "./output/progress.js";

@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Command, CommanderError } from "commander";
 import { ZorError } from "../../lib/errors.js";
+import { pathOf } from "./words.js";
 
 /** What is wrong with a command line, and where to read how it should be. */
 export function toUsageError(error: CommanderError, command: Command): ZorError {
@@ -37,8 +38,4 @@ export function commandOf(program: Command, words: readonly string[]): Command {
     command = next ?? command;
   }
   return command;
-}
-
-function pathOf(command: Command): string {
-  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }

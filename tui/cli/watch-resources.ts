@@ -1,8 +1,9 @@
 import { parseFilter } from "../../lib/list/filter.js";
+import { type Kind, livesOnHosts } from "../../lib/kinds/kinds.js";
 import { type AnyResource, unpack } from "../../lib/kinds/resource.js";
 import { type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { watchResponses } from "../client/watch.js";
-import type { Kind } from "./kinds.js";
+import { listKind } from "./kinds.js";
 import type { ListOptions } from "./list-resources.js";
 import { lossReporter } from "./loss-reporter.js";
 import { resolveName } from "./resolve.js";
@@ -21,9 +22,9 @@ export async function watchResources(
 ): Promise<void> {
   const connection = await session.connect();
   // Fails at once, with the reason, where the watch would try for ever; and checks the filter.
-  await kind.list(connection, options, session.readOptions());
+  await listKind(connection, kind, options, session.readOptions());
   const names = new Set(await Promise.all(texts.map((text) => resolveName(session, kind, text, options.host))));
-  const filter = parseFilter(options.filter, messageOf(kind.name));
+  const filter = parseFilter(options.filter, kind.type);
   const wanted = (resource: AnyResource): boolean =>
     (names.size === 0 || names.has(resource.value.name)) && filter.matches(resource.value);
   const { output } = options;
@@ -32,9 +33,9 @@ export async function watchResources(
     ? undefined
     : new WatchRows(session, { kind, output, wanted, labelColumns: options.labelColumns ?? [] });
   // Rows of a host that is lost are old: the hosts are watched as well, to say so.
-  const withHosts = rows !== undefined && kind.onHost !== undefined;
+  const withHosts = rows !== undefined && livesOnHosts(kind);
   const watch = watchResponses(connection, {
-    kinds: [kind.name, ...(withHosts ? ["host"] : [])],
+    kinds: [kind.singular, ...(withHosts ? ["host"] : [])],
     parent: options.host === undefined ? "" : `hosts/${options.host}`,
     signal: session.io.signal,
     onState: lossReporter(session),
@@ -44,11 +45,6 @@ export async function watchResources(
     if (structured) await printResponse(session, output, wanted, response);
   }
   session.io.signal.throwIfAborted();
-}
-
-/** Full name of the message of a kind. */
-function messageOf(kind: Kind["name"]): string {
-  return `zor.v1.${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`;
 }
 
 async function printResponse(

@@ -1,11 +1,11 @@
 import { codecOf } from "../../lib/kinds/codecs.js";
+import type { Kind } from "../../lib/kinds/kinds.js";
 import { type AnyResource, isOfKind, unpack } from "../../lib/kinds/resource.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import type { WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import { escapeText } from "../kit/text/escape.js";
 import { hostStateName } from "../kinds/host/states.js";
 import { shortName } from "../kit/resource-name.js";
-import type { Kind } from "./kinds.js";
 import { type ResourceTable, resourceTable, tableOptions } from "./output/show-rows.js";
 import type { Session } from "./session.js";
 
@@ -47,7 +47,7 @@ export class WatchRows {
 
   #upsert(resource: AnyResource): void {
     const { kind, wanted } = this.#options;
-    if (isOfKind(resource, "host") && kind.name !== "host") {
+    if (isOfKind(resource, "host") && kind.singular !== "host") {
       this.#noteHost(resource.value);
       return;
     }
@@ -99,7 +99,7 @@ export class WatchRows {
       const wide = output === "wide";
       this.#sample = [...this.#sample, ...resources];
       const layout = { ...tableOptions(session.io, wide), wide, labelColumns, stale: new Map(), now: () => new Date() };
-      table = resourceTable(this.#sample, kind.name, layout);
+      table = resourceTable(this.#sample, kind, layout);
       this.#table = table;
       session.print(table.header());
     }

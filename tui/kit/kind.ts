@@ -2,6 +2,7 @@ import type { Action } from "./action.js";
 import type { DescribeLine } from "./describe/line.js";
 import type { CellContext } from "./fleet/fleet-view.js";
 import type { Follower } from "./fleet/follower.js";
+import type { KindCommands } from "./kind-commands.js";
 import type { Row } from "./row.js";
 import type { StateStyle } from "./states.js";
 import type { Column } from "./table/column.js";
@@ -19,6 +20,8 @@ export interface TuiKind<T extends object = object> {
   /** More words of the command line that mean it, besides those of the API. */
   readonly words?: readonly string[];
   readonly columns: readonly Column<Row<T>>[];
+  /** Columns only for where there is room without end: `zor get -o wide`. */
+  readonly wideColumns?: readonly Column<Row<T>>[];
   /** Id of the column sorted by at first. */
   readonly sortBy: string;
   /** Said where there are no rows, with what to do about it. */
@@ -49,6 +52,8 @@ export interface TuiKind<T extends object = object> {
   open?(row: Row<T>): Opening | undefined;
   /** Name of the resource that is described instead; for parts. */
   behind?(row: Row<T>): string;
+  /** Loads what the kind adds to the commands of the command line that go with all kinds. Default: nothing. */
+  commands?(): Promise<KindCommands<T>>;
   /** Makes what follows the kind over time. */
   follow?(): Follower<T>;
 }

@@ -23,10 +23,12 @@ export class CliFleet implements AsyncDisposable {
     this.hub = hub;
   }
 
-  static async create(): Promise<CliFleet> {
+  /** @param services full names of more services, of kinds that are nothing but records. */
+  static async create(services: readonly string[] = []): Promise<CliFleet> {
     const directory = await mkdtemp(join(tmpdir(), "zt-cli-"));
     const identities = await TestIdentities.create(directory);
-    const hub = new InProcessHub((await identities.issue({ kind: "hub", id: "test", role: Role.ROLE_ADMIN })).identity);
+    const { identity } = await identities.issue({ kind: "hub", id: "test", role: Role.ROLE_ADMIN });
+    const hub = new InProcessHub(identity, services);
     await hub.start();
     const fleet = new CliFleet(directory, hub);
     for (const [name, role] of [

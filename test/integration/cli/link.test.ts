@@ -103,11 +103,12 @@ describe("zor set link", () => {
     ]);
     expect(code).toBe(0);
     expect(said("updateLink")).toMatchObject({
-      link: {
-        labels: { site: "east", new: "y" },
-        spec: { ...spec, aToB: { lossRatio: 0.5 }, bToA: { delay: { nanos: 5_000_000 } }, seed: 3n },
-        status: undefined,
-      },
+      link: { name: "links/demo", status: undefined },
+      updateMask: ["spec.b_to_a.delay", "labels.old", "labels.new"],
+    });
+    expect(fleet.hub.log.find("link", "links/demo")).toMatchObject({
+      labels: { site: "east", new: "y" },
+      spec: { ...spec, aToB: { lossRatio: 0.5 }, bToA: { delay: { nanos: 5_000_000 } }, seed: 3n },
     });
     expect(stdout).toMatch(/link demo: a>b 50%.*b>a 5ms/);
   });
@@ -115,7 +116,9 @@ describe("zor set link", () => {
   it("takes everything back with --clear", async () => {
     demo({ spec: { ...spec, aToB: { lossRatio: 0.5 }, bToA: { down: true } } });
     expect((await fleet.zor(["set", "link", "demo", "--clear"])).code).toBe(0);
-    expect(said("updateLink")).toMatchObject({ link: { spec: { ...spec, aToB: undefined, bToA: undefined } } });
+    expect(said("updateLink")).toMatchObject({ updateMask: ["spec.a_to_b", "spec.b_to_a", "spec.schedule"] });
+    const { spec: after } = fleet.hub.log.find("link", "links/demo") ?? {};
+    expect(after).toMatchObject({ ...spec, aToB: undefined, bToA: undefined });
   });
 });
 
@@ -126,7 +129,7 @@ describe("zor link show", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^link demo: alpha\/lan1 <-> beta\/lan1\n/);
     for (const line of [
-      /state +ACTIVE for 60m/,
+      /state +ACTIVE for 1h00m/,
       /path +relayed/,
       /protection +TLSv1\.3/,
       /round trip +0\.42ms, p99 2\.00ms/,

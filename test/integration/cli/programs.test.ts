@@ -50,7 +50,7 @@ describe("bad command lines end with 2 and say what to do", () => {
     [["create", "lann", "alpha/x"], /Did you mean lan\?/],
     [["get", "instnces"], /did you mean instances\?/],
     [["get"], /missing required argument.*usage: zor get .*hosts\|instances/],
-    [["create", "disk"], /there are instance, lan, link, a2b; see zor create --help/],
+    [["create", "disk"], /there are host, instance, lan, link, a2b; see zor create --help/],
     [["create", "link", "demo"], /usage: zor create link .*<name> <a> <b>; see zor create link --help/],
     [["create", "instance", "vm1"], /HOST\/NAME/],
     [["help", "crate"], /no help for "crate"; did you mean create\?/],

@@ -1,21 +1,35 @@
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
+import { applyMask } from "../../../lib/kinds/mask.js";
+import { Link } from "../../../proto/gen/zor/v1/link.js";
 import { Direction, Impairment, JitterDistribution } from "../../../proto/gen/zor/v1/impairment.js";
-import {
-  addImpairmentOptions,
-  type ImpairmentFlags,
-  readImpairmentFlags,
-} from "../../../tui/cli/input/impairment-flags.js";
-import { parseSettings } from "../../../tui/cli/input/impairment-settings.js";
-import { parseScheduleFile, parseStep } from "../../../tui/cli/input/schedule.js";
+import { flagOption } from "../../../tui/cli/command.js";
+import { impairmentFlags, readImpairment, readImpairmentChange } from "../../../tui/kit/input/impairment-flags.js";
+import { parseSettings } from "../../../tui/kit/input/impairment-settings.js";
+import { parseScheduleFile, parseStep } from "../../../tui/kit/input/schedule.js";
 
-const nothing: ImpairmentFlags = { aToB: undefined, bToA: undefined, seed: 0n, schedule: [] };
-
-/** What the options of a command line make of what there was. */
-function read(line: readonly string[], { live = false, before = nothing } = {}) {
-  const command = addImpairmentOptions(new Command().exitOverride(), live);
+function valuesOf(line: readonly string[], live: boolean) {
+  const command = new Command().exitOverride();
+  for (const flag of impairmentFlags({ live })) command.addOption(flagOption(flag));
   command.parse([...line], { from: "user" });
-  return readImpairmentFlags(command.opts(), before);
+  return command.opts();
+}
+
+/** What the options of a command line say of something new. */
+function read(line: readonly string[]) {
+  return readImpairment(valuesOf(line, false));
+}
+
+/** What the options of a command line make of a link, and the mask that they send. */
+async function change(line: readonly string[], spec: Parameters<typeof Link.fromPartial>[0]["spec"]) {
+  const { resource, paths } = await readImpairmentChange(valuesOf(line, true));
+  const update = {
+    kind: "link",
+    current: Link.fromPartial({ spec }),
+    mask: [...paths, "labels.none"],
+    changeable: ["spec", "labels"],
+  };
+  return { paths, spec: applyMask({ ...update, wanted: Link.fromPartial(resource) }).spec };
 }
 
 describe("settings", () => {
@@ -63,18 +77,39 @@ describe("options", () => {
   });
 
   it("leave what they do not name as it was", async () => {
-    const before = { ...nothing, aToB: Impairment.fromPartial({ lossRatio: 0.3, down: true }), seed: 4n };
-    const changed = await read(["--delay", "1ms"], { live: true, before });
-    expect(changed.aToB).toMatchObject({ lossRatio: 0.3, down: true, delay: { nanos: 1_000_000 } });
-    expect(changed.bToA).toMatchObject({ lossRatio: 0, delay: { nanos: 1_000_000 } });
-    expect(changed.seed).toBe(4n);
-    expect(await read([], { live: true, before })).toEqual(before);
+    const before = { aToB: { lossRatio: 0.3, down: true }, seed: 4n };
+    const { spec, paths } = await change(["--delay", "1ms"], before);
+    expect(paths).toEqual(["spec.a_to_b.delay", "spec.b_to_a.delay"]);
+    expect(spec?.aToB).toMatchObject({ lossRatio: 0.3, down: true, delay: { nanos: 1_000_000 } });
+    expect(spec?.bToA).toMatchObject({ lossRatio: 0, delay: { nanos: 1_000_000 } });
+    expect(spec?.seed).toBe(4n);
+    expect((await change([], before)).paths).toEqual([]);
   });
 
   it("take a direction up again, and a delay away", async () => {
-    const before = { ...nothing, aToB: Impairment.fromPartial({ down: true, delay: { seconds: 1n, nanos: 0 } }) };
-    const changed = await read(["--no-ab-down", "--delay", "0"], { live: true, before });
-    expect(changed.aToB).toMatchObject({ down: false, delay: undefined });
+    const before = { aToB: { down: true, lossRatio: 0.5, delay: { seconds: 1n, nanos: 0 } } };
+    const { spec } = await change(["--no-ab-down", "--delay", "0"], before);
+    expect(spec?.aToB).toMatchObject({ down: false, lossRatio: 0.5, delay: undefined });
+  });
+
+  it("take everything back before they set anything", async () => {
+    const before = {
+      aToB: { down: true, lossRatio: 0.5 },
+      bToA: { lossRatio: 1 },
+      seed: 3n,
+      schedule: [{ impairment: { down: true } }],
+    };
+    const { spec, paths } = await change(["--clear", "--ab-loss", "1%"], before);
+    expect(paths).toEqual(["spec.a_to_b", "spec.b_to_a", "spec.schedule"]);
+    expect(spec).toMatchObject({ aToB: { lossRatio: 0.01, down: false }, bToA: undefined, schedule: [], seed: 3n });
+  });
+
+  it("take a schedule back, or replace it", async () => {
+    const before = { aToB: { lossRatio: 0.5 }, schedule: [{ impairment: { down: true } }] };
+    expect(await change(["--no-schedule"], before)).toMatchObject({ paths: ["spec.schedule"], spec: { schedule: [] } });
+    const { spec } = await change(["--at", "1s for 2s ab: loss 20%"], before);
+    expect(spec?.schedule).toMatchObject([{ impairment: { lossRatio: 0.2, down: false } }]);
+    expect(spec?.aToB?.lossRatio).toBe(0.5);
   });
 
   it.each(["1.5", "x", "99999999999999999999"])("refuse %s as a seed", async (seed) => {

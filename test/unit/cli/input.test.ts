@@ -1,12 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { parseAddress } from "../../../tui/cli/input/addresses.js";
-import { parseDurationMs } from "../../../tui/cli/input/durations.js";
-import { parseInstance } from "../../../tui/cli/input/instance-file.js";
-import { type InstanceFlags, instanceFromFlags, parseNic } from "../../../tui/cli/input/instance-flags.js";
-import { parsePairs } from "../../../tui/cli/input/key-values.js";
-import { parseMemoryMib } from "../../../tui/cli/input/memory.js";
+import "../../extension/register.js";
+import { parseAddress } from "../../../tui/kit/input/addresses.js";
+import { parseDurationMs } from "../../../tui/kit/input/durations.js";
+import { parseResource } from "../../../tui/cli/input/resource-file.js";
+import { instanceSpec, parseNic } from "../../../tui/kinds/instance/flags.js";
+import { parsePairs } from "../../../tui/kit/input/key-values.js";
+import { parseMemoryMib } from "../../../tui/kit/input/memory.js";
 import { parseNicWords } from "../../../tui/cli/input/nic-name.js";
-import { kinds } from "../../../tui/cli/kinds.js";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { Accelerator } from "../../../proto/gen/zor/v1/instance.js";
+import { EchoOptions } from "../../extension/gen/zor/test/v1/echo.js";
+import type { FlagValues } from "../../../tui/kit/kind-commands.js";
 import { nearest } from "../../../lib/nearest.js";
 import { parseNewName, resolveLocally } from "../../../tui/cli/resolve.js";
 
@@ -64,7 +69,7 @@ describe("names", () => {
     ["host", "alpha", undefined, "hosts/alpha"],
     ["host", "hosts/alpha", undefined, "hosts/alpha"],
   ] as const)("%s %s (--host %s) is %s", (kind, text, host, name) => {
-    expect(resolveLocally(kinds[kind], text, host)).toBe(name);
+    expect(resolveLocally(kindNamed(kind), text, host)).toBe(name);
   });
 
   it.each([
@@ -83,18 +88,18 @@ describe("names", () => {
     ["lan", "../lan1"],
     ["instance", "x".repeat(64)],
   ] as const)("%s %j is refused", (kind, text) => {
-    expect(() => resolveLocally(kinds[kind], text)).toThrow(/not a valid name|not the name of|not a resource name/);
+    expect(() => resolveLocally(kindNamed(kind), text)).toThrow(/not a valid name|not the name of|not a resource name/);
   });
 
   it("of something new need a host", () => {
-    expect(parseNewName("alpha/vm1", "instances")).toEqual({
+    expect(parseNewName("alpha/vm1", kindNamed("instance"))).toEqual({
       parent: "hosts/alpha",
       id: "vm1",
       name: "hosts/alpha/instances/vm1",
     });
-    expect(parseNewName("hosts/alpha/instances/vm1", "instances").name).toBe("hosts/alpha/instances/vm1");
+    expect(parseNewName("hosts/alpha/instances/vm1", kindNamed("instance")).name).toBe("hosts/alpha/instances/vm1");
     for (const text of ["vm1", "alpha/", "/vm1", "a/b/c", "alpha/-x", "hosts/alpha/lans/vm1"]) {
-      expect(() => parseNewName(text, "instances")).toThrow();
+      expect(() => parseNewName(text, kindNamed("instance"))).toThrow();
     }
   });
 
@@ -130,37 +135,51 @@ describe("nearest", () => {
 });
 
 describe("instance flags", () => {
-  const flags: InstanceFlags = {
-    nic: [],
-    image: [],
-    disk: [],
-    env: [],
-    capAdd: [],
-    capDrop: [],
-    sysctl: [],
-    label: [],
-  };
+  const read = (values: FlagValues, words: readonly string[] = []) => instanceSpec({ values, words });
 
   it("choose the driver they need", () => {
-    expect(instanceFromFlags({ ...flags, kernel: "micro" }, []).spec?.driver?.$case).toBe("qemu");
-    expect(instanceFromFlags({ ...flags, rootfs: "micro" }, []).spec?.driver?.$case).toBe("crun");
-    expect(() => instanceFromFlags({ ...flags, driver: "crun" }, [])).toThrow("--rootfs");
-    expect(() => instanceFromFlags({ ...flags, driver: "docker" }, [])).toThrow("qemu and crun");
-    expect(() => instanceFromFlags({ ...flags, driver: "qemu", rootfs: "micro" }, [])).toThrow("does not go with");
-    expect(() => instanceFromFlags({ ...flags, kernel: "micro" }, ["sh"])).toThrow("only containers");
+    expect(read({ kernel: "micro" }).driver?.$case).toBe("qemu");
+    expect(read({ rootfs: "micro" }).driver?.$case).toBe("crun");
+    expect(() => read({ driver: "crun" })).toThrow("--rootfs");
+    expect(() => read({ driver: "docker" })).toThrow("qemu and crun");
+    expect(() => read({ driver: "qemu", rootfs: "micro" })).toThrow("--rootfs: does not go with the qemu driver");
+    expect(() => read({ kernel: "micro" }, ["sh"])).toThrow("only containers");
+  });
+
+  it("set any option of a driver by its field, and say which there are", () => {
+    expect(read({ driver: "qemu", option: ["kernel=micro", "accelerator=tcg"] }).driver).toMatchObject({
+      $case: "qemu",
+      value: { kernel: "micro", accelerator: Accelerator.ACCELERATOR_TCG },
+    });
+    expect(
+      read({ rootfs: "frr", option: ["capabilities.add=SYS_ADMIN,SYS_TIME", "environment.A=b=c"] }).driver,
+    ).toMatchObject({
+      $case: "crun",
+      value: { rootfs: "frr", capabilities: { add: ["SYS_ADMIN", "SYS_TIME"], drop: [] }, environment: { A: "b=c" } },
+    });
+    expect(() => read({ kernel: "micro", option: ["kernle=x"] })).toThrow(
+      /--option: "kernle" is not a field; did you mean "kernel"\? options of qemus have machine, accelerator, kernel/,
+    );
+    expect(() => read({ kernel: "micro", option: ["accelerator=xen"] })).toThrow(/one of kvm or tcg/);
+    expect(() => read({ rootfs: "frr", option: ["persistent=maybe"] })).toThrow(/true or false/);
+    expect(() => read({ kernel: "micro", option: ["machine"] })).toThrow(/FIELD=VALUE/);
+  });
+
+  it("pack the options of a driver that the API has no field for", () => {
+    const { driver } = read({ driver: "echo", option: ["greeting=hi there"] });
+    expect(driver).toMatchObject({ $case: "other", value: { typeUrl: "type.googleapis.com/zor.test.v1.EchoOptions" } });
+    const packed = driver?.$case === "other" ? driver.value.value : new Uint8Array();
+    expect(EchoOptions.decode(packed)).toEqual({ greeting: "hi there" });
+    expect(() => read({ driver: "echo", option: ["greetings=x"] })).toThrow(/did you mean "greeting"\?/);
   });
 
   it("describe disks", () => {
-    const { spec } = instanceFromFlags(
-      {
-        ...flags,
-        image: ["a.qcow2"],
-        disk: ["image=b.raw,size=10G", "image=c.raw,persistent=false"],
-        persistent: true,
-      },
-      [],
-    );
-    expect(spec?.driver).toMatchObject({
+    const { driver } = read({
+      image: ["a.qcow2"],
+      disk: ["image=b.raw,size=10G", "image=c.raw,persistent=false"],
+      persistent: true,
+    });
+    expect(driver).toMatchObject({
       value: {
         disks: [
           { image: "a.qcow2", persistent: true, sizeMib: 0n },
@@ -191,7 +210,10 @@ describe("instance flags", () => {
   });
 });
 
-describe("instance files", () => {
+describe("files of resources", () => {
+  // The codec of the kind gives its messages.
+  const parseInstance = (place: string, text: string) => parseResource(kindNamed("instance"), place, text) as Instance;
+
   it("have the form of the API's JSON, in YAML, alone or as the response has it", () => {
     const text = "labels: {a: b}\nspec:\n  cpus: 2\n  memoryMib: 512\n  qemu:\n    kernel: micro\n";
     const instance = parseInstance("vm.yaml", text);

@@ -1,7 +1,7 @@
 import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
-import type { TableCase } from "../../../tui/cli/output/columns.js";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { resourceTable, staleHosts, unreachableNotes } from "../../../tui/cli/output/show-rows.js";
 import { fakeFleet } from "../../fakes/fleet-data.js";
 
@@ -18,14 +18,21 @@ const unreachable = [
   { name: "hosts/epsilon", reason: "its agent has not joined yet", lastSeenTime: undefined, lastSeenAge: undefined },
 ];
 
-function draw(kind: TableCase, width: number | undefined, wide = false): string[] {
+function draw(kind: string, width: number | undefined, wide = false): string[] {
   const resources = fleet.filter((resource) => resource.kind === kind);
   const stale = staleHosts(unreachable);
-  const table = resourceTable(resources, kind, { width, wide, labelColumns: [], color: false, stale, now: () => now });
+  const table = resourceTable(resources, kindNamed(kind), {
+    width,
+    wide,
+    labelColumns: [],
+    color: false,
+    stale,
+    now: () => now,
+  });
   return [table.header(), ...resources.map((resource) => table.row(resource))];
 }
 
-const kinds: readonly TableCase[] = ["host", "instance", "lan", "link", "operation"];
+const kinds: readonly string[] = ["host", "instance", "lan", "link", "operation"];
 
 describe.each(kinds)("the table of kind %s", (kind) => {
   it.each([60, 80, 132, 200])("fits a terminal of %i columns, and keeps name and state", (width) => {

@@ -1,41 +1,16 @@
 import { RootCommand } from "@bomb.sh/tab";
-import type { Command } from "commander";
+import type { Argument, Command } from "commander";
+import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
 import { isId } from "../../../lib/names.js";
 import { shortName } from "../../kit/resource-name.js";
-import type { Registrar } from "../command.js";
+import { KindArgument, type Registrar, ResourceArgument } from "../command.js";
 import { commandTable, otherPrograms } from "../command-table.js";
-import { type KindName, kinds } from "../kinds.js";
+import { kindsWith, listKind } from "../kinds.js";
 import type { Session } from "../session.js";
+import { pathOf } from "../words.js";
 
 /** A shell waits for this; without the hub's names it still gets commands and options. */
 const patienceMs = 800;
-
-/** What stands at an argument of this name. */
-const kindByArgument: Readonly<Record<string, KindName>> = {
-  instance: "instance",
-  lan: "lan",
-  "lan-a": "lan",
-  "lan-b": "lan",
-  link: "link",
-  a: "lan",
-  b: "lan",
-};
-
-/** Commands whose <name> or <names> are of one kind. */
-const kindByCommand: Readonly<Record<string, KindName>> = {
-  start: "instance",
-  stop: "instance",
-  pause: "instance",
-  resume: "instance",
-  reset: "instance",
-  shutdown: "instance",
-  delete: "instance",
-  console: "instance",
-  exec: "instance",
-  "host remove": "host",
-  "set a2b": "a2b",
-  "set link": "link",
-};
 
 /** `zor complete -- WORDS`: what the completion scripts call; not for people. */
 export function define(registrar: Registrar): void {
@@ -45,11 +20,12 @@ export function define(registrar: Registrar): void {
     .allowUnknownOption()
     .action(async (words: string[]) => {
       const session = registrar.open(command);
-      const names = await namesFor(session, words);
       const root = new RootCommand();
       const program = await wholeProgram(registrar);
+      const place = placeOf(program, words);
+      const names = await namesOf(session, place);
       addOptions(root, program);
-      for (const each of program.commands) addCommand(root, each, "", names);
+      for (const each of program.commands) addCommand(root, each, "", { place, names });
       for (const [name, summary] of otherPrograms) root.command(name, summary);
       root.parse(words.length === 0 ? [""] : words);
     });
@@ -59,15 +35,22 @@ export function define(registrar: Registrar): void {
 async function wholeProgram({ program, open }: Registrar): Promise<Command> {
   const whole = program.createCommand(program.name());
   for (const option of program.options) whole.addOption(option);
-  for (const entry of commandTable) (await entry.load()).define({ program: whole, open }, entry.name);
+  for (const entry of commandTable) await (await entry.load()).define({ program: whole, open }, entry.name);
   return whole;
 }
 
-function addCommand(root: RootCommand, command: Command, prefix: string, names: ReadonlyMap<KindName, string[]>): void {
+/** What the command line that is being typed offers. */
+interface Offer {
+  readonly place: Place;
+  /** Of the kind that stands where the cursor is. */
+  readonly names: readonly string[];
+}
+
+function addCommand(root: RootCommand, command: Command, prefix: string, offer: Offer): void {
   const path = prefix === "" ? command.name() : `${prefix} ${command.name()}`;
   const target = root.command(path, firstSentence(command.description()));
   for (const argument of command.registeredArguments) {
-    const choices = choicesFor(path, argument.name(), names);
+    const choices = choicesOf(path, argument, offer);
     target.argument(
       argument.name(),
       (complete) => {
@@ -77,7 +60,7 @@ function addCommand(root: RootCommand, command: Command, prefix: string, names: 
     );
   }
   addOptions(target, command);
-  for (const nested of command.commands) addCommand(root, nested, path, names);
+  for (const nested of command.commands) addCommand(root, nested, path, offer);
 }
 
 /** Shells show one line. */
@@ -100,47 +83,54 @@ function addOptions(target: ReturnType<RootCommand["command"]>, command: Command
   }
 }
 
-function choicesFor(path: string, argument: string, names: ReadonlyMap<KindName, string[]>): readonly string[] {
+function choicesOf(path: string, argument: Argument, { place, names }: Offer): readonly string[] {
   if (path === "completion") return ["bash", "zsh", "fish"];
-  if (path === "get" && argument === "kind") return Object.values(kinds).map(({ plural }) => plural);
-  if (path === "get") return [...names.values()].flat();
-  const kind = kindByArgument[argument] ?? kindByCommand[path];
-  return kind === undefined ? [] : (names.get(kind) ?? []);
+  if (argument instanceof KindArgument) return kindsWith(argument.verb).map(({ plural }) => plural);
+  return argument instanceof ResourceArgument && path === place.path ? names : [];
+}
+
+/** Where in a command line the cursor is. */
+interface Place {
+  /** The command, "create link". */
+  readonly path: string;
+  /** Kind whose resources are named there. */
+  readonly kind: Kind | undefined;
+}
+
+function placeOf(program: Command, words: readonly string[]): Place {
+  let command = program;
+  let at = 0;
+  for (; at < words.length - 1; at++) {
+    const next = command.commands.find((each) => each.name() === words[at]);
+    if (next === undefined) break;
+    command = next;
+  }
+  const before = words.slice(at, -1).filter((word) => !word.startsWith("-"));
+  const { registeredArguments } = command;
+  const argument = registeredArguments[before.length] ?? registeredArguments.at(-1);
+  const path = pathOf(command).split(" ").slice(1).join(" ");
+  if (!(argument instanceof ResourceArgument)) return { path, kind: undefined };
+  return {
+    path,
+    kind: argument.kind === undefined ? (findKind(before[0] ?? "") ?? kindNamed("instance")) : kindNamed(argument.kind),
+  };
 }
 
 /** Names of the resources the command line may mean; none when the hub does not answer in time. */
-async function namesFor(session: Session, words: readonly string[]): Promise<Map<KindName, string[]>> {
-  const wanted = wantedKinds(words);
-  const names = new Map<KindName, string[]>();
-  if (wanted.length === 0) return names;
+async function namesOf(session: Session, { kind }: Place): Promise<string[]> {
+  if (kind === undefined) return [];
   try {
     const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(patienceMs)]);
     const connection = await session.connect(patienceMs);
-    await Promise.all(
-      wanted.map(async (kind) => {
-        const { resources } = await kinds[kind].list(connection, { filter: "", orderBy: "" }, { signal });
-        names.set(kind, resources.map(({ value }) => shortName(value.name)).filter(isPlainName));
-      }),
-    );
+    const { resources } = await listKind(connection, kind, {}, { signal });
+    return resources.map(({ value }) => shortName(value.name)).filter(isPlainName);
   } catch {
     // A shell shows no errors while it completes.
+    return [];
   }
-  return names;
 }
 
 /** Shells may expand what they are offered: nothing but proper names goes out. */
 function isPlainName(name: string): boolean {
   return name.split("/").every(isId);
-}
-
-function wantedKinds(words: readonly string[]): readonly KindName[] {
-  const [first = "", second = ""] = words;
-  if (first === "get") {
-    const kind = Object.values(kinds).find(({ plural, name }) => plural === second || name === second);
-    return kind !== undefined && words.length > 2 ? [kind.name] : [];
-  }
-  if (first === "attach" || first === "detach") return ["instance", "lan"];
-  if (first === "create" && (second === "link" || second === "a2b")) return ["lan"];
-  const kind = kindByCommand[first] ?? kindByCommand[`${first} ${second}`];
-  return kind === undefined ? [] : [kind];
 }

@@ -1,9 +1,9 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { attachConsole, detachKey } from "../../client/console.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Registrar, withExamples } from "../command.js";
-import { parseWhole } from "../input/key-values.js";
-import { kinds } from "../kinds.js";
+import { type Registrar, ResourceArgument, withExamples } from "../command.js";
+import { parseWhole } from "../../kit/input/key-values.js";
 import { resolveName } from "../resolve.js";
 
 interface ConsoleCommandOptions {
@@ -18,13 +18,13 @@ export function define({ program, open }: Registrar): void {
     .description(
       `Attach this terminal to an instance's serial console. ${detachKey} detaches and leaves the instance as it is.\nWith a pipe as input, what it holds is typed and the output shown until the console closes or zor is interrupted.`,
     )
-    .argument("<name>", "instance")
+    .addArgument(new ResourceArgument("<name>", "instance", "instance"))
     .option("--host <host>", "the host of a name without one")
     .option("--replay <bytes>", "recent output to show first, 0 to 65536", "4096")
     .action(async (text: string, options: ConsoleCommandOptions) => {
       const session = open(command);
       const replayBytes = parseWhole("--replay", options.replay, 0, 65_536);
-      const name = await resolveName(session, kinds.instance, text, options.host);
+      const name = await resolveName(session, kindNamed("instance"), text, options.host);
       const connection = await session.connect();
       const end = await attachConsole(connection, name, session.io.terminal, {
         signal: session.io.signal,

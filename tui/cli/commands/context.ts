@@ -15,7 +15,7 @@ import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
 import { outputOption, type Registrar, repeatable, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
-import { parseAddress } from "../input/addresses.js";
+import { parseAddress } from "../../kit/input/addresses.js";
 import { tableOptions } from "../output/show-rows.js";
 import { Table } from "../output/table.js";
 import type { OutputFormat } from "../session.js";

@@ -1,16 +1,16 @@
 import { failedPrecondition } from "../../../lib/errors.js";
-import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
-import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
-import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
+import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
+import { requestOf, responseField } from "../../../lib/kinds/verbs.js";
+import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
 import { type BlastRadius, blastRadius } from "../blast-radius.js";
-import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { asMethod } from "../change.js";
+import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { confirm } from "../confirm.js";
 import { forEachName } from "../for-each-name.js";
-import { findKind, type Kind, kinds } from "../kinds.js";
-import { resolveName } from "../resolve.js";
+import { standardMethod } from "../kinds.js";
+import { kindOfFullName, resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
 interface DeleteOptions {
@@ -22,6 +22,9 @@ interface DeleteOptions {
   readonly wait: boolean;
 }
 
+/** Stopping a guest takes a while on a busy host. */
+const deleteTimeoutMs = 60_000;
+
 /** `zor delete [KIND] NAME...`. */
 export function define({ program, open }: Registrar): void {
   const command = program
@@ -29,7 +32,7 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Delete instances (with their disks that are not images), lans, links or in-line boxes, after showing what goes with them.",
     )
-    .argument("<names...>", "instances; or lan, link, a2b or instance and then names; or full names")
+    .addArgument(new ResourceArgument("<names...>", "instances; or a kind and then names; or full names"))
     .option("--host <host>", "the host of names without one")
     .option("--force", "stop instances that run first")
     .option("-y, --yes", "do not ask")
@@ -66,7 +69,7 @@ async function findTargets(
   const named = rest.length > 0 ? findKind(first) : undefined;
   const targets: BlastRadius[] = [];
   for (const text of named === undefined ? words : rest) {
-    const kind = named ?? kindOfFullName(text);
+    const kind = named ?? kindOf(text);
     const target = await blastRadius(session, kind, await resolveName(session, kind, text, host));
     if (target.running && force !== true && dryRun !== true) {
       throw failedPrecondition(
@@ -81,10 +84,8 @@ async function findTargets(
 }
 
 /** Full names tell their kind; everything else is an instance. */
-function kindOfFullName(text: string): Kind {
-  if (text.startsWith("links/")) return kinds.link;
-  const collection = /^hosts\/[^/]*\/([^/]*)\//.exec(text)?.[1];
-  return collection === "lans" ? kinds.lan : collection === "a2bs" ? kinds.a2b : kinds.instance;
+function kindOf(text: string): Kind {
+  return kindOfFullName(text) ?? kindNamed("instance");
 }
 
 async function deleteOne(
@@ -94,32 +95,22 @@ async function deleteOne(
   part: number | undefined,
 ): Promise<void> {
   const validateOnly = options.dryRun === true;
-  const base = { name, requestId: session.requestId(part), validateOnly };
-  const text = (): string => {
+  const { method, rule } = standardMethod(kind, "delete");
+  const fields = {
+    [rule.route]: name,
+    requestId: session.requestId(part),
+    validateOnly,
+    force: options.force === true,
+  };
+  const answer = Object(await session.call(asMethod({ method }), requestOf(method, fields), deleteTimeoutMs));
+  // Where the response has such a field, it holds an operation.
+  const operation = responseField(answer, "operation") as Operation | undefined;
+  const waits = operation !== undefined && options.wait && !validateOnly;
+  const response = waits
+    ? { ...answer, operation: await session.follow(operation, `deleting ${kind.singular} ${shortName(name)}`) }
+    : answer;
+  await session.printResponse(options.output, asMethod({ method }), response, () => {
     if (options.output === "name") return escapeText(name);
     return escapeText(`${shortName(name)} ${validateOnly ? "could be deleted; nothing was changed" : "deleted"}`);
-  };
-  if (kind.name === "instance") {
-    const method = InstanceServiceService.deleteInstance;
-    const response = await session.call(method, { ...base, force: options.force === true }, 60_000);
-    await session.printResponse(options.output, method, response, text);
-    return;
-  }
-  if (kind.name === "lan") {
-    const method = LanServiceService.deleteLan;
-    await session.printResponse(options.output, method, await session.call(method, base, 30_000), text);
-    return;
-  }
-  if (kind.name === "a2b") {
-    const method = A2bServiceService.deleteA2B;
-    await session.printResponse(options.output, method, await session.call(method, base, 30_000), text);
-    return;
-  }
-  const method = LinkServiceService.deleteLink;
-  const response = await session.call(method, base);
-  const operation =
-    options.wait && !validateOnly
-      ? await session.follow(response.operation, `deleting link ${shortName(name)}`)
-      : response.operation;
-  await session.printResponse(options.output, method, { operation }, text);
+  });
 }

@@ -1,3 +1,4 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../../lib/errors.js";
 import {
@@ -9,9 +10,8 @@ import {
 } from "../../../proto/gen/zor/v1/link_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
-import { outputOption, type Registrar, withExamples } from "../command.js";
+import { outputOption, type Registrar, ResourceArgument, withExamples } from "../command.js";
 import { exitCode } from "../exit-codes.js";
-import { kinds } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 
@@ -23,11 +23,11 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Walk a link hop by hop, test each for real, and say in one line what is broken and what to do. Exit code 0: it works, 1: it does not.",
     )
-    .argument("<link>", "the link")
+    .addArgument(new ResourceArgument("<link>", "the link", "link"))
     .addOption(outputOption(["text", "json"], "text"))
     .action(async (text: string, { output }: { readonly output: OutputFormat }) => {
       const session = open(command);
-      const name = await resolveName(session, kinds.link, text);
+      const name = await resolveName(session, kindNamed("link"), text);
       const connection = await session.connect();
       const hops: DiagnosedHop[] = [];
       let diagnosis: LinkDiagnosis | undefined;

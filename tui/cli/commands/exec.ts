@@ -1,9 +1,9 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { invalidArgument } from "../../../lib/errors.js";
-import { type Registrar, repeatable, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, repeatable, withExamples } from "../command.js";
 import { execCommand } from "../exec-command.js";
 import { exitCode } from "../exit-codes.js";
-import { parsePairs } from "../input/key-values.js";
-import { kinds } from "../kinds.js";
+import { parsePairs } from "../../kit/input/key-values.js";
 import { resolveName } from "../resolve.js";
 
 interface ExecOptions {
@@ -20,7 +20,7 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Run a command inside an instance and end with its exit code, or 8 when a part of its output is missing. Standard input is passed on when it is a pipe or file, or with -t.",
     )
-    .argument("<name>", "instance")
+    .addArgument(new ResourceArgument("<name>", "instance", "instance"))
     .argument("<command...>", "command and arguments, after --; no shell reads them")
     .option("--host <host>", "the host of a name without one")
     .option("-t, --tty", "give it a terminal (containers only)")
@@ -33,7 +33,7 @@ export function define({ program, open }: Registrar): void {
       if (tty && (input.isTTY !== true || output.isTTY !== true)) {
         throw invalidArgument("--tty", "this is not a terminal; leave -t out");
       }
-      const name = await resolveName(session, kinds.instance, text, options.host);
+      const name = await resolveName(session, kindNamed("instance"), text, options.host);
       const exit = await execCommand(await session.connect(), session.io, {
         name,
         command: words,

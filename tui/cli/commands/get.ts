@@ -1,17 +1,19 @@
 import { invalidArgument } from "../../../lib/errors.js";
-import { parseId, quote } from "../../../lib/names.js";
+import { livesOnHosts } from "../../../lib/kinds/kinds.js";
+import { parseId } from "../../../lib/names.js";
 import {
   filterOption,
+  KindArgument,
   labelColumnsOption,
   orderOption,
   outputOption,
   type Registrar,
+  ResourceArgument,
   withExamples,
 } from "../command.js";
-import { findKind, type Kind, kinds } from "../kinds.js";
+import { hasLabels, kindsWith, parseKind } from "../kinds.js";
+import { listed } from "../../../lib/words.js";
 import { type ListOptions, listResources } from "../list-resources.js";
-import { nearest } from "../../../lib/nearest.js";
-import { hasLabels } from "../output/columns.js";
 
 interface GetOptions extends ListOptions {
   readonly watch?: boolean;
@@ -19,14 +21,15 @@ interface GetOptions extends ListOptions {
 
 /** `zor get KIND [NAME...]`. */
 export function define({ program, open }: Registrar): void {
+  const plurals = kindsWith("list").map(({ plural }) => plural);
   const command = program
     .command("get")
     .description(
-      "List hosts, instances, lans, links, in-line boxes (a2bs) or operations.\nAs JSON or YAML it prints one document, the API's list response, whether all, several or one are asked for by name; with --watch one WatchResponse after the other. Other commands print the response of their own call, one document for each name.",
+      "List resources of a kind.\nAs JSON or YAML it prints one document, the API's list response, whether all, several or one are asked for by name; with --watch one WatchResponse after the other. Other commands print the response of their own call, one document for each name.",
     )
-    .usage("[options] hosts|instances|lans|links|a2bs|operations [names...]")
-    .argument("<kind>", "hosts, instances, lans, links, a2bs or operations")
-    .argument("[names...]", "only these")
+    .usage(`[options] ${plurals.join("|")} [names...]`)
+    .addArgument(new KindArgument("<kind>", listed(plurals, plurals.length, "or"), "list"))
+    .addArgument(new ResourceArgument("[names...]", "only these"))
     .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
     .addOption(filterOption("status.state = RUNNING AND spec.memory_mib >= 512"))
     .addOption(orderOption())
@@ -35,12 +38,12 @@ export function define({ program, open }: Registrar): void {
     .option("-w, --watch", "stay and show every change; survives a restart of the hub")
     .action(async (word: string, names: string[], options: GetOptions) => {
       const session = open(command);
-      const kind = parseKind(word);
-      if (options.host !== undefined && kind.onHost === undefined) {
+      const kind = parseKind(word, "list");
+      if (options.host !== undefined && !livesOnHosts(kind)) {
         throw invalidArgument("--host", `${kind.plural} do not live on one host; use --filter`);
       }
       if (options.host !== undefined) parseId("--host", options.host);
-      if (options.labelColumns !== undefined && !hasLabels(kind.name)) {
+      if (options.labelColumns !== undefined && !hasLabels(kind)) {
         throw invalidArgument("--label-columns", `${kind.plural} have no labels`);
       }
       if (options.watch !== true) {
@@ -60,13 +63,4 @@ export function define({ program, open }: Registrar): void {
     "zor get instances -o json | jq -r '.instances[].name'",
     "zor get links --watch",
   );
-}
-
-function parseKind(word: string): Kind {
-  const kind = findKind(word);
-  if (kind !== undefined) return kind;
-  const words = Object.values(kinds).map(({ plural }) => plural);
-  const near = nearest(word, words);
-  const hint = near === undefined ? `the kinds are ${words.join(", ")}` : `did you mean ${near}?`;
-  throw invalidArgument("kind", `${quote(word)} is not a kind of resource; ${hint}`);
 }

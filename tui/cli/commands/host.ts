@@ -1,8 +1,7 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { isOfKind } from "../../../lib/kinds/resource.js";
 import type { Command } from "commander";
-import { toDuration } from "../../../lib/duration.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
-import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -12,82 +11,25 @@ import {
   orderOption,
   outputOption,
   type Registrar,
-  repeatable,
+  ResourceArgument,
   responseOutput,
   withExamples,
 } from "../command.js";
 import { confirm } from "../confirm.js";
-import { parseDurationMs } from "../input/durations.js";
-import { parsePairs } from "../input/key-values.js";
-import { kinds } from "../kinds.js";
+import { listKind } from "../kinds.js";
 import { type ListOptions, listResources } from "../list-resources.js";
 import { resolveLocally } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
-import { defineSetHost } from "./set-host.js";
+import { defineCreate } from "./create.js";
+import { defineSet } from "./set.js";
 
 /** `zor host add|list|set|remove`. */
-export function define({ program, open }: Registrar): void {
+export async function define({ program, open }: Registrar): Promise<void> {
   const host = program.command("host").description("Register, list, change and remove hosts.").helpCommand(false);
-  defineAdd(host, open);
+  await defineCreate(host, open, kindNamed("host"), "add");
   defineList(host, open);
-  defineSetHost(host, open);
+  await defineSet(host, open, kindNamed("host"), "set");
   defineRemove(host, open);
-}
-
-interface AddOptions {
-  readonly output: OutputFormat;
-  readonly address: readonly string[];
-  readonly underlay: readonly string[];
-  readonly undialable?: boolean;
-  readonly label: readonly string[];
-  readonly ttl?: string;
-  readonly dryRun?: boolean;
-}
-
-function defineAdd(host: Command, open: Registrar["open"]): void {
-  const command = host
-    .command("add")
-    .description("Register a host and print the token with which its agent joins. Admins only.")
-    .argument("<name>", "name of the host")
-    .addOption(repeatable("--address <address>", "where the hub dials its agent; without one the agent dials the hub"))
-    .addOption(repeatable("--underlay <ip or name>", "where other hosts reach it for links; may be repeated"))
-    .option("--undialable", "no other host can open a connection to it")
-    .addOption(repeatable("--label <key=value>", "free-form label; may be repeated"))
-    .option("--ttl <time>", "how long the token works, at most 24h (default: 15m)")
-    .option("--dry-run", "only check the request")
-    .addOption(responseOutput())
-    .action(async (text: string, options: AddOptions) => {
-      const session = open(command);
-      const name = resolveLocally(kinds.host, text) ?? text;
-      const method = HostServiceService.createHost;
-      const response = await session.call(method, {
-        hostId: shortName(name),
-        host: Host.fromPartial({
-          labels: parsePairs("--label", options.label),
-          addresses: [...options.address],
-          underlayAddresses: [...options.underlay],
-          undialable: options.undialable === true,
-        }),
-        requestId: session.requestId(),
-        validateOnly: options.dryRun === true,
-        tokenTtl: options.ttl === undefined ? undefined : toDuration(parseDurationMs("--ttl", options.ttl)),
-      });
-      await session.printResponse(options.output, method, response, () => {
-        if (options.output === "name") return escapeText(name);
-        if (options.dryRun === true)
-          return escapeText(`host ${shortName(name)} could be registered; nothing was changed`);
-        return escapeText(response.joinToken);
-      });
-      if (options.output === "text" && options.dryRun !== true) {
-        session.note(escapeText(`host ${shortName(name)} registered; run on it, as root: zor agent join TOKEN`));
-        session.note("The token works once; it is not shown again.");
-      }
-    });
-  withExamples(
-    command,
-    "zor host add gamma",
-    "zor host add gamma --address 192.0.2.7:7443 --underlay 192.0.2.7 --ttl 1h",
-  );
 }
 
 function defineList(host: Command, open: Registrar["open"]): void {
@@ -98,7 +40,7 @@ function defineList(host: Command, open: Registrar["open"]): void {
     .addOption(filterOption("state = READY"))
     .addOption(orderOption())
     .addOption(labelColumnsOption())
-    .action(async (options: ListOptions) => listResources(open(command), kinds.host, [], options));
+    .action(async (options: ListOptions) => listResources(open(command), kindNamed("host"), [], options));
   withExamples(command, "zor host list", "zor host list -o wide");
 }
 
@@ -113,14 +55,14 @@ function defineRemove(host: Command, open: Registrar["open"]): void {
   const command = host
     .command("remove")
     .description("Forget a host and revoke its certificate. Nothing on the host is stopped. Admins only.")
-    .argument("<name>", "name of the host")
+    .addArgument(new ResourceArgument("<name>", "name of the host", "host"))
     .option("--force", "also forget the links that end on it")
     .option("-y, --yes", "do not ask")
     .option("--dry-run", "only check the request")
     .addOption(responseOutput())
     .action(async (text: string, options: RemoveOptions) => {
       const session = open(command);
-      const name = resolveLocally(kinds.host, text) ?? text;
+      const name = resolveLocally(kindNamed("host"), text) ?? text;
       const plan = await removalPlan(session, name, options.force === true);
       if (!(await confirm(session, plan, "Remove?", options))) return;
       const method = HostServiceService.deleteHost;
@@ -143,7 +85,7 @@ function defineRemove(host: Command, open: Registrar["open"]): void {
 async function removalPlan(session: Session, name: string, force: boolean): Promise<string[]> {
   const { host } = await session.call(HostServiceService.getHost, { name });
   const connection = await session.connect();
-  const { resources } = await kinds.link.list(connection, { filter: "", orderBy: "" }, session.readOptions());
+  const { resources } = await listKind(connection, kindNamed("link"), {}, session.readOptions());
   const links = resources.flatMap((resource) => {
     if (!isOfKind(resource, "link")) return [];
     const { value } = resource;

@@ -8,7 +8,7 @@ import { listContexts, saveContext } from "../../client/contexts.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { type Registrar, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
-import { parseDurationMs } from "../input/durations.js";
+import { parseDurationMs } from "../../kit/input/durations.js";
 
 interface JoinOptions {
   readonly name: string;

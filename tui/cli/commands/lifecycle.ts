@@ -1,11 +1,11 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { instanceStateName } from "../../kinds/instance/states.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
-import { kinds } from "../kinds.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
@@ -66,14 +66,14 @@ export function define({ program, open }: Registrar, name: string): void {
   const command = program
     .command(name)
     .description(verb.description)
-    .argument("<names...>", "instances")
+    .addArgument(new ResourceArgument("<names...>", "instances", "instance"))
     .option("--host <host>", "the host of names without one")
     .option("--dry-run", "only check the request")
     .addOption(responseOutput())
     .action(async (names: string[], options: VerbOptions) => {
       const session = open(command);
       await forEachName(session, names, options.output, async (text, part) => {
-        const instance = await resolveName(session, kinds.instance, text, options.host);
+        const instance = await resolveName(session, kindNamed("instance"), text, options.host);
         const request = { name: instance, requestId: session.requestId(part), validateOnly: options.dryRun === true };
         const response = await session.call(verb.method, request, verbTimeoutMs);
         await session.printResponse(options.output, verb.method, response, () =>

@@ -1,3 +1,4 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
 import type { Command } from "commander";
 import { notFound } from "../../../lib/errors.js";
@@ -5,8 +6,7 @@ import { Link } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { watchResponses } from "../../client/watch.js";
-import { outputOption, type Registrar, withExamples } from "../command.js";
-import { kinds } from "../kinds.js";
+import { outputOption, type Registrar, ResourceArgument, withExamples } from "../command.js";
 import { lossReporter } from "../loss-reporter.js";
 import { linkLine, linkText } from "../output/link-text.js";
 import { resolveName } from "../resolve.js";
@@ -23,11 +23,11 @@ function defineShow(link: Command, open: Registrar["open"]): void {
   const command = link
     .command("show")
     .description("Everything known of a link: its state, path and figures, and both ends as their hosts see them.")
-    .argument("<link>", "the link")
+    .addArgument(new ResourceArgument("<link>", "the link", "link"))
     .addOption(outputOption(["text", "json", "yaml", "name"], "text"))
     .action(async (text: string, { output }: { readonly output: OutputFormat }) => {
       const session = open(command);
-      const name = await resolveName(session, kinds.link, text);
+      const name = await resolveName(session, kindNamed("link"), text);
       const method = LinkServiceService.getLink;
       const response = await session.call(method, { name });
       await session.printResponse(output, method, response, () => {
@@ -42,11 +42,11 @@ function defineWatch(link: Command, open: Registrar["open"]): void {
   const command = link
     .command("watch")
     .description("One line a second on a link: state, path, round trip, loss and throughput, until interrupted.")
-    .argument("<link>", "the link")
+    .addArgument(new ResourceArgument("<link>", "the link", "link"))
     .addOption(outputOption(["text", "json"], "text"))
     .action(async (text: string, { output }: { readonly output: OutputFormat }) => {
       const session = open(command);
-      const name = await resolveName(session, kinds.link, text);
+      const name = await resolveName(session, kindNamed("link"), text);
       // Fails at once, with the reason, where the watch would wait for ever.
       await session.call(LinkServiceService.getLink, { name });
       using printer = new LinePrinter((link) => {

@@ -1,12 +1,12 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { failedPrecondition, invalidArgument, notFound } from "../../../lib/errors.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { type AttachLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
-import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { parseNicWords } from "../input/nic-name.js";
-import { kinds } from "../kinds.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -60,7 +60,7 @@ export function define({ program, open }: Registrar, name: string): void {
     .command(name)
     .description(verb.description)
     .usage(`[options] ${verb.words}`)
-    .argument("<instance...>", verb.argument)
+    .addArgument(new ResourceArgument("<instance...>", verb.argument, "instance"))
     .option("--dry-run", "only check the request")
     .addOption(responseOutput())
     .action(async (words: string[], options: PluggingOptions) => {
@@ -70,11 +70,11 @@ export function define({ program, open }: Registrar, name: string): void {
       if (tooMany.length > 0) throw invalidArgument("lan", `one NIC and one lan at a time: zor ${name} ${verb.words}`);
       if (lanText === undefined && verb.mustSayLan)
         throw invalidArgument("lan", `say which lan: zor ${name} ${verb.words}`);
-      const instance = await resolveName(session, kinds.instance, text);
+      const instance = await resolveName(session, kindNamed("instance"), text);
       const lan =
         lanText === undefined
           ? await findLan(session, instance, nic)
-          : await resolveName(session, kinds.lan, lanText, hostOf(instance));
+          : await resolveName(session, kindNamed("lan"), lanText, hostOf(instance));
       if (hostOf(lan) !== hostOf(instance)) {
         const where = `${shortName(instance)} and ${shortName(lan)} are on different hosts`;
         throw invalidArgument(

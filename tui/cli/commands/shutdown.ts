@@ -1,10 +1,10 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Registrar, responseOutput, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
-import { parseWhole } from "../input/key-values.js";
-import { kinds } from "../kinds.js";
+import { parseWhole } from "../../kit/input/key-values.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 
@@ -21,7 +21,7 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("shutdown")
     .description("Ask guests to shut down and wait until they have. One that does not is left running.")
-    .argument("<names...>", "instances")
+    .addArgument(new ResourceArgument("<names...>", "instances", "instance"))
     .option("--host <host>", "the host of names without one")
     .option("--grace <seconds>", "how long a guest may take, 1 to 3600", "60")
     .option("--no-wait", "return once the guests have been asked")
@@ -32,7 +32,7 @@ export function define({ program, open }: Registrar): void {
       const timeoutSeconds = parseWhole("--grace", options.grace, 1, 3600);
       const method = InstanceServiceService.shutdownInstance;
       await forEachName(session, names, options.output, async (text, part) => {
-        const name = await resolveName(session, kinds.instance, text, options.host);
+        const name = await resolveName(session, kindNamed("instance"), text, options.host);
         const response = await session.call(method, {
           name,
           requestId: session.requestId(part),

@@ -7,7 +7,7 @@ import { type CreateTokenRequest, Role, TokenServiceService } from "../../../pro
 import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { confirm } from "../confirm.js";
-import { parseDurationMs } from "../input/durations.js";
+import { parseDurationMs } from "../../kit/input/durations.js";
 import type { OutputFormat } from "../session.js";
 
 /** `zor token create|revoke`. */

@@ -1,5 +1,6 @@
 import { toMs } from "../../../lib/duration.js";
 import type { ResourceTypes } from "../../../lib/kinds/codecs.js";
+import type { Kind } from "../../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
@@ -15,7 +16,8 @@ import { shortName } from "../../kit/resource-name.js";
 import { labelText } from "../../kit/table/columns.js";
 import { impairmentText } from "../../kit/impairment-text.js";
 import { a2bStateName } from "../../kinds/a2b/states.js";
-import { pathText, protectionText } from "./link-words.js";
+import { pathText, protectionText } from "../../kinds/link/words.js";
+import { hasLabels } from "../kinds.js";
 import { colorState } from "./state-color.js";
 import type { Column } from "./table.js";
 
@@ -60,6 +62,13 @@ const name = {
   shrinkTo: 20,
   cut: "middle" as const,
   value: ({ value }: Row<{ readonly name: string }>) => shortName(value.name),
+};
+
+const age = {
+  title: "AGE",
+  rank: 3,
+  align: "right" as const,
+  value: ({ value, now }: Row<{ readonly createTime?: Date }>) => formatAgeOf(value.createTime, now),
 };
 
 const columns: ColumnsByCase = {
@@ -240,29 +249,26 @@ const columns: ColumnsByCase = {
 };
 
 /** Kinds that are shown as tables. */
-export type TableCase = keyof ColumnsByCase;
+type TableCase = keyof ColumnsByCase;
 
 /** A column of any kind; it is only ever given rows of its own kind. */
 export type AnyColumn = Column<Row<AnyResource["value"]>>;
 
 /** The columns of a kind; with a SEEN column when a row is stale. */
 export function columnsOf(
-  kind: TableCase,
+  kind: Kind,
   options: { readonly wide: boolean; readonly labelColumns: readonly string[]; readonly anyStale: boolean },
 ): readonly AnyColumn[] {
   // A column takes the value of its own kind; callers pass rows of `kind` only.
-  const all = columns[kind] as unknown as readonly KindColumn<AnyResource["value"]>[];
+  const all = (columns[kind.singular as TableCase] ?? [name, age]) as unknown as readonly KindColumn<
+    AnyResource["value"]
+  >[];
   const labels = hasLabels(kind)
     ? [...options.labelColumns.map(labelColumn), ...(options.wide ? [allLabels] : [])]
     : [];
   const chosen: readonly AnyColumn[] = [...all.filter((column) => options.wide || column.wide !== true), ...labels];
-  if (!options.anyStale || kind === "host") return chosen;
+  if (!options.anyStale || kind.singular === "host") return chosen;
   return [...chosen.slice(0, 2), seen, ...chosen.slice(2)];
-}
-
-/** Whether resources of a kind can have labels. */
-export function hasLabels(kind: TableCase): boolean {
-  return kind !== "operation";
 }
 
 function labelsOf({ value }: Row<AnyResource["value"]>): Readonly<Record<string, string>> {

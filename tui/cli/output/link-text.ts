@@ -13,7 +13,7 @@ import { pathName } from "../../kinds/link/facts.js";
 import { linkStateName } from "../../kinds/link/states.js";
 import { shortName } from "../../kit/resource-name.js";
 import { impairmentDetails } from "../../kit/impairment-text.js";
-import { protectionText } from "./link-words.js";
+import { protectionText } from "../../kinds/link/words.js";
 
 type Field = readonly [label: string, value: string];
 

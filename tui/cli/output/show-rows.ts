@@ -1,12 +1,13 @@
 import { toMs } from "../../../lib/duration.js";
 import { understandsEscapes } from "../../../lib/terminal.js";
+import type { Kind } from "../../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import type { CliIo } from "../session.js";
-import { columnsOf, type Row, type TableCase } from "./columns.js";
+import { columnsOf, type Row } from "./columns.js";
 import { Table, type TableOptions } from "./table.js";
 
 /** Age of what is known of each host that is not heard, by host id: "14s" or "never". */
@@ -42,7 +43,7 @@ export interface ResourceTable {
 /** Lays a table of one kind out for the resources at hand. */
 export function resourceTable(
   resources: readonly AnyResource[],
-  kind: TableCase,
+  kind: Kind,
   options: TableOptions & {
     readonly wide: boolean;
     readonly labelColumns: readonly string[];

@@ -17,4 +17,5 @@ export const a2bKind: TuiKind<A2b> = {
   stateOf: ({ status }) => status?.state ?? 0,
   styleOf: a2bStyle,
   describe: describeA2b,
+  commands: async () => (await import("./flags.js")).a2bCommands,
 };

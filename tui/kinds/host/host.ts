@@ -20,5 +20,6 @@ export const hostKind: TuiKind<Host> = {
   stateOf: ({ state }) => state,
   styleOf: hostStyle,
   describe: describeHost,
+  commands: async () => (await import("./flags.js")).hostCommands,
   open: (row) => ({ kind: "instance", scope: { title: row.id, host: row.id } }),
 };

@@ -17,4 +17,5 @@ export const instanceKind: TuiKind<Instance> = {
   stateOf,
   styleOf: instanceStyle,
   describe: describeInstance,
+  commands: async () => (await import("./flags.js")).instanceCommands,
 };

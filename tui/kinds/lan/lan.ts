@@ -16,6 +16,7 @@ export const lanKind: TuiKind<Lan> = {
   actions: lanActions,
   parts: [{ kind: portKind, rowsOf: portRows }],
   describe: describeLan,
+  commands: async () => (await import("./flags.js")).lanCommands,
   open: ({ name }) => ({
     kind: portKind.kind,
     scope: { title: shortName(name), partOf: { kind: "lan", name } },

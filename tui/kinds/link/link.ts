@@ -20,6 +20,7 @@ export const linkKind: TuiKind<Link> = {
   stateOf: ({ status }) => status?.state ?? 0,
   styleOf: linkStyle,
   describe: describeLink,
+  commands: async () => (await import("./flags.js")).linkCommands,
   hostsOf: (row) => hostsOfLink(row.resource),
   suffersFrom: losesEnd,
   follow: () => new LinkHistory(),
