@@ -2,7 +2,7 @@ import { Backoff } from "../../../lib/backoff.js";
 import type { ReadyConnection } from "../handshake/dial.js";
 import { reasonOf } from "./end-view.js";
 import { CableFailure } from "../handshake/failure.js";
-import type { CloseCause } from "../threads/worker-protocol.js";
+import type { CloseCause } from "../threads/cable-orders.js";
 
 /** A connection that lived for less breaks too soon to be made again at once. */
 const longMs = 2_000;

@@ -5,7 +5,7 @@ import { type ReadyConnection, testAddress } from "../handshake/dial.js";
 import { causes, paths } from "./link-words.js";
 import { failureOf, type PathOwner } from "./paths.js";
 import { readFigures } from "../frames/stats.js";
-import type { CableSlot } from "../threads/worker-pool.js";
+import type { CableSlot } from "../threads/cable-pool.js";
 
 /** Probes sent at once, and how long their answers are waited for. */
 const burstProbes = 20;

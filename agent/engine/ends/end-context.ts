@@ -1,6 +1,6 @@
 import type { Log } from "../../../lib/log.js";
 import type { CableIdentity } from "../protocol/cable-identity.js";
-import type { WorkerPool } from "../threads/worker-pool.js";
+import type { CablePool } from "../threads/cable-pool.js";
 
 /** What an end needs of the engine. */
 export interface EndContext {
@@ -8,7 +8,7 @@ export interface EndContext {
   /** Tells this engine process from another of the same host's identity. */
   readonly engine: string;
   readonly netns: string | undefined;
-  readonly workers: WorkerPool;
+  readonly workers: CablePool;
   /** The host's policy lets links go without encryption. */
   readonly allowPlainLinks: boolean;
   /** The switch takes UDP super-frames. */

@@ -1,5 +1,5 @@
 import type { Log } from "../../../lib/log.js";
-import type { Quiet } from "../threads/worker-protocol.js";
+import type { Quiet } from "../threads/cable-orders.js";
 import { type EndEvent, type EndState, initialState, nextState } from "./link-state.js";
 import type { PathOwner } from "./paths.js";
 

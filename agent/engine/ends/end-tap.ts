@@ -5,8 +5,8 @@ import type { EnginePort } from "../../../proto/gen/zor/agent/v1/engine.js";
 import { AttemptLoop } from "./attempt-loop.js";
 import { makeTap, type SwitchTap } from "../frames/switch-tap.js";
 import { sendTestFrame, type TapOffload } from "../frames/tap.js";
-import type { CableSlot, WorkerPool } from "../threads/worker-pool.js";
-import type { WorkerEvent } from "../threads/worker-protocol.js";
+import type { CableSlot, CablePool } from "../threads/cable-pool.js";
+import type { CableReport } from "../threads/cable-orders.js";
 
 const remake = { minMs: 200, maxMs: 10_000 } as const;
 
@@ -16,11 +16,11 @@ export interface EndTapOptions {
   readonly netns: string | undefined;
   /** The switch takes UDP super-frames. */
   readonly udpSuperFrames: boolean;
-  readonly workers: WorkerPool;
+  readonly workers: CablePool;
   /** It was made, and a worker has it; it is not plugged yet. */
   readonly onReady: (slot: CableSlot) => void;
   readonly onFailed: (reason: string, nextTryMs: number) => void;
-  readonly onEvent: (event: WorkerEvent) => void;
+  readonly onEvent: (event: CableReport) => void;
 }
 
 /** The tap of an end, made anew whenever it is gone. */

@@ -10,7 +10,7 @@ import { startOf } from "../impair/begun.js";
 import { type Counters, toStats } from "../impair/counters.js";
 import { wishAt } from "../impair/wishes.js";
 import type { EndView } from "../protocol/end-protocol.js";
-import type { CloseCause } from "../threads/worker-protocol.js";
+import type { CloseCause } from "../threads/cable-orders.js";
 import { type EndRecord, wishesOf } from "./end-record.js";
 import type { EndTap } from "./end-tap.js";
 import { causes, paths, states } from "./link-words.js";

@@ -12,7 +12,7 @@ import type { Credential } from "../handshake/hello.js";
 import { readCounters } from "../impair/counters.js";
 import type { CableIdentity } from "../protocol/cable-identity.js";
 import type { EndView } from "../protocol/end-protocol.js";
-import type { WorkerEvent } from "../threads/worker-protocol.js";
+import type { CableReport } from "../threads/cable-orders.js";
 import { Connections } from "./connections.js";
 import { diagnose } from "./diagnose.js";
 import { dialerPaths } from "./dialer-paths.js";
@@ -333,7 +333,7 @@ export class End implements PathOwner {
     this.#progress.apply({ type: "failed", reason, cause: "port", nextTryMs });
   }
 
-  #onWorkerEvent(event: WorkerEvent): void {
+  #onWorkerEvent(event: CableReport): void {
     switch (event.type) {
       case "tapLost":
         this.#onTapLost();

@@ -16,7 +16,7 @@ import { applySpec, type EndRecord } from "./end-record.js";
 import type { EndStore } from "./end-store.js";
 import { CableFailure } from "../handshake/failure.js";
 import { acceptUnpaced } from "../frames/unpaced.js";
-import { WorkerPool } from "../threads/worker-pool.js";
+import { CablePool } from "../threads/cable-pool.js";
 
 /** Handshakes under way at once, in all and of one address, so that one silent peer does not keep the others out. */
 const maxHandshakes = 256;
@@ -28,7 +28,7 @@ export class Ends {
   readonly #options: EndsOptions;
   /** Tells this process from another engine of the same identity. */
   readonly #id = randomUUID();
-  readonly #workers: WorkerPool;
+  readonly #workers: CablePool;
   readonly #server: Server;
   #standing: StandingListener | undefined;
   readonly #ends = new Map<string, End>();
@@ -49,7 +49,7 @@ export class Ends {
       changes: (ends, removed) => ({ ends: ends.map((end) => end.view()), removed, snapshot: false }),
       isThere: (end) => this.#ends.get(end.record.spec.linkUid) === end,
     });
-    this.#workers = new WorkerPool({ netns: options.netns, onCrash: options.onCrash });
+    this.#workers = new CablePool({ netns: options.netns, onCrash: options.onCrash });
     this.#server = createServer({ noDelay: true }, (socket) => void this.#onConnection(socket));
     this.#figures = setInterval(() => this.#onFigures(), figuresMs);
   }

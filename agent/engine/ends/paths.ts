@@ -7,7 +7,7 @@ import type { HandshakeOptions, ReadyConnection } from "../handshake/dial.js";
 import { CableFailure } from "../handshake/failure.js";
 import type { Credential, ListenerEnd } from "../handshake/hello.js";
 import type { Path } from "./link-state.js";
-import type { Quiet } from "../threads/worker-protocol.js";
+import type { Quiet } from "../threads/cable-orders.js";
 
 /** The end of a link as those see it who connect it. */
 export interface PathOwner extends ListenerEnd {

@@ -6,7 +6,7 @@ import { read, yieldProcessor } from "../native.js";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, PollSet } from "./poll-set.js";
 import { SpinWindow } from "./spin-window.js";
 import { stat } from "./stats.js";
-import type { WorkerEvent, WorkerOrder } from "../threads/worker-protocol.js";
+import type { CableReport, CableOrder } from "../threads/cable-orders.js";
 
 const longestWaitMs = 1_000;
 
@@ -16,8 +16,8 @@ const entriesOfCable = 1 + socketPlaces;
 /** Runs any number of cables in one thread: waits with ppoll(2), gives each ready cable one bounded turn, in order, for ever. */
 export class CableLoop {
   readonly #wakeFd: number;
-  readonly #nextOrder: () => WorkerOrder | undefined;
-  readonly #report: (event: WorkerEvent) => void;
+  readonly #nextOrder: () => CableOrder | undefined;
+  readonly #report: (event: CableReport) => void;
   readonly #scratch = new NativeMemory(maxDataFrameBytes);
   readonly #pool = new ChunkPool();
   readonly #readDrops: () => ReadonlyMap<string, number> | undefined;
@@ -37,8 +37,8 @@ export class CableLoop {
   constructor(options: {
     readonly wakeFd: number;
     /** The next posted order, without waiting. */
-    readonly nextOrder: () => WorkerOrder | undefined;
-    readonly report: (event: WorkerEvent) => void;
+    readonly nextOrder: () => CableOrder | undefined;
+    readonly report: (event: CableReport) => void;
     /** Frames the kernel dropped because a tap's queue was full, by tap; undefined: not known now. */
     readonly readDrops: () => ReadonlyMap<string, number> | undefined;
     /** Sets how many frames taps hold for the cables. */
@@ -159,7 +159,7 @@ export class CableLoop {
     this.#pollSet = new PollSet(1 + entriesOfCable * this.#cables.length);
   }
 
-  #obey(order: WorkerOrder, nowMs: number): void {
+  #obey(order: CableOrder, nowMs: number): void {
     switch (order.type) {
       case "add":
         this.#cables.push(

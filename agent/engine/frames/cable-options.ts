@@ -1,6 +1,6 @@
 import type { NativeMemory } from "../../../lib/libc.js";
 import type { ChunkPool } from "../impair/frame-queue.js";
-import type { WorkerEvent } from "../threads/worker-protocol.js";
+import type { CableReport } from "../threads/cable-orders.js";
 
 /** What a cable works with. */
 export interface CableOptions {
@@ -13,5 +13,5 @@ export interface CableOptions {
   readonly pool: ChunkPool;
   /** Memory for at least one frame that several cables may share. */
   readonly scratch: NativeMemory;
-  readonly report: (event: WorkerEvent) => void;
+  readonly report: (event: CableReport) => void;
 }

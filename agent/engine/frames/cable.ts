@@ -7,7 +7,7 @@ import { Way, type WayOrder } from "../impair/way.js";
 import { widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
 import { drainTap, setTapOffload } from "./tap.js";
-import type { CloseCause, EstablishedConnection } from "../threads/worker-protocol.js";
+import type { CloseCause, EstablishedConnection } from "../threads/cable-orders.js";
 
 /** A connection on which nothing was heard for so long is dead. A path that loses much is silent for seconds now and then. */
 const silenceMs = 8_000;

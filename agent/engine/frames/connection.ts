@@ -4,7 +4,7 @@ import { ProbeBook } from "./probe-book.js";
 import { EndOfStream, Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";
 import { stat } from "./stats.js";
-import type { CloseCause, EstablishedConnection, Quiet } from "../threads/worker-protocol.js";
+import type { CloseCause, EstablishedConnection, Quiet } from "../threads/cable-orders.js";
 
 /** Between probes of a connection that works, and of one that is not yet proven. */
 const probeIntervalMs = 1_000;

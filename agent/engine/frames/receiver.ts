@@ -4,7 +4,7 @@ import { recv } from "../../../lib/net/socket-calls.js";
 import { write } from "../native.js";
 import { stat } from "./stats.js";
 import { maxRecordBytes, RecordOpener } from "./tls-record.js";
-import type { EstablishedConnection } from "../threads/worker-protocol.js";
+import type { EstablishedConnection } from "../threads/cable-orders.js";
 
 /** Bytes read from the socket at most at once. */
 const readBytes = 256 * 1024;

@@ -7,7 +7,7 @@ import { read, setTcpOption } from "../native.js";
 import { limitsFor, type QueueLimits, widest } from "./queue-limits.js";
 import { stat } from "./stats.js";
 import { RecordSealer, sealedBytes } from "./tls-record.js";
-import type { EstablishedConnection } from "../threads/worker-protocol.js";
+import type { EstablishedConnection } from "../threads/cable-orders.js";
 
 /** Frames gathered at most: bounds the time one cable keeps its worker. */
 const batchFrames = 256;

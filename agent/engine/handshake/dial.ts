@@ -14,7 +14,7 @@ import { resolvePeer } from "./resolve-peer.js";
 import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
 import type { TapOffload } from "../frames/tap.js";
 import { unpacedSocket } from "../frames/unpaced.js";
-import type { EstablishedConnection } from "../threads/worker-protocol.js";
+import type { EstablishedConnection } from "../threads/cable-orders.js";
 
 /** Longest time to a TCP connection. */
 const connectMs = 5_000;

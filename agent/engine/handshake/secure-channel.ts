@@ -18,7 +18,7 @@ import {
   sealedBytes,
 } from "../frames/tls-record.js";
 import { TlsTransport } from "./tls-transport.js";
-import type { EstablishedConnection } from "../threads/worker-protocol.js";
+import type { EstablishedConnection } from "../threads/cable-orders.js";
 
 /** First bytes of the listener after the TLS handshake: they mark where Node's tls ends and the cable's own records begin. */
 const greeting = Buffer.from("zorhub cable\n", "ascii");

@@ -1,8 +1,6 @@
-import { Worker } from "node:worker_threads";
-import { programPath } from "../../../lib/program.js";
 import type { SwitchTap } from "../frames/switch-tap.js";
+import { startThread } from "./thread.js";
 import { ThreadPool } from "./thread-pool.js";
-import type { WorkerOptions } from "./worker-protocol.js";
 import type { BoxOrder, BoxReport, BoxSettings, BoxTap } from "./box-orders.js";
 import { createCounters } from "../impair/counters.js";
 
@@ -28,10 +26,7 @@ export class BoxPool {
   /** @param options.onCrash a thread ended by an error; its boxes are lost. */
   constructor({ netns, onCrash }: { readonly netns: string | undefined; readonly onCrash: (error: Error) => void }) {
     this.#threads = new ThreadPool({
-      start: (wakeFd) => {
-        const workerData: WorkerOptions = { wakeFd, netns };
-        return new Worker(programPath("box-worker"), { workerData, name: "box" });
-      },
+      start: (wakeFd) => startThread("box-worker", { wakeFd, netns }),
       maxThreads,
       memberOf: ({ box }) => box,
       onCrash,

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { duplicate } from "../../../agent/engine/native.js";
 import { stat } from "../../../agent/engine/frames/stats.js";
 import { makeTap } from "../../../agent/engine/frames/switch-tap.js";
-import { type CableSlot, WorkerPool } from "../../../agent/engine/threads/worker-pool.js";
+import { type CableSlot, CablePool } from "../../../agent/engine/threads/cable-pool.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 
@@ -16,14 +16,14 @@ export interface PumpCable {
 
 /** Cables without engines: the threads of one pool move the frames of both sides, over connections within this host. */
 export class PumpRig {
-  readonly #pool: WorkerPool;
+  readonly #pool: CablePool;
   #made = 0;
 
   private constructor(
     readonly a: TestNetns,
     readonly b: TestNetns,
   ) {
-    this.#pool = new WorkerPool({
+    this.#pool = new CablePool({
       netns: a.name,
       onCrash: (error) => {
         throw error;

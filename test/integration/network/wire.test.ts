@@ -188,7 +188,7 @@ test("doctor sees that no frames pass although the cable's own probes do", async
   try {
     const hops = await framesHops();
     expect(hops.map(({ verdict }) => verdict)).toEqual(["broken", "ok", "ok", "ok"]);
-    expect(left.list()[0]).toMatchObject({ phase: "active" });
+    expect(left.list().map(readEnd)).toMatchObject([{ phase: "active" }]);
   } finally {
     await flows("--strict", "del-flows", bridge, `priority=100,in_port=${ofport}`);
   }

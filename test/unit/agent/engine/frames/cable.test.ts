@@ -9,7 +9,7 @@ import { send } from "../../../../../lib/net/socket-calls.js";
 import { read, write } from "../../../../../agent/engine/native.js";
 import { createStats } from "../../../../../agent/engine/frames/stats.js";
 import { setTapOffload } from "../../../../../agent/engine/frames/tap.js";
-import type { WorkerEvent } from "../../../../../agent/engine/threads/worker-protocol.js";
+import type { CableReport } from "../../../../../agent/engine/threads/cable-orders.js";
 import { NativeMemory, SystemCallError } from "../../../../../lib/libc.js";
 import { framed, socketPair } from "./frame-rig.js";
 
@@ -23,7 +23,7 @@ const EBADFD = 77;
 
 describe("a cable in its worker", () => {
   let cable: Cable;
-  let events: WorkerEvent[];
+  let events: CableReport[];
   let lan: number;
   const counters = createCounters();
   const memory = new NativeMemory(256 * 1024);
@@ -57,8 +57,8 @@ describe("a cable in its worker", () => {
     expect(send(peer, memory.address, bytes.length, 0)).toBe(bytes.length);
   }
 
-  const ofType = <Type extends WorkerEvent["type"]>(type: Type) =>
-    events.filter((event): event is Extract<WorkerEvent, { type: Type }> => event.type === type);
+  const ofType = <Type extends CableReport["type"]>(type: Type) =>
+    events.filter((event): event is Extract<CableReport, { type: Type }> => event.type === type);
 
   test("an echo longer than every probe breaks its connection and nothing else", () => {
     const peer = attach(1, 0);

@@ -7,7 +7,7 @@ import { Receiver } from "../../../../../agent/engine/frames/receiver.js";
 import { Sender } from "../../../../../agent/engine/frames/sender.js";
 import { createStats } from "../../../../../agent/engine/frames/stats.js";
 import type { TapOffload } from "../../../../../agent/engine/frames/tap.js";
-import type { EstablishedConnection } from "../../../../../agent/engine/threads/worker-protocol.js";
+import type { EstablishedConnection } from "../../../../../agent/engine/threads/cable-orders.js";
 import { NativeMemory } from "../../../../../lib/libc.js";
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype is what makes the cast true.

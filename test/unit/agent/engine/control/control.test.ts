@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { ControlClient } from "../../../../agent/engine/protocol/control-client.js";
-import { type ControlProtocol, maxLineBytes } from "../../../../agent/engine/protocol/control-protocol.js";
-import { ControlServer, type ControlService } from "../../../../agent/engine/control/control-server.js";
-import { splitLines } from "../../../../agent/engine/protocol/line-splitter.js";
-import { notFound } from "../../../../lib/errors.js";
-import type { Codec } from "../../../../agent/engine/protocol/codec.js";
+import { ControlClient } from "../../../../../agent/engine/protocol/control-client.js";
+import { type ControlProtocol, maxLineBytes } from "../../../../../agent/engine/protocol/control-protocol.js";
+import { ControlServer, type ControlService } from "../../../../../agent/engine/control/control-server.js";
+import { splitLines } from "../../../../../agent/engine/protocol/line-splitter.js";
+import { notFound } from "../../../../../lib/errors.js";
+import type { Codec } from "../../../../../agent/engine/protocol/codec.js";
 
 interface Counted {
   readonly number: number;

@@ -1,10 +1,9 @@
-import { Worker } from "node:worker_threads";
-import { programPath } from "../../../lib/program.js";
 import { createCounters } from "../impair/counters.js";
 import type { WayOrder } from "../impair/way.js";
 import { createStats } from "../frames/stats.js";
+import { startThread } from "./thread.js";
 import { ThreadPool } from "./thread-pool.js";
-import type { EstablishedConnection, WorkerEvent, WorkerOptions, WorkerOrder } from "./worker-protocol.js";
+import type { EstablishedConnection, CableReport, CableOrder } from "./cable-orders.js";
 
 /** More threads than this do not make more cables faster, and each costs memory. */
 const maxThreads = 8;
@@ -27,16 +26,13 @@ export interface CableSlot {
 }
 
 /** The threads that move frames. They are started as cables need them, up to one for each core. */
-export class WorkerPool {
-  readonly #threads: ThreadPool<WorkerOrder, WorkerEvent>;
+export class CablePool {
+  readonly #threads: ThreadPool<CableOrder, CableReport>;
 
   /** @param options.onCrash a thread ended by an error; its cables are lost. */
   constructor({ netns, onCrash }: { readonly netns: string | undefined; readonly onCrash: (error: Error) => void }) {
     this.#threads = new ThreadPool({
-      start: (wakeFd) => {
-        const workerData: WorkerOptions = { wakeFd, netns };
-        return new Worker(programPath("cable-worker"), { workerData, name: "cable" });
-      },
+      start: (wakeFd) => startThread("cable-worker", { wakeFd, netns }),
       maxThreads,
       memberOf: ({ cable }) => cable,
       onCrash,
@@ -44,7 +40,7 @@ export class WorkerPool {
   }
 
   /** Gives a tap to the least loaded thread, which owns its descriptor from now on. */
-  add(tap: { readonly name: string; readonly fd: number }, handler: (event: WorkerEvent) => void): CableSlot {
+  add(tap: { readonly name: string; readonly fd: number }, handler: (event: CableReport) => void): CableSlot {
     const { member: cable, post, leave } = this.#threads.join(handler);
     const stats = createStats();
     const counters = createCounters();

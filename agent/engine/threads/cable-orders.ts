@@ -15,7 +15,7 @@ export interface EstablishedConnection {
 }
 
 /** Orders to a worker. `cable` is the number of the cable in the engine. */
-export type WorkerOrder =
+export type CableOrder =
   | {
       readonly type: "add";
       readonly cable: number;
@@ -40,7 +40,7 @@ export type WorkerOrder =
   | { readonly type: "stop" };
 
 /** What a worker reports. `connection` tells which of the cable's connections it is about. */
-export type WorkerEvent =
+export type CableReport =
   | { readonly type: "proven"; readonly cable: number; readonly connection: number }
   | { readonly type: "closed"; readonly cable: number; readonly connection: number; readonly cause: CloseCause }
   | { readonly type: "notice"; readonly cable: number; readonly connection: number; readonly text: string }
@@ -59,12 +59,4 @@ export interface CloseCause {
   readonly kind: "peer" | "silent" | "reset" | "protocol" | "local";
   /** For people; text of the peer is not escaped. */
   readonly text: string;
-}
-
-/** What a worker is started with. */
-export interface WorkerOptions {
-  /** Counter that is raised after orders were posted. */
-  readonly wakeFd: number;
-  /** Named net namespace in which the taps are; undefined: the process's own. */
-  readonly netns: string | undefined;
 }
