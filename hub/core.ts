@@ -1,23 +1,20 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../lib/log.js";
-import { Operations } from "../lib/operations.js";
 import type { Identity } from "../lib/tls/identity.js";
-import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js";
+import { formatToken } from "../lib/tls/token.js";
 import { Fleet } from "./fleet/fleet.js";
-import { decodeHost } from "./fleet/host-record.js";
-import { loadLastSeen, putLastSeen } from "./fleet/last-seen.js";
 import { ParkedSockets } from "./fleet/parked-sockets.js";
-import { DuplicateMacs } from "./kinds/lan/duplicate-macs.js";
-import { LinkOperations } from "./kinds/link/link-operations.js";
-import { decodeLink } from "./kinds/link/link-record.js";
-import { Links } from "./kinds/link/links.js";
-import { ObservedEnds } from "./kinds/link/observed/observed-ends.js";
-import { createExecutors } from "./kinds/link/reconcile/executors.js";
-import { Reconciler } from "./kinds/link/reconcile/loop.js";
-import { Progress } from "./kinds/link/reconcile/progress.js";
+import type { AddressBook } from "./kit/address-book.js";
+import type { HubKind, HubKindPart, HubParts } from "./kit/hub-kind.js";
+import { HubOperations } from "./kit/hub-operations.js";
 import { Inventory } from "./kit/inventory.js";
-import { abandoned, loadOperations, putOperation } from "./kit/stored-operations.js";
+import { Lister } from "./kit/lister.js";
+import { References } from "./kit/references.js";
+import { Remarks } from "./kit/remarks.js";
+import { StoredRequests } from "./kit/requests.js";
+import { Router } from "./kit/router.js";
+import { Topology } from "./kit/topology.js";
 import { RelayHandle } from "./relay/relay-handle.js";
 import { RelayMeter } from "./relay/relay-meter.js";
 import { RelayTickets } from "./relay/relay-tickets.js";
@@ -32,169 +29,93 @@ export interface CoreOptions {
   readonly hub: string;
   readonly state: HubState;
   readonly identity: () => Identity;
+  readonly addresses: AddressBook;
+  /** Kinds to which the hub adds something. */
+  readonly kinds: readonly HubKind[];
   readonly log: Log;
-  /** Whether an "ip:port" is one of the hub's own. */
-  readonly isOwnAddress: (address: string) => boolean;
 }
 
-/** What of the relay is kept in the store. */
-interface RelayRecords {
-  readonly tickets: RelayTickets;
-  readonly meter: RelayMeter;
-}
-
-/** The parts of a hub that know the fleet, wired together, without its listeners. */
+/** The parts of a hub that know the fleet, without its listeners. Each is given those that were made before it. */
 export class Core {
-  readonly inventory = new Inventory();
-  readonly parked = new ParkedSockets();
-  readonly fleet: Fleet;
-  readonly links: Links;
-  readonly operations: Operations;
-  readonly linkOperations: LinkOperations;
-  readonly relay: RelayHandle;
-  readonly relayTickets: RelayTickets;
-  readonly #meter: RelayMeter;
-  readonly #options: CoreOptions;
-  readonly #reconciler: Reconciler;
-  readonly #duplicateMacs: DuplicateMacs;
-  readonly #stop = new AbortController();
-  #lastSeenTimer: NodeJS.Timeout | undefined;
+  readonly parked: ParkedSockets;
+  readonly parts: HubParts;
+  readonly kinds: readonly HubKindPart[];
+  readonly #stop: AbortController;
+  readonly #storing: NodeJS.Timeout;
 
-  private constructor(options: CoreOptions, socketDirectory: string, { tickets, meter }: RelayRecords) {
-    const { state, log } = options;
-    this.#options = options;
-    this.relayTickets = tickets;
-    this.#meter = meter;
-    const ends = new ObservedEnds((names) => {
-      this.links.refresh(names);
-      this.#reconciler.trigger();
-    });
-    this.links = new Links({
-      inventory: this.inventory,
-      ends,
-      fleet: () => this.fleet,
-      relayedBytes: (linkUid) => meter.ofLink(linkUid),
-    });
-    this.relay = new RelayHandle({ links: this.links, fleet: () => this.fleet, tickets, meter, log });
-    this.fleet = new Fleet({
-      hub: options.hub,
-      identity: options.identity,
-      isRevoked: (serial) => state.certificates.isRevoked(serial),
-      revocations: state.certificates,
-      inventory: this.inventory,
-      relayedBytes: (hostUid) => meter.ofHost(hostUid),
-      ends,
-      parked: this.parked,
-      socketDirectory,
-      log,
-      isOwnAddress: options.isOwnAddress,
-      onChange: (host) => {
-        this.links.refresh(this.links.onHost(host));
-        this.relay.recheck();
-        this.#reconciler.trigger();
-      },
-    });
-    this.operations = new Operations({
-      prefix: "operations",
-      publish: (operation) => this.#publish(operation),
-      forget: (name) => this.inventory.log.remove("operation", name),
-    });
-    this.linkOperations = new LinkOperations({
-      store: state.store,
-      links: this.links,
-      operations: this.operations,
-      trigger: () => this.reconcile(),
-      stop: this.#stop.signal,
-    });
-    const progress = new Progress();
-    const { fleet, links } = this;
-    this.#reconciler = new Reconciler({
-      fleet,
-      ends,
-      links,
-      progress,
-      executors: createExecutors({
-        ...{ fleet, ends, links, progress },
-        store: state.store,
-        onForgotten: (linkUid) => meter.forget(linkUid),
-      }),
-      relay: () => this.relay.input(),
-      log,
-      onRefused: (link, error) => this.linkOperations.refuse(link, error),
-    });
-    this.#duplicateMacs = new DuplicateMacs({ inventory: this.inventory, links, log });
-    state.certificates.onRevocation(() => this.parked.dropRevoked((serial) => state.certificates.isRevoked(serial)));
+  private constructor(made: {
+    readonly parked: ParkedSockets;
+    readonly parts: HubParts;
+    readonly kinds: readonly HubKindPart[];
+    readonly stop: AbortController;
+  }) {
+    this.parked = made.parked;
+    this.parts = made.parts;
+    this.kinds = made.kinds;
+    this.#stop = made.stop;
+    this.#storing = setInterval(() => void this.#storeObserved(), storeObservedMs).unref();
   }
 
   /** Loads what is desired and begins to observe; sessions and operations are under way when this resolves. */
-  static async start(options: CoreOptions): Promise<Core> {
-    const { store, directory } = options.state;
+  static async start({ hub, state, identity, addresses, kinds: wanted, log }: CoreOptions): Promise<Core> {
+    const { store, directory, certificates, authority } = state;
     // Sockets of an earlier run lead nowhere.
     const socketDirectory = join(directory, "dialled");
     await rm(socketDirectory, { recursive: true, force: true });
     await mkdir(socketDirectory, { mode: 0o700 });
-    const records = { tickets: await RelayTickets.open(store), meter: await RelayMeter.open(store) };
-    const core = new Core(options, socketDirectory, records);
-    const lastSeen = await loadLastSeen(store);
-    for (const stored of await store.list("hosts")) core.fleet.put(decodeHost(stored), lastSeen.get(stored.key));
-    for (const stored of await store.list("links")) core.links.put(decodeLink(stored));
-    await core.#resumeOperations();
-    core.#lastSeenTimer = setInterval(() => void core.#storeObserved(), storeObservedMs).unref();
-    return core;
+    const stop = new AbortController();
+    const [tickets, meter] = [await RelayTickets.open(store), await RelayMeter.open(store)];
+    const inventory = new Inventory();
+    const parked = new ParkedSockets();
+    certificates.onRevocation(() => parked.dropRevoked((serial) => certificates.isRevoked(serial)));
+    const fleet = new Fleet({
+      ...{ hub, identity, inventory, parked, socketDirectory, log },
+      isRevoked: (serial) => certificates.isRevoked(serial),
+      revocations: certificates,
+      relayedBytes: (hostUid) => meter.ofHost(hostUid),
+    });
+    const parts: HubParts = {
+      ...{ store, inventory, fleet, certificates, addresses, log, stop: stop.signal },
+      relay: new RelayHandle({ tickets, meter, log }),
+      operations: new HubOperations({ store, inventory, log, stop: stop.signal }),
+      requests: new StoredRequests(store),
+      router: new Router(fleet),
+      lister: new Lister(fleet),
+      references: new References(),
+      topology: new Topology(inventory),
+      remarks: new Remarks(),
+      formatToken: (secret) =>
+        formatToken({ addresses: addresses.advertised.join, caSha256: authority.fingerprint, secret }),
+    };
+    const kinds = wanted.map((kind) => kind.create(parts));
+    for (const kind of kinds) await kind.load?.();
+    await parts.operations.resume();
+    return new Core({ parked, parts, kinds, stop });
+  }
+
+  /** Others reach the hub now. */
+  serving(): void {
+    for (const kind of this.kinds) kind.serving?.();
   }
 
   /** Stops everything; what is on the hosts goes on. */
   async close(): Promise<void> {
-    clearInterval(this.#lastSeenTimer);
+    const { relay, operations, fleet } = this.parts;
+    clearInterval(this.#storing);
     this.#stop.abort();
-    await this.#duplicateMacs.close();
-    await this.relay.close();
+    await relay.close();
     await this.#storeObserved();
-    await this.#reconciler.close();
-    await this.operations.close();
-    await this.fleet.close();
-  }
-
-  /** Looks at links and hosts again: what should be, and who may use the relay. */
-  reconcile(): void {
-    this.relay.recheck();
-    this.#reconciler.trigger();
+    for (const kind of this.kinds.toReversed()) await kind.close?.();
+    await operations.close();
+    await fleet.close();
   }
 
   async #storeObserved(): Promise<void> {
+    const { store, log } = this.parts;
     try {
-      const changes = [putLastSeen(this.fleet.lastSeen()), this.#meter.plan(this.fleet.uids())];
-      await this.#options.state.store.commit(changes);
+      await store.commit(this.kinds.flatMap((kind) => kind.keep?.() ?? []));
     } catch (error) {
-      this.#options.log.error({ err: error }, "cannot store when hosts were last seen and what was relayed");
+      log.error({ err: error }, "cannot store when hosts were last seen and what was relayed");
     }
-  }
-
-  async #resumeOperations(): Promise<void> {
-    const { store } = this.#options.state;
-    const { unfinished, finished } = await loadOperations(store, new Date());
-    for (const operation of finished) this.inventory.upsert({ kind: "operation", value: operation });
-    for (const operation of unfinished) {
-      if (this.links.find(operation.target) !== undefined) {
-        this.linkOperations.resume(operation);
-        continue;
-      }
-      // The link went just before the operation's end could be written.
-      const message = `${operation.target} is gone; the hub was restarted before ${operation.verb} ended`;
-      this.#publish(
-        operation.verb === "link.delete"
-          ? { ...operation, state: OperationState.OPERATION_STATE_SUCCEEDED, step: "done", progressPercent: 100 }
-          : abandoned(operation, message, new Date()),
-      );
-    }
-  }
-
-  #publish(operation: Operation): void {
-    this.inventory.upsert({ kind: "operation", value: operation });
-    // Operations that end because the hub ends are carried on by the next run.
-    if (operation.state === OperationState.OPERATION_STATE_RUNNING || this.#stop.signal.aborted) return;
-    this.#options.state.store
-      .commit([putOperation(operation)])
-      .catch((error: unknown) => this.#options.log.error({ err: error }, "cannot store the end of an operation"));
   }
 }

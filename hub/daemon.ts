@@ -5,24 +5,16 @@ import type { Log } from "../lib/log.js";
 import { version } from "../lib/program.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Identity } from "../lib/tls/identity.js";
-import { formatToken } from "../lib/tls/token.js";
-import { CreateHostResponse } from "../proto/gen/zor/v1/host_service.js";
-import { CreateTokenResponse } from "../proto/gen/zor/v1/token_service.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
-import {
-  type Advertised,
-  advertisedAddresses,
-  canonicalAddress,
-  type HubAddresses,
-  type HubConfig,
-  ownAddresses,
-} from "./config.js";
+import { advertisedAddresses, type HubAddresses, type HubConfig } from "./config.js";
 import { Core } from "./core.js";
 import { ReverseListener } from "./fleet/reverse-listener.js";
 import { JoinProcess } from "./join/join-process.js";
 import { join as joinHub } from "./join/join-service.js";
 import { knownTokensOf, listKnownTokens } from "./join/tokens.js";
-import { StoredRequests } from "./kit/requests.js";
+import { hubKinds } from "./kinds/index.js";
+import { AddressBook } from "./kit/address-book.js";
+import type { HubKind } from "./kit/hub-kind.js";
 import { Listener } from "./listeners.js";
 import { guardedService } from "./revocation-guard.js";
 import { addMainServices } from "./service-table.js";
@@ -31,6 +23,14 @@ import { type HubState, openState } from "./state-directory.js";
 /** How often the hub looks whether its own certificate is due. */
 const renewalCheckMs = 6 * 60 * 60 * 1000;
 const shutdownGraceMs = 1000;
+
+/** What a hub is started with. */
+export interface HubOptions {
+  readonly config: HubConfig;
+  readonly log: Log;
+  /** Kinds to which it adds something; default: {@link hubKinds}. */
+  readonly kinds?: readonly HubKind[];
+}
 
 /** A running hub. */
 export class Hub {
@@ -48,23 +48,26 @@ export class Hub {
   #writing: Promise<void> = Promise.resolve();
   #renewal: NodeJS.Timeout | undefined;
   #addresses: HubAddresses = { listen: [], join: [], reverse: [], relay: [] };
-  #own: ReadonlySet<string> = new Set();
+  readonly #book = new AddressBook();
+  readonly #kinds: readonly HubKind[];
 
-  private constructor(config: HubConfig, log: Log, state: HubState, identity: Identity) {
+  private constructor({ config, log, kinds }: HubOptions, state: HubState, identity: Identity) {
     this.#config = config;
     this.#log = log;
+    this.#kinds = kinds ?? hubKinds;
     this.#state = state;
     this.#identity = identity;
   }
 
   /** Starts a hub; it serves when this resolves. On error nothing is left open. */
-  static async start(config: HubConfig, log: Log): Promise<Hub> {
+  static async start(options: HubOptions): Promise<Hub> {
+    const { config } = options;
     const state = await openState(config, new Date());
     const { ips } = advertisedAddresses(
       { listen: config.listen, join: config.joinListen, reverse: config.reverseListen, relay: [] },
       config.advertise,
     );
-    const hub = new Hub(config, log, state, await state.ensureHubIdentity(ips));
+    const hub = new Hub(options, state, await state.ensureHubIdentity(ips));
     try {
       await hub.#serve(ips);
       return hub;
@@ -98,14 +101,8 @@ export class Hub {
 
   async #serve(ips: readonly string[]): Promise<void> {
     const { certificates } = this.#state;
-    // Addresses are told to joiners: they are known only when all ports are bound.
-    const advertised: { value: Advertised | undefined } = { value: undefined };
-    const whereReached = (): Advertised => {
-      if (advertised.value === undefined) throw new Error("the hub is not listening yet");
-      return advertised.value;
-    };
     // A process takes its time to start, meanwhile the hub does.
-    this.#joining = this.#startJoin(whereReached);
+    this.#joining = this.#startJoin();
     // Awaited below, and when this fails before that by close().
     this.#joining.catch(() => undefined);
     const core = await Core.start({
@@ -113,28 +110,29 @@ export class Hub {
       state: this.#state,
       identity: () => this.#identity,
       log: this.#log,
-      isOwnAddress: (address) => this.#own.has(canonicalAddress(address)),
+      addresses: this.#book,
+      kinds: this.#kinds,
     });
     this.#core = core;
     const reverse = this.#stand(await this.#listenReverse(core));
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
-    this.#health = this.#addServices(core, this.#main, whereReached);
+    const options = guardedService(certificates, this.#log);
+    this.#health = addMainServices(this.#main.server, { ...core.parts, kinds: core.kinds }, options);
     const joining = await this.#joining;
     this.#join = joining;
     const bindJoin = (address: string): Promise<number> => joining.bind(address);
     const join = this.#stand(
       await StandingListener.open(this.#config.joinListen, { ...this.#newsOf("joining", core), bind: bindJoin }),
     );
-    const relay = await core.relay.listen(this.#config.relayListen, { news: this.#newsOf("the relay", core) });
+    const relay = await core.parts.relay.listen(this.#config.relayListen, { news: this.#newsOf("the relay", core) });
     // Last: who can call the API may ask for a token, which tells all addresses.
     const main = this.#stand(await this.#main.listen(this.#config.listen, this.#newsOf("the API", core)));
     this.#addresses = { listen: main.addresses, join: join.addresses, reverse: reverse.addresses, relay };
-    this.#own = ownAddresses(this.#addresses);
-    advertised.value = advertisedAddresses(this.#addresses, this.#config.advertise);
+    this.#book.fill(this.#addresses, this.#config.advertise);
     const { relayAdvertise } = this.#config;
-    core.relay.advertise(relayAdvertise.length > 0 ? relayAdvertise : advertised.value.relay);
-    core.reconcile();
+    core.parts.relay.advertise(relayAdvertise.length > 0 ? relayAdvertise : this.#book.advertised.relay);
+    core.serving();
     this.#health.setServing(true);
     this.#renewal = setInterval(() => void this.#renew(ips), renewalCheckMs).unref();
     certificates.onRevocation(() => this.#log.info("certificates revoked"));
@@ -148,8 +146,8 @@ export class Hub {
         address,
         identity: () => this.#identity,
         parked: core.parked,
-        admit: (host, agent) => core.fleet.admit(host, agent),
-        onBadDates: (host, why) => core.fleet.noteRefusal(host, why),
+        admit: (host, agent) => core.parts.fleet.admit(host, agent),
+        onBadDates: (host, why) => core.parts.fleet.noteRefusal(host, why),
         isRevoked: (serial) => this.#state.certificates.isRevoked(serial),
         log: this.#log,
       });
@@ -168,7 +166,7 @@ export class Hub {
   /** Tells people of addresses that the machine does not have, in the log, the events and the run file. */
   #newsOf(what: string, core: Core): ListenNews {
     const tell = (type: string, severity: EventSeverity, message: string): void => {
-      core.inventory.log.recordEvent("events", { type, severity, resource: "", message, caller: "" });
+      core.parts.inventory.log.recordEvent("events", { type, severity, resource: "", message, caller: "" });
     };
     return {
       onMissing: (address, why) => {
@@ -188,7 +186,7 @@ export class Hub {
     };
   }
 
-  async #startJoin(advertised: () => Advertised): Promise<JoinProcess> {
+  async #startJoin(): Promise<JoinProcess> {
     const { store, certificates, authority } = this.#state;
     const process = await JoinProcess.start({
       identity: this.#identity,
@@ -196,38 +194,13 @@ export class Hub {
       tokens: () => listKnownTokens(store),
       join: (request) => {
         if (this.#core === undefined) throw new Error("the hub is not listening yet");
-        return joinHub({ authority, certificates, store, fleet: this.#core.fleet, advertised }, request);
+        const { fleet } = this.#core.parts;
+        return joinHub({ authority, certificates, store, fleet, addresses: this.#book }, request);
       },
       log: this.#log,
     });
     store.observe("tokens", (changes) => process.tell(knownTokensOf(changes)));
     return process;
-  }
-
-  #addServices(core: Core, main: Listener, advertised: () => Advertised): Health {
-    const { store, certificates, authority } = this.#state;
-    const { fleet, inventory, links, linkOperations, operations, relay, relayTickets } = core;
-    const options = guardedService(certificates, this.#log);
-    return addMainServices(
-      main.server,
-      {
-        fleet,
-        inventory,
-        links,
-        linkOperations,
-        operations,
-        relay,
-        relayTickets,
-        reconcile: () => core.reconcile(),
-        store,
-        certificates,
-        requests: new StoredRequests(store),
-        hostRequests: new StoredRequests(store, withoutHostToken),
-        tokenRequests: new StoredRequests(store, withoutToken),
-        formatToken: (secret) => formatToken({ addresses: advertised().join, caSha256: authority.fingerprint, secret }),
-      },
-      options,
-    );
   }
 
   async #renew(ips: readonly string[]): Promise<void> {
@@ -254,17 +227,9 @@ export class Hub {
       joinListen,
       reverseListen: reverse,
       relayListen: relay,
-      missing: [...this.#standing.flatMap(({ missing }) => missing), ...(this.#core?.relay.missing ?? [])],
+      missing: [...this.#standing.flatMap(({ missing }) => missing), ...(this.#core?.parts.relay.missing ?? [])],
       admin: this.adminDirectory,
     };
     await writeFileAtomic(join(this.#config.state, "run.json"), `${JSON.stringify(facts, undefined, 2)}\n`);
   }
-}
-
-function withoutHostToken(response: Buffer): Buffer {
-  return Buffer.from(CreateHostResponse.encode({ ...CreateHostResponse.decode(response), joinToken: "" }).finish());
-}
-
-function withoutToken(response: Buffer): Buffer {
-  return Buffer.from(CreateTokenResponse.encode({ ...CreateTokenResponse.decode(response), token: "" }).finish());
 }

@@ -73,7 +73,7 @@ async function run(flags: Flags): Promise<void> {
       process.exit(70);
     });
   }
-  const hub = await Hub.start(await configOf(flags), log);
+  const hub = await Hub.start({ config: await configOf(flags), log });
   log.info({ ...hub.addresses, version, pid: process.pid, admin: hub.adminDirectory }, "hub is serving");
   const { promise, resolve } = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));

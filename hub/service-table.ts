@@ -1,117 +1,77 @@
 import type { Server } from "@grpc/grpc-js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
-import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
-import type { Operations } from "../lib/operations.js";
+import { type Handlers, implementService, type ServiceOptions } from "../lib/grpc/service.js";
+import { type AnyMethod, type AnyService, allServices } from "../lib/kinds/codecs.js";
+import { findRule, kindNamed, livesOnHosts } from "../lib/kinds/kinds.js";
 import { sharedWatchService } from "../lib/watch/encode-once.js";
-import { A2bServiceService } from "../proto/gen/zor/v1/a2b_service.js";
-import { ConsoleServiceService } from "../proto/gen/zor/v1/console_service.js";
-import { ExecServiceService } from "../proto/gen/zor/v1/exec_service.js";
-import { HostServiceService } from "../proto/gen/zor/v1/host_service.js";
-import { InstanceServiceService } from "../proto/gen/zor/v1/instance_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
-import { LanServiceService } from "../proto/gen/zor/v1/lan_service.js";
-import { LinkServiceService } from "../proto/gen/zor/v1/link_service.js";
-import { OperationServiceService } from "../proto/gen/zor/v1/operation_service.js";
-import { TokenServiceService } from "../proto/gen/zor/v1/token_service.js";
-import type { Fleet } from "./fleet/fleet.js";
-import { a2bHandlers } from "./kinds/a2b/a2b-service.js";
-import { hostHandlers } from "./kinds/host/host-service.js";
-import { lanHandlers } from "./kinds/lan/lan-service.js";
-import type { LinkOperations } from "./kinds/link/link-operations.js";
-import { linkHandlers } from "./kinds/link/link-service.js";
-import type { Links } from "./kinds/link/links.js";
-import { operationHandlers } from "./kinds/operation/operation-service.js";
-import { tokenHandlers } from "./kinds/token/token-service.js";
-import type { Inventory } from "./kit/inventory.js";
-import { Lister } from "./kit/lister.js";
-import type { StoredRequests } from "./kit/requests.js";
-import { Router } from "./kit/router.js";
+import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
+import { type HostMethodParts, hostHandler } from "./kit/host-services.js";
+import type { HubKindPart } from "./kit/hub-kind.js";
 import type { Certificates } from "./pki/certificates.js";
 import { renewHandlers } from "./pki/renew-service.js";
-import type { RelayHandle } from "./relay/relay-handle.js";
-import type { RelayTickets } from "./relay/relay-tickets.js";
-import { instanceHandlers } from "./services/instance-service.js";
-import { consoleHandlers, execHandlers } from "./services/stream-services.js";
-import type { Store } from "./store/store.js";
 
-/** What the services of a hub work with. */
-export interface HubParts {
-  readonly fleet: Fleet;
-  readonly inventory: Inventory;
-  readonly links: Links;
-  readonly linkOperations: LinkOperations;
-  readonly operations: Operations;
-  readonly relay: RelayHandle;
-  readonly relayTickets: RelayTickets;
-  /** Looks at links and hosts again. */
-  readonly reconcile: () => void;
-  readonly store: Store;
+/** What the services of a hub are made of. */
+export interface ServedParts extends HostMethodParts {
   readonly certificates: Certificates;
-  readonly requests: StoredRequests;
-  /** Calls of CreateHost. */
-  readonly hostRequests: StoredRequests;
-  /** Calls of CreateToken. */
-  readonly tokenRequests: StoredRequests;
-  readonly formatToken: (secret: Buffer) => string;
+  /** What kinds add. */
+  readonly kinds: readonly HubKindPart[];
 }
 
-const publicServices = [
-  "zor.v1.A2bService",
-  "zor.v1.ConsoleService",
-  "zor.v1.ExecService",
-  "zor.v1.HostService",
-  "zor.v1.InstanceService",
-  "zor.v1.LanService",
-  "zor.v1.LinkService",
-  "zor.v1.OperationService",
-  "zor.v1.RenewService",
-  "zor.v1.TokenService",
-  "zor.v1.WatchService",
-];
-
-/** Adds everything the main listener serves. */
-export function addMainServices(server: Server, parts: HubParts, options: ServiceOptions): Health {
-  const router = new Router(parts.fleet);
-  const lister = new Lister(parts.fleet);
-  const { inventory, operations, certificates } = parts;
-  server.addService(HostServiceService, implementService(HostServiceService, hostHandlers(parts), options));
-  server.addService(
-    InstanceServiceService,
-    implementService(InstanceServiceService, instanceHandlers(router, lister, inventory), options),
+/** Adds everything the main listener serves: what kinds add, and all methods of kinds that live on hosts. */
+export function addMainServices(server: Server, parts: ServedParts, options: ServiceOptions): Health {
+  const { inventory, certificates, kinds } = parts;
+  const own: KindHandlers = Object.assign(
+    { ...handlersOf(RenewServiceService, renewHandlers(certificates)) },
+    ...kinds.map(({ handlers }) => handlers),
   );
-  server.addService(
-    LanServiceService,
-    implementService(LanServiceService, lanHandlers(router, lister, inventory), options),
-  );
-  server.addService(
-    A2bServiceService,
-    implementService(A2bServiceService, a2bHandlers(router, lister, parts), options),
-  );
-  server.addService(ConsoleServiceService, implementService(ConsoleServiceService, consoleHandlers(router), options));
-  server.addService(ExecServiceService, implementService(ExecServiceService, execHandlers(router), options));
-  server.addService(
-    LinkServiceService,
-    implementService(LinkServiceService, linkHandlers({ ...parts, lister }), options),
-  );
-  server.addService(
-    OperationServiceService,
-    implementService(
-      OperationServiceService,
-      operationHandlers({ router, lister, inventory, operations, requests: parts.requests }),
-      options,
-    ),
-  );
-  server.addService(
+  const watch = implementService(
     sharedWatchService,
-    implementService(
-      sharedWatchService,
-      { watch: (request, context) => inventory.log.watch(request, context.signal) },
-      options,
-    ),
+    { watch: (request, context) => inventory.log.watch(request, context.signal) },
+    options,
   );
-  server.addService(TokenServiceService, implementService(TokenServiceService, tokenHandlers(parts), options));
-  server.addService(RenewServiceService, implementService(RenewServiceService, renewHandlers(certificates), options));
-  addReflection(server, [...publicServices, "grpc.health.v1.Health"], options);
-  return addHealth(server, publicServices, options);
+  server.addService(sharedWatchService, watch);
+  const names = ["zor.v1.WatchService"];
+  for (const [name, definition] of allServices()) {
+    const handlers = handlersFor(definition, (method) => own[method.path] ?? generic(method, parts));
+    if (handlers === undefined) continue;
+    server.addService(definition, implementService(definition, handlers, options));
+    names.push(name);
+  }
+  names.sort();
+  addReflection(server, [...names, "grpc.health.v1.Health"], options);
+  return addHealth(server, names, options);
+}
+
+/** Handlers of all methods of a service; undefined: the hub does not serve it. @throws {Error} when it would serve a part of it. */
+function handlersFor(
+  definition: AnyService,
+  handlerOf: (method: AnyMethod) => AnyHandler | undefined,
+): Handlers<AnyService> | undefined {
+  const found = Object.entries(definition).map(([name, method]) => ({ name, method, handler: handlerOf(method) }));
+  const missing = found.filter(({ handler }) => handler === undefined);
+  if (missing.length === found.length) return undefined;
+  const [first] = missing;
+  if (first !== undefined)
+    throw new Error(`the hub has no handler of ${first.method.path}: add one to the kind in hub/kinds`);
+  // Handlers are filed by the path of the method whose messages they take.
+  return Object.fromEntries(found.map(({ name, handler }) => [name, handler])) as unknown as Handlers<AnyService>;
+}
+
+/** A kind that lives on hosts is served by its rules alone, with what the hub adds before and after. */
+function generic(method: AnyMethod, parts: ServedParts): AnyHandler | undefined {
+  const rule = findRule(method.path);
+  if (rule === undefined || rule.kind === "" || !livesOnHosts(kindNamed(rule.kind))) return undefined;
+  const handler = hostHandler(method, rule, parts);
+  const before = parts.kinds.flatMap(({ before: each }) => each?.[method.path] ?? []);
+  const after = parts.kinds.flatMap(({ after: each }) => each?.[method.path] ?? []);
+  if (before.length === 0 && after.length === 0) return handler;
+  return async (request, context) => {
+    for (const each of before) await each(request, context);
+    let answer = await handler(request, context);
+    // An answer is of the type of the method that it is filed under.
+    for (const each of after) answer = each(answer as never);
+    return answer;
+  };
 }

@@ -129,7 +129,9 @@ export class Operations {
       this.#change(entry, { step, progressPercent: bounded });
     };
     try {
-      const result = (await work({ signal: entry.abort.signal, progress })) ?? undefined;
+      const made = await work({ signal: entry.abort.signal, progress });
+      // Work that promises nothing may resolve to something all the same.
+      const result = typeof made === "object" && "typeUrl" in made ? made : undefined;
       const state = OperationState.OPERATION_STATE_SUCCEEDED;
       this.#change(entry, { state, step: "done", progressPercent: 100, result });
     } catch (error) {

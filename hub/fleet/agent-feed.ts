@@ -1,5 +1,5 @@
-import type { Any } from "../../proto/gen/google/protobuf/any.js";
 import { type AnyResource, isOfKind, unpack } from "../../lib/kinds/resource.js";
+import type { Any } from "../../proto/gen/google/protobuf/any.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import type { ResourceRemoved, WatchPosition, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import type { Inventory } from "../kit/inventory.js";

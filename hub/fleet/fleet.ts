@@ -2,11 +2,9 @@ import { status } from "@grpc/grpc-js";
 import { unavailable, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { Identity } from "../../lib/tls/identity.js";
-import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
+import type { HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
-import { cableFacts } from "../kinds/link/cable-facts.js";
-import type { LinkHost } from "../kinds/link/link-host.js";
-import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
+import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import type { Inventory } from "../kit/inventory.js";
 import { Copies, type MetAgent } from "./copies.js";
 import { DialGate } from "./dial-gate.js";
@@ -14,6 +12,7 @@ import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./di
 import { type HostRecord, hostNotFound, lastSeenText, neverJoined, type SessionView, viewHost } from "./host-record.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 import { HostSession, type ReadyAgent } from "./session.js";
+import type { SessionPart } from "./session-part.js";
 import { splice } from "./splice.js";
 import type { RevokedSerials } from "./tell-revocations.js";
 
@@ -27,15 +26,20 @@ export interface FleetOptions {
   readonly inventory: Inventory;
   /** Bytes that the hub's relay has carried for a host, by its uid. */
   readonly relayedBytes: (hostUid: string) => bigint;
-  readonly ends: ObservedEnds;
   readonly parked: ParkedSockets;
   /** Directory for the sockets through which agents that dial in are used; the hub's own, mode 0700. */
   readonly socketDirectory: string;
   readonly log: Log;
-  /** Whether an "ip:port" is one of the hub's own. */
-  readonly isOwnAddress: (address: string) => boolean;
-  /** Told when a host or its state has changed. */
-  readonly onChange: (host: string) => void;
+}
+
+/** A host that has joined, and what its agent said of itself. */
+export interface Greeting {
+  /** As it is registered. */
+  readonly host: Host;
+  /** Undefined until its agent has been greeted since the hub began. */
+  readonly hello: HelloResponse | undefined;
+  /** Its agent can be asked now. */
+  readonly ready: boolean;
 }
 
 interface Member {
@@ -62,6 +66,8 @@ export class Fleet {
   readonly #gate = new DialGate();
   /** Second agents of hosts. */
   readonly #copies: Copies;
+  readonly #parts: SessionPart[] = [];
+  readonly #listeners: ((host: string) => void)[] = [];
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -69,6 +75,16 @@ export class Fleet {
       onFound: (host, why) => this.#recordCopy(host, why),
       onGone: (host) => this.#changed(host),
     });
+  }
+
+  /** Has every session that begins from now on do something beside. */
+  addPart(part: SessionPart): void {
+    this.#parts.push(part);
+  }
+
+  /** Calls back with the id of every host that has changed, or whose state has. */
+  onChange(listener: (host: string) => void): void {
+    this.#listeners.push(listener);
   }
 
   /**
@@ -92,6 +108,14 @@ export class Fleet {
       member.session = session;
       session.start(ended);
     }
+    this.#changed(record.id);
+  }
+
+  /** Takes in a host of which something was changed while its agent is where it was: the session goes on. */
+  amend(record: HostRecord): void {
+    const member = this.#members.get(record.id);
+    if (member === undefined) return;
+    member.record = record;
     this.#changed(record.id);
   }
 
@@ -120,8 +144,8 @@ export class Fleet {
     this.#refusals.delete(id);
     this.#copies.forget(id);
     this.#options.inventory.removeHost(id);
-    this.#options.ends.forget(id);
-    this.#options.onChange(id);
+    for (const part of this.#parts) part.forgotten(id);
+    this.#tell(id);
   }
 
   /** Breaks the session with a host; it begins anew, and fails while the host's certificate is revoked. */
@@ -184,17 +208,12 @@ export class Fleet {
     );
   }
 
-  /** What links need to know of a host; undefined when it is not registered or has never joined. */
-  findCableFacts(id: string): LinkHost | undefined {
+  /** What a host's agent said when it was last greeted; undefined when the host is not registered or has never joined. */
+  findGreeting(id: string): Greeting | undefined {
     const member = this.#members.get(id);
     if (member?.session === undefined) return undefined;
     const { hello, ready } = member.session;
-    return cableFacts({
-      host: member.record.host,
-      hello,
-      ready: ready !== undefined,
-      isOwnAddress: this.#options.isOwnAddress,
-    });
+    return { host: member.record.host, hello, ready: ready !== undefined };
   }
 
   /** Ends every session. */
@@ -204,12 +223,12 @@ export class Fleet {
   }
 
   #createSession(id: string, previous: SessionView | undefined): HostSession {
-    const { inventory, ends, revocations, log } = this.#options;
+    const { inventory, revocations, log } = this.#options;
     return new HostSession({
       host: id,
       connect: (signal, onFailure) => this.#connect(id, signal, onFailure),
       inventory,
-      ends,
+      parts: this.#parts,
       revocations,
       log,
       onRefused: ({ count, last }) => this.#recordRefusal(id, count, last),
@@ -308,7 +327,11 @@ export class Fleet {
       member.state = view.state;
       if (known) this.#recordEvent(id, view);
     }
-    this.#options.onChange(id);
+    this.#tell(id);
+  }
+
+  #tell(id: string): void {
+    for (const listener of this.#listeners) listener(id);
   }
 
   /** Counts a statement of a host's agent that was refused elsewhere, in an answer. */

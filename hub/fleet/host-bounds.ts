@@ -1,5 +1,5 @@
-import { TokenBucket } from "../../lib/token-bucket.js";
 import type { AnyResource } from "../../lib/kinds/resource.js";
+import { TokenBucket } from "../../lib/token-bucket.js";
 import { sizeOf } from "./credible.js";
 
 /** Most resources of a kind that one host may have. */

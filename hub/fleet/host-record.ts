@@ -3,13 +3,16 @@ import { notFound } from "../../lib/errors.js";
 import type { Duration } from "../../proto/gen/google/protobuf/duration.js";
 import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import { decodeRow, encodeRow } from "../kit/stored-row.js";
 import type { Change, StoredRecord } from "../store/store.js";
 
 /** A registered host: what must survive the hub. */
 export interface HostRecord {
   readonly id: string;
-  /** Only name, uid, labels, addresses, underlayAddresses, underlaySet, undialable and createTime are kept. An empty uid: it never joined. */
+  /** What of it is declared, without what is observed. An empty uid: it never joined. */
   readonly host: Host;
+  /** Identity of the caller who made it so; of a host that joined, its own. */
+  readonly changedBy: string;
   readonly revision: bigint;
 }
 
@@ -55,14 +58,7 @@ export function viewHost(
 ): Host {
   const { reported } = session;
   return Host.fromPartial({
-    name: record.name,
-    uid: record.uid,
-    labels: record.labels,
-    addresses: record.addresses,
-    underlayAddresses: record.underlayAddresses,
-    underlaySet: record.underlaySet,
-    undialable: record.undialable,
-    createTime: record.createTime,
+    ...record,
     state: session.state,
     reason: reasonOf(session, copy),
     lastSeenTime: session.lastSeen,
@@ -109,13 +105,15 @@ export function hostNotFound(name: string): ReturnType<typeof notFound> {
 }
 
 /** The change that stores a host; `expect` is the revision it must still have, 0n that it is new. */
-export function putHost(id: string, host: Host, expect: bigint): Change {
-  return { type: "put", collection: "hosts", key: id, value: Host.encode(host).finish(), expect };
+export function putHost({ id, host, changedBy }: Omit<HostRecord, "revision">, expect: bigint): Change {
+  const value = encodeRow({ message: Host.encode(host).finish(), changedBy });
+  return { type: "put", collection: "hosts", key: id, value, expect };
 }
 
 /** Reads a stored host. */
-export function decodeHost(stored: StoredRecord): HostRecord {
-  return { id: stored.key, host: Host.decode(stored.value), revision: stored.revision };
+export function decodeHost({ key, value, revision }: StoredRecord): HostRecord {
+  const { message, changedBy } = decodeRow(value);
+  return { id: key, host: Host.decode(message), changedBy, revision };
 }
 
 function ageOf(time: Date | undefined, now: Date): Duration | undefined {

@@ -4,18 +4,15 @@ import type { Calls } from "../../lib/grpc/connection.js";
 import type { Log } from "../../lib/log.js";
 import { quote } from "../../lib/names.js";
 import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
-import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
-import { believedEnds } from "../kinds/link/observed/believed-ends.js";
-import type { ObservedEnds } from "../kinds/link/observed/observed-ends.js";
 import type { Inventory } from "../kit/inventory.js";
 import { AgentFeed } from "./agent-feed.js";
 import type { MetAgent } from "./copies.js";
-import type { WatchEndsResponse } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import type { Greeted } from "./dial.js";
 import { nothingRefused, type Refusals, type SessionView } from "./host-record.js";
 import { keepAlive } from "./keep-alive.js";
+import type { PartSession, SessionPart } from "./session-part.js";
 import { type RevokedSerials, tellRevocations } from "./tell-revocations.js";
 
 /** What a session needs. */
@@ -25,7 +22,8 @@ export interface SessionOptions {
   /** Connects to the agent and greets it; fails or gives up by itself within seconds per address. */
   readonly connect: (signal: AbortSignal, onFailure: (error: unknown) => void) => Promise<Greeted>;
   readonly inventory: Inventory;
-  readonly ends: ObservedEnds;
+  /** What kinds do in it beside. */
+  readonly parts: readonly SessionPart[];
   readonly revocations: RevokedSerials;
   readonly log: Log;
   /** Told when something that the agent said was refused: the first time, the second, fifth, tenth, twentieth and so on. */
@@ -163,6 +161,13 @@ export class HostSession {
     this.#hello = greeted.hello;
     const displaced = Promise.withResolvers<never>();
     this.#incumbent = incumbentOf(greeted, signal, (why) => displaced.reject(new Error(why)));
+    const { host } = this.#options;
+    const session: PartSession = {
+      host,
+      connection: greeted.connection,
+      heard: () => this.#alive(),
+      refuse: (refused) => this.refuse(refused),
+    };
     const parts = [
       keepAlive({
         signal,
@@ -175,7 +180,7 @@ export class HostSession {
         },
       }),
       this.#watch(greeted, signal),
-      this.#watchEnds(greeted, signal),
+      ...this.#options.parts.map((part) => part.run(session, signal)),
       tellRevocations({
         connection: greeted.connection,
         revocations: this.#options.revocations,
@@ -191,7 +196,7 @@ export class HostSession {
       this.#incumbent = undefined;
       lost.abort();
       await Promise.allSettled(parts);
-      this.#options.ends.stale(this.#options.host);
+      for (const part of this.#options.parts) part.lost(host);
     }
   }
 
@@ -208,28 +213,6 @@ export class HostSession {
     };
     await greeted.connection.read(WatchServiceService.watch, request, { signal, take });
     throw new Error("the agent ended the watch");
-  }
-
-  // Ends are watched apart: an agent whose cables do not work is still good for everything else.
-  async #watchEnds(greeted: Greeted, signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff({ minMs: 500, maxMs: 10_000 });
-    while (!signal.aborted) {
-      try {
-        const take = (message: WatchEndsResponse): void => {
-          this.#alive();
-          backoff.reset();
-          this.#options.ends.apply(
-            this.#options.host,
-            believedEnds(message, (refused) => this.refuse(refused)),
-          );
-        };
-        await greeted.connection.read(CableServiceService.watchEnds, {}, { signal, take });
-      } catch (error) {
-        if (!signal.aborted) this.#options.log.debug({ err: error }, "watching link ends failed");
-      }
-      this.#options.ends.stale(this.#options.host);
-      await backoff.wait(signal);
-    }
   }
 
   #alive(): void {

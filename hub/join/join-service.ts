@@ -1,12 +1,13 @@
 import { invalidArgument, invalidFields, ZorError } from "../../lib/errors.js";
+import { newEtag } from "../../lib/kinds/change.js";
 import { isId, quote } from "../../lib/names.js";
 import { addressForm, isDialAddress } from "../../lib/socket-address.js";
 import { parseToken } from "../../lib/tls/token.js";
 import { Host } from "../../proto/gen/zor/v1/host.js";
 import type { JoiningHost, JoinRequest, JoinResponse } from "../../proto/gen/zor/v1/join_service.js";
-import type { Advertised } from "../config.js";
 import type { Fleet } from "../fleet/fleet.js";
-import { hostNotFound, putHost } from "../fleet/host-record.js";
+import { type HostRecord, hostNotFound, putHost } from "../fleet/host-record.js";
+import type { AddressBook } from "../kit/address-book.js";
 import type { Authority } from "../pki/authority.js";
 import type { Certificates } from "../pki/certificates.js";
 import { publicKeyOfCsr } from "../pki/csr.js";
@@ -21,7 +22,7 @@ export interface JoinServiceOptions {
   readonly store: Store;
   readonly fleet: Fleet;
   /** Where the hub is reached. */
-  readonly advertised: () => Pick<Advertised, "hub" | "reverse">;
+  readonly addresses: AddressBook;
 }
 
 /**
@@ -50,20 +51,20 @@ export async function join(options: JoinServiceOptions, request: JoinRequest): P
   if (registered !== undefined) {
     certificates.revoked(registered.revoked);
     const stored = await store.get("hosts", subject.id);
-    options.fleet.put({ id: subject.id, host: registered.host, revision: stored?.revision ?? 0n });
+    options.fleet.put({ ...registered.record, revision: stored?.revision ?? 0n });
   }
   return {
     certificate: issued.der,
     caCertificate: authority.certificateDer,
     identity: `zor://${subject.kind}/${subject.id}`,
-    hubAddresses: [...options.advertised().hub],
-    hubReverseAddresses: [...options.advertised().reverse],
+    hubAddresses: [...options.addresses.advertised.hub],
+    hubReverseAddresses: [...options.addresses.advertised.reverse],
     expireTime: issued.expireTime,
   };
 }
 
 interface PlannedHost {
-  readonly host: Host;
+  readonly record: Omit<HostRecord, "revision">;
   readonly changes: readonly Change[];
   /** Serial numbers of certificates of the machine that had this name before. */
   readonly revoked: readonly string[];
@@ -98,6 +99,9 @@ async function planHost(
     undialable: facts.undialable || (first && host.undialable),
     // Whoever joins anew says where it is.
     underlaySet: first && host.underlaySet,
+    etag: newEtag(),
+    updateTime: new Date(),
   });
-  return { host: joined, changes: [putHost(id, joined, record.revision), ...changes], revoked: serials };
+  const planned = { id, host: joined, changedBy: `zor://host/${id}` };
+  return { record: planned, changes: [putHost(planned, record.revision), ...changes], revoked: serials };
 }

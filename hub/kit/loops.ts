@@ -1,6 +1,4 @@
-import type { A2b } from "../../proto/gen/zor/v1/a2b.js";
 import type { Lan } from "../../proto/gen/zor/v1/lan.js";
-import type { Link } from "../../proto/gen/zor/v1/link.js";
 
 /** What joins two lans: a link, or an in-line box. */
 export interface Joint {
@@ -9,17 +7,6 @@ export interface Joint {
   /** Full names of the lans. */
   readonly a: string;
   readonly b: string;
-}
-
-/** What a link joins. */
-export function jointOfLink({ name, spec }: Link): Joint {
-  return { name, a: spec?.a ?? "", b: spec?.b ?? "" };
-}
-
-/** What an in-line box joins: two lans of its host. */
-export function jointOfBox({ name, spec }: A2b): Joint {
-  const lans = name.replace(/\/a2bs\/.*$/, "/lans/");
-  return { name, a: `${lans}${spec?.lanA ?? ""}`, b: `${lans}${spec?.lanB ?? ""}` };
 }
 
 /** The way a new joint would close to a loop. */

@@ -5,6 +5,7 @@ import type { Method } from "../../lib/grpc/connection.js";
 import type { CallContext } from "../../lib/grpc/service.js";
 import { findLieInAnswer } from "../fleet/credible.js";
 import type { Fleet } from "../fleet/fleet.js";
+import { lastSeenText } from "../fleet/host-record.js";
 import type { ReadyAgent } from "../fleet/session.js";
 import { ofHost } from "./of-host.js";
 
@@ -12,6 +13,15 @@ import { ofHost } from "./of-host.js";
 const defaultTimeoutMs = 60_000;
 /** Kept back from the caller's deadline, so that the agent's answer or the hub's error arrives before it. */
 const reserveMs = 200;
+
+/** Where a call goes. */
+export interface RoutedCall<Request> {
+  /** Id of the host. */
+  readonly host: string;
+  readonly request: Request;
+  /** Longest time for the answer in milliseconds, if the caller's deadline leaves that; default: all it leaves. */
+  readonly atMostMs?: number;
+}
 
 /** Sends calls to the agent of a host, unchanged, on behalf of their caller. */
 export class Router {
@@ -26,16 +36,25 @@ export class Router {
     return this.#fleet.findReady(host) !== undefined;
   }
 
-  /** @throws {ZorError} NOT_FOUND or UNAVAILABLE for the host; else what the agent says. */
+  /** When the host was last heard, for people: "hosts/alpha did not answer, last seen 3 s ago". */
+  silenceOf(host: string): string {
+    const now = new Date();
+    return `hosts/${host} did not answer, ${lastSeenText(this.#fleet.get(host, now).lastSeenTime, now)}`;
+  }
+
+  /**
+   * Asks the agent, within what the caller's deadline leaves, and within `atMostMs`.
+   * @throws {ZorError} NOT_FOUND or UNAVAILABLE for the host; else what the agent says.
+   */
   async unary<Request, Response>(
     method: Method<Request, Response>,
-    host: string,
-    request: Request,
+    { host, request, atMostMs = Number.POSITIVE_INFINITY }: RoutedCall<Request>,
     context: CallContext,
   ): Promise<Response> {
     const agent = this.#fleet.agent(host);
     const remainingMs = context.remainingMs();
-    const timeoutMs = Number.isFinite(remainingMs) ? Math.max(1, remainingMs - reserveMs) : defaultTimeoutMs;
+    const leftMs = Number.isFinite(remainingMs) ? Math.max(1, remainingMs - reserveMs) : defaultTimeoutMs;
+    const timeoutMs = Math.min(leftMs, atMostMs);
     const signal = AbortSignal.any([context.signal, agent.signal]);
     try {
       const options = { timeoutMs, signal, metadata: metadataOf(context) };
@@ -59,11 +78,25 @@ export class Router {
     });
   }
 
+  /** Like {@link unary}, for a stream of answers, which is not read faster than the caller takes it. */
+  async *stream<Request, Response>(
+    method: Method<Request, Response>,
+    { host, request }: RoutedCall<Request>,
+    context: CallContext,
+  ): AsyncIterable<Response> {
+    const agent = this.#fleet.agent(host);
+    const signal = AbortSignal.any([context.signal, agent.signal]);
+    try {
+      yield* agent.connection.stream(method, request, { signal, metadata: metadataOf(context) });
+    } catch (error) {
+      throw lost(agent, context, host) ?? ofHost(error, agent, host);
+    }
+  }
+
   /** Like {@link unary}, for a stream both ways. Neither side is read faster than the other takes it. */
   async *bidi<Request, Response>(
     method: Method<Request, Response>,
-    host: string,
-    requests: AsyncIterable<Request>,
+    { host, request: requests }: RoutedCall<AsyncIterable<Request>>,
     context: CallContext,
   ): AsyncIterable<Response> {
     const agent = this.#fleet.agent(host);

@@ -1,35 +1,47 @@
 import type { Log } from "../../lib/log.js";
 import { isDnsName } from "../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../lib/underlay-address.js";
-import type { Fleet } from "../fleet/fleet.js";
-import { placesOf } from "../kinds/link/link-record.js";
-import type { Links } from "../kinds/link/links.js";
-import { isLocal, isPlain } from "../kinds/link/reconcile/end-specs.js";
-import type { RelayInput } from "../kinds/link/reconcile/plan-input.js";
 import { splitAddress } from "../kit/split-address.js";
 import { Relay, type RelayGrant, type RelayOptions } from "./relay.js";
 import type { RelayedState } from "./relay-link.js";
 import type { RelayMeter } from "./relay-meter.js";
 import type { RelayTickets } from "./relay-tickets.js";
+import type { RelayedLinks } from "./relayed-links.js";
+import type { TicketSubject } from "./ticket-subject.js";
 
 /** What the hub's relay works with. */
 export interface RelayHandleOptions {
-  readonly links: Links;
-  /** Read when it is needed: fleet and links know each other. */
-  readonly fleet: () => Fleet;
   readonly tickets: RelayTickets;
   readonly meter: RelayMeter;
   readonly log: Log;
 }
 
-/** The relay as the rest of the hub knows it: whom it lets in follows from links and hosts. */
+/** Where hosts reach the relay, and with what. */
+export interface RelayAccess {
+  /** "ip:port"s at which hosts reach it; empty: they cannot. */
+  readonly addresses: readonly string[];
+  readonly ticketOf: (subject: TicketSubject) => Buffer;
+}
+
+/** The relay as the rest of the hub knows it: whom it lets in follows from the links that it was given. */
 export class RelayHandle {
   readonly #options: RelayHandleOptions;
   #relay: Relay | undefined;
   #addresses: readonly string[] = [];
+  #links: RelayedLinks | undefined;
 
   constructor(options: RelayHandleOptions) {
     this.#options = options;
+  }
+
+  /** Which links it carries; until it is told, none. */
+  carry(links: RelayedLinks): void {
+    this.#links = links;
+  }
+
+  /** What it has counted and whom it lets in, as it is stored. */
+  get records(): Pick<RelayHandleOptions, "tickets" | "meter"> {
+    return this.#options;
   }
 
   /** Serves. @returns the addresses with their real ports. @throws {ZorError} UNAVAILABLE. */
@@ -60,8 +72,8 @@ export class RelayHandle {
     this.#options.log.info("the relay listens on loopback only: hosts that cannot reach each other cannot be linked");
   }
 
-  /** What plans need to know of it; undefined while there is none. */
-  input(): RelayInput | undefined {
+  /** How hosts come to it; undefined while there is none. */
+  access(): RelayAccess | undefined {
     if (this.#relay === undefined) return undefined;
     return { addresses: this.#addresses, ticketOf: (subject) => this.#options.tickets.ticketOf(subject) };
   }
@@ -81,23 +93,15 @@ export class RelayHandle {
   }
 
   #hostUids(linkUid: string): string[] {
-    const record = this.#options.links.findByUid(linkUid);
-    if (record === undefined) return [];
-    const { a, b } = placesOf(record.link);
-    return [a, b].flatMap(({ host }) => this.#options.fleet().find(host)?.host.uid || []);
+    return [...(this.#links?.hostUidsOf(linkUid) ?? [])];
   }
 
   #grants(linkUid: string): RelayGrant[] {
-    const { links, fleet, tickets } = this.#options;
-    const record = links.findByUid(linkUid);
-    if (record === undefined || record.deleting) return [];
-    const places = placesOf(record.link);
-    // The hub carries ciphertext only.
-    if (isLocal(places) || record.link.spec === undefined || isPlain(record.link.spec)) return [];
-    return [places.a, places.b].flatMap(({ host }) => {
-      const hostUid = fleet().find(host)?.host.uid ?? "";
-      if (hostUid === "") return [];
-      return [{ host, ticketOf: (role) => tickets.ticketOf({ linkUid, role, host, hostUid }) }];
-    });
+    const { tickets } = this.#options;
+    const hosts = this.#links?.admitted(linkUid) ?? [];
+    return hosts.map(({ host, hostUid }) => ({
+      host,
+      ticketOf: (role) => tickets.ticketOf({ linkUid, role, host, hostUid }),
+    }));
   }
 }

@@ -1,13 +1,8 @@
-/** Kinds of records a hub keeps. */
-export type CollectionName =
-  | "hosts"
-  | "links"
-  | "tokens"
-  | "certificates"
-  | "revocations"
-  | "requests"
-  | "operations"
-  | "meta";
+/**
+ * A collection of records: the plural of a kind that lives on the hub, or one of the hub's own: "tokens", "certificates", "revocations",
+ * "requests", "operations", "meta".
+ */
+export type CollectionName = string;
 
 /** A stored record. */
 export interface StoredRecord {

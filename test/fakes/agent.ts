@@ -14,6 +14,8 @@ export interface FakeAgentOptions {
   /** "ip:port"; default: any free port of loopback. */
   readonly listen?: string;
   readonly apiLevel?: number;
+  /** Adds more services. */
+  readonly serve?: (server: GuardedServer) => void;
 }
 
 /** A scripted agent: the real gRPC API over mutual TLS from an in-memory model. */
@@ -38,6 +40,7 @@ export class FakeAgent {
 
   static async start(options: FakeAgentOptions): Promise<FakeAgent> {
     const agent = new FakeAgent(options);
+    options.serve?.(agent.#server);
     const { credentials } = createServerTls(options.identity, "required");
     const port = await listen(agent.#server, options.listen ?? "127.0.0.1:0", credentials);
     agent.#address = `127.0.0.1:${port}`;

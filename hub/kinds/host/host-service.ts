@@ -1,146 +1,178 @@
 import { alreadyExists, failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
-import { checkLabels } from "../../../lib/labels.js";
-import { listPage } from "../../../lib/list/list.js";
+import { newEtag } from "../../../lib/kinds/change.js";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { checkAnnotations, checkLabels } from "../../../lib/labels.js";
 import { parseHost, parseId } from "../../../lib/names.js";
 import { addressForm, isDialAddress } from "../../../lib/socket-address.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
-import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { CreateHostResponse, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import type { Fleet } from "../../fleet/fleet.js";
-import { findUnreachable, hostNotFound, neverJoined, putHost, viewHost } from "../../fleet/host-record.js";
+import { type HostRecord, hostNotFound, neverJoined, putHost, viewHost } from "../../fleet/host-record.js";
 import { checkAddresses, checkUnderlayAddresses } from "../../join/addresses.js";
 import { mintToken, parseTtlMs, planTokenRemoval } from "../../join/tokens.js";
+import { handlersOf, type KindHandlers } from "../../kit/handlers.js";
+import type { HubParts } from "../../kit/hub-kind.js";
+import { type HubRecord, type HubResources, hubHandlers } from "../../kit/hub-resources.js";
 import { mutate } from "../../kit/mutate.js";
-import type { StoredRequests } from "../../kit/requests.js";
-import type { Certificates } from "../../pki/certificates.js";
-import type { Store } from "../../store/store.js";
-import type { Links } from "../link/links.js";
-
-/** What the host service works with. */
-export interface HostServiceOptions {
-  readonly fleet: Fleet;
-  readonly links: Links;
-  readonly store: Store;
-  readonly certificates: Certificates;
-  readonly requests: StoredRequests;
-  /** Calls of CreateHost, whose answer holds a token. */
-  readonly hostRequests: StoredRequests;
-  readonly formatToken: (secret: Buffer) => string;
-}
+import { recordChange } from "../../kit/record-change.js";
+import { StoredRequests } from "../../kit/requests.js";
 
 const service = HostServiceService;
 
-/** Registers, lists and forgets hosts. */
-export function hostHandlers(options: HostServiceOptions): Handlers<typeof HostServiceService> {
-  const { fleet, links, store, certificates } = options;
+/** Registers, changes, lists and forgets hosts. */
+export function hostHandlers(parts: HubParts): KindHandlers {
+  return { ...hubHandlers(parts, hostResources(parts)), ...handlersOf(service, comingAndGoing(parts)) };
+}
+
+interface HostToStore extends HubRecord<Host> {
+  readonly record: HostRecord;
+}
+
+function hostResources({ fleet, store }: HubParts): HubResources<Host, HostToStore> {
+  const wrap = (record: HostRecord): HostToStore => ({ value: record.host, changedBy: record.changedBy, record });
+  const find = (name: string): HostRecord | undefined => fleet.find(idOf(name));
+  return {
+    kind: "host",
+    changeable: ["labels", "annotations", "addresses", "underlay_addresses", "undialable"],
+    remedy: hostRemedy,
+    find: (name) => {
+      const record = find(name);
+      return record === undefined ? undefined : wrap(record);
+    },
+    view: (name) => (find(name) === undefined ? undefined : fleet.get(idOf(name), new Date())),
+    list: () => fleet.list(new Date()),
+    check: (wanted, name, before) => {
+      checkHost(name, wanted);
+      const { underlayAddresses } = wanted;
+      const isSet = before?.underlaySet === true || isChanged(before, underlayAddresses);
+      return { value: { ...wanted, underlaySet: underlayAddresses.length > 0 && isSet } };
+    },
+    toRecord: (host, changedBy, before) =>
+      wrap({ id: idOf(host.name), host, changedBy, revision: before?.record.revision ?? 0n }),
+    preview: ({ value }) => ({ ...fleet.get(idOf(value.name), new Date()), ...declared(value) }),
+    planPut: ({ record }) => [putHost(record, record.revision)],
+    put: async ({ record }) => {
+      const before = fleet.find(record.id);
+      const stored = await store.get("hosts", record.id);
+      const kept = { ...record, revision: stored?.revision ?? 0n };
+      // Only another way to its agent needs another session.
+      if (before?.host.addresses.join() === record.host.addresses.join()) fleet.amend(kept);
+      else fleet.put(kept);
+    },
+    // Hosts are forgotten by a handler of their own.
+    planRemoval: () => [],
+    removed: () => undefined,
+  };
+}
+
+/** Registering and forgetting: both deal with tokens and certificates too. */
+function comingAndGoing({
+  fleet,
+  store,
+  certificates,
+  requests,
+  references,
+  inventory,
+  formatToken,
+}: HubParts): Pick<Handlers<typeof service>, "createHost" | "deleteHost"> {
+  /** Of CreateHost, whose answer holds a token. */
+  const hostRequests = new StoredRequests(store, withoutToken);
   return {
     createHost: async (request, context) =>
-      mutate(
-        { store, requests: options.hostRequests, method: service.createHost, request, context },
-        async (commit) => {
-          const id = parseId("host_id", request.hostId);
-          const ttlMs = parseTtlMs("token_ttl", request.tokenTtl);
-          const now = new Date();
-          const host = toStoredHost(id, request.host ?? Host.fromPartial({}), now);
-          if (fleet.find(id) !== undefined)
-            throw alreadyExists(host.name, `for another token use "zor token create --host ${id}"`);
-          if (request.validateOnly) return { host, joinToken: "" };
-          const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
-          const answer = await commit([putHost(id, host, 0n), token.change], {
-            host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n, copy: "" }),
-            joinToken: options.formatToken(token.secret),
-          });
-          const stored = await store.get("hosts", id);
-          fleet.put({ id, host, revision: stored?.revision ?? 0n });
-          return answer;
-        },
-      ),
-
-    updateHost: async (request, context) =>
-      mutate({ store, requests: options.requests, method: service.updateHost, request, context }, async (commit) => {
-        const wanted = request.host ?? Host.fromPartial({});
-        const id = parseHost("host.name", wanted.name);
-        const record = fleet.find(id);
-        if (record === undefined) throw hostNotFound(wanted.name);
-        const { labels, addresses, underlayAddresses, undialable } = toStoredHost(id, wanted, new Date());
-        const underlaySet = underlayAddresses.length > 0 && isChanged(record.host, underlayAddresses);
-        const host = Host.fromPartial({
-          ...{ ...record.host, labels, addresses, underlayAddresses, undialable },
-          underlaySet: underlayAddresses.length > 0 && (record.host.underlaySet || underlaySet),
-        });
+      mutate({ store, requests: hostRequests, method: service.createHost, request, context }, async (commit) => {
+        const id = parseId("host_id", request.hostId);
+        const ttlMs = parseTtlMs("token_ttl", request.tokenTtl);
         const now = new Date();
-        if (request.validateOnly) return { host: viewHost(host, neverJoined(id), { now, relayedBytes: 0n, copy: "" }) };
-        const answer = await commit([putHost(id, host, record.revision)], {
-          host: {
-            ...fleet.get(id, now),
-            labels,
-            addresses,
-            underlayAddresses,
-            undialable,
-            underlaySet: host.underlaySet,
-          },
+        const name = `hosts/${id}`;
+        const caller = context.caller.identity;
+        const { labels, annotations, addresses, underlayAddresses, undialable } = request.host ?? Host.fromPartial({});
+        const host = Host.fromPartial({
+          ...{ name, labels, annotations, addresses, underlayAddresses, undialable },
+          ...{ etag: newEtag(), createTime: now, updateTime: now },
+        });
+        checkMeta(host);
+        checkHost(name, host);
+        if (fleet.find(id) !== undefined)
+          throw alreadyExists(name, `for another token use "zor token create --host ${id}"`);
+        const view = viewHost(host, neverJoined(id), { now, relayedBytes: 0n, copy: "" });
+        if (request.validateOnly) return { host: view, joinToken: "" };
+        const token = mintToken({ kind: "host", id, role: Role.ROLE_UNSPECIFIED }, ttlMs, now);
+        const record = { id, host, changedBy: caller };
+        const answer = await commit([putHost(record, 0n), token.change], {
+          host: view,
+          joinToken: formatToken(token.secret),
         });
         const stored = await store.get("hosts", id);
-        fleet.put({ id, host, revision: stored?.revision ?? 0n });
+        fleet.put({ ...record, revision: stored?.revision ?? 0n });
+        recordChange(inventory.log, { kind: "host", name, what: "created", caller });
         return answer;
       }),
 
-    getHost: async (request) => ({ host: fleet.get(parseHost("name", request.name), new Date()) }),
-
-    listHosts: async (request) => {
-      const now = new Date();
-      const hosts = fleet.list(now);
-      const { items, ...page } = listPage(hosts, request, "zor.v1.Host");
-      const unreachable = hosts.map((host) => findUnreachable(host, now)).filter((each) => each !== undefined);
-      return { ...page, hosts: items, unreachable };
-    },
-
     deleteHost: async (request, context) =>
-      mutate({ store, requests: options.requests, method: service.deleteHost, request, context }, async (commit) => {
-        const id = parseHost("name", request.name);
-        const record = fleet.find(id);
-        if (record === undefined) throw hostNotFound(request.name);
-        const ended = links.onHost(id);
-        if (ended.length > 0 && !request.force) {
-          throw failedPrecondition(
-            "HOST_HAS_LINKS",
-            request.name,
-            `${request.name} has ${counted(ended.length, "link")} (${listed(ended, 5)}): delete ${agreeing(ended.length, "it", "them")} first, or forget ${agreeing(ended.length, "it", "them")} too with force ("--force")`,
-          );
-        }
+      mutate({ store, requests, method: service.deleteHost, request, context }, async (commit) => {
+        const { name } = request;
+        const id = parseHost("name", name);
+        if (fleet.find(id) === undefined) throw hostNotFound(name);
+        const ended = references.dependentsOf(name);
+        if (ended.names.length > 0 && !request.force) throw hasDependents(name, ended);
         if (request.validateOnly) return {};
         const { serials, changes } = await certificates.planRevocation(`zor://host/${id}`);
+        const tokens = await planTokenRemoval(store, "host", id);
         const answer = await commit(
-          [
-            { type: "delete", collection: "hosts", key: id },
-            ...links.planDelete(ended),
-            ...(await planTokenRemoval(store, "host", id)),
-            ...changes,
-          ],
+          [{ type: "delete", collection: "hosts", key: id }, ...ended.changes, ...tokens, ...changes],
           {},
         );
         fleet.remove(id);
-        // Their other ends are removed; this host is left as it is.
-        links.markDeleting(ended);
+        // What they have on other hosts is removed; this host is left as it is.
+        ended.removed();
         certificates.revoked(serials);
+        recordChange(inventory.log, { kind: "host", name, what: "deleted", caller: context.caller.identity });
         return answer;
       }),
   };
 }
 
-function isChanged(before: Host, underlayAddresses: readonly string[]): boolean {
-  return before.underlayAddresses.join() !== underlayAddresses.join();
+const hostRemedy = 'list the hosts with "zor get hosts", add one with "zor host add"';
+
+function hasDependents(name: string, { kind, names }: { kind: string; names: readonly string[] }) {
+  const { plural } = kindNamed(kind);
+  const them = agreeing(names.length, "it", "them");
+  return failedPrecondition(
+    `HOST_HAS_${plural.toUpperCase()}`,
+    name,
+    `${name} has ${counted(names.length, kind, plural)} (${listed(names, 5)}): delete ${them} first, or forget ${them} too with force ("--force")`,
+  );
 }
 
-function toStoredHost(id: string, wanted: Host, now: Date): Host {
-  const { labels, addresses, underlayAddresses, undialable } = wanted;
+function idOf(name: string): string {
+  return name.slice("hosts/".length);
+}
+
+function isChanged(before: Host | undefined, underlayAddresses: readonly string[]): boolean {
+  return before !== undefined && before.underlayAddresses.join() !== underlayAddresses.join();
+}
+
+/** What people say of a host, and when they did. */
+function declared(host: Host): Partial<Host> {
+  const { labels, annotations, addresses, underlayAddresses, underlaySet, undialable, etag, updateTime } = host;
+  return { labels, annotations, addresses, underlayAddresses, underlaySet, undialable, etag, updateTime };
+}
+
+function checkMeta({ name, labels, annotations }: Host): void {
+  const violations = [...checkLabels("host.labels", labels), ...checkAnnotations("host.annotations", annotations)];
+  if (violations.length > 0) throw invalidFields(violations, name);
+}
+
+function checkHost(name: string, { addresses, underlayAddresses }: Host): void {
   const violations = [
-    ...checkLabels("host.labels", labels),
     ...checkAddresses("host.addresses", addresses, isDialAddress, addressForm),
     ...checkUnderlayAddresses("host.underlay_addresses", underlayAddresses),
   ];
-  if (violations.length > 0) throw invalidFields(violations, `hosts/${id}`);
-  return Host.fromPartial({ name: `hosts/${id}`, labels, addresses, underlayAddresses, undialable, createTime: now });
+  if (violations.length > 0) throw invalidFields(violations, name);
+}
+
+function withoutToken(response: Buffer): Buffer {
+  return Buffer.from(CreateHostResponse.encode({ ...CreateHostResponse.decode(response), joinToken: "" }).finish());
 }

@@ -1,22 +1,23 @@
-import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
 import { Backoff } from "../../../lib/backoff.js";
+import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
 import type { Log } from "../../../lib/log.js";
 import { listed } from "../../../lib/words.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
 import type { Inventory } from "../../kit/inventory.js";
-import { type Joint, jointOfBox, jointOfLink } from "../../kit/loops.js";
-import type { Links } from "../link/links.js";
+import type { Joint } from "../../kit/loops.js";
+import type { Remarks } from "../../kit/remarks.js";
+import type { Topology } from "../../kit/topology.js";
 import { findDuplicates, type PluggedNic } from "./find-duplicates.js";
 
 /** What the search works with. */
 export interface DuplicateMacsOptions {
   readonly inventory: Inventory;
-  readonly links: Links;
+  readonly topology: Topology;
+  readonly remarks: Remarks;
   readonly log: Log;
 }
 
-const kinds = ["instance", "a2b", "link"];
 /** Changes come in bursts: one look for all of them. */
 const settleMs = 100;
 
@@ -50,6 +51,7 @@ export class DuplicateMacs {
 
   async #follow(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff({ minMs: 50, maxMs: 1_000 });
+    const kinds = ["instance", ...this.#options.topology.kinds];
     const request = { kinds, position: undefined, bookmarkSeconds: 60, parent: "" };
     while (!signal.aborted) {
       try {
@@ -72,9 +74,9 @@ export class DuplicateMacs {
     } else if (step?.$case === "upsert") {
       const resource = unpack(step.value);
       if (resource === undefined) return;
-      if (isOfKind(resource, "instance")) this.#setNics(resource.value.name, nicsOf(resource.value));
-      else if (isOfKind(resource, "a2b")) this.#setJoint(jointOfBox(resource.value));
-      else if (isOfKind(resource, "link")) this.#setJoint(jointOfLink(resource.value));
+      const joint = this.#options.topology.jointOf(resource);
+      if (joint !== undefined) this.#setJoint(joint);
+      else if (isOfKind(resource, "instance")) this.#setNics(resource.value.name, nicsOf(resource.value));
     }
   }
 
@@ -112,7 +114,7 @@ export class DuplicateMacs {
   }
 
   #look(): void {
-    const { inventory, links } = this.#options;
+    const { inventory, remarks } = this.#options;
     const nics = [...this.#shared].flatMap((mac) => [...(this.#byMac.get(mac) ?? [])]);
     const found = findDuplicates(nics, [...this.#joints.values()]);
     const [lans, cables] = [new Map<string, string>(), new Map<string, string>()];
@@ -127,7 +129,7 @@ export class DuplicateMacs {
     this.#told.clear();
     for (const text of texts) this.#told.add(text);
     inventory.remarkLans(lans);
-    links.remark(cables);
+    remarks.replace(new Map([...lans, ...cables]));
   }
 
   #tell(lan: string, message: string): void {

@@ -10,6 +10,8 @@ export interface LinkRecord {
   readonly deleting: boolean;
   /** Identifier of the network of a vxlan link; 0 for others. */
   readonly vxlanId: number;
+  /** Identity of the caller who declared it as it is. */
+  readonly changedBy: string;
 }
 
 /** Where an end of a link is. */
@@ -26,9 +28,9 @@ export function placesOf(link: Link): { readonly a: EndPlace; readonly b: EndPla
 }
 
 /** The change that stores a link; `expect` 0n: it must be new. */
-export function putLink({ link, deleting, vxlanId }: LinkRecord, expect?: bigint): Change {
+export function putLink({ link, deleting, vxlanId, changedBy }: LinkRecord, expect?: bigint): Change {
   const value = Buffer.from(
-    JSON.stringify({ deleting, vxlanId, link: Buffer.from(Link.encode(link).finish()).toString("base64") }),
+    JSON.stringify({ deleting, vxlanId, changedBy, link: Buffer.from(Link.encode(link).finish()).toString("base64") }),
   );
   return {
     type: "put",
@@ -48,15 +50,15 @@ interface Row {
   readonly deleting: boolean;
   /** Base64. */
   readonly link: string;
-  /** Not in records of the first version. */
-  readonly vxlanId?: number;
+  readonly vxlanId: number;
+  readonly changedBy: string;
 }
 
 /** Reads a stored link. */
 export function decodeLink({ value }: StoredRecord): LinkRecord {
   // Only this module writes these records.
-  const { deleting, link, vxlanId } = JSON.parse(Buffer.from(value).toString("utf8")) as Row;
-  return { deleting, link: Link.decode(Buffer.from(link, "base64")), vxlanId: vxlanId ?? 0 };
+  const { deleting, link, vxlanId, changedBy } = JSON.parse(Buffer.from(value).toString("utf8")) as Row;
+  return { deleting, link: Link.decode(Buffer.from(link, "base64")), vxlanId, changedBy };
 }
 
 function keyOf(name: string): string {

@@ -2,7 +2,10 @@ import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import type { Link, LinkStatus } from "../../../proto/gen/zor/v1/link.js";
 import type { Fleet } from "../../fleet/fleet.js";
 import type { Inventory } from "../../kit/inventory.js";
+import type { Dependents } from "../../kit/references.js";
+import type { Remarks } from "../../kit/remarks.js";
 import type { Change } from "../../store/store.js";
+import type { LinkHosts } from "./link-hosts.js";
 import { type LinkRecord, placesOf, putLink } from "./link-record.js";
 import { blockedOf } from "./observed/blocked.js";
 import { recordLinkChange } from "./observed/link-events.js";
@@ -14,8 +17,9 @@ import { QualityBook } from "./observed/quality-book.js";
 export interface LinksOptions {
   readonly inventory: Inventory;
   readonly ends: ObservedEnds;
-  /** Read when it is needed: fleet and links know each other. */
-  readonly fleet: () => Fleet;
+  readonly fleet: Fleet;
+  readonly hosts: LinkHosts;
+  readonly remarks: Remarks;
   /** Bytes relayed for a link, by its uid. */
   readonly relayedBytes: (linkUid: string) => bigint;
 }
@@ -35,11 +39,16 @@ export class Links {
   readonly #byUid = new Map<string, string>();
   readonly #problems = new Map<string, Problems>();
   readonly #quality = new QualityBook();
-  #remarks: ReadonlyMap<string, string> = new Map();
+  readonly #listeners: (() => void)[] = [];
   readonly #waiters = new Set<(name: string) => void>();
 
   constructor(options: LinksOptions) {
     this.#options = options;
+  }
+
+  /** Calls back when another link is declared, or one is declared otherwise. */
+  onDesired(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   find(name: string): LinkRecord | undefined {
@@ -70,12 +79,25 @@ export class Links {
     return this.#options.inventory.log.find("link", name);
   }
 
+  /** A link with its state as it will be once it is declared so, as far as that is known. */
+  preview(record: LinkRecord): Link {
+    return { ...record.link, status: this.#merge(record, this.view(record.link.name)?.status, new Date(), "preview") };
+  }
+
   /** Takes in a link that is stored, new or changed. */
   put(record: LinkRecord): void {
     this.#records.set(record.link.name, record);
     this.#byUid.set(record.link.uid, record.link.name);
     this.refresh([record.link.name]);
+    for (const listener of this.#listeners) listener();
   }
+
+  /** Links cannot be without the hosts at their ends. */
+  readonly dependents: Dependents = {
+    of: (name) => this.onHost(name.slice("hosts/".length)),
+    planRemoval: (names) => this.planDelete(names),
+    removed: (names) => this.markDeleting(names),
+  };
 
   /** The changes that mark links as being deleted; commit them, then call {@link markDeleting}. */
   planDelete(names: readonly string[]): Change[] {
@@ -116,14 +138,6 @@ export class Links {
     if (problems.whole?.reason === problem?.reason) return;
     problems.whole = problem;
     this.refresh([name]);
-  }
-
-  /** What there is to say of links that work, by name, instead of what it was before. */
-  remark(remarks: ReadonlyMap<string, string>): void {
-    const before = this.#remarks;
-    this.#remarks = remarks;
-    const names = new Set([...before.keys(), ...remarks.keys()]);
-    this.refresh([...names].filter((name) => before.get(name) !== remarks.get(name)));
   }
 
   /** Makes the state of links anew from what is known and tells whoever waits. */
@@ -169,13 +183,18 @@ export class Links {
     }
   }
 
-  #merge({ link, deleting }: LinkRecord, previous: LinkStatus | undefined, now: Date): LinkStatus {
+  #merge(
+    { link, deleting }: LinkRecord,
+    previous: LinkStatus | undefined,
+    now: Date,
+    how: "look" | "preview" = "look",
+  ): LinkStatus {
     const { name, spec } = link;
     const places = placesOf(link);
     const problems = this.#problems.get(name);
     const [a, b] = [this.#viewEnd(link, "a", problems), this.#viewEnd(link, "b", problems)];
     const directExpected = [places.a, places.b].some(
-      ({ host }) => (this.#options.fleet().findCableFacts(host)?.cableAddresses.length ?? 0) > 0,
+      ({ host }) => (this.#options.hosts.find(host)?.cableAddresses.length ?? 0) > 0,
     );
     return mergeLink({
       deleting,
@@ -183,8 +202,8 @@ export class Links {
       b,
       problem: problems?.whole,
       blocked: blockedOf(spec, { a: a.end, b: b.end }),
-      fault: this.#quality.look({ name, spec, a, b, directExpected, nowMs: now.getTime() }),
-      remark: this.#remarks.get(name) ?? "",
+      fault: this.#quality[how]({ name, spec, a, b, directExpected, nowMs: now.getTime() }),
+      remark: this.#options.remarks.of(name),
       relayedBytes: this.#options.relayedBytes(link.uid),
       previous,
       now,
@@ -211,7 +230,7 @@ export class Links {
   }
 
   #absence(id: string): string {
-    const fleet = this.#options.fleet();
+    const { fleet } = this.#options;
     if (fleet.find(id) === undefined) return `hosts/${id} is not registered`;
     const { state, lastSeenTime } = fleet.get(id, new Date());
     if (state === HostState.HOST_STATE_READY) return `hosts/${id} does not tell of its cables`;

@@ -46,7 +46,7 @@ export async function makeFleetState(directory: string, hosts: number): Promise<
         const port = ports[index % ports.length] ?? 0;
         const addresses = [`127.0.0.1:${port}`];
         const host = Host.fromPartial({ name: `hosts/${id}`, uid: `uid-${id}`, addresses, createTime: new Date() });
-        return putHost(id, host, 0n);
+        return putHost({ id, host, changedBy: "" }, 0n);
       });
       await state.store.commit(changes);
       await state.close();

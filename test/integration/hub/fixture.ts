@@ -6,6 +6,7 @@ import { join as joinPath } from "node:path";
 import { expect } from "vitest";
 import { hubConfigSchema } from "../../../hub/config.js";
 import { Hub } from "../../../hub/daemon.js";
+import type { HubKind } from "../../../hub/kit/hub-kind.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createLog } from "../../../lib/log.js";
 import { type Identity, loadIdentity } from "../../../lib/tls/identity.js";
@@ -13,7 +14,7 @@ import { hubServerName, join } from "../../../lib/tls/join.js";
 import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { CreateTokenRequest, type Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
-import { FakeAgent } from "../../fakes/agent.js";
+import { FakeAgent, type FakeAgentOptions } from "../../fakes/agent.js";
 import { FakeCables, FakeUnderlay } from "../../fakes/agent-cables.js";
 import { FakeHostModel } from "../../fakes/agent-model.js";
 
@@ -33,23 +34,28 @@ export class HubFixture implements AsyncDisposable {
   hub: Hub;
   admin: Connection;
   #hosts = 0;
-  readonly #relayPort: number;
+  readonly #started: Pick<HubStart, "relayPort" | "kinds">;
 
-  private constructor(parts: { state: string; hub: Hub; admin: Connection; relayPort: number }) {
-    const { state, hub, admin, relayPort } = parts;
-    this.#relayPort = relayPort;
+  private constructor(parts: {
+    state: string;
+    hub: Hub;
+    admin: Connection;
+    started: Pick<HubStart, "relayPort" | "kinds">;
+  }) {
+    const { state, hub, admin, started } = parts;
+    this.#started = started;
     this.state = state;
     this.hub = hub;
     this.admin = admin;
   }
 
   /** With `relay`, hosts are told that the relay is at 10.77.9.9; fake ones know that this is loopback. */
-  static async start(options: { relay?: boolean } = {}): Promise<HubFixture> {
+  static async start(options: { relay?: boolean; kinds?: readonly HubKind[] } = {}): Promise<HubFixture> {
     const state = await mkdtemp(joinPath(tmpdir(), "zt-hub-"));
     const relayPort = options.relay === true ? await freePort() : 0;
-    const ports = { listen: ["127.0.0.1:0"], relayPort };
-    const hub = await startHub(state, ports);
-    return new HubFixture({ state, hub, admin: await adminOf(hub), relayPort });
+    const started = { relayPort, ...(options.kinds === undefined ? {} : { kinds: options.kinds }) };
+    const hub = await startHub(state, { listen: ["127.0.0.1:0"], ...started });
+    return new HubFixture({ state, hub, admin: await adminOf(hub), started });
   }
 
   /** Ends the hub and starts it again on the same ports. */
@@ -57,7 +63,7 @@ export class HubFixture implements AsyncDisposable {
     const { listen } = this.hub.addresses;
     this.admin.close();
     await this.hub.close();
-    this.hub = await startHub(this.state, { listen, relayPort: this.#relayPort });
+    this.hub = await startHub(this.state, { listen, ...this.#started });
     this.admin = await adminOf(this.hub);
   }
 
@@ -69,7 +75,12 @@ export class HubFixture implements AsyncDisposable {
   /** Registers a host, joins it and serves a fake agent for it. `via` gives the address the hub is told, for example a proxy's; "": none. */
   async addHost(
     id: string,
-    options: { via?: (address: string) => Promise<string>; undialable?: boolean; apiLevel?: number } = {},
+    options: {
+      via?: (address: string) => Promise<string>;
+      undialable?: boolean;
+      apiLevel?: number;
+      serve?: FakeAgentOptions["serve"];
+    } = {},
   ): Promise<FakeHost> {
     this.#hosts += 1;
     const model = new FakeHostModel(id);
@@ -89,7 +100,10 @@ export class HubFixture implements AsyncDisposable {
         uid: model.uid,
       },
     });
-    const level = options.apiLevel === undefined ? {} : { apiLevel: options.apiLevel };
+    const level = {
+      ...(options.apiLevel === undefined ? {} : { apiLevel: options.apiLevel }),
+      ...(options.serve === undefined ? {} : { serve: options.serve }),
+    };
     const host: FakeHost = {
       model,
       cables,
@@ -153,10 +167,14 @@ function connect(hub: Hub, identity: Identity): Connection {
   return new Connection({ address, identity, serverName: hubServerName });
 }
 
-async function startHub(
-  state: string,
-  { listen, relayPort }: { readonly listen: readonly string[]; readonly relayPort: number },
-): Promise<Hub> {
+interface HubStart {
+  readonly listen: readonly string[];
+  readonly relayPort: number;
+  /** Default: those that every hub has. */
+  readonly kinds?: readonly HubKind[];
+}
+
+async function startHub(state: string, { listen, relayPort, ...kinds }: HubStart): Promise<Hub> {
   const config = hubConfigSchema.parse({
     state,
     listen,
@@ -165,7 +183,7 @@ async function startHub(
     relayListen: [`127.0.0.1:${relayPort}`],
     relayAdvertise: relayPort === 0 ? [] : [`10.77.9.9:${relayPort}`],
   });
-  return Hub.start(config, createLog("hub-test", { write: () => undefined }));
+  return Hub.start({ config, log: createLog("hub-test", { write: () => undefined }), ...kinds });
 }
 
 async function adminOf(hub: Hub): Promise<Connection> {

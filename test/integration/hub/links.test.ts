@@ -1,7 +1,7 @@
-import { watched } from "../../helpers/watched.js";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { failedPrecondition } from "../../../lib/errors.js";
+import type { Event } from "../../../proto/gen/zor/v1/event.js";
 import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { DeleteHostRequest, HostServiceService, UpdateHostRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
@@ -10,9 +10,9 @@ import { LinkCause, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import { DeleteLinkRequest, LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import type { Event } from "../../../proto/gen/zor/v1/event.js";
 import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { TcpProxy } from "../../fakes/tcp-proxy.js";
+import { watched } from "../../helpers/watched.js";
 import { HubFixture } from "./fixture.js";
 import { createLink, diagnose, getLink, lan, linkNames, linkState, startPair, waitFor } from "./link-steps.js";
 
@@ -81,7 +81,7 @@ describe("links", () => {
     const set = (more: Partial<Host>) =>
       fixture.admin.unary(
         HostServiceService.updateHost,
-        UpdateHostRequest.fromPartial({ host: { ...host, ...more }, requestId: crypto.randomUUID() }),
+        UpdateHostRequest.fromPartial({ host: { ...host, etag: "", ...more }, requestId: crypto.randomUUID() }),
       );
     await expect(set({ addresses: ["10.0.1:7443"] })).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,

@@ -9,20 +9,12 @@ import type { Link } from "../../../../proto/gen/zor/v1/link.js";
 import { type DiagnosedHop, type DiagnoseLinkResponse, HopVerdict } from "../../../../proto/gen/zor/v1/link_service.js";
 import type { Fleet } from "../../../fleet/fleet.js";
 import { lastSeenText } from "../../../fleet/host-record.js";
-import type { RelayHandle } from "../../../relay/relay-handle.js";
 import { placesOf } from "../link-record.js";
-import type { Links } from "../links.js";
 import { blockedOf } from "../observed/blocked.js";
 import { conclude } from "./conclusion.js";
+import type { DiagnosisOptions } from "./diagnosis-options.js";
 import { type FramesContext, judgeFrames } from "./frames-hop.js";
 import { relayHop } from "./relay-hop.js";
-
-/** What a diagnosis looks at. */
-export interface DiagnosisOptions {
-  readonly fleet: Fleet;
-  readonly links: Links;
-  readonly relay: RelayHandle;
-}
 
 const pingMs = 3000;
 const tokenBytes = 16;

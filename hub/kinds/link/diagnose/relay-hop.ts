@@ -3,18 +3,18 @@ import { type Link, LinkPath, LinkState } from "../../../../proto/gen/zor/v1/lin
 import { type DiagnosedHop, HopVerdict } from "../../../../proto/gen/zor/v1/link_service.js";
 import { placesOf } from "../link-record.js";
 import { isLocal, isPlain } from "../reconcile/end-specs.js";
-import type { DiagnosisOptions } from "./diagnose-link.js";
+import type { DiagnosisOptions } from "./diagnosis-options.js";
 
 /** The relay as a hop of a link; undefined where it plays no part: the link is local, in clear, or goes directly. */
-export function relayHop(link: Link, { fleet, links, relay }: DiagnosisOptions): DiagnosedHop | undefined {
+export function relayHop(link: Link, { hosts, links, relay }: DiagnosisOptions): DiagnosedHop | undefined {
   const places = placesOf(link);
   if (isLocal(places) || link.spec === undefined || isPlain(link.spec)) return undefined;
   const status = links.view(link.name)?.status;
   const isUp = status?.state === LinkState.LINK_STATE_ACTIVE || status?.state === LinkState.LINK_STATE_DEGRADED;
   if (isUp && status.path !== LinkPath.LINK_PATH_RELAYED) return undefined;
   const ids = [places.a.host, places.b.host];
-  const mustRelay = ids.every((id) => (fleet.findCableFacts(id)?.cableAddresses.length ?? 0) === 0);
-  const addresses = relay.input()?.addresses ?? [];
+  const mustRelay = ids.every((id) => (hosts.find(id)?.cableAddresses.length ?? 0) === 0);
+  const addresses = relay.access()?.addresses ?? [];
   if (addresses.length === 0) {
     const remedy = "start the hub with --relay-listen at an address that both hosts reach";
     return mustRelay

@@ -1,6 +1,6 @@
 import type { WatchLog } from "../../../../lib/watch/watch-log.js";
-import { LinkCause, LinkPath, LinkState, type LinkStatus } from "../../../../proto/gen/zor/v1/link.js";
 import { EventSeverity } from "../../../../proto/gen/zor/v1/event.js";
+import { LinkCause, LinkPath, LinkState, type LinkStatus } from "../../../../proto/gen/zor/v1/link.js";
 
 /** Records what changed between two states of a link: its state, with the cause, or the path of its frames. */
 export function recordLinkChange(log: WatchLog, name: string, before: LinkStatus, now: LinkStatus): void {

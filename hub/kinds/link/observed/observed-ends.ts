@@ -4,11 +4,11 @@ import type { EndStatus, WatchEndsResponse } from "../../../../proto/gen/zor/age
 export class ObservedEnds {
   readonly #byHost = new Map<string, Map<string, EndStatus>>();
   readonly #current = new Set<string>();
-  readonly #onChange: (links: readonly string[]) => void;
+  readonly #listeners: ((links: readonly string[]) => void)[] = [];
 
-  /** @param onChange told the names of links of which an end changed, or all that a host has ends of. */
-  constructor(onChange: (links: readonly string[]) => void) {
-    this.#onChange = onChange;
+  /** Calls back with the names of links of which an end changed, or of all that a host has ends of. */
+  onChange(listener: (links: readonly string[]) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Takes a message of a host's WatchEnds stream. */
@@ -68,6 +68,10 @@ export class ObservedEnds {
   /** All ends of a host, by link. */
   ofHost(host: string): ReadonlyMap<string, EndStatus> {
     return this.#of(host);
+  }
+
+  #onChange(links: readonly string[]): void {
+    for (const listener of this.#listeners) listener(links);
   }
 
   #of(host: string): Map<string, EndStatus> {

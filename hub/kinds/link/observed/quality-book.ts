@@ -34,6 +34,12 @@ export class QualityBook {
     return faultOf(quality, { a: a.host, b: b.host });
   }
 
+  /** What was wrong with a link when it was looked at last. */
+  preview({ name, a, b }: QualityInput): QualityFault | undefined {
+    const last = this.#links.get(name);
+    return last === undefined ? undefined : faultOf(last, { a: a.host, b: b.host });
+  }
+
   forget(name: string): void {
     this.#links.delete(name);
   }

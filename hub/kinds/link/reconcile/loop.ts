@@ -3,7 +3,7 @@ import { Backoff } from "../../../../lib/backoff.js";
 import { messageOf, ZorError } from "../../../../lib/errors.js";
 import type { Log } from "../../../../lib/log.js";
 import { LinkCause, LinkSpec } from "../../../../proto/gen/zor/v1/link.js";
-import type { Fleet } from "../../../fleet/fleet.js";
+import type { LinkHosts } from "../link-hosts.js";
 import type { LinkRecord } from "../link-record.js";
 import { placesOf } from "../link-record.js";
 import type { Links } from "../links.js";
@@ -17,7 +17,7 @@ import type { Progress } from "./progress.js";
 
 /** What the loop works with. */
 export interface ReconcilerOptions {
-  readonly fleet: Fleet;
+  readonly hosts: LinkHosts;
   readonly ends: ObservedEnds;
   readonly links: Links;
   readonly progress: Progress;
@@ -132,10 +132,10 @@ export class Reconciler {
 
   #hosts(records: readonly LinkRecord[]): Map<string, HostInput> {
     const ids = new Set(records.flatMap(({ link }) => Object.values(placesOf(link)).map(({ host }) => host)));
-    const { fleet, ends } = this.#options;
+    const { hosts, ends } = this.#options;
     const inputs = new Map<string, HostInput>();
     for (const id of ids) {
-      const facts = fleet.findCableFacts(id);
+      const facts = hosts.find(id);
       if (facts === undefined) continue;
       inputs.set(id, { ...facts, ends: ends.ofHost(id), endsCurrent: ends.isCurrent(id) });
     }

@@ -1,24 +1,30 @@
 import { isIP, isIPv6 } from "node:net";
 import { isDnsName } from "../../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../../lib/underlay-address.js";
-import type { HelloResponse } from "../../../proto/gen/zor/agent/v1/agent_service.js";
-import type { Host } from "../../../proto/gen/zor/v1/host.js";
+import type { Fleet, Greeting } from "../../fleet/fleet.js";
 import { splitAddress } from "../../kit/split-address.js";
 import type { LinkHost } from "./link-host.js";
 
-/** What cable facts are made from. */
-export interface CableFactsInput {
-  /** The host as it is registered. */
-  readonly host: Host;
-  /** What its agent said of itself when it was last greeted. */
-  readonly hello: HelloResponse | undefined;
-  readonly ready: boolean;
-  /** Whether an "ip:port" is one of the hub's own. */
-  readonly isOwnAddress: (address: string) => boolean;
+/** The hosts of links. */
+export class LinkHosts {
+  readonly #fleet: Pick<Fleet, "findGreeting">;
+  readonly #isOwnAddress: (address: string) => boolean;
+
+  /** @param isOwnAddress whether an "ip:port" is one of the hub's own. */
+  constructor(fleet: Pick<Fleet, "findGreeting">, isOwnAddress: (address: string) => boolean) {
+    this.#fleet = fleet;
+    this.#isOwnAddress = isOwnAddress;
+  }
+
+  /** What links need to know of a host; undefined when it is not registered or has never joined. */
+  find(id: string): LinkHost | undefined {
+    const greeting = this.#fleet.findGreeting(id);
+    return greeting === undefined ? undefined : toLinkHost(greeting, this.#isOwnAddress);
+  }
 }
 
 /** What links may know and use of a host. Whatever a host says of itself, no other is ever pointed at itself, a cloud's metadata or the hub. */
-export function cableFacts({ host, hello, ready, isOwnAddress }: CableFactsInput): LinkHost {
+function toLinkHost({ host, hello, ready }: Greeting, isOwnAddress: (address: string) => boolean): LinkHost {
   const key = hello?.cableKeySha256;
   const told = host.underlaySet ? [] : (hello?.underlayAddresses ?? []);
   const announced = told.length > 0 ? told : host.underlayAddresses;
