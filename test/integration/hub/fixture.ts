@@ -124,11 +124,16 @@ export class HubFixture implements AsyncDisposable {
 
   /** A connection of a person with a role. */
   async person(id: string, role: Role): Promise<Connection> {
+    return this.connectAs(await this.identity(id, role));
+  }
+
+  /** The identity of a person with a role. */
+  async identity(id: string, role: Role): Promise<Identity> {
     const { token } = await this.admin.unary(
       TokenServiceService.createToken,
       CreateTokenRequest.fromPartial({ subject: { $case: "userId", value: id }, role }),
     );
-    return this.connectAs((await join(token)).identity);
+    return (await join(token)).identity;
   }
 
   /** A connection to the hub with any identity. */
