@@ -1,5 +1,4 @@
 import { chmod } from "node:fs/promises";
-import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Backoff } from "../../../lib/backoff.js";
@@ -9,16 +8,17 @@ import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process
 import { holdExactly } from "../../host/open-exactly.js";
 import { type ExitWatch, type ProcessExit, watchExit } from "../../host/process-exit.js";
 import type { ConsoleStream } from "../driver.js";
+import { AgentPort } from "./agent-port.js";
 import { guestAgentChardev, guestAgentPort, nicId, socketNames } from "./argv.js";
 import { ConsoleLog } from "./console-log.js";
 import { ConsoleMux } from "./console-mux.js";
-import { GuestAgent } from "./guest-agent.js";
+import type { GuestAgent } from "./guest-agent.js";
 import { asObject, textOf } from "./json.js";
 import { LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason } from "./machine-end.js";
 import { QmpClient, type QmpEvent } from "./qmp-client.js";
 import { ShutdownRequest } from "./shutdown-request.js";
-import { connectUnix } from "./unix-socket.js";
+import { connectUnix, keptUnless } from "./unix-socket.js";
 
 /** What a {@link Machine} needs. */
 export interface MachineOptions {
@@ -48,7 +48,6 @@ const connectTimeoutMs = 5000;
 const lifeTextBytes = 16 * 1024;
 /** The clock that is asked may lag behind the timer. */
 const silenceSlackMs = 50;
-const agentSyncTimeoutMs = 3000;
 /** QEMU closes its sockets a little before it ends. */
 const exitGraceMs = 3000;
 /** A process that has ended is buried by its parent, and the kernel tells how it ended after that. */
@@ -66,14 +65,10 @@ export class Machine {
   #toldSilent = false;
   readonly #detached = new AbortController();
   readonly #exitWatch: ExitWatch;
+  readonly #agent: AgentPort;
   readonly #shutdown = new ShutdownRequest((command, args) => this.execute(command, args));
   readonly #supervision: Promise<void>;
   #qmp: QmpClient | undefined;
-  #agent: GuestAgent | undefined;
-  #connecting: Promise<GuestAgent> | undefined;
-  #agentReady = false;
-  /** Aborts when the agent leaves its port, or is not observed any more. */
-  #agentOpen: AbortController | undefined;
   #shutdownReason: string | undefined;
   #stopping = false;
 
@@ -86,6 +81,10 @@ export class Machine {
     // What it said to an earlier agent.
     this.#life.hear(consoleLog.recent(lifeTextBytes));
     this.#console = new ConsoleMux(options.resource, consoleLog, (output) => this.#sign(() => this.#life.hear(output)));
+    this.#agent = new AgentPort({
+      ...options,
+      onReady: () => options.onEvent("exec-ready", "the guest agent answers"),
+    });
     this.#armSilence();
     this.#supervision = this.#supervise();
   }
@@ -99,7 +98,7 @@ export class Machine {
 
   /** Commands can be run inside: the guest agent has answered. */
   get execReady(): boolean {
-    return this.#agentReady;
+    return this.#agent.isReady;
   }
 
   /** It runs, and nothing has been heard or seen of a guest for long. */
@@ -144,7 +143,7 @@ export class Machine {
   async waitForAgent(timeoutMs: number, signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     const backoff = new Backoff({ minMs: 20, maxMs: 200 });
-    while (!this.#agentReady && performance.now() < deadline && !signal.aborted && !this.#detached.signal.aborted) {
+    while (!this.#agent.isReady && performance.now() < deadline && !signal.aborted && !this.#detached.signal.aborted) {
       await backoff.wait(signal);
     }
   }
@@ -189,30 +188,12 @@ export class Machine {
    * @throws {ZorError} FAILED_PRECONDITION when none runs inside; UNAVAILABLE when it does not answer.
    */
   async guestAgent(startTime?: Date): Promise<GuestAgent> {
-    if (!this.#agentReady || this.#agentOpen === undefined) {
-      const { resource } = this.#options;
-      const age =
-        startTime === undefined
-          ? ""
-          : `; it was started ${Math.round((Date.now() - startTime.getTime()) / 1000)} s ago`;
-      throw failedPrecondition(
-        "GUEST_AGENT_NOT_READY",
-        resource,
-        `${resource}: no guest agent answers${age}; wait until exec_ready is true, or install qemu-guest-agent inside`,
-      );
-    }
-    if (this.#agent !== undefined && !this.#agent.isClosed) return this.#agent;
-    // Of several callers one connects: QEMU takes one client at a time.
-    this.#connecting ??= this.#connectAgent(this.#agentOpen.signal).finally(() => {
-      this.#connecting = undefined;
-    });
-    this.#agent = await this.#connecting;
-    return this.#agent;
+    return await this.#agent.get(startTime);
   }
 
   /** Asks the guest to shut down. @throws {ZorError} when it cannot be asked by any means. */
   async askToShutDown(attempt: number): Promise<void> {
-    await this.#shutdown.ask(attempt, this.#agentReady ? await this.guestAgent().catch(() => undefined) : undefined);
+    await this.#shutdown.ask(attempt, this.#agent.isReady ? await this.guestAgent().catch(() => undefined) : undefined);
   }
 
   /** The guest is asked no more: when it restarts, it restarts. */
@@ -266,14 +247,14 @@ export class Machine {
   async #connect(): Promise<QmpClient> {
     const { runDirectory, resource } = this.#options;
     const signal = AbortSignal.any([this.#detached.signal, AbortSignal.timeout(connectTimeoutMs)]);
-    const socket = kept(await connectUnix(runDirectory, socketNames.qmp, { signal }), signal);
+    const socket = keptUnless(signal, await connectUnix(runDirectory, socketNames.qmp, { signal }));
     const qmp = await QmpClient.open(socket, { resource, onEvent: (event) => this.#onEvent(event) });
     try {
-      this.#console.attach(kept(await connectUnix(runDirectory, socketNames.console, { signal }), signal));
+      this.#console.attach(keptUnless(signal, await connectUnix(runDirectory, socketNames.console, { signal })));
       this.#qmp = qmp;
       // An earlier agent may have been ended while it asked.
       await this.#shutdown.giveUp();
-      if (await isGuestAgentOpen(qmp)) void this.#greetAgent();
+      if (await isGuestAgentOpen(qmp)) this.#greetAgent();
       return qmp;
     } catch (error) {
       qmp.close();
@@ -284,7 +265,7 @@ export class Machine {
   #disconnect(): void {
     this.#qmp?.close();
     this.#qmp = undefined;
-    this.#loseAgent();
+    this.#agent.lose();
     if (this.#detached.signal.aborted) this.#console.close();
   }
 
@@ -329,63 +310,21 @@ export class Machine {
     else if (name === "SHUTDOWN") this.#shutdownReason = textOf(data, "reason");
     else if (name === "GUEST_PANICKED") this.#shutdownReason = "guest-panic";
     else if (name === "VSERPORT_CHANGE" && data["id"] === guestAgentPort) {
-      if (data["open"] === true) void this.#greetAgent();
-      else this.#loseAgent();
+      if (data["open"] === true) this.#greetAgent();
+      else this.#agent.lose();
     }
   }
 
-  /** Greets the agent until it answers, for as long as it holds its port open. Never rejects: that none answers is a state, no error. */
-  async #greetAgent(): Promise<void> {
+  /** The agent has opened its port: that is a sign of life as well. */
+  #greetAgent(): void {
     this.#sign(() => this.#life.note());
-    this.#agentOpen?.abort();
-    const open = new AbortController();
-    this.#agentOpen = open;
-    const backoff = new Backoff({ minMs: 100, maxMs: 5000 });
-    while (!open.signal.aborted) {
-      try {
-        const agent = await this.#connectAgent(open.signal);
-        if (open.signal.aborted) return agent.close();
-        this.#agent = agent;
-        this.#agentReady = true;
-        this.#options.onEvent("exec-ready", "the guest agent answers");
-        return;
-      } catch (error) {
-        this.#options.log.debug({ err: error, resource: this.#options.resource }, "the guest agent does not answer");
-        await backoff.wait(open.signal);
-      }
-    }
-  }
-
-  async #connectAgent(abort: AbortSignal): Promise<GuestAgent> {
-    const { runDirectory, resource } = this.#options;
-    this.#agent?.close();
-    const signal = AbortSignal.any([abort, AbortSignal.timeout(connectTimeoutMs)]);
-    const socket = kept(await connectUnix(runDirectory, socketNames.guestAgent, { signal }), abort);
-    const onAbort = () => socket.destroy();
-    abort.addEventListener("abort", onAbort, { once: true });
-    socket.once("close", () => abort.removeEventListener("abort", onAbort));
-    return await GuestAgent.open(socket, { resource, timeoutMs: agentSyncTimeoutMs });
-  }
-
-  #loseAgent(): void {
-    this.#agentOpen?.abort();
-    this.#agentOpen = undefined;
-    this.#agentReady = false;
-    this.#agent?.close();
-    this.#agent = undefined;
+    void this.#agent.greet();
   }
 
   #silent(): ZorError {
     const { resource } = this.#options;
     return unavailable("MACHINE_SILENT", resource, `${resource}: QEMU does not answer; the agent keeps trying`);
   }
-}
-
-/** A socket that is still wanted. QEMU serves one client at a time: one that is forgotten keeps all others out. */
-function kept(socket: Socket, signal: AbortSignal): Socket {
-  if (signal.aborted) socket.destroy();
-  signal.throwIfAborted();
-  return socket;
 }
 
 async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {

@@ -37,3 +37,10 @@ export async function connectUnix(
 function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(messageOf(reason));
 }
+
+/** A socket that is still wanted. QEMU serves one client at a time: one that is forgotten keeps all others out. */
+export function keptUnless(abort: AbortSignal, socket: Socket): Socket {
+  if (abort.aborted) socket.destroy();
+  abort.throwIfAborted();
+  return socket;
+}
