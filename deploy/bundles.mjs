@@ -33,7 +33,7 @@ const common = {
   jsx: "automatic",
   sourcemap: "linked",
   // Native or self-locating packages stay in node_modules.
-  external: ["koffi", "ssh2", "grpc-health-check"],
+  external: ["koffi", "ssh2"],
   // Ink imports React's developer tools, which are not installed, when DEV is set; an import left as it is would fail at start.
   plugins: [
     {

@@ -1,9 +1,8 @@
-import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { findIdentity, findProcesses, type ProcessIdentity } from "../../lib/process.js";
 import { nodePath, programPath } from "../../lib/program.js";
 import { type DemoLayout, type HostLayout, hubListeners } from "./layout.js";
+import { startToStay } from "./tool.js";
 
 /** A program of the demo: what to start, where, and what must be there first. */
 export interface DemoProgram {
@@ -83,16 +82,8 @@ export function commandIn(namespace: string | undefined, argv: readonly string[]
 /** Starts a program in a session of its own, with its output appended to its log. nsenter replaces itself: the pid is the program's. */
 export async function startProgram(program: DemoProgram): Promise<ProcessIdentity | undefined> {
   const [command, argv] = commandIn(program.namespace, program.argv);
-  const log = openSync(program.log, "a", 0o600);
-  try {
-    const child = spawn(command, argv, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
-    // A command that cannot be started has no pid; its absence tells the caller.
-    child.on("error", () => undefined);
-    child.unref();
-    return child.pid === undefined ? undefined : await findIdentity(child.pid);
-  } finally {
-    closeSync(log);
-  }
+  const pid = startToStay(command, argv, program.log);
+  return pid === undefined ? undefined : await findIdentity(pid);
 }
 
 /** Finds a running program by what identifies it on its command line, whoever started it. */

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { ExecaError, execa } from "execa";
 import { toolEnvironment } from "../../lib/environment/tool-environment.js";
 import { wardedCommand, wardenEnd } from "../../lib/owned-process.js";
@@ -25,5 +27,19 @@ export async function runTool(
     if (!(error instanceof ExecaError)) throw error;
     const said = String(error.stderr ?? "").trim();
     throw new Error(`${tool} ${argv.join(" ")}: ${said === "" ? error.shortMessage : said}`, { cause: error });
+  }
+}
+
+/** Starts a program that outlives us, in a session of its own, with its output appended to a log. Undefined: it cannot be started. */
+export function startToStay(command: string, argv: readonly string[], logFile: string): number | undefined {
+  const log = openSync(logFile, "a", 0o600);
+  try {
+    const child = spawn(command, argv, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
+    // One that cannot be started has no pid.
+    child.on("error", () => undefined);
+    child.unref();
+    return child.pid;
+  } finally {
+    closeSync(log);
   }
 }

@@ -2,19 +2,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { execa } from "execa";
 import type { DemoStatus } from "../../deploy/demo/status.js";
-import { boundCommand, ownedEnvironment } from "../../lib/owned-process.js";
+import { type OwnedResult, runOwned } from "../helpers/owned.js";
 import { freshName } from "../helpers/run-tag.js";
 
 const root = resolve(import.meta.dirname, "../..");
-
-/** What a command printed and how it ended. */
-export interface CommandResult {
-  readonly exitCode: number | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** A demo of a name of its own, with contexts of its own, driven through the real `zor` command. */
 export class TestDemo implements AsyncDisposable {
@@ -48,8 +40,8 @@ export class TestDemo implements AsyncDisposable {
   }
 
   /** Runs `zor ARGS` to its end; an exit code other than 0 is no error. */
-  async zor(argv: readonly string[], options: { readonly timeoutMs?: number } = {}): Promise<CommandResult> {
-    return runCommand(this.launcher, argv, this.env, options.timeoutMs);
+  async zor(argv: readonly string[], options: { readonly timeoutMs?: number } = {}): Promise<OwnedResult> {
+    return runOwned(this.launcher, argv, { env: this.env, ...options });
   }
 
   /** Runs `zor ARGS` and gives what it printed. @throws {Error} when it fails. */
@@ -75,22 +67,6 @@ export class TestDemo implements AsyncDisposable {
     await this.must(["demo", "down"], { timeoutMs: 120_000 });
     await rm(this.configDirectory, { recursive: true, force: true });
   }
-}
-
-/** Runs a command to its end. */
-export async function runCommand(
-  file: string,
-  argv: readonly string[],
-  env: Readonly<Record<string, string>>,
-  timeoutMs = 60_000,
-): Promise<CommandResult> {
-  const { exitCode, stdout, stderr } = await execa(...boundCommand(file, argv), {
-    reject: false,
-    stdin: "ignore",
-    env: { ...env, ...ownedEnvironment },
-    timeout: timeoutMs,
-  });
-  return { exitCode, stdout, stderr };
 }
 
 /** Waits until `look` gives something; the last error or "nothing" is told when the time is over. */

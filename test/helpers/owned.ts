@@ -9,6 +9,7 @@ import {
   spawn,
 } from "node:child_process";
 import type { Readable } from "node:stream";
+import { execa } from "execa";
 import { boundCommand, ownedEnvironment } from "../../lib/owned-process.js";
 
 type Out = SpawnOptionsWithStdioTuple<StdioNull, StdioPipe, StdioNull>;
@@ -34,4 +35,30 @@ export function spawnOwned(file: string, argv: readonly string[], options: Spawn
 export function spawnOwned(file: string, argv: readonly string[], options: SpawnOptions): ChildProcess {
   const [command, args] = boundCommand(file, argv);
   return spawn(command, args, { ...options, env: { ...(options.env ?? process.env), ...ownedEnvironment } });
+}
+
+/** How a program that was run to its end came out. */
+export interface OwnedResult {
+  /** Undefined when a signal ended it. */
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end without input; like {@link spawnOwned} it ends with the test's process at the latest. */
+export async function runOwned(
+  file: string,
+  argv: readonly string[],
+  {
+    env = {},
+    timeoutMs = 60_000,
+  }: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+): Promise<OwnedResult> {
+  const { exitCode, stdout, stderr } = await execa(...boundCommand(file, argv), {
+    reject: false,
+    stdin: "ignore",
+    env: { ...env, ...ownedEnvironment },
+    timeout: timeoutMs,
+  });
+  return { exitCode, stdout, stderr };
 }

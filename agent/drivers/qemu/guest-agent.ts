@@ -17,7 +17,7 @@ const maxLineBytes = 48 * 1024 * 1024;
 const sentinel = 0xff;
 
 /**
- * A connection to the QEMU guest agent (QEMU docs/interop/qemu-ga-ref). The protocol has no ids, so commands run one at a time, and after a
+ * A connection to the QEMU guest agent (QEMU interop/qemu-ga-ref). The protocol has no ids, so commands run one at a time, and after a
  * command whose answer did not come in time, or made no sense, both sides synchronise again: a late answer would be taken for the next one's.
  * No answer ends the connection. Everything it says comes from the guest and is only ever treated as data.
  */

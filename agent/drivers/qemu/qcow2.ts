@@ -1,5 +1,5 @@
 /**
- * Reads qcow2 headers (QEMU docs/interop/qcow2.txt) without QEMU: a tool that opens a hostile image would follow its references.
+ * Reads qcow2 headers (QEMU interop/qcow2.txt) without QEMU: a tool that opens a hostile image would follow its references.
  */
 
 /** What matters of a qcow2 header. */

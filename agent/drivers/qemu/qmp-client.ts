@@ -30,7 +30,7 @@ interface Waiter {
 }
 
 /**
- * A connection to QEMU's machine protocol (QEMU docs/interop/qmp-spec). Commands may overlap; answers are matched by id.
+ * A connection to QEMU's machine protocol (QEMU interop/qmp-spec). Commands may overlap; answers are matched by id.
  * When the connection ends, every waiting command fails and {@link closed} resolves; a client is never used again.
  */
 export class QmpClient {

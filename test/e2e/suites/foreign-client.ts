@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runCommand, type TestDemo } from "../test-demo.js";
+import { runOwned } from "../../helpers/owned.js";
+import type { TestDemo } from "../test-demo.js";
 
 const script = resolve(import.meta.dirname, "../foreign-client.py");
 
@@ -9,7 +10,7 @@ export function describeForeignClient(demo: () => TestDemo): void {
   const call = async (...argv: string[]): Promise<Record<string, unknown>> => {
     const { hub } = await demo().status();
     const identity = join(hub.stateDirectory, "admin");
-    const result = await runCommand("/usr/bin/python3", ["-B", script, hub.address, identity, ...argv], {});
+    const result = await runOwned("/usr/bin/python3", ["-B", script, hub.address, identity, ...argv]);
     expect(result.stderr).toBe("");
     expect(result.exitCode).toBe(0);
     return JSON.parse(result.stdout) as Record<string, unknown>; // one JSON object, whose fields are asserted below

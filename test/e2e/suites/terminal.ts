@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { eventually, runCommand, type TestDemo } from "../test-demo.js";
+import { runOwned } from "../../helpers/owned.js";
+import { eventually, type TestDemo } from "../test-demo.js";
 
 /** The terminal interface, in a real terminal. */
 export function describeTerminal(demo: () => TestDemo): void {
-  const tmux = (...argv: string[]) => runCommand("tmux", ["-L", demo().name, ...argv], demo().env);
+  const tmux = (...argv: string[]) => runOwned("tmux", ["-L", demo().name, ...argv], { env: demo().env });
   const screen = async () => (await tmux("capture-pane", "-p", "-t", "tui")).stdout;
 
   describe("zor tui in a terminal of 80 by 24", () => {

@@ -1,30 +1,22 @@
-import { execFile, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { boundCommand } from "../../../lib/owned-process.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns } from "../../helpers/netns.js";
+import { runOwned, spawnOwned } from "../../helpers/owned.js";
 import { HubProcess } from "./hub-process.js";
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs the hub program until it ends by itself. */
-function hub(...args: string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const argv = [programPath("hub"), "hub", ...args];
-    execFile(...boundCommand(nodePath, argv), { timeout: 15_000 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+async function hub(
+  ...args: string[]
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const argv = [programPath("hub"), "hub", ...args];
+  const { exitCode = -1, ...output } = await runOwned(nodePath, argv, { timeoutMs: 15_000 });
+  return { code: exitCode, ...output };
 }
 
 /** No port of this machine that something else may have. */
@@ -106,7 +98,7 @@ describe("the hub program", () => {
     const flags = ["--listen", "--join-listen", "--reverse-listen", "--relay-listen"];
     const listeners = flags.flatMap((flag, index) => [flag, "127.0.0.1:0", late[index] ?? ""]);
     const argv = ["netns", "exec", namespace.name, nodePath, programPath("hub"), "hub", "run", "--state", scratch.path];
-    const child = spawn(...boundCommand("ip", [...argv, ...listeners]), { stdio: "ignore" });
+    const child = spawnOwned("ip", [...argv, ...listeners], { stdio: "ignore" });
     const ended = new Promise((resolve) => child.once("exit", resolve));
     try {
       const facts = async () => JSON.parse(await readFile(join(scratch.path, "run.json"), "utf8").catch(() => "{}"));

@@ -10,19 +10,16 @@ import { publicKeyOfCsr } from "../../../hub/pki/csr.js";
 import { ensureLocalIdentity } from "../../../hub/pki/local-identity.js";
 import { profileOf, type Subject } from "../../../hub/pki/profile.js";
 import { forwardedCallerKey } from "../../../lib/auth/caller.js";
-import { authorize } from "../../../lib/auth/policy.js";
-import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { type Calls, Connection } from "../../../lib/grpc/connection.js";
 import { DirectConnection } from "../../../lib/grpc/direct-connection.js";
 import { createGrpcServer, createServerTls, type GuardedServer, listen } from "../../../lib/grpc/server.js";
-import { type CallContext, implementService } from "../../../lib/grpc/service.js";
 import { createCsr } from "../../../lib/tls/csr.js";
 import { derToPem, type Identity } from "../../../lib/tls/identity.js";
 import { type ExecResponse, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
-import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import { WatchRequest, WatchResponse, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+import { addTestServices, type TestServices } from "./test-services.js";
 
 /** Kind of connections that clients make. */
 let Client: typeof Connection | typeof DirectConnection = Connection;
@@ -44,88 +41,22 @@ async function identityOf(subject: Subject, from: Authority = authority): Promis
 
 const hub: Subject = { kind: "hub", id: "test", role: Role.ROLE_ADMIN };
 const user = (id: string, role: Role): Subject => ({ kind: "user", id, role });
-const seen: CallContext[] = [];
 let server: GuardedServer;
+let services: TestServices;
 let address: string;
-let produced = 0;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "zt-grpc-"));
   authority = await Authority.open(directory);
   server = createGrpcServer();
-  const options = { authorize };
-  const refuse = async (): Promise<never> => {
-    throw failedPrecondition("NOT_HERE", "hosts/h/instances/vm", "not in this test");
-  };
-  server.addService(
-    InstanceServiceService,
-    implementService(
-      InstanceServiceService,
-      {
-        createInstance: refuse,
-        updateInstance: refuse,
-        listInstances: refuse,
-        stopInstance: refuse,
-        pauseInstance: refuse,
-        resumeInstance: refuse,
-        resetInstance: refuse,
-        shutdownInstance: async () => {
-          throw new Error("secret path /var/lib/secret");
-        },
-        deleteInstance: async (request) => {
-          throw invalidArgument("name", `bad: ${request.name}`, request.name);
-        },
-        startInstance: async (request, context) => {
-          seen.push(context);
-          return { instance: Instance.fromPartial({ name: request.name }) };
-        },
-        getInstance: (_, context) =>
-          new Promise((_resolve, reject) => {
-            seen.push(context);
-            context.signal.addEventListener("abort", () => reject(new Error("aborted")));
-          }),
-      },
-      options,
-    ),
-  );
-  server.addService(
-    WatchServiceService,
-    implementService(
-      WatchServiceService,
-      {
-        watch: async function* (_, context) {
-          seen.push(context);
-          for (;;) {
-            produced += 1;
-            yield WatchResponse.fromPartial({ position: { epoch: "e".repeat(1000), revision: BigInt(produced) } });
-          }
-        },
-      },
-      options,
-    ),
-  );
-  server.addService(
-    ExecServiceService,
-    implementService(
-      ExecServiceService,
-      {
-        exec: async function* (requests) {
-          for await (const { message } of requests) {
-            if (message?.$case === "stdin") yield { message: { $case: "stdout", value: message.value } };
-          }
-          yield { message: { $case: "exit", value: { code: 7, signal: 0, truncated: false } } };
-        },
-      },
-      options,
-    ),
-  );
+  services = addTestServices(server);
   const port = await listen(server, "127.0.0.1:0", createServerTls(await identityOf(hub), "required").credentials);
   address = `127.0.0.1:${port}`;
 });
 
 afterEach(() => {
   for (const each of open.splice(0)) each.close();
-  seen.length = 0;
+  services.seen.length = 0;
 });
 
 afterAll(async () => {
@@ -213,7 +144,7 @@ describe.each(clients)("a service over $over", ({ kind }) => {
 
   it("knows its caller from the certificate", async () => {
     await start(await connectAs(user("ana", Role.ROLE_OPERATOR)));
-    expect(seen[0]?.caller).toMatchObject({
+    expect(services.seen[0]?.caller).toMatchObject({
       identity: "zor://user/ana",
       kind: "user",
       id: "ana",
@@ -277,7 +208,7 @@ describe.each(clients)("a service over $over", ({ kind }) => {
       yield {};
     };
     await expect(Array.fromAsync(connection.bidi(bidi, one()))).rejects.toMatchObject(refusal);
-    expect(seen).toEqual([]);
+    expect(services.seen).toEqual([]);
   });
 
   it("does not tell clients what an unexpected error says", async () => {
@@ -294,15 +225,15 @@ describe.each(clients)("a service over $over", ({ kind }) => {
     const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
     const abort = new AbortController();
     const call = connection.unary(InstanceServiceService.getInstance, { name: "x" }, { signal: abort.signal });
-    await expect.poll(() => seen.length).toBe(1);
+    await expect.poll(() => services.seen.length).toBe(1);
     abort.abort();
     await expect(call).rejects.toMatchObject({ code: status.CANCELLED });
-    await expect.poll(() => seen[0]?.signal.aborted).toBe(true);
+    await expect.poll(() => services.seen[0]?.signal.aborted).toBe(true);
   });
 
   it("holds a stream back while its reader does not read, and ends it when the reader leaves", async () => {
     const connection = await connectAs(user("ana", Role.ROLE_VIEWER));
-    produced = 0;
+    services.produced = 0;
     let read = 0;
     for await (const _ of connection.stream(WatchServiceService.watch, WatchRequest.fromPartial({}))) {
       read += 1;
@@ -311,21 +242,21 @@ describe.each(clients)("a service over $over", ({ kind }) => {
         await expect
           .poll(
             () => {
-              const still = produced === before;
-              before = produced;
+              const still = services.produced === before;
+              before = services.produced;
               return still;
             },
             { interval: 200 },
           )
           .toBe(true);
-        expect(produced).toBeLessThan(5_000);
+        expect(services.produced).toBeLessThan(5_000);
       }
       if (read === 100) break;
     }
-    await expect.poll(() => seen[0]?.signal.aborted).toBe(true);
-    const atEnd = produced;
+    await expect.poll(() => services.seen[0]?.signal.aborted).toBe(true);
+    const atEnd = services.produced;
     await start(await connectAs(user("ana", Role.ROLE_OPERATOR)));
-    expect(produced).toBe(atEnd);
+    expect(services.produced).toBe(atEnd);
   });
 
   it("carries bytes both ways in order and ends when both sides have", async () => {

@@ -1,0 +1,96 @@
+// Holds what a linter does not: no file of code beyond 400 lines, no function with more than four positional arguments, and no path named
+// in a comment, a document or a text for people that is not there.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import ts from "typescript";
+
+const maxLines = 400;
+const maxArguments = 4;
+const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
+  .split("\n")
+  .filter((file) => file !== "" && existsSync(file));
+const files = new Set(tracked);
+const folders = new Set(tracked.flatMap((file) => ancestors(file)));
+const faults = [];
+
+function ancestors(file) {
+  const parts = file.split("/");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
+function checkCode(file, text) {
+  const lines = text.split("\n").length - 1;
+  if (lines > maxLines) faults.push(`${file}: ${lines} lines are more than ${maxLines}; cut it by responsibility`);
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const visit = (node) => {
+    const parameters = node.body === undefined ? [] : (node.parameters ?? []);
+    if (parameters.length > maxArguments && !isRowOfTable(node)) {
+      const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+      const name = node.name?.getText() ?? "a function";
+      faults.push(
+        `${file}:${line + 1}: ${name} has ${parameters.length} arguments; more than ${maxArguments} are an object`,
+      );
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+}
+
+/** Whether a function is given the rows of a table of tests, `it.each([...])("...", (a, b, c, d, e) => ...)`: they come one by one. */
+function isRowOfTable({ parent }) {
+  if (!ts.isCallExpression(parent) || !ts.isCallExpression(parent.expression)) return false;
+  const { expression } = parent.expression;
+  return ts.isPropertyAccessExpression(expression) && expression.name.text === "each";
+}
+
+/** Paths from the root as texts name them: `agent/host/exec.ts`, `test/unit/lib/`, `deploy/demo/{tool,programs}.ts`. */
+const mention = /(?<![\w./@:<>{}~$*-])((?:agent|deploy|docs|hub|lib|proto|test|tui)\/[\w.{},*<>/-]*[\w}*>/])/g;
+
+function checkMentions(file, text) {
+  for (const [index, line] of text.split("\n").entries()) {
+    for (const [, path] of line.matchAll(mention)) {
+      if (!isThere(path)) faults.push(`${file}:${index + 1}: names ${path}, which is not there`);
+    }
+  }
+}
+
+function isThere(path) {
+  // What stands for a name says how things are called, such as agent/kinds/<kind>/check.ts, docs/*.md or test/bench/NAME.ts.
+  const [fixed] = path.split(/[^/]*(?:[<*]|\b[A-Z]{2,}\b)/, 1);
+  return alternatives(fixed).every((each) => {
+    const plain = each.replace(/\/$/, "");
+    return files.has(plain) || folders.has(plain) || files.has(`${plain}.ts`);
+  });
+}
+
+/** "a/{b,c}.ts" is a/b.ts and a/c.ts. */
+function alternatives(path) {
+  const braces = /\{([^{}]*)\}/.exec(path);
+  if (braces === null) return [path];
+  return braces[1].split(",").flatMap((each) => alternatives(path.replace(braces[0], each)));
+}
+
+/** The comments of a file of code; everything of a document. */
+function prose(file, text) {
+  if (/\.md$/.test(file)) return text;
+  const scanner = ts.createScanner(ts.ScriptTarget.Latest, false, ts.LanguageVariant.JSX, text);
+  let kept = "";
+  for (let kind = scanner.scan(); kind !== ts.SyntaxKind.EndOfFileToken; kind = scanner.scan()) {
+    const part = scanner.getTokenText();
+    const isComment = kind === ts.SyntaxKind.SingleLineCommentTrivia || kind === ts.SyntaxKind.MultiLineCommentTrivia;
+    // Line numbers stay.
+    kept += isComment ? part : part.replace(/[^\n]/g, " ");
+  }
+  return kept;
+}
+
+for (const file of tracked.filter((each) => !/(?:^|\/)gen\//.test(each))) {
+  const isCode = /\.(?:ts|tsx|mjs|cjs)$/.test(file);
+  const isDocument = /\.md$/.test(file) && file !== "CHANGELOG.md" && !file.startsWith("docs/decisions/");
+  if (!isCode && !isDocument && !/\.(?:proto|sh)$/.test(file)) continue;
+  const text = readFileSync(file, "utf8");
+  if (isCode) checkCode(file, text);
+  checkMentions(file, isCode ? prose(file, text) : text);
+}
+for (const fault of faults) console.error(fault);
+process.exit(faults.length === 0 ? 0 : 1);
