@@ -1,5 +1,6 @@
 import { findService, type ResourceTypes } from "../../lib/kinds/codecs.js";
 import { recordHandlers, updateRecord } from "./in-process-kinds.js";
+import { consoles, execs } from "./in-process-streams.js";
 import type { Server } from "@grpc/grpc-js";
 import { authorize } from "../../lib/auth/policy.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
@@ -363,40 +364,3 @@ export class InProcessHub {
 function isBelow(name: string, parent: string): boolean {
   return parent === "hosts/-" || parent === "" || name.startsWith(`${parent}/`);
 }
-
-/** A console that greets and echoes, and closes when it is told "exit". */
-const consoles: Handlers<typeof ConsoleServiceService> = {
-  attachConsole: async function* (requests) {
-    for await (const { message } of requests) {
-      if (message?.$case === "open") {
-        yield { message: { $case: "opened", value: { writable: true } } };
-        yield { message: { $case: "data", value: Buffer.from("\x1b[32mlogin: ") } };
-      }
-      if (message?.$case !== "data") continue;
-      yield { message: { $case: "data", value: message.value } };
-      if (message.value.toString().includes("exit")) break;
-    }
-    yield { message: { $case: "closed", value: { reason: "the instance stopped" } } };
-  },
-};
-
-/** Runs nothing: prints the arguments, echoes standard input, and ends with the number after "exit" or "cut", of which the latter loses output. */
-const execs: Handlers<typeof ExecServiceService> = {
-  exec: async function* (requests) {
-    let code = 0;
-    let truncated = false;
-    for await (const { message } of requests) {
-      if (message?.$case === "start") {
-        const [program = "", argument = "0"] = message.value.command;
-        truncated = program === "cut";
-        if (program === "exit" || truncated) code = Number(argument);
-        yield { message: { $case: "stdout", value: Buffer.from(`${message.value.command.join("|")}\n`) } };
-        yield { message: { $case: "stderr", value: Buffer.from("warned\x1b[31m\n") } };
-        if (!message.value.stdin) break;
-      }
-      if (message?.$case === "stdin") yield { message: { $case: "stdout", value: message.value } };
-      if (message?.$case === "stdinEnd") break;
-    }
-    yield { message: { $case: "exit", value: { code, signal: 0, truncated } } };
-  },
-};
