@@ -44,6 +44,7 @@ export function genericKind(kind: Kind): TuiKind<Partial<ResourceMeta>> {
     ],
     sortBy: "name",
     empty: `no ${plural}`,
+    counted: { short: plural, rank: 3 },
     actions: genericActions(kind),
     describe: (row, context) => describeGeneric(row, context),
   };

@@ -28,10 +28,10 @@ export function makeModel(nowMs: number, kinds: readonly TuiKind[] = tuiKinds): 
 }
 
 /** Puts the program together around a model that a test feeds. */
-export function makeProgram(session: Partial<Session> = {}): TestProgram {
+export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiKind[] = tuiKinds): TestProgram {
   const clock = { nowMs: 1_700_000_000_000 };
   const model = new Model(
-    new KindTable(tuiKinds),
+    new KindTable(kinds),
     { context: "test", address: "127.0.0.1:7440", readOnly: false, ...session },
     () => clock.nowMs,
   );

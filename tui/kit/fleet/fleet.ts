@@ -38,6 +38,8 @@ export class Fleet implements FleetView {
   readonly #tables = new Map<string, Table>();
   readonly #pending = new Map<string, Pending>();
   readonly #followers = new Map<string, Follower>();
+  /** Collection of the kind that others live on; asked for with every cell. */
+  readonly #hostCollection: string;
   readonly #rate = new EventRate();
   #connection: HubConnection;
   #loaded = false;
@@ -49,6 +51,7 @@ export class Fleet implements FleetView {
   constructor(kinds: KindTable, nowMs: number) {
     this.kinds = kinds;
     this.#connection = { phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined };
+    this.#hostCollection = kinds.presence === undefined ? "" : pluralOf(kinds.presence);
     for (const kind of kinds.all) {
       this.#tables.set(kind.kind, new Table((row) => kind.stateOf?.(row.resource) ?? 0, kind.log?.limit));
       const follower = kind.follow?.();
@@ -204,7 +207,7 @@ export class Fleet implements FleetView {
   }
 
   #hostRow(presence: TuiKind, host: string): Row | undefined {
-    return this.find(presence.kind, `${pluralOf(presence)}/${host}`);
+    return this.find(presence.kind, `${this.#hostCollection}/${host}`);
   }
 
   #endSnapshot(): void {
