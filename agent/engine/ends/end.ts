@@ -16,6 +16,7 @@ import type { CableReport } from "../threads/cable-orders.js";
 import { Connections } from "./connections.js";
 import { diagnose } from "./diagnose.js";
 import { dialerPaths } from "./dialer-paths.js";
+import { refusalOfCopy } from "./copies.js";
 import { EndBook } from "./end-book.js";
 import type { EndContext } from "./end-context.js";
 import { EndProgress } from "./end-progress.js";
@@ -144,17 +145,7 @@ export class End implements PathOwner {
   }
 
   refuseCopy(engine: string, from: string): CableFailure | undefined {
-    const current = this.#connection;
-    const known = current?.dialler ?? "";
-    // Of an engine that has ended the connection is closed; of one that is cut off it becomes quiet within seconds.
-    if (current === undefined || known === "" || engine === "" || known === engine) return undefined;
-    if (this.inUse?.quiet !== "no") return undefined;
-    const used = current.path === "relayed" ? "the relay" : current.remoteAddress;
-    const why = `two live hosts have one identity: the one at ${used} is connected, the one at ${from} is refused; `;
-    return new CableFailure(
-      "peer",
-      `${why}stop the agent of the copy, empty its state directory, join its machine as a host of its own`,
-    );
+    return this.inUse?.quiet === "no" ? refusalOfCopy(this.#connection, engine, from) : undefined;
   }
 
   offerPairing(secret: Buffer): Promise<void> {

@@ -8,7 +8,6 @@ import { credentialsOf, spentOf, withConfirmed } from "../../../../../agent/engi
 import { CableFailure } from "../../../../../agent/engine/handshake/failure.js";
 import { Failures } from "../../../../../agent/engine/ends/failures.js";
 import { StoredEnd } from "../../../../../proto/gen/zor/agent/v1/engine.js";
-import { RateMeter } from "../../../../../lib/rate-meter.js";
 import { eventually } from "../../../../helpers/eventually.js";
 import { endSpec } from "../../../../helpers/engine-words.js";
 
@@ -79,19 +78,6 @@ test("both ways' failures are told, the direct one's cause first, with the earli
     reason: "it was refused; the relay is busy",
     nextTryMs: 2_000,
   });
-});
-
-test("throughput is that of the last two seconds, and starts over with the counters", () => {
-  const meter = new RateMeter();
-  expect(meter.read()).toEqual({ txBps: 0, rxBps: 0 });
-  meter.sample(0, { txBytes: 0, rxBytes: 0 });
-  meter.sample(1_000, { txBytes: 1_000, rxBytes: 0 });
-  meter.sample(2_000, { txBytes: 3_000, rxBytes: 500 });
-  expect(meter.read()).toEqual({ txBps: 12_000, rxBps: 2_000 });
-  meter.sample(3_000, { txBytes: 3_000, rxBytes: 500 });
-  expect(meter.read()).toEqual({ txBps: 8_000, rxBps: 2_000 });
-  meter.sample(4_000, { txBytes: 0, rxBytes: 0 });
-  expect(meter.read()).toEqual({ txBps: 0, rxBps: 0 });
 });
 
 test("a way is tried while it is wanted, at once when hurried, and given up in the middle when it is not", async () => {
