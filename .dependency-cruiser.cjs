@@ -150,6 +150,39 @@ module.exports = {
       to: { circular: true },
     },
     {
+      name: "hub-has-no-circles",
+      comment: "Types count as well.",
+      severity: "error",
+      from: { path: "^hub/" },
+      to: { circular: true },
+    },
+    {
+      name: "hub-kinds-stand-alone",
+      comment: "Kinds know each other through what the kit resolves: references, topology, remarks, operations.",
+      severity: "error",
+      from: { path: "^hub/kinds/([^/]+)/" },
+      to: { path: "^hub/kinds/", pathNot: "^hub/kinds/$1/" },
+    },
+    {
+      name: "hub-layers",
+      comment: "kinds -> kit, fleet, relay, pki, join -> store -> lib; what puts them together is above all.",
+      severity: "error",
+      from: { path: "^hub/(kit|fleet|relay|pki|join)/" },
+      to: { path: "^hub/(kinds/|[^/]+\\.ts$)", pathNot: "^hub/(config|listeners)\\.ts$" },
+    },
+    {
+      name: "hub-fleet-and-relay-know-neither-each-other-nor-join",
+      severity: "error",
+      from: { path: "^hub/(fleet|relay|pki)/" },
+      to: { path: "^hub/(fleet|relay|pki|join)/", pathNot: "^hub/$1/" },
+    },
+    {
+      name: "hub-store-is-below-all",
+      severity: "error",
+      from: { path: "^hub/store/" },
+      to: { path: "^hub/", pathNot: "^hub/store/" },
+    },
+    {
       name: "plan-is-pure",
       comment:
         "Nothing that a plan is made with does I/O, through whatever it imports: it reaches no module of Node's own.",
