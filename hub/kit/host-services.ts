@@ -1,6 +1,7 @@
 import { ZorError } from "../../lib/errors.js";
 import type { Method } from "../../lib/grpc/connection.js";
 import type { CallContext } from "../../lib/grpc/service.js";
+import { staleKey } from "../../lib/grpc/stale-key.js";
 import type { AnyMethod, NamedMessage } from "../../lib/kinds/codecs.js";
 import { kindNamed, type MethodRule } from "../../lib/kinds/kinds.js";
 import type { ListRequest } from "../../lib/list/list.js";
@@ -21,9 +22,6 @@ export interface HostMethodParts {
 
 /** An agent whose answer to a Get takes longer hangs: what the hub knows is better than nothing. */
 const getTimeoutMs = 1000;
-
-/** Trailing metadata of an answer that may be old, since its host did not answer: which, and when it was last heard; percent-encoded UTF-8. */
-const staleKey = "zor-stale";
 
 /** A handler of any messages of ts-proto. */
 type Unary = (request: Fields, context: CallContext) => Promise<unknown>;

@@ -10,10 +10,11 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { unavailable, ZorError } from "../errors.js";
-import { channelOptions } from "./limits.js";
 import { explain } from "./connection-trouble.js";
+import { channelOptions } from "./limits.js";
 import { type ObjectReader, readAll } from "./read-all.js";
 import { type ConnectionOptions, checkServer, contextOf } from "./server-identity.js";
+import { staleKey } from "./stale-key.js";
 import { writeAll } from "./write-all.js";
 
 /** A method of a ts-proto service definition, with its message types. */
@@ -30,6 +31,8 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** More metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Told when a unary answer may be old: which host did not answer, and when it was last heard. */
+  readonly onStale?: (why: string) => void;
 }
 
 /** What a caller needs of a connection. */
@@ -128,6 +131,13 @@ export class Connection {
           }
         },
       );
+      const { onStale } = options;
+      if (onStale !== undefined) {
+        call.on("status", ({ metadata }) => {
+          const [stale] = metadata.get(staleKey);
+          if (typeof stale === "string") onStale(decodeURIComponent(stale));
+        });
+      }
       const onAbort = (): void => call.cancel();
       options.signal?.addEventListener("abort", onAbort, { once: true });
     });

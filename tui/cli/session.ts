@@ -2,11 +2,11 @@ import { ZorError } from "../../lib/errors.js";
 import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { type Context, configDirectory, listContexts, loadContext, servedBy } from "../client/contexts.js";
-import { escapeText } from "../kit/text/escape.js";
 import { reachHub } from "../client/open-hub.js";
 import { runOperation } from "../client/operation.js";
 import type { Terminal, TerminalOutput } from "../client/raw-terminal.js";
 import { parseDurationMs } from "../kit/input/durations.js";
+import { escapeText } from "../kit/text/escape.js";
 import { checkRequestId } from "./input/request-id.js";
 import type { Hop } from "./output/print-error.js";
 import { showProgress } from "./output/progress.js";
@@ -127,7 +127,8 @@ export class Session implements AsyncDisposable {
   callOptions(defaultTimeoutMs: number): CallOptions {
     const { timeout } = this.options;
     const timeoutMs = timeout === undefined ? defaultTimeoutMs : parseDurationMs("--timeout", timeout);
-    return { timeoutMs, signal: this.io.signal };
+    const onStale = (why: string): void => this.note(`${escapeText(why)}; what is shown of it may be old`);
+    return { timeoutMs, signal: this.io.signal, onStale };
   }
 
   /** Before something is changed: says where, when there are several contexts. Only once; not where errors are told as JSON. */
