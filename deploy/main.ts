@@ -14,7 +14,9 @@ import { bringUp, upSteps } from "./demo/up.js";
 const interruption = new AbortController();
 let signalled: NodeJS.Signals | undefined;
 for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.once(name, () => {
+  // Not once: execa ends the process itself while a tool runs, unless somebody still listens. The second time nothing is waited for.
+  process.on(name, () => {
+    if (signalled !== undefined) process.exit(name === "SIGINT" ? 130 : 143);
     signalled = name;
     interruption.abort(new Error(`interrupted by ${name}`));
   });

@@ -10,8 +10,10 @@ import { findPreviousContext, rememberPreviousContext } from "./state-file.js";
  * Resolves to what plain commands do from now on.
  */
 export async function ensureContext(hub: Connection, layout: DemoLayout, signal: AbortSignal): Promise<string> {
-  if (await contextWorks(layout, signal)) return `context ${layout.name} is the current one, as before`;
-  const previous = await currentContext();
+  const known = await listContexts();
+  if (known.current === layout.name && (await contextWorks(layout, signal)))
+    return `context ${layout.name} is the current one, as before`;
+  const previous = currentOf(known);
   if (previous !== undefined && previous !== layout.name) await rememberPreviousContext(layout, previous);
   const { token } = await hub.unary(
     TokenServiceService.createToken,
@@ -23,7 +25,7 @@ export async function ensureContext(hub: Connection, layout: DemoLayout, signal:
     },
     { signal },
   );
-  await forgetContext(layout.name);
+  await forgetContext(layout.name, known);
   await runZor(["join", "-", "--name", layout.name], { input: token, signal });
   const instead =
     previous === undefined || previous === layout.name ? "" : `, instead of ${previous} until the demo goes down`;
@@ -32,8 +34,9 @@ export async function ensureContext(hub: Connection, layout: DemoLayout, signal:
 
 /** Forgets the demo's context and makes the one before it current again; resolves to its name when it did. */
 export async function removeContext(layout: DemoLayout): Promise<string | undefined> {
-  const wasCurrent = (await currentContext()) === layout.name;
-  await forgetContext(layout.name);
+  const known = await listContexts();
+  const wasCurrent = currentOf(known) === layout.name;
+  await forgetContext(layout.name, known);
   const previous = await findPreviousContext(layout.name);
   if (!wasCurrent || previous === undefined) return undefined;
   return runZor(["context", "use", previous]).then(
@@ -43,7 +46,6 @@ export async function removeContext(layout: DemoLayout): Promise<string | undefi
 }
 
 async function contextWorks(layout: DemoLayout, signal: AbortSignal): Promise<boolean> {
-  if ((await currentContext()) !== layout.name) return false;
   return runZor(["get", "hosts", "-o", "json"], { context: layout.name, signal }).then(
     () => true,
     () => false,
@@ -62,14 +64,13 @@ async function listContexts(): Promise<ContextList> {
 }
 
 /** Name of the context in use; undefined when there is none. */
-async function currentContext(): Promise<string | undefined> {
-  const { current } = await listContexts();
+function currentOf({ current }: ContextList): string | undefined {
   return current === "" ? undefined : current;
 }
 
 /** Removes a context, and its identity where `zor join` put it; nothing when there is none. */
-async function forgetContext(name: string): Promise<void> {
-  const context = (await listContexts()).contexts.find((each) => each.name === name);
+async function forgetContext(name: string, { contexts }: ContextList): Promise<void> {
+  const context = contexts.find((each) => each.name === name);
   if (context === undefined) return;
   await runZor(["context", "remove", name]);
   if (context.identityDirectory.endsWith(`/identities/${name}`))

@@ -100,7 +100,7 @@ async function createToken(hub: Connection, hostId: string, signal: AbortSignal)
 /** Waits until the hub has a session with a host. */
 export async function waitForHost({ hub, signal, layout }: FleetContext, host: HostLayout): Promise<void> {
   const what = `host ${host.id} is not READY; its log: ${join(layout.directory, "log", `${host.id}.log`)}`;
-  await retry(60_000, signal, what, async () => {
+  await retry({ timeoutMs: 60_000, signal, what }, async () => {
     const response = await hub.unary(HostServiceService.getHost, { name: `hosts/${host.id}` }, { signal });
     if (response.host?.state !== HostState.HOST_STATE_READY) throw new Error(response.host?.reason ?? "unknown state");
   });
@@ -118,12 +118,18 @@ export async function ensureLan({ hub, signal }: FleetContext, host: HostLayout)
   await hub.unary(LanServiceService.createLan, request, { signal, timeoutMs: 60_000 });
 }
 
-/** Creates a guest if it is missing, starts it if it is stopped, and waits until commands can be run in it. */
-export async function ensureGuest({ hub, signal }: FleetContext, wanted: Guest): Promise<void> {
+/** Creates a guest if it is missing, and starts it if it is stopped. */
+export async function ensureStarted({ hub, signal }: FleetContext, wanted: Guest): Promise<void> {
   const found = await findOrUndefined(hub.unary(InstanceServiceService.getInstance, { name: wanted.name }, { signal }));
   if (found === undefined) await createGuest(hub, wanted, signal);
   else await startGuest(hub, found.instance, signal);
-  await retry(90_000, signal, `${wanted.name} does not become ready`, async () => {
+}
+
+/** Waits until commands can be run in a guest. */
+export async function waitForGuest({ hub, signal }: FleetContext, wanted: Guest): Promise<void> {
+  const what = `${wanted.name} does not become ready`;
+  // A machine without hardware virtualization starts for seconds, and being asked takes from the same processors.
+  await retry({ timeoutMs: 90_000, signal, what, pauseMs: 250 }, async () => {
     const { instance } = await hub.unary(InstanceServiceService.getInstance, { name: wanted.name }, { signal });
     if (instance?.status?.execReady !== true)
       throw new Error(instance?.status?.reason || "commands cannot be run in it yet");
@@ -177,7 +183,7 @@ export async function ensureLink({ hub, layout, signal }: FleetContext): Promise
     const { operation } = await hub.unary(LinkServiceService.createLink, request, { signal, timeoutMs: 60_000 });
     await finish(hub, operation, signal);
   }
-  return retry(60_000, signal, `${linkName} does not become ACTIVE`, async () => {
+  return retry({ timeoutMs: 60_000, signal, what: `${linkName} does not become ACTIVE` }, async () => {
     const { link } = await hub.unary(LinkServiceService.getLink, { name: linkName }, { signal });
     if (link?.status?.state === LinkState.LINK_STATE_ACTIVE) return link;
     throw new Error(link?.status?.reason ?? "no state yet");

@@ -19,7 +19,8 @@ export async function openDemoHub(layout: DemoLayout): Promise<Connection> {
 
 /** Like {@link openDemoHub}, once the hub answers; retried until `timeoutMs` has passed. */
 export async function waitForHub(layout: DemoLayout, timeoutMs: number, signal: AbortSignal): Promise<Connection> {
-  return retry(timeoutMs, signal, `the hub does not answer at ${layout.hubMain}`, async () => {
+  const what = `the hub does not answer at ${layout.hubMain}`;
+  return retry({ timeoutMs, signal, what }, async () => {
     const hub = await openDemoHub(layout);
     try {
       await hub.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}), { timeoutMs: 2000, signal });
@@ -31,11 +32,19 @@ export async function waitForHub(layout: DemoLayout, timeoutMs: number, signal: 
   });
 }
 
+/** How often and how long something is tried. */
+interface Patience {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** What is told when it never succeeds. */
+  readonly what: string;
+  /** Between two attempts; default 100. */
+  readonly pauseMs?: number;
+}
+
 /** Repeats `attempt` until it succeeds; after `timeoutMs` the last error is told together with `what`. */
 export async function retry<Result>(
-  timeoutMs: number,
-  signal: AbortSignal,
-  what: string,
+  { timeoutMs, signal, what, pauseMs = 100 }: Patience,
   attempt: () => Promise<Result>,
 ): Promise<Result> {
   const deadline = performance.now() + timeoutMs;
@@ -48,7 +57,7 @@ export async function retry<Result>(
         throw new Error(`${what} (waited ${Math.round(timeoutMs / 1000)} s): ${messageOf(error)}`, { cause: error });
       }
     }
-    await delay(100, undefined, { signal });
+    await delay(pauseMs, undefined, { signal });
   }
 }
 

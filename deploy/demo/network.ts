@@ -10,11 +10,12 @@ const towardsPeer = "underlay";
 /** Makes the hosts' net namespaces, a wire from each to the hub and one between them. Idempotent: makes what is missing. */
 export async function ensureNetwork(layout: DemoLayout, signal: AbortSignal): Promise<void> {
   const existing = new Set(await listNamespaces());
-  for (const host of layout.hosts) {
+  const make = async (host: HostLayout): Promise<void> => {
     if (!existing.has(host.namespace)) await runTool("ip", ["netns", "add", host.namespace], { signal });
     await runTool("ip", ["-n", host.namespace, "link", "set", "lo", "up"], { signal });
     await ensureHubWire(host, signal);
-  }
+  };
+  await Promise.all(layout.hosts.map(make));
   const [alpha, beta] = layout.hosts;
   if (!(await hasInterface(alpha, towardsPeer))) {
     await runTool(
@@ -36,7 +37,7 @@ export async function ensureNetwork(layout: DemoLayout, signal: AbortSignal): Pr
       { signal },
     );
   }
-  for (const host of layout.hosts) await configure(host.namespace, towardsPeer, host.underlayAddress, signal);
+  await Promise.all(layout.hosts.map((host) => configure(host.namespace, towardsPeer, host.underlayAddress, signal)));
 }
 
 async function ensureHubWire(host: HostLayout, signal: AbortSignal): Promise<void> {

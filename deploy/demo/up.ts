@@ -5,9 +5,18 @@ import { ZorError } from "../../lib/errors.js";
 import { findStartTicks } from "../../lib/process.js";
 import { runZor } from "./cli.js";
 import { ensureContext } from "./context.js";
-import { ensureGuest, ensureHost, ensureLan, ensureLink, type FleetContext, guests, waitForHost } from "./fleet.js";
+import {
+  ensureHost,
+  ensureLan,
+  ensureLink,
+  ensureStarted,
+  type FleetContext,
+  guests,
+  waitForGuest,
+  waitForHost,
+} from "./fleet.js";
 import { waitForHub } from "./hub-client.js";
-import type { DemoLayout } from "./layout.js";
+import type { DemoLayout, HostLayout } from "./layout.js";
 import { lockDemo } from "./lock.js";
 import { ensureNetwork } from "./network.js";
 import { findProgram, startProgram, supervisorProgram } from "./programs.js";
@@ -42,30 +51,48 @@ export async function bringUp(name: string, progress: Progress, signal: AbortSig
   } finally {
     hub.close();
   }
-  for (const kind of ["hosts", "instances", "links"]) {
-    progress.say(`\n${(await runZor(["get", kind], { context: name, signal })).trimEnd()}`);
-  }
+  const kinds = ["hosts", "instances", "links"];
+  const tables = await Promise.all(kinds.map((kind) => runZor(["get", kind], { context: name, signal })));
+  for (const table of tables) progress.say(`\n${table.trimEnd()}`);
 }
 
+/** Everything begins as soon as what it needs is there; the steps only tell of it, in the order in which it mostly comes about. */
 async function furnish(fleet: FleetContext, progress: Progress): Promise<void> {
   const { hub, layout, signal } = fleet;
-  const onEveryHost = (work: (host: DemoLayout["hosts"][number]) => Promise<void>) =>
-    Promise.all(layout.hosts.map(work));
-  await progress.step("agents on alpha and beta, joined with one-time tokens", async () => {
-    await onEveryHost((host) => ensureHost(fleet, host));
-    await onEveryHost((host) => waitForHost(fleet, host));
+  const context = begun(ensureContext(hub, layout, signal));
+  const hosts = layout.hosts.map((host) => {
+    const ready = begun(ensureHost(fleet, host).then(() => waitForHost(fleet, host)));
+    const lan = begun(ready.then(() => ensureLan(fleet, host)));
+    return { ready, lan, running: begun(lan.then(() => ensureGuests(fleet, host))) };
   });
-  await progress.step("a lan on each host", () => onEveryHost((host) => ensureLan(fleet, host)));
-  await progress.step("a machine and a container on each lan", () =>
-    Promise.all(guests.map((guest) => ensureGuest(fleet, guest))),
-  );
-  await progress.step("link demo between the two lans", () => ensureLink(fleet));
+  const link = begun(Promise.all(hosts.map(({ lan }) => lan)).then(() => ensureLink(fleet)));
+  const all = (part: "ready" | "lan" | "running") => Promise.all(hosts.map((host) => host[part]));
+  await progress.step("agents on alpha and beta, joined with one-time tokens", () => all("ready"));
+  await progress.step("a lan on each host", () => all("lan"));
+  await progress.step("link demo between the two lans", () => link);
+  await progress.step("a machine and a container on each lan", () => all("running"));
   const proofs = await progress.step("proof: pings across the link, and a context for the zor command", async () => {
-    const [pings, said] = await Promise.all([prove(hub, signal), ensureContext(hub, layout, signal)]);
+    const [pings, said] = await Promise.all([prove(hub, signal), context]);
     return { pings, said };
   });
   for (const proof of proofs.pings) progress.say(`      ${formatProof(proof)}`);
   progress.say(`      ${proofs.said}`);
+}
+
+/** Work that nobody waits for yet: its failure is told by the step that does. */
+function begun<Result>(work: Promise<Result>): Promise<Result> {
+  work.catch(() => undefined);
+  return work;
+}
+
+/** The machine first: it takes longest, so what else the host makes waits for the processor rather than the machine. */
+async function ensureGuests(fleet: FleetContext, host: HostLayout): Promise<void> {
+  const ready: Promise<void>[] = [];
+  for (const guest of guests.filter((each) => each.host === host.id)) {
+    await ensureStarted(fleet, guest);
+    ready.push(begun(waitForGuest(fleet, guest)));
+  }
+  await Promise.all(ready);
 }
 
 /** Starts the supervisor unless it runs. */
