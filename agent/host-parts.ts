@@ -1,9 +1,8 @@
 import type { Log } from "../lib/log.js";
-import { openCablePart } from "./kinds/link-end/cable-part.js";
 import type { AgentSettings } from "./config.js";
 import { createDrivers } from "./drivers/registry.js";
-import { LanNetworks } from "./kinds/instance/lan-networks.js";
-import { Lans } from "./network/bridges.js";
+import { LanNetworks } from "./network/lan-networks.js";
+import { Bridges } from "./network/bridges.js";
 import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import type { AgentParts, NetworkPart } from "./parts.js";
@@ -23,23 +22,18 @@ export async function openHostParts(options: HostPartsOptions): Promise<AgentPar
   const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities, disk } = settings;
   const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, disk, log });
   const { network, lans, udpSuperFrames } = await openNetwork(options);
-  return {
-    drivers,
-    network,
-    openCables: () => openCablePart(options, { plugger: lans, udpSuperFrames }),
-    plugger: lans,
-  };
+  return { drivers, network, cables: { plugger: lans, udpSuperFrames } };
 }
 
 async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions): Promise<{
   readonly network: NetworkPart;
-  readonly lans: Lans;
+  readonly lans: Bridges;
   /** The switch takes UDP super-frames. */
   readonly udpSuperFrames: boolean;
 }> {
   const { netns } = settings;
   const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
-  const lans = new Lans({ switch: opened, log });
+  const lans = new Bridges({ switch: opened, log });
   const ports = new Ports({
     netns,
     agentUid: hostUid,

@@ -113,8 +113,3 @@ export function resourceExhausted(reason: string, message: string, resource?: st
 export function messageOf(error: unknown): string {
   return error instanceof ZorError ? error.message : foreignWords(error);
 }
-
-/** UNIMPLEMENTED: the server is of a version that does not do this. */
-export function unimplemented(message: string): ZorError {
-  return new ZorError({ reason: "UNIMPLEMENTED", code: status.UNIMPLEMENTED, message });
-}

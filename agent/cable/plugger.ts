@@ -7,7 +7,7 @@ interface PluggedLan {
   readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
 }
 
-/** The lan side of cables and boxes: puts taps into lans. `Lans` of agent/network/bridges.ts is one. */
+/** The lan side of cables and boxes: puts taps into lans. `Bridges` of agent/network/bridges.ts is one. */
 export interface CablePlugger {
   /** Plugs a tap of the switch's namespace into a lan; idempotent. Rejects when there is no such lan. */
   plug(options: { readonly lan: string; readonly port: string; readonly endpoint: string }): Promise<void>;

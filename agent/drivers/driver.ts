@@ -1,17 +1,11 @@
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import type { InstanceNetwork, NetworkModel } from "../network/instance-networks.js";
 
 type OptionsCase = NonNullable<InstanceSpec["driver"]>["$case"];
 
 /** Where the options of a driver are: a member of InstanceSpec.driver, or a message of that type URL, packed in its member `other`. */
 export type OptionsPlace = { readonly case: OptionsCase } | { readonly typeUrl: string };
-
-/**
- * How instances of a driver come to their interfaces. "tap": taps in the switch's namespace, where the driver runs the machine. "join":
- * veths in a namespace made for the instance, which it joins. "own": the runtime brings its own namespace and network; such an instance
- * has no NICs.
- */
-export type NetworkModel = "tap" | "join" | "own";
 
 /** An instance as a driver knows it. The directory is the driver's own; it exists and has mode 0700. */
 export interface DriverInstance {
@@ -24,30 +18,6 @@ export interface DriverInstance {
   readonly spec: InstanceSpec;
   /** State directory of this instance: disks, sockets, logs. */
   readonly directory: string;
-}
-
-/** A network interface that the network layer has made ready for the instance. */
-export interface NicPort {
-  /** Name inside the instance, "eth0". */
-  readonly nic: string;
-  readonly mac: string;
-  /** MTU of the interface in bytes. */
-  readonly mtu: number;
-  /** Addresses with prefix length. */
-  readonly addresses: readonly string[];
-  /** Name of the tap (QEMU) or of the switch-side veth (containers), in `netns`. */
-  readonly port: string;
-  /** It is in a lan: the guest sees carrier. Default: yes. */
-  readonly plugged?: boolean;
-}
-
-/** Where an instance's interfaces are. */
-export interface InstanceNetwork {
-  /** Named net namespace: that of the taps ("tap": run the machine there), the instance's ("join": join it), or none ("own": ""). */
-  readonly netns: string;
-  readonly nics: readonly NicPort[];
-  /** The switch takes UDP super-frames (UDP_SEGMENT, USO); one that does not loses them. Default: yes. */
-  readonly udpSuperFrames?: boolean;
 }
 
 /**

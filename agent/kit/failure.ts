@@ -1,7 +1,6 @@
 import { status } from "@grpc/grpc-js";
-import { messageOf, unavailable, ZorError } from "../../lib/errors.js";
+import { messageOf, ZorError } from "../../lib/errors.js";
 import { ToolError } from "../host/exec.js";
-import { OvsdbError } from "../network/ovs/ovsdb-client.js";
 
 /** Whether an error says that the disk or a quota is full. */
 export function isDiskFull(error: unknown): boolean {
@@ -37,11 +36,6 @@ export function asFailure(error: unknown, resource: string, action: string): unk
       resource,
       cause: error,
     });
-  }
-  if (error instanceof OvsdbError) {
-    const why = withoutDirectories(error.message);
-    const text = `could not ${action} ${resource}: ${why}; see that the host's disk is not full, and the agent's log`;
-    return unavailable("SWITCH_FAILED", resource, text, error);
   }
   if (!(error instanceof ToolError)) return error;
   return new ZorError({

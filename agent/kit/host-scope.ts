@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { invalidArgument, ZorError } from "../../lib/errors.js";
-import { parseHost, parseName, parseOnHost, quote, type ResourceId } from "../../lib/names.js";
+import { kindNamed } from "../../lib/kinds/kinds.js";
+import { parseHost, parseHostParent, parseName, parseOnHost, quote, type ResourceId } from "../../lib/names.js";
 
 /** Parses names in requests and refuses those of other hosts: an agent speaks only for itself. */
 export class HostScope {
@@ -15,31 +16,17 @@ export class HostScope {
     this.#assertOwn(parseHost(field, name));
   }
 
-  /** Checks a list's parent: this host, or "hosts/-"; "" as well where `emptyIsAll`. */
-  parseListParent(field: string, parent: string, emptyIsAll = false): void {
-    if (parent === "hosts/-" || (emptyIsAll && parent === "")) return;
-    this.parseSelf(field, parent);
+  /** Checks a list's parent: this host, or "hosts/-" or "" for every host that the server has. */
+  parseListParent(field: string, parent: string): void {
+    const host = parseHostParent(field, parent, true);
+    if (host !== "-") this.#assertOwn(host);
   }
 
-  /** Id in "hosts/{host}/instances/{id}". */
-  parseInstance(field: string, name: string): ResourceId {
-    return this.#parse(field, name, "instances");
-  }
-
-  /** Id in "hosts/{host}/lans/{id}". */
-  parseLan(field: string, name: string): ResourceId {
-    return this.#parse(field, name, "lans");
-  }
-
-  /** Id in "hosts/{host}/a2bs/{id}". */
-  parseA2b(field: string, name: string): ResourceId {
-    return this.#parse(field, name, "a2bs");
-  }
-
-  /** Checks the name of an operation and returns it. */
-  parseOperation(field: string, name: string): string {
-    this.#parse(field, name, "operations");
-    return name;
+  /** Id in "hosts/{host}/{plural}/{id}". @param kind singular. */
+  parse(kind: string, field: string, name: string): ResourceId {
+    const { host, id } = parseOnHost(field, name, kindNamed(kind).plural);
+    this.#assertOwn(host);
+    return id;
   }
 
   /** Instance and NIC in "hosts/{host}/instances/{instance}/nics/{nic}". */
@@ -53,12 +40,6 @@ export class HostScope {
     }
     this.#assertOwn(parsed.host);
     return parsed;
-  }
-
-  #parse(field: string, name: string, collection: "instances" | "lans" | "a2bs" | "operations"): ResourceId {
-    const { host, id } = parseOnHost(field, name, collection);
-    this.#assertOwn(host);
-    return id;
   }
 
   #assertOwn(host: string): void {

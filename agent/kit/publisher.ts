@@ -1,9 +1,7 @@
+import type { NamedMessage } from "../../lib/kinds/codecs.js";
+import { codecOf } from "../../lib/kinds/codecs.js";
 import type { WatchLog } from "../../lib/watch/watch-log.js";
-import { A2b } from "../../proto/gen/zor/v1/a2b.js";
-import { Host } from "../../proto/gen/zor/v1/host.js";
-import { Instance } from "../../proto/gen/zor/v1/instance.js";
-import { Lan } from "../../proto/gen/zor/v1/lan.js";
-import type { Event } from "../../proto/gen/zor/v1/event.js";
+import type { EventDraft } from "./events.js";
 
 /** Longest time in milliseconds that watchers see an observe_time grow old while nothing else changes. */
 const maxAgeMs = 15_000;
@@ -19,35 +17,23 @@ export class Publisher {
     this.#host = host;
   }
 
-  instance(instance: Instance): void {
-    const { status } = instance;
-    const timeless = { ...instance, status: status === undefined ? undefined : { ...status, observeTime: undefined } };
-    if (this.#isNews(instance.name, Instance.encode(timeless).finish())) {
-      this.#log.upsert({ kind: "instance", value: instance });
-    }
+  /**
+   * Tells watchers how a resource is. @param kind its singular.
+   * @param timeless the resource without what grows old by itself; default: without status.observe_time.
+   */
+  publish(kind: string, resource: NamedMessage, timeless: NamedMessage = withoutObserveTime(resource)): void {
+    if (!this.#isNews(resource.name, codecOf(kind).encode(timeless).finish())) return;
+    this.#log.upsert({ kind, value: resource });
   }
 
-  lan(lan: Lan): void {
-    const { status } = lan;
-    const timeless = { ...lan, status: status === undefined ? undefined : { ...status, observeTime: undefined } };
-    if (this.#isNews(lan.name, Lan.encode(timeless).finish())) this.#log.upsert({ kind: "lan", value: lan });
-  }
-
-  host(host: Host): void {
-    const timeless = { ...host, lastSeenTime: undefined, lastSeenAge: undefined };
-    if (this.#isNews(host.name, Host.encode(timeless).finish())) this.#log.upsert({ kind: "host", value: host });
-  }
-
-  a2b(a2b: A2b): void {
-    if (this.#isNews(a2b.name, A2b.encode(a2b).finish())) this.#log.upsert({ kind: "a2b", value: a2b });
-  }
-
+  /** Tells watchers that a resource is gone. */
   removed(kind: string, name: string): void {
     this.#published.delete(name);
     this.#log.remove(kind, name);
   }
 
-  event(event: Omit<Event, "name" | "time">): void {
+  /** Tells watchers that something happened. */
+  event(event: EventDraft): void {
     this.#log.recordEvent(`hosts/${this.#host}/events`, event);
   }
 
@@ -59,4 +45,10 @@ export class Publisher {
     this.#published.set(name, { content, timeMs: now });
     return true;
   }
+}
+
+function withoutObserveTime(resource: NamedMessage): NamedMessage {
+  const status = "status" in resource ? resource.status : undefined;
+  if (typeof status !== "object" || status === null || !("observeTime" in status)) return resource;
+  return { ...resource, status: { ...status, observeTime: undefined } } as NamedMessage;
 }

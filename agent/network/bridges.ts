@@ -60,7 +60,7 @@ export interface PlugOptions {
  * The lans of a host: tagged bridges of the agent's switch. What was ensured and plugged through this object is made again
  * after the switch had to be restarted. Untagged bridges and ports are never touched.
  */
-export class Lans {
+export class Bridges {
   readonly #switch: Switch;
   readonly #log: Log;
   readonly #lans = new Map<string, LanConfig>();
@@ -124,7 +124,14 @@ export class Lans {
 
   /** One lan as the switch has it. */
   find(id: string): ObservedLan | undefined {
-    return this.list().find((lan) => lan.id === id);
+    let mirror: OvsdbMirror;
+    try {
+      mirror = this.#switch.mirror;
+    } catch {
+      return this.list().find((lan) => lan.id === id);
+    }
+    const bridge = this.#findBridge(mirror, id);
+    return bridge === undefined ? undefined : this.#observe(mirror, bridge);
   }
 
   /**

@@ -22,7 +22,7 @@ interface Guest {
   state: ObservedState;
   readonly pid: number;
   directory: string;
-  /** What its console has shown. */
+  /** What its console has shown since it was started, after {@link FakeDriver.consolePast}. */
   past: string;
 }
 
@@ -115,7 +115,7 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     await this.#step("start", instance.id, signal);
     const { uid, name } = instance;
     if (this.guests.has(uid)) throw failedPrecondition("ALREADY_RUNNING", name, `${name} runs already`);
-    const guest = this.#boot(instance, this.consolePast);
+    const guest = this.#boot(instance, "");
     this.#emit({ uid, type: "started", message: "" });
     return handleOf(guest);
   }
@@ -211,7 +211,7 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   ): Promise<ConsoleStream> {
     const output = new AsyncQueue<Uint8Array>(1000);
     this.openConsoles.set(output, instance.uid);
-    const past = this.guests.get(instance.uid)?.past ?? this.consolePast;
+    const past = this.consolePast + (this.guests.get(instance.uid)?.past ?? "");
     return {
       replay: Buffer.from(replayBytes === 0 ? "" : past.slice(-replayBytes)),
       output,

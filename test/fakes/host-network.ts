@@ -1,5 +1,4 @@
-import type { LanSource } from "../../agent/kinds/instance/lan-networks.js";
-import type { InstanceNetworks, NetworkOwner } from "../../agent/kinds/instance/networks.js";
+import type { InstanceNetworks, NetworkOwner } from "../../agent/network/instance-networks.js";
 import type { NetworkPart } from "../../agent/parts.js";
 import { notFound } from "../../lib/errors.js";
 
@@ -37,14 +36,14 @@ export class FakeHostNetwork {
         list: () => [...this.lans.keys()].map((id) => this.#observe(id)),
         find: (id) => (this.lans.has(id) ? this.#observe(id) : undefined),
       },
-      createInstanceNetworks: (source) => this.createInstanceNetworks(source),
+      createInstanceNetworks: () => this.createInstanceNetworks(),
       onChange: () => () => undefined,
       close: async () => undefined,
     };
   }
 
   /** The interfaces of instances alone. */
-  createInstanceNetworks(source: LanSource): InstanceNetworks {
+  createInstanceNetworks(): InstanceNetworks {
     const portOf = (owner: NetworkOwner, nic: string): string => `${owner.name}/nics/${nic}`;
     const plug = (owner: NetworkOwner, nic: { readonly name: string; readonly lan: string }): void => {
       const lan = this.lans.get(nic.lan);
@@ -55,7 +54,6 @@ export class FakeHostNetwork {
       for (const lan of this.lans.values()) lan.plugged.delete(portOf(owner, nic));
     };
     return {
-      hasLan: (lan) => source.has(lan),
       prepare: async (owner) => {
         const failure = this.failNextPrepare;
         this.failNextPrepare = undefined;

@@ -1,5 +1,6 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
 import {
   endProcess,
@@ -23,7 +24,6 @@ import type {
   Executable,
   HasConsole,
   InstanceDriver,
-  InstanceNetwork,
   Observation,
   Pausable,
   Progress,
@@ -31,6 +31,7 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { type AgentLimits, readAgentLimits } from "./agent-limits.js";
 import type { ContainerCapability } from "./capabilities.js";
 import { openContainerConsole } from "./console.js";
@@ -62,8 +63,6 @@ export interface CrunDriverOptions {
 
 const exitWaitMs = 10_000;
 const exitCodeWaitMs = 2000;
-/** Ending a container must not be cut short by whoever asked for it. */
-const uninterrupted = new AbortController().signal;
 
 /** Containers by crun, or runc where crun is missing; each with a conmon that holds its terminal. */
 export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable {

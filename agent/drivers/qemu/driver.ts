@@ -17,7 +17,6 @@ import type {
   Executable,
   HasConsole,
   InstanceDriver,
-  InstanceNetwork,
   Observation,
   Pausable,
   Placing,
@@ -26,6 +25,7 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator, totalDiskMib } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";

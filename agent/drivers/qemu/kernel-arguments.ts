@@ -1,4 +1,4 @@
-import type { NicPort } from "../driver.js";
+import type { NicPort } from "../../network/instance-networks.js";
 
 /** What the micro image reads from its kernel command line. */
 export interface KernelArgumentsInput {

@@ -1,41 +1,25 @@
 import { noMeta } from "../../../lib/kinds/meta.js";
 import { type Fingerprint, type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
-import type { AgentSettings } from "../../config.js";
 import { type HostUsage, readUsage } from "../../host/resources.js";
+import type { AgentContext } from "../../parts.js";
+
+/** What this needs of the agent. */
+export type HostFactsOptions = Pick<AgentContext, "settings" | "hostUid" | "references" | "remarks">;
 
 /** What the agent tells of its own host. */
 export class HostFacts {
-  readonly #settings: AgentSettings;
-  readonly #uid: string;
-  readonly #listInstances: () => readonly Instance[];
-  readonly #countLans: () => number;
+  readonly #options: HostFactsOptions;
   #fingerprint: Fingerprint | undefined;
   #usage: HostUsage = { loadAverage: 0, memoryAvailableMib: 0 };
 
-  readonly #remarks = new Map<string, string>();
-
-  constructor(options: {
-    readonly settings: AgentSettings;
-    readonly uid: string;
-    readonly listInstances: () => readonly Instance[];
-    readonly countLans: () => number;
-  }) {
-    this.#settings = options.settings;
-    this.#uid = options.uid;
-    this.#listInstances = options.listInstances;
-    this.#countLans = options.countLans;
+  constructor(options: HostFactsOptions) {
+    this.#options = options;
   }
 
   /** Sets what the host can do, once it has been probed. */
   setFingerprint(fingerprint: Fingerprint): void {
     this.#fingerprint = fingerprint;
-  }
-
-  /** Something of the host that people should know although it works; empty: not any more. `about` tells remarks apart. */
-  remark(about: string, text: string): void {
-    if (text === "") this.#remarks.delete(about);
-    else this.#remarks.set(about, text);
   }
 
   /** Reads load and memory again. */
@@ -45,25 +29,26 @@ export class HostFacts {
 
   /** The host as the API shows it. */
   read(): Host {
-    const { host, dialOut, listen, underlay, undialable } = this.#settings;
+    const { settings, hostUid, references, remarks } = this.#options;
+    const { host, dialOut, listen, underlay, undialable } = settings;
     const now = new Date();
     return {
       name: `hosts/${host}`,
-      uid: this.#uid,
+      uid: hostUid,
       labels: {},
       addresses: dialOut ? [] : [...listen],
       underlayAddresses: [...underlay],
       undialable,
       state: HostState.HOST_STATE_READY,
-      reason: [...this.#remarks.values()].join("; "),
+      reason: remarks.all().join("; "),
       lastSeenTime: now,
       lastSeenAge: { seconds: 0n, nanos: 0 },
       ...noMeta,
       createTime: undefined,
       fingerprint: this.#fingerprint,
       summary: {
-        instances: countByState(this.#listInstances()),
-        lans: this.#countLans(),
+        instances: countByState(references.list("instance")),
+        lans: references.list("lan").length,
         loadAverage: this.#usage.loadAverage,
         memoryAvailableMib: BigInt(this.#usage.memoryAvailableMib),
       },

@@ -5,7 +5,7 @@ import type { InstanceRecord } from "./record.js";
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance runs; resolves to its handle. `action` completes "so it cannot …". */
 export function runningHandle(record: InstanceRecord, action: string): RecoveryHandle {
   if (record.handle !== undefined) return record.handle;
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   throw failedPrecondition(
     "INSTANCE_NOT_RUNNING",
     name,
@@ -15,9 +15,9 @@ export function runningHandle(record: InstanceRecord, action: string): RecoveryH
 
 /** @throws {ZorError} FAILED_PRECONDITION if the instance cannot be started now. */
 export function checkStart(record: InstanceRecord): void {
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   if (record.specLost) {
-    throw failedPrecondition("SPEC_LOST", name, `${name} cannot be started: ${record.observation.reason}`);
+    throw specLost(record, "be started");
   }
   if (record.handle !== undefined) {
     throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running already; stop or reset it instead`);
@@ -70,15 +70,21 @@ export function checkShutdown(record: InstanceRecord): Ready<Shutdownable> {
   return { ability, handle };
 }
 
+/** FAILED_PRECONDITION for what needs the specification of an instance that has lost it. */
+export function specLost(record: InstanceRecord, action: string): ZorError {
+  const { name } = record.stored.resource;
+  return failedPrecondition("SPEC_LOST", name, `${name} cannot ${action}: ${record.observation.reason}`);
+}
+
 /** FAILED_PRECONDITION for something a kind of instance cannot do. */
 export function unsupported(record: InstanceRecord, action: string): ZorError {
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   return failedPrecondition("UNSUPPORTED", name, `${name} is of kind ${record.driver.kind}, which cannot ${action}`);
 }
 
 function assertState(record: InstanceRecord, state: "running" | "paused", action: string): void {
   if (record.observation.state === state) return;
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   throw failedPrecondition(
     `INSTANCE_NOT_${state.toUpperCase()}`,
     name,

@@ -1,10 +1,11 @@
 import { messageOf } from "../../../lib/errors.js";
-import { noMeta } from "../../../lib/kinds/meta.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
 import type { DriverInstance, InstanceDriver, Observation, RecoveryHandle } from "../../drivers/driver.js";
 import { emptySpec, findDriver, wantedDriver } from "../../drivers/find-driver.js";
 import { withoutDirectories } from "../../kit/failure.js";
+import { newStored } from "../../kit/metadata.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
 import type { LoadedInstance } from "./instance-store.js";
@@ -25,7 +26,7 @@ export async function adopt(
   signal: AbortSignal,
 ): Promise<InstanceRecord | undefined> {
   const record = await toRecord(context, loaded, signal);
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   for (const damage of loaded.damage) report(context, "instance.file-damaged", name, damage);
   try {
     return await takeUp(context, record, loaded.handle, signal);
@@ -46,7 +47,7 @@ async function takeUp(
   saved: StoredHandle | undefined,
   signal: AbortSignal,
 ): Promise<InstanceRecord | undefined> {
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   // Another process may have the pid of one that ended with the host.
   const known = hasRebooted(context, saved) ? undefined : saved?.handle;
   const handle = record.handle ?? (await recover(record, known, signal));
@@ -105,7 +106,7 @@ async function findEnd(
     if (reason !== "") return notRunning(state === "failed" ? "failed" : "stopped", `${reason}, ${unseen}`);
   } catch (error) {
     signal.throwIfAborted();
-    context.logError(error, `how ${record.stored.instance.name} ended could not be found out`);
+    context.logError(error, `how ${record.stored.resource.name} ended could not be found out`);
   }
   return notRunning("stopped", `ended ${unseen}`);
 }
@@ -120,7 +121,7 @@ async function keepRunning(
   handle: RecoveryHandle,
   signal: AbortSignal,
 ): Promise<void> {
-  const { instance, phase } = record.stored;
+  const { resource: instance, phase } = record.stored;
   await keepHandle(context, record, handle).catch((error: unknown) =>
     context.logError(error, `the handle of ${instance.name} could not be written`),
   );
@@ -144,7 +145,7 @@ async function toRecord(
     lastStartTime: undefined,
   };
   if (stored !== undefined) {
-    const { spec } = stored.instance;
+    const { spec } = stored.resource;
     const driver = findDriver(context.drivers, spec) ?? new AbsentDriver(wantedDriver(spec));
     return {
       ...base,
@@ -155,18 +156,13 @@ async function toRecord(
     };
   }
   const found = await findLost(context, loaded, signal);
-  const instance = {
-    name: `hosts/${context.host}/instances/${loaded.id}`,
-    uid: found.instance.uid,
-    labels: {},
-    spec: found.instance.spec,
-    status: undefined,
-    ...noMeta,
-    createTime: undefined,
-  };
+  const lost = newStored<Instance>({
+    ...{ id: loaded.id, name: `hosts/${context.host}/instances/${loaded.id}`, uid: found.instance.uid },
+    ...{ spec: found.instance.spec, labels: {}, annotations: {}, caller: "", now: context.now(), phase: "ready" },
+  });
   return {
     ...base,
-    stored: { id: loaded.id, phase: "ready", instance },
+    stored: { ...lost, resource: { ...lost.resource, createTime: undefined, updateTime: undefined } },
     driver: found.driver,
     specLost: true,
     handle: found.handle,
@@ -183,11 +179,11 @@ async function recordPlaces(
   stored: StoredInstance,
   driver: InstanceDriver,
 ): Promise<StoredInstance> {
-  const spec = driver.placing?.placeDevices(stored.instance.spec, { isNew: false });
-  if (spec === undefined || spec === stored.instance.spec) return stored;
-  const placed = { ...stored, instance: { ...stored.instance, spec } };
+  const spec = driver.placing?.placeDevices(stored.resource.spec, { isNew: false });
+  if (spec === undefined || spec === stored.resource.spec) return stored;
+  const placed = { ...stored, resource: { ...stored.resource, spec } };
   await context.store.writeSpec(placed).catch((error: unknown) => {
-    context.logError(error, `the devices' addresses of ${stored.instance.name} could not be recorded`);
+    context.logError(error, `the devices' addresses of ${stored.resource.name} could not be recorded`);
   });
   return placed;
 }

@@ -33,7 +33,7 @@ async function* attachConsole(
 ): AsyncIterable<AttachConsoleResponse> {
   const input = requests[Symbol.asyncIterator]();
   const open = readOpen(await input.next());
-  const id = scope.parseInstance("open.name", open.name);
+  const id = scope.parse("instance", "open.name", open.name);
   if (open.replayBytes < 0 || open.replayBytes > maxReplayBytes) {
     throw invalidArgument("open.replay_bytes", `${open.replayBytes} is not between 0 and ${maxReplayBytes}`);
   }

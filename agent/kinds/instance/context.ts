@@ -1,21 +1,11 @@
-import type { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { InstanceDriver } from "../../drivers/driver.js";
 import type { Boot } from "../../host/boot.js";
+import type { EventDraft } from "../../kit/events.js";
+import type { References } from "../../kit/references.js";
 import type { InstanceStore } from "./instance-store.js";
-import type { InstanceNetworks } from "./networks.js";
+import type { InstanceNetworks } from "../../network/instance-networks.js";
 import type { InstanceRecord } from "./record.js";
 import type { HostLimits } from "./spec-check.js";
-
-/** Something to tell those who watch. */
-export interface EventDraft {
-  readonly severity: EventSeverity;
-  /** Stable form, "instance.started". */
-  readonly type: string;
-  readonly resource: string;
-  readonly message: string;
-  /** Identity of who caused it; "": nobody did. */
-  readonly caller: string;
-}
 
 /** What the work at instances needs of the agent around it. */
 export interface InstanceContext {
@@ -26,6 +16,8 @@ export interface InstanceContext {
   readonly boot: Boot;
   readonly store: InstanceStore;
   readonly networks: InstanceNetworks;
+  /** The resources of other kinds: a NIC refers to its lan. */
+  readonly references: Pick<References, "has" | "assertThere">;
   readonly drivers: readonly InstanceDriver[];
   /** Tells watchers that the record changed. */
   readonly publish: (record: InstanceRecord) => void;
@@ -35,5 +27,10 @@ export interface InstanceContext {
   readonly now: () => Date;
 }
 
-/** Aborts never: undoing and cleaning up must not be cut short by whoever asked for the work. */
-export const uninterrupted = new AbortController().signal;
+/** Options of everything a person or program asks of an instance. */
+export interface ActionOptions {
+  /** Ends the work; what it began is undone. */
+  readonly signal: AbortSignal;
+  /** Identity of who asks. */
+  readonly caller: string;
+}

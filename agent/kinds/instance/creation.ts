@@ -1,26 +1,25 @@
 import { randomUUID } from "node:crypto";
-import { failedPrecondition, invalidFields, notFound } from "../../../lib/errors.js";
-import { noMeta } from "../../../lib/kinds/meta.js";
-import { checkLabels } from "../../../lib/labels.js";
+import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import type { ResourceId } from "../../../lib/names.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
-import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import type { Instance, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { noDriver } from "../../drivers/absent-driver.js";
 import type { InstanceDriver, Progress } from "../../drivers/driver.js";
 import { findDriver, wantedDriver } from "../../drivers/find-driver.js";
 import { asFailure } from "../../kit/failure.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
+import { checkMetadata, newStored } from "../../kit/metadata.js";
+import type { Use } from "../../kit/references.js";
+import type { ActionOptions, InstanceContext } from "./context.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { forgetRun } from "./observe.js";
-import { type ActionOptions, during, start, stop } from "./power.js";
+import { during, start, stop } from "./power.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
 import { checkSpec } from "./spec-check.js";
 import type { StoredInstance } from "./stored-instance.js";
 
 /** What a new instance is asked to be. */
-export interface NewInstance {
+export interface NewInstance extends Pick<Instance, "labels" | "annotations" | "spec"> {
   readonly id: ResourceId;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly spec: InstanceSpec | undefined;
 }
 
 /**
@@ -30,23 +29,24 @@ export interface NewInstance {
 export async function planCreation(
   context: InstanceContext,
   wanted: NewInstance,
-  signal: AbortSignal,
+  { signal, caller }: ActionOptions,
 ): Promise<InstanceRecord> {
   const name = `hosts/${context.host}/instances/${wanted.id}`;
   if (wanted.spec === undefined) throw invalidFields([{ field: "instance.spec", description: "must be set" }], name);
   const uid = randomUUID();
   const { limits, drivers } = context;
   const { spec, violations } = checkSpec("instance.spec", wanted.spec, { limits, uid, drivers });
-  const all = [...checkLabels("instance.labels", wanted.labels), ...violations];
+  const all = [...checkMetadata("instance", wanted), ...violations];
   if (all.length > 0) throw invalidFields(all, name);
-  assertLans(context, spec);
+  context.references.assertThere(lansOf(name, spec));
   const driver = driverOf(context, spec, name);
   await driver.validate(spec, { signal });
   const createTime = context.now();
   const placed = driver.placing?.placeDevices(spec, { isNew: true }) ?? spec;
-  const instance = { name, uid, labels: { ...wanted.labels }, spec: placed, status: undefined, ...noMeta, createTime };
+  const { id, labels, annotations } = wanted;
+  const common = { labels, annotations, caller, now: createTime, phase: "creating" } as const;
   return {
-    stored: { id: wanted.id, phase: "creating", instance },
+    stored: newStored<Instance>({ id, name, uid, spec: placed, ...common }),
     driver,
     directory: context.store.driverDirectory(wanted.id),
     specLost: false,
@@ -63,7 +63,7 @@ export async function planCreation(
 export async function reserve(context: InstanceContext, record: InstanceRecord): Promise<void> {
   const { stored } = record;
   try {
-    await context.store.createDirectory(stored.id, stored.instance.name);
+    await context.store.createDirectory(stored.id, stored.resource.name);
     await context.store.writeSpec(stored);
   } catch (error) {
     await context.store.remove(stored.id);
@@ -77,7 +77,7 @@ export async function build(
   record: InstanceRecord,
   options: ActionOptions & { readonly progress: Progress; readonly leaveStopped: boolean },
 ): Promise<void> {
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   const { signal, progress } = options;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => remove(context, record));
@@ -106,7 +106,7 @@ export async function build(
 /** @throws {ZorError} FAILED_PRECONDITION if the instance runs and `force` is not set. */
 export function checkDelete(record: InstanceRecord, force: boolean): void {
   if (record.handle === undefined || force) return;
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running; stop it first or delete it with force`);
 }
 
@@ -116,7 +116,7 @@ export async function deleteInstance(
   record: InstanceRecord,
   options: ActionOptions & { readonly force: boolean },
 ): Promise<void> {
-  const { name } = record.stored.instance;
+  const { name } = record.stored.resource;
   checkDelete(record, options.force);
   if (record.handle !== undefined) await stop(context, record, options);
   await during(context, record, "deleting", async () => {
@@ -156,12 +156,12 @@ export async function setPhase(
   record.stored = stored;
 }
 
-/** @throws {ZorError} NOT_FOUND when a NIC names a lan that is not on this host. */
-function assertLans(context: InstanceContext, spec: InstanceSpec): void {
-  const missing = spec.nics.find((nic) => nic.lan !== "" && !context.networks.hasLan(nic.lan));
-  if (missing !== undefined) {
-    throw notFound(`hosts/${context.host}/lans/${missing.lan}`, "create it first, or leave the NIC unplugged");
-  }
+/** The lans that the NICs of an instance are in, now or when it is started. */
+export function lansOf(name: string, { nics }: InstanceSpec): readonly Use[] {
+  const remedy = "create it first, or leave the NIC unplugged";
+  return nics
+    .filter(({ lan }) => lan !== "")
+    .map((nic) => ({ kind: "lan", id: nic.lan, from: `${name}/nics/${nic.name}`, remedy }));
 }
 
 function driverOf(context: InstanceContext, spec: InstanceSpec, name: string): InstanceDriver {

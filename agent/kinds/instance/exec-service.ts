@@ -36,7 +36,7 @@ async function* exec(
 ): AsyncIterable<ExecResponse> {
   const iterator = requests[Symbol.asyncIterator]();
   const start = readStart(await iterator.next());
-  const id = scope.parseInstance("start.name", start.name);
+  const id = scope.parse("instance", "start.name", start.name);
   checkStart(start);
   const { columns, rows } = start.size === undefined ? defaultSize : checkSize("start.size", start.size);
   const abort = new AbortController();

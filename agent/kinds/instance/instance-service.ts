@@ -1,101 +1,108 @@
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { invalidArgument, unimplemented } from "../../../lib/errors.js";
-import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
-import type { RequestIds, SerializableMethod } from "../../../lib/idempotency.js";
-import { listPage } from "../../../lib/list/list.js";
-import { parseId } from "../../../lib/names.js";
+import { invalidArgument } from "../../../lib/errors.js";
+import type { CallContext } from "../../../lib/grpc/service.js";
+import { pack } from "../../../lib/kinds/resource.js";
+import type { ResourceId } from "../../../lib/names.js";
 import type { Operations } from "../../../lib/operations.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import {
-  type CreateInstanceRequest,
-  type CreateInstanceResponse,
-  InstanceServiceService as methods,
+  CreateInstanceRequest,
+  DeleteInstanceRequest,
+  InstanceServiceService,
   type ShutdownInstanceRequest,
   type ShutdownInstanceResponse,
 } from "../../../proto/gen/zor/v1/instance_service.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import type { HostScope } from "../../kit/host-scope.js";
-import { once } from "../../kit/mutation.js";
+import type { References } from "../../kit/references.js";
+import { serve, type ServiceMethods } from "../../kit/serve.js";
+import { type AskedChange, standardMethods } from "../../kit/standard-methods.js";
 import type { Action, InstanceManager } from "./manager.js";
 
-/** What the instance service works with. */
+/** What the methods about instances work with. */
 export interface InstanceServiceOptions {
   readonly scope: HostScope;
   readonly manager: InstanceManager;
   readonly operations: Operations;
-  readonly requests: RequestIds;
+  readonly references: Pick<References, "assertThere">;
   /** Aborts when the agent ends: what was begun outlives the call that asked for it, not the agent. */
   readonly signal: AbortSignal;
 }
 
 interface ActionRequest {
   readonly name: string;
-  readonly requestId: string;
   readonly validateOnly: boolean;
 }
 
 const defaultShutdownSeconds = 60;
 const maxShutdownSeconds = 3600;
 
-/** The instance service of this host. */
-export function instanceService(options: InstanceServiceOptions): Handlers<typeof methods> {
-  const { scope, manager, requests, signal } = options;
-  const action =
-    <Request extends ActionRequest>(
-      verb: Action,
-      method: SerializableMethod<Request, { instance: Instance | undefined }>,
-    ) =>
-    (request: Request, context: CallContext) =>
-      once(requests, method, { request, context }, async () => {
-        const id = scope.parseInstance("name", request.name);
-        const { validateOnly } = request;
-        return { instance: await manager.act(verb, id, { validateOnly, signal, caller: context.caller.identity }) };
-      });
-  return {
-    createInstance: (request, context) =>
-      once(requests, methods.createInstance, { request, context }, () => create(options, request, context)),
-    getInstance: async ({ name }) => ({ instance: manager.get(scope.parseInstance("name", name)) }),
-    listInstances: async (request) => {
-      scope.parseListParent("parent", request.parent);
-      const page = listPage(manager.list(), request, "zor.v1.Instance");
-      return { instances: page.items, nextPageToken: page.nextPageToken, totalSize: page.totalSize, unreachable: [] };
+/** The methods about instances, with those that plug their NICs into lans. */
+export function instanceMethods(options: InstanceServiceOptions): readonly ServiceMethods[] {
+  const { scope, manager, signal } = options;
+  const standard = standardMethods<Instance>(
+    "instance",
+    {
+      create: (id, wanted, change) => create(options, { id, wanted }, change),
+      get: (id) => manager.get(id),
+      list: () => manager.list(),
+      update: (id, asked, change) => manager.update(id, asked, change),
+      delete: (id, { request, validateOnly, caller }) => {
+        const { force } = DeleteInstanceRequest.fromPartial(request);
+        return manager.delete(id, { force, validateOnly, signal, caller });
+      },
     },
-    updateInstance: () => Promise.reject(unimplemented("instances cannot be changed yet")),
-    startInstance: action("start", methods.startInstance),
-    stopInstance: action("stop", methods.stopInstance),
-    pauseInstance: action("pause", methods.pauseInstance),
-    resumeInstance: action("resume", methods.resumeInstance),
-    resetInstance: action("reset", methods.resetInstance),
-    shutdownInstance: (request, context) =>
-      once(requests, methods.shutdownInstance, { request, context }, async () => shutDown(options, request, context)),
-    deleteInstance: (request, context) =>
-      once(requests, methods.deleteInstance, { request, context }, async () => {
-        const id = scope.parseInstance("name", request.name);
-        const { force, validateOnly } = request;
-        await manager.delete(id, { force, validateOnly, signal, caller: context.caller.identity });
-        return {};
-      }),
-  };
+    scope,
+  );
+  const action =
+    (verb: Action) =>
+    async ({ name, validateOnly }: ActionRequest, { caller }: CallContext) => {
+      const id = scope.parse("instance", "name", name);
+      return { instance: await manager.act(verb, id, { validateOnly, signal, caller: caller.identity }) };
+    };
+  const actions = serve(InstanceServiceService, {
+    startInstance: action("start"),
+    stopInstance: action("stop"),
+    pauseInstance: action("pause"),
+    resumeInstance: action("resume"),
+    resetInstance: action("reset"),
+    shutdownInstance: async (request, context) => shutDown(options, request, context),
+  });
+  return [...standard, actions, plugging(options)];
+}
+
+/** Lans are told what is in them; which lan a NIC is in is part of its instance. */
+function plugging({ scope, manager, references, signal }: InstanceServiceOptions): ServiceMethods {
+  const change =
+    (verb: "attach" | "detach") =>
+    async (request: ActionRequest & { readonly endpoint: string }, { caller }: CallContext) => {
+      const lan = scope.parse("lan", "name", request.name);
+      const { instance, nic } = scope.parseNic("endpoint", request.endpoint);
+      references.assertThere([{ kind: "lan", id: lan, remedy: "list them with: zor get lans" }]);
+      const { validateOnly } = request;
+      return { instance: await manager[verb](instance, { nic, lan, validateOnly, signal, caller: caller.identity }) };
+    };
+  return serve(LanServiceService, { attachLan: change("attach"), detachLan: change("detach") });
 }
 
 async function create(
-  { scope, manager, operations, signal }: InstanceServiceOptions,
-  request: CreateInstanceRequest,
-  context: CallContext,
-): Promise<CreateInstanceResponse> {
-  scope.parseSelf("parent", request.parent);
-  const id = parseId("instance_id", request.instanceId);
-  const { instance, validateOnly, leaveStopped, requestId } = request;
+  { manager, operations, signal }: InstanceServiceOptions,
+  { id, wanted }: { readonly id: ResourceId; readonly wanted: Instance },
+  { request, requestId, validateOnly, caller }: AskedChange,
+): Promise<Operation> {
+  const { instance, leaveStopped } = CreateInstanceRequest.fromPartial(request);
   if (instance === undefined) throw invalidArgument("instance", "must be set");
-  const caller = context.caller.identity;
-  const creation = await manager.create(
-    { id, labels: instance.labels, spec: instance.spec },
-    { validateOnly, leaveStopped, caller, signal },
-  );
+  const creation = await manager.create({ ...wanted, id }, { validateOnly, leaveStopped, caller, signal });
   const verb = "instance.create";
   const target = creation.instance.name;
-  if (validateOnly) return { operation: checkedOperation(verb, target) };
+  const result = (value: Instance) => pack({ kind: "instance", value });
+  if (validateOnly) return checkedOperation(verb, target, result(creation.instance));
   try {
-    return { operation: operations.start({ verb, target, requestId, caller, work: creation.run }) };
+    return operations.start({
+      ...{ verb, target, requestId, caller },
+      work: async (options) => result(await creation.run(options)),
+    });
   } catch (error) {
     await creation.discard();
     throw error;
@@ -107,7 +114,7 @@ function shutDown(
   request: ShutdownInstanceRequest,
   context: CallContext,
 ): ShutdownInstanceResponse {
-  const id = scope.parseInstance("name", request.name);
+  const id = scope.parse("instance", "name", request.name);
   const seconds = request.timeoutSeconds === 0 ? defaultShutdownSeconds : request.timeoutSeconds;
   if (seconds < 1 || seconds > maxShutdownSeconds) {
     throw invalidArgument("timeout_seconds", `${seconds} is not between 1 and ${maxShutdownSeconds}`);
@@ -125,6 +132,7 @@ function shutDown(
     work: async ({ signal, progress }) => {
       progress("waiting for the guest", 10);
       await manager.shutDown(id, { signal, caller, timeoutMs: seconds * 1000 });
+      return pack({ kind: "instance", value: manager.get(id) });
     },
   });
   return { operation };

@@ -1,9 +1,9 @@
 import { rm } from "node:fs/promises";
 import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
+import { formatStored } from "../../kit/stored-spec.js";
 import {
   formatStoredEnd,
   formatStoredHandle,
-  formatStoredInstance,
   parseStoredEnd,
   parseStoredHandle,
   parseStoredInstance,
@@ -35,7 +35,7 @@ export class InstanceStore {
   constructor(directory: string, write?: DurableWriter) {
     this.#specs = new SpecDirectory({
       directory,
-      format: formatStoredInstance,
+      format: (stored) => formatStored("instance", stored),
       parse: parseStoredInstance,
       ...(write === undefined ? {} : { write }),
     });
@@ -53,7 +53,7 @@ export class InstanceStore {
 
   /** Writes the spec. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full; the old spec is then still there. */
   async writeSpec(stored: StoredInstance): Promise<void> {
-    await this.#specs.write(stored.id, stored.instance.name, stored);
+    await this.#specs.write(stored.id, stored.resource.name, stored);
   }
 
   /** Writes the handle. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */

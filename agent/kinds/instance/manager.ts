@@ -6,6 +6,9 @@ import { AbsentDriver } from "../../drivers/absent-driver.js";
 import type { CallOptions, ConsoleStream, ExecCommand, ExecOutput, Progress } from "../../drivers/driver.js";
 import { asFailure } from "../../kit/failure.js";
 import { inParallel } from "../../kit/in-parallel.js";
+import type { Change } from "../../kit/kind.js";
+import { type AskedUpdate, updated } from "../../kit/metadata.js";
+import type { ResourceSource, Use } from "../../kit/references.js";
 import {
   checkPause,
   checkReset,
@@ -14,25 +17,26 @@ import {
   checkStart,
   checkStop,
   runningHandle,
+  specLost,
   unsupported,
 } from "./action-checks.js";
 import { adopt } from "./adoption.js";
 import { askUntilEnded } from "./ask-until-ended.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
-import { build, checkDelete, deleteInstance, type NewInstance, planCreation, remove, reserve } from "./creation.js";
+import type { ActionOptions, InstanceContext } from "./context.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
+import {
+  build,
+  checkDelete,
+  deleteInstance,
+  lansOf,
+  type NewInstance,
+  planCreation,
+  remove,
+  reserve,
+} from "./creation.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
-import {
-  type ActionOptions,
-  attempt,
-  giveUpShutdown,
-  pause,
-  requestShutdown,
-  reset,
-  resume,
-  start,
-  stop,
-} from "./power.js";
+import { attempt, giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
 import { type InstanceRecord, toDriverInstance, toInstance, toOwner } from "./record.js";
 
 /** Things done to an instance at once. */
@@ -47,7 +51,7 @@ export interface Validatable {
 export interface Creation {
   readonly instance: Instance;
   /** Makes it; on error or abort nothing of it is left. */
-  readonly run: (options: CallOptions & { readonly progress: Progress }) => Promise<void>;
+  readonly run: (options: CallOptions & { readonly progress: Progress }) => Promise<Instance>;
   /** Takes the reservation back instead of {@link run}. */
   readonly discard: () => Promise<void>;
 }
@@ -60,11 +64,13 @@ const checks = {
   resume: checkResume,
   reset: checkReset,
 } as const;
+/** What an instance is made of cannot be changed: NICs are plugged and unplugged, all else is made anew. */
+const changeable = ["labels", "annotations"] as const;
 const parallelAdoptions = 8;
 const parallelObservations = 4;
 
 /** The instances of this host: every change of one runs in its own queue, one at a time. */
-export class InstanceManager {
+export class InstanceManager implements ResourceSource {
   readonly #context: InstanceContext;
   readonly #records = new Map<string, InstanceRecord>();
   readonly #queue = new KeyedQueue();
@@ -101,13 +107,37 @@ export class InstanceManager {
     return toInstance(this.#record(id));
   }
 
-  /** Names of the NICs, plugged now or at the next start, that are in a lan. */
-  nicsInLan(lan: string): string[] {
-    return [...this.#records.values()].flatMap(({ stored }) =>
-      stored.instance.spec.nics
-        .filter((nic) => nic.lan === lan)
-        .map((nic) => `${stored.instance.name}/nics/${nic.name}`),
-    );
+  has(id: string): boolean {
+    const record = this.#records.get(id);
+    return record !== undefined && record.activity !== "deleting";
+  }
+
+  find(id: string): Instance | undefined {
+    const record = this.#records.get(id);
+    return record === undefined ? undefined : toInstance(record);
+  }
+
+  /** The lans of all NICs, plugged now or at the next start. */
+  uses(): readonly Use[] {
+    return [...this.#records.values()].flatMap(({ stored }) => lansOf(stored.resource.name, stored.resource.spec));
+  }
+
+  /** Changes labels and annotations. @throws {ZorError} and then nothing has changed. */
+  update(id: string, asked: AskedUpdate<Instance>, { validateOnly, caller }: Change): Promise<Instance> {
+    return this.#queued(id, async (record) => {
+      const { stored } = record;
+      const resource = updated(stored, asked, { kind: "instance", changeable, now: this.#context.now() });
+      if (resource === stored.resource) return toInstance(record);
+      if (record.specLost) throw specLost(record, "be changed");
+      const changed = { ...stored, resource, changedBy: caller };
+      if (validateOnly) return toInstance({ ...record, stored: changed });
+      await this.#context.store.writeSpec(changed);
+      record.stored = changed;
+      this.#context.publish(record);
+      const severity = EventSeverity.EVENT_SEVERITY_INFO;
+      this.#context.emit({ severity, type: "instance.changed", resource: resource.name, message: "", caller });
+      return toInstance(record);
+    });
   }
 
   /** Checks and reserves a new instance. @throws {ZorError} and then nothing has changed. */
@@ -116,11 +146,13 @@ export class InstanceManager {
     options: ActionOptions & Validatable & { readonly leaveStopped: boolean },
   ): Promise<Creation> {
     this.#assertFree(wanted.id);
-    const record = await planCreation(this.#context, wanted, options.signal);
+    const record = await planCreation(this.#context, wanted, options);
+    // What was there may have gone while the driver looked at its images.
     this.#assertFree(wanted.id);
-    const { name } = record.stored.instance;
+    this.#context.references.assertThere(lansOf(record.stored.resource.name, record.stored.resource.spec));
+    const { name } = record.stored.resource;
     if (options.validateOnly)
-      return { instance: toInstance(record), run: async () => undefined, discard: async () => undefined };
+      return { instance: toInstance(record), run: async () => toInstance(record), discard: async () => undefined };
     this.#records.set(wanted.id, record);
     try {
       await reserve(this.#context, record);
@@ -136,6 +168,7 @@ export class InstanceManager {
         this.#queue.run(name, async () => {
           try {
             await build(this.#context, record, { signal, caller, progress, leaveStopped });
+            return toInstance(record);
           } catch (error) {
             this.#forget(record);
             throw error;
@@ -162,7 +195,7 @@ export class InstanceManager {
    */
   async shutDown(id: string, options: ActionOptions & { readonly timeoutMs: number }): Promise<void> {
     const record = this.#record(id);
-    const { name } = record.stored.instance;
+    const { name } = record.stored.resource;
     const run = runningHandle(record, "shut down");
     const { ended, asked } = await askUntilEnded({
       ask: (attempt) => this.#change(id, () => requestShutdown(this.#context, record, { ...options, attempt })),
@@ -235,7 +268,7 @@ export class InstanceManager {
     try {
       yield* ability.exec(toDriverInstance(record), handle, command, options);
     } catch (error) {
-      throw asFailure(error, record.stored.instance.name, "run a command in");
+      throw asFailure(error, record.stored.resource.name, "run a command in");
     }
   }
 
@@ -250,25 +283,25 @@ export class InstanceManager {
 
   /** Observes the instance with this uid; nothing happens when there is none. */
   async observeOne(uid: string, signal: AbortSignal): Promise<void> {
-    const record = [...this.#records.values()].find(({ stored }) => stored.instance.uid === uid);
+    const record = [...this.#records.values()].find(({ stored }) => stored.resource.uid === uid);
     if (record !== undefined) await this.#observe(record, signal);
   }
 
   /** Tells watchers of something that happened to an instance and is no change of its state. */
   tell(uid: string, { type, message }: { readonly type: string; readonly message: string }): void {
-    const record = [...this.#records.values()].find(({ stored }) => stored.instance.uid === uid);
+    const record = [...this.#records.values()].find(({ stored }) => stored.resource.uid === uid);
     if (record === undefined) return;
     this.#context.emit({
       severity: EventSeverity.EVENT_SEVERITY_WARNING,
       type: `instance.${type.replaceAll("-", "_")}`,
-      resource: record.stored.instance.name,
+      resource: record.stored.resource.name,
       message,
       caller: "",
     });
   }
 
   async #observe(record: InstanceRecord, signal: AbortSignal): Promise<void> {
-    await this.#queue.run(record.stored.instance.name, async () => {
+    await this.#queue.run(record.stored.resource.name, async () => {
       // It may have been deleted while this waited.
       if (this.#records.get(record.stored.id) !== record) return;
       await observe(this.#context, record, { signal, caller: "" });
@@ -283,7 +316,7 @@ export class InstanceManager {
   }
 
   async #queued<T>(id: string, work: (record: InstanceRecord) => Promise<T>): Promise<T> {
-    const { name } = this.#record(id).stored.instance;
+    const { name } = this.#record(id).stored.resource;
     // Looked up again when its turn comes: it may have been deleted meanwhile.
     return this.#queue.run(name, () => work(this.#record(id)));
   }
@@ -300,7 +333,7 @@ export class InstanceManager {
 
   #forget(record: InstanceRecord): void {
     this.#records.delete(record.stored.id);
-    this.#onRemoved(record.stored.instance.name);
+    this.#onRemoved(record.stored.resource.name);
     for (const wake of this.#waiting) wake();
   }
 

@@ -2,8 +2,9 @@ import { failedPrecondition, notFound } from "../../../lib/errors.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { asFailure } from "../../kit/failure.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
-import type { ActionOptions } from "./power.js";
+import { changedSpec } from "../../kit/metadata.js";
+import type { ActionOptions, InstanceContext } from "./context.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 
 /** Which NIC and which lan. */
@@ -15,7 +16,7 @@ export interface NicChange {
 /** @throws {ZorError} NOT_FOUND or FAILED_PRECONDITION if the NIC cannot be plugged into the lan; resolves to the NIC as it shall be. */
 export function checkAttach(context: InstanceContext, record: InstanceRecord, change: NicChange): Nic {
   const nic = getNic(record, change.nic);
-  if (!context.networks.hasLan(change.lan)) throw notFound(`hosts/${context.host}/lans/${change.lan}`);
+  context.references.assertThere([{ kind: "lan", id: change.lan }]);
   if (nic.lan !== "") {
     const name = nicName(record, change.nic);
     throw failedPrecondition("NIC_PLUGGED", name, `${name} is plugged into lan ${nic.lan} already; detach it first`);
@@ -52,7 +53,7 @@ export async function attach(
       undo.defer(() => showCarrier(record, [nic], uninterrupted));
       await showCarrier(record, [next], options.signal);
     }
-    await replaceNic(context, record, next);
+    await replaceNic(context, record, { next, caller: options.caller });
   } catch (error) {
     throw asFailure(error, nicName(record, options.nic), "attach");
   }
@@ -76,7 +77,7 @@ export async function detach(
       undo.defer(() => showCarrier(record, [nic], uninterrupted));
       await showCarrier(record, [next], options.signal);
     }
-    await replaceNic(context, record, next);
+    await replaceNic(context, record, { next, caller: options.caller });
   } catch (error) {
     throw asFailure(error, nicName(record, options.nic), "detach");
   }
@@ -90,15 +91,20 @@ export async function showCarrier(record: InstanceRecord, nics: readonly Nic[], 
   const { carrier } = record.driver;
   if (carrier === undefined || handle === undefined) return;
   for (const { name, lan } of nics) {
-    const index = stored.instance.spec.nics.findIndex((nic) => nic.name === name);
+    const index = stored.resource.spec.nics.findIndex((nic) => nic.name === name);
     await carrier.setCarrier(toDriverInstance(record), handle, { index, up: lan !== "" }, { signal });
   }
 }
 
-async function replaceNic(context: InstanceContext, record: InstanceRecord, next: Nic): Promise<void> {
+async function replaceNic(
+  context: InstanceContext,
+  record: InstanceRecord,
+  { next, caller }: { readonly next: Nic; readonly caller: string },
+): Promise<void> {
   const { stored } = record;
-  const nics = stored.instance.spec.nics.map((nic) => (nic.name === next.name ? next : nic));
-  const changed = { ...stored, instance: { ...stored.instance, spec: { ...stored.instance.spec, nics } } };
+  const { spec } = stored.resource;
+  const nics = spec.nics.map((nic) => (nic.name === next.name ? next : nic));
+  const changed = changedSpec(stored, { ...spec, nics }, { caller, now: context.now() });
   await context.store.writeSpec(changed);
   record.stored = changed;
 }
@@ -120,11 +126,11 @@ function announce(
 }
 
 function getNic(record: InstanceRecord, id: string): Nic {
-  const nic = record.stored.instance.spec.nics.find(({ name }) => name === id);
+  const nic = record.stored.resource.spec.nics.find(({ name }) => name === id);
   if (nic !== undefined) return nic;
   throw notFound(nicName(record, id), "list the instance's NICs with: zor get instances NAME -o yaml");
 }
 
 function nicName(record: InstanceRecord, nic: string): string {
-  return `${record.stored.instance.name}/nics/${nic}`;
+  return `${record.stored.resource.name}/nics/${nic}`;
 }

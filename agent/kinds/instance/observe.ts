@@ -2,7 +2,8 @@ import { messageOf } from "../../../lib/errors.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
 import { withoutDirectories } from "../../kit/failure.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
+import type { InstanceContext } from "./context.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 
@@ -33,7 +34,7 @@ export async function observe(
 
 /** Keeps on disk why the instance does not run, for the time after the agent's next start. Never throws. */
 export async function keepEnd(context: InstanceContext, record: InstanceRecord): Promise<void> {
-  const { id, instance } = record.stored;
+  const { id, resource: instance } = record.stored;
   const { state, reason } = record.observation;
   const end = { state: state === "failed" ? ("failed" as const) : ("stopped" as const), reason };
   await context.store.writeEnd(id, instance.name, end).catch((error: unknown) => {
@@ -47,7 +48,7 @@ export async function keepHandle(
   record: InstanceRecord,
   handle: RecoveryHandle,
 ): Promise<void> {
-  const { id, instance } = record.stored;
+  const { id, resource: instance } = record.stored;
   const stored = { uid: instance.uid, kind: record.driver.kind, handle, bootId: context.boot.id };
   await context.store.writeHandle(id, instance.name, stored);
 }
@@ -62,7 +63,7 @@ export async function takeBack(
   if (handle === undefined) return false;
   record.handle = handle;
   await keepHandle(context, record, handle).catch((error: unknown) => {
-    context.logError(error, `the handle of ${record.stored.instance.name} could not be written`);
+    context.logError(error, `the handle of ${record.stored.resource.name} could not be written`);
   });
   return true;
 }
@@ -73,7 +74,7 @@ async function tryTakeBack(context: InstanceContext, record: InstanceRecord, sig
     return await takeBack(context, record, signal);
   } catch (error) {
     signal.throwIfAborted();
-    context.logError(error, `${record.stored.instance.name} could not be looked for`);
+    context.logError(error, `${record.stored.resource.name} could not be looked for`);
     return false;
   }
 }
@@ -84,7 +85,7 @@ async function restoreNetwork(context: InstanceContext, record: InstanceRecord, 
   try {
     const network = await context.networks.prepare(toOwner(record), { signal });
     // An agent that was killed between a change of a NIC and showing it to the guest.
-    await showCarrier(record, record.stored.instance.spec.nics, signal);
+    await showCarrier(record, record.stored.resource.spec.nics, signal);
     record.network = network;
     return "";
   } catch (error) {
@@ -111,7 +112,7 @@ export function setObservation(
   context.emit({
     severity: severityOf(after),
     type: eventType(before, after),
-    resource: record.stored.instance.name,
+    resource: record.stored.resource.name,
     message: record.observation.reason,
     caller,
   });
@@ -124,7 +125,7 @@ function tellOfSilence(context: InstanceContext, record: InstanceRecord, wasSile
   context.emit({
     severity: isSilent ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO,
     type: isSilent ? "instance.silent" : "instance.alive",
-    resource: record.stored.instance.name,
+    resource: record.stored.resource.name,
     message: isSilent ? reason : "it shows signs of life",
     caller: "",
   });
@@ -151,7 +152,7 @@ export async function forgetRun(context: InstanceContext, record: InstanceRecord
   } catch (error) {
     context.logError(
       error,
-      `cleaning up after ${record.stored.instance.name} failed; the next start of the agent tries again`,
+      `cleaning up after ${record.stored.resource.name} failed; the next start of the agent tries again`,
     );
   }
 }

@@ -3,17 +3,10 @@ import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js"
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
-import { type InstanceContext, uninterrupted } from "./context.js";
+import type { ActionOptions, InstanceContext } from "./context.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { forgetRun, keepEnd, keepHandle, observe, setObservation, takeBack } from "./observe.js";
 import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
-
-/** Options of everything a person or program asks of an instance. */
-export interface ActionOptions {
-  /** Ends the work; what it began is undone. */
-  readonly signal: AbortSignal;
-  /** Identity of who asks. */
-  readonly caller: string;
-}
 
 /** Starts the instance. On error everything that was begun is undone and the reason is kept in its status. */
 export async function start(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
@@ -23,7 +16,7 @@ export async function start(context: InstanceContext, record: InstanceRecord, op
     try {
       await launch(context, record, options.signal);
     } catch (error) {
-      const failure = asFailure(error, record.stored.instance.name, "start");
+      const failure = asFailure(error, record.stored.resource.name, "start");
       if (!leavesStateAlone(failure)) {
         const reason = `could not be started: ${withoutDirectories(messageOf(failure))}`;
         setObservation(context, record, notRunning("failed", reason), options.caller);
@@ -45,7 +38,7 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
   const handle = await record.driver.start(toDriverInstance(record), network, { signal });
   undo.defer(() => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }));
   await keepHandle(context, record, handle);
-  const { id, instance } = record.stored;
+  const { id, resource: instance } = record.stored;
   await context.store.writeEnd(id, instance.name, { state: "stopped", reason: "" });
   record.handle = handle;
   record.network = network;
@@ -88,7 +81,7 @@ export async function resume(context: InstanceContext, record: InstanceRecord, o
 export async function reset(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
   const { ability, handle } = checkReset(record);
   const { network } = record;
-  const { instance } = record.stored;
+  const { resource: instance } = record.stored;
   if (network === undefined)
     throw failedPrecondition(
       "NO_NETWORK",
@@ -131,7 +124,7 @@ export async function giveUpShutdown(context: InstanceContext, record: InstanceR
       .catch((error: unknown) => {
         context.logError(
           error,
-          `what asking ${record.stored.instance.name} to shut down changed could not be taken back`,
+          `what asking ${record.stored.resource.name} to shut down changed could not be taken back`,
         );
       });
   }
@@ -163,7 +156,7 @@ export async function attempt<T>(record: InstanceRecord, action: string, work: (
   try {
     return await work();
   } catch (error) {
-    throw asFailure(error, record.stored.instance.name, action);
+    throw asFailure(error, record.stored.resource.name, action);
   }
 }
 

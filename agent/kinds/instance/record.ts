@@ -8,12 +8,12 @@ import {
 import type {
   DriverInstance,
   InstanceDriver,
-  InstanceNetwork,
   Observation,
   ObservedState,
   RecoveryHandle,
 } from "../../drivers/driver.js";
-import type { NetworkOwner } from "./networks.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
+import type { NetworkOwner } from "../../network/instance-networks.js";
 import type { StoredInstance } from "./stored-instance.js";
 
 /** Work under way at an instance. */
@@ -45,10 +45,10 @@ export function notRunning(state: "stopped" | "failed", reason: string): Observa
 /** The view a driver has of an instance. */
 export function toDriverInstance(record: InstanceRecord): DriverInstance {
   return {
-    name: record.stored.instance.name,
+    name: record.stored.resource.name,
     id: record.stored.id,
-    uid: record.stored.instance.uid,
-    spec: record.stored.instance.spec,
+    uid: record.stored.resource.uid,
+    spec: record.stored.resource.spec,
     directory: record.directory,
   };
 }
@@ -56,16 +56,16 @@ export function toDriverInstance(record: InstanceRecord): DriverInstance {
 /** The view the network has of an instance. */
 export function toOwner(record: InstanceRecord): NetworkOwner {
   return {
-    name: record.stored.instance.name,
-    uid: record.stored.instance.uid,
+    name: record.stored.resource.name,
+    uid: record.stored.resource.uid,
     model: record.driver.network,
-    nics: record.stored.instance.spec.nics,
+    nics: record.stored.resource.spec.nics,
   };
 }
 
 /** The instance as the API shows it. */
 export function toInstance(record: InstanceRecord): Instance {
-  const { instance } = record.stored;
+  const { resource: instance } = record.stored;
   return { ...instance, status: toStatus(record, instance.spec) };
 }
 

@@ -10,7 +10,8 @@ import type {
 import type { CableManager } from "./cable-manager.js";
 import type { Hop } from "./diagnosis.js";
 import type { EndView } from "../../engine/protocol/end-protocol.js";
-import type { LocalLinks, LocalLinkView } from "./local-links.js";
+import type { LocalLinks } from "./local-links.js";
+import type { LocalLinkView } from "./local-link.js";
 import type { VxlanLinks, VxlanView } from "./vxlan-links.js";
 import { tokenBytes } from "../../../lib/net/test-frame.js";
 import { type LinkPolicy, parseEndSpec, parseUid } from "./link-end-spec.js";

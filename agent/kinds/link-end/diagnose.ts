@@ -7,7 +7,7 @@ import type { EndDiagnosis, EngineHello } from "../../../proto/gen/zor/agent/v1/
 import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { LinkRole } from "../../../proto/gen/zor/v1/link.js";
 import type { EndView } from "../../engine/protocol/end-protocol.js";
-import type { LocalLinkView } from "./local-links.js";
+import type { LocalLinkView } from "./local-link.js";
 
 /** What testing the hops of an end needs. */
 export interface DiagnoseOptions {

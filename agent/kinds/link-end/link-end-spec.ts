@@ -8,7 +8,7 @@ import type { EndSpec } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkEncryption, LinkRole, LinkTransport } from "../../../proto/gen/zor/v1/link.js";
 import { checkEnd } from "../../engine/protocol/end-check.js";
 import { checkPeerAddress } from "../../../lib/net/peer-address.js";
-import type { LocalLinkSpec } from "./local-links.js";
+import type { LocalLinkSpec } from "./local-link.js";
 import type { VxlanSpec } from "./vxlan-links.js";
 
 /** What links this host lets be. */

@@ -6,7 +6,7 @@ import { LinkCause, LinkEnd, LinkPath, LinkRole, LinkState } from "../../../prot
 import { type DiagnosedHop, HopVerdict } from "../../../proto/gen/zor/v1/link_service.js";
 import type { Hop } from "./diagnosis.js";
 import type { EndView } from "../../engine/protocol/end-protocol.js";
-import type { LocalLinkView } from "./local-links.js";
+import type { LocalLinkView } from "./local-link.js";
 import type { VxlanView } from "./vxlan-links.js";
 
 /** An end of a cable as clients see it. */

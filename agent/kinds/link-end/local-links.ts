@@ -8,24 +8,8 @@ import { type BoxView, boxSocket } from "../../engine/protocol/box-protocol.js";
 import { BoxSession } from "../../cable/box-session.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { diagnoseLocal } from "./diagnose.js";
+import type { LocalLinkSpec, LocalLinkView } from "./local-link.js";
 import type { Hop } from "./diagnosis.js";
-
-/** A link between two lans of this host, as the hub asks for it. */
-export interface LocalLinkSpec extends A2bSpec {
-  /** "links/{link}". */
-  readonly link: string;
-  readonly linkUid: string;
-}
-
-/** A link between two lans as it is. */
-export interface LocalLinkView {
-  readonly link: string;
-  readonly linkUid: string;
-  /** As the engine told it last. */
-  readonly box: BoxView;
-  /** The engine is away since then, milliseconds since the epoch; undefined: it is there. */
-  readonly awaySinceMs: number | undefined;
-}
 
 /** Somebody who is told of changes. */
 export type LocalLinksListener = (changed: readonly LocalLinkView[], removed: readonly string[]) => void;

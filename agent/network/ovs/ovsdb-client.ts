@@ -1,3 +1,5 @@
+import { status } from "@grpc/grpc-js";
+import { ZorError } from "../../../lib/errors.js";
 import { JsonRpc, JsonRpcError } from "./json-rpc.js";
 import type { OvsdbRow } from "./ovsdb-values.js";
 
@@ -21,14 +23,16 @@ export type TableUpdates = Readonly<
 >;
 
 /** The database refused an operation. */
-export class OvsdbError extends Error {
+export class OvsdbError extends ZorError {
   override readonly name = "OvsdbError";
   constructor(
     /** The database's own word for it, such as "constraint violation". */
     readonly error: string,
     details: string,
   ) {
-    super(`OVSDB refused: ${error}${details === "" ? "" : ` (${details})`}`);
+    const why = `OVSDB refused: ${error}${details === "" ? "" : ` (${details})`}`;
+    const message = `${why}; see that the host's disk is not full, and the agent's log`;
+    super({ reason: "SWITCH_FAILED", code: status.UNAVAILABLE, message, resource: "" });
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 import type { Encryption } from "../../../agent/engine/handshake/encryption.js";
-import { Lans } from "../../../agent/network/bridges.js";
+import { Bridges } from "../../../agent/network/bridges.js";
 import { toBridgeName } from "../../../agent/network/names.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Ports } from "../../../agent/network/ports.js";
@@ -27,9 +27,9 @@ export class LanSide {
   readonly host: BenchHost;
   readonly netns: string;
   readonly container: Station;
-  readonly #lans: Lans;
+  readonly #lans: Bridges;
 
-  private constructor(options: { host: BenchHost; netns: string; container: Station; lans: Lans }) {
+  private constructor(options: { host: BenchHost; netns: string; container: Station; lans: Bridges }) {
     this.host = options.host;
     this.netns = options.netns;
     this.container = options.container;
@@ -44,7 +44,7 @@ export class LanSide {
     const signal = new AbortController().signal;
     const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal });
     cleanup.defer(() => sw.destroy());
-    const lans = new Lans({ switch: sw, log });
+    const lans = new Bridges({ switch: sw, log });
     cleanup.defer(() => lans.close());
     await lans.ensureLan({ id: "lan1", uid: "bench-lan", mtu: ethernetMtu, rstp: false });
     const ports = new Ports({ netns, agentUid });

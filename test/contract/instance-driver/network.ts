@@ -1,4 +1,5 @@
-import type { InstanceDriver, InstanceNetwork } from "../../../agent/drivers/driver.js";
+import type { InstanceDriver } from "../../../agent/drivers/driver.js";
+import type { InstanceNetwork } from "../../../agent/network/instance-networks.js";
 import { run } from "../../../agent/host/exec.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 

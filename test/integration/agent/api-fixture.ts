@@ -117,7 +117,7 @@ export class ApiFixture {
       settings: settle(config, undefined, "h1"),
       hostUid: "uid-of-h1",
       identity: new IdentityHolder(await this.pki.host("h1")),
-      parts: { drivers: this.#drivers, network: this.network.toPart(), openCables: undefined },
+      parts: { drivers: this.#drivers, network: this.network.toPart(), cables: undefined },
       log: createLog("test", { write: () => undefined }),
     });
     const identity = await this.pki.user("ana", Role.ROLE_OPERATOR);

@@ -34,7 +34,7 @@ describe("consoles", () => {
     await api.make("c1");
     expect(await read(api.operator, typing("ls\n"), "ls\n")).toBe("[writable]login: typed: ls\n");
     const viewer = api.connect(await api.pki.user("vic", Role.ROLE_VIEWER));
-    expect(await read(viewer, typing(), "login: ")).toBe("[read only]login: ");
+    expect(await read(viewer, typing(), "login: ")).toBe("[read only]login: typed: ls\n");
     await expect(read(viewer, typing("rm\n"), "rm")).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   });
 

@@ -91,7 +91,7 @@ describe("an agent that dials out", () => {
       settings: settle(config, await findJoinData(state, unexpected), "far"),
       hostUid: "uid",
       identity: holder,
-      parts: { drivers: [driver], network: network.toPart(), openCables: undefined },
+      parts: { drivers: [driver], network: network.toPart(), cables: undefined },
       log,
     });
     cleanups.push(() => agent.close());

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { type LocalLinkSpec, LocalLinks } from "../../../agent/kinds/link-end/local-links.js";
+import { LocalLinks } from "../../../agent/kinds/link-end/local-links.js";
+import type { LocalLinkSpec } from "../../../agent/kinds/link-end/local-link.js";
 import type { CablePlugger } from "../../../agent/cable/plugger.js";
 import { createLog } from "../../../lib/log.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { Lans } from "../../../agent/network/bridges.js";
+import { Bridges } from "../../../agent/network/bridges.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Ports } from "../../../agent/network/ports.js";
 import { createLog } from "../../../lib/log.js";
@@ -19,7 +19,7 @@ export class NetworkFixture {
   readonly netns: string;
   readonly agentUid: string;
   sw: Switch;
-  lans: Lans;
+  lans: Bridges;
   readonly ports: Ports;
 
   private constructor(parts: Pick<NetworkFixture, "stateDirectory" | "netns" | "agentUid" | "sw" | "lans" | "ports">) {
@@ -37,7 +37,7 @@ export class NetworkFixture {
     const agentUid = `agent-${netns}`;
     const log = createLog("test", { write: () => undefined });
     const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
-    const lans = new Lans({ switch: sw, log });
+    const lans = new Bridges({ switch: sw, log });
     const ports = new Ports({ netns, agentUid, datapath: sw.datapath });
     return new NetworkFixture({ stateDirectory, netns, agentUid, sw, lans, ports });
   }
@@ -48,7 +48,7 @@ export class NetworkFixture {
     await this.sw.close();
     const { stateDirectory, agentUid, netns, log } = this;
     this.sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
-    this.lans = new Lans({ switch: this.sw, log });
+    this.lans = new Bridges({ switch: this.sw, log });
   }
 
   /** A container's namespace with one interface, plugged into a lan; resolves to the namespace. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { findLink, listLinks } from "../../../agent/network/ip.js";
-import { Lans } from "../../../agent/network/bridges.js";
+import { Bridges } from "../../../agent/network/bridges.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { isAlive, waitForExit } from "../../../lib/process.js";
 import { spawnOwned } from "../../helpers/owned.js";
@@ -216,7 +216,7 @@ describe("what belongs to others", () => {
     try {
       const options = { stateDirectory: join(net.stateDirectory, "b"), agentUid: "b", netns, log: net.log };
       const other = await Switch.open({ ...options, signal: new AbortController().signal });
-      const lans = new Lans({ switch: other, log: net.log });
+      const lans = new Bridges({ switch: other, log: net.log });
       await lans.ensureLan(lan1);
       lans.close();
       await other.destroy();

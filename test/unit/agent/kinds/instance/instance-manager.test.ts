@@ -35,7 +35,7 @@ describe("creating an instance", () => {
   });
 
   it("leaves nothing of a reservation that is discarded", async () => {
-    const wanted = { id: parseId("id", "c1"), labels: {}, spec: spec() };
+    const wanted = { id: parseId("id", "c1"), labels: {}, annotations: {}, spec: spec() };
     const creation = await manager.create(wanted, { ...options, leaveStopped: false });
     await creation.discard();
     expect(manager.list()).toEqual([]);

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InstanceDriver } from "../../../../../agent/drivers/driver.js";
 import type { Boot } from "../../../../../agent/host/boot.js";
-import type { EventDraft } from "../../../../../agent/kinds/instance/context.js";
+import type { EventDraft } from "../../../../../agent/kit/events.js";
 import { InstanceStore } from "../../../../../agent/kinds/instance/instance-store.js";
 import { InstanceManager } from "../../../../../agent/kinds/instance/manager.js";
+import { References } from "../../../../../agent/kit/references.js";
 import type { DurableWriter } from "../../../../../agent/kit/spec-directory.js";
 import { writeFileAtomic } from "../../../../../lib/files.js";
 import { parseId } from "../../../../../lib/names.js";
@@ -27,7 +28,18 @@ export class InstanceWorld {
   /** Errors that the next writes meet, instead of writing. */
   diskFailure: unknown;
 
+  /** The lans of the host, as kinds see each other. */
+  readonly references = new References("h1");
+
   private constructor(directory: string) {
+    const { lans } = this.network;
+    const nameOf = (id: string) => ({ name: `hosts/h1/lans/${id}` });
+    this.references.add("lan", {
+      has: (id) => lans.has(id),
+      find: (id) => (lans.has(id) ? nameOf(id) : undefined),
+      list: () => [...lans.keys()].map(nameOf),
+      uses: () => [],
+    });
     this.#directory = directory;
     this.network.lans.set("lan1", { uid: "lan1-uid", plugged: new Map() });
     this.network.lans.set("lan2", { uid: "lan2-uid", plugged: new Map() });
@@ -52,8 +64,9 @@ export class InstanceWorld {
         limits: { cpus: 4, memoryMib: 4096 },
         boot: this.boot,
         store: new InstanceStore(this.#directory, write),
-        networks: this.network.createInstanceNetworks({ has: (id) => this.network.lans.has(id), findMtu: () => 1500 }),
+        networks: this.network.createInstanceNetworks(),
         drivers: this.drivers,
+        references: this.references,
         publish: () => undefined,
         emit: (event) => this.events.push(event),
         logError: () => undefined,
@@ -90,7 +103,7 @@ export async function make(
   wanted: { readonly spec?: InstanceSpec; readonly leaveStopped?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<void> {
   const creation = await manager.create(
-    { id: parseId("id", id), labels: {}, spec: wanted.spec ?? spec() },
+    { id: parseId("id", id), labels: {}, annotations: {}, spec: wanted.spec ?? spec() },
     { ...options, leaveStopped: wanted.leaveStopped ?? false },
   );
   await creation.run({ signal: wanted.signal ?? options.signal, progress: () => undefined });

@@ -1,4 +1,4 @@
-import type { LocalLinkSpec, LocalLinkView } from "../../../../../agent/kinds/link-end/local-links.js";
+import type { LocalLinkSpec, LocalLinkView } from "../../../../../agent/kinds/link-end/local-link.js";
 import type { VxlanSpec, VxlanView } from "../../../../../agent/kinds/link-end/vxlan-links.js";
 import { cableService } from "../../../../../agent/kinds/link-end/cable-service.js";
 import type { CallContext } from "../../../../../lib/grpc/service.js";

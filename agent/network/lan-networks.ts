@@ -1,14 +1,12 @@
-import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
-import type { CallOptions, InstanceNetwork, NicPort } from "../../drivers/driver.js";
-import type { Lans } from "../../network/bridges.js";
-import { toContainerNetns, toPortName } from "../../network/names.js";
-import type { Ports } from "../../network/ports.js";
-import { uninterrupted } from "./context.js";
-import type { InstanceNetworks, NetworkOwner } from "./networks.js";
+import { uninterrupted } from "../../lib/uninterrupted.js";
+import type { Nic } from "../../proto/gen/zor/v1/instance.js";
+import type { Bridges } from "./bridges.js";
+import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
+import { toContainerNetns, toPortName } from "./names.js";
+import type { Ports } from "./ports.js";
 
 /** What this needs of the desired lans. */
 export interface LanSource {
-  has(id: string): boolean;
   /** In bytes; undefined when there is no such lan. */
   findMtu(id: string): number | undefined;
 }
@@ -20,24 +18,20 @@ const defaultMtu = 1500;
 export class LanNetworks implements InstanceNetworks {
   readonly #netns: string;
   readonly #ports: Ports;
-  readonly #lans: Lans;
+  readonly #lans: Bridges;
   readonly #source: LanSource;
 
   /** @param options.netns net namespace of the switch. */
   constructor(options: {
     readonly netns: string;
     readonly ports: Ports;
-    readonly lans: Lans;
+    readonly lans: Bridges;
     readonly source: LanSource;
   }) {
     this.#netns = options.netns;
     this.#ports = options.ports;
     this.#lans = options.lans;
     this.#source = options.source;
-  }
-
-  hasLan(lan: string): boolean {
-    return this.#source.has(lan);
   }
 
   async prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork> {

@@ -1,0 +1,18 @@
+import type { KindModule } from "../kit/context.js";
+import type { AgentContext } from "../parts.js";
+import { a2bKind } from "./a2b/a2b-kind.js";
+import { hostKind } from "./host/host-kind.js";
+import { instanceKind } from "./instance/instance-kind.js";
+import { lanKind } from "./lan/lan-kind.js";
+import { linkEndKind } from "./link-end/link-end-kind.js";
+import { operationKind } from "./operation/operation-kind.js";
+
+/** All kinds of this agent: a new kind is one folder and one line here. What others refer to comes before them. */
+export const kinds: readonly KindModule<AgentContext>[] = [
+  lanKind,
+  instanceKind,
+  linkEndKind,
+  a2bKind,
+  hostKind,
+  operationKind,
+];

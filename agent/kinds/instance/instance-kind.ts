@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
+import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { readBoot } from "../../host/boot.js";
+import { readLimits } from "../../host/resources.js";
+import type { KindModule, KindPart } from "../../kit/context.js";
+import { serve } from "../../kit/serve.js";
+import type { AgentContext } from "../../parts.js";
+import { consoleService } from "./console-service.js";
+import { execService } from "./exec-service.js";
+import { instanceMethods } from "./instance-service.js";
+import { InstanceStore } from "./instance-store.js";
+import { InstanceManager } from "./manager.js";
+import { observeForever } from "./observer.js";
+import { toInstance } from "./record.js";
+
+/** Instances, for the list of kinds. */
+export const instanceKind: KindModule<AgentContext> = { kind: "instance", open };
+
+/** Adopts what runs on the host and serves it. */
+async function open(context: AgentContext): Promise<KindPart> {
+  const { host, state, settings, parts, references, publisher, scope, operations, logError, now, signal } = context;
+  const { drivers, network } = parts;
+  const manager = new InstanceManager(
+    {
+      ...{ host, drivers, references, logError, now },
+      limits: readLimits(),
+      boot: await readBoot(),
+      store: new InstanceStore(join(state, "instances"), context.write),
+      networks: network.createInstanceNetworks({ findMtu: (lan) => references.find("lan", lan)?.spec?.mtu }),
+      publish: (record) => publisher.publish("instance", toInstance(record)),
+      emit: (event) => publisher.event(event),
+    },
+    (name) => publisher.removed("instance", name),
+  );
+  await manager.adoptAll(signal);
+  return {
+    methods: [
+      ...instanceMethods({ scope, manager, operations, references, signal }),
+      serve(ConsoleServiceService, consoleService({ scope, manager })),
+      serve(ExecServiceService, execService({ scope, manager })),
+    ],
+    source: manager,
+    run: (until) => observeForever({ manager, drivers, intervalMs: settings.observeSeconds * 1000, logError }, until),
+    close: async () => {
+      await Promise.all(drivers.map((driver) => driver.detach()));
+    },
+  };
+}

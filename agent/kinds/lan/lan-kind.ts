@@ -1,0 +1,97 @@
+import type { Lan, LanPort, LanSpec, LanStatus } from "../../../proto/gen/zor/v1/lan.js";
+import { keptKind } from "../../kit/kept-kind.js";
+import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
+import type { ObservedLan, ObservedPort } from "../../network/bridges.js";
+import type { AgentContext, NetworkPart } from "../../parts.js";
+
+/** What the lans need of the agent around them. */
+export interface LanKindOptions {
+  /** The lans of the switch. */
+  readonly network: Pick<NetworkPart, "lans" | "onChange">;
+  readonly now: () => Date;
+}
+
+const defaultMtu = 1500;
+const mtuRange = { min: 576, max: 9216 } as const;
+/** Watchers see the counters of ports this often. */
+const refreshMs = 5000;
+
+/** The lans of this host: desired ones on disk, observed ones from the switch. */
+export class LanKind implements AgentKind<Lan> {
+  readonly kind = "lan";
+  // What is plugged in has the MTU of the lan, and links may rely on its spanning tree.
+  readonly changeable = ["labels", "annotations"];
+  readonly refreshMs = refreshMs;
+  readonly #options: LanKindOptions;
+  #stop: (() => void) | undefined;
+
+  constructor(options: LanKindOptions) {
+    this.#options = options;
+  }
+
+  check(wanted: LanSpec | undefined): Checked<Lan> {
+    const { mtu: asked, rstp } = wanted ?? { mtu: 0, rstp: false };
+    const mtu = asked === 0 ? defaultMtu : asked;
+    const description = `${mtu} bytes is not between ${mtuRange.min} and ${mtuRange.max}`;
+    const isGood = mtu >= mtuRange.min && mtu <= mtuRange.max;
+    return { spec: { mtu, rstp }, violations: isGood ? [] : [{ field: "lan.spec.mtu", description }] };
+  }
+
+  async ensure(lan: Whole<Lan>): Promise<void> {
+    const { mtu, rstp } = lan.spec;
+    await this.#lans.ensureLan({ id: idOf(lan), uid: lan.uid, mtu, rstp });
+  }
+
+  async remove(lan: Whole<Lan>): Promise<void> {
+    await this.#lans.deleteLan(idOf(lan));
+  }
+
+  observe(lan: Whole<Lan>, failure: string): LanStatus {
+    const observed = this.#lans.find(idOf(lan));
+    const missing = failure === "" ? "the switch does not have it" : failure;
+    return {
+      datapath: observed?.datapath ?? "",
+      ports: (observed?.ports ?? []).map(toLanPort),
+      reason: observed === undefined ? missing : observed.reason,
+      observeTime: this.#options.now(),
+    };
+  }
+
+  users(lan: Whole<Lan>): readonly string[] {
+    return this.#lans.find(idOf(lan))?.ports.map(({ endpoint }) => endpoint) ?? [];
+  }
+
+  /** Lans the switch has but the disk does not (their files were damaged) carry somebody's frames: they are kept. */
+  async begin(kept: Kept<Lan>): Promise<void> {
+    for (const observed of this.#lans.list()) await kept.take(toFound(observed));
+    this.#stop = this.#options.network.onChange(() => kept.publish());
+  }
+
+  async close(): Promise<void> {
+    this.#stop?.();
+  }
+
+  get #lans(): NetworkPart["lans"] {
+    return this.#options.network.lans;
+  }
+}
+
+/** Lans, for the list of kinds. */
+export const lanKind = keptKind<Lan, AgentContext>(
+  "lan",
+  ({ parts, now }) => new LanKind({ network: parts.network, now }),
+);
+
+function toFound({ id, uid }: ObservedLan) {
+  const spec = { mtu: defaultMtu, rstp: false };
+  return { id, uid, spec, createTime: undefined, where: "it was found at the switch" };
+}
+
+function idOf({ name }: Lan): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+function toLanPort(port: ObservedPort): LanPort {
+  const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames } = port;
+  return { endpoint, port: port.port, rxFrames, rxBytes, txFrames, txBytes, droppedFrames };
+}

@@ -1,0 +1,60 @@
+import type { Nic } from "../../proto/gen/zor/v1/instance.js";
+
+/**
+ * How instances of a driver come to their interfaces. "tap": taps in the switch's namespace, where the driver runs the machine. "join":
+ * veths in a namespace made for the instance, which it joins. "own": the runtime brings its own namespace and network; such an instance
+ * has no NICs.
+ */
+export type NetworkModel = "tap" | "join" | "own";
+
+/** A network interface that the network layer has made ready for the instance. */
+export interface NicPort {
+  /** Name inside the instance, "eth0". */
+  readonly nic: string;
+  readonly mac: string;
+  /** MTU of the interface in bytes. */
+  readonly mtu: number;
+  /** Addresses with prefix length. */
+  readonly addresses: readonly string[];
+  /** Name of the tap (QEMU) or of the switch-side veth (containers), in `netns`. */
+  readonly port: string;
+  /** It is in a lan: the guest sees carrier. Default: yes. */
+  readonly plugged?: boolean;
+}
+
+/** Where an instance's interfaces are. */
+export interface InstanceNetwork {
+  /** Named net namespace: that of the taps ("tap": run the machine there), the instance's ("join": join it), or none ("own": ""). */
+  readonly netns: string;
+  readonly nics: readonly NicPort[];
+  /** The switch takes UDP super-frames (UDP_SEGMENT, USO); one that does not loses them. Default: yes. */
+  readonly udpSuperFrames?: boolean;
+}
+
+/** Options of calls that take time. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** The instance whose interfaces are meant. */
+export interface NetworkOwner {
+  /** Resource name. */
+  readonly name: string;
+  readonly uid: string;
+  readonly model: NetworkModel;
+  readonly nics: readonly Nic[];
+}
+
+/** What the instance layer needs of the host's network. All methods are idempotent. */
+export interface InstanceNetworks {
+  /** Makes the interfaces of all NICs and plugs those that name a lan; what exists already is kept as it is. On error nothing new is left. */
+  prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork>;
+  /** Removes everything that prepare made. */
+  release(owner: NetworkOwner, options: CallOptions): Promise<void>;
+  /** Plugs one prepared NIC into `nic.lan`. The carrier of a veth comes with it, that of a tap is the driver's. */
+  plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
+  /** Unplugs one prepared NIC from `nic.lan`. The carrier of a veth goes with it. */
+  unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
+  /** Removes interfaces that carry this agent's tag and belong to none of the owners; resolves to their names. */
+  collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]>;
+}
