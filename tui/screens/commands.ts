@@ -42,15 +42,20 @@ function commandsEverywhere(program: Program): readonly Command[] {
     tableKeys(program),
     {
       keys: ["d"],
-      words: ["describe"],
-      argument: "NAME",
-      title: "describe what is under the cursor, or has that name: alpha, alpha/vm1, demo",
+      title: "describe what is under the cursor",
       group: "Look",
       hint: { word: "describe", rank: 10 },
       when: hasKind,
-      run: ({ chord, argument }) => {
-        if (chord !== "") showDetails(program, false);
-        else if (argument === "") model.say("describe what? For example :describe alpha/vm1", "warn");
+      run: () => showDetails(program, false),
+    },
+    {
+      keys: [],
+      words: ["describe"],
+      argument: "NAME",
+      title: "details: alpha, alpha/vm1, demo",
+      group: "Look",
+      run: ({ argument }) => {
+        if (argument === "") model.say("describe what? For example :describe alpha/vm1", "warn");
         else showNamed(program, argument);
       },
     },
@@ -96,13 +101,18 @@ function commandsEverywhere(program: Program): readonly Command[] {
     { keys: ["ctrl-z"], title: "back to the shell; fg comes back here", group: "Program", run: () => program.stop() },
     {
       keys: ["q"],
-      words: ["quit", "q", "exit"],
-      title: "close this screen; quits on the first, as ctrl-c twice does on any",
+      title: "close this screen; quits on the first",
       group: "Program",
-      run: ({ chord }) => {
-        // The word leaves the program from any screen.
-        if (chord === "" || !model.pop()) program.quit();
+      run: () => {
+        if (!model.pop()) program.quit();
       },
+    },
+    {
+      keys: [],
+      words: ["quit", "q", "exit"],
+      title: "quit, as ctrl-c twice does",
+      group: "Program",
+      run: () => program.quit(),
     },
   ];
 }
@@ -131,20 +141,20 @@ export function commandsHere(program: Program): readonly Command[] {
   return [...screen.commands, ...actions, ...commandsEverywhere(program)];
 }
 
-/** Every command there is, those of the open screens first; of those with the same key the first. */
+/** Every command there is, those of the open screens first; what a screen binds in the place of one bound everywhere is left out. */
 export function allCommands(program: Program): readonly Command[] {
   const { screens, kinds } = program.model;
-  const commands = [
+  const everywhere = commandsEverywhere(program);
+  const taken = new Set(everywhere.flatMap(({ keys }) => keys));
+  const others = [
     ...screens.flatMap((screen) => screen.commands),
     ...kinds.all.flatMap((kind) => actionCommands(program, kind)),
-    ...commandsEverywhere(program),
-  ];
-  const taken = new Set<string>();
-  return commands.filter(({ keys: [key = ""] }) => {
+  ].filter(({ keys: [key = ""] }) => {
     if (taken.has(key)) return false;
     taken.add(key);
     return true;
   });
+  return [...others, ...everywhere];
 }
 
 /** A digit for each of the first kinds. */

@@ -1,19 +1,26 @@
 import { textWidth } from "./text-width.js";
 
-/** A plain text in lines of at most `width` cells: broken at spaces, inside words only when they are longer than a line. */
+/**
+ * A plain text in lines of at most `width` cells: broken at spaces, inside words only when they are longer than a line. The first
+ * line keeps its indentation.
+ */
 export function wrapText(text: string, width: number): readonly string[] {
   const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
+  const [leading = ""] = /^ */.exec(text) ?? [];
+  const indent = leading.slice(0, Math.max(0, width - 1));
+  let line = indent;
+  let isEmpty = true;
+  for (const word of text.slice(leading.length).split(" ")) {
+    const longer = isEmpty ? line + word : `${line} ${word}`;
     if (textWidth(longer) <= width) {
       line = longer;
-      continue;
+    } else {
+      if (!isEmpty) lines.push(line);
+      const parts = breakWord(isEmpty ? longer : word, width);
+      lines.push(...parts.slice(0, -1));
+      line = parts.at(-1) ?? "";
     }
-    if (line !== "") lines.push(line);
-    const parts = breakWord(word, width);
-    lines.push(...parts.slice(0, -1));
-    line = parts.at(-1) ?? "";
+    isEmpty = line === "" || (line === indent && lines.length === 0);
   }
   return [...lines, line];
 }

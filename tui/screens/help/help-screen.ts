@@ -1,4 +1,5 @@
 import { commandGroups, keyName, type Command } from "../../kit/keys/command.js";
+import { pluralOf } from "../../kit/kind-table.js";
 import { Page } from "../../kit/page.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, pageBody, type Screen } from "../../kit/screen.js";
@@ -39,7 +40,8 @@ export class HelpScreen implements Screen {
   }
 
   #lines(width: number): readonly Line[] {
-    const { readOnly } = this.#program.model.session;
+    const { session, kinds } = this.#program.model;
+    const { readOnly } = session;
     const commands = this.#everything().filter((command) => !(readOnly && command.changes === true));
     const lines: Line[] = [];
     for (const group of commandGroups) {
@@ -51,6 +53,8 @@ export class HelpScreen implements Screen {
       lines.push([]);
     }
     lines.push([{ text: " Command line", tone: "accent" }]);
+    const [, example = ""] = kinds.all.map(pluralOf);
+    lines.push(helpLine(`:${example} [HOST] [/FILTER]`, "a table, of one host, filtered", 32));
     lines.push(...commands.flatMap(wordLine));
     if (readOnly) lines.push([], [{ text: " read-only: nothing can be changed from here", tone: "warn" }]);
     return lines.map((line) => cutLine(line, width));

@@ -140,6 +140,15 @@ describe("the key table", () => {
     expect(done).toEqual(["resync", "resync", "quit"]);
   });
 
+  it("knows its words on every screen", () => {
+    for (const { model, press, done } of everywhere()) {
+      press("esc", "esc", "d", ":", ..."describe", "enter");
+      expect(model.notice?.text).toContain("describe what?");
+      press(":", ..."q", "enter");
+      expect(done).toEqual(["quit"]);
+    }
+  });
+
   it("has every key in the help, and every word", () => {
     const { model, press } = makeProgram();
     press("?");

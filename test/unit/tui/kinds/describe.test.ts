@@ -83,5 +83,9 @@ group("a description", () => {
       if (row === undefined) throw new Error(`${name} is not in the fleet`);
       expect(yamlOf(row)[0]?.text).toBe(`name: ${name}`);
     }
+    const row = model.fleet.find("instance", "hosts/alpha/instances/vm0");
+    if (row === undefined) throw new Error("the instance was just fed");
+    const drawn = describeLines(yamlOf(row), 80).map((line) => line.map((segment) => segment.text).join(""));
+    expect(drawn).toContain("       lan: lan1");
   });
 });

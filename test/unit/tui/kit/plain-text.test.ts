@@ -45,6 +45,9 @@ describe("wrapping", () => {
     ["abcdefghij k", 4, ["abcd", "efgh", "ij k"]],
     ["漢字漢字", 5, ["漢字", "漢字"]],
     ["漢", 1, ["漢"]],
+    ["  one two three", 8, ["  one", "two", "three"]],
+    ["    abcdefghij", 8, ["    abcd", "efghij"]],
+    ["a  b", 8, ["a  b"]],
   ])("breaks %j at %d into %j", (text, width, lines) => {
     expect(wrapText(text, width)).toEqual(lines);
   });
