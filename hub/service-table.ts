@@ -4,7 +4,7 @@ import { addReflection } from "../lib/grpc/reflection.js";
 import { type Handlers, implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import { type AnyMethod, type AnyService, allServices } from "../lib/kinds/codecs.js";
 import { findRule, kindNamed, livesOnHosts } from "../lib/kinds/kinds.js";
-import { sharedWatchService } from "../lib/watch/encode-once.js";
+import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
 import { type HostMethodParts, hostHandler } from "./kit/host-services.js";
@@ -27,11 +27,11 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
     ...kinds.map(({ handlers }) => handlers),
   );
   const watch = implementService(
-    sharedWatchService,
-    { watch: (request, context) => inventory.log.watch(request, context.signal) },
+    WatchServiceService,
+    { watch: (request, context) => inventory.log.frames(request, context.signal) },
     options,
   );
-  server.addService(sharedWatchService, watch);
+  server.addService(WatchServiceService, watch);
   const names = ["zor.v1.WatchService"];
   for (const [name, definition] of allServices()) {
     const handlers = handlersFor(definition, (method) => own[method.path] ?? generic(method, parts));

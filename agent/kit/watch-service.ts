@@ -4,5 +4,5 @@ import type { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.j
 
 /** The watch service: the agent's resources and their changes. */
 export function watchService(log: WatchLog): Handlers<typeof WatchServiceService> {
-  return { watch: (request, context) => log.watch(request, context.signal) };
+  return { watch: (request, context) => log.frames(request, context.signal) };
 }

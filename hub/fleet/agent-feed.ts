@@ -76,34 +76,36 @@ export class AgentFeed {
       // A newer agent may tell of kinds that this hub does not know.
       if (resource !== undefined) this.#upsert(resource);
     } catch {
-      this.#options.onRefused({ name: "", why: "it is not the message that it says it is" });
+      this.#refuse("", "it is not the message that it says it is");
     }
   }
 
   #upsert(resource: AnyResource): void {
-    const { host, onRefused } = this.#options;
+    const { host, inventory, onHost } = this.#options;
+    const { name } = resource.value;
     const judged = judge(host, resource);
-    const why = "lie" in judged ? judged.lie : this.#bounds.add(resource, judged.bytes);
-    if (why !== undefined) {
-      onRefused({ name: resource.value.name, why });
-      return;
+    const tooMuch = "lie" in judged ? undefined : this.#bounds.add(resource, judged.encoded.length);
+    if ("lie" in judged) this.#refuse(name, judged.lie);
+    else if (tooMuch !== undefined) this.#refuse(name, tooMuch);
+    else if (isOfKind(resource, "host")) onHost(resource.value);
+    else {
+      this.#snapshot?.add(name);
+      inventory.take(resource, judged.encoded);
     }
-    if (isOfKind(resource, "host")) {
-      this.#options.onHost(resource.value);
-      return;
-    }
-    this.#snapshot?.add(resource.value.name);
-    this.#options.inventory.upsert(resource);
   }
 
   #remove({ kind, name }: ResourceRemoved): void {
-    const { host, inventory, onRefused } = this.#options;
+    const { host, inventory } = this.#options;
     const why = findLieOfRemoval(host, kind, name);
     if (why !== undefined) {
-      onRefused({ name, why });
+      this.#refuse(name, why);
       return;
     }
     inventory.log.remove(kind, name);
     this.#bounds.remove(name);
+  }
+
+  #refuse(name: string, why: string): void {
+    this.#options.onRefused({ name, why });
   }
 }

@@ -1,6 +1,6 @@
-import { codecOf } from "../../lib/kinds/codecs.js";
 import { findKindBySingular, livesOnHosts } from "../../lib/kinds/kinds.js";
 import type { AnyResource, KnownResource } from "../../lib/kinds/resource.js";
+import { encode } from "../../lib/watch/kept.js";
 import { isId, parseHost, parseLink, parseName, parseOnHost } from "../../lib/names.js";
 
 /** Largest encoded resource in bytes. A lan tells of all its ports. */
@@ -20,14 +20,17 @@ export function findLie(host: string, resource: AnyResource): string | undefined
   return "lie" in judged ? judged.lie : undefined;
 }
 
-/** Like {@link findLie}; of what may be believed it tells the bytes, which were measured for it. */
-export function judge(host: string, resource: AnyResource): { readonly lie: string } | { readonly bytes: number } {
+/** Like {@link findLie}; of what may be believed it gives the bytes as this program writes them, which were measured for it. */
+export function judge(
+  host: string,
+  resource: AnyResource,
+): { readonly lie: string } | { readonly encoded: Uint8Array } {
   // Values first: a time that is none cannot even be written down to be measured.
   const unreadable = findBadName(host, resource) ?? findBadValue(resource.value);
   if (unreadable !== undefined) return { lie: unreadable };
-  const bytes = sizeOf(resource);
-  const lie = findBadSize(resource, bytes) ?? findBadReference(host, resource);
-  return lie === undefined ? { bytes } : { lie };
+  const encoded = encode(resource.kind, resource.value);
+  const lie = findBadSize(resource, encoded.length) ?? findBadReference(host, resource);
+  return lie === undefined ? { encoded } : { lie };
 }
 
 /** Like {@link findLie}, of a resource that an agent says is gone. */
@@ -83,7 +86,7 @@ function findBadSize(resource: AnyResource, bytes: number): string | undefined {
 
 /** Bytes of a resource as it is sent. */
 export function sizeOf({ kind, value }: AnyResource): number {
-  return codecOf(kind).encode(value).finish().length;
+  return encode(kind, value).length;
 }
 
 /** What is wrong with a value: what a reader of JSON, a filter or a table would stumble over. */
@@ -93,8 +96,9 @@ export function findBadValue(value: unknown, depth = 0): string | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? undefined : "one of its numbers is none";
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return undefined;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "one of its times is none" : undefined;
-  for (const each of Object.values(value)) {
-    const bad = findBadValue(each, depth + 1);
+  // Decoded messages, lists and maps inherit nothing that is enumerable. No list of the values is made: this is done for everything that is told.
+  for (const key in value) {
+    const bad = findBadValue((value as Readonly<Record<string, unknown>>)[key], depth + 1);
     if (bad !== undefined) return bad;
   }
   return undefined;

@@ -21,7 +21,8 @@ const strikes = 2;
 export async function keepAlive(options: KeepAliveOptions): Promise<void> {
   const { signal } = options;
   let missed = 0;
-  let askedMs = Number.NEGATIVE_INFINITY;
+  // It has just answered: many are greeted at once when the hub begins.
+  let askedMs = Date.now() - measureMs + intervalMs;
   while (!signal.aborted) {
     const begin = Date.now();
     const quietMs = begin - (options.heard()?.getTime() ?? 0);

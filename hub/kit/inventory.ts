@@ -1,6 +1,7 @@
-import { codecOf } from "../../lib/kinds/codecs.js";
+import type { NamedMessage } from "../../lib/kinds/codecs.js";
 import { allKinds } from "../../lib/kinds/kinds.js";
 import { type AnyResource, isOfKind } from "../../lib/kinds/resource.js";
+import { encode, Kept, textOf } from "../../lib/watch/kept.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import { type Lan, LanStatus } from "../../proto/gen/zor/v1/lan.js";
@@ -21,20 +22,22 @@ export class Inventory {
   readonly #remarks = new Map<string, { readonly remark: string; reported: Lan | undefined }>();
 
   /** Makes or changes a resource; nothing happens when it is the same as before. */
-  upsert(told: AnyResource): void {
-    const resource = isOfKind(told, "lan") ? { kind: told.kind, value: this.remarked(told.value) } : told;
-    const known = this.log.find(resource.kind, resource.value.name);
-    if (known !== undefined && same({ kind: resource.kind, value: known }, resource)) return;
-    this.log.upsert(resource);
+  upsert(resource: AnyResource): void {
+    this.#put(Kept.ofValue(resource), resource.value);
+  }
+
+  /** Like {@link upsert}, of a resource that is one of very many: only its bytes are kept. @param encoded its message's bytes. */
+  take(told: AnyResource, encoded: Uint8Array): void {
+    const value = isOfKind(told, "lan") ? this.remarked(told.value) : told.value;
+    const bytes = value === told.value ? encoded : encode(told.kind, value);
+    this.#put(Kept.ofText(told.kind, value.name, textOf(bytes)), value);
   }
 
   /** Removes the resources of a host that are not among `names`. Events are history and stay. */
   retainOnly(host: string, names: ReadonlySet<string>): void {
-    const prefix = `hosts/${host}/`;
     for (const kind of hostKinds()) {
-      for (const { name } of this.log.list(kind)) {
-        if (name.startsWith(prefix) && !names.has(name)) this.log.remove(kind, name);
-      }
+      const all = [...this.log.index(kind).all(`hosts/${host}`)];
+      for (const { name } of all) if (!names.has(name)) this.log.remove(kind, name);
     }
   }
 
@@ -56,7 +59,7 @@ export class Inventory {
       if (remark === undefined) this.#remarks.delete(name);
       else this.#remarks.set(name, { remark, reported });
       if (reported !== undefined && this.log.find("lan", name) !== undefined) {
-        this.upsert({ kind: "lan", value: reported });
+        this.take({ kind: "lan", value: reported }, encode("lan", reported));
       }
     }
   }
@@ -68,11 +71,10 @@ export class Inventory {
   }
 
   setHost(host: Host): void {
-    this.upsert({ kind: "host", value: host });
+    this.take({ kind: "host", value: host }, encode("host", host));
   }
-}
 
-function same(left: AnyResource, right: AnyResource): boolean {
-  const encode = ({ kind, value }: AnyResource): Uint8Array => codecOf(kind).encode(value).finish();
-  return Buffer.compare(encode(left), encode(right)) === 0;
+  #put(kept: Kept, value: NamedMessage): void {
+    if (this.log.index(kept.kind).get(kept.name)?.text !== kept.text) this.log.put(kept, value);
+  }
 }

@@ -206,14 +206,16 @@ export class DirectConnection implements Calls {
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#session !== undefined) return this.#session;
     const { identity, serverName } = this.#options;
-    const socket = connectTls({
-      ...placeOf(this.address),
-      secureContext: contextOf(identity),
-      servername: serverName,
-      ALPNProtocols: ["h2"],
-      rejectUnauthorized: true,
-      checkServerIdentity: (_host, certificate) => checkServer(this.#options, certificate),
-    });
+    const socket = withoutPool(() =>
+      connectTls({
+        ...placeOf(this.address),
+        secureContext: contextOf(identity),
+        servername: serverName,
+        ALPNProtocols: ["h2"],
+        rejectUnauthorized: true,
+        checkServerIdentity: (_host, certificate) => checkServer(this.#options, certificate),
+      }),
+    );
     socket.setNoDelay(true);
     socket.once("secureConnect", () => {
       if (socket.alpnProtocol !== "h2") socket.destroy(new Error("it does not speak HTTP/2"));
@@ -245,6 +247,17 @@ export class DirectConnection implements Calls {
   async #explain(error: unknown): Promise<ZorError> {
     const known = error instanceof ZorError ? error : lostConnection(this.address, error);
     return this.#isAnswered ? known : withDates(known, this.#options);
+  }
+}
+
+/** A socket keeps the list of its protocols, three bytes; from the pool of small Buffers they would keep 64 KiB alive for each socket. */
+function withoutPool<Made>(make: () => Made): Made {
+  const { poolSize } = Buffer;
+  Buffer.poolSize = 0;
+  try {
+    return make();
+  } finally {
+    Buffer.poolSize = poolSize;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ServerHttp2Stream } from "node:http2";
-import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, status } from "@grpc/grpc-js";
+import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, status } from "@grpc/grpc-js";
 import { resourceExhausted, ZorError } from "../errors.js";
+import { Frames } from "./frames.js";
 import { MessageMeter } from "./message-meter.js";
 import { toServiceError } from "./status-codec.js";
 
@@ -83,11 +84,13 @@ export class GuardedCall extends ServerInterceptingCall {
     if (this.#evicted) return;
     this.#sendingSinceMs = performance.now();
     const before = this.queuedBytes;
-    super.sendMessage(message, () => {
+    const taken = (): void => {
       this.#sendingSinceMs = undefined;
       this.#sent = message;
       this.#proceed(callback);
-    });
+    };
+    if (message instanceof Frames) this.#sendFrames(message, taken);
+    else super.sendMessage(message, taken);
     this.#owed += bytesPerMessage + this.queuedBytes - before;
     if (this.queuedBytes > 0) this.#options.onQueued();
   }
@@ -96,6 +99,16 @@ export class GuardedCall extends ServerInterceptingCall {
     if (this.#evicted) return;
     this.#endedMs ??= performance.now();
     super.sendStatus(value);
+  }
+
+  /** grpc-js takes one message at a time, and waits until the connection has taken it. */
+  #sendFrames({ bytes }: Frames, taken: () => void): void {
+    super.sendMetadata(new Metadata());
+    // Whose stream is gone is told so by its call.
+    if (this.stream.destroyed || this.stream.closed) return;
+    this.stream.write(bytes, (error) => {
+      if (error === undefined || error === null) taken();
+    });
   }
 
   /** Bytes that wait in this process to be taken by the peer. */

@@ -14,6 +14,7 @@ import {
 import { type Caller, callerOfCertificate, effectiveCaller, forwardedCallerKey } from "../auth/caller.js";
 import { accessOf } from "../auth/policy.js";
 import { ZorError } from "../errors.js";
+import type { Frames } from "./frames.js";
 import { wellFormed } from "./malformed.js";
 import { type ObjectReader, readAll } from "./read-all.js";
 import { toServiceError } from "./status-codec.js";
@@ -50,7 +51,7 @@ export type ResponseOf<M extends AnyMethod> = Parameters<M["responseSerialize"]>
 type HandlerOf<M extends AnyMethod> = M["requestStream"] extends true
   ? (requests: AsyncIterable<RequestOf<M>>, context: CallContext) => AsyncIterable<ResponseOf<M>>
   : M["responseStream"] extends true
-    ? (request: RequestOf<M>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+    ? (request: RequestOf<M>, context: CallContext) => AsyncIterable<ResponseOf<M> | Frames>
     : (request: RequestOf<M>, context: CallContext) => Promise<ResponseOf<M>>;
 
 /** Handlers of all methods of a ts-proto service definition. */

@@ -1,3 +1,4 @@
+import type { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { codecTable, type ResourceTypes, serviceTable } from "../../proto/gen/codecs.js";
 
 export type { ResourceTypes };
@@ -19,7 +20,8 @@ export interface ResourceMeta extends NamedMessage {
 
 /** Codec of a message, as ts-proto makes them. Methods, so that a codec of one message stands for one of any. */
 export interface Codec<R extends NamedMessage = NamedMessage> {
-  encode(message: R): { finish(): Uint8Array };
+  /** @param writer to write with; default: a new one. */
+  encode(message: R, writer?: BinaryWriter): { finish(): Uint8Array };
   decode(bytes: Uint8Array): R;
   fromJSON(json: unknown): R;
   toJSON(message: R): unknown;

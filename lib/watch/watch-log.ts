@@ -2,30 +2,42 @@ import { randomUUID } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { WatchRequest, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
-import { invalidArgument, ZorError } from "../errors.js";
+import { ZorError } from "../errors.js";
+import { Frames } from "../grpc/frames.js";
 import type { NamedMessage, ResourceTypes } from "../kinds/codecs.js";
-import { allKinds } from "../kinds/kinds.js";
-import { type AnyResource, checkKinds, pack } from "../kinds/resource.js";
-import { parseName } from "../names.js";
+import type { AnyResource } from "../kinds/resource.js";
+import { Kept } from "./kept.js";
+import { KindIndex } from "./kind-index.js";
+import { readRequest, type Wants } from "./request.js";
+import { Told } from "./told.js";
+import { Wakes } from "./wakes.js";
 
-type Step = NonNullable<WatchResponse["step"]>;
 interface Change {
   readonly revision: bigint;
   readonly kind: string;
   readonly name: string;
-  /** What every reader is told: one object, so that it is encoded once. */
-  readonly response: WatchResponse;
+  readonly told: Told;
 }
-/** A reader of the log. It holds no changes of its own: it remembers how far it has read. */
+/** A reader of the log. It holds no changes of its own but those that it is being told: it remembers how far it has read. */
 interface Reader {
-  readonly wants: (kind: string, name: string) => boolean;
+  readonly wants: Wants;
   /** Its watch goes on, when it waits for changes. */
   wake: (() => void) | undefined;
   /** Revision of the first change that it wants and that came while it waited. */
   news: bigint | undefined;
 }
 
-const wakesPerTurn = 16;
+/** A part of the same program that follows resources. It must not change any while it is told. */
+export interface Follower {
+  /** A resource was made, or is another than `before`. */
+  changed(resource: AnyResource, before: Kept | undefined): void;
+  removed(before: Kept): void;
+}
+
+/** So many steps are told at once. */
+const batchLength = 128;
+/** A reader cut off inside a snapshot must begin again: its position is not one to resume from. */
+const unfinished = { epoch: "", revision: 0n };
 
 /** Bounds of a {@link WatchLog}. */
 export interface WatchLogOptions {
@@ -41,12 +53,13 @@ export interface WatchLogOptions {
  */
 export class WatchLog {
   readonly epoch: string = randomUUID();
-  readonly #resources = new Map<string, Map<string, NamedMessage>>();
+  readonly #kinds = new Map<string, KindIndex>();
+  /** Names of the events, oldest first. */
+  readonly #events = new Set<string>();
   readonly #history: Change[] = [];
   readonly #readers = new Set<Reader>();
-  /** Readers that wait and for which there is news, woken a few in each turn of the loop. */
-  readonly #toWake = new Set<Reader>();
-  #waking: NodeJS.Immediate | undefined;
+  readonly #wakes = new Wakes();
+  readonly #followers = new Map<string, readonly Follower[]>();
   readonly #historyLength: number;
   readonly #eventLength: number;
   #revision = 0n;
@@ -60,22 +73,32 @@ export class WatchLog {
     return this.#revision;
   }
 
-  /** Makes or replaces a resource. */
+  /** Makes or replaces a resource, which nobody may change from now on. */
   upsert(resource: AnyResource): void {
-    const { kind, value } = resource;
-    const ofKind = this.#ofKind(kind);
-    ofKind.set(value.name, value);
-    if (kind === "event" && ofKind.size > this.#eventLength) {
-      const [oldest] = ofKind.keys();
-      if (oldest !== undefined) ofKind.delete(oldest);
-    }
-    this.#append(kind, value.name, { $case: "upsert", value: pack(resource) });
+    this.put(Kept.ofValue(resource));
+  }
+
+  /** Like {@link upsert}. @param value the resource as an object, where it is at hand. */
+  put(kept: Kept, value?: NamedMessage): void {
+    const { kind, name } = kept;
+    const index = this.index(kind);
+    const before = index.get(name);
+    index.set(kept);
+    if (kind === "event") this.#forgetEvents(name);
+    this.#append(kind, name, kept);
+    const followers = this.#followers.get(kind) ?? [];
+    for (const follower of followers) follower.changed({ kind, value: value ?? kept.value }, before);
   }
 
   /** Removes a resource; nothing happens when there is none. */
   remove(kind: string, name: string): void {
-    if (!this.#ofKind(kind).delete(name)) return;
+    const index = this.index(kind);
+    const before = index.get(name);
+    if (before === undefined) return;
+    index.delete(name);
+    if (kind === "event") this.#events.delete(name);
     this.#append(kind, name, { $case: "removed", value: { kind, name } });
+    for (const follower of this.#followers.get(kind) ?? []) follower.removed(before);
   }
 
   /** Records an event under the next free name below `prefix` ("events" or "hosts/alpha/events"). */
@@ -85,18 +108,35 @@ export class WatchLog {
     return named;
   }
 
-  /** One resource, as it is now. */
+  /** Tells of all resources of some kinds, at once, and of every change in the moment in which it happens, for ever. */
+  follow(kinds: readonly string[], follower: Follower): void {
+    for (const kind of kinds) {
+      this.#followers.set(kind, [...(this.#followers.get(kind) ?? []), follower]);
+      for (const kept of this.index(kind).all("")) follower.changed({ kind, value: kept.value }, undefined);
+    }
+  }
+
+  /** One resource, as it is now. Not to be changed. */
   find<K extends keyof ResourceTypes>(kind: K, name: string): ResourceTypes[K] | undefined;
   find(kind: string, name: string): NamedMessage | undefined;
   find(kind: string, name: string): NamedMessage | undefined {
-    return this.#ofKind(kind).get(name);
+    return this.index(kind).get(name)?.value;
   }
 
-  /** All resources of a kind, in the order they were made. */
+  /** All resources of a kind, those of one parent in the order they were made. Each may be decoded for it: for many see {@link index}. */
   list<K extends keyof ResourceTypes>(kind: K): ResourceTypes[K][];
   list(kind: string): NamedMessage[];
   list(kind: string): NamedMessage[] {
-    return [...this.#ofKind(kind).values()];
+    return [...this.index(kind).all("")].map(({ value }) => value);
+  }
+
+  /** The resources of a kind, to be read only. */
+  index(kind: string): KindIndex {
+    const existing = this.#kinds.get(kind);
+    if (existing !== undefined) return existing;
+    const made = new KindIndex();
+    this.#kinds.set(kind, made);
+    return made;
   }
 
   /**
@@ -105,9 +145,21 @@ export class WatchLog {
    * a bad request.
    */
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchResponse> {
-    const bookmarkMs = 1000 * bookmarkSeconds(request);
-    const reader: Reader = { wants: selector(request), wake: undefined, news: undefined };
-    const begin = this.#begin(request, reader.wants);
+    for await (const batch of this.#read(request, signal)) for (const told of batch) yield told.response;
+  }
+
+  /** Like {@link watch}, with all that can be told at once in the form in which it is sent: each change is encoded once for all readers. */
+  async *frames(request: WatchRequest, signal: AbortSignal): AsyncIterable<Frames> {
+    for await (const batch of this.#read(request, signal)) {
+      const frames = batch.map(({ frame }) => frame);
+      yield new Frames(Buffer.concat(frames), batch.at(-1)?.position);
+    }
+  }
+
+  async *#read(request: WatchRequest, signal: AbortSignal): AsyncIterable<readonly Told[]> {
+    const { wants, bookmarkMs } = readRequest(request);
+    const reader: Reader = { wants, wake: undefined, news: undefined };
+    const begin = this.#begin(request, wants);
     let after = begin.after;
     this.#readers.add(reader);
     const wake = (): void => reader.wake?.();
@@ -118,16 +170,17 @@ export class WatchLog {
       wake();
     }, bookmarkMs);
     try {
-      yield* begin.steps;
+      yield* begin.batches;
       while (!signal.aborted) {
-        const change = this.#next(after, reader.wants);
-        if (change !== undefined) {
-          after = change.revision;
-          yield change.response;
+        const changes = this.#next(after, wants);
+        const last = changes.at(-1);
+        if (last !== undefined) {
+          after = last.revision;
+          yield changes.map(({ told }) => told);
         } else if (bookmarkDue) {
           bookmarkDue = false;
           after = this.#revision;
-          yield this.#response({ $case: "bookmark", value: { time: new Date() } });
+          yield [new Told(this.#position, { $case: "bookmark", value: { time: new Date() } })];
         } else {
           await new Promise<void>((resolve) => {
             reader.wake = resolve;
@@ -142,24 +195,24 @@ export class WatchLog {
       clearInterval(bookmarks);
       signal.removeEventListener("abort", wake);
       this.#readers.delete(reader);
-      this.#toWake.delete(reader);
+      if (reader.wake !== undefined) this.#wakes.forget(reader.wake);
     }
   }
 
   /** What a reader gets before changes, and after which revision those are. */
-  #begin(request: WatchRequest, wants: Reader["wants"]): { steps: Iterable<WatchResponse>; after: bigint } {
+  #begin(request: WatchRequest, wants: Wants): { batches: Iterable<readonly Told[]>; after: bigint } {
     const { position } = request;
-    const snapshot = (reason: string) => ({ steps: this.#snapshot(reason, wants), after: this.#revision });
+    const snapshot = (reason: string) => ({ batches: this.#snapshot(reason, wants), after: this.#revision });
     if (position === undefined) return snapshot("first snapshot");
     if (position.epoch !== this.epoch) return snapshot("other epoch");
     if (position.revision > this.#revision || position.revision + 1n < this.#oldest) {
       return snapshot("position compacted");
     }
-    return { steps: [], after: position.revision };
+    return { batches: [], after: position.revision };
   }
 
-  /** The first change after a revision that a reader wants. @throws {ZorError} RESOURCE_EXHAUSTED when it may have been forgotten. */
-  #next(after: bigint, wants: Reader["wants"]): Change | undefined {
+  /** The first changes after a revision that a reader wants. @throws {ZorError} RESOURCE_EXHAUSTED when one may have been forgotten. */
+  #next(after: bigint, wants: Wants): readonly Change[] {
     const oldest = this.#oldest;
     if (after + 1n < oldest) {
       throw new ZorError({
@@ -169,11 +222,12 @@ export class WatchLog {
         metadata: { epoch: this.epoch, revision: String(after) },
       });
     }
-    for (let at = Number(after + 1n - oldest); at < this.#history.length; at += 1) {
+    const found: Change[] = [];
+    for (let at = Number(after + 1n - oldest); at < this.#history.length && found.length < batchLength; at += 1) {
       const change = this.#history[at];
-      if (change !== undefined && wants(change.kind, change.name)) return change;
+      if (change !== undefined && wants.has(change.kind, change.name)) found.push(change);
     }
-    return undefined;
+    return found;
   }
 
   /** Of the changes that are kept; the next one when none is. */
@@ -181,78 +235,58 @@ export class WatchLog {
     return this.#history[0]?.revision ?? this.#revision + 1n;
   }
 
+  get #position() {
+    return { epoch: this.epoch, revision: this.#revision };
+  }
+
   /** What is there now, taken in one step; what it is told with is made when it is read. */
-  #snapshot(reason: string, wants: Reader["wants"]): Iterable<WatchResponse> {
-    const resources: AnyResource[] = [];
-    for (const [kind, ofKind] of this.#resources) {
-      for (const [name, value] of ofKind) if (wants(kind, name)) resources.push({ kind, value });
+  #snapshot(reason: string, wants: Wants): Iterable<readonly Told[]> {
+    const all: Kept[] = [];
+    for (const [kind, index] of this.#kinds) {
+      if (!wants.kind(kind)) continue;
+      if (kind === "event") {
+        for (const kept of this.#keptEvents(index)) if (wants.has(kind, kept.name)) all.push(kept);
+        continue;
+      }
+      const itself = index.get(wants.parent);
+      if (itself !== undefined) all.push(itself);
+      for (const kept of index.all(wants.parent)) all.push(kept);
     }
-    const end = this.#response({ $case: "snapshotEnd", value: {} });
-    // A reader cut off inside a snapshot must begin again: its position is not one to resume from.
-    const unfinished = { epoch: "", revision: 0n };
-    const tell = (step: Step): WatchResponse => ({ position: unfinished, step });
+    const end = new Told(this.#position, { $case: "snapshotEnd", value: {} });
     return (function* () {
-      yield tell({ $case: "reset", value: { reason } });
-      for (const resource of resources) yield tell({ $case: "upsert", value: pack(resource) });
-      yield end;
+      yield [new Told(unfinished, { $case: "reset", value: { reason } })];
+      for (let from = 0; from < all.length; from += batchLength) {
+        yield all.slice(from, from + batchLength).map((kept) => new Told(unfinished, kept));
+      }
+      yield [end];
     })();
   }
 
-  #append(kind: string, name: string, step: Step): void {
+  *#keptEvents(index: KindIndex): Iterable<Kept> {
+    for (const name of this.#events) {
+      const kept = index.get(name);
+      if (kept !== undefined) yield kept;
+    }
+  }
+
+  #forgetEvents(name: string): void {
+    this.#events.add(name);
+    const [oldest] = this.#events;
+    if (this.#events.size <= this.#eventLength || oldest === undefined) return;
+    this.#events.delete(oldest);
+    this.index("event").delete(oldest);
+  }
+
+  #append(kind: string, name: string, what: ConstructorParameters<typeof Told>[1]): void {
     this.#revision += 1n;
-    this.#history.push({ revision: this.#revision, kind, name, response: this.#response(step) });
+    this.#history.push({ revision: this.#revision, kind, name, told: new Told(this.#position, what) });
     if (this.#history.length > this.#historyLength * 1.25) {
       this.#history.splice(0, this.#history.length - this.#historyLength);
     }
     for (const reader of this.#readers) {
-      if (reader.wake === undefined || !reader.wants(kind, name)) continue;
+      if (reader.wake === undefined || !reader.wants.has(kind, name)) continue;
       reader.news ??= this.#revision;
-      this.#toWake.add(reader);
+      this.#wakes.add(reader.wake);
     }
-    if (this.#toWake.size > 0) this.#waking ??= setImmediate(() => this.#wakeSome());
   }
-
-  /** Many readers of one change must not hold up everything else. */
-  #wakeSome(): void {
-    this.#waking = undefined;
-    let left = wakesPerTurn;
-    for (const reader of this.#toWake) {
-      if (left === 0) break;
-      left -= 1;
-      this.#toWake.delete(reader);
-      reader.wake?.();
-    }
-    if (this.#toWake.size > 0) this.#waking = setImmediate(() => this.#wakeSome());
-  }
-
-  #response(step: Step): WatchResponse {
-    return { position: { epoch: this.epoch, revision: this.#revision }, step };
-  }
-
-  #ofKind(kind: string): Map<string, NamedMessage> {
-    const existing = this.#resources.get(kind);
-    if (existing !== undefined) return existing;
-    const made = new Map<string, NamedMessage>();
-    this.#resources.set(kind, made);
-    return made;
-  }
-}
-
-function bookmarkSeconds(request: WatchRequest): number {
-  if (request.bookmarkSeconds === 0) return 5;
-  if (request.bookmarkSeconds >= 1 && request.bookmarkSeconds <= 60) return request.bookmarkSeconds;
-  throw invalidArgument("bookmark_seconds", `${request.bookmarkSeconds} is not between 1 and 60`);
-}
-
-function selector(request: WatchRequest): Reader["wants"] {
-  const kinds = new Set(request.kinds);
-  checkKinds(
-    "kinds",
-    request.kinds,
-    allKinds().map(({ singular }) => singular),
-  );
-  const { parent } = request;
-  if (parent !== "") parseName("parent", parent);
-  return (kind, name) =>
-    (kinds.size === 0 || kinds.has(kind)) && (parent === "" || name === parent || name.startsWith(`${parent}/`));
 }

@@ -1,21 +1,21 @@
-import { Backoff } from "../../../lib/backoff.js";
-import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
-import type { Log } from "../../../lib/log.js";
+import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
+import type { Kept } from "../../../lib/watch/kept.js";
+import type { Follower } from "../../../lib/watch/watch-log.js";
 import { listed } from "../../../lib/words.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
-import type { WatchResponse } from "../../../proto/gen/zor/v1/watch_service.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { Inventory } from "../../kit/inventory.js";
 import type { Joint } from "../../kit/loops.js";
 import type { Remarks } from "../../kit/remarks.js";
 import type { Topology } from "../../kit/topology.js";
 import { findDuplicates, type PluggedNic } from "./find-duplicates.js";
+import { MacHolders } from "./mac-holders.js";
 
 /** What the search works with. */
 export interface DuplicateMacsOptions {
   readonly inventory: Inventory;
   readonly topology: Topology;
   readonly remarks: Remarks;
-  readonly log: Log;
 }
 
 /** Changes come in bursts: one look for all of them. */
@@ -25,78 +25,45 @@ const settleMs = 100;
  * Says when two NICs of one broadcast domain, over lans, boxes and links, have one MAC: at the lans and links between them, and as an
  * event. Follows the inventory; what a change costs grows with the MACs that are there twice, not with the fleet.
  */
-export class DuplicateMacs {
+export class DuplicateMacs implements Follower {
   readonly #options: DuplicateMacsOptions;
-  readonly #stop = new AbortController();
-  readonly #running: Promise<void>;
-  /** Instance by name: its NICs in lans. */
-  readonly #nics = new Map<string, readonly PluggedNic[]>();
-  readonly #byMac = new Map<string, Set<PluggedNic>>();
-  readonly #shared = new Set<string>();
+  readonly #holders = new MacHolders((instance) => this.#nicsOf(instance));
   readonly #joints = new Map<string, Joint>();
   readonly #told = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(options: DuplicateMacsOptions) {
     this.#options = options;
-    this.#running = this.#follow(this.#stop.signal);
+    options.inventory.log.follow(["instance", ...options.topology.kinds], this);
   }
 
-  /** Stops following. */
-  async close(): Promise<void> {
-    this.#stop.abort();
+  /** Looks no more. */
+  close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.#running;
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff({ minMs: 50, maxMs: 1_000 });
-    const kinds = ["instance", ...this.#options.topology.kinds];
-    const request = { kinds, position: undefined, bookmarkSeconds: 60, parent: "" };
-    while (!signal.aborted) {
-      try {
-        for await (const step of this.#options.inventory.log.watch(request, signal)) this.#apply(step);
-      } catch (error) {
-        // A burst was too much for one reader: read everything again.
-        this.#options.log.debug({ err: error }, "following the fleet for duplicate MAC addresses begins anew");
-      }
-      await backoff.wait(signal);
-    }
+  changed(resource: AnyResource, before: Kept | undefined): void {
+    const joint = this.#options.topology.jointOf(resource);
+    if (joint !== undefined) this.#setJoint(joint);
+    else if (isOfKind(resource, "instance")) this.#setNics(resource.value.name, before, nicsOf(resource.value));
   }
 
-  #apply({ step }: WatchResponse): void {
-    if (step?.$case === "reset") {
-      for (const instance of [...this.#nics.keys()]) this.#setNics(instance, []);
-      this.#joints.clear();
-    } else if (step?.$case === "removed") {
-      this.#setNics(step.value.name, []);
-      this.#joints.delete(step.value.name);
-    } else if (step?.$case === "upsert") {
-      const resource = unpack(step.value);
-      if (resource === undefined) return;
-      const joint = this.#options.topology.jointOf(resource);
-      if (joint !== undefined) this.#setJoint(joint);
-      else if (isOfKind(resource, "instance")) this.#setNics(resource.value.name, nicsOf(resource.value));
-    }
+  removed(before: Kept): void {
+    if (before.kind === "instance") this.#setNics(before.name, before, []);
+    else if (this.#joints.delete(before.name)) this.#soon();
   }
 
-  #setNics(instance: string, nics: readonly PluggedNic[]): void {
-    const before = this.#nics.get(instance) ?? [];
-    if (sameNics(before, nics)) return;
-    if (nics.length === 0) this.#nics.delete(instance);
-    else this.#nics.set(instance, nics);
-    for (const nic of before) {
-      const holders = this.#byMac.get(nic.mac);
-      holders?.delete(nic);
-      if (holders?.size === 0) this.#byMac.delete(nic.mac);
-    }
-    for (const nic of nics) this.#byMac.set(nic.mac, (this.#byMac.get(nic.mac) ?? new Set()).add(nic));
-    for (const { mac } of [...before, ...nics]) {
-      const wasShared = this.#shared.delete(mac);
-      const isShared = (this.#byMac.get(mac)?.size ?? 0) > 1;
-      if (isShared) this.#shared.add(mac);
-      if (wasShared || isShared) this.#soon();
-    }
+  #setNics(instance: string, before: Kept | undefined, nics: readonly PluggedNic[]): void {
+    // The log gives what it keeps of the kind that was asked for.
+    const had = before === undefined ? [] : nicsOf(before.value as Instance);
+    if (this.#holders.replace(instance, had, nics)) this.#soon();
+  }
+
+  #nicsOf(instance: string): readonly PluggedNic[] {
+    const known = this.#options.inventory.log.find("instance", instance);
+    return known === undefined ? [] : nicsOf(known);
   }
 
   #setJoint(joint: Joint): void {
@@ -107,6 +74,7 @@ export class DuplicateMacs {
   }
 
   #soon(): void {
+    if (this.#isClosed) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#look();
@@ -115,8 +83,7 @@ export class DuplicateMacs {
 
   #look(): void {
     const { inventory, remarks } = this.#options;
-    const nics = [...this.#shared].flatMap((mac) => [...(this.#byMac.get(mac) ?? [])]);
-    const found = findDuplicates(nics, [...this.#joints.values()]);
+    const found = findDuplicates(this.#holders.shared(), [...this.#joints.values()]);
     const [lans, cables] = [new Map<string, string>(), new Map<string, string>()];
     const texts = new Set<string>();
     for (const duplicate of found) {
@@ -156,14 +123,4 @@ function nicsOf(instance: {
       mac: mac.toLowerCase(),
       lan: `${lans}${lan}`,
     }));
-}
-
-function sameNics(left: readonly PluggedNic[], right: readonly PluggedNic[]): boolean {
-  return (
-    left.length === right.length &&
-    left.every(({ name, mac, lan }, at) => {
-      const other = right[at];
-      return other?.name === name && other.mac === mac && other.lan === lan;
-    })
-  );
 }

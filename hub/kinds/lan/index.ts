@@ -6,7 +6,7 @@ import { DuplicateMacs } from "./duplicate-macs.js";
 /** Lans live on hosts. The hub sees the whole of a broadcast domain, and says at each of its lans what no host can know alone. */
 export const lanKind: HubKind = {
   kind: "lan",
-  create: ({ inventory, topology, remarks, log }) => {
+  create: ({ inventory, topology, remarks }) => {
     let duplicates: DuplicateMacs | undefined;
     return {
       after: {
@@ -16,7 +16,7 @@ export const lanKind: HubKind = {
       },
       // When all kinds are there: some of them join lans.
       load: async () => {
-        duplicates = new DuplicateMacs({ inventory, topology, remarks, log });
+        duplicates = new DuplicateMacs({ inventory, topology, remarks });
       },
       close: async () => duplicates?.close(),
     };
