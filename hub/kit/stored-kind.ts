@@ -1,6 +1,6 @@
 import { type Codec, codecOf, type NamedMessage, type ResourceMeta } from "../../lib/kinds/codecs.js";
 import { kindNamed } from "../../lib/kinds/kinds.js";
-import type { Change } from "../store/store.js";
+import { type Change, ownCollections } from "../store/store.js";
 import type { HubKind } from "./hub-kind.js";
 import { type HubRecord, type HubResources, hubHandlers } from "./hub-resources.js";
 import { decodeRow, encodeRow } from "./stored-row.js";
@@ -20,6 +20,8 @@ export function storedKind<T extends ResourceMeta>(options: StoredKindOptions<T>
     create: (parts) => {
       const { inventory, store } = parts;
       const { plural: collection } = kindNamed(kind);
+      const isTaken = ownCollections.some((own) => own === collection);
+      if (isTaken) throw new Error(`"${collection}" is what the hub keeps for itself: give the kind another plural`);
       // The codec of a kind is that of its message type, which is T.
       const codec = codecOf(kind) as Codec<NamedMessage> as Codec<T>;
       const records = new Map<string, HubRecord<T>>();

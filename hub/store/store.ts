@@ -1,7 +1,7 @@
-/**
- * A collection of records: the plural of a kind that lives on the hub, or one of the hub's own: "tokens", "certificates", "revocations",
- * "requests", "operations", "meta".
- */
+/** Collections that are no kind's: what the hub itself keeps. */
+export const ownCollections = ["tokens", "certificates", "revocations", "requests", "operations", "meta"] as const;
+
+/** A collection of records: the plural of a kind that lives on the hub, or one of {@link ownCollections}. */
 export type CollectionName = string;
 
 /** A stored record. */
