@@ -12,7 +12,7 @@ export function noDriver(kind: string, resource: string): ZorError {
  */
 export class AbsentDriver implements InstanceDriver {
   readonly kind: string;
-  readonly options = { typeUrl: "" };
+  readonly options = { type: "" };
   readonly network = "own";
   readonly can = {};
 

@@ -2,10 +2,13 @@ import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { InstanceNetwork, NetworkModel } from "../network/instance-networks.js";
 
-type OptionsCase = NonNullable<InstanceSpec["driver"]>["$case"];
+type OptionsCase = Exclude<NonNullable<InstanceSpec["driver"]>["$case"], "other">;
 
-/** Where the options of a driver are: a member of InstanceSpec.driver, or a message of that type URL, packed in its member `other`. */
-export type OptionsPlace = { readonly case: OptionsCase } | { readonly typeUrl: string };
+/**
+ * Where the options of a driver are: a member of InstanceSpec.driver of their own, or, for a driver that the API knows no options of, its
+ * member `other`, as a packed message of that type, "zor.test.v1.EchoOptions".
+ */
+export type OptionsPlace = { readonly case: OptionsCase } | { readonly type: string };
 
 /** An instance as a driver knows it. The directory is the driver's own; it exists and has mode 0700. */
 export interface DriverInstance {

@@ -95,7 +95,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
   async create(id: string, wanted: R, change: Change): Promise<R> {
     const name = this.#name(id);
     const spec = this.#checked(wanted, undefined, name);
-    const made = await this.#queue.run(this.#turn(id), async () => {
+    const made = await this.#inTurn(id, "create", async () => {
       if (this.#entries.has(id)) throw alreadyExists(name);
       const { labels, annotations } = wanted;
       const { caller } = change;
@@ -126,7 +126,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
   async update(id: string, asked: AskedUpdate<R>, change: Change): Promise<R> {
     this.#get(id);
     const { kind, changeable } = this.#kind;
-    const changed = await this.#queue.run(this.#turn(id), async () => {
+    const changed = await this.#inTurn(id, "change", async () => {
       const entry = this.#get(id);
       const { stored } = entry;
       const before = stored.resource;
@@ -154,7 +154,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
   /** Deletes a resource. @throws {ZorError} FAILED_PRECONDITION while anything uses it; then, as on other errors, nothing has changed. */
   async delete(id: string, change: Change): Promise<void> {
     this.#get(id);
-    await this.#queue.run(this.#turn(id), async () => {
+    await this.#inTurn(id, "delete", async () => {
       const entry = this.#get(id);
       const { resource } = entry.stored;
       // From here on nothing new can refer to it; checked afterwards, so that nothing slips in between.
@@ -165,8 +165,6 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
         await this.#kind.remove(resource);
         await this.#store.remove(id);
         this.#entries.delete(id);
-      } catch (error) {
-        throw asFailure(error, resource.name, "delete");
       } finally {
         entry.state = "ready";
       }
@@ -252,7 +250,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
     entry.stored = next;
     undo.defer(async () => {
       entry.stored = before;
-      if (!isSameSpecification) await this.#kind.ensure(resource, { generation: before.generation });
+      if (!isSameSpecification) await this.#carryOut(entry, "ensure");
     });
     if (!isSameSpecification) await this.#carryOut(entry, "ensure");
     undo.move();
@@ -298,6 +296,17 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
     const entry = this.#shown(id);
     if (entry !== undefined) return entry;
     throw notFound(this.#name(id), `list them with: zor get ${this.#plural}`);
+  }
+
+  /** Runs work when its turn comes; what fails is told as {@link asFailure} has it. */
+  #inTurn<T>(id: string, action: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue.run(this.#turn(id), async () => {
+      try {
+        return await work();
+      } catch (error) {
+        throw asFailure(error, this.#name(id), action);
+      }
+    });
   }
 
   /** What waits for what. */

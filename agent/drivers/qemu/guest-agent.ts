@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { messageOf, unavailable, ZorError } from "../../../lib/errors.js";
 import { asObject, type JsonObject, parseObject, textOf } from "./json.js";
-import { LineSplitter } from "./line-splitter.js";
+import { LineSplitter } from "../../../lib/line-splitter.js";
 
 /** How to make a {@link GuestAgent}. */
 export interface GuestAgentOptions {

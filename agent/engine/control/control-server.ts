@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { messageOf, ZorError } from "../../../lib/errors.js";
 import { readJson } from "../protocol/codec.js";
 import { type Calls, type ControlProtocol, maxLineBytes, watchMethod } from "../protocol/control-protocol.js";
-import { splitLines } from "../protocol/line-splitter.js";
+import { splitLines } from "../../../lib/line-splitter.js";
 
 /** What a {@link ControlServer} serves. */
 export interface ControlService<C extends Calls, Event> {

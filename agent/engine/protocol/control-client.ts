@@ -4,7 +4,7 @@ import { status } from "@grpc/grpc-js";
 import { unavailable, ZorError } from "../../../lib/errors.js";
 import { readJson } from "./codec.js";
 import { type Calls, type ControlProtocol, maxLineBytes, watchMethod } from "./control-protocol.js";
-import { splitLines } from "./line-splitter.js";
+import { splitLines } from "../../../lib/line-splitter.js";
 
 const answerMs = 15_000;
 

@@ -279,7 +279,7 @@ function defineTests(subject: Subject): void {
       subject.kill(handle);
       await eventually(() => expect(eventTypes()).toContain("exited"));
       const [major = 0, minor = 0] = release().split(".").map(Number);
-      const tells = subject.kind === "crun" || major > 6 || (major === 6 && minor >= 15);
+      const tells = subject.kind !== "qemu" || major > 6 || (major === 6 && minor >= 15);
       const reason = expect.stringMatching(tells ? /\bsignal 9\b/ : /nobody saw how/);
       expect(await inspect()).toMatchObject({ state: "failed", pid: 0, reason });
     });

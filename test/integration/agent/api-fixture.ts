@@ -5,6 +5,9 @@ import { expect } from "vitest";
 import { Agent } from "../../../agent/agent.js";
 import { agentConfigSchema, settle } from "../../../agent/config.js";
 import type { InstanceDriver } from "../../../agent/drivers/driver.js";
+import { kinds as allKinds } from "../../../agent/kinds/index.js";
+import type { KindModule } from "../../../agent/kit/context.js";
+import type { AgentContext } from "../../../agent/parts.js";
 import { IdentityHolder } from "../../../agent/identity-holder.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createLog } from "../../../lib/log.js";
@@ -35,6 +38,13 @@ export function creation(id: string, change: Partial<CreateInstanceRequest> = {}
   return { ...CreateInstanceRequest.create({ parent, instanceId: id, instance }), ...change };
 }
 
+/** What an agent under test has; default: the fake driver and the kinds of every agent. */
+export interface ApiFixtureOptions {
+  readonly drivers?: readonly InstanceDriver[];
+  /** More kinds. */
+  readonly kinds?: readonly KindModule<AgentContext>[];
+}
+
 /** A real agent in this process, over real mutual TLS and a real disk, on a host whose runtime and network are fakes. */
 export class ApiFixture {
   readonly driver = new FakeDriver();
@@ -47,18 +57,20 @@ export class ApiFixture {
   #running: { readonly agent: Agent; readonly operator: Connection } | undefined;
 
   readonly #drivers: readonly InstanceDriver[];
+  readonly #kinds: readonly KindModule<AgentContext>[];
 
-  private constructor(directory: string, pki: TestPki, drivers?: readonly InstanceDriver[]) {
+  private constructor(directory: string, pki: TestPki, { drivers, kinds = [] }: ApiFixtureOptions) {
     this.#drivers = drivers ?? [this.driver];
+    this.#kinds = [...allKinds, ...kinds];
     this.directory = directory;
     this.state = join(directory, "state");
     this.pki = pki;
   }
 
-  /** An agent that serves; with other drivers than the fake one where real checks are wanted. */
-  static async start(drivers?: readonly InstanceDriver[]): Promise<ApiFixture> {
+  /** An agent that serves. */
+  static async start(options: ApiFixtureOptions = {}): Promise<ApiFixture> {
     const directory = await mkdtemp(join(tmpdir(), "zt-api-"));
-    const fixture = new ApiFixture(directory, await TestPki.create(join(directory, "pki")), drivers);
+    const fixture = new ApiFixture(directory, await TestPki.create(join(directory, "pki")), options);
     await fixture.#start();
     return fixture;
   }
@@ -119,6 +131,7 @@ export class ApiFixture {
       identity: new IdentityHolder(await this.pki.host("h1")),
       parts: { drivers: this.#drivers, network: this.network.toPart(), cables: undefined },
       log: createLog("test", { write: () => undefined }),
+      kinds: this.#kinds,
     });
     const identity = await this.pki.user("ana", Role.ROLE_OPERATOR);
     const operator = new Connection({ address: agent.addresses[0] ?? "", identity, serverName: hostServerName("h1") });

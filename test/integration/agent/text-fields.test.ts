@@ -112,9 +112,8 @@ let hub: HubFixture;
 
 beforeAll(async () => {
   const options = { imageDirectories: ["/var/lib/zor/images"], stateDirectory: tmpdir(), containerCapabilities: [] };
-  agent = await ApiFixture.start(
-    createDrivers({ ...options, disk: {}, log: createLog("test", { write: () => undefined }) }),
-  );
+  const log = createLog("test", { write: () => undefined });
+  agent = await ApiFixture.start({ drivers: createDrivers({ ...options, disk: {}, log }) });
   hub = await HubFixture.start();
 });
 

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { ControlClient } from "../../../../../agent/engine/protocol/control-client.js";
 import { type ControlProtocol, maxLineBytes } from "../../../../../agent/engine/protocol/control-protocol.js";
 import { ControlServer, type ControlService } from "../../../../../agent/engine/control/control-server.js";
-import { splitLines } from "../../../../../agent/engine/protocol/line-splitter.js";
+import { splitLines } from "../../../../../lib/line-splitter.js";
 import { notFound } from "../../../../../lib/errors.js";
 import type { Codec } from "../../../../../agent/engine/protocol/codec.js";
 

@@ -308,3 +308,62 @@ describe("observing", () => {
     expect(world.events.at(-1)).toMatchObject({ type: "instance.stopped", caller: "zor://user/tester" });
   });
 });
+
+describe("changing", () => {
+  beforeEach(() => make(manager, "c1"));
+  const change = (wanted: object, mask?: readonly string[], more: object = {}) =>
+    manager.update("c1", { wanted: { ...manager.get("c1"), ...wanted }, mask }, { ...options, ...more });
+
+  it("takes labels and annotations, while it runs and over a restart of the agent, and says so", async () => {
+    const before = manager.get("c1");
+    const changed = await change({ labels: { site: "paris" }, annotations: { note: "two\nlines" } });
+    expect(changed).toMatchObject({ uid: before.uid, labels: { site: "paris" }, annotations: { note: "two\nlines" } });
+    expect(changed.etag).not.toBe(before.etag);
+    expect(changed.status).toEqual(before.status);
+    expect(world.events.at(-1)).toMatchObject({
+      type: "instance.changed",
+      resource: before.name,
+      caller: options.caller,
+    });
+    const { labels, annotations, etag, updateTime } = changed;
+    expect((await world.agent()).get("c1")).toMatchObject({ labels, annotations, etag, updateTime });
+  });
+
+  it("names whoever was faster", async () => {
+    const { etag } = manager.get("c1");
+    await change({ labels: { site: "paris" } });
+    await expect(change({ etag, labels: { site: "rome" } })).rejects.toMatchObject({
+      code: status.ABORTED,
+      reason: "ETAG_MISMATCH",
+      metadata: { changedBy: options.caller },
+    });
+  });
+
+  it("counts the plugging of a NIC as a change", async () => {
+    const { etag } = manager.get("c1");
+    await manager.detach("c1", { ...options, nic: "eth0", lan: "lan1" });
+    await expect(change({ etag, labels: {} })).rejects.toMatchObject({ reason: "ETAG_MISMATCH" });
+  });
+
+  it("refuses another specification and names the fields that differ", async () => {
+    const { spec: present } = manager.get("c1");
+    await expect(change({ spec: { ...present, cpus: 2 } })).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      violations: [{ field: "instance.spec.cpus" }],
+    });
+    await expect(change({ spec: { ...present, cpus: 2 } }, ["spec.cpus"])).rejects.toMatchObject({
+      violations: [{ field: "update_mask" }],
+    });
+    await expect(change({ labels: { "a b": "" } })).rejects.toMatchObject({
+      violations: [{ field: "instance.labels" }],
+    });
+  });
+
+  it("is only checked where that is all that is asked for", async () => {
+    const before = manager.get("c1");
+    expect(await change({ labels: { a: "b" } }, ["labels"], { validateOnly: true })).toMatchObject({
+      labels: { a: "b" },
+    });
+    expect(manager.get("c1")).toMatchObject({ labels: before.labels, etag: before.etag });
+  });
+});

@@ -36,3 +36,21 @@ export class LineSplitter {
     if (part.length > 0) this.#parts.push(part);
   }
 }
+
+/**
+ * Has text lines of a byte stream told. The returned function takes chunks; it returns false when a line is longer than `maxBytes`,
+ * after which nothing more must be given to it.
+ */
+export function splitLines(maxBytes: number, onLine: (line: string) => void): (chunk: Uint8Array) => boolean {
+  const splitter = new LineSplitter(maxBytes);
+  return (chunk) => {
+    let lines: readonly Buffer[];
+    try {
+      lines = splitter.push(Buffer.from(chunk));
+    } catch {
+      return false;
+    }
+    for (const line of lines) onLine(line.toString("utf8"));
+    return true;
+  };
+}
