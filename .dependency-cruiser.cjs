@@ -116,6 +116,8 @@ module.exports = {
           "^agent/host/exec\\.ts$",
           // The hub's own join program, with a channel to it.
           "^hub/join/join-process\\.ts$",
+          // The editor of a person, which has the terminal meanwhile.
+          "^tui/cli/editor\\.ts$",
           "^deploy/demo/tool\\.ts$",
           // Scripts that npm runs, by Node alone.
           "^(deploy|test/bench)/[^/]+\\.mjs$",

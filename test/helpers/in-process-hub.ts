@@ -44,6 +44,8 @@ export class InProcessHub {
   unreachable: Unreachable[] = [];
   /** Requests of mutations, in the order they came. */
   readonly requests: { readonly method: string; readonly request: unknown }[] = [];
+  /** What somebody else does just before the next update is looked at. */
+  meanwhile: (() => void) | undefined;
   /** What links wait for before they become ACTIVE. */
   linkGate: Promise<void> = Promise.resolve();
   /** What diagnoses of links tell. */
@@ -139,6 +141,9 @@ export class InProcessHub {
     changeable?: readonly string[],
   ): ResourceTypes[K] {
     const { updateMask: mask, validateOnly } = request;
+    const { meanwhile } = this;
+    this.meanwhile = undefined;
+    meanwhile?.();
     // Requests have the resource in a field that is called like its kind; what comes back is of that kind.
     const wanted = Reflect.get(request, kind) as ResourceTypes[K] | undefined;
     const records = { log: this.log, record: (method: string, body: unknown) => this.#record(method, body) };

@@ -8,25 +8,22 @@ export interface CommandEntry {
 }
 
 const lifecycle = (): Promise<CommandModule> => import("./commands/lifecycle.js");
+const labels = (): Promise<CommandModule> => import("./commands/label.js");
 const plugging = (): Promise<CommandModule> => import("./commands/plugging.js");
 
 /** All commands this program serves, in the order of the help. */
 export const commandTable: readonly CommandEntry[] = [
   {
     name: "get",
-    summary: "list hosts, instances, lans, links, boxes or operations",
+    summary: "list resources of a kind: hosts, instances, links ...",
     load: () => import("./commands/get.js"),
   },
-  {
-    name: "create",
-    summary: "create an instance, a lan, a link or an in-line box",
-    load: () => import("./commands/create.js"),
-  },
-  {
-    name: "set",
-    summary: "change what an in-line box or a link does to frames",
-    load: () => import("./commands/set.js"),
-  },
+  { name: "describe", summary: "show all that is known of a resource", load: () => import("./commands/describe.js") },
+  { name: "create", summary: "create a resource", load: () => import("./commands/create.js") },
+  { name: "set", summary: "change what is said of a resource", load: () => import("./commands/set.js") },
+  { name: "edit", summary: "change a resource in your editor", load: () => import("./commands/edit.js") },
+  { name: "label", summary: "set labels of resources, or take them away", load: labels },
+  { name: "annotate", summary: "set notes of resources, or take them away", load: labels },
   { name: "start", summary: "start stopped instances", load: lifecycle },
   { name: "stop", summary: "end instances at once, as if their power were cut", load: lifecycle },
   { name: "pause", summary: "stop the CPUs of instances", load: lifecycle },
@@ -37,7 +34,7 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "ask guests to shut down and wait for them",
     load: () => import("./commands/shutdown.js"),
   },
-  { name: "delete", summary: "delete instances, lans, links or boxes", load: () => import("./commands/delete.js") },
+  { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },
   { name: "attach", summary: "plug an instance's NIC into a lan", load: plugging },
   { name: "detach", summary: "unplug an instance's NIC", load: plugging },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },

@@ -89,6 +89,16 @@ describe("a kind that nothing is known of but what the API says", () => {
     expect(await refused("set", "gauge", "g1", ...words)).toMatch(says);
   });
 
+  it("is described, labelled and edited", async () => {
+    await done("create", "gauge", "alpha/g1", "--set", "spec.limit=7");
+    expect(await done("describe", "gauge", "g1")).toMatch(/^gauge alpha\/g1\n[\s\S]*\n *spec:\n +limit: 7\n/);
+    expect(await done("label", "gauge", "g1", "site=lab1")).toBe("gauge alpha/g1 labelled\n");
+    expect(await done("get", "gauges", "-L", "site")).toMatch(/ SITE\nalpha\/g1 .*lab1\n/);
+    const { code } = await fleet.zor(["edit", "gauge", "g1"], { env: { VISUAL: "sed -i s/lab1/lab2/" } });
+    expect(code).toBe(0);
+    expect(gauge()?.labels).toEqual({ site: "lab2" });
+  });
+
   it("stands in help and in the errors about kinds", async () => {
     expect(await done("create", "--help")).toMatch(/gauge +Create a gauge/);
     expect(await done("set", "gauge", "--help")).toMatch(/Examples:\n {2}zor set gauge alpha/);
