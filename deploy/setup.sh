@@ -85,19 +85,27 @@ step_packages() {
   [ -z "$(missing_packages)" ] || die "still not installed: $(missing_packages | cut -f1 | tr '\n' ' ')"
 }
 
+# What is wrong with node_modules; fails when nothing is. The pinned Node runtime is tried too: it needs a Debian package.
+node_modules_trouble() { ! node "$root/deploy/node-modules.mjs" "$root" 2>&1; }
+
+# Needs no Debian package, so it is begun before they are installed.
+begin_node_packages() {
+  node_modules_trouble >/dev/null || return 0
+  # No package needs its install script: they ship their binaries. Older npm versions would run them, newer ones do not.
+  begin_logged npm env NODE_OPTIONS="--require=\"$root/deploy/npm-runtime.cjs\"" \
+    npm ci --prefix "$root" --ignore-scripts --no-fund --no-audit
+}
+
 step_node_packages() {
   say "[2/4] Node packages: libraries and the pinned Node runtime, exactly as in package-lock.json"
-  local verdict
-  if verdict=$(node "$root/deploy/node-modules.mjs" "$root" 2>&1); then say "      $verdict"; return; fi
-  say "      $verdict"
-  # No package needs its install script: they ship their binaries. Older npm versions would run them, newer ones do not.
-  if ! run_logged "npm ci" env NODE_OPTIONS="--require=\"$root/deploy/npm-runtime.cjs\"" \
-    npm ci --prefix "$root" --ignore-scripts --no-fund --no-audit; then
+  local trouble
+  if [ -z "${children[npm]-}" ]; then say "      node_modules is as locked"; return; fi
+  if ! end_logged npm "npm ci"; then
     tail_log
     die "npm ci failed" "remedy: check that this machine reaches its npm registry (npm ping) and run the same command again"
   fi
   link_runtime
-  verdict=$(node "$root/deploy/node-modules.mjs" "$root" 2>&1) || die "node_modules is still not as locked: $verdict" \
+  ! trouble=$(node_modules_trouble) || die "node_modules is still not as locked: $trouble" \
     "remedy: the pinned Node runtime exists for Linux on x64 and arm64; check that npm does not omit optional packages"
 }
 
@@ -129,19 +137,28 @@ step_build() {
   printf '%s\n' "$hash" >"$root/dist/.sources"
 }
 
-step_image() {
-  say "[4/4] Micro guest image: a kernel and a tiny userland, for machines and containers that start in seconds"
-  local sources file current=yes
+image_is_current() {
+  local sources file
   # The same sum that build.sh writes into the manifest.
   sources=$(cd "$root/deploy/guest-image" && find . -type f | sort | xargs sha256sum | sha256sum | cut -d' ' -f1)
-  grep -qsF "\"sources\": \"$sources\"" "$images/micro/manifest.json" || current=no
-  for file in vmlinuz initrd.img rootfs.tar; do [ -s "$images/micro/$file" ] || current=no; done
-  if [ "$current" = yes ]; then say "      current"; return; fi
+  grep -qsF "\"sources\": \"$sources\"" "$images/micro/manifest.json" || return 1
+  for file in vmlinuz initrd.img rootfs.tar; do [ -s "$images/micro/$file" ] || return 1; done
+}
+
+# Needs Debian packages only, so it is begun before the programs are built.
+begin_image() {
+  if image_is_current; then return; fi
   need_root "write $images/micro"
   if ! apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1; then
     run_logged "reading the package lists" as_root apt-get update -o DPkg::Lock::Timeout=600
   fi
-  if ! run_logged "building the image" as_root bash "$root/deploy/guest-image/build.sh"; then
+  begin_logged image as_root bash "$root/deploy/guest-image/build.sh"
+}
+
+step_image() {
+  say "[4/4] Micro guest image: a kernel and a tiny userland, for machines and containers that start in seconds"
+  if [ -z "${children[image]-}" ]; then say "      current"; return; fi
+  if ! end_logged image "building the image"; then
     tail_log
     die "the micro guest image could not be built" "remedy: it needs Debian's package sources; read the lines above and run the same command again"
   fi
@@ -155,7 +172,9 @@ if ! flock --nonblock 9; then
   say "another set-up of this checkout is running; waiting for it"
   flock 9
 fi
+begin_node_packages
 step_packages
+begin_image
 step_node_packages
 step_build
 step_image

@@ -3,7 +3,8 @@
 
 state="$root/.zor"
 log="${ZOR_SETUP_LOG:-$state/log/$(basename "$0" .sh)-$(date +%Y%m%d-%H%M%S).log}"
-child=""
+# Commands under way, pids by name: see begin_logged.
+declare -A children=()
 
 # npm puts node_modules/.bin first on PATH, but set-up replaces node_modules: use the system's Node and npm.
 clean_path=""
@@ -30,35 +31,57 @@ die() {
 # The last lines of the log, indented.
 tail_log() { tail -n "${1:-15}" "$log" | cut -c1-200 | sed 's/^/     | /' >&2; }
 
-stop_child() {
-  [ -n "$child" ] && kill -TERM "$child" 2>/dev/null
+end_children() {
+  for name in "${!children[@]}"; do kill -TERM "${children[$name]}" 2>/dev/null; done
+}
+stop_children() {
   printf '\nzor: interrupted; run the same command again to go on\n' >&2
   exit 130
 }
-trap stop_child INT TERM
+trap stop_children INT TERM
+trap end_children EXIT
 
-# run_logged LABEL COMMAND...: output goes to the log, a sign of life to the screen. Returns the command's exit code.
-run_logged() {
-  local label="$1" began=$SECONDS shown=0 code=0
+# begin_logged NAME COMMAND...: starts a command beside whatever follows; its output goes to a log of its own until end_logged.
+begin_logged() {
+  local name="$1"
   shift
   mkdir -p "$(dirname "$log")"
-  printf '\n### %s: %s\n' "$label" "$*" >>"$log"
-  "$@" >>"$log" 2>&1 </dev/null 9>&- &
-  child=$!
-  while kill -0 "$child" 2>/dev/null; do
+  printf '\n### %s\n' "$*" >"$log.$name"
+  "$@" >>"$log.$name" 2>&1 </dev/null 9>&- &
+  children[$name]=$!
+  began[$name]=$SECONDS
+}
+declare -A began=()
+
+# end_logged NAME LABEL: waits for it with a sign of life on the screen. Returns the command's exit code.
+end_logged() {
+  local name="$1" label="$2" code=0 shown=0 since
+  local pid="${children[$name]}"
+  while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
+    since=$((SECONDS - began[$name]))
     if draws; then
-      printf '\r\033[K      %s ... %d s' "$label" $((SECONDS - began))
-    elif [ $((SECONDS - began)) -ge $((shown + 10)) ]; then
-      shown=$((SECONDS - began))
+      printf '\r\033[K      %s ... %d s' "$label" "$since"
+    elif [ "$since" -ge $((shown + 10)) ]; then
+      shown=$since
       printf '      %s ... %d s\n' "$label" "$shown"
     fi
   done
-  wait "$child" || code=$?
-  child=""
+  wait "$pid" || code=$?
+  unset "children[$name]"
+  cat "$log.$name" >>"$log"
+  rm -f "$log.$name"
   draws && printf '\r\033[K'
-  if [ "$code" -eq 0 ]; then say "      $label: done in $((SECONDS - began)) s"; fi
+  if [ "$code" -eq 0 ]; then say "      $label: done in $((SECONDS - began[$name])) s"; fi
   return "$code"
+}
+
+# run_logged LABEL COMMAND...: output goes to the log, a sign of life to the screen. Returns the command's exit code.
+run_logged() {
+  local label="$1"
+  shift
+  begin_logged run "$@"
+  end_logged run "$label"
 }
 
 # Makes sure that as_root will work; $1 says what root is needed for.
