@@ -12,7 +12,7 @@ import { createLog } from "../../../lib/log.js";
 import { type Identity, loadIdentity } from "../../../lib/tls/identity.js";
 import { hubServerName, join } from "../../../lib/tls/join.js";
 import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
-import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { CreateHostRequest, HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { CreateTokenRequest, type Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { FakeAgent, type FakeAgentOptions } from "../../fakes/agent.js";
 import { FakeCables, FakeUnderlay } from "../../fakes/agent-cables.js";
@@ -148,6 +148,12 @@ export class HubFixture implements AsyncDisposable {
     const { host } = await this.admin.unary(HostServiceService.getHost, { name: `hosts/${id}` });
     if (host === undefined) throw new Error("the answer has no host");
     return host;
+  }
+
+  /** All hosts as the hub lists them. */
+  async hosts(): Promise<readonly Host[]> {
+    const request = ListHostsRequest.fromPartial({});
+    return (await this.admin.unary(HostServiceService.listHosts, request)).hosts;
   }
 
   /** Waits until a host has a state. */
