@@ -80,7 +80,7 @@ export class Core {
       operations: new HubOperations({ store, inventory, log, stop: stop.signal }),
       requests: new StoredRequests(store),
       router: new Router(fleet),
-      lister: new Lister(fleet),
+      lister: new Lister(fleet, inventory),
       references: new References(),
       topology: new Topology(inventory),
       remarks: new Remarks(),

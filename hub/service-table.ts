@@ -8,6 +8,7 @@ import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
 import { type HostMethodParts, hostHandler } from "./kit/host-services.js";
+import { withKeptItems } from "./kit/kept-items.js";
 import type { HubKindPart } from "./kit/hub-kind.js";
 import type { Certificates } from "./pki/certificates.js";
 import { renewHandlers } from "./pki/renew-service.js";
@@ -36,7 +37,7 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
   for (const [name, definition] of allServices()) {
     const handlers = handlersFor(definition, (method) => own[method.path] ?? generic(method, parts));
     if (handlers === undefined) continue;
-    server.addService(definition, implementService(definition, handlers, options));
+    server.addService(withKeptItems(definition), implementService(definition, handlers, options));
     names.push(name);
   }
   names.sort();

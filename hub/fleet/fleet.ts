@@ -5,11 +5,21 @@ import type { Identity } from "../../lib/tls/identity.js";
 import type { HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
 import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
+import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { Inventory } from "../kit/inventory.js";
 import { Copies, type MetAgent } from "./copies.js";
 import { DialGate } from "./dial-gate.js";
 import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./dial.js";
-import { type HostRecord, hostNotFound, lastSeenText, neverJoined, type SessionView, viewHost } from "./host-record.js";
+import {
+  findUnreachable,
+  type HostRecord,
+  hostNotFound,
+  isCurrent,
+  lastSeenText,
+  neverJoined,
+  type SessionView,
+  viewHost,
+} from "./host-record.js";
 import type { ParkedSockets } from "./parked-sockets.js";
 import { HostSession, type ReadyAgent } from "./session.js";
 import type { SessionPart } from "./session-part.js";
@@ -161,6 +171,22 @@ export class Fleet {
   /** All hosts as they are now. */
   list(now: Date): Host[] {
     return [...this.#members.values()].map((member) => this.#view(member, now));
+  }
+
+  /** Hosts of which what is known may be old: of all, or whether this one is. @throws {ZorError} NOT_FOUND. */
+  unreachable(now: Date, id?: string): Unreachable[] {
+    if (id !== undefined) {
+      const found = findUnreachable(this.get(id, now), now);
+      return found === undefined ? [] : [found];
+    }
+    const found: Unreachable[] = [];
+    for (const member of this.#members.values()) {
+      // A view of each would cost more than the list.
+      if (isCurrent(viewOf(member).state)) continue;
+      const unreachable = findUnreachable(this.#view(member, now), now);
+      if (unreachable !== undefined) found.push(unreachable);
+    }
+    return found;
   }
 
   /** One host as it is now. @throws {ZorError} NOT_FOUND. */

@@ -82,9 +82,14 @@ function reasonOf({ reason, refused, reported }: SessionView, copy: string): str
   return `the hub refused ${statements} of its agent, last: ${refused.last}`;
 }
 
+/** Whether what is known of a host is current, or empty because the host has yet to join. */
+export function isCurrent(state: HostState): boolean {
+  return state === HostState.HOST_STATE_READY || state === HostState.HOST_STATE_PENDING;
+}
+
 /** How a list names a host whose part may be old; undefined when it is current, or empty because the host has yet to join. */
 export function findUnreachable(host: Host, now: Date): Unreachable | undefined {
-  if (host.state === HostState.HOST_STATE_READY || host.state === HostState.HOST_STATE_PENDING) return undefined;
+  if (isCurrent(host.state)) return undefined;
   return {
     name: host.name,
     reason: host.reason,

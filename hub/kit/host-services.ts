@@ -39,11 +39,10 @@ export function hostHandler(method: AnyMethod, rule: MethodRule, parts: HostMeth
   return rule.verb === "get" ? get(method, rule, parts) : routed(method, rule, parts);
 }
 
-function list({ kind, response = "" }: MethodRule, { lister, inventory }: HostMethodParts): AnyHandler {
-  const { type } = kindNamed(kind);
-  return async (request: ListRequest & { readonly parent: string }) => {
+function list({ kind, response = "" }: MethodRule, { lister }: HostMethodParts): AnyHandler {
+  return async (request: ListRequest & { readonly parent: string }, context) => {
     const host = parseHostParent("parent", request.parent, true);
-    const { items, ...page } = lister.page(inventory.log.list(kind), host, request, { type });
+    const { items, ...page } = await lister.kept({ kind, host, request, caller: context.caller.identity });
     return { ...page, [response]: items };
   };
 }

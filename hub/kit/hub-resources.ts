@@ -150,7 +150,7 @@ class HubMethods<T extends ResourceMeta, R extends HubRecord<T>> {
   }
 
   async #list({ response = "" }: MethodRule, request: ListRequest): Promise<Fields> {
-    const { items, ...page } = this.#parts.lister.page(this.#resources.list(), "-", request, { type: this.#kind.type });
+    const { items, ...page } = this.#parts.lister.page(this.#resources.list(), request, this.#kind.type);
     return { ...page, [response]: items };
   }
 

@@ -9,6 +9,7 @@ import {
 import { handlersOf } from "../../kit/handlers.js";
 import { getFromHost } from "../../kit/host-services.js";
 import type { HubKind } from "../../kit/hub-kind.js";
+import { inPlace } from "../../kit/kept-items.js";
 
 const defaultWaitMs = 30_000;
 const maxWaitMs = 5 * 60_000;
@@ -30,16 +31,14 @@ export const operationKind: HubKind = {
           if (known === undefined) throw unknown(request.name);
           return { operation: known };
         },
-        listOperations: async (request) => {
-          const host = parseHostParent("parent", request.parent, true);
-          const all = inventory.log.list("operation");
+        listOperations: async (request, context) => {
+          const ofHost = parseHostParent("parent", request.parent, true);
           // "hosts/-" is every host, an empty parent also the hub itself.
-          const wanted = request.parent === "" ? all : all.filter(({ name }) => name.startsWith("hosts/"));
-          const { items, ...page } = lister.page(wanted, host, request, {
-            type: "zor.v1.Operation",
-            defaultOrder: "create_time desc",
-          });
-          return { ...page, operations: items };
+          const host = request.parent === "" ? "" : ofHost;
+          const caller = context.caller.identity;
+          const asked = { kind: "operation", host, request, caller, defaultOrder: "create_time desc" };
+          const { items, ...page } = await lister.kept(asked);
+          return { ...page, operations: inPlace(items) };
         },
         cancelOperation: async (request, context) => {
           const host = findHost(request.name);

@@ -1,0 +1,152 @@
+import { compareKeys, firstAfter, type ListQuery, type SortKey } from "../../lib/list/query.js";
+import type { Kept } from "../../lib/watch/kept.js";
+import type { KindIndex } from "../../lib/watch/kind-index.js";
+import { Turns, type Work } from "./turns.js";
+
+/** Items are looked at so many at a time. */
+const stride = 32;
+/** Runs that are sorted at once. */
+const runLength = 2048;
+/** Lists are remembered for so long after a page, so many of them, with so many items together. */
+const keepMs = 60_000;
+const mostLists = 32;
+const mostItems = 300_000;
+
+/** An item with its place. */
+interface Placed extends SortKey {
+  readonly kept: Kept;
+}
+
+interface List {
+  readonly items: readonly Placed[];
+  usedMs: number;
+}
+
+/** What a list is made of. */
+export interface ListSource {
+  readonly kind: string;
+  readonly index: KindIndex;
+  /** "hosts/alpha", or "": all. */
+  readonly parent: string;
+  readonly query: ListQuery;
+  /** Identity of the caller. */
+  readonly caller: string;
+}
+
+/** A part of a list. */
+export interface OrderedPage {
+  readonly items: readonly Kept[];
+  /** Place of the last item when others follow. */
+  readonly last: SortKey | undefined;
+  /** Number of items on all pages. */
+  readonly total: number;
+}
+
+/**
+ * Lists that are filtered, or ordered by something else than names. Such a list is made with its first page, in parts, and remembered for a
+ * while: the pages that follow are of what was there then, without what has been removed.
+ */
+export class OrderedLists {
+  readonly #lists = new Map<string, List>();
+  readonly #turns = new Turns();
+  readonly #mostBytes: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param mostBytes of the items of a page. */
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  async page(source: ListSource): Promise<OrderedPage> {
+    const { query, index } = source;
+    const { after, size, order } = query;
+    const key = JSON.stringify([source.kind, source.parent, query.fingerprint]);
+    const known = after === undefined ? undefined : this.#lists.get(key);
+    const items = known?.items ?? (await this.#turns.run(source.caller, select(source)));
+    const found: Kept[] = [];
+    let at = after === undefined ? 0 : firstAfter(items, after, order.descending);
+    let bytes = 0;
+    for (; at < items.length && found.length < size; at += 1) {
+      const kept = items[at]?.kept;
+      if (kept === undefined || (known !== undefined && index.get(kept.name) === undefined)) continue;
+      bytes += kept.size;
+      if (bytes > this.#mostBytes && found.length > 0) break;
+      found.push(kept);
+    }
+    const last = at < items.length ? items[at - 1] : undefined;
+    this.#lists.delete(key);
+    if (last !== undefined) this.#remember(key, items);
+    return {
+      items: found,
+      last: last === undefined ? undefined : { value: last.value, name: last.name },
+      total: items.length,
+    };
+  }
+
+  #remember(key: string, items: readonly Placed[]): void {
+    if (items.length > mostItems) return;
+    this.#lists.set(key, { items, usedMs: performance.now() });
+    let [lists, sum] = [0, 0];
+    // The one that was used last stands last.
+    for (const [each, list] of [...this.#lists].reverse()) {
+      lists += 1;
+      sum += list.items.length;
+      if (sum > mostItems || lists > mostLists) this.#lists.delete(each);
+    }
+    this.#timer ??= setInterval(() => this.#forget(), keepMs / 4).unref();
+  }
+
+  #forget(): void {
+    const before = performance.now() - keepMs;
+    for (const [key, { usedMs }] of this.#lists) if (usedMs < before) this.#lists.delete(key);
+    if (this.#lists.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** All that match, in order: sorted in runs, which are merged. */
+function* select({ index, parent, query }: ListSource): Work<readonly Placed[]> {
+  const { filter, order } = query;
+  const compare = (left: Placed, right: Placed): number => compareKeys(left, right, order.descending);
+  let runs: Placed[][] = [];
+  let run: Placed[] = [];
+  let seen = 0;
+  // As they are now: each is what it is, whatever happens to the resource meanwhile.
+  for (const kept of [...index.all(parent)]) {
+    seen += 1;
+    if (seen % stride === 0) yield;
+    const { value } = kept;
+    if (!filter.matches(value)) continue;
+    run.push({ kept, value: order.valueOf(value), name: kept.name });
+    if (run.length < runLength) continue;
+    runs.push(run.sort(compare));
+    run = [];
+  }
+  runs.push(run.sort(compare));
+  while (runs.length > 1) {
+    const merged: Placed[][] = [];
+    for (let at = 0; at < runs.length; at += 2) {
+      merged.push(yield* merge(runs[at] ?? [], runs[at + 1] ?? [], compare));
+    }
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+function* merge(left: Placed[], right: Placed[], compare: (a: Placed, b: Placed) => number): Work<Placed[]> {
+  const all: Placed[] = [];
+  let [i, j] = [0, 0];
+  while (i < left.length || j < right.length) {
+    const [a, b] = [left[i], right[j]];
+    if (b === undefined || (a !== undefined && compare(a, b) <= 0)) {
+      if (a !== undefined) all.push(a);
+      i += 1;
+    } else {
+      all.push(b);
+      j += 1;
+    }
+    if (all.length % runLength === 0) yield;
+  }
+  return all;
+}

@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { invalidArgument } from "../errors.js";
+import { parseFilter, type ResourceFilter } from "./filter.js";
+import { type Order, type OrderValue, parseOrder } from "./order.js";
+
+/** The paging, filter and order fields every List request has. */
+export interface ListRequest {
+  readonly pageSize: number;
+  readonly pageToken: string;
+  readonly filter: string;
+  readonly orderBy: string;
+}
+
+/** Where an item stands in a list. */
+export interface SortKey {
+  readonly value: OrderValue;
+  readonly name: string;
+}
+
+/** A List request, as it was understood. */
+export interface ListQuery {
+  /** Most items of the page. */
+  readonly size: number;
+  readonly filter: ResourceFilter;
+  readonly order: Order;
+  /** Everything, by name: the items need not be looked at. */
+  readonly isPlain: boolean;
+  /** Stands for filter and order. */
+  readonly fingerprint: string;
+  /** After which item the page begins; undefined: it is the first. */
+  readonly after: SortKey | undefined;
+}
+
+const defaultPageSize = 500;
+const maxPageSize = 5000;
+
+/**
+ * Reads the fields of a List request.
+ * @param type full name of the items' message, "zor.v1.Instance".
+ * @param defaultOrder such as "name" or "create_time desc".
+ * @throws {ZorError} INVALID_ARGUMENT naming page_size, page_token, filter or order_by.
+ */
+export function readQuery(request: ListRequest, type: string, defaultOrder: string): ListQuery {
+  if (request.pageSize < 0) throw invalidArgument("page_size", "must not be negative");
+  const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
+  const filter = parseFilter(request.filter, type);
+  const order = parseOrder(request.orderBy === "" ? defaultOrder : request.orderBy, type);
+  const isPlain = request.filter.trim() === "" && order.text === "name false";
+  const fingerprint = createHash("sha256")
+    .update(JSON.stringify([request.filter, order.text]))
+    .digest("base64url")
+    .slice(0, 8);
+  const after = request.pageToken === "" ? undefined : parseToken(request.pageToken, fingerprint);
+  return { size, filter, order, isPlain, fingerprint, after };
+}
+
+/** The token of the page that begins after an item. */
+export function tokenAfter({ fingerprint }: ListQuery, { value, name }: SortKey): string {
+  return Buffer.from(JSON.stringify([fingerprint, value, name])).toString("base64url");
+}
+
+/** Compares items by order and name. */
+export function compareKeys(left: SortKey, right: SortKey, descending: boolean): number {
+  const byValue = compareValues(left.value, right.value) * (descending ? -1 : 1);
+  return byValue === 0 ? compareValues(left.name, right.name) : byValue;
+}
+
+/** Index of the first of sorted items that comes after a place. */
+export function firstAfter(sorted: readonly SortKey[], after: SortKey, descending: boolean): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const key = sorted[middle];
+    if (key !== undefined && compareKeys(key, after, descending) > 0) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function parseToken(token: string, fingerprint: string): SortKey {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
+    if (Array.isArray(parsed)) {
+      const [print, value, name] = parsed as unknown[];
+      const valueFits = typeof value === "string" || typeof value === "number";
+      if (print === fingerprint && valueFits && typeof name === "string") return { value, name };
+    }
+  } catch {
+    // Told below, like every other token that is not ours.
+  }
+  throw invalidArgument(
+    "page_token",
+    "is not one this list gave for the same filter and order; begin with an empty one",
+  );
+}
+
+function compareValues(left: OrderValue, right: OrderValue): number {
+  // Numbers come before text, so that the order is total whatever a field holds.
+  if (typeof left !== typeof right) return typeof left === "number" ? -1 : 1;
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { Inventory } from "../../../../hub/kit/inventory.js";
+import { withKeptItems } from "../../../../hub/kit/kept-items.js";
+import { Lister } from "../../../../hub/kit/lister.js";
+import { findService } from "../../../../lib/kinds/codecs.js";
+import { type ListRequest, listPage } from "../../../../lib/list/list.js";
+import { Instance, InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
+import { ListInstancesResponse } from "../../../../proto/gen/zor/v1/instance_service.js";
+
+/** Enough for work in several parts, in no order. */
+const all = Array.from({ length: 5000 }, (_, at) =>
+  Instance.fromPartial({
+    name: `hosts/h${at % 7}/instances/vm${(at * 7919) % 5000}`,
+    spec: { cpus: (at * 31) % 64 },
+    status: { state: at % 3 === 0 ? InstanceState.INSTANCE_STATE_RUNNING : InstanceState.INSTANCE_STATE_STOPPED },
+  }),
+);
+const service = withKeptItems(findService("zor.v1.InstanceService") ?? {});
+
+function world() {
+  const inventory = new Inventory();
+  for (const value of all) inventory.upsert({ kind: "instance", value });
+  const lister = new Lister({ unreachable: () => [] }, inventory);
+  /** A page as a client gets it. */
+  const page = async (host: string, change: Partial<ListRequest>) => {
+    const request = { pageSize: 0, pageToken: "", filter: "", orderBy: "", ...change };
+    const { items, ...rest } = await lister.kept({ kind: "instance", host, request, caller: "zor://user/ana" });
+    const bytes = service["listInstances"]?.responseSerialize({ ...rest, instances: items });
+    return ListInstancesResponse.decode(bytes ?? Buffer.alloc(0));
+  };
+  const pages = async (host: string, change: Partial<ListRequest>, between: () => void = () => undefined) => {
+    const found: ListInstancesResponse[] = [];
+    for (let pageToken = ""; ; pageToken = found.at(-1)?.nextPageToken ?? "") {
+      found.push(await page(host, { ...change, pageToken }));
+      if (found.at(-1)?.nextPageToken === "") return found;
+      between();
+    }
+  };
+  return { inventory, pages };
+}
+
+const names = (found: readonly ListInstancesResponse[]): string[] =>
+  found.flatMap(({ instances }) => instances.map(({ name }) => name));
+
+describe("a list of what the hub keeps", () => {
+  it.each([
+    ["-", "", ""],
+    ["h3", "", ""],
+    ["-", "", "name desc"],
+    ["-", "", "spec.cpus desc"],
+    ["-", "status.state = RUNNING", ""],
+    ["h3", "spec.cpus > 30 AND vm1", "spec.cpus"],
+    ["-", "spec.cpus = 1000", ""],
+  ])(
+    "of %j, filtered by %j, in the order %j is the one that listing the objects gives",
+    async (host, filter, orderBy) => {
+      const { pages } = world();
+      const wanted = host === "-" ? all : all.filter(({ name }) => name.startsWith(`hosts/${host}/`));
+      const request = { pageSize: 5000, pageToken: "", filter, orderBy };
+      const expected = listPage(wanted, request, "zor.v1.Instance");
+      const found = await pages(host, { filter, orderBy, pageSize: 333 });
+      expect(names(found)).toEqual(expected.items.map(({ name }) => name));
+      expect(found.flatMap(({ instances }) => instances)).toEqual(expected.items);
+      for (const { totalSize } of found) expect(totalSize).toBe(expected.totalSize);
+    },
+  );
+
+  it.each(["", "spec.cpus"])("in the order %j neither repeats nor hides when others come and go", async (orderBy) => {
+    const { inventory, pages } = world();
+    const gone = new Set<string>();
+    let turn = 0;
+    const found = await pages("-", { orderBy, pageSize: 700 }, () => {
+      const leaving = all[turn * 501]?.name ?? "";
+      gone.add(leaving);
+      inventory.log.remove("instance", leaving);
+      inventory.upsert({ kind: "instance", value: Instance.fromPartial({ name: `hosts/h1/instances/new${turn}` }) });
+      turn += 1;
+    });
+    const listed = names(found);
+    expect(new Set(listed).size).toBe(listed.length);
+    for (const { name } of all) if (!gone.has(name)) expect(listed).toContain(name);
+  });
+
+  it("gives no page that is too large to be sent", async () => {
+    const inventory = new Inventory();
+    const lister = new Lister({ unreachable: () => [] }, inventory);
+    for (let at = 0; at < 60; at += 1) {
+      const value = Instance.fromPartial({ name: `hosts/h/instances/vm${at}`, labels: { a: "x".repeat(200_000) } });
+      inventory.upsert({ kind: "instance", value });
+    }
+    for (const orderBy of ["", "name desc"]) {
+      const request = { pageSize: 0, pageToken: "", filter: "", orderBy };
+      const { items, nextPageToken } = await lister.kept({ kind: "instance", host: "-", request, caller: "a" });
+      expect(items.all.length).toBeLessThan(25);
+      expect(items.all.length).toBeGreaterThan(15);
+      expect(nextPageToken).not.toBe("");
+    }
+  });
+});
