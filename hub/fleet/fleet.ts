@@ -1,5 +1,4 @@
-import { status } from "@grpc/grpc-js";
-import { unavailable, ZorError } from "../../lib/errors.js";
+import { unavailable } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import type { HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
@@ -8,8 +7,7 @@ import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { Inventory } from "../kit/inventory.js";
 import { Copies, type MetAgent } from "./copies.js";
-import { DialGate } from "./dial-gate.js";
-import { type DialOptions, dial, type Greeted, isThere, refuseAgent } from "./dial.js";
+import { Dialler } from "./dialler.js";
 import {
   findUnreachable,
   type HostRecord,
@@ -23,7 +21,6 @@ import {
 import type { ParkedSockets } from "./parked-sockets.js";
 import { HostSession, type ReadyAgent } from "./session.js";
 import type { SessionPart } from "./session-part.js";
-import { splice } from "./splice.js";
 import type { RevokedSerials } from "./tell-revocations.js";
 
 /** What the fleet needs. */
@@ -56,24 +53,14 @@ interface Member {
   record: HostRecord;
   session: HostSession | undefined;
   state: HostState;
-  /** The agent that was greeted last at an address of the host's. */
-  met: MetAgent | undefined;
 }
-
-/** An agent that is refused comes again every few seconds. */
-const refusalHoldsMs = 60_000;
-/** How long a round of connecting waits for an agent that dials the hub. */
-const dialInTimeoutMs = 8000;
 
 /** All registered hosts, each with its session. */
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #members = new Map<string, Member>();
   readonly #closing = new Set<Promise<void>>();
-  /** Hosts whose connections were refused lately. */
-  readonly #refusals = new Map<string, { readonly why: string; readonly atMs: number }>();
-
-  readonly #gate = new DialGate();
+  readonly #dialler: Dialler;
   /** Second agents of hosts. */
   readonly #copies: Copies;
   readonly #parts: SessionPart[] = [];
@@ -85,6 +72,7 @@ export class Fleet {
       onFound: (host, why) => this.#recordCopy(host, why),
       onGone: (host) => this.#changed(host),
     });
+    this.#dialler = new Dialler({ ...options, copies: this.#copies });
   }
 
   /** Has every session that begins from now on do something beside. */
@@ -106,7 +94,6 @@ export class Fleet {
       record,
       session: undefined,
       state: HostState.HOST_STATE_UNSPECIFIED,
-      met: undefined,
     };
     this.#members.set(record.id, member);
     member.record = record;
@@ -131,7 +118,7 @@ export class Fleet {
 
   /** A host that dials the hub was refused, and why. Kept for those that are registered only. */
   noteRefusal(id: string, why: string): void {
-    if (this.#members.has(id)) this.#refusals.set(id, { why, atMs: Date.now() });
+    if (this.#members.has(id)) this.#dialler.noteRefusal(id, why);
   }
 
   /**
@@ -151,7 +138,7 @@ export class Fleet {
     const member = this.#members.get(id);
     if (member?.session !== undefined) void this.#end(member.session);
     this.#members.delete(id);
-    this.#refusals.delete(id);
+    this.#dialler.forget(id);
     this.#copies.forget(id);
     this.#options.inventory.removeHost(id);
     for (const part of this.#parts) part.forgotten(id);
@@ -252,7 +239,10 @@ export class Fleet {
     const { inventory, revocations, log } = this.#options;
     return new HostSession({
       host: id,
-      connect: (signal, onFailure) => this.#connect(id, signal, onFailure),
+      connect: (signal, onFailure) => {
+        const addresses = this.#members.get(id)?.record.host.addresses ?? [];
+        return this.#dialler.connect({ id, addresses, signal, onFailure });
+      },
       inventory,
       parts: this.#parts,
       revocations,
@@ -267,70 +257,6 @@ export class Fleet {
     const closing = session.close().finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
     return closing;
-  }
-
-  async #connect(id: string, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<Greeted> {
-    const { hub, isRevoked, revocations } = this.#options;
-    const { revokedSerials } = revocations;
-    const identity = this.#options.identity();
-    const options: DialOptions = { host: id, identity, hub, isRevoked, revokedSerials, signal, gate: this.#gate };
-    const addresses = this.#members.get(id)?.record.host.addresses ?? [];
-    if (addresses.length === 0) return this.#connectDialled(id, options);
-    let last: unknown;
-    for (const address of addresses) {
-      if (signal.aborted) break;
-      try {
-        return await this.#dialOne(id, address, options);
-      } catch (error) {
-        last = error;
-        if (!signal.aborted) onFailure(error);
-      }
-    }
-    throw last ?? new Error("stopped");
-  }
-
-  /** Dials an agent and makes sure that it has not taken the place of another that lives. */
-  async #dialOne(id: string, address: string, options: DialOptions): Promise<Greeted> {
-    const greeted = await dial(address, options);
-    const newcomer = { boot: greeted.hello.epoch, address: greeted.peer };
-    const member = this.#members.get(id);
-    const before = member?.met;
-    // At one address there is one agent: what was there before has ended.
-    const isOther = before !== undefined && before.boot !== newcomer.boot && before.address !== newcomer.address;
-    if (isOther && (await isThere(before, options))) {
-      const why = this.#copies.refused(id, before, newcomer);
-      await refuseAgent(greeted, why, options);
-      throw new ZorError({ reason: "HOST_COPIED", code: status.FAILED_PRECONDITION, message: why });
-    }
-    if (member !== undefined) member.met = newcomer;
-    return greeted;
-  }
-
-  async #connectDialled(id: string, options: DialOptions): Promise<Greeted> {
-    const { socket, peer } = await this.#options.parked
-      .take(id, dialInTimeoutMs, options.signal)
-      .catch((error: unknown) => {
-        const refusal = this.#refusals.get(id);
-        const isRecent = refusal !== undefined && Date.now() - refusal.atMs < refusalHoldsMs;
-        throw isRecent ? unavailable("CERTIFICATE_DATES", `hosts/${id}`, refusal.why, error) : error;
-      });
-    this.#refusals.delete(id);
-    const spliced = await splice(socket, this.#options.socketDirectory);
-    try {
-      const greeted = await dial(spliced.address, options);
-      this.#options.parked.keepOnly(id, greeted.hello.epoch);
-      return {
-        ...greeted,
-        peer,
-        close: () => {
-          greeted.close();
-          spliced.close();
-        },
-      };
-    } catch (error) {
-      spliced.close();
-      throw error;
-    }
   }
 
   #view(member: Member, now: Date): Host {
