@@ -11,6 +11,7 @@ import { HostScope } from "./kit/host-scope.js";
 import { Publisher } from "./kit/publisher.js";
 import { References } from "./kit/references.js";
 import { Remarks } from "./kit/remarks.js";
+import { OperationFiles } from "./kit/operation-files.js";
 import { FileRequestStore } from "./kit/request-store.js";
 import type { AgentContext, AgentParts } from "./parts.js";
 import { RevokedCertificates } from "./revoked-certificates.js";
@@ -54,11 +55,19 @@ export class Agent {
     const ending = new AbortController();
     const watchLog = new WatchLog();
     const logError = (error: unknown, message: string): void => log.error({ err: error }, message);
+    const operationFiles = new OperationFiles({ directory: join(state, "operations"), logError });
     const operations = new Operations({
       prefix: `hosts/${host}/operations`,
-      publish: (operation) => watchLog.upsert({ kind: "operation", value: operation }),
-      forget: (name) => watchLog.remove("operation", name),
+      publish: (operation) => {
+        operationFiles.note(operation);
+        watchLog.upsert({ kind: "operation", value: operation });
+      },
+      forget: (name) => {
+        operationFiles.forget(name);
+        watchLog.remove("operation", name);
+      },
     });
+    for (const left of await operationFiles.load(new Date())) operations.restore(left);
     const context: AgentContext = {
       ...{ host, state, settings, hostUid, parts, log, logError, operations },
       scope: new HostScope(host),
@@ -76,11 +85,13 @@ export class Agent {
       remarks: context.remarks,
       kinds: [...opened.values()],
       requests: new RequestIds(new FileRequestStore(join(state, "requests"), logError)),
+      settled: () => operationFiles.settled(),
     });
     const work = Promise.all([...opened.values()].map(({ run }) => run?.(ending.signal)));
     return new Agent(server, watchLog.epoch, async () => {
       await server.close(graceMs);
       await operations.close();
+      await operationFiles.settled();
       ending.abort();
       await work;
       await closeKinds(opened);

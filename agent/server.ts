@@ -38,6 +38,8 @@ export interface AgentServerOptions {
   /** What of its kinds is served. */
   readonly kinds: readonly KindPart[];
   readonly requests: RequestIds;
+  /** Resolves when operations that were begun are written down. */
+  readonly settled: () => Promise<void>;
 }
 
 /** The API of an agent on all its listeners. */
@@ -71,10 +73,7 @@ export class AgentServer {
     options.identity.onReplace((identity) => tls.reload(identity));
     const watches = new OpenWatches();
     const serviceOptions = toServiceOptions(options.log, options.revoked, watches);
-    const services = toServices(
-      [...ownMethods(options), ...options.kinds.flatMap(({ methods }) => methods)],
-      options.requests,
-    );
+    const services = toServices([...ownMethods(options), ...options.kinds.flatMap(({ methods }) => methods)], options);
     for (const { definition, handlers } of services) {
       // The definitions are those of ts-proto, which grpc-js takes as they are.
       server.addService(definition as ServiceDefinition, implementService(definition, handlers, serviceOptions));

@@ -86,6 +86,12 @@ export class Operations {
     return operation;
   }
 
+  /** Takes in an operation of an earlier run of the program, which has ended. */
+  restore(operation: Operation): void {
+    this.#entries.set(operation.name, { operation, abort: new AbortController(), done: Promise.resolve() });
+    this.#publish(operation);
+  }
+
   find(name: string): Operation | undefined {
     return this.#entries.get(name)?.operation;
   }
@@ -174,4 +180,15 @@ function cancelledError(operation: Operation): ZorError {
     message: `${operation.verb} of ${operation.target} was cancelled`,
     resource: operation.target,
   });
+}
+
+/** An operation that can no longer be carried on. @param message why, and what to do. */
+export function abandoned(operation: Operation, message: string, now: Date): Operation {
+  const error = new ZorError({
+    reason: "OPERATION_ABANDONED",
+    code: status.ABORTED,
+    message,
+    resource: operation.target,
+  });
+  return { ...operation, state: OperationState.OPERATION_STATE_FAILED, error: toStatus(error), updateTime: now };
 }

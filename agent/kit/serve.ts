@@ -13,6 +13,13 @@ export interface ServiceMethods {
   readonly handlers: Readonly<Record<string, unknown>>;
 }
 
+/** What services are served with. */
+export interface ServeOptions {
+  readonly requests: RequestIds;
+  /** Resolves when what was begun is written down. */
+  readonly settled: () => Promise<void>;
+}
+
 /** A service with a handler for each of its methods. */
 export interface ServedService {
   readonly name: string;
@@ -32,7 +39,10 @@ export function serve<D extends Definition>(definition: D, handlers: Partial<Han
  * once for each; nothing is remembered of a request that is only checked.
  * @throws {Error} for a method that two serve, or that nobody serves although others of its service are.
  */
-export function toServices(methods: readonly ServiceMethods[], requests: RequestIds): readonly ServedService[] {
+export function toServices(
+  methods: readonly ServiceMethods[],
+  { requests, settled }: ServeOptions,
+): readonly ServedService[] {
   const names = [...new Set(methods.map(({ service }) => service))];
   return names.map((name) => {
     const definition = findService(name);
@@ -46,14 +56,14 @@ export function toServices(methods: readonly ServiceMethods[], requests: Request
     }
     const entries = Object.entries(definition).map(([key, method]) => {
       if (handlers[key] === undefined) throw new Error(`nobody serves ${method.path}`);
-      return [key, onceWhereAsked(method, handlers[key], requests)];
+      return [key, onceWhereAsked(method, handlers[key], { requests, settled })];
     });
     // Each handler was given for the method of its name, by the types of serve or the standard methods.
     return { name, definition, handlers: Object.fromEntries(entries) as Handlers<AnyService> };
   });
 }
 
-function onceWhereAsked(method: AnyMethod, handler: unknown, requests: RequestIds): unknown {
+function onceWhereAsked(method: AnyMethod, handler: unknown, { requests, settled }: ServeOptions): unknown {
   if (method.requestStream || method.responseStream) return handler;
   // Whoever is no stream is unary.
   const unary = handler as Unary;
@@ -61,7 +71,12 @@ function onceWhereAsked(method: AnyMethod, handler: unknown, requests: RequestId
     if (!isMutation(request)) return unary(request, context);
     checkRequestId(request.requestId);
     if (request.validateOnly === true) return unary(request, context);
-    return requests.once(method, request, context.caller.identity, () => unary(request, context));
+    return requests.once(method, request, context.caller.identity, async () => {
+      const answer = await unary(request, context);
+      // An operation that is told of must be there when it is asked for, whatever happens to the agent meanwhile.
+      await settled();
+      return answer;
+    });
   };
 }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { resourceExhausted } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import { type OperationContext, Operations } from "../../lib/operations.js";
+import { abandoned, type OperationContext, Operations } from "../../lib/operations.js";
 import type { Any } from "../../proto/gen/google/protobuf/any.js";
 import { Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
 import type { Change, Store } from "../store/store.js";
 import type { Inventory } from "./inventory.js";
-import { abandoned, loadOperations, putOperation } from "./stored-operations.js";
+import { loadOperations, putOperation } from "./stored-operations.js";
 
 /** What an operation is to do. */
 export interface PlannedOperation {

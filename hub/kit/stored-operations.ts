@@ -1,6 +1,3 @@
-import { status } from "@grpc/grpc-js";
-import { ZorError } from "../../lib/errors.js";
-import { toStatus } from "../../lib/grpc/status-codec.js";
 import { Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
 import type { Change, Store } from "../store/store.js";
 
@@ -44,15 +41,4 @@ export async function loadOperations(store: Store, now: Date): Promise<LeftOpera
     unfinished: kept.filter(({ state }) => state === OperationState.OPERATION_STATE_RUNNING),
     finished: kept.filter(({ state }) => state !== OperationState.OPERATION_STATE_RUNNING),
   };
-}
-
-/** An operation that can no longer be carried on. */
-export function abandoned(operation: Operation, message: string, now: Date): Operation {
-  const error = new ZorError({
-    reason: "OPERATION_ABANDONED",
-    code: status.ABORTED,
-    message,
-    resource: operation.target,
-  });
-  return { ...operation, state: OperationState.OPERATION_STATE_FAILED, error: toStatus(error), updateTime: now };
 }

@@ -26,13 +26,13 @@ export interface KindSubject {
   readonly singular: string;
   /** "an agent", "a hub" */
   readonly server: string;
-  /** What the server alone leaves out: resources are told of by others, which takes a moment. */
-  readonly routed?: boolean;
   start(): Promise<KindWorld>;
   /** A specification that is good for a resource with that number. */
   spec(number: number): Fields;
   /** One that is not, and the field that is at fault. */
   readonly bad: { readonly spec: Fields; readonly field: string };
+  /** More fields of the request that creates one. */
+  readonly create?: Fields;
   /** A change of the first specification; undefined: specifications of this kind cannot be changed. */
   readonly change?: { readonly spec: Fields; readonly path: string };
 }
@@ -48,7 +48,7 @@ export function describeKind(subject: KindSubject): void {
     const operator = (): Verbs => new Verbs(singular, world.operator(), world.parent);
     const viewer = (): Verbs => new Verbs(singular, world.viewer(), world.parent);
     const make = (id: string, number: number, more: Fields = {}): Promise<AnyMeta> =>
-      operator().create(id, { spec: subject.spec(number), ...more });
+      operator().create(id, { spec: subject.spec(number), ...more }, subject.create);
     /** What a hub is told of by an agent is there a moment later. */
     const soon = (look: () => Promise<unknown>) => expect.poll(look, { timeout: 5000 });
 
@@ -107,7 +107,7 @@ export function describeKind(subject: KindSubject): void {
     });
 
     it("is only checked with validate_only", async () => {
-      await operator().create("new", { spec: subject.spec(1) }, { validateOnly: true });
+      await operator().create("new", { spec: subject.spec(1) }, { ...subject.create, validateOnly: true });
       await expect(operator().get("new")).rejects.toMatchObject({ code: status.NOT_FOUND });
       await expect(operator().create("new", { spec: subject.bad.spec }, { validateOnly: true })).rejects.toMatchObject({
         code: status.INVALID_ARGUMENT,
@@ -119,7 +119,7 @@ export function describeKind(subject: KindSubject): void {
     });
 
     it("is made once for one request id, and refuses it for another request", async () => {
-      const more = { requestId: `once-${singular}` };
+      const more = { ...subject.create, requestId: `once-${singular}` };
       const first = await operator().create("once", { spec: subject.spec(2) }, more);
       expect((await operator().create("once", { spec: subject.spec(2) }, more)).uid).toBe(first.uid);
       await expect(operator().create("other", { spec: subject.spec(2) }, more)).rejects.toMatchObject({
@@ -257,7 +257,7 @@ export function describeKind(subject: KindSubject): void {
       expect(again.spec).toEqual(spec);
       await soon(async () => (await viewer().list()).resources.length).toBe(4);
       // Request ids are remembered too.
-      const more = { requestId: `kept-${singular}` };
+      const more = { ...subject.create, requestId: `kept-${singular}` };
       const made = await operator().create("kept", { spec: subject.spec(7) }, more);
       await world.restart();
       expect((await operator().create("kept", { spec: subject.spec(7) }, more)).uid).toBe(made.uid);

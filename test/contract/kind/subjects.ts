@@ -1,0 +1,45 @@
+import { EchoOptions } from "../../extension/gen/zor/test/v1/echo.js";
+import { echoOptionsType } from "../../extension/echo-driver.js";
+import type { KindSubject } from "./contract.js";
+
+type Subject = Omit<KindSubject, "server" | "start">;
+
+/** The kind of the tests' own that lives on hosts. */
+export const gauge: Subject = {
+  singular: "gauge",
+  spec: (number) => ({ lan: "", limit: number }),
+  bad: { spec: { limit: 1001 }, field: "gauge.spec.limit" },
+  change: { spec: { limit: 500 }, path: "spec.limit" },
+};
+
+/** Lans; what they are cannot be changed. */
+export const lan: Subject = {
+  singular: "lan",
+  spec: (number) => ({ mtu: 1500 + number, rstp: false }),
+  bad: { spec: { mtu: 100 }, field: "lan.spec.mtu" },
+};
+
+/** Instances of a driver that the API has options for. */
+export const instance: Subject = {
+  singular: "instance",
+  spec: () => ({ nics: [], driver: { $case: "crun", value: { rootfs: "micro" } } }),
+  bad: {
+    spec: { cpus: -1, nics: [], driver: { $case: "crun", value: { rootfs: "micro" } } },
+    field: "instance.spec.cpus",
+  },
+  create: { leaveStopped: true },
+};
+
+/** Instances of a driver of the tests' own. */
+export const echo: Subject = {
+  ...instance,
+  spec: (number) => ({ nics: [], driver: echoing(`hello ${number}`) }),
+  bad: { spec: { nics: [], driver: echoing("x".repeat(101)) }, field: "instance.spec.other.greeting" },
+};
+
+function echoing(greeting: string) {
+  return {
+    $case: "other",
+    value: { typeUrl: echoOptionsType, value: Buffer.from(EchoOptions.encode({ greeting }).finish()) },
+  };
+}
