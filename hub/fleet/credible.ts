@@ -1,6 +1,7 @@
 import { findKindBySingular, livesOnHosts } from "../../lib/kinds/kinds.js";
-import type { AnyResource, KnownResource } from "../../lib/kinds/resource.js";
+import { type AnyResource, type KnownResource, unpack } from "../../lib/kinds/resource.js";
 import { encode } from "../../lib/watch/kept.js";
+import type { Any } from "../../proto/gen/google/protobuf/any.js";
 import { isId, parseHost, parseLink, parseName, parseOnHost } from "../../lib/names.js";
 
 /** Largest encoded resource in bytes. A lan tells of all its ports. */
@@ -46,10 +47,17 @@ export function findLieInAnswer(host: string, answer: unknown): string | undefin
   for (const [field, value] of Object.entries(answer)) {
     if (!isResourceField(field) || typeof value !== "object" || value === null) continue;
     // The fields of answers that are called like a resource hold one.
-    const lie = findLie(host, { kind: field, value: value as AnyResource["value"] });
+    const lie = findLie(host, named(host, { kind: field, value: value as AnyResource["value"] }));
     if (lie !== undefined) return lie;
   }
   return undefined;
+}
+
+/** The operation of a request that was only checked does not exist and has no name; all else of it is judged. */
+function named(host: string, answer: AnyResource): AnyResource {
+  if (answer.kind !== "operation" || answer.value.name !== "") return answer;
+  const value: AnyResource["value"] = { ...answer.value, name: `hosts/${host}/operations/checked` };
+  return { kind: answer.kind, value };
 }
 
 function isResourceField(field: string): boolean {
@@ -122,12 +130,28 @@ function findBadReference(host: string, told: AnyResource): string | undefined {
       const { spec } = resource.value;
       return spec === undefined || (isId(spec.lanA) && isId(spec.lanB)) ? undefined : "one of its lans has a bad name";
     }
-    case "operation":
-      return isOwn(host, resource.value.target) ? undefined : "its target is not of its host";
+    case "operation": {
+      const { target, result } = resource.value;
+      if (!isOwn(host, target)) return "its target is not of its host";
+      return result === undefined ? undefined : findBadResult(host, result);
+    }
     case "event":
       return isOwnOrLink(host, resource.value.resource) ? undefined : "it is about something of another host";
     default:
       return undefined;
+  }
+}
+
+/** What an operation has made is shown as what it is, so it is judged as that. */
+function findBadResult(host: string, packed: Any): string | undefined {
+  try {
+    const result = unpack(packed);
+    // A newer agent may have made something of a kind that this hub does not know.
+    if (result === undefined) return undefined;
+    const lie = result.kind === "operation" ? "operations make no operations" : findLie(host, result);
+    return lie === undefined ? undefined : `its result is not to be believed: ${lie}`;
+  } catch {
+    return "its result is not the message that it says it is";
   }
 }
 

@@ -2,14 +2,17 @@ import type { InstanceDriver } from "../../../agent/drivers/driver.js";
 import { kinds } from "../../../agent/kinds/index.js";
 import { CreateLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import { gaugeKind } from "../../extension/gauge-agent-kind.js";
+import { GaugePanel, gaugeKind } from "../../extension/gauge-agent-kind.js";
 import { ApiFixture } from "../../integration/agent/api-fixture.js";
 import type { KindWorld } from "./contract.js";
 
 /** An agent in this process with one more kind than it knows, and a lan that others may refer to. */
-export async function startAgentWorld(drivers?: readonly InstanceDriver[]): Promise<KindWorld> {
+export async function startAgentWorld(
+  drivers?: readonly InstanceDriver[],
+  panel = new GaugePanel(),
+): Promise<KindWorld> {
   const fixture = await ApiFixture.start({
-    kinds: [...kinds, gaugeKind()],
+    kinds: [...kinds, gaugeKind(panel)],
     ...(drivers === undefined ? {} : { drivers }),
   });
   const identity = await fixture.pki.user("vera", Role.ROLE_VIEWER);

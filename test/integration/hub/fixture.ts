@@ -202,7 +202,7 @@ async function adminOf(hub: Hub): Promise<Connection> {
 }
 
 /** A port of loopback below those that the kernel gives out by itself, so that nothing takes it until it is used. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(22_000, 32_000);
     const server = createServer();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { findLie, findLieInAnswer, findLieOfRemoval } from "../../../../hub/fleet/credible.js";
 import { HostBounds } from "../../../../hub/fleet/host-bounds.js";
-import type { AnyResource } from "../../../../lib/kinds/resource.js";
+import { type AnyResource, pack } from "../../../../lib/kinds/resource.js";
 import { A2b } from "../../../../proto/gen/zor/v1/a2b.js";
 import { Host } from "../../../../proto/gen/zor/v1/host.js";
 import { Instance } from "../../../../proto/gen/zor/v1/instance.js";
@@ -136,5 +136,34 @@ describe("what one host may have the hub keep", () => {
     expect(take()).toBe(20);
     nowMs += 3_600_000;
     expect(take()).toBe(600);
+  });
+});
+
+describe("an operation's result", () => {
+  const made = (result: ReturnType<typeof pack>): AnyResource => ({
+    kind: "operation",
+    value: Operation.fromPartial({ name: "hosts/gamma/operations/o1", target: vm1, result }),
+  });
+
+  test("is believed when it is of the host", () => {
+    expect(findLie("gamma", made(pack(instance(vm1))))).toBeUndefined();
+    const unknown = { typeUrl: "type.googleapis.com/zor.v9.Wire", value: Buffer.from([1, 2, 3]) };
+    expect(findLie("gamma", made(unknown))).toBeUndefined();
+  });
+
+  test.each([
+    ["of another host", pack(instance("hosts/beta/instances/vm2"))],
+    ["of the hub", pack({ kind: "link", value: Link.fromPartial({ name: "links/demo" }) })],
+    ["an operation", pack(operation(vm1))],
+    ["no message at all", { typeUrl: "type.googleapis.com/zor.v1.Instance", value: Buffer.from([10, 200, 1]) }],
+  ])("is not believed when it is %s", (_what, result) => {
+    expect(findLie("gamma", made(result))).toContain("result");
+    expect(findLieInAnswer("gamma", { operation: made(result).value })).toContain("result");
+  });
+
+  test("may be of a request that was only checked, whose operation has no name", () => {
+    const checked = Operation.fromPartial({ target: vm1 });
+    expect(findLieInAnswer("gamma", { operation: checked })).toBeUndefined();
+    expect(findLieInAnswer("gamma", { operation: Operation.fromPartial({ target: "hosts/beta" }) })).toBeDefined();
   });
 });
