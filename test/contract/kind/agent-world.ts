@@ -1,18 +1,14 @@
 import type { InstanceDriver } from "../../../agent/drivers/driver.js";
-import { kinds } from "../../../agent/kinds/index.js";
 import { CreateLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import { GaugePanel, gaugeKind } from "../../extension/gauge-agent-kind.js";
+import { GaugeRack, gaugeKind } from "../../extension/gauge-agent-kind.js";
 import { ApiFixture } from "../../integration/agent/api-fixture.js";
 import type { KindWorld } from "./contract.js";
 
 /** An agent in this process with one more kind than it knows, and a lan that others may refer to. */
-export async function startAgentWorld(
-  drivers?: readonly InstanceDriver[],
-  panel = new GaugePanel(),
-): Promise<KindWorld> {
+export async function startAgentWorld(drivers?: readonly InstanceDriver[], rack = new GaugeRack()): Promise<KindWorld> {
   const fixture = await ApiFixture.start({
-    kinds: [...kinds, gaugeKind(panel)],
+    kinds: [gaugeKind(rack)],
     ...(drivers === undefined ? {} : { drivers }),
   });
   const identity = await fixture.pki.user("vera", Role.ROLE_VIEWER);

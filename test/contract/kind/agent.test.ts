@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { GaugePanel } from "../../extension/gauge-agent-kind.js";
+import { failedPrecondition } from "../../../lib/errors.js";
+import { GaugeRack } from "../../extension/gauge-agent-kind.js";
 import { Verbs } from "./verbs.js";
 import { EchoDriver } from "../../extension/echo-driver.js";
 import { makeLan, startAgentWorld } from "./agent-world.js";
@@ -17,12 +18,12 @@ describeKind({ ...echo, server: "an agent with a driver of the tests' own", star
 
 describe("a kind that refers to another", () => {
   let world: KindWorld;
-  const panel = new GaugePanel();
+  const rack = new GaugeRack();
   const gauges = (): Verbs => new Verbs("gauge", world.operator(), world.parent);
   const lans = (): Verbs => new Verbs("lan", world.operator(), world.parent);
 
   beforeAll(async () => {
-    world = await startAgentWorld(undefined, panel);
+    world = await startAgentWorld(undefined, rack);
   });
   afterAll(() => world.close());
 
@@ -43,14 +44,13 @@ describe("a kind that refers to another", () => {
   });
 
   test("leaves nothing of one that could not be made", async () => {
-    panel.broken = "the panel is open";
+    rack.failNext = failedPrecondition("RACK_OPEN", "hosts/h1/gauges/g2", "the rack is open");
     await expect(gauges().create("g2", { spec: {} })).rejects.toMatchObject({
-      reason: "PANEL_BROKEN",
-      message: expect.stringContaining("the panel is open"),
+      reason: "RACK_OPEN",
+      message: expect.stringContaining("the rack is open"),
     });
-    panel.broken = "";
     await expect(gauges().get("g2")).rejects.toMatchObject({ code: status.NOT_FOUND });
-    expect(panel.limits.size).toBe(0);
+    expect(rack.readings.size).toBe(0);
     await world.restart();
     expect((await gauges().list()).resources).toEqual([]);
     await gauges().create("g2", { spec: {} });

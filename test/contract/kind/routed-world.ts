@@ -12,7 +12,7 @@ import { createLog } from "../../../lib/log.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
-import { gaugeKind } from "../../extension/gauge-agent-kind.js";
+import { GaugeRack, gaugeKind } from "../../extension/gauge-agent-kind.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
 import { eventually } from "../../helpers/eventually.js";
@@ -38,13 +38,14 @@ export async function startRoutedWorld(
     network: new FakeHostNetwork().toPart(),
     cables: undefined,
   };
+  const rack = new GaugeRack();
   const startAgent = (): Promise<Agent> =>
     Agent.start({
       settings: settle(config, undefined, "h1"),
       hostUid: "uid-of-h1",
       identity: new IdentityHolder(identity),
       parts,
-      kinds: [...kinds, gaugeKind()],
+      kinds: [...kinds, gaugeKind(rack)],
       log: createLog("test", { write: () => undefined }),
     });
   const becomes = (state: HostState): Promise<unknown> =>

@@ -1,5 +1,4 @@
-import { EchoOptions } from "../../extension/gen/zor/test/v1/echo.js";
-import { echoOptionsType } from "../../extension/echo-driver.js";
+import { echoSpec } from "../../extension/echo-driver.js";
 import type { KindSubject } from "./contract.js";
 
 type Subject = Omit<KindSubject, "server" | "start">;
@@ -33,13 +32,6 @@ export const instance: Subject = {
 /** Instances of a driver of the tests' own. */
 export const echo: Subject = {
   ...instance,
-  spec: (number) => ({ nics: [], driver: echoing(`hello ${number}`) }),
-  bad: { spec: { nics: [], driver: echoing("x".repeat(101)) }, field: "instance.spec.other.greeting" },
+  spec: (number) => ({ nics: [], driver: echoSpec({ greeting: `hello ${number}` }) }),
+  bad: { spec: { nics: [], driver: echoSpec({ greeting: "x".repeat(101) }) }, field: "instance.spec.other.greeting" },
 };
-
-function echoing(greeting: string) {
-  return {
-    $case: "other",
-    value: { typeUrl: echoOptionsType, value: Buffer.from(EchoOptions.encode({ greeting }).finish()) },
-  };
-}
