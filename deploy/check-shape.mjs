@@ -1,5 +1,5 @@
-// Holds what a linter does not: no file of code beyond 400 lines, no function with more than four positional arguments, and no path named
-// in a comment, a document or a text for people that is not there.
+// Holds what a linter does not: no file of code beyond 400 lines, no function with more than four positional arguments, and nothing named in
+// a comment or document that is not there: paths, decisions, and what {@link} leads to.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import ts from "typescript";
@@ -11,6 +11,7 @@ const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--excl
   .filter((file) => file !== "" && existsSync(file));
 const files = new Set(tracked);
 const folders = new Set(tracked.flatMap((file) => ancestors(file)));
+const decisions = new Set(tracked.map((file) => /^docs\/decisions\/(\d{4})/.exec(file)?.[1]));
 const faults = [];
 
 function ancestors(file) {
@@ -18,10 +19,10 @@ function ancestors(file) {
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-function checkCode(file, text) {
+function checkCode(file, source) {
+  const { text } = source;
   const lines = text.split("\n").length - 1;
   if (lines > maxLines) faults.push(`${file}: ${lines} lines are more than ${maxLines}; cut it by responsibility`);
-  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const visit = (node) => {
     const parameters = node.body === undefined ? [] : (node.parameters ?? []);
     if (parameters.length > maxArguments && !isRowOfTable(node)) {
@@ -51,6 +52,9 @@ function checkMentions(file, text) {
     for (const [, path] of line.matchAll(mention)) {
       if (!isThere(path)) faults.push(`${file}:${index + 1}: names ${path}, which is not there`);
     }
+    for (const [, number] of line.matchAll(/\bdecision (\d{4})\b/g)) {
+      if (!decisions.has(number)) faults.push(`${file}:${index + 1}: there is no decision ${number}`);
+    }
   }
 }
 
@@ -70,27 +74,53 @@ function alternatives(path) {
   return braces[1].split(",").flatMap((each) => alternatives(path.replace(braces[0], each)));
 }
 
-/** The comments of a file of code; everything of a document. */
-function prose(file, text) {
-  if (/\.md$/.test(file)) return text;
-  const scanner = ts.createScanner(ts.ScriptTarget.Latest, false, ts.LanguageVariant.JSX, text);
+/** Whether what comments lead to is anywhere in the code beside them. */
+function checkLinks(file, comments, text) {
+  for (const [index, line] of comments.split("\n").entries()) {
+    for (const [, name] of line.matchAll(/\{@link (\w+)/g)) {
+      const uses = (part) => part.match(new RegExp(`\\b${name}\\b`, "g"))?.length ?? 0;
+      if (uses(text) === uses(comments))
+        faults.push(`${file}:${index + 1}: links to ${name}, which is not in this file`);
+    }
+  }
+}
+
+/** The comments of a file of code, at their lines. */
+function commentsOf(source) {
+  const characters = source.text.split("");
+  const blank = (node) => {
+    // What looks like a comment inside a text is none.
+    if (ts.isLiteralExpression(node) || ts.isTemplateLiteralToken(node) || ts.isJsxText(node)) {
+      for (let at = node.getStart(source); at < node.end; at += 1) if (characters[at] !== "\n") characters[at] = " ";
+    }
+    ts.forEachChild(node, blank);
+  };
+  blank(source);
+  const code = characters.join("");
+  const comments = [...code.matchAll(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g)];
   let kept = "";
-  for (let kind = scanner.scan(); kind !== ts.SyntaxKind.EndOfFileToken; kind = scanner.scan()) {
-    const part = scanner.getTokenText();
-    const isComment = kind === ts.SyntaxKind.SingleLineCommentTrivia || kind === ts.SyntaxKind.MultiLineCommentTrivia;
-    // Line numbers stay.
-    kept += isComment ? part : part.replace(/[^\n]/g, " ");
+  let at = 0;
+  for (const { index, 0: comment } of comments) {
+    kept += code.slice(at, index).replace(/[^\n]/g, " ") + comment;
+    at = index + comment.length;
   }
   return kept;
 }
 
 for (const file of tracked.filter((each) => !/(?:^|\/)gen\//.test(each))) {
   const isCode = /\.(?:ts|tsx|mjs|cjs)$/.test(file);
-  const isDocument = /\.md$/.test(file) && file !== "CHANGELOG.md" && !file.startsWith("docs/decisions/");
+  const isDocument = /\.md$/.test(file) && file !== "CHANGELOG.md";
   if (!isCode && !isDocument && !/\.(?:proto|sh)$/.test(file)) continue;
   const text = readFileSync(file, "utf8");
-  if (isCode) checkCode(file, text);
-  checkMentions(file, isCode ? prose(file, text) : text);
+  if (!isCode) {
+    checkMentions(file, text);
+    continue;
+  }
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const comments = commentsOf(source);
+  checkCode(file, source);
+  checkMentions(file, comments);
+  checkLinks(file, comments, text);
 }
 for (const fault of faults) console.error(fault);
 process.exit(faults.length === 0 ? 0 : 1);

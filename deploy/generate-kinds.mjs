@@ -164,7 +164,7 @@ export interface MethodRule {
 
 /**
  * Text of a module with the light part of the table: no codec, so that it loads in no time.
- * @param typesFrom path of lib/kinds/kinds.js, from where the text is put.
+ * @param typesFrom path of the module with the types, lib/kinds/kinds.ts, as it is imported from where the text is put.
  */
 export function formatKinds({ kinds, services }, typesFrom) {
   const lines = kinds.map(

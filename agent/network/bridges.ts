@@ -189,7 +189,7 @@ export class Bridges {
     });
   }
 
-  /** See {@link CablePlugger.cross}. @throws {ZorError} NOT_FOUND: no such lan */
+  /** Tests whether frames cross from the lan to another end, see {@link crossTest}. @throws {ZorError} NOT_FOUND: no such lan */
   async cross(test: CrossTest): Promise<CrossResult> {
     const { mirror, netns } = this.#switch;
     const bridge = this.#findBridge(mirror, test.lan);

@@ -16,7 +16,7 @@ export interface SwitchTap {
 
 /**
  * Makes a tap in this process's namespace, where the cable's sockets are, and moves it to the switch's; the descriptor stays attached.
- * @throws {ToolError} {@link SystemCallError}; nothing is left then.
+ * @throws {ToolError} when a tool refuses, SystemCallError when the kernel does; nothing is left then.
  */
 export async function makeTap(options: {
   readonly name: string;

@@ -75,7 +75,7 @@ export class FrameRig {
     return write(this.#lan[0], this.#memory.address, length) === length;
   }
 
-  /** Length of the next frame that came out of the receiver's lan; undefined: none. It is in {@link taken}. */
+  /** Length of the next frame that came out of the receiver's lan; undefined: none. */
   take(): number | undefined {
     const length = read(this.#lan[1], this.#memory.address + dataBytes.max, dataBytes.max);
     return length > 0 ? length : undefined;
