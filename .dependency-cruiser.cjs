@@ -11,9 +11,10 @@ module.exports = {
   forbidden: [
     {
       name: "no-circular",
+      comment: "Types count as well.",
       severity: "error",
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+      to: { circular: true },
     },
     {
       name: "no-orphans",
@@ -52,13 +53,6 @@ module.exports = {
       severity: "error",
       from: { path: "^agent/kinds/([^/]+)/" },
       to: { path: "^agent/kinds/", pathNot: "^agent/kinds/$1/" },
-    },
-    {
-      name: "no-circles-in-the-agent",
-      comment: "Types included.",
-      severity: "error",
-      from: { path: "^agent/" },
-      to: { circular: true },
     },
     {
       name: "agent-layers-drivers",
@@ -177,19 +171,6 @@ module.exports = {
       severity: "error",
       from: { path: "^tui/cli/" },
       to: { path: "^tui/", pathNot: "^tui/(kit|kinds|client|cli)/" },
-    },
-    {
-      name: "tui-has-no-circles",
-      severity: "error",
-      from: { path: "^tui/" },
-      to: { circular: true },
-    },
-    {
-      name: "hub-has-no-circles",
-      comment: "Types count as well.",
-      severity: "error",
-      from: { path: "^hub/" },
-      to: { circular: true },
     },
     {
       name: "hub-kinds-stand-alone",
