@@ -13,7 +13,7 @@ function kindTable(): KindTable {
 }
 
 /** A fleet of which nothing is known: what is shown of a resource is what it says itself. */
-function emptyFleet(nowMs: number): Fleet {
+export function emptyFleet(nowMs: number): Fleet {
   return new Fleet(kindTable(), nowMs);
 }
 

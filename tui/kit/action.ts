@@ -29,6 +29,8 @@ export interface Action<T extends object = object> {
   instead?(rows: readonly Row<T>[]): string | undefined;
   /** Why it cannot be done; undefined when it can. */
   whyNot?(row: Row<T>, fleet: FleetView): string | undefined;
+  /** Why the command line does it only when it is forced; undefined: it need not be. Here it is confirmed, and then forced. */
+  whyForced?(row: Row<T>, fleet: FleetView): string | undefined;
   /** What it does to a resource, in a few words. */
   effect(row: Row<T>, fleet: FleetView): string;
   /** What has to be typed to go ahead with one; default: "y". */

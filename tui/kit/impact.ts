@@ -38,7 +38,8 @@ export function planImpact(fleet: Fleet, kind: TuiKind, action: Action, rows: re
   return { kind, action, changes, skipped, collateral: [...new Set(collateral)] };
 }
 
-function sufferersFrom(fleet: Fleet, deleted: Row): readonly string[] {
+/** What happens to other resources when one is deleted, a line each. */
+export function sufferersFrom(fleet: Fleet, deleted: Row): readonly string[] {
   const texts: string[] = [];
   for (const kind of fleet.kinds.all) {
     if (kind.suffersFrom === undefined) continue;

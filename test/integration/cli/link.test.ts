@@ -151,7 +151,7 @@ describe("zor link show", () => {
       status: { state: active, path: 1, protection: "none" },
     });
     expect((await fleet.zor(["link", "show", "demo"])).stdout).toMatch(/protection +UNENCRYPTED/);
-    expect((await fleet.zor(["get", "links"])).stdout).toMatch(/direct UNENCRYPTED/);
+    expect((await fleet.zor(["get", "links"])).stdout).toMatch(/direct +UNENCRYPTED/);
   });
 
   it("tells the cause and the reason of a link that is down, escaped", async () => {

@@ -4,7 +4,7 @@ import { requestOf, responseField } from "../../../lib/kinds/verbs.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type BlastRadius, blastRadius } from "../blast-radius.js";
+import { type Deletion, planDeletion } from "../deletion.js";
 import { asMethod } from "../change.js";
 import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { confirm } from "../confirm.js";
@@ -13,13 +13,8 @@ import { standardMethod } from "../kinds.js";
 import { kindOfFullName, resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
-interface DeleteOptions {
-  readonly output: OutputFormat;
+interface DeleteOptions extends DeletionOptions {
   readonly host?: string;
-  readonly force?: boolean;
-  readonly yes?: boolean;
-  readonly dryRun?: boolean;
-  readonly wait: boolean;
 }
 
 /** Stopping a guest takes a while on a busy host. */
@@ -30,25 +25,18 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("delete")
     .description(
-      "Delete instances (with their disks that are not images), lans, links or in-line boxes, after showing what goes with them.",
+      "Delete resources, after showing what goes with them: instances with their disks that are not images, hosts with the links that end on them.",
     )
     .addArgument(new ResourceArgument("<names...>", "instances; or a kind and then names; or full names"))
     .option("--host <host>", "the host of names without one")
-    .option("--force", "stop instances that run first")
+    .option("--force", "also what runs, or takes others with it")
     .option("-y, --yes", "do not ask")
-    .option("--no-wait", "do not wait until both ends of a link are gone")
+    .option("--no-wait", "return once it has been taken on")
     .option("--dry-run", "only show what would be deleted and check the requests")
     .addOption(responseOutput())
     .action(async (words: string[], options: DeleteOptions) => {
       const session = open(command);
-      const targets = await findTargets(session, words, options);
-      const plan = ["This deletes:", ...targets.map(({ line }) => `  ${line}`)];
-      if (!(await confirm(session, plan, "Delete?", options))) return;
-      const byName = new Map(targets.map((target) => [target.name, target]));
-      await forEachName(session, [...byName.keys()], options.output, async (name, part) => {
-        const target = byName.get(name);
-        if (target !== undefined) await deleteOne(session, target, options, part);
-      });
+      await deleteAll(session, await findTargets(session, words, options.host), options, "deleted");
     });
   withExamples(
     command,
@@ -60,27 +48,57 @@ export function define({ program, open }: Registrar): void {
   );
 }
 
-async function findTargets(
-  session: Session,
-  words: readonly string[],
-  { host, force, dryRun }: DeleteOptions,
-): Promise<BlastRadius[]> {
+async function findTargets(session: Session, words: readonly string[], host: string | undefined): Promise<Target[]> {
   const [first = "", ...rest] = words;
   const named = rest.length > 0 ? findKind(first) : undefined;
-  const targets: BlastRadius[] = [];
+  const targets: Target[] = [];
   for (const text of named === undefined ? words : rest) {
     const kind = named ?? kindOf(text);
-    const target = await blastRadius(session, kind, await resolveName(session, kind, text, host));
-    if (target.running && force !== true && dryRun !== true) {
-      throw failedPrecondition(
-        "INSTANCE_RUNNING",
-        target.name,
-        `${shortName(target.name)} runs; stop it first, or add --force; nothing was deleted`,
-      );
-    }
-    targets.push(target);
+    targets.push({ kind, name: await resolveName(session, kind, text, host) });
   }
   return targets;
+}
+
+/** Something to delete. */
+interface Target {
+  readonly kind: Kind;
+  readonly name: string;
+}
+
+/** How things are deleted. */
+export interface DeletionOptions {
+  readonly output: OutputFormat;
+  readonly force?: boolean;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+}
+
+/** Deletes resources after showing what goes with them, or none of them. @param done what is said of each: "deleted". */
+export async function deleteAll(
+  session: Session,
+  targets: readonly Target[],
+  options: DeletionOptions,
+  done: string,
+): Promise<void> {
+  const plan: Deletion[] = [];
+  for (const { kind, name } of targets) {
+    const deletion = await planDeletion(session, kind, name);
+    plan.push(deletion);
+    if (deletion.whyForced === undefined || options.force === true || options.dryRun === true) continue;
+    throw failedPrecondition(
+      "NOT_FORCED",
+      name,
+      `nothing was deleted: ${shortName(name)} takes --force, because ${deletion.whyForced}`,
+    );
+  }
+  const lines = ["This deletes:", ...new Set(plan.flatMap((each) => each.lines.map((line) => `  ${line}`)))];
+  if (!(await confirm(session, lines, "Delete?", options))) return;
+  const byName = new Map(plan.map((each) => [each.name, each]));
+  await forEachName(session, [...byName.keys()], options.output, async (name, part) => {
+    const target = byName.get(name);
+    if (target !== undefined) await deleteOne(session, { ...target, done }, options, part);
+  });
 }
 
 /** Full names tell their kind; everything else is an instance. */
@@ -90,8 +108,8 @@ function kindOf(text: string): Kind {
 
 async function deleteOne(
   session: Session,
-  { kind, name }: BlastRadius,
-  options: DeleteOptions,
+  { kind, name, done }: Target & { readonly done: string },
+  options: DeletionOptions,
   part: number | undefined,
 ): Promise<void> {
   const validateOnly = options.dryRun === true;
@@ -105,12 +123,12 @@ async function deleteOne(
   const answer = Object(await session.call(asMethod({ method }), requestOf(method, fields), deleteTimeoutMs));
   // Where the response has such a field, it holds an operation.
   const operation = responseField(answer, "operation") as Operation | undefined;
-  const waits = operation !== undefined && options.wait && !validateOnly;
+  const waits = operation !== undefined && options.wait !== false && !validateOnly;
   const response = waits
     ? { ...answer, operation: await session.follow(operation, `deleting ${kind.singular} ${shortName(name)}`) }
     : answer;
   await session.printResponse(options.output, asMethod({ method }), response, () => {
     if (options.output === "name") return escapeText(name);
-    return escapeText(`${shortName(name)} ${validateOnly ? "could be deleted; nothing was changed" : "deleted"}`);
+    return escapeText(`${shortName(name)} ${validateOnly ? "could be deleted; nothing was changed" : done}`);
   });
 }

@@ -7,7 +7,9 @@ import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import type { CliIo } from "../session.js";
-import { columnsOf, type Row } from "./columns.js";
+import { toRow } from "../../kit/row.js";
+import { emptyFleet } from "../fleet.js";
+import { columnsOf, type TableRow } from "./columns.js";
 import { Table, type TableOptions } from "./table.js";
 
 /** Age of what is known of each host that is not heard, by host id: "14s" or "never". */
@@ -52,18 +54,19 @@ export function resourceTable(
   },
 ): ResourceTable {
   const staleSince = ({ value }: AnyResource): string | undefined => options.stale.get(hostOf(value.name) ?? "");
-  const toRow = (resource: AnyResource): Row<AnyResource["value"]> => ({
-    value: resource.value,
-    now: options.now(),
-    staleSince: staleSince(resource),
-  });
+  const rowOf = (resource: AnyResource): TableRow => {
+    const nowMs = options.now().getTime();
+    const { value } = resource;
+    return { row: toRow(resource.kind, value.name, value, nowMs), nowMs, staleSince: staleSince(resource) };
+  };
   const anyStale = resources.some((resource) => staleSince(resource) !== undefined);
-  const columns = columnsOf(kind, { wide: options.wide, labelColumns: options.labelColumns, anyStale });
-  const table = new Table(columns, resources.map(toRow), options);
+  const { wide, labelColumns } = options;
+  const columns = columnsOf(kind, { wide, labelColumns, anyStale, fleet: emptyFleet(options.now().getTime()) });
+  const table = new Table(columns, resources.map(rowOf), options);
   return {
     header: () => table.header(),
-    fits: (resource) => table.fits(toRow(resource)),
-    row: (resource) => table.row(toRow(resource)),
+    fits: (resource) => table.fits(rowOf(resource)),
+    row: (resource) => table.row(rowOf(resource)),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { a2bActions } from "./actions.js";
-import { a2bColumns } from "./columns.js";
+import { a2bColumns, a2bWideColumns } from "./columns.js";
 import { describeA2b } from "./describe.js";
 import { a2bStyle } from "./states.js";
 
@@ -10,6 +10,7 @@ export const a2bKind: TuiKind<A2b> = {
   kind: "a2b",
   words: ["box"],
   columns: a2bColumns,
+  wideColumns: a2bWideColumns,
   sortBy: "host",
   empty: "no in-line boxes; put one between two lans with: zor create a2b",
   counted: { short: "a2bs", rank: 3 },

@@ -11,6 +11,7 @@ import {
   nameColumn,
   reasonColumn,
   stateColumn,
+  wideColumn,
 } from "../../kit/table/columns.js";
 import { inForce, type Way } from "./facts.js";
 import { a2bStyle } from "./states.js";
@@ -75,4 +76,10 @@ export const a2bColumns: readonly Column<A2bRow>[] = [
   labelColumn(),
   // What a box does matters more than room for why it does not: that is said below the table in any case.
   reasonColumn(6, styleOf, reasonOf),
+];
+
+/** Only for where there is room without end. */
+export const a2bWideColumns: readonly Column<A2bRow>[] = [
+  wideColumn("seed", "SEED", (row: A2bRow) => String(row.resource.status?.seed ?? "")),
+  wideColumn("steps", "STEPS", (row: A2bRow) => String(row.resource.spec?.schedule.length ?? 0)),
 ];

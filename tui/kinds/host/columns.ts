@@ -4,7 +4,7 @@ import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatMib, formatRtt } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import type { Cell, Column } from "../../kit/table/column.js";
-import { ageText, labelColumn, nameColumn } from "../../kit/table/columns.js";
+import { ageText, labelColumn, nameColumn, wideColumn } from "../../kit/table/columns.js";
 import { hostStyle } from "./states.js";
 
 type HostRow = Row<Host>;
@@ -205,6 +205,11 @@ export const hostColumns: readonly Column<HostRow>[] = [
   system,
   labelColumn(),
   reason,
+];
+
+/** Only for where there is room without end. */
+export const hostWideColumns: readonly Column<HostRow>[] = [
+  wideColumn("underlay", "UNDERLAY", (row: HostRow) => row.resource.underlayAddresses.join(",")),
 ];
 
 function systemText(row: HostRow): string {

@@ -1,7 +1,7 @@
 import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { hostActions } from "./actions.js";
-import { hostColumns } from "./columns.js";
+import { hostColumns, hostWideColumns } from "./columns.js";
 import { describeHost } from "./describe.js";
 import { hostStyle } from "./states.js";
 
@@ -9,6 +9,7 @@ import { hostStyle } from "./states.js";
 export const hostKind: TuiKind<Host> = {
   kind: "host",
   columns: hostColumns,
+  wideColumns: hostWideColumns,
   sortBy: "name",
   empty: "no hosts yet; register one with: zor host add NAME",
   counted: { short: "hosts", rank: 1 },

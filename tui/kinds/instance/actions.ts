@@ -3,7 +3,7 @@ import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { type Action, type ActionCall, deletes } from "../../kit/action.js";
 import { cuttingPower, deletingInstance, type PowerVerb, whyNotPossible } from "./impact.js";
-import { instanceStyle, stateOf } from "./states.js";
+import { instanceStyle, isUp, stateOf } from "./states.js";
 
 /** What can be asked of an instance. */
 export const instanceActions: readonly Action<Instance>[] = [
@@ -53,6 +53,8 @@ export const instanceActions: readonly Action<Instance>[] = [
   {
     ...deletes,
     effect: (row) => deletingInstance(row.resource),
+    whyForced: ({ resource }) =>
+      resource.status === undefined || isUp(stateOf(resource)) ? "it runs; or stop it first" : undefined,
     // The confirmation has shown that it runs: it is deleted all the same.
     run: async (_, { connection, request, options }) => {
       await connection.unary(InstanceServiceService.deleteInstance, { ...request, force: true }, options);

@@ -2,7 +2,15 @@ import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { formatMib } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
-import { ageColumn, hostColumn, labelColumn, nameColumn, reasonColumn, stateColumn } from "../../kit/table/columns.js";
+import {
+  ageColumn,
+  hostColumn,
+  labelColumn,
+  nameColumn,
+  reasonColumn,
+  stateColumn,
+  wideColumn,
+} from "../../kit/table/columns.js";
 import { nicsOf } from "./nics.js";
 import { instanceStyle, stateOf } from "./states.js";
 
@@ -96,6 +104,11 @@ export const instanceColumns: readonly Column<InstanceRow>[] = [
   pid,
   labelColumn(),
   reasonColumn(7, styleOf, (row: InstanceRow) => row.resource.status?.reason ?? ""),
+];
+
+/** Only for where there is room without end. */
+export const instanceWideColumns: readonly Column<InstanceRow>[] = [
+  wideColumn("exec", "EXEC", (row: InstanceRow) => (row.resource.status?.execReady === true ? "yes" : "no")),
 ];
 
 function driverText(row: InstanceRow): string {

@@ -1,7 +1,7 @@
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { instanceActions } from "./actions.js";
-import { instanceColumns } from "./columns.js";
+import { instanceColumns, instanceWideColumns } from "./columns.js";
 import { describeInstance } from "./describe.js";
 import { instanceStyle, stateOf } from "./states.js";
 
@@ -9,6 +9,7 @@ import { instanceStyle, stateOf } from "./states.js";
 export const instanceKind: TuiKind<Instance> = {
   kind: "instance",
   columns: instanceColumns,
+  wideColumns: instanceWideColumns,
   sortBy: "host",
   empty: "no instances here; create one with: zor create instance",
   counted: { short: "inst", rank: 1 },

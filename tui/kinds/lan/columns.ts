@@ -1,4 +1,5 @@
 import type { Lan, LanPort } from "../../../proto/gen/zor/v1/lan.js";
+import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
 import {
@@ -9,6 +10,7 @@ import {
   nameColumn,
   reasonColumn,
   stateColumn,
+  wideColumn,
 } from "../../kit/table/columns.js";
 import { lanStyle } from "./states.js";
 
@@ -69,4 +71,11 @@ export const lanColumns: readonly Column<LanRow>[] = [
   ageColumn({ id: "age", title: "AGE", importance: 3, sortLetter: "A" }, (row: LanRow) => row.resource.createTime),
   labelColumn(),
   reasonColumn(7, styleOf, (row: LanRow) => row.resource.status?.reason ?? ""),
+];
+
+/** Only for where there is room without end. */
+export const lanWideColumns: readonly Column<LanRow>[] = [
+  wideColumn("endpoints", "ENDPOINTS", (row: LanRow) =>
+    (row.resource.status?.ports ?? []).map(({ endpoint }) => shortName(endpoint)).join(","),
+  ),
 ];

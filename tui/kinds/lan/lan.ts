@@ -3,13 +3,14 @@ import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
 import { portKind, portRows } from "./port.js";
 import { lanActions } from "./actions.js";
-import { lanColumns } from "./columns.js";
+import { lanColumns, lanWideColumns } from "./columns.js";
 import { describeLan } from "./describe.js";
 
 /** Switches that endpoints plug into. */
 export const lanKind: TuiKind<Lan> = {
   kind: "lan",
   columns: lanColumns,
+  wideColumns: lanWideColumns,
   sortBy: "host",
   empty: "no lans here; create one with: zor create lan",
   counted: { short: "lans", rank: 2 },

@@ -5,8 +5,9 @@ import { formatAge, formatBits, formatLoss, formatRtt } from "../../kit/format.j
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Cell, Column } from "../../kit/table/column.js";
-import { ageColumn, countColumn, labelColumn, nameColumn } from "../../kit/table/columns.js";
+import { ageColumn, countColumn, labelColumn, nameColumn, wideColumn } from "../../kit/table/columns.js";
 import { droppedFrames, isCarrying, nextTryText, pathText, protectionOf } from "./facts.js";
+import { protectionText } from "./words.js";
 import { linkStyle } from "./states.js";
 
 type LinkRow = Row<Link>;
@@ -91,6 +92,7 @@ const protection: Column<LinkRow> = {
     const kind = protectionOf(row.resource);
     return kind === "none" ? { text: "!PLAIN", tone: "warn" } : { text: kind, tone: "dim" };
   },
+  spelled: (row) => (protectionOf(row.resource) === "none" ? "UNENCRYPTED" : protectionOf(row.resource)),
   searched: (row) => protectionOf(row.resource),
 };
 
@@ -172,6 +174,11 @@ export const linkColumns: readonly Column<LinkRow>[] = [
   ageColumn({ id: "age", title: "AGE", importance: 2, sortLetter: "A" }, (row: LinkRow) => row.resource.createTime),
   labelColumn(),
   reason,
+];
+
+/** Only for where there is room without end. */
+export const linkWideColumns: readonly Column<LinkRow>[] = [
+  wideColumn("protection", "PROTECTION", (row: LinkRow) => protectionText(row.resource)),
 ];
 
 function stateOf(row: LinkRow, context: CellContext): Cell {

@@ -1,7 +1,7 @@
 import type { Link } from "../../../proto/gen/zor/v1/link.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { linkActions } from "./actions.js";
-import { linkColumns } from "./columns.js";
+import { linkColumns, linkWideColumns } from "./columns.js";
 import { describeLink } from "./describe.js";
 import { hostsOfLink } from "./facts.js";
 import { LinkHistory } from "./history.js";
@@ -13,6 +13,7 @@ export const linkKind: TuiKind<Link> = {
   kind: "link",
   words: ["c2c"],
   columns: linkColumns,
+  wideColumns: linkWideColumns,
   sortBy: "name",
   empty: "no links; join two lans with: zor create link",
   counted: { short: "links", rank: 1 },

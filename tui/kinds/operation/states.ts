@@ -1,4 +1,4 @@
-import { OperationState, operationStateToJSON } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { stateStyles } from "../../kit/states.js";
 
 /** How an operation's state is shown. */
@@ -10,8 +10,3 @@ export const operationStyle = stateStyles(
     [OperationState.OPERATION_STATE_CANCELLED, { symbol: "○", word: "cancelled", tone: "dim" }],
   ]),
 );
-
-/** "RUNNING", "SUCCEEDED" and so on. */
-export function operationStateName(state: OperationState): string {
-  return operationStateToJSON(state).replace("OPERATION_STATE_", "");
-}

@@ -27,6 +27,8 @@ export interface Column<R = Row> {
   /** Largest first when sorted for the first time. */
   readonly descending?: boolean;
   cell(row: R, context: CellContext): Cell;
+  /** The text where nothing has to be short: in tables of the command line. Default: that of the cell. */
+  spelled?(row: R): string;
   /** What is sorted by; default: the searched text. */
   sortKey?(row: R, context: CellContext): string | number;
   /** What filters look at, without anything that changes by itself; default: none. */

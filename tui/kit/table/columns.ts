@@ -138,6 +138,12 @@ export function labelColumn(): Column {
   };
 }
 
+/** Column with a text that is only for where there is room without end. */
+export function wideColumn<R>(id: string, title: string, textOf: (row: R) => string): Column<R> {
+  const min = Math.max(6, title.length);
+  return { id, title, importance: 1, min, max: 80, cell: (row) => ({ text: textOf(row) }), searched: textOf };
+}
+
 /** Column with a count; the largest first when sorted. */
 export function countColumn<R>(
   options: Pick<Column<R>, "id" | "title" | "importance" | "sortLetter"> & {
