@@ -1,0 +1,72 @@
+import { render } from "ink-testing-library";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { App } from "../../../tui/app/app.js";
+import { makeProgram } from "../tui/program.js";
+import { feedPictureFleet } from "./picture-fleet.js";
+import { terminalSvg } from "./terminal-svg.js";
+
+// Ink's colours are decided by the environment when it is loaded.
+vi.hoisted(() => {
+  process.env["FORCE_COLOR"] = "1";
+  delete process.env["NO_COLOR"];
+  process.env["TZ"] = "UTC";
+});
+
+const size = { columns: 104, rows: 22 };
+const open: { unmount(): void }[] = [];
+
+afterEach(() => {
+  for (const screen of open.splice(0)) screen.unmount();
+});
+
+/** The terminal program after these keys, with the fleet of the pictures, as a terminal shows it. */
+async function frameAfter(keys: readonly string[]): Promise<string> {
+  const { model, controller, press } = makeProgram({ context: "lab", address: "10.0.0.5:7440" });
+  feedPictureFleet(model);
+  const look = { unicode: true, colors: true };
+  const rendered = render(<App model={model} controller={controller} look={look} onReady={() => undefined} />);
+  open.push(rendered);
+  await vi.waitFor(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
+  for (const [name, value] of Object.entries(size)) {
+    Object.defineProperty(rendered.stdout, name, { value, configurable: true });
+  }
+  rendered.stdout.emit("resize");
+  press(...keys);
+  model.changed();
+  const [last] = keys.slice(-1);
+  let frame = "";
+  await vi.waitFor(() => {
+    const seen = rendered.lastFrame() ?? "";
+    const settled = seen === frame;
+    frame = seen;
+    expect({ last, lines: seen.split("\n").length, settled }).toEqual({ last, lines: size.rows - 1, settled: true });
+  });
+  return frame;
+}
+
+// The pictures of the README are made by this file: `npm run docs` writes them, everywhere else they are compared with what the program
+// draws now. Where one differs and that is meant, run `npm run docs` and commit it.
+describe("the pictures of the README show the terminal program as it is: npm run docs makes them anew", () => {
+  it.each([
+    { name: "instances", title: "zor tui: the instances of three hosts, one of which does not answer", keys: ["2"] },
+    { name: "link", title: "zor tui: all that is known of a link", keys: ["4", "enter"] },
+    { name: "help", title: "zor tui: the keys", keys: ["2", "?"] },
+  ])("$name", async ({ name, title, keys }) => {
+    const svg = terminalSvg(await frameAfter(keys), title);
+    await expect(svg).toMatchFileSnapshot(`../../../docs/pictures/${name}.svg`);
+  });
+});
+
+describe("a terminal's frame as SVG", () => {
+  it("keeps text, place and colours, and nothing that XML would take for its own", () => {
+    const svg = terminalSvg("a \x1b[32m●\x1b[39m\x1b[1m<b>\x1b[22m\n\x1b[7m x \x1b[27m", "t & t");
+    expect(svg).toContain("<title>t &amp; t</title>");
+    expect(svg).toContain('x="28.8" y="25.5" textLength="8.4" lengthAdjust="spacingAndGlyphs" fill="#98c379">●</text>');
+    expect(svg).toContain('font-weight="bold">&lt;b&gt;</text>');
+    expect(svg).toContain('<rect x="12" y="30" width="25.2" height="18" fill="#d7dae0"/>');
+  });
+
+  it("refuses what is no colour", () => {
+    expect(() => terminalSvg("\x1b[2J", "t")).toThrow(/no colour/);
+  });
+});
