@@ -12,13 +12,20 @@ const environment = { LC_ALL: "C.UTF-8", TERM: "xterm-256color" };
 export class Terminal implements AsyncDisposable {
   readonly #socket = `zt${randomBytes(4).toString("hex")}`;
   readonly #server: ChildProcess;
+  /** What the server has said; it says nothing as long as all is well. */
+  #said = "";
 
   private constructor() {
     // A server in the foreground: one that tmux starts by itself would outlive us.
     this.#server = spawnOwned("tmux", [...this.#arguments(), "-D"], {
       env: { ...process.env, ...environment },
-      stdio: "ignore",
+      stdio: ["ignore", "pipe", "pipe"],
     });
+    for (const stream of [this.#server.stdout, this.#server.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.#said += chunk.toString();
+      });
+    }
   }
 
   /** Runs a shell command line in a new terminal and records every byte it writes to `recording`. */
@@ -28,21 +35,40 @@ export class Terminal implements AsyncDisposable {
     recording: string,
   ): Promise<Terminal> {
     const terminal = new Terminal();
-    await eventually(() => terminal.tmux("start-server"));
+    try {
+      await terminal.#begin(commandLine, size, recording);
+      return terminal;
+    } catch (error) {
+      await terminal[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #begin(
+    commandLine: string,
+    { columns, rows }: { readonly columns: number; readonly rows: number },
+    recording: string,
+  ): Promise<void> {
+    await eventually(() => this.tmux("start-server"));
     // The pane waits for the recording to begin; tmux's own settings are not those of whoever runs the test.
     const waiting = `while ! test -e ${recording}.go; do sleep 0.05; done; ${commandLine}`;
-    await terminal.tmux("new-session", "-d", "-x", `${size.columns}`, "-y", `${size.rows}`, "sh", "-c", waiting);
-    await terminal.tmux("set-option", "-g", "status", "off");
-    await terminal.tmux("set-option", "-g", "remain-on-exit", "on");
-    await terminal.tmux("resize-window", "-x", `${size.columns}`, "-y", `${size.rows}`);
-    await terminal.tmux("pipe-pane", "-o", `cat > ${recording}`);
+    await this.tmux("new-session", "-d", "-x", `${columns}`, "-y", `${rows}`, "sh", "-c", waiting);
+    await this.tmux("set-option", "-g", "status", "off");
+    await this.tmux("set-option", "-g", "remain-on-exit", "on");
+    await this.resize(columns, rows);
+    await this.tmux("pipe-pane", "-o", `cat > ${recording}`);
     await run("touch", [`${recording}.go`]);
-    return terminal;
   }
 
   async tmux(...command: readonly string[]): Promise<string> {
-    const { stdout } = await run("env", ["LC_ALL=C.UTF-8", "tmux", "-N", ...this.#arguments(), ...command]);
-    return stdout;
+    try {
+      return (await run("env", ["LC_ALL=C.UTF-8", "tmux", "-N", ...this.#arguments(), ...command])).stdout;
+    } catch (error) {
+      const { exitCode, signalCode } = this.#server;
+      if (exitCode === null && signalCode === null) throw error;
+      const how = `tmux's server has ended (${signalCode ?? exitCode ?? "?"}): ${this.#said}`;
+      throw new Error(how, { cause: error });
+    }
   }
 
   #arguments(): string[] {
