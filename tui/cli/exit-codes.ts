@@ -21,8 +21,11 @@ export const exitCodeTable: readonly (readonly [code: number, meaning: string])[
   [exitCode.ok, "done"],
   [exitCode.error, "failed in a way not named below"],
   [exitCode.usage, "bad command line, bad name or bad value; nothing was changed"],
-  [exitCode.notFound, "the host, instance, lan, link, operation or context does not exist"],
-  [exitCode.conflict, "exists already, or is not in a state that allows the command"],
+  [exitCode.notFound, "what is named does not exist"],
+  [
+    exitCode.conflict,
+    "exists already, is not in a state that allows the command, or was changed by somebody else meanwhile",
+  ],
   [exitCode.permission, "the role or the certificate does not allow the command"],
   [exitCode.unavailable, "hub or host cannot be reached, or did not answer in time"],
   [exitCode.limit, "a limit is reached; try again later"],

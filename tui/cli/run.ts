@@ -155,6 +155,8 @@ Examples:
   zor get instances                          every instance of every host
   zor get hosts -o json                      the API's response as proto3 JSON
   zor create link demo alpha/lan1 beta/lan1  a cable between two hosts
+  zor describe instance alpha/vm1            all that is known of one
+  zor edit link demo                         change it in your editor
   zor console alpha/vm1                      its serial console; Ctrl-] detaches
   zor help exit-codes                        what the exit codes mean`;
 }
