@@ -1,18 +1,26 @@
 // Holds what a linter does not: no file of code beyond 400 lines, no function with more than four positional arguments, and nothing named in
 // a comment or document that is not there: paths, decisions, and what {@link} leads to.
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import ts from "typescript";
 
 const maxLines = 400;
 const maxArguments = 4;
-const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
-  .split("\n")
-  .filter((file) => file !== "" && existsSync(file));
-const files = new Set(tracked);
-const folders = new Set(tracked.flatMap((file) => ancestors(file)));
-const decisions = new Set(tracked.map((file) => /^docs\/decisions\/(\d{4})/.exec(file)?.[1]));
+/** What others have made. */
+const foreign = /^(?:\.git|\.zor|node_modules|dist|coverage)$/;
+const all = filesIn("");
+const files = new Set(all);
+const folders = new Set(all.flatMap((file) => ancestors(file)));
+const decisions = new Set(all.map((file) => /^docs\/decisions\/(\d{4})/.exec(file)?.[1]));
 const faults = [];
+
+/** All files in a folder of the project, as paths from its root. */
+function filesIn(folder) {
+  return readdirSync(folder === "" ? "." : folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (!entry.isDirectory()) return [path];
+    return foreign.test(entry.name) ? [] : filesIn(path);
+  });
+}
 
 function ancestors(file) {
   const parts = file.split("/");
@@ -107,7 +115,7 @@ function commentsOf(source) {
   return kept;
 }
 
-for (const file of tracked.filter((each) => !/(?:^|\/)gen\//.test(each))) {
+for (const file of all.filter((each) => !/(?:^|\/)gen\//.test(each))) {
   const isCode = /\.(?:ts|tsx|mjs|cjs)$/.test(file);
   const isDocument = /\.md$/.test(file) && file !== "CHANGELOG.md";
   if (!isCode && !isDocument && !/\.(?:proto|sh)$/.test(file)) continue;
