@@ -262,7 +262,7 @@ export class InProcessHub {
     return {
       updateLan: async (request) => {
         this.#record("updateLan", request);
-        return { lan: this.#update("lan", request, ["labels", "annotations", "spec.rstp"]) };
+        return { lan: this.#update("lan", request, ["labels", "annotations"]) };
       },
       getLan: async ({ name }) => ({ lan: this.#find("lan", name) }),
       listLans: async (request) => {

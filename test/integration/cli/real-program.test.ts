@@ -230,7 +230,10 @@ describe("completion", () => {
     [["label", "lan", "alpha/lan1", "be"], ["beta/lan1"]],
     [["edit", "host", "al"], ["alpha"]],
     [["set", "lan", "al"], ["alpha/lan1"]],
-    [["set", "lan", "alpha/lan1", "--rs"], ["--rstp"]],
+    [
+      ["set", "host", "alpha", "--und"],
+      ["--underlay", "--undialable"],
+    ],
     [["delete", "lan", "al"], ["alpha/lan1"]],
     [["delete", "al"], ["alpha/vm1"]],
     [["host", "remove", "be"], ["beta"]],

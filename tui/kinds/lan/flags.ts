@@ -4,6 +4,7 @@ import { flagText, type KindCommands } from "../../kit/kind-commands.js";
 
 /** What the command line can say of lans. */
 export const lanCommands: KindCommands<Lan> = {
+  changeable: ["labels", "annotations"],
   create: {
     description: "Create a lan: a virtual switch on one host.",
     flags: [
@@ -16,19 +17,6 @@ export const lanCommands: KindCommands<Lan> = {
       return {
         spec: { mtu: mtu === undefined ? 0 : parseWhole("--mtu", mtu, 576, 9216), rstp: values["rstp"] === true },
       };
-    },
-  },
-  set: {
-    description: "Change a lan while it runs. What is not said stays.",
-    flags: [
-      { flags: "--rstp", help: "run the rapid spanning tree protocol" },
-      { flags: "--no-rstp", help: "do not" },
-    ],
-    examples: ["alpha/lan1 --rstp", "alpha/lan1 --label tier=backend"],
-    read: ({ values }) => {
-      const { rstp } = values;
-      if (rstp === undefined) return { resource: {}, paths: [] };
-      return { resource: { spec: { rstp: rstp === true } }, paths: ["spec.rstp"] };
     },
   },
 };
