@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { loadConfig } from "../lib/config.js";
 import { messageOf } from "../lib/errors.js";
 import { createLog } from "../lib/log.js";
-import { MemoryKeeper, ownMemory } from "../lib/memory-keeper.js";
+import { MemoryKeeper, mapLargeBlocks, ownMemory } from "../lib/memory-keeper.js";
 import { version } from "../lib/program.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { hubConfigSchema } from "./config.js";
@@ -66,6 +66,7 @@ function withFlags(command: Command): Command {
 }
 
 async function run(flags: Flags): Promise<void> {
+  mapLargeBlocks();
   const log = createLog("hub");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {

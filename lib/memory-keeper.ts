@@ -65,6 +65,18 @@ export class MemoryKeeper {
 
 const mallocTrim = libc.func("int malloc_trim(size_t pad)") as unknown as (pad: number) => number;
 
+const mallopt = libc.func("int mallopt(int param, int value)") as unknown as (param: number, value: number) => number;
+/** M_MMAP_THRESHOLD (malloc.h). */
+const mmapThreshold = -3;
+
+/**
+ * Has large blocks of memory be mappings of their own, of which only what was written to takes RAM. Each TLS connection keeps a block of
+ * 64 KiB to read into, nearly all of which it never needs: from the heap it would be memory that others have used before.
+ */
+export function mapLargeBlocks(): void {
+  mallopt(mmapThreshold, 60 * 1024);
+}
+
 /** The memory of this process. */
 export function ownMemory(): Memory {
   setFlagsFromString("--expose-gc");

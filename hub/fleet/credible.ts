@@ -104,9 +104,11 @@ export function findBadValue(value: unknown, depth = 0): string | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? undefined : "one of its numbers is none";
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return undefined;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "one of its times is none" : undefined;
-  // Decoded messages, lists and maps inherit nothing that is enumerable. No list of the values is made: this is done for everything that is told.
-  for (const key in value) {
-    const bad = findBadValue((value as Readonly<Record<string, unknown>>)[key], depth + 1);
+  const inside: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  for (const each of inside) {
+    // Nearly all are short texts, and this is done for everything that agents tell.
+    if (typeof each === "string" && each.length <= maxTextLength) continue;
+    const bad = findBadValue(each, depth + 1);
     if (bad !== undefined) return bad;
   }
   return undefined;

@@ -209,6 +209,7 @@ export class HostSession {
         this.#backoff.reset();
         this.#set(HostState.HOST_STATE_READY, "");
         greeted.settled();
+        greeted.connection.widen();
       }
     };
     await greeted.connection.read(WatchServiceService.watch, request, { signal, take });

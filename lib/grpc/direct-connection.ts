@@ -20,6 +20,11 @@ interface Begun {
 const unaryTimeoutMs = 15_000;
 /** MiB that one peer may make this process hold before the connection ends. */
 const maxSessionMemory = 32;
+/**
+ * Bytes that the server may send ahead on a stream: few at first. What comes at once is read at once, in one turn of the loop, into memory
+ * that OpenSSL keeps for as long as there is a connection.
+ */
+const [narrowWindow, wideWindow] = [16 * 1024, 64 * 1024];
 const userAgent = `zor/${version}`;
 
 /**
@@ -124,6 +129,11 @@ export class DirectConnection implements Calls {
     });
   }
 
+  /** Lets the server send further ahead from now on. */
+  widen(): void {
+    if (this.#findLost() === undefined) this.#session?.settings({ initialWindowSize: wideWindow });
+  }
+
   /** Ends it, and every call on it. Idempotent. */
   close(): void {
     this.#lost ??= cancelled();
@@ -224,7 +234,7 @@ export class DirectConnection implements Calls {
     });
     const session = connectHttp2(`https://${serverName}`, {
       createConnection: () => socket,
-      settings: { enablePush: false },
+      settings: { enablePush: false, initialWindowSize: narrowWindow },
       maxSessionMemory,
     });
     const note = (error: unknown): void => {

@@ -38,10 +38,10 @@ await bundleModules(dist, {
   "loop-monitor": "test/bench/hub/loop-monitor.ts",
   "least-client": "test/bench/cli/least-client.ts",
 });
+await copyFile(join(root, "zor"), join(directory, "zor"));
 if (name === "cli") {
   await bundleCommandLine(dist);
   await keepCompiledCode(dist);
-  await copyFile(join(root, "zor"), join(directory, "zor"));
 }
 const node = join(root, "node_modules/.bin/node");
 const child = spawn(...boundCommand(node, [join(directory, "dist/bench.js"), ...words]), { stdio: "inherit" });

@@ -12,6 +12,12 @@ export interface LoopFacts {
   readonly heapUsed: number;
 }
 
+/** What the launcher gives Node for the hub. */
+function launchOptions(): readonly string[] {
+  const launcher = readFileSync(join(installationRoot, "zor"), "utf8");
+  return /^ *hub\) program=hub options=(\S+) ;;$/m.exec(launcher)?.slice(1) ?? [];
+}
+
 const anyPort = "127.0.0.1:0";
 
 /** The hub, in a process of its own, followed by what it logs: that costs it nothing that it does not do anyway. */
@@ -38,7 +44,7 @@ export class HubProgram implements AsyncDisposable {
     ];
     this.#process = spawnOwned(
       nodePath,
-      [...monitor, ...profiling, programPath("hub"), "hub", "run", "--state", state, ...flags],
+      [...launchOptions(), ...monitor, ...profiling, programPath("hub"), "hub", "run", "--state", state, ...flags],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     this.#process.on("exit", () => this.#serving.reject(new Error("the hub has ended")));

@@ -67,6 +67,9 @@ export async function runRound(plan: Plan, size: FleetSize, note: (text: string)
   const identity = await loadIdentity(join(fleet.state, "admin"));
   const connection = new Connection({ address, identity, serverName: hubServerName });
   cleanup.defer(() => connection.close());
+  // What is measured are calls, as of a terminal program that is connected; and not how a program loads.
+  await connection.ready(60_000);
+  await hub.loop();
   const gets = new SteadyGets(connection, size, getsPerSecond.storm);
   await hub.ready(size.hosts);
   const syncSeconds = (performance.now() - began) / 1000;
@@ -74,7 +77,9 @@ export async function runRound(plan: Plan, size: FleetSize, note: (text: string)
   const storm = await gets.end();
   const { loopMaxMs: stormLoopMax } = await hub.loop();
   const { now: rssMib, peak: peakMib } = hub.memoryMib();
-  note(`${size.hosts}x${size.instances}: back in ${syncSeconds.toFixed(1)} s with ${Math.round(peakMib)} MiB`);
+  note(
+    `${size.hosts}x${size.instances}: back in ${syncSeconds.toFixed(1)} s, ${syncCpuSeconds.toFixed(1)} s of processor time, with ${Math.round(peakMib)} MiB`,
+  );
 
   await delay(2000);
   const idleFrom = hub.cpuSeconds();
