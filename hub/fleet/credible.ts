@@ -1,6 +1,6 @@
 import { findKindBySingular, livesOnHosts } from "../../lib/kinds/kinds.js";
 import { type AnyResource, type KnownResource, unpack } from "../../lib/kinds/resource.js";
-import { encode } from "../../lib/watch/kept.js";
+import { type ByteText, encode } from "../../lib/watch/kept.js";
 import type { Any } from "../../proto/gen/google/protobuf/any.js";
 import { isId, parseHost, parseLink, parseName, parseOnHost } from "../../lib/names.js";
 
@@ -22,10 +22,7 @@ export function findLie(host: string, resource: AnyResource): string | undefined
 }
 
 /** Like {@link findLie}; of what may be believed it gives the bytes as this program writes them, which were measured for it. */
-export function judge(
-  host: string,
-  resource: AnyResource,
-): { readonly lie: string } | { readonly encoded: Uint8Array } {
+export function judge(host: string, resource: AnyResource): { readonly lie: string } | { readonly encoded: ByteText } {
   // Values first: a time that is none cannot even be written down to be measured.
   const unreadable = findBadName(host, resource) ?? findBadValue(resource.value);
   if (unreadable !== undefined) return { lie: unreadable };

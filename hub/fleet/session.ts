@@ -11,6 +11,7 @@ import { AgentFeed } from "./agent-feed.js";
 import type { MetAgent } from "./copies.js";
 import type { Greeted } from "./dial.js";
 import { nothingRefused, type Refusals, type SessionView } from "./host-record.js";
+import { readStep } from "./read-step.js";
 import { keepAlive } from "./keep-alive.js";
 import type { PartSession, SessionPart } from "./session-part.js";
 import { type RevokedSerials, tellRevocations } from "./tell-revocations.js";
@@ -82,7 +83,8 @@ export class HostSession {
       inventory: options.inventory,
       onHost: (host) => {
         this.#reported = host;
-        options.onChange();
+        // What is told before the first snapshot is whole is shown with it.
+        if (this.#ready !== undefined) options.onChange();
       },
       onRefused: (refused) => this.refuse(refused),
     });
@@ -156,7 +158,11 @@ export class HostSession {
   /** Runs until the agent is lost; always ends with an error unless stopped. */
   async #serve(greeted: Greeted, stop: AbortSignal): Promise<void> {
     const lost = new AbortController();
-    const signal = AbortSignal.any([stop, lost.signal]);
+    const { signal } = lost;
+    // A signal made of two costs as much as a call.
+    const onStop = (): void => lost.abort();
+    stop.addEventListener("abort", onStop, { once: true });
+    if (stop.aborted) onStop();
     this.#alive();
     this.#hello = greeted.hello;
     const displaced = Promise.withResolvers<never>();
@@ -195,6 +201,7 @@ export class HostSession {
       this.#ready = undefined;
       this.#incumbent = undefined;
       lost.abort();
+      stop.removeEventListener("abort", onStop);
       await Promise.allSettled(parts);
       for (const part of this.#options.parts) part.lost(host);
     }
@@ -209,10 +216,10 @@ export class HostSession {
         this.#backoff.reset();
         this.#set(HostState.HOST_STATE_READY, "");
         greeted.settled();
-        greeted.connection.widen();
       }
     };
-    await greeted.connection.read(WatchServiceService.watch, request, { signal, take });
+    const watch = { ...WatchServiceService.watch, responseDeserialize: readStep };
+    await greeted.connection.read(watch, request, { signal, take });
     throw new Error("the agent ended the watch");
   }
 

@@ -1,7 +1,7 @@
 import type { NamedMessage } from "../../lib/kinds/codecs.js";
 import { allKinds } from "../../lib/kinds/kinds.js";
 import { type AnyResource, isOfKind } from "../../lib/kinds/resource.js";
-import { encode, Kept, textOf } from "../../lib/watch/kept.js";
+import { type ByteText, encode, Kept } from "../../lib/watch/kept.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
 import type { Host } from "../../proto/gen/zor/v1/host.js";
 import { type Lan, LanStatus } from "../../proto/gen/zor/v1/lan.js";
@@ -27,10 +27,10 @@ export class Inventory {
   }
 
   /** Like {@link upsert}, of a resource that is one of very many: only its bytes are kept. @param encoded its message's bytes. */
-  take(told: AnyResource, encoded: Uint8Array): void {
+  take(told: AnyResource, encoded: ByteText): void {
     const value = isOfKind(told, "lan") ? this.remarked(told.value) : told.value;
-    const bytes = value === told.value ? encoded : encode(told.kind, value);
-    this.#put(Kept.ofText(told.kind, value.name, textOf(bytes)), value);
+    const text = value === told.value ? encoded : encode(told.kind, value);
+    this.#put(Kept.ofText(told.kind, value.name, text), value);
   }
 
   /** Removes the resources of a host that are not among `names`. Events are history and stay. */

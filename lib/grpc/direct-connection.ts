@@ -8,7 +8,7 @@ import { lostConnection, withDates } from "./connection-trouble.js";
 import { DirectCall, type DirectCallOptions } from "./direct-call.js";
 import { maxMessageBytes } from "./limits.js";
 import { framed } from "./message-splitter.js";
-import { type ConnectionOptions, checkServer, contextOf } from "./server-identity.js";
+import { type CheckedCertificate, type ConnectionOptions, checkServer, contextOf } from "./server-identity.js";
 import { writeAll } from "./write-all.js";
 
 type Handlers = Pick<DirectCallOptions, "onMessage" | "onEnd">;
@@ -21,10 +21,10 @@ const unaryTimeoutMs = 15_000;
 /** MiB that one peer may make this process hold before the connection ends. */
 const maxSessionMemory = 32;
 /**
- * Bytes that the server may send ahead on a stream: few at first. What comes at once is read at once, in one turn of the loop, into memory
- * that OpenSSL keeps for as long as there is a connection.
+ * Bytes that the server may send ahead on a stream: few until it has sent much, or a stream both ways begins. What comes at once is read at
+ * once, in one turn of the loop, and into memory that is kept for as long as there is a connection.
  */
-const [narrowWindow, wideWindow] = [16 * 1024, 64 * 1024];
+const [narrowWindow, wideWindow, muchBytes] = [16 * 1024, 64 * 1024, 128 * 1024];
 const userAgent = `zor/${version}`;
 
 /**
@@ -38,6 +38,8 @@ export class DirectConnection implements Calls {
   #session: ClientHttp2Session | undefined;
   #socket: TLSSocket | undefined;
   #peer: string | undefined;
+  #isWide = false;
+  #received = 0;
   /** The server has answered a call: it takes this side's certificate. */
   #isAnswered = false;
   /** What the socket said when it failed. */
@@ -116,6 +118,7 @@ export class DirectConnection implements Calls {
     options: CallOptions = {},
   ): AsyncIterable<Response> {
     return this.#messages(method, options, ({ call, stream }) => {
+      this.#widen();
       const stop = new AbortController();
       stream.once("close", () => stop.abort());
       const frames = (async function* () {
@@ -127,11 +130,6 @@ export class DirectConnection implements Calls {
         () => call.fail(cancelled()),
       );
     });
-  }
-
-  /** Lets the server send further ahead from now on. */
-  widen(): void {
-    if (this.#findLost() === undefined) this.#session?.settings({ initialWindowSize: wideWindow });
   }
 
   /** Ends it, and every call on it. Idempotent. */
@@ -182,6 +180,12 @@ export class DirectConnection implements Calls {
     }
   }
 
+  #widen(): void {
+    if (this.#isWide || this.#findLost() !== undefined) return;
+    this.#isWide = true;
+    this.#session?.settings({ initialWindowSize: wideWindow });
+  }
+
   /** Begins a call; undefined: it has ended already. */
   #begin(path: string, options: CallOptions, handlers: Handlers): Begun | undefined {
     const { timeoutMs, signal, metadata } = options;
@@ -198,6 +202,11 @@ export class DirectConnection implements Calls {
       });
       const call = new DirectCall({
         ...handlers,
+        onMessage: (message) => {
+          this.#received += message.length;
+          if (this.#received > muchBytes) this.#widen();
+          handlers.onMessage(message);
+        },
         ...{ stream, signal, timeoutMs, maxMessageBytes },
         address: this.address,
         onAnswer: () => {
@@ -227,6 +236,8 @@ export class DirectConnection implements Calls {
       }),
     );
     socket.setNoDelay(true);
+    // Node asks for it once, for checkServerIdentity, and makes an object of the whole chain, which takes a tenth of all that connecting does.
+    Object.defineProperty(socket, "getPeerCertificate", { value: () => shownCertificate(socket) });
     socket.once("secureConnect", () => {
       if (socket.alpnProtocol !== "h2") socket.destroy(new Error("it does not speak HTTP/2"));
       const { remoteAddress, remotePort } = socket;
@@ -258,6 +269,12 @@ export class DirectConnection implements Calls {
     const known = error instanceof ZorError ? error : lostConnection(this.address, error);
     return this.#isAnswered ? known : withDates(known, this.#options);
   }
+}
+
+/** Of a server's certificate what {@link checkServer} looks at. */
+function shownCertificate(socket: TLSSocket): CheckedCertificate {
+  const certificate = socket.getPeerX509Certificate();
+  return { subjectaltname: certificate?.subjectAltName ?? "", serialNumber: certificate?.serialNumber ?? "" };
 }
 
 /** A socket keeps the list of its protocols, three bytes; from the pool of small Buffers they would keep 64 KiB alive for each socket. */

@@ -1,4 +1,4 @@
-import { createSecureContext, type PeerCertificate, type SecureContext } from "node:tls";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { urisOf } from "../auth/caller.js";
 import type { Identity } from "../tls/identity.js";
 
@@ -29,8 +29,16 @@ export function contextOf(identity: Identity): SecureContext {
   return made;
 }
 
+/** What is looked at of a server's certificate. */
+export interface CheckedCertificate {
+  /** "DNS:alpha.host.zor, URI:zor://host/alpha" */
+  readonly subjectaltname?: string;
+  /** Upper-case hexadecimal. */
+  readonly serialNumber: string;
+}
+
 /** Why a server is not the one that is wanted. Node has verified the chain; the name decides which member of the fleet this is. */
-export function checkServer(options: ConnectionOptions, certificate: PeerCertificate): Error | undefined {
+export function checkServer(options: ConnectionOptions, certificate: CheckedCertificate): Error | undefined {
   const names = (certificate.subjectaltname ?? "").split(", ");
   if (!names.includes(`DNS:${options.serverName}`)) {
     return new Error(`the certificate of ${options.address} is not for ${options.serverName}`);

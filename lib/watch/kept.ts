@@ -36,7 +36,7 @@ export class Kept {
 
   /** The resource as its message's bytes. */
   get text(): ByteText {
-    this.#text ??= textOf(encode(this.kind, this.value));
+    this.#text ??= encode(this.kind, this.value);
     return this.#text;
   }
 
@@ -51,21 +51,30 @@ export class Kept {
   }
 }
 
-/** A writer keeps its buffer, which takes longer to make than to fill; one that has become large is thrown away. */
-let writer = new BinaryWriter();
-const largeBytes = 64 * 1024;
-
-/** Bytes of a resource's message. */
-export function encode(kind: string, value: NamedMessage): Uint8Array {
-  const used = writer;
-  // One that an error has left half full is not used again.
-  writer = new BinaryWriter();
-  const bytes = codecOf(kind).encode(value, used).finish();
-  if (bytes.length <= largeBytes) writer = used;
-  return bytes;
+/** What a writer of @bufbuild/protobuf has written so far. Its public way to that copies it, which takes as long as writing it. */
+interface Written {
+  readonly buffer: Uint8Array;
+  pos: number;
 }
 
-/** Bytes as text. */
-export function textOf(bytes: Uint8Array): ByteText {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+const largeBytes = 64 * 1024;
+/** A writer keeps its buffer, which takes longer to make than to fill. */
+let writer: BinaryWriter | undefined;
+let view: Buffer = Buffer.alloc(0);
+
+/** Bytes of a resource's message, as text. */
+export function encode(kind: string, value: NamedMessage): ByteText {
+  const used = writer ?? new BinaryWriter();
+  // One that an error leaves half full is not used again.
+  writer = undefined;
+  codecOf(kind).encode(value, used);
+  // These members are private, and what they are is checked by the test of this module.
+  const written = used as unknown as Written;
+  const { buffer, pos } = written;
+  if (view.buffer !== buffer.buffer) view = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  const text = view.toString("latin1", 0, pos);
+  written.pos = 0;
+  // One that has become large is thrown away.
+  if (pos <= largeBytes) writer = used;
+  return text;
 }

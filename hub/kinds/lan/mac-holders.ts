@@ -21,6 +21,12 @@ export class MacHolders {
   /** An instance has other NICs. True when it has, or had, a MAC that is more than once. */
   replace(instance: string, before: readonly PluggedNic[], nics: readonly PluggedNic[]): boolean {
     if (sameNics(before, nics)) return false;
+    const [first] = nics;
+    // What a hub that begins takes in, thousands of times.
+    if (before.length === 0 && nics.length === 1 && first !== undefined) {
+      this.#add(keyOf(first.mac), instance, nics);
+      return this.#shared.has(keyOf(first.mac));
+    }
     let touched = false;
     for (const { mac } of before) {
       if (this.#shared.has(keyOf(mac))) touched = true;
@@ -70,9 +76,24 @@ export class MacHolders {
   }
 }
 
-/** A number for what is a MAC: it takes less memory than its text. */
+const macLength = "00:00:00:00:00:00".length;
+
+/** A number for what is a MAC in lower case: it takes less memory than its text. */
 function keyOf(mac: string): string | number {
-  return /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) ? Number.parseInt(mac.replaceAll(":", ""), 16) : mac;
+  if (mac.length !== macLength) return mac;
+  let key = 0;
+  for (let at = 0; at < macLength; at += 1) {
+    const digit = digitOf(mac.charCodeAt(at));
+    if (at % 3 === 2 ? mac[at] !== ":" : digit === undefined) return mac;
+    if (digit !== undefined) key = key * 16 + digit;
+  }
+  return key;
+}
+
+/** Of "0" to "9" and "a" to "f". */
+function digitOf(code: number): number | undefined {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : undefined;
 }
 
 function sameNics(left: readonly PluggedNic[], right: readonly PluggedNic[]): boolean {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { createInterface } from "node:readline";
 import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { framed } from "../../../lib/grpc/message-splitter.js";
 import { apiLevel, version } from "../../../lib/program.js";
 import { hostServerName } from "../../../lib/tls/join.js";
 import { HelloResponse } from "../../../proto/gen/zor/agent/v1/agent_service.js";
@@ -60,6 +61,8 @@ interface Agent {
   readonly index: number;
   readonly epoch: string;
   readonly context: SecureContext;
+  /** Frames of all but the end. */
+  readonly snapshot: Buffer;
   revision: bigint;
   watch: ServerHttp2Stream | undefined;
 }
@@ -81,6 +84,7 @@ class Agents {
       index,
       epoch: `epoch-${index}`,
       context: createSecureContext({ key: keyPem, cert, ca: caPem, minVersion: "TLSv1.3" }),
+      snapshot: snapshotOf(hostId(index), index, instances),
       revision: 1000n,
       watch: undefined,
     }));
@@ -216,20 +220,28 @@ class Agents {
       if (agent.watch === stream) agent.watch = undefined;
     });
     if (request.position?.epoch === agent.epoch && request.position.revision === agent.revision) return;
-    const unfinished = { epoch: "", revision: 0n };
-    const reset = { $case: "reset", value: { reason: "first snapshot" } } as const;
-    send(stream, WatchResponse.encode({ position: unfinished, step: reset }).finish());
-    send(stream, encodeUpsert({ kind: "host", value: makeHost(agent.id, this.#instances) }, unfinished));
-    for (let number = 0; number < lanCount(this.#instances); number += 1) {
-      const value = makeLan(agent.id, number, this.#instances);
-      send(stream, encodeUpsert({ kind: "lan", value }, unfinished));
-    }
-    for (let number = 0; number < this.#instances; number += 1) {
-      send(stream, encodeUpsert({ kind: "instance", value: makeInstance(agent, number) }, unfinished));
-    }
+    // An agent tells many steps at once.
+    if (!stream.destroyed) stream.write(agent.snapshot);
     const end = { $case: "snapshotEnd", value: {} } as const;
     send(stream, WatchResponse.encode({ position: position(), step: end }).finish());
   }
+}
+
+/** All that an agent tells of at first. It is made before anything is measured. */
+function snapshotOf(id: string, index: number, instances: number): Buffer {
+  const unfinished = { epoch: "", revision: 0n };
+  const reset = { $case: "reset", value: { reason: "first snapshot" } } as const;
+  const frames = [
+    WatchResponse.encode({ position: unfinished, step: reset }).finish(),
+    encodeUpsert({ kind: "host", value: makeHost(id, instances) }, unfinished),
+  ];
+  for (let number = 0; number < lanCount(instances); number += 1) {
+    frames.push(encodeUpsert({ kind: "lan", value: makeLan(id, number, instances) }, unfinished));
+  }
+  for (let number = 0; number < instances; number += 1) {
+    frames.push(encodeUpsert({ kind: "instance", value: makeInstance({ id, index }, number) }, unfinished));
+  }
+  return Buffer.concat(frames.map(framed));
 }
 
 function hello(agent: Agent): HelloResponse {
@@ -257,13 +269,4 @@ function unary(stream: ServerHttp2Stream, message: Uint8Array): void {
 
 function send(stream: ServerHttp2Stream, message: Uint8Array): void {
   if (!stream.destroyed && stream.writable) stream.write(framed(message));
-}
-
-/** A message with its five bytes of framing (gRPC over HTTP/2, "Length-Prefixed-Message"). */
-export function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(5 + message.length);
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, 5);
-  return frame;
 }

@@ -2,7 +2,8 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import type { Identity } from "../../../lib/tls/identity.js";
 import { hubServerName } from "../../../lib/tls/join.js";
 import { encodeWatchInstances } from "./resources.js";
-import { framed, madeMark } from "./agents.js";
+import { framed } from "../../../lib/grpc/message-splitter.js";
+import { madeMark } from "./agents.js";
 
 /**
  * Clients that watch the instances, each over a connection of its own. They read the frames themselves, so that it is the hub that is

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
@@ -44,13 +45,17 @@ const user = (id: string, role: Role): Subject => ({ kind: "user", id, role });
 let server: GuardedServer;
 let services: TestServices;
 let address: string;
+/** Of the server's certificate. */
+let serverSerial = "";
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "zt-grpc-"));
   authority = await Authority.open(directory);
   server = createGrpcServer();
   services = addTestServices(server);
-  const port = await listen(server, "127.0.0.1:0", createServerTls(await identityOf(hub), "required").credentials);
+  const own = await identityOf(hub);
+  serverSerial = new X509Certificate(own.certificatePem).serialNumber;
+  const port = await listen(server, "127.0.0.1:0", createServerTls(own, "required").credentials);
   address = `127.0.0.1:${port}`;
 });
 
@@ -333,6 +338,16 @@ describe.each(clients)("a connection, of $over,", ({ kind }) => {
       });
     },
   );
+
+  it("refuses a server whose certificate is revoked, which it knows by the serial number", async () => {
+    const identity = await identityOf(user("ana", Role.ROLE_ADMIN));
+    const asked: string[] = [];
+    const isRevoked = (serial: string): boolean => asked.push(serial) > 0;
+    const connection = new Client({ address, identity, serverName: "hub.zor", isRevoked });
+    open.push(connection);
+    await expect(start(connection)).rejects.toMatchObject({ message: expect.stringContaining("has been revoked") });
+    expect(asked[0]).toBe(serverSerial);
+  });
 
   it("says where it could not connect", async () => {
     const identity = await identityOf(user("ana", Role.ROLE_ADMIN));
