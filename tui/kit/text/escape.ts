@@ -9,7 +9,8 @@ export function escapeText(text: string): string {
   return text.replace(unsafe, escapeCharacter);
 }
 
-function escapeCharacter(character: string): string {
+/** What stands for a character that must not reach a terminal. */
+export function escapeCharacter(character: string): string {
   if (character === "\n") return "\\n";
   if (character === "\r") return "\\r";
   if (character === "\t") return "\\t";

@@ -1,3 +1,5 @@
+import { escapeCharacter } from "./escape.js";
+
 /** Longest text taken over from outside; more is cut before anything looks at it. */
 const longestText = 2048;
 
@@ -14,8 +16,6 @@ const unsafe =
 const tooManyMarks = /(\p{M}{3})\p{M}+/gu;
 const leadingMark = /^\p{M}/u;
 
-const shortEscapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-
 /**
  * Text from outside as it may be written to a terminal: one line, every character that could act on the terminal shown as
  * an escape ("\x1b", "\u202e"), stacks of combining marks shortened. Idempotent for printable text.
@@ -24,12 +24,4 @@ export function plainText(text: string): string {
   const cut = text.length > longestText ? `${text.slice(0, longestText)}…` : text;
   if (printableAscii.test(cut)) return cut;
   return cut.replace(unsafe, escapeCharacter).replace(tooManyMarks, "$1").replace(leadingMark, "\u25cc$&");
-}
-
-function escapeCharacter(character: string): string {
-  const short = shortEscapes[character];
-  if (short !== undefined) return short;
-  const code = character.codePointAt(0) ?? 0;
-  if (code <= 0xff) return `\\x${code.toString(16).padStart(2, "0")}`;
-  return code <= 0xffff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\u{${code.toString(16)}}`;
 }
