@@ -1,6 +1,7 @@
 import type { Connection } from "../../../lib/grpc/connection.js";
-import { type AnyMethod, allServices, codecOf, type ResourceMeta } from "../../../lib/kinds/codecs.js";
-import { findRule, type Kind, kindNamed, type MethodRule } from "../../../lib/kinds/kinds.js";
+import { type AnyMethod, codecOf, type ResourceMeta } from "../../../lib/kinds/codecs.js";
+import { type Kind, kindNamed, type MethodRule } from "../../../lib/kinds/kinds.js";
+import { findStandardMethod, requestOf, type StandardMethod, type StandardVerb } from "../../../lib/kinds/verbs.js";
 import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 
@@ -17,7 +18,6 @@ export interface AnyPage {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-type Verb = MethodRule["verb"];
 
 /** The standard methods of a kind, called by what the options in its proto files say of them: no kind is known here by name. */
 export class Verbs {
@@ -80,20 +80,14 @@ export class Verbs {
     return codecOf(this.kind.singular).fromPartial(partial);
   }
 
-  #method(verb: Verb): { readonly method: AnyMethod; readonly rule: MethodRule } {
-    for (const [, service] of allServices()) {
-      for (const method of Object.values(service)) {
-        const rule = findRule(method.path);
-        if (rule?.kind === this.kind.singular && rule.verb === verb) return { method, rule };
-      }
-    }
-    throw new Error(`${this.kind.plural} have no method to ${verb} them`);
+  #method(verb: StandardVerb): StandardMethod {
+    const found = findStandardMethod(this.kind.singular, verb);
+    if (found === undefined) throw new Error(`${this.kind.plural} have no method to ${verb} them`);
+    return found;
   }
 
-  /** Requests are completed by their codec: what is not given is what a client that does not know the field sends. */
-  async #call(method: AnyMethod, partial: Fields): Promise<Fields> {
-    const blank = method.requestDeserialize(Buffer.alloc(0)) as Fields;
-    return (await this.#connection.unary(method, { ...blank, ...partial }, { timeoutMs: 15_000 })) as Fields;
+  async #call(method: AnyMethod, fields: Fields): Promise<Fields> {
+    return (await this.#connection.unary(method, requestOf(method, fields), { timeoutMs: 15_000 })) as Fields;
   }
 
   #resource(answer: Fields, rule: MethodRule): AnyMeta {
