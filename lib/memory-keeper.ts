@@ -77,11 +77,21 @@ export function mapLargeBlocks(): void {
   mallopt(mmapThreshold, 60 * 1024);
 }
 
+/** A collection stops everything for about a millisecond for each MiB that lives: so many are done with in no time. */
+const smallHeapBytes = 64 * 1024 * 1024;
+
+/** Whether a collection is worth its pause: where much lives, half of all has to be garbage. V8 collects the rest by itself, beside the program. */
+export function isWorthCollecting(heapBytes: number, liveBytes: number): boolean {
+  return heapBytes < smallHeapBytes || heapBytes > 2 * liveBytes;
+}
+
 /** The memory of this process. */
 export function ownMemory(): Memory {
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("gc");
   let last = performance.eventLoopUtilization();
+  /** What the last collection left. */
+  let liveBytes = 0;
   return {
     rssBytes: () => process.memoryUsage.rss(),
     busy: () => {
@@ -91,7 +101,11 @@ export function ownMemory(): Memory {
       return utilization;
     },
     giveBack: () => {
-      if (typeof collect === "function") collect();
+      const { heapUsed } = process.memoryUsage();
+      if (typeof collect === "function" && isWorthCollecting(heapUsed, liveBytes)) {
+        collect();
+        liveBytes = process.memoryUsage().heapUsed;
+      }
       mallocTrim(0);
     },
   };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type GivenBack, MemoryKeeper, ownMemory } from "../../../lib/memory-keeper.js";
+import { type GivenBack, isWorthCollecting, MemoryKeeper, ownMemory } from "../../../lib/memory-keeper.js";
 
 const mib = 1024 * 1024;
 
@@ -35,6 +35,15 @@ test("memory is given back when much of it was left behind and nobody waits, and
   memory.mib = 120;
   keeper.look();
   expect(memory.collections).toBe(3);
+});
+
+test.each([
+  ["a small heap", 60, 59, true],
+  ["a large heap of which nothing is known", 500, 0, true],
+  ["a large heap that is mostly garbage", 500, 200, true],
+  ["a large heap that mostly lives", 500, 400, false],
+])("%s is collected when that is worth its pause", (_what, heap, live, worth) => {
+  expect(isWorthCollecting(heap * mib, live * mib)).toBe(worth);
 });
 
 test("the memory of this process can be given back", async () => {
