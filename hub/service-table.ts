@@ -8,7 +8,7 @@ import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
 import { type HostMethodParts, hostHandler } from "./kit/host-services.js";
-import { withKeptItems } from "./kit/kept-items.js";
+import { ListAnswers } from "./kit/kept-items.js";
 import type { HubKindPart } from "./kit/hub-kind.js";
 import type { Certificates } from "./pki/certificates.js";
 import { renewHandlers } from "./pki/renew-service.js";
@@ -33,11 +33,15 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
     options,
   );
   server.addService(WatchServiceService, watch);
+  const lists = new ListAnswers();
   const names = ["zor.v1.WatchService"];
   for (const [name, definition] of allServices()) {
-    const handlers = handlersFor(definition, (method) => own[method.path] ?? generic(method, parts));
+    const handlers = handlersFor(definition, (method) => {
+      const handler = own[method.path] ?? generic(method, parts);
+      return handler === undefined ? undefined : lists.wrap(method, handler);
+    });
     if (handlers === undefined) continue;
-    server.addService(withKeptItems(definition), implementService(definition, handlers, options));
+    server.addService(definition, implementService(definition, handlers, options));
     names.push(name);
   }
   names.sort();

@@ -10,11 +10,14 @@ export interface KeepAliveOptions {
   readonly ping: (timeoutMs: number) => Promise<void>;
 }
 
-const intervalMs = 2000;
+/** Seconds between the signs of life that an agent is asked to give by itself: a ping is due only when one is late. */
+export const bookmarkSeconds = 2;
+
+const intervalMs = 2500;
 /** An agent that is heard is still asked now and then: how long it takes to answer is shown. */
 const measureMs = 10_000;
-const timeoutMs = 2500;
-/** One lost ping may be a busy machine; two in a row, with nothing else heard, are silence. At most 2 + 2.5 + 2.5 seconds. */
+const timeoutMs = 2250;
+/** One lost ping may be a busy machine; two in a row, with nothing else heard, are silence. At most 2.5 + 2.25 + 2.25 seconds. */
 const strikes = 2;
 
 /** Pings until the agent is silent, then throws UNAVAILABLE. Returns when the signal aborts. */

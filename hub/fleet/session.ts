@@ -12,7 +12,7 @@ import type { MetAgent } from "./copies.js";
 import type { Greeted } from "./dial.js";
 import { nothingRefused, type Refusals, type SessionView } from "./host-record.js";
 import { readStep } from "./read-step.js";
-import { keepAlive } from "./keep-alive.js";
+import { bookmarkSeconds, keepAlive } from "./keep-alive.js";
 import type { PartSession, SessionPart } from "./session-part.js";
 import { type RevokedSerials, tellRevocations } from "./tell-revocations.js";
 
@@ -208,7 +208,7 @@ export class HostSession {
   }
 
   async #watch(greeted: Greeted, signal: AbortSignal): Promise<void> {
-    const request = { kinds: [], position: this.#feed.position, bookmarkSeconds: 1, parent: "" };
+    const request = { kinds: [], position: this.#feed.position, bookmarkSeconds, parent: "" };
     const take = (step: WatchResponse): void => {
       this.#alive();
       if (this.#feed.apply(step) && this.#ready === undefined && !signal.aborted) {

@@ -86,7 +86,8 @@ export class GuardedCall extends ServerInterceptingCall {
     const before = this.queuedBytes;
     const taken = (): void => {
       this.#sendingSinceMs = undefined;
-      this.#sent = message;
+      // Of what was sent only the position matters any more.
+      this.#sent = message instanceof Frames ? { position: message.position } : message;
       this.#proceed(callback);
     };
     if (message instanceof Frames) this.#sendFrames(message, taken);
@@ -102,12 +103,14 @@ export class GuardedCall extends ServerInterceptingCall {
   }
 
   /** grpc-js takes one message at a time, and waits until the connection has taken it. */
-  #sendFrames({ bytes }: Frames, taken: () => void): void {
+  #sendFrames({ bytes, onSent }: Frames, taken: () => void): void {
     super.sendMetadata(new Metadata());
     // Whose stream is gone is told so by its call.
     if (this.stream.destroyed || this.stream.closed) return;
     this.stream.write(bytes, (error) => {
-      if (error === undefined || error === null) taken();
+      if (error !== undefined && error !== null) return;
+      onSent?.();
+      taken();
     });
   }
 

@@ -37,6 +37,8 @@ const commonGrpc: ChannelOptions = {
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.keepalive_permit_without_calls": 1,
   "grpc-node.max_session_memory": 16,
+  // Statistics of every call, message and socket, which nothing here shows.
+  "grpc.enable_channelz": 0,
 };
 
 /** A server of those with a certificate: the APIs of hub and agent. */
@@ -156,6 +158,7 @@ export const channelOptions: ChannelOptions = {
   // Subchannels are not shared: closing one connection must not depend on another.
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_retries": 0,
+  "grpc.enable_channelz": 0,
   // Always direct: a proxy of the environment is for the web, and knows neither hub nor agents.
   "grpc.enable_http_proxy": 0,
   // No TXT records of a name change how it is called.

@@ -152,7 +152,7 @@ export class WatchLog {
   async *frames(request: WatchRequest, signal: AbortSignal): AsyncIterable<Frames> {
     for await (const batch of this.#read(request, signal)) {
       const frames = batch.map(({ frame }) => frame);
-      yield new Frames(Buffer.concat(frames), batch.at(-1)?.position);
+      yield new Frames(Buffer.concat(frames), { position: batch.at(-1)?.position });
     }
   }
 
@@ -164,7 +164,8 @@ export class WatchLog {
     this.#readers.add(reader);
     const wake = (): void => reader.wake?.();
     signal.addEventListener("abort", wake, { once: true });
-    let bookmarkDue = false;
+    // A reader that goes on where it was is told so at once, if there is nothing else to tell.
+    let bookmarkDue = request.position !== undefined;
     const bookmarks = setInterval(() => {
       bookmarkDue = true;
       wake();

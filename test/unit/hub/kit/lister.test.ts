@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Inventory } from "../../../../hub/kit/inventory.js";
-import { withKeptItems } from "../../../../hub/kit/kept-items.js";
+import { ListAnswers } from "../../../../hub/kit/kept-items.js";
 import { Lister } from "../../../../hub/kit/lister.js";
-import { findService } from "../../../../lib/kinds/codecs.js";
+import { Frames } from "../../../../lib/grpc/frames.js";
+import { type AnyMethod, findService } from "../../../../lib/kinds/codecs.js";
 import { type ListRequest, listPage } from "../../../../lib/list/list.js";
 import { Instance, InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { ListInstancesResponse } from "../../../../proto/gen/zor/v1/instance_service.js";
@@ -15,18 +16,33 @@ const all = Array.from({ length: 5000 }, (_, at) =>
     status: { state: at % 3 === 0 ? InstanceState.INSTANCE_STATE_RUNNING : InstanceState.INSTANCE_STATE_STOPPED },
   }),
 );
-const service = withKeptItems(findService("zor.v1.InstanceService") ?? {});
+const method = listMethod();
+
+function listMethod(): AnyMethod {
+  const found = findService("zor.v1.InstanceService")?.["listInstances"];
+  if (found === undefined) throw new Error("there is no such method");
+  return found;
+}
 
 function world() {
   const inventory = new Inventory();
   for (const value of all) inventory.upsert({ kind: "instance", value });
   const lister = new Lister({ unreachable: () => [] }, inventory);
+  const answers = new ListAnswers();
   /** A page as a client gets it. */
   const page = async (host: string, change: Partial<ListRequest>) => {
     const request = { pageSize: 0, pageToken: "", filter: "", orderBy: "", ...change };
-    const { items, ...rest } = await lister.kept({ kind: "instance", host, request, caller: "zor://user/ana" });
-    const bytes = service["listInstances"]?.responseSerialize({ ...rest, instances: items });
-    return ListInstancesResponse.decode(bytes ?? Buffer.alloc(0));
+    const list = answers.wrap(method, async () => {
+      const { items, ...rest } = await lister.kept({ kind: "instance", host, request, caller: "zor://user/ana" });
+      return { ...rest, instances: items };
+    });
+    // Neither request nor context are looked at.
+    const frames = await list(undefined as never, undefined as never);
+    if (!(frames instanceof Frames)) throw new Error("the answer is not framed");
+    expect(frames.bytes.readUInt32BE(1)).toBe(frames.bytes.length - 5);
+    const answer = ListInstancesResponse.decode(frames.bytes.subarray(5));
+    frames.onSent?.();
+    return answer;
   };
   const pages = async (host: string, change: Partial<ListRequest>, between: () => void = () => undefined) => {
     const found: ListInstancesResponse[] = [];
