@@ -1,6 +1,6 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/instance.js";
+import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/crun.js";
 
 /** Capabilities of Linux 6 by number (capabilities(7)), without "CAP_". */
 const allCapabilities = [

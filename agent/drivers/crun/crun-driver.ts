@@ -12,7 +12,8 @@ import {
   waitForExit,
 } from "../../../lib/process.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
-import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,

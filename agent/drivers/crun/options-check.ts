@@ -1,6 +1,7 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { checkVariables } from "../../../lib/variables.js";
-import type { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { checkCapabilities } from "./capabilities.js";
 import { checkSysctls } from "./sysctl-check.js";
 

@@ -1,5 +1,5 @@
 import { failedPrecondition } from "../../../lib/errors.js";
-import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/instance.js";
+import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/crun.js";
 import type { AgentLimits } from "./agent-limits.js";
 import { beyondDefault, type ContainerCapability, effectiveCapabilities } from "./capabilities.js";
 

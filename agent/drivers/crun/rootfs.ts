@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
-import type { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
+import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
 import type { DiskQuota } from "../disk-quota.js";

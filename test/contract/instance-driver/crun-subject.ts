@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
-import { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
+import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { realProcesses, type Subject } from "./subject.js";
 
 const microDirectory = "/var/lib/zor/images";

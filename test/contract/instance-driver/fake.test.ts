@@ -1,4 +1,5 @@
-import { CrunOptions, type InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { EchoDriver, echoSpec } from "../../extension/echo-driver.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { describeDriver } from "./contract.js";

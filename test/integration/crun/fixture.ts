@@ -7,7 +7,7 @@ import { type DiskLimits, DiskQuota } from "../../../agent/drivers/disk-quota.js
 import type { DriverInstance, ExecCommand, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { run } from "../../../agent/host/exec.js";
 import { ensureNetns, removeNetns } from "../../../agent/network/netns.js";
-import { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
+import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { freshName } from "../../helpers/run-tag.js";
 
 const microDirectory = "/var/lib/zor/images";

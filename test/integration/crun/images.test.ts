@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import type { CrunOptions } from "../../../proto/gen/zor/v1/instance.js";
+import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
 import { NameSwapper } from "../../helpers/name-swapper.js";

@@ -9,7 +9,8 @@ import { openBootFiles } from "../../../agent/drivers/qemu/launch.js";
 import { connectUnix } from "../../../agent/drivers/qemu/unix-socket.js";
 import { openExactly } from "../../../agent/host/open-exactly.js";
 import { ZorError } from "../../../lib/errors.js";
-import { CrunOptions, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { NameSwapper } from "../../helpers/name-swapper.js";
 import { backingFormat, makeQcow2 } from "./drivers/qemu/qcow2-image.js";
 

@@ -1,4 +1,5 @@
-import type { ContainerCapabilities, Instance } from "../../../proto/gen/zor/v1/instance.js";
+import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/crun.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatMib } from "../../kit/format.js";

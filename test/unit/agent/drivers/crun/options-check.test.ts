@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { canOverlay, inMountNamespace } from "../../../../../agent/drivers/crun/mount-namespace.js";
 import { checkOptions } from "../../../../../agent/drivers/crun/options-check.js";
-import { CrunOptions } from "../../../../../proto/gen/zor/v1/instance.js";
+import { CrunOptions } from "../../../../../proto/gen/zor/v1/crun.js";
 
 const fieldsOf = (options: Partial<CrunOptions>) =>
   checkOptions(CrunOptions.fromPartial(options)).map(({ field }) => field);
