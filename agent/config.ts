@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
-import { type ContainerCapability, findCapability } from "./drivers/crun/capabilities.js";
+import { type ContainerCapability, findCapability } from "./drivers/containers/capabilities.js";
 import type { DiskLimits } from "./drivers/disk-quota.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');

@@ -1,5 +1,5 @@
 import type { Log } from "../../lib/log.js";
-import type { ContainerCapability } from "./crun/capabilities.js";
+import type { ContainerCapability } from "./containers/capabilities.js";
 import { CrunDriver } from "./crun/crun-driver.js";
 import { type DiskLimits, DiskQuota } from "./disk-quota.js";
 import type { InstanceDriver } from "./driver.js";

@@ -33,19 +33,19 @@ import type {
   Shutdownable,
 } from "../driver.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
-import { type AgentLimits, readAgentLimits } from "./agent-limits.js";
-import type { ContainerCapability } from "./capabilities.js";
+import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js";
+import type { ContainerCapability } from "../containers/capabilities.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { describeEnd } from "./end-reason.js";
-import { askToEnd } from "./end-signals.js";
+import { askToEnd } from "../containers/end-signals.js";
 import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
 import { removeControlGroups, removeExecSessions } from "./leftovers.js";
 import { readMemoryEvents } from "./memory-events.js";
 import { buildOciConfig, type Privileges } from "./oci-config.js";
 import { checkOptions, sizeOf } from "./options-check.js";
-import { grantCapabilities } from "./privileges.js";
+import { grantCapabilities } from "../containers/privileges.js";
 import { firstProgramOf, openRootfsImage, Rootfs } from "./rootfs.js";
 import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
 import { type MountSupport, probeMounts } from "./writable-layer.js";

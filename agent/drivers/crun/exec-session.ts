@@ -13,7 +13,7 @@ import { readIfExists } from "../../../lib/files.js";
 import { wardenEnd } from "../../../lib/owned-process.js";
 import { startOwned } from "../../host/exec.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
-import { endSessionOf } from "./exec-processes.js";
+import { endSessionOf } from "../containers/exec-processes.js";
 import { type Privileges, toOciProcess } from "./oci-config.js";
 import type { OciRuntime } from "./oci-runtime.js";
 
@@ -264,7 +264,7 @@ function writeSome(fd: number, data: Uint8Array): Promise<number> {
 async function killCommand(pidFile: string, child: ChildProcess, containerId: string): Promise<void> {
   const pid = await waitForPid(pidFile, child);
   if (hasExited(child)) return;
-  if (pid > 0) await endSessionOf(pid, containerId);
+  if (pid > 0) await endSessionOf(pid, `/${containerId}`);
   child.kill(wardenEnd);
 }
 

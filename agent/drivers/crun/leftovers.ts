@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readIfExists } from "../../../lib/files.js";
 import { findIdentity, startTimeOf } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
-import { endSessionOf } from "./exec-processes.js";
+import { endSessionOf } from "../containers/exec-processes.js";
 import type { HostCgroups } from "./host-cgroups.js";
 
 /** Removes a group with those below it, in every hierarchy. The kernel keeps groups that have processes. */
@@ -32,7 +32,7 @@ export async function removeExecSessions(directory: string, containerId: string,
     const file = await stat(path).catch(() => undefined);
     if (file === undefined || file.mtimeMs >= agentStartMs) continue;
     const pid = name.endsWith(".pid") ? Number(await readIfExists(path)) : 0;
-    if (pid > 0 && !(await isLater(pid, file.mtimeMs))) await endSessionOf(pid, containerId);
+    if (pid > 0 && !(await isLater(pid, file.mtimeMs))) await endSessionOf(pid, `/${containerId}`);
     await rm(path, { force: true });
   }
 }

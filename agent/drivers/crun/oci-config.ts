@@ -1,5 +1,5 @@
-import type { AgentLimits } from "./agent-limits.js";
-import type { ContainerCapability } from "./capabilities.js";
+import type { AgentLimits } from "../containers/agent-limits.js";
+import type { ContainerCapability } from "../containers/capabilities.js";
 import type { Controller } from "./host-cgroups.js";
 import { buildSeccomp } from "./seccomp.js";
 

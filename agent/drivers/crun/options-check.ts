@@ -2,8 +2,8 @@ import type { FieldViolation } from "../../../lib/errors.js";
 import { checkVariables } from "../../../lib/variables.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { checkCapabilities } from "./capabilities.js";
-import { checkSysctls } from "./sysctl-check.js";
+import { checkCapabilities } from "../containers/capabilities.js";
+import { checkSysctls } from "../containers/sysctl-check.js";
 
 /** What a container may use at most. */
 export interface ContainerSize {

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { ContainerCapability } from "./capabilities.js";
+import type { ContainerCapability } from "../containers/capabilities.js";
 import { allowedSystemCalls, refusedSystemCalls, systemCallsOf } from "./system-calls.js";
 
 const { EPERM, EAFNOSUPPORT, ENOSYS } = constants.errno;

@@ -1,4 +1,4 @@
-import type { ContainerCapability } from "./capabilities.js";
+import type { ContainerCapability } from "../containers/capabilities.js";
 
 /**
  * System calls that a container may make, by what they are about: those that act on the caller's own processes, files, memory

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { defaultCapabilities } from "../../../../../agent/drivers/crun/capabilities.js";
+import { defaultCapabilities } from "../../../../../agent/drivers/containers/capabilities.js";
 import { buildSeccomp } from "../../../../../agent/drivers/crun/seccomp.js";
 import {
   allowedSystemCalls,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { toEndSignals } from "../../../../../agent/drivers/crun/end-signals.js";
+import { toEndSignals } from "../../../../../agent/drivers/containers/end-signals.js";
 
 const [HUP, INT, QUIT, TERM, PWR, halt] = [1, 2, 3, 15, 30, 37];
 

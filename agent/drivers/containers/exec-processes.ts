@@ -9,15 +9,15 @@ const [endLimitMs, retryMs] = [5000, 10];
  * Ends a command in a container and all it began, unless that left its session with setsid(2): the runtime gives each command a
  * session. All processes are stopped before any is killed, so that none can begin another in between. Idempotent.
  * @param pid of the command on the host. When it has ended, nothing happens.
- * @param containerId what tells the container's control group from all others: a pid may have been used again.
+ * @param group text that the path of the container's control group has and no other's: a pid may have been used again.
  */
-export async function endSessionOf(pid: number, containerId: string): Promise<void> {
+export async function endSessionOf(pid: number, group: string): Promise<void> {
   const session = await sessionOf(pid);
   if (session === 0) return;
   const held = new Map<number, ProcessIdentity>();
   const deadline = performance.now() + endLimitMs;
   for (;;) {
-    const found = await findMembers(session, containerId);
+    const found = await findMembers(session, group);
     const fresh = found.filter(({ pid, startTicks }) => held.get(pid)?.startTicks !== startTicks);
     if (fresh.length === 0 || performance.now() > deadline) break;
     for (const identity of fresh) {
@@ -39,12 +39,12 @@ async function sessionOf(pid: number): Promise<number> {
 }
 
 /** The live processes of a container that are in this session. */
-async function findMembers(session: number, containerId: string): Promise<readonly ProcessIdentity[]> {
+async function findMembers(session: number, group: string): Promise<readonly ProcessIdentity[]> {
   const found: ProcessIdentity[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry) || (await sessionOf(Number(entry))) !== session) continue;
     const groups = await readFile(`/proc/${entry}/cgroup`, "utf8").catch(() => "");
-    if (!groups.includes(`/${containerId}`)) continue;
+    if (!groups.includes(group)) continue;
     const identity = await findIdentity(Number(entry));
     if (identity !== undefined) found.push(identity);
   }

@@ -5,9 +5,9 @@ import {
   checkCapabilities,
   defaultCapabilities,
   effectiveCapabilities,
-} from "../../../../../agent/drivers/crun/capabilities.js";
-import { grantCapabilities } from "../../../../../agent/drivers/crun/privileges.js";
-import { checkSysctls } from "../../../../../agent/drivers/crun/sysctl-check.js";
+} from "../../../../../agent/drivers/containers/capabilities.js";
+import { grantCapabilities } from "../../../../../agent/drivers/containers/privileges.js";
+import { checkSysctls } from "../../../../../agent/drivers/containers/sysctl-check.js";
 
 describe("the capabilities of a container", () => {
   it.each([
