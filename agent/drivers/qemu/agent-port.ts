@@ -1,8 +1,8 @@
 import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
-import { socketNames } from "./argv.js";
 import { GuestAgent } from "./guest-agent.js";
+import { socketNames } from "./ids.js";
 import { connectUnix, keptUnless } from "./unix-socket.js";
 
 /** What an {@link AgentPort} needs. */

@@ -4,7 +4,7 @@ import type { DriverInstance } from "../driver.js";
 import { type BaseImage, readBases } from "./base-record.js";
 import { type ContentDigests, type FileHint, isSameHint, toHint } from "./content-digests.js";
 import { disksDirectory } from "./disks.js";
-import { qemuOptionsOf } from "./validate.js";
+import { qemuOptionsOf } from "./options.js";
 
 /** What a {@link BaseWatch} needs. */
 export interface BaseWatchOptions {

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, messageOf } from "../../../lib/errors.js";
-import type { Disk } from "../../../proto/gen/zor/v1/instance.js";
+import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
 import { checkBases, type RecordOptions, recordBases } from "./base-record.js";

@@ -5,6 +5,7 @@ import type { Log } from "../../../lib/log.js";
 import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { type ProcessExit, watchExit } from "../../host/process-exit.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,
@@ -25,23 +26,24 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
-import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { findMicroImage } from "../images.js";
-import { admit, chooseAccelerator, totalDiskMib } from "./admission.js";
+import { admit, chooseAccelerator } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";
 import { ContentDigests } from "./content-digests.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import { guestExec } from "./guest-exec.js";
+import { totalDiskMib } from "./hardware/disks.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
-import { boundLog, lastMessage, launch, logPathOf, runDirectoryOf } from "./launch.js";
+import { launch } from "./launch.js";
 import { findOomReason, type MachineEnd, saysWhoEndedIt, toMachineEnd } from "./machine-end.js";
 import { findMachineProcess } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
 import { toObservedState } from "./observed-state.js";
+import { qemuOptionsOf, sizeOf } from "./options.js";
 import { placeDevices } from "./placement.js";
+import { boundLog, lastMessage, logPathOf, runDirectoryOf } from "./run-directory.js";
 import { toStartFailure } from "./start-failure.js";
-import { qemuOptionsOf, sizeOf } from "./validate.js";
 
 /** What the driver needs. */
 export interface QemuDriverOptions {
@@ -112,8 +114,8 @@ class Driver implements QemuDriver {
     return toCapabilities({ qemu, missingTool, kvm, microImage });
   }
 
-  async validate(spec: InstanceSpec, _options: CallOptions): Promise<void> {
-    await admit(spec, this.#options.imageDirectories, this.#quota);
+  async validate(spec: InstanceSpec, { signal }: CallOptions): Promise<void> {
+    await admit(spec, { imageDirectories: this.#options.imageDirectories, quota: this.#quota, signal });
     await chooseAccelerator(spec, () => this.#probeKvm());
   }
 

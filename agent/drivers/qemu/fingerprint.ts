@@ -3,8 +3,8 @@ import { messageOf } from "../../../lib/errors.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { run, ToolError } from "../../host/exec.js";
 import type { MicroImage } from "../images.js";
-import { qemuProgram } from "./argv.js";
 import type { KvmVerdict } from "./kvm-probe.js";
+import { qemuProgram } from "./program.js";
 
 /** Version of the installed QEMU, "7.2.22"; or why there is none. */
 export type QemuVersion = { readonly version: string } | { readonly missing: string };

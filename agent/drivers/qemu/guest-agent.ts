@@ -2,8 +2,8 @@ import { randomInt } from "node:crypto";
 import type { Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { messageOf, unavailable, ZorError } from "../../../lib/errors.js";
-import { asObject, type JsonObject, parseObject, textOf } from "./json.js";
 import { LineSplitter } from "../../../lib/line-splitter.js";
+import { asObject, type JsonObject, parseObject, textOf } from "./json.js";
 
 /** How to make a {@link GuestAgent}. */
 export interface GuestAgentOptions {

@@ -4,9 +4,9 @@ import { dirname } from "node:path";
 import { writeFileAtomic } from "../../../lib/files.js";
 import { run, ToolError } from "../../host/exec.js";
 import type { MicroImage } from "../images.js";
-import { qemuProgram } from "./argv.js";
 import { asObject, parseObject, textOf } from "./json.js";
 import { findKvmGroups } from "./privileges.js";
+import { qemuProgram } from "./program.js";
 
 /** Whether machines can use KVM on this host. */
 export interface KvmVerdict {

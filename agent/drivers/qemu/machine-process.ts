@@ -1,6 +1,6 @@
 import { findProcesses, isAlive, type ProcessIdentity, readArguments } from "../../../lib/process.js";
 import type { DriverInstance, RecoveryHandle } from "../driver.js";
-import { qemuProgram } from "./argv.js";
+import { qemuProgram } from "./program.js";
 import { toUuid } from "./uuid.js";
 
 /** The QEMU process of an instance. */

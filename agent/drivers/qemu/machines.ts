@@ -5,9 +5,9 @@ import type { Log } from "../../../lib/log.js";
 import { type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverEvent, DriverInstance } from "../driver.js";
-import { lastMessage, runDirectoryOf } from "./launch.js";
 import { Machine } from "./machine.js";
 import { type EndFacts, type MachineEnd, toMachineEnd } from "./machine-end.js";
+import { lastMessage, runDirectoryOf } from "./run-directory.js";
 
 const maxQueuedEvents = 4096;
 

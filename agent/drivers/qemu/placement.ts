@@ -1,6 +1,7 @@
 import { failedPrecondition } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import type { InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instance.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import type { QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 
 /** Machine types of QEMU that the driver knows. */
 export type MachineType = "q35" | "pc" | "microvm";
@@ -28,7 +29,7 @@ const microvmBuses = 24;
 
 /**
  * Places on the PCI bus. Every kind of device has slots of its own, so that one more of a kind moves nothing else. 0 and 1 hold
- * the bridges of both machine types, 1f that of q35; 3 to 7 and 18 to 1e are left for kinds to come. The first devices of a kind get a slot
+ * the bridges of both machine types, 1f that of q35; 5 to 7, 1d and 1e are left for kinds to come. The first devices of a kind get a slot
  * each, later ones the next function of the same slots: the first are always there, which makes the others visible.
  */
 const pciPlaces = { nics: { slot: 0x08, slots: 8 }, disks: { slot: 0x10, slots: 8 } } as const;

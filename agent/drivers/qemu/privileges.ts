@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { qemuProgram } from "./argv.js";
+import { qemuProgram } from "./program.js";
 
 /** A range that neither distributions, systemd nor its containers hand out (systemd's UIDS-GIDS). */
 const firstUid = 1_900_000_000;

@@ -1,14 +1,14 @@
 import { basename } from "node:path";
 import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import type { Disk } from "../../../proto/gen/zor/v1/instance.js";
+import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import { openExactly } from "../../host/open-exactly.js";
 import type { DriverInstance } from "../driver.js";
 import { type DisksOptions, overlayPathOf } from "./disks.js";
 import { openChain } from "./image-chain.js";
-import { lastMessage } from "./launch.js";
 import { findLockHolders, type LockHolder, toLockName } from "./lock-holder.js";
-import { qemuOptionsOf } from "./validate.js";
+import { qemuOptionsOf } from "./options.js";
+import { lastMessage } from "./run-directory.js";
 
 const maxMessage = 300;
 

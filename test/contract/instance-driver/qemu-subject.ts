@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { pino } from "pino";
 import { createQemuDriver } from "../../../agent/drivers/qemu/driver.js";
-import { Accelerator, type InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instance.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { Accelerator, QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 import { realProcesses, type Subject } from "./subject.js";
 
 const microDirectory = "/var/lib/zor/images";

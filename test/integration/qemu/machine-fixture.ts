@@ -6,7 +6,8 @@ import { pino } from "pino";
 import type { DriverInstance, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import type { InstanceNetwork } from "../../../agent/network/instance-networks.js";
 import { createQemuDriver } from "../../../agent/drivers/qemu/driver.js";
-import { Accelerator, type InstanceSpec, QemuOptions } from "../../../proto/gen/zor/v1/instance.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { Accelerator, QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 import { makeNetns } from "../../helpers/netns.js";
 
 /** Options that most calls take. */

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import "../../extension/register.js";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { nearest } from "../../../lib/nearest.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { Accelerator } from "../../../proto/gen/zor/v1/qemu.js";
+import { parseNicWords } from "../../../tui/cli/input/nic-name.js";
+import { parseResource } from "../../../tui/cli/input/resource-file.js";
+import { parseNewName, resolveLocally } from "../../../tui/cli/resolve.js";
+import { instanceSpec, parseNic } from "../../../tui/kinds/instance/flags.js";
 import { parseAddress } from "../../../tui/kit/input/addresses.js";
 import { parseDurationMs } from "../../../tui/kit/input/durations.js";
-import { parseResource } from "../../../tui/cli/input/resource-file.js";
-import { instanceSpec, parseNic } from "../../../tui/kinds/instance/flags.js";
 import { parsePairs } from "../../../tui/kit/input/key-values.js";
 import { parseMemoryMib } from "../../../tui/kit/input/memory.js";
-import { parseNicWords } from "../../../tui/cli/input/nic-name.js";
-import { kindNamed } from "../../../lib/kinds/kinds.js";
-import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
-import { Accelerator } from "../../../proto/gen/zor/v1/instance.js";
-import { EchoOptions } from "../../extension/gen/zor/test/v1/echo.js";
 import type { FlagValues } from "../../../tui/kit/kind-commands.js";
-import { nearest } from "../../../lib/nearest.js";
-import { parseNewName, resolveLocally } from "../../../tui/cli/resolve.js";
+import { EchoOptions } from "../../extension/gen/zor/test/v1/echo.js";
 
 describe("memory", () => {
   it.each([

@@ -1,17 +1,33 @@
 import { describe, expect, it } from "vitest";
-import { knowsUdpSuperFrames, type MachinePlan, toArgv } from "../../../../../agent/drivers/qemu/argv.js";
+import { type MachinePlan, toArgv } from "../../../../../agent/drivers/qemu/argv.js";
+import type { HardwarePlans } from "../../../../../agent/drivers/qemu/hardware/index.js";
+import { knowsUdpSuperFrames } from "../../../../../agent/drivers/qemu/hardware/nics.js";
 
+const kernel = { type: "kernel" as const, kernelFd: 3, initrdFd: 4, arguments: "console=ttyS0 a=1,b" };
+const firmware = { type: "firmware" as const };
+const hardware = {
+  processors: { cpus: 2 },
+  memory: { memoryMib: 256 },
+  console: {},
+  guestAgent: {},
+  boot: kernel,
+  rng: {},
+  disks: [],
+  nics: [],
+} satisfies HardwarePlans;
 const plan: MachinePlan = {
   id: "vm1",
   uuid: "11111111-2222-3333-4444-555555555555",
   machine: "q35",
   accelerator: "tcg",
-  cpus: 2,
-  memoryMib: 256,
-  boot: { kernelFd: 3, initrdFd: 4, arguments: "console=ttyS0 a=1,b" },
-  disks: [],
-  nics: [],
+  hardware,
 };
+/** The machine of the tests with other parts, or another one of that kind. */
+const planWith = (parts: HardwarePlans, facts: Partial<MachinePlan> = {}): MachinePlan => ({
+  ...plan,
+  ...facts,
+  hardware: { ...hardware, ...parts },
+});
 const nic = {
   address: "0000:00:08.0",
   mac: "02:00:00:00:00:01",
@@ -20,7 +36,7 @@ const nic = {
   vhostFd: undefined,
   withoutUso: false,
 };
-const disk = { layers: [{ fd: 7, format: "qcow2" as const }], address: "0000:00:10.0" };
+const disk = { layers: [{ fd: 7, format: "qcow2" as const }], address: "0000:00:10.0", bootIndex: undefined };
 
 /** The values of one option, in order. */
 function valuesOf(argv: readonly string[], option: string): string[] {
@@ -28,7 +44,7 @@ function valuesOf(argv: readonly string[], option: string): string[] {
 }
 
 describe("the arguments of QEMU", () => {
-  it.each<[string, Partial<MachinePlan>, string, readonly string[]]>([
+  it.each<[string, HardwarePlans & Partial<MachinePlan>, string, readonly string[]]>([
     ["the name", {}, "-name", ["guest=vm1"]],
     ["the UUID by which it is found again", {}, "-uuid", [plan.uuid]],
     ["CPUs", {}, "-smp", ["cpus=2"]],
@@ -36,16 +52,16 @@ describe("the arguments of QEMU", () => {
     ["q35", {}, "-machine", ["q35"]],
     ["an old PC", { machine: "pc" }, "-machine", ["pc"]],
     ["microvm", { machine: "microvm" }, "-machine", ["microvm,rtc=on"]],
-    ["firmware on the serial line when a disk is booted", { boot: undefined }, "-machine", ["q35,graphics=off"]],
+    ["firmware on the serial line when a disk is booted", { boot: firmware }, "-machine", ["q35,graphics=off"]],
     ["emulation", {}, "-accel", ["tcg,thread=multi,tb-size=64"]],
     ["KVM", { accelerator: "kvm" }, "-accel", ["kvm"]],
     ["the CPU under emulation", {}, "-cpu", ["max"]],
     ["the CPU under KVM", { accelerator: "kvm" }, "-cpu", ["host"]],
     ["the kernel by descriptor", {}, "-kernel", ["/proc/self/fd/3"]],
     ["the initial ram disk by descriptor", {}, "-initrd", ["/proc/self/fd/4"]],
-    ["no initial ram disk", { boot: { kernelFd: 3, initrdFd: undefined, arguments: "" } }, "-initrd", []],
+    ["no initial ram disk", { boot: { ...kernel, initrdFd: undefined } }, "-initrd", []],
     ["the kernel's arguments as one word", {}, "-append", ["console=ttyS0 a=1,b"]],
-    ["no kernel when a disk is booted", { boot: undefined }, "-kernel", []],
+    ["no kernel when a disk is booted", { boot: firmware }, "-kernel", []],
     ["seccomp", {}, "-sandbox", ["on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]],
     ["the display", {}, "-display", ["none"]],
     ["a tap by descriptor", { nics: [nic] }, "-netdev", ["tap,id=net0,fd=5,vhost=off"]],
@@ -56,7 +72,7 @@ describe("the arguments of QEMU", () => {
       ["tap,id=net0,fd=5,vhost=on,vhostfd=6"],
     ],
   ])("tell %s", (_what, change, option, expected) => {
-    expect(valuesOf(toArgv({ ...plan, ...change }), option)).toEqual(expected);
+    expect(valuesOf(toArgv(planWith(change, change)), option)).toEqual(expected);
   });
 
   it.each([
@@ -66,7 +82,7 @@ describe("the arguments of QEMU", () => {
     const addressOf = { q35: nic.address, microvm: "virtio-mmio-bus.22" };
     for (const machine of ["q35", "microvm"] as const) {
       const devices = valuesOf(
-        toArgv({ ...plan, machine, nics: [{ ...nic, address: addressOf[machine], withoutUso }] }),
+        toArgv(planWith({ nics: [{ ...nic, address: addressOf[machine], withoutUso }] }, { machine })),
         "-device",
       );
       const [device = ""] = devices.filter((each) => each.startsWith("virtio-net"));
@@ -88,7 +104,7 @@ describe("the arguments of QEMU", () => {
   });
 
   it("hold no listener but unix sockets in the working directory", () => {
-    const argv = toArgv({ ...plan, nics: [nic] });
+    const argv = toArgv(planWith({ nics: [nic] }));
     const sockets = valuesOf(argv, "-chardev");
     expect(sockets).toHaveLength(3);
     for (const socket of sockets) expect(socket).toMatch(/^socket,id=\w+,path=\w+,server=on,wait=off$/);
@@ -108,9 +124,10 @@ describe("the arguments of QEMU", () => {
           { fd: 9, format: "raw" as const },
         ],
         address: "0000:00:10.0",
+        bootIndex: undefined,
       },
     ];
-    const argv = toArgv({ ...plan, disks });
+    const argv = toArgv(planWith({ disks }));
     expect(valuesOf(argv, "-add-fd")).toEqual(["fd=9,set=9", "fd=8,set=8", "fd=7,set=7"]);
     expect(valuesOf(argv, "-blockdev").map((node) => JSON.parse(node))).toEqual([
       {
@@ -141,16 +158,17 @@ describe("the arguments of QEMU", () => {
   });
 
   it("tell qcow2 without a backing file that it has none, whatever its header says", () => {
-    const argv = toArgv({ ...plan, disks: [disk] });
+    const argv = toArgv(planWith({ disks: [disk] }));
     expect(valuesOf(argv, "-blockdev").map((node) => JSON.parse(node))).toMatchObject([{ backing: null }]);
   });
 
   it("put each device at its recorded address, the first of a slot with word of others", () => {
-    const argv = toArgv({
-      ...plan,
-      disks: [{ ...disk, address: "0000:00:10.1" }],
-      nics: [nic, { ...nic, address: "0000:00:0a.3" }],
-    });
+    const argv = toArgv(
+      planWith({
+        disks: [{ ...disk, address: "0000:00:10.1" }],
+        nics: [nic, { ...nic, address: "0000:00:0a.3" }],
+      }),
+    );
     const places = valuesOf(argv, "-device").flatMap(
       (device) => /^([\w-]+),.*?,(addr=.*)$/.exec(device)?.slice(1) ?? [],
     );
@@ -167,26 +185,29 @@ describe("the arguments of QEMU", () => {
   it.each(["", "8.0", "0000:00:08.8", "0000:01:08.0", "0000:00:08.0,x=y", "virtio-mmio-bus.24"])(
     "are not made with the damaged address %j",
     (address) => {
-      expect(() => toArgv({ ...plan, nics: [{ ...nic, address }] })).toThrow(/is damaged; delete the instance/);
+      expect(() => toArgv(planWith({ nics: [{ ...nic, address }] }))).toThrow(/is damaged; delete the instance/);
     },
   );
 
-  it("boot from the first disk only when there is no kernel", () => {
-    const bootIndexes = (boot: MachinePlan["boot"]) =>
-      valuesOf(toArgv({ ...plan, boot, disks: [disk, disk] }), "-device").flatMap(
-        (device) => /drive=(disk\d).*bootindex=/.exec(device)?.[1] ?? [],
-      );
-    expect(bootIndexes(undefined)).toEqual(["disk0"]);
-    expect(bootIndexes(plan.boot)).toEqual([]);
+  it("boot from the disk that the firmware is to look at", () => {
+    const argv = toArgv(planWith({ boot: firmware, disks: [{ ...disk, bootIndex: 0 }, disk] }));
+    const looked = valuesOf(argv, "-device").flatMap(
+      (device) => /drive=(disk\d).*,bootindex=0,/.exec(device)?.[1] ?? [],
+    );
+    expect(looked).toEqual(["disk0"]);
+    expect(valuesOf(argv, "-boot")).toEqual(["strict=on"]);
   });
 
   it("use no PCI on a microvm", () => {
-    const argv = toArgv({
-      ...plan,
-      machine: "microvm",
-      nics: [{ ...nic, address: "virtio-mmio-bus.22" }],
-      disks: [{ ...disk, address: "virtio-mmio-bus.7" }],
-    });
+    const argv = toArgv(
+      planWith(
+        {
+          nics: [{ ...nic, address: "virtio-mmio-bus.22" }],
+          disks: [{ ...disk, address: "virtio-mmio-bus.7" }],
+        },
+        { machine: "microvm" },
+      ),
+    );
     const devices = valuesOf(argv, "-device");
     expect(devices.join(" ")).not.toMatch(/-pci|addr=/);
     expect(devices.flatMap((device) => /,bus=virtio-mmio-bus\.(\d+)$/.exec(device)?.[1] ?? [])).toEqual([

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fixedAddresses, placeDevices } from "../../../../../agent/drivers/qemu/placement.js";
-import { Disk, InstanceSpec, Nic, QemuOptions } from "../../../../../proto/gen/zor/v1/instance.js";
+import { InstanceSpec, Nic } from "../../../../../proto/gen/zor/v1/instance.js";
+import { Disk, QemuOptions } from "../../../../../proto/gen/zor/v1/qemu.js";
 
 interface Size {
   readonly machine?: string;

@@ -5,7 +5,8 @@ import { toUnprivileged, toUserId } from "../../../../../agent/drivers/qemu/priv
 import { parseTscKhz } from "../../../../../agent/drivers/qemu/tsc.js";
 import { toUuid } from "../../../../../agent/drivers/qemu/uuid.js";
 import { checkQemuSpec } from "../../../../../agent/drivers/qemu/validate.js";
-import { Accelerator, Disk, InstanceSpec, Nic, QemuOptions } from "../../../../../proto/gen/zor/v1/instance.js";
+import { InstanceSpec, Nic } from "../../../../../proto/gen/zor/v1/instance.js";
+import { Accelerator, Disk, QemuOptions } from "../../../../../proto/gen/zor/v1/qemu.js";
 
 const nics = (count: number, addresses: string[] = []) =>
   Array.from({ length: count }, (_, index) => Nic.fromPartial({ name: `eth${index}`, addresses }));

@@ -1,0 +1,43 @@
+import type { FieldViolation } from "../../../../lib/errors.js";
+import { boot } from "./boot.js";
+import { console } from "./console.js";
+import { disks } from "./disks.js";
+import { guestAgent } from "./guest-agent.js";
+import { memory } from "./memory.js";
+import { nics } from "./nics.js";
+import type { Asked, HardwarePart, Launch, MachineFacts, MachineHost, PartArguments } from "./part.js";
+import { processors } from "./processors.js";
+import { rng } from "./rng.js";
+
+/** The parts of a machine, in the order of their arguments. Another one is a module in this folder and a line here. */
+const hardware = { processors, memory, console, guestAgent, boot, rng, disks, nics };
+
+/** What has been opened and prepared of each part; a machine need not have them all. */
+export type HardwarePlans = {
+  readonly [Name in keyof typeof hardware]?: (typeof hardware)[Name] extends HardwarePart<infer Plan> ? Plan : never;
+};
+
+// Plans are only ever given to the part that made them.
+const parts = Object.entries(hardware) as [keyof HardwarePlans, HardwarePart<unknown>][];
+
+/** What is wrong with a spec by itself; pure. */
+export function checkHardware(asked: Asked): readonly FieldViolation[] {
+  return parts.flatMap(([, part]) => part.check?.(asked) ?? []);
+}
+
+/** Checks all parts against this host; changes nothing. @throws {ZorError} */
+export async function admitHardware(asked: Asked, host: MachineHost): Promise<void> {
+  for (const [, part] of parts) await part.admit?.(asked, host);
+}
+
+/** Opens and prepares everything for a start. @throws {ZorError} or {ToolError} */
+export async function openHardware(launch: Launch): Promise<HardwarePlans> {
+  const plans: Partial<Record<keyof HardwarePlans, unknown>> = {};
+  for (const [name, part] of parts) plans[name] = await part.open(launch);
+  return plans as HardwarePlans;
+}
+
+/** The arguments of all parts, in order; pure. */
+export function toHardwareArguments(plans: HardwarePlans, facts: MachineFacts): readonly PartArguments[] {
+  return parts.flatMap(([name, part]) => (plans[name] === undefined ? [] : [part.toArguments(plans[name], facts)]));
+}
