@@ -6,7 +6,7 @@ import { WatchLog } from "../lib/watch/watch-log.js";
 import type { AgentSettings } from "./config.js";
 import type { IdentityHolder } from "./identity-holder.js";
 import { kinds as allKinds } from "./kinds/index.js";
-import { closeKinds, type KindModule, openKinds } from "./kit/context.js";
+import { closeKinds, type KindModule, type KindPart, openKinds } from "./kit/context.js";
 import { HostScope } from "./kit/host-scope.js";
 import { Publisher } from "./kit/publisher.js";
 import { References } from "./kit/references.js";
@@ -36,11 +36,25 @@ export class Agent {
   /** Tells this process from every other agent, one with the same identity too. */
   readonly boot: string;
   readonly #close: () => Promise<void>;
+  readonly #kinds: readonly KindPart[];
 
-  private constructor(server: AgentServer, boot: string, close: () => Promise<void>) {
-    this.server = server;
-    this.boot = boot;
-    this.#close = close;
+  private constructor(parts: {
+    readonly server: AgentServer;
+    readonly boot: string;
+    readonly kinds: readonly KindPart[];
+    readonly close: () => Promise<void>;
+  }) {
+    this.server = parts.server;
+    this.boot = parts.boot;
+    this.#kinds = parts.kinds;
+    this.#close = parts.close;
+  }
+
+  /** The host shuts down: ends what runs. Resolves to how many still run. */
+  async shutdownGuests(report: (text: string) => void, signal: AbortSignal): Promise<number> {
+    let left = 0;
+    for (const kind of this.#kinds) left += (await kind.shutdownGuests?.(report, signal)) ?? 0;
+    return left;
   }
 
   /** Addresses it serves on, with the ports that were picked. */
@@ -88,7 +102,7 @@ export class Agent {
       settled: () => operationFiles.settled(),
     });
     const work = Promise.all([...opened.values()].map(({ run }) => run?.(ending.signal)));
-    return new Agent(server, watchLog.epoch, async () => {
+    const close = async (): Promise<void> => {
       await server.close(graceMs);
       await operations.close();
       await operationFiles.settled();
@@ -96,7 +110,8 @@ export class Agent {
       await work;
       await closeKinds(opened);
       await parts.network.close();
-    });
+    };
+    return new Agent({ server, boot: watchLog.epoch, kinds: [...opened.values()], close });
   }
 
   /** Ends the agent; everything on the host goes on running. */

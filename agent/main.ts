@@ -12,7 +12,9 @@ import { probeDriver } from "./drivers/probe.js";
 import { createDrivers } from "./drivers/registry.js";
 import { findObstacles, formatFingerprint } from "./host/doctor.js";
 import { takeFingerprint } from "./host/fingerprint.js";
+import { isHostStopping } from "./host/host-stopping.js";
 import { joinAsHost } from "./join.js";
+import { askToShutdownGuests } from "./local-control.js";
 import { runAgent } from "./run.js";
 
 // sysexits(3).
@@ -86,6 +88,33 @@ Example:
     const config = await readConfig(flags);
     const host = await joinAsHost(token, config);
     console.log(`joined as hosts/${host}; start the agent with: zor agent run --state ${config.state}`);
+  });
+
+agent
+  .command("shutdown-guests")
+  .description("end what runs on this host as its host_shutdown says, because the host shuts down")
+  .option("--config <file>", "YAML file with the agent's settings")
+  .option("--state <dir>", "state directory of the agent (default /var/lib/zor/agent)")
+  .option("--only-when-host-stops", "do nothing unless systemd says that the host is stopping")
+  .addHelpText(
+    "after",
+    `
+The agent must run. Guests that are asked to shut down have the grace of their
+specification, and are stopped after it; what is started again at boot goes by
+host_boot. This is what deploy/systemd/zor-guests.service calls; ending or
+restarting the agent itself does nothing to guests. Exit code 0: nothing that
+was to be ended runs; 1: something does, or no agent answers.
+
+Example:
+  zor agent shutdown-guests`,
+  )
+  .action(async (flags: Flags & { readonly onlyWhenHostStops?: boolean }) => {
+    if (flags.onlyWhenHostStops === true && !(await isHostStopping())) {
+      console.log("the host is not shutting down: guests are left alone");
+      return;
+    }
+    const left = await askToShutdownGuests((await readConfig(flags)).state, (text) => console.log(text));
+    if (left > 0) process.exitCode = exitCodes.failure;
   });
 
 program

@@ -10,6 +10,7 @@ import { lockState } from "./host/state-lock.js";
 import { openHostParts } from "./host-parts.js";
 import { IdentityHolder, identityDirectory, loadHostIdentity } from "./identity-holder.js";
 import { findJoinData } from "./join-data.js";
+import { LocalControl } from "./local-control.js";
 import { refusalLog } from "./refusal-log.js";
 import { renewForever } from "./renewal.js";
 
@@ -45,6 +46,9 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
       signal,
     ),
   ]);
+  await using _control = await LocalControl.open(settings.state, {
+    shutdownGuests: (report, given) => agent.shutdownGuests(report, AbortSignal.any([given, signal])),
+  });
   await writeRunFile(settings.state, { host, netns: settings.netns, listen: agent.addresses });
   new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();
   log.info({ host, listen: agent.addresses, netns: settings.netns }, "the agent serves");

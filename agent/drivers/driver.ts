@@ -38,11 +38,26 @@ export interface RecoveryHandle {
 /** State of an instance as its runtime tells it. */
 export type ObservedState = "stopped" | "running" | "paused" | "failed" | "unknown";
 
+/** How a run ended, as a driver knows it; the instance layer adds when, and who asked for it. */
+export type RunEnd =
+  | { readonly kind: "guest-shutdown" | "guest-panic" | "watchdog" | "runtime-error" | "unknown" }
+  | { readonly kind: "exit-code"; readonly exitCode: number }
+  | { readonly kind: "signal"; readonly signal: number }
+  /** `limitMib` undefined: there is none, or it is not known. `signal` and `exitCode` of the process that was ended first. */
+  | {
+      readonly kind: "out-of-memory" | "host-out-of-memory";
+      readonly limitMib: number | undefined;
+      readonly signal?: number;
+      readonly exitCode?: number;
+    };
+
 /** What a driver observes of an instance. */
 export interface Observation {
   readonly state: ObservedState;
   /** For people; empty when there is nothing to say. */
   readonly reason: string;
+  /** Of an instance that has ended and was not stopped: how. */
+  readonly end?: RunEnd | undefined;
   /** 0 when not running. */
   readonly pid: number;
   /** When the process began; undefined when not running. */
@@ -58,7 +73,7 @@ export interface Observation {
 /** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */
 export interface DriverEvent {
   readonly uid: string;
-  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive"; "image-changed" is told to people as it is. */
+  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive"; "image-changed" and "watchdog" are told to people as they are. */
   readonly type: string;
   readonly message: string;
 }

@@ -16,15 +16,28 @@ const maxRecords = 50_000;
 const maxRecordBytes = 8192;
 const ticksPerSecond = 100;
 
-/** Looks in the kernel's log whether it ended this process for want of memory, and says so for people; undefined when it did not, or cannot be known. */
-export async function describeOomKill(identity: ProcessIdentity): Promise<string | undefined> {
+/** How the kernel ended a process for want of memory, for people and for programs. */
+export interface OomReason {
+  readonly text: string;
+  /** The host itself had no memory left; otherwise a control group reached its limit. */
+  readonly isHost: boolean;
+  /** What there was, or was allowed, in MiB; undefined: not known. */
+  readonly limitMib: number | undefined;
+}
+
+/** Looks in the kernel's log whether it ended this process for want of memory; undefined when it did not, or cannot be known. */
+export async function describeOomKill(identity: ProcessIdentity): Promise<OomReason | undefined> {
   const kill = findOomKill(readKernelLog(), identity);
   if (kill === undefined) return undefined;
   const held = `it held ${kill.heldMib} MiB`;
-  if (kill.group === undefined) return `the host ran out of its ${toMib(totalmem())} MiB of memory; ${held}`;
-  const limit = await readLimitMib(kill.group);
+  if (kill.group === undefined) {
+    const limitMib = toMib(totalmem());
+    return { text: `the host ran out of its ${limitMib} MiB of memory; ${held}`, isHost: true, limitMib };
+  }
+  const limitMib = await readLimitMib(kill.group);
   const name = kill.group.split("/").at(-1) ?? "";
-  return `its control group ${name} reached its limit${limit === undefined ? "" : ` of ${limit} MiB`}; ${held}`;
+  const limit = limitMib === undefined ? "" : ` of ${limitMib} MiB`;
+  return { text: `its control group ${name} reached its limit${limit}; ${held}`, isHost: false, limitMib };
 }
 
 /**

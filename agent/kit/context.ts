@@ -38,6 +38,8 @@ export interface KindPart {
   readonly hello?: Readonly<Record<string, unknown>>;
   /** Work beside the calls, until the signal aborts. Called once everything is served. */
   readonly run?: (signal: AbortSignal) => Promise<void>;
+  /** The host shuts down: ends what runs. Resolves to how many still run. */
+  readonly shutdownGuests?: (report: (text: string) => void, signal: AbortSignal) => Promise<number>;
   /** Lets go of what is on the host, which goes on. */
   readonly close?: () => Promise<void>;
 }

@@ -153,7 +153,7 @@ async function createGuest(hub: Connection, wanted: Guest, signal: AbortSignal):
     name: "",
     uid: "",
     labels: { demo: "yes" },
-    spec: { nics, driver },
+    spec: InstanceSpec.fromPartial({ nics, driver }),
     status: undefined,
     ...noMeta,
     createTime: undefined,

@@ -12,6 +12,7 @@ import type {
   Pausable,
   RecoveryHandle,
   Resettable,
+  RunEnd,
   Shutdownable,
 } from "../../agent/drivers/driver.js";
 import { AsyncQueue } from "../../lib/async-queue.js";
@@ -56,6 +57,10 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   deafFor = 0;
   /** Why guests that have ended did. */
   endReason = "";
+  /** The same for programs. */
+  end: RunEnd | undefined;
+  /** When guests that run were started. */
+  startTime = (): Date => new Date(1_700_000_000_000);
   readonly #failures = new Map<Step, unknown>();
   readonly #gates = new Map<Step, Promise<void>>();
   readonly #events = new Set<AsyncQueue<DriverEvent>>();
@@ -150,8 +155,9 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     return {
       state: guest?.state ?? (this.endReason === "" ? "stopped" : "failed"),
       reason: guest === undefined ? this.endReason : "",
+      end: guest === undefined ? this.end : undefined,
       pid: guest?.pid ?? 0,
-      startTime: guest === undefined ? undefined : new Date(1_700_000_000_000),
+      startTime: guest === undefined ? undefined : this.startTime(),
       accelerator: "",
       execReady: guest?.state === "running",
     };

@@ -34,6 +34,8 @@ export interface CommandInput {
   readonly values: FlagValues;
   /** Words after the name, as written. */
   readonly words: readonly string[];
+  /** The resource as it is; only where there is one already. @throws {ZorError} NOT_FOUND */
+  current(): Promise<object>;
   /** Full name of another resource: of the same host, where none is written. @throws {ZorError} NOT_FOUND, INVALID_ARGUMENT */
   resolve(kind: string, text: string): Promise<string>;
 }
@@ -78,6 +80,8 @@ export interface Change {
   readonly resource: object;
   /** As in an update mask, in snake_case: "spec.a_to_b.delay". */
   readonly paths: readonly string[];
+  /** Only if it is still the one of that etag: the change was made from it. */
+  readonly etag?: string;
 }
 
 /** `zor set KIND NAME`. */

@@ -1,4 +1,5 @@
 import { rm, writeFile } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
@@ -37,7 +38,7 @@ import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js
 import type { ContainerCapability } from "../containers/capabilities.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
-import { describeEnd } from "./end-reason.js";
+import { describeEnd, toContainerEnd } from "./end-reason.js";
 import { askToEnd } from "../containers/end-signals.js";
 import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
@@ -329,8 +330,9 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const code = await keeper.waitForExitCode(exitCodeWaitMs);
     const { cgroups } = (await this.#runtime()).runtime;
     const memory = await readMemoryEvents(cgroups, containerId(instance)).catch(() => undefined);
-    const reason = describeEnd(code, memory, sizeOf(instance.spec).memoryMib);
-    return { ...ended, state: code === 0 ? "stopped" : "failed", reason };
+    const limitMib = sizeOf(instance.spec).memoryMib;
+    const end = toContainerEnd(code, memory, { limitMib, totalMib: Math.floor(totalmem() / 2 ** 20) });
+    return { ...ended, state: code === 0 ? "stopped" : "failed", reason: describeEnd(code, memory, limitMib), end };
   }
 
   /** Removes what a failed start has left running. */

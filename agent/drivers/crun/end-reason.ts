@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import type { RunEnd } from "../driver.js";
 import type { MemoryEvents } from "./memory-events.js";
 
 /**
@@ -16,6 +17,24 @@ export function describeEnd(code: number | undefined, memory: MemoryEvents | und
   const what = memory.kills === 1 ? "a process" : `${memory.kills} processes`;
   const then = code === undefined ? how : `its first process ${how}`;
   return `out of memory (OOM): ${where}, and the kernel ended ${what} of it with SIGKILL; ${then}`;
+}
+
+/** The same for programs; `totalMib` is the host's memory. */
+export function toContainerEnd(
+  code: number | undefined,
+  memory: MemoryEvents | undefined,
+  { limitMib, totalMib }: { readonly limitMib: number; readonly totalMib: number },
+): RunEnd {
+  const signal = code !== undefined && nameOf(code - 128) !== undefined ? code - 128 : undefined;
+  if (memory !== undefined && memory.kills > 0 && code !== 0) {
+    const how = signal === undefined ? (code === undefined ? {} : { exitCode: code }) : { signal };
+    return memory.limitReached
+      ? { kind: "out-of-memory", limitMib, ...how }
+      : { kind: "host-out-of-memory", limitMib: totalMib, ...how };
+  }
+  if (code === undefined) return { kind: "unknown" };
+  if (signal !== undefined) return { kind: "signal", signal };
+  return code === 0 ? { kind: "guest-shutdown" } : { kind: "exit-code", exitCode: code };
 }
 
 function describeExit(code: number): string {

@@ -307,7 +307,15 @@ class Driver implements QemuDriver {
     const end =
       this.#machines.findEnd(instance) ?? (handle === undefined ? undefined : await reconstructEnd(instance, handle));
     const state = end?.failed === true ? "failed" : "stopped";
-    return { state, reason: end?.reason ?? "", pid: 0, startTime: undefined, accelerator: "", execReady: false };
+    return {
+      state,
+      reason: end?.reason ?? "",
+      end: end?.end,
+      pid: 0,
+      startTime: undefined,
+      accelerator: "",
+      execReady: false,
+    };
   }
 
   /** One probe at a time; its verdict is kept on disk. Not bound to any caller's signal, since others wait for it too. */

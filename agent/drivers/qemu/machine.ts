@@ -35,7 +35,7 @@ export interface MachineOptions {
   /** Milliseconds without a sign of life until that is told. */
   readonly silentAfterMs: number;
   readonly log: Log;
-  /** "paused", "resumed", "reset", "exec-ready", "silent" and "alive". */
+  /** "paused", "resumed", "reset", "exec-ready", "silent", "alive" and "watchdog". */
   readonly onEvent: (type: string, message: string) => void;
   /** Called once when the process has ended. */
   readonly onEnd: (facts: Omit<EndFacts, "said">) => Promise<void>;
@@ -305,14 +305,22 @@ export class Machine {
     } else if (name === "RESET") {
       this.#life.begin(Date.now());
       this.#armSilence();
+      this.#shutdownReason = undefined;
       onEvent("reset", textOf(data, "reason"));
     } else if (name === "NIC_RX_FILTER_CHANGED") this.#sign(() => this.#life.note());
-    else if (name === "SHUTDOWN") this.#shutdownReason = textOf(data, "reason");
+    else if (name === "SHUTDOWN") this.#shutdownReason = strongerReason(this.#shutdownReason, textOf(data, "reason"));
     else if (name === "GUEST_PANICKED") this.#shutdownReason = "guest-panic";
+    else if (name === "WATCHDOG") this.#watchdogBit(textOf(data, "action"));
     else if (name === "VSERPORT_CHANGE" && data["id"] === guestAgentPort) {
       if (data["open"] === true) this.#greetAgent();
       else this.#agent.lose();
     }
+  }
+
+  /** The guest has not served its watchdog: the machine is reset, or ends, or stands still, as it was made to. */
+  #watchdogBit(action: string): void {
+    if (action === "poweroff" || action === "shutdown") this.#shutdownReason = "watchdog";
+    this.#options.onEvent("watchdog", `the guest did not serve its watchdog; what follows is: ${action}`);
   }
 
   /** The agent has opened its port: that is a sign of life as well. */
@@ -325,6 +333,11 @@ export class Machine {
     const { resource } = this.#options;
     return unavailable("MACHINE_SILENT", resource, `${resource}: QEMU does not answer; the agent keeps trying`);
   }
+}
+
+/** What a watchdog or a panic has brought about ends like a shutdown that the guest wanted. */
+function strongerReason(before: string | undefined, told: string): string {
+  return before === "watchdog" || before === "guest-panic" ? before : told;
 }
 
 async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {

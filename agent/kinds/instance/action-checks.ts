@@ -1,6 +1,6 @@
 import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
 import type { Pausable, RecoveryHandle, Resettable, Shutdownable } from "../../drivers/driver.js";
-import type { InstanceRecord } from "./record.js";
+import { type InstanceRecord, isWaiting } from "./record.js";
 
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance runs; resolves to its handle. `action` completes "so it cannot …". */
 export function runningHandle(record: InstanceRecord, action: string): RecoveryHandle {
@@ -24,9 +24,9 @@ export function checkStart(record: InstanceRecord): void {
   }
 }
 
-/** @throws {ZorError} FAILED_PRECONDITION if the instance does not run. */
-export function checkStop(record: InstanceRecord): RecoveryHandle {
-  return runningHandle(record, "be stopped");
+/** @throws {ZorError} FAILED_PRECONDITION if the instance neither runs nor waits to be started; resolves to its handle, undefined when it waits. */
+export function checkStop(record: InstanceRecord): RecoveryHandle | undefined {
+  return isWaiting(record) ? undefined : runningHandle(record, "be stopped");
 }
 
 /** What an action needs of a running instance. */

@@ -9,11 +9,22 @@ import { newStored } from "../../kit/metadata.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
 import type { LoadedInstance } from "./instance-store.js";
-import { forgetRun, keepEnd, keepHandle, lostReason, observe } from "./observe.js";
+import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
+import { ranBeforeBoot, startsAtBoot } from "./host-boot.js";
+import { otherEnd } from "./last-end.js";
+import { newLife } from "./restart-plan.js";
+import { forgetRun, keepHandle, lostReason, observe } from "./observe.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
 import type { StoredHandle, StoredInstance } from "./stored-instance.js";
 
 const unseen = "while the agent was not running";
+
+/** How instances are taken up. */
+export interface AdoptionOptions {
+  readonly signal: AbortSignal;
+  /** The host has booted since an agent of it ran last. */
+  readonly isNewBoot: boolean;
+}
 
 /**
  * Takes up one instance after the agent was restarted: finds what runs, restores its interfaces, finishes a deletion or
@@ -23,13 +34,13 @@ const unseen = "while the agent was not running";
 export async function adopt(
   context: InstanceContext,
   loaded: LoadedInstance,
-  signal: AbortSignal,
+  { signal, isNewBoot }: AdoptionOptions,
 ): Promise<InstanceRecord | undefined> {
   const record = await toRecord(context, loaded, signal);
   const { name } = record.stored.resource;
   for (const damage of loaded.damage) report(context, "instance.file-damaged", name, damage);
   try {
-    return await takeUp(context, record, loaded.handle, signal);
+    return await takeUp(context, record, { saved: loaded.handle, signal, isNewBoot });
   } catch (error) {
     const reason = `could not be adopted: ${withoutDirectories(messageOf(error))}`;
     context.logError(error, `${name} ${reason}`);
@@ -44,8 +55,7 @@ export async function adopt(
 async function takeUp(
   context: InstanceContext,
   record: InstanceRecord,
-  saved: StoredHandle | undefined,
-  signal: AbortSignal,
+  { saved, signal, isNewBoot }: AdoptionOptions & { readonly saved: StoredHandle | undefined },
 ): Promise<InstanceRecord | undefined> {
   const { name } = record.stored.resource;
   // Another process may have the pid of one that ended with the host.
@@ -64,16 +74,23 @@ async function takeUp(
     return undefined;
   }
   if (handle === undefined) {
-    if (saved !== undefined) record.observation = await findEnd(context, record, saved, signal);
+    // Which of them are started when the host has booted is not for their restarts to say.
+    const endedWithHost = hasRebooted(context, saved) || (saved === undefined && isNewBoot);
+    if (endedWithHost)
+      record.awaitsBoot = startsAtBoot(record, ranBeforeBoot(record, { hadHandle: saved !== undefined }));
+    if (saved !== undefined) await takeEnd(context, record, saved, signal);
+    else if (endedWithHost && record.life.nextTime !== undefined) await trySetLife(context, record, newLife);
     await forgetRun(context, record);
     if (saved !== undefined) {
       const { state, reason } = record.observation;
       report(context, state === "failed" ? "instance.failed" : "instance.stopped", name, reason);
-      await keepEnd(context, record);
+      if (!endedWithHost) awaitRestart(context, record);
     }
     context.publish(record);
     return record;
   }
+  const { life } = record;
+  if (life.nextTime !== undefined) await trySetLife(context, record, { ...life, nextTime: undefined });
   await keepRunning(context, record, handle, signal);
   return record;
 }
@@ -89,6 +106,28 @@ async function recover(
   return record.driver.recover(toDriverInstance(record), known, { signal });
 }
 
+/** Takes note of the end of a run that nobody observed. */
+async function takeEnd(
+  context: InstanceContext,
+  record: InstanceRecord,
+  saved: StoredHandle,
+  signal: AbortSignal,
+): Promise<void> {
+  record.observation = await findEnd(context, record, saved, signal);
+  if (hasRebooted(context, saved)) {
+    const { askedBy } = record.life;
+    const time = context.boot.time ?? context.now();
+    const text = record.observation.reason;
+    record.lastEnd = otherEnd("host-restart", {
+      text,
+      time,
+      ...(askedBy === undefined ? {} : { requestedBy: askedBy }),
+    });
+    record.life = newLife;
+  } else noteEnd(context, record, record.observation);
+  await keepEnd(context, record);
+}
+
 /** How a run ended that nobody observed: with the host, or as its driver can still find out. */
 async function findEnd(
   context: InstanceContext,
@@ -102,8 +141,9 @@ async function findEnd(
     return notRunning("stopped", `the host was restarted${when} while it ran; start it again with: zor start`);
   }
   try {
-    const { state, reason } = await record.driver.inspect(toDriverInstance(record), saved.handle, { signal });
-    if (reason !== "") return notRunning(state === "failed" ? "failed" : "stopped", `${reason}, ${unseen}`);
+    const { state, reason, end } = await record.driver.inspect(toDriverInstance(record), saved.handle, { signal });
+    if (reason !== "") return { ...notRunning(state === "failed" ? "failed" : "stopped", `${reason}, ${unseen}`), end };
+    if (end !== undefined) return { ...notRunning("stopped", `ended ${unseen}`), end };
   } catch (error) {
     signal.throwIfAborted();
     context.logError(error, `how ${record.stored.resource.name} ended could not be found out`);
@@ -111,7 +151,8 @@ async function findEnd(
   return notRunning("stopped", `ended ${unseen}`);
 }
 
-function hasRebooted({ boot }: InstanceContext, saved: StoredHandle | undefined): boolean {
+/** Whether a handle was written in another run of the host's kernel than the one that is now. */
+export function hasRebooted({ boot }: Pick<InstanceContext, "boot">, saved: StoredHandle | undefined): boolean {
   return saved?.bootId !== undefined && saved.bootId !== "" && boot.id !== "" && saved.bootId !== boot.id;
 }
 
@@ -143,6 +184,9 @@ async function toRecord(
     activity: undefined,
     observeTime: context.now(),
     lastStartTime: undefined,
+    lastEnd: loaded.end?.end,
+    life: loaded.life ?? newLife,
+    awaitsBoot: false,
   };
   if (stored !== undefined) {
     const { spec } = stored.resource;

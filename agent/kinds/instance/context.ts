@@ -25,6 +25,15 @@ export interface InstanceContext {
   /** Logs what no client will see: failures while undoing. */
   readonly logError: (error: unknown, message: string) => void;
   readonly now: () => Date;
+  readonly waits: Waits;
+}
+
+/** Instances that are started without anybody asking for it. */
+export interface Waits {
+  /** Waits for the time of its next start that the record has, or no more when it has none. */
+  arm(record: InstanceRecord): void;
+  /** It waits no more to be started because the host has booted. */
+  bootDone(record: InstanceRecord): Promise<void>;
 }
 
 /** Options of everything a person or program asks of an instance. */

@@ -13,6 +13,7 @@ import type { ActionOptions, InstanceContext } from "./context.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { forgetRun } from "./observe.js";
 import { during, start, stop } from "./power.js";
+import { newLife } from "./restart-plan.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
 import { checkSpec } from "./spec-check.js";
 import type { StoredInstance } from "./stored-instance.js";
@@ -56,6 +57,9 @@ export async function planCreation(
     observation: notRunning("stopped", ""),
     observeTime: createTime,
     lastStartTime: undefined,
+    lastEnd: undefined,
+    life: newLife,
+    awaitsBoot: false,
   };
 }
 
@@ -103,14 +107,23 @@ export async function build(
   context.emit(event("instance.created", name, options.caller));
 }
 
-/** @throws {ZorError} FAILED_PRECONDITION if the instance runs and `force` is not set. */
+/** @throws {ZorError} FAILED_PRECONDITION if the instance is protected, or runs and `force` is not set. */
 export function checkDelete(record: InstanceRecord, force: boolean): void {
+  const { name, spec } = record.stored.resource;
+  if (spec.deleteProtection) {
+    const remedy = `take that away first, with: zor set instance ${shortNameOf(record)} --no-protect`;
+    throw failedPrecondition("DELETE_PROTECTED", name, `${name} is protected from deletion; ${remedy}`);
+  }
   if (record.handle === undefined || force) return;
-  const { name } = record.stored.resource;
   throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running; stop it first or delete it with force`);
 }
 
-/** Deletes an instance. @throws {ZorError} FAILED_PRECONDITION if it runs and `force` is not set. */
+/** As the command line names it: "alpha/vm1". */
+function shortNameOf({ stored }: InstanceRecord): string {
+  return stored.resource.name.replace(/^hosts\//, "").replace("/instances/", "/");
+}
+
+/** Deletes an instance. @throws {ZorError} FAILED_PRECONDITION if it is protected, or runs and `force` is not set. */
 export async function deleteInstance(
   context: InstanceContext,
   record: InstanceRecord,

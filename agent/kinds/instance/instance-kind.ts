@@ -41,7 +41,14 @@ async function open(context: AgentContext): Promise<KindPart> {
       serve(ExecServiceService, execService({ scope, manager })),
     ],
     source: manager,
-    run: (until) => observeForever({ manager, drivers, intervalMs: settings.observeSeconds * 1000, logError }, until),
+    run: async (until) => {
+      const intervalMs = settings.observeSeconds * 1000;
+      await Promise.all([
+        observeForever({ manager, drivers, intervalMs, logError }, until),
+        manager.startUnasked(until),
+      ]);
+    },
+    shutdownGuests: (report, until) => manager.endWithHost(report, until),
     close: async () => {
       await Promise.all(drivers.map((driver) => driver.detach()));
     },

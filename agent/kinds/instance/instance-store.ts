@@ -1,12 +1,17 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
 import { formatStored } from "../../kit/stored-spec.js";
+import { BootRecord } from "./boot-record.js";
+import { isNewLife, type Life } from "./restart-plan.js";
 import {
   formatStoredEnd,
   formatStoredHandle,
+  formatStoredLife,
   parseStoredEnd,
   parseStoredHandle,
   parseStoredInstance,
+  parseStoredLife,
   type StoredEnd,
   type StoredHandle,
   type StoredInstance,
@@ -20,19 +25,27 @@ export interface LoadedInstance {
   readonly handle: StoredHandle | undefined;
   /** How its last run ended; undefined when it runs, or nothing is known. */
   readonly end: StoredEnd | undefined;
+  /** Its restarts; undefined: there is nothing to say of them. */
+  readonly life: Life | undefined;
   /** What was wrong with its files, for people; empty when nothing was. */
   readonly damage: readonly string[];
 }
 
 const handleFile = "handle.json";
 const endFile = "end.json";
+const lifeFile = "life.json";
 const driverDirectory = "driver";
 
 /** The instances on disk: the spec, the handle of the running process, and the driver's own directory. */
 export class InstanceStore {
   readonly #specs: SpecDirectory<StoredInstance>;
+  readonly #bootFile: string;
+  readonly #write: DurableWriter | undefined;
 
   constructor(directory: string, write?: DurableWriter) {
+    // Beside the instances: no instance can have such a name.
+    this.#bootFile = join(directory, ".boot.json");
+    this.#write = write;
     this.#specs = new SpecDirectory({
       directory,
       format: (stored) => formatStored("instance", stored),
@@ -68,8 +81,19 @@ export class InstanceStore {
 
   /** Writes how the last run ended; nothing to say removes what was said. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
   async writeEnd(id: string, resource: string, end: StoredEnd): Promise<void> {
-    if (end.reason === "") await rm(this.#specs.path(id, endFile), { force: true });
+    if (end.reason === "" && end.end === undefined) await rm(this.#specs.path(id, endFile), { force: true });
     else await this.#specs.writeFile(id, resource, endFile, formatStoredEnd(end));
+  }
+
+  /** Writes what is kept of its restarts; nothing to keep removes the file. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+  async writeLife(id: string, resource: string, life: Life): Promise<void> {
+    if (isNewLife(life)) await rm(this.#specs.path(id, lifeFile), { force: true });
+    else await this.#specs.writeFile(id, resource, lifeFile, formatStoredLife(life));
+  }
+
+  /** What is kept of the boots of the host. */
+  async openBootRecord(options: Omit<Parameters<typeof BootRecord.open>[0], "path" | "write">): Promise<BootRecord> {
+    return BootRecord.open({ ...options, path: this.#bootFile, write: this.#write });
   }
 
   /** Removes everything the disk holds of the instance. Idempotent; works on a full disk. */
@@ -83,7 +107,8 @@ export class InstanceStore {
     for (const { id, value, damage } of await this.#specs.load(now)) {
       const handle = await this.#specs.read(id, handleFile, parseStoredHandle, { now, damage });
       const end = await this.#specs.read(id, endFile, parseStoredEnd, { now, damage });
-      loaded.push({ id, stored: value, handle, end, damage });
+      const life = await this.#specs.read(id, lifeFile, parseStoredLife, { now, damage });
+      loaded.push({ id, stored: value, handle, end, life, damage });
     }
     return loaded;
   }

@@ -20,9 +20,12 @@ import {
   specLost,
   unsupported,
 } from "./action-checks.js";
-import { adopt } from "./adoption.js";
+import { adopt, hasRebooted } from "./adoption.js";
 import { askUntilEnded } from "./ask-until-ended.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
+import type { startAgain } from "./start-again.js";
+import { endWithHost, type HostShutdownMeans } from "./end-with-host.js";
+import { Unasked } from "./unasked.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import {
   build,
@@ -35,6 +38,7 @@ import {
   reserve,
 } from "./creation.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
+import { News } from "./news.js";
 import { observe } from "./observe.js";
 import { attempt, giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
 import { type InstanceRecord, toDriverInstance, toInstance, toOwner } from "./record.js";
@@ -75,26 +79,45 @@ export class InstanceManager implements ResourceSource {
   readonly #records = new Map<string, InstanceRecord>();
   readonly #queue = new KeyedQueue();
   readonly #onRemoved: (name: string) => void;
-  readonly #waiting = new Set<() => void>();
+  readonly #news = new News();
+  readonly #unasked: Unasked;
+  /** Ends the starts that nobody asked for. */
+  #until: AbortSignal = uninterrupted;
 
   /** @param onRemoved told when an instance is gone. */
-  constructor(context: InstanceContext, onRemoved: (name: string) => void) {
+  constructor(context: Omit<InstanceContext, "waits">, onRemoved: (name: string) => void) {
     this.#onRemoved = onRemoved;
     const publish = (record: InstanceRecord): void => {
       context.publish(record);
-      for (const wake of this.#waiting) wake();
+      this.#news.tell();
     };
-    this.#context = { ...context, publish };
+    const waits = new Unasked({
+      store: context.store,
+      logError: context.logError,
+      run: (id, work) => this.#startWaiting(id, work),
+    });
+    this.#unasked = waits;
+    this.#context = { ...context, publish, waits };
   }
 
   /** Takes up everything that is on disk and runs. Called once, before anything else. */
   async adoptAll(signal: AbortSignal): Promise<void> {
-    const loaded = await this.#context.store.load(this.#context.now());
+    const { store, boot, now } = this.#context;
+    const loaded = await store.load(now());
+    const hasEarlierRun = loaded.some(({ handle }) => hasRebooted(this.#context, handle));
+    const isNewBoot = await this.#unasked.readBoots({ bootId: boot.id, now: now(), hasEarlierRun });
     await inParallel(loaded, parallelAdoptions, async (each) => {
-      const record = await adopt(this.#context, each, signal);
+      const record = await adopt(this.#context, each, { signal, isNewBoot });
       if (record !== undefined) this.#records.set(each.id, record);
     });
+    await this.#unasked.planBoot([...this.#records.values()]);
     await this.#collectGarbage();
+  }
+
+  /** Starts what is to be started without anybody asking for it: after a boot of the host, and again after its end. Ends with the signal. */
+  async startUnasked(signal: AbortSignal): Promise<void> {
+    this.#until = signal;
+    await this.#unasked.start([...this.#records.values()], signal);
   }
 
   /** All instances, as last observed. */
@@ -199,7 +222,7 @@ export class InstanceManager implements ResourceSource {
     const run = runningHandle(record, "shut down");
     const { ended, asked } = await askUntilEnded({
       ask: (attempt) => this.#change(id, () => requestShutdown(this.#context, record, { ...options, attempt })),
-      waitForEnd: (signal) => this.#waitFor(() => record.handle?.pid !== run.pid, signal),
+      waitForEnd: (signal) => this.#news.waitFor(() => record.handle?.pid !== run.pid, signal),
       signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
     });
     await this.#queue.run(name, () => giveUpShutdown(this.#context, record));
@@ -210,6 +233,16 @@ export class InstanceManager implements ResourceSource {
       name,
       `${name} did not end within ${options.timeoutMs / 1000} s, though it was asked ${asked} times; end it at once with: zor stop`,
     );
+  }
+
+  /** The host shuts down: ends what runs as it says. Nothing is started any more that nobody asks for. Resolves to how many still run. */
+  async endWithHost(report: (text: string) => void, signal: AbortSignal): Promise<number> {
+    this.#unasked.close();
+    const means: HostShutdownMeans = {
+      stop: (id, options) => this.act("stop", id, options),
+      shutDown: (id, options) => this.shutDown(id, options),
+    };
+    return await endWithHost([...this.#records.values()], means, { report, signal });
   }
 
   /** Checks whether {@link shutDown} would be tried. @throws {ZorError} */
@@ -300,6 +333,17 @@ export class InstanceManager implements ResourceSource {
     });
   }
 
+  /** Does nothing when the instance has gone meanwhile. Never rejects. */
+  async #startWaiting(id: string, work: typeof startAgain): Promise<void> {
+    const record = this.#records.get(id);
+    if (record === undefined) return;
+    await this.#queue
+      .run(record.stored.resource.name, async () => {
+        if (this.#records.get(id) === record) await work(this.#context, record, this.#until);
+      })
+      .catch((error: unknown) => this.#context.logError(error, `${record.stored.resource.name} could not be started`));
+  }
+
   async #observe(record: InstanceRecord, signal: AbortSignal): Promise<void> {
     await this.#queue.run(record.stored.resource.name, async () => {
       // It may have been deleted while this waited.
@@ -333,22 +377,9 @@ export class InstanceManager implements ResourceSource {
 
   #forget(record: InstanceRecord): void {
     this.#records.delete(record.stored.id);
+    this.#unasked.forget(record);
     this.#onRemoved(record.stored.resource.name);
-    for (const wake of this.#waiting) wake();
-  }
-
-  /** Whether the condition came true before the signal aborted. */
-  async #waitFor(condition: () => boolean, signal: AbortSignal): Promise<boolean> {
-    while (!condition() && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const wake = (): void => resolve();
-      this.#waiting.add(wake);
-      signal.addEventListener("abort", wake, { once: true });
-      await promise;
-      this.#waiting.delete(wake);
-      signal.removeEventListener("abort", wake);
-    }
-    return condition();
+    this.#news.tell();
   }
 
   async #collectGarbage(): Promise<void> {

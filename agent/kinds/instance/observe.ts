@@ -4,6 +4,8 @@ import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/d
 import { withoutDirectories } from "../../kit/failure.js";
 import type { InstanceContext } from "./context.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
+import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
+import { ranWell } from "./restart-plan.js";
 import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 
@@ -26,20 +28,26 @@ export async function observe(
   }
   const justEnded = record.handle !== undefined && hasEnded(observation.state);
   if (!justEnded) observation = withKnownEnd(record, observation);
-  if (justEnded) await forgetRun(context, record);
+  else {
+    noteEnd(context, record, observation);
+    // Before its handle goes: an agent that is killed in between looks at the end once more.
+    await keepEnd(context, record, observation);
+    await forgetRun(context, record);
+  }
   const reason = await restoreNetwork(context, record, signal);
   setObservation(context, record, reason === "" ? observation : { ...observation, reason }, options.caller);
-  if (justEnded) await keepEnd(context, record);
+  if (justEnded) awaitRestart(context, record);
+  else await forgetRestarts(context, record);
 }
 
-/** Keeps on disk why the instance does not run, for the time after the agent's next start. Never throws. */
-export async function keepEnd(context: InstanceContext, record: InstanceRecord): Promise<void> {
-  const { id, resource: instance } = record.stored;
-  const { state, reason } = record.observation;
-  const end = { state: state === "failed" ? ("failed" as const) : ("stopped" as const), reason };
-  await context.store.writeEnd(id, instance.name, end).catch((error: unknown) => {
-    context.logError(error, `how ${instance.name} ended could not be written`);
-  });
+/** One that has run well is as good as one that was never restarted. */
+async function forgetRestarts(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { life, lastStartTime, handle, stored } = record;
+  if (life.restarts === 0 || handle === undefined || lastStartTime === undefined) return;
+  const ranMs = context.now().getTime() - lastStartTime.getTime();
+  if (!ranWell(stored.resource.spec.restart, ranMs)) return;
+  await trySetLife(context, record, { ...life, restarts: 0 });
+  context.publish(record);
 }
 
 /** Writes the handle of a running instance. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */

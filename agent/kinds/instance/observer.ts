@@ -32,7 +32,7 @@ async function observePeriodically(options: ObserverOptions, signal: AbortSignal
 async function followEvents(driver: InstanceDriver, options: ObserverOptions, signal: AbortSignal): Promise<void> {
   try {
     for await (const event of driver.events(signal)) {
-      if (event.type === "image-changed") options.manager.tell(event.uid, event);
+      if (event.type === "image-changed" || event.type === "watchdog") options.manager.tell(event.uid, event);
       // Not awaited: one slow instance must not hold back the events of the others. Errors are told, never lost.
       options.manager.observeOne(event.uid, signal).catch((error: unknown) => {
         if (!signal.aborted) options.logError(error, `observing after an event of driver ${driver.kind} failed`);

@@ -5,11 +5,20 @@ import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
-import { forgetRun, keepEnd, keepHandle, observe, setObservation, takeBack } from "./observe.js";
+import { keepEnd, noteFailedStart, noteStopped, setLife, trySetLife } from "./ends.js";
+import { mayRestart, newLife } from "./restart-plan.js";
+import { forgetRun, keepHandle, observe, setObservation, takeBack } from "./observe.js";
 import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
 
-/** Starts the instance. On error everything that was begun is undone and the reason is kept in its status. */
-export async function start(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+/**
+ * Starts the instance. On error everything that was begun is undone and the reason is kept in its status.
+ * @param options.again nobody asked for it: its restarts are counted on.
+ */
+export async function start(
+  context: InstanceContext,
+  record: InstanceRecord,
+  options: ActionOptions & { readonly again?: boolean },
+): Promise<void> {
   checkStart(record);
   await adoptStray(context, record, options);
   await during(context, record, "starting", async () => {
@@ -19,12 +28,17 @@ export async function start(context: InstanceContext, record: InstanceRecord, op
       const failure = asFailure(error, record.stored.resource.name, "start");
       if (!leavesStateAlone(failure)) {
         const reason = `could not be started: ${withoutDirectories(messageOf(failure))}`;
+        noteFailedStart(context, record, reason);
         setObservation(context, record, notRunning("failed", reason), options.caller);
         await keepEnd(context, record);
       }
       throw failure;
     }
   });
+  if (options.again !== true) {
+    await trySetLife(context, record, newLife);
+    if (record.awaitsBoot) await context.waits.bootDone(record);
+  }
   await observe(context, record, { signal: uninterrupted, caller: options.caller });
 }
 
@@ -39,7 +53,7 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
   undo.defer(() => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }));
   await keepHandle(context, record, handle);
   const { id, resource: instance } = record.stored;
-  await context.store.writeEnd(id, instance.name, { state: "stopped", reason: "" });
+  await context.store.writeEnd(id, instance.name, { state: "stopped", reason: "", end: record.lastEnd });
   record.handle = handle;
   record.network = network;
   undo.move();
@@ -55,12 +69,42 @@ async function adoptStray(context: InstanceContext, record: InstanceRecord, opti
 /** Ends the instance at once. */
 export async function stop(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
   const handle = checkStop(record);
-  await during(context, record, "stopping", () =>
-    attempt(record, "stop", () => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted })),
-  );
+  if (handle === undefined) {
+    await waitNoMore(context, record, options);
+    return;
+  }
+  const { life } = record;
+  const { spec } = record.stored.resource;
+  // An agent that is killed meanwhile must not take it for an end that nobody wanted.
+  if (mayRestart(spec) || spec.hostBoot !== undefined)
+    await setLife(context, record, { ...newLife, askedBy: options.caller });
+  try {
+    await during(context, record, "stopping", () =>
+      attempt(record, "stop", () => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted })),
+    );
+  } catch (error) {
+    await trySetLife(context, record, life);
+    throw error;
+  }
+  noteStopped(context, record, options.caller);
+  record.life = { ...newLife, askedBy: record.life.askedBy };
+  await keepEnd(context, record, notRunning("stopped", ""));
   await forgetRun(context, record);
   setObservation(context, record, notRunning("stopped", ""), options.caller);
-  await keepEnd(context, record);
+}
+
+/** Ends the waiting of an instance for its next start. */
+async function waitNoMore(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  await setLife(context, record, { ...newLife, askedBy: options.caller });
+  if (record.awaitsBoot) await context.waits.bootDone(record);
+  context.publish(record);
+  context.emit({
+    severity: EventSeverity.EVENT_SEVERITY_INFO,
+    type: "instance.restart-cancelled",
+    resource: record.stored.resource.name,
+    message: "it waits no more to be started",
+    caller: options.caller,
+  });
 }
 
 /** Stops the CPUs of a running instance. */
@@ -108,7 +152,14 @@ export async function requestShutdown(
   options: ActionOptions & { readonly attempt: number },
 ): Promise<void> {
   const { ability, handle } = checkShutdown(record);
-  await attempt(record, "shut down", () => ability.requestShutdown(toDriverInstance(record), handle, options));
+  // Before it hears: an agent that is killed meanwhile must not take it for an end that nobody wanted.
+  if (record.life.askedBy === undefined) await setLife(context, record, { ...record.life, askedBy: options.caller });
+  try {
+    await attempt(record, "shut down", () => ability.requestShutdown(toDriverInstance(record), handle, options));
+  } catch (error) {
+    if (options.attempt === 0) await trySetLife(context, record, { ...record.life, askedBy: undefined });
+    throw error;
+  }
   if (record.activity === "stopping") return;
   record.activity = "stopping";
   context.publish(record);
@@ -128,6 +179,7 @@ export async function giveUpShutdown(context: InstanceContext, record: InstanceR
         );
       });
   }
+  if (handle !== undefined) await trySetLife(context, record, { ...record.life, askedBy: undefined });
   if (record.activity !== "stopping") return;
   record.activity = undefined;
   context.publish(record);

@@ -4,6 +4,7 @@ import {
   InstanceState,
   type InstanceStatus,
   type Nic,
+  type RestartStatus,
 } from "../../../proto/gen/zor/v1/instance.js";
 import type {
   DriverInstance,
@@ -14,6 +15,8 @@ import type {
 } from "../../drivers/driver.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import type { NetworkOwner } from "../../network/instance-networks.js";
+import type { LastEnd } from "./last-end.js";
+import type { Life } from "./restart-plan.js";
 import type { StoredInstance } from "./stored-instance.js";
 
 /** Work under way at an instance. */
@@ -35,6 +38,16 @@ export interface InstanceRecord {
   observation: Observation;
   observeTime: Date;
   lastStartTime: Date | undefined;
+  /** How its last run ended. */
+  lastEnd: LastEnd | undefined;
+  life: Life;
+  /** It is to be started because the host has booted, and waits for its turn. */
+  awaitsBoot: boolean;
+}
+
+/** Whether it is started without anybody asking for it, sooner or later. */
+export function isWaiting({ handle, life, awaitsBoot }: InstanceRecord): boolean {
+  return handle === undefined && (life.nextTime !== undefined || awaitsBoot);
 }
 
 /** What is observed of an instance that does not run. */
@@ -80,7 +93,16 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     accelerator: observation.accelerator,
     execReady: observation.execReady,
     nics: spec.nics.map((nic): Nic => ({ ...nic, port: portOf(record, nic.name) })),
+    lastEnd: record.lastEnd,
+    restart: toRestartStatus(record),
+    pendingChanges: [],
   };
+}
+
+function toRestartStatus({ life, handle }: InstanceRecord): RestartStatus | undefined {
+  const { restarts: count, givenUp } = life;
+  const nextTime = handle === undefined ? life.nextTime : undefined;
+  return count === 0 && nextTime === undefined && !givenUp ? undefined : { count, nextTime, givenUp };
 }
 
 function portOf(record: InstanceRecord, nic: string): string {

@@ -4,6 +4,7 @@ import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { InstanceDriver } from "../../drivers/driver.js";
 import { findDriver } from "../../drivers/find-driver.js";
 import { parseCidr, parseInterfaceName, parseMac } from "../../network/ip.js";
+import { checkLifecycle } from "./lifecycle-check.js";
 import { macOf } from "./mac.js";
 
 /** What a host has to give. */
@@ -33,6 +34,7 @@ export function checkSpec(
     ...checkSize(field, { cpus, memoryMib }, options.limits),
     ...checkNics(`${field}.nics`, nics),
     ...checkDriver(field, spec, options.drivers),
+    ...checkLifecycle(field, spec),
   ];
   return { spec: { ...spec, cpus, memoryMib, nics }, violations };
 }

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { RecoveryHandle } from "../../drivers/driver.js";
+import { formatLastEnd, type LastEnd, parseLastEnd } from "./last-end.js";
+import type { Life } from "./restart-plan.js";
 import { parseJson, parseStored, type StoredSpec } from "../../kit/stored-spec.js";
 
 /** What the disk holds of an instance: what it should be, never what it is. */
@@ -19,7 +21,10 @@ export interface StoredHandle {
 /** How the last run of an instance ended, or why it could not be started. Nothing goes by it: it is for people. */
 export interface StoredEnd {
   readonly state: "stopped" | "failed";
+  /** Why it does not run; "": there is nothing to say, or it runs. */
   readonly reason: string;
+  /** Undefined: it has not ended yet, or an agent up to 0.1 wrote this. */
+  readonly end: LastEnd | undefined;
 }
 
 const storedHandleSchema = z.object({
@@ -34,6 +39,15 @@ const storedEndSchema = z.object({
   version: z.literal(1),
   state: z.enum(["stopped", "failed"]),
   reason: z.string(),
+  end: z.unknown().optional(),
+});
+
+const storedLifeSchema = z.object({
+  version: z.literal(1),
+  restarts: z.int().min(0),
+  nextTime: z.iso.datetime().optional(),
+  givenUp: z.boolean(),
+  askedBy: z.string().optional(),
 });
 
 /** Reads a spec file; undefined when it is not a whole, valid one of instance `id`. */
@@ -57,11 +71,27 @@ export function parseStoredHandle(text: string): StoredHandle | undefined {
 
 /** Text of the file about the last end. */
 export function formatStoredEnd(stored: StoredEnd): string {
-  return `${JSON.stringify({ version: 1, ...stored })}\n`;
+  const end = stored.end === undefined ? undefined : formatLastEnd(stored.end);
+  return `${JSON.stringify({ version: 1, ...stored, end })}\n`;
 }
 
 /** Reads a file about the last end; undefined when it is not a whole, valid one. */
 export function parseStoredEnd(text: string): StoredEnd | undefined {
   const parsed = storedEndSchema.safeParse(parseJson(text));
-  return parsed.success ? { state: parsed.data.state, reason: parsed.data.reason } : undefined;
+  if (!parsed.success) return undefined;
+  const { state, reason, end } = parsed.data;
+  return { state, reason, end: parseLastEnd(end) };
+}
+
+/** Text of the file about restarts. */
+export function formatStoredLife(life: Life): string {
+  return `${JSON.stringify({ version: 1, ...life })}\n`;
+}
+
+/** Reads a file about restarts; undefined when it is not a whole, valid one. */
+export function parseStoredLife(text: string): Life | undefined {
+  const parsed = storedLifeSchema.safeParse(parseJson(text));
+  if (!parsed.success) return undefined;
+  const { restarts, nextTime, givenUp, askedBy } = parsed.data;
+  return { restarts, nextTime: nextTime === undefined ? undefined : new Date(nextTime), givenUp, askedBy };
 }

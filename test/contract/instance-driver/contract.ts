@@ -268,7 +268,9 @@ function defineTests(subject: Subject): void {
       world.events.length = 0;
       subject.kill(handle);
       await eventually(() => expect(eventTypes()).toContain("exited"));
-      expect(await inspect()).toMatchObject({ state: "failed", pid: 0, reason: expect.stringMatching(/\bsignal 9\b/) });
+      const end = { kind: "signal", signal: 9 };
+      const reason = expect.stringMatching(/\bsignal 9\b/);
+      expect(await inspect()).toMatchObject({ state: "failed", pid: 0, reason, end });
     });
 
     it("tells that too when another agent has started it, as far as the kernel tells that agent", async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { realProcesses, type Subject } from "./subject.js";
 
 const microDirectory = "/var/lib/zor/images";
@@ -13,12 +14,13 @@ export const crunSubject: Subject = {
     : "the built-in guest image is missing; build it with: deploy/guest-image/build.sh",
   createDriver: ({ imageDirectory, stateDirectory }) =>
     new CrunDriver({ imageDirectories: [imageDirectory, microDirectory], stateDirectory, containerCapabilities: [] }),
-  toSpec: (nics) => ({
-    cpus: 1,
-    memoryMib: 64n,
-    nics,
-    driver: { $case: "crun", value: CrunOptions.fromPartial({ rootfs: "micro" }) },
-  }),
+  toSpec: (nics) =>
+    InstanceSpec.fromPartial({
+      cpus: 1,
+      memoryMib: 64n,
+      nics,
+      driver: { $case: "crun", value: CrunOptions.fromPartial({ rootfs: "micro" }) },
+    }),
   withImage: (spec, image) => {
     if (spec.driver?.$case !== "crun") throw new Error("not a spec of this subject");
     return { ...spec, driver: { $case: "crun", value: { ...spec.driver.value, rootfs: image } } };

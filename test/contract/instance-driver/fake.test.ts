@@ -1,5 +1,5 @@
 import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
-import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { EchoDriver, echoSpec } from "../../extension/echo-driver.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { describeDriver } from "./contract.js";
@@ -11,7 +11,13 @@ function subjectOf(driver: FakeDriver, options: InstanceSpec["driver"]): Subject
     kind: driver.kind,
     missing: undefined,
     createDriver: () => driver,
-    toSpec: (nics) => ({ cpus: 1, memoryMib: 64n, nics: driver.network === "own" ? [] : nics, driver: options }),
+    toSpec: (nics) =>
+      InstanceSpec.fromPartial({
+        cpus: 1,
+        memoryMib: 64n,
+        nics: driver.network === "own" ? [] : nics,
+        driver: options,
+      }),
     withImage: (spec) => spec,
     imageField: undefined,
     hasGuests: false,
@@ -19,6 +25,7 @@ function subjectOf(driver: FakeDriver, options: InstanceSpec["driver"]): Subject
     kill: ({ pid }) => {
       const uid = [...driver.guests].find(([, guest]) => guest.pid === pid)?.[0];
       driver.endReason = "it was ended by signal 9";
+      driver.end = { kind: "signal", signal: 9 };
       if (uid !== undefined) driver.endGuest(uid);
     },
   };

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { pino } from "pino";
 import { createQemuDriver } from "../../../agent/drivers/qemu/driver.js";
-import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { Accelerator, QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 import { realProcesses, type Subject } from "./subject.js";
 
@@ -20,15 +20,16 @@ export const qemuSubject: Subject = {
       log: pino({ level: "silent" }),
       probeKvm: async () => ({ works: false, reason: "not probed in this test" }),
     }),
-  toSpec: (nics) => ({
-    cpus: 1,
-    memoryMib: 128n,
-    nics,
-    driver: {
-      $case: "qemu",
-      value: QemuOptions.fromPartial({ machine: "q35", kernel: "micro", accelerator: Accelerator.ACCELERATOR_TCG }),
-    },
-  }),
+  toSpec: (nics) =>
+    InstanceSpec.fromPartial({
+      cpus: 1,
+      memoryMib: 128n,
+      nics,
+      driver: {
+        $case: "qemu",
+        value: QemuOptions.fromPartial({ machine: "q35", kernel: "micro", accelerator: Accelerator.ACCELERATOR_TCG }),
+      },
+    }),
   withImage: (spec, image) => withKernel(spec, image),
   imageField: "instance.spec.qemu.kernel",
   ...realProcesses,

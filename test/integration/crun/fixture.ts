@@ -8,6 +8,7 @@ import type { DriverInstance, ExecCommand, ExecOutput, RecoveryHandle } from "..
 import { run } from "../../../agent/host/exec.js";
 import { ensureNetns, removeNetns } from "../../../agent/network/netns.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { freshName } from "../../helpers/run-tag.js";
 
 const microDirectory = "/var/lib/zor/images";
@@ -60,7 +61,7 @@ export class CrunFixture implements AsyncDisposable {
     const directory = join(this.root, "i", uid.slice(0, 8));
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const value = CrunOptions.fromPartial({ rootfs: "micro", ...options });
-    const spec = { cpus: 1, memoryMib: 64n, nics: [], driver: { $case: "crun", value } as const };
+    const spec = InstanceSpec.fromPartial({ cpus: 1, memoryMib: 64n, driver: { $case: "crun", value } });
     const instance = { name: "hosts/h1/instances/c1", id: "c1", uid, spec, directory };
     this.#instances.push(instance);
     return instance;

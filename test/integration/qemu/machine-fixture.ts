@@ -6,7 +6,7 @@ import { pino } from "pino";
 import type { DriverInstance, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import type { InstanceNetwork } from "../../../agent/network/instance-networks.js";
 import { createQemuDriver } from "../../../agent/drivers/qemu/driver.js";
-import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { Accelerator, QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 import { makeNetns } from "../../helpers/netns.js";
 
@@ -80,7 +80,7 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
     create: async (options, nics = [], memoryMib = 128n) => {
       const uid = randomUUID();
       const value = QemuOptions.fromPartial({ accelerator: Accelerator.ACCELERATOR_TCG, ...options });
-      const wanted = { cpus: 1, memoryMib, nics, driver: { $case: "qemu" as const, value } };
+      const wanted = InstanceSpec.fromPartial({ cpus: 1, memoryMib, nics, driver: { $case: "qemu", value } });
       const spec = driver.placeDevices(wanted, { isNew: true });
       const instance = { name: "hosts/h1/instances/vm1", id: "vm1", uid, spec, directory: join(root, uid) };
       await mkdir(instance.directory, { mode: 0o700 });

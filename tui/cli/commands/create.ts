@@ -183,7 +183,9 @@ async function readResource(
   }
   const name = said ?? parseNewName("", kind);
   const resolve = (of: string, text: string): Promise<string> => resolveWord(session, of, text, hostOf(name.name));
-  const described = await own.read({ name: name.name, values, words, resolve });
+  // There is nothing yet.
+  const current = async (): Promise<object> => ({});
+  const described = await own.read({ name: name.name, values, words, current, resolve });
   const labels = parsePairs("--label", options.label);
   const annotations = parsePairs("--annotation", options.annotation);
   return { ...name, resource: withFields(kind, { ...described, labels, annotations }, "--set", options.set) };

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { invalidArgument } from "../../../lib/errors.js";
+import { invalidArgument, notFound } from "../../../lib/errors.js";
 import { type Kind, livesOnHosts } from "../../../lib/kinds/kinds.js";
 import { parsePairs } from "../../kit/input/key-values.js";
 import type { Change, FlagValues, SetCommand } from "../../kit/kind-commands.js";
@@ -9,7 +9,7 @@ import { updateResource } from "../change.js";
 import { flagOption, type Registrar, ResourceArgument, repeatable, responseOutput, withExamples } from "../command.js";
 import { parseFieldsOf, withFields } from "../input/fields-of-kind.js";
 import { commandsOf } from "../kind-commands.js";
-import { kindsWith } from "../kinds.js";
+import { getResource, kindsWith } from "../kinds.js";
 import { resolveName, resolveWord } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 import { pathOf } from "../words.js";
@@ -95,7 +95,7 @@ async function set(session: Session, setting: Setting): Promise<void> {
     );
   }
   const isChecked = options.dryRun === true;
-  const { etag = "" } = options;
+  const { etag = change.etag ?? "" } = options;
   const { method, response, resource } = await updateResource(session, kind, { name, change, etag, dryRun: isChecked });
   await session.printResponse(options.output, method, response, () => {
     if (options.output === "name") return escapeText(name);
@@ -109,7 +109,12 @@ async function set(session: Session, setting: Setting): Promise<void> {
 async function readChange(session: Session, setting: Setting, name: string): Promise<Change> {
   const { kind, own, fields, values, options } = setting;
   const resolve = (of: string, text: string): Promise<string> => resolveWord(session, of, text, hostOf(name));
-  const said = await own.read({ name, values, words: [], resolve });
+  const current = async (): Promise<object> => {
+    const resource = await getResource(await session.connect(), kind, name, session.readOptions());
+    if (resource === undefined) throw notFound(name);
+    return resource.value;
+  };
+  const said = await own.read({ name, values, words: [], current, resolve });
   const labels = pairs("--label", options.label);
   const annotations = pairs("--annotation", options.annotation);
   const resource = withFields(
@@ -124,7 +129,8 @@ async function readChange(session: Session, setting: Setting, name: string): Pro
     ...annotations.keys.map((key) => `annotations.${key}`),
     ...parseFieldsOf(kind, "field", fields).map(({ path }) => path),
   ];
-  return { resource, paths: [...new Set(paths)] };
+  const { etag } = said;
+  return { resource, paths: [...new Set(paths)], ...(etag === undefined ? {} : { etag }) };
 }
 
 /** Entries of a map that are named, and those of them that have a value. */

@@ -2,6 +2,7 @@ import type { Method } from "../../../lib/grpc/connection.js";
 import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { type Action, type ActionCall, deletes } from "../../kit/action.js";
+import { shortName } from "../../kit/resource-name.js";
 import { cuttingPower, deletingInstance, type PowerVerb, whyNotPossible } from "./impact.js";
 import { instanceStyle, isUp, stateOf } from "./states.js";
 
@@ -52,9 +53,15 @@ export const instanceActions: readonly Action<Instance>[] = [
   },
   {
     ...deletes,
+    whyNot: ({ resource }) =>
+      resource.spec?.deleteProtection === true
+        ? `is protected from deletion; zor set instance ${shortName(resource.name)} --no-protect takes that away`
+        : undefined,
     effect: (row) => deletingInstance(row.resource),
     whyForced: ({ resource }) =>
-      resource.status === undefined || isUp(stateOf(resource)) ? "it runs; or stop it first" : undefined,
+      resource.spec?.deleteProtection !== true && (resource.status === undefined || isUp(stateOf(resource)))
+        ? "it runs; or stop it first"
+        : undefined,
     // The confirmation has shown that it runs: it is deleted all the same.
     run: async (_, { connection, request, options }) => {
       await connection.unary(InstanceServiceService.deleteInstance, { ...request, force: true }, options);

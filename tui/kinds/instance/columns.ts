@@ -12,7 +12,7 @@ import {
   wideColumn,
 } from "../../kit/table/columns.js";
 import { nicsOf } from "./nics.js";
-import { instanceStyle, stateOf } from "./states.js";
+import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
 type InstanceRow = Row<Instance>;
 
@@ -103,7 +103,7 @@ export const instanceColumns: readonly Column<InstanceRow>[] = [
   ageColumn({ id: "age", title: "AGE", importance: 3, sortLetter: "A" }, (row: InstanceRow) => row.resource.createTime),
   pid,
   labelColumn(),
-  reasonColumn(7, styleOf, (row: InstanceRow) => row.resource.status?.reason ?? ""),
+  reasonColumn(7, styleOf, (row: InstanceRow) => remarkText(row)),
 ];
 
 /** Only for where there is room without end. */
@@ -115,6 +115,11 @@ function driverText(row: InstanceRow): string {
   const kind = row.resource.spec?.driver?.$case ?? "?";
   const accelerator = row.resource.status?.accelerator ?? "";
   return accelerator === "" ? kind : `${kind}/${accelerator}`;
+}
+
+/** Why it is so, what it waits for, and what waits for its next start. */
+function remarkText({ resource: { status } }: InstanceRow): string {
+  return [pendingText(status), restartText(status), status?.reason ?? ""].filter((text) => text !== "").join("; ");
 }
 
 function lanText(row: InstanceRow): string {

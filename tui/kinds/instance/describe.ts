@@ -6,7 +6,8 @@ import { formatMib } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { nicsOf } from "./nics.js";
-import { instanceStyle, stateOf } from "./states.js";
+import { lifecycleLines } from "./describe-lifecycle.js";
+import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
 /** What is known of an instance. */
 export function describeInstance(row: Row<Instance>, context: CellContext): readonly DescribeLine[] {
@@ -17,6 +18,8 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
     field("state", stateCell(row, style, context)),
     ...(observed === "" ? [] : [field("", { text: observed, tone: "warn" })]),
     field("reason", { text: status?.reason ?? "", tone: style.tone === "bad" ? "bad" : "plain" }),
+    field("changes", { text: pendingText(status), tone: "warn" }),
+    field("restart", { text: restartText(status), tone: "warn" }),
     field("host", row.host),
     field("observed", `${ageText(status?.observeTime, context)} ago`),
     field("started", status?.startTime === undefined ? "never" : `${ageText(status.startTime, context)} ago`),
@@ -28,6 +31,7 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
     field("cpus", `${spec?.cpus || 1}`),
     field("memory", formatMib(spec?.memoryMib ?? 0n)),
     field("labels", labelText(labels)),
+    ...lifecycleLines(row.resource, context),
     field("created", `${ageText(createTime, context)} ago`),
     field("uid", uid),
     heading("Interfaces"),

@@ -1,7 +1,6 @@
 import { invalidArgument } from "../../../lib/errors.js";
-import { parseId } from "../../../lib/names.js";
-import type { Instance, InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
-import { parseFields, parseWhole, singleField } from "../../kit/input/key-values.js";
+import { type Instance, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { parseWhole } from "../../kit/input/key-values.js";
 import { parseMemoryMib } from "../../kit/input/memory.js";
 import {
   type CommandInput,
@@ -16,13 +15,16 @@ import { crunFlags } from "./drivers/crun.js";
 import type { DriverFlags } from "./drivers/driver-flags.js";
 import { findOptions, toDriver, withOptions } from "./drivers/options.js";
 import { qemuFlags } from "./drivers/qemu.js";
+import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
+import { parseNic } from "./nic-flag.js";
+import { setInstance } from "./set-flags.js";
 
 /** Drivers with flags of their own, the first of them the one that is meant when nothing says which; others have --option. */
 const drivers: readonly DriverFlags[] = [qemuFlags, crunFlags];
 
 /** What the command line can say of instances. */
 export const instanceCommands: KindCommands<Instance> = {
-  changeable: ["labels", "annotations"],
+  set: setInstance,
   create: {
     description: "Create an instance and start it: a QEMU machine or a container.",
     words: [{ word: "[command...]", help: "after --: what a container runs instead of its default" }],
@@ -42,6 +44,7 @@ export const instanceCommands: KindCommands<Instance> = {
         help: "any option of the driver, such as machine=pc or capabilities.add=SYS_ADMIN; may be repeated",
         repeatable: true,
       },
+      ...lifecycleFlags,
       { flags: "--leave-stopped", help: "do not start it", besides: true },
     ],
     examples: [
@@ -62,26 +65,13 @@ export const instanceCommands: KindCommands<Instance> = {
 /** The spec that flags describe; words are a container's command. What is not given is left to the agent's defaults. */
 export function instanceSpec({ values, words }: Pick<CommandInput, "values" | "words">): InstanceSpec {
   const [cpus, memory] = [flagText(values, "cpus"), flagText(values, "memory")];
-  return {
+  return InstanceSpec.fromPartial({
     cpus: cpus === undefined ? undefined : parseWhole("--cpus", cpus, 1, 1024),
     memoryMib: memory === undefined ? undefined : parseMemoryMib("--memory", memory),
     nics: flagTexts(values, "nic").map(parseNic),
+    ...readLifecycle(values).spec,
     driver: readDriver(values, words),
-  };
-}
-
-/** Parses one --nic: "lan=lan1,addr=10.0.0.1/24,mac=52:54:00:00:00:01,name=eth0". */
-export function parseNic(text: string): Nic {
-  const fields = parseFields("--nic", text, ["lan", "addr", "mac", "name"]);
-  const lan = singleField("--nic", fields, "lan") ?? "";
-  return {
-    name: singleField("--nic", fields, "name") ?? "",
-    lan: lan === "" ? "" : parseId("--nic lan", lan),
-    mac: singleField("--nic", fields, "mac") ?? "",
-    addresses: fields.get("addr") ?? [],
-    port: "",
-    deviceAddress: "",
-  };
+  });
 }
 
 /** The driver asked for, or the one the other flags need. @throws {ZorError} when flags of two drivers are mixed. */

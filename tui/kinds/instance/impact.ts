@@ -23,8 +23,19 @@ export function whyNotPossible(verb: PowerVerb, instance: Instance): string | un
   const state = stateOf(instance);
   const running = state === InstanceState.INSTANCE_STATE_RUNNING;
   const paused = state === InstanceState.INSTANCE_STATE_PAUSED;
-  const possible = { start: !isUp(state), stop: isUp(state), pause: running, resume: paused, reset: running || paused };
+  const possible = {
+    start: !isUp(state),
+    stop: isUp(state) || isWaiting(instance),
+    pause: running,
+    resume: paused,
+    reset: running || paused,
+  };
   return possible[verb] ? undefined : `is ${instanceStyle(state).word}`;
+}
+
+/** It is started again by itself, and a stop ends that. */
+function isWaiting({ status }: Instance): boolean {
+  return status?.restart?.nextTime !== undefined;
 }
 
 function few(texts: readonly string[]): string {

@@ -1,4 +1,10 @@
-import { type Instance, InstanceState, instanceStateToJSON } from "../../../proto/gen/zor/v1/instance.js";
+import { counted, listed } from "../../../lib/words.js";
+import {
+  type Instance,
+  InstanceState,
+  type InstanceStatus,
+  instanceStateToJSON,
+} from "../../../proto/gen/zor/v1/instance.js";
 import { stateStyles, unknownState } from "../../kit/states.js";
 
 /** How an instance's state is shown. */
@@ -10,6 +16,7 @@ export const instanceStyle = stateStyles(
     [InstanceState.INSTANCE_STATE_PAUSED, { symbol: "=", word: "paused", tone: "warn" }],
     [InstanceState.INSTANCE_STATE_STOPPED, { symbol: "○", word: "stopped", tone: "dim" }],
     [InstanceState.INSTANCE_STATE_FAILED, { symbol: "✗", word: "failed", tone: "bad" }],
+    [InstanceState.INSTANCE_STATE_SUSPENDED, { symbol: "◑", word: "suspended", tone: "warn" }],
     [InstanceState.INSTANCE_STATE_UNKNOWN, unknownState],
   ]),
 );
@@ -33,4 +40,22 @@ export function isUp(state: InstanceState): boolean {
 /** State of an instance as it was heard last. */
 export function stateOf({ status }: Instance): InstanceState {
   return status?.state ?? InstanceState.INSTANCE_STATE_UNSPECIFIED;
+}
+
+/** What waits for the next start: "needs restart: cpus"; empty: nothing does. */
+export function pendingText(status: InstanceStatus | undefined): string {
+  const pending = status?.pendingChanges ?? [];
+  return pending.length === 0 ? "" : `needs restart: ${listed(pending, 4)}`;
+}
+
+/** What comes next of an instance that is started again by itself; empty: nothing does. */
+export function restartText(status: InstanceStatus | undefined): string {
+  const { count = 0, nextTime, givenUp = false } = status?.restart ?? {};
+  if (givenUp) return `given up after ${counted(count, "restart")}`;
+  return nextTime === undefined ? "" : `restart ${count + 1} at ${toClock(nextTime)}`;
+}
+
+/** A time of day, UTC: the table is drawn again only when something changes. */
+function toClock(time: Date): string {
+  return `${time.toISOString().slice(11, 19)}Z`;
 }

@@ -35,6 +35,8 @@ export enum InstanceState {
   INSTANCE_STATE_FAILED = 6,
   /** INSTANCE_STATE_UNKNOWN - Runs, but the agent cannot observe it now; see reason. */
   INSTANCE_STATE_UNKNOWN = 7,
+  /** INSTANCE_STATE_SUSPENDED - Does not run; its memory is kept on disk, and the next start goes on from it. */
+  INSTANCE_STATE_SUSPENDED = 8,
   UNRECOGNIZED = -1,
 }
 
@@ -64,6 +66,9 @@ export function instanceStateFromJSON(object: any): InstanceState {
     case 7:
     case "INSTANCE_STATE_UNKNOWN":
       return InstanceState.INSTANCE_STATE_UNKNOWN;
+    case 8:
+    case "INSTANCE_STATE_SUSPENDED":
+      return InstanceState.INSTANCE_STATE_SUSPENDED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -89,7 +94,279 @@ export function instanceStateToJSON(object: InstanceState): string {
       return "INSTANCE_STATE_FAILED";
     case InstanceState.INSTANCE_STATE_UNKNOWN:
       return "INSTANCE_STATE_UNKNOWN";
+    case InstanceState.INSTANCE_STATE_SUSPENDED:
+      return "INSTANCE_STATE_SUSPENDED";
     case InstanceState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** When an instance that has ended is started again by itself. */
+export enum RestartMode {
+  /** RESTART_MODE_UNSPECIFIED - Never. */
+  RESTART_MODE_UNSPECIFIED = 0,
+  /** RESTART_MODE_NEVER - Never. */
+  RESTART_MODE_NEVER = 1,
+  /** RESTART_MODE_ON_FAILURE - When it failed: state FAILED. */
+  RESTART_MODE_ON_FAILURE = 2,
+  /** RESTART_MODE_ALWAYS - However it ended, unless somebody asked for it. */
+  RESTART_MODE_ALWAYS = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function restartModeFromJSON(object: any): RestartMode {
+  switch (object) {
+    case 0:
+    case "RESTART_MODE_UNSPECIFIED":
+      return RestartMode.RESTART_MODE_UNSPECIFIED;
+    case 1:
+    case "RESTART_MODE_NEVER":
+      return RestartMode.RESTART_MODE_NEVER;
+    case 2:
+    case "RESTART_MODE_ON_FAILURE":
+      return RestartMode.RESTART_MODE_ON_FAILURE;
+    case 3:
+    case "RESTART_MODE_ALWAYS":
+      return RestartMode.RESTART_MODE_ALWAYS;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RestartMode.UNRECOGNIZED;
+  }
+}
+
+export function restartModeToJSON(object: RestartMode): string {
+  switch (object) {
+    case RestartMode.RESTART_MODE_UNSPECIFIED:
+      return "RESTART_MODE_UNSPECIFIED";
+    case RestartMode.RESTART_MODE_NEVER:
+      return "RESTART_MODE_NEVER";
+    case RestartMode.RESTART_MODE_ON_FAILURE:
+      return "RESTART_MODE_ON_FAILURE";
+    case RestartMode.RESTART_MODE_ALWAYS:
+      return "RESTART_MODE_ALWAYS";
+    case RestartMode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What becomes of an instance when its host has booted. */
+export enum BootStart {
+  /** BOOT_START_UNSPECIFIED - It stays as the host's restart has left it. */
+  BOOT_START_UNSPECIFIED = 0,
+  /** BOOT_START_NEVER - It stays as the host's restart has left it. */
+  BOOT_START_NEVER = 1,
+  /** BOOT_START_ALWAYS - It is started. */
+  BOOT_START_ALWAYS = 2,
+  /** BOOT_START_LAST_STATE - It is started if it ran before the host went down. */
+  BOOT_START_LAST_STATE = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function bootStartFromJSON(object: any): BootStart {
+  switch (object) {
+    case 0:
+    case "BOOT_START_UNSPECIFIED":
+      return BootStart.BOOT_START_UNSPECIFIED;
+    case 1:
+    case "BOOT_START_NEVER":
+      return BootStart.BOOT_START_NEVER;
+    case 2:
+    case "BOOT_START_ALWAYS":
+      return BootStart.BOOT_START_ALWAYS;
+    case 3:
+    case "BOOT_START_LAST_STATE":
+      return BootStart.BOOT_START_LAST_STATE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BootStart.UNRECOGNIZED;
+  }
+}
+
+export function bootStartToJSON(object: BootStart): string {
+  switch (object) {
+    case BootStart.BOOT_START_UNSPECIFIED:
+      return "BOOT_START_UNSPECIFIED";
+    case BootStart.BOOT_START_NEVER:
+      return "BOOT_START_NEVER";
+    case BootStart.BOOT_START_ALWAYS:
+      return "BOOT_START_ALWAYS";
+    case BootStart.BOOT_START_LAST_STATE:
+      return "BOOT_START_LAST_STATE";
+    case BootStart.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What is done with a running instance when its host shuts down. */
+export enum ShutdownAction {
+  /** SHUTDOWN_ACTION_UNSPECIFIED - As SHUTDOWN. */
+  SHUTDOWN_ACTION_UNSPECIFIED = 0,
+  /** SHUTDOWN_ACTION_SHUTDOWN - The guest is asked to shut down; what still runs after its grace is stopped. */
+  SHUTDOWN_ACTION_SHUTDOWN = 1,
+  /** SHUTDOWN_ACTION_STOP - It is stopped at once, as if its power were cut. */
+  SHUTDOWN_ACTION_STOP = 2,
+  /** SHUTDOWN_ACTION_SUSPEND - Its memory is kept on disk; what cannot be suspended is shut down instead. */
+  SHUTDOWN_ACTION_SUSPEND = 3,
+  /** SHUTDOWN_ACTION_NONE - Nothing: the host's own shutdown ends it. */
+  SHUTDOWN_ACTION_NONE = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function shutdownActionFromJSON(object: any): ShutdownAction {
+  switch (object) {
+    case 0:
+    case "SHUTDOWN_ACTION_UNSPECIFIED":
+      return ShutdownAction.SHUTDOWN_ACTION_UNSPECIFIED;
+    case 1:
+    case "SHUTDOWN_ACTION_SHUTDOWN":
+      return ShutdownAction.SHUTDOWN_ACTION_SHUTDOWN;
+    case 2:
+    case "SHUTDOWN_ACTION_STOP":
+      return ShutdownAction.SHUTDOWN_ACTION_STOP;
+    case 3:
+    case "SHUTDOWN_ACTION_SUSPEND":
+      return ShutdownAction.SHUTDOWN_ACTION_SUSPEND;
+    case 4:
+    case "SHUTDOWN_ACTION_NONE":
+      return ShutdownAction.SHUTDOWN_ACTION_NONE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ShutdownAction.UNRECOGNIZED;
+  }
+}
+
+export function shutdownActionToJSON(object: ShutdownAction): string {
+  switch (object) {
+    case ShutdownAction.SHUTDOWN_ACTION_UNSPECIFIED:
+      return "SHUTDOWN_ACTION_UNSPECIFIED";
+    case ShutdownAction.SHUTDOWN_ACTION_SHUTDOWN:
+      return "SHUTDOWN_ACTION_SHUTDOWN";
+    case ShutdownAction.SHUTDOWN_ACTION_STOP:
+      return "SHUTDOWN_ACTION_STOP";
+    case ShutdownAction.SHUTDOWN_ACTION_SUSPEND:
+      return "SHUTDOWN_ACTION_SUSPEND";
+    case ShutdownAction.SHUTDOWN_ACTION_NONE:
+      return "SHUTDOWN_ACTION_NONE";
+    case ShutdownAction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** How a run ended. */
+export enum EndKind {
+  /** END_KIND_UNSPECIFIED - Not known to be any of the others. */
+  END_KIND_UNSPECIFIED = 0,
+  /** END_KIND_REQUESTED - Somebody asked for it: requested_by. */
+  END_KIND_REQUESTED = 1,
+  /** END_KIND_GUEST_SHUTDOWN - The guest shut itself down, or the first process of a container ended with exit code 0. */
+  END_KIND_GUEST_SHUTDOWN = 2,
+  /** END_KIND_EXIT_CODE - QEMU, or the first process of a container, ended with another exit code: exit_code. */
+  END_KIND_EXIT_CODE = 3,
+  /** END_KIND_SIGNAL - A signal ended QEMU, or the first process of a container: signal. */
+  END_KIND_SIGNAL = 4,
+  /** END_KIND_OUT_OF_MEMORY - The kernel ended it because it reached its own limit of memory: memory_limit_mib. */
+  END_KIND_OUT_OF_MEMORY = 5,
+  /** END_KIND_HOST_OUT_OF_MEMORY - The kernel ended it because the host ran out of memory: memory_limit_mib is the host's. */
+  END_KIND_HOST_OUT_OF_MEMORY = 6,
+  /** END_KIND_GUEST_PANIC - The guest's kernel panicked. */
+  END_KIND_GUEST_PANIC = 7,
+  /** END_KIND_WATCHDOG - The guest's watchdog was not served. */
+  END_KIND_WATCHDOG = 8,
+  /** END_KIND_RUNTIME_ERROR - The runtime had an error, QEMU for instance. */
+  END_KIND_RUNTIME_ERROR = 9,
+  /** END_KIND_HOST_RESTART - The host was restarted while it ran. */
+  END_KIND_HOST_RESTART = 10,
+  /** END_KIND_START_FAILED - It could not be started. */
+  END_KIND_START_FAILED = 11,
+  /** END_KIND_SUSPENDED - It was suspended to disk. */
+  END_KIND_SUSPENDED = 12,
+  UNRECOGNIZED = -1,
+}
+
+export function endKindFromJSON(object: any): EndKind {
+  switch (object) {
+    case 0:
+    case "END_KIND_UNSPECIFIED":
+      return EndKind.END_KIND_UNSPECIFIED;
+    case 1:
+    case "END_KIND_REQUESTED":
+      return EndKind.END_KIND_REQUESTED;
+    case 2:
+    case "END_KIND_GUEST_SHUTDOWN":
+      return EndKind.END_KIND_GUEST_SHUTDOWN;
+    case 3:
+    case "END_KIND_EXIT_CODE":
+      return EndKind.END_KIND_EXIT_CODE;
+    case 4:
+    case "END_KIND_SIGNAL":
+      return EndKind.END_KIND_SIGNAL;
+    case 5:
+    case "END_KIND_OUT_OF_MEMORY":
+      return EndKind.END_KIND_OUT_OF_MEMORY;
+    case 6:
+    case "END_KIND_HOST_OUT_OF_MEMORY":
+      return EndKind.END_KIND_HOST_OUT_OF_MEMORY;
+    case 7:
+    case "END_KIND_GUEST_PANIC":
+      return EndKind.END_KIND_GUEST_PANIC;
+    case 8:
+    case "END_KIND_WATCHDOG":
+      return EndKind.END_KIND_WATCHDOG;
+    case 9:
+    case "END_KIND_RUNTIME_ERROR":
+      return EndKind.END_KIND_RUNTIME_ERROR;
+    case 10:
+    case "END_KIND_HOST_RESTART":
+      return EndKind.END_KIND_HOST_RESTART;
+    case 11:
+    case "END_KIND_START_FAILED":
+      return EndKind.END_KIND_START_FAILED;
+    case 12:
+    case "END_KIND_SUSPENDED":
+      return EndKind.END_KIND_SUSPENDED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return EndKind.UNRECOGNIZED;
+  }
+}
+
+export function endKindToJSON(object: EndKind): string {
+  switch (object) {
+    case EndKind.END_KIND_UNSPECIFIED:
+      return "END_KIND_UNSPECIFIED";
+    case EndKind.END_KIND_REQUESTED:
+      return "END_KIND_REQUESTED";
+    case EndKind.END_KIND_GUEST_SHUTDOWN:
+      return "END_KIND_GUEST_SHUTDOWN";
+    case EndKind.END_KIND_EXIT_CODE:
+      return "END_KIND_EXIT_CODE";
+    case EndKind.END_KIND_SIGNAL:
+      return "END_KIND_SIGNAL";
+    case EndKind.END_KIND_OUT_OF_MEMORY:
+      return "END_KIND_OUT_OF_MEMORY";
+    case EndKind.END_KIND_HOST_OUT_OF_MEMORY:
+      return "END_KIND_HOST_OUT_OF_MEMORY";
+    case EndKind.END_KIND_GUEST_PANIC:
+      return "END_KIND_GUEST_PANIC";
+    case EndKind.END_KIND_WATCHDOG:
+      return "END_KIND_WATCHDOG";
+    case EndKind.END_KIND_RUNTIME_ERROR:
+      return "END_KIND_RUNTIME_ERROR";
+    case EndKind.END_KIND_HOST_RESTART:
+      return "END_KIND_HOST_RESTART";
+    case EndKind.END_KIND_START_FAILED:
+      return "END_KIND_START_FAILED";
+    case EndKind.END_KIND_SUSPENDED:
+      return "END_KIND_SUSPENDED";
+    case EndKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -145,6 +422,20 @@ export interface InstanceSpec {
     | undefined;
   /** Network interfaces, in order; at most 31, 15 of a microvm. */
   nics: Nic[];
+  /** When it is started again by itself; unset: never. */
+  restart:
+    | RestartPolicy
+    | undefined;
+  /** What becomes of it when its host has booted; unset: it stays stopped. */
+  hostBoot:
+    | HostBoot
+    | undefined;
+  /** What is done with it when its host shuts down; unset: its guest is asked to shut down, for 60 s. */
+  hostShutdown:
+    | HostShutdown
+    | undefined;
+  /** It cannot be deleted, not even by force, until this is taken away again; default: it can. */
+  deleteProtection: boolean;
   /** Which driver runs it, with that driver's options. */
   driver:
     | //
@@ -157,6 +448,41 @@ export interface InstanceSpec {
     /** Anything run by a driver that this API has no options for: the options' message, packed, says which driver it is. */
     { $case: "other"; value: Any }
     | undefined;
+}
+
+/**
+ * When an instance that has ended is started again by itself. Never after a stop or shutdown that somebody asked for. The wait
+ * doubles with each restart, until the instance has run well for a while.
+ */
+export interface RestartPolicy {
+  /** When. */
+  mode: RestartMode;
+  /** Restarts in a row after which it is given up, 1 to 1000000; 0: no limit. */
+  maxRestarts: number;
+  /** Seconds of the first wait, 1 to 3600; 0: 1. */
+  minDelaySeconds: number;
+  /** Seconds of the longest wait, 1 to 86400 and not less than the first; 0: 60, or the first if that is longer. */
+  maxDelaySeconds: number;
+  /** Seconds that it must run for the waits to begin anew, 1 to 86400; 0: 60. */
+  resetAfterSeconds: number;
+}
+
+/** What becomes of an instance when its host has booted. An agent that is merely restarted starts nothing by this. */
+export interface HostBoot {
+  /** Whether it is started. */
+  start: BootStart;
+  /** Lower ones are started first and shut down last, -1000 to 1000; default 0. Those of the same order are started together, a few at a time. */
+  order: number;
+  /** Seconds to wait after its start before those of the next order are started, 0 to 3600; default 0. */
+  delaySeconds: number;
+}
+
+/** What is done with an instance when its host shuts down. */
+export interface HostShutdown {
+  /** What. */
+  action: ShutdownAction;
+  /** Seconds that the guest may take to shut down before it is stopped, 1 to 3600; 0: 60. */
+  graceSeconds: number;
 }
 
 /** A network interface of an instance. */
@@ -203,6 +529,50 @@ export interface InstanceStatus {
   execReady: boolean;
   /** Interfaces as plugged now, with MAC and port. */
   nics: Nic[];
+  /** How its last run ended, or why it could not be started; kept over restarts of the agent. Unset: it has not ended yet. */
+  lastEnd:
+    | InstanceEnd
+    | undefined;
+  /** Its restarts; unset: there were none, and it waits for none. */
+  restart:
+    | RestartStatus
+    | undefined;
+  /** Fields of the spec that take effect with the next start, "cpus" or "qemu.machine": what runs was started with other values. */
+  pendingChanges: string[];
+}
+
+/** How a run of an instance ended. */
+export interface InstanceEnd {
+  /** How. */
+  kind: EndKind;
+  /** When it was seen to end. */
+  time:
+    | Date
+    | undefined;
+  /** All of it, for people. */
+  text: string;
+  /** Exit code of QEMU or of the container's first process. Unset: it did not exit, or nobody saw it. */
+  exitCode?:
+    | number
+    | undefined;
+  /** Number of the signal that ended it; 0: none did. */
+  signal: number;
+  /** Limit that was reached, in MiB; 0: none was, or it is not known. */
+  memoryLimitMib: bigint;
+  /** Identity of who asked for it; empty: nobody did. */
+  requestedBy: string;
+}
+
+/** Restarts of an instance by itself. */
+export interface RestartStatus {
+  /** Restarts in a row: since it was started by somebody, or has run well. */
+  count: number;
+  /** When it is started next; unset: it does not wait. */
+  nextTime:
+    | Date
+    | undefined;
+  /** It is not started again, because it was restarted as often as its policy allows. */
+  givenUp: boolean;
 }
 
 function createBaseInstance(): Instance {
@@ -655,7 +1025,16 @@ export const Instance_AnnotationsEntry: MessageFns<Instance_AnnotationsEntry> = 
 };
 
 function createBaseInstanceSpec(): InstanceSpec {
-  return { cpus: undefined, memoryMib: undefined, nics: [], driver: undefined };
+  return {
+    cpus: undefined,
+    memoryMib: undefined,
+    nics: [],
+    restart: undefined,
+    hostBoot: undefined,
+    hostShutdown: undefined,
+    deleteProtection: false,
+    driver: undefined,
+  };
 }
 
 export const InstanceSpec: MessageFns<InstanceSpec> = {
@@ -671,6 +1050,18 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
     }
     for (const v of message.nics) {
       Nic.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.restart !== undefined) {
+      RestartPolicy.encode(message.restart, writer.uint32(34).fork()).join();
+    }
+    if (message.hostBoot !== undefined) {
+      HostBoot.encode(message.hostBoot, writer.uint32(42).fork()).join();
+    }
+    if (message.hostShutdown !== undefined) {
+      HostShutdown.encode(message.hostShutdown, writer.uint32(50).fork()).join();
+    }
+    if (message.deleteProtection !== false) {
+      writer.uint32(56).bool(message.deleteProtection);
     }
     switch (message.driver?.$case) {
       case "qemu":
@@ -723,6 +1114,38 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
             message.nics.push(Nic.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.restart = RestartPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.hostBoot = HostBoot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.hostShutdown = HostShutdown.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deleteProtection = reader.bool();
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -768,6 +1191,22 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         ? BigInt(object.memory_mib)
         : undefined,
       nics: globalThis.Array.isArray(object?.nics) ? object.nics.map((e: any) => Nic.fromJSON(e)) : [],
+      restart: isSet(object.restart) ? RestartPolicy.fromJSON(object.restart) : undefined,
+      hostBoot: isSet(object.hostBoot)
+        ? HostBoot.fromJSON(object.hostBoot)
+        : isSet(object.host_boot)
+        ? HostBoot.fromJSON(object.host_boot)
+        : undefined,
+      hostShutdown: isSet(object.hostShutdown)
+        ? HostShutdown.fromJSON(object.hostShutdown)
+        : isSet(object.host_shutdown)
+        ? HostShutdown.fromJSON(object.host_shutdown)
+        : undefined,
+      deleteProtection: isSet(object.deleteProtection)
+        ? globalThis.Boolean(object.deleteProtection)
+        : isSet(object.delete_protection)
+        ? globalThis.Boolean(object.delete_protection)
+        : false,
       driver: isSet(object.qemu)
         ? { $case: "qemu", value: QemuOptions.fromJSON(object.qemu) }
         : isSet(object.crun)
@@ -789,6 +1228,18 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
     if (message.nics?.length) {
       obj.nics = message.nics.map((e) => Nic.toJSON(e));
     }
+    if (message.restart !== undefined) {
+      obj.restart = RestartPolicy.toJSON(message.restart);
+    }
+    if (message.hostBoot !== undefined) {
+      obj.hostBoot = HostBoot.toJSON(message.hostBoot);
+    }
+    if (message.hostShutdown !== undefined) {
+      obj.hostShutdown = HostShutdown.toJSON(message.hostShutdown);
+    }
+    if (message.deleteProtection !== false) {
+      obj.deleteProtection = message.deleteProtection;
+    }
     if (message.driver?.$case === "qemu") {
       obj.qemu = QemuOptions.toJSON(message.driver.value);
     } else if (message.driver?.$case === "crun") {
@@ -809,6 +1260,16 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       ? BigInt(object.memoryMib)
       : undefined;
     message.nics = object.nics?.map((e) => Nic.fromPartial(e)) || [];
+    message.restart = (object.restart !== undefined && object.restart !== null)
+      ? RestartPolicy.fromPartial(object.restart)
+      : undefined;
+    message.hostBoot = (object.hostBoot !== undefined && object.hostBoot !== null)
+      ? HostBoot.fromPartial(object.hostBoot)
+      : undefined;
+    message.hostShutdown = (object.hostShutdown !== undefined && object.hostShutdown !== null)
+      ? HostShutdown.fromPartial(object.hostShutdown)
+      : undefined;
+    message.deleteProtection = object.deleteProtection ?? false;
     switch (object.driver?.$case) {
       case "qemu": {
         if (object.driver?.value !== undefined && object.driver?.value !== null) {
@@ -829,6 +1290,349 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         break;
       }
     }
+    return message;
+  },
+};
+
+function createBaseRestartPolicy(): RestartPolicy {
+  return { mode: 0, maxRestarts: 0, minDelaySeconds: 0, maxDelaySeconds: 0, resetAfterSeconds: 0 };
+}
+
+export const RestartPolicy: MessageFns<RestartPolicy> = {
+  encode(message: RestartPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== 0) {
+      writer.uint32(8).int32(message.mode);
+    }
+    if (message.maxRestarts !== 0) {
+      writer.uint32(16).int32(message.maxRestarts);
+    }
+    if (message.minDelaySeconds !== 0) {
+      writer.uint32(24).int32(message.minDelaySeconds);
+    }
+    if (message.maxDelaySeconds !== 0) {
+      writer.uint32(32).int32(message.maxDelaySeconds);
+    }
+    if (message.resetAfterSeconds !== 0) {
+      writer.uint32(40).int32(message.resetAfterSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxRestarts = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.minDelaySeconds = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.maxDelaySeconds = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.resetAfterSeconds = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RestartPolicy {
+    return {
+      mode: isSet(object.mode) ? restartModeFromJSON(object.mode) : 0,
+      maxRestarts: isSet(object.maxRestarts)
+        ? globalThis.Number(object.maxRestarts)
+        : isSet(object.max_restarts)
+        ? globalThis.Number(object.max_restarts)
+        : 0,
+      minDelaySeconds: isSet(object.minDelaySeconds)
+        ? globalThis.Number(object.minDelaySeconds)
+        : isSet(object.min_delay_seconds)
+        ? globalThis.Number(object.min_delay_seconds)
+        : 0,
+      maxDelaySeconds: isSet(object.maxDelaySeconds)
+        ? globalThis.Number(object.maxDelaySeconds)
+        : isSet(object.max_delay_seconds)
+        ? globalThis.Number(object.max_delay_seconds)
+        : 0,
+      resetAfterSeconds: isSet(object.resetAfterSeconds)
+        ? globalThis.Number(object.resetAfterSeconds)
+        : isSet(object.reset_after_seconds)
+        ? globalThis.Number(object.reset_after_seconds)
+        : 0,
+    };
+  },
+
+  toJSON(message: RestartPolicy): unknown {
+    const obj: any = {};
+    if (message.mode !== 0) {
+      obj.mode = restartModeToJSON(message.mode);
+    }
+    if (message.maxRestarts !== 0) {
+      obj.maxRestarts = Math.round(message.maxRestarts);
+    }
+    if (message.minDelaySeconds !== 0) {
+      obj.minDelaySeconds = Math.round(message.minDelaySeconds);
+    }
+    if (message.maxDelaySeconds !== 0) {
+      obj.maxDelaySeconds = Math.round(message.maxDelaySeconds);
+    }
+    if (message.resetAfterSeconds !== 0) {
+      obj.resetAfterSeconds = Math.round(message.resetAfterSeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RestartPolicy>): RestartPolicy {
+    return RestartPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestartPolicy>): RestartPolicy {
+    const message = createBaseRestartPolicy();
+    message.mode = object.mode ?? 0;
+    message.maxRestarts = object.maxRestarts ?? 0;
+    message.minDelaySeconds = object.minDelaySeconds ?? 0;
+    message.maxDelaySeconds = object.maxDelaySeconds ?? 0;
+    message.resetAfterSeconds = object.resetAfterSeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseHostBoot(): HostBoot {
+  return { start: 0, order: 0, delaySeconds: 0 };
+}
+
+export const HostBoot: MessageFns<HostBoot> = {
+  encode(message: HostBoot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.start !== 0) {
+      writer.uint32(8).int32(message.start);
+    }
+    if (message.order !== 0) {
+      writer.uint32(16).int32(message.order);
+    }
+    if (message.delaySeconds !== 0) {
+      writer.uint32(24).int32(message.delaySeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostBoot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostBoot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.start = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.order = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.delaySeconds = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostBoot {
+    return {
+      start: isSet(object.start) ? bootStartFromJSON(object.start) : 0,
+      order: isSet(object.order) ? globalThis.Number(object.order) : 0,
+      delaySeconds: isSet(object.delaySeconds)
+        ? globalThis.Number(object.delaySeconds)
+        : isSet(object.delay_seconds)
+        ? globalThis.Number(object.delay_seconds)
+        : 0,
+    };
+  },
+
+  toJSON(message: HostBoot): unknown {
+    const obj: any = {};
+    if (message.start !== 0) {
+      obj.start = bootStartToJSON(message.start);
+    }
+    if (message.order !== 0) {
+      obj.order = Math.round(message.order);
+    }
+    if (message.delaySeconds !== 0) {
+      obj.delaySeconds = Math.round(message.delaySeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HostBoot>): HostBoot {
+    return HostBoot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HostBoot>): HostBoot {
+    const message = createBaseHostBoot();
+    message.start = object.start ?? 0;
+    message.order = object.order ?? 0;
+    message.delaySeconds = object.delaySeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseHostShutdown(): HostShutdown {
+  return { action: 0, graceSeconds: 0 };
+}
+
+export const HostShutdown: MessageFns<HostShutdown> = {
+  encode(message: HostShutdown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.action !== 0) {
+      writer.uint32(8).int32(message.action);
+    }
+    if (message.graceSeconds !== 0) {
+      writer.uint32(16).int32(message.graceSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostShutdown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostShutdown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.graceSeconds = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostShutdown {
+    return {
+      action: isSet(object.action) ? shutdownActionFromJSON(object.action) : 0,
+      graceSeconds: isSet(object.graceSeconds)
+        ? globalThis.Number(object.graceSeconds)
+        : isSet(object.grace_seconds)
+        ? globalThis.Number(object.grace_seconds)
+        : 0,
+    };
+  },
+
+  toJSON(message: HostShutdown): unknown {
+    const obj: any = {};
+    if (message.action !== 0) {
+      obj.action = shutdownActionToJSON(message.action);
+    }
+    if (message.graceSeconds !== 0) {
+      obj.graceSeconds = Math.round(message.graceSeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HostShutdown>): HostShutdown {
+    return HostShutdown.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HostShutdown>): HostShutdown {
+    const message = createBaseHostShutdown();
+    message.action = object.action ?? 0;
+    message.graceSeconds = object.graceSeconds ?? 0;
     return message;
   },
 };
@@ -998,6 +1802,9 @@ function createBaseInstanceStatus(): InstanceStatus {
     accelerator: "",
     execReady: false,
     nics: [],
+    lastEnd: undefined,
+    restart: undefined,
+    pendingChanges: [],
   };
 }
 
@@ -1029,6 +1836,15 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     }
     for (const v of message.nics) {
       Nic.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.lastEnd !== undefined) {
+      InstanceEnd.encode(message.lastEnd, writer.uint32(74).fork()).join();
+    }
+    if (message.restart !== undefined) {
+      RestartStatus.encode(message.restart, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.pendingChanges) {
+      writer.uint32(90).string(v!);
     }
     return writer;
   },
@@ -1110,6 +1926,30 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
             message.nics.push(Nic.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lastEnd = InstanceEnd.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.restart = RestartStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.pendingChanges.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1146,6 +1986,17 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
       nics: globalThis.Array.isArray(object?.nics)
         ? object.nics.map((e: any) => Nic.fromJSON(e))
         : [],
+      lastEnd: isSet(object.lastEnd)
+        ? InstanceEnd.fromJSON(object.lastEnd)
+        : isSet(object.last_end)
+        ? InstanceEnd.fromJSON(object.last_end)
+        : undefined,
+      restart: isSet(object.restart) ? RestartStatus.fromJSON(object.restart) : undefined,
+      pendingChanges: globalThis.Array.isArray(object?.pendingChanges)
+        ? object.pendingChanges.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.pending_changes)
+        ? object.pending_changes.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1175,6 +2026,15 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     if (message.nics?.length) {
       obj.nics = message.nics.map((e) => Nic.toJSON(e));
     }
+    if (message.lastEnd !== undefined) {
+      obj.lastEnd = InstanceEnd.toJSON(message.lastEnd);
+    }
+    if (message.restart !== undefined) {
+      obj.restart = RestartStatus.toJSON(message.restart);
+    }
+    if (message.pendingChanges?.length) {
+      obj.pendingChanges = message.pendingChanges;
+    }
     return obj;
   },
 
@@ -1191,6 +2051,304 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     message.accelerator = object.accelerator ?? "";
     message.execReady = object.execReady ?? false;
     message.nics = object.nics?.map((e) => Nic.fromPartial(e)) || [];
+    message.lastEnd = (object.lastEnd !== undefined && object.lastEnd !== null)
+      ? InstanceEnd.fromPartial(object.lastEnd)
+      : undefined;
+    message.restart = (object.restart !== undefined && object.restart !== null)
+      ? RestartStatus.fromPartial(object.restart)
+      : undefined;
+    message.pendingChanges = object.pendingChanges?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseInstanceEnd(): InstanceEnd {
+  return { kind: 0, time: undefined, text: "", exitCode: undefined, signal: 0, memoryLimitMib: 0n, requestedBy: "" };
+}
+
+export const InstanceEnd: MessageFns<InstanceEnd> = {
+  encode(message: InstanceEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.exitCode !== undefined) {
+      writer.uint32(32).int32(message.exitCode);
+    }
+    if (message.signal !== 0) {
+      writer.uint32(40).int32(message.signal);
+    }
+    if (message.memoryLimitMib !== 0n) {
+      if (BigInt.asIntN(64, message.memoryLimitMib) !== message.memoryLimitMib) {
+        throw new globalThis.Error("value provided for field message.memoryLimitMib of type int64 too large");
+      }
+      writer.uint32(48).int64(message.memoryLimitMib);
+    }
+    if (message.requestedBy !== "") {
+      writer.uint32(58).string(message.requestedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstanceEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstanceEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.exitCode = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.signal = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.memoryLimitMib = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InstanceEnd {
+    return {
+      kind: isSet(object.kind) ? endKindFromJSON(object.kind) : 0,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      exitCode: isSet(object.exitCode)
+        ? globalThis.Number(object.exitCode)
+        : isSet(object.exit_code)
+        ? globalThis.Number(object.exit_code)
+        : undefined,
+      signal: isSet(object.signal) ? globalThis.Number(object.signal) : 0,
+      memoryLimitMib: isSet(object.memoryLimitMib)
+        ? BigInt(object.memoryLimitMib)
+        : isSet(object.memory_limit_mib)
+        ? BigInt(object.memory_limit_mib)
+        : 0n,
+      requestedBy: isSet(object.requestedBy)
+        ? globalThis.String(object.requestedBy)
+        : isSet(object.requested_by)
+        ? globalThis.String(object.requested_by)
+        : "",
+    };
+  },
+
+  toJSON(message: InstanceEnd): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = endKindToJSON(message.kind);
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.exitCode !== undefined) {
+      obj.exitCode = Math.round(message.exitCode);
+    }
+    if (message.signal !== 0) {
+      obj.signal = Math.round(message.signal);
+    }
+    if (message.memoryLimitMib !== 0n) {
+      obj.memoryLimitMib = message.memoryLimitMib.toString();
+    }
+    if (message.requestedBy !== "") {
+      obj.requestedBy = message.requestedBy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InstanceEnd>): InstanceEnd {
+    return InstanceEnd.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InstanceEnd>): InstanceEnd {
+    const message = createBaseInstanceEnd();
+    message.kind = object.kind ?? 0;
+    message.time = object.time ?? undefined;
+    message.text = object.text ?? "";
+    message.exitCode = object.exitCode ?? undefined;
+    message.signal = object.signal ?? 0;
+    message.memoryLimitMib = (object.memoryLimitMib !== undefined && object.memoryLimitMib !== null)
+      ? BigInt(object.memoryLimitMib)
+      : 0n;
+    message.requestedBy = object.requestedBy ?? "";
+    return message;
+  },
+};
+
+function createBaseRestartStatus(): RestartStatus {
+  return { count: 0, nextTime: undefined, givenUp: false };
+}
+
+export const RestartStatus: MessageFns<RestartStatus> = {
+  encode(message: RestartStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(8).int32(message.count);
+    }
+    if (message.nextTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextTime), writer.uint32(18).fork()).join();
+    }
+    if (message.givenUp !== false) {
+      writer.uint32(24).bool(message.givenUp);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.givenUp = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RestartStatus {
+    return {
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      nextTime: isSet(object.nextTime)
+        ? fromJsonTimestamp(object.nextTime)
+        : isSet(object.next_time)
+        ? fromJsonTimestamp(object.next_time)
+        : undefined,
+      givenUp: isSet(object.givenUp)
+        ? globalThis.Boolean(object.givenUp)
+        : isSet(object.given_up)
+        ? globalThis.Boolean(object.given_up)
+        : false,
+    };
+  },
+
+  toJSON(message: RestartStatus): unknown {
+    const obj: any = {};
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.nextTime !== undefined) {
+      obj.nextTime = message.nextTime.toISOString();
+    }
+    if (message.givenUp !== false) {
+      obj.givenUp = message.givenUp;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RestartStatus>): RestartStatus {
+    return RestartStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestartStatus>): RestartStatus {
+    const message = createBaseRestartStatus();
+    message.count = object.count ?? 0;
+    message.nextTime = object.nextTime ?? undefined;
+    message.givenUp = object.givenUp ?? false;
     return message;
   },
 };

@@ -211,7 +211,7 @@ export interface UpdateInstanceRequest {
   instance:
     | Instance
     | undefined;
-  /** What to change: "labels", "annotations"; empty: all of these. */
+  /** What to change: "labels", "annotations", "spec" or parts of them, such as "spec.cpus"; empty: all of these. */
   updateMask:
     | string[]
     | undefined;
@@ -2374,7 +2374,10 @@ export const InstanceServiceService = {
       Buffer.from(ListInstancesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListInstancesResponse => ListInstancesResponse.decode(value),
   },
-  /** Changes labels and annotations; what the instance is made of cannot be changed. */
+  /**
+   * Changes labels, annotations and spec. What can be changed while the instance runs is; what cannot takes effect with the next start
+   * and is listed in status.pending_changes until then. Fields that cannot be changed at all are refused by name.
+   */
   updateInstance: {
     path: "/zor.v1.InstanceService/UpdateInstance" as const,
     requestStream: false as const,
@@ -2386,7 +2389,7 @@ export const InstanceServiceService = {
       Buffer.from(UpdateInstanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateInstanceResponse => UpdateInstanceResponse.decode(value),
   },
-  /** Starts a stopped or failed instance; FAILED_PRECONDITION if it runs. */
+  /** Starts a stopped or failed instance, or goes on with a suspended one; FAILED_PRECONDITION if it runs. */
   startInstance: {
     path: "/zor.v1.InstanceService/StartInstance" as const,
     requestStream: false as const,
@@ -2397,7 +2400,10 @@ export const InstanceServiceService = {
       Buffer.from(StartInstanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StartInstanceResponse => StartInstanceResponse.decode(value),
   },
-  /** Ends an instance at once, as if its power were cut; FAILED_PRECONDITION if it does not run. */
+  /**
+   * Ends an instance at once, as if its power were cut. One that waits to be restarted waits no more, a suspended one loses its memory;
+   * FAILED_PRECONDITION if it does none of these.
+   */
   stopInstance: {
     path: "/zor.v1.InstanceService/StopInstance" as const,
     requestStream: false as const,
@@ -2454,7 +2460,7 @@ export const InstanceServiceService = {
       Buffer.from(ShutdownInstanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ShutdownInstanceResponse => ShutdownInstanceResponse.decode(value),
   },
-  /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set. */
+  /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: {
     path: "/zor.v1.InstanceService/DeleteInstance" as const,
     requestStream: false as const,
@@ -2475,11 +2481,17 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
   getInstance: handleUnaryCall<GetInstanceRequest, GetInstanceResponse>;
   /** Lists instances; on a hub, of every host, never waiting for one. */
   listInstances: handleUnaryCall<ListInstancesRequest, ListInstancesResponse>;
-  /** Changes labels and annotations; what the instance is made of cannot be changed. */
+  /**
+   * Changes labels, annotations and spec. What can be changed while the instance runs is; what cannot takes effect with the next start
+   * and is listed in status.pending_changes until then. Fields that cannot be changed at all are refused by name.
+   */
   updateInstance: handleUnaryCall<UpdateInstanceRequest, UpdateInstanceResponse>;
-  /** Starts a stopped or failed instance; FAILED_PRECONDITION if it runs. */
+  /** Starts a stopped or failed instance, or goes on with a suspended one; FAILED_PRECONDITION if it runs. */
   startInstance: handleUnaryCall<StartInstanceRequest, StartInstanceResponse>;
-  /** Ends an instance at once, as if its power were cut; FAILED_PRECONDITION if it does not run. */
+  /**
+   * Ends an instance at once, as if its power were cut. One that waits to be restarted waits no more, a suspended one loses its memory;
+   * FAILED_PRECONDITION if it does none of these.
+   */
   stopInstance: handleUnaryCall<StopInstanceRequest, StopInstanceResponse>;
   /** Stops the CPUs of a machine or freezes a container. */
   pauseInstance: handleUnaryCall<PauseInstanceRequest, PauseInstanceResponse>;
@@ -2489,7 +2501,7 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
   resetInstance: handleUnaryCall<ResetInstanceRequest, ResetInstanceResponse>;
   /** Asks the guest to shut down, again and again, and waits. When it does not, the operation fails and the guest runs on. */
   shutdownInstance: handleUnaryCall<ShutdownInstanceRequest, ShutdownInstanceResponse>;
-  /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set. */
+  /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: handleUnaryCall<DeleteInstanceRequest, DeleteInstanceResponse>;
 }
 
@@ -2542,7 +2554,10 @@ export interface InstanceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListInstancesResponse) => void,
   ): ClientUnaryCall;
-  /** Changes labels and annotations; what the instance is made of cannot be changed. */
+  /**
+   * Changes labels, annotations and spec. What can be changed while the instance runs is; what cannot takes effect with the next start
+   * and is listed in status.pending_changes until then. Fields that cannot be changed at all are refused by name.
+   */
   updateInstance(
     request: UpdateInstanceRequest,
     callback: (error: ServiceError | null, response: UpdateInstanceResponse) => void,
@@ -2558,7 +2573,7 @@ export interface InstanceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateInstanceResponse) => void,
   ): ClientUnaryCall;
-  /** Starts a stopped or failed instance; FAILED_PRECONDITION if it runs. */
+  /** Starts a stopped or failed instance, or goes on with a suspended one; FAILED_PRECONDITION if it runs. */
   startInstance(
     request: StartInstanceRequest,
     callback: (error: ServiceError | null, response: StartInstanceResponse) => void,
@@ -2574,7 +2589,10 @@ export interface InstanceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StartInstanceResponse) => void,
   ): ClientUnaryCall;
-  /** Ends an instance at once, as if its power were cut; FAILED_PRECONDITION if it does not run. */
+  /**
+   * Ends an instance at once, as if its power were cut. One that waits to be restarted waits no more, a suspended one loses its memory;
+   * FAILED_PRECONDITION if it does none of these.
+   */
   stopInstance(
     request: StopInstanceRequest,
     callback: (error: ServiceError | null, response: StopInstanceResponse) => void,
@@ -2654,7 +2672,7 @@ export interface InstanceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ShutdownInstanceResponse) => void,
   ): ClientUnaryCall;
-  /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set. */
+  /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance(
     request: DeleteInstanceRequest,
     callback: (error: ServiceError | null, response: DeleteInstanceResponse) => void,

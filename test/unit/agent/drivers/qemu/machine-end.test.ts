@@ -5,6 +5,9 @@ const unknown: EndFacts = { wanted: false, shutdownReason: undefined, exit: unde
 const killed = { type: "signal" as const, signal: 9 };
 const terminatedBy = (sender: string) => `qemu-system-x86_64: terminating on signal 15${sender}`;
 
+const grown = { text: "its control group g reached its limit of 64 MiB; it held 60 MiB", isHost: false, limitMib: 64 };
+const full = { text: "the host ran out of its 8000 MiB of memory; it held 60 MiB", isHost: true, limitMib: 8000 };
+
 describe("the end of a machine", () => {
   it.each<[string, Partial<EndFacts>, boolean, string]>([
     ["it was stopped", { wanted: true, exit: killed }, false, ""],
@@ -22,7 +25,7 @@ describe("the end of a machine", () => {
     ],
     [
       "it was killed for want of memory",
-      { exit: killed, oomKill: "its control group g reached its limit of 64 MiB; it held 60 MiB" },
+      { exit: killed, oomKill: grown },
       true,
       "the kernel killed QEMU for want of memory (signal 9 (SIGKILL)): its control group g reached its limit of 64 MiB; it held 60 MiB",
     ],
@@ -46,7 +49,23 @@ describe("the end of a machine", () => {
     ["somebody ended it, unknown who", { said: terminatedBy("") }, false, "QEMU was ended by signal 15 (SIGTERM)"],
     ["nobody saw it", { said: "warning: odd" }, true, "QEMU ended, and nobody saw how: warning: odd"],
   ])("is told when %s", (_what, facts, failed, reason) => {
-    expect(toMachineEnd({ ...unknown, ...facts })).toEqual({ failed, reason });
+    expect(toMachineEnd({ ...unknown, ...facts })).toMatchObject({ failed, reason });
+  });
+
+  it.each<[string, Partial<EndFacts>, object | undefined]>([
+    ["nothing, when it was stopped", { wanted: true }, undefined],
+    ["that the guest shut down", { shutdownReason: "guest-shutdown" }, { kind: "guest-shutdown" }],
+    ["a panic", { shutdownReason: "guest-panic" }, { kind: "guest-panic" }],
+    ["the watchdog", { shutdownReason: "watchdog", exit: { type: "code", code: 0 } }, { kind: "watchdog" }],
+    ["the signal", { exit: killed }, { kind: "signal", signal: 9 }],
+    ["the signal that QEMU tells of", { said: terminatedBy(" from pid 7") }, { kind: "signal", signal: 15 }],
+    ["the limit", { exit: killed, oomKill: grown }, { kind: "out-of-memory", limitMib: 64, signal: 9 }],
+    ["the host's memory", { oomKill: full }, { kind: "host-out-of-memory", limitMib: 8000, signal: 9 }],
+    ["the exit code", { exit: { type: "code", code: 1 } }, { kind: "exit-code", exitCode: 1 }],
+    ["QEMU's own error", { shutdownReason: "host-error" }, { kind: "runtime-error" }],
+    ["that nobody saw it", {}, { kind: "unknown" }],
+  ])("tells programs %s", (_what, facts, end) => {
+    expect(toMachineEnd({ ...unknown, ...facts }).end).toEqual(end);
   });
 
   it("is told by QEMU's last words only when they are about it", () => {

@@ -1,0 +1,17 @@
+import { parseId } from "../../../lib/names.js";
+import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { parseFields, singleField } from "../../kit/input/key-values.js";
+
+/** Parses one --nic: "lan=lan1,addr=10.0.0.1/24,mac=52:54:00:00:00:01,name=eth0". */
+export function parseNic(text: string): Nic {
+  const fields = parseFields("--nic", text, ["lan", "addr", "mac", "name"]);
+  const lan = singleField("--nic", fields, "lan") ?? "";
+  return {
+    name: singleField("--nic", fields, "name") ?? "",
+    lan: lan === "" ? "" : parseId("--nic lan", lan),
+    mac: singleField("--nic", fields, "mac") ?? "",
+    addresses: fields.get("addr") ?? [],
+    port: "",
+    deviceAddress: "",
+  };
+}

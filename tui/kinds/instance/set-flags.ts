@@ -1,0 +1,106 @@
+import { invalidArgument } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import { listed } from "../../../lib/words.js";
+import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { parseWhole } from "../../kit/input/key-values.js";
+import { parseMemoryMib } from "../../kit/input/memory.js";
+import { type Change, type CommandInput, flagText, flagTexts, type SetCommand } from "../../kit/kind-commands.js";
+import { shortName } from "../../kit/resource-name.js";
+import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
+import { parseNic } from "./nic-flag.js";
+import { pendingText } from "./states.js";
+
+/** What `zor set instance` can say. */
+export const setInstance: SetCommand<Instance> = {
+  description:
+    "Change an instance. What it can change while it runs is changed at once; the rest at its next start, and it is said which.",
+  flags: [
+    { flags: "--cpus <count>", help: "virtual CPUs, or CPU limit of a container" },
+    { flags: "--memory <size>", help: "such as 256M or 2G" },
+    {
+      flags: "--nic <fields>",
+      help: "all interfaces anew: lan=LAN,addr=IP/LEN,mac=MAC,name=NAME; may be repeated",
+      repeatable: true,
+    },
+    { flags: "--add-nic <fields>", help: "one more interface; may be repeated", repeatable: true },
+    { flags: "--remove-nic <name>", help: "one interface less; may be repeated", repeatable: true },
+    ...lifecycleFlags,
+    { flags: "--no-protect", help: "it can be deleted again" },
+  ],
+  note: "Any other field goes by its name in the API, such as spec.qemu.machine=pc. A change that cannot be made says what to do instead.",
+  examples: [
+    "alpha/vm1 --cpus 4 --memory 2G",
+    "alpha/vm1 --add-nic lan=lan2",
+    "alpha/vm1 --restart on-failure,max=5 --boot-start last-state",
+    "alpha/vm1 --protect",
+    "alpha/c1 --remove-nic eth1",
+  ],
+  read: readChange,
+  done: ({ name, resource }) => {
+    const pending = pendingText(resource?.status);
+    return `instance ${shortName(name)} changed${pending === "" ? "" : `; ${pending}`}`;
+  },
+};
+
+async function readChange(input: CommandInput): Promise<Change> {
+  const { values } = input;
+  const [cpus, memory] = [flagText(values, "cpus"), flagText(values, "memory")];
+  const lifecycle = readLifecycle(values);
+  const nics = await readNics(input);
+  const paths = [
+    ...(cpus === undefined ? [] : ["cpus"]),
+    ...(memory === undefined ? [] : ["memory_mib"]),
+    ...(nics === undefined ? [] : ["nics"]),
+    ...lifecycle.paths,
+  ];
+  return {
+    resource: {
+      spec: {
+        ...(cpus === undefined ? {} : { cpus: parseWhole("--cpus", cpus, 1, 1024) }),
+        ...(memory === undefined ? {} : { memoryMib: parseMemoryMib("--memory", memory) }),
+        ...(nics === undefined ? {} : { nics: nics.nics }),
+        ...lifecycle.spec,
+      },
+    },
+    paths: paths.map((path) => `spec.${path}`),
+    ...(nics?.etag === undefined ? {} : { etag: nics.etag }),
+  };
+}
+
+/** The interfaces as they are to be; undefined: nothing is said of them. */
+async function readNics(
+  input: CommandInput,
+): Promise<{ readonly nics: readonly Nic[]; readonly etag?: string } | undefined> {
+  const { values } = input;
+  const [all, added] = [flagTexts(values, "nic").map(parseNic), flagTexts(values, "addNic").map(parseNic)];
+  const removed = flagTexts(values, "removeNic");
+  if (all.length > 0 && added.length + removed.length > 0) {
+    throw invalidArgument("--nic", "says all interfaces; it does not go with --add-nic and --remove-nic");
+  }
+  if (all.length > 0) return { nics: all };
+  if (added.length + removed.length === 0) return undefined;
+  const { spec, etag } = (await input.current()) as Instance;
+  const before = spec?.nics ?? [];
+  const names = before.map(({ name }) => name);
+  const stranger = removed.find((name) => !names.includes(name));
+  if (stranger !== undefined) {
+    throw invalidArgument(
+      "--remove-nic",
+      `${quote(stranger)} is no interface of it; it has ${listed(names) || "none"}`,
+    );
+  }
+  const kept = before.filter(({ name }) => !removed.includes(name));
+  return { nics: [...kept, ...named(added, kept)], etag };
+}
+
+/** New interfaces with names that are free: the agent names them by their place, where another one may have the name. */
+function named(added: readonly Nic[], kept: readonly Nic[]): readonly Nic[] {
+  const taken = new Set([...kept, ...added].map(({ name }) => name));
+  return added.map((nic) => {
+    if (nic.name !== "") return nic;
+    let index = kept.length;
+    while (taken.has(`eth${index}`)) index += 1;
+    taken.add(`eth${index}`);
+    return { ...nic, name: `eth${index}` };
+  });
+}
