@@ -33,13 +33,13 @@ module.exports = {
       comment: "What several drivers of containers share is in folders that are no drivers.",
       severity: "error",
       from: { path: "^agent/drivers/([^/]+)/" },
-      to: { path: "^agent/drivers/[^/]+/", pathNot: "^agent/drivers/($1|containers|engine-api)/" },
+      to: { path: "^agent/drivers/[^/]+/", pathNot: "^agent/drivers/($1|abilities|containers|engine-api)/" },
     },
     {
       name: "what-drivers-share-knows-no-driver",
       severity: "error",
       from: { path: "^agent/drivers/(containers|engine-api)/" },
-      to: { path: "^agent/drivers/[^/]+/", pathNot: "^agent/drivers/(containers|engine-api)/" },
+      to: { path: "^agent/drivers/[^/]+/", pathNot: "^agent/drivers/(abilities|containers|engine-api)/" },
     },
     {
       name: "agent-kit-knows-no-kinds",

@@ -4,10 +4,12 @@ import type { Log } from "../lib/log.js";
 import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
 import type { AgentSettings } from "./config.js";
+import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { IdentityHolder } from "./identity-holder.js";
 import { kinds as allKinds } from "./kinds/index.js";
 import { closeKinds, type KindModule, type KindPart, openKinds } from "./kit/context.js";
 import { HostScope } from "./kit/host-scope.js";
+import { Late } from "./kit/late.js";
 import { Publisher } from "./kit/publisher.js";
 import { References } from "./kit/references.js";
 import { Remarks } from "./kit/remarks.js";
@@ -85,6 +87,7 @@ export class Agent {
     const context: AgentContext = {
       ...{ host, state, settings, hostUid, parts, log, logError, operations },
       scope: new HostScope(host),
+      instances: new Late<InstanceAccess>("the instances"),
       references: new References(host),
       publisher: new Publisher(watchLog, host),
       remarks: new Remarks(),

@@ -1,7 +1,9 @@
 import type { CablePlugger } from "./cable/plugger.js";
 import type { AgentSettings } from "./config.js";
 import type { InstanceDriver } from "./drivers/driver.js";
+import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { KindContext } from "./kit/context.js";
+import type { Late } from "./kit/late.js";
 import type { Bridges } from "./network/bridges.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { LanSource } from "./network/lan-networks.js";
@@ -38,4 +40,6 @@ export interface AgentContext extends KindContext {
   readonly settings: AgentSettings;
   readonly hostUid: string;
   readonly parts: AgentParts;
+  /** The instances, for the kinds after theirs. */
+  readonly instances: Late<InstanceAccess>;
 }

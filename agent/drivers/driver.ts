@@ -1,6 +1,12 @@
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import type { Settling } from "./abilities/settles.js";
+import type { Snapshottable } from "./abilities/snapshots.js";
+import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
 import type { InstanceNetwork, NetworkModel } from "../network/instance-networks.js";
+
+// What abilities are told with is in a file that knows no driver, so that each can have its own.
+export type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
 
 type OptionsCase = Exclude<NonNullable<InstanceSpec["driver"]>["$case"], "other">;
 
@@ -9,31 +15,6 @@ type OptionsCase = Exclude<NonNullable<InstanceSpec["driver"]>["$case"], "other"
  * member `other`, as a packed message of that type, "zor.test.v1.EchoOptions".
  */
 export type OptionsPlace = { readonly case: OptionsCase } | { readonly type: string };
-
-/** An instance as a driver knows it. The directory is the driver's own; it exists and has mode 0700. */
-export interface DriverInstance {
-  /** Resource name, for errors. */
-  readonly name: string;
-  /** Last segment of the resource name. */
-  readonly id: string;
-  /** Identity; stable over restarts. */
-  readonly uid: string;
-  readonly spec: InstanceSpec;
-  /** State directory of this instance: disks, sockets, logs. */
-  readonly directory: string;
-}
-
-/**
- * What a driver needs to find a running instance again, as JSON. Written to disk before the instance is acknowledged.
- * Every field is checked against the running process before it is trusted: pids are reused.
- */
-export interface RecoveryHandle {
-  readonly pid: number;
-  /** Start time of the process in clock ticks since boot, field 22 of /proc/{pid}/stat. */
-  readonly startTicks: string;
-  /** The driver's own fields. */
-  readonly extra: Readonly<Record<string, string>>;
-}
 
 /** State of an instance as its runtime tells it. */
 export type ObservedState = "stopped" | "running" | "paused" | "failed" | "unknown";
@@ -78,14 +59,6 @@ export interface DriverEvent {
   readonly message: string;
 }
 
-/** Options of calls that take time. */
-export interface CallOptions {
-  readonly signal: AbortSignal;
-}
-
-/** Reports progress of long work: a step for people and percent done. */
-export type Progress = (step: string, percent: number) => void;
-
 /**
  * The code behind one kind of instance. The instance layer serialises calls per instance, keeps specs and handles on disk and
  * prepares the network; a driver makes, runs and observes. Every driver passes test/contract/instance-driver.
@@ -102,6 +75,8 @@ export interface InstanceDriver {
   readonly placing?: Placing;
   /** Set when its runtime, not the switch, gives interfaces their carrier. */
   readonly carrier?: Carrier;
+  /** Set when work at its instances goes on, or leaves marks, when the agent is killed. */
+  readonly settling?: Settling;
 
   /**
    * Probes what the driver needs. Ids begin with "driver.{kind}"; the one without more segments says whether the driver is usable. What it
@@ -155,6 +130,7 @@ export interface Abilities {
   readonly shutdown?: Shutdownable;
   readonly console?: HasConsole;
   readonly exec?: Executable;
+  readonly snapshot?: Snapshottable;
 }
 
 /** Drivers whose instances have devices at addresses. */
@@ -229,17 +205,6 @@ export interface HasConsole {
     handle: RecoveryHandle,
     options: CallOptions & { readonly replayBytes: number },
   ): Promise<ConsoleStream>;
-}
-
-/** A command to run inside an instance. */
-export interface ExecCommand {
-  readonly command: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly tty: boolean;
-  readonly columns: number;
-  readonly rows: number;
-  /** Standard input; undefined: at its end from the start. */
-  readonly stdin: AsyncIterable<Uint8Array> | undefined;
 }
 
 /** What a command inside an instance does. */

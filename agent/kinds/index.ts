@@ -5,12 +5,14 @@ import { hostKind } from "./host/host-kind.js";
 import { instanceKind } from "./instance/instance-kind.js";
 import { lanKind } from "./lan/lan-kind.js";
 import { linkEndKind } from "./link-end/link-end-kind.js";
+import { snapshotKind } from "./snapshot/snapshot-kind.js";
 import { operationKind } from "./operation/operation-kind.js";
 
 /** All kinds of this agent: a new kind is one folder and one line here. What others refer to comes before them. */
 export const kinds: readonly KindModule<AgentContext>[] = [
   lanKind,
   instanceKind,
+  snapshotKind,
   linkEndKind,
   a2bKind,
   hostKind,

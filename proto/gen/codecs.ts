@@ -17,6 +17,8 @@ import { Link } from "./zor/v1/link.js";
 import { LinkServiceService } from "./zor/v1/link_service.js";
 import { Operation } from "./zor/v1/operation.js";
 import { OperationServiceService } from "./zor/v1/operation_service.js";
+import { Snapshot } from "./zor/v1/snapshot.js";
+import { SnapshotServiceService } from "./zor/v1/snapshot_service.js";
 import { TokenServiceService } from "./zor/v1/token_service.js";
 import { WatchServiceService } from "./zor/v1/watch_service.js";
 
@@ -26,6 +28,7 @@ export interface ResourceTypes {
   readonly a2b: A2b;
   readonly instance: Instance;
   readonly lan: Lan;
+  readonly snapshot: Snapshot;
   readonly link: Link;
   readonly event: Event;
   readonly operation: Operation;
@@ -37,6 +40,7 @@ export const codecTable = {
   a2b: A2b,
   instance: Instance,
   lan: Lan,
+  snapshot: Snapshot,
   link: Link,
   event: Event,
   operation: Operation,
@@ -56,6 +60,7 @@ export const serviceTable = {
   "zor.v1.LinkService": LinkServiceService,
   "zor.v1.OperationService": OperationServiceService,
   "zor.v1.RenewService": RenewServiceService,
+  "zor.v1.SnapshotService": SnapshotServiceService,
   "zor.v1.TokenService": TokenServiceService,
   "zor.v1.WatchService": WatchServiceService,
 } as const;

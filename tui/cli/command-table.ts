@@ -34,6 +34,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "ask guests to shut down and wait for them",
     load: () => import("./commands/shutdown.js"),
   },
+  {
+    name: "snapshot",
+    summary: "keep states of instances, and go back to them",
+    load: () => import("./commands/snapshot.js"),
+  },
   { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },
   { name: "attach", summary: "plug an instance's NIC into a lan", load: plugging },
   { name: "detach", summary: "unplug an instance's NIC", load: plugging },

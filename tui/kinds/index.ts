@@ -6,6 +6,7 @@ import { instanceKind } from "./instance/instance.js";
 import { lanKind } from "./lan/lan.js";
 import { linkKind } from "./link/link.js";
 import { operationKind } from "./operation/operation.js";
+import { snapshotKind } from "./snapshot/snapshot.js";
 
 /** The one list of the kinds this program has something of its own to say about, in the order in which their tables are offered. */
 export const tuiKinds: readonly TuiKind[] = [
@@ -16,4 +17,5 @@ export const tuiKinds: readonly TuiKind[] = [
   operationKind,
   eventKind,
   a2bKind,
+  snapshotKind,
 ];

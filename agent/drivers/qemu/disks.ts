@@ -61,6 +61,11 @@ export async function openDisks(
   return { disks: ready, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
+/** Opens a persistent disk of a machine that does not run. @throws {ZorError} FAILED_PRECONDITION as {@link openDisks}. */
+export function openPersistentDisk(disk: Disk, index: number, options: DisksOptions): Promise<InstanceDisk> {
+  return openDisk(disk, index, options);
+}
+
 /** Size of the disk in the guest, in bytes. */
 export function diskSizeBytes(disk: Disk, chain: ImageChain): bigint {
   return disk.sizeMib === 0n ? chain.virtualSizeBytes : disk.sizeMib * mib;

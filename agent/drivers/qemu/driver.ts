@@ -30,6 +30,8 @@ import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";
 import { ContentDigests } from "./content-digests.js";
+import { forgetFrozen } from "./blocks/freeze.js";
+import { type MachineAccess, machineAbilities, machineSettling } from "./blocks/machine-abilities.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import { guestExec } from "./guest-exec.js";
@@ -37,6 +39,7 @@ import { totalDiskMib } from "./hardware/disks.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
 import { launch } from "./launch.js";
 import { findOomReason, type MachineEnd, saysWhoEndedIt, toMachineEnd } from "./machine-end.js";
+import type { Machine } from "./machine.js";
 import { findMachineProcess } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
 import { toObservedState } from "./observed-state.js";
@@ -79,11 +82,15 @@ export function createQemuDriver(options: QemuDriverOptions): QemuDriver {
   return new Driver(options);
 }
 
-class Driver implements QemuDriver {
+class Driver implements QemuDriver, MachineAccess {
   readonly kind = "qemu";
   readonly options = { case: "qemu" } as const;
   readonly network = "tap";
-  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this };
+  readonly can = {
+    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this },
+    ...machineAbilities(this),
+  };
+  readonly settling = machineSettling(this);
   readonly placing = this;
   readonly carrier = this;
   readonly #options: QemuDriverOptions;
@@ -142,6 +149,7 @@ class Driver implements QemuDriver {
     const launchOptions = { ...this.#with(instance, options), accelerator, onExit: exit.resolve };
     const pid = await launch(instance, network, launchOptions);
     this.#machines.forgetEnd(instance);
+    await forgetFrozen(instance);
     const identity = await findIdentity(pid);
     if (identity === undefined) throw await toStartFailure(instance, this.#with(instance, options));
     try {
@@ -290,6 +298,18 @@ class Driver implements QemuDriver {
     // A guest that hangs keeps its agent's port open: that must not take as long as the longest command of the agent.
     await agent.execute("guest-ping", {}, agentPingMs);
     yield* guestExec(agent, command, { signal, resource: instance.name });
+  }
+
+  machineOf(instance: DriverInstance): Machine {
+    return this.#machines.get(instance);
+  }
+
+  disksOptions(instance: DriverInstance, options: CallOptions): DisksOptions {
+    return this.#with(instance, options);
+  }
+
+  get quota(): DiskQuota {
+    return this.#quota;
   }
 
   #with(instance: DriverInstance, { signal }: CallOptions): DisksOptions {

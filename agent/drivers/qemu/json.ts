@@ -27,3 +27,9 @@ export function numberOf(object: JsonObject | undefined, member: string): number
   const value = object?.[member];
   return typeof value === "number" ? value : undefined;
 }
+
+/** The objects in a list; none when it is no list. */
+export function objectsIn(value: unknown): readonly JsonObject[] {
+  if (!Array.isArray(value)) return [];
+  return value.map(asObject).filter((each) => each !== undefined);
+}

@@ -149,9 +149,15 @@ export class Machine {
   }
 
   /** Runs a QMP command. @throws {ZorError} UNAVAILABLE when QEMU does not answer now. */
-  async execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+  async execute(command: string, args: Record<string, unknown> = {}, timeoutMs?: number): Promise<unknown> {
     if (this.#qmp === undefined) throw this.#silent();
-    return await this.#qmp.execute(command, args);
+    return await this.#qmp.execute(command, args, timeoutMs);
+  }
+
+  /** Gives QEMU a descriptor with a QMP command. @throws {ZorError} UNAVAILABLE when QEMU does not answer now. */
+  async executeWith(descriptor: number, command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    if (this.#qmp === undefined) throw this.#silent();
+    return await this.#qmp.executeWith(descriptor, command, args);
   }
 
   /** The state as QMP's query-status names it: "running", "paused", "prelaunch" and so on. */
@@ -189,6 +195,13 @@ export class Machine {
    */
   async guestAgent(startTime?: Date): Promise<GuestAgent> {
     return await this.#agent.get(startTime);
+  }
+
+  /** The guest goes on from another time: whatever its agent was saying is over. */
+  greetAgentAnew(): void {
+    if (!this.#agent.isReady) return;
+    this.#agent.lose();
+    this.#greetAgent();
   }
 
   /** Asks the guest to shut down. @throws {ZorError} when it cannot be asked by any means. */

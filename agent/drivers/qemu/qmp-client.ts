@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { messageOf, unavailable, ZorError } from "../../../lib/errors.js";
+import { sendDescriptor } from "../../host/send-descriptor.js";
 import { LineSplitter } from "../../../lib/line-splitter.js";
 import { asObject, type JsonObject, parseObject, textOf } from "./json.js";
 
@@ -82,6 +83,18 @@ export class QmpClient {
    * @throws {ZorError} FAILED_PRECONDITION with QEMU's words when it refuses; DEADLINE_EXCEEDED; UNAVAILABLE when the connection ends.
    */
   async execute(command: string, args: JsonObject = {}, timeoutMs?: number): Promise<unknown> {
+    return await this.#execute({ command, args, timeoutMs }, (text) => void this.#socket.write(text));
+  }
+
+  /** Like {@link execute}, for commands that take the descriptor that comes with them (QMP add-fd). */
+  async executeWith(descriptor: number, command: string, args: JsonObject = {}): Promise<unknown> {
+    return await this.#execute({ command, args }, (text) => sendDescriptor(this.#socket, text, descriptor));
+  }
+
+  async #execute(
+    { command, args, timeoutMs }: { command: string; args: JsonObject; timeoutMs?: number | undefined },
+    send: (text: string) => void,
+  ): Promise<unknown> {
     if (this.#failure !== undefined) throw this.#failure;
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -89,7 +102,7 @@ export class QmpClient {
     const limitMs = timeoutMs ?? this.#options.timeoutMs ?? defaultTimeoutMs;
     const timer = setTimeout(() => reject(this.#tooLate(command, limitMs)), limitMs);
     try {
-      this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+      send(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
       return await promise;
     } finally {
       clearTimeout(timer);

@@ -91,3 +91,14 @@ function assertState(record: InstanceRecord, state: "running" | "paused", action
     `${name} is ${record.observation.state}, so it cannot ${action}; it must be ${state}`,
   );
 }
+
+/** @throws {ZorError} FAILED_PRECONDITION while long work keeps the instance from being changed. */
+export function assertUnclaimed({ claim, stored }: InstanceRecord): void {
+  if (claim === undefined) return;
+  const { name } = stored.resource;
+  throw failedPrecondition(
+    "INSTANCE_BUSY",
+    name,
+    `${name} is being ${claim.what} by ${claim.operation}, so it cannot be changed now; wait for that, or cancel it`,
+  );
+}

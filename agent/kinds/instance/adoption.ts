@@ -8,13 +8,13 @@ import { withoutDirectories } from "../../kit/failure.js";
 import { newStored } from "../../kit/metadata.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
-import type { LoadedInstance } from "./instance-store.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
 import { ranBeforeBoot, startsAtBoot } from "./host-boot.js";
+import type { LoadedInstance } from "./instance-store.js";
 import { otherEnd } from "./last-end.js";
-import { newLife } from "./restart-plan.js";
 import { forgetRun, keepHandle, lostReason, observe } from "./observe.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
+import { newLife } from "./restart-plan.js";
 import type { StoredHandle, StoredInstance } from "./stored-instance.js";
 
 const unseen = "while the agent was not running";

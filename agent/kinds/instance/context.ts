@@ -2,8 +2,8 @@ import type { InstanceDriver } from "../../drivers/driver.js";
 import type { Boot } from "../../host/boot.js";
 import type { EventDraft } from "../../kit/events.js";
 import type { References } from "../../kit/references.js";
-import type { InstanceStore } from "./instance-store.js";
 import type { InstanceNetworks } from "../../network/instance-networks.js";
+import type { InstanceStore } from "./instance-store.js";
 import type { InstanceRecord } from "./record.js";
 import type { HostLimits } from "./spec-check.js";
 

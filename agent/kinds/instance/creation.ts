@@ -1,26 +1,34 @@
 import { randomUUID } from "node:crypto";
 import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import type { ResourceId } from "../../../lib/names.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Instance, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { noDriver } from "../../drivers/absent-driver.js";
-import type { InstanceDriver, Progress } from "../../drivers/driver.js";
+import type { DriverInstance, InstanceDriver, Progress } from "../../drivers/driver.js";
 import { findDriver, wantedDriver } from "../../drivers/find-driver.js";
 import { asFailure } from "../../kit/failure.js";
 import { checkMetadata, newStored } from "../../kit/metadata.js";
 import type { Use } from "../../kit/references.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
-import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { forgetRun } from "./observe.js";
 import { during, start, stop } from "./power.js";
-import { newLife } from "./restart-plan.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
+import { newLife } from "./restart-plan.js";
 import { checkSpec } from "./spec-check.js";
 import type { StoredInstance } from "./stored-instance.js";
 
 /** What a new instance is asked to be. */
 export interface NewInstance extends Pick<Instance, "labels" | "annotations" | "spec"> {
   readonly id: ResourceId;
+}
+
+/** How a new instance is made. */
+export interface BuildOptions {
+  /** Do not start it. */
+  readonly leaveStopped: boolean;
+  /** Fills its disks from something else than its images, once its driver has made them. */
+  readonly fill?: ((instance: DriverInstance) => Promise<void>) | undefined;
 }
 
 /**
@@ -79,7 +87,7 @@ export async function reserve(context: InstanceContext, record: InstanceRecord):
 export async function build(
   context: InstanceContext,
   record: InstanceRecord,
-  options: ActionOptions & { readonly progress: Progress; readonly leaveStopped: boolean },
+  options: ActionOptions & BuildOptions & { readonly progress: Progress },
 ): Promise<void> {
   const { name } = record.stored.resource;
   const { signal, progress } = options;
@@ -91,6 +99,7 @@ export async function build(
       signal,
       progress: (step, percent) => progress(step, 5 + percent * 0.75),
     });
+    await options.fill?.(toDriverInstance(record));
     signal.throwIfAborted();
     if (!options.leaveStopped) {
       progress("starting", 85);

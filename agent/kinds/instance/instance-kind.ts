@@ -6,6 +6,7 @@ import { readLimits } from "../../host/resources.js";
 import type { KindModule, KindPart } from "../../kit/context.js";
 import { serve } from "../../kit/serve.js";
 import type { AgentContext } from "../../parts.js";
+import { Access } from "./access.js";
 import { consoleService } from "./console-service.js";
 import { execService } from "./exec-service.js";
 import { instanceMethods } from "./instance-service.js";
@@ -28,12 +29,22 @@ async function open(context: AgentContext): Promise<KindPart> {
       boot: await readBoot(),
       store: new InstanceStore(join(state, "instances"), context.write),
       networks: network.createInstanceNetworks({ findMtu: (lan) => references.find("lan", lan)?.spec?.mtu }),
-      publish: (record) => publisher.publish("instance", toInstance(record)),
+      publish: (record) => {
+        const resource = toInstance(record);
+        publisher.publish("instance", resource);
+        access.changed(resource);
+      },
       emit: (event) => publisher.event(event),
     },
-    (name) => publisher.removed("instance", name),
+    ({ stored: { id, resource } }) => {
+      publisher.removed("instance", resource.name);
+      access.removed(id, resource.uid);
+    },
   );
+  const access = new Access(manager);
+  context.instances.set(access);
   await manager.adoptAll(signal);
+  await access.settleAll();
   return {
     methods: [
       ...instanceMethods({ scope, manager, operations, references, signal }),

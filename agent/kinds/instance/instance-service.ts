@@ -16,7 +16,7 @@ import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import type { References } from "../../kit/references.js";
-import { serve, type ServiceMethods } from "../../kit/serve.js";
+import { type ServiceMethods, serve } from "../../kit/serve.js";
 import { type AskedChange, standardMethods } from "../../kit/standard-methods.js";
 import type { Action, InstanceManager } from "./manager.js";
 

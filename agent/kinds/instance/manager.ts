@@ -1,5 +1,6 @@
 import { alreadyExists, failedPrecondition, notFound } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
@@ -10,6 +11,7 @@ import type { Change } from "../../kit/kind.js";
 import { type AskedUpdate, updated } from "../../kit/metadata.js";
 import type { ResourceSource, Use } from "../../kit/references.js";
 import {
+  assertUnclaimed,
   checkPause,
   checkReset,
   checkResume,
@@ -23,11 +25,8 @@ import {
 import { adopt, hasRebooted } from "./adoption.js";
 import { askUntilEnded } from "./ask-until-ended.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
-import type { startAgain } from "./start-again.js";
-import { endWithHost, type HostShutdownMeans } from "./end-with-host.js";
-import { Unasked } from "./unasked.js";
-import { uninterrupted } from "../../../lib/uninterrupted.js";
 import {
+  type BuildOptions,
   build,
   checkDelete,
   deleteInstance,
@@ -37,11 +36,15 @@ import {
   remove,
   reserve,
 } from "./creation.js";
-import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
+import { endWithHost, type HostShutdownMeans } from "./end-with-host.js";
+import { collectGarbage } from "./garbage.js";
 import { News } from "./news.js";
+import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
 import { attempt, giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
-import { type InstanceRecord, toDriverInstance, toInstance, toOwner } from "./record.js";
+import { type InstanceRecord, toDriverInstance, toInstance } from "./record.js";
+import type { startAgain } from "./start-again.js";
+import { Unasked } from "./unasked.js";
 
 /** Things done to an instance at once. */
 export type Action = "start" | "stop" | "pause" | "resume" | "reset";
@@ -78,14 +81,14 @@ export class InstanceManager implements ResourceSource {
   readonly #context: InstanceContext;
   readonly #records = new Map<string, InstanceRecord>();
   readonly #queue = new KeyedQueue();
-  readonly #onRemoved: (name: string) => void;
+  readonly #onRemoved: (record: InstanceRecord) => void;
   readonly #news = new News();
   readonly #unasked: Unasked;
   /** Ends the starts that nobody asked for. */
   #until: AbortSignal = uninterrupted;
 
   /** @param onRemoved told when an instance is gone. */
-  constructor(context: Omit<InstanceContext, "waits">, onRemoved: (name: string) => void) {
+  constructor(context: Omit<InstanceContext, "waits">, onRemoved: (record: InstanceRecord) => void) {
     this.#onRemoved = onRemoved;
     const publish = (record: InstanceRecord): void => {
       context.publish(record);
@@ -127,7 +130,7 @@ export class InstanceManager implements ResourceSource {
 
   /** @throws {ZorError} NOT_FOUND */
   get(id: string): Instance {
-    return toInstance(this.#record(id));
+    return toInstance(this.record(id));
   }
 
   has(id: string): boolean {
@@ -164,10 +167,7 @@ export class InstanceManager implements ResourceSource {
   }
 
   /** Checks and reserves a new instance. @throws {ZorError} and then nothing has changed. */
-  async create(
-    wanted: NewInstance,
-    options: ActionOptions & Validatable & { readonly leaveStopped: boolean },
-  ): Promise<Creation> {
+  async create(wanted: NewInstance, options: ActionOptions & Validatable & BuildOptions): Promise<Creation> {
     this.#assertFree(wanted.id);
     const record = await planCreation(this.#context, wanted, options);
     // What was there may have gone while the driver looked at its images.
@@ -184,13 +184,13 @@ export class InstanceManager implements ResourceSource {
       throw error;
     }
     this.#context.publish(record);
-    const { caller, leaveStopped } = options;
+    const { caller, leaveStopped, fill } = options;
     return {
       instance: toInstance(record),
       run: ({ signal, progress }) =>
         this.#queue.run(name, async () => {
           try {
-            await build(this.#context, record, { signal, caller, progress, leaveStopped });
+            await build(this.#context, record, { signal, caller, progress, leaveStopped, fill });
             return toInstance(record);
           } catch (error) {
             this.#forget(record);
@@ -217,7 +217,7 @@ export class InstanceManager implements ResourceSource {
    * @throws {ZorError} FAILED_PRECONDITION when it does not within `timeoutMs`; it then runs on.
    */
   async shutDown(id: string, options: ActionOptions & { readonly timeoutMs: number }): Promise<void> {
-    const record = this.#record(id);
+    const record = this.record(id);
     const { name } = record.stored.resource;
     const run = runningHandle(record, "shut down");
     const { ended, asked } = await askUntilEnded({
@@ -247,12 +247,13 @@ export class InstanceManager implements ResourceSource {
 
   /** Checks whether {@link shutDown} would be tried. @throws {ZorError} */
   checkShutDown(id: string): void {
-    checkShutdown(this.#record(id));
+    checkShutdown(this.record(id));
   }
 
   /** Deletes an instance. @throws {ZorError} */
   async delete(id: string, options: ActionOptions & Validatable & { readonly force: boolean }): Promise<void> {
     await this.#queued(id, async (record) => {
+      assertUnclaimed(record);
       if (options.validateOnly) {
         checkDelete(record, options.force);
         return;
@@ -281,7 +282,7 @@ export class InstanceManager implements ResourceSource {
 
   /** Opens the serial console. @throws {ZorError} */
   async openConsole(id: string, options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
-    const record = this.#record(id);
+    const record = this.record(id);
     const { console: ability } = record.driver.can;
     if (ability === undefined) throw unsupported(record, "show a console");
     const handle = runningHandle(record, "show its console");
@@ -294,7 +295,7 @@ export class InstanceManager implements ResourceSource {
     command: ExecCommand,
     options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
   ): AsyncIterable<ExecOutput> {
-    const record = this.#record(id);
+    const record = this.record(id);
     const { exec: ability } = record.driver.can;
     if (ability === undefined) throw unsupported(record, "run commands");
     const handle = runningHandle(record, "run commands");
@@ -305,11 +306,17 @@ export class InstanceManager implements ResourceSource {
     }
   }
 
+  /** Runs work in the queue of an instance. @throws {ZorError} NOT_FOUND */
+  inTurn<T>(id: string, work: (record: InstanceRecord, context: InstanceContext) => Promise<T>): Promise<T> {
+    return this.#queued(id, (record) => work(record, this.#context));
+  }
+
   /** Observes every instance on which no work is under way. */
   async observeAll(signal: AbortSignal): Promise<void> {
     const idle = [...this.#records.values()].filter(
-      ({ activity, driver }) =>
-        (activity === undefined || activity === "stopping") && !(driver instanceof AbsentDriver),
+      ({ activity, driver, claim }) =>
+        // QEMU answers nobody while it keeps a machine's memory; that an instance ends is told by an event.
+        claim === undefined && (activity === undefined || activity === "stopping") && !(driver instanceof AbsentDriver),
     );
     await inParallel(idle, parallelObservations, (record) => this.#observe(record, signal));
   }
@@ -354,18 +361,20 @@ export class InstanceManager implements ResourceSource {
 
   async #change(id: string, work: (record: InstanceRecord) => Promise<void>): Promise<Instance> {
     return this.#queued(id, async (record) => {
+      assertUnclaimed(record);
       await work(record);
       return toInstance(record);
     });
   }
 
   async #queued<T>(id: string, work: (record: InstanceRecord) => Promise<T>): Promise<T> {
-    const { name } = this.#record(id).stored.resource;
+    const { name } = this.record(id).stored.resource;
     // Looked up again when its turn comes: it may have been deleted meanwhile.
-    return this.#queue.run(name, () => work(this.#record(id)));
+    return this.#queue.run(name, () => work(this.record(id)));
   }
 
-  #record(id: string): InstanceRecord {
+  /** @throws {ZorError} NOT_FOUND */
+  record(id: string): InstanceRecord {
     const record = this.#records.get(id);
     if (record !== undefined) return record;
     throw notFound(`hosts/${this.#context.host}/instances/${id}`, "list them with: zor get instances");
@@ -378,21 +387,11 @@ export class InstanceManager implements ResourceSource {
   #forget(record: InstanceRecord): void {
     this.#records.delete(record.stored.id);
     this.#unasked.forget(record);
-    this.#onRemoved(record.stored.resource.name);
+    this.#onRemoved(record);
     this.#news.tell();
   }
 
   async #collectGarbage(): Promise<void> {
-    const records = [...this.#records.values()];
-    // Whose interfaces those of an instance without spec are is not known: leave all of them.
-    if (records.some(({ specLost }) => specLost)) return;
-    // What could not be looked at may well run, and what is being started has no handle yet.
-    const owners = records
-      .filter(
-        ({ handle, observation, activity }) =>
-          handle !== undefined || observation.state === "unknown" || activity !== undefined,
-      )
-      .map(toOwner);
-    await this.#context.networks.collectGarbage(owners, { signal: uninterrupted });
+    await collectGarbage(this.#context, [...this.#records.values()]);
   }
 }

@@ -1,10 +1,10 @@
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { asFailure } from "../../kit/failure.js";
 import { changedSpec } from "../../kit/metadata.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
-import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
 
 /** Which NIC and which lan. */

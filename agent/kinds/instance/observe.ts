@@ -1,13 +1,13 @@
 import { messageOf } from "../../../lib/errors.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
 import { withoutDirectories } from "../../kit/failure.js";
 import type { InstanceContext } from "./context.js";
-import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
-import { ranWell } from "./restart-plan.js";
 import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
+import { ranWell } from "./restart-plan.js";
 
 /**
  * Reads the instance's state from its runtime and tells watchers and the event log what changed. An instance that ended

@@ -1,14 +1,14 @@
 import { status } from "@grpc/grpc-js";
 import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
-import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { keepEnd, noteFailedStart, noteStopped, setLife, trySetLife } from "./ends.js";
-import { mayRestart, newLife } from "./restart-plan.js";
 import { forgetRun, keepHandle, observe, setObservation, takeBack } from "./observe.js";
 import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
+import { mayRestart, newLife } from "./restart-plan.js";
 
 /**
  * Starts the instance. On error everything that was begun is undone and the reason is kept in its status.

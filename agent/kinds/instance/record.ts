@@ -13,8 +13,8 @@ import type {
   ObservedState,
   RecoveryHandle,
 } from "../../drivers/driver.js";
-import type { InstanceNetwork } from "../../network/instance-networks.js";
-import type { NetworkOwner } from "../../network/instance-networks.js";
+import type { Claim } from "../../drivers/instance-access.js";
+import type { InstanceNetwork, NetworkOwner } from "../../network/instance-networks.js";
 import type { LastEnd } from "./last-end.js";
 import type { Life } from "./restart-plan.js";
 import type { StoredInstance } from "./stored-instance.js";
@@ -35,6 +35,8 @@ export interface InstanceRecord {
   /** Set while its interfaces exist. */
   network: InstanceNetwork | undefined;
   activity: Activity | undefined;
+  /** Long work of others, during which nothing else may change it. */
+  claim?: Claim | undefined;
   observation: Observation;
   observeTime: Date;
   lastStartTime: Date | undefined;

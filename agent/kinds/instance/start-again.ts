@@ -1,5 +1,5 @@
-import { ZorError } from "../../../lib/errors.js";
 import { status } from "@grpc/grpc-js";
+import { ZorError } from "../../../lib/errors.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteFailedRestart, tell, trySetLife } from "./ends.js";
 import { start } from "./power.js";

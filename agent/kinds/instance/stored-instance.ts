@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { RecoveryHandle } from "../../drivers/driver.js";
+import { parseJson, parseStored, type StoredSpec } from "../../kit/stored-spec.js";
 import { formatLastEnd, type LastEnd, parseLastEnd } from "./last-end.js";
 import type { Life } from "./restart-plan.js";
-import { parseJson, parseStored, type StoredSpec } from "../../kit/stored-spec.js";
 
 /** What the disk holds of an instance: what it should be, never what it is. */
 export type StoredInstance = StoredSpec<Instance>;

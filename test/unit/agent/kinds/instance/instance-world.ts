@@ -72,7 +72,7 @@ export class InstanceWorld {
         logError: () => undefined,
         now: () => new Date(),
       },
-      (name) => this.removed.push(name),
+      ({ stored }) => this.removed.push(stored.resource.name),
     );
     await manager.adoptAll(options.signal);
     return manager;

@@ -1,0 +1,78 @@
+import { resourceExhausted } from "../../../../lib/errors.js";
+import type { Settling } from "../../abilities/settles.js";
+import type { Snapshottable } from "../../abilities/snapshots.js";
+import type { DiskQuota } from "../../disk-quota.js";
+import type { Abilities, CallOptions, DriverInstance, RecoveryHandle } from "../../driver.js";
+import type { DisksOptions } from "../disks.js";
+import type { Machine } from "../machine.js";
+import { sizeOf } from "../validate.js";
+import {
+  checkMachineSnapshot,
+  deleteFromRunning,
+  deleteFromStopped,
+  loadSnapshot,
+  revertStopped,
+  snapshotRunning,
+  snapshotStopped,
+} from "./machine-snapshots.js";
+import { settleMachine } from "./settle.js";
+
+/** What the abilities of machines need of their driver. */
+export interface MachineAccess {
+  /** @throws {ZorError} FAILED_PRECONDITION when it is not observed. */
+  machineOf(instance: DriverInstance): Machine;
+  disksOptions(instance: DriverInstance, options: CallOptions): DisksOptions;
+  readonly quota: DiskQuota;
+}
+
+const bytesPerMib = 1024 * 1024;
+
+/** What machines can be asked for beside their power. */
+export function machineAbilities(access: MachineAccess): Pick<Abilities, "snapshot"> {
+  return { snapshot: machineSnapshots(access) };
+}
+
+/** Snapshots of machines: kept inside their persistent disks, so that any can be gone back to and any deleted. */
+function machineSnapshots(access: MachineAccess): Snapshottable {
+  const acceleratorOf = (handle: RecoveryHandle) => handle.extra["accelerator"] ?? "";
+  return {
+    withMemory: true,
+    checkSnapshot: async (instance, handle, wanted) => {
+      checkMachineSnapshot(instance, handle !== undefined, wanted);
+      if (wanted.memory) await assertRoom(access.quota, instance);
+    },
+    takeSnapshot: async (instance, handle, wanted, options) => {
+      checkMachineSnapshot(instance, handle !== undefined, wanted);
+      if (handle === undefined) return await snapshotStopped(instance, wanted, access.disksOptions(instance, options));
+      if (wanted.memory) await assertRoom(access.quota, instance);
+      const accelerator = acceleratorOf(handle);
+      return await snapshotRunning(instance, access.machineOf(instance), wanted, { ...options, accelerator });
+    },
+    revertTo: async (instance, handle, wanted, options) => {
+      if (handle === undefined) return await revertStopped(instance, wanted, access.disksOptions(instance, options));
+      const accelerator = acceleratorOf(handle);
+      await loadSnapshot(instance, access.machineOf(instance), wanted, { ...options, accelerator });
+    },
+    deleteSnapshot: async (instance, handle, { tag }, options) => {
+      if (handle === undefined) await deleteFromStopped(instance, tag, access.disksOptions(instance, options));
+      else await deleteFromRunning(access.machineOf(instance), tag);
+    },
+  };
+}
+
+/** Ends what is left of long work at machines. */
+export function machineSettling({ machineOf }: MachineAccess): Settling {
+  return { settle: (instance) => settleMachine(instance, machineOf(instance)) };
+}
+
+/** Memory is written in full. */
+async function assertRoom(quota: DiskQuota, { name, spec }: DriverInstance): Promise<void> {
+  const needed = sizeOf(spec).memoryMib;
+  const spare = Math.floor((await quota.spareBytes()) / bytesPerMib);
+  if (needed <= spare) return;
+  throw resourceExhausted(
+    "DISK_QUOTA",
+    `${name}: its ${needed} MiB of memory do not fit on the host's disk, which has ${spare} MiB to give; free some space, or lower disk.reserveMib in the agent's settings`,
+    name,
+  );
+}

@@ -1,0 +1,82 @@
+import { status } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SnapshotRig } from "./rig.js";
+
+let rig: SnapshotRig;
+
+beforeAll(async () => {
+  rig = await SnapshotRig.start();
+  await rig.machine("vm1");
+}, 90_000);
+
+afterAll(async () => {
+  if (rig !== undefined) expect(await rig.close()).toEqual([]);
+});
+
+/** Writes 32 bytes to the start of the disk. */
+const write = (text: string) => rig.shell("vm1", `printf '%-32s' ${text} | dd of=/dev/vda conv=fsync 2>/dev/null`);
+const read = () => rig.shell("vm1", "echo 3 >/proc/sys/vm/drop_caches; head -c 32 /dev/vda");
+
+describe("snapshots of a machine", () => {
+  it("with memory have its processes and disk go on as they were", async () => {
+    await write("one");
+    await rig.shell("vm1", "echo kept >/tmp/mark; (sleep 1000 & echo $! >/tmp/pid) </dev/null >/dev/null 2>&1");
+    await rig.take("vm1", "vm1.one", { memory: true, description: "with one" });
+    await write("two");
+    await rig.shell("vm1", "rm /tmp/mark; kill $(cat /tmp/pid)");
+    await rig.revert("vm1.one");
+    await rig.ready("vm1");
+    expect(await rig.shell("vm1", "cat /tmp/mark; kill -0 $(cat /tmp/pid) && echo alive")).toBe("kept\nalive");
+    expect(await read()).toBe("one");
+  }, 60_000);
+
+  it("make a tree, of which any can be gone back to and any deleted", async () => {
+    await write("three");
+    await rig.take("vm1", "vm1.three");
+    await write("four");
+    await rig.take("vm1", "vm1.four");
+    await rig.revert("vm1.one");
+    await rig.ready("vm1");
+    await write("five");
+    await rig.act("stopInstance", "vm1");
+    await rig.take("vm1", "vm1.five");
+    expect(await rig.tree()).toEqual([
+      "*vm1.one/vm1.five",
+      "vm1.one",
+      "vm1.one/vm1.three",
+      "vm1.one/vm1.three/vm1.four",
+    ]);
+    await rig.remove("vm1.three");
+    expect(await rig.tree()).toEqual(["*vm1.one/vm1.five", "vm1.one", "vm1.one/vm1.four"]);
+    await rig.revert("vm1.four");
+    await rig.act("startInstance", "vm1");
+    await rig.ready("vm1");
+    expect(await read()).toBe("four");
+    await rig.revert("vm1.five");
+    await rig.ready("vm1");
+    expect(await read()).toBe("five");
+  }, 90_000);
+
+  it("are refused with what is in the way, and leave nothing", async () => {
+    await expect(rig.begin("vm1", "vm1.one")).rejects.toMatchObject({ code: status.ALREADY_EXISTS });
+    await expect(rig.begin("nobody", "x")).rejects.toMatchObject({ code: status.NOT_FOUND });
+    await expect(rig.begin("", "x")).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    expect((await rig.snapshots()).length).toBe(3);
+  });
+
+  it("cut short by a kill of the agent are undone, and the machine runs on", async () => {
+    await rig.begin("vm1", "vm1.cut", { memory: true });
+    await rig.kill();
+    await rig.ready("vm1");
+    expect((await rig.tree()).filter((path) => path.includes("cut"))).toEqual([]);
+    await rig.take("vm1", "vm1.cut", { memory: true });
+    await rig.revert("vm1.cut");
+    await rig.ready("vm1");
+    expect(await read()).toBe("five");
+  }, 60_000);
+
+  it("go with their machine", async () => {
+    await rig.delete("vm1");
+    await expect.poll(() => rig.snapshots()).toEqual([]);
+  });
+});

@@ -1,0 +1,178 @@
+import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { run } from "../../../agent/host/exec.js";
+import type { Connection } from "../../../lib/grpc/connection.js";
+import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import type { Snapshot } from "../../../proto/gen/zor/v1/snapshot.js";
+import { CreateSnapshotRequest, SnapshotServiceService } from "../../../proto/gen/zor/v1/snapshot_service.js";
+import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
+import { eventually } from "../../helpers/eventually.js";
+import { AgentProcess } from "../agent/agent-process.js";
+
+const host = "hosts/zt";
+const mutation = { requestId: "", validateOnly: false };
+
+/** Image of the machines' disks. */
+const diskImage = "disk.raw";
+
+/** A real agent in a process of its own, with machines and containers whose states are kept. */
+export class SnapshotRig {
+  readonly agent: AgentProcess;
+  readonly #before: MachineState;
+  #connection: Connection;
+
+  private constructor(agent: AgentProcess, connection: Connection, before: MachineState) {
+    this.agent = agent;
+    this.#connection = connection;
+    this.#before = before;
+  }
+
+  static async start(extra: readonly string[] = []): Promise<SnapshotRig> {
+    const before = captureMachine();
+    const agent = await AgentProcess.create();
+    const images = join(agent.state, "images");
+    await mkdir(images, { recursive: true });
+    await run("truncate", ["--size", "16M", join(images, diskImage)]);
+    await agent.start(extra);
+    return new SnapshotRig(agent, await agent.connect(), before);
+  }
+
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  /** Kills the agent and starts another one. */
+  async kill(extra: readonly string[] = []): Promise<void> {
+    this.#connection.close();
+    await this.agent.end("SIGKILL");
+    await this.agent.start(extra);
+    this.#connection = await this.agent.connect();
+  }
+
+  /** Resolves to what of this rig is left on the machine. */
+  async close(): Promise<readonly string[]> {
+    this.#connection.close();
+    await this.agent.destroy();
+    const mine = new RegExp(`${this.agent.state}|${this.agent.netns}`);
+    return leftBehind(this.#before, captureMachine(), mine);
+  }
+
+  nameOf(id: string): string {
+    return `${host}/instances/${id}`;
+  }
+
+  /** Makes and starts a machine of the built-in image with a persistent disk. */
+  async machine(id: string): Promise<void> {
+    const disks = [{ image: diskImage, persistent: true }];
+    const qemu = { accelerator: "ACCELERATOR_TCG", kernel: "micro", disks };
+    await this.create(id, Instance.fromJSON({ spec: { qemu } }));
+    await this.ready(id);
+  }
+
+  async container(id: string): Promise<void> {
+    await this.create(id, Instance.fromJSON({ spec: { crun: { rootfs: "micro", persistent: true } } }));
+  }
+
+  async create(instanceId: string, instance: Instance): Promise<void> {
+    const request = CreateInstanceRequest.fromPartial({ parent: host, instanceId, instance });
+    await this.done((await this.connection.unary(InstanceServiceService.createInstance, request)).operation);
+  }
+
+  async read(id: string): Promise<Instance> {
+    const { instance } = await this.connection.unary(InstanceServiceService.getInstance, { name: this.nameOf(id) });
+    if (instance === undefined) throw new Error("no instance in the response");
+    return instance;
+  }
+
+  /** Waits until commands can be run inside. */
+  async ready(id: string): Promise<void> {
+    await eventually(async () => {
+      if ((await this.read(id)).status?.execReady !== true) throw new Error(`${id} does not answer yet`);
+    }, 60_000);
+  }
+
+  /** Waits for an operation's end. */
+  async ended(operation: Operation | undefined): Promise<Operation> {
+    const request = { name: operation?.name ?? "", timeout: { seconds: 60n, nanos: 0 } };
+    const answer = await this.connection.unary(OperationServiceService.waitOperation, request, { timeoutMs: 70_000 });
+    if (answer.operation === undefined) throw new Error("no operation in the response");
+    return answer.operation;
+  }
+
+  /** Waits until an operation has succeeded. */
+  async done(operation: Operation | undefined): Promise<Operation> {
+    const ended = await this.ended(operation);
+    if (ended.state === OperationState.OPERATION_STATE_SUCCEEDED) return ended;
+    throw new Error(`${ended.verb} failed: ${ended.error?.message}`);
+  }
+
+  async shell(id: string, command: string): Promise<string> {
+    const start = {
+      name: this.nameOf(id),
+      command: ["sh", "-c", command],
+      environment: {},
+      tty: false,
+      size: undefined,
+      stdin: false,
+    };
+    async function* requests() {
+      yield { message: { $case: "start" as const, value: start } };
+    }
+    let output = "";
+    for await (const { message } of this.connection.bidi(ExecServiceService.exec, requests(), { timeoutMs: 60_000 })) {
+      if (message?.$case === "stdout" || message?.$case === "stderr") output += message.value.toString();
+      if (message?.$case === "exit") return output.trim();
+    }
+    throw new Error("the command did not end");
+  }
+
+  /** Begins to take a snapshot. */
+  async begin(instance: string, id: string, spec: { memory?: boolean; description?: string } = {}): Promise<Operation> {
+    const snapshot = { spec: { instance, ...spec } };
+    const request = CreateSnapshotRequest.fromPartial({ parent: host, snapshotId: id, snapshot });
+    const { operation } = await this.connection.unary(SnapshotServiceService.createSnapshot, request);
+    if (operation === undefined) throw new Error("no operation in the response");
+    return operation;
+  }
+
+  async take(instance: string, id: string, spec: { memory?: boolean; description?: string } = {}): Promise<void> {
+    await this.done(await this.begin(instance, id, spec));
+  }
+
+  async revert(id: string): Promise<void> {
+    const request = { ...mutation, name: `${host}/snapshots/${id}` };
+    await this.done((await this.connection.unary(SnapshotServiceService.revertSnapshot, request)).operation);
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.connection.unary(SnapshotServiceService.deleteSnapshot, {
+      ...mutation,
+      name: `${host}/snapshots/${id}`,
+    });
+  }
+
+  async snapshots(): Promise<readonly Snapshot[]> {
+    const list = { parent: host, pageSize: 0, pageToken: "", filter: "", orderBy: "" };
+    return (await this.connection.unary(SnapshotServiceService.listSnapshots, list)).snapshots;
+  }
+
+  /** "path" of each snapshot, "*" before that of the current one. */
+  async tree(): Promise<readonly string[]> {
+    const all = await this.snapshots();
+    return all.map(({ status }) => `${status?.current === true ? "*" : ""}${status?.path}`).sort();
+  }
+
+  async act(verb: "startInstance" | "stopInstance", id: string): Promise<void> {
+    const method = InstanceServiceService[verb];
+    await this.connection.unary(method, { ...mutation, name: this.nameOf(id) }, { timeoutMs: 60_000 });
+  }
+
+  async delete(id: string): Promise<void> {
+    const request = { ...mutation, name: this.nameOf(id), force: true };
+    await this.connection.unary(InstanceServiceService.deleteInstance, request, { timeoutMs: 30_000 });
+  }
+}

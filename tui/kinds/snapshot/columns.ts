@@ -1,0 +1,81 @@
+import type { Snapshot } from "../../../proto/gen/zor/v1/snapshot.js";
+import { formatBytes } from "../../kit/format.js";
+import type { Row } from "../../kit/row.js";
+import type { Column } from "../../kit/table/column.js";
+import { ageColumn, hostColumn, labelColumn, stateColumn } from "../../kit/table/columns.js";
+import { snapshotStyle } from "./states.js";
+import { treeKey, treeText } from "./tree.js";
+
+type SnapshotRow = Row<Snapshot>;
+
+/** What a snapshot keeps. */
+export function kindOfSnapshot({ spec, status }: Snapshot): string {
+  if (spec?.memory === true) return "memory";
+  return status?.consistent === false ? "disks, not frozen" : "disks";
+}
+
+/** The table of snapshots: a tree below each instance. */
+export const snapshotColumns: readonly Column<SnapshotRow>[] = [
+  {
+    id: "tree",
+    title: "SNAPSHOT",
+    importance: 10,
+    min: 10,
+    max: 48,
+    sortLetter: "N",
+    cell: (row) => ({ text: treeText(row.id, row.resource), tone: "strong" }),
+    sortKey: (row) => treeKey(row.resource),
+    searched: (row) => row.id,
+  },
+  hostColumn(),
+  {
+    id: "instance",
+    title: "INSTANCE",
+    importance: 9,
+    min: 8,
+    max: 32,
+    sortLetter: "I",
+    cell: (row) => ({ text: row.resource.spec?.instance ?? "" }),
+    searched: (row) => row.resource.spec?.instance ?? "",
+  },
+  {
+    id: "current",
+    title: "NOW",
+    importance: 9,
+    min: 3,
+    max: 3,
+    cell: (row) => ({ text: row.resource.status?.current === true ? "*" : "", tone: "accent" }),
+  },
+  stateColumn(10, (row: SnapshotRow) => snapshotStyle(row.resource.status?.state)),
+  {
+    id: "keeps",
+    title: "KEEPS",
+    importance: 7,
+    min: 6,
+    max: 17,
+    cell: (row) => ({ text: kindOfSnapshot(row.resource) }),
+    searched: (row) => kindOfSnapshot(row.resource),
+  },
+  {
+    id: "size",
+    title: "SIZE",
+    importance: 6,
+    min: 5,
+    max: 9,
+    align: "right",
+    cell: (row) => ({ text: formatBytes(row.resource.status?.sizeBytes ?? 0n) }),
+    sortKey: (row) => Number(row.resource.status?.sizeBytes ?? 0n),
+  },
+  ageColumn({ id: "age", title: "AGE", importance: 7, sortLetter: "A" }, (row: SnapshotRow) => row.resource.createTime),
+  labelColumn(),
+  {
+    id: "description",
+    title: "DESCRIPTION",
+    importance: 8,
+    min: 6,
+    max: 60,
+    grow: true,
+    cell: (row) => ({ text: row.resource.spec?.description ?? "" }),
+    searched: (row) => row.resource.spec?.description ?? "",
+  },
+];
