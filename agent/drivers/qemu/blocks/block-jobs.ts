@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { pause } from "../../../../lib/backoff.js";
-import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import { ZorError } from "../../../../lib/errors.js";
+import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import { type JsonObject, numberOf, objectsIn, textOf } from "../json.js";
 import { type BlockEngine, ownPrefix, slowCommandMs } from "./block-engine.js";
 

@@ -4,12 +4,12 @@ import { Backoff } from "../../../../lib/backoff.js";
 import { unavailable } from "../../../../lib/errors.js";
 import { startOwned } from "../../../host/exec.js";
 import type { DriverInstance } from "../../driver.js";
-import { qemuProgram } from "../argv.js";
 import { type DisksOptions, type InstanceDisk, openPersistentDisk } from "../disks.js";
+import { qemuOptionsOf } from "../options.js";
 import { toUserId } from "../privileges.js";
+import { qemuProgram } from "../program.js";
 import { QmpClient } from "../qmp-client.js";
 import { connectUnix } from "../unix-socket.js";
-import { qemuOptionsOf } from "../validate.js";
 import { type BlockEngine, diskNode, giveFile } from "./block-engine.js";
 
 const socketName = "qmp";

@@ -5,7 +5,7 @@ import type { DiskQuota } from "../../disk-quota.js";
 import type { Abilities, CallOptions, DriverInstance, RecoveryHandle } from "../../driver.js";
 import type { DisksOptions } from "../disks.js";
 import type { Machine } from "../machine.js";
-import { sizeOf } from "../validate.js";
+import { sizeOf } from "../options.js";
 import {
   checkMachineSnapshot,
   deleteFromRunning,

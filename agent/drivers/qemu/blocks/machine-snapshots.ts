@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 import { failedPrecondition, messageOf, type ZorError } from "../../../../lib/errors.js";
 import { uninterrupted } from "../../../../lib/uninterrupted.js";
-import { type InstanceSpec, QemuOptions } from "../../../../proto/gen/zor/v1/instance.js";
+import type { InstanceSpec } from "../../../../proto/gen/zor/v1/instance.js";
+import { QemuOptions } from "../../../../proto/gen/zor/v1/qemu.js";
+import { openExactly } from "../../../host/open-exactly.js";
 import type { SnapshotFacts, SnapshotTag } from "../../abilities/snapshots.js";
 import type { CallOptions, DriverInstance, Progress } from "../../driver.js";
-import { openExactly } from "../../../host/open-exactly.js";
 import { type DisksOptions, overlayPathOf } from "../disks.js";
 import type { Machine } from "../machine.js";
+import { qemuOptionsOf, sizeOf } from "../options.js";
 import { toUserId } from "../privileges.js";
-import { qemuOptionsOf, sizeOf } from "../validate.js";
 import {
   type BlockEngine,
   diskNode,
