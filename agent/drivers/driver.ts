@@ -1,5 +1,6 @@
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import type { Changeable } from "./abilities/changeable.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
@@ -130,6 +131,8 @@ export interface Abilities {
   readonly shutdown?: Shutdownable;
   readonly console?: HasConsole;
   readonly exec?: Executable;
+  /** Without it cpus and memory are changed at the next start, and options not at all. */
+  readonly change?: Changeable;
   readonly snapshot?: Snapshottable;
 }
 

@@ -55,6 +55,8 @@ export interface InstanceNetworks {
   plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
   /** Unplugs one prepared NIC from `nic.lan`. The carrier of a veth goes with it. */
   unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
+  /** Removes the interface of one NIC, which nothing uses any more. */
+  drop(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
   /** Removes interfaces that carry this agent's tag and belong to none of the owners; resolves to their names. */
   collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]>;
 }

@@ -77,6 +77,12 @@ export class LanNetworks implements InstanceNetworks {
     if (owner.model === "join") await this.#ports.setCarrier(port, false, options);
   }
 
+  async drop(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
+    const port = portOf(owner, nic);
+    await this.#lans.unplug(port);
+    await this.#ports.removePort(port, options);
+  }
+
   async collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]> {
     const uids = new Set(owners.map(({ uid }) => uid));
     const netns = new Set(owners.map(({ uid }) => toContainerNetns(this.#netns, uid)));

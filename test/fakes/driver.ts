@@ -1,3 +1,4 @@
+import type { Changeable, FieldChange, SpecChange, Timing } from "../../agent/drivers/abilities/changeable.js";
 import type {
   ConsoleStream,
   DriverEvent,
@@ -27,7 +28,7 @@ interface Guest {
   past: string;
 }
 
-type Step = "validate" | "create" | "start" | "stop" | "destroy" | "recover" | "pause";
+type Step = "validate" | "create" | "start" | "stop" | "destroy" | "recover" | "pause" | "change";
 
 const acceptedReply = "typed: ";
 
@@ -38,17 +39,28 @@ export type FakeDriverOptions = Partial<Pick<InstanceDriver, "kind" | "options" 
  * A driver whose instances live in memory. What runs outlives the agent: a second agent with the same object finds it again, as
  * on a real host.
  */
-export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable {
+export class FakeDriver
+  implements InstanceDriver, Changeable, Pausable, Resettable, Shutdownable, HasConsole, Executable
+{
   readonly kind: string;
   readonly options: InstanceDriver["options"];
   readonly network: InstanceDriver["network"];
-  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this };
+  readonly can = {
+    pause: this,
+    reset: this,
+    shutdown: this,
+    console: this,
+    exec: this,
+    change: this,
+  };
   /** What runs, by uid. */
   readonly guests = new Map<string, Guest>();
   /** Uids with prepared directories. */
   readonly created = new Set<string>();
   /** Calls in the order they were made: "start vm1". */
   readonly calls: string[] = [];
+  /** Changes in the order they were made: "running: cpus". */
+  readonly changes: string[] = [];
   /** Consoles that have been opened and not closed. */
   readonly openConsoles = new Map<AsyncQueue<Uint8Array>, string>();
   /** What consoles have shown before they are opened. */
@@ -208,6 +220,23 @@ export class FakeDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   async giveUpShutdown(instance: DriverInstance): Promise<void> {
     this.calls.push(`give up ${instance.id}`);
+  }
+
+  /** CPUs and interfaces are changed at once; the root never. */
+  timingOf({ path }: FieldChange): Timing {
+    if (path.endsWith(".rootfs")) return { when: "never", remedy: "make another one" };
+    return path === "cpus" || path.startsWith("nics.") ? { when: "now" } : { when: "next-start" };
+  }
+
+  async applyChange(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    { paths }: SpecChange,
+    { signal }: { signal: AbortSignal },
+  ): Promise<() => Promise<void>> {
+    await this.#step("change", instance.id, signal);
+    this.changes.push(`${handle === undefined ? "stopped" : "running"}: ${paths.join(" ")}`);
+    return async () => void this.changes.push(`back: ${paths.join(" ")}`);
   }
 
   async openConsole(

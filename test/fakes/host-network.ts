@@ -80,6 +80,7 @@ export class FakeHostNetwork {
         plug(owner, nic);
       },
       unplug: async (owner, nic) => unplug(owner, nic.name),
+      drop: async (owner, nic) => unplug(owner, nic.name),
       collectGarbage: async (owners) => {
         const uids = new Set(owners.map(({ uid }) => uid));
         const garbage = [...this.prepared].filter((uid) => !uids.has(uid));

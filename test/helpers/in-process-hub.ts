@@ -198,7 +198,7 @@ export class InProcessHub {
     return {
       updateInstance: async (request) => {
         this.#record("updateInstance", request);
-        return { instance: this.#update("instance", request, ["labels", "annotations"]) };
+        return { instance: this.#update("instance", request) };
       },
       getInstance: async ({ name }) => ({ instance: this.#find("instance", name) }),
       listInstances: async (request) => {

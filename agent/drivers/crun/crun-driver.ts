@@ -36,6 +36,7 @@ import type {
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js";
 import type { ContainerCapability } from "../containers/capabilities.js";
+import { CrunChanges } from "./changes.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { describeEnd, toContainerEnd } from "./end-reason.js";
@@ -44,7 +45,7 @@ import { execInContainer } from "./exec-session.js";
 import { Keeper } from "./keeper.js";
 import { removeControlGroups, removeExecSessions } from "./leftovers.js";
 import { readMemoryEvents } from "./memory-events.js";
-import { buildOciConfig, type Privileges } from "./oci-config.js";
+import { buildOciConfig, buildResources, type Privileges } from "./oci-config.js";
 import { checkOptions, sizeOf } from "./options-check.js";
 import { grantCapabilities } from "../containers/privileges.js";
 import { firstProgramOf, openRootfsImage, Rootfs } from "./rootfs.js";
@@ -71,7 +72,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly kind = "crun";
   readonly options = { case: "crun" } as const;
   readonly network = "join";
-  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this };
+  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this, change: new CrunChanges(this) };
   readonly #imageDirectories: readonly string[];
   readonly #runtimeDirectory: string;
   readonly #allowed: readonly ContainerCapability[];
@@ -176,6 +177,22 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   /** Containers are looked at, and held by their own conmon: there is nothing to let go of. */
   async detach(): Promise<void> {}
+
+  /** Has it keep to the limits of its spec as that is now. @throws {ZorError} FAILED_PRECONDITION when it uses more already; then nothing has changed. */
+  async updateLimits(instance: DriverInstance, { signal }: CallOptions): Promise<void> {
+    const { runtime } = await this.#runtime();
+    const resources = buildResources({ ...sizeOf(instance.spec), controllers: runtime.cgroups.controllers });
+    const [file, resource] = [join(instance.directory, "resources.json"), instance.name];
+    await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
+    try {
+      await runtime.update(containerId(instance), file, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw failedPrecondition("LIMIT_REFUSED", resource, `${resource} cannot be limited so now: ${messageOf(error)}`);
+    } finally {
+      await rm(file, { force: true });
+    }
+  }
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
     const { runtime } = await this.#runtime();

@@ -135,7 +135,12 @@ export function buildOciConfig(options: OciConfigOptions): object {
   };
 }
 
-function buildResources({ memoryMib, cpus, controllers }: OciConfigOptions): object {
+/** What a container may use at most, as the runtime specification has it. */
+export function buildResources({
+  memoryMib,
+  cpus,
+  controllers,
+}: Pick<OciConfigOptions, "memoryMib" | "cpus" | "controllers">): object {
   return {
     ...(controllers.has("memory") ? { memory: { limit: memoryMib * 1024 * 1024 } } : {}),
     ...(controllers.has("cpu") ? { cpu: { quota: cpus * cpuPeriodUs, period: cpuPeriodUs } } : {}),

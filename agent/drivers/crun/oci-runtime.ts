@@ -64,6 +64,11 @@ export class OciRuntime {
     await this.#run(["start", id], signal);
   }
 
+  /** Changes what a running container may use at most. @param file with resources of the runtime specification. */
+  async update(id: string, file: string, signal: AbortSignal): Promise<void> {
+    await this.#run(["update", "--resources", file, id], signal);
+  }
+
   /** Freezes a container. Resolves when it is frozen. */
   async pause(id: string, signal: AbortSignal): Promise<void> {
     await this.#run(["pause", id], signal);

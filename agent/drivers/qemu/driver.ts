@@ -29,6 +29,7 @@ import type {
 import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";
+import { QemuChanges } from "./changes.js";
 import { ContentDigests } from "./content-digests.js";
 import { forgetFrozen } from "./blocks/freeze.js";
 import { type MachineAccess, machineAbilities, machineSettling } from "./blocks/machine-abilities.js";
@@ -87,7 +88,7 @@ class Driver implements QemuDriver, MachineAccess {
   readonly options = { case: "qemu" } as const;
   readonly network = "tap";
   readonly can = {
-    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this },
+    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new QemuChanges() },
     ...machineAbilities(this),
   };
   readonly settling = machineSettling(this);

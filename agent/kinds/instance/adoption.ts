@@ -186,6 +186,7 @@ async function toRecord(
     lastStartTime: undefined,
     lastEnd: loaded.end?.end,
     life: loaded.life ?? newLife,
+    running: loaded.running,
     awaitsBoot: false,
   };
   if (stored !== undefined) {

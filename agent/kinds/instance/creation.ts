@@ -67,6 +67,7 @@ export async function planCreation(
     lastStartTime: undefined,
     lastEnd: undefined,
     life: newLife,
+    running: undefined,
     awaitsBoot: false,
   };
 }

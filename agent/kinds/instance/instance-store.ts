@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { type DurableWriter, SpecDirectory } from "../../kit/spec-directory.js";
 import { formatStored } from "../../kit/stored-spec.js";
 import { BootRecord } from "./boot-record.js";
@@ -8,10 +9,12 @@ import {
   formatStoredEnd,
   formatStoredHandle,
   formatStoredLife,
+  formatStoredRunning,
   parseStoredEnd,
   parseStoredHandle,
   parseStoredInstance,
   parseStoredLife,
+  parseStoredRunning,
   type StoredEnd,
   type StoredHandle,
   type StoredInstance,
@@ -27,6 +30,8 @@ export interface LoadedInstance {
   readonly end: StoredEnd | undefined;
   /** Its restarts; undefined: there is nothing to say of them. */
   readonly life: Life | undefined;
+  /** The specification that what runs has, where it is another one. */
+  readonly running: InstanceSpec | undefined;
   /** What was wrong with its files, for people; empty when nothing was. */
   readonly damage: readonly string[];
 }
@@ -34,6 +39,7 @@ export interface LoadedInstance {
 const handleFile = "handle.json";
 const endFile = "end.json";
 const lifeFile = "life.json";
+const runningFile = "running.json";
 const driverDirectory = "driver";
 
 /** The instances on disk: the spec, the handle of the running process, and the driver's own directory. */
@@ -74,9 +80,20 @@ export class InstanceStore {
     await this.#specs.writeFile(id, resource, handleFile, formatStoredHandle(stored));
   }
 
-  /** Forgets the handle. Idempotent. */
+  /** Forgets the handle, and what runs with it. Idempotent. */
   async removeHandle(id: string): Promise<void> {
     await rm(this.#specs.path(id, handleFile), { force: true });
+    await this.removeRunning(id);
+  }
+
+  /** Writes the specification that what runs has, where it is another one. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+  async writeRunning(id: string, resource: string, spec: InstanceSpec): Promise<void> {
+    await this.#specs.writeFile(id, resource, runningFile, formatStoredRunning(spec));
+  }
+
+  /** What runs has the instance's specification. Idempotent. */
+  async removeRunning(id: string): Promise<void> {
+    await rm(this.#specs.path(id, runningFile), { force: true });
   }
 
   /** Writes how the last run ended; nothing to say removes what was said. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
@@ -108,7 +125,8 @@ export class InstanceStore {
       const handle = await this.#specs.read(id, handleFile, parseStoredHandle, { now, damage });
       const end = await this.#specs.read(id, endFile, parseStoredEnd, { now, damage });
       const life = await this.#specs.read(id, lifeFile, parseStoredLife, { now, damage });
-      loaded.push({ id, stored: value, handle, end, life, damage });
+      const running = await this.#specs.read(id, runningFile, parseStoredRunning, { now, damage });
+      loaded.push({ id, stored: value, handle, end, life, running, damage });
     }
     return loaded;
   }

@@ -8,7 +8,7 @@ import type { CallOptions, ConsoleStream, ExecCommand, ExecOutput, Progress } fr
 import { asFailure } from "../../kit/failure.js";
 import { inParallel } from "../../kit/in-parallel.js";
 import type { Change } from "../../kit/kind.js";
-import { type AskedUpdate, updated } from "../../kit/metadata.js";
+import type { AskedUpdate } from "../../kit/metadata.js";
 import type { ResourceSource, Use } from "../../kit/references.js";
 import {
   assertUnclaimed,
@@ -19,7 +19,6 @@ import {
   checkStart,
   checkStop,
   runningHandle,
-  specLost,
   unsupported,
 } from "./action-checks.js";
 import { adopt, hasRebooted } from "./adoption.js";
@@ -45,6 +44,7 @@ import { attempt, giveUpShutdown, pause, requestShutdown, reset, resume, start, 
 import { type InstanceRecord, toDriverInstance, toInstance } from "./record.js";
 import type { startAgain } from "./start-again.js";
 import { Unasked } from "./unasked.js";
+import { update } from "./update.js";
 
 /** Things done to an instance at once. */
 export type Action = "start" | "stop" | "pause" | "resume" | "reset";
@@ -71,8 +71,6 @@ const checks = {
   resume: checkResume,
   reset: checkReset,
 } as const;
-/** What an instance is made of cannot be changed: NICs are plugged and unplugged, all else is made anew. */
-const changeable = ["labels", "annotations"] as const;
 const parallelAdoptions = 8;
 const parallelObservations = 4;
 
@@ -145,25 +143,15 @@ export class InstanceManager implements ResourceSource {
 
   /** The lans of all NICs, plugged now or at the next start. */
   uses(): readonly Use[] {
-    return [...this.#records.values()].flatMap(({ stored }) => lansOf(stored.resource.name, stored.resource.spec));
+    return [...this.#records.values()].flatMap((record) => {
+      const { name, spec } = record.stored.resource;
+      return [...lansOf(name, spec), ...(record.running === undefined ? [] : lansOf(name, record.running))];
+    });
   }
 
-  /** Changes labels and annotations. @throws {ZorError} and then nothing has changed. */
-  update(id: string, asked: AskedUpdate<Instance>, { validateOnly, caller }: Change): Promise<Instance> {
-    return this.#queued(id, async (record) => {
-      const { stored } = record;
-      const resource = updated(stored, asked, { kind: "instance", changeable, now: this.#context.now() });
-      if (resource === stored.resource) return toInstance(record);
-      if (record.specLost) throw specLost(record, "be changed");
-      const changed = { ...stored, resource, changedBy: caller };
-      if (validateOnly) return toInstance({ ...record, stored: changed });
-      await this.#context.store.writeSpec(changed);
-      record.stored = changed;
-      this.#context.publish(record);
-      const severity = EventSeverity.EVENT_SEVERITY_INFO;
-      this.#context.emit({ severity, type: "instance.changed", resource: resource.name, message: "", caller });
-      return toInstance(record);
-    });
+  /** Changes labels, annotations and specification. @throws {ZorError} and then nothing has changed. */
+  update(id: string, asked: AskedUpdate<Instance>, change: Change): Promise<Instance> {
+    return this.#queued(id, (record) => update(this.#context, record, asked, change));
   }
 
   /** Checks and reserves a new instance. @throws {ZorError} and then nothing has changed. */

@@ -1,11 +1,11 @@
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
-import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
+import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { asFailure } from "../../kit/failure.js";
 import { changedSpec } from "../../kit/metadata.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
-import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
+import { type InstanceRecord, specOf, toDriverInstance, toOwner } from "./record.js";
 
 /** Which NIC and which lan. */
 export interface NicChange {
@@ -47,7 +47,7 @@ export async function attach(
   const nic = getNic(record, options.nic);
   await using undo = new AsyncDisposableStack();
   try {
-    if (record.network !== undefined) {
+    if (isThere(record, nic)) {
       undo.defer(() => context.networks.unplug(toOwner(record), next, { signal: uninterrupted }));
       await context.networks.plug(toOwner(record), next, { signal: options.signal });
       undo.defer(() => showCarrier(record, [nic], uninterrupted));
@@ -71,7 +71,7 @@ export async function detach(
   const next = { ...nic, lan: "" };
   await using undo = new AsyncDisposableStack();
   try {
-    if (record.network !== undefined) {
+    if (isThere(record, nic)) {
       undo.defer(() => context.networks.plug(toOwner(record), nic, { signal: uninterrupted }));
       await context.networks.unplug(toOwner(record), nic, { signal: options.signal });
       undo.defer(() => showCarrier(record, [nic], uninterrupted));
@@ -87,11 +87,11 @@ export async function detach(
 
 /** Has a running guest see whether these NICs are in a lan, where that is the driver's to show. */
 export async function showCarrier(record: InstanceRecord, nics: readonly Nic[], signal: AbortSignal): Promise<void> {
-  const { handle, stored } = record;
+  const { handle } = record;
   const { carrier } = record.driver;
   if (carrier === undefined || handle === undefined) return;
   for (const { name, lan } of nics) {
-    const index = stored.resource.spec.nics.findIndex((nic) => nic.name === name);
+    const index = specOf(record).nics.findIndex((nic) => nic.name === name);
     await carrier.setCarrier(toDriverInstance(record), handle, { index, up: lan !== "" }, { signal });
   }
 }
@@ -101,12 +101,25 @@ async function replaceNic(
   record: InstanceRecord,
   { next, caller }: { readonly next: Nic; readonly caller: string },
 ): Promise<void> {
-  const { stored } = record;
+  const { stored, running } = record;
   const { spec } = stored.resource;
-  const nics = spec.nics.map((nic) => (nic.name === next.name ? next : nic));
+  const plugged = ({ nics }: InstanceSpec) =>
+    nics.map((nic) => (nic.name === next.name ? { ...nic, lan: next.lan } : nic));
+  const nics = plugged(spec);
   const changed = changedSpec(stored, { ...spec, nics }, { caller, now: context.now() });
+  if (running !== undefined) {
+    // What waits for the next start of the same interface goes on waiting.
+    const replugged = { ...running, nics: plugged(running) };
+    await context.store.writeRunning(stored.id, stored.resource.name, replugged);
+    record.running = replugged;
+  }
   await context.store.writeSpec(changed);
   record.stored = changed;
+}
+
+/** Whether what runs has the interface: one that was added may wait for the next start. */
+function isThere(record: InstanceRecord, { name }: Nic): boolean {
+  return record.network !== undefined && specOf(record).nics.some((nic) => nic.name === name);
 }
 
 function announce(

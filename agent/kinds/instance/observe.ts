@@ -6,7 +6,7 @@ import { withoutDirectories } from "../../kit/failure.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
 import { showCarrier } from "./nic-changes.js";
-import { type InstanceRecord, toDriverInstance, toOwner } from "./record.js";
+import { type InstanceRecord, specOf, toDriverInstance, toOwner } from "./record.js";
 import { ranWell } from "./restart-plan.js";
 
 /**
@@ -93,7 +93,7 @@ async function restoreNetwork(context: InstanceContext, record: InstanceRecord, 
   try {
     const network = await context.networks.prepare(toOwner(record), { signal });
     // An agent that was killed between a change of a NIC and showing it to the guest.
-    await showCarrier(record, record.stored.resource.spec.nics, signal);
+    await showCarrier(record, specOf(record).nics, signal);
     record.network = network;
     return "";
   } catch (error) {
@@ -152,10 +152,12 @@ function hasEnded(state: ObservedState): boolean {
 
 /** Removes what only a running instance has: its interfaces and its handle. Never throws; what could not be removed is logged. */
 export async function forgetRun(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const owner = toOwner(record);
   record.handle = undefined;
+  record.running = undefined;
   try {
     await context.store.removeHandle(record.stored.id);
-    await context.networks.release(toOwner(record), { signal: uninterrupted });
+    await context.networks.release(owner, { signal: uninterrupted });
     record.network = undefined;
   } catch (error) {
     context.logError(

@@ -17,6 +17,7 @@ import type { Claim } from "../../drivers/instance-access.js";
 import type { InstanceNetwork, NetworkOwner } from "../../network/instance-networks.js";
 import type { LastEnd } from "./last-end.js";
 import type { Life } from "./restart-plan.js";
+import { planChanges } from "./spec-diff.js";
 import type { StoredInstance } from "./stored-instance.js";
 
 /** Work under way at an instance. */
@@ -43,6 +44,8 @@ export interface InstanceRecord {
   /** How its last run ended. */
   lastEnd: LastEnd | undefined;
   life: Life;
+  /** The specification that what runs has, where that is another one than the instance's; undefined: the same. */
+  running: InstanceSpec | undefined;
   /** It is to be started because the host has booted, and waits for its turn. */
   awaitsBoot: boolean;
 }
@@ -57,13 +60,18 @@ export function notRunning(state: "stopped" | "failed", reason: string): Observa
   return { state, reason, pid: 0, startTime: undefined, accelerator: "", execReady: false };
 }
 
+/** The specification that what runs has; of an instance that does not run, the one that its next run will have. */
+export function specOf({ handle, running, stored }: InstanceRecord): InstanceSpec {
+  return handle === undefined ? stored.resource.spec : (running ?? stored.resource.spec);
+}
+
 /** The view a driver has of an instance. */
 export function toDriverInstance(record: InstanceRecord): DriverInstance {
   return {
     name: record.stored.resource.name,
     id: record.stored.id,
     uid: record.stored.resource.uid,
-    spec: record.stored.resource.spec,
+    spec: specOf(record),
     directory: record.directory,
   };
 }
@@ -74,14 +82,14 @@ export function toOwner(record: InstanceRecord): NetworkOwner {
     name: record.stored.resource.name,
     uid: record.stored.resource.uid,
     model: record.driver.network,
-    nics: record.stored.resource.spec.nics,
+    nics: specOf(record).nics,
   };
 }
 
 /** The instance as the API shows it. */
 export function toInstance(record: InstanceRecord): Instance {
   const { resource: instance } = record.stored;
-  return { ...instance, status: toStatus(record, instance.spec) };
+  return { ...instance, status: toStatus(record, specOf(record)) };
 }
 
 function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
@@ -97,8 +105,13 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     nics: spec.nics.map((nic): Nic => ({ ...nic, port: portOf(record, nic.name) })),
     lastEnd: record.lastEnd,
     restart: toRestartStatus(record),
-    pendingChanges: [],
+    pendingChanges: pendingChanges(record),
   };
+}
+
+function pendingChanges({ handle, running, stored, driver }: InstanceRecord): string[] {
+  if (handle === undefined || running === undefined) return [];
+  return planChanges(driver, running, stored.resource.spec).map(({ path }) => path);
 }
 
 function toRestartStatus({ life, handle }: InstanceRecord): RestartStatus | undefined {

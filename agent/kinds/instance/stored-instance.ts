@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { Instance, type InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { RecoveryHandle } from "../../drivers/driver.js";
 import { parseJson, parseStored, type StoredSpec } from "../../kit/stored-spec.js";
 import { formatLastEnd, type LastEnd, parseLastEnd } from "./last-end.js";
@@ -94,4 +94,22 @@ export function parseStoredLife(text: string): Life | undefined {
   if (!parsed.success) return undefined;
   const { restarts, nextTime, givenUp, askedBy } = parsed.data;
   return { restarts, nextTime: nextTime === undefined ? undefined : new Date(nextTime), givenUp, askedBy };
+}
+
+/** Text of the file about the specification that what runs has. */
+export function formatStoredRunning(spec: InstanceSpec): string {
+  return `${JSON.stringify({ version: 1, running: Instance.toJSON(Instance.fromPartial({ spec })) })}\n`;
+}
+
+const storedRunningSchema = z.object({ version: z.literal(1), running: z.looseObject({ spec: z.looseObject({}) }) });
+
+/** Reads a file about the specification that what runs has; undefined when it is not a whole, valid one. */
+export function parseStoredRunning(text: string): InstanceSpec | undefined {
+  const parsed = storedRunningSchema.safeParse(parseJson(text));
+  if (!parsed.success) return undefined;
+  try {
+    return Instance.fromJSON(parsed.data.running).spec;
+  } catch {
+    return undefined;
+  }
 }

@@ -175,6 +175,19 @@ function defineTests(subject: Subject): void {
     });
   });
 
+  it("changes while it runs what it says it can, and takes that back", async () => {
+    const { change } = world.driver.can;
+    const before = world.instance.spec;
+    const after = { ...before, memoryMib: (before.memoryMib ?? 128n) * 2n };
+    if (change?.timingOf({ path: "memory_mib", before, after }).when !== "now") return;
+    const whole = { before, after, paths: ["memory_mib"], network: undefined };
+    const takeBack = await change.applyChange(world.instance, handle, whole, callOptions);
+    expect(await subject.readMemoryMib?.(handle)).toBe(Number(after.memoryMib));
+    await takeBack();
+    expect(await subject.readMemoryMib?.(handle)).toBe(Number(before.memoryMib));
+    expect(await inspect()).toMatchObject({ state: "running", pid: handle.pid });
+  });
+
   describe("after the agent was restarted", () => {
     it("adopts what runs with its handle", async () => {
       await world.restartAgent();

@@ -33,6 +33,8 @@ export interface Subject {
   readonly hasGuests: boolean;
   /** Whether the process of a handle runs. */
   isAlive(handle: RecoveryHandle): Promise<boolean>;
+  /** What it may have of the host's memory, in MiB, as the kernel has it; absent: its memory cannot be changed while it runs. */
+  readMemoryMib?(handle: RecoveryHandle): Promise<number>;
   /** Kills it from outside, by signal 9. */
   kill(handle: RecoveryHandle): void;
 }

@@ -26,6 +26,7 @@ export const instance: Subject = {
     spec: { cpus: -1, nics: [], driver: { $case: "crun", value: { rootfs: "micro" } } },
     field: "instance.spec.cpus",
   },
+  change: { spec: { memoryMib: 256n }, path: "spec.memory_mib" },
   create: { leaveStopped: true },
 };
 

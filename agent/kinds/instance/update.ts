@@ -1,0 +1,215 @@
+import { invalidFields } from "../../../lib/errors.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
+import { listed } from "../../../lib/words.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { Instance, InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { asFailure } from "../../kit/failure.js";
+import type { Change } from "../../kit/kind.js";
+import { type AskedUpdate, isSameSpec, updated } from "../../kit/metadata.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
+import { specLost } from "./action-checks.js";
+import type { InstanceContext } from "./context.js";
+import { lansOf } from "./creation.js";
+import { showCarrier } from "./nic-changes.js";
+import { type InstanceRecord, specOf, toDriverInstance, toInstance, toOwner } from "./record.js";
+import { checkSpec } from "./spec-check.js";
+import { type PlannedChange, planChanges, withLiveChanges } from "./spec-diff.js";
+import type { StoredInstance } from "./stored-instance.js";
+
+/** What an update does. */
+interface UpdatePlan {
+  readonly changed: StoredInstance;
+  /** Fields that differ from what runs, or from what is on disk when nothing does. */
+  readonly changes: readonly PlannedChange[];
+  /** What runs once those are made that take effect now. */
+  readonly live: InstanceSpec;
+}
+
+/**
+ * Changes labels, annotations and specification, and what runs as far as it can be changed; resolves to the instance as it then is. Runs in
+ * the instance's queue. @throws {ZorError} and then nothing has changed.
+ */
+export async function update(
+  context: InstanceContext,
+  record: InstanceRecord,
+  asked: AskedUpdate<Instance>,
+  { validateOnly, caller }: Change,
+): Promise<Instance> {
+  const { stored } = record;
+  const now = context.now();
+  const resource = updated(stored, asked, { kind: "instance", changeable: undefined, now });
+  if (resource === stored.resource) return toInstance(record);
+  if (record.specLost) throw specLost(record, "be changed");
+  const plan = await planUpdate(context, record, { ...stored, resource, changedBy: caller });
+  if (plan === undefined) return toInstance(record);
+  if (validateOnly) return toInstance({ ...record, stored: plan.changed, running: runningOf(record, plan) });
+  await carryOut(context, record, plan);
+  context.publish(record);
+  const { name } = plan.changed.resource;
+  const severity = EventSeverity.EVENT_SEVERITY_INFO;
+  context.emit({ severity, type: "instance.changed", resource: name, message: describe(record, plan), caller });
+  return toInstance(record);
+}
+
+/** Undefined: nothing changes. @throws {ZorError} for what cannot be. */
+async function planUpdate(
+  context: InstanceContext,
+  record: InstanceRecord,
+  changed: StoredInstance,
+): Promise<UpdatePlan | undefined> {
+  const { stored, driver, handle } = record;
+  const before = stored.resource.spec;
+  const { name } = stored.resource;
+  const after = settle(context, record, changed.resource.spec);
+  const resource = { ...changed.resource, spec: after };
+  const isSame = isSameSpec("instance", stored.resource, resource);
+  // What was left out has its default, and that is what it was.
+  if (isSame && !hasOtherMetadata(stored, changed)) return undefined;
+  const changes = planChanges(driver, handle === undefined ? before : specOf(record), after);
+  const live = handle === undefined ? after : withLiveChanges(specOf(record), after, changes);
+  const plan = { changed: { ...changed, resource }, changes, live };
+  if (isSame) return plan;
+  const refused = planChanges(driver, before, after).flatMap(({ path, timing }) =>
+    timing.when === "never"
+      ? [{ field: `instance.spec.${path}`, description: `cannot be changed; ${timing.remedy}` }]
+      : [],
+  );
+  if (refused.length > 0) throw invalidFields(refused, name);
+  context.references.assertThere(lansOf(name, after).filter(({ id }) => !before.nics.some(({ lan }) => lan === id)));
+  await driver.validate(after, { signal: uninterrupted });
+  return plan;
+}
+
+function hasOtherMetadata({ resource: before }: StoredInstance, { resource: after }: StoredInstance): boolean {
+  const metadata = ({ labels, annotations }: Instance) => JSON.stringify([labels, annotations]);
+  return metadata(before) !== metadata(after);
+}
+
+/** The wanted specification, checked, with its defaults and with what only the agent says of its parts. @throws {ZorError} */
+function settle(context: InstanceContext, record: InstanceRecord, wanted: InstanceSpec | undefined): InstanceSpec {
+  const { name, uid, spec: before } = record.stored.resource;
+  const { limits, drivers } = context;
+  if (wanted === undefined) throw invalidFields([{ field: "instance.spec", description: "must be set" }], name);
+  const known = new Map([...before.nics, ...specOf(record).nics].map((nic) => [nic.name, nic]));
+  const withMacs = wanted.nics.map((nic) => (nic.mac === "" ? { ...nic, mac: known.get(nic.name)?.mac ?? "" } : nic));
+  const checked = checkSpec("instance.spec", { ...wanted, nics: withMacs }, { limits, uid, drivers });
+  if (checked.violations.length > 0) throw invalidFields(checked.violations, name);
+  const nics = checked.spec.nics.map(
+    (nic): Nic => ({ ...nic, deviceAddress: known.get(nic.name)?.deviceAddress ?? "" }),
+  );
+  const after = { ...checked.spec, nics };
+  if (before.driver?.$case !== after.driver?.$case) return after;
+  const isLive = record.handle !== undefined;
+  const { change } = record.driver.can;
+  return (
+    change?.settle?.({ before, after, isLive }) ?? record.driver.placing?.placeDevices(after, { isNew: false }) ?? after
+  );
+}
+
+async function carryOut(context: InstanceContext, record: InstanceRecord, plan: UpdatePlan): Promise<void> {
+  const { name } = record.stored.resource;
+  await using undo = new AsyncDisposableStack();
+  try {
+    const network = await apply(context, record, plan, undo);
+    const running = runningOf(record, plan);
+    const { id } = record.stored;
+    if (running !== undefined) await context.store.writeRunning(id, name, running);
+    await context.store.writeSpec(plan.changed);
+    const gone = nicsGone(record, plan);
+    const owner = toOwner(record);
+    record.stored = plan.changed;
+    record.running = running;
+    if (network !== undefined) record.network = network;
+    undo.move();
+    if (running === undefined)
+      await context.store.removeRunning(id).catch((error: unknown) => unfinished(context, name, error));
+    for (const nic of gone) {
+      await context.networks
+        .drop(owner, nic, { signal: uninterrupted })
+        .catch((error: unknown) => unfinished(context, name, error));
+    }
+  } catch (error) {
+    throw asFailure(error, name, "change");
+  }
+}
+
+/** Makes what takes effect now; resolves to the interfaces as they then are, undefined when they stay as they are. */
+async function apply(
+  context: InstanceContext,
+  record: InstanceRecord,
+  { changes, live }: UpdatePlan,
+  undo: AsyncDisposableStack,
+): Promise<InstanceNetwork | undefined> {
+  const before = specOf(record);
+  const paths = changes
+    .filter(({ timing }) => record.handle === undefined || timing.when === "now")
+    .map(({ path }) => path);
+  if (paths.length === 0) return undefined;
+  const network = await applyNics(context, record, live, undo);
+  const { change } = record.driver.can;
+  if (change === undefined) return network;
+  const whole = { before, after: live, paths, network: network ?? record.network };
+  const takeBack = await change.applyChange(toDriverInstance(record), record.handle, whole, { signal: uninterrupted });
+  undo.defer(takeBack);
+  return network;
+}
+
+/** Plugs interfaces that are there elsewhere, and makes those that come. Those that go are there until the guest has let go of them. */
+async function applyNics(
+  context: InstanceContext,
+  record: InstanceRecord,
+  live: InstanceSpec,
+  undo: AsyncDisposableStack,
+): Promise<InstanceNetwork | undefined> {
+  const before = specOf(record).nics;
+  if (record.network === undefined || record.handle === undefined || live.nics === before) return undefined;
+  const owner = toOwner(record);
+  for (const next of live.nics) {
+    const nic = before.find(({ name }) => name === next.name);
+    if (nic === undefined || nic.lan === next.lan) continue;
+    undo.defer(() => replug(context, record, next, nic));
+    await replug(context, record, nic, next);
+  }
+  const added = live.nics.filter(({ name }) => !before.some((nic) => nic.name === name));
+  if (added.length === 0) return undefined;
+  const wider = { ...owner, nics: live.nics };
+  for (const nic of added) undo.defer(() => context.networks.drop(wider, nic, { signal: uninterrupted }));
+  return await context.networks.prepare(wider, { signal: uninterrupted });
+}
+
+async function replug(context: InstanceContext, record: InstanceRecord, from: Nic, to: Nic): Promise<void> {
+  const owner = toOwner(record);
+  if (from.lan !== "") await context.networks.unplug(owner, from, { signal: uninterrupted });
+  if (to.lan !== "") await context.networks.plug(owner, to, { signal: uninterrupted });
+  await showCarrier(record, [to], uninterrupted);
+}
+
+/** Interfaces that what runs has no more. */
+function nicsGone(record: InstanceRecord, { live }: UpdatePlan): readonly Nic[] {
+  if (record.network === undefined) return [];
+  return specOf(record).nics.filter(({ name }) => !live.nics.some((nic) => nic.name === name));
+}
+
+/** The specification that what runs has, where it is another one than the instance's. */
+function runningOf({ handle }: InstanceRecord, { changed, live, changes }: UpdatePlan): InstanceSpec | undefined {
+  if (handle === undefined || changes.every(({ timing }) => timing.when === "now")) return undefined;
+  const { restart, hostBoot, hostShutdown, deleteProtection } = changed.resource.spec;
+  return { ...live, restart, hostBoot, hostShutdown, deleteProtection };
+}
+
+function describe({ handle }: InstanceRecord, { changes }: UpdatePlan): string {
+  const of = (when: string) => changes.filter(({ timing }) => timing.when === when).map(({ path }) => path);
+  if (handle === undefined)
+    return listed(
+      changes.map(({ path }) => path),
+      8,
+    );
+  const [done, pending] = [of("now"), of("next-start")];
+  return [listed(done, 8), pending.length === 0 ? "" : `with the next start: ${listed(pending, 8)}`]
+    .filter((text) => text !== "")
+    .join("; ");
+}
+
+function unfinished(context: InstanceContext, name: string, error: unknown): void {
+  context.logError(error, `what a change of ${name} has left over could not be removed; its next start does`);
+}
