@@ -51,6 +51,7 @@ export const agentConfigSchema = z.strictObject({
   underlay: z.array(ip).optional(),
   cableListen: address.optional(),
   imageDirs: z.array(path).optional(),
+  recipeDirs: z.array(path).optional(),
   netns: id.optional(),
   dialOut: z.boolean().optional(),
   undialable: z.boolean().optional(),
@@ -84,6 +85,8 @@ export interface AgentSettings {
   /** Address ("ip:port") of the cable engine. */
   readonly cableListen: string;
   readonly imageDirs: readonly string[];
+  /** Directories with recipes that images may be built by. */
+  readonly recipeDirs: readonly string[];
   /** Net namespace of the switch. */
   readonly netns: string;
   readonly dialOut: boolean;
@@ -99,6 +102,7 @@ export interface AgentSettings {
 const defaultListen = "127.0.0.1:7443";
 const defaultCableListen = "127.0.0.1:7444";
 const defaultImageDir = "/var/lib/zor/images";
+const defaultRecipeDir = "/var/lib/zor/recipes";
 
 /** Fills in what was not set, from how the host joined and the defaults. `joined` is undefined on a host that never did. */
 export function settle(config: AgentConfig, joined: JoinDefaults | undefined, host: string): AgentSettings {
@@ -108,6 +112,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     listen: config.listen ?? joined?.listen ?? [defaultListen],
     underlay: config.underlay ?? joined?.underlay ?? [],
     cableListen: config.cableListen ?? defaultCableListen,
+    recipeDirs: config.recipeDirs ?? [`${config.state}/recipes`, defaultRecipeDir],
     imageDirs: config.imageDirs ?? [`${config.state}/images`, defaultImageDir],
     netns: config.netns ?? `zor-${host}`,
     dialOut: config.dialOut ?? joined?.dialOut ?? false,

@@ -9,6 +9,7 @@ import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { Fingerprint } from "../proto/gen/zor/v1/host.js";
 import { type AgentConfig, agentConfigSchema, settle } from "./config.js";
 import { probeDriver } from "./drivers/probe.js";
+import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
 import { findObstacles, formatFingerprint } from "./host/doctor.js";
 import { takeFingerprint } from "./host/fingerprint.js";
@@ -199,7 +200,9 @@ async function run(config: AgentConfig): Promise<void> {
 async function doctor(config: AgentConfig, output: string): Promise<void> {
   const settings = settle(config, undefined, "localhost");
   const log = createLog("doctor");
-  const { imageDirs: imageDirectories, state: stateDirectory, containerCapabilities, disk } = settings;
+  const { imageDirs, state: stateDirectory, containerCapabilities, disk } = settings;
+  // What was brought here under a name comes before what lies about under it.
+  const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
   const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, disk, log });
   const fingerprint = await takeFingerprint({
     probes: drivers.map((driver) => (call) => probeDriver(driver, call)),

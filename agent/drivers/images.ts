@@ -33,6 +33,9 @@ export interface MicroImage {
   readonly rootfs: string;
 }
 
+/** Beside a file of the image store whose content is not what it was any more; "agent/images" puts it there. */
+export const damagedSuffix = ".damaged";
+
 /** The name that means the built-in image. */
 export const microName = "micro";
 
@@ -136,6 +139,16 @@ function isInside(root: string, path: string): boolean {
   return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
+function damaged(image: string, field: string): ZorError {
+  return new ZorError({
+    reason: "IMAGE_DAMAGED",
+    code: status.FAILED_PRECONDITION,
+    message: `${field}: the content of the image ${quote(image)} is not what it was when it was stored; import or push it again`,
+    violations: [{ field, description: "is damaged" }],
+    metadata: { image },
+  });
+}
+
 function checkName(field: string, name: string): void {
   if (name === "") throw invalidArgument(field, "is empty; name an image in an image directory of the agent");
   if (name.length > maxNameLength || !/^[\p{L}\p{N}\p{P}\p{S} ]+$/u.test(name)) {
@@ -152,6 +165,7 @@ function checkName(field: string, name: string): void {
 /** @param path real path inside an image directory, as it was a moment ago. */
 async function openInside(path: string, name: string, { field, accept }: ImageRequest): Promise<OpenImage> {
   let file: FileHandle | undefined;
+  if ((await stat(`${path}${damagedSuffix}`).catch(() => undefined)) !== undefined) throw damaged(name, field);
   try {
     // Held first and looked at: opening a device or a pipe would already do something to it.
     using held = holdPath(path);

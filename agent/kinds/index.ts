@@ -2,6 +2,7 @@ import type { KindModule } from "../kit/context.js";
 import type { AgentContext } from "../parts.js";
 import { a2bKind } from "./a2b/a2b-kind.js";
 import { hostKind } from "./host/host-kind.js";
+import { imageKind } from "./image/image-kind.js";
 import { instanceKind } from "./instance/instance-kind.js";
 import { lanKind } from "./lan/lan-kind.js";
 import { linkEndKind } from "./link-end/link-end-kind.js";
@@ -13,6 +14,7 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   lanKind,
   instanceKind,
   snapshotKind,
+  imageKind,
   linkEndKind,
   a2bKind,
   hostKind,

@@ -8,6 +8,9 @@ import { Event } from "./zor/v1/event.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
 import { Host } from "./zor/v1/host.js";
 import { HostServiceService } from "./zor/v1/host_service.js";
+import { Image } from "./zor/v1/image.js";
+import { ImageServiceService } from "./zor/v1/image_service.js";
+import { ImageTransferServiceService } from "./zor/agent/v1/image_transfer_service.js";
 import { Instance } from "./zor/v1/instance.js";
 import { InstanceServiceService } from "./zor/v1/instance_service.js";
 import { JoinServiceService, RenewServiceService } from "./zor/v1/join_service.js";
@@ -26,6 +29,7 @@ import { WatchServiceService } from "./zor/v1/watch_service.js";
 export interface ResourceTypes {
   readonly host: Host;
   readonly a2b: A2b;
+  readonly image: Image;
   readonly instance: Instance;
   readonly lan: Lan;
   readonly snapshot: Snapshot;
@@ -38,6 +42,7 @@ export interface ResourceTypes {
 export const codecTable = {
   host: Host,
   a2b: A2b,
+  image: Image,
   instance: Instance,
   lan: Lan,
   snapshot: Snapshot,
@@ -50,10 +55,12 @@ export const codecTable = {
 export const serviceTable = {
   "zor.agent.v1.AgentService": AgentServiceService,
   "zor.agent.v1.CableService": CableServiceService,
+  "zor.agent.v1.ImageTransferService": ImageTransferServiceService,
   "zor.v1.A2bService": A2bServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.HostService": HostServiceService,
+  "zor.v1.ImageService": ImageServiceService,
   "zor.v1.InstanceService": InstanceServiceService,
   "zor.v1.JoinService": JoinServiceService,
   "zor.v1.LanService": LanServiceService,

@@ -50,6 +50,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "what this machine can do, and why not the rest; link: what is wrong with a link",
     load: () => import("./commands/doctor.js"),
   },
+  {
+    name: "image",
+    summary: "bring images to hosts, copy, build, check and remove them",
+    load: () => import("./commands/image.js"),
+  },
   { name: "host", summary: "register, list and remove hosts", load: () => import("./commands/host.js") },
   { name: "token", summary: "issue join tokens, revoke identities", load: () => import("./commands/token.js") },
   { name: "join", summary: "turn a token into an identity and a context", load: () => import("./commands/join.js") },

@@ -2,6 +2,7 @@ import type { TuiKind } from "../kit/kind.js";
 import { a2bKind } from "./a2b/a2b.js";
 import { eventKind } from "./event/event.js";
 import { hostKind } from "./host/host.js";
+import { imageKind } from "./image/image.js";
 import { instanceKind } from "./instance/instance.js";
 import { lanKind } from "./lan/lan.js";
 import { linkKind } from "./link/link.js";
@@ -18,4 +19,5 @@ export const tuiKinds: readonly TuiKind[] = [
   eventKind,
   a2bKind,
   snapshotKind,
+  imageKind,
 ];

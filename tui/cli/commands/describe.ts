@@ -32,17 +32,7 @@ export function define({ program, open }: Registrar): void {
     .option("--host <host>", "the host of names without one")
     .addOption(outputOption(["text", "json", "yaml", "name"], "text"))
     .action(async (word: string, names: string[], options: DescribeOptions) => {
-      const session = open(command);
-      const kind = parseKind(word, "get");
-      const canList = findStandardMethod(kind.singular, "list") !== undefined;
-      const connection = await session.connect();
-      const fleet =
-        options.output === "text" && canList ? await fleetFor(connection, kind, session.readOptions()) : undefined;
-      for (const [index, text] of names.entries()) {
-        const name = await resolveName(session, kind, text, options.host);
-        if (index > 0 && fleet !== undefined) session.print("");
-        await describe(session, { kind, name, fleet, options });
-      }
+      await describeAll(open(command), parseKind(word, "get"), names, options);
     });
   withExamples(
     command,
@@ -50,6 +40,24 @@ export function define({ program, open }: Registrar): void {
     "zor describe link demo -o yaml",
     "zor describe hosts alpha beta",
   );
+}
+
+/** Describes resources of a kind, one after the other. */
+export async function describeAll(
+  session: Session,
+  kind: Kind,
+  names: readonly string[],
+  options: DescribeOptions,
+): Promise<void> {
+  const canList = findStandardMethod(kind.singular, "list") !== undefined;
+  const connection = await session.connect();
+  const fleet =
+    options.output === "text" && canList ? await fleetFor(connection, kind, session.readOptions()) : undefined;
+  for (const [index, text] of names.entries()) {
+    const name = await resolveName(session, kind, text, options.host);
+    if (index > 0 && fleet !== undefined) session.print("");
+    await describe(session, { kind, name, fleet, options });
+  }
 }
 
 interface Description {

@@ -1,0 +1,84 @@
+import type { Command } from "commander";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import {
+  filterOption,
+  labelColumnsOption,
+  orderOption,
+  outputOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  withExamples,
+} from "../command.js";
+import { defineBuild, definePush, defineVerify } from "../image/operations.js";
+import { defineExport, defineImport } from "../image/files.js";
+import { definePrune, defineTag } from "../image/upkeep.js";
+import { type ListOptions, listResources } from "../list-resources.js";
+import { resolveName } from "../resolve.js";
+import type { OutputFormat } from "../session.js";
+import { type DeletionOptions, deleteAll } from "./delete.js";
+import { describeAll } from "./describe.js";
+
+/** `zor image import|export|list|inspect|tag|rm|prune|verify|push|build`. */
+export function define({ program, open }: Registrar): void {
+  const image = program
+    .command("image")
+    .description(
+      "Bring images to hosts, copy, build, check and remove them. list, inspect and rm are get, describe and delete of the kind image.",
+    )
+    .helpCommand(false);
+  defineImport(image, open);
+  defineExport(image, open);
+  defineList(image, open);
+  defineInspect(image, open);
+  defineTag(image, open);
+  defineRemove(image, open);
+  definePrune(image, open);
+  defineVerify(image, open);
+  definePush(image, open);
+  defineBuild(image, open);
+}
+
+function defineList(image: Command, open: Registrar["open"]): void {
+  const command = image
+    .command("list")
+    .description("List images; the same as zor get images.")
+    .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
+    .addOption(filterOption("status.format = qcow2"))
+    .addOption(orderOption())
+    .addOption(labelColumnsOption())
+    .action(async (options: ListOptions) => listResources(open(command), kindNamed("image"), [], options));
+  withExamples(command, "zor image list", "zor image list -o wide");
+}
+
+function defineInspect(image: Command, open: Registrar["open"]): void {
+  const command = image
+    .command("inspect")
+    .description("Show all that is known of images; the same as zor describe image.")
+    .addArgument(new ResourceArgument("<names...>", "images", "image"))
+    .option("--host <host>", "the host of names without one")
+    .addOption(outputOption(["text", "json", "yaml", "name"], "text"))
+    .action(async (names: string[], options: { readonly output: OutputFormat; readonly host?: string }) =>
+      describeAll(open(command), kindNamed("image"), names, options),
+    );
+  withExamples(command, "zor image inspect alpha/debian", "zor image inspect alpha/debian -o yaml");
+}
+
+function defineRemove(image: Command, open: Registrar["open"]): void {
+  const command = image
+    .command("rm")
+    .description("Delete images that no instance uses; the same as zor delete image.")
+    .addArgument(new ResourceArgument("<names...>", "images", "image"))
+    .option("--host <host>", "the host of names without one")
+    .option("-y, --yes", "do not ask")
+    .option("--dry-run", "only check the request")
+    .addOption(responseOutput())
+    .action(async (names: string[], options: DeletionOptions & { readonly host?: string }) => {
+      const session = open(command);
+      const kind = kindNamed("image");
+      const targets = [];
+      for (const text of names) targets.push({ kind, name: await resolveName(session, kind, text, options.host) });
+      await deleteAll(session, targets, options, "deleted");
+    });
+  withExamples(command, "zor image rm alpha/debian", "zor image rm alpha/old beta/old --yes");
+}
