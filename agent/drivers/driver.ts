@@ -4,6 +4,7 @@ import type { Changeable } from "./abilities/changeable.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
+import type { ChangesDevices } from "./abilities/devices.js";
 import type { InstanceNetwork, NetworkModel } from "../network/instance-networks.js";
 
 // What abilities are told with is in a file that knows no driver, so that each can have its own.
@@ -134,6 +135,7 @@ export interface Abilities {
   /** Without it cpus and memory are changed at the next start, and options not at all. */
   readonly change?: Changeable;
   readonly snapshot?: Snapshottable;
+  readonly devices?: ChangesDevices;
 }
 
 /** Drivers whose instances have devices at addresses. */

@@ -4,6 +4,8 @@
 export interface ForeignFormat {
   readonly is: string;
   readonly remedy: string;
+  /** It is what CD-ROM drives read. */
+  readonly isMedium?: boolean;
 }
 
 /** Parts of a file that tell its format. */
@@ -14,9 +16,7 @@ export interface FileEnds {
   readonly end: Buffer;
 }
 
-interface Signature {
-  readonly is: string;
-  readonly remedy: string;
+interface Signature extends ForeignFormat {
   readonly matches: (ends: FileEnds) => boolean;
 }
 
@@ -46,12 +46,14 @@ const signatures: readonly Signature[] = [
   { is: "a cpio archive", remedy: "name a disk image", matches: ({ start }) => /^0707(01|02|07)/.test(text(start, 6)) },
   {
     is: "an ISO 9660 image of a CD or DVD",
-    remedy: "machines have no drive for it; name an installed disk, such as a distribution's cloud image in qcow2",
+    remedy: "put it into a CD-ROM drive, or name an installed disk, such as a distribution's cloud image in qcow2",
+    isMedium: true,
     matches: (ends) => [0x8001, 0x8801, 0x9001].some((offset) => at(offset, "CD001")(ends)),
   },
   {
     is: "a UDF image of a DVD",
-    remedy: "machines have no drive for it; name an installed disk",
+    remedy: "put it into a CD-ROM drive, or name an installed disk",
+    isMedium: true,
     matches: (ends) => at(0x8001, "BEA01")(ends),
   },
   { is: "a VMDK image", remedy: convert, matches: at(0, "KDMV") },

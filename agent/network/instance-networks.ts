@@ -20,6 +20,8 @@ export interface NicPort {
   readonly port: string;
   /** It is in a lan: the guest sees carrier. Default: yes. */
   readonly plugged?: boolean;
+  /** Queues of a tap; default 1. */
+  readonly queues?: number;
 }
 
 /** Where an instance's interfaces are. */

@@ -21,7 +21,7 @@ export interface Link {
   /** Index of the veth peer, and whether it is in another namespace. */
   readonly link_index?: number;
   readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number; readonly scope?: string }[];
-  readonly linkinfo?: { readonly info_kind?: string };
+  readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: { readonly multi_queue?: boolean } };
 }
 
 /** Runs `ip`. @throws {ToolError} */

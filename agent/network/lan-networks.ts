@@ -100,13 +100,14 @@ export class LanNetworks implements InstanceNetworks {
   async #ensure(owner: NetworkOwner, nic: Nic, options: CallOptions & { readonly nicIndex: number }): Promise<NicPort> {
     const mtu = this.#source.findMtu(nic.lan) ?? defaultMtu;
     const { name, mac, addresses } = nic;
+    const queues = Math.max(1, nic.queues);
     const plugged = nic.lan !== "";
     const common = { instanceUid: owner.uid, nicIndex: options.nicIndex, mtu };
     const port =
       owner.model === "tap"
-        ? await this.#ports.ensureTap(common, options)
+        ? await this.#ports.ensureTap({ ...common, queues }, options)
         : await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses, plugged }, options);
-    return { nic: name, mac, mtu, addresses, port, plugged };
+    return { nic: name, mac, mtu, addresses, port, plugged, queues };
   }
 }
 

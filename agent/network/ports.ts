@@ -1,4 +1,6 @@
+import { setUpQuietly } from "../../lib/net/quiet-device.js";
 import { run } from "../host/exec.js";
+import { tagHeadroomBytes } from "./bridge-operations.js";
 import { ensureFinisher, finishChecksums } from "./checksums.js";
 import {
   findLink,
@@ -11,8 +13,6 @@ import {
   parseInterfaceName,
   parseMac,
 } from "./ip.js";
-import { tagHeadroomBytes } from "./bridge-operations.js";
-import { setUpQuietly } from "../../lib/net/quiet-device.js";
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
 import type { Datapath } from "./ovs/switch.js";
@@ -30,6 +30,8 @@ export interface TapOptions extends PortOwner {
   readonly mtu: number;
   /** User id that may open the tap without privileges; default root. */
   readonly ownerUserId?: number;
+  /** Queues; default 1. */
+  readonly queues?: number;
 }
 
 /** A veth pair for a container. */
@@ -96,13 +98,16 @@ export class Ports {
 
   /**
    * Makes a persistent tap with a virtio-net header in the switch's namespace and resolves to its name. Idempotent: one that is
-   * there stays, and is kept out of the guests' network.
+   * there stays, and is kept out of the guests' network; one of another kind of queues, which no machine can have open, is made anew.
    */
   async ensureTap(options: TapOptions, { signal }: Call = {}): Promise<string> {
     const port = toPortName(options.instanceUid, options.nicIndex);
     const where = { netns: this.#netns, signal };
     const existing = await findLink(port, where);
-    if (existing !== undefined && this.#isOwned(existing) && existing.linkinfo?.info_kind === "tun") {
+    const isMultiQueue = (options.queues ?? 1) > 1;
+    const { info_kind: kind, info_data: data } = existing?.linkinfo ?? {};
+    const isAsWanted = kind === "tun" && (data?.multi_queue ?? false) === isMultiQueue;
+    if (existing !== undefined && this.#isOwned(existing) && isAsWanted) {
       await this.#dropAddresses(existing, signal);
       // An agent may have been killed before it did.
       setUpQuietly(this.#netns, port);
@@ -111,7 +116,17 @@ export class Ports {
     }
     if (existing !== undefined) await ip(["link", "delete", "dev", port], where);
     const user = options.ownerUserId === undefined ? [] : ["user", String(options.ownerUserId)];
-    const add = ["tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr", ...user];
+    const add = [
+      "tuntap",
+      "add",
+      "dev",
+      port,
+      "mode",
+      "tap",
+      "vnet_hdr",
+      ...(isMultiQueue ? ["multi_queue"] : []),
+      ...user,
+    ];
     await ipBatch([add, ...this.#finish(port, options)], where);
     setUpQuietly(this.#netns, port);
     await this.#finishChecksums(port, options.mtu, signal);

@@ -1,8 +1,8 @@
-import { noMeta } from "../../lib/kinds/meta.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
+import { noMeta } from "../../lib/kinds/meta.js";
 import { programPath } from "../../lib/program.js";
 import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
@@ -147,7 +147,16 @@ async function createGuest(hub: Connection, wanted: Guest, signal: AbortSignal):
     requestId: crypto.randomUUID(),
   });
   const nics = [
-    { name: "eth0", lan: lanId, mac: "", addresses: [`${wanted.address}/24`], port: "", deviceAddress: "" },
+    {
+      name: "eth0",
+      lan: lanId,
+      mac: "",
+      addresses: [`${wanted.address}/24`],
+      port: "",
+      deviceAddress: "",
+      model: "",
+      queues: 0,
+    },
   ];
   request.instance = {
     name: "",

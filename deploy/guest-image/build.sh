@@ -33,6 +33,9 @@ done
 # Programs, and the packages with the libraries they load.
 packages=(busybox-static tini qemu-guest-agent iperf3 libiperf0 libc6 libglib2.0-0 libpcre2-8-0 libudev1 libnuma1 liburing2 libssl3 libsctp1)
 modules=(virtio_pci virtio_mmio virtio_net virtio_console virtio_blk button evdev)
+# Loaded only where the machine has such a controller: every boot would take longer.
+scsi_modules=(virtio_scsi sd_mod sr_mod)
+ide_modules=(ata_piix sd_mod sr_mod)
 
 kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }')
 candidates=$(apt-cache policy ${kernel_package:+"$kernel_package"} "${packages[@]}" 2>/dev/null |
@@ -129,10 +132,17 @@ install -D -m 755 "$source_dir/machine/guest-agent" "$machine/bin/guest-agent"
 install -D -m 755 "$source_dir/machine/shutdown" "$machine/sbin/shutdown"
 install -D -m 755 "$source_dir/machine/power-button" "$machine/etc/acpi/PWRF/00000080"
 mkdir -p "$machine/lib/modules"
-for module in "${modules[@]}"; do order_of "$module"; done | awk '!seen[$0]++' | while read -r file; do
-  install -m 644 "$file" "$machine/lib/modules/"
-  echo "${file##*/}"
-done >"$machine/lib/modules/order"
+add_modules() {
+  local list=$1 module
+  shift
+  for module; do order_of "$module"; done | awk '!seen[$0]++' | while read -r file; do
+    install -m 644 "$file" "$machine/lib/modules/"
+    echo "${file##*/}"
+  done >"$machine/lib/modules/$list"
+}
+add_modules order "${modules[@]}"
+add_modules order-scsi "${scsi_modules[@]}"
+add_modules order-ide "${ide_modules[@]}"
 [ -s "$machine/lib/modules/order" ] || fail "$kernel_package holds none of the virtio modules"
 
 say "making the container's root filesystem"

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
@@ -28,7 +29,8 @@ const recordSchema = z.array(
 export interface RecordOptions {
   /** Directory of the instance's overlays. */
   readonly directory: string;
-  readonly index: number;
+  /** Name of the disk in its instance. */
+  readonly disk: string;
   /** Resource name for errors. */
   readonly resource: string;
   /** Name of the image in the spec. */
@@ -57,7 +59,7 @@ export async function recordBases(options: RecordOptions): Promise<void> {
  */
 export async function checkBases(options: RecordOptions): Promise<void> {
   const { chain, digests, signal } = options;
-  const recorded = await readBases(options.directory, options.index);
+  const recorded = await readBases(options);
   // An overlay from before images were remembered.
   if (recorded === undefined) return await recordBases(options);
   if (recorded.length !== chain.layers.length) throw changed(options, 0, "has other backing files than it had");
@@ -85,8 +87,8 @@ export async function checkBases(options: RecordOptions): Promise<void> {
 }
 
 /** The images below an overlay as remembered; undefined when they are not. */
-export async function readBases(directory: string, index: number): Promise<readonly BaseImage[] | undefined> {
-  const content = await readIfExists(recordPath(directory, index));
+export async function readBases(of: RecordPlace): Promise<readonly BaseImage[] | undefined> {
+  const content = await readIfExists(recordPath(of));
   if (content === undefined) return undefined;
   try {
     return recordSchema.parse(JSON.parse(content));
@@ -95,12 +97,20 @@ export async function readBases(directory: string, index: number): Promise<reado
   }
 }
 
-async function write({ directory, index }: RecordOptions, bases: readonly BaseImage[]): Promise<void> {
-  await writeFileAtomic(recordPath(directory, index), `${JSON.stringify(bases)}\n`);
+/** Forgets what was below an overlay that is no more. Idempotent. */
+export async function forgetBases(of: RecordPlace): Promise<void> {
+  await rm(recordPath(of), { force: true });
 }
 
-function recordPath(directory: string, index: number): string {
-  return join(directory, `disk${index}.bases.json`);
+async function write(options: RecordOptions, bases: readonly BaseImage[]): Promise<void> {
+  await writeFileAtomic(recordPath(options), `${JSON.stringify(bases)}\n`);
+}
+
+/** Which disk of which instance. */
+type RecordPlace = Pick<RecordOptions, "directory" | "disk">;
+
+function recordPath({ directory, disk }: RecordPlace): string {
+  return join(directory, `${disk}.bases.json`);
 }
 
 function nameOf({ image, chain }: RecordOptions, level: number): string {
@@ -109,11 +119,11 @@ function nameOf({ image, chain }: RecordOptions, level: number): string {
 }
 
 function changed(options: RecordOptions, level: number, how: string): ZorError {
-  const { resource, index } = options;
+  const { resource, disk } = options;
   return failedPrecondition(
     "DISK_BASE_CHANGED",
     resource,
-    `${resource}: the image ${nameOf(options, level)} ${how} since the persistent disk ${index} was made over it, and both together would be a damaged disk; put the former image back, or delete and create the instance`,
+    `${resource}: the image ${nameOf(options, level)} ${how} since the persistent disk ${disk.replace("disk", "")} was made over it, and both together would be a damaged disk; put the former image back, or delete and create the instance`,
   );
 }
 

@@ -4,6 +4,7 @@ import type { DriverInstance } from "../driver.js";
 import { type BaseImage, readBases } from "./base-record.js";
 import { type ContentDigests, type FileHint, isSameHint, toHint } from "./content-digests.js";
 import { disksDirectory } from "./disks.js";
+import { diskName } from "./ids.js";
 import { qemuOptionsOf } from "./options.js";
 
 /** What a {@link BaseWatch} needs. */
@@ -17,7 +18,8 @@ export interface BaseWatchOptions {
 /** An image below a running machine's persistent disk. */
 interface Watched {
   readonly base: BaseImage;
-  readonly disk: number;
+  /** Its number. */
+  readonly disk: string;
   /** What stat told when it was last known to be the same. */
   hint: FileHint;
   isTold: boolean;
@@ -103,10 +105,11 @@ export class BaseWatch {
 
 async function findWatched(instance: DriverInstance): Promise<readonly Watched[]> {
   const watched: Watched[] = [];
-  for (const [disk, { persistent }] of qemuOptionsOf(instance.spec).disks.entries()) {
-    if (!persistent) continue;
-    const bases = (await readBases(disksDirectory(instance.directory), disk)) ?? [];
-    for (const base of bases) watched.push({ base, disk, hint: base.hint, isTold: false });
+  for (const [index, disk] of qemuOptionsOf(instance.spec).disks.entries()) {
+    if (!disk.persistent) continue;
+    const name = diskName(disk, index);
+    const bases = (await readBases({ directory: disksDirectory(instance.directory), disk: name })) ?? [];
+    for (const base of bases) watched.push({ base, disk: name.replace("disk", ""), hint: base.hint, isTold: false });
   }
   return watched;
 }

@@ -1,18 +1,35 @@
-import { type FileHandle, mkdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
-import { checkBases, type RecordOptions, recordBases } from "./base-record.js";
+import { checkBases, forgetBases, type RecordOptions, recordBases } from "./base-record.js";
 import type { ContentDigests } from "./content-digests.js";
-import { type ImageChain, openChain } from "./image-chain.js";
+import { diskName } from "./ids.js";
+import { type DiskFormat, type ImageChain, openChain } from "./image-chain.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "./qcow2.js";
 
-/** A disk of an instance: its own overlay over an image that is never written. Disposing of it closes all its files. */
+/**
+ * A disk of an instance: a file of its own, over an image that is never written, or empty; or an image alone that is only read. Disposing of
+ * it closes all its files.
+ */
 export interface InstanceDisk extends AsyncDisposable {
-  readonly overlay: FileHandle;
-  readonly chain: ImageChain;
+  /** Its own file; undefined: it is only read. */
+  readonly overlay: FileHandle | undefined;
+  /** Its image; undefined: it has none. */
+  readonly chain: ImageChain | undefined;
+  /** All files, top first. */
+  readonly layers: readonly [Layer, ...Layer[]];
+  /** Size in the guest, in bytes. */
+  readonly sizeBytes: bigint;
+}
+
+/** A file of a disk. */
+interface Layer {
+  readonly file: FileHandle;
+  readonly format: DiskFormat;
 }
 
 /** Where and for what disks are made. */
@@ -32,12 +49,26 @@ const mib = 1024n * 1024n;
 export async function createDisks(disks: readonly Disk[], options: DisksOptions): Promise<void> {
   await removeDisks(options.directory);
   await mkdir(disksDirectory(options.directory), { mode: 0o700 });
-  for (const [index, disk] of disks.entries()) {
-    if (!disk.persistent) continue;
-    await using chain = await openDiskChain(disk, index, options);
-    await createOverlay(overlayPathOf(index, options), { disk, chain, signal: options.signal });
-    await recordBases(toRecord(disk, index, { ...options, chain }));
-  }
+  for (const [index, disk] of disks.entries()) if (disk.persistent) await createDisk(disk, index, options);
+}
+
+/** Makes the file of one persistent disk anew. Idempotent. */
+export async function createDisk(disk: Disk, index: number, options: DisksOptions): Promise<void> {
+  await mkdir(disksDirectory(options.directory), { recursive: true, mode: 0o700 });
+  if (isImageAlone(disk)) return;
+  await using chain = disk.image === "" ? undefined : await openDiskChain(disk, index, options);
+  await createOverlay(ownFileOf(disk, index, options), { disk, chain, signal: options.signal });
+  if (chain !== undefined) await recordBases(toRecord(disk, index, { ...options, chain }));
+}
+
+/** Removes the files of one disk. Idempotent. */
+export async function removeDisk(
+  disk: Disk,
+  index: number,
+  { directory }: Pick<DisksOptions, "directory">,
+): Promise<void> {
+  await rm(ownFileOf(disk, index, { directory }), { force: true });
+  await forgetBases({ directory: disksDirectory(directory), disk: diskName(disk, index) });
 }
 
 /** Removes all overlays. Idempotent. */
@@ -66,9 +97,18 @@ export function openPersistentDisk(disk: Disk, index: number, options: DisksOpti
   return openDisk(disk, index, options);
 }
 
-/** Size of the disk in the guest, in bytes. */
-export function diskSizeBytes(disk: Disk, chain: ImageChain): bigint {
-  return disk.sizeMib === 0n ? chain.virtualSizeBytes : disk.sizeMib * mib;
+/** Size of a disk in the guest, in bytes. @param chain its image, when it has one. */
+export function diskSizeBytes(disk: Disk, chain: ImageChain | undefined): bigint {
+  return disk.sizeMib === 0n && chain !== undefined ? chain.virtualSizeBytes : disk.sizeMib * mib;
+}
+
+/** The image of a disk, open; undefined: it has none. @throws {ZorError} as {@link openChain}, and when it is not of the format that the spec says. */
+export async function openDiskImage(
+  disk: Disk,
+  index: number,
+  options: Pick<DisksOptions, "imageDirectories">,
+): Promise<ImageChain | undefined> {
+  return disk.image === "" ? undefined : await openDiskChain(disk, index, options);
 }
 
 /** Directory of an instance's overlays. */
@@ -77,41 +117,118 @@ export function disksDirectory(directory: string): string {
 }
 
 /** The overlay of a disk. */
-export function overlayPathOf(index: number, { directory }: Pick<DisksOptions, "directory">): string {
-  return join(disksDirectory(directory), `disk${index}.qcow2`);
+export function overlayPathOf(name: string, { directory }: Pick<DisksOptions, "directory">): string {
+  return join(disksDirectory(directory), `${name}.qcow2`);
 }
 
-function openDiskChain(disk: Disk, index: number, { imageDirectories }: DisksOptions): Promise<ImageChain> {
-  return openChain(imageDirectories, disk.image, `instance.spec.qemu.disks[${index}].image`);
+/** The file of a disk that is its own, open; undefined: it is only read. @throws the system's error. */
+export async function openOwnFile(
+  disk: Disk,
+  index: number,
+  options: Pick<DisksOptions, "directory">,
+): Promise<FileHandle | undefined> {
+  return isImageAlone(disk) ? undefined : await openExactly(ownFileOf(disk, index, options));
+}
+
+/** The file of a disk that is its own: an overlay, or an empty disk. */
+function ownFileOf(disk: Disk, index: number, options: Pick<DisksOptions, "directory">): string {
+  const name = diskName(disk, index);
+  return isRaw(disk) ? join(disksDirectory(options.directory), `${name}.raw`) : overlayPathOf(name, options);
+}
+
+/** An empty disk that is kept as it is; images are never written to, so what is over them is qcow2. */
+function isRaw({ image, format }: Disk): boolean {
+  return image === "" && format === "raw";
+}
+
+/** What is written to the disk is kept, in a file of its own. */
+export function isKept(disk: Disk): boolean {
+  return disk.persistent && !isImageAlone(disk);
+}
+
+/** A disk that is only read needs nothing over its image. */
+function isImageAlone({ image, readOnly }: Disk): boolean {
+  return image !== "" && readOnly;
+}
+
+async function openDiskChain(
+  disk: Disk,
+  index: number,
+  { imageDirectories }: Pick<DisksOptions, "imageDirectories">,
+): Promise<ImageChain> {
+  const field = `instance.spec.qemu.disks[${index}]`;
+  await using opened = new AsyncDisposableStack();
+  const chain = opened.use(await openChain(imageDirectories, disk.image, `${field}.image`));
+  const [{ format }] = chain.layers;
+  if (disk.format !== "" && disk.format !== format) {
+    throw invalidArgument(`${field}.format`, `is ${disk.format}, but the image ${quote(disk.image)} is ${format}`);
+  }
+  opened.move();
+  return chain;
 }
 
 function toRecord(disk: Disk, index: number, options: DisksOptions & { readonly chain: ImageChain }): RecordOptions {
-  return { ...options, directory: disksDirectory(options.directory), index, image: disk.image };
+  return {
+    ...options,
+    directory: disksDirectory(options.directory),
+    disk: diskName(disk, index),
+    image: disk.image,
+  };
 }
 
-async function openDisk(disk: Disk, index: number, options: DisksOptions): Promise<InstanceDisk> {
+/** Readies one disk, see {@link openDisks}. @throws {ZorError} */
+export async function openDisk(disk: Disk, index: number, options: DisksOptions): Promise<InstanceDisk> {
   await using opened = new AsyncDisposableStack();
-  const chain = opened.use(await openDiskChain(disk, index, options));
-  const path = overlayPathOf(index, options);
+  const found = await openDiskImage(disk, index, options);
+  const chain = found === undefined ? undefined : opened.use(found);
+  const sizeBytes = diskSizeBytes(disk, chain);
+  if (chain !== undefined && isImageAlone(disk)) {
+    const kept = opened.move();
+    return {
+      overlay: undefined,
+      chain,
+      layers: chain.layers,
+      sizeBytes,
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    };
+  }
+  const path = ownFileOf(disk, index, options);
   if (!disk.persistent) await createOverlay(path, { disk, chain, signal: options.signal });
   const overlay = opened.use(await openOverlay(path, options.resource));
   if (disk.persistent) {
-    await checkOverlay(overlay, chain, options.resource);
-    await checkBases(toRecord(disk, index, { ...options, chain }));
+    if (!isRaw(disk)) await checkOverlay(overlay, chain, options.resource);
+    if (chain !== undefined) await checkBases(toRecord(disk, index, { ...options, chain }));
   }
   const kept = opened.move();
-  return { overlay, chain, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const top: Layer = { file: overlay, format: isRaw(disk) ? "raw" : "qcow2" };
+  return {
+    overlay,
+    chain,
+    layers: [top, ...(chain?.layers ?? [])],
+    sizeBytes,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 async function createOverlay(
   path: string,
-  { disk, chain, signal }: { readonly disk: Disk; readonly chain: ImageChain; readonly signal: AbortSignal },
+  {
+    disk,
+    chain,
+    signal,
+  }: { readonly disk: Disk; readonly chain: ImageChain | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
-  const [base] = chain.layers;
   await rm(path, { force: true });
+  const size = `${diskSizeBytes(disk, chain)}`;
+  if (isRaw(disk)) {
+    await using file = await open(path, "wx", 0o600);
+    await file.truncate(Number(size));
+    return;
+  }
+  const base = chain?.layers[0];
   // -u with a size: the tool does not open the image.
-  const argv = ["create", "-q", "-f", "qcow2", "-u", "-F", base.format, "-b", base.path, path];
-  await run("qemu-img", [...argv, `${diskSizeBytes(disk, chain)}`], { signal });
+  const over = base === undefined ? [] : ["-u", "-F", base.format, "-b", base.path];
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", ...over, path, size], { signal });
 }
 
 async function openOverlay(path: string, resource: string): Promise<FileHandle> {
@@ -121,10 +238,11 @@ async function openOverlay(path: string, resource: string): Promise<FileHandle> 
 }
 
 /** An overlay on another image than it was made for would be a disk of garbage. */
-async function checkOverlay(overlay: FileHandle, { layers: [base] }: ImageChain, resource: string): Promise<void> {
+async function checkOverlay(overlay: FileHandle, chain: ImageChain | undefined, resource: string): Promise<void> {
   const header = await readHeader(overlay);
   if (header === undefined) throw damaged(resource, "missing or damaged");
-  if (header.backingFile === base.path && header.backingFormat === base.format) return;
+  const base = chain?.layers[0];
+  if (header.backingFile === base?.path && (base === undefined || header.backingFormat === base.format)) return;
   throw damaged(resource, "not over its image any more");
 }
 

@@ -37,13 +37,16 @@ import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import { guestExec } from "./guest-exec.js";
 import { totalDiskMib } from "./hardware/disks.js";
+import { nicId } from "./ids.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
 import { launch } from "./launch.js";
+import { LiveDevices } from "./live/devices.js";
+import { settle } from "./live/settle.js";
 import { findOomReason, type MachineEnd, saysWhoEndedIt, toMachineEnd } from "./machine-end.js";
 import type { Machine } from "./machine.js";
 import { findMachineProcess } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
-import { toObservedState } from "./observed-state.js";
+import { toObservedState, toSilenceReason } from "./observed-state.js";
 import { qemuOptionsOf, sizeOf } from "./options.js";
 import { placeDevices } from "./placement.js";
 import { boundLog, lastMessage, logPathOf, runDirectoryOf } from "./run-directory.js";
@@ -90,6 +93,11 @@ class Driver implements QemuDriver, MachineAccess {
   readonly can = {
     ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new QemuChanges() },
     ...machineAbilities(this),
+    devices: new LiveDevices({
+      machineOf: (instance) => this.#machines.get(instance),
+      disksOptions: (instance, options) => this.#with(instance, options),
+      promiseDisk: (instance) => this.#promiseDisk(instance),
+    }),
   };
   readonly settling = machineSettling(this);
   readonly placing = this;
@@ -158,8 +166,7 @@ class Driver implements QemuDriver, MachineAccess {
       const answers = await machine.ready(startTimeoutMs, options.signal);
       options.signal.throwIfAborted();
       if (!answers) throw await toStartFailure(instance, this.#with(instance, options));
-      for (const [index, { plugged = true }] of network.nics.entries())
-        if (!plugged) await machine.setLink(index, false);
+      await settle(machine, instance.spec);
       await machine.launch();
     } catch (error) {
       await this.#machines.detach(instance);
@@ -181,7 +188,11 @@ class Driver implements QemuDriver, MachineAccess {
     const machine =
       this.#machines.find(instance) ?? (await this.#machines.attach(instance, identity, { isNew: false }));
     // One that does not answer now runs all the same: the attempt goes on in the background.
-    if (await machine.ready(recoverTimeoutMs, signal)) await machine.launch();
+    if (await machine.ready(recoverTimeoutMs, signal)) {
+      // An earlier agent may have been ended before it did.
+      if (await machine.isNew()) await settle(machine, instance.spec);
+      await machine.launch();
+    }
     return toHandle(identity, accelerator);
   }
 
@@ -190,7 +201,8 @@ class Driver implements QemuDriver, MachineAccess {
     _handle: RecoveryHandle,
     { index, up }: { readonly index: number; readonly up: boolean },
   ): Promise<void> {
-    await this.#machines.get(instance).setLink(index, up);
+    const address = instance.spec.nics[index]?.deviceAddress ?? "";
+    await this.#machines.get(instance).setLink(nicId(address, index), up);
   }
 
   async stop(instance: DriverInstance, handle: RecoveryHandle, _options: CallOptions): Promise<void> {
@@ -356,13 +368,6 @@ class Driver implements QemuDriver, MachineAccess {
     const cacheFile = join(this.#options.stateDirectory, "kvm.json");
     return await probeKvm({ microImage, qemuVersion: qemu.version, cacheFile, signal });
   }
-}
-
-function toSilenceReason(memoryMib: number): string {
-  return (
-    "it has shown no sign of life since it was started, reset or resumed: nothing on its console, no guest agent, no interface set up, " +
-    `next to nothing read from its disks; does its image boot, and with ${memoryMib} MiB of memory?`
-  );
 }
 
 function toHandle({ pid, startTicks }: ProcessIdentity, accelerator: string): RecoveryHandle {

@@ -12,7 +12,7 @@ import { AgentPort } from "./agent-port.js";
 import { ConsoleLog } from "./console-log.js";
 import { ConsoleMux } from "./console-mux.js";
 import type { GuestAgent } from "./guest-agent.js";
-import { guestAgentChardev, guestAgentPort, nicId, socketNames } from "./ids.js";
+import { guestAgentChardev, guestAgentPort, socketNames } from "./ids.js";
 import { asObject, textOf } from "./json.js";
 import { LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason } from "./machine-end.js";
@@ -68,6 +68,7 @@ export class Machine {
   readonly #agent: AgentPort;
   readonly #shutdown = new ShutdownRequest((command, args) => this.execute(command, args));
   readonly #supervision: Promise<void>;
+  readonly #listeners = new Set<(event: QmpEvent) => void>();
   #qmp: QmpClient | undefined;
   #shutdownReason: string | undefined;
   #stopping = false;
@@ -94,6 +95,11 @@ export class Machine {
     const consoleLog = await ConsoleLog.open(options.consoleLogPath);
     if (options.isNew) await consoleLog.clear();
     return new Machine(options, consoleLog);
+  }
+
+  /** Resource name of its instance. */
+  get resource(): string {
+    return this.#options.resource;
   }
 
   /** Commands can be run inside: the guest agent has answered. */
@@ -160,19 +166,30 @@ export class Machine {
     return await this.#qmp.executeWith(descriptor, command, args);
   }
 
+  /** Has a listener told of every event of QEMU until the returned function is called. */
+  listen(listener: (event: QmpEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** The state as QMP's query-status names it: "running", "paused", "prelaunch" and so on. */
   async queryStatus(): Promise<string> {
     return textOf(asObject(await this.execute("query-status")), "status");
   }
 
-  /** Gives an interface, by its place, carrier or takes it (QMP set_link). It stays so over resets of the guest. */
-  async setLink(nic: number, up: boolean): Promise<void> {
-    await this.execute("set_link", { name: nicId(nic), up });
+  /** Gives an interface carrier or takes it (QMP set_link). It stays so over resets of the guest. */
+  async setLink(id: string, up: boolean): Promise<void> {
+    await this.execute("set_link", { name: id, up });
+  }
+
+  /** Its CPUs have not run yet. */
+  async isNew(): Promise<boolean> {
+    return (await this.queryStatus()) === "prelaunch";
   }
 
   /** Lets the CPUs of a new machine run; nothing when they ran before. */
   async launch(): Promise<void> {
-    if ((await this.queryStatus()) !== "prelaunch") return;
+    if (!(await this.isNew())) return;
     await narrowSockets(this.#options.runDirectory);
     await this.execute("cont");
   }
@@ -308,8 +325,10 @@ export class Machine {
     return undefined;
   }
 
-  #onEvent({ name, data }: QmpEvent): void {
+  #onEvent(event: QmpEvent): void {
     const { onEvent } = this.#options;
+    const { name, data } = event;
+    for (const listener of this.#listeners) listener(event);
     if (name === "STOP") onEvent("paused", "");
     else if (name === "RESUME") {
       this.#life.goOn(Date.now());

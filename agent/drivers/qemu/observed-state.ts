@@ -29,3 +29,11 @@ export function toObservedState(runState: string): Pick<Observation, "state" | "
       return { state: "unknown", reason: `QEMU reports the state ${JSON.stringify(runState)}` };
   }
 }
+
+/** Why a machine is called silent, for people. */
+export function toSilenceReason(memoryMib: number): string {
+  return (
+    "it has shown no sign of life since it was started, reset or resumed: nothing on its console, no guest agent, no interface set up, " +
+    `next to nothing read from its disks; does its image boot, and with ${memoryMib} MiB of memory?`
+  );
+}

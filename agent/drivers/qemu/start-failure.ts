@@ -2,10 +2,8 @@ import { basename } from "node:path";
 import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
-import { openExactly } from "../../host/open-exactly.js";
 import type { DriverInstance } from "../driver.js";
-import { type DisksOptions, overlayPathOf } from "./disks.js";
-import { openChain } from "./image-chain.js";
+import { type DisksOptions, openDiskImage, openOwnFile } from "./disks.js";
 import { findLockHolders, type LockHolder, toLockName } from "./lock-holder.js";
 import { qemuOptionsOf } from "./options.js";
 import { lastMessage } from "./run-directory.js";
@@ -62,11 +60,11 @@ async function lockNamesOf(
   index: number,
   options: DisksOptions,
 ): Promise<readonly { readonly what: string; readonly lockName: string }[]> {
-  await using chain = await openChain(options.imageDirectories, disk.image, `instance.spec.qemu.disks[${index}].image`);
-  await using overlay = await openExactly(overlayPathOf(index, options));
+  await using chain = await openDiskImage(disk, index, options);
+  await using overlay = await openOwnFile(disk, index, options);
   const files = [
-    { what: `the overlay of disk ${index}`, file: overlay },
-    ...chain.layers.map(({ path, file }, level) => ({
+    ...(overlay === undefined ? [] : [{ what: `the overlay of disk ${index}`, file: overlay }]),
+    ...(chain?.layers ?? []).map(({ path, file }, level) => ({
       what: `the image ${level === 0 ? quote(disk.image) : quote(basename(path))}`,
       file,
     })),

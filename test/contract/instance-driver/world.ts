@@ -40,6 +40,8 @@ export class World implements AsyncDisposable {
       addresses: ["10.99.0.2/24"],
       port: "",
       deviceAddress: "",
+      model: "",
+      queues: 0,
     };
     this.instance = {
       name: "hosts/h1/instances/vm1",

@@ -139,7 +139,7 @@ test("full-size frames with tags of every kind cross a lan, a box and a cable", 
 test("full-size frames with tags of every kind reach a machine's tap", async () => {
   const port = await a.ports.ensureTap({ instanceUid: "vm", nicIndex: 0, mtu });
   await a.lans.plug({ lan: "lan1", port, endpoint: "hosts/t/instances/vm/nics/n0" });
-  const [tap = -1] = openTaps(a.netns, [port]);
+  const [[tap = -1] = []] = openTaps(a.netns, [{ name: port, queues: 1 }]);
   try {
     const frames = tagged.map(([, head]) => fullSize(head));
     const lengths = frames.map(({ length }) => length).toSorted((x, y) => x - y);

@@ -199,6 +199,8 @@ describe("instance flags", () => {
       addresses: ["10.0.0.1/24", "fd00::1/64"],
       port: "",
       deviceAddress: "",
+      model: "",
+      queues: 0,
     });
     expect(parseNic("name=eth1").lan).toBe("");
     for (const text of ["lan=a/b", "lan=a,lan=b", "lan1", "lan=-x", ""]) expect(() => parseNic(text)).toThrow("--nic");

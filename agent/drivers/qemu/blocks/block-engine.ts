@@ -24,9 +24,9 @@ export interface GivenFile {
   take(): Promise<void>;
 }
 
-/** Node name of a disk, by its place in the spec. */
-export function diskNode(index: number): string {
-  return `disk${index}`;
+/** Node name of a disk, by its number. */
+export function diskNode(number: number): string {
+  return `disk${number}`;
 }
 
 /** A name that nothing else has. */

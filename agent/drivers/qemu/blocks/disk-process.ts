@@ -4,7 +4,9 @@ import { Backoff } from "../../../../lib/backoff.js";
 import { unavailable } from "../../../../lib/errors.js";
 import { startOwned } from "../../../host/exec.js";
 import type { DriverInstance } from "../../driver.js";
-import { type DisksOptions, type InstanceDisk, openPersistentDisk } from "../disks.js";
+import { type DisksOptions, type InstanceDisk, isKept, openPersistentDisk } from "../disks.js";
+import { layerNode } from "../hardware/disk-nodes.js";
+import { diskNumber } from "../ids.js";
 import { qemuOptionsOf } from "../options.js";
 import { toUserId } from "../privileges.js";
 import { qemuProgram } from "../program.js";
@@ -17,7 +19,7 @@ const startTimeoutMs = 20_000;
 
 /** Disks of a stopped machine, open. */
 export interface OpenDisks extends BlockEngine, AsyncDisposable {
-  /** Places of the persistent disks in the spec; their nodes are {@link diskNode}. */
+  /** Numbers of the persistent disks; their nodes are {@link diskNode}. */
   readonly disks: readonly number[];
 }
 
@@ -28,15 +30,16 @@ export interface OpenDisks extends BlockEngine, AsyncDisposable {
  */
 export async function openStoppedDisks(instance: DriverInstance, options: DisksOptions): Promise<OpenDisks> {
   await using undo = new AsyncDisposableStack();
-  const opened: { readonly index: number; readonly disk: InstanceDisk }[] = [];
+  const opened: { readonly number: number; readonly disk: InstanceDisk }[] = [];
   for (const [index, disk] of qemuOptionsOf(instance.spec).disks.entries()) {
-    if (disk.persistent) opened.push({ index, disk: undo.use(await openPersistentDisk(disk, index, options)) });
+    if (!isKept(disk)) continue;
+    opened.push({ number: diskNumber(disk, index), disk: undo.use(await openPersistentDisk(disk, index, options)) });
   }
   const qmp = await startDiskProcess(instance, undo, options.signal);
-  for (const { index, disk } of opened) await addDisk(qmp, index, disk);
+  for (const { number, disk } of opened) await addDisk(qmp, number, disk);
   const kept = undo.move();
   return {
-    disks: opened.map(({ index }) => index),
+    disks: opened.map(({ number }) => number),
     execute: (...given) => qmp.execute(...given),
     executeWith: (...given) => qmp.executeWith(...given),
     [Symbol.asyncDispose]: async () => {
@@ -121,9 +124,8 @@ function confined(command: readonly string[], user: number): readonly [string, .
 }
 
 /** One node a layer, the lowest first. */
-async function addDisk(engine: BlockEngine, index: number, { overlay, chain }: InstanceDisk): Promise<void> {
-  const layers = [{ file: overlay, format: "qcow2" as const }, ...chain.layers];
-  const nodeName = (level: number) => (level === 0 ? diskNode(index) : `${diskNode(index)}base${level}`);
+async function addDisk(engine: BlockEngine, number: number, { layers }: InstanceDisk): Promise<void> {
+  const nodeName = (level: number) => layerNode(diskNode(number), level);
   for (const [level, { file, format }] of [...layers.entries()].reverse()) {
     const { filename } = await giveFile(engine, file);
     const readOnly = level > 0;

@@ -6,7 +6,8 @@ import { QemuOptions } from "../../../../proto/gen/zor/v1/qemu.js";
 import { openExactly } from "../../../host/open-exactly.js";
 import type { SnapshotFacts, SnapshotTag } from "../../abilities/snapshots.js";
 import type { CallOptions, DriverInstance, Progress } from "../../driver.js";
-import { type DisksOptions, overlayPathOf } from "../disks.js";
+import { type DisksOptions, isKept, overlayPathOf } from "../disks.js";
+import { diskNumber } from "../ids.js";
 import type { Machine } from "../machine.js";
 import { qemuOptionsOf, sizeOf } from "../options.js";
 import { toUserId } from "../privileges.js";
@@ -28,8 +29,8 @@ type Extra = Readonly<Record<string, string>>;
 
 /** Places of the disks that a snapshot is kept in. @throws {ZorError} FAILED_PRECONDITION when there is none. */
 function persistentDisks({ name, spec }: DriverInstance): readonly number[] {
-  const disks = [...qemuOptionsOf(spec).disks.entries()].flatMap(([index, { persistent }]) =>
-    persistent ? [index] : [],
+  const disks = [...qemuOptionsOf(spec).disks.entries()].flatMap(([index, disk]) =>
+    isKept(disk) ? [diskNumber(disk, index)] : [],
   );
   if (disks.length > 0) return disks;
   throw failedPrecondition(
@@ -152,7 +153,7 @@ export async function revertStopped(
   const kept = await prepareRevert(instance, tag, options);
   const user = toUserId(instance.uid);
   for (const index of kept) {
-    await using overlay = await openExactly(overlayPathOf(index, options), "r+");
+    await using overlay = await openExactly(overlayPathOf(diskNode(index), options), "r+");
     // The program opens it anew, by its descriptor, as the user of this machine.
     await overlay.chown(user, user);
     const node = { driver: "qcow2", backing: null, file: { driver: "file", filename: "/proc/self/fd/0" } };

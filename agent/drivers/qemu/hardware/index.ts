@@ -1,6 +1,8 @@
 import type { FieldViolation } from "../../../../lib/errors.js";
 import { boot } from "./boot.js";
+import { cdroms } from "./cdroms.js";
 import { console } from "./console.js";
+import { controllers } from "./controllers.js";
 import { disks } from "./disks.js";
 import { guestAgent } from "./guest-agent.js";
 import { memory } from "./memory.js";
@@ -8,9 +10,10 @@ import { nics } from "./nics.js";
 import type { Asked, HardwarePart, Launch, MachineFacts, MachineHost, PartArguments } from "./part.js";
 import { processors } from "./processors.js";
 import { rng } from "./rng.js";
+import { usb } from "./usb.js";
 
 /** The parts of a machine, in the order of their arguments. Another one is a module in this folder and a line here. */
-const hardware = { processors, memory, console, guestAgent, boot, rng, disks, nics };
+const hardware = { processors, memory, console, guestAgent, boot, rng, controllers, usb, disks, cdroms, nics };
 
 /** What has been opened and prepared of each part; a machine need not have them all. */
 export type HardwarePlans = {

@@ -505,6 +505,14 @@ export interface Nic {
    * the machine is made and never changed, whatever else it is given. Empty for containers. Read only.
    */
   deviceAddress: string;
+  /**
+   * What a machine's interface is: "virtio" (default), "e1000", "e1000e", "igb", "rtl8139", "vmxnet3", "pcnet", or one of "i82550",
+   * "i82551", "i82557a", "i82557b", "i82557c", "i82558a", "i82558b", "i82559a", "i82559b", "i82559c", "i82559er", "i82562"; those that
+   * the host's QEMU has. Empty for containers.
+   */
+  model: string;
+  /** Queues of a virtio interface, 1 to 8 and at most the CPUs; 0: 1. */
+  queues: number;
 }
 
 /** What an instance is observed to be. */
@@ -1638,7 +1646,7 @@ export const HostShutdown: MessageFns<HostShutdown> = {
 };
 
 function createBaseNic(): Nic {
-  return { name: "", lan: "", mac: "", addresses: [], port: "", deviceAddress: "" };
+  return { name: "", lan: "", mac: "", addresses: [], port: "", deviceAddress: "", model: "", queues: 0 };
 }
 
 export const Nic: MessageFns<Nic> = {
@@ -1660,6 +1668,12 @@ export const Nic: MessageFns<Nic> = {
     }
     if (message.deviceAddress !== "") {
       writer.uint32(50).string(message.deviceAddress);
+    }
+    if (message.model !== "") {
+      writer.uint32(58).string(message.model);
+    }
+    if (message.queues !== 0) {
+      writer.uint32(64).int32(message.queues);
     }
     return writer;
   },
@@ -1725,6 +1739,22 @@ export const Nic: MessageFns<Nic> = {
             message.deviceAddress = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.queues = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1751,6 +1781,8 @@ export const Nic: MessageFns<Nic> = {
         : isSet(object.device_address)
         ? globalThis.String(object.device_address)
         : "",
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      queues: isSet(object.queues) ? globalThis.Number(object.queues) : 0,
     };
   },
 
@@ -1774,6 +1806,12 @@ export const Nic: MessageFns<Nic> = {
     if (message.deviceAddress !== "") {
       obj.deviceAddress = message.deviceAddress;
     }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.queues !== 0) {
+      obj.queues = Math.round(message.queues);
+    }
     return obj;
   },
 
@@ -1788,6 +1826,8 @@ export const Nic: MessageFns<Nic> = {
     message.addresses = object.addresses?.map((e) => e) || [];
     message.port = object.port ?? "";
     message.deviceAddress = object.deviceAddress ?? "";
+    message.model = object.model ?? "";
+    message.queues = object.queues ?? 0;
     return message;
   },
 };

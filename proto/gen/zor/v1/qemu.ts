@@ -70,13 +70,21 @@ export interface QemuOptions {
   kernelArguments: string;
   /** Disks, in order; at most 16, 7 of a microvm. */
   disks: Disk[];
+  /** CD-ROM drives, in order; at most 4. A microvm has none. */
+  cdroms: CdromDrive[];
+  /** USB controller and what is plugged into it; unset: none, unless a disk or drive needs one. */
+  usb:
+    | UsbOptions
+    | undefined;
+  /** Places for virtio and nvme disks and for interfaces that are added while it runs, 0 to 8; unset: 4 in a new machine, 0 of a microvm. */
+  hotplugPorts?: number | undefined;
 }
 
 /** A disk of a QEMU machine. */
 export interface Disk {
   /**
    * Image file in an image directory of the agent: a bare name, or a path inside that directory. qcow2 or raw; everything else, and
-   * what is compressed, is refused by name.
+   * what is compressed, is refused by name. Empty: an empty disk of size_mib.
    */
   image: string;
   /**
@@ -84,14 +92,94 @@ export interface Disk {
    * of an image below its persistent disks is not what it was when the machine was created.
    */
   persistent: boolean;
-  /** Size of the overlay in MiB; 0: as large as the image. */
+  /** Size of the overlay in MiB; 0: as large as the image. It may grow later, never shrink. */
   sizeMib: bigint;
-  /** Where the machine has the disk, as Nic.device_address. Read only. */
+  /**
+   * Where the machine has the disk: as Nic.device_address on the buses virtio and nvme, else the bus and the place on it,
+   * "scsi.0:2" (target 2), "sata.1", "ide.0" or "usb.3" (port 3). Read only.
+   */
+  deviceAddress: string;
+  /** What it is called in this instance, "disk0", given when it is added and never changed; a disk without one is a new disk. Read only. */
+  name: string;
+  /**
+   * "virtio", "scsi" (a virtio-scsi controller), "sata", "ide" (of machine type pc only), "nvme" or "usb"; default "virtio". At most 6
+   * devices on sata and 4 on ide, drives included, 8 on usb.
+   */
+  bus: string;
+  /** What an empty disk is kept as on the host, "qcow2" (default) or "raw"; what an image must be: default either, as its header tells. */
+  format: string;
+  /** "writeback" (default), "none" (past the host's cache), "writethrough", "directsync", or "unsafe" (flushes are ignored). */
+  cache: string;
+  /** How QEMU reads and writes: "threads" (default), "native" (needs cache none or directsync) or "io_uring" (where QEMU has it). */
+  io: string;
+  /** What the guest discards is given back to the host; default true. */
+  discard?:
+    | boolean
+    | undefined;
+  /** What is done with zeroes that are written: "off" (default), "on" (not stored), "unmap" (given back; needs discard). */
+  detectZeroes: string;
+  /** The guest cannot write. Not on sata and ide, whose disks always can be written. */
+  readOnly: boolean;
+  /** Serial number, by which guests tell disks apart: 1 to 20 letters, digits, ".", "-" and "_"; default: the name. */
+  serial: string;
+  /** Bounds of what the guest reads and writes; can be changed while it runs. */
+  limits:
+    | DiskLimits
+    | undefined;
+  /** It has a thread of its own in QEMU. On virtio only. */
+  iothread: boolean;
+}
+
+/** Bounds of a disk, each 0 (none) or 1 to 2^40. A bound of both together does not go with one of either. */
+export interface DiskLimits {
+  /** Reads and writes per second. */
+  iops: bigint;
+  /** Reads per second. */
+  readIops: bigint;
+  /** Writes per second. */
+  writeIops: bigint;
+  /** Bytes read and written per second. */
+  bytesPerSecond: bigint;
+  /** Bytes read per second. */
+  readBytesPerSecond: bigint;
+  /** Bytes written per second. */
+  writeBytesPerSecond: bigint;
+}
+
+/** A CD-ROM drive of a QEMU machine. */
+export interface CdromDrive {
+  /** What it is called in this instance, "cdrom0", as Disk.name. Read only. */
+  name: string;
+  /** What is in it: a file in an image directory of the agent, read as it is. Empty: nothing. */
+  image: string;
+  /** "sata" (default of q35), "ide" (default of pc, which alone has it), "scsi" or "usb". */
+  bus: string;
+  /** Where the machine has the drive, as Disk.device_address. Read only. */
   deviceAddress: string;
 }
 
+/** USB of a QEMU machine. */
+export interface UsbOptions {
+  /** "xhci" (default) or "ehci" (USB 2, for guests that know nothing newer). */
+  controller: string;
+  /** A pointer with absolute positions. */
+  tablet: boolean;
+  /** A keyboard. */
+  keyboard: boolean;
+}
+
 function createBaseQemuOptions(): QemuOptions {
-  return { machine: "", accelerator: 0, kernel: "", initrd: "", kernelArguments: "", disks: [] };
+  return {
+    machine: "",
+    accelerator: 0,
+    kernel: "",
+    initrd: "",
+    kernelArguments: "",
+    disks: [],
+    cdroms: [],
+    usb: undefined,
+    hotplugPorts: undefined,
+  };
 }
 
 export const QemuOptions: MessageFns<QemuOptions> = {
@@ -113,6 +201,15 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     }
     for (const v of message.disks) {
       Disk.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.cdroms) {
+      CdromDrive.encode(v!, writer.uint32(322).fork()).join();
+    }
+    if (message.usb !== undefined) {
+      UsbOptions.encode(message.usb, writer.uint32(338).fork()).join();
+    }
+    if (message.hotplugPorts !== undefined) {
+      writer.uint32(352).int32(message.hotplugPorts);
     }
     return writer;
   },
@@ -178,6 +275,30 @@ export const QemuOptions: MessageFns<QemuOptions> = {
             message.disks.push(Disk.decode(reader, reader.uint32()));
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.cdroms.push(CdromDrive.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 42: {
+            if (tag !== 338) {
+              break;
+            }
+
+            message.usb = UsbOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 44: {
+            if (tag !== 352) {
+              break;
+            }
+
+            message.hotplugPorts = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -202,6 +323,13 @@ export const QemuOptions: MessageFns<QemuOptions> = {
         ? globalThis.String(object.kernel_arguments)
         : "",
       disks: globalThis.Array.isArray(object?.disks) ? object.disks.map((e: any) => Disk.fromJSON(e)) : [],
+      cdroms: globalThis.Array.isArray(object?.cdroms) ? object.cdroms.map((e: any) => CdromDrive.fromJSON(e)) : [],
+      usb: isSet(object.usb) ? UsbOptions.fromJSON(object.usb) : undefined,
+      hotplugPorts: isSet(object.hotplugPorts)
+        ? globalThis.Number(object.hotplugPorts)
+        : isSet(object.hotplug_ports)
+        ? globalThis.Number(object.hotplug_ports)
+        : undefined,
     };
   },
 
@@ -225,6 +353,15 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     if (message.disks?.length) {
       obj.disks = message.disks.map((e) => Disk.toJSON(e));
     }
+    if (message.cdroms?.length) {
+      obj.cdroms = message.cdroms.map((e) => CdromDrive.toJSON(e));
+    }
+    if (message.usb !== undefined) {
+      obj.usb = UsbOptions.toJSON(message.usb);
+    }
+    if (message.hotplugPorts !== undefined) {
+      obj.hotplugPorts = Math.round(message.hotplugPorts);
+    }
     return obj;
   },
 
@@ -239,12 +376,31 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     message.initrd = object.initrd ?? "";
     message.kernelArguments = object.kernelArguments ?? "";
     message.disks = object.disks?.map((e) => Disk.fromPartial(e)) || [];
+    message.cdroms = object.cdroms?.map((e) => CdromDrive.fromPartial(e)) || [];
+    message.usb = (object.usb !== undefined && object.usb !== null) ? UsbOptions.fromPartial(object.usb) : undefined;
+    message.hotplugPorts = object.hotplugPorts ?? undefined;
     return message;
   },
 };
 
 function createBaseDisk(): Disk {
-  return { image: "", persistent: false, sizeMib: 0n, deviceAddress: "" };
+  return {
+    image: "",
+    persistent: false,
+    sizeMib: 0n,
+    deviceAddress: "",
+    name: "",
+    bus: "",
+    format: "",
+    cache: "",
+    io: "",
+    discard: undefined,
+    detectZeroes: "",
+    readOnly: false,
+    serial: "",
+    limits: undefined,
+    iothread: false,
+  };
 }
 
 export const Disk: MessageFns<Disk> = {
@@ -263,6 +419,39 @@ export const Disk: MessageFns<Disk> = {
     }
     if (message.deviceAddress !== "") {
       writer.uint32(34).string(message.deviceAddress);
+    }
+    if (message.name !== "") {
+      writer.uint32(42).string(message.name);
+    }
+    if (message.bus !== "") {
+      writer.uint32(50).string(message.bus);
+    }
+    if (message.format !== "") {
+      writer.uint32(58).string(message.format);
+    }
+    if (message.cache !== "") {
+      writer.uint32(66).string(message.cache);
+    }
+    if (message.io !== "") {
+      writer.uint32(74).string(message.io);
+    }
+    if (message.discard !== undefined) {
+      writer.uint32(80).bool(message.discard);
+    }
+    if (message.detectZeroes !== "") {
+      writer.uint32(90).string(message.detectZeroes);
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(96).bool(message.readOnly);
+    }
+    if (message.serial !== "") {
+      writer.uint32(106).string(message.serial);
+    }
+    if (message.limits !== undefined) {
+      DiskLimits.encode(message.limits, writer.uint32(114).fork()).join();
+    }
+    if (message.iothread !== false) {
+      writer.uint32(120).bool(message.iothread);
     }
     return writer;
   },
@@ -312,6 +501,94 @@ export const Disk: MessageFns<Disk> = {
             message.deviceAddress = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.bus = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.format = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cache = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.io = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.discard = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.detectZeroes = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.limits = DiskLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.iothread = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -334,6 +611,25 @@ export const Disk: MessageFns<Disk> = {
         : isSet(object.device_address)
         ? globalThis.String(object.device_address)
         : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      bus: isSet(object.bus) ? globalThis.String(object.bus) : "",
+      format: isSet(object.format) ? globalThis.String(object.format) : "",
+      cache: isSet(object.cache) ? globalThis.String(object.cache) : "",
+      io: isSet(object.io) ? globalThis.String(object.io) : "",
+      discard: isSet(object.discard) ? globalThis.Boolean(object.discard) : undefined,
+      detectZeroes: isSet(object.detectZeroes)
+        ? globalThis.String(object.detectZeroes)
+        : isSet(object.detect_zeroes)
+        ? globalThis.String(object.detect_zeroes)
+        : "",
+      readOnly: isSet(object.readOnly)
+        ? globalThis.Boolean(object.readOnly)
+        : isSet(object.read_only)
+        ? globalThis.Boolean(object.read_only)
+        : false,
+      serial: isSet(object.serial) ? globalThis.String(object.serial) : "",
+      limits: isSet(object.limits) ? DiskLimits.fromJSON(object.limits) : undefined,
+      iothread: isSet(object.iothread) ? globalThis.Boolean(object.iothread) : false,
     };
   },
 
@@ -351,6 +647,39 @@ export const Disk: MessageFns<Disk> = {
     if (message.deviceAddress !== "") {
       obj.deviceAddress = message.deviceAddress;
     }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.bus !== "") {
+      obj.bus = message.bus;
+    }
+    if (message.format !== "") {
+      obj.format = message.format;
+    }
+    if (message.cache !== "") {
+      obj.cache = message.cache;
+    }
+    if (message.io !== "") {
+      obj.io = message.io;
+    }
+    if (message.discard !== undefined) {
+      obj.discard = message.discard;
+    }
+    if (message.detectZeroes !== "") {
+      obj.detectZeroes = message.detectZeroes;
+    }
+    if (message.readOnly !== false) {
+      obj.readOnly = message.readOnly;
+    }
+    if (message.serial !== "") {
+      obj.serial = message.serial;
+    }
+    if (message.limits !== undefined) {
+      obj.limits = DiskLimits.toJSON(message.limits);
+    }
+    if (message.iothread !== false) {
+      obj.iothread = message.iothread;
+    }
     return obj;
   },
 
@@ -363,6 +692,434 @@ export const Disk: MessageFns<Disk> = {
     message.persistent = object.persistent ?? false;
     message.sizeMib = (object.sizeMib !== undefined && object.sizeMib !== null) ? BigInt(object.sizeMib) : 0n;
     message.deviceAddress = object.deviceAddress ?? "";
+    message.name = object.name ?? "";
+    message.bus = object.bus ?? "";
+    message.format = object.format ?? "";
+    message.cache = object.cache ?? "";
+    message.io = object.io ?? "";
+    message.discard = object.discard ?? undefined;
+    message.detectZeroes = object.detectZeroes ?? "";
+    message.readOnly = object.readOnly ?? false;
+    message.serial = object.serial ?? "";
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? DiskLimits.fromPartial(object.limits)
+      : undefined;
+    message.iothread = object.iothread ?? false;
+    return message;
+  },
+};
+
+function createBaseDiskLimits(): DiskLimits {
+  return { iops: 0n, readIops: 0n, writeIops: 0n, bytesPerSecond: 0n, readBytesPerSecond: 0n, writeBytesPerSecond: 0n };
+}
+
+export const DiskLimits: MessageFns<DiskLimits> = {
+  encode(message: DiskLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.iops !== 0n) {
+      if (BigInt.asIntN(64, message.iops) !== message.iops) {
+        throw new globalThis.Error("value provided for field message.iops of type int64 too large");
+      }
+      writer.uint32(8).int64(message.iops);
+    }
+    if (message.readIops !== 0n) {
+      if (BigInt.asIntN(64, message.readIops) !== message.readIops) {
+        throw new globalThis.Error("value provided for field message.readIops of type int64 too large");
+      }
+      writer.uint32(16).int64(message.readIops);
+    }
+    if (message.writeIops !== 0n) {
+      if (BigInt.asIntN(64, message.writeIops) !== message.writeIops) {
+        throw new globalThis.Error("value provided for field message.writeIops of type int64 too large");
+      }
+      writer.uint32(24).int64(message.writeIops);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.bytesPerSecond) !== message.bytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bytesPerSecond of type int64 too large");
+      }
+      writer.uint32(32).int64(message.bytesPerSecond);
+    }
+    if (message.readBytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.readBytesPerSecond) !== message.readBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.readBytesPerSecond of type int64 too large");
+      }
+      writer.uint32(40).int64(message.readBytesPerSecond);
+    }
+    if (message.writeBytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.writeBytesPerSecond) !== message.writeBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.writeBytesPerSecond of type int64 too large");
+      }
+      writer.uint32(48).int64(message.writeBytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiskLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiskLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.iops = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.readIops = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.writeIops = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.readBytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.writeBytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiskLimits {
+    return {
+      iops: isSet(object.iops) ? BigInt(object.iops) : 0n,
+      readIops: isSet(object.readIops)
+        ? BigInt(object.readIops)
+        : isSet(object.read_iops)
+        ? BigInt(object.read_iops)
+        : 0n,
+      writeIops: isSet(object.writeIops)
+        ? BigInt(object.writeIops)
+        : isSet(object.write_iops)
+        ? BigInt(object.write_iops)
+        : 0n,
+      bytesPerSecond: isSet(object.bytesPerSecond)
+        ? BigInt(object.bytesPerSecond)
+        : isSet(object.bytes_per_second)
+        ? BigInt(object.bytes_per_second)
+        : 0n,
+      readBytesPerSecond: isSet(object.readBytesPerSecond)
+        ? BigInt(object.readBytesPerSecond)
+        : isSet(object.read_bytes_per_second)
+        ? BigInt(object.read_bytes_per_second)
+        : 0n,
+      writeBytesPerSecond: isSet(object.writeBytesPerSecond)
+        ? BigInt(object.writeBytesPerSecond)
+        : isSet(object.write_bytes_per_second)
+        ? BigInt(object.write_bytes_per_second)
+        : 0n,
+    };
+  },
+
+  toJSON(message: DiskLimits): unknown {
+    const obj: any = {};
+    if (message.iops !== 0n) {
+      obj.iops = message.iops.toString();
+    }
+    if (message.readIops !== 0n) {
+      obj.readIops = message.readIops.toString();
+    }
+    if (message.writeIops !== 0n) {
+      obj.writeIops = message.writeIops.toString();
+    }
+    if (message.bytesPerSecond !== 0n) {
+      obj.bytesPerSecond = message.bytesPerSecond.toString();
+    }
+    if (message.readBytesPerSecond !== 0n) {
+      obj.readBytesPerSecond = message.readBytesPerSecond.toString();
+    }
+    if (message.writeBytesPerSecond !== 0n) {
+      obj.writeBytesPerSecond = message.writeBytesPerSecond.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiskLimits>): DiskLimits {
+    return DiskLimits.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiskLimits>): DiskLimits {
+    const message = createBaseDiskLimits();
+    message.iops = (object.iops !== undefined && object.iops !== null) ? BigInt(object.iops) : 0n;
+    message.readIops = (object.readIops !== undefined && object.readIops !== null) ? BigInt(object.readIops) : 0n;
+    message.writeIops = (object.writeIops !== undefined && object.writeIops !== null) ? BigInt(object.writeIops) : 0n;
+    message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
+      ? BigInt(object.bytesPerSecond)
+      : 0n;
+    message.readBytesPerSecond = (object.readBytesPerSecond !== undefined && object.readBytesPerSecond !== null)
+      ? BigInt(object.readBytesPerSecond)
+      : 0n;
+    message.writeBytesPerSecond = (object.writeBytesPerSecond !== undefined && object.writeBytesPerSecond !== null)
+      ? BigInt(object.writeBytesPerSecond)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseCdromDrive(): CdromDrive {
+  return { name: "", image: "", bus: "", deviceAddress: "" };
+}
+
+export const CdromDrive: MessageFns<CdromDrive> = {
+  encode(message: CdromDrive, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.image !== "") {
+      writer.uint32(18).string(message.image);
+    }
+    if (message.bus !== "") {
+      writer.uint32(26).string(message.bus);
+    }
+    if (message.deviceAddress !== "") {
+      writer.uint32(34).string(message.deviceAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CdromDrive {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCdromDrive();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bus = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.deviceAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CdromDrive {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      image: isSet(object.image) ? globalThis.String(object.image) : "",
+      bus: isSet(object.bus) ? globalThis.String(object.bus) : "",
+      deviceAddress: isSet(object.deviceAddress)
+        ? globalThis.String(object.deviceAddress)
+        : isSet(object.device_address)
+        ? globalThis.String(object.device_address)
+        : "",
+    };
+  },
+
+  toJSON(message: CdromDrive): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.image !== "") {
+      obj.image = message.image;
+    }
+    if (message.bus !== "") {
+      obj.bus = message.bus;
+    }
+    if (message.deviceAddress !== "") {
+      obj.deviceAddress = message.deviceAddress;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CdromDrive>): CdromDrive {
+    return CdromDrive.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CdromDrive>): CdromDrive {
+    const message = createBaseCdromDrive();
+    message.name = object.name ?? "";
+    message.image = object.image ?? "";
+    message.bus = object.bus ?? "";
+    message.deviceAddress = object.deviceAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseUsbOptions(): UsbOptions {
+  return { controller: "", tablet: false, keyboard: false };
+}
+
+export const UsbOptions: MessageFns<UsbOptions> = {
+  encode(message: UsbOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.controller !== "") {
+      writer.uint32(10).string(message.controller);
+    }
+    if (message.tablet !== false) {
+      writer.uint32(16).bool(message.tablet);
+    }
+    if (message.keyboard !== false) {
+      writer.uint32(24).bool(message.keyboard);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsbOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsbOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.controller = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tablet = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.keyboard = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsbOptions {
+    return {
+      controller: isSet(object.controller) ? globalThis.String(object.controller) : "",
+      tablet: isSet(object.tablet) ? globalThis.Boolean(object.tablet) : false,
+      keyboard: isSet(object.keyboard) ? globalThis.Boolean(object.keyboard) : false,
+    };
+  },
+
+  toJSON(message: UsbOptions): unknown {
+    const obj: any = {};
+    if (message.controller !== "") {
+      obj.controller = message.controller;
+    }
+    if (message.tablet !== false) {
+      obj.tablet = message.tablet;
+    }
+    if (message.keyboard !== false) {
+      obj.keyboard = message.keyboard;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsbOptions>): UsbOptions {
+    return UsbOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsbOptions>): UsbOptions {
+    const message = createBaseUsbOptions();
+    message.controller = object.controller ?? "";
+    message.tablet = object.tablet ?? false;
+    message.keyboard = object.keyboard ?? false;
     return message;
   },
 };

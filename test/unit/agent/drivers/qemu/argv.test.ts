@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type MachinePlan, toArgv } from "../../../../../agent/drivers/qemu/argv.js";
 import type { HardwarePlans } from "../../../../../agent/drivers/qemu/hardware/index.js";
 import { knowsUdpSuperFrames } from "../../../../../agent/drivers/qemu/hardware/nics.js";
+import { Disk } from "../../../../../proto/gen/zor/v1/qemu.js";
 
 const kernel = { type: "kernel" as const, kernelFd: 3, initrdFd: 4, arguments: "console=ttyS0 a=1,b" };
 const firmware = { type: "firmware" as const };
@@ -32,11 +33,19 @@ const nic = {
   address: "0000:00:08.0",
   mac: "02:00:00:00:00:01",
   mtu: 1500,
-  fd: 5,
-  vhostFd: undefined,
+  model: "",
+  queues: 1,
+  fds: [5],
+  vhostFds: [],
   withoutUso: false,
+  bootIndex: undefined,
 };
-const disk = { layers: [{ fd: 7, format: "qcow2" as const }], address: "0000:00:10.0", bootIndex: undefined };
+const diskAt = (deviceAddress: string) => ({
+  disk: Disk.fromPartial({ image: "a.qcow2", deviceAddress }),
+  layers: [{ set: 7, format: "qcow2" as const }],
+  bootIndex: undefined,
+});
+const disk = diskAt("0000:00:10.0");
 
 /** The values of one option, in order. */
 function valuesOf(argv: readonly string[], option: string): string[] {
@@ -67,7 +76,7 @@ describe("the arguments of QEMU", () => {
     ["a tap by descriptor", { nics: [nic] }, "-netdev", ["tap,id=net0,fd=5,vhost=off"]],
     [
       "a tap with the kernel's backend",
-      { nics: [{ ...nic, vhostFd: 6 }] },
+      { nics: [{ ...nic, vhostFds: [6] }] },
       "-netdev",
       ["tap,id=net0,fd=5,vhost=on,vhostfd=6"],
     ],
@@ -118,13 +127,12 @@ describe("the arguments of QEMU", () => {
   it("name every layer of a disk with its format, each over the one below", () => {
     const disks = [
       {
+        ...disk,
         layers: [
-          { fd: 7, format: "qcow2" as const },
-          { fd: 8, format: "qcow2" as const },
-          { fd: 9, format: "raw" as const },
+          { set: 7, format: "qcow2" as const },
+          { set: 8, format: "qcow2" as const },
+          { set: 9, format: "raw" as const },
         ],
-        address: "0000:00:10.0",
-        bootIndex: undefined,
       },
     ];
     const argv = toArgv(planWith({ disks }));
@@ -165,7 +173,7 @@ describe("the arguments of QEMU", () => {
   it("put each device at its recorded address, the first of a slot with word of others", () => {
     const argv = toArgv(
       planWith({
-        disks: [{ ...disk, address: "0000:00:10.1" }],
+        disks: [diskAt("0000:00:10.1")],
         nics: [nic, { ...nic, address: "0000:00:0a.3" }],
       }),
     );
@@ -203,7 +211,7 @@ describe("the arguments of QEMU", () => {
       planWith(
         {
           nics: [{ ...nic, address: "virtio-mmio-bus.22" }],
-          disks: [{ ...disk, address: "virtio-mmio-bus.7" }],
+          disks: [diskAt("virtio-mmio-bus.7")],
         },
         { machine: "microvm" },
       ),

@@ -1,0 +1,175 @@
+import { failedPrecondition, invalidFields, type ZorError } from "../../../../lib/errors.js";
+import type { Disk, DiskLimits } from "../../../../proto/gen/zor/v1/qemu.js";
+import { createDisk, type DisksOptions, openDisk, removeDisk } from "../disks.js";
+import { iothreadId, toDiskDevice } from "../hardware/disk-device.js";
+import { toDiskNodes } from "../hardware/disk-nodes.js";
+import { diskName } from "../ids.js";
+import { asObject, numberOf, textOf } from "../json.js";
+import { busOf, type MachineType } from "../placement.js";
+import {
+  addDescriptor,
+  findBlockDevice,
+  type LiveMachine,
+  type LiveOptions,
+  listNodes,
+  removeDevice,
+  removeNode,
+} from "./live-machine.js";
+
+/** A disk of a running machine and its place in the spec. The spec has its name and address: see placeDevices with isLive. */
+export interface LiveDisk {
+  readonly disk: Disk;
+  readonly index: number;
+}
+
+/** Options of work at disks of a running machine. */
+export interface LiveDiskOptions extends DisksOptions {
+  readonly machine: MachineType;
+}
+
+const bytesPerMib = 1024n * 1024n;
+/** Growing a raw file may write its new part. */
+const resizeMs = 60_000;
+
+/** @throws {ZorError} FAILED_PRECONDITION when disks on this bus cannot be added or taken away while a machine runs. */
+function assertPluggable({ disk, index }: LiveDisk, { machine, resource }: LiveDiskOptions): void {
+  const bus = busOf(disk);
+  const isFixed = bus === "sata" || bus === "ide";
+  if (!isFixed && machine !== "microvm") return;
+  const what = isFixed ? `disks on bus ${bus}` : "disks of a microvm";
+  throw failedPrecondition(
+    "NOT_PLUGGABLE",
+    resource,
+    `${resource}: ${diskName(disk, index)}: ${what} cannot be added or taken away while it runs; stop it first, or use bus virtio, scsi, nvme or usb`,
+  );
+}
+
+/**
+ * Adds a disk to a running machine; its files are made. On error nothing of it is left.
+ * @throws {ZorError} when an image is not as it should be, the bus takes no more, or QEMU refuses it.
+ */
+export async function plugDisk(machine: LiveMachine, live: LiveDisk, options: LiveDiskOptions): Promise<void> {
+  assertPluggable(live, options);
+  const { disk, index } = live;
+  const id = diskName(disk, index);
+  await using undo = new AsyncDisposableStack();
+  await assertHasBus(machine, disk, options);
+  if (disk.persistent) {
+    undo.defer(() => removeDisk(disk, index, options));
+    await createDisk(disk, index, options);
+  }
+  await using files = await openDisk(disk, index, options);
+  if (!disk.persistent) undo.defer(() => removeDisk(disk, index, options));
+  const sets: { readonly set: number; readonly format: "qcow2" | "raw" }[] = [];
+  for (const { file, format } of files.layers) {
+    const set = await addDescriptor(machine, file.fd);
+    undo.defer(async () => void (await machine.execute("remove-fd", { "fdset-id": set }).catch(() => undefined)));
+    sets.push({ set, format });
+  }
+  for (const node of toDiskNodes(disk, sets, { id, isReadOnly: disk.readOnly })) {
+    await machine.execute("blockdev-add", node);
+    undo.defer(async () => void (await machine.execute("blockdev-del", { "node-name": node["node-name"] })));
+  }
+  if (disk.iothread) {
+    const thread = iothreadId(id);
+    await machine.execute("object-add", { "qom-type": "iothread", id: thread });
+    undo.defer(async () => void (await machine.execute("object-del", { id: thread })));
+  }
+  options.signal.throwIfAborted();
+  await machine.execute("device_add", toDiskDevice(disk, { index, machine: options.machine, bootIndex: undefined }));
+  undo.defer(() => removeDevice(machine, id, { ...options, what: id }));
+  if (disk.limits !== undefined) await setDiskLimits(machine, live, options);
+  undo.move();
+}
+
+/**
+ * Takes a disk away from a running machine when the guest lets go of it, and deletes its own files. Idempotent.
+ * @throws {ZorError} FAILED_PRECONDITION when the guest keeps it; then it is as before.
+ */
+export async function unplugDisk(machine: LiveMachine, live: LiveDisk, options: LiveDiskOptions): Promise<void> {
+  assertPluggable(live, options);
+  const { disk, index } = live;
+  const id = diskName(disk, index);
+  await removeDevice(machine, id, { ...options, what: `disk ${id}` });
+  for (const node of await nodesOf(machine, id)) await removeNode(machine, node);
+  if (disk.iothread) await machine.execute("object-del", { id: iothreadId(id) }).catch(() => undefined);
+  await removeDisk(disk, index, options);
+}
+
+/**
+ * Has the guest see a larger disk.
+ * @throws {ZorError} INVALID_ARGUMENT when it would shrink; the quota is the caller's to ask.
+ */
+export async function resizeDisk(machine: LiveMachine, { disk, index }: LiveDisk, options: LiveOptions): Promise<void> {
+  const id = diskName(disk, index);
+  const found = await getBlockDevice(machine, id, options);
+  const inserted = asObject(found.facts["inserted"]);
+  const has = BigInt(numberOf(asObject(inserted?.["image"]), "virtual-size") ?? 0);
+  const wanted = disk.sizeMib * bytesPerMib;
+  if (wanted === has || disk.sizeMib === 0n) return;
+  if (wanted < has) {
+    const description = `is smaller than the ${has / bytesPerMib} MiB that the disk has: disks grow only`;
+    throw invalidFields([{ field: `instance.spec.qemu.disks[${index}].size_mib`, description }]);
+  }
+  const node = textOf(inserted, "node-name");
+  await machine.execute("block_resize", { "node-name": node, size: Number(wanted) }, resizeMs);
+}
+
+/** Bounds what the guest reads and writes, at once; without any it is not bounded (QMP block_set_io_throttle). */
+export async function setDiskLimits(
+  machine: LiveMachine,
+  { disk, index }: LiveDisk,
+  options: LiveOptions,
+): Promise<void> {
+  const { device } = await getBlockDevice(machine, diskName(disk, index), options);
+  await machine.execute("block_set_io_throttle", { id: device, ...toThrottle(disk.limits) });
+}
+
+/** Bounds as QEMU takes them; pure. */
+function toThrottle(limits: DiskLimits | undefined): Readonly<Record<string, number>> {
+  const value = (bound: bigint | undefined): number => Number(bound ?? 0n);
+  return {
+    iops: value(limits?.iops),
+    iops_rd: value(limits?.readIops),
+    iops_wr: value(limits?.writeIops),
+    bps: value(limits?.bytesPerSecond),
+    bps_rd: value(limits?.readBytesPerSecond),
+    bps_wr: value(limits?.writeBytesPerSecond),
+  };
+}
+
+/** The nodes of a disk, those that others are over last: the one on top goes first. */
+async function nodesOf(machine: LiveMachine, id: string): Promise<readonly string[]> {
+  const names = (await listNodes(machine)).map((node) => textOf(node, "node-name"));
+  const level = (name: string): number => (name === id ? 0 : Number(name.slice(id.length + "base".length)));
+  const own = names.filter((name) => name === id || new RegExp(`^${id}base\\d+$`).test(name));
+  return own.sort((one, other) => level(one) - level(other));
+}
+
+/** A running machine has the controllers that it was started with. */
+async function assertHasBus(machine: LiveMachine, disk: Disk, { resource }: LiveDiskOptions): Promise<void> {
+  const bus = busOf(disk);
+  if (bus !== "scsi" && bus !== "usb") return;
+  const found = await machine.execute("qom-list", { path: `/machine/peripheral/${bus}` }).catch(() => undefined);
+  if (found !== undefined) return;
+  throw noBus(resource, bus);
+}
+
+function noBus(resource: string, bus: string): ZorError {
+  const remedy = `use bus virtio, or stop it first: it has a controller from its next start with something on bus ${bus}`;
+  return failedPrecondition(
+    "NO_BUS",
+    resource,
+    `${resource}: the running machine has no controller for bus ${bus}; ${remedy}`,
+  );
+}
+
+async function getBlockDevice(
+  machine: LiveMachine,
+  id: string,
+  { resource }: LiveOptions,
+): Promise<NonNullable<Awaited<ReturnType<typeof findBlockDevice>>>> {
+  const found = await findBlockDevice(machine, id);
+  if (found !== undefined) return found;
+  throw failedPrecondition("NO_DEVICE", resource, `${resource}: the running machine has no ${id}; stop and start it`);
+}
