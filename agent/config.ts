@@ -5,6 +5,9 @@ import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
 import { type ContainerCapability, findCapability } from "./drivers/containers/capabilities.js";
 import type { DiskLimits } from "./drivers/disk-quota.js";
+import { dockerSocket } from "./drivers/docker/docker-driver.js";
+import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
+import { podmanSocket } from "./drivers/podman/podman-driver.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
 const ip = z
@@ -43,6 +46,22 @@ const diskSchema = z.strictObject({
     .optional(),
 });
 
+/** A registry's images that engines may fetch; see {@link AllowedRegistry}. */
+const registrySchema = z
+  .strictObject({
+    images: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9.:-]{0,254}(\/[a-z0-9._-]{1,128}){0,16}$/,
+        'expected a registry or a path in one, such as "docker.io/library"',
+      ),
+    username: z.string().min(1).max(256).optional(),
+    passwordFile: path.optional(),
+  })
+  .refine(({ username, passwordFile }) => (username === undefined) === (passwordFile === undefined), {
+    message: "username and passwordFile go together",
+  });
+
 /** Settings of an agent as flags, environment and the YAML file give them. Unset ones are filled in by {@link settle}. */
 export const agentConfigSchema = z.strictObject({
   host: id.optional(),
@@ -57,6 +76,9 @@ export const agentConfigSchema = z.strictObject({
   undialable: z.boolean().optional(),
   allowPlainLinks: z.boolean().optional(),
   containerCapabilities: z.array(capability).optional(),
+  dockerSocket: path.optional(),
+  podmanSocket: path.optional(),
+  registries: z.array(registrySchema).max(256).optional(),
   disk: diskSchema.default({}),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
@@ -95,6 +117,10 @@ export interface AgentSettings {
   readonly allowPlainLinks: boolean;
   /** Capabilities beyond the default ones that containers may ask for. */
   readonly containerCapabilities: readonly ContainerCapability[];
+  /** Sockets of the host's container engines. */
+  readonly engines: { readonly docker: string; readonly podman: string };
+  /** Images that engines may fetch, and who the agent is there. */
+  readonly registries: readonly AllowedRegistry[];
   readonly disk: DiskLimits;
   readonly observeSeconds: number;
 }
@@ -119,6 +145,8 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     undialable: config.undialable ?? joined?.undialable ?? false,
     allowPlainLinks: config.allowPlainLinks ?? false,
     containerCapabilities: config.containerCapabilities ?? [],
+    engines: { docker: config.dockerSocket ?? dockerSocket, podman: config.podmanSocket ?? podmanSocket },
+    registries: config.registries ?? [],
     disk: config.disk,
     observeSeconds: config.observeSeconds,
   };

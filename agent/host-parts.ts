@@ -2,8 +2,8 @@ import type { Log } from "../lib/log.js";
 import type { AgentSettings } from "./config.js";
 import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
-import { LanNetworks } from "./network/lan-networks.js";
 import { Bridges } from "./network/bridges.js";
+import { LanNetworks } from "./network/lan-networks.js";
 import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import type { AgentParts, NetworkPart } from "./parts.js";
@@ -20,10 +20,11 @@ export interface HostPartsOptions {
 /** Opens the host's switch and makes its drivers. Disturbs nothing that runs. @throws {ZorError} */
 export async function openHostParts(options: HostPartsOptions): Promise<AgentParts> {
   const { settings, log } = options;
-  const { imageDirs, state: stateDirectory, containerCapabilities, disk } = settings;
+  const { imageDirs, state: stateDirectory, containerCapabilities, engines, registries, disk } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
-  const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, disk, log });
+  const common = { imageDirectories, stateDirectory, containerCapabilities, engines, registries };
+  const drivers = createDrivers({ ...common, disk, log });
   const { network, lans, udpSuperFrames } = await openNetwork(options);
   return { drivers, network, cables: { plugger: lans, udpSuperFrames } };
 }

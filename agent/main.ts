@@ -200,10 +200,11 @@ async function run(config: AgentConfig): Promise<void> {
 async function doctor(config: AgentConfig, output: string): Promise<void> {
   const settings = settle(config, undefined, "localhost");
   const log = createLog("doctor");
-  const { imageDirs, state: stateDirectory, containerCapabilities, disk } = settings;
+  const { imageDirs, state: stateDirectory, containerCapabilities, engines, registries, disk } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
-  const drivers = createDrivers({ imageDirectories, stateDirectory, containerCapabilities, disk, log });
+  const common = { imageDirectories, stateDirectory, containerCapabilities, engines, registries };
+  const drivers = createDrivers({ ...common, disk, log });
   const fingerprint = await takeFingerprint({
     probes: drivers.map((driver) => (call) => probeDriver(driver, call)),
     imageDirs: settings.imageDirs,

@@ -49,6 +49,8 @@ export interface Observation {
   readonly accelerator: string;
   /** Commands can be run inside. */
   readonly execReady: boolean;
+  /** It runs on as another process than its handle's: somebody restarted it behind the agent's back. Its interfaces are then connected. */
+  readonly successor?: RecoveryHandle;
   /** It runs, but nothing has been seen or heard of a guest for too long; the reason says so. Default: no. */
   readonly isSilent?: boolean;
 }
@@ -56,7 +58,7 @@ export interface Observation {
 /** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */
 export interface DriverEvent {
   readonly uid: string;
-  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive"; "image-changed" and "watchdog" are told to people as they are. */
+  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive" and the like; "image-changed" and "watchdog" are told to people as they are. */
   readonly type: string;
   readonly message: string;
 }
@@ -75,6 +77,8 @@ export interface InstanceDriver {
   readonly can: Abilities;
   /** Set when its instances have devices at addresses. */
   readonly placing?: Placing;
+  /** Set when its runtime makes a net namespace at each start and joins none. */
+  readonly wiring?: Wiring;
   /** Set when its runtime, not the switch, gives interfaces their carrier. */
   readonly carrier?: Carrier;
   /** Set when work at its instances goes on, or leaves marks, when the agent is killed. */
@@ -178,6 +182,20 @@ export interface Shutdownable {
   ): Promise<void>;
   /** Nobody asks any more, and it runs on: takes back what asking has changed. Idempotent. */
   giveUpShutdown(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
+}
+
+/** Drivers of model "join" whose runtime makes the net namespace itself; what was prepared is moved there. */
+export interface Wiring {
+  /**
+   * Has the namespace that the instance runs in hold its interfaces, under the name of the prepared one. A start does it itself; it is
+   * called after a restart of the agent, or of the instance by somebody else. Idempotent.
+   */
+  connect(
+    instance: DriverInstance,
+    handle: RecoveryHandle,
+    network: InstanceNetwork,
+    options: CallOptions,
+  ): Promise<void>;
 }
 
 /** Drivers whose runtime gives interfaces their carrier ("tap" drivers); that of a veth follows its switch side. */

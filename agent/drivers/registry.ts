@@ -2,7 +2,10 @@ import type { Log } from "../../lib/log.js";
 import type { ContainerCapability } from "./containers/capabilities.js";
 import { CrunDriver } from "./crun/crun-driver.js";
 import { type DiskLimits, DiskQuota } from "./disk-quota.js";
+import { createDockerDriver } from "./docker/docker-driver.js";
 import type { InstanceDriver } from "./driver.js";
+import type { AllowedRegistry } from "./engine-api/registry-policy.js";
+import { createPodmanDriver } from "./podman/podman-driver.js";
 import { createQemuDriver } from "./qemu/driver.js";
 
 /** What drivers are made with. */
@@ -13,6 +16,10 @@ export interface DriverOptions {
   readonly stateDirectory: string;
   /** Capabilities beyond the default ones that containers may ask for. */
   readonly containerCapabilities: readonly ContainerCapability[];
+  /** Sockets of the host's container engines. */
+  readonly engines: { readonly docker: string; readonly podman: string };
+  /** Images that engines may fetch. */
+  readonly registries: readonly AllowedRegistry[];
   /** How much of the host's disk instances may have. */
   readonly disk: DiskLimits;
   readonly log: Log;
@@ -21,5 +28,10 @@ export interface DriverOptions {
 /** All drivers of this agent. A new driver is one folder and one line here. */
 export function createDrivers(options: DriverOptions): readonly InstanceDriver[] {
   const quota = new DiskQuota({ directory: options.stateDirectory, limits: options.disk });
-  return [createQemuDriver({ ...options, quota }), new CrunDriver({ ...options, quota })];
+  return [
+    createQemuDriver({ ...options, quota }),
+    new CrunDriver({ ...options, quota }),
+    createDockerDriver({ ...options, socketPath: options.engines.docker }),
+    createPodmanDriver({ ...options, socketPath: options.engines.podman }),
+  ];
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition } from "../../lib/errors.js";
 import { readIfExists } from "../../lib/files.js";
@@ -112,6 +112,26 @@ async function findOwner(name: string, signal: AbortSignal | undefined): Promise
 async function deleteName(name: string, signal: AbortSignal | undefined): Promise<void> {
   await onHost(["ip", "netns", "delete", name], signal);
   await rm(join(tagDirectory, name), { force: true });
+}
+
+/**
+ * Gives the name of a namespace to the one that a process is in; the tag goes with the name. When it is cut short, nobody has the
+ * name: whoever prepares it makes a new namespace.
+ */
+export async function renameNetns(name: string, pid: number, signal: AbortSignal | undefined): Promise<void> {
+  const tag = (await readIfExists(join(tagDirectory, name)))?.trim().split(" ")[0];
+  const { ino } = await stat(`/proc/${pid}/ns/net`);
+  await deleteName(name, signal);
+  if (tag !== undefined && tag !== "") await writeFile(join(tagDirectory, name), `${tag} ${ino}\n`);
+  await onHost(["ip", "netns", "attach", name, String(pid)], signal);
+}
+
+/** Whether a name is that of the namespace that a process is in. */
+export async function isNetnsOf(name: string, pid: number): Promise<boolean> {
+  const [named, own] = await Promise.all(
+    [join(netnsDirectory, name), `/proc/${pid}/ns/net`].map((path) => stat(path).catch(() => undefined)),
+  );
+  return named !== undefined && own !== undefined && named.dev === own.dev && named.ino === own.ino;
 }
 
 /** Runs a command where names of namespaces outlive the agent, and with them the way back to running instances. */

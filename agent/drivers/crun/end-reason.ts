@@ -1,4 +1,4 @@
-import { constants } from "node:os";
+import { describeExit, signalNameOf } from "../containers/exit-words.js";
 import type { RunEnd } from "../driver.js";
 import type { MemoryEvents } from "./memory-events.js";
 
@@ -25,7 +25,7 @@ export function toContainerEnd(
   memory: MemoryEvents | undefined,
   { limitMib, totalMib }: { readonly limitMib: number; readonly totalMib: number },
 ): RunEnd {
-  const signal = code !== undefined && nameOf(code - 128) !== undefined ? code - 128 : undefined;
+  const signal = code !== undefined && signalNameOf(code - 128) !== undefined ? code - 128 : undefined;
   if (memory !== undefined && memory.kills > 0 && code !== 0) {
     const how = signal === undefined ? (code === undefined ? {} : { exitCode: code }) : { signal };
     return memory.limitReached
@@ -35,16 +35,4 @@ export function toContainerEnd(
   if (code === undefined) return { kind: "unknown" };
   if (signal !== undefined) return { kind: "signal", signal };
   return code === 0 ? { kind: "guest-shutdown" } : { kind: "exit-code", exitCode: code };
-}
-
-function describeExit(code: number): string {
-  const signal = nameOf(code - 128);
-  return signal === undefined
-    ? `ended with exit code ${code}`
-    : `was ended by ${signal} (signal ${code - 128}), exit code ${code}`;
-}
-
-/** Name of a signal by number; undefined: there is none, so the number was an exit code. */
-function nameOf(signal: number): string | undefined {
-  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
 }

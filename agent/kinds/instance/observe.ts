@@ -26,6 +26,7 @@ export async function observe(
   if (record.handle === undefined && !hasEnded(observation.state)) {
     if (await tryTakeBack(context, record, signal)) observation = await inspect(record, signal);
   }
+  if (observation.successor !== undefined) await followSuccessor(context, record, observation.successor);
   const justEnded = record.handle !== undefined && hasEnded(observation.state);
   if (!justEnded) observation = withKnownEnd(record, observation);
   else {
@@ -87,11 +88,33 @@ async function tryTakeBack(context: InstanceContext, record: InstanceRecord, sig
   }
 }
 
+/** Somebody restarted it behind the agent's back: what runs is taken up in place of what ran, and gets the interfaces back. */
+async function followSuccessor(
+  context: InstanceContext,
+  record: InstanceRecord,
+  successor: RecoveryHandle,
+): Promise<void> {
+  const { name } = record.stored.resource;
+  record.handle = successor;
+  record.network = undefined;
+  await keepHandle(context, record, successor).catch((error: unknown) => {
+    context.logError(error, `the handle of ${name} could not be written`);
+  });
+  context.emit({
+    severity: EventSeverity.EVENT_SEVERITY_WARNING,
+    type: "instance.restarted",
+    resource: name,
+    message: "somebody else restarted it on its host",
+    caller: "",
+  });
+}
+
 /** Makes the interfaces known of an instance that runs without them, because they could not be restored when it was adopted; resolves to why not. */
 async function restoreNetwork(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<string> {
   if (record.handle === undefined || record.network !== undefined || record.specLost) return "";
   try {
     const network = await context.networks.prepare(toOwner(record), { signal });
+    await record.driver.wiring?.connect(toDriverInstance(record), record.handle, network, { signal });
     // An agent that was killed between a change of a NIC and showing it to the guest.
     await showCarrier(record, specOf(record).nics, signal);
     record.network = network;

@@ -112,8 +112,9 @@ let hub: HubFixture;
 
 beforeAll(async () => {
   const options = { imageDirectories: ["/var/lib/zor/images"], stateDirectory: tmpdir(), containerCapabilities: [] };
+  const engines = { docker: "/nowhere/docker.sock", podman: "/nowhere/podman.sock" };
   const log = createLog("test", { write: () => undefined });
-  agent = await ApiFixture.start({ drivers: createDrivers({ ...options, disk: {}, log }) });
+  agent = await ApiFixture.start({ drivers: createDrivers({ ...options, engines, registries: [], disk: {}, log }) });
   hub = await HubFixture.start();
 });
 

@@ -142,7 +142,23 @@ describe("instance flags", () => {
     expect(read({ kernel: "micro" }).driver?.$case).toBe("qemu");
     expect(read({ rootfs: "micro" }).driver?.$case).toBe("crun");
     expect(() => read({ driver: "crun" })).toThrow("--rootfs");
-    expect(() => read({ driver: "docker" })).toThrow("qemu and crun");
+    const engine = { image: ["debian:12"], pull: "always", env: ["A=b"], capAdd: ["SYS_ADMIN"] };
+    for (const driver of ["docker", "podman"]) {
+      expect(read({ ...engine, driver }, ["sleep", "1"]).driver).toMatchObject({
+        $case: driver,
+        value: {
+          image: "debian:12",
+          command: ["sleep", "1"],
+          environment: { A: "b" },
+          capabilities: { add: ["SYS_ADMIN"] },
+        },
+      });
+    }
+    expect(read({ podmanImage: "debian:12" }).driver?.$case).toBe("podman");
+    expect(() => read({ dockerImage: "debian:12", pull: "often" })).toThrow("--pull");
+    expect(() => read({ dockerImage: "debian:12", podmanImage: "debian:12" })).toThrow("does not go with");
+    expect(() => read({ driver: "docker" })).toThrow("--docker-image");
+    expect(() => read({ driver: "lxd" })).toThrow("qemu, crun, docker and podman");
     expect(() => read({ driver: "qemu", rootfs: "micro" })).toThrow("--rootfs: does not go with the qemu driver");
     expect(() => read({ kernel: "micro" }, ["sh"])).toThrow("only containers");
   });

@@ -5,6 +5,7 @@ import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatMib } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
+import { describeEngine } from "./drivers/engines.js";
 import { nicsOf } from "./nics.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
@@ -84,6 +85,10 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
         field("changes", persistent ? "kept over stop and start" : "thrown away on stop"),
       ];
     }
+    case "docker":
+      return describeEngine("Docker", driver.value);
+    case "podman":
+      return describeEngine("podman", driver.value);
     case "other":
       return [heading("Driver"), field("options", driver.value.typeUrl)];
     case undefined:

@@ -13,6 +13,7 @@ import {
 import { shortName } from "../../kit/resource-name.js";
 import { crunFlags } from "./drivers/crun.js";
 import type { DriverFlags } from "./drivers/driver-flags.js";
+import { dockerFlags, podmanFlags } from "./drivers/engines.js";
 import { findOptions, toDriver, withOptions } from "./drivers/options.js";
 import { qemuFlags } from "./drivers/qemu.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
@@ -20,7 +21,10 @@ import { parseNic } from "./nic-flag.js";
 import { setInstance } from "./set-flags.js";
 
 /** Drivers with flags of their own, the first of them the one that is meant when nothing says which; others have --option. */
-const drivers: readonly DriverFlags[] = [qemuFlags, crunFlags];
+const drivers: readonly DriverFlags[] = [qemuFlags, crunFlags, dockerFlags, podmanFlags];
+
+/** Each flag once: several drivers may have the same. */
+const driverFlags = [...new Map(drivers.flatMap(({ flags }) => flags).map((flag) => [flag.flags, flag])).values()];
 
 /** What the command line can say of instances. */
 export const instanceCommands: KindCommands<Instance> = {
@@ -29,7 +33,10 @@ export const instanceCommands: KindCommands<Instance> = {
     description: "Create an instance and start it: a QEMU machine or a container.",
     words: [{ word: "[command...]", help: "after --: what a container runs instead of its default" }],
     flags: [
-      { flags: "--driver <driver>", help: "qemu, crun or another one (default: what the other options need)" },
+      {
+        flags: "--driver <driver>",
+        help: "qemu, crun, docker, podman or another one (default: what the other options need)",
+      },
       { flags: "--cpus <count>", help: "virtual CPUs, or CPU limit of a container (default: 1)" },
       { flags: "--memory <size>", help: "such as 256M or 2G (default: 128M)" },
       {
@@ -37,7 +44,7 @@ export const instanceCommands: KindCommands<Instance> = {
         help: "lan=LAN,addr=IP/LEN,mac=MAC,name=NAME,model=MODEL,queues=N, all optional; may be repeated",
         repeatable: true,
       },
-      ...drivers.flatMap(({ flags }) => flags),
+      ...driverFlags,
       { flags: "--persistent", help: "keep changes to disks or files over stop and start" },
       {
         flags: "--option <field=value>",
@@ -52,6 +59,7 @@ export const instanceCommands: KindCommands<Instance> = {
       "alpha/web --image debian.qcow2 --cpus 2 --memory 2G --persistent --nic lan=lan1",
       "alpha/c1 --rootfs micro --nic lan=lan1,addr=10.0.0.2/24 -- /bin/sh -c 'sleep 1d'",
       "alpha/r1 --rootfs frr --cap-add SYS_ADMIN --sysctl net.ipv4.ip_forward=1 --nic lan=lan1",
+      "alpha/d1 --docker-image debian:12 --nic lan=lan1 -- sleep infinity",
       "alpha/old --driver qemu --option machine=pc --image dos.qcow2",
       "-f vm1.yaml",
     ],
@@ -76,13 +84,16 @@ export function instanceSpec({ values, words }: Pick<CommandInput, "values" | "w
 
 /** The driver asked for, or the one the other flags need. @throws {ZorError} when flags of two drivers are mixed. */
 function readDriver(values: FlagValues, words: readonly string[]): InstanceSpec["driver"] {
-  const given = drivers.flatMap((each) => {
-    const flag = each.flags.find((flag) => isFlagGiven(values, flag));
-    return flag === undefined ? [] : [{ driver: each.driver, flag: flag.flags.split(" ")[0] ?? "" }];
-  });
-  const wanted = flagText(values, "driver") ?? given.at(-1)?.driver ?? drivers[0]?.driver ?? "";
+  const given = driverFlags
+    .filter((flag) => isFlagGiven(values, flag))
+    .map(({ flags }) => ({
+      flag: flags.split(" ")[0] ?? "",
+      owners: drivers.filter((each) => each.flags.some((own) => own.flags === flags)).map(({ driver }) => driver),
+    }));
+  const telling = given.filter(({ owners }) => owners.length === 1).at(-1) ?? given.at(-1);
+  const wanted = flagText(values, "driver") ?? telling?.owners[0] ?? drivers[0]?.driver ?? "";
   const place = findOptions(wanted);
-  const stranger = given.find(({ driver }) => driver !== wanted);
+  const stranger = given.find(({ owners }) => !owners.includes(wanted));
   if (stranger !== undefined) throw invalidArgument(stranger.flag, `does not go with the ${wanted} driver`);
   const flags = drivers.find(({ driver }) => driver === wanted);
   if (words.length > 0 && flags?.takesCommand !== true) {

@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { ContainerEngineOptions } from "./container_engine.js";
 import { CrunOptions } from "./crun.js";
 import { QemuOptions } from "./qemu.js";
 
@@ -444,6 +445,12 @@ export interface InstanceSpec {
     | //
     /** A container run by crun. */
     { $case: "crun"; value: CrunOptions }
+    | //
+    /** A container run by the host's Docker engine. */
+    { $case: "docker"; value: ContainerEngineOptions }
+    | //
+    /** A container run by the host's podman service. */
+    { $case: "podman"; value: ContainerEngineOptions }
     | //
     /** Anything run by a driver that this API has no options for: the options' message, packed, says which driver it is. */
     { $case: "other"; value: Any }
@@ -1078,6 +1085,12 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       case "crun":
         CrunOptions.encode(message.driver.value, writer.uint32(90).fork()).join();
         break;
+      case "docker":
+        ContainerEngineOptions.encode(message.driver.value, writer.uint32(98).fork()).join();
+        break;
+      case "podman":
+        ContainerEngineOptions.encode(message.driver.value, writer.uint32(106).fork()).join();
+        break;
       case "other":
         Any.encode(message.driver.value, writer.uint32(154).fork()).join();
         break;
@@ -1170,6 +1183,22 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
             message.driver = { $case: "crun", value: CrunOptions.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.driver = { $case: "docker", value: ContainerEngineOptions.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.driver = { $case: "podman", value: ContainerEngineOptions.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 19: {
             if (tag !== 154) {
               break;
@@ -1219,6 +1248,10 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         ? { $case: "qemu", value: QemuOptions.fromJSON(object.qemu) }
         : isSet(object.crun)
         ? { $case: "crun", value: CrunOptions.fromJSON(object.crun) }
+        : isSet(object.docker)
+        ? { $case: "docker", value: ContainerEngineOptions.fromJSON(object.docker) }
+        : isSet(object.podman)
+        ? { $case: "podman", value: ContainerEngineOptions.fromJSON(object.podman) }
         : isSet(object.other)
         ? { $case: "other", value: Any.fromJSON(object.other) }
         : undefined,
@@ -1252,6 +1285,10 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       obj.qemu = QemuOptions.toJSON(message.driver.value);
     } else if (message.driver?.$case === "crun") {
       obj.crun = CrunOptions.toJSON(message.driver.value);
+    } else if (message.driver?.$case === "docker") {
+      obj.docker = ContainerEngineOptions.toJSON(message.driver.value);
+    } else if (message.driver?.$case === "podman") {
+      obj.podman = ContainerEngineOptions.toJSON(message.driver.value);
     } else if (message.driver?.$case === "other") {
       obj.other = Any.toJSON(message.driver.value);
     }
@@ -1288,6 +1325,18 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       case "crun": {
         if (object.driver?.value !== undefined && object.driver?.value !== null) {
           message.driver = { $case: "crun", value: CrunOptions.fromPartial(object.driver.value) };
+        }
+        break;
+      }
+      case "docker": {
+        if (object.driver?.value !== undefined && object.driver?.value !== null) {
+          message.driver = { $case: "docker", value: ContainerEngineOptions.fromPartial(object.driver.value) };
+        }
+        break;
+      }
+      case "podman": {
+        if (object.driver?.value !== undefined && object.driver?.value !== null) {
+          message.driver = { $case: "podman", value: ContainerEngineOptions.fromPartial(object.driver.value) };
         }
         break;
       }

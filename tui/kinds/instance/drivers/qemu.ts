@@ -5,6 +5,13 @@ import { parseMemoryMib } from "../../../kit/input/memory.js";
 import { flagText, flagTexts } from "../../../kit/kind-commands.js";
 import type { DriverFlags } from "./driver-flags.js";
 
+/** Also what containers of an engine are made of, where --driver says so. */
+export const imageFlag = {
+  flags: "--image <file>",
+  help: "qemu: disk image to boot from; its changes last until the next start",
+  repeatable: true,
+};
+
 /** Flags for machines. */
 export const qemuFlags: DriverFlags = {
   driver: "qemu",
@@ -13,11 +20,7 @@ export const qemuFlags: DriverFlags = {
     { flags: "--kernel <file>", help: "qemu: kernel for direct boot; micro is the built-in image" },
     { flags: "--initrd <file>", help: "qemu: initial ram disk" },
     { flags: "--append <text>", help: "qemu: more kernel command line" },
-    {
-      flags: "--image <file>",
-      help: "qemu: disk image to boot from; its changes last until the next start",
-      repeatable: true,
-    },
+    imageFlag,
     { flags: "--disk <fields>", help: "qemu: image=FILE,persistent,size=SIZE; may be repeated", repeatable: true },
     { flags: "--machine <type>", help: "qemu: q35, pc or microvm" },
     { flags: "--accel <accelerator>", help: "qemu: kvm or tcg (default: the best that works)" },

@@ -44,7 +44,12 @@ describe("the capabilities of a container", () => {
     expect(capabilitiesInMask(0x1_0020_0001n)).toEqual(["CHOWN", "SYS_ADMIN", "MAC_OVERRIDE"]);
   });
 
-  const agentLimits = { openFiles: 1, oomScoreAdjustment: 0, capabilities: ["CHOWN", "SYS_ADMIN"] } as const;
+  const agentLimits = {
+    openFiles: 1,
+    processes: 1,
+    oomScoreAdjustment: 0,
+    capabilities: ["CHOWN", "SYS_ADMIN"],
+  } as const;
   it("are granted as far as policy and agent go", () => {
     const wanted = { add: ["SYS_ADMIN"], drop: [] };
     expect(grantCapabilities(wanted, { allowed: ["SYS_ADMIN"], agentLimits })).toEqual(["CHOWN", "SYS_ADMIN"]);

@@ -7,7 +7,7 @@ const options: OciConfigOptions = {
   command: ["/init", "$(reboot)", "a b"],
   environment: { A: "1", PATH: "/mine" },
   capabilities: ["NET_RAW"],
-  agentLimits: { openFiles: 20_000, oomScoreAdjustment: 0, capabilities: ["NET_RAW"] },
+  agentLimits: { openFiles: 20_000, processes: 1000, oomScoreAdjustment: 0, capabilities: ["NET_RAW"] },
   sysctls: { "net.ipv4.ip_forward": "1" },
   writableNetSysctls: true,
   netnsPath: "/run/netns/zor-alpha.0123456789",
@@ -99,7 +99,7 @@ describe("the configuration of a container", () => {
   ])(
     "hands on neither an agent's %i open files nor its place %i among those spared",
     (openFiles, adjustment, soft, hard, oom) => {
-      const agentLimits = { openFiles, oomScoreAdjustment: adjustment, capabilities: [] };
+      const agentLimits = { openFiles, processes: 1000, oomScoreAdjustment: adjustment, capabilities: [] };
       const { process } = build({ agentLimits });
       expect(process.rlimits).toEqual([{ type: "RLIMIT_NOFILE", soft, hard }]);
       expect(process.oomScoreAdj).toBe(oom);

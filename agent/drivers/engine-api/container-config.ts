@@ -1,0 +1,93 @@
+import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container_engine.js";
+import type { AgentLimits } from "../containers/agent-limits.js";
+import type { ContainerCapability } from "../containers/capabilities.js";
+import { nameLabel, uidLabel } from "./container-state.js";
+import type { EngineProduct } from "./engine-product.js";
+import { signalName } from "./options-check.js";
+
+/** What a container is made from. */
+export interface ContainerConfigOptions {
+  readonly instance: { readonly name: string; readonly id: string; readonly uid: string };
+  readonly options: ContainerEngineOptions;
+  /** Id of the image in the engine. */
+  readonly image: string;
+  readonly cpus: number;
+  readonly memoryMib: number;
+  readonly capabilities: readonly ContainerCapability[];
+  /** Hard limits of the agent's own process; a container gets no more. */
+  readonly agentLimits: Pick<AgentLimits, "openFiles" | "processes">;
+  readonly product: Pick<EngineProduct, "logDriver" | "raisesLimits">;
+}
+
+/** podman's service lowers its own limit to this (4.3), and can give no more on. What a container really may have is its limit of tasks. */
+const maxProcesses = 32_768;
+const defaultMaxTasks = 4096;
+const bytesPerMib = 1024 * 1024;
+const nanoCpus = 1_000_000_000;
+
+/**
+ * The body of POST /containers/create. The container has a terminal, no network of the engine's, and is restarted by nobody: the agent
+ * plugs its interfaces and decides over its life. It never gets more than its image and spec say: no devices, no host's namespaces.
+ */
+export function buildContainerConfig(from: ContainerConfigOptions): object {
+  const { options, instance } = from;
+  const { environment, entrypoint, command } = options;
+  const stopSignal = signalName(options.stopSignal);
+  return {
+    Image: from.image,
+    Hostname: options.hostname === "" ? instance.id : options.hostname,
+    Labels: { [uidLabel]: instance.uid, [nameLabel]: instance.name },
+    Env: Object.entries({ TERM: "xterm-256color", ...environment }).map(([name, value]) => `${name}=${value}`),
+    ...(entrypoint.length === 0 ? {} : { Entrypoint: entrypoint }),
+    ...(command.length === 0 ? {} : { Cmd: command }),
+    ...(options.workingDirectory === "" ? {} : { WorkingDir: options.workingDirectory }),
+    ...(options.user === "" ? {} : { User: options.user }),
+    ...(options.stopSignal === "" || stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    Tty: true,
+    OpenStdin: true,
+    StdinOnce: false,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: {
+      ...limitsOf(from),
+      NetworkMode: "none",
+      RestartPolicy: { Name: "no" },
+      AutoRemove: false,
+      Privileged: false,
+      CapDrop: ["ALL"],
+      CapAdd: from.capabilities,
+      SecurityOpt: ["no-new-privileges"],
+      Sysctls: options.sysctls,
+      ReadonlyRootfs: options.readOnlyRoot,
+      Tmpfs: Object.fromEntries(
+        Object.entries(options.tmpfsMib).map(([path, mib]) => [path, `rw,nosuid,nodev,mode=1777,size=${mib}m`]),
+      ),
+      Ulimits: ulimitsOf(from),
+      // What a console shows again; more would let a guest fill the host's disk.
+      LogConfig: { Type: from.product.logDriver, Config: { "max-size": "1m" } },
+    },
+  };
+}
+
+/** Not the engine's: programs that close every descriptor they may have open would take minutes. */
+function ulimitsOf({ agentLimits, product }: ContainerConfigOptions): readonly object[] {
+  const { openFiles, processes } = agentLimits;
+  const files = { Name: "nofile", Soft: Math.min(1024, openFiles), Hard: Math.min(524_288, openFiles) };
+  const most = Math.min(maxProcesses, processes);
+  return product.raisesLimits ? [files, { Name: "nproc", Soft: most, Hard: most }] : [files];
+}
+
+/** The part of a container's configuration that says what it may use; also that of POST /containers/{id}/update. */
+export function limitsOf(from: Pick<ContainerConfigOptions, "options" | "cpus" | "memoryMib">): object {
+  const { options, cpus, memoryMib } = from;
+  const memory = memoryMib * bytesPerMib;
+  return {
+    Memory: memory,
+    // No swap besides.
+    MemorySwap: memory,
+    NanoCpus: cpus * nanoCpus,
+    PidsLimit: options.maxTasks ?? defaultMaxTasks,
+    ...(options.cpuSet === "" ? {} : { CpusetCpus: options.cpuSet }),
+  };
+}

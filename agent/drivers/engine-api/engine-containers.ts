@@ -1,0 +1,287 @@
+import { z } from "zod";
+import { failedPrecondition } from "../../../lib/errors.js";
+import {
+  endProcess,
+  findIdentity,
+  isAlive,
+  type ProcessIdentity,
+  signalProcess,
+  waitForExit,
+} from "../../../lib/process.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
+import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container_engine.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js";
+import type { ContainerCapability } from "../containers/capabilities.js";
+import { grantCapabilities } from "../containers/privileges.js";
+import type { CallOptions, DriverInstance, Progress } from "../driver.js";
+import { buildContainerConfig, limitsOf } from "./container-config.js";
+import { type ContainerRecord, RecordFiles } from "./container-record.js";
+import { containerSchema, type EngineContainer, toContainerName, uidLabel } from "./container-state.js";
+import type { EngineClient } from "./engine-client.js";
+import { isConflict, isNotThere, isUnreachable } from "./engine-error.js";
+import type { EngineImages } from "./engine-images.js";
+import type { EngineDriverOptions, EngineProduct } from "./engine-product.js";
+
+/** What containers are made with. */
+export interface EngineContainersOptions extends Pick<EngineDriverOptions, "containerCapabilities"> {
+  readonly client: EngineClient;
+  readonly images: EngineImages;
+  readonly product: EngineProduct;
+}
+
+/** Engines make, start and end containers within this time, also on a busy host. */
+const workMs = 60_000;
+const exitWaitMs = 10_000;
+const [endedPollMs, endedLimitMs] = [25, 10_000];
+/** What an engine that tells of every change was last asked is asked anew after this time, should it have told nothing. */
+const lookAgainMs = 60_000;
+const createdSchema = z.object({ Id: z.string().regex(/^[0-9a-f]{64}$/) });
+
+/** What a spec asks for, with defaults. */
+export function sizeOf(spec: InstanceSpec): { readonly cpus: number; readonly memoryMib: number } {
+  return { cpus: spec.cpus ?? 1, memoryMib: Number(spec.memoryMib ?? 128n) };
+}
+
+/** The containers of instances in an engine: found by the id that was kept or by name, and only ours when they have the label. */
+export class EngineContainers {
+  readonly #client: EngineClient;
+  readonly #images: EngineImages;
+  readonly #product: EngineProduct;
+  readonly #allowed: readonly ContainerCapability[];
+  readonly #looks = new Map<string, { readonly container: EngineContainer | undefined; readonly atMs: number }>();
+  #limits: AgentLimits | undefined;
+
+  constructor(options: EngineContainersOptions) {
+    this.#client = options.client;
+    this.#images = options.images;
+    this.#product = options.product;
+    this.#allowed = options.containerCapabilities;
+  }
+
+  /** What a container may do. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
+  async grant(options: ContainerEngineOptions): Promise<{
+    readonly capabilities: readonly ContainerCapability[];
+    readonly agentLimits: AgentLimits;
+  }> {
+    this.#limits ??= await readAgentLimits();
+    const agentLimits = this.#limits;
+    const capabilities = grantCapabilities(options.capabilities, { allowed: this.#allowed, agentLimits });
+    return { capabilities, agentLimits };
+  }
+
+  /** Brings the image and makes the container. What an earlier attempt left is replaced. */
+  async create(
+    instance: DriverInstance,
+    options: ContainerEngineOptions,
+    call: CallOptions & { readonly progress: Progress },
+  ): Promise<void> {
+    await this.destroy(instance, call.signal);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.destroy(instance, uninterrupted));
+    const field = `instance.spec.${this.#product.kind}.image`;
+    const { id: image, imported } = await this.#images.ensure({ options, field }, call);
+    await filesOf(instance).write({ container: "", image, imported });
+    call.progress("making the container", 95);
+    call.signal.throwIfAborted();
+    await this.#make(instance, options, { container: "", image, imported });
+    call.signal.throwIfAborted();
+    undo.move();
+  }
+
+  /**
+   * The container of an instance, ready to be started: the one there is when it is persistent, else a new one.
+   * @throws {ZorError} FAILED_PRECONDITION when it runs, or the host's policy does not allow it any more.
+   */
+  async prepare(instance: DriverInstance, options: ContainerEngineOptions, signal: AbortSignal): Promise<string> {
+    const there = await this.find(instance, signal);
+    if (there?.State.Running === true)
+      throw failedPrecondition("ALREADY_RUNNING", instance.name, `${instance.name} runs already; stop it first`);
+    await this.grant(options);
+    if (there !== undefined && options.persistent) {
+      const body = limitsOf({ options, ...sizeOf(instance.spec) });
+      await this.#client.call({ method: "POST", path: `/containers/${there.Id}/update`, body, signal });
+      return there.Id;
+    }
+    const known = await filesOf(instance).read();
+    if (there !== undefined) await this.#delete(there.Id);
+    return this.#make(instance, options, known ?? (await this.#bring(options, signal)));
+  }
+
+  /** Starts a container that was prepared. Not to be cut short: an engine goes on with what it was asked. */
+  async start(instance: DriverInstance, container: string): Promise<EngineContainer> {
+    const request = { method: "POST", path: `/containers/${container}/start`, signal: uninterrupted } as const;
+    await this.#client.call({ ...request, deadlineMs: workMs });
+    this.forgetLook(instance.uid);
+    return this.get(instance, uninterrupted);
+  }
+
+  /** Takes a failed start back: nothing runs, and a container that is thrown away is gone. */
+  async abandon(instance: DriverInstance): Promise<void> {
+    const container = await this.find(instance, uninterrupted);
+    if (container === undefined) return;
+    const first = container.State.Pid > 0 ? await findIdentity(container.State.Pid) : undefined;
+    if (first !== undefined) await endProcess(first, 0);
+    await this.#waitUntilEnded(instance);
+  }
+
+  /** Ends a container at once. Resolves when the engine knows it too. Idempotent. */
+  async end(instance: DriverInstance, handle: ProcessIdentity): Promise<void> {
+    const container = await this.find(instance, uninterrupted);
+    await filesOf(instance).noteEndRequested();
+    if (await isAlive(handle)) await this.#kill(instance, handle, container?.State.Paused === true);
+    const first = container?.State.Running === true ? await findIdentity(container.State.Pid) : undefined;
+    // Somebody has restarted it, and nobody has looked since.
+    if (first !== undefined) await this.#kill(instance, first, container?.State.Paused === true);
+    await this.#waitUntilEnded(instance);
+  }
+
+  /** Removes the container and what was imported for it. Idempotent. */
+  async destroy(instance: DriverInstance, signal: AbortSignal): Promise<void> {
+    const files = filesOf(instance);
+    const record = await files.read();
+    const container = await this.find(instance, signal).catch((error: unknown) => {
+      // An instance that nothing was made for leaves nothing, whether or not there is an engine.
+      if (record === undefined && isUnreachable(error)) return undefined;
+      throw error;
+    });
+    if (container !== undefined) await this.#delete(container.Id);
+    if (record !== undefined) await this.#images.release(record.imported, { signal });
+    this.forgetLook(instance.uid);
+    await files.remove();
+  }
+
+  /** Does what an engine has a verb for. One that is so already is no error. */
+  async act(instance: DriverInstance, verb: "pause" | "unpause", signal: AbortSignal): Promise<void> {
+    const { Id: id, State: state } = await this.get(instance, signal);
+    if (state.Paused !== (verb === "pause"))
+      await this.#client.call({ method: "POST", path: `/containers/${id}/${verb}`, signal, deadlineMs: workMs });
+    this.forgetLook(instance.uid);
+  }
+
+  /** Sends the signal by which the image wants to be asked to end. One that has ended needs none. */
+  async sendStopSignal(instance: DriverInstance, signal: AbortSignal): Promise<void> {
+    const { Id: id, Config: config } = await this.get(instance, signal);
+    const query = { signal: config.StopSignal || "SIGTERM" };
+    await this.#client
+      .call({ method: "POST", path: `/containers/${id}/kill`, query, signal })
+      .catch((error: unknown) => {
+        if (!isConflict(error)) throw error;
+      });
+  }
+
+  /**
+   * What the engine says of the container.
+   * @param options.isSure every change is told, and its first process is as it was: what was last said is so.
+   */
+  async look(
+    instance: DriverInstance,
+    { isSure, signal }: { readonly isSure: boolean; readonly signal: AbortSignal },
+  ): Promise<EngineContainer | undefined> {
+    const known = this.#looks.get(instance.uid);
+    if (isSure && known !== undefined && performance.now() - known.atMs < lookAgainMs) {
+      // An engine that hangs tells of no changes either.
+      await this.#client.ping(signal);
+      if (this.#looks.get(instance.uid) === known) return known.container;
+    }
+    const turn = { container: undefined, atMs: performance.now() };
+    this.#looks.set(instance.uid, turn);
+    const container = await this.find(instance, signal).catch((error: unknown) => {
+      this.forgetLook(instance.uid);
+      throw error;
+    });
+    // Something that was told meanwhile may have been after the answer.
+    if (this.#looks.get(instance.uid) === turn) this.#looks.set(instance.uid, { container, atMs: turn.atMs });
+    return container;
+  }
+
+  /** What was said of a container may not be so any more. */
+  forgetLook(uid: string): void {
+    this.#looks.delete(uid);
+  }
+
+  /** The container of an instance; undefined when the engine has none. @throws {ZorError} when its name is another's. */
+  async find(instance: DriverInstance, signal: AbortSignal): Promise<EngineContainer | undefined> {
+    const record = await filesOf(instance).read();
+    const id = record === undefined || record.container === "" ? toContainerName(instance.uid) : record.container;
+    try {
+      const request = { method: "GET", path: `/containers/${id}/json`, signal } as const;
+      const container = await this.#client.json(request, containerSchema);
+      return container.Config.Labels[uidLabel] === instance.uid ? container : undefined;
+    } catch (error) {
+      if (isNotThere(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Like {@link find}. @throws {ZorError} FAILED_PRECONDITION when there is none. */
+  async get(instance: DriverInstance, signal: AbortSignal): Promise<EngineContainer> {
+    const container = await this.find(instance, signal);
+    if (container !== undefined) return container;
+    const what = `the container of ${instance.name} is not in ${this.#product.kind} any more`;
+    throw failedPrecondition("CONTAINER_GONE", instance.name, `${what}; stop and start it to have a new one`);
+  }
+
+  async #make(
+    instance: DriverInstance,
+    options: ContainerEngineOptions,
+    { image, imported }: ContainerRecord,
+  ): Promise<string> {
+    const granted = await this.grant(options);
+    const product = this.#product;
+    const body = buildContainerConfig({ instance, options, image, ...sizeOf(instance.spec), ...granted, product });
+    const query = { name: toContainerName(instance.uid) };
+    // Whole or not at all: an engine goes on with what it was asked.
+    const request = { method: "POST", path: "/containers/create", query, body, signal: uninterrupted } as const;
+    const { Id: container } = await this.#client.json({ ...request, deadlineMs: workMs }, createdSchema);
+    await filesOf(instance).write({ container, image, imported });
+    this.forgetLook(instance.uid);
+    return container;
+  }
+
+  /** The image of an instance whose record is lost. */
+  async #bring(options: ContainerEngineOptions, signal: AbortSignal): Promise<ContainerRecord> {
+    const wanted = { options, field: `instance.spec.${this.#product.kind}.image` };
+    const { id: image, imported } = await this.#images.ensure(wanted, { signal, progress: () => undefined });
+    return { container: "", image, imported };
+  }
+
+  async #delete(id: string): Promise<void> {
+    const query = { force: "1", v: "1" };
+    const request = { method: "DELETE", path: `/containers/${id}`, query, signal: uninterrupted } as const;
+    await this.#client.call({ ...request, deadlineMs: workMs }).catch((error: unknown) => {
+      if (!isNotThere(error)) throw error;
+    });
+  }
+
+  async #kill(instance: DriverInstance, first: ProcessIdentity, isPaused: boolean): Promise<void> {
+    await signalProcess(first, "SIGKILL");
+    // A frozen process takes no signal, not even this one.
+    if (isPaused) await this.act(instance, "unpause", uninterrupted);
+    if (await waitForExit(first, exitWaitMs)) return;
+    throw failedPrecondition(
+      "STILL_RUNNING",
+      instance.name,
+      `${instance.name} does not end; its first process hangs in the kernel`,
+    );
+  }
+
+  /** The kernel ends a process before its engine knows. */
+  async #waitUntilEnded(instance: DriverInstance): Promise<void> {
+    const deadline = performance.now() + endedLimitMs;
+    for (;;) {
+      const container = await this.find(instance, uninterrupted);
+      if (container?.State.Running !== true) break;
+      if (performance.now() > deadline) {
+        const what = `${this.#product.kind} still calls ${instance.name} running, though its first process has ended`;
+        throw failedPrecondition("STILL_RUNNING", instance.name, `${what}; look at the engine's log`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, endedPollMs));
+    }
+    this.forgetLook(instance.uid);
+  }
+}
+
+function filesOf(instance: DriverInstance): RecordFiles {
+  return new RecordFiles(instance.directory);
+}

@@ -1,0 +1,24 @@
+import type { ContainerCapability } from "../containers/capabilities.js";
+import type { AllowedRegistry } from "./registry-policy.js";
+
+/** In what engines differ that speak the same API. */
+export interface EngineProduct {
+  /** Word of the driver, of its options in InstanceSpec, and of the engine for people. */
+  readonly kind: "docker" | "podman";
+  /** What its driver of logs is called that keeps them in bounded files. */
+  readonly logDriver: string;
+  /** It sets limits higher than its own when it is not told which, and fails where it may not. */
+  readonly raisesLimits: boolean;
+}
+
+/** What the driver of an engine needs of the agent. */
+export interface EngineDriverOptions {
+  /** Unix socket of the engine. */
+  readonly socketPath: string;
+  /** Directories that archives of images may be in. */
+  readonly imageDirectories: readonly string[];
+  /** Capabilities beyond the default ones that containers may ask for. */
+  readonly containerCapabilities: readonly ContainerCapability[];
+  /** Images that may be fetched; default: none. */
+  readonly registries: readonly AllowedRegistry[];
+}

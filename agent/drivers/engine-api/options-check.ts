@@ -1,0 +1,109 @@
+import { constants } from "node:os";
+import type { FieldViolation } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import { type ContainerEngineOptions, ImagePull } from "../../../proto/gen/zor/v1/container_engine.js";
+import { checkCapabilities } from "../containers/capabilities.js";
+import { checkSysctls } from "../containers/sysctl-check.js";
+import { checkCommand, checkEnvironment } from "../containers/words-check.js";
+import { microName } from "../images.js";
+import { checkReference } from "./image-reference.js";
+
+/** What an image's name begins with when it is an archive in an image directory of the agent. */
+export const filePrefix = "file:";
+
+const maxTmpfs = 32;
+const maxTmpfsMib = 65_536;
+const maxPathLength = 4096;
+/** PID_MAX_LIMIT of the kernel. */
+const maxTasks = 4_194_304;
+
+/**
+ * What is wrong with a container's options, apart from what the host's policy says; pure.
+ * @param base proto path of the options: "instance.spec.docker".
+ */
+export function checkEngineOptions(base: string, options: ContainerEngineOptions): readonly FieldViolation[] {
+  const { maxTasks: tasks } = options;
+  return [
+    ...checkImageName(`${base}.image`, options.image),
+    ...checkPull(`${base}.pull`, options),
+    ...checkCommand(`${base}.command`, options.command),
+    ...checkCommand(`${base}.entrypoint`, options.entrypoint),
+    ...checkEnvironment(`${base}.environment`, options.environment),
+    ...checkCapabilities(`${base}.capabilities`, options.capabilities),
+    ...checkSysctls(`${base}.sysctls`, options.sysctls),
+    ...checkTmpfs(`${base}.tmpfs_mib`, options.tmpfsMib),
+    ...checkText(`${base}.user`, options.user, {
+      pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?$/,
+      example: "1000:1000",
+    }),
+    ...checkText(`${base}.hostname`, options.hostname, {
+      pattern: /^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/,
+      example: "r1",
+    }),
+    ...checkText(`${base}.cpu_set`, options.cpuSet, {
+      pattern: /^(?=.{1,256}$)\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/,
+      example: "0-1,3",
+    }),
+    ...checkDirectory(`${base}.working_directory`, options.workingDirectory),
+    ...checkSignal(`${base}.stop_signal`, options.stopSignal),
+    ...(tasks !== undefined && (tasks < 1 || tasks > maxTasks)
+      ? [{ field: `${base}.max_tasks`, description: `${tasks} is not between 1 and ${maxTasks}` }]
+      : []),
+  ];
+}
+
+function checkImageName(field: string, image: string): readonly FieldViolation[] {
+  // Those in image directories are checked where they are opened.
+  if (image === microName || image.startsWith(filePrefix)) return [];
+  return checkReference(field, image);
+}
+
+function checkPull(field: string, { pull, image }: ContainerEngineOptions): readonly FieldViolation[] {
+  if (ImagePull[pull] === undefined || pull === ImagePull.UNRECOGNIZED)
+    return [{ field, description: `${pull} is none of never, missing and always` }];
+  const isLocal = image === microName || image.startsWith(filePrefix);
+  if (!isLocal || pull !== ImagePull.IMAGE_PULL_ALWAYS) return [];
+  return [{ field, description: `${quote(image)} is on the host already and comes from no registry` }];
+}
+
+function checkTmpfs(field: string, tmpfs: Readonly<Record<string, number>>): readonly FieldViolation[] {
+  const entries = Object.entries(tmpfs);
+  if (entries.length > maxTmpfs) return [{ field, description: `has more than ${maxTmpfs} directories` }];
+  return entries.flatMap(([path, mib]) => [
+    ...(path === "/" || path === ""
+      ? [{ field, description: `${quote(path)} cannot be a directory in memory; name one below the root` }]
+      : checkDirectory(field, path)),
+    ...(mib >= 1 && mib <= maxTmpfsMib
+      ? []
+      : [{ field: `${field}[${quote(path)}]`, description: `${mib} MiB is not between 1 and ${maxTmpfsMib}` }]),
+  ]);
+}
+
+function checkDirectory(field: string, path: string): readonly FieldViolation[] {
+  if (path === "") return [];
+  // Engines write some of these as "path:options" or with commas.
+  const good = path.startsWith("/") && path.length <= maxPathLength && /^[^\p{C}:,]+$/u.test(path);
+  if (good && !path.split("/").includes("..")) return [];
+  const description = `${quote(path)} is not an absolute path without "..", ":", "," and control characters`;
+  return [{ field, description }];
+}
+
+function checkSignal(field: string, signal: string): readonly FieldViolation[] {
+  if (signal === "" || signalName(signal) !== undefined) return [];
+  return [{ field, description: `${quote(signal)} is not a signal such as "SIGTERM" or "SIGRTMIN+3"` }];
+}
+
+/** A signal as engines want it; undefined: there is none of that name. */
+export function signalName(text: string): string | undefined {
+  const name = text.toUpperCase().startsWith("SIG") ? text.toUpperCase() : `SIG${text.toUpperCase()}`;
+  return name in constants.signals || /^SIGRTM(IN\+([1-9]|1[0-5])|AX-([1-9]|1[0-4]))$/.test(name) ? name : undefined;
+}
+
+function checkText(
+  field: string,
+  text: string,
+  { pattern, example }: { readonly pattern: RegExp; readonly example: string },
+): readonly FieldViolation[] {
+  if (text === "" || pattern.test(text)) return [];
+  return [{ field, description: `${quote(text)} is not of the form ${quote(example)}` }];
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { buildContainerConfig } from "../../../../../agent/drivers/engine-api/container-config.js";
+import { checkEngineOptions, signalName } from "../../../../../agent/drivers/engine-api/options-check.js";
+import { ContainerEngineOptions, ImagePull } from "../../../../../proto/gen/zor/v1/container_engine.js";
+
+const base = "instance.spec.docker";
+const check = (options: Parameters<typeof ContainerEngineOptions.fromPartial>[0]) =>
+  checkEngineOptions(base, ContainerEngineOptions.fromPartial({ image: "debian:12", ...options })).map(
+    ({ field }) => field,
+  );
+
+describe("the options of a container in an engine", () => {
+  it("are accepted when they are good", () => {
+    expect(
+      check({
+        pull: ImagePull.IMAGE_PULL_ALWAYS,
+        command: ["sleep", "1d"],
+        entrypoint: ["/bin/sh", "-c"],
+        environment: { A: "b" },
+        workingDirectory: "/srv",
+        user: "1000:1000",
+        hostname: "r1.lab",
+        sysctls: { "net.ipv4.ip_forward": "1" },
+        tmpfsMib: { "/run": 16 },
+        maxTasks: 10,
+        cpuSet: "0-1,3",
+        stopSignal: "SIGRTMIN+3",
+      }),
+    ).toEqual([]);
+    expect(check({ image: "file:lab/frr.tar" })).toEqual([]);
+    expect(check({ image: "micro" })).toEqual([]);
+  });
+
+  it.each([
+    [{ image: "../x" }, `${base}.image`],
+    [{ image: "micro", pull: ImagePull.IMAGE_PULL_ALWAYS }, `${base}.pull`],
+    [{ pull: 77 as ImagePull }, `${base}.pull`],
+    [{ command: [""] }, `${base}.command[0]`],
+    [{ entrypoint: ["a\0b"] }, `${base}.entrypoint[0]`],
+    [{ environment: { "1A": "b" } }, `${base}.environment`],
+    [{ workingDirectory: "srv" }, `${base}.working_directory`],
+    [{ workingDirectory: "/a/../../b" }, `${base}.working_directory`],
+    [{ workingDirectory: "/a:/b" }, `${base}.working_directory`],
+    [{ user: "root;id" }, `${base}.user`],
+    [{ user: "-x" }, `${base}.user`],
+    [{ hostname: "a b" }, `${base}.hostname`],
+    [{ hostname: "-a" }, `${base}.hostname`],
+    [{ sysctls: { "kernel.panic": "1" } }, `${base}.sysctls`],
+    [{ tmpfsMib: { "/": 1 } }, `${base}.tmpfs_mib`],
+    [{ tmpfsMib: { "/a,exec": 1 } }, `${base}.tmpfs_mib`],
+    [{ tmpfsMib: { "/run": 0 } }, `${base}.tmpfs_mib["/run"]`],
+    [{ maxTasks: 0 }, `${base}.max_tasks`],
+    [{ cpuSet: "0-" }, `${base}.cpu_set`],
+    [{ stopSignal: "SIGNONE" }, `${base}.stop_signal`],
+    [{ capabilities: { add: ["NONE"], drop: [] } }, `${base}.capabilities.add[0]`],
+  ])("%j is refused by its field", (options, field) => {
+    expect(check(options)).toEqual([field]);
+  });
+
+  it("name signals as engines do", () => {
+    expect(["term", "SIGINT", "RTMIN+3", "SIGRTMAX-1", "RTMIN+99", "x"].map(signalName)).toEqual([
+      ...["SIGTERM", "SIGINT", "SIGRTMIN+3", "SIGRTMAX-1", undefined, undefined],
+    ]);
+  });
+
+  it("make a container without any right or network of the engine's own", () => {
+    const config = buildContainerConfig({
+      instance: { name: "hosts/h1/instances/c1", id: "c1", uid: "u1" },
+      options: ContainerEngineOptions.fromPartial({ image: "debian:12", stopSignal: "int", tmpfsMib: { "/run": 16 } }),
+      image: "sha256:1",
+      cpus: 2,
+      memoryMib: 64,
+      capabilities: ["NET_ADMIN"],
+      agentLimits: { openFiles: 5000, processes: 100 },
+      product: { logDriver: "json-file", raisesLimits: true },
+    });
+    expect(config).toMatchObject({
+      Image: "sha256:1",
+      Hostname: "c1",
+      Labels: { "zorhub.uid": "u1", "zorhub.instance": "hosts/h1/instances/c1" },
+      StopSignal: "SIGINT",
+      HostConfig: {
+        NetworkMode: "none",
+        Privileged: false,
+        CapDrop: ["ALL"],
+        CapAdd: ["NET_ADMIN"],
+        SecurityOpt: ["no-new-privileges"],
+        RestartPolicy: { Name: "no" },
+        Memory: 64 * 1024 * 1024,
+        NanoCpus: 2_000_000_000,
+        PidsLimit: 4096,
+        Tmpfs: { "/run": "rw,nosuid,nodev,mode=1777,size=16m" },
+        Ulimits: [
+          { Name: "nofile", Soft: 1024, Hard: 5000 },
+          { Name: "nproc", Soft: 100, Hard: 100 },
+        ],
+      },
+    });
+  });
+});
