@@ -1,6 +1,7 @@
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { Changeable } from "./abilities/changeable.js";
+import type { Copyable, Savable } from "./abilities/copies.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
@@ -140,6 +141,8 @@ export interface Abilities {
   readonly change?: Changeable;
   readonly snapshot?: Snapshottable;
   readonly devices?: ChangesDevices;
+  readonly copy?: Copyable;
+  readonly save?: Savable;
 }
 
 /** Drivers whose instances have devices at addresses. */

@@ -12,6 +12,7 @@ import { Image } from "./zor/v1/image.js";
 import { ImageServiceService } from "./zor/v1/image_service.js";
 import { ImageTransferServiceService } from "./zor/agent/v1/image_transfer_service.js";
 import { Instance } from "./zor/v1/instance.js";
+import { InstanceCopyServiceService } from "./zor/v1/instance_copy_service.js";
 import { InstanceServiceService } from "./zor/v1/instance_service.js";
 import { JoinServiceService, RenewServiceService } from "./zor/v1/join_service.js";
 import { Lan } from "./zor/v1/lan.js";
@@ -61,6 +62,7 @@ export const serviceTable = {
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.HostService": HostServiceService,
   "zor.v1.ImageService": ImageServiceService,
+  "zor.v1.InstanceCopyService": InstanceCopyServiceService,
   "zor.v1.InstanceService": InstanceServiceService,
   "zor.v1.JoinService": JoinServiceService,
   "zor.v1.LanService": LanServiceService,

@@ -82,6 +82,8 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.ImageService/PruneImages": {"kind":"image","access":"operator","verb":"custom","route":"parent"},
   "/zor.v1.ImageService/PushImage": {"kind":"image","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.ImageService/BuildImage": {"kind":"image","access":"operator","verb":"custom","route":"parent"},
+  "/zor.v1.InstanceCopyService/SaveInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
+  "/zor.v1.InstanceCopyService/CloneInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/CreateInstance": {"kind":"instance","access":"operator","verb":"create","route":"parent","id":"instanceId","request":"instance","response":"operation"},
   "/zor.v1.InstanceService/GetInstance": {"kind":"instance","access":"viewer","verb":"get","route":"name","response":"instance"},
   "/zor.v1.InstanceService/ListInstances": {"kind":"instance","access":"viewer","verb":"list","route":"parent","response":"instances"},

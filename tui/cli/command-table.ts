@@ -9,6 +9,7 @@ export interface CommandEntry {
 
 const lifecycle = (): Promise<CommandModule> => import("./commands/lifecycle.js");
 const labels = (): Promise<CommandModule> => import("./commands/label.js");
+const copying = (): Promise<CommandModule> => import("./commands/copying.js");
 const plugging = (): Promise<CommandModule> => import("./commands/plugging.js");
 
 /** All commands this program serves, in the order of the help. */
@@ -34,6 +35,8 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "ask guests to shut down and wait for them",
     load: () => import("./commands/shutdown.js"),
   },
+  { name: "save", summary: "save what an instance holds as an image", load: copying },
+  { name: "clone", summary: "make another instance that holds what one holds now", load: copying },
   {
     name: "snapshot",
     summary: "keep states of instances, and go back to them",

@@ -37,6 +37,7 @@ import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js";
 import type { ContainerCapability } from "../containers/capabilities.js";
 import { CrunChanges } from "./changes.js";
+import { containerSettling, copyAbilities } from "./container-copies.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { describeEnd, toContainerEnd } from "./end-reason.js";
@@ -50,6 +51,7 @@ import { checkOptions, sizeOf } from "./options-check.js";
 import { grantCapabilities } from "../containers/privileges.js";
 import { firstProgramOf, openRootfsImage, Rootfs } from "./rootfs.js";
 import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
+import { containerId, optionsOf } from "./subject.js";
 import { type MountSupport, probeMounts } from "./writable-layer.js";
 
 /** What the driver needs of the agent. */
@@ -72,7 +74,11 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly kind = "crun";
   readonly options = { case: "crun" } as const;
   readonly network = "join";
-  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this, change: new CrunChanges(this) };
+  readonly can = {
+    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new CrunChanges(this) },
+    ...copyAbilities(this),
+  };
+  readonly settling = containerSettling(this);
   readonly #imageDirectories: readonly string[];
   readonly #runtimeDirectory: string;
   readonly #allowed: readonly ContainerCapability[];
@@ -80,14 +86,14 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly #startMs = Date.now();
   #usable: UsableRuntime | undefined;
   #limits: AgentLimits | undefined;
-  readonly #quota: DiskQuota;
+  readonly quota: DiskQuota;
   #mounts: MountSupport | undefined;
 
   constructor(options: CrunDriverOptions) {
     this.#imageDirectories = options.imageDirectories;
     this.#runtimeDirectory = join(options.stateDirectory, "crun");
     this.#allowed = options.containerCapabilities;
-    this.#quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
+    this.quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
   }
 
   async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
@@ -115,7 +121,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async recover(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<RecoveryHandle | undefined> {
-    const { runtime } = await this.#runtime();
+    const { runtime } = await this.runtime();
     const id = containerId(instance);
     await removeExecSessions(instance.directory, id, this.#startMs);
     const state = await runtime.findState(id);
@@ -137,11 +143,12 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async destroy(instance: DriverInstance): Promise<void> {
-    const { runtime } = await this.#runtime();
+    const { runtime } = await this.runtime();
     await runtime.delete(containerId(instance));
     await removeControlGroups(runtime.cgroups, containerId(instance));
     await keeperOf(instance).remove();
     await (await this.#rootfs(instance)).remove();
+    await rm(join(instance.directory, "snapshots"), { recursive: true, force: true });
     await rm(join(instance.directory, "config.json"), { force: true });
   }
 
@@ -153,7 +160,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     if (handle === undefined || !(await isAlive(handle))) return this.#inspectEnded(instance, handle);
     const common = { pid: handle.pid, startTime: await startTimeOf(handle), accelerator: "" };
     try {
-      const { runtime } = await this.#runtime();
+      const { runtime } = await this.runtime();
       const state = await runtime.findState(containerId(instance), options.signal);
       if (state?.status === "running" || state?.status === "paused") {
         return { ...common, state: state.status, reason: "", execReady: state.status === "running" };
@@ -180,7 +187,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   /** Has it keep to the limits of its spec as that is now. @throws {ZorError} FAILED_PRECONDITION when it uses more already; then nothing has changed. */
   async updateLimits(instance: DriverInstance, { signal }: CallOptions): Promise<void> {
-    const { runtime } = await this.#runtime();
+    const { runtime } = await this.runtime();
     const resources = buildResources({ ...sizeOf(instance.spec), controllers: runtime.cgroups.controllers });
     const [file, resource] = [join(instance.directory, "resources.json"), instance.name];
     await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
@@ -195,7 +202,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
-    const { runtime } = await this.#runtime();
+    const { runtime } = await this.runtime();
     if (!runtime.cgroups.controllers.has("freezer")) {
       throw failedPrecondition(
         "NO_FREEZER",
@@ -208,7 +215,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async resume(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
-    await (await this.#runtime()).runtime.resume(containerId(instance), options.signal);
+    await (await this.runtime()).runtime.resume(containerId(instance), options.signal);
     this.#watch.emit(instance.uid, "resumed");
   }
 
@@ -259,7 +266,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     command: ExecCommand,
     options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
   ): AsyncGenerator<ExecOutput> {
-    const { runtime } = await this.#runtime();
+    const { runtime } = await this.runtime();
     const id = containerId(instance);
     const state = await runtime.findState(id, options.signal);
     if (state?.status !== "running") {
@@ -277,7 +284,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async #launch(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
-    const { runtime, path } = await this.#runtime();
+    const { runtime, path } = await this.runtime();
     const id = containerId(instance);
     const spec = optionsOf(instance.spec);
     if (((await runtime.findState(id))?.pid ?? 0) !== 0) {
@@ -317,7 +324,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   /** Ends a container and removes what the runtime keeps of it. */
   async #end(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
-    const { runtime } = await this.#runtime();
+    const { runtime } = await this.runtime();
     const id = containerId(instance);
     const keeper = keeperOf(instance);
     if (await isAlive(handle)) {
@@ -345,7 +352,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const keeper = keeperOf(instance);
     if (await keeper.isEndRequested()) return { ...ended, state: "stopped", reason: "" };
     const code = await keeper.waitForExitCode(exitCodeWaitMs);
-    const { cgroups } = (await this.#runtime()).runtime;
+    const { cgroups } = (await this.runtime()).runtime;
     const memory = await readMemoryEvents(cgroups, containerId(instance)).catch(() => undefined);
     const limitMib = sizeOf(instance.spec).memoryMib;
     const end = toContainerEnd(code, memory, { limitMib, totalMib: Math.floor(totalmem() / 2 ** 20) });
@@ -354,7 +361,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   /** Removes what a failed start has left running. */
   async #abandon(instance: DriverInstance): Promise<void> {
-    const { runtime } = await this.#runtime();
+    const { runtime } = await this.runtime();
     const id = containerId(instance);
     const state = await runtime.findState(id);
     const identity: ProcessIdentity | undefined = state?.pid ? await findIdentity(state.pid) : undefined;
@@ -364,9 +371,9 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async #rootfs(instance: DriverInstance): Promise<Rootfs> {
-    await this.#runtime();
+    await this.runtime();
     this.#mounts ??= await probeMounts(this.#runtimeDirectory);
-    return new Rootfs(instance, { mounts: this.#mounts, quota: this.#quota });
+    return new Rootfs(instance, { mounts: this.#mounts, quota: this.quota });
   }
 
   /** What the processes of a container may do. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
@@ -379,21 +386,13 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     };
   }
 
-  async #runtime(): Promise<UsableRuntime> {
+  /** The runtime, found once. @throws {ZorError} when there is none. */
+  async runtime(): Promise<UsableRuntime> {
     this.#usable ??= await findRuntime(this.#runtimeDirectory);
     return this.#usable;
   }
 }
 
-function containerId(instance: DriverInstance): string {
-  return `zor-${instance.uid}`;
-}
-
 function keeperOf(instance: DriverInstance): Keeper {
   return new Keeper(instance.directory, containerId(instance));
-}
-
-function optionsOf(spec: InstanceSpec): CrunOptions {
-  if (spec.driver?.$case === "crun") return spec.driver.value;
-  throw new Error("the instance layer gave the crun driver another driver's spec");
 }

@@ -102,6 +102,12 @@ export async function forgetBases(of: RecordPlace): Promise<void> {
   await rm(recordPath(of), { force: true });
 }
 
+/** Remembers for a copy of an overlay what was remembered for the overlay. */
+export async function copyBases(from: RecordPlace, to: RecordPlace): Promise<void> {
+  const content = await readIfExists(recordPath(from));
+  if (content !== undefined) await writeFileAtomic(recordPath(to), content);
+}
+
 async function write(options: RecordOptions, bases: readonly BaseImage[]): Promise<void> {
   await writeFileAtomic(recordPath(options), `${JSON.stringify(bases)}\n`);
 }

@@ -5,10 +5,10 @@ import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
-import { checkBases, forgetBases, type RecordOptions, recordBases } from "./base-record.js";
+import { checkBases, copyBases, forgetBases, type RecordOptions, recordBases } from "./base-record.js";
 import type { ContentDigests } from "./content-digests.js";
 import { diskName } from "./ids.js";
-import { type DiskFormat, type ImageChain, openChain } from "./image-chain.js";
+import { type DiskFormat, type ImageChain, type ImageLayer, openChain } from "./image-chain.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "./qcow2.js";
 
 /**
@@ -111,6 +111,37 @@ export async function openDiskImage(
   return disk.image === "" ? undefined : await openDiskChain(disk, index, options);
 }
 
+/**
+ * Opens the images below a disk, looking that they are what a persistent one was made over; undefined: it has none.
+ * @throws {ZorError} FAILED_PRECONDITION when one is not.
+ */
+export async function openBases(disk: Disk, index: number, options: DisksOptions): Promise<ImageChain | undefined> {
+  if (disk.image === "") return undefined;
+  await using opened = new AsyncDisposableStack();
+  const chain = opened.use(await openDiskChain(disk, index, options));
+  if (isKept(disk)) await checkBases(toRecord(disk, index, { ...options, chain }));
+  opened.move();
+  return chain;
+}
+
+/** Has a copy of a persistent disk stand over what the disk stands over, as that was remembered. */
+export async function copyRecord(disk: string, from: string, to: string): Promise<void> {
+  await copyBases({ disk, directory: disksDirectory(from) }, { disk, directory: disksDirectory(to) });
+}
+
+/** Makes an empty qcow2 file. @param base what it stands over; undefined: nothing. */
+export async function makeEmptyDisk(
+  path: string,
+  {
+    base,
+    sizeBytes,
+    signal,
+  }: { readonly base?: ImageLayer | undefined; readonly sizeBytes: bigint; readonly signal: AbortSignal },
+): Promise<void> {
+  const below = base === undefined ? [] : ["-u", "-F", base.format, "-b", base.path];
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", ...below, path, `${sizeBytes}`], { signal });
+}
+
 /** Directory of an instance's overlays. */
 export function disksDirectory(directory: string): string {
   return join(directory, "disks");
@@ -131,13 +162,13 @@ export async function openOwnFile(
 }
 
 /** The file of a disk that is its own: an overlay, or an empty disk. */
-function ownFileOf(disk: Disk, index: number, options: Pick<DisksOptions, "directory">): string {
+export function ownFileOf(disk: Disk, index: number, options: Pick<DisksOptions, "directory">): string {
   const name = diskName(disk, index);
   return isRaw(disk) ? join(disksDirectory(options.directory), `${name}.raw`) : overlayPathOf(name, options);
 }
 
 /** An empty disk that is kept as it is; images are never written to, so what is over them is qcow2. */
-function isRaw({ image, format }: Disk): boolean {
+export function isRaw({ image, format }: Disk): boolean {
   return image === "" && format === "raw";
 }
 

@@ -87,6 +87,14 @@ export class Access implements InstanceAccess {
     for (const listener of this.#changed) listener(instance);
   }
 
+  /** Tells watchers that an instance was saved. */
+  tellSaved(id: string, message: string, caller: string): void {
+    void this.#manager.inTurn(id, async ({ stored }, context) => {
+      const severity = EventSeverity.EVENT_SEVERITY_INFO;
+      context.emit({ severity, type: "instance.saved", resource: stored.resource.name, message, caller });
+    });
+  }
+
   /** Ends what an earlier agent left under way at instances that run; that is told. Never rejects. */
   async settleAll(): Promise<void> {
     for (const { name } of this.#manager.list()) {

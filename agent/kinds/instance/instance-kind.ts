@@ -8,6 +8,7 @@ import { serve } from "../../kit/serve.js";
 import type { AgentContext } from "../../parts.js";
 import { Access } from "./access.js";
 import { consoleService } from "./console-service.js";
+import { copyMethods, removeHalfSaved } from "./copy-service.js";
 import { execService } from "./exec-service.js";
 import { instanceMethods } from "./instance-service.js";
 import { InstanceStore } from "./instance-store.js";
@@ -45,8 +46,10 @@ async function open(context: AgentContext): Promise<KindPart> {
   context.instances.set(access);
   await manager.adoptAll(signal);
   await access.settleAll();
+  await removeHalfSaved([join(state, "images")]);
   return {
     methods: [
+      copyMethods({ ...context, access }),
       ...instanceMethods({ scope, manager, operations, references, signal }),
       serve(ConsoleServiceService, consoleService({ scope, manager })),
       serve(ExecServiceService, execService({ scope, manager })),

@@ -7,7 +7,7 @@ const schema = z.object({
   consistent: z.boolean(),
   extra: z.record(z.string(), z.string()),
   timeMs: z.number(),
-  /** When the instance was last at it; the newest of an instance is where it descends from. */
+  /** When the instance was last at it; the newest of an instance is where it descends from. 0: not since it descends from none. */
   currentMs: z.number(),
   /** The instance is being taken back to it, and a restart must finish that. */
   reverting: z.boolean(),
@@ -26,7 +26,8 @@ export function parseFacts(json: unknown): Facts | undefined {
 /** The snapshot an instance descends from, with none between; undefined: there is none. */
 export function currentOf(all: readonly MadeSnapshot[], instanceUid: string): MadeSnapshot | undefined {
   const own = all.filter(
-    ({ resource, facts, isDoomed }) => facts !== undefined && !isDoomed && resource.spec.instanceUid === instanceUid,
+    ({ resource, facts, isDoomed }) =>
+      (facts?.currentMs ?? 0) > 0 && !isDoomed && resource.spec.instanceUid === instanceUid,
   );
   return own.reduce<MadeSnapshot | undefined>(
     (newest, each) => ((newest?.facts?.currentMs ?? 0) < (each.facts?.currentMs ?? 0) ? each : newest),

@@ -274,11 +274,17 @@ export class Snapshots implements StandardVerbs<Snapshot> {
       if (other.resource.spec.parent !== id || other.resource.spec.instanceUid !== spec.instanceUid) continue;
       await this.#made.setSpec(other.id, { ...other.resource.spec, parent: spec.parent });
     }
-    const parent = this.#made.all().find((each) => each.id === spec.parent);
-    if (wasCurrent && parent?.facts !== undefined && facts !== undefined) {
-      await this.#made.setFacts(parent.id, { ...parent.facts, currentMs: facts.currentMs });
-    }
+    if (wasCurrent && facts !== undefined) await this.#moveCurrent(spec, facts.currentMs);
     await this.#made.forget(id);
+  }
+
+  /** The instance descends from the one above now; without one, from none. */
+  async #moveCurrent({ parent, instanceUid }: SnapshotSpec, currentMs: number): Promise<void> {
+    for (const { id, resource, facts } of this.#made.all()) {
+      if (facts === undefined || resource.spec.instanceUid !== instanceUid) continue;
+      if (id === parent) await this.#made.setFacts(id, { ...facts, currentMs });
+      else if (parent === "" && facts.currentMs > 0) await this.#made.setFacts(id, { ...facts, currentMs: 0 });
+    }
   }
 
   /** One whose making or deletion a restart cut short is removed. */

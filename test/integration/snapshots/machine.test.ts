@@ -1,5 +1,10 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import { SnapshotState } from "../../../proto/gen/zor/v1/snapshot.js";
 import { SnapshotRig } from "./rig.js";
 
 let rig: SnapshotRig;
@@ -15,7 +20,7 @@ afterAll(async () => {
 
 /** Writes 32 bytes to the start of the disk. */
 const write = (text: string) => rig.shell("vm1", `printf '%-32s' ${text} | dd of=/dev/vda conv=fsync 2>/dev/null`);
-const read = () => rig.shell("vm1", "echo 3 >/proc/sys/vm/drop_caches; head -c 32 /dev/vda");
+const read = (id = "vm1") => rig.shell(id, "echo 3 >/proc/sys/vm/drop_caches; head -c 32 /dev/vda");
 
 describe("snapshots of a machine", () => {
   it("with memory have its processes and disk go on as they were", async () => {
@@ -64,15 +69,52 @@ describe("snapshots of a machine", () => {
     expect((await rig.snapshots()).length).toBe(3);
   });
 
-  it("cut short by a kill of the agent are undone, and the machine runs on", async () => {
+  it("and images that a kill of the agent cuts short are whole or gone, and the machine runs on", async () => {
     await rig.begin("vm1", "vm1.cut", { memory: true });
     await rig.kill();
     await rig.ready("vm1");
-    expect((await rig.tree()).filter((path) => path.includes("cut"))).toEqual([]);
+    const cut = (await rig.snapshots()).filter(({ name }) => name.endsWith("cut"));
+    for (const { status: found } of cut) expect(found?.state).toBe(SnapshotState.SNAPSHOT_STATE_READY);
+    if (cut.length > 0) await rig.remove("vm1.cut");
+    await rig.beginSave("vm1", "half", { bytesPerSecond: 1n });
+    await rig.kill();
+    expect(await readdir(join(rig.agent.state, "images"))).toEqual(["disk.raw"]);
     await rig.take("vm1", "vm1.cut", { memory: true });
     await rig.revert("vm1.cut");
     await rig.ready("vm1");
     expect(await read()).toBe("five");
+  }, 60_000);
+
+  it("is saved as an image and cloned while it runs, and the copies hold what it held", async () => {
+    await rig.done(await rig.beginSave("vm1", "saved"));
+    await rig.done(await rig.beginSave("vm1", "thin", { overlay: true }));
+    await rig.clone("vm1", "vm2");
+    await write("six");
+    await Promise.all([rig.machine("vm3", "saved.qcow2"), rig.machine("vm4", "thin.qcow2"), rig.ready("vm2")]);
+    for (const id of ["vm2", "vm3", "vm4"]) expect(await read(id)).toBe("five");
+    const [one, other] = await Promise.all([rig.read("vm1"), rig.read("vm2")]);
+    expect(other.uid).not.toBe(one.uid);
+    await expect(rig.beginSave("vm1", "saved")).rejects.toMatchObject({ code: status.ALREADY_EXISTS });
+    for (const id of ["vm2", "vm3", "vm4"]) await rig.delete(id);
+  }, 90_000);
+
+  it("refuses to change while it is saved, naming the operation; cancelled, nothing is left", async () => {
+    const operation = await rig.beginSave("vm1", "slow", { bytesPerSecond: 1n });
+    await expect
+      .poll(() =>
+        rig.act("stopInstance", "vm1").then(
+          () => "stopped",
+          (error: Error) => error.message,
+        ),
+      )
+      .toContain(operation?.name);
+    await rig.connection.unary(OperationServiceService.cancelOperation, { name: operation?.name ?? "", requestId: "" });
+    expect((await rig.ended(operation)).state).toBe(OperationState.OPERATION_STATE_CANCELLED);
+    expect((await readdir(join(rig.agent.state, "images"))).toSorted()).toEqual([
+      "disk.raw",
+      "saved.qcow2",
+      "thin.qcow2",
+    ]);
   }, 60_000);
 
   it("go with their machine", async () => {

@@ -5,6 +5,11 @@ import type { Connection } from "../../../lib/grpc/connection.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import {
+  CloneInstanceRequest,
+  InstanceCopyServiceService,
+  SaveInstanceRequest,
+} from "../../../proto/gen/zor/v1/instance_copy_service.js";
 import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import type { Snapshot } from "../../../proto/gen/zor/v1/snapshot.js";
@@ -66,8 +71,8 @@ export class SnapshotRig {
   }
 
   /** Makes and starts a machine of the built-in image with a persistent disk. */
-  async machine(id: string): Promise<void> {
-    const disks = [{ image: diskImage, persistent: true }];
+  async machine(id: string, image = diskImage): Promise<void> {
+    const disks = [{ image, persistent: true }];
     const qemu = { accelerator: "ACCELERATOR_TCG", kernel: "micro", disks };
     await this.create(id, Instance.fromJSON({ spec: { qemu } }));
     await this.ready(id);
@@ -164,6 +169,17 @@ export class SnapshotRig {
   async tree(): Promise<readonly string[]> {
     const all = await this.snapshots();
     return all.map(({ status }) => `${status?.current === true ? "*" : ""}${status?.path}`).sort();
+  }
+
+  /** Begins to save an instance as an image. */
+  async beginSave(id: string, image: string, more: Partial<SaveInstanceRequest> = {}): Promise<Operation | undefined> {
+    const request = SaveInstanceRequest.fromPartial({ name: this.nameOf(id), image, ...more });
+    return (await this.connection.unary(InstanceCopyServiceService.saveInstance, request)).operation;
+  }
+
+  async clone(id: string, instanceId: string): Promise<void> {
+    const request = CloneInstanceRequest.fromPartial({ name: this.nameOf(id), instanceId });
+    await this.done((await this.connection.unary(InstanceCopyServiceService.cloneInstance, request)).operation);
   }
 
   async act(verb: "startInstance" | "stopInstance", id: string): Promise<void> {

@@ -12,6 +12,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Told how much is done, 0 to 1. */
   readonly onProgress?: (done: number) => void;
+  /** Looks now and then whether to go on. @throws {ZorError} when not. */
+  readonly guard?: (() => Promise<void>) | undefined;
 }
 
 const [firstPollMs, lastPollMs] = [10, 250];
@@ -33,6 +35,7 @@ export async function followJobs(engine: BlockEngine, jobs: readonly string[], o
       if (failed !== undefined) throw toFailure(textOf(failed, "error"), options.resource);
       onProgress?.(shareDone(own));
       if (own.every((job) => textOf(job, "status") === "concluded")) break;
+      await options.guard?.();
       await pause(waitMs, signal);
     }
   } catch (error) {

@@ -2,10 +2,9 @@ import { resourceExhausted } from "../../../../lib/errors.js";
 import type { Settling } from "../../abilities/settles.js";
 import type { Snapshottable } from "../../abilities/snapshots.js";
 import type { DiskQuota } from "../../disk-quota.js";
-import type { Abilities, CallOptions, DriverInstance, RecoveryHandle } from "../../driver.js";
-import type { DisksOptions } from "../disks.js";
-import type { Machine } from "../machine.js";
+import type { Abilities, DriverInstance, RecoveryHandle } from "../../driver.js";
 import { sizeOf } from "../options.js";
+import { type MachineAccess, machineCopies, machineSaves } from "./machine-copies.js";
 import {
   checkMachineSnapshot,
   deleteFromRunning,
@@ -17,19 +16,11 @@ import {
 } from "./machine-snapshots.js";
 import { settleMachine } from "./settle.js";
 
-/** What the abilities of machines need of their driver. */
-export interface MachineAccess {
-  /** @throws {ZorError} FAILED_PRECONDITION when it is not observed. */
-  machineOf(instance: DriverInstance): Machine;
-  disksOptions(instance: DriverInstance, options: CallOptions): DisksOptions;
-  readonly quota: DiskQuota;
-}
-
 const bytesPerMib = 1024 * 1024;
 
 /** What machines can be asked for beside their power. */
-export function machineAbilities(access: MachineAccess): Pick<Abilities, "snapshot"> {
-  return { snapshot: machineSnapshots(access) };
+export function machineAbilities(access: MachineAccess): Pick<Abilities, "snapshot" | "copy" | "save"> {
+  return { snapshot: machineSnapshots(access), copy: machineCopies(access), save: machineSaves(access) };
 }
 
 /** Snapshots of machines: kept inside their persistent disks, so that any can be gone back to and any deleted. */

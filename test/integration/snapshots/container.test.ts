@@ -1,0 +1,55 @@
+import { status } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SnapshotRig } from "./rig.js";
+
+let rig: SnapshotRig;
+
+beforeAll(async () => {
+  rig = await SnapshotRig.start();
+  await rig.container("c1");
+}, 60_000);
+
+afterAll(async () => {
+  if (rig !== undefined) expect(await rig.close()).toEqual([]);
+});
+
+const write = (text: string) => rig.shell("c1", `echo ${text} >/mark`);
+const read = (id = "c1") => rig.shell(id, "cat /mark");
+
+describe("snapshots of a container", () => {
+  it("bring back what it had written, in any order", async () => {
+    await write("one");
+    await rig.take("c1", "c1.one", { description: "with one" });
+    await write("two");
+    await rig.take("c1", "c1.two");
+    expect(await rig.tree()).toEqual(["*c1.one/c1.two", "c1.one"]);
+    await rig.revert("c1.one");
+    expect(await read()).toBe("one");
+    await rig.remove("c1.one");
+    expect(await rig.tree()).toEqual(["c1.two"]);
+    await rig.revert("c1.two");
+    expect(await read()).toBe("two");
+    expect(await rig.tree()).toEqual(["*c1.two"]);
+  }, 60_000);
+
+  it("keep no memory, and say so", async () => {
+    await expect(rig.begin("c1", "c1.ram", { memory: true })).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      message: expect.stringContaining("without memory"),
+    });
+  });
+
+  it("is cloned while it runs, and the clone goes its own way", async () => {
+    await rig.clone("c1", "c2");
+    expect(await read("c2")).toBe("two");
+    await write("three");
+    expect(await read("c2")).toBe("two");
+  }, 60_000);
+
+  it("wakes when the agent was killed while it was asleep for a snapshot", async () => {
+    await rig.begin("c1", "c1.cut");
+    await rig.kill();
+    await expect.poll(() => rig.shell("c1", "echo awake").catch(String), { timeout: 20_000 }).toBe("awake");
+    expect((await rig.tree()).filter((path) => path.includes("cut"))).toEqual([]);
+  }, 60_000);
+});
