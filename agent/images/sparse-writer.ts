@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 
-const blockBytes = 64 * 1024;
+/** As most file systems have them. */
+const blockBytes = 4096;
 const zeros = Buffer.alloc(blockBytes);
 
 /** Writes bytes at a place, but leaves holes where blocks of them are all zero; the file there must be new. */

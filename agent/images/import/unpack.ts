@@ -7,6 +7,9 @@ import { runSandboxed } from "../sandboxed-tool.js";
 import { writeSparse } from "../sparse-writer.js";
 import { ArchiveError, type ArchiveMember } from "./zip.js";
 
+/** Bytes of what is unpacked at a time. */
+const chunkSize = 256 * 1024;
+
 /** Where to and how far something is unpacked. */
 export interface UnpackOptions {
   readonly from: FileHandle;
@@ -24,7 +27,7 @@ export async function unpackFile(by: Exclude<Packing, "zip">, options: UnpackOpt
   try {
     if (by === "gzip" || by === "zstd") {
       const { size } = await options.from.stat();
-      const stream = by === "gzip" ? createGunzip() : createZstdDecompress();
+      const stream = by === "gzip" ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
       await through({ ...options, start: 0, length: size }, stream, sink);
     } else {
       await runSandboxed({
@@ -51,7 +54,7 @@ export async function unpackMember(member: ArchiveMember, options: UnpackOptions
   const sink = new BoundedSink(options);
   const part = { ...options, start: member.offset, length: member.packedBytes };
   try {
-    await through(part, member.isDeflated ? createInflateRaw() : undefined, sink);
+    await through(part, member.isDeflated ? createInflateRaw({ chunkSize }) : undefined, sink);
   } catch (error) {
     if (!isZlibError(error)) throw error;
     throw new ArchiveError("cannot be unpacked: it is damaged or was cut short", { cause: error });

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { agentConfigSchema } from "../../../agent/config.js";
 import { run } from "../../../agent/host/exec.js";
+import { joinAsHost } from "../../../agent/join.js";
 import { Switch } from "../../../agent/network/ovs/switch.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createLog } from "../../../lib/log.js";
@@ -19,14 +21,15 @@ import { freshName } from "../../helpers/run-tag.js";
 
 /** A real agent in a process of its own, with its own state directory and net namespace. */
 export class AgentProcess {
-  readonly host = "zt";
+  readonly host: string;
   readonly state: string;
   readonly netns: string;
   readonly pki: TestPki;
   #child: ChildProcess | undefined;
   #log = "";
 
-  private constructor(state: string, netns: string, pki: TestPki) {
+  private constructor(state: string, netns: string, pki: TestPki, host = "zt") {
+    this.host = host;
     this.state = state;
     this.netns = netns;
     this.pki = pki;
@@ -39,6 +42,14 @@ export class AgentProcess {
     const agent = new AgentProcess(state, freshName(), pki);
     await pki.host(agent.host, join(state, "identity"));
     return agent;
+  }
+
+  /** Like {@link create}, of a host that joins a hub and dials out to it. Only the hub's people can call it. */
+  static async join(token: string): Promise<AgentProcess> {
+    const state = await mkdtemp(join(tmpdir(), "zt-agent-"));
+    const config = agentConfigSchema.parse({ state, listen: ["127.0.0.1:0"], dialOut: true });
+    const host = await joinAsHost(token, config);
+    return new AgentProcess(state, freshName(), await TestPki.create(join(state, "pki")), host);
   }
 
   /** What the agent wrote to its log. */

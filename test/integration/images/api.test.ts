@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openImage } from "../../../agent/drivers/images.js";
 import { storeDirectory } from "../../../agent/images/store-paths.js";
 import { unpack } from "../../../lib/kinds/resource.js";
@@ -41,12 +41,17 @@ const make = async (id: string, rootfs: string): Promise<void> => {
   await fixture.make(id, { instance, leaveStopped: true });
 };
 
-beforeEach(async () => {
-  fixture = await ApiFixture.start();
-});
-afterEach(() => fixture.close());
+/** Each test has an agent of its own. */
+function ownFixture(): void {
+  beforeEach(async () => {
+    fixture = await ApiFixture.start();
+  });
+  afterEach(() => fixture.close());
+}
 
 describe("an import", () => {
+  ownFixture();
+
   it("makes an image of which everything is known, that outlives the agent and is sent back as it came", async () => {
     const bytes = noise("first", 3 * mebibyte);
     const { image } = await importing(bytes, "disk", { fileName: "d.img", tags: ["1.0"], description: "for tests" });
@@ -90,6 +95,24 @@ describe("an import", () => {
     expect(await stored()).toEqual([]);
   });
 
+  it("does not take the place of another image, nor of what lies in an image directory", async () => {
+    await importing(noise("a", 4096), "one");
+    await expect(importing(noise("b", 4096), "one", { uploadId: "other" })).rejects.toMatchObject({
+      code: status.ALREADY_EXISTS,
+    });
+    await mkdir(join(fixture.state, "images"), { recursive: true });
+    await writeFile(join(fixture.state, "images", "lying.img"), noise("c", 4096));
+    await fixture.restart();
+    await expect(importing(noise("b", 4096), "lying.img")).rejects.toMatchObject({ code: status.ALREADY_EXISTS });
+  });
+});
+
+describe("a bad import", () => {
+  beforeAll(async () => {
+    fixture = await ApiFixture.start();
+  });
+  afterAll(() => fixture.close());
+
   it.each<[string, Buffer, Partial<TestImport>, string]>([
     ["whose digest is another", noise("x", 4096), { sha256: Buffer.alloc(32) }, "end.sha256"],
     ["that is longer than it said", noise("x", 4096), { sizeBytes: 512n }, "data"],
@@ -107,20 +130,11 @@ describe("an import", () => {
     expect(await lies(".content")).toEqual([]);
     expect(await stored()).toEqual([]);
   });
-
-  it("does not take the place of another image, nor of what lies in an image directory", async () => {
-    await importing(noise("a", 4096), "one");
-    await expect(importing(noise("b", 4096), "one", { uploadId: "other" })).rejects.toMatchObject({
-      code: status.ALREADY_EXISTS,
-    });
-    await mkdir(join(fixture.state, "images"), { recursive: true });
-    await writeFile(join(fixture.state, "images", "lying.img"), noise("c", 4096));
-    await fixture.restart();
-    await expect(importing(noise("b", 4096), "lying.img")).rejects.toMatchObject({ code: status.ALREADY_EXISTS });
-  });
 });
 
 describe("an image", () => {
+  ownFixture();
+
   it("is told of with its users, and stays while it has any", async () => {
     await importing(noise("a", 4096), "root", { tags: ["stable"] });
     await make("c1", "root:stable");
@@ -225,6 +239,8 @@ describe("an image", () => {
 });
 
 describe("a build", () => {
+  ownFixture();
+
   it("runs a recipe of the agent's own and nothing else, and takes in what it leaves", async () => {
     const request = (recipe: string) => BuildImageRequest.fromPartial({ parent, imageId: "made", recipe });
     const build = (recipe: string) => fixture.operator.unary(service.buildImage, request(recipe));
