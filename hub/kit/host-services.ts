@@ -115,6 +115,6 @@ function hostOf(
   missing?: string,
 ): { readonly host: string; readonly name: string } {
   const name = readRoute(request, route, missing);
-  if (verb === "create" || route === "parent") return { host: parseHost(route, name), name };
+  if (verb === "create" || /(^|\.)parent$/.test(route)) return { host: parseHost(route, name), name };
   return { host: parseOnHost(route, name, kindNamed(kind).plural).host, name };
 }
