@@ -148,6 +148,7 @@ export class FakeHub {
       pauseInstance: to("pause", paused),
       resumeInstance: to("resume", running),
       resetInstance: to("reset", running),
+      changeMedium: to("medium", running),
       deleteInstance: async (request: { readonly name: string }) => {
         this.calls.push(`delete ${request.name}`);
         this.#find(request.name);

@@ -229,6 +229,7 @@ export class InProcessHub {
       pauseInstance: become("pauseInstance", InstanceState.INSTANCE_STATE_PAUSED),
       resumeInstance: become("resumeInstance", running),
       resetInstance: become("resetInstance", running),
+      changeMedium: become("changeMedium", running),
       shutdownInstance: async (request, { caller }) => {
         const { name, requestId } = request;
         const work = async (): Promise<void> => {

@@ -45,6 +45,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },
   { name: "attach", summary: "plug an instance's NIC into a lan", load: plugging },
   { name: "detach", summary: "unplug an instance's NIC", load: plugging },
+  { name: "cdrom", summary: "change what lies in a CD-ROM drive", load: () => import("./commands/cdrom.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
   { name: "link", summary: "show or watch one link in full", load: () => import("./commands/link.js") },

@@ -67,6 +67,11 @@ export function instanceMethods(options: InstanceServiceOptions): readonly Servi
     pauseInstance: action("pause"),
     resumeInstance: action("resume"),
     resetInstance: action("reset"),
+    changeMedium: async ({ name, drive, image, force, validateOnly }, { caller }) => {
+      const id = scope.parse("instance", "name", name);
+      const asked = { drive, image, force, validateOnly };
+      return { instance: await manager.changeMedium(id, { ...asked, signal, caller: caller.identity }) };
+    },
     shutdownInstance: async (request, context) => shutDown(options, request, context),
   });
   return [...standard, actions, plugging(options)];

@@ -38,6 +38,7 @@ import {
 import { endWithHost, type HostShutdownMeans } from "./end-with-host.js";
 import { collectGarbage } from "./garbage.js";
 import { News } from "./news.js";
+import { type AskedMedium, changeMedium } from "./medium-change.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
 import { attempt, giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
@@ -266,6 +267,11 @@ export class InstanceManager implements ResourceSource {
       if (options.validateOnly) checkDetach(record, options);
       else await detach(this.#context, record, options);
     });
+  }
+
+  /** Changes what lies in a drive. @throws {ZorError} */
+  changeMedium(id: string, options: ActionOptions & AskedMedium): Promise<Instance> {
+    return this.#change(id, (record) => changeMedium(this.#context, record, options));
   }
 
   /** Opens the serial console. @throws {ZorError} */

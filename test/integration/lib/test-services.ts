@@ -34,6 +34,7 @@ export function addTestServices(server: GuardedServer): TestServices {
         pauseInstance: refuse,
         resumeInstance: refuse,
         resetInstance: refuse,
+        changeMedium: refuse,
         shutdownInstance: async () => {
           throw new Error("secret path /var/lib/secret");
         },

@@ -6,6 +6,7 @@ import { formatMib } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { describeEngine } from "./drivers/engines.js";
+import { diskLines } from "./describe-disks.js";
 import { nicsOf } from "./nics.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
@@ -43,7 +44,7 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
       }),
       field(
         "",
-        [nic.addresses.join(" "), nic.mac, nic.deviceAddress, nic.port === "" ? "" : `port ${nic.port}`]
+        [nic.addresses.join(" "), nic.mac, nic.model, nic.deviceAddress, nic.port === "" ? "" : `port ${nic.port}`]
           .filter((part) => part !== "")
           .join("  "),
       ),
@@ -57,7 +58,7 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
   const driver = row.resource.spec?.driver;
   switch (driver?.$case) {
     case "qemu": {
-      const { machine, kernel, initrd, kernelArguments, disks } = driver.value;
+      const { machine, kernel, initrd, kernelArguments, disks, cdroms } = driver.value;
       return [
         heading("QEMU"),
         field("machine", machine || "q35"),
@@ -65,12 +66,7 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
         field("kernel", kernel),
         field("initrd", initrd),
         field("arguments", kernelArguments),
-        ...disks.map((disk, index) =>
-          field(
-            `disk ${index}`,
-            `${disk.image}${disk.persistent ? ", persistent" : ", changes are thrown away"}  ${disk.deviceAddress}`.trimEnd(),
-          ),
-        ),
+        ...diskLines(disks, cdroms),
       ];
     }
     case "crun": {

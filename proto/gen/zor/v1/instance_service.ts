@@ -227,6 +227,28 @@ export interface UpdateInstanceResponse {
   instance: Instance | undefined;
 }
 
+/** Request of ChangeMedium. */
+export interface ChangeMediumRequest {
+  /** "hosts/{host}/instances/{instance}". */
+  name: string;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+  /** Name of the drive, "cdrom0"; empty: the only one. */
+  drive: string;
+  /** File in an image directory of the agent that shall lie in it; empty: nothing. */
+  image: string;
+  /** Open the tray although the guest has locked it, as with a pin. */
+  force: boolean;
+}
+
+/** Response of ChangeMedium. */
+export interface ChangeMediumResponse {
+  /** The instance after the change. */
+  instance: Instance | undefined;
+}
+
 function createBaseCreateInstanceRequest(): CreateInstanceRequest {
   return { parent: "", instanceId: "", instance: undefined, requestId: "", validateOnly: false, leaveStopped: false };
 }
@@ -2338,6 +2360,232 @@ export const UpdateInstanceResponse: MessageFns<UpdateInstanceResponse> = {
   },
 };
 
+function createBaseChangeMediumRequest(): ChangeMediumRequest {
+  return { name: "", requestId: "", validateOnly: false, drive: "", image: "", force: false };
+}
+
+export const ChangeMediumRequest: MessageFns<ChangeMediumRequest> = {
+  encode(message: ChangeMediumRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.drive !== "") {
+      writer.uint32(34).string(message.drive);
+    }
+    if (message.image !== "") {
+      writer.uint32(42).string(message.image);
+    }
+    if (message.force !== false) {
+      writer.uint32(48).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeMediumRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeMediumRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.drive = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChangeMediumRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      drive: isSet(object.drive) ? globalThis.String(object.drive) : "",
+      image: isSet(object.image) ? globalThis.String(object.image) : "",
+      force: isSet(object.force) ? globalThis.Boolean(object.force) : false,
+    };
+  },
+
+  toJSON(message: ChangeMediumRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.drive !== "") {
+      obj.drive = message.drive;
+    }
+    if (message.image !== "") {
+      obj.image = message.image;
+    }
+    if (message.force !== false) {
+      obj.force = message.force;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChangeMediumRequest>): ChangeMediumRequest {
+    return ChangeMediumRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangeMediumRequest>): ChangeMediumRequest {
+    const message = createBaseChangeMediumRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.drive = object.drive ?? "";
+    message.image = object.image ?? "";
+    message.force = object.force ?? false;
+    return message;
+  },
+};
+
+function createBaseChangeMediumResponse(): ChangeMediumResponse {
+  return { instance: undefined };
+}
+
+export const ChangeMediumResponse: MessageFns<ChangeMediumResponse> = {
+  encode(message: ChangeMediumResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== undefined) {
+      Instance.encode(message.instance, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeMediumResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeMediumResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = Instance.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChangeMediumResponse {
+    return { instance: isSet(object.instance) ? Instance.fromJSON(object.instance) : undefined };
+  },
+
+  toJSON(message: ChangeMediumResponse): unknown {
+    const obj: any = {};
+    if (message.instance !== undefined) {
+      obj.instance = Instance.toJSON(message.instance);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChangeMediumResponse>): ChangeMediumResponse {
+    return ChangeMediumResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangeMediumResponse>): ChangeMediumResponse {
+    const message = createBaseChangeMediumResponse();
+    message.instance = (object.instance !== undefined && object.instance !== null)
+      ? Instance.fromPartial(object.instance)
+      : undefined;
+    return message;
+  },
+};
+
 /** Creates and controls instances. Mutations are serialised per instance. */
 export type InstanceServiceService = typeof InstanceServiceService;
 export const InstanceServiceService = {
@@ -2460,6 +2708,20 @@ export const InstanceServiceService = {
       Buffer.from(ShutdownInstanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ShutdownInstanceResponse => ShutdownInstanceResponse.decode(value),
   },
+  /**
+   * Changes what lies in a CD-ROM drive, running or not, and keeps it in the specification. FAILED_PRECONDITION if the guest has locked the
+   * tray and force is not set.
+   */
+  changeMedium: {
+    path: "/zor.v1.InstanceService/ChangeMedium" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChangeMediumRequest): Buffer => Buffer.from(ChangeMediumRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChangeMediumRequest => ChangeMediumRequest.decode(value),
+    responseSerialize: (value: ChangeMediumResponse): Buffer =>
+      Buffer.from(ChangeMediumResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ChangeMediumResponse => ChangeMediumResponse.decode(value),
+  },
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: {
     path: "/zor.v1.InstanceService/DeleteInstance" as const,
@@ -2501,6 +2763,11 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
   resetInstance: handleUnaryCall<ResetInstanceRequest, ResetInstanceResponse>;
   /** Asks the guest to shut down, again and again, and waits. When it does not, the operation fails and the guest runs on. */
   shutdownInstance: handleUnaryCall<ShutdownInstanceRequest, ShutdownInstanceResponse>;
+  /**
+   * Changes what lies in a CD-ROM drive, running or not, and keeps it in the specification. FAILED_PRECONDITION if the guest has locked the
+   * tray and force is not set.
+   */
+  changeMedium: handleUnaryCall<ChangeMediumRequest, ChangeMediumResponse>;
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: handleUnaryCall<DeleteInstanceRequest, DeleteInstanceResponse>;
 }
@@ -2671,6 +2938,25 @@ export interface InstanceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ShutdownInstanceResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes what lies in a CD-ROM drive, running or not, and keeps it in the specification. FAILED_PRECONDITION if the guest has locked the
+   * tray and force is not set.
+   */
+  changeMedium(
+    request: ChangeMediumRequest,
+    callback: (error: ServiceError | null, response: ChangeMediumResponse) => void,
+  ): ClientUnaryCall;
+  changeMedium(
+    request: ChangeMediumRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ChangeMediumResponse) => void,
+  ): ClientUnaryCall;
+  changeMedium(
+    request: ChangeMediumRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ChangeMediumResponse) => void,
   ): ClientUnaryCall;
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance(

@@ -1,9 +1,8 @@
 import { invalidArgument } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
-import { parseFields, singleField } from "../../../kit/input/key-values.js";
-import { parseMemoryMib } from "../../../kit/input/memory.js";
 import { flagText, flagTexts } from "../../../kit/kind-commands.js";
 import type { DriverFlags } from "./driver-flags.js";
+import { parseDisk, toCdroms } from "./qemu-disks.js";
 
 /** Also what containers of an engine are made of, where --driver says so. */
 export const imageFlag = {
@@ -21,7 +20,16 @@ export const qemuFlags: DriverFlags = {
     { flags: "--initrd <file>", help: "qemu: initial ram disk" },
     { flags: "--append <text>", help: "qemu: more kernel command line" },
     imageFlag,
-    { flags: "--disk <fields>", help: "qemu: image=FILE,persistent,size=SIZE; may be repeated", repeatable: true },
+    {
+      flags: "--disk <fields>",
+      help: "qemu: image=FILE (or none), size=SIZE, persistent, bus=BUS, cache=MODE, serial=TEXT and more; may be repeated",
+      repeatable: true,
+    },
+    {
+      flags: "--cdrom <fields>",
+      help: "qemu: a drive: a file, empty, or image=FILE,bus=BUS; may be repeated",
+      repeatable: true,
+    },
     { flags: "--machine <type>", help: "qemu: q35, pc or microvm" },
     { flags: "--accel <accelerator>", help: "qemu: kvm or tcg (default: the best that works)" },
   ],
@@ -38,13 +46,14 @@ export const qemuFlags: DriverFlags = {
       ...(flagText(values, "initrd") === undefined ? {} : { initrd: flagText(values, "initrd") }),
       ...(flagText(values, "append") === undefined ? {} : { kernelArguments: flagText(values, "append") }),
       ...(disks.length === 0 ? {} : { disks }),
+      ...toCdroms(flagTexts(values, "cdrom")),
     };
   },
-  check: ({ kernel, disks }) => {
-    if (kernel !== undefined || disks !== undefined) return;
+  check: ({ kernel, disks, cdroms }) => {
+    if (kernel !== undefined || disks !== undefined || cdroms !== undefined) return;
     throw invalidArgument(
       "--kernel",
-      "a machine needs --image FILE, --disk or --kernel; --kernel micro is the built-in one",
+      "a machine needs --image FILE, --disk, --cdrom or --kernel; --kernel micro is the built-in one",
     );
   },
 };
@@ -53,18 +62,4 @@ function acceleratorOf(text: string | undefined): { readonly accelerator?: strin
   if (text === undefined) return {};
   if (text === "kvm" || text === "tcg") return { accelerator: `ACCELERATOR_${text.toUpperCase()}` };
   throw invalidArgument("--accel", `${quote(text)} is neither kvm nor tcg`);
-}
-
-function parseDisk(text: string, persistent: boolean): object {
-  const fields = parseFields("--disk", text, ["image", "persistent", "size"]);
-  const size = singleField("--disk", fields, "size");
-  const keep = singleField("--disk", fields, "persistent");
-  if (keep !== undefined && keep !== "true" && keep !== "false") {
-    throw invalidArgument("--disk", `persistent=${quote(keep)} is neither true nor false`);
-  }
-  return {
-    image: singleField("--disk", fields, "image") ?? "",
-    persistent: keep === undefined ? persistent : keep === "true",
-    ...(size === undefined ? {} : { sizeMib: String(parseMemoryMib("--disk size", size)) }),
-  };
 }
