@@ -73,7 +73,9 @@ done`;
   });
   const findEngine = async (): Promise<ProcessIdentity> => {
     const [found] = await findProcesses(
-      (argv) => argv[0]?.endsWith(programs[kind]) === true && argv.includes(`unix://${socketPath}`),
+      (argv) =>
+        argv[0]?.endsWith(programs[kind]) === true &&
+        argv.some((argument) => argument.endsWith(`unix://${socketPath}`)),
     );
     if (found === undefined) throw new Error(`${kind} does not run`);
     return found;

@@ -58,7 +58,7 @@ export class EngineClient {
 
   /** Resolves when the engine answers; asked at once by many, it is asked once. @throws {ZorError} UNAVAILABLE */
   ping(signal: AbortSignal): Promise<void> {
-    this.#probing ??= this.#ping(new AbortController().signal, pingMs).finally(() => {
+    this.#probing ??= this.#probe().finally(() => {
       this.#probing = undefined;
     });
     return unlessAborted(this.#probing, signal);
@@ -139,24 +139,27 @@ export class EngineClient {
     try {
       return await this.#exchange(request, prefix);
     } catch (error) {
-      if (isSilence(error)) await this.#look();
+      // Is the engine at fault, or was it a long call?
+      if (isSilence(error)) await this.ping(new AbortController().signal).catch(() => undefined);
       // Another engine may listen there next.
       else if (!(error instanceof EngineError)) this.#version = undefined;
       throw error;
     }
   }
 
-  /** A call was not answered: is the engine at fault, or was it a long one? */
-  async #look(): Promise<void> {
-    if (this.#silent !== undefined) return;
-    const answers = await this.ping(new AbortController().signal).then(
-      () => true,
-      (error: unknown) => !isSilence(error),
-    );
-    if (answers || this.#silent !== undefined) return;
-    const waiting = new AbortController();
-    this.#silent = { sinceMs: performance.now() - pingMs, waiting };
-    void this.#waitForAnswer(waiting.signal);
+  /** An engine that does not even answer to a ping is asked nothing more before it does. */
+  async #probe(): Promise<void> {
+    if (this.#silent !== undefined) throw unanswered(this.product, performance.now() - this.#silent.sinceMs);
+    try {
+      await this.#ping(new AbortController().signal, pingMs);
+    } catch (error) {
+      if (isSilence(error)) {
+        const waiting = new AbortController();
+        this.#silent = { sinceMs: performance.now() - pingMs, waiting };
+        void this.#waitForAnswer(waiting.signal);
+      }
+      throw error;
+    }
   }
 
   /** One question that waits as long as it takes: no poll. */
