@@ -1,8 +1,9 @@
 import { type FSWatcher, watch } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { isId } from "../../lib/names.js";
 import { microName } from "../drivers/images.js";
+import { isQcow2, parseQcow2Header } from "../drivers/qemu/qcow2.js";
 import { lookAt } from "./file-start.js";
 import { recognise } from "./image-content.js";
 
@@ -14,6 +15,8 @@ export interface DirectoryImage {
   readonly architecture: string;
   readonly sizeBytes: number;
   readonly virtualSizeBytes: number;
+  /** Path of the image that it is only the difference to. */
+  readonly backing?: string;
   readonly changeTime: Date;
   /** Changes whenever the file does. */
   readonly hint: string;
@@ -141,12 +144,30 @@ export class DirectoryImages {
     }
     if (!found.isFile()) return undefined;
     await using file = await open(path, "r");
-    const recognised = recognise(await lookAt(file));
+    const ends = await lookAt(file);
+    const overlay = readOverlay(ends.start, path);
+    if (overlay !== undefined) return { ...common, ...overlay, format: "qcow2", sizeBytes: size };
+    const recognised = recognise(ends);
     const content =
       recognised.is === "content"
         ? recognised.content
         : { format: recognised.is === "packed" ? recognised.by : "unknown", virtualSizeBytes: 0, architecture: "" };
     return { ...common, ...content, sizeBytes: size };
+  }
+}
+
+/** Of a qcow2 image over another one: which, and the size of its disk. Where instances are made of it, all of that is looked at anew. */
+function readOverlay(
+  start: Buffer,
+  path: string,
+): { readonly backing: string; readonly virtualSizeBytes: number } | undefined {
+  if (!isQcow2(start)) return undefined;
+  try {
+    const { backingFile, virtualSizeBytes } = parseQcow2Header(start);
+    if (backingFile === undefined) return undefined;
+    return { backing: resolve(dirname(path), backingFile), virtualSizeBytes: Number(virtualSizeBytes) };
+  } catch {
+    return undefined;
   }
 }
 

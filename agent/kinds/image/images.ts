@@ -318,7 +318,9 @@ export class Images implements ResourceSource {
     // What another image gives as well is not lost with this one.
     const names = this.store.namesOf(image).filter((name) => !(isShared && name.startsWith("sha256:")));
     const paths = names.map((name) => join(this.store.directory, name));
-    return this.#uses.of([...names, ...paths, ...(isShared ? [] : [this.store.contentPath(image.sha256)])]);
+    const all = [...paths, ...(isShared ? [] : [this.store.contentPath(image.sha256)])];
+    const over = this.#directories.list().filter(({ backing }) => backing !== undefined && all.includes(backing));
+    return [...this.#uses.of([...names, ...all]), ...over.map(({ id }) => this.nameOf(id))];
   }
 
   async #allUsersOf(image: StoredImage): Promise<readonly string[]> {

@@ -16,6 +16,7 @@ import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { importBytes, noise, type TestImport } from "../../helpers/image-imports.js";
+import { backingFormat, makeQcow2 } from "../../unit/agent/drivers/qemu/qcow2-image.js";
 import { ApiFixture, nameOf, parent } from "../agent/api-fixture.js";
 
 const mebibyte = 1024 * 1024;
@@ -173,6 +174,17 @@ describe("an image", () => {
       JSON.stringify([{ path: content }]),
     );
     await expect(remove("base")).rejects.toMatchObject({ reason: "IMAGE_IN_USE" });
+  });
+
+  it("stays for an image in a directory that is only the difference to it", async () => {
+    const { image } = await importing(noise("a", 4096), "base");
+    const content = join(storeDirectory(fixture.state), ".content", (image?.status?.digest ?? "").slice(7));
+    await mkdir(join(fixture.state, "images"), { recursive: true });
+    const overlay = makeQcow2({ backingFile: content, extensions: [backingFormat("raw")] });
+    await writeFile(join(fixture.state, "images", "saved.qcow2"), overlay);
+    await fixture.restart();
+    expect((await get("saved.qcow2"))?.status?.format).toBe("qcow2");
+    await expect(remove("base")).rejects.toMatchObject({ message: expect.stringContaining(imageName("saved.qcow2")) });
   });
 
   it("that shares its content with another goes without it", async () => {
