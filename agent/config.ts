@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
 import { type ContainerCapability, findCapability } from "./drivers/containers/capabilities.js";
+import { type ContainerPolicy, containerPolicySettings } from "./drivers/containers/container-policy.js";
 import type { DiskLimits } from "./drivers/disk-quota.js";
 import { dockerSocket } from "./drivers/docker/docker-driver.js";
 import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
@@ -79,6 +80,7 @@ export const agentConfigSchema = z.strictObject({
   dockerSocket: path.optional(),
   podmanSocket: path.optional(),
   registries: z.array(registrySchema).max(256).optional(),
+  ...containerPolicySettings,
   disk: diskSchema.default({}),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
@@ -121,6 +123,8 @@ export interface AgentSettings {
   readonly engines: { readonly docker: string; readonly podman: string };
   /** Images that engines may fetch, and who the agent is there. */
   readonly registries: readonly AllowedRegistry[];
+  /** What containers may have of the host. */
+  readonly containers: ContainerPolicy;
   readonly disk: DiskLimits;
   readonly observeSeconds: number;
 }
@@ -147,6 +151,11 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     containerCapabilities: config.containerCapabilities ?? [],
     engines: { docker: config.dockerSocket ?? dockerSocket, podman: config.podmanSocket ?? podmanSocket },
     registries: config.registries ?? [],
+    containers: {
+      mounts: config.containerMounts ?? [],
+      devices: config.containerDevices ?? [],
+      privileged: config.privilegedContainers ?? false,
+    },
     disk: config.disk,
     observeSeconds: config.observeSeconds,
   };

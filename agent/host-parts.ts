@@ -20,10 +20,10 @@ export interface HostPartsOptions {
 /** Opens the host's switch and makes its drivers. Disturbs nothing that runs. @throws {ZorError} */
 export async function openHostParts(options: HostPartsOptions): Promise<AgentParts> {
   const { settings, log } = options;
-  const { imageDirs, state: stateDirectory, containerCapabilities, engines, registries, disk } = settings;
+  const { imageDirs, state: stateDirectory, containerCapabilities, containers, engines, registries, disk } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
-  const common = { imageDirectories, stateDirectory, containerCapabilities, engines, registries };
+  const common = { imageDirectories, stateDirectory, containerCapabilities, containers, engines, registries };
   const drivers = createDrivers({ ...common, disk, log });
   const { network, lans, udpSuperFrames } = await openNetwork(options);
   return { drivers, network, cables: { plugger: lans, udpSuperFrames } };

@@ -1,3 +1,4 @@
+import type { ContainerHealth } from "../../proto/gen/zor/v1/crun.js";
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { Changeable } from "./abilities/changeable.js";
@@ -54,6 +55,8 @@ export interface Observation {
   readonly successor?: RecoveryHandle;
   /** It runs, but nothing has been seen or heard of a guest for too long; the reason says so. Default: no. */
   readonly isSilent?: boolean;
+  /** What its health check says; undefined: it has none, or does not run. */
+  readonly health?: ContainerHealth | undefined;
 }
 
 /** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */

@@ -1,5 +1,6 @@
 import type { Log } from "../../lib/log.js";
 import type { ContainerCapability } from "./containers/capabilities.js";
+import type { ContainerPolicy } from "./containers/container-policy.js";
 import { CrunDriver } from "./crun/crun-driver.js";
 import { type DiskLimits, DiskQuota } from "./disk-quota.js";
 import { createDockerDriver } from "./docker/docker-driver.js";
@@ -20,6 +21,8 @@ export interface DriverOptions {
   readonly engines: { readonly docker: string; readonly podman: string };
   /** Images that engines may fetch. */
   readonly registries: readonly AllowedRegistry[];
+  /** What containers may have of the host; default: nothing. */
+  readonly containers?: ContainerPolicy;
   /** How much of the host's disk instances may have. */
   readonly disk: DiskLimits;
   readonly log: Log;

@@ -1,4 +1,4 @@
-import { findCompression } from "../drivers/crun/archive-format.js";
+import { findArchiveFormat } from "../drivers/crun/archive-format.js";
 import { findForeignFormat } from "../drivers/foreign-format.js";
 import { isQcow2, parseQcow2Header, Qcow2FormatError } from "../drivers/qemu/qcow2.js";
 import type { LookedAt } from "./file-start.js";
@@ -87,8 +87,9 @@ function recognisePlain(start: Buffer, sizeBytes: number): ImageContent | undefi
   if (/^0707(01|02|07)/.test(start.toString("latin1", 0, 6))) return of("initrd");
   if ([0x8001, 0x8801, 0x9001].some((offset) => has(start, offset, [...Buffer.from("CD001")])))
     return of("iso", sizeBytes);
-  const compression = findCompression(start);
-  return !("instead" in compression) && compression.option === undefined ? of("tar") : undefined;
+  const archive = findArchiveFormat(start);
+  const isPlainTar = "kind" in archive && archive.kind === "tar" && archive.option === undefined;
+  return isPlainTar ? of("tar") : undefined;
 }
 
 function of(format: ImageFormat, virtualSizeBytes = 0, architecture = ""): ImageContent {

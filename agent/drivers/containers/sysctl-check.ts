@@ -5,16 +5,20 @@ const maxSysctls = 256;
 const maxNameLength = 128;
 const maxValueLength = 256;
 
+/** Sysctls of the namespaces that a container has of its own: net, and ipc. */
+const namespaced = /^(net(\.[A-Za-z0-9_-]+)+|kernel\.(shm[a-z_]+|msg[a-z_]+|sem)|fs\.mqueue\.[a-z_]+)$/;
+
 /**
- * What is wrong with the sysctls of a container: only those below "net." are in a namespace of the container's own, and the
- * runtime turns the dots of a name into the slashes of a path.
+ * What is wrong with the sysctls of a container: only those of its own namespaces can be set, and the runtime turns the dots of a name
+ * into the slashes of a path.
  */
 export function checkSysctls(field: string, sysctls: Readonly<Record<string, string>>): readonly FieldViolation[] {
   const entries = Object.entries(sysctls);
   if (entries.length > maxSysctls) return [{ field, description: `has more than ${maxSysctls} names` }];
   return entries.flatMap(([name, value]) => {
-    if (name.length > maxNameLength || !/^net(\.[A-Za-z0-9_-]+)+$/.test(name)) {
-      const remedy = 'only those of the net namespace can be set, such as "net.ipv4.ip_forward"';
+    if (name.length > maxNameLength || !namespaced.test(name)) {
+      const remedy =
+        'only those of its own namespaces can be set, such as "net.ipv4.ip_forward", "kernel.shmmax" or "fs.mqueue.msg_max"';
       return [{ field, description: `${quote(name)} is not a sysctl of a container: ${remedy}` }];
     }
     if (/^[\t\x20-\x7e]+$/.test(value) && value.length <= maxValueLength) return [];

@@ -1,12 +1,11 @@
 import { findForeignFormat } from "../foreign-format.js";
 
-/** How an archive is compressed, told from its content: names lie. */
-export interface Compression {
-  /** Option that makes GNU tar unpack it; none for a plain archive. */
-  readonly option: string | undefined;
-}
+/** What an archive is, told from its content: names lie. */
+export type ArchiveFormat =
+  /** `option` makes GNU tar unpack it; none for a plain archive. */
+  { readonly kind: "tar"; readonly option: string | undefined } | { readonly kind: "zip" };
 
-/** Bytes of the beginning of a file that {@link findCompression} needs. */
+/** Bytes of the beginning of a file that {@link findArchiveFormat} needs. */
 export const archiveStartBytes = 40 * 1024;
 
 const compressions: readonly { readonly magic: readonly number[]; readonly option: string }[] = [
@@ -19,17 +18,22 @@ const tarBlockBytes = 512;
 const [checksumOffset, checksumBytes] = [148, 8];
 
 /**
- * Recognises a tar archive by its beginning; pure.
- * @returns how it is compressed, or what it is instead, which completes "the image …".
+ * Recognises an archive by its beginning; pure.
+ * @returns what it is, or what it is instead of one, which completes "the image …".
  */
-export function findCompression(start: Buffer): Compression | { readonly instead: string } {
+export function findArchiveFormat(start: Buffer): ArchiveFormat | { readonly instead: string } {
   if (start.length === 0) return { instead: "is empty; its download or copy did not succeed" };
   const found = compressions.find(({ magic }) => start.subarray(0, magic.length).equals(Buffer.from(magic)));
-  if (found !== undefined) return { option: found.option };
-  if (isTarHeader(start)) return { option: undefined };
+  if (found !== undefined) return { kind: "tar", option: found.option };
+  if (isTarHeader(start)) return { kind: "tar", option: undefined };
+  // An empty one is told as what it is, below.
+  if (start.toString("latin1", 0, 4) === "PK\x03\x04") return { kind: "zip" };
   const foreign = findForeignFormat({ start, end: Buffer.alloc(0) });
-  const is = foreign === undefined ? "is neither a directory nor a tar archive" : `is ${foreign.is}, not a tar archive`;
-  return { instead: `${is}; use a directory or a tar archive, plain or compressed with gzip, bzip2, xz or zstd` };
+  const is =
+    foreign === undefined ? "is neither a directory nor an archive" : `is ${foreign.is}, not a root filesystem`;
+  return {
+    instead: `${is}; use a directory, a zip archive, a tar archive, plain or compressed with gzip, bzip2, xz or zstd, an archive of docker save, or an OCI layout`,
+  };
 }
 
 /** Whether a block is a tar header: its checksum is right, which even archives without the word "ustar" have (POSIX pax, "ustar"). */

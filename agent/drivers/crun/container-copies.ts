@@ -82,6 +82,7 @@ function containerCopies(driver: ContainerAccess): Copyable {
   return {
     copyInto: async (instance, handle, target, options) => {
       if (!isPersistent(instance)) return { consistent: true };
+      assertSameUsers(instance);
       await assertRoom(driver, instance);
       options.progress("copying what it has written", 20);
       const scratch = join(target.directory, "copied");
@@ -158,6 +159,13 @@ function assertPersistent(instance: DriverInstance): void {
     instance.name,
     `${instance.name} forgets what it writes at each start, so there is nothing to go back to; create it as persistent`,
   );
+}
+
+/** What it has written is on the disk under the ids of its own range, and a copy has another. */
+function assertSameUsers({ spec, name }: DriverInstance): void {
+  if (!optionsOf(spec).userNamespace) return;
+  const why = "what it has written belongs to users of its own, which a copy would not have";
+  throw failedPrecondition("UNSUPPORTED", name, `${name} cannot be copied: ${why}; copy one without user_namespace`);
 }
 
 async function assertRoom({ quota }: ContainerAccess, instance: DriverInstance): Promise<void> {

@@ -12,6 +12,26 @@ export interface ImageLayerFile {
   readonly sha256: string | undefined;
 }
 
+/** What an image says of how it is to be run. */
+export interface ImageConfig {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  /** "": the root. */
+  readonly workingDirectory: string;
+  /** "": root. */
+  readonly user: string;
+}
+
+/** Of what is no container image. */
+export const noConfig: ImageConfig = { environment: {}, entrypoint: [], command: [], workingDirectory: "", user: "" };
+
+/** A container image: its layers, lowest first, and what it says. */
+export interface ImageContent {
+  readonly layers: readonly ImageLayerFile[];
+  readonly config: ImageConfig;
+}
+
 /** Where an image lies and who names it. */
 export interface ImageLayout {
   /** Directory of the image: an OCI layout, or a `docker save` archive as it was extracted. */
@@ -38,9 +58,17 @@ const platform = z.object({ os: z.string().max(64), architecture: z.string().max
 const descriptor = z.object({ digest, mediaType: z.string().max(256).default(""), platform: platform.optional() });
 const indexSchema = z.object({ manifests: z.array(descriptor).max(256) });
 const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor).max(maxLayers) });
+const words = z
+  .array(z.string().max(64 * 1024))
+  .max(1024)
+  .nullish();
+const text = z.string().max(4096).nullish();
+/** What the image says of how it is run (OCI image specification, "config"). Labels and the like are nobody's business here. */
+const runSchema = z.object({ Env: words, Entrypoint: words, Cmd: words, WorkingDir: text, User: text });
 const configSchema = z.object({
   architecture: z.string().max(64).default(""),
   os: z.string().max(64).default("linux"),
+  config: runSchema.nullish(),
 });
 const savedSchema = z
   .array(z.object({ Config: path, Layers: z.array(path).max(maxLayers) }))
@@ -53,10 +81,10 @@ export function isContainerImage(top: ReadonlySet<string>): boolean {
 }
 
 /**
- * Reads which layers make up the image for this host, lowest first.
+ * Reads which layers make up the image for this host, lowest first, and how it is to be run.
  * @throws {ZorError} INVALID_ARGUMENT when it is damaged, holds several images, or none for this host.
  */
-export async function readLayers(layout: ImageLayout, top: ReadonlySet<string>): Promise<readonly ImageLayerFile[]> {
+export async function readImage(layout: ImageLayout, top: ReadonlySet<string>): Promise<ImageContent> {
   return top.has("oci-layout") ? await readOci(layout) : await readSaved(layout);
 }
 
@@ -64,20 +92,25 @@ export async function readLayers(layout: ImageLayout, top: ReadonlySet<string>):
  * Opens a layer and checks its content.
  * @throws {ZorError} INVALID_ARGUMENT when it is missing or not what the image says.
  */
-export async function openLayer(layout: ImageLayout, layer: ImageLayerFile, signal: AbortSignal): Promise<FileHandle> {
+export async function openLayer(
+  layout: ImageLayout,
+  layer: ImageLayerFile,
+  signal: AbortSignal,
+): Promise<{ readonly file: FileHandle; readonly sha256: string }> {
   const file = await openInside(layout, layer.path);
   try {
-    if (layer.sha256 !== undefined && (await hashOf(file, signal)) !== layer.sha256) {
+    const sha256 = await hashOf(file, signal);
+    if (layer.sha256 !== undefined && sha256 !== layer.sha256) {
       throw invalidArgument(layout.field, `the image is damaged: ${quote(layer.path)} is not what its digest says`);
     }
-    return file;
+    return { file, sha256 };
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-async function readOci(layout: ImageLayout): Promise<readonly ImageLayerFile[]> {
+async function readOci(layout: ImageLayout): Promise<ImageContent> {
   const manifests = (await flatten(layout, "index.json", 0)).filter(({ platform: on }) => on?.os !== "unknown");
   const wanted = hostArchitecture();
   const fitting = manifests.filter(
@@ -94,11 +127,12 @@ async function readOci(layout: ImageLayout): Promise<readonly ImageLayerFile[]> 
       manifests.map(({ platform: on }) => on?.architecture ?? "?"),
     );
   const manifest = await readJson(layout, blobPath(only), manifestSchema);
-  await checkConfig(layout, blobPath(manifest.config.digest));
-  return manifest.layers.map((layer) => ({
+  const config = await readConfig(layout, blobPath(manifest.config.digest));
+  const layers = manifest.layers.map((layer) => ({
     path: blobPath(layer.digest),
     sha256: layer.digest.slice("sha256:".length),
   }));
+  return { layers, config };
 }
 
 /** Manifests of an index and of the indexes in it. */
@@ -114,20 +148,36 @@ async function flatten(layout: ImageLayout, from: string, depth: number): Promis
   return all;
 }
 
-async function readSaved(layout: ImageLayout): Promise<readonly ImageLayerFile[]> {
+async function readSaved(layout: ImageLayout): Promise<ImageContent> {
   const [image, another] = await readJson(layout, "manifest.json", savedSchema);
   if (image === undefined || another !== undefined) {
     throw invalidArgument(layout.field, "the archive holds several images; save one: docker save -o FILE IMAGE");
   }
-  await checkConfig(layout, image.Config);
-  return image.Layers.map((layer) => ({ path: layer, sha256: undefined }));
+  const config = await readConfig(layout, image.Config);
+  return { layers: image.Layers.map((layer) => ({ path: layer, sha256: undefined })), config };
 }
 
-async function checkConfig(layout: ImageLayout, from: string): Promise<void> {
-  const { architecture, os } = await readJson(layout, from, configSchema);
+async function readConfig(layout: ImageLayout, from: string): Promise<ImageConfig> {
+  const { architecture, os, config } = await readJson(layout, from, configSchema);
   if (os !== "linux")
     throw invalidArgument(layout.field, `the image is for ${quote(os)}, and containers here run Linux`);
   if (architecture !== "" && architecture !== hostArchitecture()) throw otherArchitecture(layout, [architecture]);
+  return {
+    environment: toVariables(config?.Env ?? []),
+    entrypoint: config?.Entrypoint ?? [],
+    command: config?.Cmd ?? [],
+    workingDirectory: config?.WorkingDir ?? "",
+    user: config?.User ?? "",
+  };
+}
+
+/** Variables of "NAME=value" words; what is none is left out, and so is what could not be given on. */
+function toVariables(list: readonly string[]): Readonly<Record<string, string>> {
+  const pairs = list.flatMap((word): (readonly [string, string])[] => {
+    const at = word.indexOf("=");
+    return at <= 0 || word.includes("\0") ? [] : [[word.slice(0, at), word.slice(at + 1)]];
+  });
+  return Object.fromEntries(pairs);
 }
 
 function otherArchitecture({ field }: ImageLayout, found: readonly string[]): ZorError {
@@ -186,7 +236,8 @@ async function openInside({ root, field }: ImageLayout, name: string): Promise<F
   throw invalidArgument(field, `the image lacks ${quote(name)}; save it again, whole`);
 }
 
-async function hashOf(file: FileHandle, signal: AbortSignal): Promise<string> {
+/** Digest of a file's content, in hexadecimal. */
+export async function hashOf(file: FileHandle, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of file.createReadStream({ autoClose: false, start: 0, highWaterMark: 1024 * 1024 })) {
     signal.throwIfAborted();

@@ -1,10 +1,8 @@
 import { rm, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
 import {
-  endProcess,
   findIdentity,
   isAlive,
   type ProcessIdentity,
@@ -12,10 +10,12 @@ import {
   startTimeOf,
   waitForExit,
 } from "../../../lib/process.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
-import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { DiskQuota } from "../disk-quota.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
+import { askToEnd } from "../containers/end-signals.js";
+import type { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,
   ConsoleStream,
@@ -33,39 +33,27 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
-import type { InstanceNetwork } from "../../network/instance-networks.js";
-import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js";
-import type { ContainerCapability } from "../containers/capabilities.js";
+import { checkTmpfs, readStarted } from "./bundle.js";
 import { CrunChanges } from "./changes.js";
 import { containerSettling, copyAbilities } from "./container-copies.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
+import { type CrunDriverOptions, CrunHost, keeperOf } from "./crun-host.js";
 import { describeEnd, toContainerEnd } from "./end-reason.js";
-import { askToEnd } from "../containers/end-signals.js";
 import { execInContainer } from "./exec-session.js";
-import { Keeper } from "./keeper.js";
+import { toHealthPlan } from "./health-check.js";
+import { HealthMonitor } from "./health-monitor.js";
+import { grantDevices, grantMounts } from "./host-access.js";
+import { abandonContainer, createContainer, launchContainer } from "./launch.js";
 import { removeControlGroups, removeExecSessions } from "./leftovers.js";
+import { buildResources, sizeOf } from "./limits.js";
 import { readMemoryEvents } from "./memory-events.js";
-import { buildOciConfig, buildResources, type Privileges } from "./oci-config.js";
-import { checkOptions, sizeOf } from "./options-check.js";
-import { grantCapabilities } from "../containers/privileges.js";
-import { firstProgramOf, openRootfsImage, Rootfs } from "./rootfs.js";
-import { findRuntime, probeRuntime, type UsableRuntime } from "./runtime-probe.js";
+import { checkOptions } from "./options-check.js";
+import { openRootfsImage } from "./rootfs.js";
+import { probeRuntime, type UsableRuntime } from "./runtime-probe.js";
 import { containerId, optionsOf } from "./subject.js";
-import { type MountSupport, probeMounts } from "./writable-layer.js";
 
-/** What the driver needs of the agent. */
-export interface CrunDriverOptions {
-  /** Directories that images may be in, in order. */
-  readonly imageDirectories: readonly string[];
-  /** Where drivers keep what belongs to no instance; here the runtime's own state. */
-  readonly stateDirectory: string;
-  /** Capabilities beyond the default ones that containers may ask for. */
-  readonly containerCapabilities: readonly ContainerCapability[];
-  /** What instances may have of the host's disk; default: one of this driver alone. */
-  readonly quota?: DiskQuota;
-}
-
+const plainCommand = { environment: {}, tty: false, columns: 0, rows: 0, stdin: undefined } as const;
 const exitWaitMs = 10_000;
 const exitCodeWaitMs = 2000;
 
@@ -79,39 +67,47 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     ...copyAbilities(this),
   };
   readonly settling = containerSettling(this);
-  readonly #imageDirectories: readonly string[];
-  readonly #runtimeDirectory: string;
-  readonly #allowed: readonly ContainerCapability[];
+  readonly #host: CrunHost;
   readonly #watch = new ContainerWatch();
   readonly #startMs = Date.now();
-  #usable: UsableRuntime | undefined;
-  #limits: AgentLimits | undefined;
-  readonly quota: DiskQuota;
-  #mounts: MountSupport | undefined;
+  readonly #health = new HealthMonitor({
+    exec: (instance, command, signal) => this.#execInside(instance, { ...plainCommand, command }, { signal }),
+    onChange: (uid) => this.#watch.emit(uid, "health"),
+    end: async (instance, identity, why) => {
+      await keeperOf(instance).noteEndReason(why);
+      await signalProcess(identity, "SIGKILL");
+    },
+  });
 
   constructor(options: CrunDriverOptions) {
-    this.#imageDirectories = options.imageDirectories;
-    this.#runtimeDirectory = join(options.stateDirectory, "crun");
-    this.#allowed = options.containerCapabilities;
-    this.quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
+    this.#host = new CrunHost(options);
+  }
+
+  /** What instances may have of the host's disk. */
+  get quota(): DiskQuota {
+    return this.#host.quota;
+  }
+
+  /** The runtime, found once. @throws {ZorError} when there is none. */
+  runtime(): Promise<UsableRuntime> {
+    return this.#host.runtime();
   }
 
   async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
-    return probeRuntime(this.#runtimeDirectory, signal);
+    return probeRuntime(this.#host.runtimeDirectory, signal);
   }
 
   async validate(spec: InstanceSpec): Promise<void> {
     const options = optionsOf(spec);
     const violations = checkOptions(options);
     if (violations.length > 0) throw invalidFields(violations);
-    await this.#privileges(options);
-    await (await openRootfsImage(this.#imageDirectories, options))[Symbol.asyncDispose]();
+    await this.#host.privileges(options);
+    await this.#checkHost(spec);
+    await (await openRootfsImage(this.#host.imageDirectories, options))[Symbol.asyncDispose]();
   }
 
   async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
-    const spec = optionsOf(instance.spec);
-    await using image = await openRootfsImage(this.#imageDirectories, spec);
-    await (await this.#rootfs(instance)).create(image, firstProgramOf(spec), options);
+    await createContainer(this.#host, instance, options);
   }
 
   async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
@@ -121,35 +117,39 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async recover(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<RecoveryHandle | undefined> {
-    const { runtime } = await this.runtime();
+    const { runtime } = await this.#host.runtime();
     const id = containerId(instance);
     await removeExecSessions(instance.directory, id, this.#startMs);
     const state = await runtime.findState(id);
     if (state?.status === "created" || state?.status === "creating") {
       // The agent ended between creating and starting it: it was never acknowledged.
-      await this.#abandon(instance);
+      await abandonContainer(this.#host, instance);
       return undefined;
     }
     const identity = state === undefined || state.pid === 0 ? undefined : await findIdentity(state.pid);
     const found = identity ?? (handle !== undefined && (await isAlive(handle)) ? handle : undefined);
     if (found === undefined) return undefined;
     this.#watch.add(instance.uid, found);
+    await this.#beginHealth(instance, found);
     return { pid: found.pid, startTicks: found.startTicks, extra: { container: id, runtime: runtime.name } };
   }
 
   async stop(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
+    await this.#health.end(instance.uid);
     await this.#end(instance, handle);
     this.#watch.remove(instance.uid, "stopped");
   }
 
   async destroy(instance: DriverInstance): Promise<void> {
-    const { runtime } = await this.runtime();
+    const { runtime } = await this.#host.runtime();
     await runtime.delete(containerId(instance));
     await removeControlGroups(runtime.cgroups, containerId(instance));
     await keeperOf(instance).remove();
-    await (await this.#rootfs(instance)).remove();
-    await rm(join(instance.directory, "snapshots"), { recursive: true, force: true });
-    await rm(join(instance.directory, "config.json"), { force: true });
+    await (await this.#host.rootfs(instance)).remove();
+    await this.#host.ranges.release(instance.uid, instance.directory);
+    for (const name of ["config.json", "etc", "mounts", "health.json", "snapshots"]) {
+      await rm(join(instance.directory, name), { recursive: true, force: true });
+    }
   }
 
   async inspect(
@@ -160,10 +160,11 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     if (handle === undefined || !(await isAlive(handle))) return this.#inspectEnded(instance, handle);
     const common = { pid: handle.pid, startTime: await startTimeOf(handle), accelerator: "" };
     try {
-      const { runtime } = await this.runtime();
+      const { runtime } = await this.#host.runtime();
       const state = await runtime.findState(containerId(instance), options.signal);
       if (state?.status === "running" || state?.status === "paused") {
-        return { ...common, state: state.status, reason: "", execReady: state.status === "running" };
+        const health = this.#health.of(instance.uid);
+        return { ...common, state: state.status, reason: "", execReady: state.status === "running", health };
       }
       const reason = state === undefined ? "the runtime does not know it" : `the runtime says it is ${state.status}`;
       return { ...common, state: "unknown", reason, execReady: false };
@@ -182,14 +183,22 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     return this.#watch.events(signal);
   }
 
-  /** Containers are looked at, and held by their own conmon: there is nothing to let go of. */
-  async detach(): Promise<void> {}
+  /** Containers are looked at, and held by their own conmon: there is nothing to let go of but their health checks. */
+  async detach(): Promise<void> {
+    await this.#health.close();
+  }
 
-  /** Has it keep to the limits of its spec as that is now. @throws {ZorError} FAILED_PRECONDITION when it uses more already; then nothing has changed. */
+  /**
+   * Has a running container keep to the limits of its spec as that is now: CPUs, memory and those of the options but open_files.
+   * @throws {ZorError} FAILED_PRECONDITION: the host cannot limit that, or the container uses more already; then nothing has changed.
+   */
   async updateLimits(instance: DriverInstance, { signal }: CallOptions): Promise<void> {
-    const { runtime } = await this.runtime();
-    const resources = buildResources({ ...sizeOf(instance.spec), controllers: runtime.cgroups.controllers });
-    const [file, resource] = [join(instance.directory, "resources.json"), instance.name];
+    const { runtime } = await this.#host.runtime();
+    const { limits } = optionsOf(instance.spec);
+    const { directory, name: resource } = instance;
+    const options = { size: sizeOf(instance.spec), limits, cgroups: runtime.cgroups, directory, resource };
+    const resources = await buildResources(options);
+    const file = join(directory, "resources.json");
     await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
     try {
       await runtime.update(containerId(instance), file, signal);
@@ -202,7 +211,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
-    const { runtime } = await this.runtime();
+    const { runtime } = await this.#host.runtime();
     if (!runtime.cgroups.controllers.has("freezer")) {
       throw failedPrecondition(
         "NO_FREEZER",
@@ -215,7 +224,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async resume(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
-    await (await this.runtime()).runtime.resume(containerId(instance), options.signal);
+    await (await this.#host.runtime()).runtime.resume(containerId(instance), options.signal);
     this.#watch.emit(instance.uid, "resumed");
   }
 
@@ -226,6 +235,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     options: CallOptions,
   ): Promise<RecoveryHandle> {
     this.#watch.forget(instance.uid);
+    await this.#health.end(instance.uid);
     await this.#end(instance, handle);
     const next = await this.#launch(instance, network, options);
     this.#watch.emit(instance.uid, "reset");
@@ -260,13 +270,21 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     });
   }
 
-  async *exec(
+  exec(
     instance: DriverInstance,
     _handle: RecoveryHandle,
     command: ExecCommand,
     options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
   ): AsyncGenerator<ExecOutput> {
-    const { runtime } = await this.runtime();
+    return this.#execInside(instance, command, options);
+  }
+
+  async *#execInside(
+    instance: DriverInstance,
+    command: ExecCommand,
+    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
+  ): AsyncGenerator<ExecOutput> {
+    const { runtime } = await this.#host.runtime();
     const id = containerId(instance);
     const state = await runtime.findState(id, options.signal);
     if (state?.status !== "running") {
@@ -279,52 +297,41 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     }
     const { directory } = instance;
     const { signal, resizes } = options;
-    const privileges = await this.#privileges(optionsOf(instance.spec));
-    yield* execInContainer({ runtime, containerId: id, directory, command, privileges, resizes, signal });
+    const privileges = await this.#host.privileges(optionsOf(instance.spec));
+    const identity = await readStarted(directory);
+    yield* execInContainer({ runtime, containerId: id, directory, command, privileges, identity, resizes, signal });
   }
 
   async #launch(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
-    const { runtime, path } = await this.runtime();
-    const id = containerId(instance);
-    const spec = optionsOf(instance.spec);
-    if (((await runtime.findState(id))?.pid ?? 0) !== 0) {
-      throw failedPrecondition("ALREADY_RUNNING", instance.name, `${instance.name} runs already; stop it first`);
-    }
-    await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.#abandon(instance));
-    // What a container that ended while nobody looked has left.
-    await runtime.delete(id);
-    // The policy may have changed since it was created.
-    const privileges = await this.#privileges(spec);
-    const program = firstProgramOf(spec);
-    await using image = await openRootfsImage(this.#imageDirectories, spec);
-    const { persistent } = spec;
-    const root = await (await this.#rootfs(instance)).prepare(image, { persistent, program, signal: options.signal });
-    const config = buildOciConfig({
-      hostname: instance.id,
-      rootPath: join(instance.directory, "rootfs"),
-      command: program.command,
-      environment: spec.environment,
-      ...privileges,
-      sysctls: spec.sysctls,
-      writableNetSysctls: runtime.name === "crun",
-      netnsPath: `/run/netns/${network.netns}`,
-      cgroupsPath: `/${id}`,
-      ...sizeOf(instance.spec),
-      controllers: runtime.cgroups.controllers,
-      annotations: { "zor.instance": instance.uid },
-    });
-    await writeFile(join(instance.directory, "config.json"), JSON.stringify(config), { mode: 0o600 });
-    const identity = await keeperOf(instance).create({ runtime, runtimePath: path, root, signal: options.signal });
-    await runtime.start(id, options.signal);
-    undo.move();
+    const identity = await launchContainer(this.#host, instance, network, options);
     this.#watch.add(instance.uid, identity);
-    return { ...identity, extra: { container: id, runtime: runtime.name } };
+    await this.#beginHealth(instance, identity);
+    const { runtime } = await this.#host.runtime();
+    return { ...identity, extra: { container: containerId(instance), runtime: runtime.name } };
+  }
+
+  async #beginHealth(instance: DriverInstance, identity: ProcessIdentity): Promise<void> {
+    const plan = toHealthPlan(optionsOf(instance.spec).healthCheck);
+    if (plan === undefined) return;
+    const started = await startTimeOf(identity);
+    await this.#health.begin(instance, identity, { plan, startedMs: started?.getTime() ?? Date.now() });
+  }
+
+  /** What a spec asks for and the host does not have. @throws {ZorError} FAILED_PRECONDITION */
+  async #checkHost(spec: InstanceSpec): Promise<void> {
+    const options = optionsOf(spec);
+    const { runtime } = await this.#host.runtime();
+    const size = sizeOf(spec);
+    checkTmpfs(options, size.memoryMib);
+    const directory = this.#host.runtimeDirectory;
+    await buildResources({ size, limits: options.limits, cgroups: runtime.cgroups, directory, resource: "instance" });
+    await grantDevices(options.devices);
+    await (await grantMounts(options, this.#host.policy))[Symbol.asyncDispose]();
   }
 
   /** Ends a container and removes what the runtime keeps of it. */
   async #end(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
-    const { runtime } = await this.runtime();
+    const { runtime } = await this.#host.runtime();
     const id = containerId(instance);
     const keeper = keeperOf(instance);
     if (await isAlive(handle)) {
@@ -347,52 +354,18 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   /** The state of a container that does not run, with why when its end was not asked for. */
   async #inspectEnded(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<Observation> {
+    await this.#health.end(instance.uid);
     const ended = { pid: 0, startTime: undefined, accelerator: "", execReady: false };
     if (handle === undefined) return { ...ended, state: "stopped", reason: "" };
     const keeper = keeperOf(instance);
     if (await keeper.isEndRequested()) return { ...ended, state: "stopped", reason: "" };
     const code = await keeper.waitForExitCode(exitCodeWaitMs);
-    const { cgroups } = (await this.runtime()).runtime;
+    const { cgroups } = (await this.#host.runtime()).runtime;
     const memory = await readMemoryEvents(cgroups, containerId(instance)).catch(() => undefined);
     const limitMib = sizeOf(instance.spec).memoryMib;
     const end = toContainerEnd(code, memory, { limitMib, totalMib: Math.floor(totalmem() / 2 ** 20) });
+    const why = await keeper.endReason();
+    if (why !== undefined) return { ...ended, state: "failed", reason: why, end };
     return { ...ended, state: code === 0 ? "stopped" : "failed", reason: describeEnd(code, memory, limitMib), end };
   }
-
-  /** Removes what a failed start has left running. */
-  async #abandon(instance: DriverInstance): Promise<void> {
-    const { runtime } = await this.runtime();
-    const id = containerId(instance);
-    const state = await runtime.findState(id);
-    const identity: ProcessIdentity | undefined = state?.pid ? await findIdentity(state.pid) : undefined;
-    if (identity !== undefined) await endProcess(identity, 0);
-    await keeperOf(instance).finished(exitCodeWaitMs);
-    await runtime.delete(id);
-  }
-
-  async #rootfs(instance: DriverInstance): Promise<Rootfs> {
-    await this.runtime();
-    this.#mounts ??= await probeMounts(this.#runtimeDirectory);
-    return new Rootfs(instance, { mounts: this.#mounts, quota: this.quota });
-  }
-
-  /** What the processes of a container may do. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
-  async #privileges(spec: CrunOptions): Promise<Privileges> {
-    this.#limits ??= await readAgentLimits();
-    const agentLimits = this.#limits;
-    return {
-      capabilities: grantCapabilities(spec.capabilities, { allowed: this.#allowed, agentLimits }),
-      agentLimits,
-    };
-  }
-
-  /** The runtime, found once. @throws {ZorError} when there is none. */
-  async runtime(): Promise<UsableRuntime> {
-    this.#usable ??= await findRuntime(this.#runtimeDirectory);
-    return this.#usable;
-  }
-}
-
-function keeperOf(instance: DriverInstance): Keeper {
-  return new Keeper(instance.directory, containerId(instance));
 }

@@ -14,7 +14,7 @@ import { wardenEnd } from "../../../lib/owned-process.js";
 import { startOwned } from "../../host/exec.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
 import { endSessionOf } from "../containers/exec-processes.js";
-import { type Privileges, toOciProcess } from "./oci-config.js";
+import { type OciIdentity, type Privileges, toOciProcess } from "./oci-config.js";
 import type { OciRuntime } from "./oci-runtime.js";
 
 /** Where and how to run a command. */
@@ -25,6 +25,8 @@ export interface ExecSessionOptions {
   readonly directory: string;
   readonly command: ExecCommand;
   readonly privileges: Privileges;
+  /** Whose the command is, where it begins, and what its environment is before its own. */
+  readonly identity: OciIdentity & { readonly environment: Readonly<Record<string, string>> };
   readonly resizes: AsyncIterable<{ columns: number; rows: number }> | undefined;
   readonly signal: AbortSignal;
 }
@@ -48,7 +50,7 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
   signal.throwIfAborted();
   const base = join(options.directory, `exec-${randomBytes(6).toString("hex")}`);
   const [specFile, pidFile] = [`${base}.json`, `${base}.pid`];
-  await writeFile(specFile, JSON.stringify(toSpec(command, options.privileges)), { mode: 0o600, flag: "wx" });
+  await writeFile(specFile, JSON.stringify(toSpec(options)), { mode: 0o600, flag: "wx" });
   const argv = options.runtime.command(["exec", `--process=${specFile}`, `--pid-file=${pidFile}`, options.containerId]);
   const queue = new AsyncQueue<ExecOutput>(4096);
   await using session = command.tty ? await startWithTerminal(argv, options, pidFile) : startWithPipes(argv, command);
@@ -82,9 +84,10 @@ interface Session extends AsyncDisposable {
   endInput(): Promise<void>;
 }
 
-function toSpec(command: ExecCommand, privileges: Privileges): object {
-  const { environment, tty: terminal } = command;
-  const process = toOciProcess({ command: command.command, environment, terminal, ...privileges });
+function toSpec({ command, privileges, identity }: ExecSessionOptions): object {
+  const { tty: terminal } = command;
+  const environment = { ...identity.environment, ...command.environment };
+  const process = toOciProcess({ ...privileges, ...identity, command: command.command, environment, terminal });
   return command.tty && command.rows > 0 && command.columns > 0
     ? { ...process, consoleSize: { height: command.rows, width: command.columns } }
     : process;

@@ -9,7 +9,7 @@ const tmpfsMagic = 0x01021994;
 const cgroupPath = "/sys/fs/cgroup";
 
 /** Controllers a container's limits need. */
-const wantedControllers = ["memory", "cpu", "pids", "freezer", "devices"] as const;
+const wantedControllers = ["memory", "cpu", "cpuset", "pids", "freezer", "devices", "blkio"] as const;
 export type Controller = (typeof wantedControllers)[number];
 
 /** How the host's control groups are set up, and how to reach them. */
@@ -18,6 +18,10 @@ export interface HostCgroups {
   /** Version 1 with a version 2 hierarchy beside it, which crun refuses to work with. */
   readonly hybrid: boolean;
   readonly controllers: ReadonlySet<Controller>;
+  /** Swap can be limited. Default: no. */
+  readonly swap?: boolean;
+  /** Disks are shared by weight. Default: no. */
+  readonly ioWeight?: boolean;
   /** Command that must precede a runtime's: it enters the mount namespace that has the control groups. */
   readonly enter: readonly string[];
 }
@@ -64,13 +68,23 @@ async function read(reader: Reader): Promise<Omit<HostCgroups, "enter"> | undefi
   const type = await reader.typeOf(cgroupPath);
   if (type === cgroup2Magic) {
     const names = (await reader.text(`${cgroupPath}/cgroup.controllers`)).trim().split(" ");
-    // Version 2 freezes and filters devices without a controller.
-    return { version: "v2", hybrid: false, controllers: pick([...names, "freezer", "devices"]) };
+    // Version 2 freezes and filters devices without a controller, and calls that of disks otherwise.
+    const more = names.includes("io") ? ["blkio"] : [];
+    const controllers = pick([...names, ...more, "freezer", "devices"]);
+    return { version: "v2", hybrid: false, controllers, swap: controllers.has("memory"), ioWeight: more.length > 0 };
   }
   if (type !== tmpfsMagic) return undefined;
   const unified = await reader.typeOf(`${cgroupPath}/unified`);
   const names = (await reader.list(cgroupPath)).flatMap((name) => name.split(","));
-  return { version: "v1", hybrid: unified === cgroup2Magic, controllers: pick(names) };
+  const has = async (file: string) => (await reader.typeOf(`${cgroupPath}/${file}`)) !== undefined;
+  const weights = await Promise.all(["blkio/blkio.weight", "blkio/blkio.bfq.weight"].map(has));
+  return {
+    version: "v1",
+    hybrid: unified === cgroup2Magic,
+    controllers: pick(names),
+    swap: await has("memory/memory.memsw.limit_in_bytes"),
+    ioWeight: weights.includes(true),
+  };
 }
 
 const here: Reader = {

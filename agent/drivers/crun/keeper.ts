@@ -6,7 +6,7 @@ import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { readIfExists } from "../../../lib/files.js";
 import { findIdentity, isAlive, type ProcessIdentity, readArguments, waitForExit } from "../../../lib/process.js";
 import { startDaemon } from "../../host/exec.js";
-import type { RootMount } from "./mount-namespace.js";
+import type { MoreMounts, RootMount } from "./mount-namespace.js";
 import type { OciRuntime } from "./oci-runtime.js";
 
 /** Bytes of console output kept for each container. */
@@ -44,9 +44,10 @@ export class Keeper {
     readonly runtime: OciRuntime;
     readonly runtimePath: string;
     readonly root: RootMount;
+    readonly more: MoreMounts;
     readonly signal: AbortSignal;
   }): Promise<ProcessIdentity> {
-    const { runtime, runtimePath, root } = options;
+    const { runtime, runtimePath, root, more } = options;
     await this.remove();
     await mkdir(this.consoleDirectory, { mode: 0o700 });
     const id = this.#containerId;
@@ -68,6 +69,7 @@ export class Keeper {
         ...runtime.globalArguments.map((argument) => `--runtime-arg=${argument}`),
       ],
       root,
+      more,
     );
     const answer = openSync(this.#path("created.json"), "w", 0o600);
     let starter: ProcessIdentity | undefined;
@@ -119,6 +121,16 @@ export class Keeper {
     return (await readIfExists(this.#path("end-requested"))) !== undefined;
   }
 
+  /** Notes why the agent ends the container though nobody asked for it. Kept until the next start. */
+  async noteEndReason(why: string): Promise<void> {
+    await writeFile(this.#path("end-reason"), why, { mode: 0o600 });
+  }
+
+  /** Why the agent ended the container by itself; undefined: it did not. */
+  async endReason(): Promise<string | undefined> {
+    return await readIfExists(this.#path("end-reason"));
+  }
+
   /** Waits until the keeper of an ended container is gone as well. */
   async finished(timeoutMs: number): Promise<void> {
     const keeper = await this.#find();
@@ -137,6 +149,7 @@ export class Keeper {
       "ctl",
       "winsz",
       "end-requested",
+      "end-reason",
       "oom",
     ];
     for (const name of names) await rm(this.#path(name), { recursive: true, force: true });

@@ -1,10 +1,22 @@
 import type { HostCgroups } from "./host-cgroups.js";
+import { idmapProgram } from "./idmap-program.js";
+import type { IdRange } from "./user-ranges.js";
 
 /** A directory that was looked at, as it can be recognised in another mount namespace. */
-export interface KnownDirectory {
+export interface KnownPath {
   readonly path: string;
-  /** "device:inode", in decimal; nobody else's as long as the directory is held open. */
+  /** "device:inode", in decimal; nobody else's as long as it is held open. */
   readonly id: string;
+}
+
+/** What is below a container's changes. */
+export interface LowerLayers {
+  /** Directory that the layers are named from. */
+  readonly home: string;
+  /** Set when the home is the only layer, and somebody may exchange it: who it is. */
+  readonly id?: string;
+  /** Paths of the layers from there, the uppermost first. */
+  readonly names: readonly string[];
 }
 
 /** Where a container's changes go. */
@@ -21,7 +33,7 @@ export type RootMount =
   | { readonly kind: "none" }
   | {
       readonly kind: "overlay";
-      readonly lower: KnownDirectory;
+      readonly lower: LowerLayers;
       readonly layer: WritableLayer;
       /** Directory that the layer is in, or is mounted at. */
       readonly writable: string;
@@ -31,34 +43,77 @@ export type RootMount =
   | { readonly kind: "image"; readonly image: string; readonly target: string }
   | { readonly kind: "bind"; readonly target: string };
 
+/** What else is mounted for a container. */
+export interface MoreMounts {
+  /** Files and directories of the host, shown as "{stage}/0" and so on. */
+  readonly binds: readonly KnownPath[];
+  /** Existing directory for them. Of a container with a range it is covered by memory, in which also the root is, as "root". */
+  readonly stage: string;
+  /** Ids of the container's root and other users outside. */
+  readonly range?: IdRange | undefined;
+}
+
+/** Where a container with a range has its root, whichever it is: its own directories let nobody pass who is not root outside. */
+export const openStage = "/mnt";
+
 /**
  * The commands that mount must run in one new mount namespace, and nothing but a shell can run one program after another
  * and then become the last. The text is constant; everything variable is a positional parameter.
- * The lower directory is entered first and looked at from inside: what is mounted is where the shell stands, whatever the path means
- * by then. (A descriptor from outside is of no use: overlayfs takes no directory of another mount namespace.)
+ * A directory of an image is entered first and looked at from inside: what is mounted is where the shell stands, whatever the path means
+ * by then. The lower layers of a container with a range are shown with its ids; the upper one has them on disk, since overlayfs works there
+ * as root, whom a shifted file system does not know. What is bound is looked at when it is bound. (A descriptor from outside is of no use: no file system takes a directory of
+ * another mount namespace.)
  */
 const script = `set -e
-hybrid=$1 kind=$2 target=$3 lower=$4 id=$5 layer=$6 source=$7 writable=$8
-shift 8
+hybrid=$1 kind=$2 target=$3 lower=$4 id=$5 names=$6 layer=$7 source=$8 writable=$9
+shift 9
+stage=$1 base=$2 size=$3 idmap=$4 count=$5
+shift 5
+replaced() { echo "$1 was replaced while it was being mounted; try again" >&2; exit 1; }
 if [ "$hybrid" = 1 ]; then umount /sys/fs/cgroup/unified; fi
+index=0
+if [ -n "$base" ]; then
+  mount -t tmpfs -o nodev,mode=0755,size=1m tmpfs "$stage"
+  mkdir "$stage/root"
+  target=$stage/root
+fi
+while [ "$index" -lt "$count" ]; do
+  if [ -d "$1" ]; then mkdir -p "$stage/$index"; else : > "$stage/$index"; fi
+  mount --bind -- "$1" "$stage/$index"
+  if [ "$(stat --format=%d:%i "$stage/$index")" != "$2" ]; then replaced "a mount's source"; fi
+  shift 2
+  index=$((index + 1))
+done
+home=$(pwd -P)
 case "$kind" in
   bind) mount --bind "$target" "$target"; mount -o remount,bind,nodev "$target" ;;
   image) mount -t ext4 -o loop,nodev "$source" "$target" ;;
   overlay)
-    home=$(pwd -P)
     case "$layer" in
       image) mount -t ext4 -o loop,nodev "$source" "$writable" ;;
       tmpfs) mount -t tmpfs -o "nodev,mode=0700,size=$source" tmpfs "$writable" ;;
     esac
     mkdir -p -m 0755 "$writable/upper" "$writable/work"
     cd -P -- "$lower"
-    if [ "$(stat --format=%d:%i .)" != "$id" ]; then
-      echo "the directory of the image was replaced while it was being mounted; try again" >&2
-      exit 1
+    if [ -n "$id" ] && [ "$(stat --format=%d:%i .)" != "$id" ]; then replaced "the directory of the image"; fi
+    if [ -n "$base" ]; then
+      chown "$base:$base" "$writable/upper"
+      shifted=
+      index=0
+      IFS=:
+      for name in $names; do
+        mkdir "$stage/lower$index"
+        perl -e "$idmap" "$base" "$size" "$name" "$stage/lower$index"
+        shifted=\${shifted:+$shifted:}lower$index
+        index=$((index + 1))
+      done
+      unset IFS
+      cd -P -- "$stage"
+      names=$shifted
     fi
-    mount -t overlay -o "nodev,lowerdir=.,upperdir=$writable/upper,workdir=$writable/work" overlay "$target"
-    cd -P -- "$home" ;;
+    mount -t overlay -o "nodev,lowerdir=$names,upperdir=$writable/upper,workdir=$writable/work" overlay "$target" ;;
 esac
+cd -P -- "$home"
 exec "$@"`;
 
 /** Overlay options are separated by commas, lower directories by colons. */
@@ -72,11 +127,11 @@ export function canOverlay(paths: readonly string[]): boolean {
  */
 export function inMountNamespace(
   command: readonly [string, ...string[]],
-  options: { readonly cgroups: HostCgroups; readonly root: RootMount },
+  options: { readonly cgroups: HostCgroups; readonly root: RootMount; readonly more?: MoreMounts | undefined },
 ): readonly [string, ...string[]] {
-  const { cgroups, root } = options;
+  const { cgroups, root, more } = options;
   if (!cgroups.hybrid && root.kind === "none") return prefix(cgroups.enter, command);
-  const parameters = [cgroups.hybrid ? "1" : "0", ...toParameters(root)];
+  const parameters = [cgroups.hybrid ? "1" : "0", ...toParameters(root), ...toMore(more)];
   return prefix(
     [
       ...cgroups.enter,
@@ -95,21 +150,30 @@ export function inMountNamespace(
   );
 }
 
-/** Kind, target, lower directory and its id, kind of layer, image or size of it, and where it is. */
+/** Kind, target, home of the lower layers, its id, their names, kind of the upper layer, image or size of it, and where it is. */
 function toParameters(root: RootMount): readonly string[] {
   switch (root.kind) {
     case "none":
-      return ["none", "", "", "", "", "", ""];
+      return ["none", "", "", "", "", "", "", ""];
     case "bind":
-      return ["bind", root.target, "", "", "", "", ""];
+      return ["bind", root.target, "", "", "", "", "", ""];
     case "image":
       // Device files of an image stay files.
-      return ["image", root.target, "", "", "", root.image, ""];
+      return ["image", root.target, "", "", "", "", root.image, ""];
     case "overlay": {
       const { layer, lower, target, writable } = root;
-      return ["overlay", target, lower.path, lower.id, layer.kind, toSource(layer), writable];
+      const names = lower.names.join(":");
+      return ["overlay", target, lower.home, lower.id ?? "", names, layer.kind, toSource(layer), writable];
     }
   }
+}
+
+/** Stage, range, the program that shifts ids, and the number of binds with each. */
+function toMore(more: MoreMounts | undefined): readonly string[] {
+  if (more === undefined) return ["", "", "", "", "0"];
+  const { stage, range, binds } = more;
+  const ids = range === undefined ? ["", "", ""] : [`${range.first}`, `${range.count}`, idmapProgram];
+  return [stage, ...ids, `${binds.length}`, ...binds.flatMap(({ path, id }) => [path, id])];
 }
 
 function toSource(layer: WritableLayer): string {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { unavailable } from "../../../lib/errors.js";
 import { run, ToolError } from "../../host/exec.js";
 import type { HostCgroups } from "./host-cgroups.js";
-import { inMountNamespace, type RootMount } from "./mount-namespace.js";
+import { inMountNamespace, type MoreMounts, type RootMount } from "./mount-namespace.js";
 
 /** What a runtime says of a container. */
 export interface ContainerState {
@@ -41,10 +41,11 @@ export class OciRuntime {
   }
 
   /** Wraps a command that will itself call the runtime. */
-  wrap(command: readonly [string, ...string[]], root: RootMount): readonly [string, ...string[]] {
+  wrap(command: readonly [string, ...string[]], root: RootMount, more?: MoreMounts): readonly [string, ...string[]] {
     return inMountNamespace(command, {
       cgroups: this.name === "crun" ? this.cgroups : { ...this.cgroups, hybrid: false },
       root,
+      more,
     });
   }
 

@@ -2,8 +2,8 @@ import { access, type FileHandle } from "node:fs/promises";
 import { arch } from "node:os";
 import type { FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import { holdInRoot, openHeld } from "../../host/open-exactly.js";
 import { defaultPath } from "./oci-config.js";
+import type { RootView } from "./root-view.js";
 
 /** A container's first program. */
 export interface FirstProgram {
@@ -37,7 +37,7 @@ const machines: Readonly<
  * Looks whether a container's first program is in its root filesystem and can run on this host, before it is run.
  * @returns what is wrong; empty when nothing is.
  */
-export async function checkFirstProgram(root: FileHandle, program: FirstProgram): Promise<readonly FieldViolation[]> {
+export async function checkFirstProgram(root: RootView, program: FirstProgram): Promise<readonly FieldViolation[]> {
   const [word = ""] = program.command;
   const found = await findProgram(root, word, program.environment["PATH"] ?? defaultPath);
   if (typeof found === "string") return [violation(program, found)];
@@ -55,13 +55,13 @@ function violation({ command, isDefault }: FirstProgram, why: string): FieldViol
 }
 
 /** Opens a program as the runtime would find it; the reason when there is none. */
-async function findProgram(root: FileHandle, word: string, searchPath: string): Promise<FileHandle | string> {
+async function findProgram(root: RootView, word: string, searchPath: string): Promise<FileHandle | string> {
   const candidates = word.includes("/")
     ? [word]
     : searchPath.split(":").map((directory) => `${directory === "" ? "." : directory}/${word}`);
   let why = `there is no ${quote(word)} in the image`;
   for (const candidate of candidates) {
-    const file = await openIfThere(root, candidate);
+    const file = await root.open(candidate);
     if (file === undefined) continue;
     const found = await file.stat();
     if (found.isFile() && (found.mode & 0o111) !== 0) return file;
@@ -77,7 +77,7 @@ interface Subject {
   readonly depth: number;
 }
 
-async function checkProgram(root: FileHandle, file: FileHandle, subject: Subject): Promise<readonly FieldViolation[]> {
+async function checkProgram(root: RootView, file: FileHandle, subject: Subject): Promise<readonly FieldViolation[]> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(startBytes), 0, startBytes, 0);
   const start = buffer.subarray(0, bytesRead);
   const foreign = await findForeignMachine(start);
@@ -128,14 +128,4 @@ function findInterpreter(start: Buffer): string | undefined {
     return start.toString("utf8", at, at + length).split("\0")[0];
   }
   return undefined;
-}
-
-/** Opens a file as a process inside would; undefined when there is none, or it is no plain file or directory. */
-async function openIfThere(root: FileHandle, path: string): Promise<FileHandle | undefined> {
-  try {
-    using held = holdInRoot(root, path);
-    return await openHeld(held);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,122 +1,144 @@
-import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { access, mkdir, readdir, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
+import { z } from "zod";
+import { failedPrecondition } from "../../../lib/errors.js";
+import { readIfExists, writeFileAtomic } from "../../../lib/files.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
 import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
 import { microName, type OpenImage, openImage, openMicroFile } from "../images.js";
-import { isContainerImage } from "./container-image.js";
-import { liftOnlyDirectory, unpackImage } from "./image-unpack.js";
-import { canOverlay, type KnownDirectory, type RootMount, type WritableLayer } from "./mount-namespace.js";
-import { checkFirstProgram, type FirstProgram } from "./program-check.js";
-import { readArchiveArguments } from "./tar-archive.js";
+import { type ImageConfig, isContainerImage, noConfig } from "./container-image.js";
+import { type UnpackedLayer, unpackImage } from "./image-unpack.js";
+import { mergeLayer } from "./layer-merge.js";
+import type { LayerStore } from "./layer-store.js";
+import { canOverlay, type LowerLayers, type RootMount, type WritableLayer } from "./mount-namespace.js";
+import { toOverlayMarks } from "./overlay-marks.js";
+import { type RootView, viewDirectory, viewDirectoryAt, viewLayers } from "./root-view.js";
+import { readArchiveFormat } from "./tar-archive.js";
 import { type MountSupport, makeLayerImage } from "./writable-layer.js";
 
 /** Proto path of the image's name. */
 const field = "instance.spec.crun.rootfs";
 /** Copying may take minutes. */
 const copyTimeoutMs = 600_000;
-const defaultShell = "/bin/sh";
 
 /** Opens the image of a container and looks what it is. @throws {ZorError} INVALID_ARGUMENT, FAILED_PRECONDITION */
 export async function openRootfsImage(imageDirectories: readonly string[], options: CrunOptions): Promise<OpenImage> {
   if (options.rootfs === microName) return await openMicroFile(imageDirectories, "rootfs", field);
   await using opened = new AsyncDisposableStack();
   const image = opened.use(await openImage(imageDirectories, options.rootfs, { field, accept: ["file", "directory"] }));
-  if (image.type === "file") await readArchiveArguments(image.file, { field, what: "the image" });
+  if (image.type === "file") await readArchiveFormat(image.file, { field, what: "the image" });
   opened.move();
   return image;
-}
-
-/** The command of a container, and its environment. */
-export function firstProgramOf({ rootfs, command, environment }: CrunOptions): FirstProgram {
-  if (command.length > 0) return { command, environment, isDefault: false };
-  return { command: [rootfs === microName ? "/init" : defaultShell], environment, isDefault: true };
 }
 
 /** What a root filesystem is made with. */
 export interface RootfsOptions {
   readonly mounts: MountSupport;
   readonly quota: DiskQuota;
+  readonly layers: LayerStore;
 }
 
+/** A root filesystem that is ready to be mounted. */
+export interface PreparedRoot {
+  readonly mount: RootMount;
+  /** It as it is without the container's changes. */
+  readonly view: RootView;
+}
+
+/** What of an image is kept with the container: the image may be another by the next start. */
+const storedSchema = z.object({
+  /** Keys of its layers in the store, the uppermost first; undefined: it is a directory, or was merged. */
+  layers: z.array(z.string().regex(/^(root|layer)-[0-9a-f]{64}$/)).optional(),
+  config: z.object({
+    environment: z.record(z.string(), z.string()).readonly(),
+    entrypoint: z.array(z.string()).readonly(),
+    command: z.array(z.string()).readonly(),
+    workingDirectory: z.string(),
+    user: z.string(),
+  }),
+});
+type StoredImage = z.output<typeof storedSchema>;
+
 /**
- * The root filesystem of one container, below its directory: `base` as extracted; its changes in `layer`, which is a directory or
- * where the file system in `layer.img` is mounted; `rootfs` where the whole is mounted.
+ * The root filesystem of one container, below its directory: `image.json` says of what it is made; `base` is that where it cannot be
+ * put together of layers; its changes are in `layer`, which is a directory or where the file system in `layer.img` is mounted; `rootfs`
+ * where the whole is mounted.
  */
 export class Rootfs {
   readonly #instance: DriverInstance;
   readonly #mounts: MountSupport;
   readonly #quota: DiskQuota;
+  readonly #layers: LayerStore;
 
-  constructor(instance: DriverInstance, { mounts, quota }: RootfsOptions) {
+  constructor(instance: DriverInstance, { mounts, quota, layers }: RootfsOptions) {
     this.#instance = instance;
     this.#mounts = mounts;
     this.#quota = quota;
+    this.#layers = layers;
   }
 
   /**
-   * Extracts an archive or the layers of a container image, looks whether the command can run, and promises the container its room.
-   * Idempotent; what an earlier attempt left is replaced.
+   * Extracts an archive or those layers of a container image that the host does not have yet, and promises the container its room.
+   * Idempotent; what an earlier attempt left is replaced. Resolves to what the image says of how it is run.
    */
   async create(
     image: OpenImage,
-    program: FirstProgram,
     options: CallOptions & { readonly progress: Progress },
-  ): Promise<void> {
+  ): Promise<{ readonly config: ImageConfig; readonly view: RootView }> {
     await this.remove();
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.remove());
     await this.#promise();
-    const isImage = image.type === "directory" && isContainerImage(new Set(await readdir(pathOf(image))));
-    if (image.type === "file" || isImage) {
-      const scratch = this.#path("base.new");
-      await mkdir(scratch, { mode: 0o755 });
-      const spareBytes = () => this.#quota.spareBytes();
-      await unpackImage(image, { field, target: scratch, work: this.#path("unpack"), spareBytes, ...options });
-      await liftOnlyDirectory(scratch);
-      await rename(scratch, this.#path("base"));
-      options.progress("extracted", 100);
-    }
-    await this.#check(image, program);
+    const stored = await this.#unpack(image, options);
+    await writeFileAtomic(this.#path("image.json"), JSON.stringify(stored));
     undo.move();
+    return { config: stored.config, view: await this.#view(image, stored) };
   }
 
   /** Makes it ready for a start and tells what to mount. Changes of the last run are kept only when `persistent`. The image stays open until it is mounted. */
   async prepare(
     image: OpenImage,
-    options: { readonly persistent: boolean; readonly program: FirstProgram; readonly signal: AbortSignal },
-  ): Promise<RootMount> {
-    const { persistent, program, signal } = options;
-    // What a persistent container has installed itself cannot be seen from here.
-    if (!persistent) await this.#check(image, program);
+    options: { readonly persistent: boolean; readonly signal: AbortSignal },
+  ): Promise<PreparedRoot> {
+    const { persistent, signal } = options;
     await this.#promise();
+    const stored = await this.#stored();
+    const view = await this.#view(image, stored);
     const [writable, target, layerImage] = [this.#path("layer"), this.#path("rootfs"), this.#path("layer.img")];
-    const overlay = this.#mounts.overlay && canOverlay([writable]);
     if (!persistent) await this.#removeChanges();
-    if (overlay) {
+    if (this.#canOverlay(stored)) {
       const layer = await this.#layer(layerImage, persistent, signal);
       for (const path of [writable, target]) await mkdir(path, { recursive: true, mode: 0o755 });
       if (layer.kind === "directory") await rm(join(writable, "work"), { recursive: true, force: true });
-      return { kind: "overlay", lower: await this.#lower(image), layer, writable, target };
+      const lower = await this.#lower(image, stored);
+      return { mount: { kind: "overlay", lower, layer, writable, target }, view };
     }
     const base = (await exists(this.#path("base"))) ? this.#path("base") : pathOf(image);
-    if (this.#quota.containerMib === 0) return await this.#copy(base, target, signal);
+    if (this.#quota.containerMib === 0) return { mount: await this.#copy(base, target, signal), view };
     if (!this.#mounts.loop) throw this.#unbounded();
     if (!(await exists(layerImage))) {
       const sizeMib = this.#quota.containerMib + (await usedMib(base, signal));
       await makeWhole(layerImage, { sizeMib, journal: persistent, content: base, signal });
     }
     await mkdir(target, { recursive: true, mode: 0o755 });
-    return { kind: "image", image: layerImage, target };
+    return { mount: { kind: "image", image: layerImage, target }, view };
+  }
+
+  /** What the image said of how it is run when the container was made. */
+  async config(): Promise<ImageConfig> {
+    return (await this.#stored()).config;
   }
 
   /** Removes everything of it. Idempotent. */
   async remove(): Promise<void> {
-    for (const name of ["base", "base.new", "unpack"]) await rm(this.#path(name), { recursive: true, force: true });
+    for (const name of ["base", "base.new", "unpack", "lower", "image.json"]) {
+      await rm(this.#path(name), { recursive: true, force: true });
+    }
     await this.#removeChanges();
+    await this.#layers.release(this.#instance.uid);
     await this.#quota.release(this.#instance.uid);
   }
 
@@ -157,19 +179,72 @@ export class Rootfs {
     return { kind: "bind", target };
   }
 
-  /** The root filesystem as it is without changes. */
-  async #lower(image: OpenImage): Promise<KnownDirectory> {
-    const base = this.#path("base");
-    if (await exists(base)) return { path: base, id: await identify(base) };
-    const { dev, ino } = await image.file.stat({ bigint: true });
-    return { path: image.path, id: `${dev}:${ino}` };
+  #canOverlay({ layers }: StoredImage): boolean {
+    const paths = layers === undefined ? [] : [this.#layers.layersDirectory];
+    return this.#mounts.overlay && canOverlay([this.#path("layer"), ...paths]);
   }
 
-  async #check(image: OpenImage, program: FirstProgram): Promise<void> {
+  async #unpack(image: OpenImage, options: CallOptions & { readonly progress: Progress }): Promise<StoredImage> {
+    const isImage = image.type === "directory" && isContainerImage(new Set(await readdir(pathOf(image))));
+    if (image.type === "directory" && !isImage) return { config: noConfig };
+    const spareBytes = () => this.#quota.spareBytes();
+    const common = { field, work: this.#path("unpack"), spareBytes, ...options };
+    if (!this.#canOverlay({ layers: [], config: noConfig })) {
+      const scratch = this.#path("base.new");
+      await mkdir(scratch, { mode: 0o755 });
+      const config = await unpackImage(image, { ...common, take: (layer) => this.#merge(layer, scratch) });
+      await rename(scratch, this.#path("base"));
+      return { config };
+    }
+    const layers: string[] = [];
+    const take = async (layer: UnpackedLayer) => {
+      layers.unshift(layer.key);
+      await this.#layers.use(this.#instance.uid, layer.key, async (directory) => {
+        const { hasWhiteouts } = await layer.fill(directory);
+        if (hasWhiteouts) await toOverlayMarks(directory);
+      });
+    };
+    const config = await unpackImage(image, { ...common, take });
+    options.progress("extracted", 100);
+    return { layers, config };
+  }
+
+  async #merge(layer: UnpackedLayer, base: string): Promise<void> {
+    const directory = this.#path("unpack/layer");
+    await mkdir(directory, { recursive: true, mode: 0o755 });
+    await layer.fill(directory);
+    await mergeLayer(directory, base);
+    await rm(directory, { recursive: true });
+  }
+
+  async #stored(): Promise<StoredImage> {
+    const text = await readIfExists(this.#path("image.json"));
+    // An agent that knew of no layers has made it.
+    if (text === undefined) return { config: noConfig };
+    return storedSchema.parse(JSON.parse(text));
+  }
+
+  /** The root filesystem as it is without changes: the names are short, since all of them must fit in one page. */
+  async #lower(image: OpenImage, { layers }: StoredImage): Promise<LowerLayers> {
+    if (layers === undefined) {
+      const base = this.#path("base");
+      if (await exists(base)) return { home: base, id: await identify(base), names: ["."] };
+      const { dev, ino } = await image.file.stat({ bigint: true });
+      return { home: image.path, id: `${dev}:${ino}`, names: ["."] };
+    }
+    const home = this.#path("lower");
+    await rm(home, { recursive: true, force: true });
+    await mkdir(home, { mode: 0o700 });
+    // An image without layers is an empty root.
+    if (layers.length === 0) return { home, names: ["."] };
+    for (const [index, key] of layers.entries()) await symlink(this.#layers.treeOf(key), join(home, `${index}`));
+    return { home, names: layers.map((_, index) => `${index}`) };
+  }
+
+  async #view(image: OpenImage, { layers }: StoredImage): Promise<RootView> {
+    if (layers !== undefined) return viewLayers(layers.map((key) => this.#layers.treeOf(key)));
     const base = this.#path("base");
-    await using opened = (await exists(base)) ? await openExactly(base) : undefined;
-    const violations = await checkFirstProgram(opened ?? image.file, program);
-    if (violations.length > 0) throw invalidFields(violations, this.#instance.name);
+    return (await exists(base)) ? viewDirectoryAt(base) : viewDirectory(image.file);
   }
 
   #unbounded(): Error {

@@ -50,7 +50,12 @@ export async function probeRuntime(stateDirectory: string, signal: AbortSignal):
     const { stdout } = await run(path, ["--version"], { signal, timeoutMs: 5000 });
     const [version = runtime.name] = stdout.split("\n");
     const remark = runtime.name === "crun" ? "" : "crun is not installed: runc is used instead";
-    return [present(id, version, remark), toLimits(runtime.cgroups), ...(await toMounts(stateDirectory))];
+    return [
+      present(id, version, remark),
+      toLimits(runtime.cgroups),
+      ...toMoreLimits(runtime.cgroups),
+      ...(await toMounts(stateDirectory)),
+    ];
   } catch (error) {
     return [missing(id, messageOf(error))];
   }
@@ -65,6 +70,18 @@ function toLimits({ version, hybrid, controllers }: HostCgroups): Capability {
     id,
     `${layout} lacks ${lacking.join(", ")}; the kernel or whoever manages control groups must enable them`,
   );
+}
+
+/** Limits that only those containers have that ask for them. */
+function toMoreLimits({ swap = false, ioWeight = false, controllers }: HostCgroups): readonly Capability[] {
+  const each = (what: string, works: boolean, remedy: string): Capability =>
+    works ? present(`driver.crun.limits.${what}`) : missing(`driver.crun.limits.${what}`, remedy);
+  return [
+    each("swap", swap, "swap is not accounted; start the kernel with swapaccount=1"),
+    each("cpuset", controllers.has("cpuset"), "there is no control group for CPU sets"),
+    each("io", controllers.has("blkio"), "there is no control group for disks"),
+    each("io-weight", ioWeight, "disks are not shared by weight; load the I/O scheduler bfq"),
+  ];
 }
 
 async function toMounts(stateDirectory: string): Promise<Capability[]> {

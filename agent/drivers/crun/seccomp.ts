@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import type { ContainerCapability } from "../containers/capabilities.js";
-import { allowedSystemCalls, refusedSystemCalls, systemCallsOf } from "./system-calls.js";
+import { allowedSystemCalls, refusedSystemCalls, systemCallsOf, systemCallsOfInit } from "./system-calls.js";
 
 const { EPERM, EAFNOSUPPORT, ENOSYS } = constants.errno;
 
@@ -36,25 +36,36 @@ interface Rule {
 /**
  * The filter of system calls for a container with these capabilities. Only those of the machine's own kind of program are let
  * through: a 32-bit program is ended by SIGSYS, since its ways to make a socket or a namespace cannot be filtered as well.
+ * @param walls "init": mounts and namespaces can be made inside, as systemd does for its services.
  */
-export function buildSeccomp(capabilities: readonly ContainerCapability[]): object {
+export function buildSeccomp(capabilities: readonly ContainerCapability[], walls: "all" | "init" = "all"): object {
   const opened = new Set(capabilities.flatMap((name) => systemCallsOf[name] ?? []));
   const closed = new Set(Object.values(systemCallsOf).flat()).difference(opened);
   const rules: readonly Rule[] = [
-    allow([...allowedSystemCalls, ...opened]),
-    refuse([...refusedSystemCalls, ...closed], EPERM),
+    allow([...allowedSystemCalls, ...opened, ...(walls === "init" ? systemCallsOfInit : [])]),
+    refuse(
+      [...refusedSystemCalls.filter((name) => walls === "all" || !systemCallsOfInit.includes(name)), ...closed],
+      EPERM,
+    ),
     // Its flags are in memory, where a filter cannot look: C libraries then use clone.
     refuse(["clone3"], ENOSYS),
-    allow(["clone"], [{ index: 0, value: allNamespaceFlags, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }]),
-    ...namespaceFlags.map((flag) =>
-      refuse(["clone"], EPERM, [{ index: 0, value: flag, valueTwo: flag, op: "SCMP_CMP_MASKED_EQ" }]),
-    ),
+    ...(walls === "init" ? [allow(["clone"])] : cloneRules()),
     ...personalities.map((value) => allow(["personality"], [{ index: 0, value, op: "SCMP_CMP_EQ" }])),
     ...socketFamilies.map((value) => allow(["socket"], [{ index: 0, value, op: "SCMP_CMP_EQ" }])),
     ...otherFamilies().map((value) => refuse(["socket"], EAFNOSUPPORT, [{ index: 0, value, op: "SCMP_CMP_EQ" }])),
     refuse(["socket"], EAFNOSUPPORT, [{ index: 0, value: lastFamily, op: "SCMP_CMP_GT" }]),
   ];
   return { defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: ENOSYS, syscalls: rules };
+}
+
+/** No namespaces. */
+function cloneRules(): readonly Rule[] {
+  return [
+    allow(["clone"], [{ index: 0, value: allNamespaceFlags, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }]),
+    ...namespaceFlags.map((flag) =>
+      refuse(["clone"], EPERM, [{ index: 0, value: flag, valueTwo: flag, op: "SCMP_CMP_MASKED_EQ" }]),
+    ),
+  ];
 }
 
 function otherFamilies(): readonly number[] {

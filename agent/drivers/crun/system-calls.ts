@@ -54,6 +54,12 @@ export const refusedSystemCalls: readonly string[] = words(`
   migrate_pages move_pages nfsservctl sysfs uselib ustat vserver
 `);
 
+/** Refused ones that an init which keeps services apart needs; only where they harm nobody outside, or the agent allows everything. */
+export const systemCallsOfInit: readonly string[] = words(`
+  fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree pivot_root umount2
+  setns unshare add_key keyctl request_key
+`);
+
 /**
  * System calls that a capability opens, refused without it. Those that mount, and those that enter or make namespaces, are not
  * among them, not even for SYS_ADMIN: with them a container would undo every other wall.

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { run, ToolError } from "../../host/exec.js";
-import { archiveStartBytes, findCompression } from "./archive-format.js";
+import { type ArchiveFormat, archiveStartBytes, findArchiveFormat } from "./archive-format.js";
 import { checkTarListing, type TarSummary } from "./tar-listing.js";
 
 /** An archive that was looked at, by the open file it is in. */
@@ -31,22 +31,24 @@ const timeoutMs = 600_000;
  * Recognises an archive and its compression by its first bytes.
  * @throws {ZorError} INVALID_ARGUMENT when it is none.
  */
-export async function readArchiveArguments(
+export async function readArchiveFormat(
   file: FileHandle,
   { field, what }: Pick<ArchiveSubject, "field" | "what">,
-): Promise<string[]> {
+): Promise<ArchiveFormat> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(archiveStartBytes), 0, archiveStartBytes, 0);
-  const compression = findCompression(buffer.subarray(0, bytesRead));
-  if ("instead" in compression) throw invalidArgument(field, `${what} ${compression.instead}`);
-  // The file that is open here, whatever its name means by now.
-  const path = `/proc/${process.pid}/fd/${file.fd}`;
-  return [`--file=${path}`, ...(compression.option === undefined ? [] : [compression.option])];
+  const format = findArchiveFormat(buffer.subarray(0, bytesRead));
+  if ("instead" in format) throw invalidArgument(field, `${what} ${format.instead}`);
+  return format;
 }
 
 /** Lists an archive and checks what is in it. @throws {ZorError} INVALID_ARGUMENT when something is not as it should be. */
 export async function openTar(file: FileHandle, subject: ArchiveSubject): Promise<TarArchive> {
   const { field, what, signal } = subject;
-  const archive = await readArchiveArguments(file, subject);
+  const format = await readArchiveFormat(file, subject);
+  if (format.kind !== "tar") throw invalidArgument(field, `${what} is a zip archive and should be a tar archive`);
+  // The file that is open here, whatever its name means by now.
+  const path = `/proc/${process.pid}/fd/${file.fd}`;
+  const archive = [`--file=${path}`, ...(format.option === undefined ? [] : [format.option])];
   const listing = await run("tar", ["--list", "--verbose", "--numeric-owner", "--quoting-style=escape", ...archive], {
     signal,
     timeoutMs,

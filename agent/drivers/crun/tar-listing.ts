@@ -7,6 +7,8 @@ export interface TarSummary {
   readonly bytes: number;
   /** First segments of the names, up to 64 of them. */
   readonly top: ReadonlySet<string>;
+  /** It holds names that mean something is gone (".wh."). */
+  readonly hasWhiteouts: boolean;
 }
 
 /** Most members of a root filesystem archive. */
@@ -22,6 +24,7 @@ const maxTop = 64;
  */
 export function checkTarListing(field: string, listing: string, what = "the archive"): TarSummary {
   let [members, bytes] = [0, 0];
+  let hasWhiteouts = false;
   const top = new Set<string>();
   for (const line of listing.split("\n")) {
     if (line === "") continue;
@@ -34,13 +37,14 @@ export function checkTarListing(field: string, listing: string, what = "the arch
     if (!size.includes(",")) bytes += Number(size);
     const [name = "", target] = split(rest, type);
     checkPath(field, name, what);
+    hasWhiteouts ||= /(^|\/)\.wh\./.test(name);
     if (type === "h" && target !== undefined) checkPath(field, target, what);
     const first = name.replace(/^(\.\/+)+/, "").split("/")[0];
     if (first !== undefined && first !== "" && first !== "." && top.size < maxTop) top.add(first);
   }
   if (members === 0) throw invalidArgument(field, `${what} is empty`);
   if (members > maxMembers) throw invalidArgument(field, `${what} holds more than ${maxMembers} files`);
-  return { members, bytes, top };
+  return { members, bytes, top, hasWhiteouts };
 }
 
 function split(rest: string, type: string): readonly string[] {

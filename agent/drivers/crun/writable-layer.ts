@@ -66,7 +66,7 @@ export async function probeMounts(directory: string): Promise<MountSupport> {
     for (const path of [lower, writable, target]) await mkdir(path);
     await using held = await open(lower);
     const { dev, ino } = await held.stat({ bigint: true });
-    const known = { path: lower, id: `${dev}:${ino}` };
+    const known = { home: lower, id: `${dev}:${ino}`, names: ["."] };
     const overlay = await works({ kind: "overlay", lower: known, layer: { kind: "directory" }, writable, target });
     const hasImage = await makeLayerImage(image, { sizeMib: probeMib, journal: false }).then(
       () => true,

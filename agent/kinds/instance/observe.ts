@@ -1,5 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
+import { HealthState } from "../../../proto/gen/zor/v1/crun.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
 import { withoutDirectories } from "../../kit/failure.js";
@@ -132,13 +133,14 @@ export function setObservation(
   observation: Observation,
   caller: string,
 ): void {
-  const { state: before, isSilent: wasSilent = false } = record.observation;
+  const { state: before, isSilent: wasSilent = false, health: healthBefore } = record.observation;
   record.observation = observation;
   record.observeTime = context.now();
   record.lastStartTime = observation.startTime ?? record.lastStartTime;
   context.publish(record);
   const after = record.observation.state;
   tellOfSilence(context, record, wasSilent);
+  tellOfHealth(context, record, healthBefore?.state);
   if (before === after) return;
   context.emit({
     severity: severityOf(after),
@@ -158,6 +160,21 @@ function tellOfSilence(context: InstanceContext, record: InstanceRecord, wasSile
     type: isSilent ? "instance.silent" : "instance.alive",
     resource: record.stored.resource.name,
     message: isSilent ? reason : "it shows signs of life",
+    caller: "",
+  });
+}
+
+/** What a health check says is told when it changes; that a container has none, or ends, is no news of it. */
+function tellOfHealth(context: InstanceContext, record: InstanceRecord, before: HealthState | undefined): void {
+  const { health } = record.observation;
+  const isBad = health?.state === HealthState.HEALTH_STATE_UNHEALTHY;
+  if (health === undefined || health.state === before) return;
+  if (!isBad && health.state !== HealthState.HEALTH_STATE_HEALTHY) return;
+  context.emit({
+    severity: isBad ? EventSeverity.EVENT_SEVERITY_WARNING : EventSeverity.EVENT_SEVERITY_INFO,
+    type: isBad ? "instance.unhealthy" : "instance.healthy",
+    resource: record.stored.resource.name,
+    message: isBad ? `its health check failed ${health.failures} times in a row: ${health.output.trim()}` : "",
     caller: "",
   });
 }

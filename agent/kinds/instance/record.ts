@@ -102,6 +102,7 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     observeTime: record.observeTime,
     accelerator: observation.accelerator,
     execReady: observation.execReady,
+    health: observation.health,
     nics: spec.nics.map((nic): Nic => ({ ...nic, port: portOf(record, nic.name) })),
     lastEnd: record.lastEnd,
     restart: toRestartStatus(record),

@@ -201,16 +201,16 @@ describe("a container", () => {
     await world.driver.stop(instance, finished);
     const { runtime, path } = await findRuntime(join(world.root, "s", "crun"));
     const keeper = new Keeper(instance.directory, `zor-${instance.uid}`);
-    const tree = join(instance.directory, "base");
-    const { dev, ino } = await stat(tree);
+    const { directory } = instance;
     const root = {
       kind: "overlay",
-      lower: { path: tree, id: `${dev}:${ino}` },
-      layer: { kind: "image", image: `${tree}/../layer.img` },
-      writable: `${tree}/../layer`,
-      target: `${tree}/../rootfs`,
+      lower: { home: join(directory, "lower"), names: ["0"] },
+      layer: { kind: "image", image: join(directory, "layer.img") },
+      writable: join(directory, "layer"),
+      target: join(directory, "rootfs"),
     } as const;
-    const identity = await keeper.create({ runtime, runtimePath: path, root, signal: callOptions.signal });
+    const more = { binds: [], stage: join(directory, "mounts") };
+    const identity = await keeper.create({ runtime, runtimePath: path, root, more, signal: callOptions.signal });
     expect(await isAlive(identity)).toBe(true);
     expect(await world.driver.recover(instance, undefined)).toBeUndefined();
     expect(await isAlive(identity)).toBe(false);

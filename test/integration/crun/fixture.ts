@@ -34,6 +34,14 @@ export class CrunFixture implements AsyncDisposable {
       imageDirectories: [images, microDirectory],
       stateDirectory,
       containerCapabilities: ["SYS_ADMIN", "SYS_TIME"] as const,
+      containers: {
+        mounts: [
+          { path: join(root, "shared"), readOnly: false },
+          { path: join(root, "shared", "fixed"), readOnly: true },
+        ],
+        devices: ["/dev/net/tun"],
+        privileged: true,
+      },
       quota: new DiskQuota({ directory: stateDirectory, limits }),
     };
     this.nextDriver = () => new CrunDriver(options);

@@ -13,6 +13,8 @@ export interface ImagePlan {
   readonly architecture?: string;
   /** Option of tar for the layers, "--gzip". */
   readonly compression?: string;
+  /** What it says of how it is run: "config" of the image's configuration. */
+  readonly config?: object;
 }
 
 /** Builds an OCI image layout in a new directory, as `skopeo copy … oci:DIR` does. */
@@ -21,7 +23,12 @@ export async function buildOciLayout(directory: string, plan: ImagePlan): Promis
   const architecture = plan.architecture ?? ownArchitecture;
   const layers = [];
   for (const tree of plan.layers) layers.push(await putBlob(directory, await pack(tree, plan)));
-  const config = await putJson(directory, { architecture, os: "linux", rootfs: { type: "layers" } });
+  const config = await putJson(directory, {
+    architecture,
+    os: "linux",
+    rootfs: { type: "layers" },
+    ...(plan.config === undefined ? {} : { config: plan.config }),
+  });
   const manifest = await putJson(directory, { schemaVersion: 2, config, layers });
   const attestation = await putJson(directory, { schemaVersion: 2, config, layers: [] });
   const manifests = [

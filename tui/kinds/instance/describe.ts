@@ -1,4 +1,3 @@
-import type { ContainerCapabilities } from "../../../proto/gen/zor/v1/crun.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
@@ -7,6 +6,7 @@ import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { describeEngine } from "./drivers/engines.js";
 import { diskLines } from "./describe-disks.js";
+import { crunLines } from "./drivers/crun-lines.js";
 import { nicsOf } from "./nics.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
@@ -69,18 +69,8 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
         ...diskLines(disks, cdroms),
       ];
     }
-    case "crun": {
-      const { rootfs, command, environment, persistent, capabilities, sysctls } = driver.value;
-      return [
-        heading("Container"),
-        field("rootfs", rootfs),
-        field("command", command.join(" ")),
-        field("environment", labelText(environment)),
-        field("capabilities", capabilityText(capabilities)),
-        field("sysctls", labelText(sysctls)),
-        field("changes", persistent ? "kept over stop and start" : "thrown away on stop"),
-      ];
-    }
+    case "crun":
+      return crunLines(driver.value, row.resource.status?.health);
     case "docker":
       return describeEngine("Docker", driver.value);
     case "podman":
@@ -90,10 +80,4 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
     case undefined:
       return [];
   }
-}
-
-/** What a container has beside and instead of the default capabilities. */
-function capabilityText(capabilities: ContainerCapabilities | undefined): string {
-  const { add = [], drop = [] } = capabilities ?? {};
-  return [...add.map((name) => `+${name}`), ...drop.map((name) => `-${name}`)].join(" ");
 }

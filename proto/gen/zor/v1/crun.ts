@@ -6,6 +6,8 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -13,16 +15,73 @@ export const protobufFileName = "zor/v1/crun.proto";
 
 /** Containers run by crun. */
 
+/** Whether what runs in a container works, as its health check says. */
+export enum HealthState {
+  /** HEALTH_STATE_UNSPECIFIED - There is no health check, or it does not run. */
+  HEALTH_STATE_UNSPECIFIED = 0,
+  /** HEALTH_STATE_STARTING - Not checked yet, or the start period is not over. */
+  HEALTH_STATE_STARTING = 1,
+  /** HEALTH_STATE_HEALTHY - The last check succeeded, or not enough have failed in a row. */
+  HEALTH_STATE_HEALTHY = 2,
+  /** HEALTH_STATE_UNHEALTHY - Too many checks have failed in a row. */
+  HEALTH_STATE_UNHEALTHY = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function healthStateFromJSON(object: any): HealthState {
+  switch (object) {
+    case 0:
+    case "HEALTH_STATE_UNSPECIFIED":
+      return HealthState.HEALTH_STATE_UNSPECIFIED;
+    case 1:
+    case "HEALTH_STATE_STARTING":
+      return HealthState.HEALTH_STATE_STARTING;
+    case 2:
+    case "HEALTH_STATE_HEALTHY":
+      return HealthState.HEALTH_STATE_HEALTHY;
+    case 3:
+    case "HEALTH_STATE_UNHEALTHY":
+      return HealthState.HEALTH_STATE_UNHEALTHY;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return HealthState.UNRECOGNIZED;
+  }
+}
+
+export function healthStateToJSON(object: HealthState): string {
+  switch (object) {
+    case HealthState.HEALTH_STATE_UNSPECIFIED:
+      return "HEALTH_STATE_UNSPECIFIED";
+    case HealthState.HEALTH_STATE_STARTING:
+      return "HEALTH_STATE_STARTING";
+    case HealthState.HEALTH_STATE_HEALTHY:
+      return "HEALTH_STATE_HEALTHY";
+    case HealthState.HEALTH_STATE_UNHEALTHY:
+      return "HEALTH_STATE_UNHEALTHY";
+    case HealthState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Options of the crun driver. */
 export interface CrunOptions {
   /**
-   * A root filesystem in an image directory of the agent: a directory, or a tar archive (plain, or compressed with gzip, bzip2, xz or
-   * zstd); or a container image: an archive of `docker save`, or an OCI layout as directory or archive. "micro": the built-in one.
+   * A root filesystem in an image directory of the agent: a directory, a zip archive, or a tar archive (plain, or compressed with gzip,
+   * bzip2, xz or zstd); or a container image: an archive of `docker save`, or an OCI layout as directory or archive. "micro": the
+   * built-in one.
    */
   rootfs: string;
-  /** Command and arguments, any characters but NUL; default: the built-in init for "micro", else "/bin/sh". */
+  /**
+   * Command and arguments, any characters but NUL; default: what the image says, else the built-in init for "micro", else "/bin/sh".
+   * With an entrypoint, these are its arguments.
+   */
   command: string[];
-  /** Environment variables of the command, at most 1024; names like "A_1", values of one line: no control characters but the tab. */
+  /**
+   * Environment variables of the command, besides and instead of those the image says, at most 1024; names like "A_1", values of one
+   * line: no control characters but the tab.
+   */
   environment: { [key: string]: string };
   /** Changes to the filesystem are kept over stop and start. */
   persistent: boolean;
@@ -31,10 +90,58 @@ export interface CrunOptions {
     | ContainerCapabilities
     | undefined;
   /**
-   * Sysctls of the container's own net namespace, set before the command starts: names such as "net.ipv4.ip_forward", values of
-   * at most 256 characters, printable ASCII and tabs; at most 256 of them. Others than "net." are refused. Forwarding is off by default.
+   * Sysctls of the container's own namespaces, set before the command starts: those below "net.", such as "net.ipv4.ip_forward", those
+   * below "kernel.shm" and "kernel.msg", "kernel.sem", and those below "fs.mqueue."; values of at most 256 characters, printable ASCII
+   * and tabs; at most 256 of them. Others are refused. Forwarding is off by default.
    */
   sysctls: { [key: string]: string };
+  /**
+   * Program, and arguments before those of the command, instead of what the image says; one empty word: none. When it is set, the
+   * image's own command counts no more.
+   */
+  entrypoint: string[];
+  /** Absolute path of the directory the command starts in, made when it is missing; default: what the image says, else "/". */
+  workingDirectory: string;
+  /**
+   * Whose the command is: "name", "uid", "name:group" or "uid:gid", names as the image's /etc/passwd and /etc/group have them; default:
+   * what the image says, else root. Others than root have no capabilities but those that are added.
+   */
+  user: string;
+  /** Name the container has for itself, at most 63 letters, digits, "-" and "."; default: the id of the instance. */
+  hostname: string;
+  /** Name servers. Unset: /etc/resolv.conf is the image's own. */
+  dns:
+    | ContainerDns
+    | undefined;
+  /** Addresses by the names they have in /etc/hosts, at most 256; with any, that file is made anew. Empty: it is the image's own. */
+  extraHosts: { [key: string]: string };
+  /** What is mounted inside, in this order, at most 64. */
+  mounts: ContainerMount[];
+  /** Devices of the host that are inside as well, at most 64; each must be in the agent's setting containerDevices. */
+  devices: ContainerDevice[];
+  /**
+   * No walls: all capabilities that the agent has, all system calls, /proc and /sys whole, every device. Refused unless the agent's
+   * setting privilegedContainers allows it.
+   */
+  privileged: boolean;
+  /** Nothing below the root can be written, except mounts. */
+  readOnlyRoot: boolean;
+  /** What it may use at most, besides cpus and memory_mib of the spec. */
+  limits:
+    | ContainerLimits
+    | undefined;
+  /** How it is told whether what runs inside works. Unset: it is not asked, and costs nothing. */
+  healthCheck:
+    | HealthCheck
+    | undefined;
+  /** Root inside is nobody outside: user and group ids of the container are those of a range that no other container has. */
+  userNamespace: boolean;
+  /**
+   * "systemd": the command is systemd or another init that mounts, makes namespaces and wants control groups of its own: those are
+   * writable, and so is /run. It has the capability SYS_ADMIN, and therefore needs user_namespace or the agent's setting
+   * privilegedContainers. Default "": any program.
+   */
+  init: string;
 }
 
 export interface CrunOptions_EnvironmentEntry {
@@ -43,6 +150,11 @@ export interface CrunOptions_EnvironmentEntry {
 }
 
 export interface CrunOptions_SysctlsEntry {
+  key: string;
+  value: string;
+}
+
+export interface CrunOptions_ExtraHostsEntry {
   key: string;
   value: string;
 }
@@ -58,8 +170,131 @@ export interface ContainerCapabilities {
   drop: string[];
 }
 
+/** How names are looked up inside a container: what /etc/resolv.conf says. */
+export interface ContainerDns {
+  /** Addresses of name servers, at most 3. */
+  servers: string[];
+  /** Domains that names are looked for in, at most 6. */
+  search: string[];
+}
+
+/** Something mounted inside a container. */
+export interface ContainerMount {
+  /** Absolute path inside; made when it is missing. Not "/", and not in /proc, /sys or /dev. */
+  target: string;
+  /** What is there. */
+  source:
+    | //
+    /** A directory or file of the host: an absolute path without symbolic links, in one of the agent's setting containerMounts. */
+    { $case: "hostPath"; value: string }
+    | //
+    /** Memory of this many MiB, 1 to the container's memory; it counts towards that. */
+    { $case: "tmpfsMib"; value: bigint }
+    | undefined;
+  /** It cannot be written. Always so where the agent's setting says it. */
+  readOnly: boolean;
+}
+
+/** A device of the host inside a container. */
+export interface ContainerDevice {
+  /** Absolute path of the device's file on the host, "/dev/net/tun". */
+  hostPath: string;
+  /** Absolute path inside, below /dev; default: as on the host. */
+  path: string;
+  /** It cannot be written. */
+  readOnly: boolean;
+}
+
+/** What a container may use at most. What the host's control groups cannot do is refused. */
+export interface ContainerLimits {
+  /** Swap in MiB, besides memory_mib; 0: none. Unset: as much as the host gives. */
+  swapMib?:
+    | bigint
+    | undefined;
+  /** Processes and threads, 1 to 4194304. Unset: 4096. */
+  pids?:
+    | number
+    | undefined;
+  /** CPUs it may run on, "0-2,5". Default: all. */
+  cpuset: string;
+  /** Share of the disk's time against other containers, 1 to 10000. Unset: 100. */
+  ioWeight?:
+    | number
+    | undefined;
+  /** Bytes a second read from the disk that instances are on, at least 4096; 0: any. */
+  readBytesPerSecond: bigint;
+  /** Bytes a second written to it, at least 4096; 0: any. */
+  writeBytesPerSecond: bigint;
+  /** Reads a second, at least 1; 0: any. */
+  readOperationsPerSecond: bigint;
+  /** Writes a second, at least 1; 0: any. */
+  writeOperationsPerSecond: bigint;
+  /**
+   * Files open at once in each process, 16 to what the agent itself may have. Unset: up to 524288, 1024 at first. Cannot be changed
+   * while it runs.
+   */
+  openFiles?: bigint | undefined;
+}
+
+/** How a container is told to be healthy. */
+export interface HealthCheck {
+  /** Command that is run inside, as the container's user; healthy is exit code 0. At least one word, at most 1024. */
+  command: string[];
+  /** Time from the end of one check to the next; 1 s to 1 h. Unset: 30 s. */
+  interval:
+    | Duration
+    | undefined;
+  /** Time after which a check has failed; 100 ms to 10 min. Unset: 30 s. */
+  timeout:
+    | Duration
+    | undefined;
+  /** Failed checks in a row that make it unhealthy, 1 to 100. Unset: 3. */
+  retries?:
+    | number
+    | undefined;
+  /** Time after the start in which failed checks do not count; up to 1 h. Default 0. */
+  startPeriod:
+    | Duration
+    | undefined;
+  /** A container that becomes unhealthy is ended: it has then failed, and its restart policy says what follows. */
+  endWhenUnhealthy: boolean;
+}
+
+/** What the last health checks of a container said. */
+export interface ContainerHealth {
+  /** State. */
+  state: HealthState;
+  /** What the last check wrote, or why it could not be run; the last 4 KiB. */
+  output: string;
+  /** Checks that have failed in a row. */
+  failures: number;
+  /** When the last check ended. Unset: none has. */
+  checkTime: Date | undefined;
+}
+
 function createBaseCrunOptions(): CrunOptions {
-  return { rootfs: "", command: [], environment: {}, persistent: false, capabilities: undefined, sysctls: {} };
+  return {
+    rootfs: "",
+    command: [],
+    environment: {},
+    persistent: false,
+    capabilities: undefined,
+    sysctls: {},
+    entrypoint: [],
+    workingDirectory: "",
+    user: "",
+    hostname: "",
+    dns: undefined,
+    extraHosts: {},
+    mounts: [],
+    devices: [],
+    privileged: false,
+    readOnlyRoot: false,
+    limits: undefined,
+    healthCheck: undefined,
+    userNamespace: false,
+    init: "",
+  };
 }
 
 export const CrunOptions: MessageFns<CrunOptions> = {
@@ -82,6 +317,48 @@ export const CrunOptions: MessageFns<CrunOptions> = {
     globalThis.Object.entries(message.sysctls).forEach(([key, value]: [string, string]) => {
       CrunOptions_SysctlsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
     });
+    for (const v of message.entrypoint) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.workingDirectory !== "") {
+      writer.uint32(66).string(message.workingDirectory);
+    }
+    if (message.user !== "") {
+      writer.uint32(74).string(message.user);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(82).string(message.hostname);
+    }
+    if (message.dns !== undefined) {
+      ContainerDns.encode(message.dns, writer.uint32(90).fork()).join();
+    }
+    globalThis.Object.entries(message.extraHosts).forEach(([key, value]: [string, string]) => {
+      CrunOptions_ExtraHostsEntry.encode({ key: key as any, value }, writer.uint32(98).fork()).join();
+    });
+    for (const v of message.mounts) {
+      ContainerMount.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.devices) {
+      ContainerDevice.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.privileged !== false) {
+      writer.uint32(120).bool(message.privileged);
+    }
+    if (message.readOnlyRoot !== false) {
+      writer.uint32(128).bool(message.readOnlyRoot);
+    }
+    if (message.limits !== undefined) {
+      ContainerLimits.encode(message.limits, writer.uint32(138).fork()).join();
+    }
+    if (message.healthCheck !== undefined) {
+      HealthCheck.encode(message.healthCheck, writer.uint32(146).fork()).join();
+    }
+    if (message.userNamespace !== false) {
+      writer.uint32(160).bool(message.userNamespace);
+    }
+    if (message.init !== "") {
+      writer.uint32(170).string(message.init);
+    }
     return writer;
   },
 
@@ -152,6 +429,121 @@ export const CrunOptions: MessageFns<CrunOptions> = {
             }
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.entrypoint.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.workingDirectory = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.dns = ContainerDns.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            const entry12 = CrunOptions_ExtraHostsEntry.decode(reader, reader.uint32());
+            if (entry12.value !== undefined) {
+              message.extraHosts[entry12.key] = entry12.value;
+            }
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.mounts.push(ContainerMount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.devices.push(ContainerDevice.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.readOnlyRoot = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.limits = ContainerLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.healthCheck = HealthCheck.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.userNamespace = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.init = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -198,6 +590,68 @@ export const CrunOptions: MessageFns<CrunOptions> = {
           {},
         )
         : {},
+      entrypoint: globalThis.Array.isArray(object?.entrypoint)
+        ? object.entrypoint.map((e: any) => globalThis.String(e))
+        : [],
+      workingDirectory: isSet(object.workingDirectory)
+        ? globalThis.String(object.workingDirectory)
+        : isSet(object.working_directory)
+        ? globalThis.String(object.working_directory)
+        : "",
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      hostname: isSet(object.hostname) ? globalThis.String(object.hostname) : "",
+      dns: isSet(object.dns) ? ContainerDns.fromJSON(object.dns) : undefined,
+      extraHosts: isObject(object.extraHosts)
+        ? (globalThis.Object.entries(object.extraHosts) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.extra_hosts)
+        ? (globalThis.Object.entries(object.extra_hosts) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      mounts: globalThis.Array.isArray(object?.mounts)
+        ? object.mounts.map((e: any) => ContainerMount.fromJSON(e))
+        : [],
+      devices: globalThis.Array.isArray(object?.devices)
+        ? object.devices.map((e: any) => ContainerDevice.fromJSON(e))
+        : [],
+      privileged: isSet(object.privileged) ? globalThis.Boolean(object.privileged) : false,
+      readOnlyRoot: isSet(object.readOnlyRoot)
+        ? globalThis.Boolean(object.readOnlyRoot)
+        : isSet(object.read_only_root)
+        ? globalThis.Boolean(object.read_only_root)
+        : false,
+      limits: isSet(object.limits) ? ContainerLimits.fromJSON(object.limits) : undefined,
+      healthCheck: isSet(object.healthCheck)
+        ? HealthCheck.fromJSON(object.healthCheck)
+        : isSet(object.health_check)
+        ? HealthCheck.fromJSON(object.health_check)
+        : undefined,
+      userNamespace: isSet(object.userNamespace)
+        ? globalThis.Boolean(object.userNamespace)
+        : isSet(object.user_namespace)
+        ? globalThis.Boolean(object.user_namespace)
+        : false,
+      init: isSet(object.init) ? globalThis.String(object.init) : "",
     };
   },
 
@@ -233,6 +687,54 @@ export const CrunOptions: MessageFns<CrunOptions> = {
         });
       }
     }
+    if (message.entrypoint?.length) {
+      obj.entrypoint = message.entrypoint;
+    }
+    if (message.workingDirectory !== "") {
+      obj.workingDirectory = message.workingDirectory;
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.hostname !== "") {
+      obj.hostname = message.hostname;
+    }
+    if (message.dns !== undefined) {
+      obj.dns = ContainerDns.toJSON(message.dns);
+    }
+    if (message.extraHosts) {
+      const entries = globalThis.Object.entries(message.extraHosts) as [string, string][];
+      if (entries.length > 0) {
+        obj.extraHosts = {};
+        entries.forEach(([k, v]) => {
+          obj.extraHosts[k] = v;
+        });
+      }
+    }
+    if (message.mounts?.length) {
+      obj.mounts = message.mounts.map((e) => ContainerMount.toJSON(e));
+    }
+    if (message.devices?.length) {
+      obj.devices = message.devices.map((e) => ContainerDevice.toJSON(e));
+    }
+    if (message.privileged !== false) {
+      obj.privileged = message.privileged;
+    }
+    if (message.readOnlyRoot !== false) {
+      obj.readOnlyRoot = message.readOnlyRoot;
+    }
+    if (message.limits !== undefined) {
+      obj.limits = ContainerLimits.toJSON(message.limits);
+    }
+    if (message.healthCheck !== undefined) {
+      obj.healthCheck = HealthCheck.toJSON(message.healthCheck);
+    }
+    if (message.userNamespace !== false) {
+      obj.userNamespace = message.userNamespace;
+    }
+    if (message.init !== "") {
+      obj.init = message.init;
+    }
     return obj;
   },
 
@@ -265,6 +767,32 @@ export const CrunOptions: MessageFns<CrunOptions> = {
       },
       {},
     );
+    message.entrypoint = object.entrypoint?.map((e) => e) || [];
+    message.workingDirectory = object.workingDirectory ?? "";
+    message.user = object.user ?? "";
+    message.hostname = object.hostname ?? "";
+    message.dns = (object.dns !== undefined && object.dns !== null) ? ContainerDns.fromPartial(object.dns) : undefined;
+    message.extraHosts = (globalThis.Object.entries(object.extraHosts ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.mounts = object.mounts?.map((e) => ContainerMount.fromPartial(e)) || [];
+    message.devices = object.devices?.map((e) => ContainerDevice.fromPartial(e)) || [];
+    message.privileged = object.privileged ?? false;
+    message.readOnlyRoot = object.readOnlyRoot ?? false;
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? ContainerLimits.fromPartial(object.limits)
+      : undefined;
+    message.healthCheck = (object.healthCheck !== undefined && object.healthCheck !== null)
+      ? HealthCheck.fromPartial(object.healthCheck)
+      : undefined;
+    message.userNamespace = object.userNamespace ?? false;
+    message.init = object.init ?? "";
     return message;
   },
 };
@@ -439,6 +967,91 @@ export const CrunOptions_SysctlsEntry: MessageFns<CrunOptions_SysctlsEntry> = {
   },
 };
 
+function createBaseCrunOptions_ExtraHostsEntry(): CrunOptions_ExtraHostsEntry {
+  return { key: "", value: "" };
+}
+
+export const CrunOptions_ExtraHostsEntry: MessageFns<CrunOptions_ExtraHostsEntry> = {
+  encode(message: CrunOptions_ExtraHostsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CrunOptions_ExtraHostsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCrunOptions_ExtraHostsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CrunOptions_ExtraHostsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: CrunOptions_ExtraHostsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CrunOptions_ExtraHostsEntry>): CrunOptions_ExtraHostsEntry {
+    return CrunOptions_ExtraHostsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CrunOptions_ExtraHostsEntry>): CrunOptions_ExtraHostsEntry {
+    const message = createBaseCrunOptions_ExtraHostsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 function createBaseContainerCapabilities(): ContainerCapabilities {
   return { add: [], drop: [] };
 }
@@ -524,6 +1137,900 @@ export const ContainerCapabilities: MessageFns<ContainerCapabilities> = {
   },
 };
 
+function createBaseContainerDns(): ContainerDns {
+  return { servers: [], search: [] };
+}
+
+export const ContainerDns: MessageFns<ContainerDns> = {
+  encode(message: ContainerDns, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.servers) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.search) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerDns {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerDns();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.servers.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.search.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ContainerDns {
+    return {
+      servers: globalThis.Array.isArray(object?.servers) ? object.servers.map((e: any) => globalThis.String(e)) : [],
+      search: globalThis.Array.isArray(object?.search) ? object.search.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ContainerDns): unknown {
+    const obj: any = {};
+    if (message.servers?.length) {
+      obj.servers = message.servers;
+    }
+    if (message.search?.length) {
+      obj.search = message.search;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ContainerDns>): ContainerDns {
+    return ContainerDns.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContainerDns>): ContainerDns {
+    const message = createBaseContainerDns();
+    message.servers = object.servers?.map((e) => e) || [];
+    message.search = object.search?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseContainerMount(): ContainerMount {
+  return { target: "", source: undefined, readOnly: false };
+}
+
+export const ContainerMount: MessageFns<ContainerMount> = {
+  encode(message: ContainerMount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== "") {
+      writer.uint32(10).string(message.target);
+    }
+    switch (message.source?.$case) {
+      case "hostPath":
+        writer.uint32(18).string(message.source.value);
+        break;
+      case "tmpfsMib":
+        if (BigInt.asIntN(64, message.source.value) !== message.source.value) {
+          throw new globalThis.Error("value provided for field message.source.value of type int64 too large");
+        }
+        writer.uint32(24).int64(message.source.value);
+        break;
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(32).bool(message.readOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerMount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerMount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = { $case: "hostPath", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.source = { $case: "tmpfsMib", value: reader.int64() as bigint };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ContainerMount {
+    return {
+      target: isSet(object.target) ? globalThis.String(object.target) : "",
+      source: isSet(object.hostPath)
+        ? { $case: "hostPath", value: globalThis.String(object.hostPath) }
+        : isSet(object.host_path)
+        ? { $case: "hostPath", value: globalThis.String(object.host_path) }
+        : isSet(object.tmpfsMib)
+        ? { $case: "tmpfsMib", value: BigInt(object.tmpfsMib) }
+        : isSet(object.tmpfs_mib)
+        ? { $case: "tmpfsMib", value: BigInt(object.tmpfs_mib) }
+        : undefined,
+      readOnly: isSet(object.readOnly)
+        ? globalThis.Boolean(object.readOnly)
+        : isSet(object.read_only)
+        ? globalThis.Boolean(object.read_only)
+        : false,
+    };
+  },
+
+  toJSON(message: ContainerMount): unknown {
+    const obj: any = {};
+    if (message.target !== "") {
+      obj.target = message.target;
+    }
+    if (message.source?.$case === "hostPath") {
+      obj.hostPath = message.source.value;
+    } else if (message.source?.$case === "tmpfsMib") {
+      obj.tmpfsMib = message.source.value.toString();
+    }
+    if (message.readOnly !== false) {
+      obj.readOnly = message.readOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ContainerMount>): ContainerMount {
+    return ContainerMount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContainerMount>): ContainerMount {
+    const message = createBaseContainerMount();
+    message.target = object.target ?? "";
+    switch (object.source?.$case) {
+      case "hostPath": {
+        if (object.source?.value !== undefined && object.source?.value !== null) {
+          message.source = { $case: "hostPath", value: object.source.value };
+        }
+        break;
+      }
+      case "tmpfsMib": {
+        if (object.source?.value !== undefined && object.source?.value !== null) {
+          message.source = { $case: "tmpfsMib", value: BigInt(object.source.value) };
+        }
+        break;
+      }
+    }
+    message.readOnly = object.readOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseContainerDevice(): ContainerDevice {
+  return { hostPath: "", path: "", readOnly: false };
+}
+
+export const ContainerDevice: MessageFns<ContainerDevice> = {
+  encode(message: ContainerDevice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostPath !== "") {
+      writer.uint32(10).string(message.hostPath);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(24).bool(message.readOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerDevice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerDevice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostPath = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ContainerDevice {
+    return {
+      hostPath: isSet(object.hostPath)
+        ? globalThis.String(object.hostPath)
+        : isSet(object.host_path)
+        ? globalThis.String(object.host_path)
+        : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      readOnly: isSet(object.readOnly)
+        ? globalThis.Boolean(object.readOnly)
+        : isSet(object.read_only)
+        ? globalThis.Boolean(object.read_only)
+        : false,
+    };
+  },
+
+  toJSON(message: ContainerDevice): unknown {
+    const obj: any = {};
+    if (message.hostPath !== "") {
+      obj.hostPath = message.hostPath;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.readOnly !== false) {
+      obj.readOnly = message.readOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ContainerDevice>): ContainerDevice {
+    return ContainerDevice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContainerDevice>): ContainerDevice {
+    const message = createBaseContainerDevice();
+    message.hostPath = object.hostPath ?? "";
+    message.path = object.path ?? "";
+    message.readOnly = object.readOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseContainerLimits(): ContainerLimits {
+  return {
+    swapMib: undefined,
+    pids: undefined,
+    cpuset: "",
+    ioWeight: undefined,
+    readBytesPerSecond: 0n,
+    writeBytesPerSecond: 0n,
+    readOperationsPerSecond: 0n,
+    writeOperationsPerSecond: 0n,
+    openFiles: undefined,
+  };
+}
+
+export const ContainerLimits: MessageFns<ContainerLimits> = {
+  encode(message: ContainerLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.swapMib !== undefined) {
+      if (BigInt.asIntN(64, message.swapMib) !== message.swapMib) {
+        throw new globalThis.Error("value provided for field message.swapMib of type int64 too large");
+      }
+      writer.uint32(8).int64(message.swapMib);
+    }
+    if (message.pids !== undefined) {
+      writer.uint32(16).int32(message.pids);
+    }
+    if (message.cpuset !== "") {
+      writer.uint32(26).string(message.cpuset);
+    }
+    if (message.ioWeight !== undefined) {
+      writer.uint32(32).int32(message.ioWeight);
+    }
+    if (message.readBytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.readBytesPerSecond) !== message.readBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.readBytesPerSecond of type int64 too large");
+      }
+      writer.uint32(40).int64(message.readBytesPerSecond);
+    }
+    if (message.writeBytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.writeBytesPerSecond) !== message.writeBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.writeBytesPerSecond of type int64 too large");
+      }
+      writer.uint32(48).int64(message.writeBytesPerSecond);
+    }
+    if (message.readOperationsPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.readOperationsPerSecond) !== message.readOperationsPerSecond) {
+        throw new globalThis.Error("value provided for field message.readOperationsPerSecond of type int64 too large");
+      }
+      writer.uint32(56).int64(message.readOperationsPerSecond);
+    }
+    if (message.writeOperationsPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.writeOperationsPerSecond) !== message.writeOperationsPerSecond) {
+        throw new globalThis.Error("value provided for field message.writeOperationsPerSecond of type int64 too large");
+      }
+      writer.uint32(64).int64(message.writeOperationsPerSecond);
+    }
+    if (message.openFiles !== undefined) {
+      if (BigInt.asIntN(64, message.openFiles) !== message.openFiles) {
+        throw new globalThis.Error("value provided for field message.openFiles of type int64 too large");
+      }
+      writer.uint32(72).int64(message.openFiles);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.swapMib = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pids = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cpuset = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ioWeight = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.readBytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.writeBytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.readOperationsPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.writeOperationsPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.openFiles = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ContainerLimits {
+    return {
+      swapMib: isSet(object.swapMib)
+        ? BigInt(object.swapMib)
+        : isSet(object.swap_mib)
+        ? BigInt(object.swap_mib)
+        : undefined,
+      pids: isSet(object.pids) ? globalThis.Number(object.pids) : undefined,
+      cpuset: isSet(object.cpuset) ? globalThis.String(object.cpuset) : "",
+      ioWeight: isSet(object.ioWeight)
+        ? globalThis.Number(object.ioWeight)
+        : isSet(object.io_weight)
+        ? globalThis.Number(object.io_weight)
+        : undefined,
+      readBytesPerSecond: isSet(object.readBytesPerSecond)
+        ? BigInt(object.readBytesPerSecond)
+        : isSet(object.read_bytes_per_second)
+        ? BigInt(object.read_bytes_per_second)
+        : 0n,
+      writeBytesPerSecond: isSet(object.writeBytesPerSecond)
+        ? BigInt(object.writeBytesPerSecond)
+        : isSet(object.write_bytes_per_second)
+        ? BigInt(object.write_bytes_per_second)
+        : 0n,
+      readOperationsPerSecond: isSet(object.readOperationsPerSecond)
+        ? BigInt(object.readOperationsPerSecond)
+        : isSet(object.read_operations_per_second)
+        ? BigInt(object.read_operations_per_second)
+        : 0n,
+      writeOperationsPerSecond: isSet(object.writeOperationsPerSecond)
+        ? BigInt(object.writeOperationsPerSecond)
+        : isSet(object.write_operations_per_second)
+        ? BigInt(object.write_operations_per_second)
+        : 0n,
+      openFiles: isSet(object.openFiles)
+        ? BigInt(object.openFiles)
+        : isSet(object.open_files)
+        ? BigInt(object.open_files)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ContainerLimits): unknown {
+    const obj: any = {};
+    if (message.swapMib !== undefined) {
+      obj.swapMib = message.swapMib.toString();
+    }
+    if (message.pids !== undefined) {
+      obj.pids = Math.round(message.pids);
+    }
+    if (message.cpuset !== "") {
+      obj.cpuset = message.cpuset;
+    }
+    if (message.ioWeight !== undefined) {
+      obj.ioWeight = Math.round(message.ioWeight);
+    }
+    if (message.readBytesPerSecond !== 0n) {
+      obj.readBytesPerSecond = message.readBytesPerSecond.toString();
+    }
+    if (message.writeBytesPerSecond !== 0n) {
+      obj.writeBytesPerSecond = message.writeBytesPerSecond.toString();
+    }
+    if (message.readOperationsPerSecond !== 0n) {
+      obj.readOperationsPerSecond = message.readOperationsPerSecond.toString();
+    }
+    if (message.writeOperationsPerSecond !== 0n) {
+      obj.writeOperationsPerSecond = message.writeOperationsPerSecond.toString();
+    }
+    if (message.openFiles !== undefined) {
+      obj.openFiles = message.openFiles.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ContainerLimits>): ContainerLimits {
+    return ContainerLimits.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContainerLimits>): ContainerLimits {
+    const message = createBaseContainerLimits();
+    message.swapMib = (object.swapMib !== undefined && object.swapMib !== null) ? BigInt(object.swapMib) : undefined;
+    message.pids = object.pids ?? undefined;
+    message.cpuset = object.cpuset ?? "";
+    message.ioWeight = object.ioWeight ?? undefined;
+    message.readBytesPerSecond = (object.readBytesPerSecond !== undefined && object.readBytesPerSecond !== null)
+      ? BigInt(object.readBytesPerSecond)
+      : 0n;
+    message.writeBytesPerSecond = (object.writeBytesPerSecond !== undefined && object.writeBytesPerSecond !== null)
+      ? BigInt(object.writeBytesPerSecond)
+      : 0n;
+    message.readOperationsPerSecond =
+      (object.readOperationsPerSecond !== undefined && object.readOperationsPerSecond !== null)
+        ? BigInt(object.readOperationsPerSecond)
+        : 0n;
+    message.writeOperationsPerSecond =
+      (object.writeOperationsPerSecond !== undefined && object.writeOperationsPerSecond !== null)
+        ? BigInt(object.writeOperationsPerSecond)
+        : 0n;
+    message.openFiles = (object.openFiles !== undefined && object.openFiles !== null)
+      ? BigInt(object.openFiles)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHealthCheck(): HealthCheck {
+  return {
+    command: [],
+    interval: undefined,
+    timeout: undefined,
+    retries: undefined,
+    startPeriod: undefined,
+    endWhenUnhealthy: false,
+  };
+}
+
+export const HealthCheck: MessageFns<HealthCheck> = {
+  encode(message: HealthCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.command) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.interval !== undefined) {
+      Duration.encode(message.interval, writer.uint32(18).fork()).join();
+    }
+    if (message.timeout !== undefined) {
+      Duration.encode(message.timeout, writer.uint32(26).fork()).join();
+    }
+    if (message.retries !== undefined) {
+      writer.uint32(32).int32(message.retries);
+    }
+    if (message.startPeriod !== undefined) {
+      Duration.encode(message.startPeriod, writer.uint32(42).fork()).join();
+    }
+    if (message.endWhenUnhealthy !== false) {
+      writer.uint32(48).bool(message.endWhenUnhealthy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HealthCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealthCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.timeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.retries = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.startPeriod = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.endWhenUnhealthy = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HealthCheck {
+    return {
+      command: globalThis.Array.isArray(object?.command) ? object.command.map((e: any) => globalThis.String(e)) : [],
+      interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
+      timeout: isSet(object.timeout) ? Duration.fromJSON(object.timeout) : undefined,
+      retries: isSet(object.retries) ? globalThis.Number(object.retries) : undefined,
+      startPeriod: isSet(object.startPeriod)
+        ? Duration.fromJSON(object.startPeriod)
+        : isSet(object.start_period)
+        ? Duration.fromJSON(object.start_period)
+        : undefined,
+      endWhenUnhealthy: isSet(object.endWhenUnhealthy)
+        ? globalThis.Boolean(object.endWhenUnhealthy)
+        : isSet(object.end_when_unhealthy)
+        ? globalThis.Boolean(object.end_when_unhealthy)
+        : false,
+    };
+  },
+
+  toJSON(message: HealthCheck): unknown {
+    const obj: any = {};
+    if (message.command?.length) {
+      obj.command = message.command;
+    }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
+    if (message.retries !== undefined) {
+      obj.retries = Math.round(message.retries);
+    }
+    if (message.startPeriod !== undefined) {
+      obj.startPeriod = Duration.toJSON(message.startPeriod);
+    }
+    if (message.endWhenUnhealthy !== false) {
+      obj.endWhenUnhealthy = message.endWhenUnhealthy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HealthCheck>): HealthCheck {
+    return HealthCheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HealthCheck>): HealthCheck {
+    const message = createBaseHealthCheck();
+    message.command = object.command?.map((e) => e) || [];
+    message.interval = (object.interval !== undefined && object.interval !== null)
+      ? Duration.fromPartial(object.interval)
+      : undefined;
+    message.timeout = (object.timeout !== undefined && object.timeout !== null)
+      ? Duration.fromPartial(object.timeout)
+      : undefined;
+    message.retries = object.retries ?? undefined;
+    message.startPeriod = (object.startPeriod !== undefined && object.startPeriod !== null)
+      ? Duration.fromPartial(object.startPeriod)
+      : undefined;
+    message.endWhenUnhealthy = object.endWhenUnhealthy ?? false;
+    return message;
+  },
+};
+
+function createBaseContainerHealth(): ContainerHealth {
+  return { state: 0, output: "", failures: 0, checkTime: undefined };
+}
+
+export const ContainerHealth: MessageFns<ContainerHealth> = {
+  encode(message: ContainerHealth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.output !== "") {
+      writer.uint32(18).string(message.output);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(24).int32(message.failures);
+    }
+    if (message.checkTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.checkTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerHealth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerHealth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.output = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.failures = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.checkTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ContainerHealth {
+    return {
+      state: isSet(object.state) ? healthStateFromJSON(object.state) : 0,
+      output: isSet(object.output) ? globalThis.String(object.output) : "",
+      failures: isSet(object.failures) ? globalThis.Number(object.failures) : 0,
+      checkTime: isSet(object.checkTime)
+        ? fromJsonTimestamp(object.checkTime)
+        : isSet(object.check_time)
+        ? fromJsonTimestamp(object.check_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ContainerHealth): unknown {
+    const obj: any = {};
+    if (message.state !== 0) {
+      obj.state = healthStateToJSON(message.state);
+    }
+    if (message.output !== "") {
+      obj.output = message.output;
+    }
+    if (message.failures !== 0) {
+      obj.failures = Math.round(message.failures);
+    }
+    if (message.checkTime !== undefined) {
+      obj.checkTime = message.checkTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ContainerHealth>): ContainerHealth {
+    return ContainerHealth.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContainerHealth>): ContainerHealth {
+    const message = createBaseContainerHealth();
+    message.state = object.state ?? 0;
+    message.output = object.output ?? "";
+    message.failures = object.failures ?? 0;
+    message.checkTime = object.checkTime ?? undefined;
+    return message;
+  },
+};
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 export type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -532,6 +2039,28 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
 
 function isObject(value: any): boolean {
   return typeof value === "object" && value !== null;

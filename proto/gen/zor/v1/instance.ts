@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { ContainerEngineOptions } from "./container_engine.js";
-import { CrunOptions } from "./crun.js";
+import { ContainerHealth, CrunOptions } from "./crun.js";
 import { QemuOptions } from "./qemu.js";
 
 export const protobufPackage = "zor.v1";
@@ -554,6 +554,8 @@ export interface InstanceStatus {
     | undefined;
   /** Fields of the spec that take effect with the next start, "cpus" or "qemu.machine": what runs was started with other values. */
   pendingChanges: string[];
+  /** What a container's health check says. Unset: it has none, or does not run. */
+  health: ContainerHealth | undefined;
 }
 
 /** How a run of an instance ended. */
@@ -1894,6 +1896,7 @@ function createBaseInstanceStatus(): InstanceStatus {
     lastEnd: undefined,
     restart: undefined,
     pendingChanges: [],
+    health: undefined,
   };
 }
 
@@ -1934,6 +1937,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     }
     for (const v of message.pendingChanges) {
       writer.uint32(90).string(v!);
+    }
+    if (message.health !== undefined) {
+      ContainerHealth.encode(message.health, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -2039,6 +2045,14 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
             message.pendingChanges.push(reader.string());
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.health = ContainerHealth.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2086,6 +2100,7 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
         : globalThis.Array.isArray(object?.pending_changes)
         ? object.pending_changes.map((e: any) => globalThis.String(e))
         : [],
+      health: isSet(object.health) ? ContainerHealth.fromJSON(object.health) : undefined,
     };
   },
 
@@ -2124,6 +2139,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     if (message.pendingChanges?.length) {
       obj.pendingChanges = message.pendingChanges;
     }
+    if (message.health !== undefined) {
+      obj.health = ContainerHealth.toJSON(message.health);
+    }
     return obj;
   },
 
@@ -2147,6 +2165,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
       ? RestartStatus.fromPartial(object.restart)
       : undefined;
     message.pendingChanges = object.pendingChanges?.map((e) => e) || [];
+    message.health = (object.health !== undefined && object.health !== null)
+      ? ContainerHealth.fromPartial(object.health)
+      : undefined;
     return message;
   },
 };

@@ -15,7 +15,7 @@ export const containerFlags: readonly Flag[] = [
   },
   {
     flags: "--sysctl <name=value>",
-    help: "containers: of the container's own net namespace; may be repeated",
+    help: "containers: of the container's own namespaces; may be repeated",
     repeatable: true,
   },
 ];

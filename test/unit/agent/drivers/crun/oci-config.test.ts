@@ -4,6 +4,15 @@ import { buildOciConfig, type OciConfigOptions } from "../../../../../agent/driv
 const options: OciConfigOptions = {
   hostname: "c1",
   rootPath: "/state/i/c1/rootfs",
+  readOnlyRoot: false,
+  workingDirectory: "/srv",
+  user: { uid: 0, gid: 0, moreGids: [] },
+  walls: "all",
+  added: [],
+  openFiles: undefined,
+  mounts: [],
+  devices: [],
+  range: undefined,
   command: ["/init", "$(reboot)", "a b"],
   environment: { A: "1", PATH: "/mine" },
   capabilities: ["NET_RAW"],
@@ -12,9 +21,8 @@ const options: OciConfigOptions = {
   writableNetSysctls: true,
   netnsPath: "/run/netns/zor-alpha.0123456789",
   cgroupsPath: "/zor-u1",
-  memoryMib: 64,
-  cpus: 2,
-  controllers: new Set(["memory", "cpu", "pids", "freezer", "devices"]),
+  resources: { memory: { limit: 67_108_864 } },
+  filtersDevices: true,
   annotations: { "zor.instance": "u1" },
 };
 
@@ -75,13 +83,33 @@ describe("the configuration of a container", () => {
     expect(namespaces.find(({ type }) => type === "network")?.path).toBe(options.netnsPath);
   });
 
-  it.each([
-    ["everything", ["memory", "cpu", "pids", "devices"], ["cpu", "devices", "memory", "pids"]],
-    ["no memory", ["cpu", "pids"], ["cpu", "pids"]],
-    ["nothing", [], []],
-  ] as const)("limits what the host can limit: %s", (_, controllers, limited) => {
-    const { resources } = build({ controllers: new Set(controllers) }).linux;
-    expect(Object.keys(resources).sort()).toEqual(limited);
+  it("filters devices where the host can, lets those through that are granted, and all without walls", () => {
+    const tun = { path: "/dev/net/tun", type: "c", major: 10, minor: 200, access: "rw" } as const;
+    const { resources } = build({ devices: [tun] }).linux;
+    const own = { allow: true, type: "c", major: 10, minor: 200, access: "rw" };
+    expect(resources["devices"]).toEqual([{ allow: false, access: "rwm" }, own]);
+    expect(resources["memory"]).toEqual({ limit: 67_108_864 });
+    expect(build({ filtersDevices: false }).linux.resources["devices"]).toBeUndefined();
+    expect(build({ walls: "none" }).linux.resources["devices"]).toEqual([{ allow: true, access: "rwm" }]);
+  });
+
+  it("gives others than root what was asked for and nothing else", () => {
+    const user = { uid: 1000, gid: 100, moreGids: [5] };
+    const { capabilities } = build({ user, capabilities: ["NET_RAW", "KILL"], added: ["NET_RAW"] }).process;
+    expect(capabilities["bounding"]).toEqual(["CAP_NET_RAW", "CAP_KILL"]);
+    for (const set of ["effective", "permitted", "inheritable", "ambient"]) {
+      expect(capabilities[set]).toEqual(["CAP_NET_RAW"]);
+    }
+  });
+
+  it("has no walls when it is privileged, and maps its ids when it has a range", () => {
+    const { linux, process } = build({ walls: "none" });
+    expect([linux.maskedPaths, linux.readonlyPaths, process.noNewPrivileges]).toEqual([undefined, undefined, false]);
+    const mapped = build({ range: { first: 1_073_741_824, count: 65_536 } }).linux as Config["linux"] & {
+      readonly uidMappings: object[];
+    };
+    expect(mapped.uidMappings).toEqual([{ containerID: 0, hostID: 1_073_741_824, size: 65_536 }]);
+    expect(mapped.namespaces.map(({ type }) => type)).toContain("user");
   });
 
   it.each([
@@ -105,11 +133,4 @@ describe("the configuration of a container", () => {
       expect(process.oomScoreAdj).toBe(oom);
     },
   );
-
-  it("turns MiB and CPUs into bytes and quota", () => {
-    expect(build().linux.resources).toMatchObject({
-      memory: { limit: 67_108_864 },
-      cpu: { quota: 200_000, period: 100_000 },
-    });
-  });
 });

@@ -39,7 +39,8 @@ describe("the private mount namespace", () => {
   it("hides the hierarchy that crun refuses, and passes the command on as words of its own", () => {
     const command = inMountNamespace(["crun", "; reboot"], { cgroups: hybrid, root: { kind: "none" } });
     expect(command.slice(0, 4)).toEqual(["unshare", "--mount", "--propagation", "private"]);
-    expect(command.slice(-11)).toEqual(["zor", "1", "none", "", "", "", "", "", "", "crun", "; reboot"]);
+    const mounts = ["none", "", "", "", "", "", "", "", "", "", "", "", "0"];
+    expect(command.slice(-17)).toEqual(["zor", "1", ...mounts, "crun", "; reboot"]);
   });
 
   it("is made from the one that has the control groups", () => {
@@ -49,11 +50,12 @@ describe("the private mount namespace", () => {
   });
 
   it("overlays the root filesystem where device files stay files", () => {
-    const lower = { path: "/l", id: "1:2" };
+    const lower = { home: "/l", id: "1:2", names: ["0", "1"] };
     const layer = { kind: "tmpfs", sizeMib: 64 } as const;
     const root = { kind: "overlay", lower, layer, writable: "/w", target: "/t" } as const;
     const command = inMountNamespace(["crun"], { cgroups: plain, root });
-    expect(command.slice(-9)).toEqual(["0", "overlay", "/t", "/l", "1:2", "tmpfs", "64m", "/w", "crun"]);
+    const mounts = ["0", "overlay", "/t", "/l", "1:2", "0:1", "tmpfs", "64m", "/w", "", "", "", "", "0"];
+    expect(command.slice(-15)).toEqual([...mounts, "crun"]);
   });
 
   it.each(["/a,b", "/a:b", "/a\\b"])("cannot overlay the path %s", (path) => {

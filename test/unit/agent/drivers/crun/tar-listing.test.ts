@@ -18,6 +18,7 @@ describe("the listing of a root filesystem archive", () => {
     expect(checkTarListing("f", listing)).toEqual({
       members: 7,
       bytes: 12,
+      hasWhiteouts: false,
       top: new Set(["etc", "lib", "a..b", "dev"]),
     });
   });
