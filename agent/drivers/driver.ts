@@ -5,6 +5,7 @@ import type { Changeable } from "./abilities/changeable.js";
 import type { Copyable, Savable } from "./abilities/copies.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
+import type { Suspendable } from "./abilities/suspendable.js";
 import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
 import type { ChangesDevices } from "./abilities/devices.js";
 import type { InstanceNetwork, NetworkModel } from "../network/instance-networks.js";
@@ -142,6 +143,7 @@ export interface Abilities {
   readonly exec?: Executable;
   /** Without it cpus and memory are changed at the next start, and options not at all. */
   readonly change?: Changeable;
+  readonly suspend?: Suspendable;
   readonly snapshot?: Snapshottable;
   readonly devices?: ChangesDevices;
   readonly copy?: Copyable;

@@ -116,6 +116,11 @@ function instanceHandlers(model: FakeHostModel): Handlers<typeof InstanceService
         model.setState(request.name, InstanceState.INSTANCE_STATE_STOPPED),
       ),
     }),
+    suspendInstance: async (request, { caller }) => ({
+      operation: start(request.name, request.requestId, caller.identity, () =>
+        model.setState(request.name, InstanceState.INSTANCE_STATE_SUSPENDED),
+      ),
+    }),
     deleteInstance: async (request) => {
       model.removeInstance(request.name);
       return {};

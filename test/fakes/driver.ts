@@ -28,7 +28,7 @@ interface Guest {
   past: string;
 }
 
-type Step = "validate" | "create" | "start" | "stop" | "destroy" | "recover" | "pause" | "change";
+type Step = "validate" | "create" | "start" | "stop" | "destroy" | "recover" | "pause" | "change" | "suspend";
 
 const acceptedReply = "typed: ";
 
@@ -52,6 +52,7 @@ export class FakeDriver
     console: this,
     exec: this,
     change: this,
+    suspend: this,
   };
   /** What runs, by uid. */
   readonly guests = new Map<string, Guest>();
@@ -59,6 +60,8 @@ export class FakeDriver
   readonly created = new Set<string>();
   /** Calls in the order they were made: "start vm1". */
   readonly calls: string[] = [];
+  /** What consoles of suspended guests had shown, by uid. */
+  readonly memories = new Map<string, string>();
   /** Changes in the order they were made: "running: cpus". */
   readonly changes: string[] = [];
   /** Consoles that have been opened and not closed. */
@@ -220,6 +223,31 @@ export class FakeDriver
 
   async giveUpShutdown(instance: DriverInstance): Promise<void> {
     this.calls.push(`give up ${instance.id}`);
+  }
+
+  async suspend(instance: DriverInstance, _handle: unknown, { signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#step("suspend", instance.id, signal);
+    this.memories.set(instance.uid, this.#guest(instance).past);
+    this.guests.delete(instance.uid);
+  }
+
+  async isSuspended({ uid }: DriverInstance): Promise<boolean> {
+    return this.memories.has(uid);
+  }
+
+  async resumeSuspended(
+    instance: DriverInstance,
+    network: unknown,
+    options: { signal: AbortSignal },
+  ): Promise<RecoveryHandle> {
+    const handle = await this.start(instance, network, options);
+    this.#guest(instance).past = this.memories.get(instance.uid) ?? "";
+    this.memories.delete(instance.uid);
+    return handle;
+  }
+
+  async discardSuspended({ uid }: DriverInstance): Promise<void> {
+    this.memories.delete(uid);
   }
 
   /** CPUs and interfaces are changed at once; the root never. */

@@ -143,6 +143,10 @@ export class FakeHub {
       updateInstance: refuse,
       listInstances: refuse,
       shutdownInstance: refuse,
+      suspendInstance: async (request: { readonly name: string; readonly requestId: string }) => {
+        await to("suspend", InstanceState.INSTANCE_STATE_SUSPENDED)(request);
+        return { operation: undefined };
+      },
       startInstance: to("start", running),
       stopInstance: to("stop", stopped),
       pauseInstance: to("pause", paused),

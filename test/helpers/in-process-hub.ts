@@ -245,6 +245,21 @@ export class InProcessHub {
           }),
         };
       },
+      suspendInstance: async (request, { caller }) => {
+        const { name, requestId } = request;
+        const work = async (): Promise<void> => {
+          await become("suspendInstance", InstanceState.INSTANCE_STATE_SUSPENDED)(request);
+        };
+        return {
+          operation: this.#operations.start({
+            verb: "instance.suspend",
+            target: name,
+            requestId,
+            caller: caller.identity,
+            work,
+          }),
+        };
+      },
       deleteInstance: async (request) => {
         this.#record("deleteInstance", request);
         this.#find("instance", request.name);

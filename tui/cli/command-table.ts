@@ -29,6 +29,11 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "stop", summary: "end instances at once, as if their power were cut", load: lifecycle },
   { name: "pause", summary: "stop the CPUs of instances", load: lifecycle },
   { name: "resume", summary: "continue paused instances", load: lifecycle },
+  {
+    name: "suspend",
+    summary: "save the memory of machines to disk and end them",
+    load: () => import("./commands/suspend.js"),
+  },
   { name: "reset", summary: "press the reset button of instances", load: lifecycle },
   {
     name: "shutdown",

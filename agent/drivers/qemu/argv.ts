@@ -9,6 +9,8 @@ export interface MachinePlan extends MachineFacts {
   /** RFC 4122 form; the machine is found again by it. */
   readonly uuid: string;
   readonly hardware: HardwarePlans;
+  /** Its memory is given to it later; default: it begins anew. */
+  readonly goesOn?: boolean;
 }
 
 /**
@@ -27,6 +29,7 @@ export function toArgv(plan: MachinePlan): string[] {
     ...["-chardev", `socket,id=qmp,path=${socketNames.qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
     ...(boot.length === 0 ? [] : ["-boot", boot.join(",")]),
     ...parts.flatMap((part) => part.argv ?? []),
+    ...(plan.goesOn === true ? ["-incoming", "defer"] : []),
   ];
 }
 

@@ -41,6 +41,8 @@ export interface DisksOptions {
   readonly resource: string;
   readonly digests: ContentDigests;
   readonly signal: AbortSignal;
+  /** The machine goes on from its memory: what was written to disks that are thrown away is still there. Default: no. */
+  readonly goesOn?: boolean;
 }
 
 const mib = 1024n * 1024n;
@@ -224,7 +226,7 @@ export async function openDisk(disk: Disk, index: number, options: DisksOptions)
     };
   }
   const path = ownFileOf(disk, index, options);
-  if (!disk.persistent) await createOverlay(path, { disk, chain, signal: options.signal });
+  if (!disk.persistent && options.goesOn !== true) await createOverlay(path, { disk, chain, signal: options.signal });
   const overlay = opened.use(await openOverlay(path, options.resource));
   if (disk.persistent) {
     if (!isRaw(disk)) await checkOverlay(overlay, chain, options.resource);

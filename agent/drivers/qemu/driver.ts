@@ -1,10 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
-import type { Log } from "../../../lib/log.js";
+import { failedPrecondition } from "../../../lib/errors.js";
 import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { type ProcessExit, watchExit } from "../../host/process-exit.js";
+import type { ProcessExit } from "../../host/process-exit.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { DiskQuota } from "../disk-quota.js";
 import type {
@@ -34,6 +33,7 @@ import { ContentDigests } from "./content-digests.js";
 import { forgetFrozen } from "./blocks/freeze.js";
 import { machineAbilities, machineSettling } from "./blocks/machine-abilities.js";
 import type { MachineAccess } from "./blocks/machine-copies.js";
+import type { QemuDriverOptions } from "./driver-options.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import { guestExec } from "./guest-exec.js";
@@ -43,30 +43,23 @@ import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
 import { launch } from "./launch.js";
 import { LiveDevices } from "./live/devices.js";
 import { settle } from "./live/settle.js";
-import { findOomReason, type MachineEnd, saysWhoEndedIt, toMachineEnd } from "./machine-end.js";
 import type { Machine } from "./machine.js";
 import { findMachineProcess } from "./machine-process.js";
+import { reconstructEnd } from "./lost-end.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
+import {
+  hasMemoryImage,
+  readMemoryImage,
+  removeMemoryImage,
+  settleMemoryImage,
+  spendMemoryImage,
+} from "./memory-image.js";
+import { machineSuspending, type SuspendAccess } from "./suspending.js";
 import { toObservedState, toSilenceReason } from "./observed-state.js";
 import { qemuOptionsOf, sizeOf } from "./options.js";
 import { placeDevices } from "./placement.js";
-import { boundLog, lastMessage, logPathOf, runDirectoryOf } from "./run-directory.js";
-import { toStartFailure } from "./start-failure.js";
-
-/** What the driver needs. */
-export interface QemuDriverOptions {
-  /** Directories that images may come from. */
-  readonly imageDirectories: readonly string[];
-  /** Where the driver keeps what belongs to no instance: the KVM verdict. */
-  readonly stateDirectory: string;
-  readonly log: Log;
-  /** Milliseconds without a sign of life from a running guest until that is told; default: a minute. */
-  readonly silentAfterMs?: number;
-  /** What instances may have of the host's disk; default: one of this driver alone. */
-  readonly quota?: DiskQuota;
-  /** Tells whether KVM works; default: boots the built-in image under it, once per boot of the host. */
-  readonly probeKvm?: () => Promise<KvmVerdict>;
-}
+import { boundLog, logPathOf, runDirectoryOf } from "./run-directory.js";
+import { toStartFailure, undying } from "./start-failure.js";
 
 /** The qemu driver with everything it can do. */
 type QemuDriver = InstanceDriver & Placing & Pausable & Resettable & Shutdownable & Carrier & HasConsole & Executable;
@@ -87,7 +80,7 @@ export function createQemuDriver(options: QemuDriverOptions): QemuDriver {
   return new Driver(options);
 }
 
-class Driver implements QemuDriver, MachineAccess {
+class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly kind = "qemu";
   readonly options = { case: "qemu" } as const;
   readonly network = "tap";
@@ -97,8 +90,9 @@ class Driver implements QemuDriver, MachineAccess {
     devices: new LiveDevices({
       machineOf: (instance) => this.#machines.get(instance),
       disksOptions: (instance, options) => this.#with(instance, options),
-      promiseDisk: (instance) => this.#promiseDisk(instance),
+      promiseDisk: (instance) => this.promiseDisk(instance, 0),
     }),
+    suspend: machineSuspending(this),
   };
   readonly settling = machineSettling(this);
   readonly placing = this;
@@ -142,33 +136,50 @@ class Driver implements QemuDriver, MachineAccess {
 
   async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
     options.progress("preparing disks", 10);
-    await this.#promiseDisk(instance);
+    await this.promiseDisk(instance, 0);
     await createDisks(qemuOptionsOf(instance.spec).disks, this.#with(instance, options));
     options.progress("ready", 100);
   }
 
-  async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
+  start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
+    return this.#start(instance, network, { ...options, goesOn: false });
+  }
+
+  startFromMemory(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
+    return this.#start(instance, network, { ...options, goesOn: true });
+  }
+
+  async #start(
+    instance: DriverInstance,
+    network: InstanceNetwork,
+    options: CallOptions & { readonly goesOn: boolean },
+  ): Promise<RecoveryHandle> {
     const resource = instance.name;
     if ((await findMachineProcess(instance, undefined)) !== undefined) {
       throw failedPrecondition("ALREADY_RUNNING", resource, `${resource} runs already`);
     }
     const accelerator = await chooseAccelerator(instance.spec, () => this.#probeKvm());
-    await this.#promiseDisk(instance);
+    await this.promiseDisk(instance, 0);
+    if (!options.goesOn) await removeMemoryImage(instance);
     this.#bases.forget(instance);
     const exit = Promise.withResolvers<ProcessExit>();
-    const launchOptions = { ...this.#with(instance, options), accelerator, onExit: exit.resolve };
+    const { goesOn } = options;
+    const launchOptions = { ...this.#with(instance, options), goesOn, accelerator, onExit: exit.resolve };
     const pid = await launch(instance, network, launchOptions);
     this.#machines.forgetEnd(instance);
     await forgetFrozen(instance);
     const identity = await findIdentity(pid);
     if (identity === undefined) throw await toStartFailure(instance, this.#with(instance, options));
     try {
-      const machine = await this.#machines.attach(instance, identity, { isNew: true, exit: exit.promise });
+      const machine = await this.#machines.attach(instance, identity, { isNew: !goesOn, exit: exit.promise });
       const answers = await machine.ready(startTimeoutMs, options.signal);
       options.signal.throwIfAborted();
       if (!answers) throw await toStartFailure(instance, this.#with(instance, options));
+      if (goesOn) await readMemoryImage(instance, machine, options);
       await settle(machine, instance.spec);
-      await machine.launch();
+      if (goesOn) await spendMemoryImage(instance);
+      await machine.launch(goesOn);
+      if (goesOn) await removeMemoryImage(instance);
     } catch (error) {
       await this.#machines.detach(instance);
       await endProcess(identity, stopGraceMs);
@@ -186,10 +197,16 @@ class Driver implements QemuDriver, MachineAccess {
     const found = await findMachineProcess(instance, handle);
     if (found === undefined) return undefined;
     const { identity, accelerator } = found;
+    if (hasMemoryImage(instance)) {
+      // It has not run since its memory was written: an agent was killed before it had ended it, or while it started it again.
+      await endProcess(identity, stopGraceMs);
+      return undefined;
+    }
     const machine =
       this.#machines.find(instance) ?? (await this.#machines.attach(instance, identity, { isNew: false }));
     // One that does not answer now runs all the same: the attempt goes on in the background.
     if (await machine.ready(recoverTimeoutMs, signal)) {
+      await settleMemoryImage(instance, machine);
       // An earlier agent may have been ended before it did.
       if (await machine.isNew()) await settle(machine, instance.spec);
       await machine.launch();
@@ -222,6 +239,7 @@ class Driver implements QemuDriver, MachineAccess {
     this.#bases.forget(instance);
     await this.#quota.release(instance.uid);
     await removeDisks(instance.directory);
+    await removeMemoryImage(instance);
     for (const path of [runDirectoryOf(instance), logPathOf(instance), consoleLogPathOf(instance)]) {
       await rm(path, { recursive: true, force: true });
     }
@@ -332,8 +350,8 @@ class Driver implements QemuDriver, MachineAccess {
   }
 
   /** Machines' disks are thin; each start looks again whether the host still has room. */
-  async #promiseDisk({ uid, name, spec }: DriverInstance): Promise<void> {
-    const mib = await totalDiskMib(qemuOptionsOf(spec).disks, this.#options.imageDirectories);
+  async promiseDisk({ uid, name, spec }: DriverInstance, besidesMib: number): Promise<void> {
+    const mib = besidesMib + (await totalDiskMib(qemuOptionsOf(spec).disks, this.#options.imageDirectories));
     if (mib > 0) await this.#quota.promise({ uid, resource: name, mib });
   }
 
@@ -373,24 +391,4 @@ class Driver implements QemuDriver, MachineAccess {
 
 function toHandle({ pid, startTicks }: ProcessIdentity, accelerator: string): RecoveryHandle {
   return { pid, startTicks, extra: { accelerator } };
-}
-
-/** How a machine ended that nobody observed, from what it left; undefined when that tells nothing. */
-async function reconstructEnd(instance: DriverInstance, identity: ProcessIdentity): Promise<MachineEnd | undefined> {
-  using watch = watchExit(identity);
-  const exit = await watch.find();
-  const oomKill = await findOomReason(identity, exit);
-  const said = await lastMessage(instance);
-  // A warning in its log says nothing about its end.
-  if (exit === undefined && oomKill === undefined && !saysWhoEndedIt(said)) return undefined;
-  return toMachineEnd({ wanted: false, shutdownReason: undefined, exit, said, oomKill });
-}
-
-function undying(instance: DriverInstance): ZorError {
-  const resource = instance.name;
-  return unavailable(
-    "STOP_FAILED",
-    resource,
-    `${resource}: QEMU does not end, not even when killed; see the host's kernel log`,
-  );
 }

@@ -20,6 +20,8 @@ export interface LaunchOptions {
   readonly accelerator: "kvm" | "tcg";
   readonly resource: string;
   readonly signal: AbortSignal;
+  /** Its memory is given to it later; default: it begins anew. */
+  readonly goesOn?: boolean;
   /** Told how QEMU ended, when it does while this agent lives. */
   readonly onExit: (exit: ProcessExit) => void;
 }
@@ -43,7 +45,7 @@ export async function launch(
     const facts = { machine: machineTypeOf(qemuOptionsOf(spec)), accelerator: options.accelerator };
     const asked = { spec, options: qemuOptionsOf(spec) };
     const hardware = await openHardware({ ...options, ...asked, ...facts, instance, network, user, inherited });
-    const plan = { ...facts, id: instance.id, uuid: toUuid(instance.uid), hardware };
+    const plan = { ...facts, id: instance.id, uuid: toUuid(instance.uid), hardware, goesOn: options.goesOn === true };
     const groups = options.accelerator === "kvm" ? await findKvmGroups() : [];
     const { tool, argv } = toUnprivileged(toArgv(plan), user, groups ?? []);
     await writeFile(logPathOf(instance), "", { mode: 0o600 });

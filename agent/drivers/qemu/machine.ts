@@ -187,9 +187,12 @@ export class Machine {
     return (await this.queryStatus()) === "prelaunch";
   }
 
-  /** Lets the CPUs of a new machine run; nothing when they ran before. */
-  async launch(): Promise<void> {
-    if (!(await this.isNew())) return;
+  /**
+   * Lets the CPUs of a new machine run; nothing when they ran before.
+   * @param goesOn it has its memory from a file; they stand still for another reason.
+   */
+  async launch(goesOn = false): Promise<void> {
+    if (!goesOn && !(await this.isNew())) return;
     await narrowSockets(this.#options.runDirectory);
     await this.execute("cont");
   }

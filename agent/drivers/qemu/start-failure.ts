@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import type { DriverInstance } from "../driver.js";
@@ -71,5 +71,15 @@ async function lockNamesOf(
   ];
   return await Promise.all(
     files.map(async ({ what, file }) => ({ what, lockName: toLockName(await file.stat({ bigint: true })) })),
+  );
+}
+
+/** For a QEMU that stays although it was killed. */
+export function undying(instance: DriverInstance): ZorError {
+  const resource = instance.name;
+  return unavailable(
+    "STOP_FAILED",
+    resource,
+    `${resource}: QEMU does not end, not even when killed; see the host's kernel log`,
   );
 }

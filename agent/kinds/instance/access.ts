@@ -11,7 +11,7 @@ import type {
   MadeInstance,
   MakingOptions,
 } from "../../drivers/instance-access.js";
-import { assertUnclaimed, specLost } from "./action-checks.js";
+import { assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
 import type { InstanceManager } from "./manager.js";
 import { observe } from "./observe.js";
 import { start, stop } from "./power.js";
@@ -45,6 +45,7 @@ export class Access implements InstanceAccess {
   async claim<T>(id: string, claim: Claim, work: (instance: ClaimedInstance) => Promise<T>): Promise<T> {
     const record = await this.#manager.inTurn(id, async (found) => {
       assertUnclaimed(found);
+      assertNotSuspended(found);
       toSubject(found);
       found.claim = claim;
       return found;

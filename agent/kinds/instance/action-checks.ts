@@ -26,7 +26,9 @@ export function checkStart(record: InstanceRecord): void {
 
 /** @throws {ZorError} FAILED_PRECONDITION if the instance neither runs nor waits to be started; resolves to its handle, undefined when it waits. */
 export function checkStop(record: InstanceRecord): RecoveryHandle | undefined {
-  return isWaiting(record) ? undefined : runningHandle(record, "be stopped");
+  return isWaiting(record) || (record.handle === undefined && record.suspended !== undefined)
+    ? undefined
+    : runningHandle(record, "be stopped");
 }
 
 /** What an action needs of a running instance. */
@@ -100,5 +102,16 @@ export function assertUnclaimed({ claim, stored }: InstanceRecord): void {
     "INSTANCE_BUSY",
     name,
     `${name} is being ${claim.what} by ${claim.operation}, so it cannot be changed now; wait for that, or cancel it`,
+  );
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION for work at the disks of a suspended instance: its memory fits them only as they are. */
+export function assertNotSuspended({ suspended, stored }: InstanceRecord): void {
+  if (suspended === undefined) return;
+  const { name } = stored.resource;
+  throw failedPrecondition(
+    "INSTANCE_SUSPENDED",
+    name,
+    `${name} is suspended, and its memory fits its disks only as they are; start it, or throw its memory away with: zor stop`,
   );
 }

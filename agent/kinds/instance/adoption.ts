@@ -12,6 +12,7 @@ import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
 import { ranBeforeBoot, startsAtBoot } from "./host-boot.js";
 import type { LoadedInstance } from "./instance-store.js";
 import { otherEnd } from "./last-end.js";
+import { noteSuspended } from "./suspend.js";
 import { forgetRun, keepHandle, lostReason, observe } from "./observe.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
 import { newLife } from "./restart-plan.js";
@@ -63,6 +64,7 @@ async function takeUp(
   const handle = record.handle ?? (await recover(record, known, signal));
   const { phase } = record.stored;
   record.handle = handle;
+  await findSuspended(context, record, saved);
   if (phase === "deleting" || (phase === "creating" && handle === undefined)) {
     await remove(context, record);
     report(
@@ -78,7 +80,7 @@ async function takeUp(
     const endedWithHost = hasRebooted(context, saved) || (saved === undefined && isNewBoot);
     if (endedWithHost)
       record.awaitsBoot = startsAtBoot(record, ranBeforeBoot(record, { hadHandle: saved !== undefined }));
-    if (saved !== undefined) await takeEnd(context, record, saved, signal);
+    if (saved !== undefined && record.suspended === undefined) await takeEnd(context, record, saved, signal);
     else if (endedWithHost && record.life.nextTime !== undefined) await trySetLife(context, record, newLife);
     await forgetRun(context, record);
     if (saved !== undefined) {
@@ -104,6 +106,23 @@ async function recover(
   // Of an instance without spec every driver was asked; one that this agent does not have may still run it.
   if (record.specLost && record.driver.kind === "") return undefined;
   return record.driver.recover(toDriverInstance(record), known, { signal });
+}
+
+/** Whether its memory is on disk, as the file about it says: an agent may have been killed in the middle of either. */
+async function findSuspended(
+  context: InstanceContext,
+  record: InstanceRecord,
+  saved: StoredHandle | undefined,
+): Promise<void> {
+  const { suspended: spec, handle, driver, stored } = record;
+  if (spec === undefined) return;
+  const isWhole = handle === undefined && (await driver.can.suspend?.isSuspended(toDriverInstance(record))) === true;
+  if (!isWhole) {
+    record.suspended = undefined;
+    await context.store.removeSuspended(stored.id);
+  } else if (saved !== undefined) {
+    await noteSuspended(context, record, spec, record.life.askedBy ?? "");
+  }
 }
 
 /** Takes note of the end of a run that nobody observed. */
@@ -187,6 +206,7 @@ async function toRecord(
     lastEnd: loaded.end?.end,
     life: loaded.life ?? newLife,
     running: loaded.running,
+    suspended: loaded.suspended,
     awaitsBoot: false,
   };
   if (stored !== undefined) {

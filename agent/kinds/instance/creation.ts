@@ -13,7 +13,7 @@ import type { Use } from "../../kit/references.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { forgetRun } from "./observe.js";
 import { during, start, stop } from "./power.js";
-import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
+import { type InstanceRecord, notRunning, shortNameOf, toDriverInstance } from "./record.js";
 import { newLife } from "./restart-plan.js";
 import { checkSpec } from "./spec-check.js";
 import type { StoredInstance } from "./stored-instance.js";
@@ -68,6 +68,7 @@ export async function planCreation(
     lastEnd: undefined,
     life: newLife,
     running: undefined,
+    suspended: undefined,
     awaitsBoot: false,
   };
 }
@@ -126,11 +127,6 @@ export function checkDelete(record: InstanceRecord, force: boolean): void {
   }
   if (record.handle === undefined || force) return;
   throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running; stop it first or delete it with force`);
-}
-
-/** As the command line names it: "alpha/vm1". */
-function shortNameOf({ stored }: InstanceRecord): string {
-  return stored.resource.name.replace(/^hosts\//, "").replace("/instances/", "/");
 }
 
 /** Deletes an instance. @throws {ZorError} FAILED_PRECONDITION if it is protected, or runs and `force` is not set. */

@@ -8,6 +8,8 @@ import { hostShutdown } from "./restart-plan.js";
 export interface HostShutdownMeans {
   /** Ends one at once. */
   readonly stop: (id: string, options: EndOptions) => Promise<unknown>;
+  /** Keeps its memory on disk and ends it. @throws {ZorError} when it cannot. */
+  readonly suspend: (id: string, options: EndOptions) => Promise<unknown>;
   /** Asks its guest until it has ended. @throws {ZorError} when it does not within the time. */
   readonly shutDown: (id: string, options: EndOptions & { readonly timeoutMs: number }) => Promise<unknown>;
 }
@@ -32,7 +34,7 @@ export async function endWithHost(
     async (record) => {
       const { name } = record.stored.resource;
       try {
-        report(`${name}: ${await endOne(record, means, signal)}`);
+        report(`${name}: ${await endOne(record, means, { signal, report: (text) => report(`${name}: ${text}`) })}`);
       } catch (error) {
         left += 1;
         report(`${name}: runs on: ${messageOf(error)}`);
@@ -43,11 +45,24 @@ export async function endWithHost(
 }
 
 /** Resolves to what was done, for people. */
-async function endOne(record: InstanceRecord, means: HostShutdownMeans, signal: AbortSignal): Promise<string> {
+async function endOne(
+  record: InstanceRecord,
+  means: HostShutdownMeans,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: (text: string) => void },
+): Promise<string> {
   const { id, resource } = record.stored;
   const { action = ShutdownAction.SHUTDOWN_ACTION_UNSPECIFIED, graceSeconds = 0 } = resource.spec.hostShutdown ?? {};
   const options = { signal, caller: hostShutdown, validateOnly: false };
   if (action === ShutdownAction.SHUTDOWN_ACTION_NONE) return "left alone, as it says";
+  if (action === ShutdownAction.SHUTDOWN_ACTION_SUSPEND && record.driver.can.suspend !== undefined) {
+    try {
+      await means.suspend(id, options);
+      return "suspended";
+    } catch (error) {
+      signal.throwIfAborted();
+      report(`could not be suspended: ${messageOf(error)}`);
+    }
+  }
   // Without its specification nothing is known but that it runs.
   const isAsked =
     action !== ShutdownAction.SHUTDOWN_ACTION_STOP && !record.specLost && record.observation.state === "running";

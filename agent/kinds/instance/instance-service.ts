@@ -11,6 +11,8 @@ import {
   InstanceServiceService,
   type ShutdownInstanceRequest,
   type ShutdownInstanceResponse,
+  type SuspendInstanceRequest,
+  type SuspendInstanceResponse,
 } from "../../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
@@ -73,6 +75,7 @@ export function instanceMethods(options: InstanceServiceOptions): readonly Servi
       return { instance: await manager.changeMedium(id, { ...asked, signal, caller: caller.identity }) };
     },
     shutdownInstance: async (request, context) => shutDown(options, request, context),
+    suspendInstance: async (request, context) => suspend(options, request, context),
   });
   return [...standard, actions, plugging(options)];
 }
@@ -112,6 +115,24 @@ async function create(
     await creation.discard();
     throw error;
   }
+}
+
+function suspend(
+  { scope, manager, operations }: InstanceServiceOptions,
+  { name: target, requestId, validateOnly }: SuspendInstanceRequest,
+  context: CallContext,
+): SuspendInstanceResponse {
+  const id = scope.parse("instance", "name", target);
+  const verb = "instance.suspend";
+  const caller = context.caller.identity;
+  manager.checkSuspend(id);
+  if (validateOnly) return { operation: checkedOperation(verb, target) };
+  const operation = operations.start({
+    ...{ verb, target, requestId, caller },
+    work: async ({ signal, progress }) =>
+      pack({ kind: "instance", value: await manager.suspend(id, { signal, caller, progress }) }),
+  });
+  return { operation };
 }
 
 function shutDown(

@@ -32,6 +32,8 @@ export interface LoadedInstance {
   readonly life: Life | undefined;
   /** The specification that what runs has, where it is another one. */
   readonly running: InstanceSpec | undefined;
+  /** The specification that it was suspended with, or was about to be. */
+  readonly suspended: InstanceSpec | undefined;
   /** What was wrong with its files, for people; empty when nothing was. */
   readonly damage: readonly string[];
 }
@@ -40,6 +42,7 @@ const handleFile = "handle.json";
 const endFile = "end.json";
 const lifeFile = "life.json";
 const runningFile = "running.json";
+const suspendedFile = "suspended.json";
 const driverDirectory = "driver";
 
 /** The instances on disk: the spec, the handle of the running process, and the driver's own directory. */
@@ -96,6 +99,16 @@ export class InstanceStore {
     await rm(this.#specs.path(id, runningFile), { force: true });
   }
 
+  /** Writes the specification that it is suspended with. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
+  async writeSuspended(id: string, resource: string, spec: InstanceSpec): Promise<void> {
+    await this.#specs.writeFile(id, resource, suspendedFile, formatStoredRunning(spec));
+  }
+
+  /** It is suspended no more. Idempotent. */
+  async removeSuspended(id: string): Promise<void> {
+    await rm(this.#specs.path(id, suspendedFile), { force: true });
+  }
+
   /** Writes how the last run ended; nothing to say removes what was said. @throws {ZorError} RESOURCE_EXHAUSTED when the disk is full. */
   async writeEnd(id: string, resource: string, end: StoredEnd): Promise<void> {
     if (end.reason === "" && end.end === undefined) await rm(this.#specs.path(id, endFile), { force: true });
@@ -125,8 +138,9 @@ export class InstanceStore {
       const handle = await this.#specs.read(id, handleFile, parseStoredHandle, { now, damage });
       const end = await this.#specs.read(id, endFile, parseStoredEnd, { now, damage });
       const life = await this.#specs.read(id, lifeFile, parseStoredLife, { now, damage });
+      const suspended = await this.#specs.read(id, suspendedFile, parseStoredRunning, { now, damage });
       const running = await this.#specs.read(id, runningFile, parseStoredRunning, { now, damage });
-      loaded.push({ id, stored: value, handle, end, life, running, damage });
+      loaded.push({ id, stored: value, handle, end, life, running, suspended, damage });
     }
     return loaded;
   }

@@ -44,6 +44,7 @@ import { observe } from "./observe.js";
 import { attempt, giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
 import { type InstanceRecord, toDriverInstance, toInstance } from "./record.js";
 import type { startAgain } from "./start-again.js";
+import { checkSuspend, suspend } from "./suspend.js";
 import { Unasked } from "./unasked.js";
 import { update } from "./update.js";
 
@@ -230,8 +231,19 @@ export class InstanceManager implements ResourceSource {
     const means: HostShutdownMeans = {
       stop: (id, options) => this.act("stop", id, options),
       shutDown: (id, options) => this.shutDown(id, options),
+      suspend: (id, options) => this.suspend(id, { ...options, progress: () => undefined }),
     };
     return await endWithHost([...this.#records.values()], means, { report, signal });
+  }
+
+  /** Keeps the memory of an instance on disk and ends it. @throws {ZorError} and then it runs on. */
+  async suspend(id: string, options: ActionOptions & { readonly progress: Progress }): Promise<Instance> {
+    return this.#change(id, (record) => suspend(this.#context, record, options));
+  }
+
+  /** Checks whether {@link suspend} would be tried. @throws {ZorError} */
+  checkSuspend(id: string): void {
+    checkSuspend(this.record(id));
   }
 
   /** Checks whether {@link shutDown} would be tried. @throws {ZorError} */

@@ -1,11 +1,14 @@
 import { status } from "@grpc/grpc-js";
 import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
+import type { RecoveryHandle } from "../../drivers/driver.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { keepEnd, noteFailedStart, noteStopped, setLife, trySetLife } from "./ends.js";
+import { assertSameMachine } from "./same-machine.js";
 import { forgetRun, keepHandle, observe, setObservation, takeBack } from "./observe.js";
 import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
 import { mayRestart, newLife } from "./restart-plan.js";
@@ -20,6 +23,7 @@ export async function start(
   options: ActionOptions & { readonly again?: boolean },
 ): Promise<void> {
   checkStart(record);
+  assertSameMachine(record);
   await adoptStray(context, record, options);
   await during(context, record, "starting", async () => {
     try {
@@ -49,7 +53,7 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
     await context.networks.release(toOwner(record), { signal: uninterrupted });
   });
   const network = await context.networks.prepare(toOwner(record), { signal });
-  const handle = await record.driver.start(toDriverInstance(record), network, { signal });
+  const handle = await startOrGoOn(record, network, signal);
   undo.defer(() => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }));
   await keepHandle(context, record, handle);
   const { id, resource: instance } = record.stored;
@@ -57,6 +61,27 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
   record.handle = handle;
   record.network = network;
   undo.move();
+  if (record.suspended === undefined) return;
+  record.suspended = undefined;
+  await context.store.removeSuspended(id).catch((error: unknown) => {
+    context.logError(
+      error,
+      `what ${instance.name} was suspended with could not be removed; the next start of the agent does`,
+    );
+  });
+}
+
+/** A suspended instance goes on from its memory. */
+async function startOrGoOn(
+  record: InstanceRecord,
+  network: InstanceNetwork,
+  signal: AbortSignal,
+): Promise<RecoveryHandle> {
+  const { suspend } = record.driver.can;
+  if (record.suspended === undefined || suspend === undefined) {
+    return await record.driver.start(toDriverInstance(record), network, { signal });
+  }
+  return await suspend.resumeSuspended(toDriverInstance(record), network, { signal });
 }
 
 /** A process of this instance that the agent does not know must never get a twin. */
@@ -93,16 +118,24 @@ export async function stop(context: InstanceContext, record: InstanceRecord, opt
   setObservation(context, record, notRunning("stopped", ""), options.caller);
 }
 
-/** Ends the waiting of an instance for its next start. */
+/** Ends the waiting of an instance for its next start, or throws the memory of a suspended one away. */
 async function waitNoMore(context: InstanceContext, record: InstanceRecord, options: ActionOptions): Promise<void> {
+  const { suspended } = record;
+  if (suspended !== undefined) {
+    await attempt(record, "throw away the memory of", async () => {
+      await record.driver.can.suspend?.discardSuspended(toDriverInstance(record));
+      await context.store.removeSuspended(record.stored.id);
+    });
+    record.suspended = undefined;
+  }
   await setLife(context, record, { ...newLife, askedBy: options.caller });
   if (record.awaitsBoot) await context.waits.bootDone(record);
   context.publish(record);
   context.emit({
     severity: EventSeverity.EVENT_SEVERITY_INFO,
-    type: "instance.restart-cancelled",
+    type: suspended === undefined ? "instance.restart-cancelled" : "instance.stopped",
     resource: record.stored.resource.name,
-    message: "it waits no more to be started",
+    message: suspended === undefined ? "it waits no more to be started" : "its memory was thrown away",
     caller: options.caller,
   });
 }

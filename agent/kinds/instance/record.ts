@@ -46,6 +46,8 @@ export interface InstanceRecord {
   life: Life;
   /** The specification that what runs has, where that is another one than the instance's; undefined: the same. */
   running: InstanceSpec | undefined;
+  /** The specification that it is suspended with: its memory is on disk. Undefined: it is not. */
+  suspended: InstanceSpec | undefined;
   /** It is to be started because the host has booted, and waits for its turn. */
   awaitsBoot: boolean;
 }
@@ -58,6 +60,11 @@ export function isWaiting({ handle, life, awaitsBoot }: InstanceRecord): boolean
 /** What is observed of an instance that does not run. */
 export function notRunning(state: "stopped" | "failed", reason: string): Observation {
   return { state, reason, pid: 0, startTime: undefined, accelerator: "", execReady: false };
+}
+
+/** As the command line names it: "alpha/vm1". */
+export function shortNameOf({ stored }: Pick<InstanceRecord, "stored">): string {
+  return stored.resource.name.replace(/^hosts\//, "").replace("/instances/", "/");
 }
 
 /** The specification that what runs has; of an instance that does not run, the one that its next run will have. */
@@ -95,7 +102,7 @@ export function toInstance(record: InstanceRecord): Instance {
 function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
   const { observation } = record;
   return {
-    state: record.activity === undefined ? stateOf[observation.state] : stateDuring[record.activity],
+    state: toState(record),
     reason: record.activity === "creating" ? "is being created" : observation.reason,
     pid: BigInt(observation.pid),
     startTime: observation.startTime ?? record.lastStartTime,
@@ -108,6 +115,13 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     restart: toRestartStatus(record),
     pendingChanges: pendingChanges(record),
   };
+}
+
+function toState({ activity, handle, suspended, observation }: InstanceRecord): InstanceState {
+  if (activity !== undefined) return stateDuring[activity];
+  // A start that failed has left its memory where it is, and is told by the reason.
+  if (handle === undefined && suspended !== undefined) return InstanceState.INSTANCE_STATE_SUSPENDED;
+  return stateOf[observation.state];
 }
 
 function pendingChanges({ handle, running, stored, driver }: InstanceRecord): string[] {

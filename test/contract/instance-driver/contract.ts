@@ -227,6 +227,29 @@ function defineTests(subject: Subject): void {
     });
   });
 
+  it("is suspended to disk, and goes on from there with what ran inside", async () => {
+    const { suspend } = world.driver.can;
+    if (suspend === undefined) return;
+    const mark = "sleep 4712 >/dev/null 2>&1 & echo $! > /suspended-pid";
+    if (subject.hasGuests) await world.exec(handle, { command: ["sh", "-c", mark] });
+    await suspend.suspend(world.instance, handle, callOptions);
+    expect(await subject.isAlive(handle)).toBe(false);
+    expect(await suspend.isSuspended(world.instance)).toBe(true);
+    await world.restartAgent();
+    expect(await world.driver.recover(world.instance, handle, callOptions)).toBeUndefined();
+    const again = world.driver.can.suspend ?? suspend;
+    handle = await again.resumeSuspended(world.instance, fixture.network, callOptions);
+    expect(await inspect()).toMatchObject({ state: "running", pid: handle.pid });
+    expect(await again.isSuspended(world.instance)).toBe(false);
+    if (!subject.hasGuests) return;
+    await eventually(async () => expect(await inspect()).toMatchObject({ execReady: true }));
+    const found = await world.exec(handle, {
+      command: ["sh", "-c", "grep -c sleep /proc/$(cat /suspended-pid)/cmdline"],
+    });
+    expect(found).toMatchObject({ code: 0 });
+    await fixture.ping();
+  });
+
   describe("reset and shut down", () => {
     it("begins again when reset", async () => {
       const { reset } = world.driver.can;

@@ -1,5 +1,5 @@
 import type { Method } from "../../../lib/grpc/connection.js";
-import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { type Action, type ActionCall, deletes } from "../../kit/action.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -52,14 +52,34 @@ export const instanceActions: readonly Action<Instance>[] = [
     isDoneBy: (eventType) => eventType.endsWith("reset"),
   },
   {
+    verb: "suspend",
+    keys: ["z"],
+    title: "suspend to disk: its memory is kept, and the next start goes on from it",
+    whyNot: ({ resource }) =>
+      resource.spec?.driver?.$case === "crun"
+        ? "is a container, which cannot be suspended, only paused"
+        : whyNotPossible("suspend", resource),
+    effect: (row) => instanceStyle(stateOf(row.resource)).word,
+    isDone: reaches(InstanceState.INSTANCE_STATE_SUSPENDED),
+    run: async (_, { connection, request, options }) =>
+      (await connection.unary(InstanceServiceService.suspendInstance, request, options)).operation,
+  },
+  {
+    ...protecting("protect", true),
+    keys: ["P"],
+    title: "protect from deletion, or take that away",
+    instead: (rows) => (rows.every((row) => isProtected(row.resource)) ? "unprotect" : undefined),
+  },
+  { ...protecting("unprotect", false), keys: [], title: "take the protection from deletion away" },
+  {
     ...deletes,
     whyNot: ({ resource }) =>
-      resource.spec?.deleteProtection === true
+      isProtected(resource)
         ? `is protected from deletion; zor set instance ${shortName(resource.name)} --no-protect takes that away`
         : undefined,
     effect: (row) => deletingInstance(row.resource),
     whyForced: ({ resource }) =>
-      resource.spec?.deleteProtection !== true && (resource.status === undefined || isUp(stateOf(resource)))
+      !isProtected(resource) && (resource.status === undefined || isUp(stateOf(resource)))
         ? "it runs; or stop it first"
         : undefined,
     // The confirmation has shown that it runs: it is deleted all the same.
@@ -84,6 +104,34 @@ function power(
       return undefined;
     },
   };
+}
+
+/** Changes whether instances can be deleted. */
+function protecting(
+  verb: string,
+  wanted: boolean,
+): Pick<Action<Instance>, "verb" | "whyNot" | "effect" | "isDone" | "run"> {
+  return {
+    verb,
+    whyNot: ({ resource }) => (isProtected(resource) === wanted ? `is ${wanted ? "" : "not "}protected` : undefined),
+    effect: () => (wanted ? "cannot be deleted then" : "can be deleted then"),
+    isDone: (_, now) => isProtected(now.resource) === wanted,
+    run: async (row, { connection, request, options }) => {
+      const { name, requestId, validateOnly } = request;
+      const instance = Instance.fromPartial({ name, spec: { deleteProtection: wanted }, etag: row.resource.etag });
+      const updateMask = ["spec.delete_protection"];
+      await connection.unary(
+        InstanceServiceService.updateInstance,
+        { instance, updateMask, requestId, validateOnly },
+        options,
+      );
+      return undefined;
+    },
+  };
+}
+
+function isProtected({ spec }: Instance): boolean {
+  return spec?.deleteProtection === true;
 }
 
 /** Shown by the state that was asked for, or by a failure that was not there before. */

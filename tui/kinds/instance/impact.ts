@@ -4,7 +4,7 @@ import { nicsOf } from "./nics.js";
 import { instanceStyle, isUp, stateOf } from "./states.js";
 
 /** What changes whether an instance runs. */
-export type PowerVerb = "start" | "stop" | "pause" | "resume" | "reset";
+export type PowerVerb = "start" | "stop" | "pause" | "resume" | "reset" | "suspend";
 
 /** What deleting an instance takes with it. */
 export function deletingInstance(instance: Instance): string {
@@ -25,10 +25,11 @@ export function whyNotPossible(verb: PowerVerb, instance: Instance): string | un
   const paused = state === InstanceState.INSTANCE_STATE_PAUSED;
   const possible = {
     start: !isUp(state),
-    stop: isUp(state) || isWaiting(instance),
+    stop: isUp(state) || isWaiting(instance) || state === InstanceState.INSTANCE_STATE_SUSPENDED,
     pause: running,
     resume: paused,
     reset: running || paused,
+    suspend: running || paused,
   };
   return possible[verb] ? undefined : `is ${instanceStyle(state).word}`;
 }

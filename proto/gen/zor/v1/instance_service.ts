@@ -189,6 +189,22 @@ export interface ShutdownInstanceResponse {
   operation: Operation | undefined;
 }
 
+/** Request of SuspendInstance. */
+export interface SuspendInstanceRequest {
+  /** "hosts/{host}/instances/{instance}". */
+  name: string;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of SuspendInstance. */
+export interface SuspendInstanceResponse {
+  /** The operation; watch it or poll it. */
+  operation: Operation | undefined;
+}
+
 /** Request of DeleteInstance. */
 export interface DeleteInstanceRequest {
   /** "hosts/{host}/instances/{instance}". */
@@ -1983,6 +1999,184 @@ export const ShutdownInstanceResponse: MessageFns<ShutdownInstanceResponse> = {
   },
 };
 
+function createBaseSuspendInstanceRequest(): SuspendInstanceRequest {
+  return { name: "", requestId: "", validateOnly: false };
+}
+
+export const SuspendInstanceRequest: MessageFns<SuspendInstanceRequest> = {
+  encode(message: SuspendInstanceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SuspendInstanceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSuspendInstanceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SuspendInstanceRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: SuspendInstanceRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SuspendInstanceRequest>): SuspendInstanceRequest {
+    return SuspendInstanceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SuspendInstanceRequest>): SuspendInstanceRequest {
+    const message = createBaseSuspendInstanceRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseSuspendInstanceResponse(): SuspendInstanceResponse {
+  return { operation: undefined };
+}
+
+export const SuspendInstanceResponse: MessageFns<SuspendInstanceResponse> = {
+  encode(message: SuspendInstanceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.operation !== undefined) {
+      Operation.encode(message.operation, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SuspendInstanceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSuspendInstanceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operation = Operation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SuspendInstanceResponse {
+    return { operation: isSet(object.operation) ? Operation.fromJSON(object.operation) : undefined };
+  },
+
+  toJSON(message: SuspendInstanceResponse): unknown {
+    const obj: any = {};
+    if (message.operation !== undefined) {
+      obj.operation = Operation.toJSON(message.operation);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SuspendInstanceResponse>): SuspendInstanceResponse {
+    return SuspendInstanceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SuspendInstanceResponse>): SuspendInstanceResponse {
+    const message = createBaseSuspendInstanceResponse();
+    message.operation = (object.operation !== undefined && object.operation !== null)
+      ? Operation.fromPartial(object.operation)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseDeleteInstanceRequest(): DeleteInstanceRequest {
   return { name: "", requestId: "", validateOnly: false, force: false };
 }
@@ -2722,6 +2916,18 @@ export const InstanceServiceService = {
       Buffer.from(ChangeMediumResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ChangeMediumResponse => ChangeMediumResponse.decode(value),
   },
+  /** Saves the memory of a running machine to disk and ends it; the next start goes on from there. When it fails, the machine runs on. */
+  suspendInstance: {
+    path: "/zor.v1.InstanceService/SuspendInstance" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SuspendInstanceRequest): Buffer =>
+      Buffer.from(SuspendInstanceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SuspendInstanceRequest => SuspendInstanceRequest.decode(value),
+    responseSerialize: (value: SuspendInstanceResponse): Buffer =>
+      Buffer.from(SuspendInstanceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SuspendInstanceResponse => SuspendInstanceResponse.decode(value),
+  },
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: {
     path: "/zor.v1.InstanceService/DeleteInstance" as const,
@@ -2768,6 +2974,8 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
    * tray and force is not set.
    */
   changeMedium: handleUnaryCall<ChangeMediumRequest, ChangeMediumResponse>;
+  /** Saves the memory of a running machine to disk and ends it; the next start goes on from there. When it fails, the machine runs on. */
+  suspendInstance: handleUnaryCall<SuspendInstanceRequest, SuspendInstanceResponse>;
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: handleUnaryCall<DeleteInstanceRequest, DeleteInstanceResponse>;
 }
@@ -2957,6 +3165,22 @@ export interface InstanceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ChangeMediumResponse) => void,
+  ): ClientUnaryCall;
+  /** Saves the memory of a running machine to disk and ends it; the next start goes on from there. When it fails, the machine runs on. */
+  suspendInstance(
+    request: SuspendInstanceRequest,
+    callback: (error: ServiceError | null, response: SuspendInstanceResponse) => void,
+  ): ClientUnaryCall;
+  suspendInstance(
+    request: SuspendInstanceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SuspendInstanceResponse) => void,
+  ): ClientUnaryCall;
+  suspendInstance(
+    request: SuspendInstanceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SuspendInstanceResponse) => void,
   ): ClientUnaryCall;
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance(

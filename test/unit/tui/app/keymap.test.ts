@@ -108,7 +108,17 @@ describe("the key table", () => {
 
   it("binds nothing that changes anything in read-only mode", () => {
     const changing = commands.filter((command) => command.changes === true);
-    expect(changing.map((command) => command.keys[0]).sort()).toEqual(["c", "ctrl-d", "p", "r", "s", "v", "x"]);
+    expect(changing.map((command) => command.keys[0]).sort()).toEqual([
+      "P",
+      "c",
+      "ctrl-d",
+      "p",
+      "r",
+      "s",
+      "v",
+      "x",
+      "z",
+    ]);
     for (const here of everywhere(true)) {
       for (const key of changing.flatMap((command) => command.keys)) expect(findCommand(key, here)).toBeUndefined();
     }

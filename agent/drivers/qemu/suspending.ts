@@ -1,0 +1,56 @@
+import { resourceExhausted } from "../../../lib/errors.js";
+import type { Suspendable } from "../abilities/suspendable.js";
+import type { DiskQuota } from "../disk-quota.js";
+import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
+import type { Machine } from "./machine.js";
+import { hasMemoryImage, removeMemoryImage, writeMemoryImage } from "./memory-image.js";
+import { sizeOf } from "./options.js";
+
+/** What suspending machines needs of their driver. */
+export interface SuspendAccess {
+  /** @throws {ZorError} FAILED_PRECONDITION when it is not observed. */
+  machineOf(instance: DriverInstance): Machine;
+  readonly quota: DiskQuota;
+  /** Promises a machine its disks, and that much besides. @throws {ZorError} RESOURCE_EXHAUSTED */
+  promiseDisk(instance: DriverInstance, besidesMib: number): Promise<void>;
+  stop(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
+  /** Starts a machine whose memory is on disk. */
+  startFromMemory(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle>;
+}
+
+const bytesPerMib = 1024 * 1024;
+
+/** Machines that are suspended to disk: QEMU's migration, into a file of the instance. */
+export function machineSuspending(access: SuspendAccess): Suspendable {
+  return {
+    suspend: async (instance, handle, options) => {
+      const needed = sizeOf(instance.spec).memoryMib;
+      await assertRoom(access.quota, instance, needed);
+      await access.promiseDisk(instance, needed);
+      try {
+        await writeMemoryImage(instance, access.machineOf(instance), options);
+      } catch (error) {
+        await access.promiseDisk(instance, 0).catch(() => undefined);
+        throw error;
+      }
+      await access.stop(instance, handle, options);
+    },
+    isSuspended: async (instance) => hasMemoryImage(instance),
+    resumeSuspended: (instance, network, options) => access.startFromMemory(instance, network, options),
+    discardSuspended: async (instance) => {
+      await removeMemoryImage(instance);
+      await access.promiseDisk(instance, 0).catch(() => undefined);
+    },
+  };
+}
+
+async function assertRoom(quota: DiskQuota, { name }: DriverInstance, needed: number): Promise<void> {
+  const spare = Math.floor((await quota.spareBytes()) / bytesPerMib);
+  if (needed <= spare) return;
+  throw resourceExhausted(
+    "DISK_QUOTA",
+    `${name}: its ${needed} MiB of memory do not fit on the host's disk, which has ${spare} MiB to give; free some space, or lower disk.reserveMib in the agent's settings`,
+    name,
+  );
+}
