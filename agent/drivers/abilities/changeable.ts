@@ -14,6 +14,8 @@ export interface FieldChange {
   readonly path: string;
   readonly before: InstanceSpec;
   readonly after: InstanceSpec;
+  /** It runs; otherwise everything but "never" is as good as now. */
+  readonly isRunning: boolean;
 }
 
 /** What changes at an instance. */
@@ -30,7 +32,7 @@ export interface SpecChange {
 /** Drivers whose instances can be changed. What others can only do anew is said in their place: see defaultTiming. */
 export interface Changeable {
   /**
-   * When a change takes effect at an instance that runs; pure. At one that does not run everything but "never" is as good as now.
+   * When a change takes effect; pure.
    * Asked for the fields below the driver's options, cpus, memory_mib, and interfaces that are added at the end ("nics.eth1", only in `after`),
    * taken away from there, or changed in more than their lan.
    */

@@ -1,23 +1,236 @@
-import type { Changeable, FieldChange, Timing } from "../abilities/changeable.js";
+import { isDeepStrictEqual } from "node:util";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
+import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import type { CdromDrive, Disk } from "../../../proto/gen/zor/v1/qemu.js";
+import type { Changeable, FieldChange, SpecChange, Timing } from "../abilities/changeable.js";
+import type { ChangesDevices } from "../abilities/devices.js";
+import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
+import { createDisk, type DisksOptions, removeDisk } from "./disks.js";
+import { qemuOptionsOf } from "./options.js";
+import { machineTypeOf, placeDevices } from "./placement.js";
 
-const nextStart: Timing = { when: "next-start" };
-const anew: Timing = {
-  when: "never",
-  remedy: "its devices are where this machine type has them; delete it and create it anew",
-};
-const otherDisks: Timing = {
-  when: "never",
-  remedy: "what is on its disks belongs to this machine; delete it and create it anew",
-};
+/** What changes of machines are made with. */
+export interface MachineChanges {
+  readonly devices: ChangesDevices;
+  disksOptions(instance: DriverInstance, options: CallOptions): DisksOptions;
+  /** Promises a machine its disks. @throws {ZorError} RESOURCE_EXHAUSTED */
+  promiseDisk(instance: DriverInstance): Promise<void>;
+}
 
-/** Changes of machines: they take effect with the next start. */
+const [now, nextStart]: readonly [Timing, Timing] = [{ when: "now" }, { when: "next-start" }];
+const never = (remedy: string): Timing => ({ when: "never", remedy });
+const anew = never("its devices are where this machine has them; delete it and create it anew");
+
+/** Changes of machines: devices, media and bounds at once, all else with their next start. */
 export class QemuChanges implements Changeable {
-  timingOf({ path }: FieldChange): Timing {
-    if (path === "qemu.machine") return anew;
-    return path === "qemu.disks" ? otherDisks : nextStart;
+  readonly #changes: MachineChanges;
+
+  constructor(changes: MachineChanges) {
+    this.#changes = changes;
   }
 
-  async applyChange(): Promise<() => Promise<void>> {
-    return async () => undefined;
+  timingOf({ path, before, after, isRunning }: FieldChange): Timing {
+    const [old, next] = [qemuOptionsOf(before), qemuOptionsOf(after)];
+    if (path === "qemu.machine" || path === "qemu.architecture") return anew;
+    if (path === "qemu.disks")
+      return worst(changesOf(old.disks, next.disks).map((each) => diskTiming(each, after, isRunning)));
+    if (path === "qemu.cdroms") return worst(changesOf(old.cdroms, next.cdroms).map(driveTiming));
+    if (!path.startsWith("nics.")) return nextStart;
+    const [nic] = changesOf(before.nics, after.nics).filter(({ name }) => path === `nics.${name}`);
+    if (nic === undefined || (nic.old !== undefined && nic.next !== undefined)) return nextStart;
+    return isLivePlace(nic, after) ? now : nextStart;
   }
+
+  settle({ before, after, isLive }: { before: InstanceSpec; after: InstanceSpec; isLive: boolean }): InstanceSpec {
+    const [old, value] = [qemuOptionsOf(before), qemuOptionsOf(after)];
+    const disks = keep(old.disks, value.disks, (a, b) => a.image === b.image && a.persistent === b.persistent);
+    const cdroms = keep(old.cdroms, value.cdroms, (a, b) => a.bus === b.bus || b.bus === "");
+    const hotplugPorts = value.hotplugPorts ?? old.hotplugPorts;
+    const kept: InstanceSpec = {
+      ...after,
+      driver: { $case: "qemu", value: { ...value, disks, cdroms, hotplugPorts } },
+    };
+    if (!isLive) return placeDevices(kept, { isNew: false });
+    try {
+      return this.#changes.devices.placeLive(kept);
+    } catch {
+      // Where nothing can be added now it may be with the next start.
+      return placeDevices(kept, { isNew: false });
+    }
+  }
+
+  async applyChange(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    change: SpecChange,
+    options: CallOptions,
+  ): Promise<() => Promise<void>> {
+    await using undo = new AsyncDisposableStack();
+    const changed = { ...instance, spec: change.after };
+    const both = { instance, changed, options, undo, network: change.network };
+    if (handle === undefined) await this.#changeFiles(both);
+    else await this.#changeLive(both, change.paths);
+    const taken = undo.move();
+    return () => taken.disposeAsync();
+  }
+
+  /** Disks of a machine that does not run. Bounds and sizes are what its next start gives it. */
+  async #changeFiles({ instance, changed, options, undo }: Both): Promise<void> {
+    const [old, next] = [qemuOptionsOf(instance.spec).disks, qemuOptionsOf(changed.spec).disks];
+    if (isDeepStrictEqual(old, next)) return;
+    undo.defer(() => this.#changes.promiseDisk(instance).catch(() => undefined));
+    await this.#changes.promiseDisk(changed);
+    const files = this.#changes.disksOptions(instance, options);
+    for (const disk of changesOf(old, next)) {
+      if (disk.old !== undefined || disk.next?.persistent !== true) continue;
+      const { next: added, nextIndex } = disk;
+      undo.defer(() => removeDisk(added, nextIndex, files));
+      await createDisk(added, nextIndex, files);
+    }
+    for (const disk of changesOf(old, next)) {
+      if (disk.next === undefined && disk.old !== undefined) await removeDisk(disk.old, disk.oldIndex, files);
+    }
+  }
+
+  async #changeLive(both: Both, paths: readonly string[]): Promise<void> {
+    const { instance, changed } = both;
+    for (const nic of changesOf(instance.spec.nics, changed.spec.nics)) await this.#changeNic(both, nic);
+    const [old, next] = [qemuOptionsOf(instance.spec), qemuOptionsOf(changed.spec)];
+    if (paths.includes("qemu.cdroms")) {
+      for (const drive of changesOf(old.cdroms, next.cdroms)) await this.#changeMedium(both, drive);
+    }
+    if (!paths.includes("qemu.disks")) return;
+    const disks = changesOf(old.disks, next.disks);
+    for (const disk of disks.filter(({ next: kept }) => kept !== undefined)) await this.#changeDisk(both, disk);
+    // Last: neither the new size of a disk nor what was on one that is gone can be taken back.
+    for (const disk of disks) await this.#growOrRemove(both, disk);
+  }
+
+  async #changeNic({ instance, changed, options, undo, network }: Both, nic: Changed<Nic>): Promise<void> {
+    const { devices } = this.#changes;
+    if (network === undefined) return;
+    const [oldAt, nextAt] = [{ index: nic.oldIndex }, { index: nic.nextIndex }];
+    if (nic.old === undefined) {
+      await devices.plugNic(changed, { ...nextAt, network }, options);
+      undo.defer(() => devices.unplugNic(changed, nextAt, { signal: uninterrupted }));
+    } else if (nic.next === undefined) {
+      await devices.unplugNic(instance, oldAt, options);
+      undo.defer(() => devices.plugNic(instance, { ...oldAt, network }, { signal: uninterrupted }));
+    }
+  }
+
+  async #changeMedium({ instance, changed, options, undo }: Both, drive: Changed<CdromDrive>): Promise<void> {
+    const { old, next, name } = drive;
+    if (old === undefined || next === undefined) return;
+    const { devices } = this.#changes;
+    const put = (image: string) => ({ drive: name, image, force: false });
+    await devices.changeMedium(changed, put(next.image), options);
+    undo.defer(() => devices.changeMedium(instance, put(old.image), { signal: uninterrupted }));
+  }
+
+  async #changeDisk({ instance, changed, options, undo }: Both, disk: Changed<Disk>): Promise<void> {
+    const { devices } = this.#changes;
+    const [oldAt, nextAt] = [{ index: disk.oldIndex }, { index: disk.nextIndex }];
+    if (disk.old === undefined) {
+      await devices.plugDisk(changed, nextAt, options);
+      undo.defer(() => devices.unplugDisk(changed, nextAt, { signal: uninterrupted }));
+    } else if (!isDeepStrictEqual(disk.old.limits, disk.next?.limits)) {
+      await devices.setDiskLimits(changed, nextAt, options);
+      undo.defer(() => devices.setDiskLimits(instance, oldAt, { signal: uninterrupted }));
+    }
+  }
+
+  async #growOrRemove({ instance, changed, options }: Both, disk: Changed<Disk>): Promise<void> {
+    const { devices } = this.#changes;
+    if (disk.next === undefined) await devices.unplugDisk(instance, { index: disk.oldIndex }, options);
+    else if (disk.old !== undefined && disk.old.sizeMib !== disk.next.sizeMib) {
+      await devices.resizeDisk(changed, { index: disk.nextIndex }, options);
+    }
+  }
+}
+
+interface Both {
+  readonly instance: DriverInstance;
+  readonly changed: DriverInstance;
+  readonly options: CallOptions;
+  readonly undo: AsyncDisposableStack;
+  readonly network: SpecChange["network"];
+}
+
+/** A device that differs; `old` undefined: it was added, `next` undefined: taken away. */
+interface Changed<T> {
+  readonly name: string;
+  readonly old: T | undefined;
+  readonly next: T | undefined;
+  readonly oldIndex: number;
+  readonly nextIndex: number;
+}
+
+function changesOf<T extends { readonly name: string }>(
+  before: readonly T[],
+  after: readonly T[],
+): readonly Changed<T>[] {
+  const names = [...new Set([...before, ...after].map(({ name }) => name))];
+  const indexIn = (list: readonly T[], name: string) => list.findIndex((each) => each.name === name);
+  return names
+    .map((name) => ({ name, oldIndex: indexIn(before, name), nextIndex: indexIn(after, name) }))
+    .map((each) => ({ ...each, old: before[each.oldIndex], next: after[each.nextIndex] }))
+    .filter(({ old, next }) => !isDeepStrictEqual(old, next));
+}
+
+function diskTiming(disk: Changed<Disk>, spec: InstanceSpec, isRunning: boolean): Timing {
+  const { old, next } = disk;
+  if (old === undefined || next === undefined) {
+    const isPluggable = ["scsi", "usb"].includes((old ?? next)?.bus ?? "") || isLivePlace(disk, spec);
+    return !isRunning || isPluggable
+      ? now
+      : never("stop it first: there it cannot be added or taken away while it runs");
+  }
+  if (
+    next.image !== old.image ||
+    next.persistent !== old.persistent ||
+    next.format !== old.format ||
+    next.bus !== old.bus
+  )
+    return never("take the disk away, and add another one");
+  if (next.sizeMib < old.sizeMib) return never("disks grow only");
+  const others = ({ limits: _limits, sizeMib: _size, ...rest }: Disk) => rest;
+  return isDeepStrictEqual(others(old), others(next)) ? now : nextStart;
+}
+
+function driveTiming({ old, next }: Changed<CdromDrive>): Timing {
+  return old !== undefined && next !== undefined && old.bus === next.bus ? now : nextStart;
+}
+
+/** Behind ports and bridges devices come and go; on the first bus of a pc, they can be taken away. */
+function isLivePlace(
+  { old, next }: Changed<{ readonly name: string; readonly deviceAddress: string }>,
+  spec: InstanceSpec,
+): boolean {
+  const { deviceAddress = "" } = next ?? old ?? {};
+  if (deviceAddress.includes("/")) return true;
+  return next === undefined && deviceAddress.startsWith("0000:") && machineTypeOf(qemuOptionsOf(spec)) === "pc";
+}
+
+function worst(timings: readonly Timing[]): Timing {
+  return timings.find(({ when }) => when === "never") ?? timings.find(({ when }) => when === "next-start") ?? now;
+}
+
+/** Devices with the names and places that they had: found by name, or, without one, as the same in the same place. */
+function keep<T extends { readonly name: string; readonly deviceAddress: string }>(
+  before: readonly T[],
+  after: readonly T[],
+  isSame: (old: T, next: T) => boolean,
+): T[] {
+  const named = new Set(after.map(({ name }) => name));
+  return after.map((next, index) => {
+    const found = before.find(({ name }) => name === next.name);
+    const there = before[index];
+    const old =
+      found ??
+      (next.name === "" && there !== undefined && !named.has(there.name) && isSame(there, next) ? there : undefined);
+    return old === undefined
+      ? { ...next, name: "", deviceAddress: "" }
+      : { ...next, name: old.name, deviceAddress: old.deviceAddress };
+  });
 }

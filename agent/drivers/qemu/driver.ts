@@ -84,11 +84,17 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly kind = "qemu";
   readonly options = { case: "qemu" } as const;
   readonly network = "tap";
+  readonly #devices = new LiveDevices({
+    machineOf: (instance) => this.#machines.get(instance),
+    disksOptions: (instance, options) => this.#with(instance, options),
+    promiseDisk: (instance) => this.promiseDisk(instance, 0),
+  });
   readonly can = {
-    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new QemuChanges() },
+    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this },
     ...machineAbilities(this),
-    devices: new LiveDevices({
-      machineOf: (instance) => this.#machines.get(instance),
+    devices: this.#devices,
+    change: new QemuChanges({
+      devices: this.#devices,
       disksOptions: (instance, options) => this.#with(instance, options),
       promiseDisk: (instance) => this.promiseDisk(instance, 0),
     }),

@@ -1,7 +1,7 @@
 import type { GuestAgent } from "./guest-agent.js";
 
 /** From this time on a guest is also given ctrl-alt-del: some 15 s after it was asked first. */
-const keyboardAttempt = 4;
+const keyboardAttempt = 8;
 const controlAltDelete = ["ctrl", "alt", "delete"].map((data) => ({ type: "qcode", data }));
 
 /** Asking a guest to shut down, by every means it may hear. */

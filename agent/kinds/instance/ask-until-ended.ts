@@ -1,5 +1,5 @@
 /** Milliseconds until a guest is asked again: the first time, and at most. */
-const [firstPauseMs, longestPauseMs] = [2000, 5000];
+const [firstPauseMs, longestPauseMs] = [1000, 2000];
 
 /** How something is asked to end. */
 export interface Asking {

@@ -1,5 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import { ShutdownAction } from "../../../proto/gen/zor/v1/instance.js";
+import type { Progress } from "../../drivers/driver.js";
 import { endInOrder } from "./host-boot.js";
 import type { InstanceRecord } from "./record.js";
 import { hostShutdown } from "./restart-plan.js";
@@ -7,9 +8,9 @@ import { hostShutdown } from "./restart-plan.js";
 /** What instances are ended by when the host shuts down. */
 export interface HostShutdownMeans {
   /** Ends one at once. */
-  readonly stop: (id: string, options: EndOptions) => Promise<unknown>;
+  readonly act: (action: "stop", id: string, options: EndOptions) => Promise<unknown>;
   /** Keeps its memory on disk and ends it. @throws {ZorError} when it cannot. */
-  readonly suspend: (id: string, options: EndOptions) => Promise<unknown>;
+  readonly suspend: (id: string, options: EndOptions & { readonly progress: Progress }) => Promise<unknown>;
   /** Asks its guest until it has ended. @throws {ZorError} when it does not within the time. */
   readonly shutDown: (id: string, options: EndOptions & { readonly timeoutMs: number }) => Promise<unknown>;
 }
@@ -56,7 +57,7 @@ async function endOne(
   if (action === ShutdownAction.SHUTDOWN_ACTION_NONE) return "left alone, as it says";
   if (action === ShutdownAction.SHUTDOWN_ACTION_SUSPEND && record.driver.can.suspend !== undefined) {
     try {
-      await means.suspend(id, options);
+      await means.suspend(id, { ...options, progress: () => undefined });
       return "suspended";
     } catch (error) {
       signal.throwIfAborted();
@@ -73,10 +74,10 @@ async function endOne(
     } catch (error) {
       signal.throwIfAborted();
       if (record.handle === undefined) return "ended";
-      await means.stop(id, options);
+      await means.act("stop", id, options);
       return `stopped: ${messageOf(error)}`;
     }
   }
-  await means.stop(id, options);
+  await means.act("stop", id, options);
   return "stopped";
 }

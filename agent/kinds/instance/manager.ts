@@ -35,7 +35,7 @@ import {
   remove,
   reserve,
 } from "./creation.js";
-import { endWithHost, type HostShutdownMeans } from "./end-with-host.js";
+import { endWithHost } from "./end-with-host.js";
 import { collectGarbage } from "./garbage.js";
 import { News } from "./news.js";
 import { type AskedMedium, changeMedium } from "./medium-change.js";
@@ -228,12 +228,7 @@ export class InstanceManager implements ResourceSource {
   /** The host shuts down: ends what runs as it says. Nothing is started any more that nobody asks for. Resolves to how many still run. */
   async endWithHost(report: (text: string) => void, signal: AbortSignal): Promise<number> {
     this.#unasked.close();
-    const means: HostShutdownMeans = {
-      stop: (id, options) => this.act("stop", id, options),
-      shutDown: (id, options) => this.shutDown(id, options),
-      suspend: (id, options) => this.suspend(id, { ...options, progress: () => undefined }),
-    };
-    return await endWithHost([...this.#records.values()], means, { report, signal });
+    return await endWithHost([...this.#records.values()], this, { report, signal });
   }
 
   /** Keeps the memory of an instance on disk and ends it. @throws {ZorError} and then it runs on. */

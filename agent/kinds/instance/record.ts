@@ -126,7 +126,7 @@ function toState({ activity, handle, suspended, observation }: InstanceRecord): 
 
 function pendingChanges({ handle, running, stored, driver }: InstanceRecord): string[] {
   if (handle === undefined || running === undefined) return [];
-  return planChanges(driver, running, stored.resource.spec).map(({ path }) => path);
+  return planChanges(driver, { before: running, after: stored.resource.spec, isRunning: true }).map(({ path }) => path);
 }
 
 function toRestartStatus({ life, handle }: InstanceRecord): RestartStatus | undefined {

@@ -14,7 +14,7 @@ export function assertSameMachine(record: InstanceRecord): void {
   const had: typeof wanted = { ...stored.resource, spec: withoutOthers(suspended, spec) };
   if (isSameSpec<Instance>("instance", had, wanted)) return;
   const fields = listed(
-    planChanges(driver, had.spec, wanted.spec).map(({ path }) => path),
+    planChanges(driver, { before: had.spec, after: wanted.spec, isRunning: false }).map(({ path }) => path),
     4,
   );
   throw failedPrecondition(

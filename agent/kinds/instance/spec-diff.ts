@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { applyMask, changedPaths } from "../../../lib/kinds/mask.js";
 import { Instance, type InstanceSpec, type Nic } from "../../../proto/gen/zor/v1/instance.js";
-import type { Timing } from "../../drivers/abilities/changeable.js";
+import type { FieldChange, Timing } from "../../drivers/abilities/changeable.js";
 import type { InstanceDriver } from "../../drivers/driver.js";
 
 /** A changed field with when it takes effect. */
@@ -21,10 +21,9 @@ const remedy = "delete the instance and create it anew";
 /** The fields in which two specifications of an instance differ, with when each change takes effect; pure. */
 export function planChanges(
   driver: InstanceDriver,
-  before: InstanceSpec,
-  after: InstanceSpec,
+  { before, after, isRunning }: Omit<FieldChange, "path">,
 ): readonly PlannedChange[] {
-  return diff(before, after).map((path) => ({ path, timing: timingOf(driver, { path, before, after }) }));
+  return diff(before, after).map((path) => ({ path, timing: timingOf(driver, { path, before, after, isRunning }) }));
 }
 
 /** Paths of the fields in which two specifications differ; interfaces by their names; pure. */
@@ -45,10 +44,7 @@ function findNic(nics: readonly Nic[], name: string): Nic | undefined {
   return nics.find((nic) => nic.name === name);
 }
 
-function timingOf(
-  driver: InstanceDriver,
-  change: { readonly path: string; readonly before: InstanceSpec; readonly after: InstanceSpec },
-): Timing {
+function timingOf(driver: InstanceDriver, change: FieldChange): Timing {
   const { path, before, after } = change;
   const [top = ""] = path.split(".");
   if (ownFields.includes(top)) return now;
@@ -60,10 +56,7 @@ function timingOf(
   return top === "cpus" || top === "memory_mib" ? nextStart : { when: "never", remedy };
 }
 
-function nicTiming(
-  driver: InstanceDriver,
-  change: { readonly path: string; readonly before: InstanceSpec; readonly after: InstanceSpec },
-): Timing {
+function nicTiming(driver: InstanceDriver, change: FieldChange): Timing {
   const { before, after, path } = change;
   const name = path.slice("nics.".length);
   const [old, next] = [findNic(before.nics, name), findNic(after.nics, name)];

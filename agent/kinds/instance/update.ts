@@ -65,11 +65,12 @@ async function planUpdate(
   const isSame = isSameSpec("instance", stored.resource, resource);
   // What was left out has its default, and that is what it was.
   if (isSame && !hasOtherMetadata(stored, changed)) return undefined;
-  const changes = planChanges(driver, handle === undefined ? before : specOf(record), after);
+  const isRunning = handle !== undefined;
+  const changes = planChanges(driver, { before: isRunning ? specOf(record) : before, after, isRunning });
   const live = handle === undefined ? after : withLiveChanges(specOf(record), after, changes);
   const plan = { changed: { ...changed, resource }, changes, live };
   if (isSame) return plan;
-  const refused = planChanges(driver, before, after).flatMap(({ path, timing }) =>
+  const refused = planChanges(driver, { before, after, isRunning }).flatMap(({ path, timing }) =>
     timing.when === "never"
       ? [{ field: `instance.spec.${path}`, description: `cannot be changed; ${timing.remedy}` }]
       : [],

@@ -179,7 +179,7 @@ function defineTests(subject: Subject): void {
     const { change } = world.driver.can;
     const before = world.instance.spec;
     const after = { ...before, memoryMib: (before.memoryMib ?? 128n) * 2n };
-    if (change?.timingOf({ path: "memory_mib", before, after }).when !== "now") return;
+    if (change?.timingOf({ path: "memory_mib", before, after, isRunning: true }).when !== "now") return;
     const whole = { before, after, paths: ["memory_mib"], network: undefined };
     const takeBack = await change.applyChange(world.instance, handle, whole, callOptions);
     expect(await subject.readMemoryMib?.(handle)).toBe(Number(after.memoryMib));
