@@ -24,6 +24,7 @@ const maxProcesses = 32_768;
 const defaultMaxTasks = 4096;
 const bytesPerMib = 1024 * 1024;
 const nanoCpus = 1_000_000_000;
+const cpuPeriodUs = 100_000;
 
 /**
  * The body of POST /containers/create. The container has a terminal, no network of the engine's, and is restarted by nobody: the agent
@@ -89,5 +90,15 @@ export function limitsOf(from: Pick<ContainerConfigOptions, "options" | "cpus" |
     NanoCpus: cpus * nanoCpus,
     PidsLimit: options.maxTasks ?? defaultMaxTasks,
     ...(options.cpuSet === "" ? {} : { CpusetCpus: options.cpuSet }),
+  };
+}
+
+/** The same for podman's own API, whose part of Docker's has no updates (4.3): as the runtime specification has it. */
+export function libpodLimitsOf({ options, cpus, memoryMib }: Parameters<typeof limitsOf>[0]): object {
+  const limit = memoryMib * bytesPerMib;
+  return {
+    memory: { limit, swap: limit },
+    cpu: { quota: cpus * cpuPeriodUs, period: cpuPeriodUs, ...(options.cpuSet === "" ? {} : { cpus: options.cpuSet }) },
+    pids: { limit: options.maxTasks ?? defaultMaxTasks },
   };
 }

@@ -10,6 +10,8 @@ export interface EngineRequest {
   /** Path below the version, "/containers/json"; what is variable in it must be encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** Instead of the version, for calls that an engine has of its own. */
+  readonly prefix?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON, or as it is when it is a stream. */
   readonly body?: object | Readable;
@@ -86,7 +88,7 @@ export class EngineClient {
 
   /** A call whose answer is read as it comes. @throws {EngineError} @throws {ZorError} UNAVAILABLE */
   async stream(request: EngineRequest): Promise<IncomingMessage> {
-    const answer = await this.#send(request, await this.#prefix(request.signal));
+    const answer = await this.#send(request, request.prefix ?? (await this.#prefix(request.signal)));
     if (answer.type === "response") return answer.response;
     answer.socket.destroy();
     throw new Error(`${this.product} changed the protocol of ${request.path} unasked`);

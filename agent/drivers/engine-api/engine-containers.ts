@@ -15,13 +15,13 @@ import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js
 import type { ContainerCapability } from "../containers/capabilities.js";
 import { grantCapabilities } from "../containers/privileges.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
-import { buildContainerConfig, limitsOf } from "./container-config.js";
+import { buildContainerConfig, libpodLimitsOf, limitsOf } from "./container-config.js";
 import { type ContainerRecord, RecordFiles } from "./container-record.js";
 import { containerSchema, type EngineContainer, toContainerName, uidLabel } from "./container-state.js";
 import type { EngineClient } from "./engine-client.js";
 import { isConflict, isNotThere, isUnreachable } from "./engine-error.js";
 import type { EngineImages } from "./engine-images.js";
-import type { EngineDriverOptions, EngineProduct } from "./engine-product.js";
+import { type EngineDriverOptions, type EngineProduct, libpodPrefix } from "./engine-product.js";
 
 /** What containers are made with. */
 export interface EngineContainersOptions extends Pick<EngineDriverOptions, "containerCapabilities"> {
@@ -98,14 +98,19 @@ export class EngineContainers {
     if (there?.State.Running === true)
       throw failedPrecondition("ALREADY_RUNNING", instance.name, `${instance.name} runs already; stop it first`);
     await this.grant(options);
-    if (there !== undefined && options.persistent) {
-      const body = limitsOf({ options, ...sizeOf(instance.spec) });
-      await this.#client.call({ method: "POST", path: `/containers/${there.Id}/update`, body, signal });
-      return there.Id;
-    }
+    if (there !== undefined && options.persistent) return there.Id;
     const known = await filesOf(instance).read();
     if (there !== undefined) await this.#delete(there.Id);
     return this.#make(instance, options, known ?? (await this.#bring(options, signal)));
+  }
+
+  /** Has a running container keep to these limits. */
+  async limit(instance: DriverInstance, options: ContainerEngineOptions, signal: AbortSignal): Promise<void> {
+    const { Id: id } = await this.get(instance, signal);
+    const wanted = { options, ...sizeOf(instance.spec) };
+    const request = { method: "POST", path: `/containers/${id}/update`, signal } as const;
+    if (this.#product.kind === "docker") await this.#client.call({ ...request, body: limitsOf(wanted) });
+    else await this.#client.call({ ...request, prefix: libpodPrefix, body: libpodLimitsOf(wanted) });
   }
 
   /** Starts a container that was prepared. Not to be cut short: an engine goes on with what it was asked. */

@@ -26,6 +26,7 @@ import type {
 } from "../driver.js";
 import { RecordFiles } from "./container-record.js";
 import type { EngineContainer } from "./container-state.js";
+import { EngineChanges, type EngineLimits } from "./engine-changes.js";
 import { describeEnd, toEngineEnd } from "./end-reason.js";
 import { EngineClient } from "./engine-client.js";
 import { openEngineConsole, resizeTerminal } from "./engine-console.js";
@@ -45,12 +46,14 @@ const [terminalColumns, terminalRows] = [80, 24];
  * instance's uid for a label; no other is looked at or touched. What anybody else does to it is told by the engine's events.
  */
 export class EngineDriver
-  implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable, Wiring
+  implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable, Wiring, EngineLimits
 {
   readonly kind: EngineProduct["kind"];
   readonly options: { readonly case: EngineProduct["kind"] };
   readonly network = "join";
-  readonly can = { pause: this, reset: this, shutdown: this, console: this, exec: this };
+  readonly can = {
+    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new EngineChanges(this) },
+  };
   readonly wiring = this;
   readonly #client: EngineClient;
   readonly #containers: EngineContainers;
@@ -189,6 +192,11 @@ export class EngineDriver
     });
   }
 
+  async updateLimits(instance: DriverInstance, { signal }: CallOptions): Promise<void> {
+    const options = this.#optionsOf(instance.spec);
+    await this.#attempt("change the limits", () => this.#containers.limit(instance, options, signal));
+  }
+
   async requestShutdown(
     instance: DriverInstance,
     handle: RecoveryHandle,
@@ -249,6 +257,8 @@ export class EngineDriver
     const started = await this.#containers.start(instance, container);
     const first = await firstProcessOf(started);
     if (first === undefined) throw this.#endedAtOnce(instance, started);
+    // One that was kept was made with those of its time.
+    if (options.persistent) await this.#containers.limit(instance, options, signal);
     await takeOverNetns({ network, process: first, sysctls: options.sysctls, signal });
     const size = { columns: terminalColumns, rows: terminalRows, signal };
     await resizeTerminal(this.#client, `/containers/${started.Id}`, size);

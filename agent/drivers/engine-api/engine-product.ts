@@ -11,6 +11,9 @@ export interface EngineProduct {
   readonly raisesLimits: boolean;
 }
 
+/** Path of podman's own API (docs.podman.io/en/latest/_static/api.html); services serve their older clients. */
+export const libpodPrefix = "/v4.0.0/libpod";
+
 /** What the driver of an engine needs of the agent. */
 export interface EngineDriverOptions {
   /** Unix socket of the engine. */

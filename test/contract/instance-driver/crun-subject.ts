@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { CrunDriver } from "../../../agent/drivers/crun/crun-driver.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { realProcesses, type Subject } from "./subject.js";
+import { readMemoryMib, realProcesses, type Subject } from "./subject.js";
 
 const microDirectory = "/var/lib/zor/images";
 
@@ -28,12 +27,5 @@ export const crunSubject: Subject = {
   },
   imageField: "instance.spec.crun.rootfs",
   ...realProcesses,
-  readMemoryMib: async ({ pid }) => {
-    const groups = await readFile(`/proc/${pid}/cgroup`, "utf8");
-    const v1 = /^\d+:[^:]*\bmemory\b[^:]*:(.*)$/m.exec(groups)?.[1];
-    const v2 = /^0::(.*)$/m.exec(groups)?.[1] ?? "";
-    const path =
-      v1 === undefined ? `/sys/fs/cgroup${v2}/memory.max` : `/sys/fs/cgroup/memory${v1}/memory.limit_in_bytes`;
-    return Number(await readFile(path, "utf8")) / 2 ** 20;
-  },
+  readMemoryMib,
 };

@@ -3,7 +3,7 @@ import { createPodmanDriver } from "../../../agent/drivers/podman/podman-driver.
 import { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container_engine.js";
 import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { TestEngine } from "../../helpers/container-engine.js";
-import { realProcesses, type Subject } from "./subject.js";
+import { readMemoryMib, realProcesses, type Subject } from "./subject.js";
 
 const microDirectory = "/var/lib/zor/images";
 const drivers = { docker: createDockerDriver, podman: createPodmanDriver } as const;
@@ -33,5 +33,6 @@ export function engineSubject({ kind, socketPath }: Pick<TestEngine, "kind" | "s
     },
     imageField: `instance.spec.${kind}.image`,
     ...realProcesses,
+    readMemoryMib,
   };
 }

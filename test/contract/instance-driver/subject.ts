@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { InstanceDriver, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { isAlive } from "../../../lib/process.js";
 import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
@@ -15,6 +16,15 @@ export const realProcesses = {
   isAlive,
   kill: ({ pid }: RecoveryHandle) => void process.kill(pid, "SIGKILL"),
 } as const;
+
+/** Limit of the memory control group that a container's first process is in. */
+export async function readMemoryMib({ pid }: RecoveryHandle): Promise<number> {
+  const groups = await readFile(`/proc/${pid}/cgroup`, "utf8");
+  const v1 = /^\d+:[^:]*\bmemory\b[^:]*:(.*)$/m.exec(groups)?.[1];
+  const v2 = /^0::(.*)$/m.exec(groups)?.[1] ?? "";
+  const path = v1 === undefined ? `/sys/fs/cgroup${v2}/memory.max` : `/sys/fs/cgroup/memory${v1}/memory.limit_in_bytes`;
+  return Number(await readFile(path, "utf8")) / 2 ** 20;
+}
 
 /** A driver that the contract suite is run against. */
 export interface Subject {

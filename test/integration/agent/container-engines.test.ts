@@ -128,7 +128,7 @@ describe("an agent beside a Docker engine and a podman service", () => {
     expect(registry.asked.some((line) => line.includes("/blobs/"))).toBe(true);
     expect(
       await create("p1", `${addresses.podman}/24`, {
-        podman: { image: "micro", sysctls: { "net.ipv4.ip_forward": "1" } },
+        podman: { image: "micro", persistent: true, sysctls: { "net.ipv4.ip_forward": "1" } },
       }),
     ).toBe("");
     await reaches("p1", addresses.docker);
