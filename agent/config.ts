@@ -82,6 +82,7 @@ export const agentConfigSchema = z.strictObject({
   registries: z.array(registrySchema).max(256).optional(),
   ...containerPolicySettings,
   disk: diskSchema.default({}),
+  backupDirs: z.array(path).optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -126,6 +127,8 @@ export interface AgentSettings {
   /** What containers may have of the host. */
   readonly containers: ContainerPolicy;
   readonly disk: DiskLimits;
+  /** Directories that backups may be written to; none: no backups are taken. */
+  readonly backupDirs: readonly string[];
   readonly observeSeconds: number;
 }
 
@@ -157,6 +160,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
       privileged: config.privilegedContainers ?? false,
     },
     disk: config.disk,
+    backupDirs: config.backupDirs ?? [],
     observeSeconds: config.observeSeconds,
   };
 }

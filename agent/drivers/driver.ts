@@ -2,6 +2,7 @@ import type { ContainerHealth } from "../../proto/gen/zor/v1/crun.js";
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { Changeable } from "./abilities/changeable.js";
+import type { BackedUp } from "./abilities/backups.js";
 import type { Copyable, Savable } from "./abilities/copies.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
@@ -148,6 +149,7 @@ export interface Abilities {
   readonly devices?: ChangesDevices;
   readonly copy?: Copyable;
   readonly save?: Savable;
+  readonly backup?: BackedUp;
 }
 
 /** Drivers whose instances have devices at addresses. */

@@ -1,5 +1,6 @@
 import type { KindModule } from "../kit/context.js";
 import type { AgentContext } from "../parts.js";
+import { backupKind } from "./backup/backup-kind.js";
 import { a2bKind } from "./a2b/a2b-kind.js";
 import { hostKind } from "./host/host-kind.js";
 import { imageKind } from "./image/image-kind.js";
@@ -14,6 +15,7 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   lanKind,
   instanceKind,
   snapshotKind,
+  backupKind,
   imageKind,
   linkEndKind,
   a2bKind,

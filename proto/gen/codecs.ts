@@ -2,6 +2,8 @@
 import { A2b } from "./zor/v1/a2b.js";
 import { A2bServiceService } from "./zor/v1/a2b_service.js";
 import { AgentServiceService } from "./zor/agent/v1/agent_service.js";
+import { Backup } from "./zor/v1/backup.js";
+import { BackupServiceService } from "./zor/v1/backup_service.js";
 import { CableServiceService } from "./zor/agent/v1/cable_service.js";
 import { ConsoleServiceService } from "./zor/v1/console_service.js";
 import { Event } from "./zor/v1/event.js";
@@ -30,6 +32,7 @@ import { WatchServiceService } from "./zor/v1/watch_service.js";
 export interface ResourceTypes {
   readonly host: Host;
   readonly a2b: A2b;
+  readonly backup: Backup;
   readonly image: Image;
   readonly instance: Instance;
   readonly lan: Lan;
@@ -43,6 +46,7 @@ export interface ResourceTypes {
 export const codecTable = {
   host: Host,
   a2b: A2b,
+  backup: Backup,
   image: Image,
   instance: Instance,
   lan: Lan,
@@ -58,6 +62,7 @@ export const serviceTable = {
   "zor.agent.v1.CableService": CableServiceService,
   "zor.agent.v1.ImageTransferService": ImageTransferServiceService,
   "zor.v1.A2bService": A2bServiceService,
+  "zor.v1.BackupService": BackupServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.HostService": HostServiceService,

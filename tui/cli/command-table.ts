@@ -40,6 +40,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "ask guests to shut down and wait for them",
     load: () => import("./commands/shutdown.js"),
   },
+  {
+    name: "backup",
+    summary: "keep what machines hold outside of them, and make machines of it",
+    load: () => import("./commands/backup.js"),
+  },
   { name: "save", summary: "save what an instance holds as an image", load: copying },
   { name: "clone", summary: "make another instance that holds what one holds now", load: copying },
   {

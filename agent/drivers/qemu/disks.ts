@@ -138,7 +138,11 @@ export async function makeEmptyDisk(
     base,
     sizeBytes,
     signal,
-  }: { readonly base?: ImageLayer | undefined; readonly sizeBytes: bigint; readonly signal: AbortSignal },
+  }: {
+    readonly base?: Pick<ImageLayer, "path" | "format"> | undefined;
+    readonly sizeBytes: bigint;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   const below = base === undefined ? [] : ["-u", "-F", base.format, "-b", base.path];
   await run("qemu-img", ["create", "-q", "-f", "qcow2", ...below, path, `${sizeBytes}`], { signal });

@@ -237,7 +237,7 @@ describe("zor delete", () => {
     await fleet.zor(["stop", "alpha/vm1"]);
     const { code, stderr } = await fleet.zor(["delete", "alpha/vm1"]);
     expect(code).toBe(4);
-    expect(stderr).toContain("instance alpha/vm1: stopped; its disks go with it; eth0 leaves lan1");
+    expect(stderr).toContain("instance alpha/vm1: stopped; its disks and snapshots go with it; eth0 leaves lan1");
     expect(stderr).toContain("--yes");
     expect(fleet.hub.log.find("instance", vm1)).toBeDefined();
   });

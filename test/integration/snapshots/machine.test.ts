@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -117,8 +117,36 @@ describe("snapshots of a machine", () => {
     ]);
   }, 60_000);
 
-  it("go with their machine", async () => {
+  it("is backed up in full and by increments, which are restored as another one and as the same", async () => {
+    await write("seven");
+    await rig.backUp("vm1", "vm1.full", true);
+    await write("eight");
+    await rig.backUp("vm1", "vm1.more", true);
+    await write("nine");
+    const more = await rig.backup("vm1.more");
+    expect(more.status?.chain).toEqual(["vm1.full", "vm1.more"]);
+    expect((await rig.backup("vm1.full")).status?.reason).toContain("none that it could build on");
+    await rig.restoreBackup("vm1.more", "vm5");
+    await rig.ready("vm5");
+    expect(await read("vm5")).toBe("eight");
+    await rig.delete("vm5");
+    await rig.revert("vm1.five");
+    await rig.backUp("vm1", "vm1.again", true);
+    expect((await rig.backup("vm1.again")).status).toMatchObject({
+      chain: ["vm1.again"],
+      reason: expect.stringContaining("taken back to a snapshot"),
+    });
+    await expect(rig.removeBackup("vm1.full")).rejects.toMatchObject({ reason: "BACKUP_IN_USE" });
+    await writeFile(join(rig.backups, "zt", "vm1.again", "disk0.qcow2"), "x");
+    await expect(rig.restoreBackup("vm1.again", "vm6")).rejects.toThrow(/is not what was written/);
+  }, 90_000);
+
+  it("go with their machine, of which backups stay", async () => {
     await rig.delete("vm1");
     await expect.poll(() => rig.snapshots()).toEqual([]);
+    // Backups stay, and bring it back.
+    await rig.restoreBackup("vm1.full", "");
+    await rig.ready("vm1");
+    expect(await read()).toBe("seven");
   });
 });

@@ -1,7 +1,13 @@
 import { join } from "node:path";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { run } from "../../../agent/host/exec.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
+import type { Backup } from "../../../proto/gen/zor/v1/backup.js";
+import {
+  BackupServiceService,
+  CreateBackupRequest,
+  RestoreBackupRequest,
+} from "../../../proto/gen/zor/v1/backup_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
@@ -42,7 +48,9 @@ export class SnapshotRig {
     const images = join(agent.state, "images");
     await mkdir(images, { recursive: true });
     await run("truncate", ["--size", "16M", join(images, diskImage)]);
-    await agent.start(extra);
+    await mkdir(join(agent.state, "backups"));
+    await writeFile(join(agent.state, "agent.yaml"), `backupDirs: [${join(agent.state, "backups")}]\n`);
+    await agent.start(configured(agent, extra));
     return new SnapshotRig(agent, await agent.connect(), before);
   }
 
@@ -54,7 +62,7 @@ export class SnapshotRig {
   async kill(extra: readonly string[] = []): Promise<void> {
     this.#connection.close();
     await this.agent.end("SIGKILL");
-    await this.agent.start(extra);
+    await this.agent.start(configured(this.agent, extra));
     this.#connection = await this.agent.connect();
   }
 
@@ -182,6 +190,34 @@ export class SnapshotRig {
     await this.done((await this.connection.unary(InstanceCopyServiceService.cloneInstance, request)).operation);
   }
 
+  get backups(): string {
+    return join(this.agent.state, "backups");
+  }
+
+  async backUp(instance: string, backupId: string, incremental: boolean): Promise<void> {
+    const request = CreateBackupRequest.fromPartial({
+      parent: host,
+      backupId,
+      backup: { spec: { instance, incremental } },
+    });
+    await this.done((await this.connection.unary(BackupServiceService.createBackup, request)).operation);
+  }
+
+  async backup(id: string): Promise<Backup> {
+    const { backup } = await this.connection.unary(BackupServiceService.getBackup, { name: `${host}/backups/${id}` });
+    if (backup === undefined) throw new Error("no backup in the response");
+    return backup;
+  }
+
+  async restoreBackup(id: string, instanceId: string): Promise<void> {
+    const request = RestoreBackupRequest.fromPartial({ name: `${host}/backups/${id}`, instanceId });
+    await this.done((await this.connection.unary(BackupServiceService.restoreBackup, request)).operation);
+  }
+
+  async removeBackup(id: string): Promise<void> {
+    await this.connection.unary(BackupServiceService.deleteBackup, { ...mutation, name: `${host}/backups/${id}` });
+  }
+
   async act(verb: "startInstance" | "stopInstance", id: string): Promise<void> {
     const method = InstanceServiceService[verb];
     await this.connection.unary(method, { ...mutation, name: this.nameOf(id) }, { timeoutMs: 60_000 });
@@ -191,4 +227,8 @@ export class SnapshotRig {
     const request = { ...mutation, name: this.nameOf(id), force: true };
     await this.connection.unary(InstanceServiceService.deleteInstance, request, { timeoutMs: 30_000 });
   }
+}
+
+function configured(agent: AgentProcess, extra: readonly string[]): readonly string[] {
+  return ["--config", join(agent.state, "agent.yaml"), ...extra];
 }

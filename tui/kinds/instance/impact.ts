@@ -10,7 +10,7 @@ export type PowerVerb = "start" | "stop" | "pause" | "resume" | "reset" | "suspe
 export function deletingInstance(instance: Instance): string {
   const plugged = nicsOf(instance).filter((nic) => nic.lan !== "");
   const unplugged = plugged.length === 0 ? "" : `; ${few(plugged.map((nic) => `${nic.name} leaves ${nic.lan}`))}`;
-  return `${instanceStyle(stateOf(instance)).word}; its disks go with it${unplugged}`;
+  return `${instanceStyle(stateOf(instance)).word}; its disks and snapshots go with it${unplugged}`;
 }
 
 /** What cutting the power of an instance does. */

@@ -87,7 +87,7 @@ export async function allNodes(engine: BlockEngine): Promise<readonly JsonObject
 }
 
 /** Names of the bitmaps of a node that this program made. */
-async function ownBitmaps(engine: BlockEngine, node: string): Promise<readonly JsonObject[]> {
+export async function ownBitmaps(engine: BlockEngine, node: string): Promise<readonly JsonObject[]> {
   const bitmaps = objectsIn((await findNode(engine, node))?.["dirty-bitmaps"]);
   return bitmaps.filter((bitmap) => textOf(bitmap, "name").startsWith(ownPrefix));
 }

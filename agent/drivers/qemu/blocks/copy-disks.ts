@@ -10,8 +10,8 @@ export interface DiskCopy {
   readonly format: "qcow2" | "raw";
   readonly target: FileHandle;
   /** All of it; what differs from its image, over which the target stands; or what was written since the bitmap was begun. */
-  readonly sync: "full" | "top" | "incremental";
-  /** Name of the bitmap of an incremental copy. */
+  readonly sync: "full" | "top" | "bitmap";
+  /** Name of the bitmap of what was written; it stays as it is. */
   readonly bitmap?: string;
 }
 
@@ -59,7 +59,7 @@ export async function copyDisks(
     const job = newName("job");
     jobs.push(job);
     const limit = options.bytesPerSecond === 0 ? {} : { speed: options.bytesPerSecond };
-    const known = bitmap === undefined ? {} : { bitmap, "bitmap-mode": "on-success" };
+    const known = bitmap === undefined ? {} : { bitmap, "bitmap-mode": "never" };
     const data = {
       "job-id": job,
       device: diskNode(number),

@@ -44,7 +44,7 @@ interface PlacedDisk {
 }
 
 /** The disks that are kept over a stop. */
-function keptDisks({ spec }: DriverInstance): readonly PlacedDisk[] {
+export function keptDisks({ spec }: DriverInstance): readonly PlacedDisk[] {
   return [...qemuOptionsOf(spec).disks.entries()].flatMap(([index, disk]) => (isKept(disk) ? [{ index, disk }] : []));
 }
 
@@ -102,7 +102,7 @@ interface Source {
 }
 
 /** Copies disks of a machine, running or not. Resolves to whether file systems are whole in the copies. */
-async function copyFrom(
+export async function copyFrom(
   access: MachineAccess,
   { instance, handle }: Source,
   copies: readonly DiskCopy[],
@@ -118,18 +118,30 @@ async function copyFrom(
     },
     ...(options.actions === undefined ? {} : { actions: options.actions }),
   };
-  const copy = (engine: BlockEngine, atOnce: CopyDisksOptions["atOnce"]) =>
-    copyDisks(engine, copies, { ...common, atOnce });
+  return await onEngine(access, { instance, handle }, options, async (engine, machine) => {
+    const atOnce: CopyDisksOptions["atOnce"] =
+      machine === undefined ? atRest : (begin) => whileFrozen(instance, machine, begin);
+    return await copyDisks(engine, copies, { ...common, atOnce });
+  });
+}
+
+/** Works with the disks of a machine in the QEMU that runs it, or in one that is there just for that. */
+export async function onEngine<T>(
+  access: MachineAccess,
+  { instance, handle }: Source,
+  options: CallOptions,
+  work: (engine: BlockEngine, machine: Machine | undefined) => Promise<T>,
+): Promise<T> {
   if (handle !== undefined) {
     const machine = access.machineOf(instance);
-    return await copy(machine, (begin) => whileFrozen(instance, machine, begin));
+    return await work(machine, machine);
   }
   await using disks = await openStoppedDisks(instance, access.disksOptions(instance, options));
-  return await copy(disks, atRest);
+  return await work(disks, undefined);
 }
 
 /** What is there of the disks and their images is the most that a copy may take. @throws {ZorError} RESOURCE_EXHAUSTED */
-async function assertRoom(
+export async function assertRoom(
   access: MachineAccess,
   instance: DriverInstance,
   disks: readonly PlacedDisk[],

@@ -273,7 +273,7 @@ describe("the screen", () => {
     screen.type("2  \x04");
     await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("Delete 2 instances?"));
     const text = screen.lines().join("\n");
-    expect(text).toContain("alpha/vm0  running; its disks go with it; eth0 leaves lan1");
+    expect(text).toContain("alpha/vm0  running; its disks and snapshots go with it; eth0 leaves lan1");
     expect(text).toContain("type 2 and enter to go ahead");
     expectToFit(screen.lines(), 80);
   });

@@ -32,7 +32,7 @@ describe("the blast radius", () => {
   it("of a delete names state, disks and what is unplugged", () => {
     const impact = impactOf("delete", [vm0]);
     expect(impact.changes).toMatchObject([
-      { subject: "alpha/vm0", effect: "running; its disks go with it; eth0 leaves lan1" },
+      { subject: "alpha/vm0", effect: "running; its disks and snapshots go with it; eth0 leaves lan1" },
     ]);
     expect(impactTitle(impact)).toBe("delete instance alpha/vm0");
   });

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import { failedPrecondition } from "../../../lib/errors.js";
+import { writeFileAtomic } from "../../../lib/files.js";
+import { type Backup, BackupState, type BackupStatus } from "../../../proto/gen/zor/v1/backup.js";
+import type { Made } from "../../kit/made-resources.js";
+
+const schema = z.object({
+  /** Directory of its own. */
+  directory: z.string(),
+  whyFull: z.string(),
+  consistent: z.boolean(),
+  timeMs: z.number(),
+  sizeBytes: z.number().min(0),
+  /** SHA-256 of each file, by name. */
+  files: z.record(z.string(), z.string()),
+  /** The specification of the instance as JSON of the API. */
+  instance: z.unknown(),
+});
+
+/** What is known of a backup that was taken. */
+export type Facts = z.output<typeof schema>;
+export type MadeBackup = Made<Backup, Facts>;
+
+/** Undefined for what are no facts. */
+export function parseFacts(json: unknown): Facts | undefined {
+  const parsed = schema.safeParse(json);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Those that are needed to restore one, the full one first. */
+export function chainOf(made: MadeBackup, all: readonly MadeBackup[]): readonly MadeBackup[] {
+  const byId = new Map(all.map((each) => [each.id, each]));
+  const chain: MadeBackup[] = [];
+  // A damaged file may close a circle.
+  for (let at: MadeBackup | undefined = made; at !== undefined && !chain.includes(at); ) {
+    chain.unshift(at);
+    at = byId.get(at.resource.spec.incrementalOf);
+  }
+  return chain;
+}
+
+/** What is observed of a backup among the others. */
+export function toStatus(made: MadeBackup, all: readonly MadeBackup[]): BackupStatus {
+  const { facts } = made;
+  return {
+    state: facts === undefined ? BackupState.BACKUP_STATE_CREATING : BackupState.BACKUP_STATE_READY,
+    reason: facts?.whyFull ?? "",
+    sizeBytes: BigInt(facts?.sizeBytes ?? 0),
+    chain: chainOf(made, all).map(({ id }) => id),
+    sha256: facts === undefined ? "" : digestOfAll(facts.files),
+    backupTime: facts === undefined ? undefined : new Date(facts.timeMs),
+    consistent: facts?.consistent ?? false,
+  };
+}
+
+/** Digests of the files in a directory, and the bytes that they take. Writes them down beside the files, for people. */
+export async function sealFiles(
+  directory: string,
+  instance: unknown,
+  signal: AbortSignal,
+): Promise<Pick<Facts, "files" | "sizeBytes">> {
+  const files: Record<string, string> = {};
+  let sizeBytes = 0;
+  for (const name of (await readdir(directory)).toSorted()) {
+    files[name] = await digestOf(join(directory, name), signal);
+    sizeBytes += (await stat(join(directory, name))).blocks * 512;
+  }
+  await writeFileAtomic(join(directory, "manifest.json"), `${JSON.stringify({ files, instance }, undefined, 2)}\n`);
+  return { files, sizeBytes };
+}
+
+/** Looks that the files of a backup are what was written. @throws {ZorError} FAILED_PRECONDITION when one is not. */
+export async function verifyFiles(name: string, facts: Facts, signal: AbortSignal): Promise<void> {
+  for (const [file, digest] of Object.entries(facts.files)) {
+    const found = await digestOf(join(facts.directory, file), signal).catch(() => undefined);
+    signal.throwIfAborted();
+    if (found === digest) continue;
+    const how = found === undefined ? "is missing or cannot be read" : "is not what was written";
+    throw failedPrecondition(
+      "BACKUP_DAMAGED",
+      name,
+      `${name}: its file ${file} ${how}, so nothing can be restored from it; restore an earlier one, and delete this one`,
+    );
+  }
+}
+
+async function digestOf(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  return hash.digest("hex");
+}
+
+function digestOfAll(files: Readonly<Record<string, string>>): string {
+  const hash = createHash("sha256");
+  for (const [name, digest] of Object.entries(files).toSorted()) hash.update(`${digest}  ${name}\n`);
+  return hash.digest("hex");
+}

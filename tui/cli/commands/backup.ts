@@ -1,0 +1,123 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { parseId } from "../../../lib/names.js";
+import {
+  BackupServiceService,
+  CreateBackupRequest,
+  RestoreBackupRequest,
+} from "../../../proto/gen/zor/v1/backup_service.js";
+import { parseWhole } from "../../kit/input/key-values.js";
+import { idOf, shortName } from "../../kit/resource-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import { resolveName } from "../resolve.js";
+import type { OutputFormat } from "../session.js";
+
+interface BackupOptions {
+  readonly output: OutputFormat;
+  readonly host?: string;
+  readonly dryRun?: boolean;
+  readonly wait: boolean;
+  readonly rate?: string;
+  readonly incremental?: boolean;
+  readonly to?: string;
+  readonly message?: string;
+  readonly as?: string;
+  readonly start: boolean;
+}
+
+const bytesPerMib = 1024 * 1024;
+
+/** `zor backup create|restore`. */
+export function define({ program, open }: Registrar): void {
+  const backup = program
+    .command("backup")
+    .description("Keep what machines hold outside of them, and make machines of it. List them with: zor get backups.")
+    .helpCommand(false);
+  const create = backup
+    .command("create")
+    .description(
+      "Back up the persistent disks of a machine, running or not, into a directory that the agent's settings allow.",
+    )
+    .addArgument(new ResourceArgument("<instance>", "the machine", "instance"))
+    .argument("<name>", "the backup's name, without its machine's")
+    .option("--incremental", "only what was written since the newest one")
+    .option("--to <directory>", "one of the agent's backupDirs (default: the first)")
+    .option("-m, --message <text>", "what is to be said of it")
+    .option("--host <host>", "the host of a name without one")
+    .option("--rate <mib>", "most MiB a second; default: as fast as it goes")
+    .option("--no-wait", "return once it has been taken on")
+    .option("--dry-run", "only check the request")
+    .addOption(responseOutput())
+    .action(async (text: string, word: string, options: BackupOptions) => {
+      const session = open(create);
+      const instance = await resolveName(session, kindNamed("instance"), text, options.host);
+      const parent = instance.split("/").slice(0, 2).join("/");
+      const backupId = parseId("name", `${idOf(instance)}.${word}`);
+      const method = BackupServiceService.createBackup;
+      const spec = {
+        instance: idOf(instance),
+        incremental: options.incremental === true,
+        target: options.to ?? "",
+        description: options.message ?? "",
+        bytesPerSecond: rateOf(options),
+      };
+      const validateOnly = options.dryRun === true;
+      const request = { parent, backupId, backup: { spec }, requestId: session.requestId(), validateOnly };
+      const { operation } = await session.call(method, CreateBackupRequest.fromPartial(request));
+      const name = shortName(`${parent}/backups/${backupId}`);
+      const follows = options.wait && !validateOnly;
+      const ended = follows ? await session.follow(operation, `backing up ${shortName(instance)}`) : operation;
+      await session.printResponse(options.output, method, { operation: ended }, () => {
+        if (options.output === "name") return escapeText(`${parent}/backups/${backupId}`);
+        return escapeText(`backup ${name} ${validateOnly ? "could be taken" : follows ? "taken" : "taken on"}`);
+      });
+    });
+  withExamples(
+    create,
+    "zor backup create alpha/vm1 monday",
+    "zor backup create alpha/vm1 tuesday --incremental --rate 100",
+  );
+  const restore = backup
+    .command("restore")
+    .description("Make a machine that holds what a backup holds. Its files are verified first.")
+    .addArgument(new ResourceArgument("<backup>", "the backup", "backup"))
+    .option("--as <name>", "name of the machine (default: as it was called, where there is none of that name)")
+    .option("--no-start", "leave it stopped")
+    .option("--host <host>", "the host of a name without one")
+    .option("--rate <mib>", "most MiB a second; default: as fast as it goes")
+    .option("--no-wait", "return once it has been taken on")
+    .option("--dry-run", "only check the request")
+    .addOption(responseOutput())
+    .action(async (text: string, options: BackupOptions) => {
+      const session = open(restore);
+      const name = await resolveName(session, kindNamed("backup"), text, options.host);
+      const method = BackupServiceService.restoreBackup;
+      const validateOnly = options.dryRun === true;
+      const request = RestoreBackupRequest.fromPartial({
+        name,
+        instanceId: options.as === undefined ? "" : parseId("--as", options.as),
+        leaveStopped: !options.start,
+        bytesPerSecond: rateOf(options),
+        requestId: session.requestId(),
+        validateOnly,
+      });
+      const { operation } = await session.call(method, request);
+      const follows = options.wait && !validateOnly;
+      const ended = follows ? await session.follow(operation, `restoring ${shortName(name)}`) : operation;
+      const target = operation?.target ?? "";
+      await session.printResponse(options.output, method, { operation: ended }, () => {
+        if (options.output === "name") return escapeText(target);
+        const outcome = validateOnly ? "could be restored" : follows ? "restored" : "taken on";
+        return escapeText(`${shortName(target)} ${outcome} from ${shortName(name)}`);
+      });
+    });
+  withExamples(
+    restore,
+    "zor backup restore alpha/vm1.tuesday",
+    "zor backup restore alpha/vm1.monday --as vm1-monday --no-start",
+  );
+}
+
+function rateOf({ rate }: BackupOptions): bigint {
+  return rate === undefined ? 0n : BigInt(parseWhole("--rate", rate, 1, 1_000_000) * bytesPerMib);
+}
