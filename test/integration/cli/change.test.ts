@@ -84,7 +84,7 @@ describe("zor label", () => {
     [["vm", "alpha/vm1", "a=b", "beta/vm1"], /names come first/],
     [["vm", "alpha/vm1", "a=b", "a-"], /"a" is given twice/],
     [["vm", "alpha/vm1", "=b"], /has no key/],
-    [["operations", "op1", "a=b"], /is not a kind.*The kinds are hosts, instances, lans, links and a2bs/],
+    [["operations", "op1", "a=b"], /is not a kind.*The kinds are hosts, instances, lans, links, a2bs/],
   ])("%j is refused with what to do", async (words, says) => {
     const { code, stderr } = await fleet.zor(["label", ...words]);
     expect(code).toBe(2);
