@@ -42,4 +42,8 @@ export interface ExecCommand {
   readonly rows: number;
   /** Standard input; undefined: at its end from the start. */
   readonly stdin: AsyncIterable<Uint8Array> | undefined;
+  /** Name or number of the user, with a group behind a colon or without; default: root. Checked: it holds nothing that a shell reads. */
+  readonly user?: string;
+  /** Absolute path; default: "/". */
+  readonly directory?: string;
 }

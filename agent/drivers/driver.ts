@@ -4,6 +4,8 @@ import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { Changeable } from "./abilities/changeable.js";
 import type { BackedUp } from "./abilities/backups.js";
 import type { Copyable, Savable } from "./abilities/copies.js";
+import type { Connectable } from "./abilities/connect.js";
+import type { Detachable } from "./abilities/detach.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { Suspendable } from "./abilities/suspendable.js";
@@ -146,6 +148,8 @@ export interface Abilities {
   readonly change?: Changeable;
   readonly suspend?: Suspendable;
   readonly snapshot?: Snapshottable;
+  readonly detach?: Detachable;
+  readonly connect?: Connectable;
   readonly devices?: ChangesDevices;
   readonly copy?: Copyable;
   readonly save?: Savable;

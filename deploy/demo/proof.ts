@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Connection } from "../../lib/grpc/connection.js";
-import { type ExecRequest, ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
+import { type ExecRequest, ExecServiceService, ExecStart } from "../../proto/gen/zor/v1/exec_service.js";
 import { type Guest, guests } from "./fleet.js";
 
 /** Pings of one measurement. */
@@ -87,7 +87,7 @@ async function execInGuest(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
-  const start = { name, command: [...command], environment: {}, tty: false, size: undefined, stdin: false };
+  const start = ExecStart.fromPartial({ name, command: [...command] });
   async function* requests(): AsyncIterable<ExecRequest> {
     yield { message: { $case: "start", value: start } };
   }

@@ -31,7 +31,7 @@ for tool in apt-get apt-cache dpkg cpio tar sha256sum; do
 done
 
 # Programs, and the packages with the libraries they load.
-packages=(busybox-static tini qemu-guest-agent iperf3 libiperf0 libc6 libglib2.0-0 libpcre2-8-0 libudev1 libnuma1 liburing2 libssl3 libsctp1)
+packages=(busybox-static tini qemu-guest-agent bsdutils iperf3 libiperf0 libc6 libglib2.0-0 libpcre2-8-0 libudev1 libnuma1 liburing2 libssl3 libsctp1)
 modules=(virtio_pci virtio_mmio virtio_net virtio_console virtio_blk button evdev)
 # Loaded only where the machine has such a controller: every boot would take longer.
 scsi_modules=(virtio_scsi sd_mod sr_mod)
@@ -125,6 +125,8 @@ say "making the machine's initial ram disk"
 machine=$work/machine
 add_userland "$machine"
 add_program "$machine" /usr/sbin/qemu-ga
+# Makes the terminals of commands.
+add_program "$machine" /usr/bin/script
 ln -s /bin/busybox "$machine/init"
 install -D -m 644 "$source_dir/machine/inittab" "$machine/etc/inittab"
 install -D -m 755 "$source_dir/machine/rcS" "$machine/etc/init.d/rcS"

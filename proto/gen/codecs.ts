@@ -8,6 +8,7 @@ import { CableServiceService } from "./zor/agent/v1/cable_service.js";
 import { ConsoleServiceService } from "./zor/v1/console_service.js";
 import { Event } from "./zor/v1/event.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
+import { ForwardServiceService } from "./zor/v1/forward_service.js";
 import { Host } from "./zor/v1/host.js";
 import { HostServiceService } from "./zor/v1/host_service.js";
 import { Image } from "./zor/v1/image.js";
@@ -65,6 +66,7 @@ export const serviceTable = {
   "zor.v1.BackupService": BackupServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.ExecService": ExecServiceService,
+  "zor.v1.ForwardService": ForwardServiceService,
   "zor.v1.HostService": HostServiceService,
   "zor.v1.ImageService": ImageServiceService,
   "zor.v1.InstanceCopyService": InstanceCopyServiceService,

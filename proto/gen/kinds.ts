@@ -73,6 +73,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.BackupService/RestoreBackup": {"kind":"backup","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.ConsoleService/AttachConsole": {"kind":"instance","access":"viewer","verb":"custom","route":"open.name"},
   "/zor.v1.ExecService/Exec": {"kind":"instance","access":"operator","verb":"custom","route":"start.name"},
+  "/zor.v1.ForwardService/Connect": {"kind":"instance","access":"operator","verb":"custom","route":"open.name"},
   "/zor.v1.HostService/CreateHost": {"kind":"host","access":"admin","verb":"create","route":"","id":"hostId","request":"host","response":"host"},
   "/zor.v1.HostService/GetHost": {"kind":"host","access":"viewer","verb":"get","route":"name","response":"host"},
   "/zor.v1.HostService/ListHosts": {"kind":"host","access":"viewer","verb":"list","route":"","response":"hosts"},

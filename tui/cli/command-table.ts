@@ -10,6 +10,7 @@ export interface CommandEntry {
 const lifecycle = (): Promise<CommandModule> => import("./commands/lifecycle.js");
 const labels = (): Promise<CommandModule> => import("./commands/label.js");
 const copying = (): Promise<CommandModule> => import("./commands/copying.js");
+const ssh = (): Promise<CommandModule> => import("./commands/ssh.js");
 const plugging = (): Promise<CommandModule> => import("./commands/plugging.js");
 
 /** All commands this program serves, in the order of the help. */
@@ -58,6 +59,14 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "cdrom", summary: "change what lies in a CD-ROM drive", load: () => import("./commands/cdrom.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
+  {
+    name: "port-forward",
+    summary: "listen here for servers inside an instance",
+    load: () => import("./commands/port-forward.js"),
+  },
+  { name: "ssh", summary: "log in to an instance by ssh, without an address", load: ssh },
+  { name: "ssh-config", summary: "print a configuration for plain ssh, scp, rsync and ansible", load: ssh },
+  { name: "ssh-proxy", summary: "connect standard input and output with an ssh server inside", load: ssh },
   { name: "link", summary: "show or watch one link in full", load: () => import("./commands/link.js") },
   {
     name: "doctor",

@@ -8,6 +8,7 @@ import {
   type ExecRequest,
   ExecServiceService,
   type ExecStart,
+  type ExecStarted,
 } from "../../proto/gen/zor/v1/exec_service.js";
 import { escapeText } from "../kit/text/escape.js";
 import { enterRawMode, type TerminalOutput, terminalSize } from "../client/raw-terminal.js";
@@ -16,13 +17,14 @@ import type { CliIo } from "./session.js";
 /**
  * Runs a command in an instance with this process's streams. Without a terminal of its own its output is escaped where it
  * would reach our terminal, and passed on byte by byte where it goes to a pipe or file.
+ * Resolves to how it ended, or to its pid when it was left running.
  * @throws {ZorError} when the command cannot be run or the connection is lost before it ends.
  */
 export async function execCommand(
   connection: Connection,
   { terminal, errors, signal }: CliIo,
   start: Omit<ExecStart, "size">,
-): Promise<ExecExit> {
+): Promise<ExecExit | ExecStarted> {
   const requests = new PassThrough({ objectMode: true, highWaterMark: 32 });
   const send = (message: NonNullable<ExecRequest["message"]>): void => {
     if (requests.writable && !requests.write({ message } satisfies ExecRequest)) terminal.input.pause();
@@ -46,9 +48,9 @@ export async function execCommand(
   for await (const { message } of connection.bidi(ExecServiceService.exec, requests, { signal })) {
     if (message?.$case === "stdout") await stdout(message.value);
     if (message?.$case === "stderr") await stderr(message.value);
-    if (message?.$case === "exit") return message.value;
+    if (message?.$case === "exit" || message?.$case === "started") return message.value;
   }
-  throw unavailable("EXEC_LOST", start.name, "the connection ended before the command did; it may still run");
+  throw unavailable("EXEC_LOST", start.name, "the connection ended before the command did; its agent ends it");
 }
 
 function forwardInput(

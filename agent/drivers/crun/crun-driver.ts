@@ -21,7 +21,6 @@ import type {
   ConsoleStream,
   DriverEvent,
   DriverInstance,
-  ExecCommand,
   ExecOutput,
   Executable,
   HasConsole,
@@ -33,14 +32,14 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
-import { checkTmpfs, readStarted } from "./bundle.js";
+import { checkTmpfs } from "./bundle.js";
 import { CrunChanges } from "./changes.js";
 import { containerSettling, copyAbilities } from "./container-copies.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { type CrunDriverOptions, CrunHost, keeperOf } from "./crun-host.js";
 import { describeEnd, toContainerEnd } from "./end-reason.js";
-import { execInContainer } from "./exec-session.js";
+import { ContainerCommands } from "./commands.js";
 import { toHealthPlan } from "./health-check.js";
 import { HealthMonitor } from "./health-monitor.js";
 import { grantDevices, grantMounts } from "./host-access.js";
@@ -62,7 +61,13 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly kind = "crun";
   readonly options = { case: "crun" } as const;
   readonly network = "join";
+  readonly #commands = new ContainerCommands({
+    containerId,
+    runtime: () => this.#host.runtime(),
+    privileges: ({ spec }) => this.#host.privileges(optionsOf(spec)),
+  });
   readonly can = {
+    ...this.#commands.abilities,
     ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new CrunChanges(this) },
     ...copyAbilities(this),
   };
@@ -71,7 +76,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly #watch = new ContainerWatch();
   readonly #startMs = Date.now();
   readonly #health = new HealthMonitor({
-    exec: (instance, command, signal) => this.#execInside(instance, { ...plainCommand, command }, { signal }),
+    exec: (instance, command, signal) => this.#commands.run(instance, { ...plainCommand, command }, { signal }),
     onChange: (uid) => this.#watch.emit(uid, "health"),
     end: async (instance, identity, why) => {
       await keeperOf(instance).noteEndReason(why);
@@ -270,36 +275,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     });
   }
 
-  exec(
-    instance: DriverInstance,
-    _handle: RecoveryHandle,
-    command: ExecCommand,
-    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
-  ): AsyncGenerator<ExecOutput> {
-    return this.#execInside(instance, command, options);
-  }
-
-  async *#execInside(
-    instance: DriverInstance,
-    command: ExecCommand,
-    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
-  ): AsyncGenerator<ExecOutput> {
-    const { runtime } = await this.#host.runtime();
-    const id = containerId(instance);
-    const state = await runtime.findState(id, options.signal);
-    if (state?.status !== "running") {
-      const what = state?.status ?? "gone";
-      throw failedPrecondition(
-        "NOT_RUNNING",
-        instance.name,
-        `${instance.name} is ${what}; commands run only in running containers`,
-      );
-    }
-    const { directory } = instance;
-    const { signal, resizes } = options;
-    const privileges = await this.#host.privileges(optionsOf(instance.spec));
-    const identity = await readStarted(directory);
-    yield* execInContainer({ runtime, containerId: id, directory, command, privileges, identity, resizes, signal });
+  exec(...call: Parameters<Executable["exec"]>): AsyncGenerator<ExecOutput> {
+    return this.#commands.exec(...call);
   }
 
   async #launch(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { closeSync, constants as fsConstants, type Stats, write } from "node:fs";
 import { open, rm, stat, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
@@ -9,6 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ReadStream } from "node:tty";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { pause } from "../../../lib/backoff.js";
+import { failedPrecondition } from "../../../lib/errors.js";
 import { readIfExists } from "../../../lib/files.js";
 import { wardenEnd } from "../../../lib/owned-process.js";
 import { startOwned } from "../../host/exec.js";
@@ -84,13 +86,62 @@ interface Session extends AsyncDisposable {
   endInput(): Promise<void>;
 }
 
-function toSpec({ command, privileges, identity }: ExecSessionOptions): object {
+function toSpec({
+  command,
+  privileges,
+  identity,
+}: Pick<ExecSessionOptions, "command" | "privileges" | "identity">): object {
   const { tty: terminal } = command;
   const environment = { ...identity.environment, ...command.environment };
   const process = toOciProcess({ ...privileges, ...identity, command: command.command, environment, terminal });
   return command.tty && command.rows > 0 && command.columns > 0
     ? { ...process, consoleSize: { height: command.rows, width: command.columns } }
     : process;
+}
+
+/**
+ * Starts a command that goes on without us, and resolves to its pid inside the container.
+ * @throws {ZorError} FAILED_PRECONDITION with the runtime's words when it refuses.
+ */
+export async function execDetachedInContainer(
+  options: Omit<ExecSessionOptions, "resizes" | "command"> & {
+    readonly resource: string;
+    readonly command: Pick<ExecCommand, "command" | "environment" | "directory">;
+  },
+): Promise<number> {
+  const { runtime, containerId, resource, signal } = options;
+  const base = join(options.directory, `detached-${randomBytes(6).toString("hex")}`);
+  const [specFile, pidFile, logFile] = [`${base}.json`, `${base}.pid`, `${base}.log`];
+  const command = { ...options.command, tty: false, columns: 0, rows: 0, stdin: undefined };
+  await writeFile(specFile, JSON.stringify(toSpec({ ...options, command })), { mode: 0o600, flag: "wx" });
+  try {
+    // What it said on a pipe that nobody reads would end the command: the runtime's own words go to a file.
+    const argv = [
+      `--log=${logFile}`,
+      "exec",
+      "--detach",
+      `--process=${specFile}`,
+      `--pid-file=${pidFile}`,
+      containerId,
+    ];
+    const child = startOwned(runtime.command(argv), { stdio: ["ignore", "ignore", "ignore"], sessions: 0 });
+    const end = (): void => void child.kill(wardenEnd);
+    signal.addEventListener("abort", end, { once: true });
+    const [code] = await once(child, "exit");
+    signal.removeEventListener("abort", end);
+    if (code === 0) return await pidInside(await readPid(pidFile));
+    const said = ((await readIfExists(logFile)) ?? "").trim().slice(-500);
+    throw failedPrecondition("NOT_STARTED", resource, `${resource}: the runtime refuses the command: ${said}`);
+  } finally {
+    await Promise.all([specFile, pidFile, logFile].map((file) => rm(file, { force: true })));
+  }
+}
+
+/** Pid of a process in its own namespace; 0: it has ended already. */
+async function pidInside(pid: number): Promise<number> {
+  const status = (await readIfExists(`/proc/${pid}/status`)) ?? "";
+  const [pids = ""] = /(?<=^NSpid:\s).*$/m.exec(status) ?? [];
+  return Number(pids.trim().split(/\s+/).at(-1) ?? 0);
 }
 
 function startWithPipes(argv: readonly [string, ...string[]], command: ExecCommand): Session {

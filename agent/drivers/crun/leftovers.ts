@@ -26,6 +26,9 @@ export async function removeControlGroups(cgroups: HostCgroups, containerId: str
  */
 export async function removeExecSessions(directory: string, containerId: string, agentStartMs: number): Promise<void> {
   const names = await readdir(directory).catch(() => []);
+  // A command that was to be left running goes on: only how it was started is forgotten.
+  const starts = names.filter((each) => /^detached-[0-9a-f]{12}\.(json|pid|log)$/.test(each));
+  for (const name of starts) if (await isOlder(join(directory, name), agentStartMs)) await rm(join(directory, name));
   for (const name of names.filter((each) => /^exec-[0-9a-f]{12}\.(json|pid)$/.test(each))) {
     const path = join(directory, name);
     // Those of this agent are in use.
@@ -35,6 +38,10 @@ export async function removeExecSessions(directory: string, containerId: string,
     if (pid > 0 && !(await isLater(pid, file.mtimeMs))) await endSessionOf(pid, `/${containerId}`);
     await rm(path, { force: true });
   }
+}
+
+async function isOlder(path: string, timeMs: number): Promise<boolean> {
+  return ((await stat(path).catch(() => undefined))?.mtimeMs ?? timeMs) < timeMs;
 }
 
 /** Whether the process with this pid began after the runtime had told the pid: it is another. Clocks of both are exact to 10 ms. */

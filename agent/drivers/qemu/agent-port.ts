@@ -2,6 +2,7 @@ import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { GuestAgent } from "./guest-agent.js";
+import { endForeignStreams } from "./guest-stream.js";
 import { socketNames } from "./ids.js";
 import { connectUnix, keptUnless } from "./unix-socket.js";
 
@@ -12,6 +13,8 @@ export interface AgentPortOptions {
   /** QEMU's working directory, with its sockets. */
   readonly runDirectory: string;
   readonly log: Log;
+  /** The machine was started by this process: no other can have left commands in it. */
+  readonly isNew: boolean;
   /** The agent has answered. */
   readonly onReady: () => void;
 }
@@ -63,6 +66,7 @@ export class AgentPort {
       try {
         const agent = await this.#connect(open.signal);
         if (open.signal.aborted) return agent.close();
+        if (!this.#options.isNew) await endForeignStreams(agent, this.#options.resource);
         this.#agent = agent;
         this.#isReady = true;
         this.#options.onReady();

@@ -12,7 +12,6 @@ import type {
   ConsoleStream,
   DriverEvent,
   DriverInstance,
-  ExecCommand,
   ExecOutput,
   Executable,
   HasConsole,
@@ -36,7 +35,9 @@ import type { MachineAccess } from "./blocks/machine-copies.js";
 import type { QemuDriverOptions } from "./driver-options.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
-import { guestExec } from "./guest-exec.js";
+import type { Connectable } from "../abilities/connect.js";
+import type { Detachable } from "../abilities/detach.js";
+import { MachineCommands } from "./commands.js";
 import { totalDiskMib } from "./hardware/disks.js";
 import { nicId } from "./ids.js";
 import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
@@ -62,12 +63,15 @@ import { boundLog, logPathOf, runDirectoryOf } from "./run-directory.js";
 import { toStartFailure, undying } from "./start-failure.js";
 
 /** The qemu driver with everything it can do. */
-type QemuDriver = InstanceDriver & Placing & Pausable & Resettable & Shutdownable & Carrier & HasConsole & Executable;
+type QemuDriver = InstanceDriver &
+  Placing &
+  Pausable &
+  Resettable &
+  Shutdownable &
+  Carrier &
+  HasConsole &
+  Executable & { readonly can: { readonly detach: Detachable; readonly connect: Connectable } };
 
-/** How long a command waits for a guest agent that may be about to answer. */
-const agentWaitMs = 1500;
-/** How long a guest agent that has answered before may take to say that it is there. */
-const agentPingMs = 5000;
 /** Longest wait for a new QEMU to answer; a loaded host needs seconds, a broken one shows by ending. */
 const startTimeoutMs = 20_000;
 const recoverTimeoutMs = 2000;
@@ -92,6 +96,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly can = {
     ...{ pause: this, reset: this, shutdown: this, console: this, exec: this },
     ...machineAbilities(this),
+    ...new MachineCommands(this).abilities,
     devices: this.#devices,
     change: new QemuChanges({
       devices: this.#devices,
@@ -323,19 +328,8 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     return this.#machines.get(instance).openConsole(replayBytes);
   }
 
-  async *exec(
-    instance: DriverInstance,
-    handle: RecoveryHandle,
-    command: ExecCommand,
-    { signal }: CallOptions,
-  ): AsyncGenerator<ExecOutput> {
-    const machine = this.#machines.get(instance);
-    await machine.assertNotPaused();
-    await machine.waitForAgent(agentWaitMs, signal);
-    const agent = await machine.guestAgent(await startTimeOf(handle));
-    // A guest that hangs keeps its agent's port open: that must not take as long as the longest command of the agent.
-    await agent.execute("guest-ping", {}, agentPingMs);
-    yield* guestExec(agent, command, { signal, resource: instance.name });
+  exec(...call: Parameters<Executable["exec"]>): AsyncIterable<ExecOutput> {
+    return this.can.detach.exec(...call);
   }
 
   machineOf(instance: DriverInstance): Machine {

@@ -1,11 +1,10 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition } from "../../../lib/errors.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { asObject, type JsonObject, numberOf, textOf } from "./json.js";
+import { Pace } from "./pace.js";
 
 /** How long an answer of the guest agent may take. */
 export const callTimeoutMs = 10_000;
-const pollMs = { first: 5, longest: 250 } as const;
 const signalBase = 128;
 
 /** How a process in a guest ended, and what the agent kept of its output. */
@@ -61,13 +60,14 @@ export async function findGuestExit(agent: GuestAgent, pid: number): Promise<Gue
 export async function waitForGuestExit(
   agent: GuestAgent,
   pid: number,
-  options: { readonly signal: AbortSignal; readonly isOver?: () => Promise<boolean> },
+  options: { readonly signal: AbortSignal; readonly isOver?: () => Promise<boolean>; readonly pace?: Pace },
 ): Promise<GuestExit | undefined> {
-  for (let waitMs: number = pollMs.first; ; waitMs = Math.min(waitMs * 2, pollMs.longest)) {
+  const { signal, pace = new Pace() } = options;
+  for (const turn = pace.turn(); ; ) {
     const exit = await findGuestExit(agent, pid);
     if (exit !== undefined) return exit;
-    if (waitMs === pollMs.longest && (await options.isOver?.()) === true) return await findGuestExit(agent, pid);
-    await delay(waitMs, undefined, { signal: options.signal });
+    if (turn.isSlow && (await options.isOver?.()) === true) return await findGuestExit(agent, pid);
+    await turn.wait(signal);
   }
 }
 

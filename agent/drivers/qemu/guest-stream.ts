@@ -4,8 +4,19 @@ import { ZorError } from "../../../lib/errors.js";
 import type { ExecOutput } from "../driver.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { findGuestExit, startInGuest, toExit, waitForGuestExit } from "./guest-process.js";
-import { cannotStream, endScript, noPipeYet, readScript, runScript } from "./guest-scripts.js";
+import {
+  cannotStream,
+  endInputScript,
+  endScript,
+  noPipeYet,
+  readScript,
+  resizeScript,
+  runScript,
+  sweepScript,
+  writeScript,
+} from "./guest-scripts.js";
 import { MarkedStream } from "./marked-stream.js";
+import { Pace } from "./pace.js";
 
 /** Milliseconds until a pipe that is not there yet is looked for again. */
 const pipeRetryMs = 10;
@@ -15,12 +26,20 @@ const endLimitMs = 5000;
 /** What a command's end tells when the guest killed what held its pipes. */
 const unknownCode = 255;
 
+/** Input is passed on in pieces of this size at most: each is a message to the guest agent. */
+const inputPieceBytes = 256 * 1024;
+/** What the names of pipes begin with that this process has made: others are of an agent that is no more. */
+const streamPrefix = randomBytes(4).toString("hex");
+
 /** What to run, and for whom. */
 export interface GuestStreamOptions {
-  readonly command: readonly string[];
-  /** "NAME=value"; empty: the agent's own. */
+  /** The command line, given the id of the pipes. */
+  readonly command: (id: string) => readonly string[];
+  /** "NAME=value". */
   readonly environment: readonly string[];
-  readonly input: Buffer | undefined;
+  readonly input: AsyncIterable<Uint8Array> | undefined;
+  /** Sizes of the command's terminal. */
+  readonly resizes?: AsyncIterable<{ readonly columns: number; readonly rows: number }> | undefined;
   readonly resource: string;
   readonly signal: AbortSignal;
 }
@@ -36,17 +55,32 @@ export class CannotStreamError extends Error {
  * @throws {CannotStreamError} before the first element; {ZorError} as {@link GuestAgent.execute}.
  */
 export async function* guestStream(agent: GuestAgent, options: GuestStreamOptions): AsyncGenerator<ExecOutput> {
-  const names = { id: randomName(), markStart: randomName(), markEnd: randomName() };
+  const names = { id: streamPrefix + randomName(), markStart: randomName(), markEnd: randomName() };
   const { command, environment, input, resource } = options;
-  const args = ["-c", runScript, "zor", names.id, `${names.markStart}-${names.markEnd}`, ...command];
+  const mark = `${names.markStart}-${names.markEnd}`;
+  const kind = input === undefined ? "-" : "i";
+  const args = ["-c", runScript, "zor", names.id, mark, kind, ...command(names.id)];
   let pid: number;
   try {
-    pid = await startInGuest(agent, { path: shell, args, environment, input, capture: false }, resource);
+    pid = await startInGuest(agent, { path: shell, args, environment, capture: false }, resource);
   } catch (error) {
     if (error instanceof ZorError && error.reason === "GUEST_AGENT_REFUSED") throw new CannotStreamError();
     throw error;
   }
   yield* new Session(agent, names, pid, options).output();
+}
+
+/** Ends the commands that an agent which is no more ran in a guest, as well as that goes. */
+export async function endForeignStreams(agent: GuestAgent, resource: string): Promise<void> {
+  const args = ["-c", sweepScript, "zor", streamPrefix];
+  try {
+    const pid = await startInGuest(agent, { path: shell, args, capture: false }, resource);
+    await waitForGuestExit(agent, pid, { signal: AbortSignal.timeout(endLimitMs) });
+  } catch (error) {
+    // It has no shell, or its clock stands: commands can be run all the same, or their callers are told.
+    if (error instanceof Error) return;
+    throw error;
+  }
 }
 
 /** What tells this command's pipes and their ends from all others. */
@@ -61,8 +95,11 @@ class Session {
   readonly #names: StreamNames;
   readonly #pid: number;
   readonly #options: GuestStreamOptions;
-  /** Readers that have been started and not been seen to end. */
+  /** Readers and writers that have been started and not been seen to end. */
   readonly #readers = new Set<number>();
+  readonly #pace = new Pace();
+  /** Aborts when the command has ended: nobody takes its input any more. */
+  readonly #over = new AbortController();
   /** Exit code of what holds the pipes; undefined while it runs. */
   #holderCode: number | undefined;
   #asking: Promise<void> | undefined;
@@ -77,12 +114,68 @@ class Session {
   }
 
   async *output(): AsyncGenerator<ExecOutput> {
+    const { input, resizes } = this.#options;
+    // Input that cannot be passed on is input that the command does not read; that the guest is gone shows in the output.
+    if (input !== undefined) void this.#feed(input).catch(() => undefined);
+    if (resizes !== undefined) void this.#follow(resizes).catch(() => undefined);
     try {
       yield* merge([this.#stream("stdout", "o"), this.#stream("stderr", "e")]);
       const truncated = this.#code === undefined;
       yield { type: "exit", ...toExit(this.#code ?? this.#holderCode ?? unknownCode), truncated };
     } finally {
+      this.#over.abort();
       await this.#end();
+    }
+  }
+
+  /** Passes the input on: what comes while a piece is under way makes the next one. */
+  async #feed(input: AsyncIterable<Uint8Array>): Promise<void> {
+    let waiting: Uint8Array[] = [];
+    let bytes = 0;
+    let writing: Promise<void> | undefined;
+    const flush = async (): Promise<void> => {
+      while (bytes > 0) {
+        const all = Buffer.concat(waiting);
+        [waiting, bytes] = [[], 0];
+        for (let at = 0; at < all.length; at += inputPieceBytes)
+          await this.#write(all.subarray(at, at + inputPieceBytes));
+      }
+      writing = undefined;
+    };
+    for await (const data of input) {
+      waiting.push(data);
+      bytes += data.length;
+      writing ??= flush();
+      if (bytes >= inputPieceBytes) await writing;
+    }
+    await writing;
+    await this.#order([endInputScript, this.#names.id]);
+  }
+
+  async #write(piece: Buffer): Promise<void> {
+    await this.#order([writeScript, this.#names.id], piece);
+    this.#pace.hurry();
+  }
+
+  async #follow(sizes: AsyncIterable<{ readonly columns: number; readonly rows: number }>): Promise<void> {
+    for await (const { columns, rows } of sizes) {
+      await this.#order([resizeScript, this.#names.id, String(columns), String(rows)]);
+    }
+  }
+
+  /** Runs a script on the pipes, which may not be there yet. @throws {Error} when it fails: the command is no more. */
+  async #order([script, ...words]: readonly [string, ...string[]], input?: Buffer): Promise<void> {
+    const signal = AbortSignal.any([this.#options.signal, this.#over.signal]);
+    for (;;) {
+      signal.throwIfAborted();
+      const request = { path: shell, args: ["-c", script, "zor", ...words], input, capture: false };
+      const pid = await startInGuest(this.#agent, request, this.#options.resource);
+      this.#readers.add(pid);
+      const exit = await waitForGuestExit(this.#agent, pid, { signal, pace: this.#pace });
+      this.#readers.delete(pid);
+      if (exit?.code === 0) return;
+      if (exit?.code !== noPipeYet) throw new Error("the command takes no more");
+      await delay(pipeRetryMs, undefined, { signal });
     }
   }
 
@@ -113,7 +206,11 @@ class Session {
       signal.throwIfAborted();
       const reader = await startInGuest(this.#agent, { path: shell, args, capture: true }, resource);
       this.#readers.add(reader);
-      const exit = await waitForGuestExit(this.#agent, reader, { signal, isOver: () => this.#hasHolderEnded() });
+      const exit = await waitForGuestExit(this.#agent, reader, {
+        signal,
+        isOver: () => this.#hasHolderEnded(),
+        pace: this.#pace,
+      });
       if (exit === undefined) return undefined;
       this.#readers.delete(reader);
       if (exit.code !== noPipeYet) return exit.stdout;

@@ -73,7 +73,7 @@ export class Machine {
   #shutdownReason: string | undefined;
   #stopping = false;
 
-  private constructor(options: MachineOptions, consoleLog: ConsoleLog) {
+  private constructor(options: MachineOptions & { readonly isNew: boolean }, consoleLog: ConsoleLog) {
     this.identity = options.identity;
     this.#options = options;
     this.#consoleLog = consoleLog;

@@ -39,7 +39,7 @@ async function* attachConsole(
   }
   const size = open.size === undefined ? undefined : checkSize("open.size", open.size);
   const writable = context.caller.role >= Role.ROLE_OPERATOR;
-  const stream = await manager.openConsole(id, { replayBytes: open.replayBytes, signal: context.signal });
+  const stream = await manager.reach(id).openConsole({ replayBytes: open.replayBytes, signal: context.signal });
   // A machine that is silent would keep the console open long after the client has gone.
   const close = (): void => void stream.close().catch(() => undefined);
   context.signal.addEventListener("abort", close, { once: true });

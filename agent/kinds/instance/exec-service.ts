@@ -22,6 +22,7 @@ export interface ExecServiceOptions {
 
 /** Linux allows 128 KiB for one argument; the guest agent's messages are smaller than its sum. */
 const maxCommandBytes = 65_536;
+const maxPathLength = 4096;
 const defaultSize: TerminalSize = { columns: 80, rows: 24 };
 
 /** The exec service of this host. */
@@ -38,6 +39,10 @@ async function* exec(
   const start = readStart(await iterator.next());
   const id = scope.parse("instance", "start.name", start.name);
   checkStart(start);
+  if (start.detach) {
+    yield await startDetached(manager, id, start, context.signal);
+    return;
+  }
   const { columns, rows } = start.size === undefined ? defaultSize : checkSize("start.size", start.size);
   const abort = new AbortController();
   const signal = AbortSignal.any([context.signal, abort.signal]);
@@ -49,9 +54,12 @@ async function* exec(
     columns,
     rows,
     stdin: start.stdin ? input.stdin : undefined,
+    user: start.user,
+    directory: start.workingDirectory,
   };
   try {
-    for await (const output of manager.exec(id, command, { signal, resizes: input.resizes })) yield toResponse(output);
+    for await (const output of manager.reach(id).exec(command, { signal, resizes: input.resizes }))
+      yield toResponse(output);
   } catch (error) {
     // A bad message of the client ended the command: the client learns of its own fault.
     throw input.failure() ?? error;
@@ -59,6 +67,16 @@ async function* exec(
     abort.abort();
     input.end();
   }
+}
+
+async function startDetached(
+  manager: InstanceManager,
+  id: string,
+  { command, environment, user, workingDirectory: directory }: ExecStart,
+  signal: AbortSignal,
+): Promise<ExecResponse> {
+  const pid = await manager.reach(id).execDetached({ command, environment, user, directory }, { signal });
+  return { message: { $case: "started", value: { pid: BigInt(pid) } } };
 }
 
 function toResponse(output: ExecOutput): ExecResponse {
@@ -89,6 +107,22 @@ function checkStart(start: ExecStart): void {
   }
   const withNul = start.command.findIndex((argument) => argument.includes("\0"));
   if (withNul !== -1) throw invalidArgument(`start.command[${withNul}]`, "must not hold a NUL character");
+  if (start.user !== "" && !/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,63}(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,63})?$/.test(start.user)) {
+    throw invalidArgument("start.user", "must be a user's name or number, with :GROUP behind it or without");
+  }
+  const directory = start.workingDirectory;
+  if (
+    directory !== "" &&
+    (!directory.startsWith("/") || directory.includes("\0") || directory.length > maxPathLength)
+  ) {
+    throw invalidArgument("start.working_directory", `must be an absolute path of at most ${maxPathLength} characters`);
+  }
+  if (start.detach && (start.tty || start.stdin)) {
+    throw invalidArgument(
+      "start.detach",
+      "what is left running has neither terminal nor input; leave tty and stdin out",
+    );
+  }
   const violations = checkVariables("start.environment", start.environment);
   if (violations.length > 0) throw invalidFields(violations);
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
+import { ForwardServiceService } from "../../../proto/gen/zor/v1/forward_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { readBoot } from "../../host/boot.js";
 import { readLimits } from "../../host/resources.js";
@@ -10,6 +11,7 @@ import { Access } from "./access.js";
 import { consoleService } from "./console-service.js";
 import { copyMethods, removeHalfSaved } from "./copy-service.js";
 import { execService } from "./exec-service.js";
+import { forwardService } from "./forward-service.js";
 import { instanceMethods } from "./instance-service.js";
 import { InstanceStore } from "./instance-store.js";
 import { InstanceManager } from "./manager.js";
@@ -53,6 +55,7 @@ async function open(context: AgentContext): Promise<KindPart> {
       ...instanceMethods({ scope, manager, operations, references, signal }),
       serve(ConsoleServiceService, consoleService({ scope, manager })),
       serve(ExecServiceService, execService({ scope, manager })),
+      serve(ForwardServiceService, forwardService({ scope, manager })),
     ],
     source: manager,
     run: async (until) => {

@@ -4,8 +4,7 @@ import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
-import type { CallOptions, ConsoleStream, ExecCommand, ExecOutput, Progress } from "../../drivers/driver.js";
-import { asFailure } from "../../kit/failure.js";
+import type { CallOptions, Progress } from "../../drivers/driver.js";
 import { inParallel } from "../../kit/in-parallel.js";
 import type { Change } from "../../kit/kind.js";
 import type { AskedUpdate } from "../../kit/metadata.js";
@@ -19,7 +18,6 @@ import {
   checkStart,
   checkStop,
   runningHandle,
-  unsupported,
 } from "./action-checks.js";
 import { adopt, hasRebooted } from "./adoption.js";
 import { askUntilEnded } from "./ask-until-ended.js";
@@ -41,8 +39,9 @@ import { News } from "./news.js";
 import { type AskedMedium, changeMedium } from "./medium-change.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
-import { attempt, giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
-import { type InstanceRecord, toDriverInstance, toInstance } from "./record.js";
+import { giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
+import { type InstanceRecord, toInstance } from "./record.js";
+import { Reached } from "./reached.js";
 import type { startAgain } from "./start-again.js";
 import { checkSuspend, suspend } from "./suspend.js";
 import { Unasked } from "./unasked.js";
@@ -281,30 +280,9 @@ export class InstanceManager implements ResourceSource {
     return this.#change(id, (record) => changeMedium(this.#context, record, options));
   }
 
-  /** Opens the serial console. @throws {ZorError} */
-  async openConsole(id: string, options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
-    const record = this.record(id);
-    const { console: ability } = record.driver.can;
-    if (ability === undefined) throw unsupported(record, "show a console");
-    const handle = runningHandle(record, "show its console");
-    return attempt(record, "open the console of", () => ability.openConsole(toDriverInstance(record), handle, options));
-  }
-
-  /** Runs a command inside. @throws {ZorError} */
-  async *exec(
-    id: string,
-    command: ExecCommand,
-    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
-  ): AsyncIterable<ExecOutput> {
-    const record = this.record(id);
-    const { exec: ability } = record.driver.can;
-    if (ability === undefined) throw unsupported(record, "run commands");
-    const handle = runningHandle(record, "run commands");
-    try {
-      yield* ability.exec(toDriverInstance(record), handle, command, options);
-    } catch (error) {
-      throw asFailure(error, record.stored.resource.name, "run a command in");
-    }
+  /** An instance to be reached inside. @throws {ZorError} NOT_FOUND */
+  reach(id: string): Reached {
+    return new Reached(this.record(id), this.#context.emit);
   }
 
   /** Runs work in the queue of an instance. @throws {ZorError} NOT_FOUND */

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
-import { type ExecRequest, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { type ExecRequest, ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { ApiFixture, nameOf } from "./api-fixture.js";
 
@@ -65,7 +65,7 @@ describe("exec", () => {
   const begin = (command: string[], stdin = false): ExecRequest => ({
     message: {
       $case: "start",
-      value: { name: nameOf("c1"), command, environment: {}, tty: false, size: undefined, stdin },
+      value: ExecStart.fromPartial({ name: nameOf("c1"), command, stdin }),
     },
   });
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { findStartTicks } from "../../../lib/process.js";
-import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
@@ -73,14 +73,7 @@ async function read(id: string): Promise<Instance> {
 }
 
 async function exec(id: string, command: string[]): Promise<{ code: number; stdout: string }> {
-  const start = {
-    name: `${parent}/instances/${id}`,
-    command,
-    environment: {},
-    tty: false,
-    size: undefined,
-    stdin: false,
-  };
+  const start = ExecStart.fromPartial({ name: `${parent}/instances/${id}`, command });
   async function* requests() {
     yield { message: { $case: "start" as const, value: start } };
   }

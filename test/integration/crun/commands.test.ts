@@ -50,6 +50,57 @@ describe("commands in a container", () => {
     expect(hash.digest("hex")).toBe(expected.digest("hex"));
   });
 
+  it("run as who and where they are told, with an environment as a login gives", async () => {
+    const { instance, handle } = await sleeping();
+    await world.shell(
+      instance,
+      handle,
+      "echo 'ann:x:1004:1005::/home/ann:/bin/sh' >>/etc/passwd; echo 'staff:x:1009:bob,ann' >>/etc/group",
+    );
+    const said = async (user: string, directory: string) => {
+      const line = 'echo "$(id -u) $(id -g) $(id -G) $(pwd) $HOME $USER $A"';
+      const command = toCommand(["sh", "-c", line], { user, directory, environment: { A: "b" } });
+      return textOf(await all(world.driver.exec(instance, handle, command, callOptions)));
+    };
+    expect(await said("", "")).toBe("0 0 0 / /root root b\n");
+    expect(await said("ann", "/tmp")).toBe("1004 1005 1005 1009 /tmp /home/ann ann b\n");
+    expect(await said("ann:staff", "/tmp")).toBe("1004 1009 1009 /tmp /home/ann ann b\n");
+    expect(await said("77:88", "")).toBe("77 88 88 / / 77 b\n");
+    await expect(said("nobody-here", "")).rejects.toMatchObject({ reason: "NO_SUCH_USER" });
+    await expect(said("ann:nowhere", "")).rejects.toMatchObject({ reason: "NO_SUCH_GROUP" });
+  });
+
+  it("take accounts from no file but the container's own", async () => {
+    const { instance, handle } = await sleeping();
+    await world.shell(instance, handle, "rm /etc/passwd; ln -s ../../../../../../etc/passwd /etc/passwd");
+    const as = (user: string) => all(world.driver.exec(instance, handle, toCommand(["id"], { user }), callOptions));
+    // In the container the link leads to itself; on the host it would lead to a file that has daemon.
+    await expect(as("daemon")).rejects.toMatchObject({ reason: "NO_SUCH_USER" });
+    await world.shell(instance, handle, "rm /etc/passwd; mkfifo /etc/passwd");
+    await expect(as("daemon")).rejects.toMatchObject({ reason: "NO_SUCH_USER" });
+  });
+
+  it("go on without us when they are detached", async () => {
+    const { instance, handle } = await sleeping();
+    const { detach } = world.driver.can;
+    const pid = await detach.execDetached(
+      instance,
+      handle,
+      { command: ["sh", "-c", "sleep 7710; echo $A >/left"], environment: { A: "b" } },
+      callOptions,
+    );
+    await eventually(async () => expect(await sleeps(instance, handle)).toEqual(["7710"]));
+    await world.nextDriver().recover(instance, handle);
+    expect(await world.shell(instance, handle, `tr '\\0' ' ' </proc/${pid}/cmdline`)).toContain("sleep 7710");
+    const ended =
+      "kill $(ps -o pid,args | awk '/sleep 771[0]$/ { print $1 }'); while [ ! -s /left ]; do sleep 0.1; done; cat /left";
+    expect(await world.shell(instance, handle, ended)).toBe("b\n");
+    const missing = { command: ["/no/such/program"], environment: {} };
+    await expect(detach.execDetached(instance, handle, missing, callOptions)).rejects.toMatchObject({
+      reason: "NOT_STARTED",
+    });
+  });
+
   it("return when they end, though something they left behind holds their output", async () => {
     const { instance, handle } = await sleeping();
     const command = toCommand(["sh", "-c", "sleep 500 & echo done"]);

@@ -1,6 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DriverInstance, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
+import { AsyncQueue } from "../../../lib/async-queue.js";
 import { eventually } from "../../helpers/eventually.js";
 import { leftNetns } from "../../helpers/netns.js";
 import { callOptions, type MachineFixture, makeMachineFixture } from "./machine-fixture.js";
@@ -114,6 +116,112 @@ describe("commands in a machine", () => {
       expect((await shell("ls -d /run/zor-* | wc -l")).trim()).toBe("1");
       expect(await shell("ps | grep -c 'root *[s]leep 600'; true")).toBe("0\n");
     });
+  });
+
+  it("take input while they run, however much, and tell its end apart from their own", async () => {
+    const noise = randomBytes(2 * 1024 * 1024);
+    const stdin = (async function* () {
+      for (let at = 0; at < noise.length; at += 30_000) yield noise.subarray(at, at + 30_000);
+    })();
+    const hash = createHash("sha256");
+    let bytes = 0;
+    for await (const part of outputs("cat; echo ended >&2; exit 6", undefined, stdin)) {
+      if (part.type === "exit") expect(part).toMatchObject({ code: 6, truncated: false });
+      if (part.type !== "stdout") continue;
+      hash.update(part.data);
+      bytes += part.data.length;
+    }
+    expect(bytes).toBe(noise.length);
+    expect(hash.digest("hex")).toBe(createHash("sha256").update(noise).digest("hex"));
+  });
+
+  it("answer a dialogue, and hold their writer back while they do not read", async () => {
+    const asked = new AsyncQueue<Uint8Array>(4);
+    let given = 0;
+    const stdin = (async function* () {
+      for await (const line of asked) yield line;
+      for (; given < 40; given += 1) yield Buffer.alloc(65_536);
+    })();
+    const running = outputs(
+      "read a; echo 1$a; read a; echo 2$a; while [ ! -e /tmp/read ]; do sleep 0.1; done; wc -c",
+      undefined,
+      stdin,
+    );
+    asked.push(Buffer.from("x\n"));
+    const seen: string[] = [];
+    for await (const part of running) {
+      if (part.type !== "stdout") continue;
+      seen.push(Buffer.from(part.data).toString().trim());
+      if (seen.length === 1) asked.push(Buffer.from("y\n"));
+      if (seen.length !== 2) continue;
+      asked.end();
+      await delay(1500);
+      // A pipe, a piece under way, a piece that waits, and what made it full.
+      expect(given).toBeLessThan(20);
+      await shell("touch /tmp/read");
+    }
+    expect(seen).toEqual(["1x", "2y", String(40 * 65_536)]);
+    await shell("rm /tmp/read");
+  });
+
+  it("that an agent which was killed ran end when the next one finds the machine", async () => {
+    // As the scripts of another agent leave it.
+    const left = "mkdir -m 700 /run/zor-00000000aa; echo $$ >/run/zor-00000000aa/h; sleep 4717 & sleep 4718";
+    const pid = await fixture.driver.can.detach.execDetached(
+      instance,
+      handle,
+      { command: ["sh", "-c", left], environment: {} },
+      callOptions,
+    );
+    await eventually(async () => expect(await shell("cat /run/zor-00000000aa/h")).toBe(`${pid}\n`));
+    const next = await fixture.nextDriver();
+    await next.recover(instance, handle, callOptions);
+    await eventually(async () =>
+      expect(await next.inspect(instance, handle, callOptions)).toMatchObject({ execReady: true }),
+    );
+    expect(await shell("ps; ls /run")).not.toMatch(/sleep 471[78]|zor-00000000aa/);
+  });
+
+  it("run as who and where they are told, with an environment as a login gives", async () => {
+    await shell("echo 'ann:x:1004:1005::/home/ann:/bin/sh' >>/etc/passwd; echo 'staff:x:1005:' >>/etc/group");
+    const run = async (user: string, directory: string, script: string) => {
+      const command = { command: ["sh", "-c", script, "it's"], environment: { A: "b" }, stdin: undefined };
+      const rest = { tty: false, columns: 80, rows: 24, user, directory };
+      return Array.fromAsync(fixture.driver.exec(instance, handle, { ...command, ...rest }, callOptions));
+    };
+    const said = async (...how: Parameters<typeof run>) => textOf(await run(...how), "stdout").toString();
+    const facts = 'echo "$(id -u) $(id -g) $(pwd) $HOME $USER $A $0"';
+    expect(await said("", "", facts)).toBe("0 0 / /root root b it's\n");
+    expect(await said("", "/tmp", facts)).toBe("0 0 /tmp /root root b it's\n");
+    expect(await said("ann", "/tmp", facts)).toBe("1004 1005 /tmp /home/ann ann b it's\n");
+    const unknown = await run("nobody-here", "", facts);
+    expect(unknown.at(-1)).toMatchObject({ code: 126 });
+    expect(textOf(unknown, "stderr").toString()).toContain("no user nobody-here");
+  });
+
+  it("have a terminal of the size they are told, in a guest that can make one", async () => {
+    const resizes = new AsyncQueue<{ columns: number; rows: number }>(4);
+    const typed = new AsyncQueue<Uint8Array>(4);
+    const line = "test -t 0 && test -t 1 && stty size; read a; echo got $a; stty size; exit 5";
+    const command = { command: ["sh", "-c", line], environment: {}, tty: true, columns: 91, rows: 33, stdin: typed };
+    let text = "";
+    for await (const part of fixture.driver.exec(instance, handle, command, { ...callOptions, resizes })) {
+      if (part.type === "exit") expect(part.code).toBe(5);
+      else text += Buffer.from(part.data).toString();
+      if (!/33 91\r\n$/.test(text)) continue;
+      resizes.push({ columns: 100, rows: 40 });
+      await eventually(async () => expect(await shell("stty -F $(cat /run/zor-*/t) size")).toBe("40 100\n"));
+      typed.push(Buffer.from("word\n"));
+    }
+    expect(text).toMatch(/^33 91\r\nword\r\ngot word\r\n40 100\r\n/);
+  });
+
+  it("go on without us when they are detached", async () => {
+    const words = { command: ["sh", "-c", "sleep 4719; echo $A >/tmp/left"], environment: { A: "b" } };
+    const pid = await fixture.driver.can.detach.execDetached(instance, handle, words, callOptions);
+    expect(await shell(`tr '\\0' ' ' </proc/${pid}/cmdline`)).toContain("sleep 4719");
+    await shell(`kill $(ps | awk '/sleep 471[9]$/ { print $1; exit }')`);
+    await eventually(async () => expect(await shell("cat /tmp/left")).toBe("b\n"));
   });
 
   it("tell of a part that is missing when the guest ends what passes it on", async () => {

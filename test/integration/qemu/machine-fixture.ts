@@ -18,6 +18,8 @@ const microDirectory = "/var/lib/zor/images";
 /** A qemu driver with an image directory of its own and a net namespace for its machines. */
 export interface MachineFixture extends AsyncDisposable {
   readonly driver: ReturnType<typeof createQemuDriver>;
+  /** Another driver takes over, as that of the next agent would. */
+  nextDriver(): Promise<ReturnType<typeof createQemuDriver>>;
   readonly imageDirectory: string;
   /** Specifies and creates an instance. */
   create(
@@ -38,14 +40,16 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
   const imageDirectory = join(root, "images");
   await mkdir(imageDirectory);
   const netns = await makeNetns("qemu");
-  const driver = createQemuDriver({
-    imageDirectories: [imageDirectory, microDirectory],
-    stateDirectory: join(root, "state"),
-    log: pino({ level: "silent" }),
-    // Shorter than an emulated guest takes to boot.
-    silentAfterMs: 1000,
-    probeKvm: async () => ({ works: false, reason: "not probed in this test" }),
-  });
+  const makeDriver = () =>
+    createQemuDriver({
+      imageDirectories: [imageDirectory, microDirectory],
+      stateDirectory: join(root, "state"),
+      log: pino({ level: "silent" }),
+      // Shorter than an emulated guest takes to boot.
+      silentAfterMs: 1000,
+      probeKvm: async () => ({ works: false, reason: "not probed in this test" }),
+    });
+  let driver = makeDriver();
   const created: DriverInstance[] = [];
   const taps = new Set<string>();
 
@@ -74,7 +78,14 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
   }
 
   return {
-    driver,
+    get driver() {
+      return driver;
+    },
+    nextDriver: async () => {
+      await driver.detach();
+      driver = makeDriver();
+      return driver;
+    },
     imageDirectory,
     networkOf,
     create: async (options, nics = [], memoryMib = 128n) => {

@@ -8,7 +8,7 @@ import {
   CreateBackupRequest,
   RestoreBackupRequest,
 } from "../../../proto/gen/zor/v1/backup_service.js";
-import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import {
@@ -124,14 +124,7 @@ export class SnapshotRig {
   }
 
   async shell(id: string, command: string): Promise<string> {
-    const start = {
-      name: this.nameOf(id),
-      command: ["sh", "-c", command],
-      environment: {},
-      tty: false,
-      size: undefined,
-      stdin: false,
-    };
+    const start = ExecStart.fromPartial({ name: this.nameOf(id), command: ["sh", "-c", command] });
     async function* requests() {
       yield { message: { $case: "start" as const, value: start } };
     }

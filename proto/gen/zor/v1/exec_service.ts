@@ -50,9 +50,12 @@ export interface ExecStart {
   name: string;
   /** Command and arguments; not interpreted by a shell. Any characters but NUL. */
   command: string[];
-  /** More environment variables: names like "A_1", values of one line, without control characters but the tab. */
+  /**
+   * More environment variables: names like "A_1", values of one line, without control characters but the tab. HOME, USER, LOGNAME, SHELL
+   * and PATH are those of the user unless they are given here.
+   */
   environment: { [key: string]: string };
-  /** Allocate a terminal; containers only, INVALID_ARGUMENT for machines. */
+  /** Allocate a terminal. A machine's guest must have the program script(1), package bsdutils of Debian; else FAILED_PRECONDITION. */
   tty: boolean;
   /** Size of the terminal. */
   size:
@@ -60,6 +63,12 @@ export interface ExecStart {
     | undefined;
   /** Standard input follows; otherwise the command sees its end at once. */
   stdin: boolean;
+  /** Who runs it: a name or number of the guest's, "www-data" or "1000", optionally with a group behind a colon. Default: root. */
+  user: string;
+  /** Absolute path of the directory it runs in, up to 4096 bytes. Default: "/". */
+  workingDirectory: string;
+  /** Leave it running when the call ends, with neither input nor output: started is the only answer. Not with tty or stdin. */
+  detach: boolean;
 }
 
 export interface ExecStart_EnvironmentEntry {
@@ -84,7 +93,16 @@ export interface ExecResponse {
     | //
     /** The command ended; always last. */
     { $case: "exit"; value: ExecExit }
+    | //
+    /** The command runs and goes on without the caller, see ExecStart.detach; always last. */
+    { $case: "started"; value: ExecStarted }
     | undefined;
+}
+
+/** A command that was left running. */
+export interface ExecStarted {
+  /** Its process id inside the instance. */
+  pid: bigint;
 }
 
 /** How a command ended. */
@@ -243,7 +261,17 @@ export const ExecRequest: MessageFns<ExecRequest> = {
 };
 
 function createBaseExecStart(): ExecStart {
-  return { name: "", command: [], environment: {}, tty: false, size: undefined, stdin: false };
+  return {
+    name: "",
+    command: [],
+    environment: {},
+    tty: false,
+    size: undefined,
+    stdin: false,
+    user: "",
+    workingDirectory: "",
+    detach: false,
+  };
 }
 
 export const ExecStart: MessageFns<ExecStart> = {
@@ -265,6 +293,15 @@ export const ExecStart: MessageFns<ExecStart> = {
     }
     if (message.stdin !== false) {
       writer.uint32(48).bool(message.stdin);
+    }
+    if (message.user !== "") {
+      writer.uint32(58).string(message.user);
+    }
+    if (message.workingDirectory !== "") {
+      writer.uint32(66).string(message.workingDirectory);
+    }
+    if (message.detach !== false) {
+      writer.uint32(72).bool(message.detach);
     }
     return writer;
   },
@@ -333,6 +370,30 @@ export const ExecStart: MessageFns<ExecStart> = {
             message.stdin = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.workingDirectory = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.detach = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -366,6 +427,13 @@ export const ExecStart: MessageFns<ExecStart> = {
       tty: isSet(object.tty) ? globalThis.Boolean(object.tty) : false,
       size: isSet(object.size) ? TerminalSize.fromJSON(object.size) : undefined,
       stdin: isSet(object.stdin) ? globalThis.Boolean(object.stdin) : false,
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      workingDirectory: isSet(object.workingDirectory)
+        ? globalThis.String(object.workingDirectory)
+        : isSet(object.working_directory)
+        ? globalThis.String(object.working_directory)
+        : "",
+      detach: isSet(object.detach) ? globalThis.Boolean(object.detach) : false,
     };
   },
 
@@ -395,6 +463,15 @@ export const ExecStart: MessageFns<ExecStart> = {
     if (message.stdin !== false) {
       obj.stdin = message.stdin;
     }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.workingDirectory !== "") {
+      obj.workingDirectory = message.workingDirectory;
+    }
+    if (message.detach !== false) {
+      obj.detach = message.detach;
+    }
     return obj;
   },
 
@@ -419,6 +496,9 @@ export const ExecStart: MessageFns<ExecStart> = {
       ? TerminalSize.fromPartial(object.size)
       : undefined;
     message.stdin = object.stdin ?? false;
+    message.user = object.user ?? "";
+    message.workingDirectory = object.workingDirectory ?? "";
+    message.detach = object.detach ?? false;
     return message;
   },
 };
@@ -576,6 +656,9 @@ export const ExecResponse: MessageFns<ExecResponse> = {
       case "exit":
         ExecExit.encode(message.message.value, writer.uint32(26).fork()).join();
         break;
+      case "started":
+        ExecStarted.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -617,6 +700,14 @@ export const ExecResponse: MessageFns<ExecResponse> = {
             message.message = { $case: "exit", value: ExecExit.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = { $case: "started", value: ExecStarted.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -637,6 +728,8 @@ export const ExecResponse: MessageFns<ExecResponse> = {
         ? { $case: "stderr", value: Buffer.from(bytesFromBase64(object.stderr)) }
         : isSet(object.exit)
         ? { $case: "exit", value: ExecExit.fromJSON(object.exit) }
+        : isSet(object.started)
+        ? { $case: "started", value: ExecStarted.fromJSON(object.started) }
         : undefined,
     };
   },
@@ -649,6 +742,8 @@ export const ExecResponse: MessageFns<ExecResponse> = {
       obj.stderr = base64FromBytes(message.message.value);
     } else if (message.message?.$case === "exit") {
       obj.exit = ExecExit.toJSON(message.message.value);
+    } else if (message.message?.$case === "started") {
+      obj.started = ExecStarted.toJSON(message.message.value);
     }
     return obj;
   },
@@ -677,7 +772,83 @@ export const ExecResponse: MessageFns<ExecResponse> = {
         }
         break;
       }
+      case "started": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "started", value: ExecStarted.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseExecStarted(): ExecStarted {
+  return { pid: 0n };
+}
+
+export const ExecStarted: MessageFns<ExecStarted> = {
+  encode(message: ExecStarted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pid !== 0n) {
+      if (BigInt.asIntN(64, message.pid) !== message.pid) {
+        throw new globalThis.Error("value provided for field message.pid of type int64 too large");
+      }
+      writer.uint32(8).int64(message.pid);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecStarted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecStarted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pid = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExecStarted {
+    return { pid: isSet(object.pid) ? BigInt(object.pid) : 0n };
+  },
+
+  toJSON(message: ExecStarted): unknown {
+    const obj: any = {};
+    if (message.pid !== 0n) {
+      obj.pid = message.pid.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExecStarted>): ExecStarted {
+    return ExecStarted.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecStarted>): ExecStarted {
+    const message = createBaseExecStarted();
+    message.pid = (object.pid !== undefined && object.pid !== null) ? BigInt(object.pid) : 0n;
     return message;
   },
 };
@@ -787,9 +958,9 @@ export const ExecExit: MessageFns<ExecExit> = {
 export type ExecServiceService = typeof ExecServiceService;
 export const ExecServiceService = {
   /**
-   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command in a container has ended,
-   * everything of the command's session is ended with it: its children too, unless they left with setsid(2). What a command that
-   * ended by itself left running stays.
+   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command has ended, everything of the
+   * command's session (in a machine: its process group) is ended with it: its children too, unless they left with setsid(2). What a
+   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them.
    */
   exec: {
     path: "/zor.v1.ExecService/Exec" as const,
@@ -804,18 +975,18 @@ export const ExecServiceService = {
 
 export interface ExecServiceServer extends UntypedServiceImplementation {
   /**
-   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command in a container has ended,
-   * everything of the command's session is ended with it: its children too, unless they left with setsid(2). What a command that
-   * ended by itself left running stays.
+   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command has ended, everything of the
+   * command's session (in a machine: its process group) is ended with it: its children too, unless they left with setsid(2). What a
+   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them.
    */
   exec: handleBidiStreamingCall<ExecRequest, ExecResponse>;
 }
 
 export interface ExecServiceClient extends Client {
   /**
-   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command in a container has ended,
-   * everything of the command's session is ended with it: its children too, unless they left with setsid(2). What a command that
-   * ended by itself left running stays.
+   * Runs a command. The first message must be start. When the caller goes, or cancels, before a command has ended, everything of the
+   * command's session (in a machine: its process group) is ended with it: its children too, unless they left with setsid(2). What a
+   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them.
    */
   exec(): ClientDuplexStream<ExecRequest, ExecResponse>;
   exec(options: Partial<CallOptions>): ClientDuplexStream<ExecRequest, ExecResponse>;

@@ -174,7 +174,8 @@ describe("a guest agent client", () => {
       const agent = await openAgent();
       const running = collect(guestExec(agent, { ...command, environment: { A: "b" } }, execOptions));
       const env = [expect.stringMatching(/^PATH=/), "A=b"];
-      expect(await refuseShell()).toMatchObject({ arguments: { env } });
+      const login = ["HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh"];
+      expect(await refuseShell()).toMatchObject({ arguments: { env: [env[0], ...login, env[1]] } });
       expect(await peer.nextCommand()).toMatchObject({ arguments: { env } });
       peer.hangUp();
       await expect(running).rejects.toMatchObject({ code: status.UNAVAILABLE });
@@ -185,14 +186,20 @@ describe("a guest agent client", () => {
       const stdin = (async function* () {
         for (let sent = 0; sent < 20; sent += 1) yield Buffer.alloc(100_000);
       })();
-      await expect(collect(guestExec(agent, { ...command, stdin }, execOptions))).rejects.toMatchObject({
+      const running = collect(guestExec(agent, { ...command, stdin }, execOptions));
+      running.catch(() => undefined);
+      await refuseShell();
+      await expect(running).rejects.toMatchObject({
         code: status.RESOURCE_EXHAUSTED,
       });
     });
 
     it("refuses a terminal and an empty command", async () => {
       const agent = await openAgent();
-      await expect(collect(guestExec(agent, { ...command, tty: true }, execOptions))).rejects.toMatchObject({
+      const running = collect(guestExec(agent, { ...command, tty: true }, execOptions));
+      running.catch(() => undefined);
+      await refuseShell();
+      await expect(running).rejects.toMatchObject({
         code: status.FAILED_PRECONDITION,
       });
       await expect(collect(guestExec(agent, { ...command, command: [] }, execOptions))).rejects.toMatchObject({

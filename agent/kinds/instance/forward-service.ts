@@ -1,0 +1,115 @@
+import { isIP } from "node:net";
+import { invalidArgument } from "../../../lib/errors.js";
+import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
+import type {
+  ConnectOpen,
+  ConnectRequest,
+  ConnectResponse,
+  ForwardServiceService,
+} from "../../../proto/gen/zor/v1/forward_service.js";
+import type { FromServer } from "../../drivers/abilities/connect.js";
+import type { HostScope } from "../../kit/host-scope.js";
+import type { InstanceManager } from "./manager.js";
+
+/** What the forward service works with. */
+export interface ForwardServiceOptions {
+  readonly scope: HostScope;
+  readonly manager: InstanceManager;
+}
+
+/** Larger pieces are cut: a message stays small on its way. */
+const pieceBytes = 256 * 1024;
+
+/** The forward service of this host. */
+export function forwardService(options: ForwardServiceOptions): Handlers<typeof ForwardServiceService> {
+  return { connect: (requests, context) => connect(options, requests, context) };
+}
+
+async function* connect(
+  { scope, manager }: ForwardServiceOptions,
+  requests: AsyncIterable<ConnectRequest>,
+  { signal, caller }: CallContext,
+): AsyncIterable<ConnectResponse> {
+  const iterator = requests[Symbol.asyncIterator]();
+  const open = readOpen(await iterator.next());
+  const id = scope.parse("instance", "open.name", open.name);
+  const { port, address = "127.0.0.1" } = checked(open);
+  const reached = manager.reach(id);
+  const abort = new AbortController();
+  const count = { in: 0, out: 0 };
+  const failure: { error?: unknown } = {};
+  const input = inputOf(
+    iterator,
+    (bytes) => {
+      count.in += bytes;
+    },
+    (error) => {
+      failure.error = error;
+      abort.abort(error);
+    },
+  );
+  let opened = false;
+  try {
+    const both = AbortSignal.any([signal, abort.signal]);
+    for await (const output of reached.connect({ address, port, input }, { signal: both })) {
+      opened = true;
+      if (output.type === "data") count.out += output.data.length;
+      yield* toResponses(output);
+    }
+  } catch (error) {
+    throw failure.error ?? error;
+  } finally {
+    abort.abort();
+    const bytes = `${count.in} bytes in, ${count.out} out`;
+    if (opened) reached.tell("forwarded", `a connection to port ${port} ended: ${bytes}`, caller.identity);
+  }
+}
+
+function* toResponses(output: FromServer): Iterable<ConnectResponse> {
+  switch (output.type) {
+    case "opened":
+      yield { message: { $case: "opened", value: {} } };
+      return;
+    case "end":
+      yield { message: { $case: "end", value: {} } };
+      return;
+    case "data":
+      for (let at = 0; at < output.data.length; at += pieceBytes) {
+        yield { message: { $case: "data", value: Buffer.from(output.data.subarray(at, at + pieceBytes)) } };
+      }
+  }
+}
+
+function readOpen(first: IteratorResult<ConnectRequest>): ConnectOpen {
+  const message = first.done === true ? undefined : first.value.message;
+  if (message?.$case === "open") return message.value;
+  throw invalidArgument("open", "must be the first message");
+}
+
+function checked({ port, address }: ConnectOpen): { readonly port: number; readonly address?: string } {
+  if (port < 1 || port > 65_535) throw invalidArgument("open.port", "must be from 1 to 65535");
+  if (address === "") return { port };
+  if (isIP(address) === 0 || address.includes("%")) {
+    throw invalidArgument("open.address", "must be an IP address, as seen inside the instance");
+  }
+  return { port, address };
+}
+
+/** The bytes for the server, taken from the caller's messages no faster than they are asked for. A bad message ends the connection. */
+async function* inputOf(
+  requests: AsyncIterator<ConnectRequest>,
+  onBytes: (bytes: number) => void,
+  onBad: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for (let next = await requests.next(); next.done !== true; next = await requests.next()) {
+      const { message } = next.value;
+      if (message?.$case === "end") return;
+      if (message?.$case !== "data") throw invalidArgument("message", "must be data or end, after the first");
+      onBytes(message.value.length);
+      yield message.value;
+    }
+  } catch (error) {
+    onBad(error);
+  }
+}

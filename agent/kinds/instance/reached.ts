@@ -1,0 +1,88 @@
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { Connectable, FromServer } from "../../drivers/abilities/connect.js";
+import type { Detachable } from "../../drivers/abilities/detach.js";
+import type {
+  Abilities,
+  CallOptions,
+  ConsoleStream,
+  DriverInstance,
+  ExecCommand,
+  ExecOutput,
+  RecoveryHandle,
+} from "../../drivers/driver.js";
+import type { EventDraft } from "../../kit/events.js";
+import { asFailure } from "../../kit/failure.js";
+import { runningHandle, unsupported } from "./action-checks.js";
+import { attempt } from "./power.js";
+import { type InstanceRecord, toDriverInstance } from "./record.js";
+
+/** What a driver can do, and what it does it to. */
+interface Able<A extends keyof Abilities> {
+  readonly ability: NonNullable<Abilities[A]>;
+  readonly instance: DriverInstance;
+  readonly handle: RecoveryHandle;
+}
+
+/** An instance that is reached inside: nothing of it is changed by that, so nothing of it waits in the instance's queue. */
+export class Reached {
+  readonly #record: InstanceRecord;
+  readonly #emit: (event: EventDraft) => void;
+
+  constructor(record: InstanceRecord, emit: (event: EventDraft) => void) {
+    this.#record = record;
+    this.#emit = emit;
+  }
+
+  /** Resource name. */
+  get name(): string {
+    return this.#record.stored.resource.name;
+  }
+
+  /** Opens the serial console. @throws {ZorError} */
+  async openConsole(options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
+    const { ability, instance, handle } = this.#able("console", "show a console");
+    return attempt(this.#record, "open the console of", () => ability.openConsole(instance, handle, options));
+  }
+
+  /** Runs a command inside. @throws {ZorError} */
+  async *exec(
+    command: ExecCommand,
+    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
+  ): AsyncIterable<ExecOutput> {
+    const { ability, instance, handle } = this.#able("exec", "run commands");
+    try {
+      yield* ability.exec(instance, handle, command, options);
+    } catch (error) {
+      throw asFailure(error, this.name, "run a command in");
+    }
+  }
+
+  /** Leaves a command running inside; resolves to its pid there. @throws {ZorError} */
+  async execDetached(command: Parameters<Detachable["execDetached"]>[2], options: CallOptions): Promise<number> {
+    const { ability, instance, handle } = this.#able("detach", "leave commands running");
+    return attempt(this.#record, "run a command in", () => ability.execDetached(instance, handle, command, options));
+  }
+
+  /** Connects to a server inside. @throws {ZorError} */
+  async *connect(to: Parameters<Connectable["connect"]>[2], options: CallOptions): AsyncIterable<FromServer> {
+    const { ability, instance, handle } = this.#able("connect", "connect to servers inside");
+    try {
+      yield* ability.connect(instance, handle, to, options);
+    } catch (error) {
+      throw asFailure(error, this.name, "connect to a server in");
+    }
+  }
+
+  /** Tells watchers what somebody did inside. `type` is the event's last part. */
+  tell(type: string, message: string, caller: string): void {
+    const severity = EventSeverity.EVENT_SEVERITY_INFO;
+    this.#emit({ severity, type: `instance.${type}`, resource: this.name, message, caller });
+  }
+
+  #able<A extends keyof Abilities>(ability: A, doing: string): Able<A> {
+    const found = this.#record.driver.can[ability];
+    if (found === undefined) throw unsupported(this.#record, doing);
+    const handle = runningHandle(this.#record, doing);
+    return { ability: found, instance: toDriverInstance(this.#record), handle };
+  }
+}

@@ -1,0 +1,137 @@
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { messageOf } from "../../../lib/errors.js";
+import { parseWhole } from "../../kit/input/key-values.js";
+import { shortName } from "../../kit/resource-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { type Registrar, ResourceArgument, withExamples } from "../command.js";
+import { resolveName } from "../resolve.js";
+import type { Session } from "../session.js";
+import { GuestKeys } from "../ssh/guest-keys.js";
+import { domain, fromAlias, run, SshFiles, toAlias } from "../ssh/ssh-files.js";
+import { tunnel } from "../tunnel.js";
+
+interface SshOptions {
+  readonly host?: string;
+  readonly user: string;
+  readonly port: string;
+  readonly keys: boolean;
+}
+
+/** `zor ssh`, `zor ssh-config` and `zor ssh-proxy`. */
+export function define(registrar: Registrar, name: string): void {
+  if (name === "ssh") defineSsh(registrar);
+  else if (name === "ssh-config") defineConfig(registrar);
+  else defineProxy(registrar);
+}
+
+function defineSsh({ program, open }: Registrar): void {
+  const command = program
+    .command("ssh")
+    .description("Log in to an instance by ssh, through the hub and without an address, or run a command there.")
+    .addArgument(new ResourceArgument("<name>", "instance", "instance"))
+    .argument("[command...]", "command and arguments, after --; the shell inside reads them")
+    .option("--host <host>", "the host of a name without one")
+    .option("-l, --user <user>", "who to log in as", "root")
+    .option("-p, --port <port>", "port of the ssh server inside", "22")
+    .action(async (text: string, words: string[], options: SshOptions) => {
+      const session = open(command);
+      const port = parseWhole("--port", options.port, 1, 65_535);
+      const instance = await resolveName(session, kindNamed("instance"), text, options.host);
+      const files = new SshFiles(session.configDirectory);
+      await files.ensureKey();
+      const context = session.options.context === undefined ? [] : ["--context", session.options.context];
+      const alias = toAlias(instance);
+      const settings = files.options([...context, "ssh-proxy", shortName(instance)], alias);
+      const argv = Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
+      const code = await run(
+        "ssh",
+        [...argv, "-l", options.user, "-p", String(port), "--", alias, ...words],
+        ["inherit", "inherit", "inherit"],
+      );
+      session.setExitCode(code);
+    });
+  command.addHelpText(
+    "after",
+    `
+The instance needs an ssh server, and what zor exec and zor port-forward need. A
+key of yours is let in for as long as the session lasts, and the server's own key
+is read through the hub: nothing is taken on trust. For scp, rsync and ansible
+see zor ssh-config.`,
+  );
+  withExamples(command, "zor ssh alpha/vm1", "zor ssh alpha/vm1 -l admin -- uptime");
+}
+
+function defineConfig({ program, open }: Registrar): void {
+  const command = program
+    .command("ssh-config")
+    .description("Print a configuration with which plain ssh, scp, rsync and ansible reach instances.")
+    .argument("[names...]", "instances to name one by one; default: one block for all, as NAME.HOST.zor")
+    .option("--host <host>", "the host of names without one")
+    .option("-l, --user <user>", "who to log in as", "root")
+    .action(async (names: string[], options: SshOptions) => {
+      const session = open(command);
+      const files = new SshFiles(session.configDirectory);
+      await files.ensureKey();
+      const context = session.options.context === undefined ? [] : ["--context", session.options.context];
+      const blocks = [];
+      for (const text of names) {
+        const instance = await resolveName(session, kindNamed("instance"), text, options.host);
+        blocks.push({ alias: toAlias(instance), proxy: [...context, "ssh-proxy", shortName(instance)] });
+      }
+      if (names.length === 0) blocks.push({ alias: `*${domain}`, proxy: [...context, "ssh-proxy", "%h"] });
+      for (const { alias, proxy } of blocks) {
+        session.print(`Host ${alias}\n  User ${options.user}`);
+        for (const [key, value] of Object.entries(files.options(proxy))) session.print(`  ${key} ${value}`);
+      }
+    });
+  command.addHelpText(
+    "after",
+    `
+Write it to a file and include that at the top of ~/.ssh/config:
+
+  zor ssh-config > ~/.ssh/zor.conf
+  Include zor.conf
+
+Then: ssh vm1.alpha.zor, scp FILE vm1.alpha.zor:/tmp, rsync -a DIR vm1.alpha.zor:.
+An instance whose name has upper case letters, or whose host's name has a dot, is
+named one by one: zor ssh-config HOST/NAME.`,
+  );
+  withExamples(command, "zor ssh-config > ~/.ssh/zor.conf", "zor ssh-config alpha/vm1 alpha/vm2 -l admin");
+}
+
+function defineProxy({ program, open }: Registrar): void {
+  const command = program
+    .command("ssh-proxy")
+    .description("Connect standard input and output with the ssh server of an instance: what ssh runs as ProxyCommand.")
+    .addArgument(new ResourceArgument("<name>", "instance, as HOST/NAME or NAME.HOST.zor", "instance"))
+    .option("--host <host>", "the host of a name without one")
+    .option("--user <user>", "who will log in", "root")
+    .option("--port <port>", "port of the ssh server inside", "22")
+    .option("--no-keys", "let no key in, and do not read the server's")
+    .action(async (text: string, options: SshOptions) => {
+      const session = open(command);
+      const port = parseWhole("--port", options.port, 1, 65_535);
+      const name = await resolveName(session, kindNamed("instance"), fromAlias(text), options.host);
+      await using _key = options.keys ? await lendKey(session, name, options.user) : undefined;
+      const { input, output } = session.io.terminal;
+      const connection = await session.connect();
+      await tunnel(connection, { name, port, address: "" }, { input, output }, session.io.signal);
+    });
+  withExamples(command, "ssh -o ProxyCommand='zor ssh-proxy alpha/vm1' root@vm1");
+}
+
+/** Reads the server's keys and lets ours in. Without an agent inside ssh goes on with what it knows and has. */
+async function lendKey(session: Session, name: string, user: string): Promise<AsyncDisposable | undefined> {
+  const files = new SshFiles(session.configDirectory);
+  const keys = new GuestKeys(await session.connect(), name, user);
+  const { signal } = session.io;
+  try {
+    const hostKeys = await keys.hostKeys(signal);
+    if (hostKeys.length > 0) await files.know(toAlias(name), hostKeys);
+    return await keys.lend(await files.ensureKey(), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    session.note(escapeText(`zor: no key was let in for this session: ${messageOf(error)}`));
+    return undefined;
+  }
+}

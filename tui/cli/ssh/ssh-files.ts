@@ -1,0 +1,96 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { failedPrecondition } from "../../../lib/errors.js";
+import { readIfExists } from "../../../lib/files.js";
+import { boundCommand } from "../../../lib/owned-process.js";
+import { installationRoot } from "../../../lib/program.js";
+
+/** End of the names under which ssh knows instances. */
+export const domain = ".zor";
+
+/** What ssh is given of ours: a key of this person on this machine, and what servers inside prove themselves with. */
+export class SshFiles {
+  readonly directory: string;
+
+  constructor(configDirectory: string) {
+    this.directory = join(configDirectory, "ssh");
+  }
+
+  get key(): string {
+    return join(this.directory, "id_ed25519");
+  }
+
+  get knownHosts(): string {
+    return join(this.directory, "known_hosts");
+  }
+
+  /** Makes the key when there is none; resolves to its public half. @throws {ZorError} FAILED_PRECONDITION without ssh-keygen. */
+  async ensureKey(): Promise<string> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    const isThere = await access(this.key).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere)
+      await run(
+        "ssh-keygen",
+        ["-q", "-t", "ed25519", "-N", "", "-C", "zor", "-f", this.key],
+        ["ignore", "ignore", "inherit"],
+      );
+    const [type = "", key = ""] = (await readFile(`${this.key}.pub`, "utf8")).trim().split(" ");
+    return `${type} ${key}`;
+  }
+
+  /** Keeps what a server proves itself with. What was known under that name is forgotten. */
+  async know(alias: string, keys: readonly string[]): Promise<void> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    const before = ((await readIfExists(this.knownHosts)) ?? "").split("\n");
+    const others = before.filter((line) => line !== "" && !line.startsWith(`${alias} `));
+    const lines = [...others, ...keys.map((key) => `${alias} ${key}`)];
+    if (lines.join("\n") === before.filter((line) => line !== "").join("\n")) return;
+    const fresh = `${this.knownHosts}.${process.pid}`;
+    await writeFile(fresh, `${lines.join("\n")}\n`, { mode: 0o600 });
+    await rename(fresh, this.knownHosts);
+  }
+
+  /** Options of ssh, by their names in its configuration. */
+  options(proxyArguments: readonly string[], alias?: string): Readonly<Record<string, string>> {
+    return {
+      ProxyCommand: `${quoted(join(installationRoot, "zor"))} ${proxyArguments.join(" ")} --user %r --port %p`,
+      IdentityFile: quoted(this.key),
+      IdentitiesOnly: "yes",
+      UserKnownHostsFile: quoted(this.knownHosts),
+      GlobalKnownHostsFile: "/dev/null",
+      StrictHostKeyChecking: "yes",
+      ...(alias === undefined ? {} : { HostKeyAlias: alias }),
+    };
+  }
+}
+
+/** Name under which ssh knows an instance: "hosts/alpha/instances/vm1" is "vm1.alpha.zor". ssh writes names in lower case. */
+export function toAlias(name: string): string {
+  const [, host = "", , id = ""] = name.split("/");
+  return `${id}.${host}${domain}`.toLowerCase();
+}
+
+/** What a person means by a name for ssh: "vm1.alpha.zor" is "alpha/vm1"; others stay. */
+export function fromAlias(text: string): string {
+  if (!text.endsWith(domain)) return text;
+  const name = text.slice(0, -domain.length);
+  const dot = name.lastIndexOf(".");
+  return dot === -1 ? name : `${name.slice(dot + 1)}/${name.slice(0, dot)}`;
+}
+
+/** Runs a program that has the terminal; resolves to its exit code. @throws {ZorError} FAILED_PRECONDITION when it is not there. */
+export async function run(program: string, argv: readonly string[], stdio: ("inherit" | "ignore")[]): Promise<number> {
+  const child = spawn(...boundCommand(program, argv), { stdio });
+  const [code, signal] = await once(child, "exit");
+  if (code === 127) throw failedPrecondition("NO_SSH", "", `${program} is not on this machine; install openssh-client`);
+  return typeof code === "number" ? code : signal === null ? 1 : 255;
+}
+
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path.replaceAll("%", "%%") : `"${path.replaceAll("%", "%%")}"`;
+}

@@ -1,0 +1,54 @@
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import type { Connection } from "../../lib/grpc/connection.js";
+import {
+  type ConnectOpen,
+  type ConnectRequest,
+  ForwardServiceService,
+} from "../../proto/gen/zor/v1/forward_service.js";
+
+/** Two ends of a connection here. */
+export interface TunnelEnds {
+  readonly input: Readable;
+  readonly output: Writable;
+}
+
+/**
+ * Carries bytes between a server inside an instance and here, until both sides have ended. Either may end alone; neither is read faster
+ * than the other takes it. @throws {ZorError} when it cannot connect, or the connection is lost.
+ */
+export async function tunnel(
+  connection: Connection,
+  open: ConnectOpen,
+  { input, output }: TunnelEnds,
+  signal: AbortSignal,
+): Promise<void> {
+  const abort = new AbortController();
+  const broken = (error: unknown): void => abort.abort(error);
+  output.on("error", broken);
+  async function* requests(): AsyncIterable<ConnectRequest> {
+    yield { message: { $case: "open", value: open } };
+    try {
+      for await (const data of input.iterator({ destroyOnReturn: false })) {
+        yield { message: { $case: "data", value: Buffer.from(data) } };
+      }
+    } catch (error) {
+      broken(error);
+      return;
+    }
+    yield { message: { $case: "end", value: {} } };
+  }
+  const either = AbortSignal.any([signal, abort.signal]);
+  try {
+    for await (const { message } of connection.bidi(ForwardServiceService.connect, requests(), { signal: either })) {
+      if (message?.$case === "end") output.end();
+      if (message?.$case !== "data" || output.write(message.value)) continue;
+      await once(output, "drain", { signal: either });
+    }
+    if (output.writableEnded && !output.writableFinished) await once(output, "finish", { signal: either });
+  } finally {
+    output.off("error", broken);
+    output.on("error", () => undefined);
+    input.destroy();
+  }
+}
