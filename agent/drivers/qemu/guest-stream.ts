@@ -145,7 +145,11 @@ class Session {
     for await (const data of input) {
       waiting.push(data);
       bytes += data.length;
-      writing ??= flush();
+      if (writing === undefined) {
+        writing = flush();
+        // A command that takes no more is seen when the next piece is to be written.
+        writing.catch(() => undefined);
+      }
       if (bytes >= inputPieceBytes) await writing;
     }
     await writing;

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { utimes, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DriverInstance, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { isAlive } from "../../../lib/process.js";
+import { converse } from "../../helpers/in-guest-server.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
 import { all, CrunFixture, callOptions, textOf, toCommand } from "./fixture.js";
@@ -98,6 +101,28 @@ describe("commands in a container", () => {
     const missing = { command: ["/no/such/program"], environment: {} };
     await expect(detach.execDetached(instance, handle, missing, callOptions)).rejects.toMatchObject({
       reason: "NOT_STARTED",
+    });
+  });
+
+  it("have servers that are connected with, each side ending alone, and none of the host's", async () => {
+    const at = await sleeping();
+    const line = "nc -ll -p 7000 -e sh -c 'read a; echo heard $a; cat >/dev/null; echo over'";
+    const { detach } = world.driver.can;
+    await detach.execDetached(at.instance, at.handle, { command: ["sh", "-c", line], environment: {} }, callOptions);
+    await eventually(async () => expect(await world.shell(at.instance, at.handle, "netstat -ltn")).toContain(":7000"));
+    const expected = { text: "heard word\nover\n", ended: true };
+    expect(await converse(world.driver, at, { port: 7000, words: "word\n" })).toEqual(expected);
+    await using server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    for (const address of ["127.0.0.1", "::1"]) {
+      await expect(converse(world.driver, at, { port, words: "", address })).rejects.toMatchObject({
+        reason: "CONNECT_FAILED",
+        message: expect.stringContaining("nobody listens there"),
+      });
+    }
+    await expect(converse(world.driver, at, { port, words: "", address: "192.0.2.1" })).rejects.toMatchObject({
+      message: expect.stringContaining("no way to that address"),
     });
   });
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DriverInstance, ExecOutput, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { AsyncQueue } from "../../../lib/async-queue.js";
+import { converse } from "../../helpers/in-guest-server.js";
 import { eventually } from "../../helpers/eventually.js";
 import { leftNetns } from "../../helpers/netns.js";
 import { callOptions, type MachineFixture, makeMachineFixture } from "./machine-fixture.js";
@@ -222,6 +223,19 @@ describe("commands in a machine", () => {
     expect(await shell(`tr '\\0' ' ' </proc/${pid}/cmdline`)).toContain("sleep 4719");
     await shell(`kill $(ps | awk '/sleep 471[9]$/ { print $1; exit }')`);
     await eventually(async () => expect(await shell("cat /tmp/left")).toBe("b\n"));
+  });
+
+  it("connect with servers in it, each side ending alone", async () => {
+    const serve = ["sh", "-c", "nc -ll -p 7000 -e sh -c 'read a; echo heard $a; cat >/dev/null; echo over'"];
+    await fixture.driver.can.detach.execDetached(instance, handle, { command: serve, environment: {} }, callOptions);
+    await eventually(async () => expect(await shell("netstat -ltn")).toContain(":7000"));
+    const at = { instance, handle };
+    const expected = { text: "heard word\nover\n", ended: true };
+    expect(await converse(fixture.driver, at, { port: 7000, words: "word\n" })).toEqual(expected);
+    await expect(converse(fixture.driver, at, { port: 7001, words: "word\n" })).rejects.toMatchObject({
+      reason: "CONNECT_FAILED",
+      message: expect.stringContaining("refused"),
+    });
   });
 
   it("tell of a part that is missing when the guest ends what passes it on", async () => {
