@@ -204,7 +204,7 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /** A system error in words, with the path that people know. */
-function explained(error: unknown, shown: string): unknown {
+export function explained(error: unknown, shown: string): unknown {
   const code = codeOf(error);
   if (error instanceof TreeError || code === "") return error;
   return new TreeError(`${shown} ${words[code] ?? `cannot be used (${code})`}`, code, error);

@@ -59,6 +59,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "cdrom", summary: "change what lies in a CD-ROM drive", load: () => import("./commands/cdrom.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
+  { name: "cp", summary: "copy files into, out of and between instances", load: () => import("./commands/cp.js") },
   {
     name: "port-forward",
     summary: "listen here for servers inside an instance",

@@ -1,0 +1,237 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, type FileHandle, lchown, lutimes, mkdir, open, rename, symlink, unlink } from "node:fs/promises";
+import { type Dir, explained, TreeError } from "./dir.js";
+import type { TreeEntry, TreeItem } from "./tree.js";
+
+/** How to write a tree. */
+export interface UnpackOptions {
+  /** Name that the top of the tree gets. */
+  readonly name: string;
+  /** Owners and set-id bits are those of the tree; else files are whoever's who writes them. */
+  readonly owners: boolean;
+  readonly onSkipped: (what: string) => void;
+}
+
+const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
+/** Pieces of nothing but zeros are left out: files get their holes back. */
+const zeros = Buffer.alloc(65_536);
+
+/**
+ * Writes a tree into a directory, and nowhere else: names are looked up one by one from the directory held open, and no link is followed on the
+ * way, be it one that came with the tree or one that was there. A file is whole when it gets its name; of one that is not nothing is left.
+ */
+export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, options: UnpackOptions): Promise<void> {
+  const directories: TreeEntry[] = [];
+  let writing: Writing | undefined;
+  try {
+    for await (const item of items) {
+      if (item.type === "data") {
+        if (writing === undefined) throw new TreeError("data came without a file");
+        await writing.write(item.data);
+        continue;
+      }
+      await writing?.finish();
+      writing = undefined;
+      if (item.type === "skipped") options.onSkipped(item.what);
+      else if (item.type === "copy") await copy(dir, item, options);
+      else if (item.entry.type === "file") writing = await Writing.begin(dir, item.entry, options);
+      else if (item.entry.type === "symlink") await link(dir, item.entry, options);
+      else directories.push(await make(dir, item.entry, options));
+    }
+    await writing?.finish();
+    writing = undefined;
+    // The deepest first: writing into a directory changes its time, and may not be possible with its mode.
+    for (const entry of directories.reverse()) await finishDirectory(dir, entry, options);
+  } finally {
+    await writing?.discard();
+  }
+}
+
+/** The directory that an entry is in, and its name there. */
+async function parentOf(
+  dir: Dir,
+  path: readonly string[],
+  top: string,
+): Promise<{ readonly dir: Dir; readonly name: string }> {
+  const parts = [top, ...path];
+  const name = parts.pop() ?? top;
+  let here = await dir.again();
+  for (const part of parts) {
+    const next = await here.enter(part).finally(() => here[Symbol.asyncDispose]());
+    here = next;
+  }
+  return { dir: here, name };
+}
+
+async function within<T>(
+  { dir, path, name }: { readonly dir: Dir; readonly path: readonly string[]; readonly name: string },
+  work: (place: { readonly dir: Dir; readonly name: string; readonly at: string }) => Promise<T>,
+): Promise<T> {
+  const place = await parentOf(dir, path, name);
+  await using here = place.dir;
+  try {
+    return await work({ ...place, at: here.at(place.name) });
+  } catch (error) {
+    throw explained(error, here.show(place.name));
+  }
+}
+
+async function make(dir: Dir, entry: TreeEntry, { name }: UnpackOptions): Promise<TreeEntry> {
+  await within({ dir, path: entry.path, name }, async (place) => {
+    const stats = await place.dir.find(place.name);
+    if (stats === undefined) await mkdir(place.at, { mode: 0o700 });
+    else if (!stats.isDirectory())
+      throw new TreeError(`${place.dir.show(place.name)} is in the way: it is no directory`);
+  });
+  return entry;
+}
+
+async function finishDirectory(dir: Dir, entry: TreeEntry, { name, owners }: UnpackOptions): Promise<void> {
+  await within({ dir, path: entry.path, name }, async (place) => {
+    await using inner = await place.dir.enter(place.name);
+    if (owners) await lchown(inner.at("."), entry.uid, entry.gid);
+    await chmod(inner.at("."), permissions(entry, owners));
+    await lutimes(inner.at("."), entry.mtime, entry.mtime);
+  });
+}
+
+async function link(dir: Dir, { path, target, mtime, uid, gid }: TreeEntry, options: UnpackOptions): Promise<void> {
+  await within({ dir, path, name: options.name }, async (place) => {
+    const fresh = place.dir.at(freshName());
+    await symlink(target, fresh);
+    try {
+      if (options.owners) await lchown(fresh, uid, gid);
+      await lutimes(fresh, mtime, mtime);
+      await rename(fresh, place.at);
+    } catch (error) {
+      await unlink(fresh).catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+/** A hard link becomes a file of its own: no link to anything is ever made. */
+async function copy(
+  dir: Dir,
+  { path, of }: { readonly path: readonly string[]; readonly of: readonly string[] },
+  options: UnpackOptions,
+): Promise<void> {
+  await within({ dir, path: of, name: options.name }, async (source) => {
+    const file = await source.dir.openFile(source.name);
+    try {
+      const { mode, uid, gid, mtimeMs, size } = await file.stat();
+      const entry = {
+        path,
+        type: "file" as const,
+        mode: mode & 0o7777,
+        uid,
+        gid,
+        mtime: mtimeMs / 1000,
+        size,
+        target: "",
+      };
+      const writing = await Writing.begin(dir, entry, options);
+      try {
+        for await (const data of file.createReadStream({ autoClose: false })) await writing.write(data);
+        await writing.finish();
+      } catch (error) {
+        await writing.discard();
+        throw error;
+      }
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** A file that is being written under a name of its own. */
+class Writing {
+  readonly #dir: Dir;
+  readonly #file: FileHandle;
+  readonly #fresh: string;
+  readonly #name: string;
+  readonly #entry: TreeEntry;
+  readonly #owners: boolean;
+  #at = 0;
+
+  private constructor(
+    place: { readonly dir: Dir; readonly name: string },
+    { file, fresh }: { readonly file: FileHandle; readonly fresh: string },
+    { entry, owners }: { readonly entry: TreeEntry; readonly owners: boolean },
+  ) {
+    this.#dir = place.dir;
+    this.#name = place.name;
+    this.#file = file;
+    this.#fresh = fresh;
+    this.#entry = entry;
+    this.#owners = owners;
+  }
+
+  static async begin(dir: Dir, entry: TreeEntry, { name, owners }: UnpackOptions): Promise<Writing> {
+    const place = await parentOf(dir, entry.path, name);
+    try {
+      const stats = await place.dir.find(place.name);
+      if (stats?.isDirectory() === true)
+        throw new TreeError(`${place.dir.show(place.name)} is in the way: it is a directory`);
+      const fresh = freshName();
+      const file = await open(place.dir.at(fresh), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
+      return new Writing(place, { file, fresh }, { entry, owners });
+    } catch (error) {
+      const shown = place.dir.show(place.name);
+      await place.dir[Symbol.asyncDispose]();
+      throw explained(error, shown);
+    }
+  }
+
+  async write(data: Buffer): Promise<void> {
+    if (this.#at + data.length > this.#entry.size)
+      throw new TreeError(`${this.#dir.show(this.#name)}: more came than was said`);
+    try {
+      for (let from = 0; from < data.length; ) {
+        const piece = data.subarray(from, from + zeros.length - (this.#at % zeros.length));
+        const isHole = piece.equals(zeros.subarray(0, piece.length));
+        if (!isHole) await this.#file.write(piece, 0, piece.length, this.#at);
+        this.#at += piece.length;
+        from += piece.length;
+      }
+    } catch (error) {
+      throw explained(error, this.#dir.show(this.#name));
+    }
+  }
+
+  /** Gives the file its name. */
+  async finish(): Promise<void> {
+    const { mtime, uid, gid, size } = this.#entry;
+    try {
+      if (this.#at !== size) throw new TreeError(`${this.#dir.show(this.#name)}: less came than was said`);
+      await this.#file.truncate(size);
+      if (this.#owners) await this.#file.chown(uid, gid);
+      await this.#file.chmod(permissions(this.#entry, this.#owners));
+      await this.#file.utimes(mtime, mtime);
+      await rename(this.#dir.at(this.#fresh), this.#dir.at(this.#name));
+    } catch (error) {
+      const shown = this.#dir.show(this.#name);
+      await this.discard();
+      throw explained(error, shown);
+    }
+    await this.#file.close();
+    await this.#dir[Symbol.asyncDispose]();
+  }
+
+  /** Leaves nothing of it. Idempotent. */
+  async discard(): Promise<void> {
+    if (this.#file.fd === -1) return;
+    await this.#file.close();
+    await unlink(this.#dir.at(this.#fresh)).catch(() => undefined);
+    await this.#dir[Symbol.asyncDispose]();
+  }
+}
+
+function permissions({ mode }: TreeEntry, owners: boolean): number {
+  return owners ? mode : mode & 0o777;
+}
+
+function freshName(): string {
+  return `.zor-cp-${randomBytes(6).toString("hex")}`;
+}

@@ -1,0 +1,227 @@
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { run } from "../../../../agent/host/exec.js";
+import { Dir, lookUp } from "../../../../lib/tree/dir.js";
+import { packTree } from "../../../../lib/tree/pack.js";
+import { readTar } from "../../../../lib/tree/tar-reader.js";
+import { writeTar } from "../../../../lib/tree/tar-writer.js";
+import type { TreeEntry, TreeItem } from "../../../../lib/tree/tree.js";
+import { unpackTree } from "../../../../lib/tree/unpack.js";
+
+let root: string;
+let dir: Dir;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "zt-tree-"));
+  for (const name of ["in", "out", "outside"]) await mkdir(join(root, name));
+  await writeFile(join(root, "outside", "secret"), "secret");
+  dir = await Dir.open(join(root, "out"), { shown: join(root, "out"), plainOnly: false });
+});
+afterEach(async () => {
+  await dir[Symbol.asyncDispose]();
+  await rm(root, { recursive: true, force: true });
+});
+
+const entry = (path: string, more: Partial<TreeEntry> = {}): TreeItem => ({
+  type: "entry",
+  entry: {
+    ...{
+      path: path === "" ? [] : path.split("/"),
+      type: "file",
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      mtime: 1000,
+      size: 0,
+      target: "",
+    },
+    ...more,
+  },
+});
+const data = (text: string): TreeItem => ({ type: "data", data: Buffer.from(text) });
+const unpack = (...items: TreeItem[]) =>
+  unpackTree(
+    dir,
+    (async function* () {
+      yield* items;
+    })(),
+    { name: "top", owners: false, onSkipped: () => undefined },
+  );
+const top = (...names: string[]) => join(root, "out", "top", ...names);
+async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+describe("a tree", () => {
+  it("comes through tar as it was, whatever size the pieces have", async () => {
+    const from = join(root, "in", "top");
+    await mkdir(join(from, "a", "n".repeat(150), "deep"), { recursive: true });
+    await writeFile(join(from, "a", "n".repeat(150), "deep", "\u00e4"), "umlaut");
+    await writeFile(join(from, "empty"), "");
+    await writeFile(join(from, "run"), "#!/bin/sh\n", { mode: 0o755 });
+    await chmod(join(from, "run"), 0o4755);
+    await writeFile(join(from, "sparse"), Buffer.concat([Buffer.alloc(1_000_000), Buffer.from("end")]));
+    await symlink("/no/where", join(from, "link"));
+    await utimes(join(from, "run"), 1234, 1234);
+    await using source = await Dir.open(join(root, "in"), { shown: "in", plainOnly: false });
+    const archive = Buffer.concat(await Array.fromAsync(writeTar(packTree(source, "top"), "other")));
+    for (const size of [1000, 512, 100_000]) {
+      await unpackTree(dir, readTar(inPieces(archive, size)), {
+        name: "top",
+        owners: false,
+        onSkipped: () => undefined,
+      });
+      expect(await readFile(top("a", "n".repeat(150), "deep", "\u00e4"), "utf8")).toBe("umlaut");
+      expect((await readFile(top("sparse"))).equals(await readFile(join(from, "sparse")))).toBe(true);
+      expect((await lstat(top("sparse"))).blocks * 512).toBeLessThan(200_000);
+      expect(await readlink(top("link"))).toBe("/no/where");
+      // Not the set-id bit: whoever copies did not ask for it.
+      expect(await lstat(top("run"))).toMatchObject({ mode: 0o100755, mtimeMs: 1_234_000 });
+    }
+    expect((await readdir(join(root, "out"))).sort()).toEqual(["top"]);
+    // The system's own tar takes it too.
+    await writeFile(join(root, "archive"), archive);
+    const { stdout } = await run("tar", ["-tf", join(root, "archive")]);
+    expect(stdout).toContain("other/sparse\n");
+  });
+
+  it("is taken from the system's tar, hard links as files of their own", async () => {
+    const script = "cd in; mkdir t; echo one >t/a; ln t/a t/b; mkfifo t/p; tar -c -f ../archive ./t";
+    await run("sh", ["-c", script], { cwd: root });
+    const stdout = await readFile(join(root, "archive"));
+    const skipped: string[] = [];
+    await unpackTree(dir, readTar(inPieces(stdout, 700)), {
+      name: "top",
+      owners: false,
+      onSkipped: (what) => void skipped.push(what),
+    });
+    expect([await readFile(top("a"), "utf8"), await readFile(top("b"), "utf8")]).toEqual(["one\n", "one\n"]);
+    expect((await lstat(top("b"))).nlink).toBe(1);
+    expect(skipped).toEqual([expect.stringContaining("t/p")]);
+  });
+});
+
+describe("what a hostile instance sends", () => {
+  const outside = () => join(root, "outside");
+  const untouched = async () => {
+    expect(await readdir(outside())).toEqual(["secret"]);
+    expect(await readFile(join(outside(), "secret"), "utf8")).toBe("secret");
+  };
+  const directory = entry("", { type: "directory", mode: 0o755 });
+
+  it("is written through no link, be it to a file, to a directory, or over itself", async () => {
+    const links = entry("l", { type: "symlink", target: outside() });
+    await expect(unpack(directory, links, entry("l/evil", { size: 1 }), data("x"))).rejects.toThrow("not followed");
+    await expect(unpack(directory, links, entry("l", { type: "directory" }))).rejects.toThrow("in the way");
+    await expect(unpack(directory, links, entry("l/d", { type: "directory" }))).rejects.toThrow("not followed");
+    await unpack(
+      directory,
+      entry("s", { type: "symlink", target: join(outside(), "secret") }),
+      entry("s", { size: 1 }),
+      data("x"),
+    );
+    expect(await readFile(top("s"), "utf8")).toBe("x");
+    await untouched();
+  });
+
+  it("makes no copy of what a link leads to", async () => {
+    const links = entry("s", { type: "symlink", target: join(outside(), "secret") });
+    await expect(unpack(directory, links, { type: "copy", path: ["c"], of: ["s"] })).rejects.toThrow("not followed");
+    expect(await readdir(top())).toEqual(["s"]);
+  });
+
+  it("does not change what a directory became that was a link when its mode is set", async () => {
+    await chmod(outside(), 0o700);
+    await expect(
+      unpack(
+        directory,
+        entry("d", { type: "directory", mode: 0o777 }),
+        entry("d", { type: "symlink", target: outside() }),
+      ),
+    ).rejects.toThrow();
+    expect((await lstat(outside())).mode & 0o777).toBe(0o700);
+  });
+
+  it("leaves nothing of a file that is shorter or longer than it was said to be", async () => {
+    await expect(unpack(directory, entry("f", { size: 5 }), data("abc"))).rejects.toThrow("less came");
+    await expect(unpack(directory, entry("f", { size: 2 }), data("abc"))).rejects.toThrow("more came");
+    expect(await readdir(top())).toEqual([]);
+  });
+
+  const tarOf = async (name: string) => {
+    const one = (async function* () {
+      yield entry("");
+    })();
+    const archive = Buffer.concat(await Array.fromAsync(writeTar(one, "x".repeat(20))));
+    archive.fill(0, 0, 100);
+    archive.write(name, 0);
+    archive.fill(" ", 148, 156);
+    const sum = archive.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    archive.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    return archive;
+  };
+
+  it.each(["../evil", "t/../../evil", "/etc/evil", "", ".", "t/.."])("is refused when a name is %j", async (name) => {
+    await expect(Array.fromAsync(readTar(inPieces(await tarOf(name), 512)))).rejects.toThrow("refused");
+  });
+
+  it("is refused when it is damaged anywhere, or cut, and never ends the program", async () => {
+    const archive = await tarOf("t/file");
+    for (let round = 0; round < 300; round += 1) {
+      const bad = Buffer.from(archive);
+      bad[(round * 7919) % 512] = (round * 31 + 1) % 256;
+      const items = await Array.fromAsync(readTar(inPieces(bad, 100))).catch((error: unknown) => error);
+      if (items instanceof Error) expect(items.name).toBe("TreeError");
+    }
+    for (const length of [0, 100, 512, 1000]) {
+      await expect(Array.fromAsync(readTar(inPieces(archive.subarray(0, length), 90)))).rejects.toThrow("refused");
+    }
+  });
+
+  it("is refused when it has no end in its headers", async () => {
+    const archive = await tarOf("t/file");
+    async function* endless() {
+      archive.write("x", 156);
+      for (;;) yield archive;
+    }
+    await expect(Array.fromAsync(readTar(endless()))).rejects.toThrow("refused");
+  });
+});
+
+describe("looking a path up", () => {
+  it.each([
+    ["a/b", "a/b"],
+    ["/../../a/./b", "a/b"],
+    ["up/b", "a/b"],
+    ["absolute/b", "a/b"],
+    ["climb/a/b", "a/b"],
+  ])("stays in the tree: %s", async (path, found) => {
+    await mkdir(join(root, "out", "a"));
+    await writeFile(join(root, "out", "a", "b"), "b");
+    await symlink("../../../a", join(root, "out", "up"));
+    await symlink("/a", join(root, "out", "absolute"));
+    await symlink("../../../../../..", join(root, "out", "climb"));
+    await using place = await lookUp(dir, path, { follow: true });
+    expect(await readFile(place.dir.at(place.name), "utf8")).toBe("b");
+    expect(found).toContain(place.name);
+  });
+
+  it("ends in a circle of links", async () => {
+    await symlink("b", join(root, "out", "a"));
+    await symlink("a", join(root, "out", "b"));
+    await expect(lookUp(dir, "a", { follow: true })).rejects.toThrow("too many symbolic links");
+  });
+});
