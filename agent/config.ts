@@ -24,6 +24,9 @@ const capability = z.string().transform((text, context): ContainerCapability => 
   });
   return z.NEVER;
 });
+const pciAddress = z
+  .string()
+  .regex(/^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/, 'expected a PCI address such as "0000:3b:00.0"');
 const path = z
   .string()
   .min(1)
@@ -81,6 +84,8 @@ export const agentConfigSchema = z.strictObject({
   podmanSocket: path.optional(),
   registries: z.array(registrySchema).max(256).optional(),
   ...containerPolicySettings,
+  qemuArguments: z.boolean().optional(),
+  pciDevices: z.array(pciAddress).optional(),
   disk: diskSchema.default({}),
   backupDirs: z.array(path).optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
@@ -126,6 +131,10 @@ export interface AgentSettings {
   readonly registries: readonly AllowedRegistry[];
   /** What containers may have of the host. */
   readonly containers: ContainerPolicy;
+  /** Machines may be given arguments of QEMU as they are, which makes whoever gives them owner of the host. */
+  readonly qemuArguments: boolean;
+  /** Addresses of the host's PCI devices that machines may be given. */
+  readonly pciDevices: readonly string[];
   readonly disk: DiskLimits;
   /** Directories that backups may be written to; none: no backups are taken. */
   readonly backupDirs: readonly string[];
@@ -159,6 +168,8 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
       devices: config.containerDevices ?? [],
       privileged: config.privilegedContainers ?? false,
     },
+    qemuArguments: config.qemuArguments ?? false,
+    pciDevices: config.pciDevices ?? [],
     disk: config.disk,
     backupDirs: config.backupDirs ?? [],
     observeSeconds: config.observeSeconds,

@@ -23,7 +23,9 @@ export async function openHostParts(options: HostPartsOptions): Promise<AgentPar
   const { imageDirs, state: stateDirectory, containerCapabilities, containers, engines, registries, disk } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
-  const common = { imageDirectories, stateDirectory, containerCapabilities, containers, engines, registries };
+  const { qemuArguments, pciDevices } = settings;
+  const policies = { containers, machines: { qemuArguments, pciDevices } };
+  const common = { imageDirectories, stateDirectory, containerCapabilities, ...policies, engines, registries };
   const drivers = createDrivers({ ...common, disk, log });
   const { network, lans, udpSuperFrames } = await openNetwork(options);
   return { drivers, network, cables: { plugger: lans, udpSuperFrames } };

@@ -66,7 +66,10 @@ export interface Observation {
 /** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */
 export interface DriverEvent {
   readonly uid: string;
-  /** "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive" and the like; "image-changed" and "watchdog" are told to people as they are. */
+  /**
+   * "started", "exited", "paused", "resumed", "reset", "exec-ready", "silent", "alive" and the like; "image-changed", "watchdog"
+   * and "hardware-lost" are told to people as they are.
+   */
   readonly type: string;
   readonly message: string;
 }

@@ -8,6 +8,7 @@ import type { InstanceDriver } from "./driver.js";
 import type { AllowedRegistry } from "./engine-api/registry-policy.js";
 import { createPodmanDriver } from "./podman/podman-driver.js";
 import { createQemuDriver } from "./qemu/driver.js";
+import type { MachinePolicy } from "./qemu/hardware/part.js";
 
 /** What drivers are made with. */
 export interface DriverOptions {
@@ -23,6 +24,8 @@ export interface DriverOptions {
   readonly registries: readonly AllowedRegistry[];
   /** What containers may have of the host; default: nothing. */
   readonly containers?: ContainerPolicy;
+  /** What machines are allowed beyond the ordinary; default: nothing. */
+  readonly machines?: MachinePolicy;
   /** How much of the host's disk instances may have. */
   readonly disk: DiskLimits;
   readonly log: Log;
@@ -31,8 +34,9 @@ export interface DriverOptions {
 /** All drivers of this agent. A new driver is one folder and one line here. */
 export function createDrivers(options: DriverOptions): readonly InstanceDriver[] {
   const quota = new DiskQuota({ directory: options.stateDirectory, limits: options.disk });
+  const policy = options.machines ?? { qemuArguments: false, pciDevices: [] };
   return [
-    createQemuDriver({ ...options, quota }),
+    createQemuDriver({ ...options, policy, quota }),
     new CrunDriver({ ...options, quota }),
     createDockerDriver({ ...options, socketPath: options.engines.docker }),
     createPodmanDriver({ ...options, socketPath: options.engines.podman }),

@@ -8,6 +8,8 @@ export interface MachinePlan extends MachineFacts {
   readonly id: string;
   /** RFC 4122 form; the machine is found again by it. */
   readonly uuid: string;
+  /** The machine type in full, "pc-q35-7.0"; "": that of its kind. */
+  readonly machineName: string;
   readonly hardware: HardwarePlans;
   /** Its memory is given to it later; default: it begins anew. */
   readonly goesOn?: boolean;
@@ -33,8 +35,8 @@ export function toArgv(plan: MachinePlan): string[] {
   ];
 }
 
-function toMachine({ machine }: MachinePlan): readonly string[] {
-  return machine === "microvm" ? ["microvm", "rtc=on"] : [machine];
+function toMachine({ machine, machineName }: MachinePlan): readonly string[] {
+  return machine === "microvm" ? ["microvm", "rtc=on"] : [machineName === "" ? machine : machineName];
 }
 
 function toAccelerator(plan: MachinePlan): string {

@@ -1,5 +1,6 @@
 import type { Log } from "../../../lib/log.js";
 import type { DiskQuota } from "../disk-quota.js";
+import type { MachinePolicy } from "./hardware/part.js";
 import type { KvmVerdict } from "./kvm-probe.js";
 
 /** What the driver needs. */
@@ -13,6 +14,8 @@ export interface QemuDriverOptions {
   readonly silentAfterMs?: number;
   /** What instances may have of the host's disk; default: one of this driver alone. */
   readonly quota?: DiskQuota;
+  /** What the agent's settings allow beyond the ordinary; default: nothing. */
+  readonly policy?: MachinePolicy;
   /** Tells whether KVM works; default: boots the built-in image under it, once per boot of the host. */
   readonly probeKvm?: () => Promise<KvmVerdict>;
 }

@@ -1,7 +1,6 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { failedPrecondition } from "../../../lib/errors.js";
-import { endProcess, findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
+import { endProcess, findIdentity, isAlive, startTimeOf } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
@@ -27,26 +26,28 @@ import type {
 import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";
-import { QemuChanges } from "./changes.js";
-import { ContentDigests } from "./content-digests.js";
 import { forgetFrozen } from "./blocks/freeze.js";
 import { machineAbilities, machineSettling } from "./blocks/machine-abilities.js";
 import type { MachineAccess } from "./blocks/machine-copies.js";
-import type { QemuDriverOptions } from "./driver-options.js";
+import { QemuChanges } from "./changes.js";
+import { ContentDigests } from "./content-digests.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
+import type { QemuDriverOptions } from "./driver-options.js";
 import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import type { Connectable } from "../abilities/connect.js";
 import type { Detachable } from "../abilities/detach.js";
 import { MachineCommands } from "./commands.js";
 import { totalDiskMib } from "./hardware/disks.js";
+import { beforeRun, findProblem, removeHardware } from "./hardware/index.js";
+import type { MachinePolicy } from "./hardware/part.js";
 import { nicId } from "./ids.js";
-import { type KvmVerdict, probeKvm } from "./kvm-probe.js";
+import { KvmVerdicts } from "./kvm-verdicts.js";
 import { launch } from "./launch.js";
 import { LiveDevices } from "./live/devices.js";
 import { settle } from "./live/settle.js";
-import type { Machine } from "./machine.js";
-import { findMachineProcess } from "./machine-process.js";
 import { reconstructEnd } from "./lost-end.js";
+import type { Machine } from "./machine.js";
+import { findMachineProcess, toHandle } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
 import {
   hasMemoryImage,
@@ -55,12 +56,13 @@ import {
   settleMemoryImage,
   spendMemoryImage,
 } from "./memory-image.js";
-import { machineSuspending, type SuspendAccess } from "./suspending.js";
 import { toObservedState, toSilenceReason } from "./observed-state.js";
 import { qemuOptionsOf, sizeOf } from "./options.js";
 import { placeDevices } from "./placement.js";
+import { QemuKnowledge } from "./qemu-names.js";
 import { boundLog, logPathOf, runDirectoryOf } from "./run-directory.js";
 import { toStartFailure, undying } from "./start-failure.js";
+import { machineSuspending, type SuspendAccess } from "./suspending.js";
 
 /** The qemu driver with everything it can do. */
 type QemuDriver = InstanceDriver &
@@ -77,7 +79,6 @@ const startTimeoutMs = 20_000;
 const recoverTimeoutMs = 2000;
 const defaultSilentAfterMs = 60_000;
 const stopGraceMs = 3000;
-const probeTimeoutMs = 30_000;
 
 /** Makes the driver that runs instances as QEMU machines. */
 export function createQemuDriver(options: QemuDriverOptions): QemuDriver {
@@ -113,12 +114,16 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly #digests = new ContentDigests();
   readonly #bases: BaseWatch;
   readonly #quota: DiskQuota;
-  #probing: Promise<KvmVerdict> | undefined;
+  readonly #knowledge = new QemuKnowledge();
+  readonly #policy: MachinePolicy;
+  readonly #kvm: KvmVerdicts;
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
     this.#machines = new Machines({ log: options.log, silentAfterMs: options.silentAfterMs ?? defaultSilentAfterMs });
     this.#quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
+    this.#kvm = new KvmVerdicts(options);
+    this.#policy = options.policy ?? { qemuArguments: false, pciDevices: [] };
     this.#bases = new BaseWatch({
       digests: this.#digests,
       onChange: (instance, message) => this.#machines.emit(instance, "image-changed", message),
@@ -131,14 +136,15 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
       findQemuVersion(signal),
       findMissingTool(signal),
       findMicroImage(this.#options.imageDirectories),
-      this.#probeKvm(),
+      this.#kvm.find(),
     ]);
     return toCapabilities({ qemu, missingTool, kvm, microImage });
   }
 
   async validate(spec: InstanceSpec, { signal }: CallOptions): Promise<void> {
-    await admit(spec, { imageDirectories: this.#options.imageDirectories, quota: this.#quota, signal });
-    await chooseAccelerator(spec, () => this.#probeKvm());
+    const { imageDirectories } = this.#options;
+    const host = { imageDirectories, quota: this.#quota, knowledge: this.#knowledge, policy: this.#policy, signal };
+    await admit(spec, host, () => this.#kvm.find());
   }
 
   placeDevices(spec: InstanceSpec, options: { readonly isNew: boolean }): InstanceSpec {
@@ -169,13 +175,16 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     if ((await findMachineProcess(instance, undefined)) !== undefined) {
       throw failedPrecondition("ALREADY_RUNNING", resource, `${resource} runs already`);
     }
-    const accelerator = await chooseAccelerator(instance.spec, () => this.#probeKvm());
+    const accelerator = await chooseAccelerator(instance.spec, () => this.#kvm.find());
     await this.promiseDisk(instance, 0);
     if (!options.goesOn) await removeMemoryImage(instance);
     this.#bases.forget(instance);
     const exit = Promise.withResolvers<ProcessExit>();
     const { goesOn } = options;
-    const launchOptions = { ...this.#with(instance, options), goesOn, accelerator, onExit: exit.resolve };
+    const launchOptions = {
+      ...this.#with(instance, options),
+      ...{ goesOn, accelerator, policy: this.#policy, onExit: exit.resolve },
+    };
     const pid = await launch(instance, network, launchOptions);
     this.#machines.forgetEnd(instance);
     await forgetFrozen(instance);
@@ -187,7 +196,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
       options.signal.throwIfAborted();
       if (!answers) throw await toStartFailure(instance, this.#with(instance, options));
       if (goesOn) await readMemoryImage(instance, machine, options);
-      await settle(machine, instance.spec);
+      await this.#beforeRun(machine, instance);
       if (goesOn) await spendMemoryImage(instance);
       await machine.launch(goesOn);
       if (goesOn) await removeMemoryImage(instance);
@@ -219,7 +228,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     if (await machine.ready(recoverTimeoutMs, signal)) {
       await settleMemoryImage(instance, machine);
       // An earlier agent may have been ended before it did.
-      if (await machine.isNew()) await settle(machine, instance.spec);
+      if (await machine.isNew()) await this.#beforeRun(machine, instance);
       await machine.launch();
     }
     return toHandle(identity, accelerator);
@@ -251,6 +260,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     await this.#quota.release(instance.uid);
     await removeDisks(instance.directory);
     await removeMemoryImage(instance);
+    await removeHardware(instance.directory);
     for (const path of [runDirectoryOf(instance), logPathOf(instance), consoleLogPathOf(instance)]) {
       await rm(path, { recursive: true, force: true });
     }
@@ -275,6 +285,12 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
       await boundLog(instance);
       await this.#bases.look(instance);
       const { state, reason } = toObservedState(await machine.queryStatus());
+      const problem = await findProblem(
+        { spec: instance.spec, options: qemuOptionsOf(instance.spec) },
+        instance.directory,
+      );
+      machine.tellProblem(problem);
+      if (problem !== undefined && reason === "") return { ...observed, state, reason: problem };
       if (state !== "running" || !(await machine.isSilent())) return { ...observed, state, reason };
       return { ...observed, state, reason: toSilenceReason(sizeOf(instance.spec).memoryMib), isSilent: true };
     } catch {
@@ -344,6 +360,12 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     return this.#quota;
   }
 
+  /** What a machine is given before its CPUs run. */
+  async #beforeRun(machine: Machine, { name, spec }: DriverInstance): Promise<void> {
+    await settle(machine, spec);
+    await beforeRun({ spec, options: qemuOptionsOf(spec) }, machine, name);
+  }
+
   #with(instance: DriverInstance, { signal }: CallOptions): DisksOptions {
     const { imageDirectories } = this.#options;
     return { imageDirectories, directory: instance.directory, resource: instance.name, digests: this.#digests, signal };
@@ -369,26 +391,4 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
       execReady: false,
     };
   }
-
-  /** One probe at a time; its verdict is kept on disk. Not bound to any caller's signal, since others wait for it too. */
-  #probeKvm(): Promise<KvmVerdict> {
-    this.#probing ??= this.#probe().finally(() => {
-      this.#probing = undefined;
-    });
-    return this.#probing;
-  }
-
-  async #probe(): Promise<KvmVerdict> {
-    if (this.#options.probeKvm !== undefined) return await this.#options.probeKvm();
-    const signal = AbortSignal.timeout(probeTimeoutMs);
-    const qemu = await findQemuVersion(signal);
-    if ("missing" in qemu) return { works: false, reason: qemu.missing };
-    const microImage = await findMicroImage(this.#options.imageDirectories);
-    const cacheFile = join(this.#options.stateDirectory, "kvm.json");
-    return await probeKvm({ microImage, qemuVersion: qemu.version, cacheFile, signal });
-  }
-}
-
-function toHandle({ pid, startTicks }: ProcessIdentity, accelerator: string): RecoveryHandle {
-  return { pid, startTicks, extra: { accelerator } };
 }

@@ -1,7 +1,7 @@
 import type { CdromDrive, Disk } from "../../../proto/gen/zor/v1/qemu.js";
 
 /** Sockets that QEMU makes in its working directory. */
-export const socketNames = { qmp: "qmp", console: "console", guestAgent: "qga" } as const;
+export const socketNames = { qmp: "qmp", console: "console", guestAgent: "qga", vnc: "vnc" } as const;
 /** Ids of character devices, as QMP reports them. */
 export const guestAgentChardev = "qga";
 /** Id of the guest agent's port, as in the event VSERPORT_CHANGE. */

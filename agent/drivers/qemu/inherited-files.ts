@@ -5,7 +5,7 @@ import { type FileHandle, open } from "node:fs/promises";
 export type InheritedFd = number;
 
 /** First descriptor number that a child has after its standard ones. */
-const firstFd = 3;
+export const firstInheritedFd = 3;
 
 /** Descriptors that a child inherits, and the numbers they have there. */
 export class InheritedFiles {
@@ -19,7 +19,7 @@ export class InheritedFiles {
 
   /** The child inherits this file, which somebody else closes. */
   share(file: Pick<FileHandle, "fd">): InheritedFd {
-    return firstFd + this.fds.push(file.fd) - 1;
+    return firstInheritedFd + this.fds.push(file.fd) - 1;
   }
 
   /** Opens a device for reading and writing; undefined when it is not there or may not be opened. */
@@ -31,7 +31,7 @@ export class InheritedFiles {
   /** Takes an open descriptor over. */
   adopt(fd: number): InheritedFd {
     this.#owned.defer(() => closeSync(fd));
-    return firstFd + this.fds.push(fd) - 1;
+    return firstInheritedFd + this.fds.push(fd) - 1;
   }
 
   /** Closes the agent's own; the child has copies. */

@@ -6,10 +6,12 @@ import type { DriverInstance } from "../driver.js";
 import { toArgv } from "./argv.js";
 import type { ContentDigests } from "./content-digests.js";
 import { openHardware } from "./hardware/index.js";
+import type { MachinePolicy } from "./hardware/part.js";
 import { InheritedFiles } from "./inherited-files.js";
-import { qemuOptionsOf } from "./options.js";
+import { architectureOf, qemuOptionsOf } from "./options.js";
 import { machineTypeOf, placeDevices } from "./placement.js";
 import { findKvmGroups, toUnprivileged, toUserId } from "./privileges.js";
+import { qemuPrograms } from "./program.js";
 import { logPathOf, makeRunDirectory, runDirectoryOf } from "./run-directory.js";
 import { toUuid } from "./uuid.js";
 
@@ -17,6 +19,7 @@ import { toUuid } from "./uuid.js";
 export interface LaunchOptions {
   readonly imageDirectories: readonly string[];
   readonly digests: ContentDigests;
+  readonly policy: MachinePolicy;
   readonly accelerator: "kvm" | "tcg";
   readonly resource: string;
   readonly signal: AbortSignal;
@@ -42,12 +45,21 @@ export async function launch(
   try {
     // The instance layer has recorded them; this is for a spec that could not be written since.
     const spec = placeDevices(instance.spec, { isNew: false });
-    const facts = { machine: machineTypeOf(qemuOptionsOf(spec)), accelerator: options.accelerator };
     const asked = { spec, options: qemuOptionsOf(spec) };
+    const architecture = architectureOf(asked.options);
+    const facts = { machine: machineTypeOf(asked.options), architecture, accelerator: options.accelerator };
     const hardware = await openHardware({ ...options, ...asked, ...facts, instance, network, user, inherited });
-    const plan = { ...facts, id: instance.id, uuid: toUuid(instance.uid), hardware, goesOn: options.goesOn === true };
+    const plan = {
+      ...facts,
+      machineName: asked.options.machine,
+      id: instance.id,
+      uuid: toUuid(instance.uid),
+      hardware,
+      goesOn: options.goesOn === true,
+    };
     const groups = options.accelerator === "kvm" ? await findKvmGroups() : [];
-    const { tool, argv } = toUnprivileged(toArgv(plan), user, groups ?? []);
+    const qemu = { tool: qemuPrograms[architecture].tool, argv: toArgv(plan) };
+    const { tool, argv } = toUnprivileged(qemu, user, groups ?? []);
     await writeFile(logPathOf(instance), "", { mode: 0o600 });
     return await startDaemon(tool, argv, {
       netns: network.netns,

@@ -5,8 +5,27 @@ const maxTextBytes = 16 * 1024;
 /** More than firmware and boot loader read before there is a guest. */
 const minReadBytes = 4n * 1024n * 1024n;
 
-/** How lines begin that SeaBIOS prints after it has tried to boot. */
-const firmwareLines = ["Boot failed", "No bootable device", "Retrying in", "Rebooting."];
+/** What speaks first on a console. */
+export type FirstSpeaker = "guest" | keyof typeof firmwares;
+
+/** What firmware says when it tries to boot, and how lines begin that it prints after that. */
+const firmwares = {
+  bios: { booting: "Booting from", lines: ["Boot failed", "No bootable device", "Retrying in", "Rebooting."] },
+  uefi: {
+    booting: "BdsDxe: starting",
+    lines: [
+      "BdsDxe:",
+      ">>",
+      "UEFI Interactive Shell",
+      "EDK II",
+      "UEFI v",
+      "Mapping table",
+      "Press ",
+      "Shell>",
+      "EFI stub:",
+    ],
+  },
+} as const;
 
 /** What the machine's disks have been used for, in bytes. */
 export interface DiskUse {
@@ -24,14 +43,14 @@ export function sumDiskUse(blockStats: unknown): DiskUse {
 
 /** Watches whether there is anybody inside a machine: a guest that cannot boot runs like any other, and says nothing. */
 export class LifeSigns {
-  readonly #hasFirmware: boolean;
+  readonly #speaksFirst: FirstSpeaker;
   #sinceMs: number;
   #alive = false;
   #text = "";
 
-  /** @param options.hasFirmware it boots from a disk, so that the firmware's own words come first on the console. */
-  constructor(options: { readonly hasFirmware: boolean; readonly startMs: number }) {
-    this.#hasFirmware = options.hasFirmware;
+  /** @param options.speaksFirst whose words come first on the console. */
+  constructor(options: { readonly speaksFirst: FirstSpeaker; readonly startMs: number }) {
+    this.#speaksFirst = options.speaksFirst;
     this.#sinceMs = options.startMs;
   }
 
@@ -66,7 +85,7 @@ export class LifeSigns {
   hear(output: Uint8Array): void {
     if (this.#alive) return;
     this.#text = (this.#text + Buffer.from(output).toString("latin1")).slice(-maxTextBytes);
-    this.#alive = isGuestSpeaking(this.#text, this.#hasFirmware);
+    this.#alive = isGuestSpeaking(this.#text, this.#speaksFirst);
   }
 
   /** What it has done to its disks. */
@@ -75,16 +94,17 @@ export class LifeSigns {
   }
 }
 
-/** Whether a console's output is the guest's, not the firmware's (SeaBIOS); pure. */
-export function isGuestSpeaking(output: string, hasFirmware: boolean): boolean {
-  const text = output.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "");
-  if (!hasFirmware) return /[!-~]/.test(text);
-  const booting = text.lastIndexOf("Booting from");
+/** Whether a console's output is the guest's, not the firmware's (SeaBIOS, OVMF); pure. */
+export function isGuestSpeaking(output: string, speaksFirst: FirstSpeaker): boolean {
+  const text = output.replace(/\x1b\[[0-9;?=]*[A-Za-z]/g, "");
+  if (speaksFirst === "guest") return /[!-~]/.test(text);
+  const firmware = firmwares[speaksFirst];
+  const booting = text.lastIndexOf(firmware.booting);
   const end = text.indexOf("\n", booting);
   if (booting === -1 || end === -1) return false;
   const lines = text.slice(end).split(/[\r\n]+/);
   // A line may have come only in part.
   const isFirmware = (line: string): boolean =>
-    firmwareLines.some((known) => line.startsWith(known) || known.startsWith(line));
+    firmware.lines.some((known) => line.startsWith(known) || known.startsWith(line));
   return lines.some((line) => /[!-~]/.test(line) && !isFirmware(line.trim()));
 }

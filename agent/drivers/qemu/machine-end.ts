@@ -1,7 +1,7 @@
 import type { ProcessIdentity } from "../../../lib/process.js";
 import { describeOomKill, type OomReason } from "../../host/oom-kill.js";
-import type { RunEnd } from "../driver.js";
 import { type ProcessExit, signalText } from "../../host/process-exit.js";
+import type { RunEnd } from "../driver.js";
 
 /** How a machine came to its end. */
 export interface MachineEnd {

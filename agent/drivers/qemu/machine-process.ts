@@ -1,6 +1,6 @@
 import { findProcesses, isAlive, type ProcessIdentity, readArguments } from "../../../lib/process.js";
 import type { DriverInstance, RecoveryHandle } from "../driver.js";
-import { qemuProgram } from "./program.js";
+import { isQemuProgram } from "./program.js";
 import { toUuid } from "./uuid.js";
 
 /** The QEMU process of an instance. */
@@ -30,9 +30,14 @@ async function matches(handle: RecoveryHandle | undefined, uuid: string): Promis
 
 /** Also true of the programs that turn into QEMU in a moment, which carry its arguments behind their own. */
 function isMachine(argv: readonly string[], uuid: string): boolean {
-  return argv.includes(qemuProgram) && argv[argv.indexOf("-uuid") + 1] === uuid;
+  return argv.some(isQemuProgram) && argv[argv.indexOf("-uuid") + 1] === uuid;
 }
 
 function acceleratorOf(argv: readonly string[]): "kvm" | "tcg" {
   return argv[argv.indexOf("-accel") + 1]?.startsWith("kvm") === true ? "kvm" : "tcg";
+}
+
+/** What finds the process again, for the agent's next life; pure. */
+export function toHandle({ pid, startTicks }: ProcessIdentity, accelerator: string): RecoveryHandle {
+  return { pid, startTicks, extra: { accelerator } };
 }

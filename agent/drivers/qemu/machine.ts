@@ -1,11 +1,8 @@
-import { chmod } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process.js";
-import { holdExactly } from "../../host/open-exactly.js";
 import { type ExitWatch, type ProcessExit, watchExit } from "../../host/process-exit.js";
 import type { ConsoleStream } from "../driver.js";
 import { AgentPort } from "./agent-port.js";
@@ -14,8 +11,9 @@ import { ConsoleMux } from "./console-mux.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { guestAgentChardev, guestAgentPort, socketNames } from "./ids.js";
 import { asObject, textOf } from "./json.js";
-import { LifeSigns, sumDiskUse } from "./life-signs.js";
+import { type FirstSpeaker, LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason } from "./machine-end.js";
+import { narrowSockets } from "./narrow-sockets.js";
 import { QmpClient, type QmpEvent } from "./qmp-client.js";
 import { ShutdownRequest } from "./shutdown-request.js";
 import { connectUnix, keptUnless } from "./unix-socket.js";
@@ -28,8 +26,8 @@ export interface MachineOptions {
   /** QEMU's working directory, with its sockets. */
   readonly runDirectory: string;
   readonly consoleLogPath: string;
-  /** It boots from a disk: its firmware speaks first. */
-  readonly hasFirmware: boolean;
+  /** What speaks on the console before the guest does. */
+  readonly speaksFirst: FirstSpeaker;
   /** When it was started. */
   readonly startMs: number;
   /** Milliseconds without a sign of life until that is told. */
@@ -72,6 +70,8 @@ export class Machine {
   #qmp: QmpClient | undefined;
   #shutdownReason: string | undefined;
   #stopping = false;
+  /** What has been told of its parts. */
+  #problem: string | undefined;
 
   private constructor(options: MachineOptions & { readonly isNew: boolean }, consoleLog: ConsoleLog) {
     this.identity = options.identity;
@@ -234,6 +234,12 @@ export class Machine {
     await this.#shutdown.giveUp();
   }
 
+  /** Tells once of a part of the machine that is lost. */
+  tellProblem(problem: string | undefined): void {
+    if (problem !== undefined && problem !== this.#problem) this.#options.onEvent("hardware-lost", problem);
+    this.#problem = problem;
+  }
+
   openConsole(replayBytes: number): ConsoleStream {
     return this.#console.open(replayBytes);
   }
@@ -381,13 +387,4 @@ async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {
     Array.isArray(devices) &&
     devices.map(asObject).some((device) => device?.["label"] === guestAgentChardev && device["frontend-open"] === true)
   );
-}
-
-/** Leaves the sockets of a new machine to their owner alone. Only while no CPU has run: a hostile QEMU could put links there. */
-async function narrowSockets(runDirectory: string): Promise<void> {
-  for (const name of Object.values(socketNames)) {
-    // The directory is QEMU's: what is there now may be a link to anything.
-    using held = await holdExactly(join(runDirectory, name));
-    await chmod(held.path, 0o600);
-  }
 }

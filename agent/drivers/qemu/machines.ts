@@ -5,6 +5,8 @@ import type { Log } from "../../../lib/log.js";
 import { type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverEvent, DriverInstance } from "../driver.js";
+import { isUefi } from "./hardware/firmware.js";
+import type { FirstSpeaker } from "./life-signs.js";
 import { Machine } from "./machine.js";
 import { type EndFacts, type MachineEnd, toMachineEnd } from "./machine-end.js";
 import { lastMessage, runDirectoryOf } from "./run-directory.js";
@@ -63,7 +65,7 @@ export class Machines {
       resource: instance.name,
       runDirectory: runDirectoryOf(instance),
       consoleLogPath: consoleLogPathOf(instance),
-      hasFirmware: instance.spec.driver?.$case === "qemu" && instance.spec.driver.value.kernel === "",
+      speaksFirst: findFirstSpeaker(instance),
       startMs: (await startTimeOf(identity))?.getTime() ?? Date.now(),
       silentAfterMs: this.#silentAfterMs,
       log: this.#log,
@@ -113,4 +115,10 @@ export class Machines {
     this.#ends.set(instance.uid, end);
     this.emit(instance, "exited", end.reason);
   }
+}
+
+function findFirstSpeaker({ spec }: DriverInstance): FirstSpeaker {
+  if (spec.driver?.$case !== "qemu") return "guest";
+  if (isUefi(spec.driver.value)) return "uefi";
+  return spec.driver.value.kernel === "" ? "bios" : "guest";
 }

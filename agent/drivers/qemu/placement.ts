@@ -4,7 +4,7 @@ import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 
 /** Machine types of QEMU that the driver knows. */
-export type MachineType = "q35" | "pc" | "microvm";
+export type MachineType = "q35" | "pc" | "microvm" | "virt";
 
 /** A place on a machine's first PCI bus, or behind a bridge on it. */
 export interface PciAddress {
@@ -36,6 +36,19 @@ const microvmBuses = 24;
  * each, later ones the next function of the same slots: the first are always there, which makes the others visible.
  */
 const pciPlaces = { nics: { slot: 0x08, slots: 8 }, disks: { slot: 0x10, slots: 8 } } as const;
+
+/**
+ * Slots of devices that a machine has one of, when it is asked for. Agents up to 0.1 put devices one after the other from slot 2 on; they
+ * never got as far as 18. The host's own devices that are passed through come at slot 3.
+ */
+export const pciSlots = {
+  hostDevices: 3,
+  balloon: 0x18,
+  watchdog: 0x19,
+  display: 0x1a,
+  seed: 0x1b,
+  configDisk: 0x1c,
+} as const;
 
 type Kind = keyof typeof pciPlaces;
 /** Most devices of a kind that take a place of PCI. */
@@ -69,8 +82,10 @@ export function fixedAddresses(machine: MachineType): { readonly serial: string;
 }
 
 /** The machine type of a spec. */
-export function machineTypeOf({ machine }: Pick<QemuOptions, "machine">): MachineType {
-  return machine === "microvm" || machine === "pc" ? machine : "q35";
+export function machineTypeOf({ machine, architecture }: Pick<QemuOptions, "machine" | "architecture">): MachineType {
+  if (architecture === "aarch64") return "virt";
+  if (machine === "microvm") return machine;
+  return machine === "pc" || machine.startsWith("pc-i440fx-") ? "pc" : "q35";
 }
 
 /** Reads a recorded address. @throws {ZorError} FAILED_PRECONDITION when it is none. */
@@ -274,7 +289,8 @@ function toUnrecorded(machine: MachineType, kind: Kind, index: number, disks: nu
   return toPci(2 + Math.floor(place / 8), place % 8);
 }
 
-function toPci(slot: number, func: number): string {
+/** The address of a function of a slot. */
+export function toPci(slot: number, func = 0): string {
   return `0000:00:${slot.toString(16).padStart(2, "0")}.${func}`;
 }
 

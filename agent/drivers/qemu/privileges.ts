@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { qemuProgram } from "./program.js";
 
 /** A range that neither distributions, systemd nor its containers hand out (systemd's UIDS-GIDS). */
 const firstUid = 1_900_000_000;
@@ -17,13 +16,13 @@ export interface Command {
   readonly argv: readonly string[];
 }
 
-/** QEMU as an unprivileged user without any capability; pure. setpriv replaces itself, so the pid is QEMU's own. */
-export function toUnprivileged(argv: readonly string[], user: number, groups: readonly number[]): Command {
+/** A program as an unprivileged user without any capability; pure. setpriv replaces itself, so the pid is the program's own. */
+export function toUnprivileged({ tool, argv }: Command, user: number, groups: readonly number[]): Command {
   const supplementary = groups.length === 0 ? ["--clear-groups"] : ["--groups", groups.join(",")];
   const drop = ["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"];
   return {
     tool: "setpriv",
-    argv: ["--reuid", `${user}`, "--regid", `${user}`, ...supplementary, ...drop, "--", qemuProgram, ...argv],
+    argv: ["--reuid", `${user}`, "--regid", `${user}`, ...supplementary, ...drop, "--", tool, ...argv],
   };
 }
 

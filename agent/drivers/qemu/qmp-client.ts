@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { messageOf, unavailable, ZorError } from "../../../lib/errors.js";
-import { sendDescriptor } from "../../host/send-descriptor.js";
 import { LineSplitter } from "../../../lib/line-splitter.js";
+import { sendDescriptor } from "../../host/send-descriptor.js";
 import { asObject, type JsonObject, parseObject, textOf } from "./json.js";
 
 /** An event of QEMU, for example SHUTDOWN. */

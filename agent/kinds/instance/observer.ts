@@ -11,6 +11,9 @@ export interface ObserverOptions {
   readonly logError: (error: unknown, message: string) => void;
 }
 
+/** Events that people are told of as they are. */
+const toldTypes: ReadonlySet<string> = new Set(["image-changed", "watchdog", "hardware-lost"]);
+
 /** Keeps the observed state true: after every event of a driver and, whatever the events say, at an interval. Ends with the signal. */
 export async function observeForever(options: ObserverOptions, signal: AbortSignal): Promise<void> {
   await Promise.all([
@@ -32,7 +35,7 @@ async function observePeriodically(options: ObserverOptions, signal: AbortSignal
 async function followEvents(driver: InstanceDriver, options: ObserverOptions, signal: AbortSignal): Promise<void> {
   try {
     for await (const event of driver.events(signal)) {
-      if (event.type === "image-changed" || event.type === "watchdog") options.manager.tell(event.uid, event);
+      if (toldTypes.has(event.type)) options.manager.tell(event.uid, event);
       // Not awaited: one slow instance must not hold back the events of the others. Errors are told, never lost.
       options.manager.observeOne(event.uid, signal).catch((error: unknown) => {
         if (!signal.aborted) options.logError(error, `observing after an event of driver ${driver.kind} failed`);

@@ -25,7 +25,7 @@ export interface MachineFixture extends AsyncDisposable {
   create(
     options: Parameters<typeof QemuOptions.fromPartial>[0],
     nics?: InstanceSpec["nics"],
-    memoryMib?: bigint,
+    size?: Partial<Pick<InstanceSpec, "cpus" | "memoryMib">>,
   ): Promise<DriverInstance>;
   /** Its taps, made when they are not there. */
   networkOf(instance: DriverInstance): Promise<InstanceNetwork>;
@@ -88,10 +88,16 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
     },
     imageDirectory,
     networkOf,
-    create: async (options, nics = [], memoryMib = 128n) => {
+    create: async (options, nics = [], size = {}) => {
       const uid = randomUUID();
       const value = QemuOptions.fromPartial({ accelerator: Accelerator.ACCELERATOR_TCG, ...options });
-      const wanted = InstanceSpec.fromPartial({ cpus: 1, memoryMib, nics, driver: { $case: "qemu", value } });
+      const wanted = InstanceSpec.fromPartial({
+        cpus: 1,
+        memoryMib: 128n,
+        ...size,
+        nics,
+        driver: { $case: "qemu", value },
+      });
       const spec = driver.placeDevices(wanted, { isNew: true });
       const instance = { name: "hosts/h1/instances/vm1", id: "vm1", uid, spec, directory: join(root, uid) };
       await mkdir(instance.directory, { mode: 0o700 });

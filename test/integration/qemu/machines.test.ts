@@ -219,7 +219,7 @@ describe("QEMU machines", () => {
   });
 
   it("are refused with too little memory to boot, and said to be silent until they show a sign of life", async () => {
-    await expect(fixture.create({ kernel: "micro" }, [], 64n)).rejects.toMatchObject({
+    await expect(fixture.create({ kernel: "micro" }, [], { memoryMib: 64n })).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,
       violations: [{ field: "instance.spec.memory_mib", description: expect.stringMatching(/at least \d+ MiB/) }],
     });

@@ -6,6 +6,8 @@ import { fdPath, type InheritedFd } from "../inherited-files.js";
 import { maxKernelArgumentsBytes, toKernelArguments } from "../kernel-arguments.js";
 import { sizeOf, violation } from "../options.js";
 import { findTscKhz } from "../tsc.js";
+import { checkBootOrder } from "./boot-order.js";
+import { hasDisplay } from "./display.js";
 import type { Asked, HardwarePart } from "./part.js";
 
 /** What is started first: a kernel given directly, or whatever the firmware finds. */
@@ -16,9 +18,10 @@ type BootPlan =
       readonly initrdFd: InheritedFd | undefined;
       readonly arguments: string;
     }
-  | { readonly type: "firmware" };
+  | { readonly type: "firmware"; readonly menu?: boolean; readonly hasDisplay?: boolean };
 
 const maxExtraArgumentsBytes = 1024;
+const menuMs = 5000;
 
 export const boot: HardwarePart<BootPlan> = {
   check,
@@ -29,8 +32,8 @@ export const boot: HardwarePart<BootPlan> = {
     await assertBootable(files, sizeOf(spec).memoryMib);
   },
 
-  open: async ({ spec, options, instance, network, inherited, imageDirectories, accelerator }) => {
-    if (options.kernel === "") return { type: "firmware" };
+  open: async ({ spec, options, instance, network, inherited, imageDirectories, accelerator, architecture }) => {
+    if (options.kernel === "") return { type: "firmware", menu: options.bootMenu, hasDisplay: hasDisplay(options) };
     const { kernel, initrd } = inherited.keep(await openBootFiles(imageDirectories, spec));
     // The files may have changed since the machine was made, or an earlier agent may have made it.
     await assertBootable({ kernel, initrd }, sizeOf(spec).memoryMib);
@@ -42,6 +45,7 @@ export const boot: HardwarePart<BootPlan> = {
         hostname: instance.id,
         nics: network.nics,
         // An emulated microvm has no timer that keeps its pace on a busy host: measuring by it, the kernel hangs.
+        console: architecture === "aarch64" ? "ttyAMA0" : "ttyS0",
         tscKhz: accelerator === "tcg" && options.machine === "microvm" ? await findTscKhz() : undefined,
         extra: options.kernelArguments,
       }),
@@ -49,8 +53,13 @@ export const boot: HardwarePart<BootPlan> = {
   },
 
   toArguments: (plan) => {
-    // Without a kernel of ours the firmware's messages on the serial console are all there is to see.
-    if (plan.type === "firmware") return { machine: ["graphics=off"], boot: ["strict=on"] };
+    if (plan.type === "firmware") {
+      return {
+        // Without a kernel of ours and a screen the firmware's messages on the serial console are all there is to see.
+        machine: plan.hasDisplay === true ? [] : ["graphics=off"],
+        boot: ["strict=on", ...(plan.menu === true ? ["menu=on", `splash-time=${menuMs}`] : [])],
+      };
+    }
     return {
       argv: [
         ...["-kernel", fdPath(plan.kernelFd)],
@@ -62,13 +71,14 @@ export const boot: HardwarePart<BootPlan> = {
 };
 
 function check({ spec, options }: Asked): FieldViolation[] {
-  const violations: FieldViolation[] = [];
+  const violations: FieldViolation[] = checkBootOrder({ spec, options });
   const { kernel, initrd, kernelArguments } = options;
-  if (kernel === "" && options.disks.length === 0) {
+  if (kernel === "" && options.disks.length + options.cdroms.length + options.bootOrder.length === 0) {
     violations.push(
       violation("qemu.kernel", `is empty and there is no disk: nothing to boot; "${microName}" is the built-in image`),
     );
   }
+  if (options.bootMenu && kernel !== "") violations.push(violation("qemu.boot_menu", "does not go with a kernel"));
   if (kernel === "" && options.machine === "microvm") {
     violations.push(violation("qemu.kernel", "is empty; a microvm boots a kernel directly"));
   }
@@ -99,6 +109,11 @@ function longestCommandLine({ spec, options }: Asked): number {
     mtu: 65_535,
     addresses,
   }));
-  return toKernelArguments({ hostname: "x".repeat(63), nics, tscKhz: 99_999_999, extra: options.kernelArguments })
-    .length;
+  return toKernelArguments({
+    console: "ttyAMA0",
+    hostname: "x".repeat(63),
+    nics,
+    tscKhz: 99_999_999,
+    extra: options.kernelArguments,
+  }).length;
 }

@@ -6,6 +6,7 @@ import { driveName } from "../ids.js";
 import type { InheritedFd } from "../inherited-files.js";
 import { violation } from "../options.js";
 import { driveBusOf, type MachineType } from "../placement.js";
+import { bootIndexOf } from "./boot-order.js";
 import { type DeviceProperties, toDeviceWord } from "./device.js";
 import { checkNames } from "./disk-check.js";
 import { toUnitProperties } from "./disk-device.js";
@@ -17,6 +18,8 @@ interface DrivePlan {
   readonly drive: CdromDrive;
   /** Undefined: it is empty. */
   readonly medium: InheritedFd | undefined;
+  /** Place in the order in which the firmware looks for something to boot; undefined: it does not look here. */
+  readonly bootIndex?: number | undefined;
 }
 
 const maxDrives = 4;
@@ -32,25 +35,30 @@ export const cdroms: HardwarePart<readonly DrivePlan[]> = {
       void medium;
     }
   },
-  open: async ({ options, inherited, imageDirectories }) => {
+  open: async (launch) => {
+    const { options, inherited, imageDirectories } = launch;
     const plans: DrivePlan[] = [];
     for (const [index, drive] of options.cdroms.entries()) {
       const field = `instance.spec.qemu.cdroms[${index}].image`;
       const medium =
         drive.image === "" ? undefined : inherited.keep(await openMedium(imageDirectories, drive.image, field));
-      plans.push({ drive, medium: medium === undefined ? undefined : inherited.share(medium.file) });
+      plans.push({
+        drive,
+        medium: medium === undefined ? undefined : inherited.share(medium.file),
+        bootIndex: bootIndexOf(launch, "cdrom", index),
+      });
     }
     return plans;
   },
   toArguments: (plans, { machine }) => ({
-    argv: plans.flatMap(({ drive, medium }, index) => [
+    argv: plans.flatMap(({ drive, medium, bootIndex }, index) => [
       ...(medium === undefined
         ? []
         : [
             ...["-add-fd", `fd=${medium},set=${medium}`],
             ...["-blockdev", JSON.stringify(toMediumNode(firstMedium(driveName(drive, index)), medium))],
           ]),
-      ...toDrive(drive, index, { machine, isFull: medium !== undefined }).flatMap((device) => [
+      ...toDrive(drive, index, { machine, isFull: medium !== undefined, bootIndex }).flatMap((device) => [
         "-device",
         toDeviceWord(device),
       ]),
@@ -70,11 +78,19 @@ export function toMediumNode(node: string, set: number): BlockNode {
 function toDrive(
   drive: CdromDrive,
   index: number,
-  { machine, isFull }: { readonly machine: MachineType; readonly isFull: boolean },
+  {
+    machine,
+    isFull,
+    bootIndex,
+  }: { readonly machine: MachineType; readonly isFull: boolean; readonly bootIndex: number | undefined },
 ): readonly DeviceProperties[] {
   const bus = driveBusOf(drive, machine);
   const id = driveName(drive, index);
-  const common = { id, ...(isFull ? { drive: firstMedium(id) } : {}) };
+  const common = {
+    id,
+    ...(isFull ? { drive: firstMedium(id) } : {}),
+    ...(bootIndex === undefined ? {} : { bootindex: bootIndex }),
+  };
   const place = toUnitProperties(bus, drive.deviceAddress, machine);
   if (bus === "scsi") return [{ driver: "scsi-cd", ...common, ...place }];
   if (bus !== "usb") return [{ driver: "ide-cd", ...common, ...place }];

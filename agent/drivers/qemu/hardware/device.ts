@@ -27,6 +27,30 @@ export function toDeviceWord({ driver, ...properties }: DeviceProperties): strin
   return [driver, ...Object.entries(properties).map(([name, value]) => `${name}=${text(value)}`)].join(",");
 }
 
+/** A block node over a file that QEMU inherits; pure. */
+export function toFdNode(
+  nodeName: string,
+  fd: number,
+  { format, readOnly }: { readonly format: "raw" | "qcow2"; readonly readOnly: boolean },
+): readonly string[] {
+  const node = {
+    driver: format,
+    "node-name": nodeName,
+    "read-only": readOnly,
+    file: { driver: "file", filename: `/dev/fdset/${fd}`, "read-only": readOnly },
+    // null: none, whatever the header says.
+    ...(format === "raw" ? {} : { backing: null }),
+  };
+  return ["-add-fd", `fd=${fd},set=${fd}`, "-blockdev", JSON.stringify(node)];
+}
+
+/** Another PCI device at its address; pure. @throws {ZorError} when the address is damaged. */
+export function toPciDevice(device: string, properties: string, address: string): string {
+  const place = parseAddress(address);
+  if (place.type !== "pci") throw new Error(`${device} cannot be on ${address}`);
+  return [device, properties, toPciProperty(place)].filter((each) => each !== "").join(",");
+}
+
 /** Function 0 always says that there may be others: a guest's name of an interface tells whether it does. */
 function toPciProperty({ slot, func }: PciAddress): string {
   return `addr=${slot.toString(16)}.${func}${func === 0 ? ",multifunction=on" : ""}`;

@@ -8,6 +8,7 @@ import { toDeviceWord } from "./device.js";
 import { checkDisks } from "./disk-check.js";
 import { iothreadId, toDiskDevice } from "./disk-device.js";
 import { type NodeLayer, toDiskNodes } from "./disk-nodes.js";
+import { bootIndexOf } from "./boot-order.js";
 import type { Asked, HardwarePart, MachineHost } from "./part.js";
 
 /** A disk whose files are open. */
@@ -31,8 +32,7 @@ export const disks: HardwarePart<readonly DiskPlan[]> = {
     return opened.disks.map((files, index) => ({
       disk: options.disks[index] as Disk,
       layers: toLayers(files, inherited),
-      // A kernel that is booted directly has this place already.
-      bootIndex: options.kernel === "" && index === 0 ? 0 : undefined,
+      bootIndex: bootIndexOf(launch, "disk", index),
     }));
   },
   toArguments: (plans, { machine }) => ({

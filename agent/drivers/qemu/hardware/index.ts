@@ -1,19 +1,35 @@
 import type { FieldViolation } from "../../../../lib/errors.js";
+import { balloon } from "./balloon.js";
 import { boot } from "./boot.js";
 import { cdroms } from "./cdroms.js";
+import { configDisk } from "./config-disk.js";
 import { console } from "./console.js";
 import { controllers } from "./controllers.js";
 import { disks } from "./disks.js";
+import { display } from "./display.js";
+import { extraArguments } from "./extra-arguments.js";
+import { firmware } from "./firmware.js";
 import { guestAgent } from "./guest-agent.js";
+import { hostDevices } from "./host-devices.js";
 import { memory } from "./memory.js";
 import { nics } from "./nics.js";
-import type { Asked, HardwarePart, Launch, MachineFacts, MachineHost, PartArguments } from "./part.js";
+import type { Asked, HardwarePart, Launch, MachineFacts, MachineHost, PartArguments, Qmp } from "./part.js";
+import { pinning } from "./pinning.js";
 import { processors } from "./processors.js";
+import { pvpanic } from "./pvpanic.js";
 import { rng } from "./rng.js";
+import { seed } from "./seed.js";
+import { smbios } from "./smbios.js";
+import { tpm } from "./tpm.js";
 import { usb } from "./usb.js";
+import { watchdog } from "./watchdog.js";
 
 /** The parts of a machine, in the order of their arguments. Another one is a module in this folder and a line here. */
-const hardware = { processors, memory, console, guestAgent, boot, rng, controllers, usb, disks, cdroms, nics };
+const hardware = {
+  ...{ processors, memory, pinning, balloon, smbios, console, guestAgent, boot, rng, watchdog, pvpanic, display },
+  ...{ firmware, tpm, controllers, usb, disks, cdroms, nics, seed, configDisk },
+  ...{ hostDevices, extraArguments },
+};
 
 /** What has been opened and prepared of each part; a machine need not have them all. */
 export type HardwarePlans = {
@@ -43,4 +59,23 @@ export async function openHardware(launch: Launch): Promise<HardwarePlans> {
 /** The arguments of all parts, in order; pure. */
 export function toHardwareArguments(plans: HardwarePlans, facts: MachineFacts): readonly PartArguments[] {
   return parts.flatMap(([name, part]) => (plans[name] === undefined ? [] : [part.toArguments(plans[name], facts)]));
+}
+
+/** Called when QEMU answers and before a CPU has run. @throws {ZorError} */
+export async function beforeRun(asked: Asked, qmp: Qmp, resource: string): Promise<void> {
+  for (const [, part] of parts) await part.beforeRun?.(asked, qmp, resource);
+}
+
+/** What is wrong with the parts of a machine that runs, for people; undefined: nothing. */
+export async function findProblem(asked: Asked, directory: string): Promise<string | undefined> {
+  for (const [, part] of parts) {
+    const problem = await part.findProblem?.(asked, directory);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** Removes what parts have kept in the directory of an instance. Idempotent. */
+export async function removeHardware(directory: string): Promise<void> {
+  for (const [, part] of parts) await part.remove?.(directory);
 }

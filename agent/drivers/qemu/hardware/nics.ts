@@ -10,6 +10,7 @@ import { sizeOf, violation } from "../options.js";
 import { machineTypeOf, maxDevices, microvmPlaces } from "../placement.js";
 import { assertHasDevice } from "../qemu-probe.js";
 import { openTaps } from "../tap.js";
+import { bootIndexOf } from "./boot-order.js";
 import { toDeviceWord } from "./device.js";
 import { modelOf, type NicDevice, nicDriver, nicModels, toNicDevice } from "./nic-device.js";
 import type { Asked, HardwarePart, Launch } from "./part.js";
@@ -92,7 +93,8 @@ function check({ spec, options }: Asked): FieldViolation[] {
   });
 }
 
-async function open({ network, spec, inherited, accelerator, resource, signal }: Launch): Promise<readonly NicPlan[]> {
+async function open(launch: Launch): Promise<readonly NicPlan[]> {
+  const { network, spec, inherited, accelerator, resource, signal } = launch;
   const withoutUso = await mustRefuseUso(network, signal);
   const taps = openTapsOf(network, resource).map((fds) => fds.map((fd) => inherited.adopt(fd)));
   const plans: NicPlan[] = [];
@@ -118,7 +120,7 @@ async function open({ network, spec, inherited, accelerator, resource, signal }:
       fds,
       vhostFds,
       withoutUso,
-      bootIndex: undefined,
+      bootIndex: bootIndexOf(launch, "nic", index),
     });
   }
   return plans;

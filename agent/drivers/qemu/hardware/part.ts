@@ -7,6 +7,8 @@ import type { DriverInstance } from "../../driver.js";
 import type { ContentDigests } from "../content-digests.js";
 import type { InheritedFiles } from "../inherited-files.js";
 import type { MachineType } from "../placement.js";
+import type { Architecture } from "../program.js";
+import type { QemuKnowledge } from "../qemu-names.js";
 
 /** A spec that is looked at. */
 export interface Asked {
@@ -15,8 +17,19 @@ export interface Asked {
   readonly options: QemuOptions;
 }
 
+/** What the agent's own settings allow machines beyond the ordinary. */
+export interface MachinePolicy {
+  /** Arguments of QEMU, as they are. */
+  readonly qemuArguments: boolean;
+  /** Addresses of the host's PCI devices that may be passed through. */
+  readonly pciDevices: readonly string[];
+}
+
 /** The host that a machine is to be made on. */
 export interface MachineHost {
+  readonly accelerator: "kvm" | "tcg";
+  readonly knowledge: QemuKnowledge;
+  readonly policy: MachinePolicy;
   /** Directories that images may come from. */
   readonly imageDirectories: readonly string[];
   readonly quota: DiskQuota;
@@ -26,6 +39,7 @@ export interface MachineHost {
 /** What all parts of a machine share. */
 export interface MachineFacts {
   readonly machine: MachineType;
+  readonly architecture: Architecture;
   readonly accelerator: "kvm" | "tcg";
 }
 
@@ -37,11 +51,17 @@ export interface Launch extends Asked, MachineFacts {
   readonly network: InstanceNetwork;
   readonly imageDirectories: readonly string[];
   readonly digests: ContentDigests;
+  readonly policy: MachinePolicy;
   /** The unprivileged user and group of this instance's programs. */
   readonly user: number;
   /** What QEMU inherits; open until it has been started. */
   readonly inherited: InheritedFiles;
   readonly signal: AbortSignal;
+}
+
+/** Commands for a running QEMU. */
+export interface Qmp {
+  execute(command: string, args?: Record<string, unknown>): Promise<unknown>;
 }
 
 /** What a part adds to QEMU's command line. */
@@ -73,4 +93,13 @@ export interface HardwarePart<Plan> {
 
   /** The part's arguments; pure. No path leads out of QEMU's working directory, and no file of the agent is opened by name. */
   toArguments(plan: Plan, facts: MachineFacts): PartArguments;
+
+  /** Called when QEMU answers and before a CPU has run. @throws {ZorError}, and then nothing of the machine stays. */
+  beforeRun?(asked: Asked, qmp: Qmp, resource: string): Promise<void>;
+
+  /** What is wrong with the part of a machine that runs, for people; undefined: nothing. Cheap: it is asked again and again. */
+  findProblem?(asked: Asked, directory: string): Promise<string | undefined>;
+
+  /** Removes what the part has kept in the instance's directory. Idempotent. */
+  remove?(directory: string): Promise<void>;
 }

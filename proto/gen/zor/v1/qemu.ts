@@ -56,9 +56,55 @@ export function acceleratorToJSON(object: Accelerator): string {
   }
 }
 
+/** What starts a machine when its power is switched on. */
+export enum Firmware {
+  /** FIRMWARE_UNSPECIFIED - BIOS on x86, UEFI on other architectures. */
+  FIRMWARE_UNSPECIFIED = 0,
+  /** FIRMWARE_BIOS - SeaBIOS; x86 only. */
+  FIRMWARE_BIOS = 1,
+  /** FIRMWARE_UEFI - OVMF or AAVMF, whose variables are kept over stop and start. Not on a microvm. */
+  FIRMWARE_UEFI = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function firmwareFromJSON(object: any): Firmware {
+  switch (object) {
+    case 0:
+    case "FIRMWARE_UNSPECIFIED":
+      return Firmware.FIRMWARE_UNSPECIFIED;
+    case 1:
+    case "FIRMWARE_BIOS":
+      return Firmware.FIRMWARE_BIOS;
+    case 2:
+    case "FIRMWARE_UEFI":
+      return Firmware.FIRMWARE_UEFI;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Firmware.UNRECOGNIZED;
+  }
+}
+
+export function firmwareToJSON(object: Firmware): string {
+  switch (object) {
+    case Firmware.FIRMWARE_UNSPECIFIED:
+      return "FIRMWARE_UNSPECIFIED";
+    case Firmware.FIRMWARE_BIOS:
+      return "FIRMWARE_BIOS";
+    case Firmware.FIRMWARE_UEFI:
+      return "FIRMWARE_UEFI";
+    case Firmware.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Options of the qemu driver. */
 export interface QemuOptions {
-  /** "q35", "pc" (i440FX, for guests that know no PCI Express) or "microvm"; default "q35". */
+  /**
+   * "q35", "pc" (i440FX, for guests that know no PCI Express) or "microvm", or one of the first two as an earlier QEMU made them
+   * ("pc-q35-7.0", "pc-i440fx-6.2"); "virt" with another architecture. Default "q35", or "virt".
+   */
   machine: string;
   /** Accelerator. */
   accelerator: Accelerator;
@@ -70,6 +116,67 @@ export interface QemuOptions {
   kernelArguments: string;
   /** Disks, in order; at most 16, 7 of a microvm. */
   disks: Disk[];
+  /** Processors, beyond their number; default: one socket each, all that the accelerator offers. */
+  processors:
+    | Processors
+    | undefined;
+  /** Memory, beyond its size. */
+  memory:
+    | Memory
+    | undefined;
+  /** Firmware. */
+  firmware: Firmware;
+  /** Only what is signed by a key that the firmware trusts is booted; its keys are those that PCs are sold with. Needs UEFI and a q35. */
+  secureBoot: boolean;
+  /**
+   * What is tried to boot, in order: "disk0" (the first of `disks`), "cdrom0", "nic1", or "disks", "cdroms" and "nics" (all of
+   * them, in order). At most 64; default: the first disk, without one the first CD-ROM drive. Does not go with a kernel.
+   */
+  bootOrder: string[];
+  /** The firmware waits 5 seconds for somebody who wants to choose. */
+  bootMenu: boolean;
+  /** A TPM 2.0, whose state is kept over stop and start. Not on a microvm. */
+  tpm: boolean;
+  /** What cloud-init in the guest finds as its NoCloud source; unset: nothing. */
+  seed:
+    | Seed
+    | undefined;
+  /** A small disk with files for guests that read their configuration from one; unset: none. */
+  configDisk:
+    | ConfigDisk
+    | undefined;
+  /**
+   * What the guest reads in its SMBIOS tables: "{table}.{string}" of "bios" (vendor, version, date), "system" (manufacturer, product,
+   * version, serial, sku, family), "board" (manufacturer, product, version, serial, asset, location) and "chassis" (manufacturer,
+   * version, serial, asset, sku). Values of printable ASCII, at most 255 characters. Not on a microvm.
+   */
+  smbios: { [key: string]: string };
+  /** SMBIOS strings of the manufacturer (type 11), in order; at most 16, as the values of `smbios`. */
+  oemStrings: string[];
+  /** A virtio source of random numbers; unset: there is one, on a microvm none. */
+  rng?:
+    | boolean
+    | undefined;
+  /** A watchdog; unset: none. */
+  watchdog:
+    | Watchdog
+    | undefined;
+  /** A device by which the guest's kernel tells that it panicked: the machine ends then, and its reason says so. x86, not on a microvm. */
+  pvpanic: boolean;
+  /**
+   * Display: "none", "std" (VGA), "virtio", "qxl", "cirrus" or "vmware"; default "none". Not on a microvm; "virtio" alone elsewhere
+   * than on x86.
+   */
+  display: string;
+  /** More arguments of QEMU itself, as they are. Refused unless the agent's setting qemuArguments allows them. At most 64. */
+  extraArguments: string[];
+  /**
+   * PCI devices of the host, or SR-IOV functions of them, that the machine gets: "0000:3b:00.0". Each must be in the agent's setting
+   * pciDevices and bound to vfio-pci on the host. At most 8; needs a q35 or pc.
+   */
+  hostDevices: string[];
+  /** "x86_64" or "aarch64"; default: x86_64. What is not the host's own is emulated. */
+  architecture: string;
   /** CD-ROM drives, in order; at most 4. A microvm has none. */
   cdroms: CdromDrive[];
   /** USB controller and what is plugged into it; unset: none, unless a disk or drive needs one. */
@@ -78,6 +185,11 @@ export interface QemuOptions {
     | undefined;
   /** Places for virtio and nvme disks and for interfaces that are added while it runs, 0 to 8; unset: 4 in a new machine, 0 of a microvm. */
   hotplugPorts?: number | undefined;
+}
+
+export interface QemuOptions_SmbiosEntry {
+  key: string;
+  value: string;
 }
 
 /** A disk of a QEMU machine. */
@@ -168,6 +280,92 @@ export interface UsbOptions {
   keyboard: boolean;
 }
 
+/** Processors of a QEMU machine. */
+export interface Processors {
+  /** Sockets, 1 to 255; 0: as many as the others leave. With any of the three, their product is the number of CPUs, or max_cpus. */
+  sockets: number;
+  /** Cores of a socket, 1 to 255; 0: 1. */
+  cores: number;
+  /** Threads of a core, 1 to 255; 0: 1. */
+  threads: number;
+  /** Model, one that the host's QEMU knows: "Skylake-Client"; default: the host's own, or with emulation all that can be emulated. */
+  model: string;
+  /** Features to add ("+avx2") or take away ("-avx512f"), by QEMU's names; at most 64. */
+  features: string[];
+  /** The guest can run machines of its own; refused where the host's KVM does not allow it. Unset: as the model has it. */
+  nested?:
+    | boolean
+    | undefined;
+  /** Most CPUs that can be plugged while it runs, more than the number it has, at most 255; 0: none. Not on a microvm. */
+  maxCpus: number;
+  /** CPUs of the host that the machine's may run on: "0-3,8"; default: all. */
+  pin: string;
+}
+
+/** Memory of a QEMU machine. */
+export interface Memory {
+  /** It is of huge pages, which the host must have reserved; the size must be a multiple of theirs. */
+  hugepages: boolean;
+  /** The host's kernel may merge equal pages (KSM); unset: yes. */
+  merge?:
+    | boolean
+    | undefined;
+  /** All of it is taken from the host at the start, not when the guest first uses it. */
+  preallocate: boolean;
+  /** A balloon: memory can be taken back from the guest and given again while it runs. Not on a microvm. */
+  balloon: boolean;
+  /** Most memory in MiB that can be plugged while it runs, more than it has, at most 4 TiB; 0: none. Not on a microvm. */
+  maxMib: bigint;
+  /** How often memory can be plugged, 1 to 64; 0: 8. Needs max_mib. */
+  slots: number;
+  /** NUMA nodes that the guest sees; together all CPUs and all of the memory. At most 16; default: none. */
+  numa: NumaNode[];
+}
+
+/** A NUMA node of a guest. */
+export interface NumaNode {
+  /** CPUs of the guest: "0-1,4". */
+  cpus: string;
+  /** Memory in MiB, more than 0. */
+  memoryMib: bigint;
+}
+
+/** Data for cloud-init. */
+export interface Seed {
+  /** user-data: a cloud-config, a script and so on, at most 64 KiB. */
+  userData: string;
+  /** meta-data in YAML, at most 64 KiB; default: an instance id and the instance's name as host name. */
+  metaData: string;
+  /** network-config in YAML, at most 64 KiB; default: none. */
+  networkConfig: string;
+}
+
+/** A small read-only disk with files. */
+export interface ConfigDisk {
+  /** Label, at most 11 capital letters, digits, "_" and "-", of an ISO image at most 32 of both cases; default "CONFIG". */
+  label: string;
+  /** "iso" or "fat"; default "iso". */
+  format: string;
+  /** Files; at least one, at most 64. */
+  files: ConfigFile[];
+}
+
+/** A file of a config disk. */
+export interface ConfigFile {
+  /** Name: letters, digits, "_", "-" and ".", not beginning with "." or "-"; at most 64 characters. */
+  name: string;
+  /** Content, at most 64 KiB. */
+  content: Buffer;
+}
+
+/** A watchdog of a QEMU machine. */
+export interface Watchdog {
+  /** "i6300esb" (PCI) or "ib700" (ISA); default "i6300esb". */
+  model: string;
+  /** What happens when the guest does not feed it: "reset", "poweroff", "pause" or "none" (an event only); default "reset". */
+  action: string;
+}
+
 function createBaseQemuOptions(): QemuOptions {
   return {
     machine: "",
@@ -176,6 +374,24 @@ function createBaseQemuOptions(): QemuOptions {
     initrd: "",
     kernelArguments: "",
     disks: [],
+    processors: undefined,
+    memory: undefined,
+    firmware: 0,
+    secureBoot: false,
+    bootOrder: [],
+    bootMenu: false,
+    tpm: false,
+    seed: undefined,
+    configDisk: undefined,
+    smbios: {},
+    oemStrings: [],
+    rng: undefined,
+    watchdog: undefined,
+    pvpanic: false,
+    display: "",
+    extraArguments: [],
+    hostDevices: [],
+    architecture: "",
     cdroms: [],
     usb: undefined,
     hotplugPorts: undefined,
@@ -201,6 +417,60 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     }
     for (const v of message.disks) {
       Disk.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.processors !== undefined) {
+      Processors.encode(message.processors, writer.uint32(58).fork()).join();
+    }
+    if (message.memory !== undefined) {
+      Memory.encode(message.memory, writer.uint32(66).fork()).join();
+    }
+    if (message.firmware !== 0) {
+      writer.uint32(72).int32(message.firmware);
+    }
+    if (message.secureBoot !== false) {
+      writer.uint32(80).bool(message.secureBoot);
+    }
+    for (const v of message.bootOrder) {
+      writer.uint32(90).string(v!);
+    }
+    if (message.bootMenu !== false) {
+      writer.uint32(96).bool(message.bootMenu);
+    }
+    if (message.tpm !== false) {
+      writer.uint32(104).bool(message.tpm);
+    }
+    if (message.seed !== undefined) {
+      Seed.encode(message.seed, writer.uint32(114).fork()).join();
+    }
+    if (message.configDisk !== undefined) {
+      ConfigDisk.encode(message.configDisk, writer.uint32(122).fork()).join();
+    }
+    globalThis.Object.entries(message.smbios).forEach(([key, value]: [string, string]) => {
+      QemuOptions_SmbiosEntry.encode({ key: key as any, value }, writer.uint32(130).fork()).join();
+    });
+    for (const v of message.oemStrings) {
+      writer.uint32(138).string(v!);
+    }
+    if (message.rng !== undefined) {
+      writer.uint32(144).bool(message.rng);
+    }
+    if (message.watchdog !== undefined) {
+      Watchdog.encode(message.watchdog, writer.uint32(154).fork()).join();
+    }
+    if (message.pvpanic !== false) {
+      writer.uint32(160).bool(message.pvpanic);
+    }
+    if (message.display !== "") {
+      writer.uint32(170).string(message.display);
+    }
+    for (const v of message.extraArguments) {
+      writer.uint32(178).string(v!);
+    }
+    for (const v of message.hostDevices) {
+      writer.uint32(186).string(v!);
+    }
+    if (message.architecture !== "") {
+      writer.uint32(194).string(message.architecture);
     }
     for (const v of message.cdroms) {
       CdromDrive.encode(v!, writer.uint32(322).fork()).join();
@@ -275,6 +545,153 @@ export const QemuOptions: MessageFns<QemuOptions> = {
             message.disks.push(Disk.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.processors = Processors.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.memory = Memory.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.firmware = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.secureBoot = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.bootOrder.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.bootMenu = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.tpm = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.seed = Seed.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.configDisk = ConfigDisk.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            const entry16 = QemuOptions_SmbiosEntry.decode(reader, reader.uint32());
+            if (entry16.value !== undefined) {
+              message.smbios[entry16.key] = entry16.value;
+            }
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.oemStrings.push(reader.string());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.rng = reader.bool();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.watchdog = Watchdog.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.pvpanic = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.display = reader.string();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.extraArguments.push(reader.string());
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.hostDevices.push(reader.string());
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.architecture = reader.string();
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -323,6 +740,65 @@ export const QemuOptions: MessageFns<QemuOptions> = {
         ? globalThis.String(object.kernel_arguments)
         : "",
       disks: globalThis.Array.isArray(object?.disks) ? object.disks.map((e: any) => Disk.fromJSON(e)) : [],
+      processors: isSet(object.processors) ? Processors.fromJSON(object.processors) : undefined,
+      memory: isSet(object.memory) ? Memory.fromJSON(object.memory) : undefined,
+      firmware: isSet(object.firmware) ? firmwareFromJSON(object.firmware) : 0,
+      secureBoot: isSet(object.secureBoot)
+        ? globalThis.Boolean(object.secureBoot)
+        : isSet(object.secure_boot)
+        ? globalThis.Boolean(object.secure_boot)
+        : false,
+      bootOrder: globalThis.Array.isArray(object?.bootOrder)
+        ? object.bootOrder.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.boot_order)
+        ? object.boot_order.map((e: any) => globalThis.String(e))
+        : [],
+      bootMenu: isSet(object.bootMenu)
+        ? globalThis.Boolean(object.bootMenu)
+        : isSet(object.boot_menu)
+        ? globalThis.Boolean(object.boot_menu)
+        : false,
+      tpm: isSet(object.tpm) ? globalThis.Boolean(object.tpm) : false,
+      seed: isSet(object.seed) ? Seed.fromJSON(object.seed) : undefined,
+      configDisk: isSet(object.configDisk)
+        ? ConfigDisk.fromJSON(object.configDisk)
+        : isSet(object.config_disk)
+        ? ConfigDisk.fromJSON(object.config_disk)
+        : undefined,
+      smbios: isObject(object.smbios)
+        ? (globalThis.Object.entries(object.smbios) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      oemStrings: globalThis.Array.isArray(object?.oemStrings)
+        ? object.oemStrings.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.oem_strings)
+        ? object.oem_strings.map((e: any) => globalThis.String(e))
+        : [],
+      rng: isSet(object.rng) ? globalThis.Boolean(object.rng) : undefined,
+      watchdog: isSet(object.watchdog) ? Watchdog.fromJSON(object.watchdog) : undefined,
+      pvpanic: isSet(object.pvpanic) ? globalThis.Boolean(object.pvpanic) : false,
+      display: isSet(object.display) ? globalThis.String(object.display) : "",
+      extraArguments: globalThis.Array.isArray(object?.extraArguments)
+        ? object.extraArguments.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.extra_arguments)
+        ? object.extra_arguments.map((e: any) => globalThis.String(e))
+        : [],
+      hostDevices: globalThis.Array.isArray(object?.hostDevices)
+        ? object.hostDevices.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.host_devices)
+        ? object.host_devices.map((e: any) => globalThis.String(e))
+        : [],
+      architecture: isSet(object.architecture) ? globalThis.String(object.architecture) : "",
       cdroms: globalThis.Array.isArray(object?.cdroms) ? object.cdroms.map((e: any) => CdromDrive.fromJSON(e)) : [],
       usb: isSet(object.usb) ? UsbOptions.fromJSON(object.usb) : undefined,
       hotplugPorts: isSet(object.hotplugPorts)
@@ -353,6 +829,66 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     if (message.disks?.length) {
       obj.disks = message.disks.map((e) => Disk.toJSON(e));
     }
+    if (message.processors !== undefined) {
+      obj.processors = Processors.toJSON(message.processors);
+    }
+    if (message.memory !== undefined) {
+      obj.memory = Memory.toJSON(message.memory);
+    }
+    if (message.firmware !== 0) {
+      obj.firmware = firmwareToJSON(message.firmware);
+    }
+    if (message.secureBoot !== false) {
+      obj.secureBoot = message.secureBoot;
+    }
+    if (message.bootOrder?.length) {
+      obj.bootOrder = message.bootOrder;
+    }
+    if (message.bootMenu !== false) {
+      obj.bootMenu = message.bootMenu;
+    }
+    if (message.tpm !== false) {
+      obj.tpm = message.tpm;
+    }
+    if (message.seed !== undefined) {
+      obj.seed = Seed.toJSON(message.seed);
+    }
+    if (message.configDisk !== undefined) {
+      obj.configDisk = ConfigDisk.toJSON(message.configDisk);
+    }
+    if (message.smbios) {
+      const entries = globalThis.Object.entries(message.smbios) as [string, string][];
+      if (entries.length > 0) {
+        obj.smbios = {};
+        entries.forEach(([k, v]) => {
+          obj.smbios[k] = v;
+        });
+      }
+    }
+    if (message.oemStrings?.length) {
+      obj.oemStrings = message.oemStrings;
+    }
+    if (message.rng !== undefined) {
+      obj.rng = message.rng;
+    }
+    if (message.watchdog !== undefined) {
+      obj.watchdog = Watchdog.toJSON(message.watchdog);
+    }
+    if (message.pvpanic !== false) {
+      obj.pvpanic = message.pvpanic;
+    }
+    if (message.display !== "") {
+      obj.display = message.display;
+    }
+    if (message.extraArguments?.length) {
+      obj.extraArguments = message.extraArguments;
+    }
+    if (message.hostDevices?.length) {
+      obj.hostDevices = message.hostDevices;
+    }
+    if (message.architecture !== "") {
+      obj.architecture = message.architecture;
+    }
     if (message.cdroms?.length) {
       obj.cdroms = message.cdroms.map((e) => CdromDrive.toJSON(e));
     }
@@ -376,9 +912,128 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     message.initrd = object.initrd ?? "";
     message.kernelArguments = object.kernelArguments ?? "";
     message.disks = object.disks?.map((e) => Disk.fromPartial(e)) || [];
+    message.processors = (object.processors !== undefined && object.processors !== null)
+      ? Processors.fromPartial(object.processors)
+      : undefined;
+    message.memory = (object.memory !== undefined && object.memory !== null)
+      ? Memory.fromPartial(object.memory)
+      : undefined;
+    message.firmware = object.firmware ?? 0;
+    message.secureBoot = object.secureBoot ?? false;
+    message.bootOrder = object.bootOrder?.map((e) => e) || [];
+    message.bootMenu = object.bootMenu ?? false;
+    message.tpm = object.tpm ?? false;
+    message.seed = (object.seed !== undefined && object.seed !== null) ? Seed.fromPartial(object.seed) : undefined;
+    message.configDisk = (object.configDisk !== undefined && object.configDisk !== null)
+      ? ConfigDisk.fromPartial(object.configDisk)
+      : undefined;
+    message.smbios = (globalThis.Object.entries(object.smbios ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.oemStrings = object.oemStrings?.map((e) => e) || [];
+    message.rng = object.rng ?? undefined;
+    message.watchdog = (object.watchdog !== undefined && object.watchdog !== null)
+      ? Watchdog.fromPartial(object.watchdog)
+      : undefined;
+    message.pvpanic = object.pvpanic ?? false;
+    message.display = object.display ?? "";
+    message.extraArguments = object.extraArguments?.map((e) => e) || [];
+    message.hostDevices = object.hostDevices?.map((e) => e) || [];
+    message.architecture = object.architecture ?? "";
     message.cdroms = object.cdroms?.map((e) => CdromDrive.fromPartial(e)) || [];
     message.usb = (object.usb !== undefined && object.usb !== null) ? UsbOptions.fromPartial(object.usb) : undefined;
     message.hotplugPorts = object.hotplugPorts ?? undefined;
+    return message;
+  },
+};
+
+function createBaseQemuOptions_SmbiosEntry(): QemuOptions_SmbiosEntry {
+  return { key: "", value: "" };
+}
+
+export const QemuOptions_SmbiosEntry: MessageFns<QemuOptions_SmbiosEntry> = {
+  encode(message: QemuOptions_SmbiosEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QemuOptions_SmbiosEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQemuOptions_SmbiosEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QemuOptions_SmbiosEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: QemuOptions_SmbiosEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QemuOptions_SmbiosEntry>): QemuOptions_SmbiosEntry {
+    return QemuOptions_SmbiosEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QemuOptions_SmbiosEntry>): QemuOptions_SmbiosEntry {
+    const message = createBaseQemuOptions_SmbiosEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1124,6 +1779,843 @@ export const UsbOptions: MessageFns<UsbOptions> = {
   },
 };
 
+function createBaseProcessors(): Processors {
+  return { sockets: 0, cores: 0, threads: 0, model: "", features: [], nested: undefined, maxCpus: 0, pin: "" };
+}
+
+export const Processors: MessageFns<Processors> = {
+  encode(message: Processors, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sockets !== 0) {
+      writer.uint32(8).int32(message.sockets);
+    }
+    if (message.cores !== 0) {
+      writer.uint32(16).int32(message.cores);
+    }
+    if (message.threads !== 0) {
+      writer.uint32(24).int32(message.threads);
+    }
+    if (message.model !== "") {
+      writer.uint32(34).string(message.model);
+    }
+    for (const v of message.features) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.nested !== undefined) {
+      writer.uint32(48).bool(message.nested);
+    }
+    if (message.maxCpus !== 0) {
+      writer.uint32(56).int32(message.maxCpus);
+    }
+    if (message.pin !== "") {
+      writer.uint32(66).string(message.pin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Processors {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProcessors();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sockets = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cores = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.threads = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.features.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.nested = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxCpus = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.pin = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Processors {
+    return {
+      sockets: isSet(object.sockets) ? globalThis.Number(object.sockets) : 0,
+      cores: isSet(object.cores) ? globalThis.Number(object.cores) : 0,
+      threads: isSet(object.threads) ? globalThis.Number(object.threads) : 0,
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      features: globalThis.Array.isArray(object?.features) ? object.features.map((e: any) => globalThis.String(e)) : [],
+      nested: isSet(object.nested) ? globalThis.Boolean(object.nested) : undefined,
+      maxCpus: isSet(object.maxCpus)
+        ? globalThis.Number(object.maxCpus)
+        : isSet(object.max_cpus)
+        ? globalThis.Number(object.max_cpus)
+        : 0,
+      pin: isSet(object.pin) ? globalThis.String(object.pin) : "",
+    };
+  },
+
+  toJSON(message: Processors): unknown {
+    const obj: any = {};
+    if (message.sockets !== 0) {
+      obj.sockets = Math.round(message.sockets);
+    }
+    if (message.cores !== 0) {
+      obj.cores = Math.round(message.cores);
+    }
+    if (message.threads !== 0) {
+      obj.threads = Math.round(message.threads);
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.features?.length) {
+      obj.features = message.features;
+    }
+    if (message.nested !== undefined) {
+      obj.nested = message.nested;
+    }
+    if (message.maxCpus !== 0) {
+      obj.maxCpus = Math.round(message.maxCpus);
+    }
+    if (message.pin !== "") {
+      obj.pin = message.pin;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Processors>): Processors {
+    return Processors.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Processors>): Processors {
+    const message = createBaseProcessors();
+    message.sockets = object.sockets ?? 0;
+    message.cores = object.cores ?? 0;
+    message.threads = object.threads ?? 0;
+    message.model = object.model ?? "";
+    message.features = object.features?.map((e) => e) || [];
+    message.nested = object.nested ?? undefined;
+    message.maxCpus = object.maxCpus ?? 0;
+    message.pin = object.pin ?? "";
+    return message;
+  },
+};
+
+function createBaseMemory(): Memory {
+  return { hugepages: false, merge: undefined, preallocate: false, balloon: false, maxMib: 0n, slots: 0, numa: [] };
+}
+
+export const Memory: MessageFns<Memory> = {
+  encode(message: Memory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hugepages !== false) {
+      writer.uint32(8).bool(message.hugepages);
+    }
+    if (message.merge !== undefined) {
+      writer.uint32(16).bool(message.merge);
+    }
+    if (message.preallocate !== false) {
+      writer.uint32(24).bool(message.preallocate);
+    }
+    if (message.balloon !== false) {
+      writer.uint32(32).bool(message.balloon);
+    }
+    if (message.maxMib !== 0n) {
+      if (BigInt.asIntN(64, message.maxMib) !== message.maxMib) {
+        throw new globalThis.Error("value provided for field message.maxMib of type int64 too large");
+      }
+      writer.uint32(40).int64(message.maxMib);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(48).int32(message.slots);
+    }
+    for (const v of message.numa) {
+      NumaNode.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Memory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemory();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.hugepages = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.merge = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.preallocate = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.balloon = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxMib = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.slots = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.numa.push(NumaNode.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Memory {
+    return {
+      hugepages: isSet(object.hugepages) ? globalThis.Boolean(object.hugepages) : false,
+      merge: isSet(object.merge) ? globalThis.Boolean(object.merge) : undefined,
+      preallocate: isSet(object.preallocate) ? globalThis.Boolean(object.preallocate) : false,
+      balloon: isSet(object.balloon) ? globalThis.Boolean(object.balloon) : false,
+      maxMib: isSet(object.maxMib) ? BigInt(object.maxMib) : isSet(object.max_mib) ? BigInt(object.max_mib) : 0n,
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+      numa: globalThis.Array.isArray(object?.numa) ? object.numa.map((e: any) => NumaNode.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Memory): unknown {
+    const obj: any = {};
+    if (message.hugepages !== false) {
+      obj.hugepages = message.hugepages;
+    }
+    if (message.merge !== undefined) {
+      obj.merge = message.merge;
+    }
+    if (message.preallocate !== false) {
+      obj.preallocate = message.preallocate;
+    }
+    if (message.balloon !== false) {
+      obj.balloon = message.balloon;
+    }
+    if (message.maxMib !== 0n) {
+      obj.maxMib = message.maxMib.toString();
+    }
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
+    if (message.numa?.length) {
+      obj.numa = message.numa.map((e) => NumaNode.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Memory>): Memory {
+    return Memory.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Memory>): Memory {
+    const message = createBaseMemory();
+    message.hugepages = object.hugepages ?? false;
+    message.merge = object.merge ?? undefined;
+    message.preallocate = object.preallocate ?? false;
+    message.balloon = object.balloon ?? false;
+    message.maxMib = (object.maxMib !== undefined && object.maxMib !== null) ? BigInt(object.maxMib) : 0n;
+    message.slots = object.slots ?? 0;
+    message.numa = object.numa?.map((e) => NumaNode.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseNumaNode(): NumaNode {
+  return { cpus: "", memoryMib: 0n };
+}
+
+export const NumaNode: MessageFns<NumaNode> = {
+  encode(message: NumaNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cpus !== "") {
+      writer.uint32(10).string(message.cpus);
+    }
+    if (message.memoryMib !== 0n) {
+      if (BigInt.asIntN(64, message.memoryMib) !== message.memoryMib) {
+        throw new globalThis.Error("value provided for field message.memoryMib of type int64 too large");
+      }
+      writer.uint32(16).int64(message.memoryMib);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NumaNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNumaNode();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cpus = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryMib = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NumaNode {
+    return {
+      cpus: isSet(object.cpus) ? globalThis.String(object.cpus) : "",
+      memoryMib: isSet(object.memoryMib)
+        ? BigInt(object.memoryMib)
+        : isSet(object.memory_mib)
+        ? BigInt(object.memory_mib)
+        : 0n,
+    };
+  },
+
+  toJSON(message: NumaNode): unknown {
+    const obj: any = {};
+    if (message.cpus !== "") {
+      obj.cpus = message.cpus;
+    }
+    if (message.memoryMib !== 0n) {
+      obj.memoryMib = message.memoryMib.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NumaNode>): NumaNode {
+    return NumaNode.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NumaNode>): NumaNode {
+    const message = createBaseNumaNode();
+    message.cpus = object.cpus ?? "";
+    message.memoryMib = (object.memoryMib !== undefined && object.memoryMib !== null) ? BigInt(object.memoryMib) : 0n;
+    return message;
+  },
+};
+
+function createBaseSeed(): Seed {
+  return { userData: "", metaData: "", networkConfig: "" };
+}
+
+export const Seed: MessageFns<Seed> = {
+  encode(message: Seed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userData !== "") {
+      writer.uint32(10).string(message.userData);
+    }
+    if (message.metaData !== "") {
+      writer.uint32(18).string(message.metaData);
+    }
+    if (message.networkConfig !== "") {
+      writer.uint32(26).string(message.networkConfig);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Seed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userData = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.metaData = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.networkConfig = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Seed {
+    return {
+      userData: isSet(object.userData)
+        ? globalThis.String(object.userData)
+        : isSet(object.user_data)
+        ? globalThis.String(object.user_data)
+        : "",
+      metaData: isSet(object.metaData)
+        ? globalThis.String(object.metaData)
+        : isSet(object.meta_data)
+        ? globalThis.String(object.meta_data)
+        : "",
+      networkConfig: isSet(object.networkConfig)
+        ? globalThis.String(object.networkConfig)
+        : isSet(object.network_config)
+        ? globalThis.String(object.network_config)
+        : "",
+    };
+  },
+
+  toJSON(message: Seed): unknown {
+    const obj: any = {};
+    if (message.userData !== "") {
+      obj.userData = message.userData;
+    }
+    if (message.metaData !== "") {
+      obj.metaData = message.metaData;
+    }
+    if (message.networkConfig !== "") {
+      obj.networkConfig = message.networkConfig;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Seed>): Seed {
+    return Seed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Seed>): Seed {
+    const message = createBaseSeed();
+    message.userData = object.userData ?? "";
+    message.metaData = object.metaData ?? "";
+    message.networkConfig = object.networkConfig ?? "";
+    return message;
+  },
+};
+
+function createBaseConfigDisk(): ConfigDisk {
+  return { label: "", format: "", files: [] };
+}
+
+export const ConfigDisk: MessageFns<ConfigDisk> = {
+  encode(message: ConfigDisk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.label !== "") {
+      writer.uint32(10).string(message.label);
+    }
+    if (message.format !== "") {
+      writer.uint32(18).string(message.format);
+    }
+    for (const v of message.files) {
+      ConfigFile.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigDisk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigDisk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.format = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.files.push(ConfigFile.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigDisk {
+    return {
+      label: isSet(object.label) ? globalThis.String(object.label) : "",
+      format: isSet(object.format) ? globalThis.String(object.format) : "",
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => ConfigFile.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ConfigDisk): unknown {
+    const obj: any = {};
+    if (message.label !== "") {
+      obj.label = message.label;
+    }
+    if (message.format !== "") {
+      obj.format = message.format;
+    }
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => ConfigFile.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfigDisk>): ConfigDisk {
+    return ConfigDisk.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfigDisk>): ConfigDisk {
+    const message = createBaseConfigDisk();
+    message.label = object.label ?? "";
+    message.format = object.format ?? "";
+    message.files = object.files?.map((e) => ConfigFile.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseConfigFile(): ConfigFile {
+  return { name: "", content: Buffer.alloc(0) };
+}
+
+export const ConfigFile: MessageFns<ConfigFile> = {
+  encode(message: ConfigFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(18).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigFile {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: ConfigFile): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfigFile>): ConfigFile {
+    return ConfigFile.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfigFile>): ConfigFile {
+    const message = createBaseConfigFile();
+    message.name = object.name ?? "";
+    message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseWatchdog(): Watchdog {
+  return { model: "", action: "" };
+}
+
+export const Watchdog: MessageFns<Watchdog> = {
+  encode(message: Watchdog, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.model !== "") {
+      writer.uint32(10).string(message.model);
+    }
+    if (message.action !== "") {
+      writer.uint32(18).string(message.action);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Watchdog {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchdog();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Watchdog {
+    return {
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      action: isSet(object.action) ? globalThis.String(object.action) : "",
+    };
+  },
+
+  toJSON(message: Watchdog): unknown {
+    const obj: any = {};
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.action !== "") {
+      obj.action = message.action;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Watchdog>): Watchdog {
+    return Watchdog.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Watchdog>): Watchdog {
+    const message = createBaseWatchdog();
+    message.model = object.model ?? "";
+    message.action = object.action ?? "";
+    return message;
+  },
+};
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 export type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -1132,6 +2624,10 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -20,6 +20,8 @@ const plan: MachinePlan = {
   id: "vm1",
   uuid: "11111111-2222-3333-4444-555555555555",
   machine: "q35",
+  machineName: "",
+  architecture: "x86_64",
   accelerator: "tcg",
   hardware,
 };

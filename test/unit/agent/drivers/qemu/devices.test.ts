@@ -25,7 +25,14 @@ function devicesOf(wanted: Wanted, nics: readonly Parameters<typeof Nic.fromPart
   const spec = placeDevices(specOf(wanted, nics), { isNew: true });
   const options = optionsOf(spec);
   const argv = toArgv({
-    ...{ id: "vm1", uuid: "u", machine: machineTypeOf(options), accelerator: "tcg" },
+    ...{
+      id: "vm1",
+      uuid: "u",
+      machine: machineTypeOf(options),
+      accelerator: "tcg" as const,
+      architecture: "x86_64" as const,
+      machineName: "",
+    },
     hardware: {
       controllers: {
         buses: new Set([...options.disks, ...options.cdroms].map(({ bus }) => bus)),

@@ -1,32 +1,42 @@
 import { describe, expect, it } from "vitest";
-import { isGuestSpeaking, LifeSigns, sumDiskUse } from "../../../../../agent/drivers/qemu/life-signs.js";
+import {
+  type FirstSpeaker,
+  isGuestSpeaking,
+  LifeSigns,
+  sumDiskUse,
+} from "../../../../../agent/drivers/qemu/life-signs.js";
 
 const seabios = "\x1b[2J\x1b[1;1HSeaBIOS (version 1.16.2-debian-1.16.2-1)\r\nMachine UUID 11111111-2222\r\n";
 const booting = `${seabios}Booting from Hard Disk...\r\n`;
 
+const uefi = "BdsDxe: loading Boot0001 from PciRoot(0x0)\r\nBdsDxe: starting Boot0001 from PciRoot(0x0)\r\n";
+
 describe("output of a machine's console", () => {
-  it.each<[string, string, boolean, boolean]>([
-    ["nothing", "", false, false],
-    ["control characters", "\r\n\x1b[2J\x1b[0m \0", false, false],
-    ["a kernel that is booted directly", "[    0.0] Linux version", false, true],
-    ["a firmware", seabios, true, false],
-    ["a firmware that boots", booting, true, false],
-    ["a firmware in the middle of a line", `${seabios}Booting from Ha`, true, false],
+  it.each<[string, string, FirstSpeaker, boolean]>([
+    ["nothing", "", "guest", false],
+    ["control characters", "\r\n\x1b[2J\x1b[0m \0", "guest", false],
+    ["a kernel that is booted directly", "[    0.0] Linux version", "guest", true],
+    ["a firmware", seabios, "bios", false],
+    ["a firmware that boots", booting, "bios", false],
+    ["a firmware in the middle of a line", `${seabios}Booting from Ha`, "bios", false],
     [
       "a firmware that finds nothing",
       `${booting}Boot failed: not a bootable disk\r\n\r\nNo bootable device.\r\n`,
-      true,
+      "bios",
       false,
     ],
     [
       "a firmware that tries again",
       `${booting}No bootable device.  Retrying in 60 seconds.\r\nRebooting.\r\n${booting}`,
-      true,
+      "bios",
       false,
     ],
-    ["a boot loader behind it", `${booting}GNU GRUB`, true, true],
-  ])("of %s", (_what, output, hasFirmware, expected) => {
-    expect(isGuestSpeaking(output, hasFirmware)).toBe(expected);
+    ["a boot loader behind it", `${booting}GNU GRUB`, "bios", true],
+    ["a UEFI that boots", uefi, "uefi", false],
+    ["a UEFI that ends in its shell", `${uefi}UEFI Interactive Shell v2.2\r\nEDK II\r\nShell> `, "uefi", false],
+    ["a kernel behind a UEFI", `${uefi}EFI stub: Loaded initrd\r\n[    0.0] Linux version`, "uefi", true],
+  ])("of %s", (_what, output, speaksFirst, expected) => {
+    expect(isGuestSpeaking(output, speaksFirst)).toBe(expected);
   });
 });
 
@@ -45,17 +55,17 @@ describe("the use of a machine's disks", () => {
 });
 
 describe("the signs of life of a guest", () => {
-  const make = (hasFirmware = false) => new LifeSigns({ hasFirmware, startMs: 1000 });
+  const make = (speaksFirst: FirstSpeaker = "guest") => new LifeSigns({ speaksFirst, startMs: 1000 });
   const hear = (life: LifeSigns, text: string) => life.hear(Buffer.from(text));
 
   it("are not the firmware's words, in however small pieces", () => {
-    const life = make(true);
+    const life = make("bios");
     for (const letter of `${booting}Boot failed: not a bootable disk\r\n\nNo bootable device.\r\n`) hear(life, letter);
     expect(life.isAlive).toBe(false);
   });
 
   it("are output, in however small pieces", () => {
-    const life = make(true);
+    const life = make("bios");
     for (const letter of `${booting}login`) {
       expect(life.isAlive).toBe(false);
       hear(life, letter);
@@ -75,7 +85,7 @@ describe("the signs of life of a guest", () => {
     [{ readBytes: 16n * 1024n * 1024n, writtenBytes: 0n }, true],
     [{ readBytes: 512n, writtenBytes: 512n }, true],
   ])("are what it does to its disks: %o", (use, expected) => {
-    const life = make(true);
+    const life = make("bios");
     life.look(use);
     expect(life.isAlive).toBe(expected);
   });

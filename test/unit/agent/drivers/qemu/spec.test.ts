@@ -71,7 +71,7 @@ describe("a spec of a machine", () => {
 });
 
 describe("the kernel command line", () => {
-  const input = { hostname: "vm1", nics: [], tscKhz: undefined, extra: "" };
+  const input = { console: "ttyS0" as const, hostname: "vm1", nics: [], tscKhz: undefined, extra: "" };
 
   it("tells the guest its name and each interface by MAC address", () => {
     const eth0 = { nic: "eth0", mac: "02:00:00:00:00:01", mtu: 1400, addresses: ["10.0.0.1/24", "fd00::1/64"] };
@@ -129,10 +129,12 @@ describe("the identity of a machine", () => {
     expect(user).toBeGreaterThanOrEqual(1_900_000_000);
     expect(user).toBeLessThan(2 ** 31);
     expect(toUserId("b")).not.toBe(user);
-    const { tool, argv } = toUnprivileged(["-x"], user, []);
+    const { tool, argv } = toUnprivileged({ tool: "qemu-system-x86_64", argv: ["-x"] }, user, []);
     expect([tool, ...argv].join(" ")).toBe(
       `setpriv --reuid ${user} --regid ${user} --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all -- qemu-system-x86_64 -x`,
     );
-    expect(toUnprivileged([], user, [108]).argv).toEqual(expect.arrayContaining(["--groups", "108"]));
+    expect(toUnprivileged({ tool: "x", argv: [] }, user, [108]).argv).toEqual(
+      expect.arrayContaining(["--groups", "108"]),
+    );
   });
 });
