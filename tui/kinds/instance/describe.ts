@@ -4,11 +4,12 @@ import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatMib } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
-import { describeEngine } from "./drivers/engines.js";
 import { diskLines } from "./describe-disks.js";
+import { hardwareLines } from "./describe-hardware.js";
 import { crunLines } from "./drivers/crun-lines.js";
-import { nicsOf } from "./nics.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
+import { describeEngine } from "./drivers/engines.js";
+import { nicsOf } from "./nics.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
 /** What is known of an instance. */
@@ -66,6 +67,7 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
         field("kernel", kernel),
         field("initrd", initrd),
         field("arguments", kernelArguments),
+        ...hardwareLines(driver.value),
         ...diskLines(disks, cdroms),
       ];
     }

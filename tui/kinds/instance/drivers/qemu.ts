@@ -3,6 +3,7 @@ import { quote } from "../../../../lib/names.js";
 import { flagText, flagTexts } from "../../../kit/kind-commands.js";
 import type { DriverFlags } from "./driver-flags.js";
 import { parseDisk, toCdroms } from "./qemu-disks.js";
+import { hardwareFlags, readHardware } from "./qemu-hardware.js";
 
 /** Also what containers of an engine are made of, where --driver says so. */
 export const imageFlag = {
@@ -32,6 +33,7 @@ export const qemuFlags: DriverFlags = {
     },
     { flags: "--machine <type>", help: "qemu: q35, pc or microvm" },
     { flags: "--accel <accelerator>", help: "qemu: kvm or tcg (default: the best that works)" },
+    ...hardwareFlags,
   ],
   read: (values) => {
     const persistent = values["persistent"] === true;
@@ -47,10 +49,11 @@ export const qemuFlags: DriverFlags = {
       ...(flagText(values, "append") === undefined ? {} : { kernelArguments: flagText(values, "append") }),
       ...(disks.length === 0 ? {} : { disks }),
       ...toCdroms(flagTexts(values, "cdrom")),
+      ...readHardware(values),
     };
   },
-  check: ({ kernel, disks, cdroms }) => {
-    if (kernel !== undefined || disks !== undefined || cdroms !== undefined) return;
+  check: ({ kernel, disks, cdroms, bootOrder }) => {
+    if ([kernel, disks, cdroms, bootOrder].some((given) => given !== undefined)) return;
     throw invalidArgument(
       "--kernel",
       "a machine needs --image FILE, --disk, --cdrom or --kernel; --kernel micro is the built-in one",

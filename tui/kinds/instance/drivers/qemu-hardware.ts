@@ -1,0 +1,87 @@
+import { readFileSync, statSync } from "node:fs";
+import { invalidArgument, messageOf } from "../../../../lib/errors.js";
+import { quote } from "../../../../lib/names.js";
+import { parseWhole } from "../../../kit/input/key-values.js";
+import { type Flag, type FlagValues, flagText, flagTexts } from "../../../kit/kind-commands.js";
+
+const mostCpus = 255;
+/** What the agent takes of a file of a seed. */
+const maxSeedBytes = 64 * 1024;
+
+/** Flags for what a machine is made of, but for its disks and interfaces. */
+export const hardwareFlags: readonly Flag[] = [
+  { flags: "--sockets <count>", help: "qemu: sockets; with cores and threads, their product is the number of CPUs" },
+  { flags: "--cores <count>", help: "qemu: cores of a socket" },
+  { flags: "--threads <count>", help: "qemu: threads of a core" },
+  { flags: "--cpu-model <model>", help: "qemu: model of processor that the host's QEMU knows" },
+  { flags: "--pin <cpus>", help: "qemu: CPUs of the host that it may run on: 0-3,8" },
+  { flags: "--hugepages", help: "qemu: its memory is of the host's huge pages" },
+  { flags: "--firmware <firmware>", help: "qemu: bios or uefi" },
+  { flags: "--secure-boot", help: "qemu: boots only what is signed; with --firmware uefi" },
+  { flags: "--tpm", help: "qemu: a TPM 2.0" },
+  { flags: "--user-data <file>", help: "qemu: cloud-init's user-data, from a file here" },
+  { flags: "--meta-data <file>", help: "qemu: cloud-init's meta-data, from a file here" },
+  { flags: "--network-config <file>", help: "qemu: cloud-init's network-config, from a file here" },
+  {
+    flags: "--boot <device>",
+    help: "qemu: what is tried to boot, in order: disks, nics, disk0; repeated",
+    repeatable: true,
+  },
+  { flags: "--watchdog <action>", help: "qemu: a watchdog: reset, poweroff, pause or none" },
+  { flags: "--display <type>", help: "qemu: none, std, virtio, qxl, cirrus or vmware" },
+];
+
+/** What the flags say, as proto3 JSON. @throws {ZorError} INVALID_ARGUMENT that names the flag. */
+export function readHardware(values: FlagValues): Readonly<Record<string, unknown>> {
+  const processors = defined({
+    sockets: countOf(values, "sockets"),
+    cores: countOf(values, "cores"),
+    threads: countOf(values, "threads"),
+    model: flagText(values, "cpuModel"),
+    pin: flagText(values, "pin"),
+  });
+  const seed = defined({
+    userData: fileOf(values, "userData", "--user-data"),
+    metaData: fileOf(values, "metaData", "--meta-data"),
+    networkConfig: fileOf(values, "networkConfig", "--network-config"),
+  });
+  const watchdog = flagText(values, "watchdog");
+  const bootOrder = flagTexts(values, "boot");
+  return defined({
+    processors: Object.keys(processors).length === 0 ? undefined : processors,
+    memory: values["hugepages"] === true ? { hugepages: true } : undefined,
+    firmware: firmwareOf(flagText(values, "firmware")),
+    secureBoot: values["secureBoot"] === true ? true : undefined,
+    tpm: values["tpm"] === true ? true : undefined,
+    seed: Object.keys(seed).length === 0 ? undefined : seed,
+    bootOrder: bootOrder.length === 0 ? undefined : bootOrder,
+    watchdog: watchdog === undefined ? undefined : { action: watchdog },
+    display: flagText(values, "display"),
+  });
+}
+
+function defined(members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+function countOf(values: FlagValues, name: string): number | undefined {
+  const given = flagText(values, name);
+  return given === undefined ? undefined : parseWhole(`--${name}`, given, 1, mostCpus);
+}
+
+function firmwareOf(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  if (given === "bios" || given === "uefi") return `FIRMWARE_${given.toUpperCase()}`;
+  throw invalidArgument("--firmware", `${quote(given)} is neither bios nor uefi`);
+}
+
+function fileOf(values: FlagValues, name: string, flag: string): string | undefined {
+  const path = flagText(values, name);
+  if (path === undefined) return undefined;
+  try {
+    if (statSync(path).size <= maxSeedBytes) return readFileSync(path, "utf8");
+  } catch (error) {
+    throw invalidArgument(flag, `${quote(path)} cannot be read: ${messageOf(error)}`);
+  }
+  throw invalidArgument(flag, `${quote(path)} is larger than the ${maxSeedBytes} bytes that it may have`);
+}
