@@ -35,7 +35,7 @@ export class World implements AsyncDisposable {
     const uid = randomUUID();
     const nic = {
       name: "eth0",
-      lan: "",
+      lan: "lan1",
       mac: "02:00:00:00:00:99",
       addresses: ["10.99.0.2/24"],
       port: "",
