@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { failedPrecondition } from "../../../lib/errors.js";
-import { endProcess, findIdentity, isAlive, startTimeOf } from "../../../lib/process.js";
+import { endProcess, findIdentity, isAlive } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
@@ -38,14 +38,14 @@ import type { Connectable } from "../abilities/connect.js";
 import type { Detachable } from "../abilities/detach.js";
 import { MachineCommands } from "./commands.js";
 import { totalDiskMib } from "./hardware/disks.js";
-import { beforeRun, findProblem, removeHardware } from "./hardware/index.js";
+import { beforeRun, removeHardware } from "./hardware/index.js";
 import type { MachinePolicy } from "./hardware/part.js";
 import { nicId } from "./ids.js";
+import { inspectMachine } from "./inspection.js";
 import { KvmVerdicts } from "./kvm-verdicts.js";
 import { launch } from "./launch.js";
 import { LiveDevices } from "./live/devices.js";
 import { settle } from "./live/settle.js";
-import { reconstructEnd } from "./lost-end.js";
 import type { Machine } from "./machine.js";
 import { findMachineProcess, toHandle } from "./machine-process.js";
 import { consoleLogPathOf, Machines } from "./machines.js";
@@ -56,11 +56,10 @@ import {
   settleMemoryImage,
   spendMemoryImage,
 } from "./memory-image.js";
-import { toObservedState, toSilenceReason } from "./observed-state.js";
-import { qemuOptionsOf, sizeOf } from "./options.js";
+import { qemuOptionsOf } from "./options.js";
 import { placeDevices } from "./placement.js";
 import { QemuKnowledge } from "./qemu-names.js";
-import { boundLog, logPathOf, runDirectoryOf } from "./run-directory.js";
+import { logPathOf, runDirectoryOf } from "./run-directory.js";
 import { toStartFailure, undying } from "./start-failure.js";
 import { machineSuspending, type SuspendAccess } from "./suspending.js";
 
@@ -266,37 +265,8 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     }
   }
 
-  async inspect(
-    instance: DriverInstance,
-    handle: RecoveryHandle | undefined,
-    _options: CallOptions,
-  ): Promise<Observation> {
-    const machine = this.#machines.find(instance);
-    const identity = machine?.identity ?? handle;
-    if (identity === undefined || !(await isAlive(identity))) return await this.#inspectEnded(instance, handle);
-    const observed = {
-      pid: identity.pid,
-      startTime: await startTimeOf(identity),
-      accelerator: handle?.extra["accelerator"] ?? "",
-      execReady: machine?.execReady ?? false,
-    };
-    if (machine === undefined) return { ...observed, state: "unknown", reason: "it runs, but is not observed yet" };
-    try {
-      await boundLog(instance);
-      await this.#bases.look(instance);
-      const { state, reason } = toObservedState(await machine.queryStatus());
-      const problem = await findProblem(
-        { spec: instance.spec, options: qemuOptionsOf(instance.spec) },
-        instance.directory,
-      );
-      machine.tellProblem(problem);
-      if (problem !== undefined && reason === "") return { ...observed, state, reason: problem };
-      if (state !== "running" || !(await machine.isSilent())) return { ...observed, state, reason };
-      return { ...observed, state, reason: toSilenceReason(sizeOf(instance.spec).memoryMib), isSilent: true };
-    } catch {
-      if (!(await isAlive(identity))) return await this.#inspectEnded(instance, handle);
-      return { ...observed, state: "unknown", reason: "QEMU does not answer; the agent keeps trying" };
-    }
+  inspect(instance: DriverInstance, handle: RecoveryHandle | undefined, _options: CallOptions): Promise<Observation> {
+    return inspectMachine(instance, handle, { machines: this.#machines, bases: this.#bases });
   }
 
   events(signal: AbortSignal): AsyncIterable<DriverEvent> {
@@ -375,20 +345,5 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   async promiseDisk({ uid, name, spec }: DriverInstance, besidesMib: number): Promise<void> {
     const mib = besidesMib + (await totalDiskMib(qemuOptionsOf(spec).disks, this.#options.imageDirectories));
     if (mib > 0) await this.#quota.promise({ uid, resource: name, mib });
-  }
-
-  async #inspectEnded(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<Observation> {
-    const end =
-      this.#machines.findEnd(instance) ?? (handle === undefined ? undefined : await reconstructEnd(instance, handle));
-    const state = end?.failed === true ? "failed" : "stopped";
-    return {
-      state,
-      reason: end?.reason ?? "",
-      end: end?.end,
-      pid: 0,
-      startTime: undefined,
-      accelerator: "",
-      execReady: false,
-    };
   }
 }
