@@ -237,14 +237,19 @@ export interface ConsoleStream {
   close(): Promise<void>;
 }
 
+/** Which console, and how much of what it has said. */
+export type ConsoleRequest = CallOptions & { readonly replayBytes: number; readonly port?: number };
+
 /** Drivers with a serial console. */
 export interface HasConsole {
-  /** @param options.replayBytes bytes of recent output to give as replay, at most. */
-  openConsole(
-    instance: DriverInstance,
-    handle: RecoveryHandle,
-    options: CallOptions & { readonly replayBytes: number },
-  ): Promise<ConsoleStream>;
+  /** Instances may have several ports. Default: they have one. */
+  readonly hasPorts?: boolean;
+
+  /**
+   * @param options.replayBytes bytes of recent output to give as replay, at most.
+   * @param options.port which of several; default the first, 0. @throws {ZorError} INVALID_ARGUMENT when there is no such one.
+   */
+  openConsole(instance: DriverInstance, handle: RecoveryHandle, options: ConsoleRequest): Promise<ConsoleStream>;
 }
 
 /** What a command inside an instance does. */

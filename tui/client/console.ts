@@ -1,7 +1,11 @@
 import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import type { Connection } from "../../lib/grpc/connection.js";
-import { type AttachConsoleRequest, ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
+import {
+  type AttachConsoleRequest,
+  type ConsoleOpen,
+  ConsoleServiceService,
+} from "../../proto/gen/zor/v1/console_service.js";
 import { escapeText } from "../kit/text/escape.js";
 import { enterRawMode, type Terminal, terminalSize } from "./raw-terminal.js";
 import { shortName } from "../kit/resource-name.js";
@@ -25,6 +29,8 @@ export interface ConsoleOptions {
   readonly signal?: AbortSignal;
   /** Bytes of recent output to show first, 0 to 65536; default 4096. */
   readonly replayBytes?: number;
+  /** Serial port, 0 to 3; default 0. */
+  readonly port?: number;
 }
 
 /**
@@ -44,7 +50,7 @@ export async function attachConsole(
   const signal = AbortSignal.any([detach.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   using sender = sendInput(terminal, () => detach.abort());
   const size = terminalSize(output);
-  sender.open({ name, replayBytes: options.replayBytes ?? 4096, size });
+  sender.open({ name, replayBytes: options.replayBytes ?? 4096, size, port: options.port ?? 0 });
   try {
     const responses = connection.bidi(ConsoleServiceService.attachConsole, sender.requests, { signal });
     for await (const { message } of responses) {
@@ -74,7 +80,7 @@ async function show({ output }: Terminal, data: string | Uint8Array, signal: Abo
 interface InputSender extends Disposable {
   readonly requests: AsyncIterable<AttachConsoleRequest>;
   /** Queues the first message. */
-  open(value: { name: string; replayBytes: number; size: { columns: number; rows: number } | undefined }): void;
+  open(value: ConsoleOpen): void;
   /** Begins to take input; until then nothing typed is read. */
   start(): void;
 }

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { endProcess, findIdentity, isAlive } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
@@ -48,7 +47,7 @@ import { LiveDevices } from "./live/devices.js";
 import { settle } from "./live/settle.js";
 import type { Machine } from "./machine.js";
 import { findMachineProcess, toHandle } from "./machine-process.js";
-import { consoleLogPathOf, Machines } from "./machines.js";
+import { Machines } from "./machines.js";
 import {
   hasMemoryImage,
   readMemoryImage,
@@ -59,7 +58,7 @@ import {
 import { qemuOptionsOf } from "./options.js";
 import { placeDevices } from "./placement.js";
 import { QemuKnowledge } from "./qemu-names.js";
-import { logPathOf, runDirectoryOf } from "./run-directory.js";
+import { removeRunFiles } from "./run-directory.js";
 import { toStartFailure, undying } from "./start-failure.js";
 import { machineSuspending, type SuspendAccess } from "./suspending.js";
 
@@ -93,6 +92,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     disksOptions: (instance, options) => this.#with(instance, options),
     promiseDisk: (instance) => this.promiseDisk(instance, 0),
   });
+  readonly hasPorts = true;
   readonly can = {
     ...{ pause: this, reset: this, shutdown: this, console: this, exec: this },
     ...machineAbilities(this),
@@ -260,9 +260,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     await removeDisks(instance.directory);
     await removeMemoryImage(instance);
     await removeHardware(instance.directory);
-    for (const path of [runDirectoryOf(instance), logPathOf(instance), consoleLogPathOf(instance)]) {
-      await rm(path, { recursive: true, force: true });
-    }
+    await removeRunFiles(instance);
   }
 
   inspect(instance: DriverInstance, handle: RecoveryHandle | undefined, _options: CallOptions): Promise<Observation> {
@@ -309,9 +307,9 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   async openConsole(
     instance: DriverInstance,
     _handle: RecoveryHandle,
-    { replayBytes }: CallOptions & { readonly replayBytes: number },
+    { replayBytes, port = 0 }: CallOptions & { readonly replayBytes: number; readonly port?: number },
   ): Promise<ConsoleStream> {
-    return this.#machines.get(instance).openConsole(replayBytes);
+    return this.#machines.get(instance).openConsole(port, replayBytes);
   }
 
   exec(...call: Parameters<Executable["exec"]>): AsyncIterable<ExecOutput> {

@@ -1,7 +1,17 @@
-import type { CdromDrive, Disk } from "../../../proto/gen/zor/v1/qemu.js";
+import type { CdromDrive, Disk, QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 
 /** Sockets that QEMU makes in its working directory. */
 export const socketNames = { qmp: "qmp", console: "console", guestAgent: "qga", vnc: "vnc" } as const;
+/** Most serial ports of a machine. */
+export const maxSerialPorts = 4;
+/** How many serial ports a machine has. */
+export function serialPortsOf({ serialPorts }: Pick<QemuOptions, "serialPorts">): number {
+  return Math.max(1, serialPorts);
+}
+/** Id of the character device of a serial port. */
+export const serialChardev = (port: number): string => (port === 0 ? "console" : `console${port}`);
+/** QEMU's socket of a serial port. */
+export const serialSocket = (port: number): string => (port === 0 ? socketNames.console : `console${port}`);
 /** Ids of character devices, as QMP reports them. */
 export const guestAgentChardev = "qga";
 /** Id of the guest agent's port, as in the event VSERPORT_CHANGE. */

@@ -6,8 +6,6 @@ import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process
 import { type ExitWatch, type ProcessExit, watchExit } from "../../host/process-exit.js";
 import type { ConsoleStream } from "../driver.js";
 import { AgentPort } from "./agent-port.js";
-import { ConsoleLog } from "./console-log.js";
-import { ConsoleMux } from "./console-mux.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { guestAgentChardev, guestAgentPort, socketNames } from "./ids.js";
 import { asObject, textOf } from "./json.js";
@@ -15,6 +13,7 @@ import { type FirstSpeaker, LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason } from "./machine-end.js";
 import { narrowSockets } from "./narrow-sockets.js";
 import { QmpClient, type QmpEvent } from "./qmp-client.js";
+import { SerialPorts } from "./serial-ports.js";
 import { ShutdownRequest } from "./shutdown-request.js";
 import { connectUnix, keptUnless } from "./unix-socket.js";
 
@@ -25,7 +24,9 @@ export interface MachineOptions {
   readonly identity: ProcessIdentity;
   /** QEMU's working directory, with its sockets. */
   readonly runDirectory: string;
-  readonly consoleLogPath: string;
+  /** Directory of the instance. */
+  readonly directory: string;
+  readonly serialPorts: number;
   /** What speaks on the console before the guest does. */
   readonly speaksFirst: FirstSpeaker;
   /** When it was started. */
@@ -55,8 +56,7 @@ const [burialMs, burialPollMs] = [1000, 20];
 export class Machine {
   readonly identity: ProcessIdentity;
   readonly #options: MachineOptions;
-  readonly #console: ConsoleMux;
-  readonly #consoleLog: ConsoleLog;
+  readonly #serial: SerialPorts;
   readonly #life: LifeSigns;
   #silenceTimer: NodeJS.Timeout | undefined;
   /** It was told that there is no sign of life. */
@@ -73,15 +73,15 @@ export class Machine {
   /** What has been told of its parts. */
   #problem: string | undefined;
 
-  private constructor(options: MachineOptions & { readonly isNew: boolean }, consoleLog: ConsoleLog) {
+  private constructor(options: MachineOptions & { readonly isNew: boolean }, serial: SerialPorts) {
     this.identity = options.identity;
     this.#options = options;
-    this.#consoleLog = consoleLog;
+    this.#serial = serial;
     this.#exitWatch = watchExit(options.identity);
     this.#life = new LifeSigns(options);
     // What it said to an earlier agent.
-    this.#life.hear(consoleLog.recent(lifeTextBytes));
-    this.#console = new ConsoleMux(options.resource, consoleLog, (output) => this.#sign(() => this.#life.hear(output)));
+    this.#life.hear(serial.recent(lifeTextBytes));
+    serial.onOutput = (output) => this.#sign(() => this.#life.hear(output));
     this.#agent = new AgentPort({
       ...options,
       onReady: () => options.onEvent("exec-ready", "the guest agent answers"),
@@ -92,9 +92,7 @@ export class Machine {
 
   /** Observes a running QEMU. Resolves at once; {@link ready} tells when it answers. */
   static async attach(options: MachineOptions & { readonly isNew: boolean }): Promise<Machine> {
-    const consoleLog = await ConsoleLog.open(options.consoleLogPath);
-    if (options.isNew) await consoleLog.clear();
-    return new Machine(options, consoleLog);
+    return new Machine(options, await SerialPorts.open({ ...options, count: options.serialPorts }));
   }
 
   /** Resource name of its instance. */
@@ -139,7 +137,7 @@ export class Machine {
     const deadline = performance.now() + timeoutMs;
     const backoff = new Backoff({ minMs: 5, maxMs: 50 });
     while (performance.now() < deadline && !signal.aborted && !this.#detached.signal.aborted) {
-      if (this.#qmp !== undefined && this.#console.isConnected) return true;
+      if (this.#qmp !== undefined && this.#serial.isConnected) return true;
       await backoff.wait(signal);
     }
     return false;
@@ -193,7 +191,7 @@ export class Machine {
    */
   async launch(goesOn = false): Promise<void> {
     if (!goesOn && !(await this.isNew())) return;
-    await narrowSockets(this.#options.runDirectory);
+    await narrowSockets(this.#options);
     await this.execute("cont");
   }
 
@@ -240,8 +238,8 @@ export class Machine {
     this.#problem = problem;
   }
 
-  openConsole(replayBytes: number): ConsoleStream {
-    return this.#console.open(replayBytes);
+  openConsole(port: number, replayBytes: number): ConsoleStream {
+    return this.#serial.openPort(port, replayBytes);
   }
 
   /** The coming end is wanted and no failure. */
@@ -261,7 +259,7 @@ export class Machine {
     this.#disconnect();
     await this.#supervision;
     this.#exitWatch.close();
-    await this.#consoleLog.flush();
+    await this.#serial.flush();
   }
 
   async #supervise(): Promise<void> {
@@ -289,7 +287,7 @@ export class Machine {
     const socket = keptUnless(signal, await connectUnix(runDirectory, socketNames.qmp, { signal }));
     const qmp = await QmpClient.open(socket, { resource, onEvent: (event) => this.#onEvent(event) });
     try {
-      this.#console.attach(keptUnless(signal, await connectUnix(runDirectory, socketNames.console, { signal })));
+      await this.#serial.connect(async (name) => keptUnless(signal, await connectUnix(runDirectory, name, { signal })));
       this.#qmp = qmp;
       // An earlier agent may have been ended while it asked.
       await this.#shutdown.giveUp();
@@ -305,15 +303,15 @@ export class Machine {
     this.#qmp?.close();
     this.#qmp = undefined;
     this.#agent.lose();
-    if (this.#detached.signal.aborted) this.#console.close();
+    if (this.#detached.signal.aborted) this.#serial.close();
   }
 
   async #ended(): Promise<void> {
     clearTimeout(this.#silenceTimer);
     this.#disconnect();
-    this.#console.close();
+    this.#serial.close();
     this.#detached.abort();
-    await this.#consoleLog.flush();
+    await this.#serial.flush();
     const wanted = this.#stopping;
     const exit = wanted ? undefined : await this.#findExit();
     this.#exitWatch.close();

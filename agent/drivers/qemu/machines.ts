@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import { failedPrecondition } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
@@ -6,17 +5,13 @@ import { type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { DriverEvent, DriverInstance } from "../driver.js";
 import { isUefi } from "./hardware/firmware.js";
+import { serialPortsOf } from "./ids.js";
 import type { FirstSpeaker } from "./life-signs.js";
 import { Machine } from "./machine.js";
 import { type EndFacts, type MachineEnd, toMachineEnd } from "./machine-end.js";
 import { lastMessage, runDirectoryOf } from "./run-directory.js";
 
 const maxQueuedEvents = 4096;
-
-/** Where recent console output is kept. */
-export function consoleLogPathOf(instance: DriverInstance): string {
-  return join(instance.directory, "console.log");
-}
 
 /** The machines that are observed now, how the others ended, and what happens to them. */
 export class Machines {
@@ -64,7 +59,8 @@ export class Machines {
       identity,
       resource: instance.name,
       runDirectory: runDirectoryOf(instance),
-      consoleLogPath: consoleLogPathOf(instance),
+      directory: instance.directory,
+      serialPorts: instance.spec.driver?.$case === "qemu" ? serialPortsOf(instance.spec.driver.value) : 1,
       speaksFirst: findFirstSpeaker(instance),
       startMs: (await startTimeOf(identity))?.getTime() ?? Date.now(),
       silentAfterMs: this.#silentAfterMs,

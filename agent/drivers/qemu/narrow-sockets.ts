@@ -2,11 +2,19 @@ import { existsSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { holdExactly } from "../../host/open-exactly.js";
-import { socketNames } from "./ids.js";
+import { serialSocket, socketNames } from "./ids.js";
+
+/** Whose sockets. */
+interface NarrowOptions {
+  /** QEMU's working directory. */
+  readonly runDirectory: string;
+  readonly serialPorts: number;
+}
 
 /** Leaves the sockets of a new machine to their owner alone. Only while no CPU has run: a hostile QEMU could put links there. */
-export async function narrowSockets(runDirectory: string): Promise<void> {
-  for (const name of Object.values(socketNames)) {
+export async function narrowSockets({ runDirectory, serialPorts }: NarrowOptions): Promise<void> {
+  const consoles = Array.from({ length: serialPorts }, (_, port) => serialSocket(port));
+  for (const name of new Set([...Object.values(socketNames), ...consoles])) {
     // Not every machine has a screen.
     if (name === socketNames.vnc && !existsSync(join(runDirectory, name))) continue;
     // The directory is QEMU's: what is there now may be a link to anything.

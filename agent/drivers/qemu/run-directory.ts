@@ -1,6 +1,7 @@
 import { chmod, chown, mkdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import type { DriverInstance } from "../driver.js";
+import { consoleLogPaths } from "./serial-ports.js";
 
 const maxLogBytes = 1024 * 1024;
 
@@ -37,4 +38,10 @@ export async function boundLog(instance: Pick<DriverInstance, "directory">): Pro
   );
   // QEMU appends: its next message goes to the new end.
   if (size > maxLogBytes) await truncate(path);
+}
+
+/** Removes what runs of an instance have left: sockets, QEMU's messages and what serial ports have said. Idempotent. */
+export async function removeRunFiles(instance: DriverInstance): Promise<void> {
+  const logs = [logPathOf(instance), ...consoleLogPaths(instance.directory)];
+  for (const path of [runDirectoryOf(instance), ...logs]) await rm(path, { recursive: true, force: true });
 }

@@ -20,6 +20,7 @@ export interface ConsoleServiceOptions {
 }
 
 const maxReplayBytes = 65_536;
+const maxPort = 3;
 
 /** The console service of this host. */
 export function consoleService(options: ConsoleServiceOptions): Handlers<typeof ConsoleServiceService> {
@@ -37,9 +38,13 @@ async function* attachConsole(
   if (open.replayBytes < 0 || open.replayBytes > maxReplayBytes) {
     throw invalidArgument("open.replay_bytes", `${open.replayBytes} is not between 0 and ${maxReplayBytes}`);
   }
+  if (!Number.isInteger(open.port) || open.port < 0 || open.port > maxPort) {
+    throw invalidArgument("open.port", `${open.port} is not between 0 and ${maxPort}`);
+  }
   const size = open.size === undefined ? undefined : checkSize("open.size", open.size);
   const writable = context.caller.role >= Role.ROLE_OPERATOR;
-  const stream = await manager.reach(id).openConsole({ replayBytes: open.replayBytes, signal: context.signal });
+  const { replayBytes, port } = open;
+  const stream = await manager.reach(id).openConsole({ replayBytes, port, signal: context.signal });
   // A machine that is silent would keep the console open long after the client has gone.
   const close = (): void => void stream.close().catch(() => undefined);
   context.signal.addEventListener("abort", close, { once: true });

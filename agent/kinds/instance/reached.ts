@@ -4,6 +4,7 @@ import type { Detachable } from "../../drivers/abilities/detach.js";
 import type {
   Abilities,
   CallOptions,
+  ConsoleRequest,
   ConsoleStream,
   DriverInstance,
   ExecCommand,
@@ -39,8 +40,11 @@ export class Reached {
   }
 
   /** Opens the serial console. @throws {ZorError} */
-  async openConsole(options: CallOptions & { readonly replayBytes: number }): Promise<ConsoleStream> {
+  async openConsole(options: ConsoleRequest): Promise<ConsoleStream> {
     const { ability, instance, handle } = this.#able("console", "show a console");
+    if ((options.port ?? 0) > 0 && ability.hasPorts !== true) {
+      throw unsupported(this.#record, "have several serial ports");
+    }
     return attempt(this.#record, "open the console of", () => ability.openConsole(instance, handle, options));
   }
 

@@ -14,7 +14,9 @@ afterEach(() => api.close());
 
 describe("consoles", () => {
   async function* typing(...data: string[]) {
-    yield { message: { $case: "open" as const, value: { name: nameOf("c1"), replayBytes: 100, size: undefined } } };
+    yield {
+      message: { $case: "open" as const, value: { name: nameOf("c1"), replayBytes: 100, size: undefined, port: 0 } },
+    };
     for (const text of data) yield { message: { $case: "data" as const, value: Buffer.from(text) } };
   }
 

@@ -43,7 +43,7 @@ describe("a machine with disks on several buses, a drive and interfaces of sever
       { image: "a.qcow2", bus: "usb", serial: "usb-a", limits: { bytesPerSecond: 1_000_000n } },
     ];
     const cdroms = [{ image: "one.iso", bus: "scsi" }];
-    instance = await fixture.create({ kernel: "micro", disks, cdroms }, nics);
+    instance = await fixture.create({ kernel: "micro", disks, cdroms, serialPorts: 3 }, nics);
     handle = await fixture.start(instance);
   });
   afterAll(async () => {
@@ -113,6 +113,28 @@ describe("a machine with disks on several buses, a drive and interfaces of sever
     await expect(devices.unplugDisk(next, { index: 3 }, callOptions)).rejects.toMatchObject({
       reason: "NOT_PLUGGABLE",
     });
+  });
+
+  it("has serial ports with a history each, whose output nobody needs to read", async () => {
+    const open = (port: number, replayBytes: number) =>
+      fixture.driver.openConsole(instance, handle, { signal: callOptions.signal, port, replayBytes });
+    // A machine that had to wait for a reader would not end this.
+    await shell("for n in 1 2; do stty -F /dev/ttyS$n raw; seq 1 8000 > /dev/ttyS$n; echo port $n > /dev/ttyS$n; done");
+    for (const port of [1, 2]) {
+      await eventually(async () => {
+        const stream = await open(port, 64);
+        expect(Buffer.from(stream.replay).toString()).toMatch(new RegExp(`8000\\r?\\nport ${port}\\r?\\n$`));
+        await stream.close();
+      });
+    }
+    const stream = await open(1, 0);
+    await shell("(head -n 1 /dev/ttyS1 > /tmp/heard) > /dev/null 2>&1 & echo");
+    await eventually(async () => {
+      await stream.write(Buffer.from("typed\n"));
+      expect(await shell("cat /tmp/heard")).toContain("typed");
+    });
+    await stream.close();
+    await expect(open(3, 0)).rejects.toThrow(/has the serial ports 0 to 2/);
   });
 
   it("shows carrier on what is in a lan and on nothing else, and within a second of a change", async () => {

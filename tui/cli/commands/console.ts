@@ -9,6 +9,7 @@ import { resolveName } from "../resolve.js";
 interface ConsoleCommandOptions {
   readonly host?: string;
   readonly replay: string;
+  readonly port: string;
 }
 
 /** `zor console NAME`. */
@@ -20,6 +21,7 @@ export function define({ program, open }: Registrar): void {
     )
     .addArgument(new ResourceArgument("<name>", "instance", "instance"))
     .option("--host <host>", "the host of a name without one")
+    .option("--port <number>", "serial port of a machine, 0 to 3", "0")
     .option("--replay <bytes>", "recent output to show first, 0 to 65536", "4096")
     .action(async (text: string, options: ConsoleCommandOptions) => {
       const session = open(command);
@@ -29,10 +31,17 @@ export function define({ program, open }: Registrar): void {
       const end = await attachConsole(connection, name, session.io.terminal, {
         signal: session.io.signal,
         replayBytes,
+        port: parseWhole("--port", options.port, 0, 3),
       });
       const why = end.kind === "closed" ? end.reason || "the console closed" : "detached";
       session.note(escapeText(`${shortName(name)}: ${why}`));
       session.io.signal.throwIfAborted();
     });
-  withExamples(command, "zor console alpha/vm1", "zor console vm1 --replay 0", "echo reboot | zor console alpha/vm1");
+  withExamples(
+    command,
+    "zor console alpha/vm1",
+    "zor console vm1 --replay 0",
+    "zor console vm1 --port 1",
+    "echo reboot | zor console alpha/vm1",
+  );
 }

@@ -50,7 +50,11 @@ export interface ConsoleOpen {
    */
   replayBytes: number;
   /** Size of the terminal. */
-  size: TerminalSize | undefined;
+  size:
+    | TerminalSize
+    | undefined;
+  /** Serial port of a machine, 0 (the console) to 3; default 0. */
+  port: number;
 }
 
 /** Size of a terminal in character cells. */
@@ -212,7 +216,7 @@ export const AttachConsoleRequest: MessageFns<AttachConsoleRequest> = {
 };
 
 function createBaseConsoleOpen(): ConsoleOpen {
-  return { name: "", replayBytes: 0, size: undefined };
+  return { name: "", replayBytes: 0, size: undefined, port: 0 };
 }
 
 export const ConsoleOpen: MessageFns<ConsoleOpen> = {
@@ -225,6 +229,9 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
     }
     if (message.size !== undefined) {
       TerminalSize.encode(message.size, writer.uint32(26).fork()).join();
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).int32(message.port);
     }
     return writer;
   },
@@ -266,6 +273,14 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
             message.size = TerminalSize.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -287,6 +302,7 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
         ? globalThis.Number(object.replay_bytes)
         : 0,
       size: isSet(object.size) ? TerminalSize.fromJSON(object.size) : undefined,
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
     };
   },
 
@@ -301,6 +317,9 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
     if (message.size !== undefined) {
       obj.size = TerminalSize.toJSON(message.size);
     }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
     return obj;
   },
 
@@ -314,6 +333,7 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
     message.size = (object.size !== undefined && object.size !== null)
       ? TerminalSize.fromPartial(object.size)
       : undefined;
+    message.port = object.port ?? 0;
     return message;
   },
 };

@@ -179,6 +179,8 @@ export interface QemuOptions {
   architecture: string;
   /** CD-ROM drives, in order; at most 4. A microvm has none. */
   cdroms: CdromDrive[];
+  /** Serial ports, the first of them the console: 1 to 4, a microvm has one; 0: 1. */
+  serialPorts: number;
   /** USB controller and what is plugged into it; unset: none, unless a disk or drive needs one. */
   usb:
     | UsbOptions
@@ -393,6 +395,7 @@ function createBaseQemuOptions(): QemuOptions {
     hostDevices: [],
     architecture: "",
     cdroms: [],
+    serialPorts: 0,
     usb: undefined,
     hotplugPorts: undefined,
   };
@@ -474,6 +477,9 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     }
     for (const v of message.cdroms) {
       CdromDrive.encode(v!, writer.uint32(322).fork()).join();
+    }
+    if (message.serialPorts !== 0) {
+      writer.uint32(328).int32(message.serialPorts);
     }
     if (message.usb !== undefined) {
       UsbOptions.encode(message.usb, writer.uint32(338).fork()).join();
@@ -700,6 +706,14 @@ export const QemuOptions: MessageFns<QemuOptions> = {
             message.cdroms.push(CdromDrive.decode(reader, reader.uint32()));
             continue;
           }
+          case 41: {
+            if (tag !== 328) {
+              break;
+            }
+
+            message.serialPorts = reader.int32();
+            continue;
+          }
           case 42: {
             if (tag !== 338) {
               break;
@@ -800,6 +814,11 @@ export const QemuOptions: MessageFns<QemuOptions> = {
         : [],
       architecture: isSet(object.architecture) ? globalThis.String(object.architecture) : "",
       cdroms: globalThis.Array.isArray(object?.cdroms) ? object.cdroms.map((e: any) => CdromDrive.fromJSON(e)) : [],
+      serialPorts: isSet(object.serialPorts)
+        ? globalThis.Number(object.serialPorts)
+        : isSet(object.serial_ports)
+        ? globalThis.Number(object.serial_ports)
+        : 0,
       usb: isSet(object.usb) ? UsbOptions.fromJSON(object.usb) : undefined,
       hotplugPorts: isSet(object.hotplugPorts)
         ? globalThis.Number(object.hotplugPorts)
@@ -892,6 +911,9 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     if (message.cdroms?.length) {
       obj.cdroms = message.cdroms.map((e) => CdromDrive.toJSON(e));
     }
+    if (message.serialPorts !== 0) {
+      obj.serialPorts = Math.round(message.serialPorts);
+    }
     if (message.usb !== undefined) {
       obj.usb = UsbOptions.toJSON(message.usb);
     }
@@ -947,6 +969,7 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     message.hostDevices = object.hostDevices?.map((e) => e) || [];
     message.architecture = object.architecture ?? "";
     message.cdroms = object.cdroms?.map((e) => CdromDrive.fromPartial(e)) || [];
+    message.serialPorts = object.serialPorts ?? 0;
     message.usb = (object.usb !== undefined && object.usb !== null) ? UsbOptions.fromPartial(object.usb) : undefined;
     message.hotplugPorts = object.hotplugPorts ?? undefined;
     return message;

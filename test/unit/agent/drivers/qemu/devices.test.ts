@@ -211,6 +211,8 @@ describe("disks, drives and interfaces", () => {
     ],
     ["a drive on virtio", { cdroms: [{ bus: "virtio" }] }, [], "qemu.cdroms[0].bus", /has no drives/],
     ["five drives", { cdroms: [{}, {}, {}, {}, {}] }, [], "qemu.cdroms", /more than the 4/],
+    ["five serial ports", { serialPorts: 5 }, [], "qemu.serial_ports", /1 to 4/],
+    ["two serial ports of a microvm", { machine: "microvm", serialPorts: 2 }, [], "qemu.serial_ports", /has 1/],
     ["nine places for more", { hotplugPorts: 9 }, [], "qemu.hotplug_ports", /is not between/],
     ["an unknown controller of USB", { usb: { controller: "uhci" } }, [], "qemu.usb.controller", /neither/],
     ["an unknown model", {}, [{ model: "e1000,x=y" }], "nics[0].model", /is not known/],
