@@ -66,6 +66,14 @@ const registrySchema = z
     message: "username and passwordFile go together",
   });
 
+/** A connection URI of libvirt; it goes to virsh as one argument. */
+const libvirtUri = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9]*(?:\+[a-z0-9]+)?:\/\/[\x21-\x7e]{0,1000}$/,
+    'expected a connection URI of libvirt, such as "qemu:///system"',
+  );
+
 /** Settings of an agent as flags, environment and the YAML file give them. Unset ones are filled in by {@link settle}. */
 export const agentConfigSchema = z.strictObject({
   host: id.optional(),
@@ -83,6 +91,7 @@ export const agentConfigSchema = z.strictObject({
   dockerSocket: path.optional(),
   podmanSocket: path.optional(),
   registries: z.array(registrySchema).max(256).optional(),
+  libvirt: z.array(libvirtUri).max(32).optional(),
   ...containerPolicySettings,
   qemuArguments: z.boolean().optional(),
   pciDevices: z.array(pciAddress).optional(),
@@ -129,6 +138,8 @@ export interface AgentSettings {
   readonly engines: { readonly docker: string; readonly podman: string };
   /** Images that engines may fetch, and who the agent is there. */
   readonly registries: readonly AllowedRegistry[];
+  /** Connection URIs of libvirts whose domains are shown. */
+  readonly libvirt: readonly string[];
   /** What containers may have of the host. */
   readonly containers: ContainerPolicy;
   /** Machines may be given arguments of QEMU as they are, which makes whoever gives them owner of the host. */
@@ -163,6 +174,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     containerCapabilities: config.containerCapabilities ?? [],
     engines: { docker: config.dockerSocket ?? dockerSocket, podman: config.podmanSocket ?? podmanSocket },
     registries: config.registries ?? [],
+    libvirt: config.libvirt ?? [],
     containers: {
       mounts: config.containerMounts ?? [],
       devices: config.containerDevices ?? [],

@@ -19,14 +19,14 @@ export interface HostPartsOptions {
 
 /** Opens the host's switch and makes its drivers. Disturbs nothing that runs. @throws {ZorError} */
 export async function openHostParts(options: HostPartsOptions): Promise<AgentParts> {
-  const { settings, log } = options;
+  const { settings, log, hostUid } = options;
   const { imageDirs, state: stateDirectory, containerCapabilities, containers, engines, registries, disk } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
-  const { qemuArguments, pciDevices } = settings;
+  const { qemuArguments, pciDevices, libvirt } = settings;
   const policies = { containers, machines: { qemuArguments, pciDevices } };
   const common = { imageDirectories, stateDirectory, containerCapabilities, ...policies, engines, registries };
-  const drivers = createDrivers({ ...common, disk, log });
+  const drivers = createDrivers({ ...common, disk, libvirt, hostUid, log });
   const { network, lans, udpSuperFrames } = await openNetwork(options);
   return { drivers, network, cables: { plugger: lans, udpSuperFrames } };
 }

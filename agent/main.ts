@@ -200,11 +200,20 @@ async function run(config: AgentConfig): Promise<void> {
 async function doctor(config: AgentConfig, output: string): Promise<void> {
   const settings = settle(config, undefined, "localhost");
   const log = createLog("doctor");
-  const { imageDirs, state: stateDirectory, containerCapabilities, containers, engines, registries, disk } = settings;
+  const {
+    imageDirs,
+    state: stateDirectory,
+    containerCapabilities,
+    containers,
+    engines,
+    registries,
+    disk,
+    libvirt,
+  } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
   const common = { imageDirectories, stateDirectory, containerCapabilities, containers, engines, registries };
-  const drivers = createDrivers({ ...common, disk, log });
+  const drivers = createDrivers({ ...common, disk, libvirt, log });
   const fingerprint = await takeFingerprint({
     probes: drivers.map((driver) => (call) => probeDriver(driver, call)),
     imageDirs: settings.imageDirs,

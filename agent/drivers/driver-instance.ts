@@ -18,8 +18,9 @@ export interface DriverInstance {
  * Every field is checked against the running process before it is trusted: pids are reused.
  */
 export interface RecoveryHandle {
+  /** Of a runtime that tells no process: the number that it gave this run. */
   readonly pid: number;
-  /** Start time of the process in clock ticks since boot, field 22 of /proc/{pid}/stat. */
+  /** Start time of the process in clock ticks since boot, field 22 of /proc/{pid}/stat; "0" where there is no process. */
   readonly startTicks: string;
   /** The driver's own fields. */
   readonly extra: Readonly<Record<string, string>>;

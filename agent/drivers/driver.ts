@@ -1,4 +1,3 @@
-import type { ContainerHealth } from "../../proto/gen/zor/v1/crun.js";
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { Changeable } from "./abilities/changeable.js";
@@ -6,15 +5,18 @@ import type { BackedUp } from "./abilities/backups.js";
 import type { Copyable, Savable } from "./abilities/copies.js";
 import type { Connectable } from "./abilities/connect.js";
 import type { Detachable } from "./abilities/detach.js";
+import type { Discovering } from "./abilities/discovering.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { Suspendable } from "./abilities/suspendable.js";
 import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
+import type { Observation } from "./observation.js";
 import type { ChangesDevices } from "./abilities/devices.js";
 import type { InstanceNetwork, NetworkModel } from "../network/instance-networks.js";
 
 // What abilities are told with is in a file that knows no driver, so that each can have its own.
 export type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
+export type { Observation, ObservedState, RunEnd } from "./observation.js";
 
 type OptionsCase = Exclude<NonNullable<InstanceSpec["driver"]>["$case"], "other">;
 
@@ -23,45 +25,6 @@ type OptionsCase = Exclude<NonNullable<InstanceSpec["driver"]>["$case"], "other"
  * member `other`, as a packed message of that type, "zor.test.v1.EchoOptions".
  */
 export type OptionsPlace = { readonly case: OptionsCase } | { readonly type: string };
-
-/** State of an instance as its runtime tells it. */
-export type ObservedState = "stopped" | "running" | "paused" | "failed" | "unknown";
-
-/** How a run ended, as a driver knows it; the instance layer adds when, and who asked for it. */
-export type RunEnd =
-  | { readonly kind: "guest-shutdown" | "guest-panic" | "watchdog" | "runtime-error" | "unknown" }
-  | { readonly kind: "exit-code"; readonly exitCode: number }
-  | { readonly kind: "signal"; readonly signal: number }
-  /** `limitMib` undefined: there is none, or it is not known. `signal` and `exitCode` of the process that was ended first. */
-  | {
-      readonly kind: "out-of-memory" | "host-out-of-memory";
-      readonly limitMib: number | undefined;
-      readonly signal?: number;
-      readonly exitCode?: number;
-    };
-
-/** What a driver observes of an instance. */
-export interface Observation {
-  readonly state: ObservedState;
-  /** For people; empty when there is nothing to say. */
-  readonly reason: string;
-  /** Of an instance that has ended and was not stopped: how. */
-  readonly end?: RunEnd | undefined;
-  /** 0 when not running. */
-  readonly pid: number;
-  /** When the process began; undefined when not running. */
-  readonly startTime: Date | undefined;
-  /** "kvm", "tcg" or "". */
-  readonly accelerator: string;
-  /** Commands can be run inside. */
-  readonly execReady: boolean;
-  /** It runs on as another process than its handle's: somebody restarted it behind the agent's back. Its interfaces are then connected. */
-  readonly successor?: RecoveryHandle;
-  /** It runs, but nothing has been seen or heard of a guest for too long; the reason says so. Default: no. */
-  readonly isSilent?: boolean;
-  /** What its health check says; undefined: it has none, or does not run. */
-  readonly health?: ContainerHealth | undefined;
-}
 
 /** Something that changed at an instance without having been asked for, or as a result of it. The instance layer then inspects. */
 export interface DriverEvent {
@@ -155,6 +118,8 @@ export interface Abilities {
   readonly connect?: Connectable;
   readonly devices?: ChangesDevices;
   readonly copy?: Copyable;
+  /** It shows what others made. What it has is never stopped or removed by being deleted, only let go of. */
+  readonly discover?: Discovering;
   readonly save?: Savable;
   readonly backup?: BackedUp;
 }

@@ -6,6 +6,7 @@ import { type DiskLimits, DiskQuota } from "./disk-quota.js";
 import { createDockerDriver } from "./docker/docker-driver.js";
 import type { InstanceDriver } from "./driver.js";
 import type { AllowedRegistry } from "./engine-api/registry-policy.js";
+import { LibvirtDriver } from "./libvirt/libvirt-driver.js";
 import { createPodmanDriver } from "./podman/podman-driver.js";
 import { createQemuDriver } from "./qemu/driver.js";
 import type { MachinePolicy } from "./qemu/hardware/part.js";
@@ -20,6 +21,10 @@ export interface DriverOptions {
   readonly containerCapabilities: readonly ContainerCapability[];
   /** Sockets of the host's container engines. */
   readonly engines: { readonly docker: string; readonly podman: string };
+  /** Connection URIs of libvirts whose domains are shown; default: none. */
+  readonly libvirt?: readonly string[];
+  /** Identity of the host; default: none, for who only probes. */
+  readonly hostUid?: string;
   /** Images that engines may fetch. */
   readonly registries: readonly AllowedRegistry[];
   /** What containers may have of the host; default: nothing. */
@@ -40,5 +45,6 @@ export function createDrivers(options: DriverOptions): readonly InstanceDriver[]
     new CrunDriver({ ...options, quota }),
     createDockerDriver({ ...options, socketPath: options.engines.docker }),
     createPodmanDriver({ ...options, socketPath: options.engines.podman }),
+    new LibvirtDriver({ uris: options.libvirt ?? [], hostUid: options.hostUid ?? "", log: options.log }),
   ];
 }

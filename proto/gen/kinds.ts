@@ -104,6 +104,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.InstanceService/ShutdownInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/ChangeMedium": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/SuspendInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
+  "/zor.v1.InstanceService/AdoptInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/DeleteInstance": {"kind":"instance","access":"operator","verb":"delete","route":"name"},
   "/zor.v1.JoinService/Join": {"kind":"","access":"open","verb":"custom","route":""},
   "/zor.v1.LanService/CreateLan": {"kind":"lan","access":"operator","verb":"create","route":"parent","id":"lanId","request":"lan","response":"lan"},

@@ -35,6 +35,7 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "save the memory of machines to disk and end them",
     load: () => import("./commands/suspend.js"),
   },
+  { name: "adopt", summary: "take over what was found on a host, such as domains of libvirt", load: lifecycle },
   { name: "reset", summary: "press the reset button of instances", load: lifecycle },
   {
     name: "shutdown",

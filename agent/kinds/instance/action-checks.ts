@@ -94,6 +94,13 @@ function assertState(record: InstanceRecord, state: "running" | "paused", action
   );
 }
 
+/** FAILED_PRECONDITION for adopting what is the agent's own already. */
+export function isOwn({ stored, driver }: InstanceRecord): ZorError {
+  const { name } = stored.resource;
+  const how = driver.can.discover === undefined ? "was made here" : "is adopted already";
+  return failedPrecondition("NOT_FOUND_HERE", name, `${name} ${how}, so there is nothing to adopt`);
+}
+
 /** @throws {ZorError} FAILED_PRECONDITION while long work keeps the instance from being changed. */
 export function assertUnclaimed({ claim, stored }: InstanceRecord): void {
   if (claim === undefined) return;

@@ -125,7 +125,7 @@ export function checkDelete(record: InstanceRecord, force: boolean): void {
     const remedy = `take that away first, with: zor set instance ${shortNameOf(record)} --no-protect`;
     throw failedPrecondition("DELETE_PROTECTED", name, `${name} is protected from deletion; ${remedy}`);
   }
-  if (record.handle === undefined || force) return;
+  if (record.handle === undefined || force || isOnlyLetGo(record)) return;
   throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running; stop it first or delete it with force`);
 }
 
@@ -137,7 +137,7 @@ export async function deleteInstance(
 ): Promise<void> {
   const { name } = record.stored.resource;
   checkDelete(record, options.force);
-  if (record.handle !== undefined) await stop(context, record, options);
+  if (record.handle !== undefined && !isOnlyLetGo(record)) await stop(context, record, options);
   await during(context, record, "deleting", async () => {
     try {
       await setPhase(context, record, "deleting").catch((error: unknown) => {
@@ -149,13 +149,22 @@ export async function deleteInstance(
       throw asFailure(error, name, "delete");
     }
   });
-  context.emit(event("instance.deleted", name, options.caller));
+  const message = isOnlyLetGo(record)
+    ? "it was only let go of: it runs or stays as it was, and nothing of it was removed"
+    : "";
+  context.emit({ ...event("instance.deleted", name, options.caller), message });
+}
+
+/** What others made is not for us to end or remove. */
+function isOnlyLetGo({ driver }: InstanceRecord): boolean {
+  return driver.can.discover !== undefined;
 }
 
 /** Removes everything of an instance from the host, running or not. */
 export async function remove(context: InstanceContext, record: InstanceRecord): Promise<void> {
   const { driver, handle } = record;
-  if (handle !== undefined) await driver.stop(toDriverInstance(record), handle, { signal: uninterrupted });
+  if (handle !== undefined && !isOnlyLetGo(record))
+    await driver.stop(toDriverInstance(record), handle, { signal: uninterrupted });
   await forgetRun(context, record);
   // Without its spec it is not certain whose instance it was; destroy is idempotent and looks only into its own directory.
   const drivers = record.specLost ? context.drivers : [driver];

@@ -43,6 +43,10 @@ async function open(context: AgentContext): Promise<KindPart> {
       publisher.removed("instance", resource.name);
       access.removed(id, resource.uid);
     },
+    {
+      publish: (instance) => publisher.publish("instance", instance),
+      removed: (name) => publisher.removed("instance", name),
+    },
   );
   const access = new Access(manager);
   context.instances.set(access);
@@ -63,6 +67,7 @@ async function open(context: AgentContext): Promise<KindPart> {
       await Promise.all([
         observeForever({ manager, drivers, intervalMs, logError }, until),
         manager.startUnasked(until),
+        manager.discoveries.follow(until),
       ]);
     },
     shutdownGuests: (report, until) => manager.endWithHost(report, until),

@@ -69,6 +69,10 @@ export function instanceMethods(options: InstanceServiceOptions): readonly Servi
     pauseInstance: action("pause"),
     resumeInstance: action("resume"),
     resetInstance: action("reset"),
+    adoptInstance: async ({ name, validateOnly }, { caller }) => {
+      const id = scope.parse("instance", "name", name);
+      return { instance: await manager.adopt(id, { validateOnly, signal, caller: caller.identity }) };
+    },
     changeMedium: async ({ name, drive, image, force, validateOnly }, { caller }) => {
       const id = scope.parse("instance", "name", name);
       const asked = { drive, image, force, validateOnly };

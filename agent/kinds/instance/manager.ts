@@ -1,7 +1,6 @@
-import { alreadyExists, failedPrecondition, notFound } from "../../../lib/errors.js";
+import { alreadyExists, notFound } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
 import type { CallOptions, Progress } from "../../drivers/driver.js";
@@ -11,6 +10,7 @@ import type { AskedUpdate } from "../../kit/metadata.js";
 import type { ResourceSource, Use } from "../../kit/references.js";
 import {
   assertUnclaimed,
+  isOwn,
   checkPause,
   checkReset,
   checkResume,
@@ -19,8 +19,8 @@ import {
   checkStop,
   runningHandle,
 } from "./action-checks.js";
+import { carryOutAdoption, planAdoption } from "./adopt-found.js";
 import { adopt, hasRebooted } from "./adoption.js";
-import { askUntilEnded } from "./ask-until-ended.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import {
   type BuildOptions,
@@ -33,15 +33,17 @@ import {
   remove,
   reserve,
 } from "./creation.js";
+import { Discoveries, type DiscoveriesOptions } from "./discovered.js";
 import { endWithHost } from "./end-with-host.js";
 import { collectGarbage } from "./garbage.js";
-import { News } from "./news.js";
+import { News, tellOf } from "./news.js";
 import { type AskedMedium, changeMedium } from "./medium-change.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
 import { giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
 import { type InstanceRecord, toInstance } from "./record.js";
 import { Reached } from "./reached.js";
+import { shutDownGuest } from "./shut-down.js";
 import type { startAgain } from "./start-again.js";
 import { checkSuspend, suspend } from "./suspend.js";
 import { Unasked } from "./unasked.js";
@@ -85,9 +87,15 @@ export class InstanceManager implements ResourceSource {
   readonly #unasked: Unasked;
   /** Ends the starts that nobody asked for. */
   #until: AbortSignal = uninterrupted;
+  /** What drivers found and nobody has adopted. */
+  readonly discoveries: Discoveries;
 
-  /** @param onRemoved told when an instance is gone. */
-  constructor(context: Omit<InstanceContext, "waits">, onRemoved: (record: InstanceRecord) => void) {
+  /** @param onRemoved told when an instance is gone. @param discoveries how what is found is told of. */
+  constructor(
+    context: Omit<InstanceContext, "waits">,
+    onRemoved: (record: InstanceRecord) => void,
+    discoveries: Pick<DiscoveriesOptions, "publish" | "removed">,
+  ) {
     this.#onRemoved = onRemoved;
     const publish = (record: InstanceRecord): void => {
       context.publish(record);
@@ -100,6 +108,10 @@ export class InstanceManager implements ResourceSource {
     });
     this.#unasked = waits;
     this.#context = { ...context, publish, waits };
+    this.discoveries = new Discoveries(
+      { ...context, ...discoveries },
+      { hasUid: (uid) => this.#byUid(uid) !== undefined, hasId: (id) => this.#records.has(id) },
+    );
   }
 
   /** Takes up everything that is on disk and runs. Called once, before anything else. */
@@ -124,12 +136,12 @@ export class InstanceManager implements ResourceSource {
 
   /** All instances, as last observed. */
   list(): Instance[] {
-    return [...this.#records.values()].map(toInstance);
+    return [...[...this.#records.values()].map(toInstance), ...this.discoveries.list()];
   }
 
   /** @throws {ZorError} NOT_FOUND */
   get(id: string): Instance {
-    return toInstance(this.record(id));
+    return this.discoveries.find(id) ?? toInstance(this.record(id));
   }
 
   has(id: string): boolean {
@@ -139,7 +151,7 @@ export class InstanceManager implements ResourceSource {
 
   find(id: string): Instance | undefined {
     const record = this.#records.get(id);
-    return record === undefined ? undefined : toInstance(record);
+    return record === undefined ? this.discoveries.find(id) : toInstance(record);
   }
 
   /** The lans of all NICs, plugged now or at the next start. */
@@ -147,6 +159,17 @@ export class InstanceManager implements ResourceSource {
     return [...this.#records.values()].flatMap((record) => {
       const { name, spec } = record.stored.resource;
       return [...lansOf(name, spec), ...(record.running === undefined ? [] : lansOf(name, record.running))];
+    });
+  }
+
+  /** Makes something that was found the agent's own. @throws {ZorError} and then nothing has changed. */
+  adopt(id: string, { validateOnly, ...options }: ActionOptions & Validatable): Promise<Instance> {
+    return this.#queue.run(`hosts/${this.#context.host}/instances/${id}`, async () => {
+      const found = this.discoveries.get(id);
+      if (found === undefined) throw isOwn(this.record(id));
+      const record = planAdoption(this.#context, found, options.caller);
+      if (!validateOnly) await this.#adopt(record, options);
+      return toInstance(record);
     });
   }
 
@@ -209,19 +232,12 @@ export class InstanceManager implements ResourceSource {
     const record = this.record(id);
     const { name } = record.stored.resource;
     const run = runningHandle(record, "shut down");
-    const { ended, asked } = await askUntilEnded({
+    await shutDownGuest(name, {
       ask: (attempt) => this.#change(id, () => requestShutdown(this.#context, record, { ...options, attempt })),
       waitForEnd: (signal) => this.#news.waitFor(() => record.handle?.pid !== run.pid, signal),
-      signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
+      giveUp: () => this.#queue.run(name, () => giveUpShutdown(this.#context, record)),
+      ...options,
     });
-    await this.#queue.run(name, () => giveUpShutdown(this.#context, record));
-    if (ended) return;
-    options.signal.throwIfAborted();
-    throw failedPrecondition(
-      "GUEST_DID_NOT_SHUT_DOWN",
-      name,
-      `${name} did not end within ${options.timeoutMs / 1000} s, though it was asked ${asked} times; end it at once with: zor stop`,
-    );
   }
 
   /** The host shuts down: ends what runs as it says. Nothing is started any more that nobody asks for. Resolves to how many still run. */
@@ -302,21 +318,14 @@ export class InstanceManager implements ResourceSource {
 
   /** Observes the instance with this uid; nothing happens when there is none. */
   async observeOne(uid: string, signal: AbortSignal): Promise<void> {
-    const record = [...this.#records.values()].find(({ stored }) => stored.resource.uid === uid);
+    const record = this.#byUid(uid);
     if (record !== undefined) await this.#observe(record, signal);
   }
 
   /** Tells watchers of something that happened to an instance and is no change of its state. */
-  tell(uid: string, { type, message }: { readonly type: string; readonly message: string }): void {
-    const record = [...this.#records.values()].find(({ stored }) => stored.resource.uid === uid);
-    if (record === undefined) return;
-    this.#context.emit({
-      severity: EventSeverity.EVENT_SEVERITY_WARNING,
-      type: `instance.${type.replaceAll("-", "_")}`,
-      resource: record.stored.resource.name,
-      message,
-      caller: "",
-    });
+  tell(uid: string, news: { readonly type: string; readonly message: string }): void {
+    const record = this.#byUid(uid);
+    if (record !== undefined) tellOf(this.#context, record, news);
   }
 
   /** Does nothing when the instance has gone meanwhile. Never rejects. */
@@ -328,6 +337,17 @@ export class InstanceManager implements ResourceSource {
         if (this.#records.get(id) === record) await work(this.#context, record, this.#until);
       })
       .catch((error: unknown) => this.#context.logError(error, `${record.stored.resource.name} could not be started`));
+  }
+
+  async #adopt(record: InstanceRecord, options: ActionOptions): Promise<void> {
+    await carryOutAdoption(this.#context, record, options);
+    this.discoveries.adopted(record.stored.id);
+    this.#records.set(record.stored.id, record);
+    this.#context.publish(record);
+  }
+
+  #byUid(uid: string): InstanceRecord | undefined {
+    return [...this.#records.values()].find(({ stored }) => stored.resource.uid === uid);
   }
 
   async #observe(record: InstanceRecord, signal: AbortSignal): Promise<void> {
@@ -356,17 +376,20 @@ export class InstanceManager implements ResourceSource {
   record(id: string): InstanceRecord {
     const record = this.#records.get(id);
     if (record !== undefined) return record;
+    this.discoveries.assertOwn(id);
     throw notFound(`hosts/${this.#context.host}/instances/${id}`, "list them with: zor get instances");
   }
 
   #assertFree(id: string): void {
-    if (this.#records.has(id)) throw alreadyExists(`hosts/${this.#context.host}/instances/${id}`);
+    if (this.#records.has(id) || this.discoveries.has(id))
+      throw alreadyExists(`hosts/${this.#context.host}/instances/${id}`);
   }
 
   #forget(record: InstanceRecord): void {
     this.#records.delete(record.stored.id);
     this.#unasked.forget(record);
     this.#onRemoved(record);
+    this.discoveries.released();
     this.#news.tell();
   }
 

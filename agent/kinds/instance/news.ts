@@ -1,3 +1,7 @@
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { InstanceContext } from "./context.js";
+import type { InstanceRecord } from "./record.js";
+
 /** Tells those who wait that something may be otherwise now. */
 export class News {
   readonly #waiting = new Set<() => void>();
@@ -19,4 +23,20 @@ export class News {
     }
     return condition();
   }
+}
+
+/** Tells watchers of something that happened to an instance and is no change of its state. */
+export function tellOf(
+  { emit }: Pick<InstanceContext, "emit">,
+  { stored }: InstanceRecord,
+  { type, message }: { readonly type: string; readonly message: string },
+): void {
+  const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+  emit({
+    severity,
+    type: `instance.${type.replaceAll("-", "_")}`,
+    resource: stored.resource.name,
+    message,
+    caller: "",
+  });
 }

@@ -1,5 +1,5 @@
 import {
-  type Instance,
+  Instance,
   type InstanceSpec,
   InstanceState,
   type InstanceStatus,
@@ -13,6 +13,7 @@ import type {
   ObservedState,
   RecoveryHandle,
 } from "../../drivers/driver.js";
+import type { FoundInstance } from "../../drivers/abilities/discovering.js";
 import type { Claim } from "../../drivers/instance-access.js";
 import type { InstanceNetwork, NetworkOwner } from "../../network/instance-networks.js";
 import type { LastEnd } from "./last-end.js";
@@ -97,6 +98,13 @@ export function toOwner(record: InstanceRecord): NetworkOwner {
 export function toInstance(record: InstanceRecord): Instance {
   const { resource: instance } = record.stored;
   return { ...instance, status: toStatus(record, specOf(record)) };
+}
+
+/** What was found on the host and is nobody's here, as the API shows it. */
+export function toFoundInstance(name: string, { uid, spec, observation }: FoundInstance, observeTime: Date): Instance {
+  const { state, reason, pid, startTime, accelerator, execReady } = observation;
+  const status = { state: stateOf[state], reason, pid: BigInt(pid), startTime, observeTime, accelerator, execReady };
+  return Instance.fromPartial({ name, uid, spec, status });
 }
 
 function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {

@@ -31,7 +31,10 @@ export function checkSpec(
   const memoryMib = spec.memoryMib ?? defaultMemoryMib;
   const nics = spec.nics.map((nic, index) => withDefaults(nic, index, options.uid));
   const violations = [
-    ...checkSize(field, { cpus, memoryMib }, options.limits),
+    // What others made may be on another machine, or is what it is.
+    ...(findDriver(options.drivers, spec)?.can.discover === undefined
+      ? checkSize(field, { cpus, memoryMib }, options.limits)
+      : []),
     ...checkNics(`${field}.nics`, nics),
     ...checkDriver(field, spec, options.drivers),
     ...checkLifecycle(field, spec),

@@ -35,6 +35,7 @@ export function addTestServices(server: GuardedServer): TestServices {
         resumeInstance: refuse,
         resetInstance: refuse,
         changeMedium: refuse,
+        adoptInstance: refuse,
         suspendInstance: refuse,
         shutdownInstance: async () => {
           throw new Error("secret path /var/lib/secret");

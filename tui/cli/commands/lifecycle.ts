@@ -43,6 +43,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     done: "resumed",
     method: InstanceServiceService.resumeInstance,
   },
+  adopt: {
+    description: "Take over what was found on a host and is only shown, such as domains of libvirt.",
+    done: "adopted",
+    method: InstanceServiceService.adoptInstance,
+  },
   reset: {
     description: "Reset machines as their reset button would; restart containers.",
     done: "reset",
@@ -59,7 +64,7 @@ interface VerbOptions {
 /** Starting a guest takes a while on a busy host. */
 const verbTimeoutMs = 60_000;
 
-/** `zor start|stop|pause|resume|reset NAME...`. */
+/** `zor start|stop|pause|resume|reset|adopt NAME...`. */
 export function define({ program, open }: Registrar, name: string): void {
   const verb = verbs[name];
   if (verb === undefined) throw new Error(`${name} is not a verb of instances`);

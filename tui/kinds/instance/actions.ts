@@ -3,6 +3,7 @@ import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { type Action, type ActionCall, deletes } from "../../kit/action.js";
 import { shortName } from "../../kit/resource-name.js";
+import { isAdopted, isOnlyShown, notAdoptedText } from "./drivers/libvirt.js";
 import { cuttingPower, deletingInstance, type PowerVerb, whyNotPossible } from "./impact.js";
 import { instanceStyle, isUp, stateOf } from "./states.js";
 
@@ -72,14 +73,29 @@ export const instanceActions: readonly Action<Instance>[] = [
   },
   { ...protecting("unprotect", false), keys: [], title: "take the protection from deletion away" },
   {
+    verb: "adopt",
+    keys: ["O"],
+    title: "adopt: take over what was found on the host, such as a domain of libvirt",
+    whyNot: ({ resource }) =>
+      isOnlyShown(resource) ? undefined : "was not found, but made here, or is adopted already",
+    effect: () => "is marked as this fleet's, and can be changed then",
+    isDone: (_, now) => isAdopted(now.resource),
+    run: async (_, { connection, request, options }) => {
+      await connection.unary(InstanceServiceService.adoptInstance, request, options);
+      return undefined;
+    },
+  },
+  {
     ...deletes,
     whyNot: ({ resource }) =>
-      isProtected(resource)
-        ? `is protected from deletion; zor set instance ${shortName(resource.name)} --no-protect takes that away`
-        : undefined,
+      isOnlyShown(resource)
+        ? notAdoptedText(resource)
+        : isProtected(resource)
+          ? `is protected from deletion; zor set instance ${shortName(resource.name)} --no-protect takes that away`
+          : undefined,
     effect: (row) => deletingInstance(row.resource),
     whyForced: ({ resource }) =>
-      !isProtected(resource) && (resource.status === undefined || isUp(stateOf(resource)))
+      !isProtected(resource) && !isAdopted(resource) && (resource.status === undefined || isUp(stateOf(resource)))
         ? "it runs; or stop it first"
         : undefined,
     // The confirmation has shown that it runs: it is deleted all the same.

@@ -7,6 +7,7 @@ import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { diskLines } from "./describe-disks.js";
 import { hardwareLines } from "./describe-hardware.js";
 import { crunLines } from "./drivers/crun-lines.js";
+import { describeDomain } from "./drivers/libvirt.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
 import { describeEngine } from "./drivers/engines.js";
 import { nicsOf } from "./nics.js";
@@ -77,6 +78,8 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
       return describeEngine("Docker", driver.value);
     case "podman":
       return describeEngine("podman", driver.value);
+    case "libvirt":
+      return describeDomain(driver.value);
     case "other":
       return [heading("Driver"), field("options", driver.value.typeUrl)];
     case undefined:

@@ -1,5 +1,6 @@
 import { listed } from "../../../lib/words.js";
 import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { isAdopted, isOnlyShown, notAdoptedText } from "./drivers/libvirt.js";
 import { nicsOf } from "./nics.js";
 import { instanceStyle, isUp, stateOf } from "./states.js";
 
@@ -8,6 +9,8 @@ export type PowerVerb = "start" | "stop" | "pause" | "resume" | "reset" | "suspe
 
 /** What deleting an instance takes with it. */
 export function deletingInstance(instance: Instance): string {
+  if (isAdopted(instance))
+    return `${instanceStyle(stateOf(instance)).word}, and stays so; it is only let go of, its domain and disks stay`;
   const plugged = nicsOf(instance).filter((nic) => nic.lan !== "");
   const unplugged = plugged.length === 0 ? "" : `; ${few(plugged.map((nic) => `${nic.name} leaves ${nic.lan}`))}`;
   return `${instanceStyle(stateOf(instance)).word}; its disks and snapshots go with it${unplugged}`;
@@ -20,6 +23,7 @@ export function cuttingPower(instance: Instance): string {
 
 /** Why what is asked for with `verb` is not possible in the state the instance is in; undefined when it is. */
 export function whyNotPossible(verb: PowerVerb, instance: Instance): string | undefined {
+  if (isOnlyShown(instance)) return notAdoptedText(instance);
   const state = stateOf(instance);
   const running = state === InstanceState.INSTANCE_STATE_RUNNING;
   const paused = state === InstanceState.INSTANCE_STATE_PAUSED;

@@ -10,6 +10,7 @@ import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { ContainerEngineOptions } from "./container_engine.js";
 import { ContainerHealth, CrunOptions } from "./crun.js";
+import { LibvirtOptions } from "./libvirt.js";
 import { QemuOptions } from "./qemu.js";
 
 export const protobufPackage = "zor.v1";
@@ -451,6 +452,9 @@ export interface InstanceSpec {
     | //
     /** A container run by the host's podman service. */
     { $case: "podman"; value: ContainerEngineOptions }
+    | //
+    /** A domain of libvirt that was found on the host, or through it; never created here, see AdoptInstance. */
+    { $case: "libvirt"; value: LibvirtOptions }
     | //
     /** Anything run by a driver that this API has no options for: the options' message, packed, says which driver it is. */
     { $case: "other"; value: Any }
@@ -1093,6 +1097,9 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       case "podman":
         ContainerEngineOptions.encode(message.driver.value, writer.uint32(106).fork()).join();
         break;
+      case "libvirt":
+        LibvirtOptions.encode(message.driver.value, writer.uint32(114).fork()).join();
+        break;
       case "other":
         Any.encode(message.driver.value, writer.uint32(154).fork()).join();
         break;
@@ -1201,6 +1208,14 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
             message.driver = { $case: "podman", value: ContainerEngineOptions.decode(reader, reader.uint32()) };
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.driver = { $case: "libvirt", value: LibvirtOptions.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 19: {
             if (tag !== 154) {
               break;
@@ -1254,6 +1269,8 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         ? { $case: "docker", value: ContainerEngineOptions.fromJSON(object.docker) }
         : isSet(object.podman)
         ? { $case: "podman", value: ContainerEngineOptions.fromJSON(object.podman) }
+        : isSet(object.libvirt)
+        ? { $case: "libvirt", value: LibvirtOptions.fromJSON(object.libvirt) }
         : isSet(object.other)
         ? { $case: "other", value: Any.fromJSON(object.other) }
         : undefined,
@@ -1291,6 +1308,8 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       obj.docker = ContainerEngineOptions.toJSON(message.driver.value);
     } else if (message.driver?.$case === "podman") {
       obj.podman = ContainerEngineOptions.toJSON(message.driver.value);
+    } else if (message.driver?.$case === "libvirt") {
+      obj.libvirt = LibvirtOptions.toJSON(message.driver.value);
     } else if (message.driver?.$case === "other") {
       obj.other = Any.toJSON(message.driver.value);
     }
@@ -1339,6 +1358,12 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       case "podman": {
         if (object.driver?.value !== undefined && object.driver?.value !== null) {
           message.driver = { $case: "podman", value: ContainerEngineOptions.fromPartial(object.driver.value) };
+        }
+        break;
+      }
+      case "libvirt": {
+        if (object.driver?.value !== undefined && object.driver?.value !== null) {
+          message.driver = { $case: "libvirt", value: LibvirtOptions.fromPartial(object.driver.value) };
         }
         break;
       }

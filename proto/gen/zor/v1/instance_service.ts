@@ -265,6 +265,22 @@ export interface ChangeMediumResponse {
   instance: Instance | undefined;
 }
 
+/** Request of AdoptInstance. */
+export interface AdoptInstanceRequest {
+  /** "hosts/{host}/instances/{instance}". */
+  name: string;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of AdoptInstance. */
+export interface AdoptInstanceResponse {
+  /** The instance after it was adopted. */
+  instance: Instance | undefined;
+}
+
 function createBaseCreateInstanceRequest(): CreateInstanceRequest {
   return { parent: "", instanceId: "", instance: undefined, requestId: "", validateOnly: false, leaveStopped: false };
 }
@@ -2780,6 +2796,184 @@ export const ChangeMediumResponse: MessageFns<ChangeMediumResponse> = {
   },
 };
 
+function createBaseAdoptInstanceRequest(): AdoptInstanceRequest {
+  return { name: "", requestId: "", validateOnly: false };
+}
+
+export const AdoptInstanceRequest: MessageFns<AdoptInstanceRequest> = {
+  encode(message: AdoptInstanceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdoptInstanceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdoptInstanceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AdoptInstanceRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: AdoptInstanceRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AdoptInstanceRequest>): AdoptInstanceRequest {
+    return AdoptInstanceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdoptInstanceRequest>): AdoptInstanceRequest {
+    const message = createBaseAdoptInstanceRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseAdoptInstanceResponse(): AdoptInstanceResponse {
+  return { instance: undefined };
+}
+
+export const AdoptInstanceResponse: MessageFns<AdoptInstanceResponse> = {
+  encode(message: AdoptInstanceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== undefined) {
+      Instance.encode(message.instance, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdoptInstanceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdoptInstanceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = Instance.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AdoptInstanceResponse {
+    return { instance: isSet(object.instance) ? Instance.fromJSON(object.instance) : undefined };
+  },
+
+  toJSON(message: AdoptInstanceResponse): unknown {
+    const obj: any = {};
+    if (message.instance !== undefined) {
+      obj.instance = Instance.toJSON(message.instance);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AdoptInstanceResponse>): AdoptInstanceResponse {
+    return AdoptInstanceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdoptInstanceResponse>): AdoptInstanceResponse {
+    const message = createBaseAdoptInstanceResponse();
+    message.instance = (object.instance !== undefined && object.instance !== null)
+      ? Instance.fromPartial(object.instance)
+      : undefined;
+    return message;
+  },
+};
+
 /** Creates and controls instances. Mutations are serialised per instance. */
 export type InstanceServiceService = typeof InstanceServiceService;
 export const InstanceServiceService = {
@@ -2928,6 +3122,20 @@ export const InstanceServiceService = {
       Buffer.from(SuspendInstanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SuspendInstanceResponse => SuspendInstanceResponse.decode(value),
   },
+  /**
+   * Takes over an instance that was found on its host and is only shown until then, such as a domain of libvirt: it is marked where it is, and
+   * can be controlled from now on. FAILED_PRECONDITION if it was not found but created here, is adopted, or belongs to another agent.
+   */
+  adoptInstance: {
+    path: "/zor.v1.InstanceService/AdoptInstance" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AdoptInstanceRequest): Buffer => Buffer.from(AdoptInstanceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AdoptInstanceRequest => AdoptInstanceRequest.decode(value),
+    responseSerialize: (value: AdoptInstanceResponse): Buffer =>
+      Buffer.from(AdoptInstanceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AdoptInstanceResponse => AdoptInstanceResponse.decode(value),
+  },
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: {
     path: "/zor.v1.InstanceService/DeleteInstance" as const,
@@ -2976,6 +3184,11 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
   changeMedium: handleUnaryCall<ChangeMediumRequest, ChangeMediumResponse>;
   /** Saves the memory of a running machine to disk and ends it; the next start goes on from there. When it fails, the machine runs on. */
   suspendInstance: handleUnaryCall<SuspendInstanceRequest, SuspendInstanceResponse>;
+  /**
+   * Takes over an instance that was found on its host and is only shown until then, such as a domain of libvirt: it is marked where it is, and
+   * can be controlled from now on. FAILED_PRECONDITION if it was not found but created here, is adopted, or belongs to another agent.
+   */
+  adoptInstance: handleUnaryCall<AdoptInstanceRequest, AdoptInstanceResponse>;
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance: handleUnaryCall<DeleteInstanceRequest, DeleteInstanceResponse>;
 }
@@ -3181,6 +3394,25 @@ export interface InstanceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SuspendInstanceResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes over an instance that was found on its host and is only shown until then, such as a domain of libvirt: it is marked where it is, and
+   * can be controlled from now on. FAILED_PRECONDITION if it was not found but created here, is adopted, or belongs to another agent.
+   */
+  adoptInstance(
+    request: AdoptInstanceRequest,
+    callback: (error: ServiceError | null, response: AdoptInstanceResponse) => void,
+  ): ClientUnaryCall;
+  adoptInstance(
+    request: AdoptInstanceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AdoptInstanceResponse) => void,
+  ): ClientUnaryCall;
+  adoptInstance(
+    request: AdoptInstanceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AdoptInstanceResponse) => void,
   ): ClientUnaryCall;
   /** Deletes an instance and its disks that are not images; FAILED_PRECONDITION if it runs and force is not set, or if it is protected. */
   deleteInstance(

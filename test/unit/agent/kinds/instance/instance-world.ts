@@ -73,6 +73,7 @@ export class InstanceWorld {
         now: () => new Date(),
       },
       ({ stored }) => this.removed.push(stored.resource.name),
+      { publish: () => undefined, removed: (name) => this.removed.push(name) },
     );
     await manager.adoptAll(options.signal);
     return manager;
