@@ -61,6 +61,8 @@ export class DirectConnection implements Calls {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
+    // Before the call begins: of one that cannot be written nothing may be left that fails later.
+    const frame = framed(method.requestSerialize(request));
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     let answer: { readonly value: Response } | undefined;
     const begun = this.#begin(
@@ -77,7 +79,7 @@ export class DirectConnection implements Calls {
         },
       },
     );
-    begun?.stream.end(framed(method.requestSerialize(request)));
+    begun?.stream.end(frame);
     return promise;
   }
 
@@ -90,6 +92,7 @@ export class DirectConnection implements Calls {
     request: Request,
     options: CallOptions & { readonly take: (message: Response) => void },
   ): Promise<void> {
+    const frame = framed(method.requestSerialize(request));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const begun = this.#begin(method.path, options, {
       onMessage: (message) => options.take(method.responseDeserialize(message)),
@@ -98,7 +101,7 @@ export class DirectConnection implements Calls {
         else void this.#explain(error).then(reject);
       },
     });
-    begun?.stream.end(framed(method.requestSerialize(request)));
+    begun?.stream.end(frame);
     return promise;
   }
 
@@ -107,8 +110,9 @@ export class DirectConnection implements Calls {
     request: Request,
     options: CallOptions = {},
   ): AsyncIterable<Response> {
+    const frame = framed(method.requestSerialize(request));
     return this.#messages(method, options, ({ stream }) => {
-      stream.end(framed(method.requestSerialize(request)));
+      stream.end(frame);
     });
   }
 

@@ -25,8 +25,43 @@ function decodeOr(decode: (bytes: Buffer) => unknown, bytes: Buffer): unknown {
   }
 }
 
-/** The message, if it is one. @throws {ZorError} INVALID_ARGUMENT when it could not be decoded. */
+/**
+ * The message, if it is one. @throws {ZorError} INVALID_ARGUMENT when it could not be decoded, or has a time that the protocol does not
+ * know: it could neither be kept nor handed on.
+ */
 export function wellFormed(message: unknown, method: string): unknown {
-  if (message !== malformed) return message;
+  if (message !== malformed) {
+    const field = findBadTime(message, "");
+    if (field === undefined) return message;
+    throw invalidArgument(field, "is not a time of the years 1 to 9999");
+  }
   throw invalidArgument("request", `is not a message of ${method.replace(/^\//, "")}: it cannot be decoded`);
+}
+
+// google.protobuf.Timestamp.
+const firstTime = Date.parse("0001-01-01T00:00:00Z");
+const lastTime = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** Where a message has a time that is none: "instance.create_time". */
+function findBadTime(value: unknown, path: string): string | undefined {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
+  if (value instanceof Date) {
+    const time = value.getTime();
+    return time >= firstTime && time <= lastTime ? undefined : path;
+  }
+  const isList = Array.isArray(value);
+  for (const [key, each] of Object.entries(value)) {
+    if (typeof each !== "object") continue;
+    const found = findBadTime(each, isList ? `${path}[${key}]` : pathTo(path, key, value));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A member of a oneof is called as it is in the proto file, not "value". */
+function pathTo(path: string, key: string, { $case }: { readonly $case?: unknown }): string {
+  const oneof = key === "value" && typeof $case === "string";
+  const parent = oneof ? path.replace(/\.?[^.]*$/, "") : path;
+  const name = (oneof ? $case : key).replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return parent === "" ? name : `${parent}.${name}`;
 }

@@ -4,6 +4,7 @@ import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Authority } from "../../../hub/pki/authority.js";
@@ -17,7 +18,8 @@ import { createGrpcServer, createServerTls, type GuardedServer, listen } from ".
 import { createCsr } from "../../../lib/tls/csr.js";
 import { derToPem, type Identity } from "../../../lib/tls/identity.js";
 import { type ExecResponse, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
-import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { addTestServices, type TestServices } from "./test-services.js";
@@ -214,6 +216,35 @@ describe.each(clients)("a service over $over", ({ kind }) => {
     };
     await expect(Array.fromAsync(connection.bidi(bidi, one()))).rejects.toMatchObject(refusal);
     expect(services.seen).toEqual([]);
+  });
+
+  it.each([2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n, 253_402_300_800n, -62_135_596_801n])(
+    "refuses a time of %s s, which can neither be kept nor handed on, by its field",
+    async (seconds) => {
+      const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
+      const time = new BinaryWriter().tag(1, WireType.Varint).int64(seconds).finish();
+      const instance = new BinaryWriter().tag(6, WireType.LengthDelimited).bytes(time).finish();
+      const bytes = Buffer.from(new BinaryWriter().tag(3, WireType.LengthDelimited).bytes(instance).finish());
+      const method = { ...InstanceServiceService.createInstance, requestSerialize: () => bytes };
+      await expect(connection.unary(method, CreateInstanceRequest.create())).rejects.toMatchObject({
+        code: status.INVALID_ARGUMENT,
+        violations: [{ field: "instance.create_time" }],
+      });
+    },
+  );
+
+  it("begins no call of a request that cannot be written", async () => {
+    const connection = await connectAs(user("ana", Role.ROLE_ADMIN));
+    const instance = Instance.fromPartial({ createTime: new Date(Number.NaN) });
+    const request = CreateInstanceRequest.fromPartial({ instance });
+    // Of a call that had begun, the deadline would be a rejection that nobody takes, which ends a program.
+    await expect(
+      (async () => connection.unary(InstanceServiceService.createInstance, request, { timeoutMs: 1 }))(),
+    ).rejects.toThrow();
+    await expect(
+      connection.unary(InstanceServiceService.startInstance, { name: "x", requestId: "", validateOnly: false }),
+    ).resolves.toMatchObject({});
+    expect(services.seen).toHaveLength(1);
   });
 
   it("does not tell clients what an unexpected error says", async () => {
