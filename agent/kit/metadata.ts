@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type FieldViolation, invalidFields } from "../../lib/errors.js";
+import { type FieldViolation, invalidArgument, invalidFields } from "../../lib/errors.js";
 import { applyUpdate, changeableFields, newEtag } from "../../lib/kinds/change.js";
 import { codecOf } from "../../lib/kinds/codecs.js";
 import { checkAnnotations, checkLabels } from "../../lib/labels.js";
@@ -66,6 +66,14 @@ export function updated<R extends HostResource>(
     now,
   ) as Whole<R>;
   if (after === before) return before;
+  // The type is a promise of what is kept: a request may leave the specification out.
+  if ((after.spec as unknown) === undefined) {
+    throw invalidArgument(
+      `${kind}.spec`,
+      "must be set; to change something else alone, name it in update_mask",
+      before.name,
+    );
+  }
   const violations = checkMetadata(kind, after);
   if (violations.length > 0) throw invalidFields(violations, before.name);
   return after;
