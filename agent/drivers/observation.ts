@@ -36,6 +36,8 @@ export interface Observation {
   readonly successor?: RecoveryHandle;
   /** It runs, but nothing has been seen or heard of a guest for too long; the reason says so. Default: no. */
   readonly isSilent?: boolean;
+  /** Memory in MiB that its balloon leaves it; undefined: it has none, or does not run. */
+  readonly balloonMib?: number | undefined;
   /** What its health check says; undefined: it has none, or does not run. */
   readonly health?: ContainerHealth | undefined;
 }

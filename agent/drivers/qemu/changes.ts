@@ -5,21 +5,22 @@ import type { CdromDrive, Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import type { Changeable, FieldChange, SpecChange, Timing } from "../abilities/changeable.js";
 import type { ChangesDevices } from "../abilities/devices.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
+import { findTiming, never, nextStart, now } from "./change-timing.js";
 import { createDisk, type DisksOptions, removeDisk } from "./disks.js";
+import { changeSize } from "./live/size.js";
+import type { Machine } from "./machine.js";
 import { qemuOptionsOf } from "./options.js";
 import { machineTypeOf, placeDevices } from "./placement.js";
 
 /** What changes of machines are made with. */
 export interface MachineChanges {
   readonly devices: ChangesDevices;
+  /** @throws {ZorError} FAILED_PRECONDITION when it is not observed. */
+  machineOf(instance: DriverInstance): Machine;
   disksOptions(instance: DriverInstance, options: CallOptions): DisksOptions;
   /** Promises a machine its disks. @throws {ZorError} RESOURCE_EXHAUSTED */
   promiseDisk(instance: DriverInstance): Promise<void>;
 }
-
-const [now, nextStart]: readonly [Timing, Timing] = [{ when: "now" }, { when: "next-start" }];
-const never = (remedy: string): Timing => ({ when: "never", remedy });
-const anew = never("its devices are where this machine has them; delete it and create it anew");
 
 /** Changes of machines: devices, media and bounds at once, all else with their next start. */
 export class QemuChanges implements Changeable {
@@ -31,7 +32,8 @@ export class QemuChanges implements Changeable {
 
   timingOf({ path, before, after, isRunning }: FieldChange): Timing {
     const [old, next] = [qemuOptionsOf(before), qemuOptionsOf(after)];
-    if (path === "qemu.machine" || path === "qemu.architecture") return anew;
+    const timing = findTiming({ path, before, after, isRunning });
+    if (timing !== undefined) return timing;
     if (path === "qemu.disks")
       return worst(changesOf(old.disks, next.disks).map((each) => diskTiming(each, after, isRunning)));
     if (path === "qemu.cdroms") return worst(changesOf(old.cdroms, next.cdroms).map(driveTiming));
@@ -99,9 +101,9 @@ export class QemuChanges implements Changeable {
     if (paths.includes("qemu.cdroms")) {
       for (const drive of changesOf(old.cdroms, next.cdroms)) await this.#changeMedium(both, drive);
     }
-    if (!paths.includes("qemu.disks")) return;
-    const disks = changesOf(old.disks, next.disks);
+    const disks = paths.includes("qemu.disks") ? changesOf(old.disks, next.disks) : [];
     for (const disk of disks.filter(({ next: kept }) => kept !== undefined)) await this.#changeDisk(both, disk);
+    if (paths.some(isOfSize)) await changeSize(this.#changes.machineOf(instance), both, both.options);
     // Last: neither the new size of a disk nor what was on one that is gone can be taken back.
     for (const disk of disks) await this.#growOrRemove(both, disk);
   }
@@ -147,6 +149,11 @@ export class QemuChanges implements Changeable {
       await devices.resizeDisk(changed, { index: disk.nextIndex }, options);
     }
   }
+}
+
+/** Whether a field decides over CPUs and memory. */
+function isOfSize(path: string): boolean {
+  return path === "cpus" || path === "memory_mib" || /^qemu\.(processors|memory)\b/.test(path);
 }
 
 interface Both {

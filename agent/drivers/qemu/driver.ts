@@ -100,6 +100,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     devices: this.#devices,
     change: new QemuChanges({
       devices: this.#devices,
+      machineOf: (instance) => this.#machines.get(instance),
       disksOptions: (instance, options) => this.#with(instance, options),
       promiseDisk: (instance) => this.promiseDisk(instance, 0),
     }),

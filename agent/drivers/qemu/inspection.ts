@@ -1,6 +1,7 @@
 import { isAlive, startTimeOf } from "../../../lib/process.js";
 import type { DriverInstance, Observation, RecoveryHandle } from "../driver.js";
 import type { BaseWatch } from "./base-watch.js";
+import { readBalloon } from "./hardware/balloon.js";
 import { findProblem } from "./hardware/index.js";
 import { reconstructEnd } from "./lost-end.js";
 import type { Machines } from "./machines.js";
@@ -39,9 +40,10 @@ export async function inspectMachine(
       instance.directory,
     );
     machine.tellProblem(problem);
-    if (problem !== undefined && reason === "") return { ...observed, state, reason: problem };
-    if (state !== "running" || !(await machine.isSilent())) return { ...observed, state, reason };
-    return { ...observed, state, reason: toSilenceReason(sizeOf(instance.spec).memoryMib), isSilent: true };
+    const found = { ...observed, state, balloonMib: await readBalloon(machine, instance.spec) };
+    if (problem !== undefined && reason === "") return { ...found, reason: problem };
+    if (state !== "running" || !(await machine.isSilent())) return { ...found, reason };
+    return { ...found, reason: toSilenceReason(sizeOf(instance.spec).memoryMib), isSilent: true };
   } catch {
     if (!(await isAlive(identity))) return await inspectEnded(instance, handle, machines);
     return { ...observed, state: "unknown", reason: "QEMU does not answer; the agent keeps trying" };

@@ -347,6 +347,7 @@ export class Machine {
       this.#shutdownReason = undefined;
       onEvent("reset", textOf(data, "reason"));
     } else if (name === "NIC_RX_FILTER_CHANGED") this.#sign(() => this.#life.note());
+    else if (name === "BALLOON_CHANGE") onEvent("balloon", "");
     else if (name === "SHUTDOWN") this.#shutdownReason = strongerReason(this.#shutdownReason, textOf(data, "reason"));
     else if (name === "GUEST_PANICKED") this.#shutdownReason = "guest-panic";
     else if (name === "WATCHDOG") this.#watchdogBit(textOf(data, "action"));

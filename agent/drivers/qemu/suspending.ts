@@ -3,6 +3,7 @@ import type { Suspendable } from "../abilities/suspendable.js";
 import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
+import { assertMemoryInOnePiece } from "./live/size.js";
 import type { Machine } from "./machine.js";
 import { hasMemoryImage, removeMemoryImage, writeMemoryImage } from "./memory-image.js";
 import { sizeOf } from "./options.js";
@@ -29,6 +30,7 @@ export function machineSuspending(access: SuspendAccess): Suspendable {
       await assertRoom(access.quota, instance, needed);
       await access.promiseDisk(instance, needed);
       try {
+        await assertMemoryInOnePiece(access.machineOf(instance), "be suspended to disk");
         await writeMemoryImage(instance, access.machineOf(instance), options);
       } catch (error) {
         await access.promiseDisk(instance, 0).catch(() => undefined);

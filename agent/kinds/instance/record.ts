@@ -118,6 +118,7 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     accelerator: observation.accelerator,
     execReady: observation.execReady,
     health: observation.health,
+    balloonMib: BigInt(observation.balloonMib ?? 0),
     nics: spec.nics.map((nic): Nic => ({ ...nic, port: portOf(record, nic.name) })),
     lastEnd: record.lastEnd,
     restart: toRestartStatus(record),

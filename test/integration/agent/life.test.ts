@@ -111,7 +111,7 @@ describe("the life of instances, with agents that are killed in between", () => 
 
   it("starts what ran in its order after the host was restarted", async () => {
     const hostBoot = (order: number) => ({ start: "BOOT_START_LAST_STATE", order });
-    const qemu = { kernel: "micro", accelerator: "ACCELERATOR_TCG" };
+    const qemu = { kernel: "micro", accelerator: "ACCELERATOR_TCG", processors: { maxCpus: 2 } };
     await create("vm1", { nics: [{ name: "eth0" }], hostBoot: hostBoot(2), qemu });
     await create("c1", { hostBoot: hostBoot(1), crun: { rootfs: "micro" } });
     await withoutAgent(() => pretendReboot(["vm1", "c1"]));
@@ -127,14 +127,19 @@ describe("the life of instances, with agents that are killed in between", () => 
     await update("c1", { memoryMib: "256", crun: { environment: { A: "1" } } }, "memory_mib", "crun.environment");
     expect((await statusOf("c1"))?.pendingChanges).toEqual(["crun.environment.A"]);
     await eventually(async () => expect((await statusOf("vm1"))?.execReady).toBe(true), 60_000);
-    await update("vm1", { cpus: 2, nics: [{ name: "eth0" }, { name: "eth1" }] }, "cpus", "nics");
+    const more = { cpus: 2, nics: [{ name: "eth0" }, { name: "eth1" }], qemu: { oemStrings: ["a"] } };
+    await update("vm1", more, "cpus", "nics", "qemu.oem_strings");
+    expect(await shell("vm1", "grep -c ^processor /proc/cpuinfo")).toBe("2");
     await eventually(async () => expect(await shell("vm1", "ls /sys/class/net")).toContain("eth1"));
     await withoutAgent();
-    expect((await statusOf("vm1"))?.pendingChanges).toEqual(["cpus"]);
+    expect((await statusOf("vm1"))?.pendingChanges).toEqual(["qemu.oem_strings"]);
     expect((await statusOf("c1"))?.pendingChanges).toEqual(["crun.environment.A"]);
     await update("vm1", { nics: [{ name: "eth0" }] }, "nics");
     await eventually(async () => expect(await shell("vm1", "ls /sys/class/net")).not.toContain("eth1"));
-    await update("vm1", { cpus: 1 }, "cpus");
+    await update("vm1", { cpus: 1, qemu: { oemStrings: [] } }, "cpus", "qemu.oem_strings");
+    expect((await statusOf("vm1"))?.pendingChanges).toEqual(["cpus"]);
+    // It has them now, and is suspended and started again with them.
+    await update("vm1", { cpus: 2 }, "cpus");
     expect((await statusOf("vm1"))?.pendingChanges).toEqual([]);
   });
 

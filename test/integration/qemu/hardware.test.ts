@@ -2,8 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DriverInstance, RecoveryHandle } from "../../../agent/drivers/driver.js";
-import { run } from "../../../agent/host/exec.js";
-import { Firmware } from "../../../proto/gen/zor/v1/qemu.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { callOptions, makeMachineFixture, type MachineFixture } from "./machine-fixture.js";
 
 let fixture: MachineFixture;
@@ -28,6 +27,18 @@ async function countPinned(pid: number, cpus: string): Promise<number> {
   return lists.filter((list) => list === cpus).length;
 }
 
+/** Changes the size of a machine that runs; resolves to it as it then is. */
+async function grow(
+  instance: DriverInstance,
+  handle: RecoveryHandle,
+  size: Partial<Pick<InstanceSpec, "cpus" | "memoryMib">>,
+): Promise<DriverInstance> {
+  const after = { ...instance.spec, ...size };
+  const change = { before: instance.spec, after, paths: ["cpus", "memory_mib"], network: undefined };
+  await fixture.driver.can.change?.applyChange(instance, handle, change, callOptions);
+  return { ...instance, spec: after };
+}
+
 /** Waits until the driver observes the end of an instance; resolves to why. */
 async function waitForEnd(instance: DriverInstance, handle: RecoveryHandle): Promise<string> {
   return await expect
@@ -42,8 +53,8 @@ describe("the hardware of a machine", () => {
       {
         kernel: "micro",
         machine: "pc-q35-7.0",
-        processors: { sockets: 1, cores: 2, model: "qemu64", features: ["+ssse3"], pin: "0" },
-        memory: { balloon: true, merge: false },
+        processors: { sockets: 1, cores: 2, maxCpus: 2, model: "qemu64", features: ["+ssse3"], pin: "0" },
+        memory: { balloon: true, merge: false, maxMib: 512n, slots: 1 },
         tpm: true,
         seed: { userData: "#cloud-config\nhostname: of-the-seed\n" },
         configDisk: {
@@ -57,11 +68,20 @@ describe("the hardware of a machine", () => {
         pvpanic: true,
       },
       [],
-      { cpus: 2, memoryMib: 128n },
+      { memoryMib: 128n },
     );
     const handle = await fixture.start(instance);
     const inside = (command: string) => fixture.shell(instance, handle, command);
     expect(await inside("cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_serial")).toBe("Zor, Inc.\nS-1\n");
+    const memoryMib = async () => Math.round(Number(await inside("awk '/MemTotal/ {print $2}' /proc/meminfo")) / 1024);
+    const atFirst = await memoryMib();
+    const larger = await grow(instance, handle, { cpus: 2, memoryMib: 256n });
+    expect((await memoryMib()) - atFirst).toBe(128);
+    await expect(grow(larger, handle, { memoryMib: 384n })).rejects.toMatchObject({ reason: "NO_MEMORY_SLOT" });
+    const suspending = { ...callOptions, progress: () => undefined };
+    await expect(fixture.driver.can.suspend?.suspend(larger, handle, suspending)).rejects.toMatchObject({
+      reason: "MEMORY_PLUGGED",
+    });
     expect(await inside("grep -m1 'model name' /proc/cpuinfo; grep -c ^processor /proc/cpuinfo")).toMatch(
       /QEMU Virtual CPU.*\n2\n/,
     );
@@ -84,22 +104,5 @@ describe("the hardware of a machine", () => {
     await inside(`printf '\\007\\000' | dd of=${config} bs=2 seek=48 conv=notrunc 2>/dev/null`);
     await inside(`printf '\\002' | dd of=${config} bs=1 seek=104 conv=notrunc 2>/dev/null`);
     expect(await waitForEnd(instance, handle)).toContain("watchdog");
-  });
-
-  it("has UEFI whose variables are kept", { timeout: 120_000 }, async () => {
-    const instance = await fixture.create({ kernel: "micro", firmware: Firmware.FIRMWARE_UEFI }, [], {
-      memoryMib: 256n,
-    });
-    /** How often the firmware has counted its starts in a variable. */
-    const starts = async (): Promise<number> => {
-      const handle = await fixture.start(instance);
-      expect(await fixture.shell(instance, handle, "ls /sys/firmware/efi")).toContain("runtime");
-      await fixture.driver.stop(instance, handle, callOptions);
-      const raw = join(instance.directory, "variables.raw");
-      await run("qemu-img", ["convert", "-O", "raw", join(instance.directory, "uefi-variables.qcow2"), raw]);
-      return (await readFile(raw)).toString("latin1").split("M\0T\0C\0\0\0").length - 1;
-    };
-    const first = await starts();
-    expect(await starts()).toBeGreaterThan(first);
   });
 });

@@ -41,7 +41,7 @@ function memoryText({ memory }: QemuOptions): string {
     memory.hugepages ? "huge pages" : "",
     memory.merge === false ? "not merged" : "",
     memory.preallocate ? "taken at the start" : "",
-    memory.balloon ? "balloon" : "",
+    memory.balloon ? (memory.balloonMib > 0n ? `balloon leaves ${formatMib(memory.balloonMib)}` : "balloon") : "",
     memory.maxMib > 0n ? `up to ${formatMib(memory.maxMib)}` : "",
     counted(memory.numa.length, "nodes"),
   ]);

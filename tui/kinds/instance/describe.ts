@@ -61,6 +61,7 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
   switch (driver?.$case) {
     case "qemu": {
       const { machine, kernel, initrd, kernelArguments, disks, cdroms } = driver.value;
+      const { status } = row.resource;
       return [
         heading("QEMU"),
         field("machine", machine || "q35"),
@@ -69,6 +70,7 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
         field("initrd", initrd),
         field("arguments", kernelArguments),
         ...hardwareLines(driver.value),
+        ...(status?.balloonMib ? [field("has now", formatMib(status.balloonMib))] : []),
         ...diskLines(disks, cdroms),
       ];
     }

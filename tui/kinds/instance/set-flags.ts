@@ -7,6 +7,7 @@ import { parseMemoryMib } from "../../kit/input/memory.js";
 import { type Change, type CommandInput, flagText, flagTexts, type SetCommand } from "../../kit/kind-commands.js";
 import { shortName } from "../../kit/resource-name.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
+import { readBalloonFlag } from "./drivers/qemu-hardware.js";
 import { parseNic } from "./nic-flag.js";
 import { pendingText } from "./states.js";
 
@@ -17,6 +18,7 @@ export const setInstance: SetCommand<Instance> = {
   flags: [
     { flags: "--cpus <count>", help: "virtual CPUs, or CPU limit of a container" },
     { flags: "--memory <size>", help: "such as 256M or 2G" },
+    { flags: "--balloon <size>", help: "what a machine's balloon leaves of the memory: 512M or all" },
     {
       flags: "--nic <fields>",
       help: "all interfaces anew: lan=LAN,addr=IP/LEN,mac=MAC,name=NAME; may be repeated",
@@ -45,11 +47,13 @@ export const setInstance: SetCommand<Instance> = {
 async function readChange(input: CommandInput): Promise<Change> {
   const { values } = input;
   const [cpus, memory] = [flagText(values, "cpus"), flagText(values, "memory")];
+  const balloon = flagText(values, "balloon");
   const lifecycle = readLifecycle(values);
   const nics = await readNics(input);
   const paths = [
     ...(cpus === undefined ? [] : ["cpus"]),
     ...(memory === undefined ? [] : ["memory_mib"]),
+    ...(balloon === undefined ? [] : ["qemu.memory.balloon", "qemu.memory.balloon_mib"]),
     ...(nics === undefined ? [] : ["nics"]),
     ...lifecycle.paths,
   ];
@@ -58,6 +62,7 @@ async function readChange(input: CommandInput): Promise<Change> {
       spec: {
         ...(cpus === undefined ? {} : { cpus: parseWhole("--cpus", cpus, 1, 1024) }),
         ...(memory === undefined ? {} : { memoryMib: parseMemoryMib("--memory", memory) }),
+        ...(balloon === undefined ? {} : { driver: { $case: "qemu", value: { memory: balloonOf(balloon) } } }),
         ...(nics === undefined ? {} : { nics: nics.nics }),
         ...lifecycle.spec,
       },
@@ -65,6 +70,12 @@ async function readChange(input: CommandInput): Promise<Change> {
     paths: paths.map((path) => `spec.${path}`),
     ...(nics?.etag === undefined ? {} : { etag: nics.etag }),
   };
+}
+
+/** What `--balloon` says of a machine's memory. @throws {ZorError} */
+function balloonOf(given: string): { readonly balloon: boolean; readonly balloonMib: bigint } {
+  const { balloonMib = "0" } = readBalloonFlag(given);
+  return { balloon: true, balloonMib: BigInt(balloonMib) };
 }
 
 /** The interfaces as they are to be; undefined: nothing is said of them. */

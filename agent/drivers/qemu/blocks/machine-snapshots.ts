@@ -8,6 +8,7 @@ import type { SnapshotFacts, SnapshotTag } from "../../abilities/snapshots.js";
 import type { CallOptions, DriverInstance, Progress } from "../../driver.js";
 import { type DisksOptions, isKept, overlayPathOf } from "../disks.js";
 import { diskNumber } from "../ids.js";
+import { assertMemoryInOnePiece } from "../live/size.js";
 import type { Machine } from "../machine.js";
 import { qemuOptionsOf, sizeOf } from "../options.js";
 import { toUserId } from "../privileges.js";
@@ -76,6 +77,7 @@ export async function snapshotRunning(
       const consistent = await whileFrozen(instance, machine, () => snapshotAll(machine, disks, tag));
       return { sizeBytes: 0, consistent, extra: {} };
     }
+    await assertMemoryInOnePiece(machine, "be kept with its memory");
     const devices = await nodesWithMemory(instance, machine);
     const [vmstate = ""] = devices;
     options.progress("keeping memory and disks", 10);

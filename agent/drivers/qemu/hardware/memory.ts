@@ -30,6 +30,7 @@ const defaultSlots = 8;
 const maxSlots = 64;
 const maxPlugMib = 4n * 1024n * 1024n;
 const maxNodes = 16;
+const pluggedBlockMib = 128;
 const field = "instance.spec.qemu.memory";
 
 export const memory: HardwarePart<MemoryPlan> = {
@@ -50,9 +51,8 @@ export const memory: HardwarePart<MemoryPlan> = {
       unmerged: asked.merge === false,
       preallocate: asked.preallocate,
       plug:
-        asked.maxMib === 0n
-          ? undefined
-          : { maxMib: Number(asked.maxMib), slots: asked.slots === 0 ? defaultSlots : asked.slots },
+        // QEMU wants no slots where there is nothing to put into them.
+        asked.maxMib <= BigInt(memoryMib) ? undefined : { maxMib: Number(asked.maxMib), slots: slotsOf(asked) },
       nodes: asked.numa.map((node) => ({ cpus: node.cpus, memoryMib: Number(node.memoryMib) })),
     };
   },
@@ -62,6 +62,30 @@ export const memory: HardwarePart<MemoryPlan> = {
 /** What is asked of the memory; defaults where nothing is. */
 export function memoryOf(options: Asked["options"]): Memory {
   return options.memory ?? Memory.fromPartial({});
+}
+
+/** How often memory can be plugged. */
+export function slotsOf({ slots }: Memory): number {
+  return slots === 0 ? defaultSlots : slots;
+}
+
+/** Whether guests take that much memory while they run: Linux has it in blocks of this size. */
+export function isPluggableSize(mib: number): boolean {
+  return mib > 0 && mib % pluggedBlockMib === 0;
+}
+
+/** What QMP's object-add is told for memory that is plugged, made like the rest. @throws {ZorError} when the host has no huge pages for it. */
+export async function toPluggedBackend(
+  id: string,
+  sizeMib: number,
+  { options, resource }: Pick<Asked, "options"> & { readonly resource: string },
+): Promise<Record<string, unknown>> {
+  const { hugepages, merge, preallocate } = memoryOf(options);
+  const common = { id, size: sizeMib * 1024 * 1024, ...(merge === false ? { merge: false } : {}) };
+  if (!hugepages) return { "qom-type": "memory-backend-ram", ...common, ...(preallocate ? { prealloc: true } : {}) };
+  await assertHugePages(sizeMib, resource);
+  const hugetlbsize = (await readHugePages()).sizeKib * 1024;
+  return { "qom-type": "memory-backend-memfd", ...common, prealloc: true, hugetlb: true, hugetlbsize };
 }
 
 function toArguments(plan: MemoryPlan): PartArguments {
@@ -108,9 +132,9 @@ function check({ spec, options }: Asked): FieldViolation[] {
   const violations: FieldViolation[] = [];
   if (maxMib !== 0n && options.machine === "microvm") {
     violations.push(wrong("max_mib", 'a microvm takes no memory while it runs; use "q35" or leave it 0'));
-  } else if (maxMib !== 0n && (maxMib <= BigInt(memoryMib) || maxMib > maxPlugMib)) {
+  } else if (maxMib !== 0n && (maxMib < BigInt(memoryMib) || maxMib > maxPlugMib)) {
     violations.push(
-      wrong("max_mib", `${maxMib} is not more than the ${memoryMib} MiB it has, and at most ${maxPlugMib}`),
+      wrong("max_mib", `${maxMib} is not at least the ${memoryMib} MiB it has, and at most ${maxPlugMib}`),
     );
   }
   if (!Number.isInteger(slots) || slots < 0 || slots > maxSlots) {

@@ -78,8 +78,8 @@ function check({ spec, options }: Asked): FieldViolation[] {
 function checkMax(max: number, cpus: number, isMicro: boolean): FieldViolation[] {
   if (max === 0) return [];
   if (isMicro) return [wrong("max_cpus", 'a microvm takes no CPU while it runs; use "q35" or leave it 0')];
-  if (isCount(max) && max > cpus) return [];
-  return [wrong("max_cpus", `${max} is not more than the ${cpus} CPUs it has, and at most ${maxCpus}`)];
+  if (isCount(max) && max >= cpus) return [];
+  return [wrong("max_cpus", `${max} is not at least the ${cpus} CPUs it has, and at most ${maxCpus}`)];
 }
 
 function checkTopology({ sockets, cores, threads, maxCpus: max }: Processors, cpus: number): FieldViolation[] {

@@ -558,6 +558,8 @@ export interface InstanceStatus {
     | undefined;
   /** Fields of the spec that take effect with the next start, "cpus" or "qemu.machine": what runs was started with other values. */
   pendingChanges: string[];
+  /** Memory in MiB that a machine with a balloon has now; 0: it has none, or does not run. */
+  balloonMib: bigint;
   /** What a container's health check says. Unset: it has none, or does not run. */
   health: ContainerHealth | undefined;
 }
@@ -1921,6 +1923,7 @@ function createBaseInstanceStatus(): InstanceStatus {
     lastEnd: undefined,
     restart: undefined,
     pendingChanges: [],
+    balloonMib: 0n,
     health: undefined,
   };
 }
@@ -1962,6 +1965,12 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     }
     for (const v of message.pendingChanges) {
       writer.uint32(90).string(v!);
+    }
+    if (message.balloonMib !== 0n) {
+      if (BigInt.asIntN(64, message.balloonMib) !== message.balloonMib) {
+        throw new globalThis.Error("value provided for field message.balloonMib of type int64 too large");
+      }
+      writer.uint32(120).int64(message.balloonMib);
     }
     if (message.health !== undefined) {
       ContainerHealth.encode(message.health, writer.uint32(242).fork()).join();
@@ -2070,6 +2079,14 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
             message.pendingChanges.push(reader.string());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.balloonMib = reader.int64() as bigint;
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -2125,6 +2142,11 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
         : globalThis.Array.isArray(object?.pending_changes)
         ? object.pending_changes.map((e: any) => globalThis.String(e))
         : [],
+      balloonMib: isSet(object.balloonMib)
+        ? BigInt(object.balloonMib)
+        : isSet(object.balloon_mib)
+        ? BigInt(object.balloon_mib)
+        : 0n,
       health: isSet(object.health) ? ContainerHealth.fromJSON(object.health) : undefined,
     };
   },
@@ -2164,6 +2186,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     if (message.pendingChanges?.length) {
       obj.pendingChanges = message.pendingChanges;
     }
+    if (message.balloonMib !== 0n) {
+      obj.balloonMib = message.balloonMib.toString();
+    }
     if (message.health !== undefined) {
       obj.health = ContainerHealth.toJSON(message.health);
     }
@@ -2190,6 +2215,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
       ? RestartStatus.fromPartial(object.restart)
       : undefined;
     message.pendingChanges = object.pendingChanges?.map((e) => e) || [];
+    message.balloonMib = (object.balloonMib !== undefined && object.balloonMib !== null)
+      ? BigInt(object.balloonMib)
+      : 0n;
     message.health = (object.health !== undefined && object.health !== null)
       ? ContainerHealth.fromPartial(object.health)
       : undefined;

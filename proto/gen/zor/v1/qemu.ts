@@ -298,7 +298,7 @@ export interface Processors {
   nested?:
     | boolean
     | undefined;
-  /** Most CPUs that can be plugged while it runs, more than the number it has, at most 255; 0: none. Not on a microvm. */
+  /** Most CPUs that it can have while it runs, at least the number it has, at most 255; 0: none are plugged. Not on a microvm. */
   maxCpus: number;
   /** CPUs of the host that the machine's may run on: "0-3,8"; default: all. */
   pin: string;
@@ -316,12 +316,17 @@ export interface Memory {
   preallocate: boolean;
   /** A balloon: memory can be taken back from the guest and given again while it runs. Not on a microvm. */
   balloon: boolean;
-  /** Most memory in MiB that can be plugged while it runs, more than it has, at most 4 TiB; 0: none. Not on a microvm. */
+  /**
+   * Most memory in MiB that it can have while it runs, at least what it has, at most 4 TiB; 0: none is plugged. What is added while it
+   * runs must be a multiple of 128. Not on a microvm.
+   */
   maxMib: bigint;
   /** How often memory can be plugged, 1 to 64; 0: 8. Needs max_mib. */
   slots: number;
   /** NUMA nodes that the guest sees; together all CPUs and all of the memory. At most 16; default: none. */
   numa: NumaNode[];
+  /** Memory in MiB that the balloon leaves to the guest, 16 to all of it; 0: all of it. Can be changed while it runs. Needs balloon. */
+  balloonMib: bigint;
 }
 
 /** A NUMA node of a guest. */
@@ -1988,7 +1993,16 @@ export const Processors: MessageFns<Processors> = {
 };
 
 function createBaseMemory(): Memory {
-  return { hugepages: false, merge: undefined, preallocate: false, balloon: false, maxMib: 0n, slots: 0, numa: [] };
+  return {
+    hugepages: false,
+    merge: undefined,
+    preallocate: false,
+    balloon: false,
+    maxMib: 0n,
+    slots: 0,
+    numa: [],
+    balloonMib: 0n,
+  };
 }
 
 export const Memory: MessageFns<Memory> = {
@@ -2016,6 +2030,12 @@ export const Memory: MessageFns<Memory> = {
     }
     for (const v of message.numa) {
       NumaNode.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.balloonMib !== 0n) {
+      if (BigInt.asIntN(64, message.balloonMib) !== message.balloonMib) {
+        throw new globalThis.Error("value provided for field message.balloonMib of type int64 too large");
+      }
+      writer.uint32(64).int64(message.balloonMib);
     }
     return writer;
   },
@@ -2089,6 +2109,14 @@ export const Memory: MessageFns<Memory> = {
             message.numa.push(NumaNode.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.balloonMib = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2110,6 +2138,11 @@ export const Memory: MessageFns<Memory> = {
       maxMib: isSet(object.maxMib) ? BigInt(object.maxMib) : isSet(object.max_mib) ? BigInt(object.max_mib) : 0n,
       slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
       numa: globalThis.Array.isArray(object?.numa) ? object.numa.map((e: any) => NumaNode.fromJSON(e)) : [],
+      balloonMib: isSet(object.balloonMib)
+        ? BigInt(object.balloonMib)
+        : isSet(object.balloon_mib)
+        ? BigInt(object.balloon_mib)
+        : 0n,
     };
   },
 
@@ -2136,6 +2169,9 @@ export const Memory: MessageFns<Memory> = {
     if (message.numa?.length) {
       obj.numa = message.numa.map((e) => NumaNode.toJSON(e));
     }
+    if (message.balloonMib !== 0n) {
+      obj.balloonMib = message.balloonMib.toString();
+    }
     return obj;
   },
 
@@ -2151,6 +2187,9 @@ export const Memory: MessageFns<Memory> = {
     message.maxMib = (object.maxMib !== undefined && object.maxMib !== null) ? BigInt(object.maxMib) : 0n;
     message.slots = object.slots ?? 0;
     message.numa = object.numa?.map((e) => NumaNode.fromPartial(e)) || [];
+    message.balloonMib = (object.balloonMib !== undefined && object.balloonMib !== null)
+      ? BigInt(object.balloonMib)
+      : 0n;
     return message;
   },
 };

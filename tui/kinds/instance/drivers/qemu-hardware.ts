@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { invalidArgument, messageOf } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
+import { parseMemoryMib } from "../../../kit/input/memory.js";
 import { parseWhole } from "../../../kit/input/key-values.js";
 import { type Flag, type FlagValues, flagText, flagTexts } from "../../../kit/kind-commands.js";
 
@@ -16,6 +17,9 @@ export const hardwareFlags: readonly Flag[] = [
   { flags: "--cpu-model <model>", help: "qemu: model of processor that the host's QEMU knows" },
   { flags: "--pin <cpus>", help: "qemu: CPUs of the host that it may run on: 0-3,8" },
   { flags: "--hugepages", help: "qemu: its memory is of the host's huge pages" },
+  { flags: "--max-cpus <count>", help: "qemu: most CPUs that it can be given while it runs" },
+  { flags: "--max-memory <size>", help: "qemu: most memory that it can be given while it runs" },
+  { flags: "--balloon <size>", help: "qemu: a balloon, and what it leaves of the memory: 512M or all" },
   { flags: "--firmware <firmware>", help: "qemu: bios or uefi" },
   { flags: "--secure-boot", help: "qemu: boots only what is signed; with --firmware uefi" },
   { flags: "--tpm", help: "qemu: a TPM 2.0" },
@@ -39,6 +43,13 @@ export function readHardware(values: FlagValues): Readonly<Record<string, unknow
     threads: countOf(values, "threads"),
     model: flagText(values, "cpuModel"),
     pin: flagText(values, "pin"),
+    maxCpus: countOf(values, "maxCpus", "--max-cpus"),
+  });
+  const maxMemory = flagText(values, "maxMemory");
+  const memory = defined({
+    hugepages: values["hugepages"] === true ? true : undefined,
+    maxMib: maxMemory === undefined ? undefined : `${parseMemoryMib("--max-memory", maxMemory)}`,
+    ...readBalloonFlag(flagText(values, "balloon")),
   });
   const seed = defined({
     userData: fileOf(values, "userData", "--user-data"),
@@ -49,7 +60,7 @@ export function readHardware(values: FlagValues): Readonly<Record<string, unknow
   const bootOrder = flagTexts(values, "boot");
   return defined({
     processors: Object.keys(processors).length === 0 ? undefined : processors,
-    memory: values["hugepages"] === true ? { hugepages: true } : undefined,
+    memory: Object.keys(memory).length === 0 ? undefined : memory,
     firmware: firmwareOf(flagText(values, "firmware")),
     secureBoot: values["secureBoot"] === true ? true : undefined,
     tpm: values["tpm"] === true ? true : undefined,
@@ -64,9 +75,15 @@ function defined(members: Readonly<Record<string, unknown>>): Readonly<Record<st
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
-function countOf(values: FlagValues, name: string): number | undefined {
+/** What `--balloon` says, as proto3 JSON of the memory. @throws {ZorError} */
+export function readBalloonFlag(given: string | undefined): { readonly balloon?: true; readonly balloonMib?: string } {
+  if (given === undefined) return {};
+  return { balloon: true, balloonMib: given === "all" ? "0" : `${parseMemoryMib("--balloon", given)}` };
+}
+
+function countOf(values: FlagValues, name: string, flag = `--${name}`): number | undefined {
   const given = flagText(values, name);
-  return given === undefined ? undefined : parseWhole(`--${name}`, given, 1, mostCpus);
+  return given === undefined ? undefined : parseWhole(flag, given, 1, mostCpus);
 }
 
 function firmwareOf(given: string | undefined): string | undefined {
