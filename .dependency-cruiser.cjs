@@ -119,8 +119,8 @@ module.exports = {
           "^hub/join/join-process\\.ts$",
           // The editor of a person, which has the terminal meanwhile.
           "^tui/cli/editor\\.ts$",
-          // ssh, which has the terminal meanwhile.
-          "^tui/cli/ssh/ssh-files\\.ts$",
+          // ssh, which has the terminal meanwhile, and viewers of screens.
+          "^tui/cli/run-program\\.ts$",
           "^deploy/demo/tool\\.ts$",
           // Scripts that npm runs, by Node alone.
           "^(deploy|test/bench)/[^/]+\\.mjs$",

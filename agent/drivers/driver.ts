@@ -6,6 +6,7 @@ import type { Copyable, Savable } from "./abilities/copies.js";
 import type { Connectable } from "./abilities/connect.js";
 import type { Detachable } from "./abilities/detach.js";
 import type { Discovering } from "./abilities/discovering.js";
+import type { HasScreen } from "./abilities/screen.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { Suspendable } from "./abilities/suspendable.js";
@@ -122,6 +123,7 @@ export interface Abilities {
   readonly discover?: Discovering;
   readonly save?: Savable;
   readonly backup?: BackedUp;
+  readonly screen?: HasScreen;
 }
 
 /** Drivers whose instances have devices at addresses. */

@@ -24,6 +24,7 @@ import { Link } from "./zor/v1/link.js";
 import { LinkServiceService } from "./zor/v1/link_service.js";
 import { Operation } from "./zor/v1/operation.js";
 import { OperationServiceService } from "./zor/v1/operation_service.js";
+import { ScreenServiceService } from "./zor/v1/screen_service.js";
 import { Snapshot } from "./zor/v1/snapshot.js";
 import { SnapshotServiceService } from "./zor/v1/snapshot_service.js";
 import { TokenServiceService } from "./zor/v1/token_service.js";
@@ -76,6 +77,7 @@ export const serviceTable = {
   "zor.v1.LinkService": LinkServiceService,
   "zor.v1.OperationService": OperationServiceService,
   "zor.v1.RenewService": RenewServiceService,
+  "zor.v1.ScreenService": ScreenServiceService,
   "zor.v1.SnapshotService": SnapshotServiceService,
   "zor.v1.TokenService": TokenServiceService,
   "zor.v1.WatchService": WatchServiceService,

@@ -125,6 +125,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.OperationService/CancelOperation": {"kind":"operation","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.OperationService/WaitOperation": {"kind":"operation","access":"viewer","verb":"custom","route":"name"},
   "/zor.v1.RenewService/Renew": {"kind":"","access":"identified","verb":"custom","route":""},
+  "/zor.v1.ScreenService/CaptureScreen": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.SnapshotService/CreateSnapshot": {"kind":"snapshot","access":"operator","verb":"create","route":"parent","id":"snapshotId","request":"snapshot","response":"operation"},
   "/zor.v1.SnapshotService/GetSnapshot": {"kind":"snapshot","access":"viewer","verb":"get","route":"name","response":"snapshot"},
   "/zor.v1.SnapshotService/ListSnapshots": {"kind":"snapshot","access":"viewer","verb":"list","route":"parent","response":"snapshots"},

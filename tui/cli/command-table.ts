@@ -66,6 +66,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "listen here for servers inside an instance",
     load: () => import("./commands/port-forward.js"),
   },
+  {
+    name: "view",
+    summary: "look at the screen of a machine, or take a picture of it",
+    load: () => import("./commands/view.js"),
+  },
   { name: "ssh", summary: "log in to an instance by ssh, without an address", load: ssh },
   { name: "ssh-config", summary: "print a configuration for plain ssh, scp, rsync and ansible", load: ssh },
   { name: "ssh-proxy", summary: "connect standard input and output with an ssh server inside", load: ssh },

@@ -5,6 +5,7 @@ import { failedPrecondition } from "../../../lib/errors.js";
 import { isAlive } from "../../../lib/process.js";
 import type { FromServer, GuestServer } from "../abilities/connect.js";
 import type { CallOptions, RecoveryHandle } from "../driver-instance.js";
+import { socketStream } from "../socket-stream.js";
 
 const connectMs = 10_000;
 
@@ -29,24 +30,11 @@ export async function* connectInNetns(
       throw refused(error, `${address.includes(":") ? `[${address}]` : address}:${port}`, resource);
     });
     socket.setNoDelay(true);
-    yield { type: "opened" };
-    const sending = send(socket, input);
-    for await (const data of socket.iterator({ destroyOnReturn: false })) yield { type: "data", data };
-    yield { type: "end" };
-    await sending;
+    yield* socketStream(socket, input, signal);
   } finally {
     signal.removeEventListener("abort", close);
     socket.destroy();
   }
-}
-
-async function send(socket: Socket, input: AsyncIterable<Uint8Array>): Promise<void> {
-  const closed = once(socket, "close").catch(() => undefined);
-  for await (const data of input) {
-    if (socket.destroyed || !socket.writable) return;
-    if (!socket.write(data)) await Promise.race([once(socket, "drain").catch(() => undefined), closed]);
-  }
-  socket.end();
 }
 
 async function socketOf(process: RecoveryHandle, address: string, resource: string): Promise<Socket> {

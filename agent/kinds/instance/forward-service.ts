@@ -7,7 +7,7 @@ import type {
   ConnectResponse,
   ForwardServiceService,
 } from "../../../proto/gen/zor/v1/forward_service.js";
-import type { FromServer } from "../../drivers/abilities/connect.js";
+import type { FromServer, GuestServer } from "../../drivers/abilities/connect.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import type { InstanceManager } from "./manager.js";
 
@@ -33,7 +33,7 @@ async function* connect(
   const iterator = requests[Symbol.asyncIterator]();
   const open = readOpen(await iterator.next());
   const id = scope.parse("instance", "open.name", open.name);
-  const { port, address = "127.0.0.1" } = checked(open);
+  const to = checked(open);
   const reached = manager.reach(id);
   const abort = new AbortController();
   const count = { in: 0, out: 0 };
@@ -51,7 +51,11 @@ async function* connect(
   let opened = false;
   try {
     const both = AbortSignal.any([signal, abort.signal]);
-    for await (const output of reached.connect({ address, port, input }, { signal: both })) {
+    const outputs =
+      to === "screen"
+        ? reached.connectScreen(input, { signal: both })
+        : reached.connect({ ...to, input }, { signal: both });
+    for await (const output of outputs) {
       opened = true;
       if (output.type === "data") count.out += output.data.length;
       yield* toResponses(output);
@@ -61,7 +65,10 @@ async function* connect(
   } finally {
     abort.abort();
     const bytes = `${count.in} bytes in, ${count.out} out`;
-    if (opened) reached.tell("forwarded", `a connection to port ${port} ended: ${bytes}`, caller.identity);
+    if (opened && to === "screen") reached.tell("viewed", `a viewer of the screen left: ${bytes}`, caller.identity);
+    if (opened && to !== "screen") {
+      reached.tell("forwarded", `a connection to port ${to.port} ended: ${bytes}`, caller.identity);
+    }
   }
 }
 
@@ -86,9 +93,14 @@ function readOpen(first: IteratorResult<ConnectRequest>): ConnectOpen {
   throw invalidArgument("open", "must be the first message");
 }
 
-function checked({ port, address }: ConnectOpen): { readonly port: number; readonly address?: string } {
+function checked({ port, address, screen }: ConnectOpen): GuestServer | "screen" {
+  if (screen) {
+    if (port !== 0) throw invalidArgument("open.port", "must not be set for the screen");
+    if (address !== "") throw invalidArgument("open.address", "must not be set for the screen");
+    return "screen";
+  }
   if (port < 1 || port > 65_535) throw invalidArgument("open.port", "must be from 1 to 65535");
-  if (address === "") return { port };
+  if (address === "") return { port, address: "127.0.0.1" };
   if (isIP(address) === 0 || address.includes("%")) {
     throw invalidArgument("open.address", "must be an IP address, as seen inside the instance");
   }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
 import { ForwardServiceService } from "../../../proto/gen/zor/v1/forward_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
 import { readBoot } from "../../host/boot.js";
 import { readLimits } from "../../host/resources.js";
 import type { KindModule, KindPart } from "../../kit/context.js";
@@ -12,6 +13,7 @@ import { consoleService } from "./console-service.js";
 import { copyMethods, removeHalfSaved } from "./copy-service.js";
 import { execService } from "./exec-service.js";
 import { forwardService } from "./forward-service.js";
+import { screenService } from "./screen-service.js";
 import { instanceMethods } from "./instance-service.js";
 import { InstanceStore } from "./instance-store.js";
 import { InstanceManager } from "./manager.js";
@@ -60,6 +62,7 @@ async function open(context: AgentContext): Promise<KindPart> {
       serve(ConsoleServiceService, consoleService({ scope, manager })),
       serve(ExecServiceService, execService({ scope, manager })),
       serve(ForwardServiceService, forwardService({ scope, manager })),
+      serve(ScreenServiceService, screenService({ scope, manager })),
     ],
     source: manager,
     run: async (until) => {

@@ -77,6 +77,22 @@ export class Reached {
     }
   }
 
+  /** What the screen shows, as a PNG file. @throws {ZorError} */
+  async captureScreen(options: CallOptions): Promise<Uint8Array> {
+    const { ability, instance, handle } = this.#able("screen", "show a screen");
+    return attempt(this.#record, "take a picture of", () => ability.captureScreen(instance, handle, options));
+  }
+
+  /** Connects to the screen. @throws {ZorError} */
+  async *connectScreen(input: AsyncIterable<Uint8Array>, options: CallOptions): AsyncIterable<FromServer> {
+    const { ability, instance, handle } = this.#able("screen", "show a screen");
+    try {
+      yield* ability.connectScreen(instance, handle, input, options);
+    } catch (error) {
+      throw asFailure(error, this.name, "connect to the screen of");
+    }
+  }
+
   /** Tells watchers what somebody did inside. `type` is the event's last part. */
   tell(type: string, message: string, caller: string): void {
     const severity = EventSeverity.EVENT_SEVERITY_INFO;

@@ -1,15 +1,13 @@
-import { createServer, isIP, type Server, type Socket } from "node:net";
+import { isIP, type Server } from "node:net";
 import { once } from "node:events";
-import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
+import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { quote } from "../../../lib/names.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { shortName } from "../../kit/resource-name.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { type Registrar, ResourceArgument, withExamples } from "../command.js";
+import { hostPort, listenFor } from "../listen-for.js";
 import { resolveName } from "../resolve.js";
-import type { Session } from "../session.js";
-import { tunnel } from "../tunnel.js";
 
 interface PortForwardOptions {
   readonly host?: string;
@@ -47,7 +45,13 @@ export function define({ program, open }: Registrar): void {
       await session.connect();
       const servers: Server[] = [];
       try {
-        for (const forward of forwards) servers.push(await listen(session, name, forward, options));
+        for (const { local, remote } of forwards) {
+          const { address } = options;
+          const place = { address, port: local };
+          const { server, port } = await listenFor(session, { name, port: remote, address: options.to }, place);
+          servers.push(server);
+          session.print(`${hostPort(address, port)} -> ${shortName(name)}:${remote}`);
+        }
         if (!session.io.signal.aborted) await once(session.io.signal, "abort");
       } finally {
         for (const server of servers) server.close();
@@ -74,40 +78,4 @@ function parseForward(text: string): Forward {
   if (more.length > 0) throw invalidArgument("ports", `${quote(text)} must be LOCAL:REMOTE or REMOTE`);
   const remote = parseWhole("ports", second ?? first, 1, 65_535);
   return { remote, local: second === undefined ? remote : parseWhole("ports", first, 0, 65_535) };
-}
-
-async function listen(
-  session: Session,
-  name: string,
-  { local, remote }: Forward,
-  { address, to }: PortForwardOptions,
-): Promise<Server> {
-  const connection = await session.connect();
-  const { signal } = session.io;
-  const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.setNoDelay(true);
-    socket.on("error", () => socket.destroy());
-    tunnel(connection, { name, port: remote, address: to }, { input: socket, output: socket }, signal)
-      .catch((error: unknown) => {
-        if (!signal.aborted && !socket.errored) session.note(escapeText(`zor: ${messageOf(error)}`));
-      })
-      .finally(() => {
-        socket.destroy();
-        sockets.delete(socket);
-      });
-  });
-  server.listen({ host: address, port: local });
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    const why = messageOf(error);
-    throw failedPrecondition("CANNOT_LISTEN", "", `cannot listen on ${address}:${local}: ${why}; choose another port`);
-  }
-  const bound = server.address();
-  const port = typeof bound === "object" && bound !== null ? bound.port : local;
-  session.print(`${address.includes(":") ? `[${address}]` : address}:${port} -> ${shortName(name)}:${remote}`);
-  server.on("close", () => sockets.forEach((socket) => void socket.destroy()));
-  return server;
 }

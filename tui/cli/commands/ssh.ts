@@ -5,10 +5,11 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { type Registrar, ResourceArgument, withExamples } from "../command.js";
 import { resolveName } from "../resolve.js";
+import { runProgram } from "../run-program.js";
 import type { Session } from "../session.js";
 import { GuestKeys } from "../ssh/guest-keys.js";
-import { domain, fromAlias, run, SshFiles, toAlias } from "../ssh/ssh-files.js";
-import { tunnel } from "../tunnel.js";
+import { domain, fromAlias, SshFiles, sshRemedy, toAlias } from "../ssh/ssh-files.js";
+import { tunnel } from "../../client/tunnel.js";
 
 interface SshOptions {
   readonly host?: string;
@@ -43,10 +44,10 @@ function defineSsh({ program, open }: Registrar): void {
       const alias = toAlias(instance);
       const settings = files.options([...context, "ssh-proxy", shortName(instance)], alias);
       const argv = Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
-      const code = await run(
-        "ssh",
-        [...argv, "-l", options.user, "-p", String(port), "--", alias, ...words],
+      const code = await runProgram(
+        ["ssh", ...argv, "-l", options.user, "-p", String(port), "--", alias, ...words],
         ["inherit", "inherit", "inherit"],
+        { remedy: sshRemedy },
       );
       session.setExitCode(code);
     });

@@ -1,11 +1,11 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition } from "../../../lib/errors.js";
 import { readIfExists } from "../../../lib/files.js";
-import { boundCommand } from "../../../lib/owned-process.js";
 import { installationRoot } from "../../../lib/program.js";
+import { runProgram } from "../run-program.js";
+
+/** What to do when one of its programs is missing. */
+export const sshRemedy = "install openssh-client";
 
 /** End of the names under which ssh knows instances. */
 export const domain = ".zor";
@@ -34,10 +34,10 @@ export class SshFiles {
       () => false,
     );
     if (!isThere)
-      await run(
-        "ssh-keygen",
-        ["-q", "-t", "ed25519", "-N", "", "-C", "zor", "-f", this.key],
+      await runProgram(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "zor", "-f", this.key],
         ["ignore", "ignore", "inherit"],
+        { remedy: sshRemedy },
       );
     const [type = "", key = ""] = (await readFile(`${this.key}.pub`, "utf8")).trim().split(" ");
     return `${type} ${key}`;
@@ -81,14 +81,6 @@ export function fromAlias(text: string): string {
   const name = text.slice(0, -domain.length);
   const dot = name.lastIndexOf(".");
   return dot === -1 ? name : `${name.slice(dot + 1)}/${name.slice(0, dot)}`;
-}
-
-/** Runs a program that has the terminal; resolves to its exit code. @throws {ZorError} FAILED_PRECONDITION when it is not there. */
-export async function run(program: string, argv: readonly string[], stdio: ("inherit" | "ignore")[]): Promise<number> {
-  const child = spawn(...boundCommand(program, argv), { stdio });
-  const [code, signal] = await once(child, "exit");
-  if (code === 127) throw failedPrecondition("NO_SSH", "", `${program} is not on this machine; install openssh-client`);
-  return typeof code === "number" ? code : signal === null ? 1 : 255;
 }
 
 function quoted(path: string): string {

@@ -4,6 +4,7 @@ import type { Snapshottable } from "../../abilities/snapshots.js";
 import type { DiskQuota } from "../../disk-quota.js";
 import type { Abilities, DriverInstance, RecoveryHandle } from "../../driver.js";
 import { sizeOf } from "../options.js";
+import { MachineScreens } from "../screen.js";
 import { machineBackups } from "./machine-backups.js";
 import { type MachineAccess, machineCopies, machineSaves } from "./machine-copies.js";
 import {
@@ -20,12 +21,15 @@ import { settleMachine } from "./settle.js";
 const bytesPerMib = 1024 * 1024;
 
 /** What machines can be asked for beside their power. */
-export function machineAbilities(access: MachineAccess): Pick<Abilities, "snapshot" | "copy" | "save" | "backup"> {
+export function machineAbilities(
+  access: MachineAccess,
+): Pick<Abilities, "snapshot" | "copy" | "save" | "backup" | "screen"> {
   return {
     snapshot: machineSnapshots(access),
     copy: machineCopies(access),
     save: machineSaves(access),
     backup: machineBackups(access),
+    screen: new MachineScreens((instance) => access.machineOf(instance)),
   };
 }
 

@@ -44,10 +44,15 @@ export interface ConnectRequest {
 export interface ConnectOpen {
   /** "hosts/{host}/instances/{instance}". */
   name: string;
-  /** Port that the server listens on, 1 to 65535. */
+  /** Port that the server listens on, 1 to 65535; 0 for the screen. */
   port: number;
   /** IP address that it listens on, as seen inside. Default: "127.0.0.1". */
   address: string;
+  /**
+   * Connects to the screen of a machine that has a display, instead of to a server inside: VNC (RFB 3.8) without a password. Needs nothing
+   * inside; port and address must not be set.
+   */
+  screen: boolean;
 }
 
 /** One side sends no more. */
@@ -200,7 +205,7 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
 };
 
 function createBaseConnectOpen(): ConnectOpen {
-  return { name: "", port: 0, address: "" };
+  return { name: "", port: 0, address: "", screen: false };
 }
 
 export const ConnectOpen: MessageFns<ConnectOpen> = {
@@ -213,6 +218,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     }
     if (message.address !== "") {
       writer.uint32(26).string(message.address);
+    }
+    if (message.screen !== false) {
+      writer.uint32(32).bool(message.screen);
     }
     return writer;
   },
@@ -254,6 +262,14 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
             message.address = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.screen = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -271,6 +287,7 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       port: isSet(object.port) ? globalThis.Number(object.port) : 0,
       address: isSet(object.address) ? globalThis.String(object.address) : "",
+      screen: isSet(object.screen) ? globalThis.Boolean(object.screen) : false,
     };
   },
 
@@ -285,6 +302,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     if (message.address !== "") {
       obj.address = message.address;
     }
+    if (message.screen !== false) {
+      obj.screen = message.screen;
+    }
     return obj;
   },
 
@@ -296,6 +316,7 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     message.name = object.name ?? "";
     message.port = object.port ?? 0;
     message.address = object.address ?? "";
+    message.screen = object.screen ?? false;
     return message;
   },
 };

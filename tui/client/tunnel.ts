@@ -1,11 +1,7 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import type { Connection } from "../../lib/grpc/connection.js";
-import {
-  type ConnectOpen,
-  type ConnectRequest,
-  ForwardServiceService,
-} from "../../proto/gen/zor/v1/forward_service.js";
+import { ConnectOpen, type ConnectRequest, ForwardServiceService } from "../../proto/gen/zor/v1/forward_service.js";
 
 /** Two ends of a connection here. */
 export interface TunnelEnds {
@@ -19,7 +15,7 @@ export interface TunnelEnds {
  */
 export async function tunnel(
   connection: Connection,
-  open: ConnectOpen,
+  open: Partial<ConnectOpen> & Pick<ConnectOpen, "name">,
   { input, output }: TunnelEnds,
   signal: AbortSignal,
 ): Promise<void> {
@@ -27,7 +23,7 @@ export async function tunnel(
   const broken = (error: unknown): void => abort.abort(error);
   output.on("error", broken);
   async function* requests(): AsyncIterable<ConnectRequest> {
-    yield { message: { $case: "open", value: open } };
+    yield { message: { $case: "open", value: ConnectOpen.fromPartial(open) } };
     try {
       for await (const data of input.iterator({ destroyOnReturn: false })) {
         yield { message: { $case: "data", value: Buffer.from(data) } };
