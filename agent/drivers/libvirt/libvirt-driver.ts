@@ -92,12 +92,14 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
 
   async recover(
     instance: DriverInstance,
-    _handle: RecoveryHandle | undefined,
+    known: RecoveryHandle | undefined,
     { signal }: CallOptions,
   ): Promise<RecoveryHandle | undefined> {
     const { uuid, uri } = optionsOf(instance.spec);
     if (uuid === "") return undefined;
     this.#announcements.watch(uuid, uri);
+    // Of one that ran it must not be said that it has ended. Of others, a libvirt that does not answer has nothing to say: they are unknown.
+    if (known === undefined && this.#find(uri)?.trouble !== undefined) return undefined;
     const domain = await this.#attempt(instance, "look at the domain", (found) => found.look(uuid, signal));
     return domain === undefined ? undefined : toHandle(domain);
   }

@@ -37,7 +37,10 @@ export async function virsh(argv: readonly string[], options: VirshOptions): Pro
 
 /** Whether virsh says that there is no such domain. */
 export function isNoDomain(error: unknown): boolean {
-  return error instanceof ToolError && /Domain not found|failed to get domain/.test(error.stderrTail);
+  if (!(error instanceof ToolError) || error.exitCode === undefined) return false;
+  // Whatever else it says, such as that access is denied, is no sign that there is none.
+  const lines = error.stderrTail.split("\n").filter((line) => line.trim() !== "");
+  return lines.length > 0 && lines.every((line) => /^error: (?:failed to get domain|Domain not found)/.test(line));
 }
 
 /** What virsh says, in words that say what to do. */

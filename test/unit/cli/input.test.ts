@@ -158,7 +158,7 @@ describe("instance flags", () => {
     expect(() => read({ dockerImage: "debian:12", pull: "often" })).toThrow("--pull");
     expect(() => read({ dockerImage: "debian:12", podmanImage: "debian:12" })).toThrow("does not go with");
     expect(() => read({ driver: "docker" })).toThrow("--docker-image");
-    expect(() => read({ driver: "lxd" })).toThrow("qemu, crun, docker and podman");
+    expect(() => read({ driver: "lxd" })).toThrow("qemu, crun, docker, podman and libvirt");
     expect(() => read({ driver: "qemu", rootfs: "micro" })).toThrow("--rootfs: does not go with the qemu driver");
     expect(() => read({ kernel: "micro" }, ["sh"])).toThrow("only containers");
   });

@@ -109,6 +109,7 @@ describe("the key table", () => {
   it("binds nothing that changes anything in read-only mode", () => {
     const changing = commands.filter((command) => command.changes === true);
     expect(changing.map((command) => command.keys[0]).sort()).toEqual([
+      "O",
       "P",
       "c",
       "ctrl-d",

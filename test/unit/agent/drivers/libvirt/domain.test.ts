@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { instanceIdOf, markNamespace, parseDomain } from "../../../../../agent/drivers/libvirt/domain.js";
 import { findElement, parseXml } from "../../../../../agent/drivers/libvirt/xml.js";
-import { explain } from "../../../../../agent/drivers/libvirt/virsh.js";
+import { explain, isNoDomain } from "../../../../../agent/drivers/libvirt/virsh.js";
 import { ToolError } from "../../../../../agent/host/exec.js";
 import { isId } from "../../../../../lib/names.js";
 
@@ -96,6 +96,14 @@ describe("what libvirt says of itself", () => {
     expect(explain(failure(stderr), "vbox:///session")).toMatch(
       /^this libvirt has no driver for vbox; install one that has, or take vbox:\/\/\/session out/,
     );
+  });
+
+  it("is no word about a domain unless it says nothing else", () => {
+    expect(
+      isNoDomain(failure("error: failed to get domain 'a'\nerror: Domain not found: no domain with matching uuid")),
+    ).toBe(true);
+    expect(isNoDomain(failure("error: failed to get domain 'a'\nerror: access denied"))).toBe(false);
+    expect(isNoDomain(failure(""))).toBe(false);
   });
 
   it("is told without virsh's own words", () => {
