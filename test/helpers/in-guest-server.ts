@@ -1,4 +1,5 @@
-import type { Connectable, FromServer } from "../../agent/drivers/abilities/connect.js";
+import type { Connectable } from "../../agent/drivers/abilities/connect.js";
+import type { FromServer } from "../../agent/network/socket-stream.js";
 import type { DriverInstance, RecoveryHandle } from "../../agent/drivers/driver.js";
 import { AsyncQueue } from "../../lib/async-queue.js";
 

@@ -11,7 +11,7 @@ export interface TunnelEnds {
 
 /**
  * Carries bytes between a server inside an instance and here, until both sides have ended. Either may end alone; neither is read faster
- * than the other takes it. @throws {ZorError} when it cannot connect, or the connection is lost.
+ * than the other takes it. Ends as well when the output here is closed. @throws {ZorError} when it cannot connect, or the connection is lost.
  */
 export async function tunnel(
   connection: Connection,
@@ -21,7 +21,12 @@ export async function tunnel(
 ): Promise<void> {
   const abort = new AbortController();
   const broken = (error: unknown): void => abort.abort(error);
-  output.on("error", broken);
+  let isClosed = false;
+  const onClosed = (error: unknown): void => {
+    isClosed = true;
+    broken(error);
+  };
+  output.on("error", onClosed);
   async function* requests(): AsyncIterable<ConnectRequest> {
     yield { message: { $case: "open", value: ConnectOpen.fromPartial(open) } };
     try {
@@ -42,8 +47,11 @@ export async function tunnel(
       await once(output, "drain", { signal: either });
     }
     if (output.writableEnded && !output.writableFinished) await once(output, "finish", { signal: either });
+  } catch (error) {
+    // Whoever takes no more is done.
+    if (!isClosed) throw error;
   } finally {
-    output.off("error", broken);
+    output.off("error", onClosed);
     output.on("error", () => undefined);
     input.destroy();
   }

@@ -1,17 +1,6 @@
+import type { Dialled } from "../../network/dial.js";
+import type { FromServer } from "../../network/socket-stream.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
-
-/** Where a server inside an instance listens. */
-export interface GuestServer {
-  /** IP address as seen inside. */
-  readonly address: string;
-  readonly port: number;
-}
-
-/** What a connection into an instance gives: "opened" first, "end" when the server sends no more. */
-export type FromServer =
-  | { readonly type: "opened" }
-  | { readonly type: "data"; readonly data: Uint8Array }
-  | { readonly type: "end" };
 
 /** Drivers that can connect to servers inside. */
 export interface Connectable {
@@ -23,7 +12,7 @@ export interface Connectable {
   connect(
     instance: DriverInstance,
     handle: RecoveryHandle,
-    to: GuestServer & { readonly input: AsyncIterable<Uint8Array> },
+    to: Dialled,
     options: CallOptions,
   ): AsyncIterable<FromServer>;
 }

@@ -1,5 +1,5 @@
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
-import type { FromServer } from "./connect.js";
+import type { FromServer } from "../../network/socket-stream.js";
 
 /** Drivers whose instances may have a screen. */
 export interface HasScreen {

@@ -57,6 +57,11 @@ export async function findAccount(root: Dir, user: string, resource: string): Pr
   };
 }
 
+/** What a login sets for a user. */
+export function loginVariables({ home, name, shell }: Account): Readonly<Record<string, string>> {
+  return { HOME: home, USER: name, LOGNAME: name, SHELL: shell };
+}
+
 function findGroup(groups: readonly (readonly string[])[], wanted: string, resource: string): number {
   if (isNumber(wanted)) return toId(wanted);
   const id = groups.find(([name]) => name === wanted)?.[2];

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { readIfExists } from "../../../lib/files.js";
 import { findIdentity, type ProcessIdentity, signalProcess, waitForExit } from "../../../lib/process.js";
 
 /** Processes of one session that are being ended may begin others meanwhile; whoever forks for ever is held first. */
@@ -49,4 +50,11 @@ async function findMembers(session: number, group: string): Promise<readonly Pro
     if (identity !== undefined) found.push(identity);
   }
   return found;
+}
+
+/** Pid of a process in its own namespace; 0: it has ended already. */
+export async function pidInside(pid: number): Promise<number> {
+  const status = (await readIfExists(`/proc/${pid}/status`)) ?? "";
+  const [pids = ""] = /(?<=^NSpid:\s).*$/m.exec(status) ?? [];
+  return Number(pids.trim().split(/\s+/).at(-1) ?? 0);
 }

@@ -1,9 +1,10 @@
 import { failedPrecondition } from "../../../lib/errors.js";
 import { connectInNetns } from "../containers/connect.js";
 import { findIdentity } from "../../../lib/process.js";
-import type { Connectable, FromServer } from "../abilities/connect.js";
+import type { FromServer } from "../../network/socket-stream.js";
+import type { Connectable } from "../abilities/connect.js";
 import type { Detachable } from "../abilities/detach.js";
-import { findAccount, openContainerRoot } from "../containers/accounts.js";
+import { findAccount, loginVariables, openContainerRoot } from "../containers/accounts.js";
 import type { CallOptions, DriverInstance, ExecCommand, ExecOutput, Executable, RecoveryHandle } from "../driver.js";
 import { type ExecSessionOptions, execDetachedInContainer, execInContainer } from "./exec-session.js";
 import type { Privileges } from "./oci-config.js";
@@ -91,8 +92,8 @@ export class ContainerCommands implements Executable, Detachable, Connectable {
     if (first === undefined) throw failedPrecondition("NOT_RUNNING", name, `${name} has ended; start it first`);
     await using root = await openContainerRoot(first, name);
     const account = await findAccount(root, user === "" ? `${started.user.uid}` : user, name);
-    const { uid, gid, additionalGids: moreGids, home, shell } = account;
-    const login = { HOME: home, USER: account.name, LOGNAME: account.name, SHELL: shell };
+    const { uid, gid, additionalGids: moreGids } = account;
+    const login = loginVariables(account);
     const identity = {
       ...started,
       ...(user === "" ? {} : { user: { uid, gid, moreGids } }),

@@ -15,7 +15,7 @@ import { readIfExists } from "../../../lib/files.js";
 import { wardenEnd } from "../../../lib/owned-process.js";
 import { startOwned } from "../../host/exec.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
-import { endSessionOf } from "../containers/exec-processes.js";
+import { endSessionOf, pidInside } from "../containers/exec-processes.js";
 import { type OciIdentity, type Privileges, toOciProcess } from "./oci-config.js";
 import type { OciRuntime } from "./oci-runtime.js";
 
@@ -135,13 +135,6 @@ export async function execDetachedInContainer(
   } finally {
     await Promise.all([specFile, pidFile, logFile].map((file) => rm(file, { force: true })));
   }
-}
-
-/** Pid of a process in its own namespace; 0: it has ended already. */
-async function pidInside(pid: number): Promise<number> {
-  const status = (await readIfExists(`/proc/${pid}/status`)) ?? "";
-  const [pids = ""] = /(?<=^NSpid:\s).*$/m.exec(status) ?? [];
-  return Number(pids.trim().split(/\s+/).at(-1) ?? 0);
 }
 
 function startWithPipes(argv: readonly [string, ...string[]], command: ExecCommand): Session {

@@ -1,4 +1,4 @@
-import { failedPrecondition, invalidFields, messageOf, unavailable } from "../../../lib/errors.js";
+import { invalidFields, messageOf, unavailable } from "../../../lib/errors.js";
 import { findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container_engine.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
@@ -7,13 +7,11 @@ import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { takeOverNetns } from "../../network/netns-takeover.js";
 import { askToEnd } from "../containers/end-signals.js";
 import type {
+  Abilities,
   CallOptions,
   ConsoleStream,
   DriverEvent,
   DriverInstance,
-  ExecCommand,
-  ExecOutput,
-  Executable,
   HasConsole,
   InstanceDriver,
   Observation,
@@ -29,11 +27,11 @@ import type { EngineContainer } from "./container-state.js";
 import { EngineChanges, type EngineLimits } from "./engine-changes.js";
 import { describeEnd, toEngineEnd } from "./end-reason.js";
 import { EngineClient } from "./engine-client.js";
+import { EngineCommands } from "./engine-commands.js";
 import { openEngineConsole, resizeTerminal } from "./engine-console.js";
 import { EngineContainers, sizeOf } from "./engine-containers.js";
 import { asEngineFailure } from "./engine-error.js";
 import { EngineEvents } from "./engine-events.js";
-import { execInEngine } from "./engine-exec.js";
 import { EngineImages } from "./engine-images.js";
 import { probeEngine } from "./engine-probe.js";
 import type { EngineDriverOptions, EngineProduct } from "./engine-product.js";
@@ -46,14 +44,12 @@ const [terminalColumns, terminalRows] = [80, 24];
  * instance's uid for a label; no other is looked at or touched. What anybody else does to it is told by the engine's events.
  */
 export class EngineDriver
-  implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Executable, Wiring, EngineLimits
+  implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Wiring, EngineLimits
 {
   readonly kind: EngineProduct["kind"];
   readonly options: { readonly case: EngineProduct["kind"] };
   readonly network = "join";
-  readonly can = {
-    ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new EngineChanges(this) },
-  };
+  readonly can: Abilities;
   readonly wiring = this;
   readonly #client: EngineClient;
   readonly #containers: EngineContainers;
@@ -70,6 +66,11 @@ export class EngineDriver
     this.#client = new EngineClient({ socketPath: options.socketPath, product: product.kind });
     this.#images = new EngineImages({ client: this.#client, ...options });
     this.#containers = new EngineContainers({ client: this.#client, images: this.#images, product, ...options });
+    const { abilities } = new EngineCommands({ client: this.#client, containers: this.#containers });
+    this.can = {
+      ...{ pause: this, reset: this, shutdown: this, console: this, change: new EngineChanges(this) },
+      ...abilities,
+    };
     this.#events = new EngineEvents(this.#client, (uid) => this.#containers.forgetLook(uid));
     this.#client.onReturn(() => this.#events.emitAll("engine-back", ""));
   }
@@ -222,29 +223,6 @@ export class EngineDriver
       const container = await this.#containers.get(instance, options.signal);
       return openEngineConsole(this.#client, container.Id, options);
     });
-  }
-
-  async *exec(
-    instance: DriverInstance,
-    _handle: RecoveryHandle,
-    command: ExecCommand,
-    options: CallOptions & { readonly resizes?: AsyncIterable<{ columns: number; rows: number }> },
-  ): AsyncGenerator<ExecOutput> {
-    const { signal, resizes } = options;
-    const container = await this.#attempt("run a command", () => this.#containers.get(instance, signal));
-    if (!container.State.Running || container.State.Paused) {
-      const what = container.State.Paused ? "paused" : "not running";
-      throw failedPrecondition(
-        "NOT_RUNNING",
-        instance.name,
-        `${instance.name} is ${what}; commands run only in running containers`,
-      );
-    }
-    try {
-      yield* execInEngine({ client: this.#client, container: container.Id, command, resizes, signal });
-    } catch (error) {
-      throw asEngineFailure(error, { product: this.kind, doing: "run the command" });
-    }
   }
 
   async #launch(instance: DriverInstance, network: InstanceNetwork, { signal }: CallOptions): Promise<RecoveryHandle> {

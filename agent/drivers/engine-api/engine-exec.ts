@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { z } from "zod";
 import { pause } from "../../../lib/backoff.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
-import { endSessionOf } from "../containers/exec-processes.js";
+import { endSessionOf, pidInside } from "../containers/exec-processes.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
 import type { EngineClient } from "./engine-client.js";
 import { detachKeys, resizeTerminal, writeAll } from "./engine-console.js";
@@ -70,14 +70,31 @@ export async function* execInEngine(options: EngineExecOptions): AsyncGenerator<
   }
 }
 
-async function create({ client, container, command, signal }: EngineExecOptions): Promise<string> {
-  const { tty, columns, rows } = command;
+/** Starts a command that goes on without us; resolves to its pid inside the container, 0 when it has ended already. */
+export async function execDetachedInEngine({
+  client,
+  container,
+  command,
+  signal,
+}: Pick<EngineExecOptions, "client" | "container" | "signal"> & {
+  readonly command: Pick<ExecCommand, "command" | "environment" | "user" | "directory">;
+}): Promise<number> {
+  const alone = { ...command, tty: false, columns: 0, rows: 0, stdin: undefined };
+  const exec = await create({ client, container, command: alone, signal });
+  await client.call({ method: "POST", path: `/exec/${exec}/start`, body: { Detach: true, Tty: false }, signal });
+  return pidInside((await look(client, exec, signal)).Pid);
+}
+
+async function create({ client, container, command, signal }: Omit<EngineExecOptions, "resizes">): Promise<string> {
+  const { tty, columns, rows, user = "", directory = "" } = command;
   const body = {
     AttachStdin: command.stdin !== undefined,
     AttachStdout: true,
     AttachStderr: true,
     Tty: tty,
     Cmd: command.command,
+    ...(user === "" ? {} : { User: user }),
+    ...(directory === "" ? {} : { WorkingDir: directory }),
     Env: Object.entries({ ...(tty ? { TERM: "xterm-256color" } : {}), ...command.environment }).map(
       ([name, value]) => `${name}=${value}`,
     ),

@@ -1,5 +1,6 @@
 import { startTimeOf } from "../../../lib/process.js";
-import type { Connectable, FromServer } from "../abilities/connect.js";
+import type { FromServer } from "../../network/socket-stream.js";
+import type { Connectable } from "../abilities/connect.js";
 import type { Detachable } from "../abilities/detach.js";
 import type { CallOptions, DriverInstance, ExecCommand, ExecOutput, Executable, RecoveryHandle } from "../driver.js";
 import type { Machine } from "./machine.js";

@@ -1,5 +1,6 @@
 import { failedPrecondition } from "../../../lib/errors.js";
-import type { FromServer, GuestServer } from "../abilities/connect.js";
+import type { Dialled } from "../../network/dial.js";
+import type { FromServer } from "../../network/socket-stream.js";
 import type { ExecCommand, ExecOutput } from "../driver.js";
 
 /**
@@ -36,7 +37,7 @@ const keptWords = 500;
 /** Connects to a server inside a machine, by running what connects there. */
 export async function* connectInGuest(
   run: (command: ExecCommand) => AsyncIterable<ExecOutput>,
-  { address, port, input }: GuestServer & { readonly input: AsyncIterable<Uint8Array> },
+  { address, port, input }: Dialled,
   resource: string,
 ): AsyncGenerator<FromServer> {
   const command = ["/bin/sh", "-c", connectScript, "zor", address, String(port)];

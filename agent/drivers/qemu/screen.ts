@@ -1,10 +1,9 @@
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, resourceExhausted } from "../../../lib/errors.js";
-import type { FromServer } from "../abilities/connect.js";
 import type { HasScreen } from "../abilities/screen.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
-import { socketStream } from "../socket-stream.js";
+import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import { socketNames } from "./ids.js";
 import { addDescriptor, type LiveMachine } from "./live/live-machine.js";
 import { runDirectoryOf } from "./run-directory.js";

@@ -4,6 +4,7 @@ import type { EventDraft } from "../../kit/events.js";
 import type { References } from "../../kit/references.js";
 import type { InstanceNetworks } from "../../network/instance-networks.js";
 import type { InstanceStore } from "./instance-store.js";
+import type { Neighbours } from "./neighbours.js";
 import type { InstanceRecord } from "./record.js";
 import type { HostLimits } from "./spec-check.js";
 
@@ -26,6 +27,8 @@ export interface InstanceContext {
   readonly logError: (error: unknown, message: string) => void;
   readonly now: () => Date;
   readonly waits: Waits;
+  /** Those that reach instances from their lans. */
+  readonly neighbours: Neighbours;
 }
 
 /** Instances that are started without anybody asking for it. */

@@ -1,4 +1,4 @@
-import { invalidArgument, invalidFields } from "../../../lib/errors.js";
+import { invalidArgument, invalidFields, messageOf } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { checkVariables } from "../../../lib/variables.js";
 import type { TerminalSize } from "../../../proto/gen/zor/v1/console_service.js";
@@ -12,6 +12,7 @@ import type { ExecCommand, ExecOutput } from "../../drivers/driver.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import { readAhead } from "./exec-input.js";
 import type { InstanceManager } from "./manager.js";
+import type { Reached } from "./reached.js";
 import { checkSize } from "./terminal-size.js";
 
 /** What the exec service works with. */
@@ -23,6 +24,8 @@ export interface ExecServiceOptions {
 /** Linux allows 128 KiB for one argument; the guest agent's messages are smaller than its sum. */
 const maxCommandBytes = 65_536;
 const maxPathLength = 4096;
+/** Of a program and of what it is for, in events. */
+const maxNameLength = 64;
 const defaultSize: TerminalSize = { columns: 80, rows: 24 };
 
 /** The exec service of this host. */
@@ -40,42 +43,70 @@ async function* exec(
   const id = scope.parse("instance", "start.name", start.name);
   checkStart(start);
   if (start.detach) {
-    yield await startDetached(manager, id, start, context.signal);
+    yield await startDetached(manager.reach(id), start, context);
     return;
   }
   const { columns, rows } = start.size === undefined ? defaultSize : checkSize("start.size", start.size);
   const abort = new AbortController();
   const signal = AbortSignal.any([context.signal, abort.signal]);
   const input = readAhead(iterator, start, (error) => abort.abort(error));
+  const count = { in: 0, out: 0 };
+  const reached = manager.reach(id);
+  let end = "ended before it did";
   const command: ExecCommand = {
     command: start.command,
     environment: start.environment,
     tty: start.tty,
     columns,
     rows,
-    stdin: start.stdin ? input.stdin : undefined,
+    stdin: start.stdin ? counted(input.stdin, count) : undefined,
     user: start.user,
     directory: start.workingDirectory,
   };
   try {
-    for await (const output of manager.reach(id).exec(command, { signal, resizes: input.resizes }))
+    for await (const output of reached.exec(command, { signal, resizes: input.resizes })) {
+      if (output.type === "exit") end = `ended with ${output.code}`;
+      else count.out += output.data.length;
       yield toResponse(output);
+    }
   } catch (error) {
     // A bad message of the client ended the command: the client learns of its own fault.
-    throw input.failure() ?? error;
+    const cause = input.failure() ?? error;
+    if (!signal.aborted) end = `failed: ${messageOf(cause)}`;
+    throw cause;
   } finally {
     abort.abort();
     input.end();
+    tellOf(reached, start, { end: `${end}; ${count.in} bytes in, ${count.out} out`, caller: context.caller.identity });
+  }
+}
+
+/** Its arguments may hold secrets, and are not told. */
+function tellOf(
+  reached: Reached,
+  { command: [program = ""], purpose, user }: ExecStart,
+  { end, caller }: { readonly end: string; readonly caller: string },
+): void {
+  const name = (program.split("/").at(-1) ?? "").slice(0, maxNameLength);
+  const as = user === "" ? "" : ` as ${user}`;
+  reached.tell("exec", `${name}${as}${purpose === "" ? "" : ` (${purpose})`} ${end}`, caller);
+}
+
+async function* counted(input: AsyncIterable<Uint8Array>, count: { in: number }): AsyncGenerator<Uint8Array> {
+  for await (const data of input) {
+    count.in += data.length;
+    yield data;
   }
 }
 
 async function startDetached(
-  manager: InstanceManager,
-  id: string,
-  { command, environment, user, workingDirectory: directory }: ExecStart,
-  signal: AbortSignal,
+  reached: Reached,
+  start: ExecStart,
+  { signal, caller: { identity: caller } }: CallContext,
 ): Promise<ExecResponse> {
-  const pid = await manager.reach(id).execDetached({ command, environment, user, directory }, { signal });
+  const { command, environment, user, workingDirectory: directory } = start;
+  const pid = await reached.execDetached({ command, environment, user, directory }, { signal });
+  tellOf(reached, start, { end: `was left running as process ${pid}`, caller });
   return { message: { $case: "started", value: { pid: BigInt(pid) } } };
 }
 
@@ -122,6 +153,9 @@ function checkStart(start: ExecStart): void {
       "start.detach",
       "what is left running has neither terminal nor input; leave tty and stdin out",
     );
+  }
+  if (start.purpose.length > maxNameLength || /\p{Cc}/u.test(start.purpose)) {
+    throw invalidArgument("start.purpose", `must be at most ${maxNameLength} characters of one line`);
   }
   const violations = checkVariables("start.environment", start.environment);
   if (violations.length > 0) throw invalidFields(violations);

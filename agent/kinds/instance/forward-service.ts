@@ -7,7 +7,8 @@ import type {
   ConnectResponse,
   ForwardServiceService,
 } from "../../../proto/gen/zor/v1/forward_service.js";
-import type { FromServer, GuestServer } from "../../drivers/abilities/connect.js";
+import type { FromServer } from "../../network/socket-stream.js";
+import { parseInterfaceName } from "../../network/ip.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import type { InstanceManager } from "./manager.js";
 
@@ -93,18 +94,22 @@ function readOpen(first: IteratorResult<ConnectRequest>): ConnectOpen {
   throw invalidArgument("open", "must be the first message");
 }
 
-function checked({ port, address, screen }: ConnectOpen): GuestServer | "screen" {
+/** What is connected to; an address or NIC that is not said is "". */
+type Place = Pick<ConnectOpen, "port" | "address" | "nic">;
+
+function checked({ port, address, screen, nic }: ConnectOpen): Place | "screen" {
   if (screen) {
     if (port !== 0) throw invalidArgument("open.port", "must not be set for the screen");
     if (address !== "") throw invalidArgument("open.address", "must not be set for the screen");
+    if (nic !== "") throw invalidArgument("open.nic", "must not be set for the screen");
     return "screen";
   }
   if (port < 1 || port > 65_535) throw invalidArgument("open.port", "must be from 1 to 65535");
-  if (address === "") return { port, address: "127.0.0.1" };
-  if (isIP(address) === 0 || address.includes("%")) {
-    throw invalidArgument("open.address", "must be an IP address, as seen inside the instance");
+  if (address !== "" && (isIP(address) === 0 || address.includes("%"))) {
+    throw invalidArgument("open.address", "must be an IP address, without a zone");
   }
-  return { port, address };
+  if (nic !== "") parseInterfaceName("open.nic", nic);
+  return { port, address, nic };
 }
 
 /** The bytes for the server, taken from the caller's messages no faster than they are asked for. A bad message ends the connection. */

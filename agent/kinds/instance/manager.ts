@@ -36,6 +36,7 @@ import {
 import { Discoveries, type DiscoveriesOptions } from "./discovered.js";
 import { endWithHost } from "./end-with-host.js";
 import { collectGarbage } from "./garbage.js";
+import { Neighbours } from "./neighbours.js";
 import { News, tellOf } from "./news.js";
 import { type AskedMedium, changeMedium } from "./medium-change.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
@@ -92,7 +93,7 @@ export class InstanceManager implements ResourceSource {
 
   /** @param onRemoved told when an instance is gone. @param discoveries how what is found is told of. */
   constructor(
-    context: Omit<InstanceContext, "waits">,
+    context: Omit<InstanceContext, "waits" | "neighbours">,
     onRemoved: (record: InstanceRecord) => void,
     discoveries: Pick<DiscoveriesOptions, "publish" | "removed">,
   ) {
@@ -107,7 +108,7 @@ export class InstanceManager implements ResourceSource {
       run: (id, work) => this.#startWaiting(id, work),
     });
     this.#unasked = waits;
-    this.#context = { ...context, publish, waits };
+    this.#context = { ...context, publish, waits, neighbours: new Neighbours(context.networks) };
     this.discoveries = new Discoveries(
       { ...context, ...discoveries },
       { hasUid: (uid) => this.#byUid(uid) !== undefined, hasId: (id) => this.#records.has(id) },
@@ -298,7 +299,7 @@ export class InstanceManager implements ResourceSource {
 
   /** An instance to be reached inside. @throws {ZorError} NOT_FOUND */
   reach(id: string): Reached {
-    return new Reached(this.record(id), this.#context.emit);
+    return new Reached(this.record(id), this.#context);
   }
 
   /** Runs work in the queue of an instance. @throws {ZorError} NOT_FOUND */

@@ -1,5 +1,4 @@
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
-import type { Connectable, FromServer } from "../../drivers/abilities/connect.js";
 import type { Detachable } from "../../drivers/abilities/detach.js";
 import type {
   Abilities,
@@ -11,9 +10,12 @@ import type {
   ExecOutput,
   RecoveryHandle,
 } from "../../drivers/driver.js";
+import type { Dialled } from "../../network/dial.js";
+import type { FromServer } from "../../network/socket-stream.js";
 import type { EventDraft } from "../../kit/events.js";
 import { asFailure } from "../../kit/failure.js";
 import { runningHandle, unsupported } from "./action-checks.js";
+import type { Neighbours } from "./neighbours.js";
 import { attempt } from "./power.js";
 import { type InstanceRecord, toDriverInstance } from "./record.js";
 
@@ -24,14 +26,30 @@ interface Able<A extends keyof Abilities> {
   readonly handle: RecoveryHandle;
 }
 
+/** What reaching needs of the agent around it. */
+interface Surroundings {
+  readonly emit: (event: EventDraft) => void;
+  readonly neighbours: Neighbours;
+}
+
+/** A server that somebody wants to be connected to. */
+type Asked = Pick<Dialled, "port" | "input"> & {
+  /** IP address; "": any that fits. */
+  readonly address: string;
+  /** The NIC to come through, from its lan; "": from inside, if that can be. */
+  readonly nic: string;
+};
+
 /** An instance that is reached inside: nothing of it is changed by that, so nothing of it waits in the instance's queue. */
 export class Reached {
   readonly #record: InstanceRecord;
   readonly #emit: (event: EventDraft) => void;
+  readonly #neighbours: Neighbours;
 
-  constructor(record: InstanceRecord, emit: (event: EventDraft) => void) {
+  constructor(record: InstanceRecord, { emit, neighbours }: Surroundings) {
     this.#record = record;
     this.#emit = emit;
+    this.#neighbours = neighbours;
   }
 
   /** Resource name. */
@@ -67,11 +85,22 @@ export class Reached {
     return attempt(this.#record, "run a command in", () => ability.execDetached(instance, handle, command, options));
   }
 
-  /** Connects to a server inside. @throws {ZorError} */
-  async *connect(to: Parameters<Connectable["connect"]>[2], options: CallOptions): AsyncIterable<FromServer> {
-    const { ability, instance, handle } = this.#able("connect", "connect to servers inside");
+  /** Connects to a server: from inside, or where nothing inside can or a NIC is named, from its lan. @throws {ZorError} */
+  async *connect(to: Asked, { signal }: CallOptions): AsyncIterable<FromServer> {
+    const { driver, observation } = this.#record;
+    const handle = runningHandle(this.#record, "be connected to");
+    const instance = toDriverInstance(this.#record);
+    const { nics } = instance.spec;
+    const isInside = to.nic === "" && driver.can.connect !== undefined && observation.execReady;
+    const isVisited = !isInside && (to.nic !== "" || nics.some(({ lan }) => lan !== ""));
     try {
-      yield* ability.connect(instance, handle, to, options);
+      if (isVisited) {
+        const visit = { resource: this.name, nics, through: to.nic, address: to.address, signal };
+        yield* this.#neighbours.connect(visit, to);
+        return;
+      }
+      if (driver.can.connect === undefined) throw unsupported(this.#record, "connect to servers inside");
+      yield* driver.can.connect.connect(instance, handle, { ...to, address: to.address || "127.0.0.1" }, { signal });
     } catch (error) {
       throw asFailure(error, this.name, "connect to a server in");
     }

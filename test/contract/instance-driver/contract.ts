@@ -7,6 +7,7 @@ import type { RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { askUntilEnded } from "../../../agent/kinds/instance/ask-until-ended.js";
 import { pause } from "../../../lib/backoff.js";
 import { eventually } from "../../helpers/eventually.js";
+import { converse } from "../../helpers/in-guest-server.js";
 import { leftNetns } from "../../helpers/netns.js";
 import { type InstanceNetworkFixture, makeInstanceNetwork } from "./network.js";
 import type { Subject } from "./subject.js";
@@ -150,6 +151,25 @@ function defineTests(subject: Subject): void {
         words.map((word) => world.exec(handle, { command: ["sh", "-c", `sleep 0.1; echo ${word}`] })),
       );
       expect(results.map(({ stdout }) => stdout)).toEqual(words.map((word) => `${word}\n`));
+    });
+
+    it("runs commands as who and where they are told, and connects to what they leave running", async () => {
+      const { exec, detach, connect } = world.driver.can;
+      if (exec === undefined || !subject.hasGuests) return;
+      await world.exec(handle, { command: ["sh", "-c", "echo 'ann:x:1004:1005::/home/ann:/bin/sh' >>/etc/passwd"] });
+      const facts = ["sh", "-c", 'echo "$(id -u) $(id -g) $(pwd) $HOME $USER $A"'];
+      const asAnn = { command: facts, environment: { A: "b c" }, user: "ann", directory: "/tmp" };
+      expect(await world.exec(handle, asAnn)).toMatchObject({ stdout: "1004 1005 /tmp /home/ann ann b c\n", code: 0 });
+      if (detach === undefined || connect === undefined) return;
+      const command = ["nc", "-ll", "-p", "7000", "-e", "sh", "-c", "read a; echo heard $a; cat >/dev/null; echo over"];
+      const pid = await detach.execDetached(world.instance, handle, { command, environment: {} }, callOptions);
+      expect((await world.exec(handle, { command: ["cat", `/proc/${pid}/cmdline`] })).stdout).toContain("7000");
+      const listening = async () => (await world.exec(handle, { command: ["netstat", "-ltn"] })).stdout;
+      await eventually(async () => expect(await listening()).toContain(":7000"));
+      const at = { instance: world.instance, handle };
+      const said = await converse({ can: { connect } }, at, { port: 7000, words: "word\n" });
+      expect(said).toEqual({ text: "heard word\nover\n", ended: true });
+      await world.exec(handle, { command: ["kill", "-KILL", String(pid)] });
     });
 
     it("ends a command whose caller has gone", async () => {

@@ -52,6 +52,7 @@ export function define({ program, open }: Registrar): void {
         user: options.user ?? "",
         workingDirectory: options.workdir ?? "",
         detach,
+        purpose: "",
       });
       if ("pid" in end) {
         session.print(String(end.pid));
@@ -69,7 +70,8 @@ Input and output are carried while the command runs, no faster than the slower
 side takes them, and end separately. When zor is ended before the command is, or
 the connection is lost, the command ends too, with all it began; to have
 something stay, use -d, or start it with setsid. What a command that ends by
-itself leaves in the background stays as well.`,
+itself leaves in the background stays as well. An event tells who ran which
+program, without its arguments.`,
   );
   withExamples(
     command,

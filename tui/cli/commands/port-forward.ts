@@ -13,6 +13,7 @@ interface PortForwardOptions {
   readonly host?: string;
   readonly address: string;
   readonly to: string;
+  readonly nic: string;
 }
 
 interface Forward {
@@ -31,7 +32,12 @@ export function define({ program, open }: Registrar): void {
     .argument("<ports...>", "LOCAL:REMOTE, or REMOTE for the same here; LOCAL 0 takes a free port")
     .option("--host <host>", "the host of a name without one")
     .option("--address <ip>", "address of this machine to listen on", "127.0.0.1")
-    .option("--to <ip>", "address that the server listens on, as seen inside", "127.0.0.1")
+    .option(
+      "--to <ip>",
+      "address that the server listens on (default: 127.0.0.1 inside, that of the NIC from its lan)",
+      "",
+    )
+    .option("--nic <name>", "come from the lan of this NIC, not from inside", "")
     .action(async (text: string, ports: string[], options: PortForwardOptions) => {
       const session = open(command);
       const forwards = ports.map(parseForward);
@@ -39,16 +45,17 @@ export function define({ program, open }: Registrar): void {
         ["--address", options.address],
         ["--to", options.to],
       ] as const) {
-        if (isIP(ip) === 0) throw invalidArgument(flag, `${quote(ip)} is not an IP address`);
+        if (isIP(ip) === 0 && (ip !== "" || flag === "--address"))
+          throw invalidArgument(flag, `${quote(ip)} is not an IP address`);
       }
       const name = await resolveName(session, kindNamed("instance"), text, options.host);
       await session.connect();
       const servers: Server[] = [];
       try {
         for (const { local, remote } of forwards) {
-          const { address } = options;
+          const { address, to, nic } = options;
           const place = { address, port: local };
-          const { server, port } = await listenFor(session, { name, port: remote, address: options.to }, place);
+          const { server, port } = await listenFor(session, { name, port: remote, address: to, nic }, place);
           servers.push(server);
           session.print(`${hostPort(address, port)} -> ${shortName(name)}:${remote}`);
         }
@@ -62,14 +69,17 @@ export function define({ program, open }: Registrar): void {
     `
 A connection goes from inside the instance to the server: a container's is made
 in its network namespace; a machine's guest needs socat, nc or python3 and an
-agent. Each side may end alone, and neither is read faster than the other takes
-it. What went through is told as an event of the instance (zor get events).`,
+agent. Where no agent answers, or with --nic, it comes from a free address of the
+NIC's lan, to the address that the specification gives it, --to says, or the
+guest is seen to have. Each side may end alone, and neither is read faster than
+the other takes it. An event of the instance tells what went through.`,
   );
   withExamples(
     command,
     "zor port-forward alpha/vm1 8080:80",
     "zor port-forward alpha/web 8443:443 5432",
     "zor port-forward alpha/web 8080:80 --to 10.0.0.2",
+    "zor port-forward alpha/router 8443:443 --nic eth1",
   );
 }
 

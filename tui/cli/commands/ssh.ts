@@ -1,5 +1,8 @@
 import { kindNamed } from "../../../lib/kinds/kinds.js";
-import { messageOf } from "../../../lib/errors.js";
+import { isIP } from "node:net";
+import type { Command } from "commander";
+import { invalidArgument, messageOf } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
@@ -16,7 +19,30 @@ interface SshOptions {
   readonly user: string;
   readonly port: string;
   readonly keys: boolean;
+  readonly to: string;
+  readonly nic: string;
+  readonly acceptNew?: boolean;
 }
+
+/** Options of all three that say how to come to the server. */
+function withWay(command: Command): Command {
+  return command
+    .option(
+      "--to <ip>",
+      "address that the server listens on (default: 127.0.0.1 inside, that of the NIC from its lan)",
+      "",
+    )
+    .option("--nic <name>", "come from the lan of this NIC, not from inside", "");
+}
+
+/** The same options for the proxy, checked: a shell reads them there. */
+function wayOf({ to, nic }: SshOptions): readonly string[] {
+  if (to !== "" && isIP(to) === 0) throw invalidArgument("--to", `${quote(to)} is not an IP address`);
+  if (!/^[\w.-]{0,15}$/.test(nic)) throw invalidArgument("--nic", `${quote(nic)} is not the name of a NIC`);
+  return [...(to === "" ? [] : ["--to", to]), ...(nic === "" ? [] : ["--nic", nic])];
+}
+
+const acceptNewWords = "take the key of a server on trust the first time, where it cannot be read inside";
 
 /** `zor ssh`, `zor ssh-config` and `zor ssh-proxy`. */
 export function define(registrar: Registrar, name: string): void {
@@ -26,14 +52,14 @@ export function define(registrar: Registrar, name: string): void {
 }
 
 function defineSsh({ program, open }: Registrar): void {
-  const command = program
-    .command("ssh")
+  const command = withWay(program.command("ssh"))
     .description("Log in to an instance by ssh, through the hub and without an address, or run a command there.")
     .addArgument(new ResourceArgument("<name>", "instance", "instance"))
     .argument("[command...]", "command and arguments, after --; the shell inside reads them")
     .option("--host <host>", "the host of a name without one")
     .option("-l, --user <user>", "who to log in as", "root")
     .option("-p, --port <port>", "port of the ssh server inside", "22")
+    .option("--accept-new", acceptNewWords)
     .action(async (text: string, words: string[], options: SshOptions) => {
       const session = open(command);
       const port = parseWhole("--port", options.port, 1, 65_535);
@@ -42,7 +68,8 @@ function defineSsh({ program, open }: Registrar): void {
       await files.ensureKey();
       const context = session.options.context === undefined ? [] : ["--context", session.options.context];
       const alias = toAlias(instance);
-      const settings = files.options([...context, "ssh-proxy", shortName(instance)], alias);
+      const proxy = [...context, "ssh-proxy", shortName(instance), ...wayOf(options)];
+      const settings = files.options(proxy, { alias, acceptNew: options.acceptNew === true });
       const argv = Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
       const code = await runProgram(
         ["ssh", ...argv, "-l", options.user, "-p", String(port), "--", alias, ...words],
@@ -56,33 +83,36 @@ function defineSsh({ program, open }: Registrar): void {
     `
 The instance needs an ssh server, and what zor exec and zor port-forward need. A
 key of yours is let in for as long as the session lasts, and the server's own key
-is read through the hub: nothing is taken on trust. For scp, rsync and ansible
-see zor ssh-config.`,
+is read through the hub: nothing is taken on trust. Where no guest agent answers
+(a router's own system), ssh comes from the guest's lan as zor port-forward does,
+and asks for a password; --accept-new takes the server's key on trust the first
+time. For scp, rsync and ansible see zor ssh-config.`,
   );
   withExamples(command, "zor ssh alpha/vm1", "zor ssh alpha/vm1 -l admin -- uptime");
 }
 
 function defineConfig({ program, open }: Registrar): void {
-  const command = program
-    .command("ssh-config")
+  const command = withWay(program.command("ssh-config"))
     .description("Print a configuration with which plain ssh, scp, rsync and ansible reach instances.")
     .argument("[names...]", "instances to name one by one; default: one block for all, as NAME.HOST.zor")
     .option("--host <host>", "the host of names without one")
     .option("-l, --user <user>", "who to log in as", "root")
+    .option("--accept-new", acceptNewWords)
     .action(async (names: string[], options: SshOptions) => {
       const session = open(command);
       const files = new SshFiles(session.configDirectory);
       await files.ensureKey();
       const context = session.options.context === undefined ? [] : ["--context", session.options.context];
-      const blocks = [];
+      const [blocks, way] = [[] as { alias: string; proxy: readonly string[] }[], wayOf(options)];
       for (const text of names) {
         const instance = await resolveName(session, kindNamed("instance"), text, options.host);
-        blocks.push({ alias: toAlias(instance), proxy: [...context, "ssh-proxy", shortName(instance)] });
+        blocks.push({ alias: toAlias(instance), proxy: [...context, "ssh-proxy", shortName(instance), ...way] });
       }
-      if (names.length === 0) blocks.push({ alias: `*${domain}`, proxy: [...context, "ssh-proxy", "%h"] });
+      if (names.length === 0) blocks.push({ alias: `*${domain}`, proxy: [...context, "ssh-proxy", "%h", ...way] });
       for (const { alias, proxy } of blocks) {
         session.print(`Host ${alias}\n  User ${options.user}`);
-        for (const [key, value] of Object.entries(files.options(proxy))) session.print(`  ${key} ${value}`);
+        for (const [key, value] of Object.entries(files.options(proxy, { acceptNew: options.acceptNew === true })))
+          session.print(`  ${key} ${value}`);
       }
     });
   command.addHelpText(
@@ -101,8 +131,7 @@ named one by one: zor ssh-config HOST/NAME.`,
 }
 
 function defineProxy({ program, open }: Registrar): void {
-  const command = program
-    .command("ssh-proxy")
+  const command = withWay(program.command("ssh-proxy"))
     .description("Connect standard input and output with the ssh server of an instance: what ssh runs as ProxyCommand.")
     .addArgument(new ResourceArgument("<name>", "instance, as HOST/NAME or NAME.HOST.zor", "instance"))
     .option("--host <host>", "the host of a name without one")
@@ -116,7 +145,13 @@ function defineProxy({ program, open }: Registrar): void {
       await using _key = options.keys ? await lendKey(session, name, options.user) : undefined;
       const { input, output } = session.io.terminal;
       const connection = await session.connect();
-      await tunnel(connection, { name, port, address: "" }, { input, output }, session.io.signal);
+      const server = { name, port, address: options.to, nic: options.nic };
+      try {
+        await tunnel(connection, server, { input, output }, session.io.signal);
+      } catch (error) {
+        // ssh ends what it connected through when it is done.
+        if (!session.io.signal.aborted) throw error;
+      }
     });
   withExamples(command, "ssh -o ProxyCommand='zor ssh-proxy alpha/vm1' root@vm1");
 }
@@ -132,7 +167,8 @@ async function lendKey(session: Session, name: string, user: string): Promise<As
     return await keys.lend(await files.ensureKey(), signal);
   } catch (error) {
     signal.throwIfAborted();
-    session.note(escapeText(`zor: no key was let in for this session: ${messageOf(error)}`));
+    const hint = "a server whose key is not known yet needs --accept-new";
+    session.note(escapeText(`zor: no key was let in for this session, and none read: ${messageOf(error)}; ${hint}`));
     return undefined;
   }
 }

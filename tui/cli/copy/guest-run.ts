@@ -22,7 +22,7 @@ export async function* runInGuest(
   { name, script, words, input, signal }: GuestScript,
 ): AsyncGenerator<Buffer> {
   const command = ["/bin/sh", "-c", script, "zor", ...words];
-  const value = ExecStart.fromPartial({ name, command, stdin: input !== undefined });
+  const value = ExecStart.fromPartial({ name, command, stdin: input !== undefined, purpose: "zor cp" });
   const failure = new AbortController();
   async function* requests(): AsyncIterable<ExecRequest> {
     yield { message: { $case: "start", value } };

@@ -11,17 +11,31 @@ const removeLimitMs = 5000;
 
 const hostKeysScript = `cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null`;
 
+/** Holds others who change the file off, where the guest can. */
+const lockScript = `f=$HOME/.ssh/authorized_keys; if command -v flock >/dev/null; then exec 9>>"$f"; flock 9; fi`;
+
 /**
- * Adds a key for this session. Where sshd knows of it, the key is of no use after two minutes, in which the session has long begun: whatever
- * becomes of us, nothing is left that opens a door. Arguments: key, mark.
+ * Adds a key for this session, and takes those away that sessions left which were killed. Where sshd knows of it, the key is of no use after
+ * two minutes, in which the session has long begun: whatever becomes of us, nothing is left that opens a door. Arguments: key, mark.
  */
-const addScript = `umask 077; d=$HOME/.ssh; f=$d/authorized_keys; mkdir -p "$d" || exit 1
-u=; [ ! -x /usr/sbin/sshd ] || u=$(date -d "@$(($(date +%s) + 120))" +%Y%m%d%H%M%S 2>/dev/null)
+const addScript = `umask 077; mkdir -p "$HOME/.ssh" || exit 1
+${lockScript}
+n=$(date +%Y%m%d%H%M%S) u=
+[ ! -x /usr/sbin/sshd ] || u=$(date -d "@$(($(date +%s) + 120))" +%Y%m%d%H%M%S 2>/dev/null)
+if grep -q '^expiry-time=.* zor-session-' "$f" 2>/dev/null; then
+  t=$(while IFS= read -r l; do
+    case $l in expiry-time=\\"*" zor-session-"*)
+      e=\${l#*\\"}; e=\${e%%\\"*}
+      [ "$e" -lt "$n" ] 2>/dev/null && continue ;;
+    esac
+    printf '%s\\n' "$l"
+  done <"$f"); if [ -n "$t" ]; then printf '%s\\n' "$t" >"$f"; else : >"$f"; fi
+fi
 printf '%s%s %s\\n' "\${u:+expiry-time=\\"$u\\" }" "$1" "$2" >>"$f"`;
 
 /** Takes the key of a session away again. Argument: mark. */
-const removeScript = `f=$HOME/.ssh/authorized_keys; [ -f "$f" ] || exit 0
-if command -v flock >/dev/null; then exec 9>>"$f"; flock 9; fi
+const removeScript = `[ -f "$HOME/.ssh/authorized_keys" ] || exit 0
+${lockScript}
 t=$(grep -v -- " $1$" "$f"); if [ -n "$t" ]; then printf '%s\\n' "$t" >"$f"; else : >"$f"; fi`;
 
 /** A machine or container whose keys are read and given through its agent, not through the network. */
@@ -59,7 +73,12 @@ export class GuestKeys {
 
   /** Runs a shell script inside as a user; resolves to what it prints. @throws {Error} when it fails. */
   async #run(user: string, script: readonly string[], signal: AbortSignal): Promise<string> {
-    const value = ExecStart.fromPartial({ name: this.#name, user, command: ["/bin/sh", "-c", ...script] });
+    const value = ExecStart.fromPartial({
+      name: this.#name,
+      user,
+      command: ["/bin/sh", "-c", ...script],
+      purpose: "zor ssh: keys",
+    });
     async function* requests() {
       yield { message: { $case: "start" as const, value } };
     }

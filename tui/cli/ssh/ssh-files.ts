@@ -56,14 +56,17 @@ export class SshFiles {
   }
 
   /** Options of ssh, by their names in its configuration. */
-  options(proxyArguments: readonly string[], alias?: string): Readonly<Record<string, string>> {
+  options(
+    proxyArguments: readonly string[],
+    { alias, acceptNew }: { readonly alias?: string; readonly acceptNew: boolean },
+  ): Readonly<Record<string, string>> {
     return {
       ProxyCommand: `${quoted(join(installationRoot, "zor"))} ${proxyArguments.join(" ")} --user %r --port %p`,
       IdentityFile: quoted(this.key),
       IdentitiesOnly: "yes",
       UserKnownHostsFile: quoted(this.knownHosts),
       GlobalKnownHostsFile: "/dev/null",
-      StrictHostKeyChecking: "yes",
+      StrictHostKeyChecking: acceptNew ? "accept-new" : "yes",
       ...(alias === undefined ? {} : { HostKeyAlias: alias }),
     };
   }

@@ -69,6 +69,8 @@ export interface ExecStart {
   workingDirectory: string;
   /** Leave it running when the call ends, with neither input nor output: started is the only answer. Not with tty or stdin. */
   detach: boolean;
+  /** What it is for, in words for the event that tells of it, up to 64 characters; default: nothing is said. */
+  purpose: string;
 }
 
 export interface ExecStart_EnvironmentEntry {
@@ -271,6 +273,7 @@ function createBaseExecStart(): ExecStart {
     user: "",
     workingDirectory: "",
     detach: false,
+    purpose: "",
   };
 }
 
@@ -302,6 +305,9 @@ export const ExecStart: MessageFns<ExecStart> = {
     }
     if (message.detach !== false) {
       writer.uint32(72).bool(message.detach);
+    }
+    if (message.purpose !== "") {
+      writer.uint32(82).string(message.purpose);
     }
     return writer;
   },
@@ -394,6 +400,14 @@ export const ExecStart: MessageFns<ExecStart> = {
             message.detach = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.purpose = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -434,6 +448,7 @@ export const ExecStart: MessageFns<ExecStart> = {
         ? globalThis.String(object.working_directory)
         : "",
       detach: isSet(object.detach) ? globalThis.Boolean(object.detach) : false,
+      purpose: isSet(object.purpose) ? globalThis.String(object.purpose) : "",
     };
   },
 
@@ -472,6 +487,9 @@ export const ExecStart: MessageFns<ExecStart> = {
     if (message.detach !== false) {
       obj.detach = message.detach;
     }
+    if (message.purpose !== "") {
+      obj.purpose = message.purpose;
+    }
     return obj;
   },
 
@@ -499,6 +517,7 @@ export const ExecStart: MessageFns<ExecStart> = {
     message.user = object.user ?? "";
     message.workingDirectory = object.workingDirectory ?? "";
     message.detach = object.detach ?? false;
+    message.purpose = object.purpose ?? "";
     return message;
   },
 };
@@ -960,7 +979,8 @@ export const ExecServiceService = {
   /**
    * Runs a command. The first message must be start. When the caller goes, or cancels, before a command has ended, everything of the
    * command's session (in a machine: its process group) is ended with it: its children too, unless they left with setsid(2). What a
-   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them.
+   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them. An event
+   * of the instance tells its end: who ran which program, without its arguments, how it ended, and how many bytes went each way.
    */
   exec: {
     path: "/zor.v1.ExecService/Exec" as const,
@@ -977,7 +997,8 @@ export interface ExecServiceServer extends UntypedServiceImplementation {
   /**
    * Runs a command. The first message must be start. When the caller goes, or cancels, before a command has ended, everything of the
    * command's session (in a machine: its process group) is ended with it: its children too, unless they left with setsid(2). What a
-   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them.
+   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them. An event
+   * of the instance tells its end: who ran which program, without its arguments, how it ended, and how many bytes went each way.
    */
   exec: handleBidiStreamingCall<ExecRequest, ExecResponse>;
 }
@@ -986,7 +1007,8 @@ export interface ExecServiceClient extends Client {
   /**
    * Runs a command. The first message must be start. When the caller goes, or cancels, before a command has ended, everything of the
    * command's session (in a machine: its process group) is ended with it: its children too, unless they left with setsid(2). What a
-   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them.
+   * command that ended by itself left running stays. Input and output are carried no faster than the slower side takes them. An event
+   * of the instance tells its end: who ran which program, without its arguments, how it ended, and how many bytes went each way.
    */
   exec(): ClientDuplexStream<ExecRequest, ExecResponse>;
   exec(options: Partial<CallOptions>): ClientDuplexStream<ExecRequest, ExecResponse>;

@@ -46,13 +46,21 @@ export interface ConnectOpen {
   name: string;
   /** Port that the server listens on, 1 to 65535; 0 for the screen. */
   port: number;
-  /** IP address that it listens on, as seen inside. Default: "127.0.0.1". */
+  /**
+   * IP address that it listens on, as seen from where the connection comes from. Default: "127.0.0.1" from inside; from the lan that which
+   * the specification gives the NIC, else the one the guest is seen to have (IPv4).
+   */
   address: string;
   /**
    * Connects to the screen of a machine that has a display, instead of to a server inside: VNC (RFB 3.8) without a password. Needs nothing
-   * inside; port and address must not be set.
+   * inside; port, address and nic must not be set.
    */
   screen: boolean;
+  /**
+   * Name of a plugged NIC: come through its lan, from a free address of its subnet (that of the specification's addresses; else next to the
+   * guest's, or of the same /64 of IPv6). Default: from inside; where no guest agent answers, through the NIC that has the address, else the first plugged one.
+   */
+  nic: string;
 }
 
 /** One side sends no more. */
@@ -205,7 +213,7 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
 };
 
 function createBaseConnectOpen(): ConnectOpen {
-  return { name: "", port: 0, address: "", screen: false };
+  return { name: "", port: 0, address: "", screen: false, nic: "" };
 }
 
 export const ConnectOpen: MessageFns<ConnectOpen> = {
@@ -221,6 +229,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     }
     if (message.screen !== false) {
       writer.uint32(32).bool(message.screen);
+    }
+    if (message.nic !== "") {
+      writer.uint32(42).string(message.nic);
     }
     return writer;
   },
@@ -270,6 +281,14 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
             message.screen = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nic = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -288,6 +307,7 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
       port: isSet(object.port) ? globalThis.Number(object.port) : 0,
       address: isSet(object.address) ? globalThis.String(object.address) : "",
       screen: isSet(object.screen) ? globalThis.Boolean(object.screen) : false,
+      nic: isSet(object.nic) ? globalThis.String(object.nic) : "",
     };
   },
 
@@ -305,6 +325,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     if (message.screen !== false) {
       obj.screen = message.screen;
     }
+    if (message.nic !== "") {
+      obj.nic = message.nic;
+    }
     return obj;
   },
 
@@ -317,6 +340,7 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     message.port = object.port ?? 0;
     message.address = object.address ?? "";
     message.screen = object.screen ?? false;
+    message.nic = object.nic ?? "";
     return message;
   },
 };
@@ -547,12 +571,13 @@ export const ConnectOpened: MessageFns<ConnectOpened> = {
   },
 };
 
-/** Connects to servers inside instances, which need no address that the caller could reach. */
+/** Connects to servers of instances, which need no address that the caller could reach. */
 export type ForwardServiceService = typeof ForwardServiceService;
 export const ForwardServiceService = {
   /**
    * Opens a TCP connection from inside an instance, as a program there would: in a container's network namespace, or by socat, nc or
-   * python3 of a machine's guest. The first message must be open. Either side may end alone; neither is read faster than the other takes
+   * python3 of a machine's guest. Where no guest agent answers, or a NIC is named, it comes from a throw-away neighbour in the guest's lan
+   * instead. The first message must be open. Either side may end alone; neither is read faster than the other takes
    * it. When the caller goes the connection ends. What went through is told as an event of the instance.
    */
   connect: {
@@ -569,7 +594,8 @@ export const ForwardServiceService = {
 export interface ForwardServiceServer extends UntypedServiceImplementation {
   /**
    * Opens a TCP connection from inside an instance, as a program there would: in a container's network namespace, or by socat, nc or
-   * python3 of a machine's guest. The first message must be open. Either side may end alone; neither is read faster than the other takes
+   * python3 of a machine's guest. Where no guest agent answers, or a NIC is named, it comes from a throw-away neighbour in the guest's lan
+   * instead. The first message must be open. Either side may end alone; neither is read faster than the other takes
    * it. When the caller goes the connection ends. What went through is told as an event of the instance.
    */
   connect: handleBidiStreamingCall<ConnectRequest, ConnectResponse>;
@@ -578,7 +604,8 @@ export interface ForwardServiceServer extends UntypedServiceImplementation {
 export interface ForwardServiceClient extends Client {
   /**
    * Opens a TCP connection from inside an instance, as a program there would: in a container's network namespace, or by socat, nc or
-   * python3 of a machine's guest. The first message must be open. Either side may end alone; neither is read faster than the other takes
+   * python3 of a machine's guest. Where no guest agent answers, or a NIC is named, it comes from a throw-away neighbour in the guest's lan
+   * instead. The first message must be open. Either side may end alone; neither is read faster than the other takes
    * it. When the caller goes the connection ends. What went through is told as an event of the instance.
    */
   connect(): ClientDuplexStream<ConnectRequest, ConnectResponse>;

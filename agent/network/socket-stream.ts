@@ -1,6 +1,11 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import type { FromServer } from "./abilities/connect.js";
+
+/** What a connection gives: "opened" first, "end" when the server sends no more. */
+export type FromServer =
+  | { readonly type: "opened" }
+  | { readonly type: "data"; readonly data: Uint8Array }
+  | { readonly type: "end" };
 
 /**
  * Carries a connected socket's bytes both ways. Either side may end alone; neither is read faster than the other takes it. Whoever stops

@@ -1,0 +1,121 @@
+import { randomInt } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { SystemCallError } from "../../lib/libc.js";
+import type { CallOptions } from "./instance-networks.js";
+import { PacketSocket } from "./packet-socket.js";
+
+/** An interface that frames are sent from. */
+export interface Nearby {
+  /** Named net namespace. */
+  readonly netns: string;
+  readonly ifindex: number;
+  /** Its MAC address, "02:00:00:00:00:01". */
+  readonly mac: string;
+}
+
+const arpEthertype = 0x0806;
+const broadcast = Buffer.alloc(6, 0xff);
+const pollMs = 20;
+/** Who has an address answers a probe in far less; a guest that is emulated and busy may take this long. */
+const [probes, probeMs] = [3, 150];
+const tries = 16;
+
+/**
+ * Finds an IPv4 address of a subnet that nobody answers for (RFC 5227's probe, which changes nobody's table). Resolves to undefined when all
+ * that were tried are taken. @param taken addresses that are somebody's even if he does not answer.
+ */
+export async function findFreeAddress(
+  from: Nearby,
+  { network, prefix, taken }: { readonly network: string; readonly prefix: number; readonly taken: readonly string[] },
+  { signal }: CallOptions,
+): Promise<string | undefined> {
+  const size = 2 ** (32 - prefix);
+  if (size < 4) return undefined;
+  const base = toNumber(network) - (toNumber(network) % size);
+  const own = macBytes(from.mac);
+  const socket = PacketSocket.open(from, { destination: own, ethertype: arpEthertype });
+  try {
+    for (let count = 0; count < tries; count += 1) {
+      const candidate = toText(base + randomInt(1, size - 1));
+      if (taken.includes(candidate)) continue;
+      if (!(await answers(socket, own, candidate, signal))) return candidate;
+    }
+    return undefined;
+  } finally {
+    socket.close();
+  }
+}
+
+/** Listens for what the owner of a MAC address asks or tells everybody, and so learns its IPv4 address; undefined when it says nothing in time. */
+export async function learnAddress(
+  from: Nearby,
+  mac: string,
+  { signal, limitMs }: CallOptions & { readonly limitMs: number },
+): Promise<string | undefined> {
+  const owner = macBytes(mac);
+  const socket = PacketSocket.open(from, { destination: broadcast, ethertype: arpEthertype });
+  try {
+    for (const deadline = performance.now() + limitMs; performance.now() < deadline; ) {
+      for (let frame = socket.receive(); frame !== undefined; frame = socket.receive()) {
+        const address = senderOf(frame, owner);
+        if (address !== undefined && address !== "0.0.0.0") return address;
+      }
+      await delay(pollMs, undefined, { signal });
+    }
+    return undefined;
+  } finally {
+    socket.close();
+  }
+}
+
+async function answers(socket: PacketSocket, own: Buffer, address: string, signal: AbortSignal): Promise<boolean> {
+  for (let count = 0; count < probes; count += 1) {
+    send(socket, probe(own, address));
+    for (const deadline = performance.now() + probeMs; performance.now() < deadline; ) {
+      for (let frame = socket.receive(); frame !== undefined; frame = socket.receive()) {
+        if (senderOf(frame) === address) return true;
+      }
+      await delay(pollMs, undefined, { signal });
+    }
+  }
+  return false;
+}
+
+/** A frame that finds no room is one that is lost. */
+function send(socket: PacketSocket, frame: Buffer): void {
+  try {
+    socket.send(frame);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+  }
+}
+
+/** An ARP request for an address from nobody (RFC 826, RFC 5227). */
+function probe(own: Buffer, address: string): Buffer {
+  const fixed = Buffer.from([0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1]);
+  const [nobody, nowhere] = [Buffer.alloc(4), Buffer.alloc(6)];
+  return Buffer.concat([broadcast, own, fixed, own, nobody, nowhere, addressBytes(address), Buffer.alloc(18)]);
+}
+
+/** The sender's IPv4 address in an ARP frame, of this owner only. */
+function senderOf(frame: Buffer, owner?: Buffer): string | undefined {
+  const isArp = frame.length >= 42 && frame.readUInt16BE(14) === 1 && frame.readUInt16BE(16) === 0x0800;
+  if (!isArp || (owner !== undefined && !frame.subarray(22, 28).equals(owner))) return undefined;
+  return toText(frame.readUInt32BE(28));
+}
+
+function macBytes(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(":", ""), "hex");
+}
+
+function addressBytes(address: string): Buffer {
+  return Buffer.from(address.split(".").map(Number));
+}
+
+function toNumber(address: string): number {
+  return addressBytes(address).readUInt32BE(0);
+}
+
+function toText(number: number): string {
+  return [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join(".");
+}
