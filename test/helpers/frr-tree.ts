@@ -1,16 +1,12 @@
-import { createHash } from "node:crypto";
-import { chmod, chown, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { run } from "../../agent/host/exec.js";
+import { chown, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makePackageTree } from "./package-tree.js";
 
 /** FRR and every library it loads. They are fetched and unpacked, not installed: the package frr would start routing on the machine. */
 const packages = [
   ...["frr", "libyang2", "libc6", "libcap2", "libcap-ng0", "libjson-c5", "libpcre2-8-0", "libreadline8", "libtinfo6"],
   ...["libcrypt1", "libpam0g", "libaudit1", "libc-ares2", "libpam-modules"],
 ];
-/** Kept between runs, as set-up keeps what it fetches. */
-const cache = resolve(import.meta.dirname, "../../.zor/frr");
-const micro = "/var/lib/zor/images/micro/rootfs.tar";
 const frrUser = 101;
 const accounts = {
   passwd: `root:x:0:0:root:/root:/bin/sh\nfrr:x:${frrUser}:${frrUser}::/nonexistent:/bin/false\n`,
@@ -22,10 +18,7 @@ const accounts = {
  * @throws {ToolError} when the packages are not there yet and cannot be fetched.
  */
 export async function makeFrrTree(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await run("tar", ["--extract", `--directory=${directory}`, `--file=${micro}`]);
-  const debs = await fetchPackages();
-  for (const name of await readdir(debs)) await run("dpkg", ["-x", join(debs, name), directory]);
+  await makePackageTree(directory, packages);
   // Whoever is in there may use FRR's shell; the rules that the package brings need more modules.
   await writeFile(
     join(directory, "etc/pam.d/frr"),
@@ -36,17 +29,4 @@ export async function makeFrrTree(directory: string): Promise<void> {
     await mkdir(join(directory, path), { recursive: true });
     await chown(join(directory, path), frrUser, frrUser);
   }
-}
-
-async function fetchPackages(): Promise<string> {
-  const key = createHash("sha256").update(packages.join(" ")).digest("hex").slice(0, 12);
-  const whole = join(cache, key);
-  if (await stat(whole).catch(() => undefined)) return whole;
-  const scratch = `${whole}.${process.pid}`;
-  await mkdir(scratch, { recursive: true });
-  // apt fetches as a user of its own, who must be able to write here.
-  await chmod(scratch, 0o777);
-  await run("apt-get", ["-qq", "download", ...packages], { cwd: scratch, timeoutMs: 120_000 });
-  await rename(scratch, whole).catch(() => rm(scratch, { recursive: true, force: true }));
-  return whole;
 }

@@ -7,6 +7,7 @@ import { Connection } from "../../../lib/grpc/connection.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { loadIdentity } from "../../../lib/tls/identity.js";
 import { hubServerName } from "../../../lib/tls/join.js";
+import { eventually } from "../../helpers/eventually.js";
 import { spawnOwned } from "../../helpers/owned.js";
 
 /** A hub in a process of its own. */
@@ -36,7 +37,7 @@ export class HubProcess implements AsyncDisposable {
       stdio: ["ignore", "ignore", "ignore"],
     });
     this.#process = child;
-    await expect.poll(() => this.#facts().then(({ pid }) => pid), { timeout: 15_000 }).toBe(child.pid);
+    await eventually(async () => expect((await this.#facts()).pid).toBe(child.pid), 15_000);
     const facts = await this.#facts();
     this.#ports = {
       listen: facts.listen[0] ?? "",
