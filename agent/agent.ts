@@ -3,6 +3,7 @@ import { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
+import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import type { AgentSettings } from "./config.js";
 import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { IdentityHolder } from "./identity-holder.js";
@@ -18,6 +19,7 @@ import { FileRequestStore } from "./kit/request-store.js";
 import type { AgentContext, AgentParts } from "./parts.js";
 import { RevokedCertificates } from "./revoked-certificates.js";
 import { AgentServer } from "./server.js";
+import { Scheduler } from "./schedules/scheduler.js";
 
 /** What an agent runs with. */
 export interface AgentOptions {
@@ -84,14 +86,23 @@ export class Agent {
       },
     });
     for (const left of await operationFiles.load(new Date())) operations.restore(left);
+    const publisher = new Publisher(watchLog, host);
+    const now = (): Date => new Date();
     const context: AgentContext = {
       ...{ host, state, settings, hostUid, parts, log, logError, operations },
       scope: new HostScope(host),
       instances: new Late<InstanceAccess>("the instances"),
+      schedules: new Scheduler({
+        ...{ state, operations, now, logError },
+        report: (resource, message) => {
+          const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+          publisher.event({ severity, type: "instance.schedule_failed", resource, message, caller: "" });
+        },
+      }),
       references: new References(host),
-      publisher: new Publisher(watchLog, host),
+      publisher,
       remarks: new Remarks(),
-      now: () => new Date(),
+      now,
       signal: ending.signal,
     };
     const opened = await openKinds(kinds, context);

@@ -7,6 +7,7 @@ import type { Late } from "./kit/late.js";
 import type { Bridges } from "./network/bridges.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { LanSource } from "./network/lan-networks.js";
+import type { Scheduler } from "./schedules/scheduler.js";
 
 /** The network of a host, as the agent uses it. */
 export interface NetworkPart {
@@ -42,4 +43,6 @@ export interface AgentContext extends KindContext {
   readonly parts: AgentParts;
   /** The instances, for the kinds after theirs. */
   readonly instances: Late<InstanceAccess>;
+  /** Has snapshots and backups taken by themselves. */
+  readonly schedules: Scheduler;
 }

@@ -1,4 +1,5 @@
 import type { Instance, InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import type { ScheduleStatus } from "../../proto/gen/zor/v1/schedule.js";
 import type { CallOptions, DriverInstance, InstanceDriver, Progress, RecoveryHandle } from "./driver.js";
 
 /** An instance, its driver, and its run. */
@@ -52,6 +53,12 @@ export interface MakingOptions extends AccessOptions {
   readonly fill: (instance: DriverInstance) => Promise<void>;
 }
 
+/** An instance that may have gone, and another one have its name. */
+export interface Identified {
+  readonly id: string;
+  readonly uid: string;
+}
+
 /** What other kinds can do with the instances of this host. */
 export interface InstanceAccess {
   /** @throws {ZorError} NOT_FOUND; FAILED_PRECONDITION when its specification is lost. */
@@ -68,9 +75,11 @@ export interface InstanceAccess {
   /** Makes a new instance. On error or abort nothing of it is left. */
   make(wanted: MadeInstance, options: MakingOptions): Promise<Instance>;
   /** Calls back when an instance is gone. */
-  onRemoved(listener: (removed: { readonly id: string; readonly uid: string }) => void): void;
+  onRemoved(listener: (removed: Identified) => void): void;
   /** Calls back when an instance is there, or has changed. */
   onChanged(listener: (instance: Instance) => void): void;
+  /** Says how the schedules of an instance stand; nothing when it is gone. */
+  setSchedules(instance: Identified, schedules: readonly ScheduleStatus[]): void;
   /** All that there are. */
   list(): readonly Instance[];
 }

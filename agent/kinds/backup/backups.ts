@@ -5,7 +5,7 @@ import { checkedOperation } from "../../../lib/checked-operation.js";
 import { alreadyExists, failedPrecondition, type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import { isId, parseId, quote, type ResourceId } from "../../../lib/names.js";
-import { type Backup, BackupSpec } from "../../../proto/gen/zor/v1/backup.js";
+import { Backup, BackupSpec } from "../../../proto/gen/zor/v1/backup.js";
 import type { RestoreBackupRequest } from "../../../proto/gen/zor/v1/backup_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
@@ -19,6 +19,7 @@ import { checkMetadata } from "../../kit/metadata.js";
 import type { ResourceSource } from "../../kit/references.js";
 import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
+import type { Taker } from "../../schedules/taker.js";
 import { chainOf, type Facts, type MadeBackup, parseFacts, sealFiles, toStatus, verifyFiles } from "./backup-files.js";
 
 const maxDescription = 1024;
@@ -71,7 +72,35 @@ export class Backups implements StandardVerbs<Backup> {
     this.#made.publish();
   }
 
-  readonly create = async (id: ResourceId, wanted: Backup, change: AskedChange): Promise<Operation> => {
+  readonly create = async (id: ResourceId, wanted: Backup, change: AskedChange): Promise<Operation> =>
+    await this.#begin(id, wanted, { ...change, schedule: "" });
+
+  /** What schedules have taken by themselves. */
+  get taker(): Taker {
+    return {
+      nameOf: (id) => this.#made.nameOf(id),
+      take: async ({ id, instance, schedule: { name, target }, isFull }) => {
+        const spec = { instance, description: `by schedule ${name}`, incremental: !isFull, target };
+        const how = { requestId: "", validateOnly: false, caller: "", schedule: name };
+        return await this.#begin(id, Backup.fromPartial({ spec }), how);
+      },
+      taken: (uid, name) =>
+        this.#made.all().flatMap(({ id, resource: { spec }, facts, isDoomed }) => {
+          if (facts === undefined || isDoomed || spec.instanceUid !== uid || spec.schedule !== name) return [];
+          return [{ id, timeMs: facts.timeMs, base: spec.incrementalOf }];
+        }),
+      remove: async (id, reason) => {
+        // One that somebody took may build on it.
+        if (this.#context.references.usersOf("backup", id).length === 0) await this.#delete(id, "", reason);
+      },
+    };
+  }
+
+  async #begin(
+    id: string,
+    wanted: Backup,
+    change: Change & { readonly requestId: string; readonly schedule: string },
+  ): Promise<Operation> {
     const name = this.#made.nameOf(id);
     const { requestId, validateOnly, caller } = change;
     const { operations, instances, references } = this.#context;
@@ -82,7 +111,12 @@ export class Backups implements StandardVerbs<Backup> {
     const { subject, ability } = withAbility(access.look(spec.instance));
     await ability.checkBackup(subject.instance);
     const base = spec.incremental ? this.#newest(subject.resource.uid, spec.target) : undefined;
-    const whole = { ...spec, incrementalOf: base?.id ?? "", instanceUid: subject.resource.uid };
+    const whole = {
+      ...spec,
+      schedule: change.schedule,
+      incrementalOf: base?.id ?? "",
+      instanceUid: subject.resource.uid,
+    };
     const planned = this.#made.plan(id, wanted, whole, caller);
     const verb = "backup.create";
     if (validateOnly) {
@@ -111,7 +145,7 @@ export class Backups implements StandardVerbs<Backup> {
       await this.#made.forget(id);
       throw error;
     }
-  };
+  }
 
   /** Makes an instance of a backup. @throws {ZorError} */
   async restore(request: RestoreBackupRequest, caller: string): Promise<Operation> {
@@ -127,7 +161,8 @@ export class Backups implements StandardVerbs<Backup> {
     const isThere = access.list().some(({ uid }) => uid === resource.spec.instanceUid);
     // The same MAC address twice would be a fault that is hard to find.
     const nics = isThere ? spec.nics.map((nic) => ({ ...nic, mac: "" })) : spec.nics;
-    const wanted = { id, labels, annotations, spec: { ...spec, nics } };
+    const schedules = isThere ? [] : spec.schedules;
+    const wanted = { id, labels, annotations, spec: { ...spec, nics, schedules } };
     const ability = findDriver(parts.drivers, spec)?.can.backup;
     if (ability === undefined) throw notWhole(resource.name);
     await access.checkNew(wanted, { caller, signal: ending });
@@ -155,7 +190,7 @@ export class Backups implements StandardVerbs<Backup> {
 
   readonly delete = async (id: string, { validateOnly, caller }: Change): Promise<void> => {
     const { resource, facts, isDoomed } = this.#made.get(id);
-    const { name, spec } = resource;
+    const { name } = resource;
     if (facts === undefined && !isDoomed) throw notWhole(name);
     const users = this.#context.references.usersOf("backup", id);
     if (users.length > 0) {
@@ -165,11 +200,15 @@ export class Backups implements StandardVerbs<Backup> {
         `${name} is needed by ${users[0] ?? ""}, which builds on it; delete that first`,
       );
     }
-    if (validateOnly) return;
-    await this.#made.doom(id);
-    await this.#remove(id, spec.target);
-    this.#made.announce("deleted", id, caller);
+    if (!validateOnly) await this.#delete(id, caller);
   };
+
+  async #delete(id: string, caller: string, reason = ""): Promise<void> {
+    const { target } = this.#made.get(id).resource.spec;
+    await this.#made.doom(id);
+    await this.#remove(id, target);
+    this.#made.announce("deleted", id, caller, reason);
+  }
 
   async #take(
     id: string,

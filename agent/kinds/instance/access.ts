@@ -2,10 +2,12 @@ import { parseId } from "../../../lib/names.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import type { ScheduleStatus } from "../../../proto/gen/zor/v1/schedule.js";
 import type {
   AccessOptions,
   Claim,
   ClaimedInstance,
+  Identified,
   InstanceAccess,
   InstanceSubject,
   MadeInstance,
@@ -17,7 +19,7 @@ import { observe } from "./observe.js";
 import { start, stop } from "./power.js";
 import { type InstanceRecord, toDriverInstance, toInstance } from "./record.js";
 
-type Removed = (removed: { readonly id: string; readonly uid: string }) => void;
+type Removed = (removed: Identified) => void;
 type Changed = (instance: Instance) => void;
 
 /** The instances of this host, as other kinds work with them. */
@@ -76,6 +78,17 @@ export class Access implements InstanceAccess {
 
   onChanged(listener: Changed): void {
     this.#changed.push(listener);
+  }
+
+  setSchedules({ id, uid }: Identified, schedules: readonly ScheduleStatus[]): void {
+    void this.#manager
+      .inTurn(id, async (record, context) => {
+        if (record.stored.resource.uid !== uid) return;
+        record.schedules = schedules;
+        context.publish(record);
+      })
+      // It has gone meanwhile.
+      .catch(() => undefined);
   }
 
   /** Tells who listens. */

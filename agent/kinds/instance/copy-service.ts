@@ -133,7 +133,8 @@ function clonedSpec(spec: InstanceSpec, keepsAddresses: boolean): InstanceSpec {
     port: "",
     addresses: keepsAddresses ? nic.addresses : [],
   }));
-  return { ...spec, nics };
+  // What is kept of the original by itself would be kept twice.
+  return { ...spec, nics, schedules: [] };
 }
 
 function imagePlace({ settings }: CopyContext, image: string, suffix: string): { directory: string; file: string } {

@@ -71,6 +71,7 @@ async function open(context: AgentContext): Promise<KindPart> {
         observeForever({ manager, drivers, intervalMs, logError }, until),
         manager.startUnasked(until),
         manager.discoveries.follow(until),
+        context.schedules.run(access, until),
       ]);
     },
     shutdownGuests: (report, until) => manager.endWithHost(report, until),

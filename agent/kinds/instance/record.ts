@@ -6,6 +6,7 @@ import {
   type Nic,
   type RestartStatus,
 } from "../../../proto/gen/zor/v1/instance.js";
+import type { ScheduleStatus } from "../../../proto/gen/zor/v1/schedule.js";
 import type {
   DriverInstance,
   InstanceDriver,
@@ -51,6 +52,8 @@ export interface InstanceRecord {
   suspended: InstanceSpec | undefined;
   /** It is to be started because the host has booted, and waits for its turn. */
   awaitsBoot: boolean;
+  /** How its schedules stand. */
+  schedules?: readonly ScheduleStatus[];
 }
 
 /** Whether it is started without anybody asking for it, sooner or later. */
@@ -123,6 +126,7 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     lastEnd: record.lastEnd,
     restart: toRestartStatus(record),
     pendingChanges: pendingChanges(record),
+    schedules: [...(record.schedules ?? [])],
   };
 }
 

@@ -6,6 +6,7 @@ import { findDriver } from "../../drivers/find-driver.js";
 import { parseCidr, parseInterfaceName, parseMac } from "../../network/ip.js";
 import { checkLifecycle } from "./lifecycle-check.js";
 import { macOf } from "./mac.js";
+import { checkSchedules } from "./schedule-check.js";
 
 /** What a host has to give. */
 export interface HostLimits {
@@ -38,6 +39,7 @@ export function checkSpec(
     ...checkNics(`${field}.nics`, nics),
     ...checkDriver(field, spec, options.drivers),
     ...checkLifecycle(field, spec),
+    ...checkSchedules(`${field}.schedules`, spec.schedules, findDriver(options.drivers, spec)),
   ];
   return { spec: { ...spec, cpus, memoryMib, nics }, violations };
 }

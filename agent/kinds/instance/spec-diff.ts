@@ -13,7 +13,7 @@ export interface PlannedChange {
 
 const prefix = "spec.";
 /** What no driver has to do with. */
-const ownFields = ["restart", "host_boot", "host_shutdown", "delete_protection"];
+const ownFields = ["restart", "host_boot", "host_shutdown", "delete_protection", "schedules"];
 const now: Timing = { when: "now" };
 const nextStart: Timing = { when: "next-start" };
 const remedy = "delete the instance and create it anew";

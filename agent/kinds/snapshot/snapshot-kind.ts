@@ -1,4 +1,5 @@
 import { SnapshotServiceService } from "../../../proto/gen/zor/v1/snapshot_service.js";
+import { ScheduleAction } from "../../../proto/gen/zor/v1/schedule.js";
 import type { KindModule, KindPart } from "../../kit/context.js";
 import { serve } from "../../kit/serve.js";
 import { standardMethods } from "../../kit/standard-methods.js";
@@ -13,6 +14,7 @@ async function open(context: AgentContext): Promise<KindPart> {
   const { scope } = context;
   const snapshots = new Snapshots(context);
   await snapshots.restore();
+  context.schedules.add(ScheduleAction.SCHEDULE_ACTION_SNAPSHOT, snapshots.taker);
   return {
     methods: [
       ...standardMethods<Snapshot>("snapshot", snapshots, scope),

@@ -5,7 +5,7 @@ import { pack } from "../../../lib/kinds/resource.js";
 import { isId, type ResourceId } from "../../../lib/names.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import type { Snapshot, SnapshotSpec } from "../../../proto/gen/zor/v1/snapshot.js";
+import { Snapshot, type SnapshotSpec } from "../../../proto/gen/zor/v1/snapshot.js";
 import type { Snapshottable } from "../../drivers/abilities/snapshots.js";
 import type { ClaimedInstance, InstanceSubject } from "../../drivers/instance-access.js";
 import { asFailure } from "../../kit/failure.js";
@@ -15,6 +15,7 @@ import { checkMetadata } from "../../kit/metadata.js";
 import type { ResourceSource } from "../../kit/references.js";
 import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
+import type { Taker } from "../../schedules/taker.js";
 import { currentOf, type Facts, type MadeSnapshot, parseFacts, toStatus } from "./snapshot-facts.js";
 
 /** An asked change that goes on after the call. */
@@ -82,6 +83,26 @@ export class Snapshots implements StandardVerbs<Snapshot> {
         void this.#made.forget(id).catch((error: unknown) => logError(error, `${resource.name} could not be removed`));
       }
     });
+  }
+
+  /** What schedules have taken by themselves. */
+  get taker(): Taker {
+    return {
+      nameOf: (id) => this.#made.nameOf(id),
+      take: async ({ id, instance, schedule: { name, memory } }) => {
+        const { handle } = this.#context.instances.get().look(instance);
+        const spec = { instance, description: `by schedule ${name}`, memory: memory && handle !== undefined };
+        const how = { requestId: "", validateOnly: false, caller: "", schedule: name };
+        const operation = this.#context.references.nameOf("operation", randomUUID());
+        return await this.take(id, Snapshot.fromPartial({ spec }), { ...how, operation });
+      },
+      taken: (uid, name) =>
+        this.#made.all().flatMap(({ id, resource: { spec }, facts, isDoomed }) => {
+          if (facts === undefined || isDoomed || spec.instanceUid !== uid || spec.schedule !== name) return [];
+          return [{ id, timeMs: facts.timeMs, base: "" }];
+        }),
+      remove: (id, reason) => this.#remove(id, { caller: "", reason }),
+    };
   }
 
   readonly create = async (id: ResourceId, wanted: Snapshot, change: AskedChange): Promise<Operation> => {
@@ -171,15 +192,21 @@ export class Snapshots implements StandardVerbs<Snapshot> {
     if (made.facts === undefined && !made.isDoomed && this.#isBusy(spec.instance)) throw notWhole(name);
     const access = this.#context.instances.get();
     access.assertUnclaimed(spec.instance);
-    if (validateOnly) return;
+    if (!validateOnly) await this.#remove(id, { caller, reason: "" });
+  };
+
+  async #remove(id: string, { caller, reason }: { readonly caller: string; readonly reason: string }): Promise<void> {
+    const made = this.#made.get(id);
+    const { name, spec } = made.resource;
     const claim = { what: "rid of a snapshot", operation: `the deletion of ${name}` };
     try {
+      const access = this.#context.instances.get();
       await access.claim(spec.instance, claim, (claimed) => this.#delete(made, claimed.subject()));
     } catch (error) {
       throw asFailure(error, name, "delete");
     }
-    this.#made.announce("deleted", id, caller);
-  };
+    this.#made.announce("deleted", id, caller, reason);
+  }
 
   async #take(
     id: string,

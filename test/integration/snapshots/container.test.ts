@@ -1,5 +1,8 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ScheduleAction } from "../../../proto/gen/zor/v1/schedule.js";
 import { SnapshotRig } from "./rig.js";
 
 let rig: SnapshotRig;
@@ -30,7 +33,7 @@ describe("snapshots of a container", () => {
     await rig.revert("c1.two");
     expect(await read()).toBe("two");
     expect(await rig.tree()).toEqual(["*c1.two"]);
-  }, 60_000);
+  });
 
   it("keep no memory, and say so", async () => {
     await expect(rig.begin("c1", "c1.ram", { memory: true })).rejects.toMatchObject({
@@ -44,12 +47,44 @@ describe("snapshots of a container", () => {
     expect(await read("c2")).toBe("two");
     await write("three");
     expect(await read("c2")).toBe("two");
-  }, 60_000);
+  });
+
+  it("are taken by schedule, what fell due meanwhile once, and no more are kept than it says", async () => {
+    await rig.schedule("c1", {
+      name: "often",
+      action: ScheduleAction.SCHEDULE_ACTION_SNAPSHOT,
+      everySeconds: 3600n,
+      keep: 1,
+    });
+    const file = join(rig.agent.state, "schedules", "c1.json");
+    const often = async () => (await rig.snapshots()).filter(({ spec }) => spec?.schedule === "often");
+    const ids: string[] = [];
+    for (const [index] of ["first", "second"].entries()) {
+      await expect.poll(() => readFile(file, "utf8")).toContain("often");
+      await rig.kill(async () => {
+        const kept = JSON.parse(await readFile(file, "utf8"));
+        for (const each of kept.schedules) Object.assign(each, { sinceMs: each.sinceMs - 7_300_000, doneMs: 0 });
+        await writeFile(file, JSON.stringify(kept));
+      });
+      await expect
+        .poll(async () => (await often()).map(({ uid }) => uid).filter((uid) => !ids.includes(uid)))
+        .toHaveLength(1);
+      await expect.poll(async () => (await often()).length).toBe(1);
+      ids.push((await often())[0]?.uid ?? "");
+      const standing = async () => (await rig.read("c1")).status?.schedules;
+      await expect
+        .poll(standing)
+        .toMatchObject([{ name: "often", lastError: "", lastTaken: (await often())[0]?.name }]);
+      expect(ids).toHaveLength(index + 1);
+    }
+    expect((await rig.snapshots()).filter(({ spec }) => spec?.schedule === "")).not.toEqual([]);
+    await rig.schedule("c1");
+  });
 
   it("wakes when the agent was killed while it was asleep for a snapshot", async () => {
     await rig.begin("c1", "c1.cut");
     await rig.kill();
     await expect.poll(() => rig.shell("c1", "echo awake").catch(String), { timeout: 20_000 }).toBe("awake");
     expect((await rig.tree()).filter((path) => path.includes("cut"))).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -10,7 +10,11 @@ import {
 } from "../../../proto/gen/zor/v1/backup_service.js";
 import { ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
-import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import {
+  CreateInstanceRequest,
+  InstanceServiceService,
+  UpdateInstanceRequest,
+} from "../../../proto/gen/zor/v1/instance_service.js";
 import {
   CloneInstanceRequest,
   InstanceCopyServiceService,
@@ -18,6 +22,7 @@ import {
 } from "../../../proto/gen/zor/v1/instance_copy_service.js";
 import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import type { Schedule } from "../../../proto/gen/zor/v1/schedule.js";
 import type { Snapshot } from "../../../proto/gen/zor/v1/snapshot.js";
 import { CreateSnapshotRequest, SnapshotServiceService } from "../../../proto/gen/zor/v1/snapshot_service.js";
 import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
@@ -59,10 +64,11 @@ export class SnapshotRig {
   }
 
   /** Kills the agent and starts another one. */
-  async kill(extra: readonly string[] = []): Promise<void> {
+  async kill(meanwhile: () => Promise<void> = async () => undefined): Promise<void> {
     this.#connection.close();
     await this.agent.end("SIGKILL");
-    await this.agent.start(configured(this.agent, extra));
+    await meanwhile();
+    await this.agent.start(configured(this.agent, []));
     this.#connection = await this.agent.connect();
   }
 
@@ -93,6 +99,13 @@ export class SnapshotRig {
   async create(instanceId: string, instance: Instance): Promise<void> {
     const request = CreateInstanceRequest.fromPartial({ parent: host, instanceId, instance });
     await this.done((await this.connection.unary(InstanceServiceService.createInstance, request)).operation);
+  }
+
+  /** Says all schedules of an instance. */
+  async schedule(id: string, ...schedules: readonly Partial<Schedule>[]): Promise<void> {
+    const instance = { name: this.nameOf(id), spec: { schedules: [...schedules] } };
+    const request = UpdateInstanceRequest.fromPartial({ instance, updateMask: ["spec.schedules"] });
+    await this.connection.unary(InstanceServiceService.updateInstance, request);
   }
 
   async read(id: string): Promise<Instance> {

@@ -10,6 +10,7 @@ import { crunLines } from "./drivers/crun-lines.js";
 import { describeDomain } from "./drivers/libvirt.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
 import { describeEngine } from "./drivers/engines.js";
+import { scheduleLines } from "./describe-schedules.js";
 import { nicsOf } from "./nics.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
@@ -53,6 +54,7 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
     ]),
     ...(nicsOf(row.resource).length === 0 ? [text("none", "dim")] : []),
     ...driverLines(row),
+    ...scheduleLines(row.resource, context),
   ];
 }
 

@@ -18,6 +18,7 @@ import { findOptions, toDriver, withOptions } from "./drivers/options.js";
 import { qemuFlags } from "./drivers/qemu.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
 import { parseNic } from "./nic-flag.js";
+import { readSchedules, scheduleFlag } from "./schedule-flag.js";
 import { setInstance } from "./set-flags.js";
 
 /** Drivers with flags of their own, the first of them the one that is meant when nothing says which; others have --option. */
@@ -52,12 +53,14 @@ export const instanceCommands: KindCommands<Instance> = {
         repeatable: true,
       },
       ...lifecycleFlags,
+      scheduleFlag,
       { flags: "--leave-stopped", help: "do not start it", besides: true },
     ],
     examples: [
       "alpha/vm1 --kernel micro --memory 256M --nic lan=lan1,addr=10.0.0.1/24",
       "alpha/web --image debian.qcow2 --cpus 2 --memory 2G --persistent --nic lan=lan1",
       "alpha/c1 --rootfs micro --nic lan=lan1,addr=10.0.0.2/24 -- /bin/sh -c 'sleep 1d'",
+      "alpha/db --image debian.qcow2 --persistent --schedule every=24h,keep=7 --schedule what=backup,at=03:30,incremental",
       "alpha/r1 --rootfs frr --cap-add SYS_ADMIN --sysctl net.ipv4.ip_forward=1 --nic lan=lan1",
       "alpha/d1 --docker-image debian:12 --nic lan=lan1 -- sleep infinity",
       "alpha/old --driver qemu --option machine=pc --image dos.qcow2",
@@ -78,6 +81,7 @@ export function instanceSpec({ values, words }: Pick<CommandInput, "values" | "w
     memoryMib: memory === undefined ? undefined : parseMemoryMib("--memory", memory),
     nics: flagTexts(values, "nic").map(parseNic),
     ...readLifecycle(values).spec,
+    schedules: readSchedules(values) ?? [],
     driver: readDriver(values, words),
   });
 }

@@ -9,6 +9,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
 import { readBalloonFlag } from "./drivers/qemu-hardware.js";
 import { parseNic } from "./nic-flag.js";
+import { readSchedules, scheduleFlag } from "./schedule-flag.js";
 import { pendingText } from "./states.js";
 
 /** What `zor set instance` can say. */
@@ -27,6 +28,7 @@ export const setInstance: SetCommand<Instance> = {
     { flags: "--add-nic <fields>", help: "one more interface; may be repeated", repeatable: true },
     { flags: "--remove-nic <name>", help: "one interface less; may be repeated", repeatable: true },
     ...lifecycleFlags,
+    { ...scheduleFlag, help: `all schedules anew: ${scheduleFlag.help}` },
     { flags: "--no-protect", help: "it can be deleted again" },
   ],
   note: "Any other field goes by its name in the API, such as spec.qemu.machine=pc. A change that cannot be made says what to do instead.",
@@ -35,6 +37,7 @@ export const setInstance: SetCommand<Instance> = {
     "alpha/vm1 --add-nic lan=lan2",
     "alpha/vm1 --restart on-failure,max=5 --boot-start last-state",
     "alpha/vm1 --protect",
+    "alpha/vm1 --schedule every=24h,keep=7,what=snapshot",
     "alpha/c1 --remove-nic eth1",
   ],
   read: readChange,
@@ -50,11 +53,13 @@ async function readChange(input: CommandInput): Promise<Change> {
   const balloon = flagText(values, "balloon");
   const lifecycle = readLifecycle(values);
   const nics = await readNics(input);
+  const schedules = readSchedules(values);
   const paths = [
     ...(cpus === undefined ? [] : ["cpus"]),
     ...(memory === undefined ? [] : ["memory_mib"]),
     ...(balloon === undefined ? [] : ["qemu.memory.balloon", "qemu.memory.balloon_mib"]),
     ...(nics === undefined ? [] : ["nics"]),
+    ...(schedules === undefined ? [] : ["schedules"]),
     ...lifecycle.paths,
   ];
   return {
@@ -64,6 +69,7 @@ async function readChange(input: CommandInput): Promise<Change> {
         ...(memory === undefined ? {} : { memoryMib: parseMemoryMib("--memory", memory) }),
         ...(balloon === undefined ? {} : { driver: { $case: "qemu", value: { memory: balloonOf(balloon) } } }),
         ...(nics === undefined ? {} : { nics: nics.nics }),
+        ...(schedules === undefined ? {} : { schedules }),
         ...lifecycle.spec,
       },
     },

@@ -114,6 +114,8 @@ export interface BackupSpec {
   instanceUid: string;
   /** Most bytes a second while it is taken; default 0: as fast as it goes. */
   bytesPerSecond: bigint;
+  /** Name of the schedule that took it; empty: somebody did. Read only. */
+  schedule: string;
 }
 
 /** What a backup is observed to be. */
@@ -594,6 +596,7 @@ function createBaseBackupSpec(): BackupSpec {
     incrementalOf: "",
     instanceUid: "",
     bytesPerSecond: 0n,
+    schedule: "",
   };
 }
 
@@ -622,6 +625,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         throw new globalThis.Error("value provided for field message.bytesPerSecond of type int64 too large");
       }
       writer.uint32(56).int64(message.bytesPerSecond);
+    }
+    if (message.schedule !== "") {
+      writer.uint32(66).string(message.schedule);
     }
     return writer;
   },
@@ -695,6 +701,14 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.bytesPerSecond = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -728,6 +742,7 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         : isSet(object.bytes_per_second)
         ? BigInt(object.bytes_per_second)
         : 0n,
+      schedule: isSet(object.schedule) ? globalThis.String(object.schedule) : "",
     };
   },
 
@@ -754,6 +769,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.bytesPerSecond !== 0n) {
       obj.bytesPerSecond = message.bytesPerSecond.toString();
     }
+    if (message.schedule !== "") {
+      obj.schedule = message.schedule;
+    }
     return obj;
   },
 
@@ -771,6 +789,7 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
       ? BigInt(object.bytesPerSecond)
       : 0n;
+    message.schedule = object.schedule ?? "";
     return message;
   },
 };

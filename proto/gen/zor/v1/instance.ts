@@ -12,6 +12,7 @@ import { ContainerEngineOptions } from "./container_engine.js";
 import { ContainerHealth, CrunOptions } from "./crun.js";
 import { LibvirtOptions } from "./libvirt.js";
 import { QemuOptions } from "./qemu.js";
+import { Schedule, ScheduleStatus } from "./schedule.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -459,6 +460,8 @@ export interface InstanceSpec {
     /** Anything run by a driver that this API has no options for: the options' message, packed, says which driver it is. */
     { $case: "other"; value: Any }
     | undefined;
+  /** What is kept of it by itself, and when; at most 8. Default: nothing. */
+  schedules: Schedule[];
 }
 
 /**
@@ -560,6 +563,8 @@ export interface InstanceStatus {
   pendingChanges: string[];
   /** Memory in MiB that a machine with a balloon has now; 0: it has none, or does not run. */
   balloonMib: bigint;
+  /** How its schedules stand, in the order of the spec. */
+  schedules: ScheduleStatus[];
   /** What a container's health check says. Unset: it has none, or does not run. */
   health: ContainerHealth | undefined;
 }
@@ -1057,6 +1062,7 @@ function createBaseInstanceSpec(): InstanceSpec {
     hostShutdown: undefined,
     deleteProtection: false,
     driver: undefined,
+    schedules: [],
   };
 }
 
@@ -1105,6 +1111,9 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       case "other":
         Any.encode(message.driver.value, writer.uint32(154).fork()).join();
         break;
+    }
+    for (const v of message.schedules) {
+      Schedule.encode(v!, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -1226,6 +1235,14 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
             message.driver = { $case: "other", value: Any.decode(reader, reader.uint32()) };
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.schedules.push(Schedule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1276,6 +1293,9 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         : isSet(object.other)
         ? { $case: "other", value: Any.fromJSON(object.other) }
         : undefined,
+      schedules: globalThis.Array.isArray(object?.schedules)
+        ? object.schedules.map((e: any) => Schedule.fromJSON(e))
+        : [],
     };
   },
 
@@ -1314,6 +1334,9 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
       obj.libvirt = LibvirtOptions.toJSON(message.driver.value);
     } else if (message.driver?.$case === "other") {
       obj.other = Any.toJSON(message.driver.value);
+    }
+    if (message.schedules?.length) {
+      obj.schedules = message.schedules.map((e) => Schedule.toJSON(e));
     }
     return obj;
   },
@@ -1376,6 +1399,7 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
         break;
       }
     }
+    message.schedules = object.schedules?.map((e) => Schedule.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1924,6 +1948,7 @@ function createBaseInstanceStatus(): InstanceStatus {
     restart: undefined,
     pendingChanges: [],
     balloonMib: 0n,
+    schedules: [],
     health: undefined,
   };
 }
@@ -1971,6 +1996,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
         throw new globalThis.Error("value provided for field message.balloonMib of type int64 too large");
       }
       writer.uint32(120).int64(message.balloonMib);
+    }
+    for (const v of message.schedules) {
+      ScheduleStatus.encode(v!, writer.uint32(202).fork()).join();
     }
     if (message.health !== undefined) {
       ContainerHealth.encode(message.health, writer.uint32(242).fork()).join();
@@ -2087,6 +2115,14 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
             message.balloonMib = reader.int64() as bigint;
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.schedules.push(ScheduleStatus.decode(reader, reader.uint32()));
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -2147,6 +2183,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
         : isSet(object.balloon_mib)
         ? BigInt(object.balloon_mib)
         : 0n,
+      schedules: globalThis.Array.isArray(object?.schedules)
+        ? object.schedules.map((e: any) => ScheduleStatus.fromJSON(e))
+        : [],
       health: isSet(object.health) ? ContainerHealth.fromJSON(object.health) : undefined,
     };
   },
@@ -2189,6 +2228,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     if (message.balloonMib !== 0n) {
       obj.balloonMib = message.balloonMib.toString();
     }
+    if (message.schedules?.length) {
+      obj.schedules = message.schedules.map((e) => ScheduleStatus.toJSON(e));
+    }
     if (message.health !== undefined) {
       obj.health = ContainerHealth.toJSON(message.health);
     }
@@ -2218,6 +2260,7 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     message.balloonMib = (object.balloonMib !== undefined && object.balloonMib !== null)
       ? BigInt(object.balloonMib)
       : 0n;
+    message.schedules = object.schedules?.map((e) => ScheduleStatus.fromPartial(e)) || [];
     message.health = (object.health !== undefined && object.health !== null)
       ? ContainerHealth.fromPartial(object.health)
       : undefined;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import { SnapshotState } from "../../../proto/gen/zor/v1/snapshot.js";
-import { SnapshotRig } from "./rig.js";
+import { SnapshotRig } from "../../integration/snapshots/rig.js";
 
 let rig: SnapshotRig;
 
