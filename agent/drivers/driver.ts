@@ -7,6 +7,7 @@ import type { Connectable } from "./abilities/connect.js";
 import type { Detachable } from "./abilities/detach.js";
 import type { Discovering } from "./abilities/discovering.js";
 import type { HasScreen } from "./abilities/screen.js";
+import type { HasKeyboard } from "./abilities/keyboard.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { Suspendable } from "./abilities/suspendable.js";
@@ -111,6 +112,7 @@ export interface Abilities {
   readonly shutdown?: Shutdownable;
   readonly console?: HasConsole;
   readonly exec?: Executable;
+  readonly keyboard?: HasKeyboard;
   /** Without it cpus and memory are changed at the next start, and options not at all. */
   readonly change?: Changeable;
   readonly suspend?: Suspendable;

@@ -103,6 +103,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.InstanceService/ResetInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/ShutdownInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/ChangeMedium": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
+  "/zor.v1.InstanceService/SendKeys": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/SuspendInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/AdoptInstance": {"kind":"instance","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.InstanceService/DeleteInstance": {"kind":"instance","access":"operator","verb":"delete","route":"name"},

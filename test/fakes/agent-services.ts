@@ -111,6 +111,7 @@ function instanceHandlers(model: FakeHostModel): Handlers<typeof InstanceService
     resumeInstance: verb(InstanceState.INSTANCE_STATE_RUNNING),
     resetInstance: async (request) => ({ instance: model.instance(request.name) }),
     changeMedium: async (request) => ({ instance: model.instance(request.name) }),
+    sendKeys: async (request) => ({ instance: model.instance(request.name) }),
     adoptInstance: async (request) => ({ instance: model.instance(request.name) }),
     shutdownInstance: async (request, { caller }) => ({
       operation: start(request.name, request.requestId, caller.identity, () =>

@@ -153,6 +153,7 @@ export class FakeHub {
       resumeInstance: to("resume", running),
       resetInstance: to("reset", running),
       changeMedium: to("medium", running),
+      sendKeys: to("keys", running),
       adoptInstance: to("medium", running),
       deleteInstance: async (request: { readonly name: string }) => {
         this.calls.push(`delete ${request.name}`);

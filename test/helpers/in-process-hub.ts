@@ -230,6 +230,7 @@ export class InProcessHub {
       resumeInstance: become("resumeInstance", running),
       resetInstance: become("resetInstance", running),
       changeMedium: become("changeMedium", running),
+      sendKeys: become("sendKeys", running),
       adoptInstance: become("adoptInstance", running),
       shutdownInstance: async (request, { caller }) => {
         const { name, requestId } = request;

@@ -41,6 +41,7 @@ import { beforeRun, removeHardware } from "./hardware/index.js";
 import type { MachinePolicy } from "./hardware/part.js";
 import { nicId } from "./ids.js";
 import { inspectMachine } from "./inspection.js";
+import { machineKeyboard } from "./keyboard.js";
 import { KvmVerdicts } from "./kvm-verdicts.js";
 import { launch } from "./launch.js";
 import { LiveDevices } from "./live/devices.js";
@@ -97,6 +98,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     ...{ pause: this, reset: this, shutdown: this, console: this, exec: this },
     ...machineAbilities(this),
     ...new MachineCommands(this).abilities,
+    keyboard: machineKeyboard(this),
     devices: this.#devices,
     change: new QemuChanges({
       devices: this.#devices,

@@ -1,4 +1,5 @@
 import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
+import type { HasKeyboard } from "../../drivers/abilities/keyboard.js";
 import type { Pausable, RecoveryHandle, Resettable, Shutdownable } from "../../drivers/driver.js";
 import { type InstanceRecord, isWaiting } from "./record.js";
 
@@ -69,6 +70,15 @@ export function checkShutdown(record: InstanceRecord): Ready<Shutdownable> {
   const ability = record.driver.can.shutdown;
   if (ability === undefined) throw unsupported(record, "be asked to shut down, only stopped");
   assertState(record, "running", "shut down");
+  return { ability, handle };
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION unless the instance is running and has a keyboard. */
+export function checkSendKeys(record: InstanceRecord): Ready<HasKeyboard> {
+  const handle = runningHandle(record, "be typed to");
+  const ability = record.driver.can.keyboard;
+  if (ability === undefined) throw unsupported(record, "be typed to: it has no keyboard, only a console");
+  assertState(record, "running", "be typed to");
   return { ability, handle };
 }
 

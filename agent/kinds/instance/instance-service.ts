@@ -21,6 +21,7 @@ import type { References } from "../../kit/references.js";
 import { type ServiceMethods, serve } from "../../kit/serve.js";
 import { type AskedChange, standardMethods } from "../../kit/standard-methods.js";
 import type { Action, InstanceManager } from "./manager.js";
+import { sendKeys } from "./send-keys.js";
 
 /** What the methods about instances work with. */
 export interface InstanceServiceOptions {
@@ -77,6 +78,12 @@ export function instanceMethods(options: InstanceServiceOptions): readonly Servi
       const id = scope.parse("instance", "name", name);
       const asked = { drive, image, force, validateOnly };
       return { instance: await manager.changeMedium(id, { ...asked, signal, caller: caller.identity }) };
+    },
+    sendKeys: async ({ name, keys, text, validateOnly }, { caller }) => {
+      const id = scope.parse("instance", "name", name);
+      const asked = { keys, text, validateOnly, signal, caller: caller.identity };
+      await manager.inTurn(id, (record, context) => sendKeys(context, record, asked));
+      return { instance: manager.get(id) };
     },
     shutdownInstance: async (request, context) => shutDown(options, request, context),
     suspendInstance: async (request, context) => suspend(options, request, context),

@@ -35,6 +35,7 @@ export function addTestServices(server: GuardedServer): TestServices {
         resumeInstance: refuse,
         resetInstance: refuse,
         changeMedium: refuse,
+        sendKeys: refuse,
         adoptInstance: refuse,
         suspendInstance: refuse,
         shutdownInstance: async () => {

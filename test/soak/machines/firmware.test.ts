@@ -49,4 +49,32 @@ describe("the firmware of a machine", () => {
     expect(said).not.toContain("userland is up");
     await console.close();
   });
+
+  it("hears keys of its keyboard", { timeout: 180_000 }, async () => {
+    await run("qemu-img", ["create", "-q", "-f", "qcow2", `${fixture.imageDirectory}/nothing.qcow2`, "8M"]);
+    const instance = await fixture.create(
+      { firmware: Firmware.FIRMWARE_UEFI, disks: [{ image: "nothing.qcow2" }] },
+      [],
+      { memoryMib: 256n },
+    );
+    const handle = await fixture.driver.start(instance, await fixture.networkOf(instance), callOptions);
+    const console = await fixture.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 65_536 });
+    let said = Buffer.from(console.replay).toString("latin1");
+    let isTyped = false;
+    for await (const output of console.output) {
+      said += Buffer.from(output).toString("latin1");
+      if (!isTyped && said.includes("Shell>")) {
+        isTyped = true;
+        await fixture.driver.can.keyboard?.sendKeys(
+          instance,
+          handle,
+          { keys: [], text: "set zor of-the-keys\nset\n" },
+          callOptions,
+        );
+      }
+      if (/zor = of-the-keys/.test(said)) break;
+    }
+    expect(said).toMatch(/zor = of-the-keys/);
+    await console.close();
+  });
 });

@@ -243,6 +243,29 @@ export interface UpdateInstanceResponse {
   instance: Instance | undefined;
 }
 
+/** Request of SendKeys. */
+export interface SendKeysRequest {
+  /** "hosts/{host}/instances/{instance}". */
+  name: string;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+  /**
+   * Keys that are pressed together, at most 8, one combination after the other, at most 256: "ctrl-alt-delete", "f2", "ret". Names are
+   * those of QEMU (QKeyCode) and some that people use, such as "del", "enter" and "esc".
+   */
+  keys: string[];
+  /** Characters of a US keyboard, at most 256; "\n" is the enter key. Goes without keys. */
+  text: string;
+}
+
+/** Response of SendKeys. */
+export interface SendKeysResponse {
+  /** The instance. */
+  instance: Instance | undefined;
+}
+
 /** Request of ChangeMedium. */
 export interface ChangeMediumRequest {
   /** "hosts/{host}/instances/{instance}". */
@@ -2570,6 +2593,216 @@ export const UpdateInstanceResponse: MessageFns<UpdateInstanceResponse> = {
   },
 };
 
+function createBaseSendKeysRequest(): SendKeysRequest {
+  return { name: "", requestId: "", validateOnly: false, keys: [], text: "" };
+}
+
+export const SendKeysRequest: MessageFns<SendKeysRequest> = {
+  encode(message: SendKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    for (const v of message.keys) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.text !== "") {
+      writer.uint32(42).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SendKeysRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+    };
+  },
+
+  toJSON(message: SendKeysRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SendKeysRequest>): SendKeysRequest {
+    return SendKeysRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SendKeysRequest>): SendKeysRequest {
+    const message = createBaseSendKeysRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.keys = object.keys?.map((e) => e) || [];
+    message.text = object.text ?? "";
+    return message;
+  },
+};
+
+function createBaseSendKeysResponse(): SendKeysResponse {
+  return { instance: undefined };
+}
+
+export const SendKeysResponse: MessageFns<SendKeysResponse> = {
+  encode(message: SendKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== undefined) {
+      Instance.encode(message.instance, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = Instance.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SendKeysResponse {
+    return { instance: isSet(object.instance) ? Instance.fromJSON(object.instance) : undefined };
+  },
+
+  toJSON(message: SendKeysResponse): unknown {
+    const obj: any = {};
+    if (message.instance !== undefined) {
+      obj.instance = Instance.toJSON(message.instance);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SendKeysResponse>): SendKeysResponse {
+    return SendKeysResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SendKeysResponse>): SendKeysResponse {
+    const message = createBaseSendKeysResponse();
+    message.instance = (object.instance !== undefined && object.instance !== null)
+      ? Instance.fromPartial(object.instance)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseChangeMediumRequest(): ChangeMediumRequest {
   return { name: "", requestId: "", validateOnly: false, drive: "", image: "", force: false };
 }
@@ -3110,6 +3343,16 @@ export const InstanceServiceService = {
       Buffer.from(ChangeMediumResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ChangeMediumResponse => ChangeMediumResponse.decode(value),
   },
+  /** Types on the keyboard of a running machine, and returns when it is typed. What the guest makes of it shows on its screen. */
+  sendKeys: {
+    path: "/zor.v1.InstanceService/SendKeys" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SendKeysRequest): Buffer => Buffer.from(SendKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SendKeysRequest => SendKeysRequest.decode(value),
+    responseSerialize: (value: SendKeysResponse): Buffer => Buffer.from(SendKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SendKeysResponse => SendKeysResponse.decode(value),
+  },
   /** Saves the memory of a running machine to disk and ends it; the next start goes on from there. When it fails, the machine runs on. */
   suspendInstance: {
     path: "/zor.v1.InstanceService/SuspendInstance" as const,
@@ -3182,6 +3425,8 @@ export interface InstanceServiceServer extends UntypedServiceImplementation {
    * tray and force is not set.
    */
   changeMedium: handleUnaryCall<ChangeMediumRequest, ChangeMediumResponse>;
+  /** Types on the keyboard of a running machine, and returns when it is typed. What the guest makes of it shows on its screen. */
+  sendKeys: handleUnaryCall<SendKeysRequest, SendKeysResponse>;
   /** Saves the memory of a running machine to disk and ends it; the next start goes on from there. When it fails, the machine runs on. */
   suspendInstance: handleUnaryCall<SuspendInstanceRequest, SuspendInstanceResponse>;
   /**
@@ -3378,6 +3623,22 @@ export interface InstanceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ChangeMediumResponse) => void,
+  ): ClientUnaryCall;
+  /** Types on the keyboard of a running machine, and returns when it is typed. What the guest makes of it shows on its screen. */
+  sendKeys(
+    request: SendKeysRequest,
+    callback: (error: ServiceError | null, response: SendKeysResponse) => void,
+  ): ClientUnaryCall;
+  sendKeys(
+    request: SendKeysRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SendKeysResponse) => void,
+  ): ClientUnaryCall;
+  sendKeys(
+    request: SendKeysRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SendKeysResponse) => void,
   ): ClientUnaryCall;
   /** Saves the memory of a running machine to disk and ends it; the next start goes on from there. When it fails, the machine runs on. */
   suspendInstance(
