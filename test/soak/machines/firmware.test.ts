@@ -15,6 +15,11 @@ afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
+/** What a screen shows of it. */
+function withoutEscapes(text: string): string {
+  return text.replace(/\x1b\[[0-9;?=]*[A-Za-z]/g, "");
+}
+
 describe("the firmware of a machine", () => {
   it("has UEFI whose variables are kept", { timeout: 120_000 }, async () => {
     const instance = await fixture.create({ kernel: "micro", firmware: Firmware.FIRMWARE_UEFI }, [], {
@@ -31,23 +36,6 @@ describe("the firmware of a machine", () => {
     };
     const first = await starts();
     expect(await starts()).toBeGreaterThan(first);
-  });
-
-  it("boots nothing that is not signed where secure boot is asked for", { timeout: 180_000 }, async () => {
-    await run("qemu-img", ["create", "-q", "-f", "qcow2", `${fixture.imageDirectory}/empty.qcow2`, "8M"]);
-    const instance = await fixture.create({ firmware: Firmware.FIRMWARE_UEFI, secureBoot: true, kernel: "micro" }, [], {
-      memoryMib: 512n,
-    });
-    const handle = await fixture.driver.start(instance, await fixture.networkOf(instance), callOptions);
-    const console = await fixture.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 65_536 });
-    let said = Buffer.from(console.replay).toString("latin1");
-    for await (const output of console.output) {
-      said += Buffer.from(output).toString("latin1");
-      if (/Access Denied|Security Violation|userland is up/.test(said)) break;
-    }
-    expect(said).toMatch(/Access Denied|Security Violation/);
-    expect(said).not.toContain("userland is up");
-    await console.close();
   });
 
   it("hears keys of its keyboard", { timeout: 180_000 }, async () => {
@@ -72,9 +60,9 @@ describe("the firmware of a machine", () => {
           callOptions,
         );
       }
-      if (/zor = of-the-keys/.test(said)) break;
+      if (/zor = of-the-keys/.test(withoutEscapes(said))) break;
     }
-    expect(said).toMatch(/zor = of-the-keys/);
+    expect(withoutEscapes(said)).toMatch(/zor = of-the-keys/);
     await console.close();
   });
 });

@@ -1,0 +1,105 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { messageOf } from "../../../lib/errors.js";
+import { callOptions, type MachineFixture, makeMachineFixture } from "../../integration/qemu/machine-fixture.js";
+
+let fixture: MachineFixture;
+
+beforeAll(async () => {
+  fixture = await makeMachineFixture();
+});
+
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+});
+
+const hugePagesPath = "/proc/sys/vm/nr_hugepages";
+
+/** Why the host refuses a machine. */
+async function refusalOf(options: Parameters<MachineFixture["create"]>[0]): Promise<string> {
+  return await fixture.create({ kernel: "micro", ...options }).then(
+    () => "it was made",
+    (error: unknown) => messageOf(error),
+  );
+}
+
+describe("a machine that the host cannot give what it asks for", () => {
+  it.each<[string, Parameters<MachineFixture["create"]>[0], RegExp]>([
+    ["an unknown model", { processors: { model: "Zx-81" } }, /processors\.model.*"Zx-81" is no model/],
+    ["an unknown feature", { processors: { features: ["+zx81"] } }, /processors\.features\[0\].*"zx81" is no feature/],
+    ["a CPU that is not there", { processors: { pin: "4000" } }, /processors\.pin.*no CPU 4000/],
+    ["arguments of QEMU", { extraArguments: ["-s"] }, /extra_arguments.*qemuArguments/],
+    ["a device of the host", { hostDevices: ["0000:00:02.0"] }, /host_devices.*pciDevices/],
+  ])("is refused for %s, and it is said why", async (_what, options, message) => {
+    expect(await refusalOf(options)).toMatch(message);
+  });
+
+  it.each<[string, Parameters<MachineFixture["create"]>[0], RegExp]>([
+    ["a TPM", { tpm: true }, /apt-get install swtpm/],
+    [
+      "an ISO image",
+      { configDisk: { format: "iso", files: [{ name: "day0.cfg", content: Buffer.from("a") }] } },
+      /apt-get install xorriso/,
+    ],
+  ])("says which package to install for %s where its tool does not work", async (_what, options, message) => {
+    const { PATH } = process.env;
+    const tools = join(fixture.imageDirectory, "..", "tools");
+    await mkdir(tools, { recursive: true });
+    // The agent looks where Debian has its tools whatever its PATH says: one that fails is found before them.
+    for (const tool of ["swtpm", "xorriso"])
+      await writeFile(join(tools, tool), "#!/bin/sh\nexit 127\n", { mode: 0o755 });
+    process.env["PATH"] = `${tools}:${PATH}`;
+    try {
+      // What a start needs alone is looked for then.
+      const refusal = await fixture
+        .create({ kernel: "micro", ...options })
+        .then(async (instance) => fixture.driver.start(instance, await fixture.networkOf(instance), callOptions))
+        .then(
+          () => "it runs",
+          (error: unknown) => messageOf(error),
+        );
+      expect(refusal).toMatch(message);
+    } finally {
+      process.env["PATH"] = PATH;
+    }
+  });
+});
+
+describe("a machine with a TPM", () => {
+  it("says that the TPM is lost, also to the agent's next life", { timeout: 120_000 }, async () => {
+    const instance = await fixture.create({ kernel: "micro", tpm: true });
+    const handle = await fixture.start(instance);
+    const driver = await fixture.nextDriver();
+    expect(await driver.recover(instance, handle, callOptions)).toMatchObject({ pid: handle.pid });
+    expect(await driver.inspect(instance, handle, callOptions)).toMatchObject({ state: "running", reason: "" });
+    const { pid } = JSON.parse(await readFile(join(instance.directory, "tpm.json"), "utf8")) as { pid: number };
+    process.kill(pid, "SIGKILL");
+    await expect
+      .poll(async () => (await driver.inspect(instance, handle, callOptions)).reason, { timeout: 10_000 })
+      .toContain("swtpm");
+    const told = driver.events(AbortSignal.timeout(10_000));
+    for await (const event of told) if (event.type === "hardware-lost") break;
+    await driver.stop(instance, handle, callOptions);
+  });
+});
+
+describe("a machine of huge pages", () => {
+  it("is refused at its start without them, and made of them where they are", { timeout: 120_000 }, async () => {
+    const before = await readFile(hugePagesPath, "utf8");
+    const instance = await fixture.create({ kernel: "micro", memory: { hugepages: true } });
+    try {
+      await writeFile(hugePagesPath, "0");
+      const network = await fixture.networkOf(instance);
+      await expect(fixture.driver.start(instance, network, callOptions)).rejects.toThrow(/64 huge pages.*0 free/);
+      await writeFile(hugePagesPath, "80");
+      const handle = await fixture.start(instance);
+      expect(await readFile(`/proc/${handle.pid}/smaps_rollup`, "utf8")).toMatch(
+        /Private_Hugetlb:\s+131072 kB|Shared_Hugetlb:\s+131072 kB/,
+      );
+      await fixture.driver.stop(instance, handle, callOptions);
+    } finally {
+      await writeFile(hugePagesPath, before.trim());
+    }
+  });
+});
