@@ -23,7 +23,10 @@ afterAll(async () => {
 
 /** What of ours is inside: commands, pipes, and what copies are called before they are whole. */
 const left = (id: string) =>
-  rig.shell(id, "ps | grep -E '[s]leep 47|[t]ar -|[n]c 127|[c]at$'; ls -d /run/zor-* /tmp/.zor-cp-* 2>/dev/null; true");
+  rig.shell(
+    id,
+    "ps | grep -E '[s]leep 47|[t]ar -|[n]c 127|root +[c]at$'; ls -d /run/zor-* /tmp/.zor-cp-* 2>/dev/null; true",
+  );
 /** The pipes of the command that looks are its own. */
 const onlyOwnPipes = /^(\/run\/zor-[0-9a-f]+\n)?$/;
 
@@ -46,7 +49,7 @@ describe.each(["c1", "m1"])("of what ran in %s nothing is left when", (id) => {
       expect(code).not.toBe(0);
       expect(stderr).toMatch(/^zor: .*(connection|hub)/im);
     }
-    await once(work.socket, "close");
+    await eventually(() => expect(work.socket.closed).toBe(true));
     forward.kill("SIGINT");
     expect((await forward.ended).stderr).toMatch(/connection/i);
     await rig.hub.run();
