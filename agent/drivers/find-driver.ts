@@ -1,4 +1,5 @@
 import { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
+import { quote } from "../../lib/names.js";
 import type { InstanceDriver } from "./driver.js";
 
 /** The driver whose options a spec has; undefined when none of these is it. */
@@ -15,7 +16,8 @@ export function findDriver(drivers: readonly InstanceDriver[], spec: InstanceSpe
 /** The word of the driver that a spec wants, for people, whether or not there is one; "" when it names none. */
 export function wantedDriver({ driver: chosen }: InstanceSpec): string {
   if (chosen?.$case !== "other") return chosen?.$case ?? "";
-  return `for ${typeOf(chosen.value.typeUrl)}`;
+  const type = typeOf(chosen.value.typeUrl);
+  return `for ${/^[\w.]{1,200}$/.test(type) ? type : quote(type)}`;
 }
 
 /** A spec of which only the driver is known. */
