@@ -1,0 +1,3 @@
+import { describeEveryField } from "./describe-every-field.js";
+
+describeEveryField(4);

@@ -1,0 +1,3 @@
+import { describeEveryField } from "../../contract/input/describe-every-field.js";
+
+describeEveryField(Number.POSITIVE_INFINITY);
