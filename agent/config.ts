@@ -97,6 +97,7 @@ export const agentConfigSchema = z.strictObject({
   pciDevices: z.array(pciAddress).optional(),
   disk: diskSchema.default({}),
   backupDirs: z.array(path).optional(),
+  memoryReserveMib: mib.optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -149,6 +150,8 @@ export interface AgentSettings {
   readonly disk: DiskLimits;
   /** Directories that backups may be written to; none: no backups are taken. */
   readonly backupDirs: readonly string[];
+  /** Memory of the host that stays free when a machine starts, MiB. */
+  readonly memoryReserveMib: number;
   readonly observeSeconds: number;
 }
 
@@ -184,6 +187,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     pciDevices: config.pciDevices ?? [],
     disk: config.disk,
     backupDirs: config.backupDirs ?? [],
+    memoryReserveMib: config.memoryReserveMib ?? 256,
     observeSeconds: config.observeSeconds,
   };
 }

@@ -51,6 +51,8 @@ export interface InstanceDriver {
   readonly network: NetworkModel;
   /** What its instances can be asked for besides being started and stopped. Goes out in the host's fingerprint as "driver.{kind}.{ability}". */
   readonly can: Abilities;
+  /** Its instances may take all the memory of their specs from the host: they are not started when it has not that much. Default: no. */
+  readonly takesMemory?: boolean;
   /** Set when its instances have devices at addresses. */
   readonly placing?: Placing;
   /** Set when its runtime makes a net namespace at each start and joins none. */

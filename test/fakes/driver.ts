@@ -45,6 +45,7 @@ export class FakeDriver
   readonly kind: string;
   readonly options: InstanceDriver["options"];
   readonly network: InstanceDriver["network"];
+  takesMemory = false;
   readonly can = {
     pause: this,
     reset: this,

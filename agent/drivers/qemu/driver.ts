@@ -111,6 +111,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly settling = machineSettling(this);
   readonly placing = this;
   readonly carrier = this;
+  readonly takesMemory = true;
   readonly #options: QemuDriverOptions;
   readonly #machines: Machines;
   readonly #digests = new ContentDigests();

@@ -7,6 +7,7 @@ import type { InstanceStore } from "./instance-store.js";
 import type { Neighbours } from "./neighbours.js";
 import type { InstanceRecord } from "./record.js";
 import type { HostLimits } from "./spec-check.js";
+import type { StartTurns } from "./start-turns.js";
 
 /** What the work at instances needs of the agent around it. */
 export interface InstanceContext {
@@ -29,6 +30,9 @@ export interface InstanceContext {
   readonly waits: Waits;
   /** Those that reach instances from their lans. */
   readonly neighbours: Neighbours;
+  readonly turns: StartTurns;
+  /** Memory of the host that stays free when something starts, MiB. */
+  readonly memoryReserveMib: number;
 }
 
 /** Instances that are started without anybody asking for it. */

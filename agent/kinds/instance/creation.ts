@@ -104,12 +104,15 @@ export async function build(
     await options.fill?.(toDriverInstance(record));
     signal.throwIfAborted();
     if (!options.leaveStopped) {
+      progress("waiting for its turn to start", 80);
+      await context.turns.take(record.stored.resource.uid, signal);
       progress("starting", 85);
       await start(context, record, options);
     }
     signal.throwIfAborted();
     await setPhase(context, record, "ready");
   } catch (error) {
+    context.turns.end(record.stored.resource.uid);
     throw asFailure(error, name, "create");
   }
   record.activity = undefined;

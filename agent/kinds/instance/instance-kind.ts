@@ -31,6 +31,7 @@ async function open(context: AgentContext): Promise<KindPart> {
     {
       ...{ host, drivers, references, logError, now },
       limits: readLimits(),
+      memoryReserveMib: settings.memoryReserveMib,
       boot: await readBoot(),
       store: new InstanceStore(join(state, "instances"), context.write),
       networks: network.createInstanceNetworks({ findMtu: (lan) => references.find("lan", lan)?.spec?.mtu }),

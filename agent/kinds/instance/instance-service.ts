@@ -20,7 +20,8 @@ import type { HostScope } from "../../kit/host-scope.js";
 import type { References } from "../../kit/references.js";
 import { type ServiceMethods, serve } from "../../kit/serve.js";
 import { type AskedChange, standardMethods } from "../../kit/standard-methods.js";
-import type { Action, InstanceManager } from "./manager.js";
+import type { Action } from "./actions.js";
+import type { InstanceManager } from "./manager.js";
 import { sendKeys } from "./send-keys.js";
 
 /** What the methods about instances work with. */

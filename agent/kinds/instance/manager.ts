@@ -8,17 +8,8 @@ import { inParallel } from "../../kit/in-parallel.js";
 import type { Change } from "../../kit/kind.js";
 import type { AskedUpdate } from "../../kit/metadata.js";
 import type { ResourceSource, Use } from "../../kit/references.js";
-import {
-  assertUnclaimed,
-  isOwn,
-  checkPause,
-  checkReset,
-  checkResume,
-  checkShutdown,
-  checkStart,
-  checkStop,
-  runningHandle,
-} from "./action-checks.js";
+import { assertUnclaimed, checkShutdown, isOwn, runningHandle } from "./action-checks.js";
+import { type Action, actions, checks } from "./actions.js";
 import { carryOutAdoption, planAdoption } from "./adopt-found.js";
 import { adopt, hasRebooted } from "./adoption.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
@@ -41,7 +32,7 @@ import { News, tellOf } from "./news.js";
 import { type AskedMedium, changeMedium } from "./medium-change.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
-import { giveUpShutdown, pause, requestShutdown, reset, resume, start, stop } from "./power.js";
+import { giveUpShutdown, requestShutdown } from "./power.js";
 import { type InstanceRecord, toInstance } from "./record.js";
 import { Reached } from "./reached.js";
 import { shutDownGuest } from "./shut-down.js";
@@ -49,9 +40,6 @@ import type { startAgain } from "./start-again.js";
 import { checkSuspend, suspend } from "./suspend.js";
 import { Unasked } from "./unasked.js";
 import { update } from "./update.js";
-
-/** Things done to an instance at once. */
-export type Action = "start" | "stop" | "pause" | "resume" | "reset";
 
 /** Options of calls that only check when asked to. */
 export interface Validatable {
@@ -67,14 +55,6 @@ export interface Creation {
   readonly discard: () => Promise<void>;
 }
 
-const actions = { start, stop, pause, resume, reset } as const;
-const checks = {
-  start: checkStart,
-  stop: checkStop,
-  pause: checkPause,
-  resume: checkResume,
-  reset: checkReset,
-} as const;
 const parallelAdoptions = 8;
 const parallelObservations = 4;
 
@@ -93,13 +73,14 @@ export class InstanceManager implements ResourceSource {
 
   /** @param onRemoved told when an instance is gone. @param discoveries how what is found is told of. */
   constructor(
-    context: Omit<InstanceContext, "waits" | "neighbours">,
+    context: Omit<InstanceContext, "waits" | "turns" | "neighbours">,
     onRemoved: (record: InstanceRecord) => void,
     discoveries: Pick<DiscoveriesOptions, "publish" | "removed">,
   ) {
     this.#onRemoved = onRemoved;
     const publish = (record: InstanceRecord): void => {
       context.publish(record);
+      waits.seen(record);
       this.#news.tell();
     };
     const waits = new Unasked({
@@ -108,7 +89,8 @@ export class InstanceManager implements ResourceSource {
       run: (id, work) => this.#startWaiting(id, work),
     });
     this.#unasked = waits;
-    this.#context = { ...context, publish, waits, neighbours: new Neighbours(context.networks) };
+    const neighbours = new Neighbours(context.networks);
+    this.#context = { ...context, publish, waits, turns: waits.turns, neighbours };
     this.discoveries = new Discoveries(
       { ...context, ...discoveries },
       { hasUid: (uid) => this.#byUid(uid) !== undefined, hasId: (id) => this.#records.has(id) },

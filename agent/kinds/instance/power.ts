@@ -8,9 +8,10 @@ import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { keepEnd, noteFailedStart, noteStopped, setLife, trySetLife } from "./ends.js";
+import { assertMemory } from "./memory-admission.js";
 import { assertSameMachine } from "./same-machine.js";
 import { forgetRun, keepHandle, observe, setObservation, takeBack } from "./observe.js";
-import { type Activity, type InstanceRecord, notRunning, toDriverInstance, toOwner } from "./record.js";
+import { type Activity, type InstanceRecord, notRunning, specOf, toDriverInstance, toOwner } from "./record.js";
 import { mayRestart, newLife } from "./restart-plan.js";
 
 /**
@@ -25,10 +26,14 @@ export async function start(
   checkStart(record);
   assertSameMachine(record);
   await adoptStray(context, record, options);
+  const { uid } = record.stored.resource;
   await during(context, record, "starting", async () => {
     try {
+      await assertMemory(context, record);
+      context.turns.begin(uid, record.driver.takesMemory === true ? Number(specOf(record).memoryMib ?? 0n) : 0);
       await launch(context, record, options.signal);
     } catch (error) {
+      context.turns.end(uid);
       const failure = asFailure(error, record.stored.resource.name, "start");
       if (!leavesStateAlone(failure)) {
         const reason = `could not be started: ${withoutDirectories(messageOf(failure))}`;

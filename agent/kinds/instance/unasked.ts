@@ -4,6 +4,7 @@ import { startInOrder } from "./host-boot.js";
 import type { InstanceStore } from "./instance-store.js";
 import type { InstanceRecord } from "./record.js";
 import { startAgain, startAtBoot } from "./start-again.js";
+import { isUp, StartTurns } from "./start-turns.js";
 import { Waiting } from "./waiting.js";
 
 /** What starts that nobody asked for need. */
@@ -15,6 +16,7 @@ export interface UnaskedOptions extends Pick<InstanceContext, "logError"> {
 
 /** Starts of instances that nobody asked for: because the host has booted, and again after their end. */
 export class Unasked implements Waits {
+  readonly turns = new StartTurns();
   readonly #options: UnaskedOptions;
   readonly #waiting: Waiting;
   readonly #closing = new AbortController();
@@ -58,7 +60,18 @@ export class Unasked implements Waits {
     const until = AbortSignal.any([signal, this.#closing.signal]);
     this.#waiting.open(records, until);
     const awaiting = records.filter(({ awaitsBoot }) => awaitsBoot);
-    await startInOrder(awaiting, ({ stored }) => this.#options.run(stored.id, startAtBoot), until);
+    const { run } = this.#options;
+    const startOne = async ({ stored }: InstanceRecord): Promise<void> => {
+      // Before its queue: it can be stopped or deleted meanwhile.
+      await this.turns.take(stored.resource.uid, until).catch(() => undefined);
+      await run(stored.id, startAtBoot);
+    };
+    await startInOrder(awaiting, startOne, until);
+  }
+
+  /** Told how the instance is now: another one may have its turn. */
+  seen(record: InstanceRecord): void {
+    if (isUp(record)) this.turns.end(record.stored.resource.uid);
   }
 
   /** Starts nothing more. */

@@ -25,6 +25,8 @@ export class InstanceWorld {
   readonly #directory: string;
   /** Which run of the host's kernel the next agent finds itself in. */
   boot: Boot = { id: "first boot", time: new Date("2026-11-26T08:00:00.250Z") };
+  /** Memory that stays free, of the next agent. */
+  memoryReserveMib = 0;
   /** Errors that the next writes meet, instead of writing. */
   diskFailure: unknown;
 
@@ -62,6 +64,7 @@ export class InstanceWorld {
       {
         host: "h1",
         limits: { cpus: 4, memoryMib: 4096 },
+        memoryReserveMib: this.memoryReserveMib,
         boot: this.boot,
         store: new InstanceStore(this.#directory, write),
         networks: this.network.createInstanceNetworks(),
