@@ -96,6 +96,29 @@ export function repeatable(flags: string, description: string): Option {
     .argParser((value: string, before: readonly string[]) => [...before, value]);
 }
 
+/** Widest line of a help text. */
+const helpColumns = 80;
+
+/** Paragraphs after the options of a command's help. Lines that begin with spaces stay as they are; the others are filled anew to 80 columns. */
+export function withNotes(command: Command, text: string): Command {
+  const paragraphs = text.trim().split(/\n{2,}/);
+  return command.addHelpText("after", `\n${paragraphs.map(fill).join("\n\n")}`);
+}
+
+function fill(paragraph: string): string {
+  if (paragraph.startsWith(" ")) return paragraph;
+  const lines: string[] = [];
+  let line = "";
+  for (const word of paragraph.split(/\s+/)) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length > helpColumns && line !== "") {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line].join("\n");
+}
+
 /** Examples at the end of a command's help. */
 export function withExamples(command: Command, ...examples: readonly string[]): Command {
   return command.addHelpText("after", `\nExamples:\n${examples.map((example) => `  ${example}`).join("\n")}`);

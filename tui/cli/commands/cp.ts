@@ -2,7 +2,7 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { TreeItem } from "../../../lib/tree/tree.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { outputOption, type Registrar, withExamples } from "../command.js";
+import { outputOption, type Registrar, withExamples, withNotes } from "../command.js";
 import { type CopyEnd, guestEnd, localEnd } from "../copy/ends.js";
 import { resolveName } from "../resolve.js";
 import type { Session } from "../session.js";
@@ -41,10 +41,9 @@ export function define({ program, open }: Registrar): void {
         progress.end();
       }
     });
-  command.addHelpText(
-    "after",
-    `
-Directories are copied with all that is in them; symbolic links stay links, and
+  withNotes(
+    command,
+    `Directories are copied with all that is in them; symbolic links stay links, and
 none is followed out of the directory that is written to, whichever side made it.
 Modes and times are kept; hard links become files, devices and sockets are left
 out. A file gets its name when it is whole. The instance must run and have sh and

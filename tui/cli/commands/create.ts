@@ -11,7 +11,15 @@ import { type CreateCommand, type FlagValues, isFlagGiven, type Outcome } from "
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asMethod } from "../change.js";
-import { flagOption, type Registrar, ResourceArgument, repeatable, responseOutput, withExamples } from "../command.js";
+import {
+  flagOption,
+  type Registrar,
+  ResourceArgument,
+  repeatable,
+  responseOutput,
+  withExamples,
+  withNotes,
+} from "../command.js";
 import { withFields } from "../input/fields-of-kind.js";
 import { commandsOf } from "../kind-commands.js";
 import { getResource, kindsWith, standardMethod } from "../kinds.js";
@@ -83,7 +91,7 @@ export async function defineCreate(
       const creation = { kind, own, text, words: given.map(String), values: command.opts(), options };
       await create(open(command), creation);
     });
-  if (own.note !== undefined) command.addHelpText("after", `\n${own.note}`);
+  if (own.note !== undefined) withNotes(command, own.note);
   withExamples(command, ...own.examples.map((example) => `${pathOf(command)} ${example}`));
 }
 

@@ -1,6 +1,6 @@
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { invalidArgument } from "../../../lib/errors.js";
-import { type Registrar, ResourceArgument, repeatable, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, repeatable, withExamples, withNotes } from "../command.js";
 import { execCommand } from "../exec-command.js";
 import { exitCode } from "../exit-codes.js";
 import { parsePairs } from "../../kit/input/key-values.js";
@@ -63,10 +63,9 @@ export function define({ program, open }: Registrar): void {
         session.note(`zor: a part of the output is missing; the command's own exit code was ${exit.code}`);
       session.setExitCode(exit.truncated ? exitCode.cut : exit.code);
     });
-  command.addHelpText(
-    "after",
-    `
-Input and output are carried while the command runs, no faster than the slower
+  withNotes(
+    command,
+    `Input and output are carried while the command runs, no faster than the slower
 side takes them, and end separately. When zor is ended before the command is, or
 the connection is lost, the command ends too, with all it began; to have
 something stay, use -d, or start it with setsid. What a command that ends by

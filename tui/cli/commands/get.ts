@@ -27,7 +27,7 @@ export function define({ program, open }: Registrar): void {
     .description(
       "List resources of a kind.\nAs JSON or YAML it prints one document, the API's list response, whether all, several or one are asked for by name; with --watch one WatchResponse after the other. Other commands print the response of their own call, one document for each name.",
     )
-    .usage(`[options] ${plurals.join("|")} [names...]`)
+    .usage("[options] <kind> [names...]")
     .addArgument(new KindArgument("<kind>", listed(plurals, plurals.length, "or"), "list"))
     .addArgument(new ResourceArgument("[names...]", "only these"))
     .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))

@@ -5,7 +5,7 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { quote } from "../../../lib/names.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Registrar, ResourceArgument, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { hostPort, listenFor } from "../listen-for.js";
 import { resolveName } from "../resolve.js";
 
@@ -64,10 +64,9 @@ export function define({ program, open }: Registrar): void {
         for (const server of servers) server.close();
       }
     });
-  command.addHelpText(
-    "after",
-    `
-A connection goes from inside the instance to the server: a container's is made
+  withNotes(
+    command,
+    `A connection goes from inside the instance to the server: a container's is made
 in its network namespace; a machine's guest needs socat, nc or python3 and an
 agent. Where no agent answers, or with --nic, it comes from a free address of the
 NIC's lan, to the address that the specification gives it, --to says, or the

@@ -6,7 +6,15 @@ import type { Change, FlagValues, SetCommand } from "../../kit/kind-commands.js"
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { updateResource } from "../change.js";
-import { flagOption, type Registrar, ResourceArgument, repeatable, responseOutput, withExamples } from "../command.js";
+import {
+  flagOption,
+  type Registrar,
+  ResourceArgument,
+  repeatable,
+  responseOutput,
+  withExamples,
+  withNotes,
+} from "../command.js";
 import { parseFieldsOf, withFields } from "../input/fields-of-kind.js";
 import { commandsOf } from "../kind-commands.js";
 import { getResource, kindsWith } from "../kinds.js";
@@ -57,7 +65,7 @@ export async function defineSet(
       const [values, options] = [command.opts<FlagValues>(), command.opts<SetOptions>()];
       await set(open(command), { kind, own, text, fields, values, options });
     });
-  if (own.note !== undefined) command.addHelpText("after", `\n${own.note}`);
+  if (own.note !== undefined) withNotes(command, own.note);
   withExamples(command, ...own.examples.map((example) => `${pathOf(command)} ${example}`));
 }
 

@@ -6,7 +6,7 @@ import { quote } from "../../../lib/names.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { resolveName } from "../resolve.js";
 import { runProgram } from "../run-program.js";
 import type { Session } from "../session.js";
@@ -78,10 +78,9 @@ function defineSsh({ program, open }: Registrar): void {
       );
       session.setExitCode(code);
     });
-  command.addHelpText(
-    "after",
-    `
-The instance needs an ssh server, and what zor exec and zor port-forward need. A
+  withNotes(
+    command,
+    `The instance needs an ssh server, and what zor exec and zor port-forward need. A
 key of yours is let in for as long as the session lasts, and the server's own key
 is read through the hub: nothing is taken on trust. Where no guest agent answers
 (a router's own system), ssh comes from the guest's lan as zor port-forward does,
@@ -115,10 +114,9 @@ function defineConfig({ program, open }: Registrar): void {
           session.print(`  ${key} ${value}`);
       }
     });
-  command.addHelpText(
-    "after",
-    `
-Write it to a file and include that at the top of ~/.ssh/config:
+  withNotes(
+    command,
+    `Write it to a file and include that at the top of ~/.ssh/config:
 
   zor ssh-config > ~/.ssh/zor.conf
   Include zor.conf

@@ -7,7 +7,7 @@ import { understandsEscapes } from "../../../lib/terminal.js";
 import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Registrar, ResourceArgument, withExamples } from "../command.js";
+import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { hostPort, listenFor } from "../listen-for.js";
 import { resolveName } from "../resolve.js";
 import { runProgram } from "../run-program.js";
@@ -58,10 +58,9 @@ export function define({ program, open }: Registrar): void {
       else if (options.term === true) await showHere(session, name);
       else await serveViewer(session, name, { port, viewer: options.viewer });
     });
-  command.addHelpText(
-    "after",
-    `
-Without --viewer the first of ${viewers.map(([name]) => name).join(" and ")} is started where there is a display, and
+  withNotes(
+    command,
+    `Without --viewer the first of ${viewers.map(([name]) => name).join(" and ")} is started where there is a display, and
 zor ends with it; else zor prints where to connect to and passes viewers on until
 it is interrupted. A machine has a screen when it was made with --display.`,
   );

@@ -42,7 +42,7 @@ export const instanceCommands: KindCommands<Instance> = {
       { flags: "--memory <size>", help: "such as 256M or 2G (default: 128M)" },
       {
         flags: "--nic <fields>",
-        help: "lan=LAN,addr=IP/LEN,mac=MAC,name=NAME,model=MODEL,queues=N, all optional; may be repeated",
+        help: "lan=LAN,addr=IP/LEN,mac=MAC,name=NAME, model=MODEL,queues=N, all optional; may be repeated",
         repeatable: true,
       },
       ...driverFlags,

@@ -17,14 +17,14 @@ import { type Flag, type FlagValues, flagText } from "../../kit/kind-commands.js
 export const lifecycleFlags: readonly Flag[] = [
   {
     flags: "--restart <when>",
-    help: "never, on-failure or always; then, optionally: ,max=COUNT,delay=SECONDS,longest=SECONDS,reset=SECONDS (default: never)",
+    help: "never, on-failure or always; then, optionally, max=, delay=, longest=, reset= (seconds), as in always,max=5,delay=2 (default: never)",
   },
   { flags: "--boot-start <when>", help: "when the host has booted: never, always or last-state (default: never)" },
   { flags: "--boot-order <number>", help: "lower ones start first and end last, -1000 to 1000 (default: 0)" },
   { flags: "--boot-delay <seconds>", help: "wait this long after its start before the next order (default: 0)" },
   {
     flags: "--host-shutdown <action>",
-    help: "when the host shuts down: shutdown, stop, suspend or none; then, optionally: ,grace=SECONDS (default: shutdown,grace=60)",
+    help: "when the host shuts down: shutdown, stop, suspend or none; then, optionally, grace= (seconds), as in shutdown,grace=60 (the default)",
   },
   { flags: "--protect", help: "it cannot be deleted until this is taken away" },
 ];
