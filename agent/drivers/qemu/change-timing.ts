@@ -42,7 +42,7 @@ const rules: Rules<QemuOptions> = {
   ...{ seed: atNextStart, configDisk: atNextStart, smbios: atNextStart, oemStrings: atNextStart },
   ...{ rng: atNextStart, watchdog: atNextStart, pvpanic: atNextStart, display: atNextStart, usb: atNextStart },
   ...{ extraArguments: atNextStart, hostDevices: atNextStart, hotplugPorts: atNextStart },
-  ...{ serialPorts: atNextStart },
+  ...{ serialPorts: atNextStart, shares: atNextStart },
 };
 
 const processorRules: Rules<Processors> = {
