@@ -8,6 +8,7 @@ import { type ContainerPolicy, containerPolicySettings } from "./drivers/contain
 import type { DiskLimits } from "./drivers/disk-quota.js";
 import { dockerSocket } from "./drivers/docker/docker-driver.js";
 import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
+import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
@@ -95,6 +96,7 @@ export const agentConfigSchema = z.strictObject({
   ...containerPolicySettings,
   qemuArguments: z.boolean().optional(),
   pciDevices: z.array(pciAddress).optional(),
+  machineShares: containerPolicySettings.containerMounts,
   disk: diskSchema.default({}),
   backupDirs: z.array(path).optional(),
   memoryReserveMib: mib.optional(),
@@ -147,6 +149,8 @@ export interface AgentSettings {
   readonly qemuArguments: boolean;
   /** Addresses of the host's PCI devices that machines may be given. */
   readonly pciDevices: readonly string[];
+  /** Directories of the host that machines may share, or anything in them. */
+  readonly machineShares: readonly SharedDirectory[];
   readonly disk: DiskLimits;
   /** Directories that backups may be written to; none: no backups are taken. */
   readonly backupDirs: readonly string[];
@@ -185,6 +189,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     },
     qemuArguments: config.qemuArguments ?? false,
     pciDevices: config.pciDevices ?? [],
+    machineShares: config.machineShares ?? [],
     disk: config.disk,
     backupDirs: config.backupDirs ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,

@@ -9,7 +9,7 @@ import type { AllowedRegistry } from "./engine-api/registry-policy.js";
 import { LibvirtDriver } from "./libvirt/libvirt-driver.js";
 import { createPodmanDriver } from "./podman/podman-driver.js";
 import { createQemuDriver } from "./qemu/driver.js";
-import type { MachinePolicy } from "./qemu/hardware/part.js";
+import { type MachinePolicy, nothingAllowed } from "./qemu/hardware/part.js";
 
 /** What drivers are made with. */
 export interface DriverOptions {
@@ -39,9 +39,8 @@ export interface DriverOptions {
 /** All drivers of this agent. A new driver is one folder and one line here. */
 export function createDrivers(options: DriverOptions): readonly InstanceDriver[] {
   const quota = new DiskQuota({ directory: options.stateDirectory, limits: options.disk });
-  const policy = options.machines ?? { qemuArguments: false, pciDevices: [] };
   return [
-    createQemuDriver({ ...options, policy, quota }),
+    createQemuDriver({ ...options, policy: options.machines ?? nothingAllowed, quota }),
     new CrunDriver({ ...options, quota }),
     createDockerDriver({ ...options, socketPath: options.engines.docker }),
     createPodmanDriver({ ...options, socketPath: options.engines.podman }),

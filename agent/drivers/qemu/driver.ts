@@ -38,7 +38,7 @@ import type { Detachable } from "../abilities/detach.js";
 import { MachineCommands } from "./commands.js";
 import { totalDiskMib } from "./hardware/disks.js";
 import { beforeRun, removeHardware } from "./hardware/index.js";
-import type { MachinePolicy } from "./hardware/part.js";
+import { type MachinePolicy, nothingAllowed } from "./hardware/part.js";
 import { nicId } from "./ids.js";
 import { inspectMachine } from "./inspection.js";
 import { machineKeyboard } from "./keyboard.js";
@@ -126,7 +126,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     this.#machines = new Machines({ log: options.log, silentAfterMs: options.silentAfterMs ?? defaultSilentAfterMs });
     this.#quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
     this.#kvm = new KvmVerdicts(options);
-    this.#policy = options.policy ?? { qemuArguments: false, pciDevices: [] };
+    this.#policy = options.policy ?? nothingAllowed;
     this.#bases = new BaseWatch({
       digests: this.#digests,
       onChange: (instance, message) => this.#machines.emit(instance, "image-changed", message),

@@ -48,6 +48,7 @@ export const pciSlots = {
   display: 0x1a,
   seed: 0x1b,
   configDisk: 0x1c,
+  shares: 0x1d,
 } as const;
 
 type Kind = keyof typeof pciPlaces;

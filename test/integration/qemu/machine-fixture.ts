@@ -6,6 +6,7 @@ import { pino } from "pino";
 import type { DriverInstance, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import type { InstanceNetwork } from "../../../agent/network/instance-networks.js";
 import { createQemuDriver } from "../../../agent/drivers/qemu/driver.js";
+import type { MachinePolicy } from "../../../agent/drivers/qemu/hardware/part.js";
 import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { Accelerator, QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 import { makeNetns } from "../../helpers/netns.js";
@@ -35,7 +36,8 @@ export interface MachineFixture extends AsyncDisposable {
   shell(instance: DriverInstance, handle: RecoveryHandle, command: string): Promise<string>;
 }
 
-export async function makeMachineFixture(): Promise<MachineFixture> {
+/** @param policy what machines are allowed beyond the ordinary; default: nothing. */
+export async function makeMachineFixture(policy?: MachinePolicy): Promise<MachineFixture> {
   const root = await mkdtemp(join(tmpdir(), "zt-"));
   const imageDirectory = join(root, "images");
   await mkdir(imageDirectory);
@@ -44,6 +46,7 @@ export async function makeMachineFixture(): Promise<MachineFixture> {
     createQemuDriver({
       imageDirectories: [imageDirectory, microDirectory],
       stateDirectory: join(root, "state"),
+      ...(policy === undefined ? {} : { policy }),
       log: pino({ level: "silent" }),
       // Shorter than an emulated guest takes to boot.
       silentAfterMs: 1000,

@@ -25,7 +25,16 @@ describe("flags for the hardware of a machine", () => {
     const path = join(directory, "user-data");
     writeFileSync(path, "#cloud-config\n");
     const values = { cores: "2", cpuModel: "qemu64", pin: "0-1", firmware: "uefi", secureBoot: true, tpm: true };
-    expect(readHardware({ ...values, hugepages: true, userData: path, boot: ["nics"], watchdog: "reset" })).toEqual({
+    expect(
+      readHardware({
+        ...values,
+        hugepages: true,
+        userData: path,
+        boot: ["nics"],
+        watchdog: "reset",
+        share: ["path=/srv/a,tag=a,read-only"],
+      }),
+    ).toEqual({
       processors: { cores: 2, model: "qemu64", pin: "0-1" },
       memory: { hugepages: true },
       firmware: "FIRMWARE_UEFI",
@@ -33,11 +42,14 @@ describe("flags for the hardware of a machine", () => {
       seed: { userData: "#cloud-config\n" },
       bootOrder: ["nics"],
       watchdog: { action: "reset" },
+      shares: [{ path: "/srv/a", tag: "a", readOnly: true }],
     });
   });
 
   it("name what is wrong with them", () => {
     expect(() => readHardware({ cores: "0" })).toThrow(/--cores/);
+    expect(() => readHardware({ share: ["path=/srv/a"] })).toThrow(/--share.*needs path and tag/);
+    expect(() => readHardware({ share: ["path=/srv/a,tag=a,read-only=no"] })).toThrow(/--share.*takes no value/);
     expect(() => readHardware({ firmware: "efi" })).toThrow(/--firmware.*neither bios nor uefi/);
     expect(() => readHardware({ userData: join(directory, "missing") })).toThrow(/--user-data.*cannot be read/);
     const large = join(directory, "large");

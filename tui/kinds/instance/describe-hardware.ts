@@ -4,7 +4,7 @@ import { formatMib } from "../../kit/format.js";
 
 /** What a machine is made of beyond its size, disks and interfaces. What was not asked for is not told. */
 export function hardwareLines(options: QemuOptions): readonly DescribeLine[] {
-  const { bootOrder, display, watchdog, hostDevices, extraArguments, architecture } = options;
+  const { bootOrder, display, watchdog, hostDevices, extraArguments, architecture, shares } = options;
   const lines: readonly (readonly [string, string])[] = [
     ["architecture", architecture],
     ["processor", processorText(options)],
@@ -16,6 +16,7 @@ export function hardwareLines(options: QemuOptions): readonly DescribeLine[] {
     ["config disk", options.configDisk?.files.map(({ name }) => name).join(" ") ?? ""],
     ["watchdog", watchdog === undefined ? "" : `${watchdog.model || "i6300esb"}, ${watchdog.action || "reset"}`],
     ["display", display],
+    ["shares", shares.map(({ path, tag, readOnly }) => `${path} as ${tag}${readOnly ? ", read-only" : ""}`).join("; ")],
     ["host devices", hostDevices.join(" ")],
     ["qemu arguments", extraArguments.join(" ")],
   ];

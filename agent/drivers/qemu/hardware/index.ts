@@ -19,6 +19,7 @@ import { processors } from "./processors.js";
 import { pvpanic } from "./pvpanic.js";
 import { rng } from "./rng.js";
 import { seed } from "./seed.js";
+import { shares } from "./shares.js";
 import { smbios } from "./smbios.js";
 import { tpm } from "./tpm.js";
 import { usb } from "./usb.js";
@@ -27,7 +28,7 @@ import { watchdog } from "./watchdog.js";
 /** The parts of a machine, in the order of their arguments. Another one is a module in this folder and a line here. */
 const hardware = {
   ...{ processors, memory, pinning, balloon, smbios, console, guestAgent, boot, rng, watchdog, pvpanic, display },
-  ...{ firmware, tpm, controllers, usb, disks, cdroms, nics, seed, configDisk },
+  ...{ firmware, tpm, controllers, usb, disks, cdroms, nics, seed, configDisk, shares },
   ...{ hostDevices, extraArguments },
 };
 

@@ -23,7 +23,18 @@ export interface MachinePolicy {
   readonly qemuArguments: boolean;
   /** Addresses of the host's PCI devices that may be passed through. */
   readonly pciDevices: readonly string[];
+  /** Directories of the host that machines may share, or anything in them. */
+  readonly shares: readonly SharedDirectory[];
 }
+
+/** A directory of the host that machines may share. */
+export interface SharedDirectory {
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** What a host allows of whose policy nothing is said. */
+export const nothingAllowed: MachinePolicy = { qemuArguments: false, pciDevices: [], shares: [] };
 
 /** The host that a machine is to be made on. */
 export interface MachineHost {

@@ -185,6 +185,8 @@ export interface QemuOptions {
   usb:
     | UsbOptions
     | undefined;
+  /** Directories of the host that the guest can mount. At most 8; needs a q35 or pc. */
+  shares: Share[];
   /** Places for virtio and nvme disks and for interfaces that are added while it runs, 0 to 8; unset: 4 in a new machine, 0 of a microvm. */
   hotplugPorts?: number | undefined;
 }
@@ -270,6 +272,19 @@ export interface CdromDrive {
   bus: string;
   /** Where the machine has the drive, as Disk.device_address. Read only. */
   deviceAddress: string;
+}
+
+/** A directory of the host that a guest mounts over 9p. */
+export interface Share {
+  /**
+   * The directory: an absolute path without "." and "..", no part of which is a link. It, or one that it is in, must be in the agent's
+   * setting machineShares, and the instance's user must be allowed to read it.
+   */
+  path: string;
+  /** What the guest mounts it by: 1 to 31 letters, digits, ".", "-" and "_". */
+  tag: string;
+  /** The guest cannot write. Must be set where machineShares allows reading alone. */
+  readOnly: boolean;
 }
 
 /** USB of a QEMU machine. */
@@ -402,6 +417,7 @@ function createBaseQemuOptions(): QemuOptions {
     cdroms: [],
     serialPorts: 0,
     usb: undefined,
+    shares: [],
     hotplugPorts: undefined,
   };
 }
@@ -488,6 +504,9 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     }
     if (message.usb !== undefined) {
       UsbOptions.encode(message.usb, writer.uint32(338).fork()).join();
+    }
+    for (const v of message.shares) {
+      Share.encode(v!, writer.uint32(346).fork()).join();
     }
     if (message.hotplugPorts !== undefined) {
       writer.uint32(352).int32(message.hotplugPorts);
@@ -727,6 +746,14 @@ export const QemuOptions: MessageFns<QemuOptions> = {
             message.usb = UsbOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 43: {
+            if (tag !== 346) {
+              break;
+            }
+
+            message.shares.push(Share.decode(reader, reader.uint32()));
+            continue;
+          }
           case 44: {
             if (tag !== 352) {
               break;
@@ -825,6 +852,9 @@ export const QemuOptions: MessageFns<QemuOptions> = {
         ? globalThis.Number(object.serial_ports)
         : 0,
       usb: isSet(object.usb) ? UsbOptions.fromJSON(object.usb) : undefined,
+      shares: globalThis.Array.isArray(object?.shares)
+        ? object.shares.map((e: any) => Share.fromJSON(e))
+        : [],
       hotplugPorts: isSet(object.hotplugPorts)
         ? globalThis.Number(object.hotplugPorts)
         : isSet(object.hotplug_ports)
@@ -922,6 +952,9 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     if (message.usb !== undefined) {
       obj.usb = UsbOptions.toJSON(message.usb);
     }
+    if (message.shares?.length) {
+      obj.shares = message.shares.map((e) => Share.toJSON(e));
+    }
     if (message.hotplugPorts !== undefined) {
       obj.hotplugPorts = Math.round(message.hotplugPorts);
     }
@@ -976,6 +1009,7 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     message.cdroms = object.cdroms?.map((e) => CdromDrive.fromPartial(e)) || [];
     message.serialPorts = object.serialPorts ?? 0;
     message.usb = (object.usb !== undefined && object.usb !== null) ? UsbOptions.fromPartial(object.usb) : undefined;
+    message.shares = object.shares?.map((e) => Share.fromPartial(e)) || [];
     message.hotplugPorts = object.hotplugPorts ?? undefined;
     return message;
   },
@@ -1702,6 +1736,111 @@ export const CdromDrive: MessageFns<CdromDrive> = {
     message.image = object.image ?? "";
     message.bus = object.bus ?? "";
     message.deviceAddress = object.deviceAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseShare(): Share {
+  return { path: "", tag: "", readOnly: false };
+}
+
+export const Share: MessageFns<Share> = {
+  encode(message: Share, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.tag !== "") {
+      writer.uint32(18).string(message.tag);
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(24).bool(message.readOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Share {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShare();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Share {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      tag: isSet(object.tag) ? globalThis.String(object.tag) : "",
+      readOnly: isSet(object.readOnly)
+        ? globalThis.Boolean(object.readOnly)
+        : isSet(object.read_only)
+        ? globalThis.Boolean(object.read_only)
+        : false,
+    };
+  },
+
+  toJSON(message: Share): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.tag !== "") {
+      obj.tag = message.tag;
+    }
+    if (message.readOnly !== false) {
+      obj.readOnly = message.readOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Share>): Share {
+    return Share.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Share>): Share {
+    const message = createBaseShare();
+    message.path = object.path ?? "";
+    message.tag = object.tag ?? "";
+    message.readOnly = object.readOnly ?? false;
     return message;
   },
 };

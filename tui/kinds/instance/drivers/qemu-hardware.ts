@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { invalidArgument, messageOf } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
+import { parseFields, parseWhole, singleField } from "../../../kit/input/key-values.js";
 import { parseMemoryMib } from "../../../kit/input/memory.js";
-import { parseWhole } from "../../../kit/input/key-values.js";
 import { type Flag, type FlagValues, flagText, flagTexts } from "../../../kit/kind-commands.js";
 
 const mostCpus = 255;
@@ -32,6 +32,11 @@ export const hardwareFlags: readonly Flag[] = [
     repeatable: true,
   },
   { flags: "--watchdog <action>", help: "qemu: a watchdog: reset, poweroff, pause or none" },
+  {
+    flags: "--share <fields>",
+    help: "qemu: a directory of the host: path=DIR,tag=NAME, read-only; may be repeated",
+    repeatable: true,
+  },
   { flags: "--display <type>", help: "qemu: none, std, virtio, qxl, cirrus or vmware" },
 ];
 
@@ -58,6 +63,7 @@ export function readHardware(values: FlagValues): Readonly<Record<string, unknow
   });
   const watchdog = flagText(values, "watchdog");
   const bootOrder = flagTexts(values, "boot");
+  const shares = flagTexts(values, "share").map(parseShare);
   return defined({
     processors: Object.keys(processors).length === 0 ? undefined : processors,
     memory: Object.keys(memory).length === 0 ? undefined : memory,
@@ -68,7 +74,16 @@ export function readHardware(values: FlagValues): Readonly<Record<string, unknow
     bootOrder: bootOrder.length === 0 ? undefined : bootOrder,
     watchdog: watchdog === undefined ? undefined : { action: watchdog },
     display: flagText(values, "display"),
+    shares: shares.length === 0 ? undefined : shares,
   });
+}
+
+function parseShare(text: string): object {
+  const fields = parseFields("--share", text, ["path", "tag", "read-only"]);
+  const [path, tag, readOnly] = ["path", "tag", "read-only"].map((key) => singleField("--share", fields, key));
+  if (path === undefined || tag === undefined) throw invalidArgument("--share", `${quote(text)} needs path and tag`);
+  if (readOnly !== undefined && readOnly !== "true") throw invalidArgument("--share", '"read-only" takes no value');
+  return { path, tag, ...(readOnly === undefined ? {} : { readOnly: true }) };
 }
 
 function defined(members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

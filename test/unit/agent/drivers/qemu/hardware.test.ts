@@ -146,11 +146,29 @@ describe("the hardware of a spec", () => {
     ["a newline in an argument", specOf({ extraArguments: ["-name\n"] }), "extra_arguments[0]"],
     ["65 arguments", specOf({ extraArguments: Array(65).fill("-S") }), "extra_arguments"],
     ["a host device that is none", specOf({ hostDevices: ["0000:3b:00.0,x=y"] }), "host_devices[0]"],
+    ["a share without a path", specOf({ shares: [{ tag: "a" }] }), "shares[0].path"],
+    ["a relative path", specOf({ shares: [{ path: "srv", tag: "a" }] }), "shares[0].path"],
+    ["a path that leads out", specOf({ shares: [{ path: "/srv/../etc", tag: "a" }] }), "shares[0].path"],
+    ["a NUL in a path", specOf({ shares: [{ path: "/srv\0/a", tag: "a" }] }), "shares[0].path"],
+    ["properties in a tag", specOf({ shares: [{ path: "/srv", tag: "a,x=y" }] }), "shares[0].tag"],
+    ["too long a tag", specOf({ shares: [{ path: "/srv", tag: "a".repeat(32) }] }), "shares[0].tag"],
+    [
+      "a tag twice",
+      specOf({
+        shares: [
+          { path: "/srv", tag: "a" },
+          { path: "/opt", tag: "a" },
+        ],
+      }),
+      "shares[1].tag",
+    ],
+    ["nine shares", specOf({ shares: Array(9).fill({ path: "/srv", tag: "a" }) }), "shares"],
     ["a host device twice", specOf({ hostDevices: ["0000:3b:00.0", "0000:3b:00.0"] }), "host_devices[1]"],
     ...(
       [
         ["CPUs to plug", { processors: { maxCpus: 4 } }, "processors.max_cpus"],
         ["memory to plug", { memory: { maxMib: 512n } }, "memory.max_mib"],
+        ["a share", { shares: [{ path: "/srv", tag: "a" }] }, "shares"],
         ["a balloon", { memory: { balloon: true } }, "memory.balloon"],
         ["UEFI", { firmware: Firmware.FIRMWARE_UEFI }, "firmware"],
         ["a TPM", { tpm: true }, "tpm"],

@@ -1,0 +1,107 @@
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { DriverInstance } from "../../../agent/drivers/driver.js";
+import { toUserId } from "../../../agent/drivers/qemu/privileges.js";
+import { run } from "../../../agent/host/exec.js";
+import { callOptions, type MachineFixture, makeMachineFixture } from "../../integration/qemu/machine-fixture.js";
+
+const microDirectory = "/var/lib/zor/images/micro";
+const modules = ["virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "button", "9pnet_virtio", "9p"];
+
+let root: string;
+let fixture: MachineFixture;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "zt-"));
+  await mkdir(join(root, "open"));
+  await mkdir(join(root, "reading"));
+  const shares = [
+    { path: join(root, "open"), readOnly: false },
+    { path: join(root, "reading"), readOnly: true },
+  ];
+  fixture = await makeMachineFixture({ qemuArguments: false, pciDevices: [], shares });
+  await makeGuest(fixture.imageDirectory);
+}, 120_000);
+
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+  await rm(root, { recursive: true, force: true });
+});
+
+/** The built-in image with Debian's ordinary kernel, which knows 9p; the one it has does not. */
+async function makeGuest(directory: string): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(microDirectory, "manifest.json"), "utf8")) as { kernel: string };
+  const version = manifest.kernel.replace("-cloud", "");
+  const work = join(root, "kernel");
+  const tree = join(work, "initrd/lib/modules");
+  await mkdir(tree, { recursive: true });
+  await run("apt-get", ["download", "-o", "APT::Sandbox::User=root", `linux-image-${version}`], {
+    cwd: work,
+    timeoutMs: 90_000,
+  });
+  const deb = (await readdir(work)).find((name) => name.endsWith(".deb")) ?? "";
+  await run("dpkg", ["-x", join(work, deb), join(work, "tree")], { timeoutMs: 60_000 });
+  await run("depmod", ["-b", join(work, "tree"), version]);
+  const order = new Set<string>();
+  for (const module of modules) {
+    const { stdout } = await run("modprobe", ["--show-depends", "-d", join(work, "tree"), "-S", version, module]);
+    for (const match of stdout.matchAll(/^insmod (\S+)/gm)) {
+      const path = match[1] ?? "";
+      const name = path.slice(path.lastIndexOf("/") + 1);
+      if (order.has(name)) continue;
+      order.add(name);
+      await writeFile(join(tree, name), await readFile(path));
+    }
+  }
+  await writeFile(join(tree, "order"), `${[...order].join("\n")}\n`);
+  const names = ["lib", "lib/modules", ...[...order, "order"].map((name) => `lib/modules/${name}`)];
+  await run("sh", ["-c", "cpio -o -H newc -O ../more.cpio"], { cwd: join(work, "initrd"), input: names.join("\n") });
+  // A kernel unpacks one archive after the other; later files replace earlier ones.
+  const initrd = [await readFile(join(microDirectory, "initrd.img")), await readFile(join(work, "more.cpio"))];
+  const padding = Buffer.alloc((4 - ((initrd[0]?.length ?? 0) % 4)) % 4);
+  await writeFile(join(directory, "initrd"), Buffer.concat([initrd[0] as Buffer, padding, initrd[1] as Buffer]));
+  await writeFile(join(directory, "vmlinuz"), await readFile(join(work, "tree/boot", `vmlinuz-${version}`)));
+}
+
+const share = (name: string, more = {}) => ({ path: join(root, name), tag: name, ...more });
+const start = async (instance: DriverInstance) =>
+  fixture.driver.start(instance, await fixture.networkOf(instance), callOptions);
+
+it("shares what is allowed with those who may read it, and nothing else", { timeout: 180_000 }, async () => {
+  const guest = { kernel: "vmlinuz", initrd: "initrd", kernelArguments: "quiet" };
+  await writeFile(join(root, "reading", "note"), "of the host\n");
+  await symlink(join(root, "open"), join(root, "open", "link"));
+
+  await expect(fixture.create({ ...guest, shares: [share("kernel")] })).rejects.toThrow(/machineShares/);
+  await expect(fixture.create({ ...guest, shares: [share("reading")] })).rejects.toThrow(/read_only.*machineShares/);
+  await expect(fixture.create({ ...guest, shares: [share("open/link", { tag: "l" })] })).rejects.toThrow(/link/);
+  await expect(fixture.create({ ...guest, shares: [share("open/none", { tag: "n" })] })).rejects.toThrow(/be there/);
+
+  const shares = [share("open"), share("reading", { readOnly: true })];
+  const instance = await fixture.create({ ...guest, shares }, [], { memoryMib: 256n });
+  const user = toUserId(instance.uid);
+  await expect(start(instance)).rejects.toThrow(new RegExp(`its user ${user} may not read and write.*setfacl`));
+  await run("chown", [`${user}`, join(root, "open")]);
+  const handle = await fixture.start(instance);
+  const inside = (command: string) => fixture.shell(instance, handle, command);
+  const mount = (tag: string) => `mkdir -p /m/${tag} && mount -t 9p -o trans=virtio,version=9p2000.L ${tag} /m/${tag}`;
+  await inside(`${mount("open")} && ${mount("reading")}`);
+  expect(await inside("cat /m/reading/note")).toBe("of the host\n");
+  expect(await inside("echo x > /m/reading/x 2>&1 || true")).toMatch(/read-only|not permitted/i);
+
+  await inside("echo of the guest > /m/open/file && chmod 4755 /m/open/file && mknod /m/open/disk b 8 0");
+  await inside("ln -s /etc/shadow /m/open/shadow");
+  expect(await readFile(join(root, "open", "file"), "utf8")).toBe("of the guest\n");
+  const file = await stat(join(root, "open", "file"));
+  expect([file.uid, file.mode & 0o7111]).toEqual([user, 0]);
+  // Neither a device nor a link: notes about them.
+  expect((await stat(join(root, "open", "disk"))).isFile()).toBe(true);
+  expect(await readFile(join(root, "open", "shadow"), "utf8")).toBe("/etc/shadow");
+  expect(await inside("stat -c %a:%F /m/open/disk; stat -c %a /m/open/file; readlink /m/open/shadow")).toMatch(
+    /block special file\n4755\n\/etc\/shadow\n/,
+  );
+  // A link of the host in it leads to nothing of the host.
+  expect(await inside("cat /m/open/link/file 2>&1 || true")).not.toContain("of the guest");
+});
