@@ -86,27 +86,36 @@ export const resizeScript = `for t in ${places}; do
 done
 exit ${noPipeYet}`;
 
+/** Ends a process group: it is asked first, so that what it began can be taken back, and killed a second later. Argument: the group. */
+const endGroup = `end() {
+  kill -TERM -- "-$1" 2>/dev/null || return 0
+  for n in 1 2 3 4 5 6 7 8 9 10; do kill -0 -- "-$1" 2>/dev/null || return 0; sleep 0.1; done
+  kill -KILL -- "-$1" 2>/dev/null
+}`;
+
 /**
  * Ends what holds the pipes and readers that still wait, and removes the pipes. With "all" the command ends too, with its process group; else
  * it has ended, and what it sent into the background stays. Arguments: id of the pipes, "all" or "rest", pids of the holder and of readers.
  */
-export const endScript = `i=$1; w=$2; h=$3; shift 3
-[ "$w" != all ] || kill -KILL -- "-$h" 2>/dev/null
+export const endScript = `${endGroup}
+i=$1; w=$2; h=$3; shift 3
+[ "$w" != all ] || end "$h"
 for t in ${places}; do
   d=$t/zor-$i
   [ ! -s "$d/k" ] || kill -KILL "$(cat "$d/k")" 2>/dev/null
-  [ "$w" != all ] || [ ! -s "$d/p" ] || kill -KILL -- "-$(cat "$d/p")" 2>/dev/null
+  [ "$w" != all ] || [ ! -s "$d/p" ] || end "$(cat "$d/p")"
 done
 for p in $h "$@"; do kill -KILL "$p" 2>/dev/null; done
 for t in ${places}; do rm -rf "$t/zor-$i"; done
 exit 0`;
 
 /** Ends the commands that an earlier agent ran and nobody reads any more. Argument: what the names of this agent's pipes begin with. */
-export const sweepScript = `for t in ${places}; do
+export const sweepScript = `${endGroup}
+for t in ${places}; do
   for d in "$t"/zor-*; do
     [ -s "$d/h" ] || continue
     case $d in "$t/zor-$1"*) continue ;; esac
-    for f in h p; do [ ! -s "$d/$f" ] || kill -KILL -- "-$(cat "$d/$f")"; done
+    for f in h p; do [ ! -s "$d/$f" ] || end "$(cat "$d/$f")"; done
     for f in h k; do [ ! -s "$d/$f" ] || kill -KILL "$(cat "$d/$f")"; done
     rm -rf "$d"
   done

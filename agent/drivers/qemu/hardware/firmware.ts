@@ -86,6 +86,11 @@ function check({ spec, options }: Asked): FieldViolation[] {
   if (options.firmware === Firmware.FIRMWARE_BIOS && options.architecture === "aarch64") {
     violations.push(violation("qemu.firmware", "there is no BIOS for aarch64; use UEFI or leave it unset"));
   }
+  if (options.secureBoot && options.kernel !== "") {
+    violations.push(
+      violation("qemu.secure_boot", "does not go with a kernel of its own, which is not checked; boot from a disk"),
+    );
+  }
   if (options.secureBoot && !isUefi(options)) violations.push(violation("qemu.secure_boot", "needs UEFI as firmware"));
   else if (options.secureBoot && !["q35", "virt"].includes(machineTypeOf(options))) {
     violations.push(violation("qemu.secure_boot", 'needs a machine of type "q35"'));
