@@ -39,7 +39,7 @@ await bundleModules(dist, {
   "least-client": "test/bench/cli/least-client.ts",
 });
 await copyFile(join(root, "zor"), join(directory, "zor"));
-if (name === "cli") {
+if (["cli", "machines"].includes(name)) {
   await bundleCommandLine(dist);
   await keepCompiledCode(dist);
 }
