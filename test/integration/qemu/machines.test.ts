@@ -153,9 +153,9 @@ describe("QEMU machines", () => {
     const instance = await fixture.create({ kernel: "micro" });
     const handle = await fixture.driver.start(instance, { netns: await anyNetns(), nics: [] }, callOptions);
     // Nobody hears this, or is told that nobody asks any more.
-    await fixture.driver.requestShutdown(instance, handle, { ...callOptions, attempt: 4 });
+    await fixture.driver.requestShutdown(instance, handle, { ...callOptions, attempt: 8 });
     await fixture.driver.giveUpShutdown(instance, handle, callOptions);
-    await fixture.driver.requestShutdown(instance, handle, { ...callOptions, attempt: 4 });
+    await fixture.driver.requestShutdown(instance, handle, { ...callOptions, attempt: 8 });
     for await (const event of fixture.driver.events(AbortSignal.timeout(60_000))) {
       if (event.uid !== instance.uid) continue;
       if (event.type === "exec-ready") void fixture.shell(instance, handle, "reboot -f").catch(() => undefined);
