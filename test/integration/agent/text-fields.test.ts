@@ -23,7 +23,7 @@ const bases: Readonly<Record<string, JsonValue>> = {
     instance: { spec: { nics: [{}], crun: { rootfs: "micro", capabilities: {} } } },
   },
   CreateLan: { parent: "hosts/h1", lanId: "l1", validateOnly: true, lan: { spec: {} } },
-  CreateA2B: {
+  CreateA2b: {
     parent: "hosts/alpha",
     a2bId: "b1",
     validateOnly: true,
