@@ -50,9 +50,19 @@ function checkDriver(field: string, spec: InstanceSpec, drivers: readonly Instan
     return [{ field: `${field}.driver`, description: `must be set: ${kinds}, with that driver's options` }];
   }
   const driver = findDriver(drivers, spec);
+  if (driver?.network === "join") return spec.nics.flatMap((nic, index) => checkPlain(`${field}.nics[${index}]`, nic));
   if (driver?.network !== "own" || spec.nics.length === 0) return [];
   const description = `must be empty: instances of driver ${driver.kind} have the network of their runtime, not of lans`;
   return [{ field: `${field}.nics`, description }];
+}
+
+/** Containers have interfaces of the kernel's own, which are of no model. */
+function checkPlain(field: string, { model, queues }: Nic): FieldViolation[] {
+  const why = "is for machines; a container's interface is the kernel's own";
+  return [
+    ...(model === "" ? [] : [{ field: `${field}.model`, description: why }]),
+    ...(queues === 0 ? [] : [{ field: `${field}.queues`, description: why }]),
+  ];
 }
 
 function withDefaults(nic: Nic, index: number, uid: string): Nic {
