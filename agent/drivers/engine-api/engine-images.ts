@@ -10,9 +10,10 @@ import type { CallOptions, Progress } from "../driver.js";
 import { microName, type OpenImage, openImage, openMicroFile } from "../images.js";
 import { lookAtArchive, readSavedNames } from "./archive-look.js";
 import type { EngineClient } from "./engine-client.js";
-import { EngineError, isConflict, isNotThere } from "./engine-error.js";
+import { EngineError, isNotThere } from "./engine-error.js";
 import { formatReference, type ImageReference, importedName, parseReference, repositoryOf } from "./image-reference.js";
 import { readJsonLines } from "./json-lines.js";
+import { NameGuard, removeImage } from "./name-guard.js";
 import { filePrefix } from "./options-check.js";
 import { PullProgress } from "./pull-progress.js";
 import { type AllowedRegistry, getRule, readLogin } from "./registry-policy.js";
@@ -39,6 +40,8 @@ export interface WantedImage {
 
 /** A registry answers within this time, or the engine says why not; so does an engine that reads an archive. */
 const [pullAnswerMs, importMs] = [60_000, 600_000];
+/** Names are given back also when the caller has gone. */
+const restoreMs = 60_000;
 const imageSchema = z.object({ Id: z.string().max(256), RepoTags: z.array(z.string()).nullish() });
 const infoSchema = z.object({ DockerRootDir: z.string().optional() });
 const loadedPattern = /Loaded image(?:\(s\)| ID)?: ?(\S+)/;
@@ -86,12 +89,7 @@ export class EngineImages {
   /** Takes an imported image back, unless a container is made of it. Idempotent. */
   async release(imported: string, { signal }: CallOptions): Promise<void> {
     if (imported === "") return;
-    await this.#queue.run(imported, async () => {
-      const request = { method: "DELETE", path: `/images/${imported}`, signal } as const;
-      await this.#client.call(request).catch((error: unknown) => {
-        if (!isNotThere(error) && !isConflict(error)) throw error;
-      });
-    });
+    await this.#queue.run(imported, () => removeImage(this.#client, imported, signal));
   }
 
   /** Whether the engine has an image with this id. */
@@ -205,6 +203,27 @@ export class EngineImages {
         `holds an image called ${quote(name)}, which ${this.#client.product} has already; ${remedy}`,
       );
     }
+    // The engine's own tar may read other names than ours did, of an archive that wants that.
+    const guard = await NameGuard.begin(this.#client, signal);
+    let names: ReadonlySet<string>;
+    try {
+      names = await this.#loadNames(archive, signal);
+    } catch (error) {
+      await guard.restore(AbortSignal.timeout(restoreMs));
+      throw error;
+    }
+    const taken = await guard.restore(AbortSignal.timeout(restoreMs));
+    const others = [...names].filter((name) => !guard.had(name));
+    const [name] = others;
+    if (name !== undefined && names.size === 1 && taken.length === 0) return name;
+    for (const each of others) await removeImage(this.#client, each, signal);
+    const had = taken[0] ?? [...names].find((each) => guard.had(each));
+    if (had !== undefined)
+      throw invalidArgument(field, `holds an image called ${quote(had)}, which ${this.#client.product} has already`);
+    throw invalidArgument(field, `holds ${names.size} images for ${this.#client.product}; it must hold one`);
+  }
+
+  async #loadNames(archive: OpenImage, signal: AbortSignal): Promise<ReadonlySet<string>> {
     const request = {
       method: "POST",
       path: "/images/load",
@@ -219,13 +238,10 @@ export class EngineImages {
         .object({ stream: z.string().optional(), error: z.string().optional() })
         .parse(message);
       if (error !== undefined) throw new EngineError(400, error);
-      const name = loadedPattern.exec(stream)?.[1];
-      if (name !== undefined) names.add(name.replace(/,$/, ""));
+      const found = loadedPattern.exec(stream)?.[1] ?? "";
+      for (const name of found.split(",")) if (name !== "") names.add(name);
     }
-    const [name] = names;
-    if (name !== undefined && names.size === 1) return name;
-    for (const each of names) await this.#client.call({ method: "DELETE", path: `/images/${toPath(each)}`, signal });
-    throw invalidArgument(field, `holds ${names.size} images for ${this.#client.product}; it must hold one`);
+    return names;
   }
 
   async #tag(image: string, name: string, signal: AbortSignal): Promise<void> {
