@@ -3,12 +3,12 @@ import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../../lib/errors.js";
 import type { Image } from "../../../proto/gen/zor/v1/image.js";
 import {
-  type Chunk,
   type ChunkRange,
   ImageTransferServiceService as methods,
   type ReceiveImageRequest,
 } from "../../../proto/gen/zor/agent/v1/image_transfer_service.js";
 import type { ReadyAgent } from "../../fleet/session.js";
+import { ChunkList } from "./chunk-list.js";
 
 /** A copy of an image from one host to another. */
 export interface CopyOptions {
@@ -42,15 +42,13 @@ export async function copyImage(options: CopyOptions): Promise<Image> {
     const missing = Promise.withResolvers<readonly ChunkRange[]>();
     missing.promise.catch(() => undefined);
     const requests = async function* (): AsyncIterable<ReceiveImageRequest> {
-      yield { message: { $case: "begin", value: { imageId, image, chunkCount: chunks.length, caller } } };
-      for (let at = 0; at < chunks.length; at += listSize)
+      yield { message: { $case: "begin", value: { imageId, image, chunkCount: chunks.count, caller } } };
+      for (let at = 0; at < chunks.count; at += listSize)
         yield { message: { $case: "list", value: { chunks: chunks.slice(at, at + listSize) } } };
       const ranges = await missing.promise;
       if (ranges.length === 0) return;
-      const bytesOf = (range: ChunkRange): number =>
-        chunks.slice(range.first, range.first + range.count).reduce((sum, { length }) => sum + length, 0);
-      const missingBytes = ranges.reduce((sum, range) => sum + bytesOf(range), 0);
-      const wholeBytes = chunks.reduce((sum, { length }) => sum + length, 0);
+      const missingBytes = chunks.bytesOf(ranges);
+      const wholeBytes = chunks.bytes;
       let sent = 0;
       const read = source.connection.stream(
         methods.readChunks,
@@ -97,12 +95,12 @@ async function listChunks(
   source: ReadyAgent,
   imageId: string,
   signal: AbortSignal,
-): Promise<{ readonly image: Image; readonly chunks: readonly Chunk[] }> {
+): Promise<{ readonly image: Image; readonly chunks: ChunkList }> {
   let image: Image | undefined;
-  const chunks: Chunk[] = [];
+  const chunks = new ChunkList();
   for await (const part of source.connection.stream(methods.listChunks, { imageId }, { signal })) {
     image ??= part.image;
-    chunks.push(...part.chunks);
+    chunks.push(part.chunks);
   }
   if (image !== undefined) return { image, chunks };
   throw new ZorError({ reason: "PUSH_CUT", code: status.UNAVAILABLE, message: "the host told nothing of the image" });

@@ -1,0 +1,77 @@
+import { expect, it } from "vitest";
+import type { ReadyAgent } from "../../../../../hub/fleet/session.js";
+import { ChunkList } from "../../../../../hub/kinds/image/chunk-list.js";
+import { copyImage } from "../../../../../hub/kinds/image/copy-image.js";
+import type {
+  ListChunksResponse,
+  ReceiveImageRequest,
+  ReceiveImageResponse,
+} from "../../../../../proto/gen/zor/agent/v1/image_transfer_service.js";
+import { Image } from "../../../../../proto/gen/zor/v1/image.js";
+
+const chunk = { sha256: Buffer.alloc(32, 1), length: 1024 };
+const refused = { reason: "HOST_NOT_BELIEVED" };
+
+/** Copies from a host that tells these chunks to one that lacks these ranges. */
+function copy(listed: () => Iterable<ListChunksResponse>, missing: ReceiveImageResponse): Promise<Image> {
+  const stream = async function* () {
+    yield* listed();
+  };
+  const bidi = async function* (_method: unknown, requests: AsyncIterable<ReceiveImageRequest>) {
+    yield missing;
+    for await (const _ of requests);
+  };
+  const agent = { connection: { stream, bidi }, signal: new AbortController().signal } as unknown as ReadyAgent;
+  return copyImage({
+    ...{ source: agent, target: agent, sourceId: "a", imageId: "a", caller: "", bytesPerSecond: 0 },
+    ...{ signal: new AbortController().signal, progress: () => undefined },
+  });
+}
+
+function lacks(...ranges: { readonly first: number; readonly count: number }[]): ReceiveImageResponse {
+  return { message: { $case: "missing", value: { ranges } } };
+}
+
+it("ends with a host that tells of chunks for ever", async () => {
+  const part = { image: Image.fromPartial({}), chunks: Array.from({ length: 100_000 }, () => chunk) };
+  const endless = function* () {
+    for (;;) yield part;
+  };
+  await expect(copy(endless, lacks())).rejects.toMatchObject(refused);
+});
+
+it.each([[{ ...chunk, sha256: Buffer.alloc(31) }], [{ ...chunk, length: 0 }], [{ ...chunk, length: 2 ** 32 - 1 }]])(
+  "takes no chunk that is none",
+  async (bad) => {
+    await expect(copy(() => [{ image: Image.fromPartial({}), chunks: [bad] }], lacks())).rejects.toMatchObject(refused);
+  },
+);
+
+it.each([
+  [
+    [
+      { first: 0, count: 2 },
+      { first: 0, count: 2 },
+    ],
+  ],
+  [[{ first: 1, count: 2 }]],
+  [[{ first: 0, count: 0 }]],
+  [[{ first: 4_000_000_000, count: 4_000_000_000 }]],
+])("ends with a host that asks for %j of two chunks", async (ranges) => {
+  const whole = [{ image: Image.fromPartial({}), chunks: [chunk, chunk] }];
+  await expect(copy(() => whole, lacks(...ranges))).rejects.toMatchObject(refused);
+});
+
+it("keeps the chunks as they were told", () => {
+  const list = new ChunkList();
+  const all = Array.from({ length: 3000 }, (_, index) => ({ sha256: Buffer.alloc(32, index), length: index + 1 }));
+  list.push(all);
+  expect([...list.slice(0, 1000), ...list.slice(1000, 5000)]).toEqual(all);
+  expect(list.bytes).toBe((3000 * 3001) / 2);
+  expect(
+    list.bytesOf([
+      { first: 0, count: 2 },
+      { first: 9, count: 1 },
+    ]),
+  ).toBe(13);
+});
