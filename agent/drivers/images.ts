@@ -59,10 +59,13 @@ export async function openImage(
   for (const directory of directories) {
     const root = await realpath(directory).catch(() => undefined);
     if (root === undefined) continue;
-    const candidate = isAbsolute(name) ? name : join(root, name);
+    const rest = isAbsolute(name) ? restOf(name, [root, directory]) : name;
+    if (rest === undefined) continue;
+    assertShown(field, name, rest);
+    const candidate = join(root, rest);
     const path = await realpath(candidate).catch(() => undefined);
     if (path === undefined) {
-      if (isInside(root, candidate)) outside = false;
+      outside = false;
       continue;
     }
     if (!isInside(root, path)) {
@@ -132,6 +135,18 @@ export async function openMicroFile(
   const opened = await openImageAt(directories, image[part], { field, accept: ["file"] });
   if (opened !== undefined) return opened;
   throw invalidArgument(field, "the built-in guest image leads out of its image directory");
+}
+
+/** What of an absolute path comes after one of the directories; undefined: it is in none of them. */
+function restOf(name: string, directories: readonly string[]): string | undefined {
+  const around = directories.find((directory) => isInside(directory, name));
+  return around === undefined ? undefined : name.slice(around.length);
+}
+
+/** Behind hidden names in the store lie its records, and what others are still sending or building. */
+function assertShown(field: string, name: string, rest: string): void {
+  if (!rest.split("/").some((part) => part.startsWith(".") && part !== ".")) return;
+  throw invalidArgument(field, `${quote(name)} has a name in it that begins with "."; such files are no images`);
 }
 
 /** Whether a real path lies below a real directory. */

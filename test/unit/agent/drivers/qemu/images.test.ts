@@ -57,6 +57,23 @@ describe("images", () => {
       });
     });
 
+    it("are never what is behind a hidden name, though a name may lead there", async () => {
+      await mkdir(join(store, ".incoming", "k"), { recursive: true });
+      await put(".incoming/k/data", Buffer.alloc(512));
+      await symlink(".incoming/k/data", join(store, "shown"));
+      await symlink(root, join(root, "alias"));
+      expect(await resolve("shown")).toMatchObject({ path: join(store, ".incoming/k/data") });
+      expect(await resolve("./a.raw")).toMatchObject({ path: join(store, "a.raw") });
+      for (const name of [".incoming/k/data", "sub/../.incoming/k/data", join(store, ".incoming/k/data")]) {
+        await expect(resolve(name)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+      }
+      for (const name of [`/proc/self/root${store}/.incoming/k/data`, join(root, "alias/images/.incoming/k/data")]) {
+        await expect(resolve(name)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+      }
+      const directory = resolveIn([store], ".incoming", { field, accept: ["directory"] });
+      await expect(directory).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    });
+
     it.each([
       "../secret",
       "sub/../../secret",
