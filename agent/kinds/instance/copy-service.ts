@@ -14,6 +14,7 @@ import {
 } from "../../../proto/gen/zor/v1/instance_copy_service.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import type { InstanceSubject } from "../../drivers/instance-access.js";
+import { storeDirectory } from "../../images/store-paths.js";
 import { asFailure } from "../../kit/failure.js";
 import { serve, type ServiceMethods } from "../../kit/serve.js";
 import type { AgentContext } from "../../parts.js";
@@ -57,7 +58,8 @@ async function save(context: CopyContext, request: SaveInstanceRequest, caller: 
   access.assertUnclaimed(id);
   const wanted = { disk: request.disk, overlay: request.overlay };
   const { directory, file } = imagePlace(context, request.image, ability.suffix);
-  await assertFree(directory, file);
+  const places = [storeDirectory(context.settings.state), ...context.settings.imageDirs];
+  await assertFree(places, file);
   await ability.checkSave(subject.instance, subject.handle, wanted);
   const verb = "instance.save";
   if (request.validateOnly) return checkedOperation(verb, request.name);
@@ -74,6 +76,7 @@ async function save(context: CopyContext, request: SaveInstanceRequest, caller: 
           await ability.saveImage(instance, handle, { ...wanted, path: scratch }, options);
         });
         signal.throwIfAborted();
+        await assertFree(places, file);
         // Not over what somebody has put there meanwhile.
         await link(scratch, join(directory, file)).catch((error: unknown) => {
           throw isThere(error) ? alreadyExists(`image ${file}`) : error;
@@ -152,9 +155,12 @@ function imagePlace({ settings }: CopyContext, image: string, suffix: string): {
   return { directory, file: image.endsWith(suffix) ? image : `${image}${suffix}` };
 }
 
-async function assertFree(directory: string, file: string): Promise<void> {
-  const names: readonly string[] = await readdir(directory).catch(() => []);
-  if (names.includes(file)) throw alreadyExists(`image ${file}`, "choose another name, or remove the image first");
+/** Of two images with one name the first directory's is used: nobody may put one before another. */
+async function assertFree(directories: readonly string[], file: string): Promise<void> {
+  for (const directory of directories) {
+    const names: readonly string[] = await readdir(directory).catch(() => []);
+    if (names.includes(file)) throw alreadyExists(`image ${file}`, "choose another name, or remove the image first");
+  }
 }
 
 function checkRate(bytesPerSecond: bigint): number {
