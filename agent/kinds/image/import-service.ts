@@ -14,7 +14,7 @@ import { writeSparse } from "../../images/sparse-writer.js";
 import { asFailure } from "../../kit/failure.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import { checkImageSpec, type Images } from "./images.js";
-import { newImage } from "./new-image.js";
+import { isArchitecture, newImage } from "./new-image.js";
 import { StepQueue } from "./step-queue.js";
 
 /** What imports work with. */
@@ -217,7 +217,7 @@ function readBegin(first: IteratorResult<ImportImageRequest>, scope: HostScope):
     violations.push({ field: "begin.size_bytes", description: `${sizeBytes} is not between 0 and 1 PiB` });
   if (fileName.length > 255)
     violations.push({ field: "begin.file_name", description: "is longer than 255 characters" });
-  if (!/^[a-z0-9_]{0,32}$/.test(architecture)) {
+  if (!isArchitecture(architecture)) {
     violations.push({ field: "begin.architecture", description: `${quote(architecture)} is not one; "amd64" is` });
   }
   if (violations.length > 0) throw invalidFields(violations);

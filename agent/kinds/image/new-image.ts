@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { newEtag } from "../../../lib/kinds/change.js";
-import type { ImageContent } from "../../images/image-content.js";
 import type { ScannedContent } from "../../images/content-scan.js";
 import type { StoredImage } from "../../images/stored-image.js";
 
@@ -17,8 +16,16 @@ export interface SaidOfImage {
   readonly uploadKey: string;
 }
 
+/** What is seen in a content, as the store keeps it. */
+export type StoredContent = Pick<StoredImage, "format" | "virtualSizeBytes" | "architecture">;
+
+/** Whether a text is an architecture, or "". */
+export function isArchitecture(text: string): boolean {
+  return /^[a-z0-9_]{0,32}$/.test(text);
+}
+
 /** The record of a new image. */
-export function newImage(said: SaidOfImage, content: ImageContent, scanned: ScannedContent, now: Date): StoredImage {
+export function newImage(said: SaidOfImage, content: StoredContent, scanned: ScannedContent, now: Date): StoredImage {
   const { id, description, origin, caller, uploadKey } = said;
   const { sha256, sizeBytes } = scanned;
   const time = now.toISOString();

@@ -23,13 +23,15 @@ import { ArchiveError } from "../../images/import/zip.js";
 import { writeSparse } from "../../images/sparse-writer.js";
 import { asFailure } from "../../kit/failure.js";
 import type { ImportOptions } from "./import-service.js";
-import { newImage } from "./new-image.js";
+import { isArchitecture, newImage, type StoredContent } from "./new-image.js";
 import { checkImageSpec } from "./images.js";
 import { checkLabels } from "../../../lib/labels.js";
 import { LocalChunks } from "./local-chunks.js";
 
 const listSize = 5000;
 const maxChunks = 2 ** 22;
+/** "hosts/{host}/images/{image}". */
+const maxNameLength = 200;
 
 /** Gives and takes images in chunks; a hub asks. */
 export function transferService(options: ImportOptions): Handlers<typeof ImageTransferServiceService> {
@@ -110,7 +112,10 @@ async function* receiveImage(
   // Also when the call ends while an answer is on its way.
   let isKept = true;
   try {
-    const isThere = images.store.hasContent(sha256) && !images.store.isDamaged(sha256);
+    const there = images.store.isDamaged(sha256)
+      ? undefined
+      : images.store.list().find((each) => each.sha256 === sha256);
+    const isThere = there !== undefined;
     const receiver = await ChunkReceiver.open({ arrival, chunks, sizeBytes });
     let scanned: ScannedContent = { sha256, sizeBytes, chunks };
     await using _file = receiver;
@@ -133,10 +138,10 @@ async function* receiveImage(
       await receiver.take(index, data);
     }
     let path: string | undefined;
-    let content = contentOf(begin);
+    // What another host says is not believed: what is not here yet is looked at like any file.
+    let content: StoredContent = there ?? { format: "raw", virtualSizeBytes: 0, architecture: "" };
     if (!isThere) {
       await receiver.finish();
-      // What another host says is not believed: it is looked at like any file.
       const prepared = await prepareImage({
         ...{ directory: arrival.directory, file: "data", room, spareBytes: 0, signal: context.signal },
         progress: () => undefined,
@@ -268,14 +273,13 @@ function readBegin(first: IteratorResult<ReceiveImageRequest>): {
     ...checkImageSpec("begin.image.spec", image?.spec ?? { description: "", tags: [] }),
     ...checkLabels("begin.image.labels", image?.labels ?? {}),
   ];
+  const { name = "", status: told } = image ?? {};
+  if (!isArchitecture(told?.architecture ?? ""))
+    wrong.push({ field: "begin.image.status.architecture", description: 'is not one; "amd64" is' });
+  if (name.length > maxNameLength)
+    wrong.push({ field: "begin.image.name", description: "is not the name of an image" });
   if (wrong[0] !== undefined) throw invalidArgument(wrong[0].field, wrong[0].description);
   return { begin, sha256: parseDigest("begin.image.status.digest", image?.status?.digest ?? ""), sizeBytes };
-}
-
-function contentOf({ image }: ReceiveBegin): Parameters<typeof newImage>[1] {
-  const { format = "raw", virtualSizeBytes = 0n, architecture = "" } = image?.status ?? {};
-  const known = (["qcow2", "raw", "iso", "tar", "oci", "kernel", "initrd"] as const).find((each) => each === format);
-  return { format: known ?? "raw", virtualSizeBytes: Number(virtualSizeBytes), architecture };
 }
 
 async function readList(iterator: AsyncIterator<ReceiveImageRequest>, count: number): Promise<readonly StoredChunk[]> {

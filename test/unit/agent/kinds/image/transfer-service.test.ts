@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { ImageStore } from "../../../../../agent/images/image-store.js";
+import { Incoming } from "../../../../../agent/images/incoming.js";
+import type { StoredImage } from "../../../../../agent/images/stored-image.js";
+import { newImage } from "../../../../../agent/kinds/image/new-image.js";
+import { transferService } from "../../../../../agent/kinds/image/transfer-service.js";
+import { ReceiveImageRequest } from "../../../../../proto/gen/zor/agent/v1/image_transfer_service.js";
+
+const data = Buffer.alloc(1024, 7);
+const sha256 = createHash("sha256").update(data).digest("hex");
+const chunks = [{ sha256, length: data.length }];
+
+let state: string;
+let store: ImageStore;
+let added: StoredImage[];
+
+beforeEach(async () => {
+  state = await mkdtemp(join(tmpdir(), "zt-transfer-"));
+  ({ store } = await ImageStore.open(state));
+  added = [];
+});
+
+afterEach(() => rm(state, { recursive: true, force: true }));
+
+/** Receives an image of which another host says this. */
+async function receive(image: object): Promise<void> {
+  const incoming = await Incoming.open(state);
+  const images = {
+    ...{ store, nameOf: (id: string) => `hosts/h1/images/${id}`, get: () => undefined, tell: () => undefined },
+    reserve: () => ({ [Symbol.dispose]: () => undefined }),
+    add: async (image: StoredImage) => void added.push(image),
+  };
+  const room = { assertFits: () => Promise.resolve(), largestDiskBytes: () => Promise.resolve(2 ** 40) };
+  const options = { images, incoming, room, now: () => new Date(0) };
+  const { receiveImage } = transferService(options as unknown as Parameters<typeof transferService>[0]);
+  const value = { imageId: "b", chunkCount: 1, caller: "", image };
+  const list = { chunks: [{ sha256: Buffer.from(sha256, "hex"), length: data.length }] };
+  const requests = async function* () {
+    yield ReceiveImageRequest.fromPartial({ message: { $case: "begin", value } });
+    yield ReceiveImageRequest.fromPartial({ message: { $case: "list", value: list } });
+    yield ReceiveImageRequest.fromPartial({ message: { $case: "chunk", value: { index: 0, data } } });
+  };
+  const context = { signal: new AbortController().signal } as unknown as Parameters<typeof receiveImage>[1];
+  for await (const _ of receiveImage(requests(), context));
+}
+
+const told = { digest: `sha256:${sha256}`, sizeBytes: 1024n };
+
+it.each([
+  ["begin.image.status.architecture", { status: { ...told, architecture: "x".repeat(5000) } }],
+  ["begin.image.status.architecture", { status: { ...told, architecture: "\u001b[2J" } }],
+  ["begin.image.name", { name: `hosts/h2/images/${"x".repeat(5000)}`, status: told }],
+])("takes no image whose record could not be read again: %s", async (field, image) => {
+  await expect(receive(image)).rejects.toMatchObject({ violations: [{ field }] });
+  expect(added).toEqual([]);
+});
+
+it("believes no other host about a content that is here already", async () => {
+  const scanned = { sha256, sizeBytes: data.length, chunks };
+  const said = {
+    id: "a",
+    description: "",
+    tags: [],
+    labels: {},
+    architecture: "",
+    origin: "",
+    caller: "",
+    uploadKey: "",
+  };
+  const content = { format: "iso", virtualSizeBytes: 1024, architecture: "" };
+  const path = join(state, "image");
+  await writeFile(path, data);
+  await store.add(newImage(said, content, scanned, new Date(0)), scanned, path);
+  await receive({ status: { ...told, format: "kernel", virtualSizeBytes: -(2n ** 62n) } });
+  expect(added).toMatchObject([{ id: "b", format: "iso", virtualSizeBytes: 1024 }]);
+});
+
+it("takes what is not here as what it is", async () => {
+  await receive({ name: "hosts/h2/images/a", status: { ...told, format: "kernel", virtualSizeBytes: 5n } });
+  expect(added).toMatchObject([{ id: "b", format: "raw", virtualSizeBytes: 1024, origin: "push hosts/h2/images/a" }]);
+});
