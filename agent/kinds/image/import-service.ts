@@ -29,7 +29,7 @@ export interface ImportOptions {
 const maxDataBytes = 4 * 1024 * 1024;
 /** The client is told how far it has come each time so much has. */
 const tellBytes = 4 * 1024 * 1024;
-/** Of what comes without a size, the room is looked at each time so much has. */
+/** The room is looked at each time so much has come. */
 const roomBytes = 64 * 1024 * 1024;
 
 /** Key of an import: of the same caller alone. */
@@ -167,9 +167,10 @@ class Receiver {
     if (sizeBytes > 0 && this.position + data.length > sizeBytes) {
       throw invalidArgument("data", `is more than the ${sizeBytes} bytes that begin.size_bytes says`);
     }
-    if (sizeBytes === 0 && this.position - this.#looked >= roomBytes) {
+    // Also of what said its size: others that began at the same time were told of the same room.
+    if (this.position - this.#looked >= roomBytes) {
       this.#looked = this.position;
-      await room.assertFits(roomBytes, name);
+      await room.assertFits(sizeBytes === 0 ? roomBytes : Math.min(roomBytes, sizeBytes - this.position), name);
     }
     await writeSparse(file, data, this.position);
     this.#hash?.update(data);
