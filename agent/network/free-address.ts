@@ -16,6 +16,7 @@ export interface Nearby {
 const arpEthertype = 0x0806;
 const broadcast = Buffer.alloc(6, 0xff);
 const pollMs = 20;
+const framesAtOnce = 256;
 /** Who has an address answers a probe in far less; a guest that is emulated and busy may take this long. */
 const [probes, probeMs] = [3, 150];
 const tries = 16;
@@ -56,7 +57,7 @@ export async function learnAddress(
   const socket = PacketSocket.open(from, { destination: broadcast, ethertype: arpEthertype });
   try {
     for (const deadline = performance.now() + limitMs; performance.now() < deadline; ) {
-      for (let frame = socket.receive(); frame !== undefined; frame = socket.receive()) {
+      for (const frame of received(socket)) {
         const address = senderOf(frame, owner);
         if (address !== undefined && address !== "0.0.0.0") return address;
       }
@@ -72,13 +73,22 @@ async function answers(socket: PacketSocket, own: Buffer, address: string, signa
   for (let count = 0; count < probes; count += 1) {
     send(socket, probe(own, address));
     for (const deadline = performance.now() + probeMs; performance.now() < deadline; ) {
-      for (let frame = socket.receive(); frame !== undefined; frame = socket.receive()) {
+      for (const frame of received(socket)) {
         if (senderOf(frame) === address) return true;
       }
       await delay(pollMs, undefined, { signal });
     }
   }
   return false;
+}
+
+/** What has come. A guest may send faster than it is read: then others have their turn in between. */
+function* received(socket: PacketSocket): Iterable<Buffer> {
+  for (let count = 0; count < framesAtOnce; count += 1) {
+    const frame = socket.receive();
+    if (frame === undefined) return;
+    yield frame;
+  }
 }
 
 /** A frame that finds no room is one that is lost. */
