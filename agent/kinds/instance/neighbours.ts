@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { BlockList, isIP } from "node:net";
-import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { visitNetns } from "../../../lib/net/visit-netns.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
@@ -37,6 +37,8 @@ interface Neighbour {
 const [usualPrefix4, usualPrefix6] = [24, 64];
 const nearby = [29, 28, 27, 26, 25, 24];
 const learnMs = 8000;
+/** Each is a net namespace with a device in a lan. */
+const maxNeighbours = 64;
 const device = "eth0";
 
 /**
@@ -58,6 +60,10 @@ export class Neighbours {
     const { resource, signal } = visit;
     const nic = chooseNic(visit);
     const key = JSON.stringify([resource, nic.name, nic.lan, visit.address]);
+    if (!this.#there.has(key) && this.#there.size >= maxNeighbours) {
+      const message = `${resource}: the host visits ${maxNeighbours} places in its lans already; end some connections first`;
+      throw resourceExhausted("TOO_MANY_NEIGHBOURS", message, resource);
+    }
     const shared = this.#there.get(key) ?? { neighbour: this.#make(visit, nic), users: 0 };
     this.#there.set(key, shared);
     shared.users += 1;
