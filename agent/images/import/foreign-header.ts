@@ -24,6 +24,8 @@ export function checkForeignHeader(format: ForeignDisk, start: Buffer): string |
 
 const sectorBytes = 512;
 const maxDescriptorSectors = 64;
+/** DESC_SIZE of QEMU's block/vmdk.c. */
+const readSectors = 20;
 
 /** Virtual Disk Format 5.0 (VMware): a sparse extent with its descriptor inside. */
 function checkVmdk(start: Buffer): string | undefined {
@@ -43,8 +45,8 @@ function checkVmdk(start: Buffer): string | undefined {
   if (type !== "monolithicSparse" && type !== "streamOptimized") {
     return `is a VMDK of type ${JSON.stringify((type ?? "").slice(0, 40))}; only monolithicSparse and streamOptimized have all in one file`;
   }
-  // All of the descriptor, also what stands behind a NUL: QEMU looks for the words with strstr in what it reads at this place.
-  const whole = start.toString("latin1", offset, limit);
+  // Also what stands behind a NUL, or behind the end that the header tells: QEMU looks for the words with strstr in 20 sectors, always.
+  const whole = start.toString("latin1", offset, Math.max(limit, offset + readSectors * sectorBytes));
   const parents = [...whole.matchAll(/parentCID\s*=\s*([0-9a-fA-F]*)/g)];
   if (/parentFileNameHint/i.test(whole) || parents.some(([, id]) => id?.toLowerCase() !== "ffffffff")) {
     return "is a VMDK that is only the difference to another one; merge them first";

@@ -12,6 +12,7 @@ const maxMembers = 64;
 export async function listOva(file: FileHandle): Promise<readonly ArchiveMember[] | undefined> {
   const { size } = await file.stat();
   const members: ArchiveMember[] = [];
+  let entries = 0;
   for (let at = 0; at + blockBytes <= size; ) {
     const header = await readAt(file, at, blockBytes);
     if (header.every((byte) => byte === 0)) break;
@@ -25,7 +26,9 @@ export async function listOva(file: FileHandle): Promise<readonly ArchiveMember[
       if (offset + sizeBytes > size) throw new ArchiveError("is an OVA that was cut short");
       members.push({ name, offset, packedBytes: sizeBytes, sizeBytes, isDeflated: false });
     }
-    if (members.length > maxMembers) throw new ArchiveError(`is an OVA of more than ${maxMembers} files`);
+    // Directories and the like count: a file may be nothing but headers.
+    entries += 1;
+    if (entries > maxMembers) throw new ArchiveError(`is an OVA of more than ${maxMembers} files`);
     at += blockBytes + Math.ceil(sizeBytes / blockBytes) * blockBytes;
   }
   return members.length === 0 ? undefined : members;
