@@ -35,6 +35,8 @@ export async function runRecipe({ program, directory, maxFileBytes, signal, onSt
   });
   try {
     const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+    // A process that cannot be started fails before its output has ended.
+    ended.catch(() => undefined);
     for await (const line of createInterface({ input: child.stdout as Readable })) onStep(line.slice(0, 200));
     const [code, by] = await ended;
     signal.throwIfAborted();
