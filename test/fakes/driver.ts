@@ -65,6 +65,8 @@ export class FakeDriver
   readonly memories = new Map<string, string>();
   /** Changes in the order they were made: "running: cpus". */
   readonly changes: string[] = [];
+  /** Those that were written down. */
+  readonly finishedChanges: string[] = [];
   /** Consoles that have been opened and not closed. */
   readonly openConsoles = new Map<AsyncQueue<Uint8Array>, string>();
   /** What consoles have shown before they are opened. */
@@ -266,6 +268,10 @@ export class FakeDriver
     await this.#step("change", instance.id, signal);
     this.changes.push(`${handle === undefined ? "stopped" : "running"}: ${paths.join(" ")}`);
     return async () => void this.changes.push(`back: ${paths.join(" ")}`);
+  }
+
+  async finishChange(_instance: DriverInstance, { paths }: SpecChange): Promise<void> {
+    this.finishedChanges.push(paths.join(" "));
   }
 
   async openConsole(

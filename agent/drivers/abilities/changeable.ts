@@ -58,4 +58,10 @@ export interface Changeable {
     change: SpecChange,
     options: CallOptions,
   ): Promise<() => Promise<void>>;
+
+  /**
+   * Removes for good what a change that was made and written down has left behind: the files of disks that are gone. Idempotent.
+   * Default: nothing is left.
+   */
+  finishChange?(instance: DriverInstance, change: SpecChange): Promise<void>;
 }

@@ -17,6 +17,12 @@ export interface DeviceAt {
   readonly index: number;
 }
 
+/** A disk, and whether its files are there before it is added, and after it was taken away. */
+export interface DiskAt extends DeviceAt {
+  /** Default: they are made and removed with it. */
+  readonly areFilesKept?: boolean;
+}
+
 /**
  * Drivers that add devices to running instances, take them away and change them. Everything holds until the instance ends; that the spec says the
  * same is the instance layer's work. Each call either does all or, on error, leaves everything as it was. An instance whose guest does not
@@ -31,9 +37,9 @@ export interface ChangesDevices {
   placeLive(spec: InstanceSpec): InstanceSpec;
 
   /** Adds a disk that the spec has, and makes its files. */
-  plugDisk(instance: DriverInstance, disk: DeviceAt, options: CallOptions): Promise<void>;
+  plugDisk(instance: DriverInstance, disk: DiskAt, options: CallOptions): Promise<void>;
   /** Takes a disk away that the spec still has, with its files. Idempotent. */
-  unplugDisk(instance: DriverInstance, disk: DeviceAt, options: CallOptions): Promise<void>;
+  unplugDisk(instance: DriverInstance, disk: DiskAt, options: CallOptions): Promise<void>;
   /** Has the guest see the disk in the size of the spec, which is not smaller than it was. Idempotent. */
   resizeDisk(instance: DriverInstance, disk: DeviceAt, options: CallOptions): Promise<void>;
   /** Bounds a disk as the spec says. Idempotent. */

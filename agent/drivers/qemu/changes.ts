@@ -76,6 +76,14 @@ export class QemuChanges implements Changeable {
     return () => taken.disposeAsync();
   }
 
+  /** What was on disks that are gone is kept until it is written down that they are: till then they may come back. */
+  async finishChange(instance: DriverInstance, { before, after, paths }: SpecChange): Promise<void> {
+    if (!paths.includes("qemu.disks")) return;
+    for (const { old, next, oldIndex } of changesOf(qemuOptionsOf(before).disks, qemuOptionsOf(after).disks)) {
+      if (next === undefined && old !== undefined) await removeDisk(old, oldIndex, instance);
+    }
+  }
+
   /** Disks of a machine that does not run. Bounds and sizes are what its next start gives it. */
   async #changeFiles({ instance, changed, options, undo }: Both): Promise<void> {
     const [old, next] = [qemuOptionsOf(instance.spec).disks, qemuOptionsOf(changed.spec).disks];
@@ -89,9 +97,6 @@ export class QemuChanges implements Changeable {
       undo.defer(() => removeDisk(added, nextIndex, files));
       await createDisk(added, nextIndex, files);
     }
-    for (const disk of changesOf(old, next)) {
-      if (disk.next === undefined && disk.old !== undefined) await removeDisk(disk.old, disk.oldIndex, files);
-    }
   }
 
   async #changeLive(both: Both, paths: readonly string[]): Promise<void> {
@@ -104,8 +109,9 @@ export class QemuChanges implements Changeable {
     const disks = paths.includes("qemu.disks") ? changesOf(old.disks, next.disks) : [];
     for (const disk of disks.filter(({ next: kept }) => kept !== undefined)) await this.#changeDisk(both, disk);
     if (paths.some(isOfSize)) await changeSize(this.#changes.machineOf(instance), both, both.options);
-    // Last: neither the new size of a disk nor what was on one that is gone can be taken back.
-    for (const disk of disks) await this.#growOrRemove(both, disk);
+    for (const disk of disks.filter(({ next: kept }) => kept === undefined)) await this.#removeDisk(both, disk);
+    // Last: the new size of a disk cannot be taken back.
+    for (const disk of disks) await this.#growDisk(both, disk);
   }
 
   async #changeNic({ instance, changed, options, undo, network }: Both, nic: Changed<Nic>): Promise<void> {
@@ -142,12 +148,17 @@ export class QemuChanges implements Changeable {
     }
   }
 
-  async #growOrRemove({ instance, changed, options }: Both, disk: Changed<Disk>): Promise<void> {
+  /** Its files stay until the change is written down: see {@link finishChange}. */
+  async #removeDisk({ instance, options, undo }: Both, { oldIndex }: Changed<Disk>): Promise<void> {
     const { devices } = this.#changes;
-    if (disk.next === undefined) await devices.unplugDisk(instance, { index: disk.oldIndex }, options);
-    else if (disk.old !== undefined && disk.old.sizeMib !== disk.next.sizeMib) {
-      await devices.resizeDisk(changed, { index: disk.nextIndex }, options);
-    }
+    const at = { index: oldIndex, areFilesKept: true };
+    await devices.unplugDisk(instance, at, options);
+    undo.defer(() => devices.plugDisk(instance, at, { signal: uninterrupted }));
+  }
+
+  async #growDisk({ changed, options }: Both, { old, next, nextIndex }: Changed<Disk>): Promise<void> {
+    if (old === undefined || next === undefined || old.sizeMib === next.sizeMib) return;
+    await this.#changes.devices.resizeDisk(changed, { index: nextIndex }, options);
   }
 }
 

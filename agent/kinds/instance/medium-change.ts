@@ -5,6 +5,7 @@ import type { CdromDrive } from "../../../proto/gen/zor/v1/qemu.js";
 import { changedSpec } from "../../kit/metadata.js";
 import { specLost, unsupported } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
+import { keepSpecs } from "./keep-specs.js";
 import { attempt } from "./power.js";
 import { type InstanceRecord, specOf, toDriverInstance } from "./record.js";
 
@@ -64,13 +65,7 @@ async function keep(
 ): Promise<void> {
   const { stored, running } = record;
   const changed = changedSpec(stored, withDrive(stored.resource.spec, drive), { caller, now: context.now() });
-  if (running !== undefined) {
-    const next = withDrive(running, drive);
-    await context.store.writeRunning(stored.id, stored.resource.name, next);
-    record.running = next;
-  }
-  await context.store.writeSpec(changed);
-  record.stored = changed;
+  await keepSpecs(context, record, { changed, running: running === undefined ? undefined : withDrive(running, drive) });
 }
 
 function withDrive(spec: InstanceSpec, drive: CdromDrive): InstanceSpec {

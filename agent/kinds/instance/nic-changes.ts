@@ -5,6 +5,7 @@ import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { asFailure } from "../../kit/failure.js";
 import { changedSpec } from "../../kit/metadata.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
+import { keepSpecs } from "./keep-specs.js";
 import { type InstanceRecord, specOf, toDriverInstance, toOwner } from "./record.js";
 
 /** Which NIC and which lan. */
@@ -107,14 +108,11 @@ async function replaceNic(
     nics.map((nic) => (nic.name === next.name ? { ...nic, lan: next.lan } : nic));
   const nics = plugged(spec);
   const changed = changedSpec(stored, { ...spec, nics }, { caller, now: context.now() });
-  if (running !== undefined) {
-    // What waits for the next start of the same interface goes on waiting.
-    const replugged = { ...running, nics: plugged(running) };
-    await context.store.writeRunning(stored.id, stored.resource.name, replugged);
-    record.running = replugged;
-  }
-  await context.store.writeSpec(changed);
-  record.stored = changed;
+  // What waits for the next start of the same interface goes on waiting.
+  await keepSpecs(context, record, {
+    changed,
+    running: running === undefined ? undefined : { ...running, nics: plugged(running) },
+  });
 }
 
 /** Whether what runs has the interface: one that was added may wait for the next start. */

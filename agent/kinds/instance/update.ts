@@ -10,6 +10,7 @@ import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { specLost } from "./action-checks.js";
 import type { InstanceContext } from "./context.js";
 import { lansOf } from "./creation.js";
+import { keepSpecs } from "./keep-specs.js";
 import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, specOf, toDriverInstance, toInstance, toOwner } from "./record.js";
 import { checkSpec } from "./spec-check.js";
@@ -111,17 +112,18 @@ async function carryOut(context: InstanceContext, record: InstanceRecord, plan: 
   const { name } = record.stored.resource;
   await using undo = new AsyncDisposableStack();
   try {
-    const network = await apply(context, record, plan, undo);
+    const { network, finish } = await apply(context, record, plan, undo);
     const running = runningOf(record, plan);
     const { id } = record.stored;
-    if (running !== undefined) await context.store.writeRunning(id, name, running);
-    await context.store.writeSpec(plan.changed);
     const gone = nicsGone(record, plan);
     const owner = toOwner(record);
-    record.stored = plan.changed;
+    // What says otherwise about what runs is overwritten first: an agent that is killed before it is removed would believe it.
+    const written = running ?? (record.running === undefined ? undefined : plan.live);
+    await keepSpecs(context, record, { changed: plan.changed, running: written });
     record.running = running;
     if (network !== undefined) record.network = network;
     undo.move();
+    await finish().catch((error: unknown) => unfinished(context, name, error));
     if (running === undefined)
       await context.store.removeRunning(id).catch((error: unknown) => unfinished(context, name, error));
     for (const nic of gone) {
@@ -134,25 +136,34 @@ async function carryOut(context: InstanceContext, record: InstanceRecord, plan: 
   }
 }
 
-/** Makes what takes effect now; resolves to the interfaces as they then are, undefined when they stay as they are. */
+/** What was made of a change. */
+interface Applied {
+  /** The interfaces as they are now; undefined: as they were. */
+  readonly network: InstanceNetwork | undefined;
+  /** Removes what is left of it, once it is written down. */
+  readonly finish: () => Promise<void>;
+}
+
+/** Makes what takes effect now. */
 async function apply(
   context: InstanceContext,
   record: InstanceRecord,
   { changes, live }: UpdatePlan,
   undo: AsyncDisposableStack,
-): Promise<InstanceNetwork | undefined> {
+): Promise<Applied> {
+  const finish = async (): Promise<void> => undefined;
   const before = specOf(record);
   const paths = changes
     .filter(({ timing }) => record.handle === undefined || timing.when === "now")
     .map(({ path }) => path);
-  if (paths.length === 0) return undefined;
+  if (paths.length === 0) return { network: undefined, finish };
   const network = await applyNics(context, record, live, undo);
   const { change } = record.driver.can;
-  if (change === undefined) return network;
+  if (change === undefined) return { network, finish };
   const whole = { before, after: live, paths, network: network ?? record.network };
-  const takeBack = await change.applyChange(toDriverInstance(record), record.handle, whole, { signal: uninterrupted });
-  undo.defer(takeBack);
-  return network;
+  const instance = toDriverInstance(record);
+  undo.defer(await change.applyChange(instance, record.handle, whole, { signal: uninterrupted }));
+  return { network, finish: async () => await change.finishChange?.(instance, whole) };
 }
 
 /** Plugs interfaces that are there elsewhere, and makes those that come. Those that go are there until the guest has let go of them. */

@@ -1,7 +1,7 @@
 import { notFound } from "../../../../lib/errors.js";
 import type { InstanceSpec } from "../../../../proto/gen/zor/v1/instance.js";
 import type { InstanceNetwork } from "../../../network/instance-networks.js";
-import type { ChangesDevices, DeviceAt, MediumChange } from "../../abilities/devices.js";
+import type { ChangesDevices, DeviceAt, DiskAt, MediumChange } from "../../abilities/devices.js";
 import type { CallOptions, DriverInstance } from "../../driver.js";
 import { openMedium } from "../cd-medium.js";
 import type { DisksOptions } from "../disks.js";
@@ -34,18 +34,20 @@ export class LiveDevices implements ChangesDevices {
     return placeDevices(spec, { isNew: false, isLive: true });
   }
 
-  async plugDisk(instance: DriverInstance, { index }: DeviceAt, options: CallOptions): Promise<void> {
+  async plugDisk(instance: DriverInstance, at: DiskAt, options: CallOptions): Promise<void> {
     const machine = this.#options.machineOf(instance);
+    const { index } = at;
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.#options.promiseDisk(withoutDisk(instance, index)));
     await this.#options.promiseDisk(instance);
-    await plugDisk(machine, diskAt(instance, index), this.#diskOptions(instance, options));
+    await plugDisk(machine, { ...diskAt(instance, index), ...at }, this.#diskOptions(instance, options));
     undo.move();
   }
 
-  async unplugDisk(instance: DriverInstance, { index }: DeviceAt, options: CallOptions): Promise<void> {
+  async unplugDisk(instance: DriverInstance, at: DiskAt, options: CallOptions): Promise<void> {
     const machine = this.#options.machineOf(instance);
-    await unplugDisk(machine, diskAt(instance, index), this.#diskOptions(instance, options));
+    const { index } = at;
+    await unplugDisk(machine, { ...diskAt(instance, index), ...at }, this.#diskOptions(instance, options));
     await this.#options.promiseDisk(withoutDisk(instance, index));
   }
 

@@ -1,5 +1,6 @@
 import { failedPrecondition, invalidFields, type ZorError } from "../../../../lib/errors.js";
 import type { Disk, DiskLimits } from "../../../../proto/gen/zor/v1/qemu.js";
+import type { DiskAt } from "../../abilities/devices.js";
 import { createDisk, type DisksOptions, openDisk, removeDisk } from "../disks.js";
 import { iothreadId, toDiskDevice } from "../hardware/disk-device.js";
 import { toDiskNodes } from "../hardware/disk-nodes.js";
@@ -17,9 +18,8 @@ import {
 } from "./live-machine.js";
 
 /** A disk of a running machine and its place in the spec. The spec has its name and address: see placeDevices with isLive. */
-export interface LiveDisk {
+export interface LiveDisk extends DiskAt {
   readonly disk: Disk;
-  readonly index: number;
 }
 
 /** Options of work at disks of a running machine. */
@@ -50,16 +50,16 @@ function assertPluggable({ disk, index }: LiveDisk, { machine, resource }: LiveD
  */
 export async function plugDisk(machine: LiveMachine, live: LiveDisk, options: LiveDiskOptions): Promise<void> {
   assertPluggable(live, options);
-  const { disk, index } = live;
+  const { disk, index, areFilesKept = false } = live;
   const id = diskName(disk, index);
   await using undo = new AsyncDisposableStack();
   await assertHasBus(machine, disk, options);
-  if (disk.persistent) {
+  if (disk.persistent && !areFilesKept) {
     undo.defer(() => removeDisk(disk, index, options));
     await createDisk(disk, index, options);
   }
-  await using files = await openDisk(disk, index, options);
-  if (!disk.persistent) undo.defer(() => removeDisk(disk, index, options));
+  await using files = await openDisk(disk, index, areFilesKept ? { ...options, goesOn: true } : options);
+  if (!disk.persistent && !areFilesKept) undo.defer(() => removeDisk(disk, index, options));
   const sets: { readonly set: number; readonly format: "qcow2" | "raw" }[] = [];
   for (const { file, format } of files.layers) {
     const set = await addDescriptor(machine, file.fd);
@@ -83,17 +83,17 @@ export async function plugDisk(machine: LiveMachine, live: LiveDisk, options: Li
 }
 
 /**
- * Takes a disk away from a running machine when the guest lets go of it, and deletes its own files. Idempotent.
+ * Takes a disk away from a running machine when the guest lets go of it, and deletes its own files unless they are kept. Idempotent.
  * @throws {ZorError} FAILED_PRECONDITION when the guest keeps it; then it is as before.
  */
 export async function unplugDisk(machine: LiveMachine, live: LiveDisk, options: LiveDiskOptions): Promise<void> {
   assertPluggable(live, options);
-  const { disk, index } = live;
+  const { disk, index, areFilesKept = false } = live;
   const id = diskName(disk, index);
   await removeDevice(machine, id, { ...options, what: `disk ${id}` });
   for (const node of await nodesOf(machine, id)) await removeNode(machine, node);
   if (disk.iothread) await machine.execute("object-del", { id: iothreadId(id) }).catch(() => undefined);
-  await removeDisk(disk, index, options);
+  if (!areFilesKept) await removeDisk(disk, index, options);
 }
 
 /**

@@ -1,5 +1,8 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { ChangesDevices } from "../../../../../agent/drivers/abilities/devices.js";
+import type { ChangesDevices, DiskAt } from "../../../../../agent/drivers/abilities/devices.js";
 import { type MachineChanges, QemuChanges } from "../../../../../agent/drivers/qemu/changes.js";
 import { placeDevices } from "../../../../../agent/drivers/qemu/placement.js";
 import { Instance, type InstanceSpec } from "../../../../../proto/gen/zor/v1/instance.js";
@@ -50,6 +53,71 @@ describe("a change of disks", () => {
   it("adds and takes away what it likes while the machine is stopped", () => {
     expect(timing([disk, { ...disk, image: "b.qcow2", bus: "sata" }], false).when).toBe("now");
     expect(timing([], false).when).toBe("now");
+  });
+});
+
+describe("a disk that is taken away", () => {
+  /** A machine with two disks that loses those of that name; what is done with its devices. */
+  async function losing(names: readonly string[], { refuses = "" } = {}) {
+    const directory = await mkdtemp(join(tmpdir(), "zt-changes-"));
+    const file = (name: string) => join(directory, "disks", `${name}.raw`);
+    const disks = ["one", "two"].map((name) => ({ name, bus: "scsi", persistent: true, format: "raw", sizeMib: "1" }));
+    const before = specOf({ disks });
+    if (before.driver?.$case !== "qemu") throw new Error("it is a machine");
+    const { value } = before.driver;
+    const kept = value.disks.filter(({ name }) => !names.includes(name));
+    const after: InstanceSpec = { ...before, driver: { $case: "qemu", value: { ...value, disks: kept } } };
+    await mkdir(join(directory, "disks"));
+    for (const name of ["one", "two"]) await writeFile(file(name), "data");
+    const done: string[] = [];
+    const recording = {
+      unplugDisk: async (_instance: unknown, { index, areFilesKept }: DiskAt) => {
+        if (value.disks[index]?.name === refuses) throw new Error("the guest does not let go");
+        done.push(`unplug ${index} ${areFilesKept}`);
+      },
+      plugDisk: async (_instance: unknown, { index, areFilesKept }: DiskAt) => {
+        done.push(`plug ${index} ${areFilesKept}`);
+      },
+    } as Pick<ChangesDevices, "plugDisk" | "unplugDisk"> as ChangesDevices;
+    const made = {
+      devices: recording,
+      promiseDisk: async () => undefined,
+      disksOptions: () => ({ directory }),
+    } as Partial<Record<keyof MachineChanges, unknown>> as MachineChanges;
+    return {
+      subject: new QemuChanges(made),
+      instance: { name: "hosts/h1/instances/vm1", id: "vm1", uid: "u", spec: before, directory },
+      change: { before, after, paths: ["qemu.disks"], network: undefined },
+      done,
+      files: async () => (await readdir(join(directory, "disks"))).toSorted(),
+      [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
+    };
+  }
+  const options = { signal: new AbortController().signal };
+  const handle = { pid: 1, startTicks: "1", extra: {} };
+
+  it.each([
+    ["runs", handle],
+    ["is stopped", undefined],
+  ])("keeps its file until that is written down, while the machine %s", async (_what, how) => {
+    await using machine = await losing(["one"]);
+    const { subject, instance, change } = machine;
+    const takeBack = await subject.applyChange(instance, how, change, options);
+    expect(await machine.files()).toEqual(["one.raw", "two.raw"]);
+    await takeBack();
+    expect(await machine.files()).toEqual(["one.raw", "two.raw"]);
+    expect(machine.done).toEqual(how === undefined ? [] : ["unplug 0 true", "plug 0 true"]);
+    await subject.applyChange(instance, how, change, options);
+    for (const _ of ["once", "and again"]) await subject.finishChange(instance, change);
+    expect(await machine.files()).toEqual(["two.raw"]);
+  });
+
+  it("comes back when the guest does not let go of another one", async () => {
+    await using machine = await losing(["one", "two"], { refuses: "two" });
+    const { subject, instance, change } = machine;
+    await expect(subject.applyChange(instance, handle, change, options)).rejects.toThrow("does not let go");
+    expect(machine.done).toEqual(["unplug 0 true", "plug 0 true"]);
+    expect(await machine.files()).toEqual(["one.raw", "two.raw"]);
   });
 });
 

@@ -29,6 +29,8 @@ export class InstanceWorld {
   memoryReserveMib = 0;
   /** Errors that the next writes meet, instead of writing. */
   diskFailure: unknown;
+  /** Name of the file that alone meets them; empty: all do. */
+  failingFile = "";
 
   /** The lans of the host, as kinds see each other. */
   readonly references = new References("h1");
@@ -59,7 +61,9 @@ export class InstanceWorld {
   /** A new agent on this host. The one before, if any, is as good as killed: nothing of it is told. */
   async agent(): Promise<InstanceManager> {
     const write: DurableWriter = (path, content, options) =>
-      this.diskFailure === undefined ? writeFileAtomic(path, content, options) : Promise.reject(this.diskFailure);
+      this.diskFailure === undefined || !path.endsWith(this.failingFile)
+        ? writeFileAtomic(path, content, options)
+        : Promise.reject(this.diskFailure);
     const manager = new InstanceManager(
       {
         host: "h1",

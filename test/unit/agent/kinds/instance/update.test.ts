@@ -104,6 +104,26 @@ describe("changing what runs", () => {
     expect(pending()).toEqual([]);
   });
 
+  it("knows what runs, with nothing removed for good, when only the specification cannot be written", async () => {
+    await update({ memoryMib: 256 }, ["memory_mib"]);
+    const before = manager.get("c1");
+    world.diskFailure = diskFull;
+    world.failingFile = "spec.json";
+    await expect(update({ cpus: 2 }, ["cpus"])).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    await expect(update({ cpus: 2, memoryMib: 128 }, ["cpus", "memory_mib"])).rejects.toThrow();
+    await expect(manager.detach("c1", { ...options, nic: "eth0", lan: "lan1" })).rejects.toThrow();
+    world.diskFailure = undefined;
+    expect(world.driver.finishedChanges).toEqual([]);
+    for (const _ of ["this agent", "the next"]) {
+      expect(manager.get("c1").spec).toEqual(before.spec);
+      expect(manager.get("c1").status?.nics).toEqual(before.status?.nics);
+      expect(pending()).toEqual(["memory_mib"]);
+      manager = await world.agent();
+    }
+    await update({ cpus: 2 }, ["cpus"]);
+    expect(world.driver.finishedChanges).toEqual(["cpus"]);
+  });
+
   it("only checks when asked to, and says what would be pending", async () => {
     const checked = await update({ memoryMib: 256 }, ["memory_mib"], { validateOnly: true });
     expect(checked.status?.pendingChanges).toEqual(["memory_mib"]);
