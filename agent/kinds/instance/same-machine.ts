@@ -24,11 +24,11 @@ export function assertSameMachine(record: InstanceRecord): void {
   );
 }
 
-/** What decides over the machine: not when it is started by itself, and not what its interfaces are plugged into. */
+/** What decides over the machine: not when it is started, or saved, by itself, and not what its interfaces are plugged into. */
 function withoutOthers(
   spec: InstanceSpec,
-  { restart, hostBoot, hostShutdown, deleteProtection }: InstanceSpec,
+  { restart, hostBoot, hostShutdown, deleteProtection, schedules }: InstanceSpec,
 ): InstanceSpec {
   const nics = spec.nics.map((nic) => ({ ...nic, lan: "" }));
-  return { ...spec, nics, restart, hostBoot, hostShutdown, deleteProtection };
+  return { ...spec, nics, restart, hostBoot, hostShutdown, deleteProtection, schedules };
 }

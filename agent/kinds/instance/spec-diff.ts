@@ -11,6 +11,11 @@ export interface PlannedChange {
   readonly timing: Timing;
 }
 
+/** Whether a change of that field is none of what an instance is made of: no driver has to do with it. */
+export function isOwnField(path: string): boolean {
+  return ownFields.includes(path.split(".")[0] ?? "");
+}
+
 const prefix = "spec.";
 /** What no driver has to do with. */
 const ownFields = ["restart", "host_boot", "host_shutdown", "delete_protection", "schedules"];
@@ -47,7 +52,7 @@ function findNic(nics: readonly Nic[], name: string): Nic | undefined {
 function timingOf(driver: InstanceDriver, change: FieldChange): Timing {
   const { path, before, after } = change;
   const [top = ""] = path.split(".");
-  if (ownFields.includes(top)) return now;
+  if (isOwnField(path)) return now;
   if (before.driver?.$case !== after.driver?.$case) return { when: "never", remedy };
   if (path === "nics") return nextStart;
   if (top === "nics") return nicTiming(driver, change);

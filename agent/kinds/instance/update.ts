@@ -7,14 +7,17 @@ import { asFailure } from "../../kit/failure.js";
 import type { Change } from "../../kit/kind.js";
 import { type AskedUpdate, isSameSpec, updated } from "../../kit/metadata.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
-import { specLost } from "./action-checks.js";
+import { assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
 import type { InstanceContext } from "./context.js";
 import { lansOf } from "./creation.js";
+import { trySetLife } from "./ends.js";
+import { startsAtBoot } from "./host-boot.js";
 import { keepSpecs } from "./keep-specs.js";
 import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, specOf, toDriverInstance, toInstance, toOwner } from "./record.js";
+import { mayRestart } from "./restart-plan.js";
 import { checkSpec } from "./spec-check.js";
-import { type PlannedChange, planChanges, withLiveChanges } from "./spec-diff.js";
+import { isOwnField, type PlannedChange, planChanges, withLiveChanges } from "./spec-diff.js";
 import type { StoredInstance } from "./stored-instance.js";
 
 /** What an update does. */
@@ -45,11 +48,21 @@ export async function update(
   if (plan === undefined) return toInstance(record);
   if (validateOnly) return toInstance({ ...record, stored: plan.changed, running: runningOf(record, plan) });
   await carryOut(context, record, plan);
+  await forgetStarts(context, record);
   context.publish(record);
   const { name } = plan.changed.resource;
   const severity = EventSeverity.EVENT_SEVERITY_INFO;
   context.emit({ severity, type: "instance.changed", resource: name, message: describe(record, plan), caller });
   return toInstance(record);
+}
+
+/** Starts that nobody asked for, and that the specification does not want any more, come no more. */
+async function forgetStarts(context: InstanceContext, record: InstanceRecord): Promise<void> {
+  const { life, awaitsBoot, stored } = record;
+  const { spec } = stored.resource;
+  if (awaitsBoot && !startsAtBoot(record, true)) await context.waits.bootDone(record);
+  if (life.nextTime !== undefined && !mayRestart(spec))
+    await trySetLife(context, record, { ...life, nextTime: undefined });
 }
 
 /** Undefined: nothing changes. @throws {ZorError} for what cannot be. */
@@ -71,12 +84,17 @@ async function planUpdate(
   const live = handle === undefined ? after : withLiveChanges(specOf(record), after, changes);
   const plan = { changed: { ...changed, resource }, changes, live };
   if (isSame) return plan;
-  const refused = planChanges(driver, { before, after, isRunning }).flatMap(({ path, timing }) =>
+  const asked = planChanges(driver, { before, after, isRunning });
+  const refused = asked.flatMap(({ path, timing }) =>
     timing.when === "never"
       ? [{ field: `instance.spec.${path}`, description: `cannot be changed; ${timing.remedy}` }]
       : [],
   );
   if (refused.length > 0) throw invalidFields(refused, name);
+  // Work at its disks or its memory goes by what it is made of.
+  if (asked.some(({ path }) => !isOwnField(path))) assertUnclaimed(record);
+  // A disk that is taken away is gone, so that this could not be taken back.
+  if (asked.some(({ path }) => path.endsWith(".disks"))) assertNotSuspended(record);
   context.references.assertThere(lansOf(name, after).filter(({ id }) => !before.nics.some(({ lan }) => lan === id)));
   await driver.validate(after, { signal: uninterrupted });
   return plan;

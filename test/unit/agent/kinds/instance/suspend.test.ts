@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { InstanceManager } from "../../../../../agent/kinds/instance/manager.js";
 import { EndKind, Instance, InstanceState } from "../../../../../proto/gen/zor/v1/instance.js";
+import { FakeDriver } from "../../../../fakes/driver.js";
 import { InstanceWorld, make, options } from "./instance-world.js";
 
 let world: InstanceWorld;
@@ -77,6 +78,51 @@ describe("a suspended instance", () => {
     await setCpus(1);
     await manager.act("start", "c1", options);
     expect(statusOf()?.state).toBe(running);
+  });
+
+  it("goes on whatever is said of its life and its schedules meanwhile", async () => {
+    Object.assign(world.driver.can, { snapshot: {} });
+    await suspend();
+    const spec = { schedules: [{ name: "daily", action: "SCHEDULE_ACTION_SNAPSHOT", at: "03:00", keep: 3 }] };
+    const wanted = Instance.fromJSON({ name: "hosts/h1/instances/c1", spec: { ...spec, deleteProtection: true } });
+    await manager.update("c1", { wanted, mask: ["spec.schedules", "spec.delete_protection"] }, options);
+    await manager.act("start", "c1", options);
+    expect(statusOf()?.state).toBe(running);
+  });
+
+  it("keeps its disks as they are", async () => {
+    const driver = new FakeDriver({ kind: "qemu", options: { case: "qemu" } });
+    driver.timingOf = () => ({ when: "now" });
+    world.drivers = [driver];
+    manager = await world.agent();
+    const specWith = (disks: object) => {
+      const { spec } = Instance.fromJSON({ spec: { qemu: { kernel: "micro", disks } } });
+      if (spec === undefined) throw new Error("the spec is there");
+      return spec;
+    };
+    await make(manager, "vm1", { spec: specWith([{ name: "disk0", sizeMib: "8", persistent: true }]) });
+    await manager.suspend("vm1", { ...options, progress: () => undefined });
+    const wanted = Instance.fromPartial({ name: "hosts/h1/instances/vm1", spec: specWith([]) });
+    await expect(manager.update("vm1", { wanted, mask: ["spec.qemu.disks"] }, options)).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      reason: "INSTANCE_SUSPENDED",
+      message: expect.stringContaining("zor stop"),
+    });
+    expect(driver.changes).toEqual([]);
+    await manager.act("start", "vm1", options);
+  });
+
+  it("is not changed while something works at it, except in its life and labels", async () => {
+    const record = manager.record("c1");
+    record.claim = { what: "backed up", operation: "hosts/h1/operations/o1" };
+    await expect(setCpus(2)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION, reason: "INSTANCE_BUSY" });
+    const wanted = Instance.fromPartial({ name: "hosts/h1/instances/c1", labels: { a: "b" } });
+    await manager.update("c1", { wanted, mask: ["labels"] }, options);
+    wanted.spec = Instance.fromJSON({ spec: { deleteProtection: true } }).spec;
+    await manager.update("c1", { wanted, mask: ["spec.delete_protection"] }, options);
+    record.claim = undefined;
+    await setCpus(2);
+    expect(manager.get("c1").spec?.cpus).toBe(2);
   });
 
   it("loses its memory when it is stopped", async () => {
