@@ -171,6 +171,17 @@ describe("an instance that is to be restarted", () => {
     await settled(() => expect(statusOf()?.state).toBe(InstanceState.INSTANCE_STATE_RUNNING));
   });
 
+  it("waits no more when its policy is taken away", async () => {
+    await make(manager, "c1", { spec: specWith(policy) });
+    await crash();
+    const wanted = Instance.fromJSON({ name: "hosts/h1/instances/c1", spec: {} });
+    await manager.update("c1", { wanted, mask: ["spec.restart"] }, options);
+    expect(statusOf()?.restart).toBeUndefined();
+    await restartAgent();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(starts()).toHaveLength(1);
+  });
+
   it("waits no more when it is stopped, and says so", async () => {
     await make(manager, "c1", { spec: specWith(policy) });
     await crash();
@@ -241,6 +252,28 @@ describe("a host that has booted", () => {
     await restartAgent();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(starts()).toEqual(["start a", "start b"]);
+  });
+
+  it("leaves alone what is told meanwhile not to start", async () => {
+    await make(manager, "a", { spec: specWith(boot("ALWAYS", 1, 30)) });
+    await make(manager, "b", { spec: specWith(boot("LAST_STATE", 2)) });
+    await reboot();
+    await settled(() => expect(starts()).toEqual(["start a"]));
+    const wanted = Instance.fromJSON({ name: "hosts/h1/instances/b", spec: {} });
+    await manager.update("b", { wanted, mask: ["spec.host_boot"] }, options);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(starts()).toEqual(["start a"]);
+  });
+
+  it("says of what it has no room for why it is not there", async () => {
+    await make(manager, "a", { spec: specWith({ memoryMib: 128, ...boot("ALWAYS") }) });
+    world.memoryReserveMib = 2 ** 30;
+    world.driver.takesMemory = true;
+    await reboot();
+    const told = { reason: expect.stringMatching(/^could not be started: .*memoryReserveMib/) };
+    await settled(() => expect(statusOf("a")).toMatchObject({ state: InstanceState.INSTANCE_STATE_FAILED, ...told }));
+    expect(statusOf("a")?.lastEnd).toMatchObject({ kind: EndKind.END_KIND_START_FAILED });
+    expect(eventTypes()).toContain("instance.failed");
   });
 
   it("leaves alone what somebody stops while it waits", async () => {
