@@ -45,17 +45,19 @@ export class Access implements InstanceAccess {
   }
 
   async claim<T>(id: string, claim: Claim, work: (instance: ClaimedInstance) => Promise<T>): Promise<T> {
-    const record = await this.#manager.inTurn(id, async (found) => {
+    const { record, waits } = await this.#manager.inTurn(id, async (found, context) => {
       assertUnclaimed(found);
       assertNotSuspended(found);
       toSubject(found);
       found.claim = claim;
-      return found;
+      return { record: found, waits: context.waits };
     });
     try {
       return await work(this.#claimed(id, record));
     } finally {
       record.claim = undefined;
+      // Its time may have come meanwhile.
+      waits.arm(record);
     }
   }
 
@@ -103,10 +105,13 @@ export class Access implements InstanceAccess {
 
   /** Tells watchers that an instance was saved. */
   tellSaved(id: string, message: string, caller: string): void {
-    void this.#manager.inTurn(id, async ({ stored }, context) => {
-      const severity = EventSeverity.EVENT_SEVERITY_INFO;
-      context.emit({ severity, type: "instance.saved", resource: stored.resource.name, message, caller });
-    });
+    void this.#manager
+      .inTurn(id, async ({ stored }, context) => {
+        const severity = EventSeverity.EVENT_SEVERITY_INFO;
+        context.emit({ severity, type: "instance.saved", resource: stored.resource.name, message, caller });
+      })
+      // It has gone meanwhile.
+      .catch(() => undefined);
   }
 
   /** Ends what an earlier agent left under way at instances that run; that is told. Never rejects. */

@@ -11,6 +11,8 @@ import { type InstanceRecord, notRunning } from "./record.js";
 export async function startAgain(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<void> {
   const { life, handle } = record;
   if (life.nextTime === undefined || handle !== undefined || record.activity !== undefined) return;
+  // Something works at its disks. It is armed anew when that has ended.
+  if (record.claim !== undefined) return;
   // The time stays: an agent that ends before the start is done begins with it again.
   await trySetLife(context, record, { ...life, restarts: life.restarts + 1 });
   tell(context, record, "restarting", `restart ${record.life.restarts}`);
@@ -24,7 +26,10 @@ export async function startAtBoot(
   signal: AbortSignal,
 ): Promise<void> {
   if (!record.awaitsBoot || signal.aborted) return;
-  if (record.handle === undefined && record.activity === undefined) {
+  if (record.handle === undefined && record.claim !== undefined) {
+    // When what works at its disks has ended.
+    await trySetLife(context, record, { ...record.life, nextTime: context.now() });
+  } else if (record.handle === undefined && record.activity === undefined) {
     tell(context, record, "boot-start", "it is started because the host has booted");
     await startUnasked(context, record, signal);
     if (signal.aborted) return;

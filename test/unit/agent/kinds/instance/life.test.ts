@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Access } from "../../../../../agent/kinds/instance/access.js";
 import type { InstanceManager } from "../../../../../agent/kinds/instance/manager.js";
 import { EndKind, Instance, type InstanceSpec, InstanceState } from "../../../../../proto/gen/zor/v1/instance.js";
 import { InstanceWorld, make, options } from "./instance-world.js";
@@ -171,6 +172,22 @@ describe("an instance that is to be restarted", () => {
     await settled(() => expect(statusOf()?.state).toBe(InstanceState.INSTANCE_STATE_RUNNING));
   });
 
+  it("is not started while something works at its disks, but then", async () => {
+    await make(manager, "c1", { spec: specWith(policy) });
+    await crash();
+    const working = Promise.withResolvers<void>();
+    const claim = { what: "cloned", operation: "hosts/h1/operations/o1" };
+    const claimed = new Access(manager).claim("c1", claim, () => working.promise);
+    await vi.advanceTimersByTimeAsync(60_000);
+    await manager.observeOne(uidOf("c1"), options.signal);
+    expect(starts()).toHaveLength(1);
+    expect(statusOf()?.restart).toMatchObject({ count: 0, nextTime: expect.any(Date) });
+    working.resolve();
+    await claimed;
+    await vi.advanceTimersByTimeAsync(1);
+    await settled(() => expect(statusOf()?.state).toBe(InstanceState.INSTANCE_STATE_RUNNING));
+  });
+
   it("waits no more when its policy is taken away", async () => {
     await make(manager, "c1", { spec: specWith(policy) });
     await crash();
@@ -263,6 +280,26 @@ describe("a host that has booted", () => {
     await manager.update("b", { wanted, mask: ["spec.host_boot"] }, options);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(starts()).toEqual(["start a"]);
+  });
+
+  it("waits for what works at the disks of one that is to be started", async () => {
+    await make(manager, "a", { spec: specWith(boot("ALWAYS", 1, 1)) });
+    await make(manager, "b", { spec: specWith(boot("ALWAYS", 2)) });
+    await reboot();
+    const working = Promise.withResolvers<void>();
+    const claim = { what: "backed up", operation: "hosts/h1/operations/o1" };
+    const claimed = new Access(manager).claim("b", claim, () => working.promise);
+    await settled(async () => {
+      await vi.advanceTimersByTimeAsync(100);
+      expect(statusOf("b")?.restart?.nextTime).toBeDefined();
+    });
+    expect(starts()).toEqual(["start a"]);
+    working.resolve();
+    await claimed;
+    await settled(async () => {
+      await vi.advanceTimersByTimeAsync(100);
+      expect(starts()).toEqual(["start a", "start b"]);
+    });
   });
 
   it("says of what it has no room for why it is not there", async () => {
