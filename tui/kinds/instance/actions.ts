@@ -57,9 +57,9 @@ export const instanceActions: readonly Action<Instance>[] = [
     keys: ["z"],
     title: "suspend to disk: its memory is kept, and the next start goes on from it",
     whyNot: ({ resource }) =>
-      resource.spec?.driver?.$case === "crun"
-        ? "is a container, which cannot be suspended, only paused"
-        : whyNotPossible("suspend", resource),
+      resource.spec?.driver?.$case === "qemu"
+        ? whyNotPossible("suspend", resource)
+        : "is no machine of QEMU, and others cannot be suspended, only paused",
     effect: (row) => instanceStyle(stateOf(row.resource)).word,
     isDone: reaches(InstanceState.INSTANCE_STATE_SUSPENDED),
     run: async (_, { connection, request, options }) =>

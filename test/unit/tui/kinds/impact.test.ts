@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Instance } from "../../../../proto/gen/zor/v1/instance.js";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
 import { confirmationOf, impactTitle, planImpact } from "../../../../tui/kit/impact.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
@@ -41,6 +42,18 @@ describe("the blast radius", () => {
     const impact = impactOf("start", [vm0, vm1]);
     expect(impact.changes.map((line) => line.subject)).toEqual(["alpha/vm1"]);
     expect(impact.skipped).toMatchObject([{ subject: "alpha/vm0", effect: "is running" }]);
+  });
+
+  it.each([
+    ["qemu", { qemu: {} }, 1],
+    ["crun", { crun: {} }, 0],
+    ["docker", { docker: {} }, 0],
+    ["podman", { podman: {} }, 0],
+  ])("offers to suspend what can be suspended: %s", (_driver, spec, offered) => {
+    const fleet = fleetOf();
+    const value = Instance.fromJSON({ name: vm0, spec, status: { state: "INSTANCE_STATE_RUNNING" } });
+    fleet.apply(upsert({ kind: "instance", value }), nowMs);
+    expect(impactOf("suspend", [vm0], fleet).changes).toHaveLength(offered);
   });
 
   it("of a link names the lans that part", () => {
