@@ -60,8 +60,14 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
   const network = await context.networks.prepare(toOwner(record), { signal });
   const handle = await startOrGoOn(record, network, signal);
   undo.defer(() => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }));
-  await keepHandle(context, record, handle);
   const { id, resource: instance } = record.stored;
+  // The next agent would take it for a run that has ended, and perhaps start it again.
+  undo.defer(async () => {
+    await context.store.removeHandle(id).catch((error: unknown) => {
+      context.logError(error, `the handle of ${instance.name}, which was not started, could not be removed`);
+    });
+  });
+  await keepHandle(context, record, handle);
   await context.store.writeEnd(id, instance.name, { state: "stopped", reason: "", end: record.lastEnd });
   record.handle = handle;
   record.network = network;

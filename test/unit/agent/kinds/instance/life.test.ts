@@ -2,9 +2,10 @@ import { setImmediate } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Access } from "../../../../../agent/kinds/instance/access.js";
+import { otherEnd } from "../../../../../agent/kinds/instance/last-end.js";
 import type { InstanceManager } from "../../../../../agent/kinds/instance/manager.js";
 import { EndKind, Instance, type InstanceSpec, InstanceState } from "../../../../../proto/gen/zor/v1/instance.js";
-import { InstanceWorld, make, options } from "./instance-world.js";
+import { diskFull, InstanceWorld, make, options } from "./instance-world.js";
 
 let world: InstanceWorld;
 let manager: InstanceManager;
@@ -108,6 +109,21 @@ describe("the end of a run", () => {
     expect(statusOf()?.lastEnd).toMatchObject({ kind: EndKind.END_KIND_HOST_RESTART, time: world.boot.time });
   });
 
+  it("is none when a start failed that could not be written down", async () => {
+    await make(manager, "c1", { spec: specWith({ restart: { mode: "RESTART_MODE_ALWAYS" } }), leaveStopped: true });
+    world.diskFailure = diskFull;
+    world.failingFile = "end.json";
+    // What would be removed when there is nothing to say.
+    manager.record("c1").lastEnd = otherEnd("requested", { text: "stopped", time: new Date() });
+    await expect(manager.act("start", "c1", options)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    world.diskFailure = undefined;
+    expect(world.driver.guests.size).toBe(0);
+    await restartAgent();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(starts()).toHaveLength(1);
+    expect(statusOf()).toMatchObject({ state: InstanceState.INSTANCE_STATE_STOPPED, restart: undefined });
+  });
+
   it("tells why a start failed", async () => {
     await make(manager, "c1", { spec: specWith({}), leaveStopped: true });
     world.driver.failNext("start", new Error("broken"));
@@ -186,6 +202,7 @@ describe("an instance that is to be restarted", () => {
     await claimed;
     await vi.advanceTimersByTimeAsync(1);
     await settled(() => expect(statusOf()?.state).toBe(InstanceState.INSTANCE_STATE_RUNNING));
+    await manager.observeOne(uidOf("c1"), options.signal);
   });
 
   it("waits no more when its policy is taken away", async () => {
@@ -300,6 +317,8 @@ describe("a host that has booted", () => {
       await vi.advanceTimersByTimeAsync(100);
       expect(starts()).toEqual(["start a", "start b"]);
     });
+    // When all of the start has been written.
+    await manager.observeOne(uidOf("b"), options.signal);
   });
 
   it("says of what it has no room for why it is not there", async () => {
