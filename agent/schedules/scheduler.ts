@@ -33,6 +33,8 @@ interface Entry {
   /** When it is tried again; undefined: it is not waiting for that. */
   retryMs: number | undefined;
   isGone: boolean;
+  /** The time that was last worked out, and what for. */
+  due?: { readonly schedule: Schedule; readonly sinceMs: number; readonly afterMs: number; readonly dueMs: number };
 }
 
 /** What is taken at one time, at most: it is work for the disks. */
@@ -58,6 +60,7 @@ export class Scheduler {
   #access: InstanceAccess | undefined;
   #signal = AbortSignal.abort();
   #timer: NodeJS.Timeout | undefined;
+  #isArming = false;
   /** What an earlier agent left, by the id of the instance, until that is looked at. */
   #left = new Map<string, StoredSchedules>();
 
@@ -119,7 +122,17 @@ export class Scheduler {
     this.#entries.set(uid, entries);
     void this.#write(uid);
     this.#tell(id, uid);
-    this.#arm();
+    this.#armSoon();
+  }
+
+  /** Once for all that are looked at together, as when the agent starts: it looks at every one. */
+  #armSoon(): void {
+    if (this.#isArming) return;
+    this.#isArming = true;
+    queueMicrotask(() => {
+      this.#isArming = false;
+      this.#arm();
+    });
   }
 
   /** How a schedule stands that is said anew. */
@@ -178,11 +191,16 @@ export class Scheduler {
       .toSorted((one, other) => one.dueMs - other.dueMs);
   }
 
-  #dueOf({ schedule, stored, retryMs }: Entry): number {
+  #dueOf(entry: Entry): number {
+    const { schedule, stored, retryMs, due } = entry;
     if (retryMs !== undefined) return retryMs;
+    const { sinceMs, doneMs } = stored;
     // A clock that was put back must not keep anything from being taken.
-    const afterMs = Math.min(Math.max(stored.sinceMs, stored.doneMs), this.#options.now().getTime());
-    return nextDue(schedule, stored.sinceMs, afterMs);
+    const afterMs = Math.min(Math.max(sinceMs, doneMs), this.#options.now().getTime());
+    if (due?.schedule === schedule && due.sinceMs === sinceMs && due.afterMs === afterMs) return due.dueMs;
+    const dueMs = nextDue(schedule, sinceMs, afterMs);
+    entry.due = { schedule, sinceMs, afterMs, dueMs };
+    return dueMs;
   }
 
   async #carryOut(entry: Entry): Promise<void> {

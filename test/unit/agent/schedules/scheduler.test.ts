@@ -180,3 +180,19 @@ it("forgets what it knew of instances that are gone, and outlives a damaged file
   world.set("vm1", hour);
   await nextIs("04:00");
 });
+
+it("looks at the clocks of a schedule once, however many others there are", async () => {
+  const daily = { name: "daily", at: "04:30", timeZone: "Europe/Berlin", keep: 1 };
+  const looks = vi.spyOn(Intl, "DateTimeFormat");
+  try {
+    await world.end();
+    const count = 40;
+    for (let index = 0; index < count; index += 1) world.set(`vm${index}`, daily);
+    looks.mockClear();
+    world.start();
+    await settled(() => expect(world.statuses.size).toBe(count));
+    expect(looks).toHaveBeenCalledTimes(count);
+  } finally {
+    looks.mockRestore();
+  }
+});
