@@ -87,7 +87,8 @@ export class InstanceWorld {
   }
 
   async destroy(): Promise<void> {
-    await rm(this.#directory, { recursive: true, force: true });
+    // An agent that counts as killed may be writing still.
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

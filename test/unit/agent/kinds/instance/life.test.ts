@@ -18,6 +18,8 @@ beforeEach(async () => {
   await restartAgent();
 });
 afterEach(async () => {
+  // What is under way in the queues of instances writes to the disk.
+  await Promise.all(manager.list().map(({ uid }) => manager.observeOne(uid, options.signal)));
   ending.abort();
   vi.useRealTimers();
   await world.destroy();
@@ -202,7 +204,6 @@ describe("an instance that is to be restarted", () => {
     await claimed;
     await vi.advanceTimersByTimeAsync(1);
     await settled(() => expect(statusOf()?.state).toBe(InstanceState.INSTANCE_STATE_RUNNING));
-    await manager.observeOne(uidOf("c1"), options.signal);
   });
 
   it("waits no more when its policy is taken away", async () => {
@@ -317,8 +318,6 @@ describe("a host that has booted", () => {
       await vi.advanceTimersByTimeAsync(100);
       expect(starts()).toEqual(["start a", "start b"]);
     });
-    // When all of the start has been written.
-    await manager.observeOne(uidOf("b"), options.signal);
   });
 
   it("says of what it has no room for why it is not there", async () => {
