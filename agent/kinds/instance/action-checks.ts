@@ -132,3 +132,14 @@ export function assertNotSuspended({ suspended, stored }: InstanceRecord): void 
     `${name} is suspended, and its memory fits its disks only as they are; start it, or throw its memory away with: zor stop`,
   );
 }
+
+/**
+ * @throws {ZorError} FAILED_PRECONDITION for changes of interfaces while those of what runs are not known: they may be anywhere, and
+ * nothing would take them out of there.
+ */
+export function assertNetworkKnown({ handle, network, stored }: InstanceRecord): void {
+  if (handle === undefined || network !== undefined) return;
+  const { name } = stored.resource;
+  const message = `the interfaces of ${name} could not be restored yet, so they cannot be changed while it runs; try again when its reason is gone, or stop it first`;
+  throw failedPrecondition("NO_NETWORK", name, message);
+}

@@ -4,6 +4,7 @@ import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { asFailure } from "../../kit/failure.js";
 import { changedSpec } from "../../kit/metadata.js";
+import { assertNetworkKnown } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { keepSpecs } from "./keep-specs.js";
 import { type InstanceRecord, specOf, toDriverInstance, toOwner } from "./record.js";
@@ -17,6 +18,7 @@ export interface NicChange {
 /** @throws {ZorError} NOT_FOUND or FAILED_PRECONDITION if the NIC cannot be plugged into the lan; resolves to the NIC as it shall be. */
 export function checkAttach(context: InstanceContext, record: InstanceRecord, change: NicChange): Nic {
   const nic = getNic(record, change.nic);
+  assertNetworkKnown(record);
   context.references.assertThere([{ kind: "lan", id: change.lan }]);
   if (nic.lan !== "") {
     const name = nicName(record, change.nic);
@@ -28,6 +30,7 @@ export function checkAttach(context: InstanceContext, record: InstanceRecord, ch
 /** @throws {ZorError} NOT_FOUND or FAILED_PRECONDITION if the NIC is not in the lan; resolves to the NIC as it is. */
 export function checkDetach(record: InstanceRecord, change: NicChange): Nic {
   const nic = getNic(record, change.nic);
+  assertNetworkKnown(record);
   if (nic.lan === change.lan) return nic;
   const name = nicName(record, change.nic);
   const where = nic.lan === "" ? "not plugged in" : `plugged into lan ${nic.lan}`;

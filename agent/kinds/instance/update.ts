@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { invalidFields } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { listed } from "../../../lib/words.js";
@@ -7,7 +8,7 @@ import { asFailure } from "../../kit/failure.js";
 import type { Change } from "../../kit/kind.js";
 import { type AskedUpdate, isSameSpec, updated } from "../../kit/metadata.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
-import { assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
+import { assertNetworkKnown, assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
 import type { InstanceContext } from "./context.js";
 import { lansOf } from "./creation.js";
 import { trySetLife } from "./ends.js";
@@ -192,7 +193,8 @@ async function applyNics(
   undo: AsyncDisposableStack,
 ): Promise<InstanceNetwork | undefined> {
   const before = specOf(record).nics;
-  if (record.network === undefined || record.handle === undefined || live.nics === before) return undefined;
+  if (record.handle === undefined || isDeepStrictEqual(live.nics, before)) return undefined;
+  assertNetworkKnown(record);
   const owner = toOwner(record);
   for (const next of live.nics) {
     const nic = before.find(({ name }) => name === next.name);

@@ -156,6 +156,22 @@ describe("changing the interfaces of what runs", () => {
     expect(pending()).toEqual([]);
   });
 
+  it("refuses to while those that there are could not be restored", async () => {
+    world.network.failNextPrepare = new Error("the switch is away");
+    manager = await world.agent();
+    const before = specNow();
+    const refusal = { code: status.FAILED_PRECONDITION, reason: "NO_NETWORK" };
+    for (const nics of [[nic("eth0", "lan1"), nic("eth1", "lan1")], [nic("eth0", "lan2")], []])
+      await expect(update({ nics }, ["nics"])).rejects.toMatchObject(refusal);
+    const asked = { ...options, nic: "eth0", lan: "lan1" };
+    await expect(manager.detach("c1", asked)).rejects.toMatchObject(refusal);
+    expect(specNow()).toEqual(before);
+    await update({ cpus: 2 }, ["cpus"]);
+    await manager.observeAll(options.signal);
+    await manager.detach("c1", asked);
+    expect(pluggedInto("lan1")).toEqual([]);
+  });
+
   it("keeps the places of the others: one in front goes with the next start", async () => {
     await update({ nics: [nic("eth0", "lan1"), nic("eth1", "lan2")] }, ["nics"]);
     await update({ nics: [nic("eth1", "lan2")] }, ["nics"]);
