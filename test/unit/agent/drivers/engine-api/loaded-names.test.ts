@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { run } from "../../../../../agent/host/exec.js";
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -61,7 +61,7 @@ async function bring(): Promise<unknown> {
   const tree = join(root, "tree");
   await mkdir(tree, { recursive: true });
   await writeFile(join(tree, "manifest.json"), JSON.stringify([{ RepoTags: ["nginx:latest"] }]));
-  execFileSync("tar", ["-cf", join(root, "evil.tar"), "-C", tree, "./manifest.json"]);
+  await run("tar", ["-cf", join(root, "evil.tar"), "-C", tree, "./manifest.json"]);
   const client = new EngineClient({ socketPath: join(root, "s"), product: "docker" });
   const images = new EngineImages({ client, imageDirectories: [root], registries: [] });
   const options = ContainerEngineOptions.fromPartial({ image: "file:evil.tar" });
