@@ -28,7 +28,6 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
   machines: [
     root,
     program("ip", "iproute2"),
-    program("setpriv", "util-linux"),
     program("qemu-system-x86_64", "qemu-system-x86"),
     program("ovs-vswitchd", "openvswitch-switch"),
   ],
