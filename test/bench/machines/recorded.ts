@@ -103,8 +103,9 @@ function waitFor(socket: Socket, words: string): Promise<void> {
   let said = "";
   return new Promise((resolve, reject) => {
     socket.on("data", (chunk: Buffer) => {
-      said = (said + chunk.toString("latin1")).slice(-4096);
+      said += chunk.toString("latin1");
       if (said.includes(words)) resolve();
+      said = said.slice(-4096);
     });
     socket.once("close", () => reject(new Error(`QEMU has ended before its guest was up: ${said.slice(-300)}`)));
   });
