@@ -73,6 +73,16 @@ export class DiskQuota {
   }
 
   /**
+   * Refuses what would touch the reserve.
+   * @param why what does not fit, for people, given the bytes that there are.
+   * @throws {ZorError} RESOURCE_EXHAUSTED
+   */
+  async assertSpare(resource: string, bytes: number, why: (spareBytes: number) => string): Promise<void> {
+    const spare = await this.spareBytes();
+    if (bytes > spare) throw exhausted(resource, why(spare), "free some space, or lower disk.reserveMib");
+  }
+
+  /**
    * Promises an instance its disk, anew when it was promised before. Kept until {@link release}.
    * @throws {ZorError} RESOURCE_EXHAUSTED, saying what is lacking and which setting decides.
    */

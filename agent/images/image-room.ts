@@ -1,4 +1,3 @@
-import { resourceExhausted } from "../../lib/errors.js";
 import type { DiskQuota } from "../drivers/disk-quota.js";
 
 const bytesPerMib = 1024 * 1024;
@@ -16,15 +15,11 @@ export interface ImageRoom {
 /** The room that the disk limits of the agent leave. */
 export function imageRoom(quota: DiskQuota): ImageRoom {
   return {
-    assertFits: async (bytes, resource) => {
-      const spare = await quota.spareBytes();
-      if (bytes <= spare) return;
-      throw resourceExhausted(
-        "DISK_QUOTA",
-        `${resource}: ${Math.ceil(bytes / bytesPerMib)} MiB more do not fit: the host's disk has ${Math.floor(spare / bytesPerMib)} MiB beside its reserve; free some space, or lower disk.reserveMib in the agent's settings`,
-        resource,
-      );
-    },
+    assertFits: (bytes, resource) =>
+      quota.assertSpare(resource, bytes, (spare) => {
+        const [needed, left] = [Math.ceil(bytes / bytesPerMib), Math.floor(spare / bytesPerMib)];
+        return `${needed} MiB more do not fit: the host's disk has ${left} MiB beside its reserve`;
+      }),
     spareBytes: () => quota.spareBytes(),
     largestDiskBytes: async () => (await quota.instanceMib()) * bytesPerMib,
   };

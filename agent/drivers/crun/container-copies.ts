@@ -1,6 +1,6 @@
 import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { failedPrecondition, resourceExhausted } from "../../../lib/errors.js";
+import { failedPrecondition } from "../../../lib/errors.js";
 import { syncDirectory } from "../../../lib/files.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { run } from "../../host/exec.js";
@@ -174,13 +174,8 @@ async function assertRoom({ quota }: ContainerAccess, instance: DriverInstance):
     const path = join(instance.directory, name);
     if (await exists(path)) needed += await sizeOf(path);
   }
-  const spare = await quota.spareBytes();
-  if (needed <= spare) return;
-  throw resourceExhausted(
-    "DISK_QUOTA",
-    `${instance.name}: a copy takes ${needed} bytes, and the host's disk has ${spare} to give; free some space, or lower disk.reserveMib in the agent's settings`,
-    instance.name,
-  );
+  const why = (spare: number) => `a copy takes ${needed} bytes, and the host's disk has ${spare} to give`;
+  await quota.assertSpare(instance.name, needed, why);
 }
 
 async function sizeOf(path: string): Promise<number> {

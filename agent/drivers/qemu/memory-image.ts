@@ -5,9 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
 import { syncDirectory } from "../../../lib/files.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
+import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver-instance.js";
 import { asObject, numberOf, textOf } from "./json.js";
 import type { Machine } from "./machine.js";
+import { sizeOf } from "./options.js";
 
 /**
  * The memory of a machine on disk. Under its final name it is whole, and the machine has not run since. While it is written it has a name that
@@ -17,6 +19,16 @@ const names = { whole: "memory", ofRunning: "memory.running", ofPaused: "memory.
 /** Nobody else needs the disk's bandwidth as the machine does, which stands still: QEMU's own bound is for networks. */
 const unbounded = 2 ** 40;
 const pollMs = 20;
+
+const bytesPerMib = 1024 * 1024;
+
+/** Memory is written in full. @throws {ZorError} RESOURCE_EXHAUSTED when the host's disk has no room for it. */
+export async function assertMemoryFits(quota: DiskQuota, { name, spec }: DriverInstance): Promise<void> {
+  const { memoryMib } = sizeOf(spec);
+  const why = (spare: number) =>
+    `its ${memoryMib} MiB of memory do not fit on the host's disk, which has ${Math.floor(spare / bytesPerMib)} MiB to give`;
+  await quota.assertSpare(name, memoryMib * bytesPerMib, why);
+}
 
 /** Whether the memory of a machine is on disk. */
 export function hasMemoryImage(instance: DriverInstance): boolean {

@@ -1,11 +1,10 @@
-import { resourceExhausted } from "../../../lib/errors.js";
 import type { Suspendable } from "../abilities/suspendable.js";
 import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { assertMemoryInOnePiece } from "./live/size.js";
 import type { Machine } from "./machine.js";
-import { hasMemoryImage, removeMemoryImage, writeMemoryImage } from "./memory-image.js";
+import { assertMemoryFits, hasMemoryImage, removeMemoryImage, writeMemoryImage } from "./memory-image.js";
 import { sizeOf } from "./options.js";
 
 /** What suspending machines needs of their driver. */
@@ -20,14 +19,12 @@ export interface SuspendAccess {
   startFromMemory(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle>;
 }
 
-const bytesPerMib = 1024 * 1024;
-
 /** Machines that are suspended to disk: QEMU's migration, into a file of the instance. */
 export function machineSuspending(access: SuspendAccess): Suspendable {
   return {
     suspend: async (instance, handle, options) => {
       const needed = sizeOf(instance.spec).memoryMib;
-      await assertRoom(access.quota, instance, needed);
+      await assertMemoryFits(access.quota, instance);
       await access.promiseDisk(instance, needed);
       try {
         await assertMemoryInOnePiece(access.machineOf(instance), "be suspended to disk");
@@ -45,14 +42,4 @@ export function machineSuspending(access: SuspendAccess): Suspendable {
       await access.promiseDisk(instance, 0).catch(() => undefined);
     },
   };
-}
-
-async function assertRoom(quota: DiskQuota, { name }: DriverInstance, needed: number): Promise<void> {
-  const spare = Math.floor((await quota.spareBytes()) / bytesPerMib);
-  if (needed <= spare) return;
-  throw resourceExhausted(
-    "DISK_QUOTA",
-    `${name}: its ${needed} MiB of memory do not fit on the host's disk, which has ${spare} MiB to give; free some space, or lower disk.reserveMib in the agent's settings`,
-    name,
-  );
 }

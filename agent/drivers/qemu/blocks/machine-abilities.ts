@@ -1,9 +1,7 @@
-import { resourceExhausted } from "../../../../lib/errors.js";
 import type { Settling } from "../../abilities/settles.js";
 import type { Snapshottable } from "../../abilities/snapshots.js";
-import type { DiskQuota } from "../../disk-quota.js";
-import type { Abilities, DriverInstance, RecoveryHandle } from "../../driver.js";
-import { sizeOf } from "../options.js";
+import type { Abilities, RecoveryHandle } from "../../driver.js";
+import { assertMemoryFits } from "../memory-image.js";
 import { MachineScreens } from "../screen.js";
 import { machineBackups } from "./machine-backups.js";
 import { type MachineAccess, machineCopies, machineSaves } from "./machine-copies.js";
@@ -17,8 +15,6 @@ import {
   snapshotStopped,
 } from "./machine-snapshots.js";
 import { settleMachine } from "./settle.js";
-
-const bytesPerMib = 1024 * 1024;
 
 /** What machines can be asked for beside their power. */
 export function machineAbilities(
@@ -40,12 +36,12 @@ function machineSnapshots(access: MachineAccess): Snapshottable {
     withMemory: true,
     checkSnapshot: async (instance, handle, wanted) => {
       checkMachineSnapshot(instance, handle !== undefined, wanted);
-      if (wanted.memory) await assertRoom(access.quota, instance);
+      if (wanted.memory) await assertMemoryFits(access.quota, instance);
     },
     takeSnapshot: async (instance, handle, wanted, options) => {
       checkMachineSnapshot(instance, handle !== undefined, wanted);
       if (handle === undefined) return await snapshotStopped(instance, wanted, access.disksOptions(instance, options));
-      if (wanted.memory) await assertRoom(access.quota, instance);
+      if (wanted.memory) await assertMemoryFits(access.quota, instance);
       const accelerator = acceleratorOf(handle);
       return await snapshotRunning(instance, access.machineOf(instance), wanted, { ...options, accelerator });
     },
@@ -64,16 +60,4 @@ function machineSnapshots(access: MachineAccess): Snapshottable {
 /** Ends what is left of long work at machines. */
 export function machineSettling({ machineOf }: MachineAccess): Settling {
   return { settle: (instance) => settleMachine(instance, machineOf(instance)) };
-}
-
-/** Memory is written in full. */
-async function assertRoom(quota: DiskQuota, { name, spec }: DriverInstance): Promise<void> {
-  const needed = sizeOf(spec).memoryMib;
-  const spare = Math.floor((await quota.spareBytes()) / bytesPerMib);
-  if (needed <= spare) return;
-  throw resourceExhausted(
-    "DISK_QUOTA",
-    `${name}: its ${needed} MiB of memory do not fit on the host's disk, which has ${spare} MiB to give; free some space, or lower disk.reserveMib in the agent's settings`,
-    name,
-  );
 }

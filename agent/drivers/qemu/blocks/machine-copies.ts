@@ -156,13 +156,8 @@ export async function assertRoom(
       () => 0,
     );
   }
-  const spare = await access.quota.spareBytes();
-  if (needed <= spare) return;
-  throw resourceExhausted(
-    "DISK_QUOTA",
-    `${instance.name}: a copy may take ${needed} bytes, and the host's disk has ${spare} to give; free some space, or lower disk.reserveMib in the agent's settings`,
-    instance.name,
-  );
+  const why = (spare: number) => `a copy may take ${needed} bytes, and the host's disk has ${spare} to give`;
+  await access.quota.assertSpare(instance.name, needed, why);
 }
 
 function savable(instance: DriverInstance, handle: RecoveryHandle | undefined, wanted: SaveRequest): Disk {
