@@ -1,12 +1,5 @@
-import { uninterrupted } from "../../../lib/uninterrupted.js";
-import type { Changeable, FieldChange, SpecChange, Timing } from "../abilities/changeable.js";
-import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
-
-/** What a running container is changed with. */
-export interface ContainerChanges {
-  /** Has it keep to the limits of its specification. @throws {ZorError} and then nothing has changed. */
-  updateLimits(instance: DriverInstance, options: CallOptions): Promise<void>;
-}
+import type { Changeable, FieldChange, Timing } from "../abilities/changeable.js";
+import { type HasLimits, limitChange } from "../containers/limit-change.js";
 
 const [now, nextStart]: readonly [Timing, Timing] = [{ when: "now" }, { when: "next-start" }];
 const anew: Timing = { when: "never", remedy: "what it has written belongs to this one; delete it and create it anew" };
@@ -15,10 +8,10 @@ const fixed = ["crun.rootfs", "crun.persistent"];
 
 /** Changes of containers: limits at once, interfaces as the network makes them, all else with their next start. */
 export class CrunChanges implements Changeable {
-  readonly #containers: ContainerChanges;
+  readonly applyChange: Changeable["applyChange"];
 
-  constructor(containers: ContainerChanges) {
-    this.#containers = containers;
+  constructor(containers: HasLimits) {
+    this.applyChange = limitChange(containers, isLimit);
   }
 
   timingOf({ path, before, after }: FieldChange): Timing {
@@ -29,17 +22,6 @@ export class CrunChanges implements Changeable {
       nics.some(({ name }) => `nics.${name}` === path);
     // One that is added or taken away is the network's to make; one that stays keeps what it was made with.
     return has(before) && has(after) ? nextStart : now;
-  }
-
-  async applyChange(
-    instance: DriverInstance,
-    handle: RecoveryHandle | undefined,
-    { after, paths }: SpecChange,
-    options: CallOptions,
-  ): Promise<() => Promise<void>> {
-    if (handle === undefined || !paths.some(isLimit)) return async () => undefined;
-    await this.#containers.updateLimits({ ...instance, spec: after }, options);
-    return () => this.#containers.updateLimits(instance, { signal: uninterrupted });
   }
 }
 

@@ -1,12 +1,5 @@
-import { uninterrupted } from "../../../lib/uninterrupted.js";
-import type { Changeable, FieldChange, SpecChange, Timing } from "../abilities/changeable.js";
-import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
-
-/** What a running container is changed with. */
-export interface EngineLimits {
-  /** Has it keep to the limits of its specification. */
-  updateLimits(instance: DriverInstance, options: CallOptions): Promise<void>;
-}
+import type { Changeable, FieldChange, Timing } from "../abilities/changeable.js";
+import { type HasLimits, limitChange } from "../containers/limit-change.js";
 
 const limits = ["cpus", "memory_mib", "max_tasks", "cpu_set"];
 const anew: Timing = {
@@ -16,10 +9,10 @@ const anew: Timing = {
 
 /** Changes of containers: limits at once, interfaces as the network makes them; all else the engine asks for when it makes one. */
 export class EngineChanges implements Changeable {
-  readonly #containers: EngineLimits;
+  readonly applyChange: Changeable["applyChange"];
 
-  constructor(containers: EngineLimits) {
-    this.#containers = containers;
+  constructor(containers: HasLimits) {
+    this.applyChange = limitChange(containers, isLimit);
   }
 
   timingOf({ path, before }: FieldChange): Timing {
@@ -30,17 +23,6 @@ export class EngineChanges implements Changeable {
     // One that is thrown away is made anew at each start, of the image that was brought when the instance was created.
     const isMade = options?.persistent !== false || ["image", "pull", "persistent"].includes(field);
     return !path.startsWith("nics.") && isMade ? anew : { when: "next-start" };
-  }
-
-  async applyChange(
-    instance: DriverInstance,
-    handle: RecoveryHandle | undefined,
-    { after, paths }: SpecChange,
-    options: CallOptions,
-  ): Promise<() => Promise<void>> {
-    if (handle === undefined || !paths.some(isLimit)) return async () => undefined;
-    await this.#containers.updateLimits({ ...instance, spec: after }, options);
-    return () => this.#containers.updateLimits(instance, { signal: uninterrupted });
   }
 }
 

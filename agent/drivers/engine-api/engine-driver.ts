@@ -5,6 +5,7 @@ import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { takeOverNetns } from "../../network/netns-takeover.js";
+import type { HasLimits } from "../containers/limit-change.js";
 import { askToEnd } from "../containers/end-signals.js";
 import type {
   Abilities,
@@ -24,7 +25,7 @@ import type {
 } from "../driver.js";
 import { RecordFiles } from "./container-record.js";
 import type { EngineContainer } from "./container-state.js";
-import { EngineChanges, type EngineLimits } from "./engine-changes.js";
+import { EngineChanges } from "./engine-changes.js";
 import { describeEnd, toEngineEnd } from "./end-reason.js";
 import { EngineClient } from "./engine-client.js";
 import { EngineCommands } from "./engine-commands.js";
@@ -43,9 +44,7 @@ const [terminalColumns, terminalRows] = [80, 24];
  * Containers that a container engine of the host runs: Docker, or podman by the same API. Each instance is one container, which has the
  * instance's uid for a label; no other is looked at or touched. What anybody else does to it is told by the engine's events.
  */
-export class EngineDriver
-  implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Wiring, EngineLimits
-{
+export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, HasConsole, Wiring, HasLimits {
   readonly kind: EngineProduct["kind"];
   readonly options: { readonly case: EngineProduct["kind"] };
   readonly network = "join";
