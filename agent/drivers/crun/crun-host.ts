@@ -3,11 +3,10 @@ import { failedPrecondition } from "../../../lib/errors.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js";
 import { type ContainerCapability, findCapability } from "../containers/capabilities.js";
-import { type ContainerPolicy, nothingAllowed } from "../containers/container-policy.js";
+import { type ContainerPolicy, checkPolicy, nothingAllowed } from "../containers/container-policy.js";
 import { grantCapabilities } from "../containers/privileges.js";
 import { DiskQuota } from "../disk-quota.js";
 import type { DriverInstance } from "../driver.js";
-import { checkPolicy } from "./host-access.js";
 import { Keeper } from "./keeper.js";
 import { LayerStore } from "./layer-store.js";
 import type { Privileges } from "./oci-config.js";
@@ -71,7 +70,7 @@ export class CrunHost {
   async privileges(spec: CrunOptions): Promise<Privileges> {
     this.#limits ??= await readAgentLimits();
     const agentLimits = this.#limits;
-    checkPolicy(spec, this.policy);
+    checkPolicy(spec, this.policy, { below: true });
     const openFiles = spec.limits?.openFiles === undefined ? undefined : Number(spec.limits.openFiles);
     if (openFiles !== undefined && openFiles > agentLimits.openFiles) {
       throw failedPrecondition(

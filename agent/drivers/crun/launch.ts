@@ -5,7 +5,7 @@ import type { InstanceNetwork } from "../../network/instance-networks.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
 import { checkTmpfs, writeBundle } from "./bundle.js";
 import { type CrunHost, keeperOf } from "./crun-host.js";
-import { grantDevices, grantMounts } from "./host-access.js";
+import { grantDevices, grantMounts } from "../containers/host-access.js";
 import { buildResources, sizeOf } from "./limits.js";
 import { checkFirstProgram } from "./program-check.js";
 import { openRootfsImage } from "./rootfs.js";

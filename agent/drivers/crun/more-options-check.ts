@@ -2,12 +2,10 @@ import { isIP } from "node:net";
 import type { FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import { checkPath } from "../containers/mounts-check.js";
 import { isUser } from "./user.js";
 
-const [maxServers, maxSearch, maxHosts, maxMounts, maxDevices] = [3, 6, 256, 64, 64];
-const maxPathBytes = 1024;
-/** Places that the runtime itself mounts and hides things in. */
-const ownPlaces = /^\/(proc|sys|dev)(\/|$)/;
+const [maxServers, maxSearch, maxHosts] = [3, 6, 256];
 const hostname = /^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 const domain =
   /^(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?$/;
@@ -62,47 +60,6 @@ export function checkNames(base: string, options: CrunOptions): readonly FieldVi
   ];
 }
 
-/** What is wrong with mounts and devices, whatever the host allows. */
-export function checkMounts(base: string, options: CrunOptions): readonly FieldViolation[] {
-  const { mounts, devices } = options;
-  const targets = mounts.map(({ target }) => normal(target));
-  return [
-    ...violation(mounts.length <= maxMounts, `${base}.mounts`, `has more than ${maxMounts} mounts`),
-    ...mounts.flatMap(({ target, source }, index) => {
-      const field = `${base}.mounts[${index}]`;
-      return [
-        ...checkPath(`${field}.target`, target),
-        ...violation(normal(target) !== "/", `${field}.target`, "is the root; name a directory in it"),
-        ...violation(!ownPlaces.test(target), `${field}.target`, `${quote(target)} is in /proc, /sys or /dev`),
-        ...violation(targets.indexOf(normal(target)) === index, `${field}.target`, `${quote(target)} is mounted twice`),
-        ...violation(
-          source !== undefined,
-          `${field}.host_path`,
-          "is not set, and neither is tmpfs_mib; set one of them",
-        ),
-        ...(source?.$case === "hostPath" ? checkPath(`${field}.host_path`, source.value) : []),
-        ...(source?.$case === "tmpfsMib"
-          ? violation(
-              source.value >= 1n && source.value <= 2n ** 30n,
-              `${field}.tmpfs_mib`,
-              `${source.value} is not between 1 and ${2 ** 30}`,
-            )
-          : []),
-      ];
-    }),
-    ...violation(devices.length <= maxDevices, `${base}.devices`, `has more than ${maxDevices} devices`),
-    ...devices.flatMap(({ hostPath, path }, index) => [
-      ...checkPath(`${base}.devices[${index}].host_path`, hostPath),
-      ...(path === "" ? [] : checkPath(`${base}.devices[${index}].path`, path)),
-      ...violation(
-        (path === "" ? hostPath : path).startsWith("/dev/"),
-        `${base}.devices[${index}].path`,
-        "is not below /dev",
-      ),
-    ]),
-  ];
-}
-
 /** What does not go with something else. */
 export function checkTogether(base: string, options: CrunOptions): readonly FieldViolation[] {
   const { init, userNamespace, privileged, sysctls, devices } = options;
@@ -121,19 +78,6 @@ export function checkTogether(base: string, options: CrunOptions): readonly Fiel
       "does not go with privileged, which lets any init do its work",
     ),
   ];
-}
-
-function checkPath(field: string, path: string): readonly FieldViolation[] {
-  const isPath =
-    path.startsWith("/") &&
-    Buffer.byteLength(path) <= maxPathBytes &&
-    !/[\p{Cc}\u2028\u2029]/u.test(path) &&
-    !path.split("/").some((name) => name === ".." || name === ".");
-  return violation(isPath, field, `${quote(path)} is not an absolute path without "." and "..", such as "/srv/data"`);
-}
-
-function normal(path: string): string {
-  return path.replace(/\/+/g, "/").replace(/(.)\/$/, "$1");
 }
 
 function violation(isRight: boolean, field: string, description: string): readonly FieldViolation[] {

@@ -1,13 +1,7 @@
+import type { KnownPath } from "../containers/host-access.js";
 import type { HostCgroups } from "./host-cgroups.js";
 import { idmapProgram } from "./idmap-program.js";
 import type { IdRange } from "./user-ranges.js";
-
-/** A directory that was looked at, as it can be recognised in another mount namespace. */
-export interface KnownPath {
-  readonly path: string;
-  /** "device:inode", in decimal; nobody else's as long as it is held open. */
-  readonly id: string;
-}
 
 /** What is below a container's changes. */
 export interface LowerLayers {

@@ -1,6 +1,6 @@
 import type { AgentLimits } from "../containers/agent-limits.js";
 import type { ContainerCapability } from "../containers/capabilities.js";
-import type { GrantedDevice } from "./host-access.js";
+import type { GrantedDevice } from "../containers/host-access.js";
 import { buildSeccomp } from "./seccomp.js";
 import type { IdRange } from "./user-ranges.js";
 import type { ContainerUser } from "./user.js";

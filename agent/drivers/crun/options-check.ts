@@ -1,11 +1,12 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { checkCapabilities } from "../containers/capabilities.js";
+import { checkMounts } from "../containers/mounts-check.js";
 import { checkSysctls } from "../containers/sysctl-check.js";
 import { checkCommand, checkEnvironment } from "../containers/words-check.js";
-import { checkHealth } from "./health-check.js";
+import { checkHealth } from "../containers/health-check.js";
 import { checkLimits } from "./limits.js";
-import { checkIdentity, checkMounts, checkNames, checkTogether } from "./more-options-check.js";
+import { checkIdentity, checkNames, checkTogether } from "./more-options-check.js";
 
 const base = "instance.spec.crun";
 

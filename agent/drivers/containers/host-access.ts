@@ -2,10 +2,9 @@ import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
 import { failedPrecondition, messageOf } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import type { ContainerDevice, CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import type { ContainerDevice } from "../../../proto/gen/zor/v1/crun.js";
 import { holdPath } from "../../host/open-exactly.js";
-import type { ContainerPolicy } from "../containers/container-policy.js";
-import type { KnownPath } from "./mount-namespace.js";
+import { type ContainerPolicy, findMountRule, type HostWishes } from "./container-policy.js";
 
 /** A device as the runtime makes it inside. */
 export interface GrantedDevice {
@@ -16,6 +15,13 @@ export interface GrantedDevice {
   readonly access: "rw" | "r";
 }
 
+/** A file or directory that was looked at, as it can be recognised in another mount namespace. */
+export interface KnownPath {
+  readonly path: string;
+  /** "device:inode", in decimal; nobody else's as long as it is held open. */
+  readonly id: string;
+}
+
 /** A path of the host that a container may mount, as it was looked at. */
 export interface GrantedMount extends KnownPath {
   readonly target: string;
@@ -23,43 +29,21 @@ export interface GrantedMount extends KnownPath {
 }
 
 /**
- * Looks whether this host's policy allows what a container wants of the host: mounts, devices, no walls.
- * @throws {ZorError} FAILED_PRECONDITION that names the setting.
- */
-export function checkPolicy(spec: CrunOptions, policy: ContainerPolicy): void {
-  if (spec.privileged && !policy.privileged) {
-    throw refusal("privileged containers", "privilegedContainers");
-  }
-  for (const mount of spec.mounts) {
-    if (mount.source?.$case !== "hostPath") continue;
-    const { value } = mount.source;
-    if (!policy.mounts.some(({ path }) => isIn(path, value)))
-      throw refusal(`mounting ${quote(value)}`, "containerMounts");
-  }
-  for (const { hostPath } of spec.devices) {
-    if (!policy.devices.includes(hostPath)) throw refusal(`the device ${quote(hostPath)}`, "containerDevices");
-  }
-}
-
-/**
  * Looks at what a container mounts of the host, through no link.
  * @throws {ZorError} FAILED_PRECONDITION when something is not there, is a link, or is neither file nor directory.
  */
 export async function grantMounts(
-  spec: CrunOptions,
+  { mounts: wanted }: Pick<HostWishes, "mounts">,
   policy: ContainerPolicy,
 ): Promise<{ readonly mounts: readonly GrantedMount[] } & AsyncDisposable> {
   await using held = new AsyncDisposableStack();
   const mounts: GrantedMount[] = [];
-  for (const { source, target, readOnly } of spec.mounts) {
+  for (const { source, target, readOnly } of wanted) {
     if (source?.$case !== "hostPath") continue;
     const path = source.value;
     const found = await look(path);
     held.use(found.file);
-    const allowed = policy.mounts.filter((each) => isIn(each.path, path));
-    // The narrowest directory decides.
-    const rule = allowed.toSorted((a, b) => b.path.length - a.path.length)[0];
-    mounts.push({ path, id: found.id, target, readOnly: readOnly || rule?.readOnly !== false });
+    mounts.push({ path, id: found.id, target, readOnly: readOnly || findMountRule(policy, path)?.readOnly !== false });
   }
   const kept = held.move();
   return { mounts, [Symbol.asyncDispose]: () => kept.disposeAsync() };
@@ -95,16 +79,4 @@ async function look(path: string): Promise<{ readonly id: string; readonly file:
       `${quote(path)} of the host cannot be mounted: it must be a file or directory that is there, without symbolic links in its path (${messageOf(error)})`,
     );
   }
-}
-
-function isIn(directory: string, path: string): boolean {
-  return path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);
-}
-
-function refusal(what: string, setting: string): Error {
-  return failedPrecondition(
-    "POLICY",
-    "",
-    `this host's policy does not allow ${what}; its agent's ${setting} setting changes that`,
-  );
 }
