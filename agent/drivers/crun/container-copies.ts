@@ -9,30 +9,29 @@ import type { Settling } from "../abilities/settles.js";
 import type { SnapshotTag, Snapshottable } from "../abilities/snapshots.js";
 import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
+import type { CrunHost } from "./crun-host.js";
 import type { OciRuntime } from "./oci-runtime.js";
 import { containerId, optionsOf } from "./subject.js";
 
 /** What the copies of containers need of their driver. */
 export interface ContainerAccess {
+  readonly host: Pick<CrunHost, "imageDirectories" | "ranges" | "rootfs">;
   runtime(): Promise<{ readonly runtime: Pick<OciRuntime, "findState"> }>;
   pause(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
   resume(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<void>;
   readonly quota: DiskQuota;
+  /** Uids of those that are being saved. */
+  readonly saving: Set<string>;
 }
 
 /** All that a container has written is in these, below its directory; those that are not there hold nothing. */
 const changes = ["layer.img", "layer", "rootfs"] as const;
 const copyTimeoutMs = 3_600_000;
 
-/** What containers can be asked for that copies what they have written. */
-export function copyAbilities(driver: ContainerAccess): { readonly snapshot: Snapshottable; readonly copy: Copyable } {
-  return { snapshot: containerSnapshots(driver), copy: containerCopies(driver) };
-}
-
 /** Snapshots of containers: copies of what they have written, one beside the other. */
-function containerSnapshots(driver: ContainerAccess): Snapshottable {
+export function containerSnapshots(driver: ContainerAccess): Snapshottable {
   const check = async (instance: DriverInstance, { memory }: SnapshotTag): Promise<void> => {
-    assertPersistent(instance);
+    assertPersistent(instance, "so there is nothing to go back to");
     if (memory) {
       throw failedPrecondition(
         "UNSUPPORTED",
@@ -78,9 +77,11 @@ function containerSnapshots(driver: ContainerAccess): Snapshottable {
 }
 
 /** Copies of containers. */
-function containerCopies(driver: ContainerAccess): Copyable {
+export function containerCopies(driver: ContainerAccess): Copyable {
   return {
     copyInto: async (instance, handle, target, options) => {
+      const rootfs = await driver.host.rootfs(target);
+      await rootfs.standOver(await driver.host.rootfs(instance), options.signal);
       if (!isPersistent(instance)) return { consistent: true };
       assertSameUsers(instance);
       await assertRoom(driver, instance);
@@ -107,7 +108,7 @@ export function containerSettling(driver: ContainerAccess): Settling {
 }
 
 /** Has the processes of a container hold still while `work` runs; that they do is on the disk before. */
-async function whileAsleep(
+export async function whileAsleep(
   driver: ContainerAccess,
   instance: DriverInstance,
   handle: RecoveryHandle | undefined,
@@ -129,7 +130,8 @@ async function whileAsleep(
   }
 }
 
-async function copyChanges(from: string, to: string, signal: AbortSignal): Promise<void> {
+/** Copies what a container has written to a new directory, under the same names. */
+export async function copyChanges(from: string, to: string, signal: AbortSignal): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { mode: 0o700 });
   for (const name of changes) {
@@ -152,12 +154,13 @@ async function replaceChanges(from: string, to: string, signal: AbortSignal): Pr
   await syncDirectory(to);
 }
 
-function assertPersistent(instance: DriverInstance): void {
+/** @param why completes "it forgets what it writes at each start, …". @throws {ZorError} FAILED_PRECONDITION */
+export function assertPersistent(instance: DriverInstance, why: string): void {
   if (isPersistent(instance)) return;
   throw failedPrecondition(
     "NOT_PERSISTENT",
     instance.name,
-    `${instance.name} forgets what it writes at each start, so there is nothing to go back to; create it as persistent`,
+    `${instance.name} forgets what it writes at each start, ${why}; create it as persistent`,
   );
 }
 
@@ -168,7 +171,8 @@ function assertSameUsers({ spec, name }: DriverInstance): void {
   throw failedPrecondition("UNSUPPORTED", name, `${name} cannot be copied: ${why}; copy one without user_namespace`);
 }
 
-async function assertRoom({ quota }: ContainerAccess, instance: DriverInstance): Promise<void> {
+/** Refuses a copy of what a container has written that does not fit. @throws {ZorError} RESOURCE_EXHAUSTED */
+export async function assertRoom({ quota }: ContainerAccess, instance: DriverInstance): Promise<void> {
   let needed = 0;
   for (const name of changes) {
     const path = join(instance.directory, name);

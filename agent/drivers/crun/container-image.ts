@@ -5,6 +5,7 @@ import { z } from "zod";
 import { invalidArgument, type ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { holdInRoot, openHeld } from "../../host/open-exactly.js";
+import { toImageArchitecture } from "./image-architecture.js";
 
 /** A layer of a container image: where it is in the image, and what its content must hash to where the image says so. */
 export interface ImageLayerFile {
@@ -43,15 +44,6 @@ export interface ImageLayout {
 const maxJsonBytes = 4 * 1024 * 1024;
 const maxLayers = 256;
 const maxNesting = 4;
-/** What Node calls an architecture, and what images call it. */
-const architectures: Readonly<Record<string, string>> = {
-  x64: "amd64",
-  arm64: "arm64",
-  riscv64: "riscv64",
-  s390x: "s390x",
-  ppc64: "ppc64le",
-};
-
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "is not a sha256 digest");
 const path = z.string().min(1).max(512);
 const platform = z.object({ os: z.string().max(64), architecture: z.string().max(64) });
@@ -193,7 +185,7 @@ function otherArchitecture({ field }: ImageLayout, found: readonly string[]): Zo
 }
 
 function hostArchitecture(): string {
-  return architectures[arch()] ?? arch();
+  return toImageArchitecture(arch());
 }
 
 function blobPath(named: string): string {

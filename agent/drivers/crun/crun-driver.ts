@@ -34,7 +34,8 @@ import type {
 } from "../driver.js";
 import { checkTmpfs } from "./bundle.js";
 import { CrunChanges } from "./changes.js";
-import { containerSettling, copyAbilities } from "./container-copies.js";
+import { containerCopies, containerSettling, containerSnapshots } from "./container-copies.js";
+import { containerBackups, containerSaves, removeHalfSaved } from "./container-saves.js";
 import { openContainerConsole } from "./console.js";
 import { ContainerWatch } from "./container-watch.js";
 import { type CrunDriverOptions, CrunHost, keeperOf } from "./crun-host.js";
@@ -63,16 +64,18 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly network = "join";
   readonly #commands = new ContainerCommands({
     containerId,
-    runtime: () => this.#host.runtime(),
-    privileges: ({ spec }) => this.#host.privileges(optionsOf(spec)),
+    runtime: () => this.host.runtime(),
+    privileges: ({ spec }) => this.host.privileges(optionsOf(spec)),
   });
   readonly can = {
     ...this.#commands.abilities,
     ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new CrunChanges(this) },
-    ...copyAbilities(this),
+    ...{ snapshot: containerSnapshots(this), copy: containerCopies(this) },
+    ...{ save: containerSaves(this), backup: containerBackups(this) },
   };
   readonly settling = containerSettling(this);
-  readonly #host: CrunHost;
+  readonly host: CrunHost;
+  readonly saving = new Set<string>();
   readonly #watch = new ContainerWatch();
   readonly #startMs = Date.now();
   readonly #health = new HealthMonitor({
@@ -85,34 +88,34 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   });
 
   constructor(options: CrunDriverOptions) {
-    this.#host = new CrunHost(options);
+    this.host = new CrunHost(options);
   }
 
   /** What instances may have of the host's disk. */
   get quota(): DiskQuota {
-    return this.#host.quota;
+    return this.host.quota;
   }
 
   /** The runtime, found once. @throws {ZorError} when there is none. */
   runtime(): Promise<UsableRuntime> {
-    return this.#host.runtime();
+    return this.host.runtime();
   }
 
   async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
-    return probeRuntime(this.#host.runtimeDirectory, signal);
+    return probeRuntime(this.host.runtimeDirectory, signal);
   }
 
   async validate(spec: InstanceSpec): Promise<void> {
     const options = optionsOf(spec);
     const violations = checkOptions(options);
     if (violations.length > 0) throw invalidFields(violations);
-    await this.#host.privileges(options);
+    await this.host.privileges(options);
     await this.#checkHost(spec);
-    await (await openRootfsImage(this.#host.imageDirectories, options))[Symbol.asyncDispose]();
+    await (await openRootfsImage(this.host.imageDirectories, options))[Symbol.asyncDispose]();
   }
 
   async create(instance: DriverInstance, options: CallOptions & { readonly progress: Progress }): Promise<void> {
-    await createContainer(this.#host, instance, options);
+    await createContainer(this.host, instance, options);
   }
 
   async start(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
@@ -122,13 +125,14 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async recover(instance: DriverInstance, handle: RecoveryHandle | undefined): Promise<RecoveryHandle | undefined> {
-    const { runtime } = await this.#host.runtime();
+    const { runtime } = await this.host.runtime();
     const id = containerId(instance);
     await removeExecSessions(instance.directory, id, this.#startMs);
+    if (!this.saving.has(instance.uid)) await removeHalfSaved(instance);
     const state = await runtime.findState(id);
     if (state?.status === "created" || state?.status === "creating") {
       // The agent ended between creating and starting it: it was never acknowledged.
-      await abandonContainer(this.#host, instance);
+      await abandonContainer(this.host, instance);
       return undefined;
     }
     const identity = state === undefined || state.pid === 0 ? undefined : await findIdentity(state.pid);
@@ -146,13 +150,13 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async destroy(instance: DriverInstance): Promise<void> {
-    const { runtime } = await this.#host.runtime();
+    const { runtime } = await this.host.runtime();
     await runtime.delete(containerId(instance));
     await removeControlGroups(runtime.cgroups, containerId(instance));
     await keeperOf(instance).remove();
-    await (await this.#host.rootfs(instance)).remove();
-    await this.#host.ranges.release(instance.uid, instance.directory);
-    for (const name of ["config.json", "etc", "mounts", "health.json", "snapshots"]) {
+    await (await this.host.rootfs(instance)).remove();
+    await this.host.ranges.release(instance.uid, instance.directory);
+    for (const name of ["config.json", "etc", "mounts", "health.json", "snapshots", "saving"]) {
       await rm(join(instance.directory, name), { recursive: true, force: true });
     }
   }
@@ -165,7 +169,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     if (handle === undefined || !(await isAlive(handle))) return this.#inspectEnded(instance, handle);
     const common = { pid: handle.pid, startTime: await startTimeOf(handle), accelerator: "" };
     try {
-      const { runtime } = await this.#host.runtime();
+      const { runtime } = await this.host.runtime();
       const state = await runtime.findState(containerId(instance), options.signal);
       if (state?.status === "running" || state?.status === "paused") {
         const health = this.#health.of(instance.uid);
@@ -198,7 +202,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
    * @throws {ZorError} FAILED_PRECONDITION: the host cannot limit that, or the container uses more already; then nothing has changed.
    */
   async updateLimits(instance: DriverInstance, { signal }: CallOptions): Promise<void> {
-    const { runtime } = await this.#host.runtime();
+    const { runtime } = await this.host.runtime();
     const { limits } = optionsOf(instance.spec);
     const { directory, name: resource } = instance;
     const options = { size: sizeOf(instance.spec), limits, cgroups: runtime.cgroups, directory, resource };
@@ -216,7 +220,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
-    const { runtime } = await this.#host.runtime();
+    const { runtime } = await this.host.runtime();
     if (!runtime.cgroups.controllers.has("freezer")) {
       throw failedPrecondition(
         "NO_FREEZER",
@@ -229,7 +233,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async resume(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
-    await (await this.#host.runtime()).runtime.resume(containerId(instance), options.signal);
+    await (await this.host.runtime()).runtime.resume(containerId(instance), options.signal);
     this.#watch.emit(instance.uid, "resumed");
   }
 
@@ -280,10 +284,10 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async #launch(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<RecoveryHandle> {
-    const identity = await launchContainer(this.#host, instance, network, options);
+    const identity = await launchContainer(this.host, instance, network, options);
     this.#watch.add(instance.uid, identity);
     await this.#beginHealth(instance, identity);
-    const { runtime } = await this.#host.runtime();
+    const { runtime } = await this.host.runtime();
     return { ...identity, extra: { container: containerId(instance), runtime: runtime.name } };
   }
 
@@ -297,18 +301,18 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   /** What a spec asks for and the host does not have. @throws {ZorError} FAILED_PRECONDITION */
   async #checkHost(spec: InstanceSpec): Promise<void> {
     const options = optionsOf(spec);
-    const { runtime } = await this.#host.runtime();
+    const { runtime } = await this.host.runtime();
     const size = sizeOf(spec);
     checkTmpfs(options, size.memoryMib);
-    const directory = this.#host.runtimeDirectory;
+    const directory = this.host.runtimeDirectory;
     await buildResources({ size, limits: options.limits, cgroups: runtime.cgroups, directory, resource: "instance" });
     await grantDevices(options.devices);
-    await (await grantMounts(options, this.#host.policy))[Symbol.asyncDispose]();
+    await (await grantMounts(options, this.host.policy))[Symbol.asyncDispose]();
   }
 
   /** Ends a container and removes what the runtime keeps of it. */
   async #end(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
-    const { runtime } = await this.#host.runtime();
+    const { runtime } = await this.host.runtime();
     const id = containerId(instance);
     const keeper = keeperOf(instance);
     if (await isAlive(handle)) {
@@ -337,7 +341,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const keeper = keeperOf(instance);
     if (await keeper.isEndRequested()) return { ...ended, state: "stopped", reason: "" };
     const code = await keeper.waitForExitCode(exitCodeWaitMs);
-    const { cgroups } = (await this.#host.runtime()).runtime;
+    const { cgroups } = (await this.host.runtime()).runtime;
     const memory = await readMemoryEvents(cgroups, containerId(instance)).catch(() => undefined);
     const limitMib = sizeOf(instance.spec).memoryMib;
     const end = toContainerEnd(code, memory, { limitMib, totalMib: Math.floor(totalmem() / 2 ** 20) });

@@ -97,7 +97,7 @@ case "$kind" in
       IFS=:
       for name in $names; do
         mkdir "$stage/lower$index"
-        perl -e "$idmap" "$base" "$size" "$name" "$stage/lower$index"
+        perl -e "$idmap" 0 "$base" "$size" "$name" "$stage/lower$index"
         shifted=\${shifted:+$shifted:}lower$index
         index=$((index + 1))
       done

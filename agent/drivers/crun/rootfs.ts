@@ -13,6 +13,7 @@ import { type ImageConfig, isContainerImage, noConfig } from "./container-image.
 import { type UnpackedLayer, unpackImage } from "./image-unpack.js";
 import { mergeLayer } from "./layer-merge.js";
 import type { LayerStore } from "./layer-store.js";
+import type { MergedRoot } from "./merged-root.js";
 import { canOverlay, type LowerLayers, type RootMount, type WritableLayer } from "./mount-namespace.js";
 import { toOverlayMarks } from "./overlay-marks.js";
 import { type RootView, viewDirectory, viewDirectoryAt, viewLayers } from "./root-view.js";
@@ -125,6 +126,54 @@ export class Rootfs {
     }
     await mkdir(target, { recursive: true, mode: 0o755 });
     return { mount: { kind: "image", image: layerImage, target }, view };
+  }
+
+  /** What it writes is where others can read it; otherwise it is in memory that the container alone sees. */
+  get keepsOnDisk(): boolean {
+    return this.#quota.containerMib === 0 || this.#mounts.loop;
+  }
+
+  /** The whole of it, with changes that were copied into another directory under the names that they have here. */
+  async merged(image: OpenImage, copied: string): Promise<MergedRoot> {
+    const stored = await this.#stored();
+    const [layerImage, layer, whole] = ["layer.img", "layer", "rootfs"].map((name) => join(copied, name)) as [
+      string,
+      string,
+      string,
+    ]; // three names, three paths
+    const hasImage = await exists(layerImage);
+    if (this.#canOverlay(stored)) {
+      const lower = await this.#lower(image, stored);
+      if (hasImage) return { kind: "overlay", lower, changes: { kind: "image", path: layerImage } };
+      const kind = (await exists(layer)) ? "directory" : "none";
+      return { kind: "overlay", lower, changes: { kind, path: layer } };
+    }
+    if (hasImage) return { kind: "image", path: layerImage };
+    if (await exists(whole)) return { kind: "directory", path: whole };
+    return { kind: "directory", path: (await exists(this.#path("base"))) ? this.#path("base") : pathOf(image) };
+  }
+
+  /** Has it stand over what another one stands over, which its image may be no more. What it has written stays. */
+  async standOver(other: Rootfs, signal: AbortSignal): Promise<void> {
+    const stored = await other.#stored();
+    const { uid } = this.#instance;
+    await this.#layers.release(uid);
+    for (const key of stored.layers ?? []) {
+      await this.#layers.use(uid, key, () =>
+        Promise.reject(new Error(`layer ${key} of ${other.#instance.name} is gone`)),
+      );
+    }
+    const [base, scratch] = [this.#path("base"), this.#path("base.new")];
+    await rm(base, { recursive: true, force: true });
+    if (await exists(other.#path("base"))) {
+      await rm(scratch, { recursive: true, force: true });
+      await run("cp", ["--archive", "--reflink=auto", "--", other.#path("base"), scratch], {
+        signal,
+        timeoutMs: copyTimeoutMs,
+      });
+      await rename(scratch, base);
+    }
+    await writeFileAtomic(this.#path("image.json"), JSON.stringify(stored));
   }
 
   /** What the image said of how it is run when the container was made. */

@@ -73,7 +73,7 @@ export async function extractTar(archive: TarArchive, directory: string, subject
   // Everything in /dev is made by the runtime.
   const exclude = ["--anchored", "--exclude=./dev/*", "--exclude=dev/*"];
   const keep = ["--numeric-owner", "--same-owner", "--same-permissions", "--delay-directory-restore"];
-  const attributes = ["--xattrs", "--xattrs-include=security.capability"];
+  const attributes = ["--acls", "--xattrs", "--xattrs-include=security.capability", "--xattrs-include=user.*"];
   const argv = ["--extract", ...archive.arguments, `--directory=${directory}`, ...exclude, ...keep, ...attributes];
   await run("tar", argv, { signal: subject.signal, timeoutMs }).catch((error: unknown) => {
     throw asRefusal(error, subject, "cannot be extracted");

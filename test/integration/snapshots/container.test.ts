@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { ScheduleAction } from "../../../proto/gen/zor/v1/schedule.js";
 import { SnapshotRig } from "./rig.js";
 
@@ -47,6 +48,22 @@ describe("snapshots of a container", () => {
     expect(await read("c2")).toBe("two");
     await write("three");
     expect(await read("c2")).toBe("two");
+  });
+
+  it("is saved as an image and backed up while it runs, and both are made into others", async () => {
+    await rig.done(await rig.beginSave("c1", "c1-image"));
+    const spec = { crun: { rootfs: "c1-image.tar" } };
+    await rig.create("c3", Instance.fromJSON({ spec }));
+    expect(await read("c3")).toBe("three");
+    await rig.backUp("c1", "c1.first", false);
+    await rig.backUp("c1", "c1.second", true);
+    expect((await rig.backup("c1.second")).status).toMatchObject({
+      chain: ["c1.second"],
+      reason: expect.stringContaining("not tracked"),
+    });
+    await write("four");
+    await rig.restoreBackup("c1.second", "c4");
+    expect(await read("c4")).toBe("three");
   });
 
   it("are taken by schedule, what fell due meanwhile once, and no more are kept than it says", async () => {

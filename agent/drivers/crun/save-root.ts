@@ -1,0 +1,124 @@
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { mkdir, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { startOwned, ToolError } from "../../host/exec.js";
+import type { CopyOptions } from "../abilities/copies.js";
+import type { DriverInstance } from "../driver-instance.js";
+import type { ImageConfig } from "./container-image.js";
+import { archiveCommand, type MergedRoot } from "./merged-root.js";
+import { RootArchive } from "./root-archive.js";
+import type { IdRange } from "./user-ranges.js";
+
+/** What is archived, and where to. */
+export interface SavedRoot {
+  readonly root: MergedRoot;
+  readonly config: ImageConfig;
+  readonly range: IdRange | undefined;
+  /** Absolute; nothing is there. */
+  readonly path: string;
+  /** Refuses a file of so many bytes at most. @throws {ZorError} */
+  readonly assertRoom: (bytes: number) => Promise<void>;
+}
+
+const maxErrorBytes = 2000;
+const blockBytes = 512;
+/** Header, attributes and rounding of each file in an archive, at most. */
+const perFileBytes = 2048;
+
+/** Directory of what is needed while a container is saved. */
+export function savingDirectory({ directory }: DriverInstance): string {
+  return join(directory, "saving");
+}
+
+/** Writes a whole root filesystem to a new file, durably. @throws {ZorError} On error the caller removes it. */
+export async function saveRoot(instance: DriverInstance, saved: SavedRoot, options: CopyOptions): Promise<void> {
+  const { root, range, path, config } = saved;
+  const { signal, bytesPerSecond } = options;
+  const work = savingDirectory(instance);
+  const [stage, list] = [join(work, "stage"), join(work, "list")];
+  await mkdir(stage, { mode: 0o700 });
+  await using file = await open(path, "wx", 0o600);
+  const archive = new RootArchive(file);
+  const command = archiveCommand(root, { stage, list, range });
+  const pace = new Pace(bytesPerSecond, signal);
+  let [done, total] = [0, 0];
+  await streamOf(command, signal, async (data) => {
+    if (total === 0) {
+      // All names are in the list before the first of them is archived.
+      total = await sizeOfAll(`${list}.sizes`);
+      await saved.assertRoom(total);
+    }
+    await archive.add(data);
+    done += data.length;
+    options.progress("writing the image", 20 + Math.min(75, (75 * done) / total));
+    await pace.after(data.length);
+  });
+  await archive.finish(config);
+  await rm(list, { force: true });
+}
+
+/** Runs a command and takes its output as it comes. Ends it when the signal is aborted or the output is not wanted any more. */
+async function streamOf(
+  [tool, ...argv]: readonly [string, ...string[]],
+  signal: AbortSignal,
+  take: (data: Buffer) => Promise<void>,
+): Promise<void> {
+  signal.throwIfAborted();
+  const child = startOwned([tool, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+  let stderr = "";
+  child.stderr?.on("data", (data: Buffer) => {
+    stderr = `${stderr}${data.toString("latin1")}`.slice(-maxErrorBytes);
+  });
+  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+  ended.catch(() => undefined);
+  const onAbort = (): void => void child.kill("SIGTERM");
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    for await (const data of child.stdout as Readable) await take(data as Buffer);
+  } catch (error) {
+    child.kill("SIGTERM");
+    await ended;
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  const [code, by] = await ended;
+  signal.throwIfAborted();
+  if (code === 0) return;
+  const why = by === null ? `failed with exit code ${code ?? 0}` : `was ended by ${by}`;
+  throw new ToolError({ tool: "tar", argv: [], exitCode: code ?? undefined, stderr, why, cause: undefined });
+}
+
+/** What an archive of files takes at most that have so many blocks each, by lines of a file. */
+async function sizeOfAll(path: string): Promise<number> {
+  let total = 0;
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    total += Number(line) * blockBytes + perFileBytes;
+  }
+  return Math.max(1, total);
+}
+
+/** Waits so that no more than so many bytes pass a second; 0: any. */
+class Pace {
+  readonly #bytesPerSecond: number;
+  readonly #signal: AbortSignal;
+  readonly #beganMs = performance.now();
+  #bytes = 0;
+
+  constructor(bytesPerSecond: number, signal: AbortSignal) {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#signal = signal;
+  }
+
+  async after(bytes: number): Promise<void> {
+    this.#bytes += bytes;
+    if (this.#bytesPerSecond === 0) return;
+    const ahead = (this.#bytes / this.#bytesPerSecond) * 1000 - (performance.now() - this.#beganMs);
+    if (ahead > 1) await delay(ahead, undefined, { signal: this.#signal });
+  }
+}
