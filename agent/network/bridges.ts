@@ -1,7 +1,7 @@
 import { failedPrecondition, messageOf, notFound, unavailable } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
+import { type Device, findDevice } from "../../lib/net/device.js";
 import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
-import { findLink, type Link } from "./ip.js";
 import {
   addBridge,
   addPort,
@@ -141,12 +141,12 @@ export class Bridges {
   async plug(options: PlugOptions): Promise<void> {
     const { port, endpoint, lan } = options;
     if (this.#findBridge(this.#switch.mirror, lan) === undefined) throw noLan(lan);
-    const link = await findLink(port, { netns: this.#switch.netns });
-    if (link === undefined) throw plugFailed(options, `interface ${port} does not exist`);
-    const ifindex = String(link.ifindex);
+    const device = findDevice(this.#switch.netns, port);
+    if (device === undefined) throw plugFailed(options, `interface ${port} does not exist`);
+    const ifindex = String(device.index);
     const plugged = this.#findPort(this.#switch.mirror, port);
     // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
-    if (plugged !== undefined && this.#isMadeAnew(plugged.row, link)) await this.unplug(port);
+    if (plugged !== undefined && this.#isMadeAnew(plugged.row, device)) await this.unplug(port);
     await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, lan);
       if (bridge === undefined) throw noLan(lan);
@@ -244,10 +244,10 @@ export class Bridges {
   }
 
   /** Whether the device is another than the one that was plugged. The kernel may have given it the same index. */
-  #isMadeAnew(port: MirroredRow, { ifindex, flags }: Link): boolean {
-    if (tagsOf(port).get(tagKeys.ifindex) !== String(ifindex)) return true;
+  #isMadeAnew(port: MirroredRow, { index, isPromiscuous }: Device): boolean {
+    if (tagsOf(port).get(tagKeys.ifindex) !== String(index)) return true;
     // vswitchd puts the devices of a userspace datapath into promiscuous mode, in which none is when it is made.
-    return this.#switch.datapath === "netdev" && !flags.includes("PROMISC");
+    return this.#switch.datapath === "netdev" && !isPromiscuous;
   }
 
   /** Why no frames pass through a lan; empty when they do. */

@@ -44,13 +44,23 @@ export async function listLinks(options: IpOptions): Promise<readonly Link[]> {
   const links = await runJson("ip", [...inNetns(options.netns), "-j", "-d", "address", "show"], {
     signal: options.signal,
   });
-  // iproute2 prints an array of objects; filtered output may hold empty ones.
+  return toLinks(links);
+}
+
+/** iproute2 prints an array of objects; filtered output may hold empty ones. */
+function toLinks(links: unknown): readonly Link[] {
   return ((links ?? []) as Partial<Link>[]).filter((link): link is Link => link.ifname !== undefined);
 }
 
 /** One link of a namespace by name. @throws {ToolError} */
 export async function findLink(name: string, options: IpOptions): Promise<Link | undefined> {
-  return (await listLinks(options)).find((link) => link.ifname === name);
+  const show = ["-j", "-d", "address", "show", "dev", name];
+  const links = await runJson("ip", [...inNetns(options.netns), ...show], {
+    signal: options.signal,
+    // What it ends with when there is no such device.
+    acceptedExitCodes: [0, 1],
+  });
+  return toLinks(links).find((link) => link.ifname === name);
 }
 
 function toWord(word: string): string {

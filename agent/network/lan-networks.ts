@@ -37,7 +37,6 @@ export class LanNetworks implements InstanceNetworks {
   async prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork> {
     // A runtime with a network of its own has no NICs: creation refuses them.
     if (owner.model === "own") return { netns: "", nics: [] };
-    const before = new Set((await this.#ports.listOwned(options)).ports.map(({ port }) => port));
     await using undo = new AsyncDisposableStack();
     const isContainer = owner.model === "join";
     // A container without any NIC still lives in a namespace of its own.
@@ -45,11 +44,12 @@ export class LanNetworks implements InstanceNetworks {
     const nics: NicPort[] = [];
     for (const [nicIndex, nic] of owner.nics.entries()) {
       const name = toPortName(owner.uid, nicIndex);
-      if (!before.has(name)) undo.defer(() => this.#ports.removePort(name, { signal: uninterrupted }));
+      const isNew = !this.#ports.has(name);
+      if (isNew) undo.defer(() => this.#ports.removePort(name, { signal: uninterrupted }));
       const port = await this.#ensure(owner, nic, { nicIndex, signal: options.signal });
       nics.push(port);
       if (nic.lan === "") continue;
-      if (!before.has(name)) undo.defer(() => this.#lans.unplug(name));
+      if (isNew) undo.defer(() => this.#lans.unplug(name));
       await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint: endpointOf(owner, nic) });
     }
     undo.move();

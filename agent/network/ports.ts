@@ -1,3 +1,4 @@
+import { findDevice } from "../../lib/net/device.js";
 import { setUpQuietly } from "../../lib/net/quiet-device.js";
 import { run } from "../host/exec.js";
 import { tagHeadroomBytes } from "./bridge-operations.js";
@@ -96,6 +97,11 @@ export class Ports {
     return this.#datapath === "system";
   }
 
+  /** Whether there is an interface of this name on the switch's side, whoever's it is. Never waits. */
+  has(port: string): boolean {
+    return findDevice(this.#netns, port) !== undefined;
+  }
+
   /**
    * Makes a persistent tap with a virtio-net header in the switch's namespace and resolves to its name. Idempotent: one that is
    * there stays, and is kept out of the guests' network; one of another kind of queues, which no machine can have open, is made anew.
@@ -103,7 +109,7 @@ export class Ports {
   async ensureTap(options: TapOptions, { signal }: Call = {}): Promise<string> {
     const port = toPortName(options.instanceUid, options.nicIndex);
     const where = { netns: this.#netns, signal };
-    const existing = await findLink(port, where);
+    const existing = this.has(port) ? await findLink(port, where) : undefined;
     const isMultiQueue = (options.queues ?? 1) > 1;
     const { info_kind: kind, info_data: data } = existing?.linkinfo ?? {};
     const isAsWanted = kind === "tun" && (data?.multi_queue ?? false) === isMultiQueue;
@@ -182,6 +188,7 @@ export class Ports {
   /** Removes a tap or veth pair that we made; leaves any other. Idempotent. */
   async removePort(port: string, { signal }: Call = {}): Promise<void> {
     const where = { netns: this.#netns, signal };
+    if (!this.has(port)) return;
     const link = await findLink(port, where);
     if (link !== undefined && this.#isOwned(link)) await ip(["link", "delete", "dev", port], where);
   }

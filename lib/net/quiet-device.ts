@@ -1,14 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { close, SystemCallError } from "../libc.js";
-import { ioctl, openSocket } from "./socket-calls.js";
+import { IFF_UP, readFlags, readIndex, setFlags } from "./device.js";
+import { openSocket } from "./socket-calls.js";
 import { visitNetns } from "./visit-netns.js";
-
-// Orders to a device (netdevice(7)); the numbers are the same on every architecture.
-const [SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCGIFINDEX] = [0x8913, 0x8914, 0x8933];
-const IFF_UP = 1;
-const ifnamsiz = 16;
-/** struct ifreq. */
-const requestBytes = 40;
 
 /**
  * What keeps a device of the host out of the guests' network (ip-sysctl.rst of the kernel's documentation): no IPv6 whatever routers
@@ -48,9 +42,9 @@ export function bringUpQuietly(netns: string | undefined, device: string): numbe
     const fd = openSocket();
     try {
       writeQuiet(device);
-      const flags = order(fd, SIOCGIFFLAGS, device).readUInt16LE(ifnamsiz);
-      if ((flags & IFF_UP) === 0) order(fd, SIOCSIFFLAGS, device, flags | IFF_UP);
-      return order(fd, SIOCGIFINDEX, device).readInt32LE(ifnamsiz);
+      const flags = readFlags(fd, device);
+      if ((flags & IFF_UP) === 0) setFlags(fd, device, flags | IFF_UP);
+      return readIndex(fd, device);
     } catch (error) {
       if (error instanceof SystemCallError) return undefined;
       throw error;
@@ -64,14 +58,6 @@ export function bringUpQuietly(netns: string | undefined, device: string): numbe
 export function setUpQuietly(netns: string | undefined, device: string): void {
   if (bringUpQuietly(netns, device) !== undefined) return;
   throw new Error(`device ${device} could not be set up: it is gone, or its net namespace cannot be entered`);
-}
-
-function order(fd: number, request: number, device: string, flags = 0): Buffer {
-  const argument = Buffer.alloc(requestBytes);
-  argument.write(device.slice(0, ifnamsiz - 1), "ascii");
-  argument.writeUInt16LE(flags, ifnamsiz);
-  ioctl(fd, request, argument, `setting up ${device}`);
-  return argument;
 }
 
 /** /proc/sys/net shows the namespace of the thread that reads it. Returns why what could not be written. */

@@ -2,6 +2,7 @@ import { geteuid } from "node:process";
 import { messageOf } from "../../../lib/errors.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { run, ToolError } from "../../host/exec.js";
+import { findToolFile } from "../../host/tool-file.js";
 import type { MicroImage } from "../images.js";
 import type { KvmVerdict } from "./kvm-probe.js";
 import { qemuProgram } from "./program.js";
@@ -9,12 +10,20 @@ import { qemuProgram } from "./program.js";
 /** Version of the installed QEMU, "7.2.22"; or why there is none. */
 export type QemuVersion = { readonly version: string } | { readonly missing: string };
 
-/** Asks QEMU for its version. Never throws. */
+/** What the program told that was there last, with what the file was. */
+let last: { readonly file: string; readonly version: string } | undefined;
+
+/** The version of the installed QEMU, asked for anew when the program is another one. Never throws. */
 export async function findQemuVersion(signal: AbortSignal): Promise<QemuVersion> {
   try {
+    const file = await findToolFile(qemuProgram);
+    if (file !== undefined && last?.file === file) return { version: last.version };
     const { stdout } = await run(qemuProgram, ["--version"], { signal });
     const version = /version (\d+(?:\.\d+)+)/.exec(stdout)?.[1];
-    return version === undefined ? { missing: "QEMU does not tell its version" } : { version };
+    if (version === undefined) return { missing: "QEMU does not tell its version" };
+    // One that was put there meanwhile is asked next time.
+    if (file !== undefined) last = { file, version };
+    return { version };
   } catch (error) {
     return {
       missing:

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { findProcesses, isAlive, type ProcessIdentity, readArguments } from "../../../lib/process.js";
 import type { DriverInstance, RecoveryHandle } from "../driver.js";
 import { isQemuProgram } from "./program.js";
+import { runDirectoryOf } from "./run-directory.js";
 import { toUuid } from "./uuid.js";
 
 /** The QEMU process of an instance. */
@@ -14,14 +16,20 @@ export interface MachineProcess {
  * Undefined when none runs.
  */
 export async function findMachineProcess(
-  instance: Pick<DriverInstance, "uid">,
+  instance: Pick<DriverInstance, "uid" | "directory">,
   handle: RecoveryHandle | undefined,
 ): Promise<MachineProcess | undefined> {
   const uuid = toUuid(instance.uid);
-  const identity = (await matches(handle, uuid)) ? handle : (await findProcesses((argv) => isMachine(argv, uuid)))[0];
+  const identity = (await matches(handle, uuid)) ? handle : await search(instance, uuid);
   if (identity === undefined) return undefined;
   const { pid, startTicks } = identity;
   return { identity: { pid, startTicks }, accelerator: acceleratorOf(await readArguments(pid)) };
+}
+
+/** Reads all of /proc, unless it has never run: then there is no directory that it could run in. */
+async function search(instance: Pick<DriverInstance, "directory">, uuid: string): Promise<ProcessIdentity | undefined> {
+  if (!existsSync(runDirectoryOf(instance))) return undefined;
+  return (await findProcesses((argv) => isMachine(argv, uuid)))[0];
 }
 
 async function matches(handle: RecoveryHandle | undefined, uuid: string): Promise<boolean> {
