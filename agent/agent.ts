@@ -10,6 +10,7 @@ import type { IdentityHolder } from "./identity-holder.js";
 import { kinds as allKinds } from "./kinds/index.js";
 import { closeKinds, type KindModule, type KindPart, openKinds } from "./kit/context.js";
 import { HostScope } from "./kit/host-scope.js";
+import type { SavedImages } from "./images/saved-images.js";
 import { Late } from "./kit/late.js";
 import { Publisher } from "./kit/publisher.js";
 import { References } from "./kit/references.js";
@@ -92,6 +93,7 @@ export class Agent {
       ...{ host, state, settings, hostUid, parts, log, logError, operations },
       scope: new HostScope(host),
       instances: new Late<InstanceAccess>("the instances"),
+      savedImages: new Late<SavedImages>("the images"),
       schedules: new Scheduler({
         ...{ state, operations, now, logError },
         report: (resource, message) => {

@@ -2,6 +2,7 @@ import type { CablePlugger } from "./cable/plugger.js";
 import type { AgentSettings } from "./config.js";
 import type { InstanceDriver } from "./drivers/driver.js";
 import type { InstanceAccess } from "./drivers/instance-access.js";
+import type { SavedImages } from "./images/saved-images.js";
 import type { KindContext } from "./kit/context.js";
 import type { Late } from "./kit/late.js";
 import type { Bridges } from "./network/bridges.js";
@@ -43,6 +44,8 @@ export interface AgentContext extends KindContext {
   readonly parts: AgentParts;
   /** The instances, for the kinds after theirs. */
   readonly instances: Late<InstanceAccess>;
+  /** Where instances are saved as images. */
+  readonly savedImages: Late<SavedImages>;
   /** Has snapshots and backups taken by themselves. */
   readonly schedules: Scheduler;
 }

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { isId } from "../../lib/names.js";
 import { microName } from "../drivers/images.js";
 import { isQcow2, parseQcow2Header } from "../drivers/qemu/qcow2.js";
@@ -32,15 +32,16 @@ const maxPerDirectory = 1000;
  */
 export class DirectoryImages {
   readonly #directories: readonly string[];
-  readonly #onChange: () => void;
+  readonly #onChange: (ids: readonly string[]) => void;
   readonly #watchers = new Map<string, FSWatcher>();
   #images: ReadonlyMap<string, DirectoryImage> = new Map();
+  #over: ReadonlyMap<string, readonly string[]> = new Map();
   #changed: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #reading: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  constructor(directories: readonly string[], onChange: () => void) {
+  constructor(directories: readonly string[], onChange: (ids: readonly string[]) => void) {
     this.#directories = directories;
     this.#onChange = onChange;
   }
@@ -51,6 +52,17 @@ export class DirectoryImages {
 
   find(id: string): DirectoryImage | undefined {
     return this.#images.get(id);
+  }
+
+  /** Ids of those that are only the difference to one of these files. */
+  over(paths: readonly string[]): readonly string[] {
+    return paths.flatMap((path) => this.#over.get(path) ?? []);
+  }
+
+  /** The image whose file has a path. */
+  at(path: string): DirectoryImage | undefined {
+    const image = this.#images.get(basename(path));
+    return image?.path === path ? image : undefined;
   }
 
   /** Looks at all directories once and begins to watch them. */
@@ -126,10 +138,12 @@ export class DirectoryImages {
         if (image !== undefined) found.set(name, image);
       }
     }
-    const isSame =
-      found.size === this.#images.size && [...found].every(([id, { hint }]) => this.#images.get(id)?.hint === hint);
+    const before = this.#images;
+    const changed = [...found].filter(([id, image]) => before.get(id) !== image).map(([id]) => id);
+    const gone = [...before.keys()].filter((id) => !found.has(id));
     this.#images = found;
-    if (!isSame) this.#onChange();
+    this.#over = byBacking([...found.values()]);
+    if (changed.length + gone.length > 0) this.#onChange([...changed, ...gone]);
   }
 
   async #look(id: string, path: string): Promise<DirectoryImage | undefined> {
@@ -154,6 +168,17 @@ export class DirectoryImages {
         : { format: recognised.is === "packed" ? recognised.by : "unknown", virtualSizeBytes: 0, architecture: "" };
     return { ...common, ...content, sizeBytes: size };
   }
+}
+
+function byBacking(images: readonly DirectoryImage[]): ReadonlyMap<string, readonly string[]> {
+  const over = new Map<string, string[]>();
+  for (const { id, backing } of images) {
+    if (backing === undefined) continue;
+    const ids = over.get(backing) ?? [];
+    ids.push(id);
+    over.set(backing, ids);
+  }
+  return over;
 }
 
 /** Of a qcow2 image over another one: which, and the size of its disk. Where instances are made of it, all of that is looked at anew. */

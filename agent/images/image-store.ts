@@ -5,6 +5,7 @@ import { damagedSuffix } from "../drivers/images.js";
 import { storeDirectory } from "./store-paths.js";
 import { readChunkIndex, writeChunkIndex } from "./chunk-index.js";
 import type { ScannedContent, StoredChunk } from "./content-scan.js";
+import { ImageIndex, namesOf } from "./image-names.js";
 import { type StoredImage, storedImageSchema } from "./stored-image.js";
 
 /** What opening the store found that is not as it should be, for people. */
@@ -23,7 +24,7 @@ const isScratch = (name: string): boolean => name.endsWith(".tmp");
  */
 export class ImageStore {
   readonly directory: string;
-  readonly #images = new Map<string, StoredImage>();
+  readonly #index = new ImageIndex();
   readonly #damaged = new Set<string>();
   /** Contents that are being put in place: nobody takes them away in between. */
   readonly #arriving = new Map<string, number>();
@@ -51,27 +52,37 @@ export class ImageStore {
         damage.push({ id: file.slice(0, -".json".length), message: "its record was damaged and is set aside" });
         continue;
       }
-      store.#images.set(image.id, image);
+      store.#index.set(image);
     }
     await store.#sweep();
     for (const entry of await readdir(store.directory, { withFileTypes: true }))
       if (entry.isSymbolicLink())
         store.#links.set(entry.name, await readlink(join(store.directory, entry.name)).catch(() => ""));
-    await store.#link();
+    await store.#link([...store.#links.keys(), ...store.#index.names().keys()]);
     return { store, damage };
   }
 
   list(): readonly StoredImage[] {
-    return [...this.#images.values()];
+    return this.#index.list();
   }
 
   find(id: string): StoredImage | undefined {
-    return this.#images.get(id);
+    return this.#index.find(id);
   }
 
-  /** Whether the store has a content already. */
-  hasContent(sha256: string): boolean {
-    return this.list().some((image) => image.sha256 === sha256);
+  /** Ids of the images with a content. */
+  having(sha256: string): readonly string[] {
+    return this.#index.having(sha256);
+  }
+
+  /** Ids of the images that are only the difference to one of these files. */
+  over(paths: readonly string[]): readonly string[] {
+    return this.#index.over(paths);
+  }
+
+  /** Whether the store has a content already, and it is what it was. */
+  isWhole(sha256: string): boolean {
+    return this.having(sha256).length > 0 && !this.#damaged.has(sha256);
   }
 
   /** Path of a content. */
@@ -81,11 +92,6 @@ export class ImageStore {
 
   isDamaged(sha256: string): boolean {
     return this.#damaged.has(sha256);
-  }
-
-  /** All names by which an image can be asked for. */
-  namesOf({ id, tags, sha256 }: StoredImage): readonly string[] {
-    return [id, ...tags.map((tag) => `${id}:${tag}`), `sha256:${sha256}`];
   }
 
   /** The chunks of a content. They are read again when their list was lost. */
@@ -99,7 +105,7 @@ export class ImageStore {
    */
   async add(image: StoredImage, content: ScannedContent, path: string | undefined): Promise<void> {
     const { sha256 } = image;
-    const before = this.#images.get(image.id);
+    const before = this.find(image.id);
     this.#arriving.set(sha256, (this.#arriving.get(sha256) ?? 0) + 1);
     try {
       if (path !== undefined) {
@@ -113,7 +119,7 @@ export class ImageStore {
       await this.put(image);
     } catch (error) {
       if (before === undefined) {
-        this.#images.delete(image.id);
+        this.#index.delete(image.id);
         await rm(this.#recordPath(image.id), { force: true });
       }
       throw error;
@@ -127,19 +133,21 @@ export class ImageStore {
 
   /** Writes what is said of an image. Durable when it resolves. */
   async put(image: StoredImage): Promise<void> {
+    const before = this.find(image.id);
     await writeFileAtomic(this.#recordPath(image.id), `${JSON.stringify(image)}\n`);
-    this.#images.set(image.id, image);
-    await this.#link();
+    this.#index.set(image);
+    await this.#link([...(before === undefined ? [] : namesOf(before)), ...namesOf(image)]);
   }
 
   /** Hides an image's names, so that nobody opens it any more; what it was opened for goes on. Returns how to show them again. */
   async hide(id: string): Promise<() => Promise<void>> {
-    const image = this.#images.get(id);
-    this.#images.delete(id);
-    await this.#link();
+    const image = this.find(id);
+    if (image === undefined) return async () => undefined;
+    this.#index.delete(id);
+    await this.#link(namesOf(image));
     return async () => {
-      if (image !== undefined) this.#images.set(id, image);
-      await this.#link();
+      this.#index.set(image);
+      await this.#link(namesOf(image));
     };
   }
 
@@ -163,7 +171,7 @@ export class ImageStore {
   }
 
   async #dropContent(sha256: string): Promise<void> {
-    if (this.hasContent(sha256) || this.#arriving.has(sha256)) return;
+    if (this.having(sha256).length > 0 || this.#arriving.has(sha256)) return;
     const path = this.contentPath(sha256);
     for (const each of [`${path}${damagedSuffix}`, this.#indexPath(sha256), path]) await rm(each, { force: true });
   }
@@ -173,7 +181,7 @@ export class ImageStore {
     const files = await readdir(this.#content);
     for (const file of files) {
       const sha256 = file.split(".")[0] ?? "";
-      if (isScratch(file) || !this.hasContent(sha256)) await rm(join(this.#content, file), { force: true });
+      if (isScratch(file) || this.having(sha256).length === 0) await rm(join(this.#content, file), { force: true });
       else if (file === `${sha256}${damagedSuffix}`) this.#damaged.add(sha256);
     }
     for (const { sha256, sizeBytes } of this.list()) {
@@ -182,29 +190,29 @@ export class ImageStore {
     }
   }
 
-  /** Makes the links what the images say; one after the other, and only those that differ. */
-  #link(): Promise<void> {
-    const turn = this.#linking.then(() => this.#linkNow());
+  /** Makes the links of these names what the images say; one call after the other. */
+  #link(names: readonly string[]): Promise<void> {
+    const turn = this.#linking.then(() => this.#linkNow(new Set(names)));
     this.#linking = turn.catch(() => undefined);
     return turn;
   }
 
-  async #linkNow(): Promise<void> {
-    const wanted = new Map<string, string>();
-    for (const image of this.list())
-      for (const name of this.namesOf(image)) wanted.set(name, join(contentName, image.sha256));
-    for (const name of [...this.#links.keys()]) {
-      if (wanted.has(name)) continue;
-      await rm(join(this.directory, name), { force: true });
-      this.#links.delete(name);
-    }
-    for (const [name, target] of wanted) {
+  async #linkNow(names: ReadonlySet<string>): Promise<void> {
+    for (const name of names) {
+      const content = this.#index.contentOf(name);
+      const target = content === undefined ? undefined : join(contentName, content);
       if (this.#links.get(name) === target) continue;
+      const path = join(this.directory, name);
+      if (target === undefined) {
+        await rm(path, { force: true });
+        this.#links.delete(name);
+        continue;
+      }
       // A name may have come to mean another content: the new link takes the place of the old one at once.
       const scratch = join(this.directory, ".link.tmp");
       await rm(scratch, { force: true });
       await symlink(target, scratch);
-      await rename(scratch, join(this.directory, name));
+      await rename(scratch, path);
       this.#links.set(name, target);
     }
   }

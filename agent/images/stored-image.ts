@@ -25,6 +25,8 @@ export const storedImageSchema = z.object({
   createTime: text,
   updateTime: text,
   verifyTime: text.optional(),
+  /** Path of the file of the image that it is only the difference to. */
+  backing: text.optional(),
   /** The import that made it: whoever lost its last answer asks again. */
   uploadKey: text,
 });

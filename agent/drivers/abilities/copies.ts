@@ -37,9 +37,6 @@ export interface SaveRequest {
 
 /** Drivers whose instances can be saved as an image, running or not. */
 export interface Savable {
-  /** What names of such images end with: ".qcow2". */
-  readonly suffix: string;
-
   /** @throws {ZorError} with what is in the way; changes nothing. */
   checkSave(instance: DriverInstance, handle: RecoveryHandle | undefined, wanted: SaveRequest): Promise<void>;
 

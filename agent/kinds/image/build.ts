@@ -99,7 +99,7 @@ export class ImageBuilder {
         uploadKey: "",
       };
       const image = newImage({ ...said, origin: `build ${recipe.name}` }, content, scanned, now());
-      return await images.add(image, scanned, images.store.hasContent(scanned.sha256) ? undefined : path);
+      return await images.add(image, scanned, images.store.isWhole(scanned.sha256) ? undefined : path);
     } catch (error) {
       if (error instanceof ArchiveError) {
         throw failedPrecondition("RECIPE_FAILED", name, `the recipe ${recipe.name} made a file that ${error.message}`);

@@ -8,6 +8,7 @@ import type { AgentContext } from "../../parts.js";
 import { ImageBuilder } from "./build.js";
 import { imageMethods } from "./image-service.js";
 import { Images } from "./images.js";
+import { savedImages } from "./save.js";
 import { transferService } from "./transfer-service.js";
 
 /** Images, for the list of kinds; after instances, which use them. */
@@ -18,6 +19,7 @@ async function open(context: AgentContext): Promise<KindPart> {
   const images = await Images.open(context);
   const room = imageRoom(new DiskQuota({ directory: state, limits: settings.disk }));
   const options = { images, room, scope, now, incoming: await Incoming.open(state) };
+  context.savedImages.set(savedImages(options));
   const builder = new ImageBuilder(options, settings.recipeDirs);
   return {
     methods: [

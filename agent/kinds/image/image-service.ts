@@ -109,6 +109,7 @@ async function* exportImage(
   { name, offset }: ExportImageRequest,
 ): AsyncIterable<ExportImageResponse> {
   const id = scope.parse("image", "name", name);
+  images.assertWhole(id, "exported");
   await using file = await open(images.pathOf(id), "r");
   const { size } = await file.stat();
   if (offset < 0n || offset > BigInt(size)) throw invalidArgument("offset", `${offset} is not between 0 and ${size}`);

@@ -15,8 +15,8 @@ import type { Change } from "../../kit/kind.js";
 import { type AskedUpdate, updated } from "../../kit/metadata.js";
 import type { ResourceSource } from "../../kit/references.js";
 import type { AgentContext } from "../../parts.js";
+import { ImageUsers } from "./image-users.js";
 import { ImageUses } from "./image-uses.js";
-import { findInstancesOver } from "./overlay-bases.js";
 import { directoryToImage, toImage, toSpec, type Verified } from "./to-image.js";
 
 const kind = "image";
@@ -48,16 +48,19 @@ export class Images implements ResourceSource {
   readonly #context: AgentContext;
   readonly #directories: DirectoryImages;
   readonly #uses = new ImageUses();
+  readonly #users: ImageUsers;
   readonly #queue = new KeyedQueue();
   readonly #verified = new Map<string, Verified>();
   /** Ids that something is about to have. */
   readonly #reserved = new Set<string>();
-  #published = new Set<string>();
 
   private constructor(context: AgentContext, store: ImageStore) {
     this.#context = context;
     this.store = store;
-    this.#directories = new DirectoryImages(context.settings.imageDirs, () => this.publish());
+    this.#directories = new DirectoryImages(context.settings.imageDirs, (ids) => this.#publish(ids));
+    const nameOf = (of: "image" | "instance", id: string): string => context.references.nameOf(of, id);
+    const { state } = context;
+    this.#users = new ImageUsers({ store, directories: this.#directories, uses: this.#uses, state, nameOf });
   }
 
   /** Takes up what is on the host. */
@@ -68,10 +71,10 @@ export class Images implements ResourceSource {
     context.publisher.listen("instance", (name, resource) => {
       // Whatever is published as an instance is one.
       const changed = images.#uses.set(name, resource as Parameters<ImageUses["set"]>[1]);
-      for (const image of changed) images.#publishNamed(image);
+      images.#publish(changed.flatMap((image) => images.#users.named(image)));
     });
     await images.#directories.begin();
-    images.publish();
+    images.#publish(images.list().map(({ name: whole }) => whole.split("/").at(-1) ?? ""));
     for (const { id, message } of damage) images.#tell("file-damaged", id, { message, isBad: true });
     return images;
   }
@@ -81,10 +84,8 @@ export class Images implements ResourceSource {
   }
 
   list(): Image[] {
-    const stored = this.store.list().map((image) => this.#show(image));
-    const ids = new Set(this.store.list().map(({ id }) => id));
-    const others = this.#directories.list().filter(({ id }) => !ids.has(id));
-    return [...stored, ...others.map(({ id }) => this.get(id))];
+    const others = this.#directories.list().filter(({ id }) => this.store.find(id) === undefined);
+    return [...this.store.list(), ...others].map(({ id }) => this.get(id));
   }
 
   has(id: string): boolean {
@@ -105,10 +106,11 @@ export class Images implements ResourceSource {
     if (stored !== undefined) return this.#show(stored);
     const lying = this.#directories.find(id);
     if (lying === undefined) throw this.#missing(id);
-    const usedBy = this.#uses.of([id, lying.path]);
+    const usedBy = this.#users.ofPath(id, lying.path);
     const verified = this.#verified.get(lying.path);
     const isDamaged = verified?.hint === lying.hint && verified.isDamaged;
-    return directoryToImage(lying, { name: this.nameOf(id), usedBy, isDamaged }, verified);
+    const seen = { name: this.nameOf(id), usedBy, isDamaged, base: this.#nameOfBase(lying.backing) };
+    return directoryToImage(lying, seen, verified);
   }
 
   /** An image of the store. @throws {ZorError} NOT_FOUND; FAILED_PRECONDITION for one that lies in a directory. */
@@ -121,6 +123,18 @@ export class Images implements ResourceSource {
       "IMAGE_IN_DIRECTORY",
       name,
       `${name} lies in an image directory of the host, where people look after it, and cannot be ${what}; do that on the host, or import it under another name`,
+    );
+  }
+
+  /** An image that can go elsewhere. @throws {ZorError} as {@link stored}; FAILED_PRECONDITION for one that needs another. */
+  assertWhole(id: string, what: string): void {
+    const backing = this.store.find(id)?.backing ?? this.#directories.find(id)?.backing;
+    if (backing === undefined) return;
+    const name = this.nameOf(id);
+    throw failedPrecondition(
+      "IMAGE_IS_OVERLAY",
+      name,
+      `${name} is only the difference to ${this.#nameOfBase(backing) || "another image"} and is not ${what}; save an instance made from it without --overlay, which makes one that needs no other`,
     );
   }
 
@@ -159,7 +173,7 @@ export class Images implements ResourceSource {
       throw asFailure(error, name, "store");
     });
     this.#tell("created", image.id, { caller: image.changedBy, message: image.origin });
-    this.publish();
+    this.#publish(this.#users.related(image));
     return this.get(image.id);
   }
 
@@ -192,12 +206,12 @@ export class Images implements ResourceSource {
         updateTime,
         changedBy: caller,
       };
-      if (validateOnly) return toImage(image, { name, usedBy: this.#usersOf(image), isDamaged: false });
+      if (validateOnly) return this.#show(image);
       await this.store.put(image).catch((error: unknown) => {
         throw asFailure(error, name, "change");
       });
       this.#tell("changed", id, { caller });
-      this.publish();
+      this.#publish([id]);
       return this.get(id);
     });
   }
@@ -206,36 +220,41 @@ export class Images implements ResourceSource {
   delete(id: string, { validateOnly, caller }: Change): Promise<void> {
     return this.#queue.run(id, async () => {
       const image = this.stored(id, "deleted");
-      this.#assertUnused(id, await this.#allUsersOf(image));
+      this.#assertUnused(id, await this.#users.all(image));
       if (validateOnly) return;
       // From here on nothing new can be made from it; looked at once more, so that nothing slips in between.
       const show = await this.store.hide(id);
       try {
-        this.#assertUnused(id, this.#usersOf(image));
+        this.#assertUnused(id, this.#users.of(image));
         await this.store.remove(image);
       } catch (error) {
         await show();
         throw asFailure(error, this.nameOf(id), "delete");
       }
       this.#tell("deleted", id, { caller });
-      this.publish();
+      this.#publish(this.#users.related(image));
     });
   }
 
-  /** Deletes what no instance needs. Resolves to what was deleted, or would be. */
+  /** Deletes what nothing needs, and then what only that needed. Resolves to what was deleted, or would be. */
   async prune(change: Change): Promise<readonly StoredImage[]> {
-    const gone: StoredImage[] = [];
-    for (const image of this.store.list()) {
-      if ((await this.#allUsersOf(image)).length > 0) continue;
-      try {
-        await this.delete(image.id, change);
-        gone.push(image);
-      } catch (error) {
-        // An instance was made from it meanwhile.
-        if (!(error instanceof Error && "reason" in error && error.reason === "IMAGE_IN_USE")) throw error;
+    const gone = new Map<string, StoredImage>();
+    for (let before = -1; before < gone.size; ) {
+      before = gone.size;
+      for (const image of this.store.list()) {
+        const name = this.nameOf(image.id);
+        const users = await this.#users.all(image);
+        if (gone.has(name) || users.some((user) => !gone.has(user))) continue;
+        try {
+          if (!change.validateOnly) await this.delete(image.id, change);
+          gone.set(name, image);
+        } catch (error) {
+          // An instance was made from it meanwhile.
+          if (!(error instanceof Error && "reason" in error && error.reason === "IMAGE_IN_USE")) throw error;
+        }
       }
     }
-    return gone;
+    return [...gone.values()];
   }
 
   /** Reads an image whole. @throws {ZorError} FAILED_PRECONDITION when its content is not what it was; it is marked as damaged then. */
@@ -264,7 +283,7 @@ export class Images implements ResourceSource {
     } else {
       this.#verified.set(path, { hint, sha256: before ?? found ?? "", time: this.#context.now(), isDamaged });
     }
-    this.publish();
+    this.#publish(stored === undefined ? [id] : this.store.having(stored.sha256));
     if (!isDamaged) {
       this.#tell("verified", id, { caller });
       return this.get(id);
@@ -277,15 +296,13 @@ export class Images implements ResourceSource {
     );
   }
 
-  /** Tells watchers how all images are. */
-  publish(): void {
-    const now = new Set<string>();
-    for (const image of this.list()) {
-      now.add(image.name);
-      this.#context.publisher.publish(kind, image);
+  /** Tells watchers how these images are, or that they are gone. */
+  #publish(ids: readonly string[]): void {
+    for (const id of new Set(ids)) {
+      const image = this.find(id);
+      if (image === undefined) this.#context.publisher.removed(kind, this.nameOf(id));
+      else this.#context.publisher.publish(kind, image);
     }
-    for (const name of this.#published) if (!now.has(name)) this.#context.publisher.removed(kind, name);
-    this.#published = now;
   }
 
   /** Tells watchers and the record what happened to an image. */
@@ -309,26 +326,17 @@ export class Images implements ResourceSource {
   }
 
   #show(image: StoredImage): Image {
-    const isDamaged = this.store.isDamaged(image.sha256);
-    return toImage(image, { name: this.nameOf(image.id), usedBy: this.#usersOf(image), isDamaged });
+    return toImage(image, {
+      name: this.nameOf(image.id),
+      usedBy: this.#users.of(image),
+      isDamaged: this.store.isDamaged(image.sha256),
+      base: this.#nameOfBase(image.backing),
+    });
   }
 
-  #usersOf(image: StoredImage): readonly string[] {
-    const isShared = this.store.list().some(({ id, sha256 }) => id !== image.id && sha256 === image.sha256);
-    // What another image gives as well is not lost with this one.
-    const names = this.store.namesOf(image).filter((name) => !(isShared && name.startsWith("sha256:")));
-    const paths = names.map((name) => join(this.store.directory, name));
-    const all = [...paths, ...(isShared ? [] : [this.store.contentPath(image.sha256)])];
-    const over = this.#directories.list().filter(({ backing }) => backing !== undefined && all.includes(backing));
-    return [...this.#uses.of([...names, ...all]), ...over.map(({ id }) => this.nameOf(id))];
-  }
-
-  async #allUsersOf(image: StoredImage): Promise<readonly string[]> {
-    const isShared = this.store.list().some(({ id, sha256 }) => id !== image.id && sha256 === image.sha256);
-    const named = this.#usersOf(image);
-    if (isShared) return named;
-    const over = await findInstancesOver(this.#context.state, this.store.contentPath(image.sha256));
-    return [...new Set([...named, ...over.map((id) => this.#context.references.nameOf("instance", id))])].sort();
+  #nameOfBase(backing: string | undefined): string {
+    const id = this.#users.baseOf(backing);
+    return id === undefined ? "" : this.nameOf(id);
   }
 
   #assertUnused(id: string, users: readonly string[], remedy = ""): void {
@@ -340,16 +348,6 @@ export class Images implements ResourceSource {
       name,
       `${name} is in use by ${listed(users, 3)}; ${remedy === "" ? "" : `${remedy} `}delete ${them} first`,
     );
-  }
-
-  /** Those that an instance calls so. */
-  #publishNamed(name: string): void {
-    const stored = this.store.list().find((image) => {
-      const names = this.store.namesOf(image);
-      return names.includes(name) || names.some((each) => join(this.store.directory, each) === name);
-    });
-    const id = stored?.id ?? this.#directories.list().find((image) => image.id === name || image.path === name)?.id;
-    if (id !== undefined) this.#context.publisher.publish(kind, this.get(id));
   }
 
   #missing(id: string): Error {

@@ -131,7 +131,7 @@ async function make(
   }
   const origin = fileName === "" ? "import" : `import ${fileName}`;
   const said = { id, description, tags, labels, architecture, origin, caller, uploadKey: key };
-  const isThere = images.store.hasContent(scanned.sha256) && !images.store.isDamaged(scanned.sha256);
+  const isThere = images.store.isWhole(scanned.sha256);
   return images.add(newImage(said, content, scanned, now()), scanned, isThere ? undefined : path);
 }
 

@@ -10,10 +10,12 @@ export interface Seen {
   readonly name: string;
   readonly usedBy: readonly string[];
   readonly isDamaged: boolean;
+  /** Name of the image that it is only the difference to; "": none. */
+  readonly base: string;
 }
 
 /** An image of the store as the API has it. */
-export function toImage(image: StoredImage, { name, usedBy, isDamaged }: Seen): Image {
+export function toImage(image: StoredImage, { name, usedBy, isDamaged, base }: Seen): Image {
   const { uid, labels, annotations, description, tags, etag, createTime, updateTime, verifyTime } = image;
   return Image.fromPartial({
     ...{ name, uid, labels, annotations, etag },
@@ -29,6 +31,7 @@ export function toImage(image: StoredImage, { name, usedBy, isDamaged }: Seen): 
       format: image.format,
       architecture: image.architecture,
       origin: image.origin,
+      base,
       usedBy: usedBy.slice(0, maxUsers),
       verifyTime: verifyTime === undefined ? undefined : new Date(verifyTime),
     },
@@ -72,7 +75,7 @@ export function directoryToImage(image: DirectoryImage, seen: Seen, verified: Ve
 
 /** What can be changed of an image, as the kit has it. */
 export function toSpec(image: StoredImage, name: string): StoredSpec<Image> {
-  const { spec, ...resource } = toImage(image, { name, usedBy: [], isDamaged: false });
+  const { spec, ...resource } = toImage(image, { name, usedBy: [], isDamaged: false, base: "" });
   if (spec === undefined) throw new Error("an image has a specification");
   const { id, changedBy, etag } = image;
   return { id, resource: { ...resource, spec, status: undefined }, changedBy, generation: etag, phase: "ready" };

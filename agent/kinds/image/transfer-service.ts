@@ -49,6 +49,7 @@ export function transferService(options: ImportOptions): Handlers<typeof ImageTr
 async function* listChunks({ images }: ImportOptions, id: string): AsyncIterable<ListChunksResponse> {
   parseId("image_id", id);
   const { sha256 } = images.stored(id, "pushed");
+  images.assertWhole(id, "pushed");
   if (images.store.isDamaged(sha256)) {
     throw failedPrecondition(
       "IMAGE_DAMAGED",

@@ -10,7 +10,7 @@ import { serve } from "../../kit/serve.js";
 import type { AgentContext } from "../../parts.js";
 import { Access } from "./access.js";
 import { consoleService } from "./console-service.js";
-import { copyMethods, removeHalfSaved } from "./copy-service.js";
+import { copyMethods } from "./copy-service.js";
 import { execService } from "./exec-service.js";
 import { forwardService } from "./forward-service.js";
 import { screenService } from "./screen-service.js";
@@ -55,7 +55,6 @@ async function open(context: AgentContext): Promise<KindPart> {
   context.instances.set(access);
   await manager.adoptAll(signal);
   await access.settleAll();
-  await removeHalfSaved([join(state, "images")]);
   return {
     methods: [
       copyMethods({ ...context, access }),

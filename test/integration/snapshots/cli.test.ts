@@ -100,8 +100,13 @@ describe("states of instances on the command line, through a hub", () => {
     await ok("save", "alpha/vm1", "--image", "patched", "--overlay", "--rate", "50");
     expect(await ok("clone", "alpha/vm1", "vm2", "--no-start")).toBe("alpha/vm2 made\n");
     await ok("delete", "instance", "alpha/vm2", "--yes");
-    await ok("create", "instance", "alpha/vm3", "--kernel", "micro", "--image", "golden.qcow2", "--leave-stopped");
+    await ok("create", "instance", "alpha/vm3", "--kernel", "micro", "--image", "golden", "--leave-stopped");
+    expect((await zor("image", "rm", "alpha/golden", "--yes")).stderr).toContain("instances/vm3");
     await ok("delete", "instance", "alpha/vm3", "--yes");
+    expect(await ok("image", "list")).toMatch(/alpha\/golden +READY +qcow2 .* saved from hosts\/alpha\/instances\/vm1/);
+    expect(await ok("describe", "image", "alpha/patched")).toMatch(/needs +alpha\/disk.raw/);
+    expect(await ok("describe", "image", "alpha/disk.raw")).toMatch(/Used by \(2\)/);
+    expect((await zor("image", "export", "alpha/patched", "-")).stderr).toContain("only the difference to");
   });
 
   it("are refused where backups have no directory, and say what to set", async () => {

@@ -26,6 +26,7 @@ export function describeImage(row: Row<Image>, context: CellContext): readonly D
     field("disk size", disk === 0n ? "" : formatBytes(disk)),
     field("digest", status?.digest),
     field("origin", status?.origin),
+    field("needs", shortName(status?.base ?? "")),
     field("verified", verified === undefined ? "never since it was stored" : `${ageText(verified, context)} ago`),
     field("labels", labelText(labels)),
     field("created", `${ageText(createTime, context)} ago`),

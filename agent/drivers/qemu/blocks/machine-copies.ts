@@ -76,7 +76,6 @@ export function machineSaves(access: MachineAccess): Savable {
     await assertRoom(access, instance, [{ index: wanted.disk, disk }]);
   };
   return {
-    suffix: ".qcow2",
     checkSave: check,
     saveImage: async (instance, handle, wanted, options) => {
       await check(instance, handle, wanted);

@@ -120,14 +120,21 @@ export interface ImageStatus {
   /** "amd64", "arm64" and the like where it was told or can be seen; empty: not known. */
   architecture: string;
   /**
-   * Where it is from: "import" with the file's name, "push hosts/alpha/images/x", "build debian", or "directory" for what lies in an
-   * image directory of the agent.
+   * Where it is from: "import" with the file's name, "push hosts/alpha/images/x", "build debian", "saved from hosts/alpha/instances/vm1", or
+   * "directory" for what lies in an image directory of the agent.
    */
   origin: string;
-  /** Names of the instances that need it, at most 100. */
+  /** Names of the instances that need it, and of the images that are only the difference to it; at most 100. */
   usedBy: string[];
   /** When its content was last read whole and found as it was; unset: never since it was stored. */
-  verifyTime: Date | undefined;
+  verifyTime:
+    | Date
+    | undefined;
+  /**
+   * The image that this one is only the difference to, "hosts/{host}/images/{image}"; empty: it needs no other, or that one lies deeper in an
+   * image directory. Such an image is neither pushed nor exported.
+   */
+  base: string;
 }
 
 function createBaseImage(): Image {
@@ -674,6 +681,7 @@ function createBaseImageStatus(): ImageStatus {
     origin: "",
     usedBy: [],
     verifyTime: undefined,
+    base: "",
   };
 }
 
@@ -714,6 +722,9 @@ export const ImageStatus: MessageFns<ImageStatus> = {
     }
     if (message.verifyTime !== undefined) {
       Timestamp.encode(toTimestamp(message.verifyTime), writer.uint32(82).fork()).join();
+    }
+    if (message.base !== "") {
+      writer.uint32(90).string(message.base);
     }
     return writer;
   },
@@ -811,6 +822,14 @@ export const ImageStatus: MessageFns<ImageStatus> = {
             message.verifyTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.base = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -851,6 +870,7 @@ export const ImageStatus: MessageFns<ImageStatus> = {
         : isSet(object.verify_time)
         ? fromJsonTimestamp(object.verify_time)
         : undefined,
+      base: isSet(object.base) ? globalThis.String(object.base) : "",
     };
   },
 
@@ -886,6 +906,9 @@ export const ImageStatus: MessageFns<ImageStatus> = {
     if (message.verifyTime !== undefined) {
       obj.verifyTime = message.verifyTime.toISOString();
     }
+    if (message.base !== "") {
+      obj.base = message.base;
+    }
     return obj;
   },
 
@@ -906,6 +929,7 @@ export const ImageStatus: MessageFns<ImageStatus> = {
     message.origin = object.origin ?? "";
     message.usedBy = object.usedBy?.map((e) => e) || [];
     message.verifyTime = object.verifyTime ?? undefined;
+    message.base = object.base ?? "";
     return message;
   },
 };

@@ -30,9 +30,12 @@ export const protobufFileName = "zor/v1/instance_copy_service.proto";
 export interface SaveInstanceRequest {
   /** "hosts/{host}/instances/{instance}". */
   name: string;
-  /** Name of the new image: letters, digits, "-", "_" and ".". What says its format, such as ".qcow2", is added where it is missing. */
+  /** Id of the new image, in the host's image store; a name that no image of the host has. */
   image: string;
-  /** Only what differs from the image that the disk was made of, which the new image then needs. Default: all of it. */
+  /**
+   * Only what differs from the image that the disk was made of, which the new image then needs: that one cannot be deleted while this one is
+   * there. Default: all of it.
+   */
   overlay: boolean;
   /** Which disk, by its place in the spec; default 0. */
   disk: number;
