@@ -24,7 +24,6 @@ export function containerSaves(access: ContainerAccess): Savable {
     await assertRoom(access, instance);
   };
   return {
-    suffix: ".tar",
     checkSave: check,
     saveImage: async (instance, handle, wanted, options) => {
       await check(instance, handle, wanted);

@@ -44,7 +44,6 @@ const zor = (...argv: readonly string[]): Promise<CliResult> => begin(...argv).r
 
 /** Runs a command that must succeed; resolves to what it prints. */
 async function ok(...argv: readonly string[]): Promise<string> {
-  console.log("BEGIN", argv.join(" "));
   const { code, stdout, stderr } = await zor(...argv);
   if (code !== 0) throw new Error(`zor ${argv.join(" ")} ended with ${code}: ${stderr}`);
   return stdout;

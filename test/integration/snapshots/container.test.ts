@@ -52,7 +52,7 @@ describe("snapshots of a container", () => {
 
   it("is saved as an image and backed up while it runs, and both are made into others", async () => {
     await rig.done(await rig.beginSave("c1", "c1-image"));
-    const spec = { crun: { rootfs: "c1-image.tar" } };
+    const spec = { crun: { rootfs: "c1-image" } };
     await rig.create("c3", Instance.fromJSON({ spec }));
     expect(await read("c3")).toBe("three");
     await rig.backUp("c1", "c1.first", false);
