@@ -11,6 +11,8 @@ export interface LanSource {
   findMtu(id: string): number | undefined;
 }
 
+/** Most interfaces of an instance. */
+const maxNics = 32;
 /** MTU in bytes of an interface that is in no lan. */
 const defaultMtu = 1500;
 
@@ -57,8 +59,10 @@ export class LanNetworks implements InstanceNetworks {
   }
 
   async release(owner: NetworkOwner, options: CallOptions): Promise<void> {
-    for (const nicIndex of owner.nics.keys()) {
+    for (let nicIndex = 0; nicIndex < Math.max(maxNics, owner.nics.length); nicIndex += 1) {
       const port = toPortName(owner.uid, nicIndex);
+      // One beyond them is of a change that was never written down.
+      if (nicIndex >= owner.nics.length && !this.#ports.has(port)) continue;
       await this.#lans.unplug(port);
       await this.#ports.removePort(port, options);
     }

@@ -21,6 +21,7 @@ import type {
   RecoveryHandle,
   Resettable,
   Shutdownable,
+  Wiring,
 } from "../driver.js";
 import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator } from "./admission.js";
@@ -70,6 +71,7 @@ type QemuDriver = InstanceDriver &
   Resettable &
   Shutdownable &
   Carrier &
+  Wiring &
   HasConsole &
   Executable & { readonly can: { readonly detach: Detachable; readonly connect: Connectable } };
 
@@ -92,6 +94,8 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     machineOf: (instance) => this.#machines.get(instance),
     disksOptions: (instance, options) => this.#with(instance, options),
     promiseDisk: (instance) => this.promiseDisk(instance, 0),
+    onUnsettled: ({ name }, error, device) =>
+      this.#options.log.warn({ err: error, resource: name, device }, "a device is not as the specification has it"),
   });
   readonly hasPorts = true;
   readonly can = {
@@ -111,6 +115,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly settling = machineSettling(this);
   readonly placing = this;
   readonly carrier = this;
+  readonly wiring = this;
   readonly takesMemory = true;
   readonly #options: QemuDriverOptions;
   readonly #machines: Machines;
@@ -235,6 +240,16 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
       await machine.launch();
     }
     return toHandle(identity, accelerator);
+  }
+
+  /** A running machine has its taps open; what an agent that was ended has left half done at its devices is settled. */
+  async connect(
+    instance: DriverInstance,
+    _handle: RecoveryHandle,
+    network: InstanceNetwork,
+    options: CallOptions,
+  ): Promise<void> {
+    if (this.#machines.find(instance) !== undefined) await this.#devices.settle(instance, network, options);
   }
 
   async setCarrier(

@@ -9,6 +9,7 @@ import { driveName } from "../ids.js";
 import { qemuOptionsOf } from "../options.js";
 import { machineTypeOf, placeDevices } from "../placement.js";
 import { type LiveDisk, type LiveDiskOptions, plugDisk, resizeDisk, setDiskLimits, unplugDisk } from "./disks.js";
+import { settleDevices } from "./leftovers.js";
 import type { LiveMachine } from "./live-machine.js";
 import { changeMedium } from "./media.js";
 import { type LiveNic, type LiveNicOptions, plugNic, unplugNic } from "./nics.js";
@@ -20,6 +21,8 @@ export interface LiveDevicesOptions {
   readonly disksOptions: (instance: DriverInstance, options: CallOptions) => DisksOptions;
   /** Promises the disks of the instance's spec, anew when they were promised before. @throws {ZorError} RESOURCE_EXHAUSTED */
   readonly promiseDisk: (instance: DriverInstance) => Promise<void>;
+  /** Told of devices of a running machine that could not be made what its spec says. */
+  readonly onUnsettled: (instance: DriverInstance, error: unknown, what: string) => void;
 }
 
 /** Changes devices of running machines. */
@@ -49,6 +52,15 @@ export class LiveDevices implements ChangesDevices {
     const { index } = at;
     await unplugDisk(machine, { ...diskAt(instance, index), ...at }, this.#diskOptions(instance, options));
     await this.#options.promiseDisk(withoutDisk(instance, index));
+  }
+
+  /** Has a running machine be what its spec says, see {@link settleDevices}. Never throws. */
+  async settle(instance: DriverInstance, network: InstanceNetwork, options: CallOptions): Promise<void> {
+    await settleDevices(this.#options.machineOf(instance), instance, {
+      plugDisk: (index) => this.plugDisk(instance, { index, areFilesKept: true }, options),
+      plugNic: (index) => this.plugNic(instance, { index, network }, options),
+      onError: (error, what) => this.#options.onUnsettled(instance, error, what),
+    });
   }
 
   async resizeDisk(instance: DriverInstance, { index }: DeviceAt, options: CallOptions): Promise<void> {

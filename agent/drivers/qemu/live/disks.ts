@@ -7,15 +7,8 @@ import { toDiskNodes } from "../hardware/disk-nodes.js";
 import { diskName } from "../ids.js";
 import { asObject, numberOf, textOf } from "../json.js";
 import { busOf, type MachineType } from "../placement.js";
-import {
-  addDescriptor,
-  findBlockDevice,
-  type LiveMachine,
-  type LiveOptions,
-  listNodes,
-  removeDevice,
-  removeNode,
-} from "./live-machine.js";
+import { removeDiskDevice } from "./leftovers.js";
+import { addDescriptor, findBlockDevice, type LiveMachine, type LiveOptions, removeDevice } from "./live-machine.js";
 
 /** A disk of a running machine and its place in the spec. The spec has its name and address: see placeDevices with isLive. */
 export interface LiveDisk extends DiskAt {
@@ -54,6 +47,8 @@ export async function plugDisk(machine: LiveMachine, live: LiveDisk, options: Li
   const id = diskName(disk, index);
   await using undo = new AsyncDisposableStack();
   await assertHasBus(machine, disk, options);
+  // An agent may have been ended before it had written down that it is there.
+  await removeDiskDevice(machine, id, options);
   if (disk.persistent && !areFilesKept) {
     undo.defer(() => removeDisk(disk, index, options));
     await createDisk(disk, index, options);
@@ -90,9 +85,7 @@ export async function unplugDisk(machine: LiveMachine, live: LiveDisk, options: 
   assertPluggable(live, options);
   const { disk, index, areFilesKept = false } = live;
   const id = diskName(disk, index);
-  await removeDevice(machine, id, { ...options, what: `disk ${id}` });
-  for (const node of await nodesOf(machine, id)) await removeNode(machine, node);
-  if (disk.iothread) await machine.execute("object-del", { id: iothreadId(id) }).catch(() => undefined);
+  await removeDiskDevice(machine, id, options);
   if (!areFilesKept) await removeDisk(disk, index, options);
 }
 
@@ -136,14 +129,6 @@ function toThrottle(limits: DiskLimits | undefined): Readonly<Record<string, num
     bps_rd: value(limits?.readBytesPerSecond),
     bps_wr: value(limits?.writeBytesPerSecond),
   };
-}
-
-/** The nodes of a disk, those that others are over last: the one on top goes first. */
-async function nodesOf(machine: LiveMachine, id: string): Promise<readonly string[]> {
-  const names = (await listNodes(machine)).map((node) => textOf(node, "node-name"));
-  const level = (name: string): number => (name === id ? 0 : Number(name.slice(id.length + "base".length)));
-  const own = names.filter((name) => name === id || new RegExp(`^${id}base\\d+$`).test(name));
-  return own.sort((one, other) => level(one) - level(other));
 }
 
 /** A running machine has the controllers that it was started with. */

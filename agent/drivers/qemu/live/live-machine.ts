@@ -19,6 +19,8 @@ export interface LiveOptions {
   readonly signal: AbortSignal;
 }
 
+/** What descriptors that are given to a running QEMU are marked with. */
+export const descriptorMark = "zor";
 /** Guests take devices away at once, after five seconds (Linux, where a button is pressed for it), or never. */
 const letGoMs = 15_000;
 
@@ -62,7 +64,7 @@ export async function removeDevice(
 
 /** Gives a descriptor to QEMU for its block drivers; resolves to the number of its set. */
 export async function addDescriptor(machine: LiveMachine, fd: number): Promise<number> {
-  const set = numberOf(asObject(await machine.executeWith(fd, "add-fd", { opaque: "zor" })), "fdset-id");
+  const set = numberOf(asObject(await machine.executeWith(fd, "add-fd", { opaque: descriptorMark })), "fdset-id");
   if (set === undefined) throw new Error("QEMU did not tell where it has put a descriptor");
   return set;
 }
@@ -79,6 +81,14 @@ export async function removeNode(machine: LiveMachine, node: string): Promise<vo
 /** All named block nodes. */
 export async function listNodes(machine: LiveMachine): Promise<readonly JsonObject[]> {
   return objectsIn(await machine.execute("query-named-block-nodes", { flat: true }));
+}
+
+/** The nodes of a disk, those that others are over last: the one on top goes first. */
+export async function nodesOfDisk(machine: LiveMachine, id: string): Promise<readonly string[]> {
+  const names = (await listNodes(machine)).map((node) => textOf(node, "node-name"));
+  const level = (name: string): number => (name === id ? 0 : Number(name.slice(id.length + "base".length)));
+  const own = names.filter((name) => name === id || new RegExp(`^${id}base\\d+$`).test(name));
+  return own.sort((one, other) => level(one) - level(other));
 }
 
 /** What QEMU calls the device of a disk or drive where it asks for one, and what it tells of it; undefined: there is none. */

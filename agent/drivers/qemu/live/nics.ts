@@ -6,6 +6,7 @@ import { modelOf, toNicDevice } from "../hardware/nic-device.js";
 import { mustRefuseUso, openTapsOf } from "../hardware/nics.js";
 import { netdevId, nicId } from "../ids.js";
 import type { MachineType } from "../placement.js";
+import { removeNicDevice } from "./leftovers.js";
 import { type LiveMachine, type LiveOptions, removeDevice } from "./live-machine.js";
 
 /** An interface of a running machine and its place in the spec. The spec has its address: see placeDevices with isLive. */
@@ -42,6 +43,8 @@ export async function plugNic(
   assertPluggable(options);
   const id = nicId(nic.deviceAddress, index);
   const netdev = netdevId(id);
+  // An agent may have been ended before it had written down that it is there; its tap is free then.
+  await removeNicDevice(machine, id, { ...options, what: `interface ${nic.name}` });
   const alone = { ...network, nics: [port] };
   const withoutUso = await mustRefuseUso(alone, options.signal);
   const fds = openTapsOf(alone, options.resource)[0] ?? [];
@@ -82,8 +85,5 @@ export async function plugNic(
 export async function unplugNic(machine: LiveMachine, { nic, index }: LiveNic, options: LiveNicOptions): Promise<void> {
   assertPluggable(options);
   const id = nicId(nic.deviceAddress, index);
-  await removeDevice(machine, id, { ...options, what: `interface ${nic.name}` });
-  await machine.execute("netdev_del", { id: netdevId(id) }).catch((error: unknown) => {
-    if (!(error instanceof Error) || !/not found/.test(error.message)) throw error;
-  });
+  await removeNicDevice(machine, id, { ...options, what: `interface ${nic.name}` });
 }
