@@ -5,6 +5,7 @@ import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import type { AgentSettings } from "./config.js";
+import { DiskQuota } from "./drivers/disk-quota.js";
 import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { IdentityHolder } from "./identity-holder.js";
 import { kinds as allKinds } from "./kinds/index.js";
@@ -21,6 +22,9 @@ import type { AgentContext, AgentParts } from "./parts.js";
 import { RevokedCertificates } from "./revoked-certificates.js";
 import { AgentServer } from "./server.js";
 import { Scheduler } from "./schedules/scheduler.js";
+import { createBackends } from "./storage/backends/index.js";
+import { Pools } from "./storage/pools.js";
+import { VolumeHolders } from "./storage/volume-holders.js";
 
 /** What an agent runs with. */
 export interface AgentOptions {
@@ -102,6 +106,14 @@ export class Agent {
         },
       }),
       references: new References(host),
+      pools: new Pools(
+        createBackends({
+          state,
+          policy: settings.storagePools,
+          quota: new DiskQuota({ directory: state, limits: settings.disk }),
+        }),
+      ),
+      holders: new VolumeHolders(),
       publisher,
       remarks: new Remarks(),
       now,

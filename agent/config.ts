@@ -10,6 +10,7 @@ import { dockerSocket } from "./drivers/docker/docker-driver.js";
 import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
 import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
+import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
 const ip = z
@@ -99,6 +100,7 @@ export const agentConfigSchema = z.strictObject({
   machineShares: containerPolicySettings.containerMounts,
   disk: diskSchema.default({}),
   backupDirs: z.array(path).optional(),
+  storagePools: z.array(allowedPoolSchema).max(256).optional(),
   memoryReserveMib: mib.optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
@@ -154,6 +156,8 @@ export interface AgentSettings {
   readonly disk: DiskLimits;
   /** Directories that backups may be written to; none: no backups are taken. */
   readonly backupDirs: readonly string[];
+  /** What pools may be made of beside the one that is always there: whoever makes pools writes there. */
+  readonly storagePools: readonly AllowedPool[];
   /** Memory of the host that stays free when a machine starts, MiB. */
   readonly memoryReserveMib: number;
   readonly observeSeconds: number;
@@ -192,6 +196,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     machineShares: config.machineShares ?? [],
     disk: config.disk,
     backupDirs: config.backupDirs ?? [],
+    storagePools: config.storagePools ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,
     observeSeconds: config.observeSeconds,
   };

@@ -9,6 +9,8 @@ import type { Bridges } from "./network/bridges.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { LanSource } from "./network/lan-networks.js";
 import type { Scheduler } from "./schedules/scheduler.js";
+import type { VolumeHolders } from "./storage/volume-holders.js";
+import type { Pools } from "./storage/pools.js";
 
 /** The network of a host, as the agent uses it. */
 export interface NetworkPart {
@@ -46,6 +48,10 @@ export interface AgentContext extends KindContext {
   readonly instances: Late<InstanceAccess>;
   /** Where instances are saved as images. */
   readonly savedImages: Late<SavedImages>;
+  /** Storage, as pools and volumes share it. */
+  readonly pools: Pools;
+  /** Which instances have which volumes. */
+  readonly holders: VolumeHolders;
   /** Has snapshots and backups taken by themselves. */
   readonly schedules: Scheduler;
 }

@@ -10,6 +10,7 @@ import type { HasScreen } from "./abilities/screen.js";
 import type { HasKeyboard } from "./abilities/keyboard.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
+import type { UsesVolumes } from "./abilities/volumes.js";
 import type { Suspendable } from "./abilities/suspendable.js";
 import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
 import type { Observation } from "./observation.js";
@@ -128,6 +129,7 @@ export interface Abilities {
   readonly save?: Savable;
   readonly backup?: BackedUp;
   readonly screen?: HasScreen;
+  readonly volumes?: UsesVolumes;
 }
 
 /** Drivers whose instances have devices at addresses. */

@@ -7,12 +7,16 @@ import { imageKind } from "./image/image-kind.js";
 import { instanceKind } from "./instance/instance-kind.js";
 import { lanKind } from "./lan/lan-kind.js";
 import { linkEndKind } from "./link-end/link-end-kind.js";
+import { poolKind } from "./pool/pool-kind.js";
 import { snapshotKind } from "./snapshot/snapshot-kind.js";
 import { operationKind } from "./operation/operation-kind.js";
+import { volumeKind } from "./volume/volume-kind.js";
 
 /** All kinds of this agent: a new kind is one folder and one line here. What others refer to comes before them. */
 export const kinds: readonly KindModule<AgentContext>[] = [
   lanKind,
+  poolKind,
+  volumeKind,
   instanceKind,
   snapshotKind,
   backupKind,

@@ -56,6 +56,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
         this.#report("failed", id, entry.failure);
       });
     }
+    for (const { id, spec } of this.#kind.builtIn ?? []) await this.#makeBuiltIn(id, spec);
     await this.#kind.begin?.(this);
     this.publish();
   }
@@ -101,6 +102,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
       const { caller } = change;
       const now = this.#context.now();
       const stored = newStored<R>({ id, name, spec, labels, annotations, caller, now, phase: "ready" });
+      await this.#kind.examine?.(stored.resource);
       this.#admit(stored.resource, this.#usesOf(stored.resource));
       if (change.validateOnly) return stored;
       const entry: Entry<R> = { stored, state: "creating", failure: "" };
@@ -201,6 +203,23 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
     await this.#queue.run(this.#turn(""), work);
   }
 
+  /** Makes one that is always there, unless it is. What fails shows in its status. */
+  async #makeBuiltIn(id: string, spec: NonNullable<R["spec"]>): Promise<void> {
+    if (this.#entries.has(id)) return;
+    const name = this.#name(id);
+    const now = this.#context.now();
+    const stored = newStored<R>({ id, name, spec, labels: {}, annotations: {}, caller: "", now, phase: "ready" });
+    const entry: Entry<R> = { stored, state: "ready", failure: "" };
+    this.#entries.set(id, entry);
+    try {
+      await this.#store.create(id, name);
+      await this.#store.write(id, name, stored);
+      await this.#carryOut(entry, "ensure");
+    } catch (error) {
+      this.#context.logError(error, `${name} could not be made`);
+    }
+  }
+
   /** Checks a specification with labels and annotations and fills in its defaults. @throws {ZorError} INVALID_ARGUMENT */
   #checked(wanted: R, before: Whole<R> | undefined, name: string): NonNullable<R["spec"]> {
     const { spec, violations } = this.#kind.check(wanted.spec, before?.spec);
@@ -265,7 +284,11 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
   }
 
   #assertUnused(id: string, resource: Whole<R>): void {
-    const { kind } = this.#kind;
+    const { kind, builtIn = [] } = this.#kind;
+    if (builtIn.some((each) => each.id === id)) {
+      const { name } = resource;
+      throw failedPrecondition(`${kind.toUpperCase()}_BUILT_IN`, name, `${name} is always there and cannot be deleted`);
+    }
     const seen = this.#kind.users?.(resource) ?? [];
     const users = [...new Set([...seen, ...this.#context.references.usersOf(kind, id)])];
     if (users.length === 0) return;

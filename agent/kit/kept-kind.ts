@@ -39,6 +39,7 @@ async function open<R extends HostResource>(kind: AgentKind<R>, context: KindCon
       const { refreshMs } = kind;
       while (refreshMs !== undefined && !signal.aborted) {
         await pause(refreshMs, signal);
+        await kind.refresh?.(keeper);
         keeper.publish();
       }
     },

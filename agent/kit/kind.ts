@@ -80,6 +80,8 @@ export interface AgentKind<R extends HostResource> {
   readonly oneAtATime?: boolean;
   /** Milliseconds between looks at all resources for their watchers; default: only when they change. */
   readonly refreshMs?: number;
+  /** Those that are always there and cannot be deleted. */
+  readonly builtIn?: readonly { readonly id: string; readonly spec: NonNullable<R["spec"]> }[];
 
   /** Checks a specification and fills in the defaults; pure. @param before undefined: the resource is new. */
   check(spec: R["spec"], before: NonNullable<R["spec"]> | undefined): Checked<R>;
@@ -89,6 +91,9 @@ export interface AgentKind<R extends HostResource> {
 
   /** Refuses what contradicts the other resources of the kind. @throws {ZorError} */
   admit?(resource: Whole<R>, others: readonly Whole<R>[]): void;
+
+  /** Looks whether the host can have a new one; changes nothing. @throws {ZorError} */
+  examine?(resource: Whole<R>): Promise<void>;
 
   /** Makes what the resource says, or brings it to that. Idempotent; on error nothing has changed. */
   ensure(resource: Whole<R>, carrying: Carrying): Promise<void>;
@@ -110,6 +115,9 @@ export interface AgentKind<R extends HostResource> {
 
   /** Called once all are restored: it begins to look for changes. */
   begin?(kept: Kept<R>): Promise<void>;
+
+  /** Looks at the host before its watchers are told, each `refreshMs`. Never rejects. */
+  refresh?(kept: Kept<R>): Promise<void>;
 
   /** Methods of its services beyond the standard ones. */
   verbs?(kept: Kept<R>): readonly ServiceMethods[];

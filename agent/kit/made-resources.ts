@@ -23,14 +23,16 @@ export interface Made<R extends HostResource, F> {
 export interface MadeKind<R extends HostResource, F> {
   /** Its singular. */
   readonly kind: string;
-  /** Fields that an update may change. */
-  readonly changeable: readonly string[];
+  /** Fields that an update may change; undefined: labels, annotations and spec. */
+  readonly changeable: readonly string[] | undefined;
   /** Undefined for what are no facts. */
   readonly parseFacts: (json: unknown) => F | undefined;
   readonly toStatus: (made: Made<R, F>) => R["status"];
   readonly uses?: (made: Made<R, F>) => readonly Use[];
   /** Checks a specification that an update leaves. @throws {ZorError} */
-  readonly checkUpdate: (resource: Whole<R>) => void;
+  readonly checkUpdate: (resource: Whole<R>, before: Whole<R>) => void;
+  /** Carries out what an update changes, before it is written down. @throws {ZorError} and then nothing has changed. Default: nothing is done. */
+  readonly carryOut?: (resource: Whole<R>, before: Whole<R>) => Promise<void>;
 }
 
 interface Entry<R extends HostResource, F> {
@@ -182,13 +184,14 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
   /** Changes what may be changed. @throws {ZorError} */
   async update(id: string, asked: AskedUpdate<R>, { validateOnly, caller }: Change): Promise<R> {
     const entry = this.#entry(id);
-    const { kind, changeable, checkUpdate } = this.#kind;
+    const { kind, changeable, checkUpdate, carryOut } = this.#kind;
     const { stored } = entry;
     const resource = updated(stored, asked, { kind, changeable, now: this.#context.now() });
     if (resource === stored.resource) return this.#show(entry);
-    checkUpdate(resource);
+    checkUpdate(resource, stored.resource);
     const next = { ...stored, resource, changedBy: caller };
     if (validateOnly) return this.#show({ ...entry, stored: next });
+    await carryOut?.(resource, stored.resource);
     await this.#store.write(id, resource.name, next);
     entry.stored = next;
     this.publish();
@@ -227,6 +230,12 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
   /** Tells watchers how all are: what is known of one may follow from another. */
   publish(): void {
     for (const entry of this.#entries.values()) this.#context.publisher.publish(this.#kind.kind, this.#show(entry));
+  }
+
+  /** Tells watchers how one is; nothing when it is not there. */
+  publishOne(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#context.publisher.publish(this.#kind.kind, this.#show(entry));
   }
 
   announce(what: string, id: string, caller: string, message = ""): void {

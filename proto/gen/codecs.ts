@@ -24,10 +24,14 @@ import { Link } from "./zor/v1/link.js";
 import { LinkServiceService } from "./zor/v1/link_service.js";
 import { Operation } from "./zor/v1/operation.js";
 import { OperationServiceService } from "./zor/v1/operation_service.js";
+import { Pool } from "./zor/v1/pool.js";
+import { PoolServiceService } from "./zor/v1/pool_service.js";
 import { ScreenServiceService } from "./zor/v1/screen_service.js";
 import { Snapshot } from "./zor/v1/snapshot.js";
 import { SnapshotServiceService } from "./zor/v1/snapshot_service.js";
 import { TokenServiceService } from "./zor/v1/token_service.js";
+import { Volume } from "./zor/v1/volume.js";
+import { VolumeServiceService } from "./zor/v1/volume_service.js";
 import { WatchServiceService } from "./zor/v1/watch_service.js";
 
 /** Message types of the kinds, by singular. */
@@ -38,7 +42,9 @@ export interface ResourceTypes {
   readonly image: Image;
   readonly instance: Instance;
   readonly lan: Lan;
+  readonly pool: Pool;
   readonly snapshot: Snapshot;
+  readonly volume: Volume;
   readonly link: Link;
   readonly event: Event;
   readonly operation: Operation;
@@ -52,7 +58,9 @@ export const codecTable = {
   image: Image,
   instance: Instance,
   lan: Lan,
+  pool: Pool,
   snapshot: Snapshot,
+  volume: Volume,
   link: Link,
   event: Event,
   operation: Operation,
@@ -76,9 +84,11 @@ export const serviceTable = {
   "zor.v1.LanService": LanServiceService,
   "zor.v1.LinkService": LinkServiceService,
   "zor.v1.OperationService": OperationServiceService,
+  "zor.v1.PoolService": PoolServiceService,
   "zor.v1.RenewService": RenewServiceService,
   "zor.v1.ScreenService": ScreenServiceService,
   "zor.v1.SnapshotService": SnapshotServiceService,
   "zor.v1.TokenService": TokenServiceService,
+  "zor.v1.VolumeService": VolumeServiceService,
   "zor.v1.WatchService": WatchServiceService,
 } as const;

@@ -7,7 +7,9 @@ import { instanceKind } from "./instance/instance.js";
 import { lanKind } from "./lan/lan.js";
 import { linkKind } from "./link/link.js";
 import { operationKind } from "./operation/operation.js";
+import { poolKind } from "./pool/pool.js";
 import { snapshotKind } from "./snapshot/snapshot.js";
+import { volumeKind } from "./volume/volume.js";
 
 /** The one list of the kinds this program has something of its own to say about, in the order in which their tables are offered. */
 export const tuiKinds: readonly TuiKind[] = [
@@ -20,4 +22,6 @@ export const tuiKinds: readonly TuiKind[] = [
   a2bKind,
   snapshotKind,
   imageKind,
+  poolKind,
+  volumeKind,
 ];

@@ -17,6 +17,8 @@ const driverBases: Readonly<Record<string, JsonObject>> = {
 
 /** Requests that would be taken. Of other methods only the resource is named. */
 const bases: Readonly<Record<string, JsonObject>> = {
+  CreatePool: { poolId: "{id}", pool: { spec: { directory: { path: "/none" } } }, validateOnly: true },
+  CreateVolume: { volumeId: "{id}", volume: { spec: { sizeMib: "64" } }, validateOnly: true },
   CreateLan: { lanId: "{id}", lan: {} },
   CreateA2b: { a2bId: "{id}", a2b: { spec: { lanA: "lan1", lanB: "lan3", ...impaired } }, validateOnly: true },
   CreateHost: { hostId: "{id}", host: {}, validateOnly: true },
@@ -56,6 +58,7 @@ const samples: Readonly<Record<string, string>> = {
   image: "hosts/h1/images/disk",
   a2b: "hosts/h1/a2bs/b1",
   link: "links/none",
+  pool: "hosts/h1/pools/default",
   snapshot: "hosts/h1/snapshots/none",
   operation: "hosts/h1/operations/none",
 };

@@ -5,11 +5,19 @@ import { GaugeRack, gaugeKind } from "../../extension/gauge-agent-kind.js";
 import { ApiFixture } from "../../integration/agent/api-fixture.js";
 import type { KindWorld } from "./contract.js";
 
-/** An agent in this process with one more kind than it knows, and a lan that others may refer to. */
-export async function startAgentWorld(drivers?: readonly InstanceDriver[], rack = new GaugeRack()): Promise<KindWorld> {
+/**
+ * An agent in this process with one more kind than it knows, and a lan that others may refer to.
+ * @param storage directory that pools may be made in; default: none.
+ */
+export async function startAgentWorld(
+  drivers?: readonly InstanceDriver[],
+  rack = new GaugeRack(),
+  storage?: string,
+): Promise<KindWorld> {
   const fixture = await ApiFixture.start({
     kinds: [gaugeKind(rack)],
     ...(drivers === undefined ? {} : { drivers }),
+    ...(storage === undefined ? {} : { storage }),
   });
   const identity = await fixture.pki.user("vera", Role.ROLE_VIEWER);
   let viewer = fixture.connect(identity);

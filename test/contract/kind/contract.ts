@@ -35,6 +35,8 @@ export interface KindSubject {
   readonly create?: Fields;
   /** A change of the first specification; undefined: specifications of this kind cannot be changed. */
   readonly change?: { readonly spec: Fields; readonly path: string };
+  /** Ids of those that are always there, before all that the suite makes; default: none. */
+  readonly builtIn?: readonly string[];
 }
 
 /**
@@ -42,7 +44,7 @@ export interface KindSubject {
  * and etags, request ids, checks without effect, watches, roles, and that nothing acknowledged is lost.
  */
 export function describeKind(subject: KindSubject): void {
-  const { singular, change } = subject;
+  const { singular, change, builtIn = [] } = subject;
   describe(`${singular} at ${subject.server}`, () => {
     let world: KindWorld;
     const operator = (): Verbs => new Verbs(singular, world.operator(), world.parent);
@@ -138,13 +140,13 @@ export function describeKind(subject: KindSubject): void {
         ["p3", 5],
       ] as const)
         await make(id, number, { labels: { row: id } });
-      const wanted = ["made", "p1", "p2", "p3"].map((id) => operator().nameOf(id));
+      const wanted = [...builtIn, "made", "p1", "p2", "p3"].map((id) => operator().nameOf(id));
       await soon(async () => (await viewer().list()).resources.map(({ name }) => name)).toEqual(wanted);
       const seen: string[] = [];
       let pageToken = "";
       do {
         const page = await viewer().list({ pageSize: 3, pageToken });
-        expect(page.totalSize).toBe(4);
+        expect(page.totalSize).toBe(wanted.length);
         seen.push(...page.resources.map(({ name }) => name));
         pageToken = page.nextPageToken;
       } while (pageToken !== "");
@@ -255,7 +257,7 @@ export function describeKind(subject: KindSubject): void {
       const again = await operator().get("made");
       expect(again).toMatchObject({ uid, etag, labels, annotations, createTime });
       expect(again.spec).toEqual(spec);
-      await soon(async () => (await viewer().list()).resources.length).toBe(4);
+      await soon(async () => (await viewer().list()).resources.length).toBe(builtIn.length + 4);
       // Request ids are remembered too.
       const more = { ...subject.create, requestId: `kept-${singular}` };
       const made = await operator().create("kept", { spec: subject.spec(7) }, more);
@@ -270,9 +272,16 @@ export function describeKind(subject: KindSubject): void {
         message: expect.stringContaining(operator().nameOf("made")),
       });
       await expect(operator().delete("made")).rejects.toMatchObject({ code: status.NOT_FOUND });
-      await soon(async () => (await viewer().list()).resources).toEqual([]);
+      const left = async () => (await viewer().list()).resources.map(({ name }) => name);
+      const always = builtIn.map((id) => operator().nameOf(id));
+      await soon(left).toEqual(always);
       await world.restart();
-      await soon(async () => (await viewer().list()).resources).toEqual([]);
+      await soon(left).toEqual(always);
+      for (const id of builtIn) {
+        await expect(operator().delete(id, { validateOnly: true })).rejects.toMatchObject({
+          code: status.FAILED_PRECONDITION,
+        });
+      }
     });
   });
 }

@@ -36,3 +36,23 @@ export const echo: Subject = {
   spec: (number) => ({ nics: [], driver: echoSpec({ greeting: `hello ${number}` }) }),
   bad: { spec: { nics: [], driver: echoSpec({ greeting: "x".repeat(101) }) }, field: "instance.spec.other.greeting" },
 };
+
+/** Pools of directories in one of the tests' own. */
+export function pool(storage: string): Subject {
+  const spec = (path: string) => ({ description: "", backend: { $case: "directory", value: { path } } });
+  return {
+    singular: "pool",
+    builtIn: ["default"],
+    spec: () => spec(storage),
+    bad: { spec: spec("/etc"), field: "pool.spec.directory.path" },
+    change: { spec: { description: "for the lab" }, path: "spec.description" },
+  };
+}
+
+/** Volumes in the pool that is always there. */
+export const volume: Subject = {
+  singular: "volume",
+  spec: (number) => ({ pool: "default", sizeMib: BigInt(number), format: "qcow2", image: "", description: "" }),
+  bad: { spec: { sizeMib: -1n }, field: "volume.spec.size_mib" },
+  change: { spec: { sizeMib: 64n }, path: "spec.size_mib" },
+};

@@ -43,6 +43,8 @@ export interface ApiFixtureOptions {
   readonly drivers?: readonly InstanceDriver[];
   /** More kinds. */
   readonly kinds?: readonly KindModule<AgentContext>[];
+  /** Directory that pools may be made in; default: none. */
+  readonly storage?: string;
 }
 
 /** A real agent in this process, over real mutual TLS and a real disk, on a host whose runtime and network are fakes. */
@@ -59,7 +61,10 @@ export class ApiFixture {
   readonly #drivers: readonly InstanceDriver[];
   readonly #kinds: readonly KindModule<AgentContext>[];
 
-  private constructor(directory: string, pki: TestPki, { drivers, kinds = [] }: ApiFixtureOptions) {
+  readonly #storagePools: readonly { readonly directory: string }[];
+
+  private constructor(directory: string, pki: TestPki, { drivers, kinds = [], storage }: ApiFixtureOptions) {
+    this.#storagePools = storage === undefined ? [] : [{ directory: storage }];
     this.#drivers = drivers ?? [this.driver];
     this.#kinds = [...allKinds, ...kinds];
     this.directory = directory;
@@ -124,7 +129,10 @@ export class ApiFixture {
   }
 
   async #start(): Promise<void> {
-    const config = agentConfigSchema.parse({ state: this.state, listen: ["127.0.0.1:0"], observeSeconds: 0.1 });
+    const config = agentConfigSchema.parse({
+      ...{ state: this.state, listen: ["127.0.0.1:0"], observeSeconds: 0.1 },
+      storagePools: this.#storagePools,
+    });
     const agent = await Agent.start({
       settings: settle(config, undefined, "h1"),
       hostUid: "uid-of-h1",

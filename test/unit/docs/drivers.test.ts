@@ -22,6 +22,7 @@ const words: Readonly<Record<keyof Abilities, string>> = {
   copy: "clones (`zor clone`)",
   save: "is saved as an image (`zor save`)",
   backup: "backups (`zor backup`)",
+  volumes: "volumes as disks (`zor volume`)",
 };
 
 const networks = {

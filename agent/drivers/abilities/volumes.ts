@@ -1,0 +1,51 @@
+import type { FileHandle } from "node:fs/promises";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import type { CallOptions, DriverInstance } from "../driver-instance.js";
+
+/** A volume that a specification names. */
+export interface NamedVolume {
+  /** Its id. */
+  readonly volume: string;
+  /** What it is in the instance: "disk1". */
+  readonly part: string;
+  /** Proto path of where it is named: "instance.spec.qemu.disks[1].volume". */
+  readonly field: string;
+  readonly readOnly: boolean;
+}
+
+/** What is known of a volume. */
+export interface VolumeFacts {
+  /** Resource name. */
+  readonly name: string;
+  readonly sizeBytes: bigint;
+}
+
+/** The content of a volume. Disposing of it closes what is open. */
+export type OpenVolume = AsyncDisposable &
+  VolumeFacts &
+  (
+    | { readonly kind: "file"; readonly file: FileHandle; readonly format: "raw" | "qcow2" }
+    | { readonly kind: "remote"; readonly node: Readonly<Record<string, unknown>> }
+  );
+
+/** The volumes of this host, as drivers have them. */
+export interface VolumeAccess {
+  /** @throws {ZorError} NOT_FOUND; FAILED_PRECONDITION when it is not whole. */
+  look(volume: string): VolumeFacts;
+  /** Opens what is in it, which is looked at before. @throws {ZorError} FAILED_PRECONDITION when it cannot be had. */
+  open(volume: string, mode: "r" | "r+"): Promise<OpenVolume>;
+}
+
+/** Drivers whose instances can have volumes. That nobody else has one is the instance layer's work. */
+export interface UsesVolumes {
+  /** The volumes that a specification names; pure. */
+  volumesOf(spec: InstanceSpec): readonly NamedVolume[];
+  /** Called once, before anything is created or started. */
+  giveVolumes(access: VolumeAccess): void;
+  /** Has a running instance see a volume in its new size, which is larger than it was. Idempotent. @throws {ZorError} */
+  growVolume(
+    instance: DriverInstance,
+    grown: { readonly part: string; readonly sizeBytes: bigint },
+    options: CallOptions,
+  ): Promise<void>;
+}

@@ -1,0 +1,41 @@
+import type { FieldViolation } from "../../../lib/errors.js";
+import { isId, quote } from "../../../lib/names.js";
+import { VolumeSpec } from "../../../proto/gen/zor/v1/volume.js";
+
+const maxSizeMib = 16n * 1024n * 1024n;
+const maxDescription = 1024;
+const defaultPool = "default";
+
+/** A wanted specification with the defaults that follow from it alone, and what is wrong with it; pure. */
+export function checkVolumeSpec(wanted: VolumeSpec | undefined): {
+  readonly spec: VolumeSpec;
+  readonly violations: readonly FieldViolation[];
+} {
+  const given = wanted ?? VolumeSpec.fromPartial({});
+  const spec = { ...given, pool: given.pool === "" ? defaultPool : given.pool };
+  const violations: FieldViolation[] = [];
+  const wrong = (field: string, description: string): void =>
+    void violations.push({ field: `volume.spec.${field}`, description });
+  if (!isId(spec.pool)) wrong("pool", `${quote(spec.pool)} is not the id of a pool such as "default"`);
+  if (spec.sizeMib < 0n || spec.sizeMib > maxSizeMib)
+    wrong("size_mib", `${spec.sizeMib} is not between 1 and ${maxSizeMib}`);
+  else if (spec.sizeMib === 0n && spec.image === "")
+    wrong("size_mib", "must be set: 1 to 16777216, or 0 with an image");
+  if (!["", "qcow2", "raw"].includes(spec.format))
+    wrong("format", `${quote(spec.format)} is not known; it can be "qcow2" or "raw"`);
+  if (spec.description.length > maxDescription) wrong("description", `is longer than ${maxDescription} characters`);
+  return { spec, violations };
+}
+
+/** What cannot be changed of a volume; pure. */
+export function checkVolumeChange(before: VolumeSpec, after: VolumeSpec): readonly FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  const wrong = (field: string, description: string): void =>
+    void violations.push({ field: `volume.spec.${field}`, description });
+  if (after.pool !== before.pool) wrong("pool", "cannot be changed so; a volume is moved with: zor volume move");
+  for (const field of ["format", "image"] as const)
+    if (after[field] !== before[field]) wrong(field, "cannot be changed; make another volume");
+  if (after.sizeMib < before.sizeMib)
+    wrong("size_mib", `${after.sizeMib} is smaller than the ${before.sizeMib} MiB that it has: volumes grow only`);
+  return violations;
+}
