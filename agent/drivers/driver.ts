@@ -9,6 +9,7 @@ import type { Discovering } from "./abilities/discovering.js";
 import type { HasScreen } from "./abilities/screen.js";
 import type { HasKeyboard } from "./abilities/keyboard.js";
 import type { Settling } from "./abilities/settles.js";
+import type { Sharing } from "./abilities/sharing.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
 import type { UsesVolumes } from "./abilities/volumes.js";
 import type { Suspendable } from "./abilities/suspendable.js";
@@ -58,6 +59,8 @@ export interface InstanceDriver {
   readonly placing?: Placing;
   /** Set when its runtime makes a net namespace at each start and joins none. */
   readonly wiring?: Wiring;
+  /** Set when its instances may join the net namespaces of others. */
+  readonly sharing?: Sharing;
   /** Set when its runtime, not the switch, gives interfaces their carrier. */
   readonly carrier?: Carrier;
   /** Set when work at its instances goes on, or leaves marks, when the agent is killed. */

@@ -62,6 +62,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   readonly kind = "crun";
   readonly options = { case: "crun" } as const;
   readonly network = "join";
+  readonly sharing = { field: "crun.network_of", networkOf: (spec: InstanceSpec) => optionsOf(spec).networkOf };
   readonly #commands = new ContainerCommands({
     containerId,
     runtime: () => this.host.runtime(),

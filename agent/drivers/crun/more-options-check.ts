@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { FieldViolation } from "../../../lib/errors.js";
-import { quote } from "../../../lib/names.js";
+import { isId, quote } from "../../../lib/names.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { checkPath } from "../containers/mounts-check.js";
 import { isUser } from "./user.js";
@@ -21,6 +21,20 @@ export function checkIdentity(base: string, options: CrunOptions): readonly Fiel
       `${quote(user)} is not a user such as "web" or "1000:1000"`,
     ),
     ...violation(init === "" || init === "systemd", `${base}.init`, `${quote(init)} is neither empty nor "systemd"`),
+  ];
+}
+
+/** What is wrong with whose network it joins. */
+export function checkNetwork(base: string, { networkOf, sysctls }: CrunOptions): readonly FieldViolation[] {
+  if (networkOf === "") return [];
+  const own = Object.keys(sysctls).find((name) => name.startsWith("net."));
+  return [
+    ...violation(isId(networkOf), `${base}.network_of`, `${quote(networkOf)} is not the id of an instance`),
+    ...violation(
+      own === undefined,
+      `${base}.sysctls`,
+      `${quote(own ?? "")} is one of the network that it joins; set it where that is`,
+    ),
   ];
 }
 

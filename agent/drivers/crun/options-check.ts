@@ -6,7 +6,7 @@ import { checkSysctls } from "../containers/sysctl-check.js";
 import { checkCommand, checkEnvironment } from "../containers/words-check.js";
 import { checkHealth } from "../containers/health-check.js";
 import { checkLimits } from "./limits.js";
-import { checkIdentity, checkNames, checkTogether } from "./more-options-check.js";
+import { checkIdentity, checkNames, checkNetwork, checkTogether } from "./more-options-check.js";
 
 const base = "instance.spec.crun";
 
@@ -25,5 +25,6 @@ export function checkOptions(options: CrunOptions): readonly FieldViolation[] {
     ...checkLimits(`${base}.limits`, options.limits),
     ...checkHealth(`${base}.health_check`, options.healthCheck),
     ...checkTogether(base, options),
+    ...checkNetwork(base, options),
   ];
 }

@@ -6,6 +6,7 @@ import type { InstanceNetworks } from "../../network/instance-networks.js";
 import type { InstanceStore } from "./instance-store.js";
 import type { Neighbours } from "./neighbours.js";
 import type { InstanceRecord } from "./record.js";
+import type { SharedNetworks } from "./shared-networks.js";
 import type { HostLimits } from "./spec-check.js";
 import type { StartTurns } from "./start-turns.js";
 
@@ -31,6 +32,7 @@ export interface InstanceContext {
   /** Those that reach instances from their lans. */
   readonly neighbours: Neighbours;
   readonly turns: StartTurns;
+  readonly shared: SharedNetworks;
   /** Memory of the host that stays free when something starts, MiB. */
   readonly memoryReserveMib: number;
 }

@@ -1,11 +1,13 @@
 import { pause } from "../../../lib/backoff.js";
 import { BootStart } from "../../../proto/gen/zor/v1/instance.js";
 import { inParallel } from "../../kit/in-parallel.js";
-import type { InstanceRecord } from "./record.js";
+import { type InstanceRecord, networkOf } from "./record.js";
 import { hostShutdown } from "./restart-plan.js";
 
 /** Those of one order that are started, or shut down, at the same time. */
 const parallel = 4;
+/** Orders are whole numbers. */
+const afterOwner = 0.5;
 
 /** Whether it ran until the host went down, and nobody had asked for its end. */
 export function ranBeforeBoot(
@@ -29,11 +31,14 @@ export function startsAtBoot(record: InstanceRecord, ran: boolean): boolean {
   }
 }
 
-/** Instances by their order, the lowest first; pure. */
+/** Instances by their order, the lowest first, those that join the network of another one after that; pure. */
 function byOrder(records: readonly InstanceRecord[]): readonly (readonly InstanceRecord[])[] {
+  const ownOrder = ({ stored }: InstanceRecord): number => stored.resource.spec.hostBoot?.order ?? 0;
+  const orders = new Map(records.map((record) => [record.stored.id, ownOrder(record)]));
   const groups = new Map<number, InstanceRecord[]>();
   for (const record of records) {
-    const order = record.stored.resource.spec.hostBoot?.order ?? 0;
+    const owner = orders.get(networkOf(record, record.stored.resource.spec));
+    const order = owner === undefined ? ownOrder(record) : Math.max(ownOrder(record), owner + afterOwner);
     groups.set(order, [...(groups.get(order) ?? []), record]);
   }
   return [...groups.entries()].toSorted(([left], [right]) => left - right).map(([, group]) => group);

@@ -35,6 +35,7 @@ import { observe } from "./observe.js";
 import { giveUpShutdown, requestShutdown } from "./power.js";
 import { type InstanceRecord, toInstance } from "./record.js";
 import { Reached } from "./reached.js";
+import { followNetwork, SharedNetworks } from "./shared-networks.js";
 import { shutDownGuest } from "./shut-down.js";
 import type { startAgain } from "./start-again.js";
 import { checkSuspend, suspend } from "./suspend.js";
@@ -66,6 +67,7 @@ export class InstanceManager implements ResourceSource {
   readonly #onRemoved: (record: InstanceRecord) => void;
   readonly #news = new News();
   readonly #unasked: Unasked;
+  readonly #shared = new SharedNetworks((id) => this.#records.get(id));
   /** Ends the starts that nobody asked for. */
   #until: AbortSignal = uninterrupted;
   /** What drivers found and nobody has adopted. */
@@ -73,7 +75,7 @@ export class InstanceManager implements ResourceSource {
 
   /** @param onRemoved told when an instance is gone. @param discoveries how what is found is told of. */
   constructor(
-    context: Omit<InstanceContext, "waits" | "turns" | "neighbours">,
+    context: Omit<InstanceContext, "waits" | "turns" | "neighbours" | "shared">,
     onRemoved: (record: InstanceRecord) => void,
     discoveries: Pick<DiscoveriesOptions, "publish" | "removed">,
   ) {
@@ -81,6 +83,7 @@ export class InstanceManager implements ResourceSource {
     const publish = (record: InstanceRecord): void => {
       context.publish(record);
       waits.seen(record);
+      for (const id of this.#shared.seen(record)) void this.#followShared(id);
       this.#news.tell();
     };
     const waits = new Unasked({
@@ -90,7 +93,7 @@ export class InstanceManager implements ResourceSource {
     });
     this.#unasked = waits;
     const neighbours = new Neighbours(context.networks);
-    this.#context = { ...context, publish, waits, turns: waits.turns, neighbours };
+    this.#context = { ...context, publish, waits, turns: waits.turns, neighbours, shared: this.#shared };
     this.discoveries = new Discoveries(
       { ...context, ...discoveries },
       { hasUid: (uid) => this.#byUid(uid) !== undefined, hasId: (id) => this.#records.has(id) },
@@ -168,14 +171,17 @@ export class InstanceManager implements ResourceSource {
     // What was there may have gone while the driver looked at its images.
     this.#assertFree(wanted.id);
     this.#context.references.assertThere(lansOf(record.stored.resource.name, record.stored.resource.spec));
+    this.#shared.check(this.#context, wanted.id, record.stored.resource.spec);
     const { name } = record.stored.resource;
     if (options.validateOnly)
       return { instance: toInstance(record), run: async () => toInstance(record), discard: async () => undefined };
     this.#records.set(wanted.id, record);
+    this.#shared.seen(record);
     try {
       await reserve(this.#context, record);
     } catch (error) {
       this.#records.delete(wanted.id);
+      this.#shared.forget(wanted.id);
       throw error;
     }
     this.#context.publish(record);
@@ -248,6 +254,7 @@ export class InstanceManager implements ResourceSource {
   async delete(id: string, options: ActionOptions & Validatable & { readonly force: boolean }): Promise<void> {
     await this.#queued(id, async (record) => {
       assertUnclaimed(record);
+      this.#shared.assertUnused(record);
       if (options.validateOnly) {
         checkDelete(record, options.force);
         return;
@@ -338,6 +345,16 @@ export class InstanceManager implements ResourceSource {
       // It may have been deleted while this waited.
       if (this.#records.get(record.stored.id) !== record) return;
       await observe(this.#context, record, { signal, caller: "" });
+      await followNetwork(this.#context, record, signal);
+    });
+  }
+
+  /** Looks at an instance in whose net namespace's owner something has changed. Never rejects. */
+  async #followShared(id: string): Promise<void> {
+    const record = this.#records.get(id);
+    if (record?.handle === undefined) return;
+    await this.#observe(record, this.#until).catch((error: unknown) => {
+      this.#context.logError(error, `${record.stored.resource.name} could not be looked at`);
     });
   }
 
@@ -370,6 +387,7 @@ export class InstanceManager implements ResourceSource {
 
   #forget(record: InstanceRecord): void {
     this.#records.delete(record.stored.id);
+    this.#shared.forget(record.stored.id);
     this.#unasked.forget(record);
     this.#onRemoved(record);
     this.discoveries.released();

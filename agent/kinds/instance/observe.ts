@@ -7,7 +7,7 @@ import { withoutDirectories } from "../../kit/failure.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
 import { showCarrier } from "./nic-changes.js";
-import { type InstanceRecord, specOf, toDriverInstance, toOwner } from "./record.js";
+import { type InstanceRecord, networkOf, specOf, toDriverInstance, toOwner } from "./record.js";
 import { ranWell } from "./restart-plan.js";
 
 /**
@@ -112,7 +112,9 @@ async function followSuccessor(
 
 /** Makes the interfaces known of an instance that runs without them, because they could not be restored when it was adopted; resolves to why not. */
 async function restoreNetwork(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<string> {
-  if (record.handle === undefined || record.network !== undefined || record.specLost) return "";
+  if (record.handle === undefined) return "";
+  if (networkOf(record, specOf(record)) !== "") return await findShared(context, record);
+  if (record.network !== undefined || record.specLost) return "";
   try {
     const network = await context.networks.prepare(toOwner(record), { signal });
     await record.driver.wiring?.connect(toDriverInstance(record), record.handle, network, { signal });
@@ -124,6 +126,24 @@ async function restoreNetwork(context: InstanceContext, record: InstanceRecord, 
     signal.throwIfAborted();
     return `its interfaces could not be restored: ${withoutDirectories(messageOf(error))}`;
   }
+}
+
+/** Looks whether the net namespace of another instance that it is in is still that one's; resolves to why not. */
+async function findShared(context: InstanceContext, record: InstanceRecord): Promise<string> {
+  const hadNetwork = record.network !== undefined;
+  const found = await context.shared.look(record);
+  record.network = found.network;
+  if (found.network !== undefined) return "";
+  if (hadNetwork) {
+    context.emit({
+      severity: EventSeverity.EVENT_SEVERITY_WARNING,
+      type: "instance.network-lost",
+      resource: record.stored.resource.name,
+      message: `it ${found.reason}`,
+      caller: "",
+    });
+  }
+  return found.reason;
 }
 
 /** Records an observation and tells watchers and the event log of it. */

@@ -11,7 +11,15 @@ import { keepEnd, noteFailedStart, noteStopped, setLife, trySetLife } from "./en
 import { assertMemory } from "./memory-admission.js";
 import { assertSameMachine } from "./same-machine.js";
 import { forgetRun, keepHandle, observe, setObservation, takeBack } from "./observe.js";
-import { type Activity, type InstanceRecord, notRunning, specOf, toDriverInstance, toOwner } from "./record.js";
+import {
+  type Activity,
+  type InstanceRecord,
+  networkOf,
+  notRunning,
+  specOf,
+  toDriverInstance,
+  toOwner,
+} from "./record.js";
 import { mayRestart, newLife } from "./restart-plan.js";
 
 /**
@@ -57,7 +65,10 @@ async function launch(context: InstanceContext, record: InstanceRecord, signal: 
     record.network = undefined;
     await context.networks.release(toOwner(record), { signal: uninterrupted });
   });
-  const network = await context.networks.prepare(toOwner(record), { signal });
+  const isShared = networkOf(record, specOf(record)) !== "";
+  const network = isShared
+    ? context.shared.forStart(record)
+    : await context.networks.prepare(toOwner(record), { signal });
   const handle = await startOrGoOn(record, network, signal);
   undo.defer(() => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }));
   const { id, resource: instance } = record.stored;

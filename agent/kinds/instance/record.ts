@@ -76,6 +76,11 @@ export function specOf({ handle, running, stored }: InstanceRecord): InstanceSpe
   return handle === undefined ? stored.resource.spec : (running ?? stored.resource.spec);
 }
 
+/** Id of the instance whose net namespace one of that specification joins; "": it has its own. */
+export function networkOf({ driver }: Pick<InstanceRecord, "driver">, spec: InstanceSpec): string {
+  return driver.sharing?.networkOf(spec) ?? "";
+}
+
 /** The view a driver has of an instance. */
 export function toDriverInstance(record: InstanceRecord): DriverInstance {
   return {
@@ -92,7 +97,8 @@ export function toOwner(record: InstanceRecord): NetworkOwner {
   return {
     name: record.stored.resource.name,
     uid: record.stored.resource.uid,
-    model: record.driver.network,
+    // What is another one's is not for it to make or remove.
+    model: networkOf(record, specOf(record)) === "" ? record.driver.network : "own",
     nics: specOf(record).nics,
   };
 }

@@ -50,6 +50,11 @@ function checkDriver(field: string, spec: InstanceSpec, drivers: readonly Instan
     return [{ field: `${field}.driver`, description: `must be set: ${kinds}, with that driver's options` }];
   }
   const driver = findDriver(drivers, spec);
+  const shared = driver?.sharing?.networkOf(spec) ?? "";
+  if (shared !== "" && spec.nics.length > 0) {
+    const description = `must be empty: it joins the network of ${quote(shared)}, and has the interfaces of that`;
+    return [{ field: `${field}.nics`, description }];
+  }
   if (driver?.network === "join") return spec.nics.flatMap((nic, index) => checkPlain(`${field}.nics[${index}]`, nic));
   if (driver?.network !== "own" || spec.nics.length === 0) return [];
   const description = `must be empty: instances of driver ${driver.kind} have the network of their runtime, not of lans`;

@@ -98,6 +98,7 @@ async function planUpdate(
   if (asked.some(({ path }) => path.endsWith(".disks"))) assertNotSuspended(record);
   context.references.assertThere(lansOf(name, after).filter(({ id }) => !before.nics.some(({ lan }) => lan === id)));
   await driver.validate(after, { signal: uninterrupted });
+  context.shared.check(context, stored.id, after);
   return plan;
 }
 

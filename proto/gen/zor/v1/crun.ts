@@ -134,6 +134,12 @@ export interface CrunOptions {
   healthCheck:
     | HealthCheck
     | undefined;
+  /**
+   * Id of a container of the same host whose net namespace it joins: it has no NICs of its own, and neither sysctls below "net.". That one
+   * must run when this one starts, cannot be deleted while this one is there, and when it is started anew this one is restarted. Default
+   * "": it has a net namespace of its own. Takes effect with the next start.
+   */
+  networkOf: string;
   /** Root inside is nobody outside: user and group ids of the container are those of a range that no other container has. */
   userNamespace: boolean;
   /**
@@ -292,6 +298,7 @@ function createBaseCrunOptions(): CrunOptions {
     readOnlyRoot: false,
     limits: undefined,
     healthCheck: undefined,
+    networkOf: "",
     userNamespace: false,
     init: "",
   };
@@ -352,6 +359,9 @@ export const CrunOptions: MessageFns<CrunOptions> = {
     }
     if (message.healthCheck !== undefined) {
       HealthCheck.encode(message.healthCheck, writer.uint32(146).fork()).join();
+    }
+    if (message.networkOf !== "") {
+      writer.uint32(154).string(message.networkOf);
     }
     if (message.userNamespace !== false) {
       writer.uint32(160).bool(message.userNamespace);
@@ -528,6 +538,14 @@ export const CrunOptions: MessageFns<CrunOptions> = {
             message.healthCheck = HealthCheck.decode(reader, reader.uint32());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.networkOf = reader.string();
+            continue;
+          }
           case 20: {
             if (tag !== 160) {
               break;
@@ -646,6 +664,11 @@ export const CrunOptions: MessageFns<CrunOptions> = {
         : isSet(object.health_check)
         ? HealthCheck.fromJSON(object.health_check)
         : undefined,
+      networkOf: isSet(object.networkOf)
+        ? globalThis.String(object.networkOf)
+        : isSet(object.network_of)
+        ? globalThis.String(object.network_of)
+        : "",
       userNamespace: isSet(object.userNamespace)
         ? globalThis.Boolean(object.userNamespace)
         : isSet(object.user_namespace)
@@ -729,6 +752,9 @@ export const CrunOptions: MessageFns<CrunOptions> = {
     if (message.healthCheck !== undefined) {
       obj.healthCheck = HealthCheck.toJSON(message.healthCheck);
     }
+    if (message.networkOf !== "") {
+      obj.networkOf = message.networkOf;
+    }
     if (message.userNamespace !== false) {
       obj.userNamespace = message.userNamespace;
     }
@@ -791,6 +817,7 @@ export const CrunOptions: MessageFns<CrunOptions> = {
     message.healthCheck = (object.healthCheck !== undefined && object.healthCheck !== null)
       ? HealthCheck.fromPartial(object.healthCheck)
       : undefined;
+    message.networkOf = object.networkOf ?? "";
     message.userNamespace = object.userNamespace ?? false;
     message.init = object.init ?? "";
     return message;

@@ -23,6 +23,7 @@ export function crunLines(options: CrunOptions, health: ContainerHealth | undefi
     field("capabilities", capabilityText(capabilities)),
     field("sysctls", labelText(sysctls)),
     ...set("hostname", options.hostname),
+    ...set("network", options.networkOf === "" ? "" : `that of ${options.networkOf}`),
     ...set("dns", [...(dns?.servers ?? []), ...(dns?.search ?? []).map((domain) => `in ${domain}`)].join(" ")),
     ...set("hosts", labelText(options.extraHosts)),
     ...options.mounts.map((mount) => field("mount", mountText(mount))),

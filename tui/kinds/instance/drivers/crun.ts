@@ -39,6 +39,7 @@ export const crunFlags: DriverFlags = {
       help: "crun: a device of the host that the agent allows; may be repeated",
       repeatable: true,
     },
+    { flags: "--network-of <instance>", help: "crun: a container of the same host whose network it joins" },
     { flags: "--read-only", help: "crun: nothing but mounts can be written" },
     { flags: "--privileged", help: "crun: without walls; needs the agent's permission" },
     { flags: "--userns", help: "crun: with users of its own; root inside is nobody outside" },
@@ -74,6 +75,7 @@ export const crunFlags: DriverFlags = {
       privileged: values["privileged"] === true,
       userNamespace: values["userns"] === true,
       ...text(values, "init", "init"),
+      ...text(values, "networkOf", "networkOf"),
       ...limitsOf(values),
       ...healthOf(values),
     };

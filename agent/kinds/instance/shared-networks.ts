@@ -1,0 +1,152 @@
+import { failedPrecondition, invalidFields, messageOf, notFound } from "../../../lib/errors.js";
+import { listed } from "../../../lib/words.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { findDriver } from "../../drivers/find-driver.js";
+import type { InstanceNetwork } from "../../network/instance-networks.js";
+import { isNetnsOf } from "../../network/netns.js";
+import type { InstanceContext } from "./context.js";
+import { reset } from "./power.js";
+import { type InstanceRecord, networkOf, specOf } from "./record.js";
+
+/** What an instance that joins the net namespace of another one finds there. */
+type Found =
+  | { readonly network: InstanceNetwork }
+  /** Why not; `again`: it would, were it started anew. */
+  | { readonly network: undefined; readonly reason: string; readonly again: boolean };
+
+/** Instances that live in the net namespaces of others: who in whose, and what becomes of them when those end. */
+export class SharedNetworks {
+  readonly #find: (id: string) => InstanceRecord | undefined;
+  /** Ids of those that join a namespace, by that of whose it is. */
+  readonly #joined = new Map<string, Set<string>>();
+  /** Whose namespaces each joins: now, and with its next start. */
+  readonly #owners = new Map<string, readonly string[]>();
+  /** Runs of those whose namespaces are joined, as last seen. */
+  readonly #runs = new Map<string, string>();
+
+  constructor(find: (id: string) => InstanceRecord | undefined) {
+    this.#find = find;
+  }
+
+  /** Told how an instance is now. Resolves to those that must be looked at, since the namespace that they are in may be gone. */
+  seen(record: InstanceRecord): readonly string[] {
+    const { id, resource } = record.stored;
+    const owners = [networkOf(record, resource.spec), networkOf(record, specOf(record))].filter(
+      (owner) => owner !== "",
+    );
+    for (const owner of this.#owners.get(id) ?? []) if (!owners.includes(owner)) this.#leave(owner, id);
+    if (owners.length > 0) this.#owners.set(id, owners);
+    else this.#owners.delete(id);
+    for (const owner of owners) this.#joined.set(owner, (this.#joined.get(owner) ?? new Set()).add(id));
+    const joined = this.#joined.get(id);
+    if (joined === undefined) return [];
+    const run = `${record.handle?.pid ?? ""} ${record.handle?.startTicks ?? ""} ${record.network === undefined ? "" : "known"}`;
+    if (this.#runs.get(id) === run) return [];
+    this.#runs.set(id, run);
+    return [...joined];
+  }
+
+  /** An instance is gone. */
+  forget(id: string): void {
+    for (const owner of this.#owners.get(id) ?? []) this.#leave(owner, id);
+    this.#owners.delete(id);
+    this.#runs.delete(id);
+  }
+
+  /** Refuses what a specification says of another one's network. @throws {ZorError} */
+  check({ host, drivers }: Pick<InstanceContext, "host" | "drivers">, id: string, spec: InstanceSpec): void {
+    const sharing = findDriver(drivers, spec)?.sharing;
+    const wanted = sharing?.networkOf(spec) ?? "";
+    if (sharing === undefined || wanted === "") return;
+    const name = `hosts/${host}/instances/${id}`;
+    const refuse = (description: string) =>
+      invalidFields([{ field: `instance.spec.${sharing.field}`, description }], name);
+    if (wanted === id) throw refuse("is this instance itself; leave it out");
+    const owner = this.#find(wanted);
+    if (owner === undefined || owner.activity === "deleting") {
+      throw notFound(`hosts/${host}/instances/${wanted}`, "create it first; its network is to be joined");
+    }
+    const named = owner.stored.resource.name;
+    if (owner.driver.network !== "join") throw refuse(`${named} is no container, so that its network cannot be joined`);
+    if (networkOf(owner, owner.stored.resource.spec) !== "") {
+      throw refuse(`${named} has no network of its own but joins another one's; name that`);
+    }
+    if (this.#joined.has(id)) throw refuse(`others join the network of ${name}, which would be gone`);
+  }
+
+  /** Refuses to have one deleted whose network others join. @throws {ZorError} FAILED_PRECONDITION */
+  assertUnused({ stored }: InstanceRecord): void {
+    const joined = [...(this.#joined.get(stored.id) ?? [])].flatMap((id) => this.#find(id)?.stored.resource.name ?? []);
+    if (joined.length === 0) return;
+    const { name } = stored.resource;
+    const who = `${listed(joined, 3)}, which ${joined.length === 1 ? "joins" : "join"} its network`;
+    throw failedPrecondition("INSTANCE_IN_USE", name, `${name} is in use by ${who}; delete what uses it first`);
+  }
+
+  /** The network to start an instance in that joins another one's. @throws {ZorError} FAILED_PRECONDITION when that does not run. */
+  forStart(record: InstanceRecord): InstanceNetwork {
+    const { name } = record.stored.resource;
+    const owner = this.#find(networkOf(record, record.stored.resource.spec));
+    const named = owner?.stored.resource.name ?? `${networkOf(record, record.stored.resource.spec)}, which is gone`;
+    if (owner?.handle !== undefined && owner.network !== undefined) return { netns: owner.network.netns, nics: [] };
+    throw failedPrecondition(
+      "NETWORK_NOT_RUNNING",
+      name,
+      `${name} joins the network of ${named}, which does not run; start that first`,
+    );
+  }
+
+  /** What a running instance that joins another one's network has of it. */
+  async look(record: InstanceRecord): Promise<Found> {
+    const id = networkOf(record, specOf(record));
+    const owner = this.#find(id);
+    const lost = (why: string, again: boolean): Found => ({
+      network: undefined,
+      reason: `has no network: ${why}`,
+      again,
+    });
+    if (owner === undefined) return lost(`${id}, whose network it joined, is gone`, false);
+    const { name } = owner.stored.resource;
+    if (owner.handle === undefined || owner.network === undefined) {
+      return lost(`${name}, whose network it joined, does not run; it is restarted when that runs again`, false);
+    }
+    const { netns } = owner.network;
+    const isThere = record.handle !== undefined && (await isNetnsOf(netns, record.handle.pid));
+    return isThere
+      ? { network: { netns, nics: [] } }
+      : lost(`${name}, whose network it joined, was started anew`, true);
+  }
+
+  #leave(owner: string, id: string): void {
+    const joined = this.#joined.get(owner);
+    joined?.delete(id);
+    if (joined?.size !== 0) return;
+    this.#joined.delete(owner);
+    this.#runs.delete(owner);
+  }
+}
+
+/** Takes an instance whose network is that of a run that has ended into that of the present one, by restarting it. Never throws but when aborted. */
+export async function followNetwork(
+  context: InstanceContext,
+  record: InstanceRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  if (networkOf(record, specOf(record)) === "" || record.handle === undefined) return;
+  if (record.activity !== undefined || record.claim !== undefined || record.observation.state !== "running") return;
+  const found = await context.shared.look(record);
+  if (found.network !== undefined || !found.again) return;
+  const { name } = record.stored.resource;
+  const tell = (severity: EventSeverity, type: string, message: string): void =>
+    context.emit({ severity, type, resource: name, message, caller: "" });
+  tell(EventSeverity.EVENT_SEVERITY_WARNING, "instance.network-followed", `it ${found.reason}: it is restarted there`);
+  try {
+    record.network = context.shared.forStart(record);
+    await reset(context, record, { signal, caller: "" });
+  } catch (error) {
+    signal.throwIfAborted();
+    context.logError(error, `${name} could not be restarted in the network that it joins`);
+    tell(EventSeverity.EVENT_SEVERITY_ERROR, "instance.network-lost", messageOf(error));
+  }
+}
