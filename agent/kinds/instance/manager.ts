@@ -32,10 +32,11 @@ import { News, tellOf } from "./news.js";
 import { type AskedMedium, changeMedium } from "./medium-change.js";
 import { attach, checkAttach, checkDetach, detach, type NicChange } from "./nic-changes.js";
 import { observe } from "./observe.js";
+import { followNetwork } from "./follow-network.js";
 import { giveUpShutdown, requestShutdown } from "./power.js";
 import { type InstanceRecord, toInstance } from "./record.js";
 import { Reached } from "./reached.js";
-import { followNetwork, SharedNetworks } from "./shared-networks.js";
+import { SharedNetworks } from "./shared-networks.js";
 import { shutDownGuest } from "./shut-down.js";
 import type { startAgain } from "./start-again.js";
 import { checkSuspend, suspend } from "./suspend.js";
@@ -353,9 +354,8 @@ export class InstanceManager implements ResourceSource {
   async #followShared(id: string): Promise<void> {
     const record = this.#records.get(id);
     if (record?.handle === undefined) return;
-    await this.#observe(record, this.#until).catch((error: unknown) => {
-      this.#context.logError(error, `${record.stored.resource.name} could not be looked at`);
-    });
+    const failed = (error: unknown): void => this.#context.logError(error, `instance ${id} could not be looked at`);
+    await this.#observe(record, this.#until).catch(failed);
   }
 
   async #change(id: string, work: (record: InstanceRecord) => Promise<void>): Promise<Instance> {

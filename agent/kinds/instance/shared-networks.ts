@@ -1,12 +1,10 @@
-import { failedPrecondition, invalidFields, messageOf, notFound } from "../../../lib/errors.js";
+import { failedPrecondition, invalidFields, notFound } from "../../../lib/errors.js";
 import { listed } from "../../../lib/words.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import type { InstanceDriver } from "../../drivers/driver.js";
 import { findDriver } from "../../drivers/find-driver.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { isNetnsOf } from "../../network/netns.js";
-import type { InstanceContext } from "./context.js";
-import { reset } from "./power.js";
 import { type InstanceRecord, networkOf, specOf } from "./record.js";
 
 /** What an instance that joins the net namespace of another one finds there. */
@@ -14,6 +12,13 @@ type Found =
   | { readonly network: InstanceNetwork }
   /** Why not; `again`: it would, were it started anew. */
   | { readonly network: undefined; readonly reason: string; readonly again: boolean };
+
+/** What a host has. */
+interface DriversOfHost {
+  /** Its id. */
+  readonly host: string;
+  readonly drivers: readonly InstanceDriver[];
+}
 
 /** Instances that live in the net namespaces of others: who in whose, and what becomes of them when those end. */
 export class SharedNetworks {
@@ -55,7 +60,7 @@ export class SharedNetworks {
   }
 
   /** Refuses what a specification says of another one's network. @throws {ZorError} */
-  check({ host, drivers }: Pick<InstanceContext, "host" | "drivers">, id: string, spec: InstanceSpec): void {
+  check({ host, drivers }: DriversOfHost, id: string, spec: InstanceSpec): void {
     const sharing = findDriver(drivers, spec)?.sharing;
     const wanted = sharing?.networkOf(spec) ?? "";
     if (sharing === undefined || wanted === "") return;
@@ -124,29 +129,5 @@ export class SharedNetworks {
     if (joined?.size !== 0) return;
     this.#joined.delete(owner);
     this.#runs.delete(owner);
-  }
-}
-
-/** Takes an instance whose network is that of a run that has ended into that of the present one, by restarting it. Never throws but when aborted. */
-export async function followNetwork(
-  context: InstanceContext,
-  record: InstanceRecord,
-  signal: AbortSignal,
-): Promise<void> {
-  if (networkOf(record, specOf(record)) === "" || record.handle === undefined) return;
-  if (record.activity !== undefined || record.claim !== undefined || record.observation.state !== "running") return;
-  const found = await context.shared.look(record);
-  if (found.network !== undefined || !found.again) return;
-  const { name } = record.stored.resource;
-  const tell = (severity: EventSeverity, type: string, message: string): void =>
-    context.emit({ severity, type, resource: name, message, caller: "" });
-  tell(EventSeverity.EVENT_SEVERITY_WARNING, "instance.network-followed", `it ${found.reason}: it is restarted there`);
-  try {
-    record.network = context.shared.forStart(record);
-    await reset(context, record, { signal, caller: "" });
-  } catch (error) {
-    signal.throwIfAborted();
-    context.logError(error, `${name} could not be restarted in the network that it joins`);
-    tell(EventSeverity.EVENT_SEVERITY_ERROR, "instance.network-lost", messageOf(error));
   }
 }
