@@ -5,16 +5,20 @@ import { findIdentity, type ProcessIdentity, signalProcess, waitForExit } from "
 
 /** Processes of one session that are being ended may begin others meanwhile; whoever forks for ever is held first. */
 const [endLimitMs, retryMs] = [5000, 10];
+/** What is asked to end has this time to take back what it began. */
+const askedMs = 1000;
 
 /**
  * Ends a command in a container and all it began, unless that left its session with setsid(2): the runtime gives each command a
- * session. All processes are stopped before any is killed, so that none can begin another in between. Idempotent.
+ * session. Processes are asked first; of those that do not follow all are stopped before any is killed, so that none can begin another in
+ * between. Idempotent.
  * @param pid of the command on the host. When it has ended, nothing happens.
  * @param group text that the path of the container's control group has and no other's: a pid may have been used again.
  */
 export async function endSessionOf(pid: number, group: string): Promise<void> {
   const session = await sessionOf(pid);
   if (session === 0) return;
+  await askSession(session, group);
   const held = new Map<number, ProcessIdentity>();
   const deadline = performance.now() + endLimitMs;
   for (;;) {
@@ -30,6 +34,13 @@ export async function endSessionOf(pid: number, group: string): Promise<void> {
   }
   for (const identity of held.values()) await signalProcess(identity, "SIGKILL");
   for (const identity of held.values()) await waitForExit(identity, Math.max(0, deadline - performance.now()));
+}
+
+async function askSession(session: number, group: string): Promise<void> {
+  const asked = await findMembers(session, group);
+  for (const identity of asked) await signalProcess(identity, "SIGTERM");
+  const deadline = performance.now() + askedMs;
+  for (const identity of asked) await waitForExit(identity, Math.max(0, deadline - performance.now()));
 }
 
 /** Number of the session that a process is in, on the host; 0: there is no such process. */
