@@ -107,6 +107,19 @@ module.exports = {
       to: { path: "^agent/", pathNot: "^agent/engine/protocol/" },
     },
     {
+      name: "console-pump-stands-alone",
+      comment: "The pump of serial consoles is a program of its own, which outlives the agent.",
+      severity: "error",
+      from: { path: "^agent/pump/" },
+      to: { path: "^agent/", pathNot: "^agent/(pump/|host/)" },
+    },
+    {
+      name: "agent-knows-only-the-pump-protocol",
+      severity: "error",
+      from: { path: "^agent/", pathNot: "^agent/pump/" },
+      to: { path: "^agent/pump/", pathNot: "^agent/pump/protocol/" },
+    },
+    {
       name: "only-exec-runs-tools",
       comment:
         "What is started must end with whoever started it, unless it is meant to stay: few places know how (decision 0008).",

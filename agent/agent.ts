@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
+import type { KeptLog } from "../lib/logs/kept-log.js";
 import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
@@ -33,6 +34,8 @@ export interface AgentOptions {
   readonly identity: IdentityHolder;
   readonly parts: AgentParts;
   readonly log: Log;
+  /** Where the log is kept to be read; default: it is not. */
+  readonly keptLog?: KeptLog | undefined;
   /** Default: all kinds of this agent. */
   readonly kinds?: readonly KindModule<AgentContext>[];
 }
@@ -73,7 +76,7 @@ export class Agent {
 
   /** Takes up what runs on the host and begins to serve. @throws {ZorError} when the network or a listener cannot be had. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { settings, hostUid, parts, log, kinds = allKinds } = options;
+    const { settings, hostUid, parts, log, keptLog, kinds = allKinds } = options;
     const { host, state } = settings;
     const ending = new AbortController();
     const watchLog = new WatchLog();
@@ -94,7 +97,7 @@ export class Agent {
     const publisher = new Publisher(watchLog, host);
     const now = (): Date => new Date();
     const context: AgentContext = {
-      ...{ host, state, settings, hostUid, parts, log, logError, operations },
+      ...{ host, state, settings, hostUid, parts, log, keptLog, logError, operations },
       scope: new HostScope(host),
       instances: new Late<InstanceAccess>("the instances"),
       savedImages: new Late<SavedImages>("the images"),

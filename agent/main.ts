@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { Command, CommanderError, Option } from "commander";
 import { loadConfig } from "../lib/config.js";
 import { messageOf, ZorError } from "../lib/errors.js";
 import { exitWhenFlushed } from "../lib/exit.js";
 import { createLog } from "../lib/log.js";
+import { KeptLog } from "../lib/logs/kept-log.js";
 import { version } from "../lib/program.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { Fingerprint } from "../proto/gen/zor/v1/host.js";
@@ -173,7 +175,8 @@ async function readConfig(given: Flags): Promise<AgentConfig> {
 }
 
 async function run(config: AgentConfig): Promise<void> {
-  const log = createLog("agent");
+  const keptLog = new KeptLog(join(config.state, "log"), "agent");
+  const log = createLog("agent", keptLog);
   const crash = (error: unknown): void => {
     log.fatal({ err: error }, "the agent ends because of a fault in the program; instances go on");
     process.exit(exitCodes.software);
@@ -188,7 +191,7 @@ async function run(config: AgentConfig): Promise<void> {
     });
   }
   try {
-    await runAgent(config, log, ending.signal);
+    await runAgent(config, { log, keptLog }, ending.signal);
   } catch (error) {
     log.fatal({ err: error }, messageOf(error));
     process.exit(exitCodeOf(error));

@@ -1,3 +1,4 @@
+import type { KeptLog } from "../lib/logs/kept-log.js";
 import type { CablePlugger } from "./cable/plugger.js";
 import type { AgentSettings } from "./config.js";
 import type { InstanceDriver } from "./drivers/driver.js";
@@ -44,6 +45,8 @@ export interface AgentContext extends KindContext {
   readonly settings: AgentSettings;
   readonly hostUid: string;
   readonly parts: AgentParts;
+  /** The agent's own log; undefined: it keeps none. */
+  readonly keptLog: KeptLog | undefined;
   /** The instances, for the kinds after theirs. */
   readonly instances: Late<InstanceAccess>;
   /** Where instances are saved as images. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../lib/files.js";
 import type { Log } from "../lib/log.js";
+import type { KeptLog } from "../lib/logs/kept-log.js";
 import { MemoryKeeper, ownMemory } from "../lib/memory-keeper.js";
 import { Agent } from "./agent.js";
 import { type AgentConfig, settle } from "./config.js";
@@ -18,7 +19,11 @@ import { renewForever } from "./renewal.js";
  * Runs the agent until the signal aborts; guests, lans and links go on afterwards.
  * @throws {ZorError} when it cannot begin: no identity, the state directory in use, an address taken.
  */
-export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
+export async function runAgent(
+  config: AgentConfig,
+  { log, keptLog }: { readonly log: Log; readonly keptLog: KeptLog },
+  signal: AbortSignal,
+): Promise<void> {
   await using _lock = await lockState(config.state);
   const joined = await findJoinData(config.state, (damage) => log.error(damage));
   const { identity: loaded, host } = await loadHostIdentity(config.state, config.host);
@@ -26,7 +31,7 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   const identity = new IdentityHolder(loaded);
   const hostUid = await ensureHostUid(config.state);
   const parts = await openHostParts({ settings, hostUid, log, signal });
-  const agent = await Agent.start({ settings, hostUid, identity, parts, log });
+  const agent = await Agent.start({ settings, hostUid, identity, parts, log, keptLog });
   const directory = identityDirectory(config.state);
   const hubAddresses = joined?.hubAddresses ?? [];
   const addresses = settings.dialOut ? (joined?.hubReverseAddresses ?? []) : [];

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../lib/files.js";
 import type { Health } from "../lib/grpc/health.js";
 import type { Log } from "../lib/log.js";
+import type { KeptLog } from "../lib/logs/kept-log.js";
 import { version } from "../lib/program.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Identity } from "../lib/tls/identity.js";
@@ -28,6 +29,8 @@ const shutdownGraceMs = 1000;
 export interface HubOptions {
   readonly config: HubConfig;
   readonly log: Log;
+  /** Where the log is kept to be read; default: it is not. */
+  readonly keptLog?: KeptLog;
   /** Kinds to which it adds something; default: {@link hubKinds}. */
   readonly kinds?: readonly HubKind[];
 }
@@ -50,10 +53,12 @@ export class Hub {
   #addresses: HubAddresses = { listen: [], join: [], reverse: [], relay: [] };
   readonly #book = new AddressBook();
   readonly #kinds: readonly HubKind[];
+  readonly #keptLog: KeptLog | undefined;
 
-  private constructor({ config, log, kinds }: HubOptions, state: HubState, identity: Identity) {
+  private constructor({ config, log, keptLog, kinds }: HubOptions, state: HubState, identity: Identity) {
     this.#config = config;
     this.#log = log;
+    this.#keptLog = keptLog;
     this.#kinds = kinds ?? hubKinds;
     this.#state = state;
     this.#identity = identity;
@@ -118,7 +123,11 @@ export class Hub {
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
     const options = guardedService(certificates, this.#log);
-    this.#health = addMainServices(this.#main.server, { ...core.parts, kinds: core.kinds }, options);
+    this.#health = addMainServices(
+      this.#main.server,
+      { ...core.parts, keptLog: this.#keptLog, kinds: core.kinds },
+      options,
+    );
     const joining = await this.#joining;
     this.#join = joining;
     const bindJoin = (address: string): Promise<number> => joining.bind(address);

@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { Command } from "commander";
 import { loadConfig } from "../lib/config.js";
 import { messageOf } from "../lib/errors.js";
 import { createLog } from "../lib/log.js";
+import { KeptLog } from "../lib/logs/kept-log.js";
 import { MemoryKeeper, mapLargeBlocks, ownMemory } from "../lib/memory-keeper.js";
 import { version } from "../lib/program.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
@@ -67,14 +69,16 @@ function withFlags(command: Command): Command {
 
 async function run(flags: Flags): Promise<void> {
   mapLargeBlocks();
-  const log = createLog("hub");
+  const config = await configOf(flags);
+  const keptLog = new KeptLog(join(config.state, "log"), "hub");
+  const log = createLog("hub", keptLog);
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, "the hub ends because of a fault in the program; hosts go on without it");
       process.exit(70);
     });
   }
-  const hub = await Hub.start({ config: await configOf(flags), log });
+  const hub = await Hub.start({ config, log, keptLog });
   log.info({ ...hub.addresses, version, pid: process.pid, admin: hub.adminDirectory }, "hub is serving");
   const { promise, resolve } = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));

@@ -2,10 +2,13 @@ import type { Server } from "@grpc/grpc-js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { type Handlers, implementService, type ServiceOptions } from "../lib/grpc/service.js";
+import type { KeptLog } from "../lib/logs/kept-log.js";
 import { type AnyMethod, type AnyService, allServices } from "../lib/kinds/codecs.js";
 import { findRule, kindNamed, livesOnHosts } from "../lib/kinds/kinds.js";
+import { HubLogServiceService } from "../proto/gen/zor/v1/log_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
+import { hubLogHandlers } from "./hub-log.js";
 import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
 import { type HostMethodParts, hostHandler } from "./kit/host-services.js";
 import { ListAnswers } from "./kit/kept-items.js";
@@ -16,15 +19,20 @@ import { renewHandlers } from "./pki/renew-service.js";
 /** What the services of a hub are made of. */
 export interface ServedParts extends HostMethodParts {
   readonly certificates: Certificates;
+  /** The hub's own log; undefined: it keeps none. */
+  readonly keptLog: KeptLog | undefined;
   /** What kinds add. */
   readonly kinds: readonly HubKindPart[];
 }
 
 /** Adds everything the main listener serves: what kinds add, and all methods of kinds that live on hosts. */
 export function addMainServices(server: Server, parts: ServedParts, options: ServiceOptions): Health {
-  const { inventory, certificates, kinds } = parts;
+  const { inventory, certificates, keptLog, kinds } = parts;
   const own: KindHandlers = Object.assign(
-    { ...handlersOf(RenewServiceService, renewHandlers(certificates)) },
+    {
+      ...handlersOf(RenewServiceService, renewHandlers(certificates)),
+      ...handlersOf(HubLogServiceService, hubLogHandlers(keptLog)),
+    },
     ...kinds.map(({ handlers }) => handlers),
   );
   const watch = implementService(

@@ -1,3 +1,4 @@
+import type { LogPosition } from "../../lib/logs/open-log.js";
 import type { Capability } from "../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../proto/gen/zor/v1/instance.js";
 import type { Changeable } from "./abilities/changeable.js";
@@ -8,6 +9,7 @@ import type { Detachable } from "./abilities/detach.js";
 import type { Discovering } from "./abilities/discovering.js";
 import type { HasScreen } from "./abilities/screen.js";
 import type { HasKeyboard } from "./abilities/keyboard.js";
+import type { HasLogs } from "./abilities/logs.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Sharing } from "./abilities/sharing.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
@@ -117,6 +119,7 @@ export interface Abilities {
   readonly reset?: Resettable;
   readonly shutdown?: Shutdownable;
   readonly console?: HasConsole;
+  readonly logs?: HasLogs;
   readonly exec?: Executable;
   readonly keyboard?: HasKeyboard;
   /** Without it cpus and memory are changed at the next start, and options not at all. */
@@ -206,15 +209,24 @@ export interface Carrier {
 export interface ConsoleStream {
   /** Output from before, as it was: it must be made safe before a terminal sees it. */
   readonly replay: Uint8Array;
+  /** Not all of the output from where it was to go on is there. */
+  readonly isMissing?: boolean;
   /** Output from then on, ends when the console does. */
   readonly output: AsyncIterable<Uint8Array>;
+  /** Where what has been read of the output ends, to go on from there another time. Default: nobody can. */
+  position?(): LogPosition | undefined;
   write(data: Uint8Array): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Which console, and how much of what it has said. */
-export type ConsoleRequest = CallOptions & { readonly replayBytes: number; readonly port?: number };
+export type ConsoleRequest = CallOptions & {
+  readonly replayBytes: number;
+  readonly port?: number;
+  /** The replay is what came after this, where that is known. */
+  readonly resume?: LogPosition | undefined;
+};
 
 /** Drivers with a serial console. */
 export interface HasConsole {

@@ -10,6 +10,7 @@ import { Event } from "./zor/v1/event.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
 import { ForwardServiceService } from "./zor/v1/forward_service.js";
 import { Host } from "./zor/v1/host.js";
+import { HostLogServiceService, HubLogServiceService, InstanceLogServiceService } from "./zor/v1/log_service.js";
 import { HostServiceService } from "./zor/v1/host_service.js";
 import { Image } from "./zor/v1/image.js";
 import { ImageServiceService } from "./zor/v1/image_service.js";
@@ -76,9 +77,12 @@ export const serviceTable = {
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.ForwardService": ForwardServiceService,
+  "zor.v1.HostLogService": HostLogServiceService,
   "zor.v1.HostService": HostServiceService,
+  "zor.v1.HubLogService": HubLogServiceService,
   "zor.v1.ImageService": ImageServiceService,
   "zor.v1.InstanceCopyService": InstanceCopyServiceService,
+  "zor.v1.InstanceLogService": InstanceLogServiceService,
   "zor.v1.InstanceService": InstanceServiceService,
   "zor.v1.JoinService": JoinServiceService,
   "zor.v1.LanService": LanServiceService,

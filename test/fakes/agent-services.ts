@@ -7,7 +7,7 @@ import { listPage } from "../../lib/list/list.js";
 import { apiLevel } from "../../lib/program.js";
 import { AgentServiceService } from "../../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
-import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
+import { AttachConsoleResponse, ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
@@ -171,11 +171,12 @@ function consoleHandlers(model: FakeHostModel): Handlers<typeof ConsoleServiceSe
         for await (const { message } of requests) {
           if (message?.$case === "open") {
             model.instance(message.value.name);
-            yield { message: { $case: "opened", value: { writable: true } } };
+            yield AttachConsoleResponse.fromPartial({ message: { $case: "opened", value: { writable: true } } });
           }
-          if (message?.$case === "data") yield { message: { $case: "data", value: message.value } };
+          if (message?.$case === "data")
+            yield AttachConsoleResponse.fromPartial({ message: { $case: "data", value: message.value } });
         }
-        yield { message: { $case: "closed", value: { reason: "client left" } } };
+        yield AttachConsoleResponse.fromPartial({ message: { $case: "closed", value: { reason: "client left" } } });
       } finally {
         model.openConsoles -= 1;
       }

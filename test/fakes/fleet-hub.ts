@@ -8,8 +8,8 @@ import { implementService } from "../../lib/grpc/service.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { hubServerName } from "../../lib/tls/join.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
-import type { AttachConsoleRequest, AttachConsoleResponse } from "../../proto/gen/zor/v1/console_service.js";
-import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
+import type { AttachConsoleRequest } from "../../proto/gen/zor/v1/console_service.js";
+import { AttachConsoleResponse, ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { type DiagnoseLinkResponse, HopVerdict, LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
@@ -201,16 +201,20 @@ export class FakeHub {
 
   /** A console that answers what is typed in capitals, and ends on "q". */
   async *#console(requests: AsyncIterable<AttachConsoleRequest>): AsyncIterable<AttachConsoleResponse> {
-    yield { message: { $case: "opened", value: { writable: true } } };
-    yield { message: { $case: "data", value: Buffer.from("guest console \x1b[1mraw\x1b[0m\r\n") } };
+    yield AttachConsoleResponse.fromPartial({ message: { $case: "opened", value: { writable: true } } });
+    yield AttachConsoleResponse.fromPartial({
+      message: { $case: "data", value: Buffer.from("guest console \x1b[1mraw\x1b[0m\r\n") },
+    });
     for await (const { message } of requests) {
       if (message?.$case !== "data") continue;
       const typed = message.value.toString();
       if (typed.includes("q")) {
-        yield { message: { $case: "closed", value: { reason: "the guest hung up \x1b[2J" } } };
+        yield AttachConsoleResponse.fromPartial({
+          message: { $case: "closed", value: { reason: "the guest hung up \x1b[2J" } },
+        });
         return;
       }
-      yield { message: { $case: "data", value: Buffer.from(typed.toUpperCase()) } };
+      yield AttachConsoleResponse.fromPartial({ message: { $case: "data", value: Buffer.from(typed.toUpperCase()) } });
     }
   }
 }

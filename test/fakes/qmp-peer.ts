@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectUnix } from "../../agent/drivers/qemu/unix-socket.js";
+import { connectUnix } from "../../agent/host/unix-socket.js";
 
 /** The far end of one connection over a real unix socket, played by the test. */
 export interface ScriptedPeer extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import type { Handlers } from "../../lib/grpc/service.js";
-import type { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
+import { AttachConsoleResponse, type ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import type { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
 
 /** A console that greets and echoes, and closes when it is told "exit". */
@@ -7,14 +7,16 @@ export const consoles: Handlers<typeof ConsoleServiceService> = {
   attachConsole: async function* (requests) {
     for await (const { message } of requests) {
       if (message?.$case === "open") {
-        yield { message: { $case: "opened", value: { writable: true } } };
-        yield { message: { $case: "data", value: Buffer.from("\x1b[32mlogin: ") } };
+        yield AttachConsoleResponse.fromPartial({ message: { $case: "opened", value: { writable: true } } });
+        yield AttachConsoleResponse.fromPartial({ message: { $case: "data", value: Buffer.from("\x1b[32mlogin: ") } });
       }
       if (message?.$case !== "data") continue;
-      yield { message: { $case: "data", value: message.value } };
+      yield AttachConsoleResponse.fromPartial({ message: { $case: "data", value: message.value } });
       if (message.value.toString().includes("exit")) break;
     }
-    yield { message: { $case: "closed", value: { reason: "the instance stopped" } } };
+    yield AttachConsoleResponse.fromPartial({
+      message: { $case: "closed", value: { reason: "the instance stopped" } },
+    });
   },
 };
 

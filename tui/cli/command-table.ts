@@ -60,6 +60,11 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "cdrom", summary: "change what lies in a CD-ROM drive", load: () => import("./commands/cdrom.js") },
   { name: "send-key", summary: "type on the keyboard of a machine", load: () => import("./commands/send-key.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
+  {
+    name: "logs",
+    summary: "show what instances said, and the logs of agents and hub",
+    load: () => import("./commands/logs.js"),
+  },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
   { name: "cp", summary: "copy files into, out of and between instances", load: () => import("./commands/cp.js") },
   {

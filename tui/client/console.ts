@@ -1,17 +1,19 @@
 import { once } from "node:events";
-import { PassThrough } from "node:stream";
+import { status } from "@grpc/grpc-js";
+import { Backoff } from "../../lib/backoff.js";
+import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import {
-  type AttachConsoleRequest,
-  type ConsoleOpen,
+  type AttachConsoleResponse,
+  type ConsoleOpened,
+  type ConsoleSession,
   ConsoleServiceService,
 } from "../../proto/gen/zor/v1/console_service.js";
+import type { LogPosition } from "../../proto/gen/zor/v1/log.js";
 import { escapeText } from "../kit/text/escape.js";
-import { enterRawMode, type Terminal, terminalSize } from "./raw-terminal.js";
 import { shortName } from "../kit/resource-name.js";
-
-/** The one key that is not sent to the instance: Ctrl-]. */
-const detachByte = 0x1d;
+import { type ConsoleInput, consoleInput } from "./console-input.js";
+import { type Terminal, terminalSize } from "./raw-terminal.js";
 
 /** How people call the detach key. */
 export const detachKey = "Ctrl-]";
@@ -31,13 +33,24 @@ export interface ConsoleOptions {
   readonly replayBytes?: number;
   /** Serial port, 0 to 3; default 0. */
   readonly port?: number;
+  /** Only look; default: type too, as far as the role allows it. */
+  readonly readOnly?: boolean;
+  /** Takes what the console shows besides the terminal; the console waits for it. */
+  readonly record?: (data: Uint8Array) => Promise<void>;
+  /** Told, where the output is no terminal, what a terminal shows between the lines: that it was lost and is there again. */
+  readonly onNotice?: (text: string) => void;
 }
+
+const defaultReplayBytes = 4096;
+/** Waits between attempts to have a lost console back. */
+const retry = { minMs: 200, maxMs: 2000 };
 
 /**
  * Connects a terminal to the serial console of "hosts/{host}/instances/{instance}" until it is detached or closes. The
  * console's bytes reach the terminal as they are. A terminal is in raw mode meanwhile, and is restored on every way out;
  * the input is left paused. With a pipe as input, everything is sent and the console is shown until it closes.
- * @throws {ZorError} when the console cannot be attached or the connection is lost.
+ * A connection that is lost is made again, unless input of a pipe may be lost with it, and goes on where the output was.
+ * @throws {ZorError} when the console cannot be attached.
  */
 export async function attachConsole(
   connection: Connection,
@@ -45,93 +58,127 @@ export async function attachConsole(
   terminal: Terminal,
   options: ConsoleOptions = {},
 ): Promise<ConsoleEnd> {
-  const { output } = terminal;
   const detach = new AbortController();
   const signal = AbortSignal.any([detach.signal, ...(options.signal === undefined ? [] : [options.signal])]);
-  using sender = sendInput(terminal, () => detach.abort());
-  const size = terminalSize(output);
-  sender.open({ name, replayBytes: options.replayBytes ?? 4096, size, port: options.port ?? 0 });
-  try {
-    const responses = connection.bidi(ConsoleServiceService.attachConsole, sender.requests, { signal });
-    for await (const { message } of responses) {
-      if (message?.$case === "opened") {
-        if (output.isTTY === true) await show(terminal, banner(name, message.value.writable), signal);
-        sender.start();
-      }
-      if (message?.$case === "data") await show(terminal, message.value, signal);
-      if (message?.$case === "closed") return { kind: "closed", reason: message.value.reason };
+  using input = consoleInput(terminal, () => detach.abort());
+  const attachment = new Attachment({ connection, name, terminal, input, options, signal });
+  const backoff = new Backoff(retry);
+  for (;;) {
+    try {
+      return await attachment.follow(() => backoff.reset());
+    } catch (error) {
+      if (signal.aborted) return { kind: "detached" };
+      if (!attachment.wasOpen || !input.isComplete || !isLost(error)) throw error;
+      await attachment.lost(error);
+      await backoff.wait(signal);
+      if (signal.aborted) return { kind: "detached" };
     }
-    return { kind: "closed", reason: "the console ended" };
-  } catch (error) {
-    if (signal.aborted) return { kind: "detached" };
-    throw error;
   }
 }
 
-function banner(name: string, writable: boolean): string {
-  const rights = writable ? "" : " (read only: your role may look, not type)";
-  return `Attached to ${escapeText(shortName(name))}${rights}. Detach with ${detachKey}.\r\n`;
+interface AttachmentParts {
+  readonly connection: Connection;
+  readonly name: string;
+  readonly terminal: Terminal;
+  readonly input: ConsoleInput;
+  readonly options: ConsoleOptions;
+  readonly signal: AbortSignal;
 }
 
-async function show({ output }: Terminal, data: string | Uint8Array, signal: AbortSignal): Promise<void> {
-  if (!output.write(data)) await once(output, "drain", { signal });
+/** A console that is attached, again and again if need be. */
+class Attachment {
+  readonly #parts: AttachmentParts;
+  #position: LogPosition | undefined;
+  #isLost = false;
+  wasOpen = false;
+
+  constructor(parts: AttachmentParts) {
+    this.#parts = parts;
+  }
+
+  /** Shows the console until it closes. @param onOpen told when it is there. @throws what the call throws. */
+  async follow(onOpen: () => void): Promise<ConsoleEnd> {
+    const { connection, name, terminal, input, options, signal } = this.#parts;
+    const requests = input.begin({
+      name,
+      replayBytes: this.wasOpen ? 0 : (options.replayBytes ?? defaultReplayBytes),
+      size: terminalSize(terminal.output),
+      port: options.port ?? 0,
+      readOnly: options.readOnly === true,
+      resume: this.wasOpen ? (this.#position ?? nowhere) : undefined,
+    });
+    for await (const response of connection.bidi(ConsoleServiceService.attachConsole, requests, { signal })) {
+      const { message } = response;
+      if (message?.$case === "opened") {
+        onOpen();
+        await this.#opened(message.value);
+      }
+      if (message?.$case === "data") await this.#show(message.value);
+      if (message?.$case === "closed") return { kind: "closed", reason: message.value.reason };
+      this.#passed(response);
+    }
+    return { kind: "closed", reason: "the console ended" };
+  }
+
+  /** Tells that the connection is lost, once. */
+  async lost(error: unknown): Promise<void> {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const why = escapeText(messageOf(error));
+    await this.#notice(`the connection was lost (${why}); trying to have it back, ${detachKey} detaches`);
+  }
+
+  async #opened(opened: ConsoleOpened): Promise<void> {
+    const { name, terminal, input, options } = this.#parts;
+    if (this.#isLost) {
+      const gap = opened.missing ? "some of the output meanwhile may be missing" : "no output is missing";
+      await this.#notice(`attached again; ${gap}`);
+    } else if (terminal.output.isTTY === true) {
+      await this.#write(banner(name, opened, options.readOnly === true));
+    }
+    this.#isLost = false;
+    this.wasOpen = true;
+    input.start(opened.writable);
+  }
+
+  #passed({ position }: AttachConsoleResponse): void {
+    this.#position = position ?? this.#position;
+  }
+
+  async #show(data: Uint8Array): Promise<void> {
+    await this.#write(data);
+    await this.#parts.options.record?.(data);
+  }
+
+  async #notice(text: string): Promise<void> {
+    if (this.#parts.terminal.output.isTTY === true) await this.#write(`\r\n[zor: ${text}]\r\n`);
+    else this.#parts.options.onNotice?.(text);
+  }
+
+  async #write(data: string | Uint8Array): Promise<void> {
+    const { terminal, signal } = this.#parts;
+    if (!terminal.output.write(data)) await once(terminal.output, "drain", { signal });
+  }
 }
 
-interface InputSender extends Disposable {
-  readonly requests: AsyncIterable<AttachConsoleRequest>;
-  /** Queues the first message. */
-  open(value: ConsoleOpen): void;
-  /** Begins to take input; until then nothing typed is read. */
-  start(): void;
+/** Of a console whose driver knows no positions: only what comes from now on is shown. */
+const nowhere: LogPosition = { log: "none", at: 0n };
+
+const lostCodes: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.CANCELLED, status.INTERNAL]);
+
+/** Whether what was attached may be there again soon. */
+function isLost(error: unknown): boolean {
+  return error instanceof ZorError && lostCodes.has(error.code);
 }
 
-/** Turns what is typed, and changes of size, into requests; reads no faster than they are taken. */
-function sendInput(terminal: Terminal, onDetach: () => void): InputSender {
-  const { input, output } = terminal;
-  const interactive = input.isTTY === true;
-  const requests = new PassThrough({ objectMode: true, highWaterMark: 32 });
-  const rawMode = new DisposableStack();
-  const send = (message: NonNullable<AttachConsoleRequest["message"]>): void => {
-    if (!requests.writable) return;
-    const request: AttachConsoleRequest = { message };
-    if (!requests.write(request)) input.pause();
-  };
-  const onData = (chunk: Buffer | string): void => {
-    const bytes = Buffer.from(chunk);
-    const at = interactive ? bytes.indexOf(detachByte) : -1;
-    const typed = at < 0 ? bytes : bytes.subarray(0, at);
-    if (typed.length > 0) send({ $case: "data", value: typed });
-    if (at >= 0) onDetach();
-  };
-  const onDrain = (): void => {
-    input.resume();
-  };
-  const onEnd = (): void => {
-    requests.end();
-  };
-  const onResize = (): void => {
-    const size = terminalSize(output);
-    if (size !== undefined) send({ $case: "resize", value: size });
-  };
-  return {
-    requests,
-    open: (value) => send({ $case: "open", value }),
-    start: () => {
-      rawMode.use(enterRawMode(terminal));
-      input.on("data", onData);
-      input.on("end", onEnd);
-      requests.on("drain", onDrain);
-      output.on("resize", onResize);
-      input.resume();
-    },
-    [Symbol.dispose]: () => {
-      input.off("data", onData);
-      input.off("end", onEnd);
-      requests.off("drain", onDrain);
-      output.off("resize", onResize);
-      input.pause();
-      requests.end();
-      rawMode.dispose();
-    },
-  };
+function banner(name: string, { writable, others }: ConsoleOpened, readOnly: boolean): string {
+  const why = readOnly ? "as you asked" : "your role may look, not type";
+  const rights = writable ? "" : ` (read only: ${why})`;
+  const company = others.length === 0 ? "" : `Also attached: ${others.map(sessionText).join(", ")}.\r\n`;
+  return `Attached to ${escapeText(shortName(name))}${rights}. Detach with ${detachKey}.\r\n${company}`;
+}
+
+/** "ana", or "bob (looks)". */
+export function sessionText({ caller, writable }: Pick<ConsoleSession, "caller" | "writable">): string {
+  return `${escapeText(caller.replace(/^zor:\/\/\w+\//, ""))}${writable ? "" : " (looks)"}`;
 }

@@ -1,48 +1,53 @@
-import { watch } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
-import { dirname } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import type { LogPart, LogPosition } from "../../../lib/logs/open-log.js";
+import type { FileDecoder } from "../file-log.js";
+import { type FileChunk, FileChanges, FileTail } from "../file-tail.js";
 
 const newline = 0x0a;
 /** Longest entry conmon writes is its 8 KiB buffer and a header; anything longer is not an entry. */
 const maxEntryBytes = 64 * 1024;
-const readBytes = 64 * 1024;
-/** How often the end is looked for when nothing is written. */
-const idleMs = 500;
 
 /**
  * Turns conmon's log ("{time} stdout F text\n"; P instead of F: the line goes on) back into the bytes that were written to
- * the terminal.
+ * the terminal, with when that was.
  */
-export class ConsoleLogDecoder {
+export class ConsoleLogDecoder implements FileDecoder {
   #pending: Buffer = Buffer.alloc(0);
 
-  push(chunk: Buffer): Buffer {
-    const data = Buffer.concat([this.#pending, chunk]);
-    const parts: Buffer[] = [];
+  push({ data: chunk, end, isNew }: FileChunk): readonly (LogPart & { readonly end: LogPosition })[] {
+    const data = isNew ? chunk : Buffer.concat([this.#pending, chunk]);
+    const parts = [];
     let begin = 0;
-    for (let end = data.indexOf(newline); end !== -1; end = data.indexOf(newline, begin)) {
-      parts.push(decodeEntry(data.subarray(begin, end)));
-      begin = end + 1;
+    for (let at = data.indexOf(newline); at !== -1; at = data.indexOf(newline, begin)) {
+      const entry = decodeEntry(data.subarray(begin, at));
+      begin = at + 1;
+      parts.push({ ...entry, end: { log: end.file, at: end.at - (data.length - begin) } });
     }
     this.#pending = Buffer.from(data.subarray(begin));
     if (this.#pending.length > maxEntryBytes) this.#pending = Buffer.alloc(0);
-    return Buffer.concat(parts);
+    return parts;
   }
 }
 
-function decodeEntry(entry: Buffer): Buffer {
-  const header = /^\S+ (?:stdout|stderr) ([FP]) /.exec(entry.toString("latin1", 0, 80));
-  if (header === null) return Buffer.alloc(0);
-  const text = entry.subarray(header[0].length);
-  return header[1] === "F" ? Buffer.concat([text, Buffer.of(newline)]) : text;
+function decodeEntry(entry: Buffer): Pick<LogPart, "data" | "timeMs"> {
+  const header = /^(\S+) (?:stdout|stderr) ([FP]) /.exec(entry.toString("latin1", 0, 80));
+  if (header === null) return { data: Buffer.alloc(0) };
+  const [whole, time = "", kind] = header;
+  const text = entry.subarray(whole.length);
+  const timeMs = Date.parse(time);
+  const data = kind === "F" ? Buffer.concat([text, Buffer.of(newline)]) : text;
+  return { data, timeMs: Number.isNaN(timeMs) ? undefined : timeMs };
 }
+
+/** Output that is given at most to who goes on. */
+const maxResumedBytes = 64 * 1024;
 
 /** How to read a console's log. */
 export interface ConsoleReaderOptions {
   readonly path: string;
   /** Bytes of recent output to keep as {@link ConsoleReader.replay}, at most. */
   readonly replayBytes: number;
+  /** The replay is what came after this, where that is known. */
+  readonly resume?: LogPosition | undefined;
   /** Whether nothing more will be written. */
   readonly hasEnded: () => Promise<boolean>;
   /** Ends the reader. */
@@ -56,26 +61,26 @@ export interface ConsoleReaderOptions {
  */
 export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
   readonly #options: ConsoleReaderOptions;
-  readonly #changes: Changes;
-  readonly #log: LogFile;
+  readonly #changes: FileChanges;
+  readonly #tail: FileTail;
+  readonly #decoder = new ConsoleLogDecoder();
   #replay: Buffer = Buffer.alloc(0);
+  #resumed = false;
+  #position: LogPosition | undefined;
   #ended = false;
   #finished = false;
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(options: ConsoleReaderOptions) {
     this.#options = options;
-    this.#changes = new Changes(dirname(options.path));
-    this.#log = new LogFile(options.path);
+    this.#changes = new FileChanges(options.path);
+    this.#tail = new FileTail(options.path);
   }
 
   /** Begins to read: everything written from now on is given. */
   static async open(options: ConsoleReaderOptions): Promise<ConsoleReader> {
     const reader = new ConsoleReader(options);
-    for (let data = await reader.#log.read(); data !== undefined; data = await reader.#log.read()) {
-      const all = Buffer.concat([reader.#replay, data]);
-      reader.#replay = Buffer.from(all.subarray(Math.max(0, all.length - options.replayBytes)));
-    }
+    await reader.#readPast();
     options.signal.addEventListener("abort", () => reader.#changes.close(), { once: true });
     return reader;
   }
@@ -89,6 +94,16 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
     return this.#replay;
   }
 
+  /** The replay is what came after the position to go on from. */
+  get resumed(): boolean {
+    return this.#resumed;
+  }
+
+  /** Where what has been read ends. */
+  get position(): LogPosition | undefined {
+    return this.#position;
+  }
+
   /** Calls may overlap, as when a console is closed while it is read: each is answered after the one before. */
   next(): Promise<IteratorResult<Uint8Array>> {
     const result = this.#last.then(() => this.#next());
@@ -96,12 +111,37 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
     return result;
   }
 
+  async #readPast(): Promise<void> {
+    const { resume, replayBytes } = this.#options;
+    let after = Buffer.alloc(0);
+    let past = Buffer.alloc(0);
+    for (let parts = await this.#read(); parts !== undefined; parts = await this.#read()) {
+      for (const { data, end } of parts) {
+        past = joined(past, data, replayBytes);
+        if (resume === undefined || end.log !== resume.log) continue;
+        this.#resumed = true;
+        if (end.at > resume.at) after = joined(after, data, maxResumedBytes);
+      }
+    }
+    this.#replay = this.#resumed ? after : past;
+  }
+
+  /** What was written; undefined when there is no more for now. */
+  async #read(): Promise<ReturnType<ConsoleLogDecoder["push"]> | undefined> {
+    const chunk = await this.#tail.read();
+    if (chunk === undefined) return undefined;
+    const parts = this.#decoder.push(chunk);
+    this.#position = parts.at(-1)?.end ?? this.#position;
+    return parts;
+  }
+
   async #next(): Promise<IteratorResult<Uint8Array>> {
     const { signal, hasEnded } = this.#options;
     while (!this.#finished && !signal.aborted) {
-      const data = await this.#log.read();
-      if (data !== undefined && data.length > 0) return { value: data, done: false };
-      if (data !== undefined) continue;
+      const parts = await this.#read();
+      const data = Buffer.concat((parts ?? []).map((part) => part.data));
+      if (data.length > 0) return { value: data, done: false };
+      if (parts !== undefined) continue;
       // The end is looked for before the last read, so that nothing written before it is missed.
       if (this.#ended) break;
       this.#ended = await hasEnded();
@@ -115,68 +155,11 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
     if (this.#finished) return;
     this.#finished = true;
     this.#changes.close();
-    await this.#log.close();
+    await this.#tail.close();
   }
 }
 
-/** The log, over the change from a full file to a new one. */
-class LogFile {
-  readonly #path: string;
-  #decoder = new ConsoleLogDecoder();
-  #file: FileHandle | undefined;
-  #position = 0;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  /** The next output, maybe empty; undefined when there is no more for now. */
-  async read(): Promise<Buffer | undefined> {
-    this.#file ??= await open(this.#path, "r").catch(() => undefined);
-    if (this.#file === undefined) return undefined;
-    const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(readBytes), 0, readBytes, this.#position);
-    if (bytesRead > 0) {
-      this.#position += bytesRead;
-      return this.#decoder.push(buffer.subarray(0, bytesRead));
-    }
-    if (!(await this.#isReplaced(this.#file))) return undefined;
-    await this.#file.close();
-    this.#file = undefined;
-    this.#position = 0;
-    this.#decoder = new ConsoleLogDecoder();
-    return this.read();
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.close();
-  }
-
-  async #isReplaced(file: FileHandle): Promise<boolean> {
-    const [mine, current] = await Promise.all([file.stat(), stat(this.#path).catch(() => undefined)]);
-    return current !== undefined && current.ino !== mine.ino;
-  }
-}
-
-/** Tells of changes in a directory; several between two questions are one. */
-class Changes {
-  readonly #watcher;
-  #changed = Promise.withResolvers<void>();
-
-  constructor(directory: string) {
-    this.#watcher = watch(directory, { persistent: false }, () => this.#changed.resolve());
-    // A watcher that fails leaves the look every half second.
-    this.#watcher.on("error", () => undefined);
-  }
-
-  async next(signal: AbortSignal): Promise<void> {
-    const idle = new AbortController();
-    const either = AbortSignal.any([signal, idle.signal]);
-    await Promise.race([this.#changed.promise, delay(idleMs, undefined, { signal: either }).catch(() => undefined)]);
-    idle.abort();
-    this.#changed = Promise.withResolvers<void>();
-  }
-
-  close(): void {
-    this.#watcher.close();
-  }
+function joined(before: Buffer<ArrayBuffer>, data: Uint8Array, most: number): Buffer<ArrayBuffer> {
+  const all = Buffer.concat([before, data]);
+  return Buffer.from(all.subarray(Math.max(0, all.length - most)));
 }

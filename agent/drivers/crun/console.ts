@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, unavailable } from "../../../lib/errors.js";
+import type { LogPosition } from "../../../lib/logs/open-log.js";
 import type { ConsoleStream } from "../driver.js";
 import { ConsoleReader } from "./console-log.js";
 import type { Keeper } from "./keeper.js";
@@ -19,10 +20,11 @@ export async function openContainerConsole(options: {
   readonly directory: string;
   readonly keeper: Keeper;
   readonly replayBytes: number;
+  readonly resume?: LogPosition | undefined;
   readonly isRunning: () => Promise<boolean>;
   readonly signal: AbortSignal;
 }): Promise<ConsoleStream> {
-  const { resource, directory, keeper, replayBytes } = options;
+  const { resource, directory, keeper, replayBytes, resume } = options;
   let socket: number;
   try {
     socket = connectPacketSocket(directory, "attach");
@@ -45,10 +47,12 @@ export async function openContainerConsole(options: {
   };
   options.signal.addEventListener("abort", close, { once: true });
   const hasEnded = async () => (await keeper.findExitCode()) !== undefined || !(await options.isRunning());
-  const output = await ConsoleReader.open({ path: keeper.logPath, replayBytes, hasEnded, signal });
+  const output = await ConsoleReader.open({ path: keeper.logPath, replayBytes, resume, hasEnded, signal });
   return {
     replay: output.replay,
+    isMissing: resume !== undefined && !output.resumed,
     output,
+    position: () => output.position,
     write: async (data) => {
       for (let begin = 0; begin < data.length; begin += packetBytes) {
         const packet = data.subarray(begin, begin + packetBytes);

@@ -23,6 +23,7 @@ import type {
   DriverInstance,
   ExecOutput,
   Executable,
+  ConsoleRequest,
   HasConsole,
   InstanceDriver,
   Observation,
@@ -37,6 +38,7 @@ import { CrunChanges } from "./changes.js";
 import { containerCopies, containerSettling, containerSnapshots } from "./container-copies.js";
 import { containerBackups, containerSaves, removeHalfSaved } from "./container-saves.js";
 import { openContainerConsole } from "./console.js";
+import { containerLogs } from "./container-logs.js";
 import { ContainerWatch } from "./container-watch.js";
 import { type CrunDriverOptions, CrunHost, keeperOf } from "./crun-host.js";
 import { describeEnd, toContainerEnd } from "./end-reason.js";
@@ -73,6 +75,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     ...{ pause: this, reset: this, shutdown: this, console: this, exec: this, change: new CrunChanges(this) },
     ...{ snapshot: containerSnapshots(this), copy: containerCopies(this) },
     ...{ save: containerSaves(this), backup: containerBackups(this) },
+    logs: containerLogs,
   };
   readonly settling = containerSettling(this);
   readonly host: CrunHost;
@@ -265,11 +268,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     await keeperOf(instance).forgetEndRequested();
   }
 
-  async openConsole(
-    instance: DriverInstance,
-    handle: RecoveryHandle,
-    options: CallOptions & { readonly replayBytes: number },
-  ): Promise<ConsoleStream> {
+  async openConsole(instance: DriverInstance, handle: RecoveryHandle, options: ConsoleRequest): Promise<ConsoleStream> {
     const isRunning = () => isAlive(handle);
     return openContainerConsole({
       resource: instance.name,

@@ -35,6 +35,11 @@ export class Keeper {
     return join(this.consoleDirectory, "log");
   }
 
+  /** Words of the keeper and the runtime. */
+  get wordsPath(): string {
+    return this.#path("keeper.log");
+  }
+
   /**
    * Starts conmon and through it creates the container, not started.
    * @param options.runtimePath absolute path of the runtime's program.
@@ -76,7 +81,7 @@ export class Keeper {
     try {
       const starterPid = await startDaemon(tool, argv, {
         cwd: this.#directory,
-        logFile: this.#path("keeper.log"),
+        logFile: this.wordsPath,
         env: { _OCI_SYNCPIPE: "3" },
         fds: [answer],
       });
@@ -182,7 +187,7 @@ export class Keeper {
       if (answer !== undefined && answer.pid > 0) return answer.pid;
       if (answer !== undefined) throw failedPrecondition("START_FAILED", "", `the runtime refuses: ${answer.message}`);
       if (ended || performance.now() > deadline) {
-        const log = ((await readIfExists(this.#path("keeper.log"))) ?? "").trim().slice(-500);
+        const log = ((await readIfExists(this.wordsPath)) ?? "").trim().slice(-500);
         throw unavailable("START_FAILED", "", `the container's keeper ${ended ? "ended" : "does not answer"}: ${log}`);
       }
       await delay(10);

@@ -1,7 +1,9 @@
 import { failedPrecondition } from "../../../lib/errors.js";
+import { nothingMore, type OpenLog } from "../../../lib/logs/open-log.js";
 import type { FromServer } from "../../network/socket-stream.js";
 import type { Connectable } from "../abilities/connect.js";
 import type { Detachable } from "../abilities/detach.js";
+import type { HasLogs, LogRequest } from "../abilities/logs.js";
 import { findAccount, loginVariables, openContainerRoot } from "../containers/accounts.js";
 import { connectInNetns } from "../containers/connect.js";
 import type { CallOptions, DriverInstance, ExecCommand, ExecOutput, Executable, RecoveryHandle } from "../driver.js";
@@ -9,6 +11,7 @@ import type { EngineClient } from "./engine-client.js";
 import type { EngineContainers } from "./engine-containers.js";
 import { asEngineFailure } from "./engine-error.js";
 import { execDetachedInEngine, execInEngine } from "./engine-exec.js";
+import { openEngineLog } from "./engine-logs.js";
 
 /** What running commands in an engine's containers needs. */
 export interface EngineCommandsOptions {
@@ -17,7 +20,8 @@ export interface EngineCommandsOptions {
 }
 
 /** Runs commands in an engine's containers, as those that they were started with run unless the command says otherwise, and connects to them. */
-export class EngineCommands implements Executable, Detachable, Connectable {
+export class EngineCommands implements Executable, Detachable, Connectable, HasLogs {
+  readonly sources = ["console"] as const;
   readonly #client: EngineClient;
   readonly #containers: EngineContainers;
 
@@ -67,8 +71,22 @@ export class EngineCommands implements Executable, Detachable, Connectable {
   }
 
   /** What it adds to the driver's abilities. */
-  get abilities(): { readonly [A in "exec" | "detach" | "connect"]: EngineCommands } {
-    return { exec: this, detach: this, connect: this };
+  get abilities(): { readonly [A in "exec" | "detach" | "connect" | "logs"]: EngineCommands } {
+    return { exec: this, detach: this, connect: this, logs: this };
+  }
+
+  async openLog(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    { source: _, port: __, follow, ...request }: LogRequest,
+  ): Promise<OpenLog> {
+    try {
+      const container = await this.#containers.find(instance, request.signal);
+      if (container === undefined) return { past: [], live: nothingMore, close: async () => undefined };
+      return await openEngineLog(this.#client, container.Id, { ...request, follow: follow && handle !== undefined });
+    } catch (error) {
+      throw asEngineFailure(error, { product: this.#client.product, doing: "read the log" });
+    }
   }
 
   /** Id of its container. @throws {ZorError} FAILED_PRECONDITION when that does not run. */

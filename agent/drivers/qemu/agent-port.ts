@@ -4,7 +4,7 @@ import type { Log } from "../../../lib/log.js";
 import { GuestAgent } from "./guest-agent.js";
 import { endForeignStreams } from "./guest-stream.js";
 import { socketNames } from "./ids.js";
-import { connectUnix, keptUnless } from "./unix-socket.js";
+import { connectUnix, keptUnless } from "../../host/unix-socket.js";
 
 /** What an {@link AgentPort} needs. */
 export interface AgentPortOptions {

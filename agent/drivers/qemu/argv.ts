@@ -25,7 +25,7 @@ export function toArgv(plan: MachinePlan): string[] {
   const boot = parts.flatMap((part) => part.boot ?? []);
   return [
     ...["-name", `guest=${plan.id}`, "-uuid", plan.uuid],
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-S", "-msg", "timestamp=on"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-machine", machine.join(","), "-accel", toAccelerator(plan)],
     ...["-chardev", `socket,id=qmp,path=${socketNames.qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],

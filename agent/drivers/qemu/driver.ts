@@ -1,12 +1,15 @@
+import { join } from "node:path";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { endProcess, findIdentity, isAlive } from "../../../lib/process.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
+import { PumpClient } from "../../pump/protocol/pump-client.js";
 import { DiskQuota } from "../disk-quota.js";
 import type {
   CallOptions,
   Carrier,
+  ConsoleRequest,
   ConsoleStream,
   DriverEvent,
   DriverInstance,
@@ -48,6 +51,7 @@ import { launch } from "./launch.js";
 import { LiveDevices } from "./live/devices.js";
 import { settle } from "./live/settle.js";
 import type { Machine } from "./machine.js";
+import { machineLogs } from "./machine-logs.js";
 import { findMachineProcess, toHandle } from "./machine-process.js";
 import { Machines } from "./machines.js";
 import {
@@ -103,6 +107,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     ...machineAbilities(this),
     ...new MachineCommands(this).abilities,
     keyboard: machineKeyboard(this),
+    logs: machineLogs((instance) => this.#machines.find(instance)),
     devices: this.#devices,
     change: new QemuChanges({
       devices: this.#devices,
@@ -128,7 +133,9 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
-    this.#machines = new Machines({ log: options.log, silentAfterMs: options.silentAfterMs ?? defaultSilentAfterMs });
+    const pump = new PumpClient(join(options.stateDirectory, "console-pump"));
+    const { log, silentAfterMs = defaultSilentAfterMs } = options;
+    this.#machines = new Machines({ log, silentAfterMs, pump });
     this.#quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
     this.#kvm = new KvmVerdicts(options);
     this.#policy = options.policy ?? nothingAllowed;
@@ -326,9 +333,9 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   async openConsole(
     instance: DriverInstance,
     _handle: RecoveryHandle,
-    { replayBytes, port = 0 }: CallOptions & { readonly replayBytes: number; readonly port?: number },
+    { port = 0, ...request }: ConsoleRequest,
   ): Promise<ConsoleStream> {
-    return this.#machines.get(instance).openConsole(port, replayBytes);
+    return this.#machines.get(instance).openConsole(port, request);
   }
 
   exec(...call: Parameters<Executable["exec"]>): AsyncIterable<ExecOutput> {

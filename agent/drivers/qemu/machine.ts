@@ -4,7 +4,8 @@ import { failedPrecondition, unavailable, type ZorError } from "../../../lib/err
 import type { Log } from "../../../lib/log.js";
 import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process.js";
 import { type ExitWatch, type ProcessExit, watchExit } from "../../host/process-exit.js";
-import type { ConsoleStream } from "../driver.js";
+import type { PumpClient } from "../../pump/protocol/pump-client.js";
+import type { ConsoleRequest, ConsoleStream } from "../driver.js";
 import { AgentPort } from "./agent-port.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { guestAgentChardev, guestAgentPort, socketNames } from "./ids.js";
@@ -13,9 +14,10 @@ import { type FirstSpeaker, LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason } from "./machine-end.js";
 import { narrowSockets } from "./narrow-sockets.js";
 import { QmpClient, type QmpEvent } from "./qmp-client.js";
+import type { FollowedPort } from "./console-mux.js";
 import { SerialPorts } from "./serial-ports.js";
 import { ShutdownRequest } from "./shutdown-request.js";
-import { connectUnix, keptUnless } from "./unix-socket.js";
+import { connectUnix, keptUnless } from "../../host/unix-socket.js";
 
 /** What a {@link Machine} needs. */
 export interface MachineOptions {
@@ -27,6 +29,8 @@ export interface MachineOptions {
   /** Directory of the instance. */
   readonly directory: string;
   readonly serialPorts: number;
+  /** Reads its serial ports. */
+  readonly pump: PumpClient;
   /** What speaks on the console before the guest does. */
   readonly speaksFirst: FirstSpeaker;
   /** When it was started. */
@@ -43,8 +47,6 @@ export interface MachineOptions {
 }
 
 const connectTimeoutMs = 5000;
-/** Output of an earlier time that is looked at. */
-const lifeTextBytes = 16 * 1024;
 /** The clock that is asked may lag behind the timer. */
 const silenceSlackMs = 50;
 /** QEMU closes its sockets a little before it ends. */
@@ -73,15 +75,13 @@ export class Machine {
   /** What has been told of its parts. */
   #problem: string | undefined;
 
-  private constructor(options: MachineOptions & { readonly isNew: boolean }, serial: SerialPorts) {
+  private constructor(options: MachineOptions & { readonly isNew: boolean }) {
     this.identity = options.identity;
     this.#options = options;
-    this.#serial = serial;
+    this.#serial = new SerialPorts({ ...options, count: options.serialPorts });
     this.#exitWatch = watchExit(options.identity);
     this.#life = new LifeSigns(options);
-    // What it said to an earlier agent.
-    this.#life.hear(serial.recent(lifeTextBytes));
-    serial.onOutput = (output) => this.#sign(() => this.#life.hear(output));
+    this.#serial.onOutput = (output) => this.#sign(() => this.#life.hear(output));
     this.#agent = new AgentPort({
       ...options,
       onReady: () => options.onEvent("exec-ready", "the guest agent answers"),
@@ -92,7 +92,7 @@ export class Machine {
 
   /** Observes a running QEMU. Resolves at once; {@link ready} tells when it answers. */
   static async attach(options: MachineOptions & { readonly isNew: boolean }): Promise<Machine> {
-    return new Machine(options, await SerialPorts.open({ ...options, count: options.serialPorts }));
+    return new Machine(options);
   }
 
   /** Resource name of its instance. */
@@ -238,8 +238,13 @@ export class Machine {
     this.#problem = problem;
   }
 
-  openConsole(port: number, replayBytes: number): ConsoleStream {
-    return this.#serial.openPort(port, replayBytes);
+  openConsole(port: number, request: Pick<ConsoleRequest, "replayBytes" | "resume">): ConsoleStream {
+    return this.#serial.openPort(port, request);
+  }
+
+  /** What a serial port has said, and says. @throws {ZorError} INVALID_ARGUMENT when there is no such port. */
+  followConsole(port: number): FollowedPort {
+    return this.#serial.follow(port);
   }
 
   /** The coming end is wanted and no failure. */
@@ -259,7 +264,7 @@ export class Machine {
     this.#disconnect();
     await this.#supervision;
     this.#exitWatch.close();
-    await this.#serial.flush();
+    await this.#serial.close();
   }
 
   async #supervise(): Promise<void> {
@@ -287,7 +292,7 @@ export class Machine {
     const socket = keptUnless(signal, await connectUnix(runDirectory, socketNames.qmp, { signal }));
     const qmp = await QmpClient.open(socket, { resource, onEvent: (event) => this.#onEvent(event) });
     try {
-      await this.#serial.connect(async (name) => keptUnless(signal, await connectUnix(runDirectory, name, { signal })));
+      this.#serial.connect();
       this.#qmp = qmp;
       // An earlier agent may have been ended while it asked.
       await this.#shutdown.giveUp();
@@ -303,15 +308,13 @@ export class Machine {
     this.#qmp?.close();
     this.#qmp = undefined;
     this.#agent.lose();
-    if (this.#detached.signal.aborted) this.#serial.close();
   }
 
   async #ended(): Promise<void> {
     clearTimeout(this.#silenceTimer);
     this.#disconnect();
-    this.#serial.close();
+    await this.#serial.finish();
     this.#detached.abort();
-    await this.#serial.flush();
     const wanted = this.#stopping;
     const exit = wanted ? undefined : await this.#findExit();
     this.#exitWatch.close();

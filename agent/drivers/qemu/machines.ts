@@ -3,6 +3,7 @@ import { failedPrecondition } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
 import type { ProcessExit } from "../../host/process-exit.js";
+import type { PumpClient } from "../../pump/protocol/pump-client.js";
 import type { DriverEvent, DriverInstance } from "../driver.js";
 import { isUefi } from "./hardware/firmware.js";
 import { serialPortsOf } from "./ids.js";
@@ -21,10 +22,12 @@ export class Machines {
   #events = new AsyncQueue<DriverEvent>(maxQueuedEvents);
 
   readonly #silentAfterMs: number;
+  readonly #pump: PumpClient;
 
   /** @param options.silentAfterMs milliseconds without a sign of life until a machine is called silent. */
-  constructor(options: { readonly log: Log; readonly silentAfterMs: number }) {
+  constructor(options: { readonly log: Log; readonly silentAfterMs: number; readonly pump: PumpClient }) {
     this.#log = options.log;
+    this.#pump = options.pump;
     this.#silentAfterMs = options.silentAfterMs;
   }
 
@@ -61,6 +64,7 @@ export class Machines {
       runDirectory: runDirectoryOf(instance),
       directory: instance.directory,
       serialPorts: instance.spec.driver?.$case === "qemu" ? serialPortsOf(instance.spec.driver.value) : 1,
+      pump: this.#pump,
       speaksFirst: findFirstSpeaker(instance),
       startMs: (await startTimeOf(identity))?.getTime() ?? Date.now(),
       silentAfterMs: this.#silentAfterMs,

@@ -26,7 +26,8 @@ export function logPathOf(instance: Pick<DriverInstance, "directory">): string {
 /** The last line of QEMU's messages, for people; empty when it said nothing. */
 export async function lastMessage(instance: Pick<DriverInstance, "directory">): Promise<string> {
   const text = await readFile(logPathOf(instance), "utf8").catch(() => "");
-  return text.trim().split("\n").at(-1)?.slice(-300) ?? "";
+  const line = text.trim().split("\n").at(-1)?.slice(-300) ?? "";
+  return line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, "");
 }
 
 /** Cuts QEMU's messages off when a guest has provoked too many. Call now and then. */

@@ -7,7 +7,7 @@ import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import { socketNames } from "./ids.js";
 import { addDescriptor, type LiveMachine } from "./live/live-machine.js";
 import { runDirectoryOf } from "./run-directory.js";
-import { connectUnix } from "./unix-socket.js";
+import { connectUnix } from "../../host/unix-socket.js";
 
 const maxPictureBytes = 32 * 1024 * 1024;
 /** A large screen takes its time to be packed on a loaded host. */

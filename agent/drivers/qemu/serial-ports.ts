@@ -1,13 +1,14 @@
-import type { Socket } from "node:net";
+import { once } from "node:events";
 import { join } from "node:path";
-import { invalidArgument } from "../../../lib/errors.js";
-import type { ConsoleStream } from "../driver.js";
-import { ConsoleLog } from "./console-log.js";
-import { ConsoleMux } from "./console-mux.js";
+import { Backoff, pause } from "../../../lib/backoff.js";
+import { invalidArgument, type ZorError } from "../../../lib/errors.js";
+import type { Heard, PumpClient } from "../../pump/protocol/pump-client.js";
+import type { ConsoleRequest, ConsoleStream } from "../driver.js";
+import { ConsoleMux, type FollowedPort } from "./console-mux.js";
 import { maxSerialPorts, serialSocket } from "./ids.js";
 
 /** Where recent output of a serial port is kept, in the directory of its instance. */
-function consoleLogPath(directory: string, port: number): string {
+export function consoleLogPath(directory: string, port: number): string {
   return join(directory, port === 0 ? "console.log" : `console${port}.log`);
 }
 
@@ -22,67 +23,110 @@ export interface SerialPortsOptions {
   readonly resource: string;
   /** Directory of the instance. */
   readonly directory: string;
+  /** QEMU's working directory, with its sockets. */
+  readonly runDirectory: string;
   /** How many there are. */
   readonly count: number;
   /** A new run: what the last one said is forgotten. */
   readonly isNew: boolean;
+  /** Reads them, whatever becomes of the agent. */
+  readonly pump: PumpClient;
 }
 
-/** The serial ports of a running machine, each with its history; the first one is its console. All are always read, so that no guest waits. */
+/** What the pump had yet to tell comes within this time after the machine's end. */
+const restMs = 2000;
+
+/** The serial ports of a running machine, each with its history; the first one is its console. The pump reads all of them, so that no guest waits. */
 export class SerialPorts {
-  readonly #resource: string;
-  readonly #logs: readonly ConsoleLog[];
+  readonly #options: SerialPortsOptions;
   readonly #ports: readonly ConsoleMux[];
+  readonly #ending = new AbortController();
+  #keeping: Promise<void>[] | undefined;
   /** Told of what comes from the first one. */
   onOutput: (output: Uint8Array) => void = () => undefined;
 
-  private constructor(resource: string, logs: readonly ConsoleLog[]) {
-    this.#resource = resource;
-    this.#logs = logs;
+  constructor(options: SerialPortsOptions) {
+    this.#options = options;
     const told = (port: number) => (output: Uint8Array) => (port === 0 ? this.onOutput(output) : undefined);
-    this.#ports = logs.map((log, port) => new ConsoleMux(resource, log, told(port)));
+    this.#ports = Array.from({ length: options.count }, (_, port) => new ConsoleMux(options.resource, told(port)));
   }
 
-  static async open({ resource, directory, count, isNew }: SerialPortsOptions): Promise<SerialPorts> {
-    const logs: ConsoleLog[] = [];
-    for (let port = 0; port < count; port += 1) {
-      const log = await ConsoleLog.open(consoleLogPath(directory, port));
-      if (isNew) await log.clear();
-      logs.push(log);
-    }
-    return new SerialPorts(resource, logs);
-  }
-
-  /** QEMU's socket of the first one is connected. */
+  /** All are connected. */
   get isConnected(): boolean {
-    return this.#ports[0]?.isConnected ?? false;
+    return this.#ports.every(({ isConnected }) => isConnected);
   }
 
-  /** What the first one has said last. */
-  recent(bytes: number): Buffer {
-    return this.#logs[0]?.recent(bytes) ?? Buffer.alloc(0);
-  }
-
-  /** Connects all. @throws what connecting throws. */
-  async connect(connect: (socket: string) => Promise<Socket>): Promise<void> {
-    for (const [port, mux] of this.#ports.entries()) mux.attach(await connect(serialSocket(port)));
+  /** Keeps all connected from now on, until they are closed. */
+  connect(): void {
+    this.#keeping ??= this.#ports.map((mux, port) => this.#keep(mux, port));
   }
 
   /** A new reader and writer. @throws {ZorError} INVALID_ARGUMENT when there is no such port. */
-  openPort(port: number, replayBytes: number): ConsoleStream {
-    const mux = this.#ports[port];
-    if (mux !== undefined) return mux.open(replayBytes);
-    const has = this.#ports.length === 1 ? "one serial port, 0" : `the serial ports 0 to ${this.#ports.length - 1}`;
-    throw invalidArgument("open.port", `${this.#resource} has ${has}; not ${port}`);
+  openPort(port: number, request: Pick<ConsoleRequest, "replayBytes" | "resume">): ConsoleStream {
+    return this.#port("open.port", port).open(request);
+  }
+
+  /** What a port has said, and says. @throws {ZorError} INVALID_ARGUMENT when there is no such port. */
+  follow(port: number): FollowedPort {
+    return this.#port("port", port).follow();
   }
 
   /** Ends all connections and readers. */
-  close(): void {
+  async close(): Promise<void> {
+    this.#ending.abort();
     for (const port of this.#ports) port.close();
+    await Promise.all(this.#keeping ?? []);
   }
 
-  /** Resolves when all output so far is in the files. */
-  async flush(): Promise<void> {
-    for (const log of this.#logs) await log.flush();
+  /** The machine has ended: waits, not for long, until the rest of what it said has come. */
+  async finish(): Promise<void> {
+    const deadline = performance.now() + restMs;
+    const { signal } = this.#ending;
+    while (!signal.aborted && performance.now() < deadline && this.#ports.some(({ isConnected }) => isConnected)) {
+      await pause(10, signal);
+    }
+    await this.close();
   }
+
+  #port(field: string, port: number): ConsoleMux {
+    const mux = this.#ports[port];
+    if (mux !== undefined) return mux;
+    throw noSuchPort(this.#options.resource, this.#ports.length, { field, port });
+  }
+
+  async #keep(mux: ConsoleMux, port: number): Promise<void> {
+    const { directory, runDirectory, pump } = this.#options;
+    const { signal } = this.#ending;
+    const backoff = new Backoff({ minMs: 10, maxMs: 1000 });
+    let { isNew } = this.#options;
+    while (!signal.aborted) {
+      const where = {
+        directory: runDirectory,
+        socket: serialSocket(port),
+        file: consoleLogPath(directory, port),
+        isNew,
+      };
+      const hear = (heard: Heard): void => mux.hear(heard);
+      // It may not listen yet, or not any more; the machine tells when it has ended.
+      const socket = await pump.open(where, { hear, signal }).catch(() => undefined);
+      if (socket !== undefined) {
+        isNew = false;
+        backoff.reset();
+        mux.attach(socket);
+        if (signal.aborted) mux.close();
+        if (!socket.closed) await once(socket, "close").catch(() => undefined);
+      }
+      await backoff.wait(signal);
+    }
+  }
+}
+
+/** The error of who asks for a port that a machine has not; pure. */
+export function noSuchPort(
+  resource: string,
+  count: number,
+  { field, port }: { readonly field: string; readonly port: number },
+): ZorError {
+  const has = count === 1 ? "one serial port, 0" : `the serial ports 0 to ${count - 1}`;
+  return invalidArgument(field, `${resource} has ${has}; not ${port}`);
 }

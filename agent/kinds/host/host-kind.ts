@@ -2,6 +2,9 @@ import { status } from "@grpc/grpc-js";
 import { pause } from "../../../lib/backoff.js";
 import { ZorError } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
+import { failedPrecondition } from "../../../lib/errors.js";
+import { checkQuery, streamLog } from "../../../lib/logs/stream-log.js";
+import { HostLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
 import { listPage } from "../../../lib/list/list.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService as methods } from "../../../proto/gen/zor/v1/host_service.js";
@@ -30,9 +33,21 @@ function open(context: AgentContext): KindPart {
         methods,
         hostService(context.scope, () => facts.read()),
       ),
+      serve(HostLogServiceService, hostLogService(context)),
     ],
     run: async (signal) => {
       await Promise.all([followUsage(context, facts, { publish, signal }), probe(context, facts, { publish, signal })]);
+    },
+  };
+}
+
+function hostLogService({ scope, keptLog }: AgentContext): Handlers<typeof HostLogServiceService> {
+  return {
+    readHostLog: async function* ({ name, query: asked }, { signal }) {
+      scope.parseSelf("name", name);
+      const query = checkQuery(asked);
+      if (keptLog === undefined) throw failedPrecondition("NO_LOG", name, "this agent keeps no log");
+      for await (const piece of streamLog(await keptLog.open(query), query, signal)) yield { piece };
     },
   };
 }

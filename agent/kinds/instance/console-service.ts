@@ -1,5 +1,6 @@
 import { invalidArgument, permissionDenied } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
+import { checkPosition, toMessage } from "../../../lib/logs/stream-log.js";
 import type {
   AttachConsoleRequest,
   AttachConsoleResponse,
@@ -21,6 +22,8 @@ export interface ConsoleServiceOptions {
 
 const maxReplayBytes = 65_536;
 const maxPort = 3;
+/** Who is attached beyond this number is not told. */
+const maxToldSessions = 64;
 
 /** The console service of this host. */
 export function consoleService(options: ConsoleServiceOptions): Handlers<typeof ConsoleServiceService> {
@@ -42,26 +45,38 @@ async function* attachConsole(
     throw invalidArgument("open.port", `${open.port} is not between 0 and ${maxPort}`);
   }
   const size = open.size === undefined ? undefined : checkSize("open.size", open.size);
-  const writable = context.caller.role >= Role.ROLE_OPERATOR;
+  const resume = checkPosition("open.resume", open.resume);
   const { replayBytes, port } = open;
-  const stream = await manager.reach(id).openConsole({ replayBytes, port, signal: context.signal });
+  const writable = context.caller.role >= Role.ROLE_OPERATOR && !open.readOnly;
+  const reached = manager.reach(id);
+  const stream = await reached.openConsole({ replayBytes, port, resume, signal: context.signal });
   // A machine that is silent would keep the console open long after the client has gone.
   const close = (): void => void stream.close().catch(() => undefined);
   context.signal.addEventListener("abort", close, { once: true });
   let failure: { readonly error: unknown } | undefined;
+  const session = { caller: context.caller.identity, port, writable, attachTime: new Date() };
+  const { others, leave } = reached.attached(session);
   try {
     if (size !== undefined && writable) await stream.resize(size.columns, size.rows);
-    yield { message: { $case: "opened", value: { writable } } };
     const replay = safeReplay(stream.replay);
-    if (replay.length > 0) yield { message: { $case: "data", value: replay } };
-    pump(input, stream, context, writable).catch((error: unknown) => {
+    const position = (): AttachConsoleResponse["position"] => toMessage(stream.position?.());
+    const missing = resume !== undefined && stream.isMissing !== false;
+    const opened = { writable, missing, others: others.slice(0, maxToldSessions) };
+    yield { message: { $case: "opened", value: opened }, position: replay.length === 0 ? position() : undefined };
+    if (replay.length > 0) yield { message: { $case: "data", value: replay }, position: position() };
+    const rights = { writable, readOnly: open.readOnly };
+    pump(input, stream, context, rights).catch((error: unknown) => {
       failure = { error };
       close();
     });
-    for await (const data of stream.output) yield { message: { $case: "data", value: Buffer.from(data) } };
+    for await (const data of stream.output) {
+      yield { message: { $case: "data", value: Buffer.from(data) }, position: position() };
+    }
     if (failure !== undefined) throw failure.error;
-    yield { message: { $case: "closed", value: { reason: "the console ended: the instance does not run any more" } } };
+    const reason = "the console ended: the instance does not run any more";
+    yield { message: { $case: "closed", value: { reason } }, position: undefined };
   } finally {
+    leave();
     context.signal.removeEventListener("abort", close);
     await stream.close();
   }
@@ -72,12 +87,13 @@ async function pump(
   input: AsyncIterator<AttachConsoleRequest>,
   stream: ConsoleStream,
   context: CallContext,
-  writable: boolean,
+  { writable, readOnly }: { readonly writable: boolean; readonly readOnly: boolean },
 ): Promise<void> {
   for (let next = await input.next(); next.done !== true; next = await input.next()) {
     const { message } = next.value;
     switch (message?.$case) {
       case "data":
+        if (readOnly) throw permissionDenied("this console was opened read-only; open it without read_only to type");
         if (!writable) {
           throw permissionDenied(
             `${context.caller.identity} may only look at this console; typing needs role operator`,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
 import { ForwardServiceService } from "../../../proto/gen/zor/v1/forward_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
+import { InstanceLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
 import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
 import { readBoot } from "../../host/boot.js";
 import { readLimits } from "../../host/resources.js";
@@ -13,6 +14,7 @@ import { consoleService } from "./console-service.js";
 import { copyMethods } from "./copy-service.js";
 import { execService } from "./exec-service.js";
 import { forwardService } from "./forward-service.js";
+import { logService } from "./log-service.js";
 import { screenService } from "./screen-service.js";
 import { instanceMethods } from "./instance-service.js";
 import { InstanceStore } from "./instance-store.js";
@@ -60,6 +62,7 @@ async function open(context: AgentContext): Promise<KindPart> {
       copyMethods({ ...context, access }),
       ...instanceMethods({ scope, manager, operations, references, signal }),
       serve(ConsoleServiceService, consoleService({ scope, manager })),
+      serve(InstanceLogServiceService, logService({ scope, manager })),
       serve(ExecServiceService, execService({ scope, manager })),
       serve(ForwardServiceService, forwardService({ scope, manager })),
       serve(ScreenServiceService, screenService({ scope, manager })),

@@ -289,7 +289,7 @@ export class InstanceManager implements ResourceSource {
 
   /** An instance to be reached inside. @throws {ZorError} NOT_FOUND */
   reach(id: string): Reached {
-    return new Reached(this.record(id), this.#context);
+    return new Reached(this.record(id), { ...this.#context, isThere: (record) => this.#records.get(id) === record });
   }
 
   /** Runs work in the queue of an instance. @throws {ZorError} NOT_FOUND */

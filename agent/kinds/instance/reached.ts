@@ -1,5 +1,8 @@
+import type { OpenLog } from "../../../lib/logs/open-log.js";
+import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Detachable } from "../../drivers/abilities/detach.js";
+import type { LogRequest } from "../../drivers/abilities/logs.js";
 import type {
   Abilities,
   CallOptions,
@@ -30,6 +33,10 @@ interface Able<A extends keyof Abilities> {
 interface Surroundings {
   readonly emit: (event: EventDraft) => void;
   readonly neighbours: Neighbours;
+  /** Tells watchers that the record changed. */
+  readonly publish: (record: InstanceRecord) => void;
+  /** It has not been deleted meanwhile. */
+  readonly isThere: (record: InstanceRecord) => boolean;
 }
 
 /** A server that somebody wants to be connected to. */
@@ -45,9 +52,11 @@ export class Reached {
   readonly #record: InstanceRecord;
   readonly #emit: (event: EventDraft) => void;
   readonly #neighbours: Neighbours;
+  readonly #publish: () => void;
 
-  constructor(record: InstanceRecord, { emit, neighbours }: Surroundings) {
+  constructor(record: InstanceRecord, { emit, neighbours, publish, isThere }: Surroundings) {
     this.#record = record;
+    this.#publish = () => (isThere(record) ? publish(record) : undefined);
     this.#emit = emit;
     this.#neighbours = neighbours;
   }
@@ -64,6 +73,39 @@ export class Reached {
       throw unsupported(this.#record, "have several serial ports");
     }
     return attempt(this.#record, "open the console of", () => ability.openConsole(instance, handle, options));
+  }
+
+  /** Opens a log; the instance need not run. @throws {ZorError} */
+  async openLog(request: LogRequest): Promise<OpenLog> {
+    const { driver, handle } = this.#record;
+    const ability = driver.can.logs;
+    if (ability === undefined) throw unsupported(this.#record, "keep what they say");
+    if (!ability.sources.includes(request.source)) throw unsupported(this.#record, "tell what runs them says");
+    if (request.port > 0 && driver.can.console?.hasPorts !== true) {
+      throw unsupported(this.#record, "have several serial ports");
+    }
+    return attempt(this.#record, "read the log of", () =>
+      ability.openLog(toDriverInstance(this.#record), handle, request),
+    );
+  }
+
+  /** Somebody attaches to a console, until the returned function is called. Others see that. */
+  attached(session: ConsoleSession): { readonly others: readonly ConsoleSession[]; readonly leave: () => void } {
+    const record = this.#record;
+    const others = record.consoleSessions ?? [];
+    const caller = session.caller;
+    const what = `${session.writable ? "the console" : "the console, to look at it"}${session.port === 0 ? "" : ` (port ${session.port})`}`;
+    record.consoleSessions = [...others, session];
+    this.#publish();
+    this.tell("console_attached", `attached to ${what}`, caller);
+    return {
+      others,
+      leave: () => {
+        record.consoleSessions = (record.consoleSessions ?? []).filter((each) => each !== session);
+        this.#publish();
+        this.tell("console_detached", `detached from ${what}`, caller);
+      },
+    };
   }
 
   /** Runs a command inside. @throws {ZorError} */

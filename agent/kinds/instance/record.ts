@@ -1,3 +1,4 @@
+import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
 import {
   Instance,
   type InstanceSpec,
@@ -21,6 +22,9 @@ import type { LastEnd } from "./last-end.js";
 import type { Life } from "./restart-plan.js";
 import { planChanges } from "./spec-diff.js";
 import type { StoredInstance } from "./stored-instance.js";
+
+/** Who is attached beyond this number is not told. */
+const maxToldSessions = 64;
 
 /** Work under way at an instance. */
 export type Activity = "creating" | "starting" | "stopping" | "deleting";
@@ -54,6 +58,8 @@ export interface InstanceRecord {
   awaitsBoot: boolean;
   /** How its schedules stand. */
   schedules?: readonly ScheduleStatus[];
+  /** Who is attached to its consoles. */
+  consoleSessions?: readonly ConsoleSession[];
 }
 
 /** Whether it is started without anybody asking for it, sooner or later. */
@@ -133,6 +139,7 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     restart: toRestartStatus(record),
     pendingChanges: pendingChanges(record),
     schedules: [...(record.schedules ?? [])],
+    consoleSessions: (record.consoleSessions ?? []).slice(0, maxToldSessions),
   };
 }
 

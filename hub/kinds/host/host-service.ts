@@ -8,6 +8,7 @@ import { addressForm, isDialAddress } from "../../../lib/socket-address.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostResponse, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { HostLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { type HostRecord, hostNotFound, neverJoined, putHost, viewHost } from "../../fleet/host-record.js";
 import { checkAddresses, checkUnderlayAddresses } from "../../join/addresses.js";
@@ -23,7 +24,20 @@ const service = HostServiceService;
 
 /** Registers, changes, lists and forgets hosts. */
 export function hostHandlers(parts: HubParts): KindHandlers {
-  return { ...hubHandlers(parts, hostResources(parts)), ...handlersOf(service, comingAndGoing(parts)) };
+  return {
+    ...hubHandlers(parts, hostResources(parts)),
+    ...handlersOf(service, comingAndGoing(parts)),
+    ...logHandlers(parts),
+  };
+}
+
+/** Agents have their logs. */
+function logHandlers({ router }: HubParts): KindHandlers {
+  const method = HostLogServiceService.readHostLog;
+  return handlersOf(HostLogServiceService, {
+    readHostLog: (request, context) =>
+      router.stream(method, { host: parseHost("name", request.name), request }, context),
+  });
 }
 
 interface HostToStore extends HubRecord<Host> {

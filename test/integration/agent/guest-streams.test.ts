@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Connection } from "../../../lib/grpc/connection.js";
-import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
+import { AttachConsoleRequest, ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
 import { type ExecRequest, ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { ApiFixture, nameOf } from "./api-fixture.js";
@@ -14,9 +14,8 @@ afterEach(() => api.close());
 
 describe("consoles", () => {
   async function* typing(...data: string[]) {
-    yield {
-      message: { $case: "open" as const, value: { name: nameOf("c1"), replayBytes: 100, size: undefined, port: 0 } },
-    };
+    const value = { name: nameOf("c1"), replayBytes: 100 };
+    yield AttachConsoleRequest.fromPartial({ message: { $case: "open", value } });
     for (const text of data) yield { message: { $case: "data" as const, value: Buffer.from(text) } };
   }
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRootfsImage } from "../../../agent/drivers/crun/rootfs.js";
 import { openBootFiles } from "../../../agent/drivers/qemu/boot-files.js";
 import { openChain } from "../../../agent/drivers/qemu/image-chain.js";
-import { connectUnix } from "../../../agent/drivers/qemu/unix-socket.js";
+import { connectUnix } from "../../../agent/host/unix-socket.js";
 import { openExactly } from "../../../agent/host/open-exactly.js";
 import { ZorError } from "../../../lib/errors.js";
 import { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";

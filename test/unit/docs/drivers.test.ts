@@ -7,6 +7,7 @@ import { createDrivers } from "../../../agent/drivers/registry.js";
 const words: Readonly<Record<keyof Abilities, string>> = {
   discover: "shows what others made, and takes it over when asked (`zor adopt`)",
   console: "serial console or terminal (`zor console`)",
+  logs: "what it said is kept (`zor logs`)",
   exec: "commands inside (`zor exec`, `zor cp`)",
   detach: "commands inside that stay (`zor exec -d`)",
   connect: "connections to servers inside (`zor port-forward`, `zor ssh`)",

@@ -11,7 +11,7 @@ import { qemuOptionsOf } from "../options.js";
 import { toUserId } from "../privileges.js";
 import { qemuProgram } from "../program.js";
 import { QmpClient } from "../qmp-client.js";
-import { connectUnix } from "../unix-socket.js";
+import { connectUnix } from "../../../host/unix-socket.js";
 import { type BlockEngine, diskNode, giveFile } from "./block-engine.js";
 
 const socketName = "qmp";

@@ -17,6 +17,8 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { LogPosition } from "./log.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -55,6 +57,13 @@ export interface ConsoleOpen {
     | undefined;
   /** Serial port of a machine, 0 (the console) to 3; default 0. */
   port: number;
+  /** Only look, whatever the caller's role: what is typed is refused. Default false. */
+  readOnly: boolean;
+  /**
+   * Go on from here: the first output is what came after it, as far as that is kept, and replay_bytes does not count. Of that
+   * too only what draws is sent. Unset: as replay_bytes says.
+   */
+  resume: LogPosition | undefined;
 }
 
 /** Size of a terminal in character cells. */
@@ -79,12 +88,30 @@ export interface AttachConsoleResponse {
     /** The console ended, for example because the instance stopped; always last. */
     { $case: "closed"; value: ConsoleClosed }
     | undefined;
+  /** With output: where it ends, to go on from there with another call. Unset: nobody can. */
+  position: LogPosition | undefined;
 }
 
 /** The console is open. */
 export interface ConsoleOpened {
   /** Whether typed bytes reach the instance (viewers only look). */
   writable: boolean;
+  /** Not all of the output from where it was to go on is there any more. */
+  missing: boolean;
+  /** Who else is attached to the consoles of the instance. */
+  others: ConsoleSession[];
+}
+
+/** Somebody who is attached to a console. */
+export interface ConsoleSession {
+  /** Identity of who it is, "zor://user/ana". */
+  caller: string;
+  /** Serial port, 0 to 3. */
+  port: number;
+  /** Whether what they type reaches the instance. */
+  writable: boolean;
+  /** Since when. */
+  attachTime: Date | undefined;
 }
 
 /** The console ended. */
@@ -216,7 +243,7 @@ export const AttachConsoleRequest: MessageFns<AttachConsoleRequest> = {
 };
 
 function createBaseConsoleOpen(): ConsoleOpen {
-  return { name: "", replayBytes: 0, size: undefined, port: 0 };
+  return { name: "", replayBytes: 0, size: undefined, port: 0, readOnly: false, resume: undefined };
 }
 
 export const ConsoleOpen: MessageFns<ConsoleOpen> = {
@@ -232,6 +259,12 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
     }
     if (message.port !== 0) {
       writer.uint32(32).int32(message.port);
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(40).bool(message.readOnly);
+    }
+    if (message.resume !== undefined) {
+      LogPosition.encode(message.resume, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -281,6 +314,22 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
             message.port = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.resume = LogPosition.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -303,6 +352,12 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
         : 0,
       size: isSet(object.size) ? TerminalSize.fromJSON(object.size) : undefined,
       port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      readOnly: isSet(object.readOnly)
+        ? globalThis.Boolean(object.readOnly)
+        : isSet(object.read_only)
+        ? globalThis.Boolean(object.read_only)
+        : false,
+      resume: isSet(object.resume) ? LogPosition.fromJSON(object.resume) : undefined,
     };
   },
 
@@ -320,6 +375,12 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
     if (message.port !== 0) {
       obj.port = Math.round(message.port);
     }
+    if (message.readOnly !== false) {
+      obj.readOnly = message.readOnly;
+    }
+    if (message.resume !== undefined) {
+      obj.resume = LogPosition.toJSON(message.resume);
+    }
     return obj;
   },
 
@@ -334,6 +395,10 @@ export const ConsoleOpen: MessageFns<ConsoleOpen> = {
       ? TerminalSize.fromPartial(object.size)
       : undefined;
     message.port = object.port ?? 0;
+    message.readOnly = object.readOnly ?? false;
+    message.resume = (object.resume !== undefined && object.resume !== null)
+      ? LogPosition.fromPartial(object.resume)
+      : undefined;
     return message;
   },
 };
@@ -424,7 +489,7 @@ export const TerminalSize: MessageFns<TerminalSize> = {
 };
 
 function createBaseAttachConsoleResponse(): AttachConsoleResponse {
-  return { message: undefined };
+  return { message: undefined, position: undefined };
 }
 
 export const AttachConsoleResponse: MessageFns<AttachConsoleResponse> = {
@@ -439,6 +504,9 @@ export const AttachConsoleResponse: MessageFns<AttachConsoleResponse> = {
       case "closed":
         ConsoleClosed.encode(message.message.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message.position !== undefined) {
+      LogPosition.encode(message.position, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -480,6 +548,14 @@ export const AttachConsoleResponse: MessageFns<AttachConsoleResponse> = {
             message.message = { $case: "closed", value: ConsoleClosed.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.position = LogPosition.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -501,6 +577,7 @@ export const AttachConsoleResponse: MessageFns<AttachConsoleResponse> = {
         : isSet(object.closed)
         ? { $case: "closed", value: ConsoleClosed.fromJSON(object.closed) }
         : undefined,
+      position: isSet(object.position) ? LogPosition.fromJSON(object.position) : undefined,
     };
   },
 
@@ -512,6 +589,9 @@ export const AttachConsoleResponse: MessageFns<AttachConsoleResponse> = {
       obj.data = base64FromBytes(message.message.value);
     } else if (message.message?.$case === "closed") {
       obj.closed = ConsoleClosed.toJSON(message.message.value);
+    }
+    if (message.position !== undefined) {
+      obj.position = LogPosition.toJSON(message.position);
     }
     return obj;
   },
@@ -541,18 +621,27 @@ export const AttachConsoleResponse: MessageFns<AttachConsoleResponse> = {
         break;
       }
     }
+    message.position = (object.position !== undefined && object.position !== null)
+      ? LogPosition.fromPartial(object.position)
+      : undefined;
     return message;
   },
 };
 
 function createBaseConsoleOpened(): ConsoleOpened {
-  return { writable: false };
+  return { writable: false, missing: false, others: [] };
 }
 
 export const ConsoleOpened: MessageFns<ConsoleOpened> = {
   encode(message: ConsoleOpened, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.writable !== false) {
       writer.uint32(8).bool(message.writable);
+    }
+    if (message.missing !== false) {
+      writer.uint32(16).bool(message.missing);
+    }
+    for (const v of message.others) {
+      ConsoleSession.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -578,6 +667,22 @@ export const ConsoleOpened: MessageFns<ConsoleOpened> = {
             message.writable = reader.bool();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.missing = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.others.push(ConsoleSession.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -591,13 +696,23 @@ export const ConsoleOpened: MessageFns<ConsoleOpened> = {
   },
 
   fromJSON(object: any): ConsoleOpened {
-    return { writable: isSet(object.writable) ? globalThis.Boolean(object.writable) : false };
+    return {
+      writable: isSet(object.writable) ? globalThis.Boolean(object.writable) : false,
+      missing: isSet(object.missing) ? globalThis.Boolean(object.missing) : false,
+      others: globalThis.Array.isArray(object?.others) ? object.others.map((e: any) => ConsoleSession.fromJSON(e)) : [],
+    };
   },
 
   toJSON(message: ConsoleOpened): unknown {
     const obj: any = {};
     if (message.writable !== false) {
       obj.writable = message.writable;
+    }
+    if (message.missing !== false) {
+      obj.missing = message.missing;
+    }
+    if (message.others?.length) {
+      obj.others = message.others.map((e) => ConsoleSession.toJSON(e));
     }
     return obj;
   },
@@ -608,6 +723,129 @@ export const ConsoleOpened: MessageFns<ConsoleOpened> = {
   fromPartial(object: DeepPartial<ConsoleOpened>): ConsoleOpened {
     const message = createBaseConsoleOpened();
     message.writable = object.writable ?? false;
+    message.missing = object.missing ?? false;
+    message.others = object.others?.map((e) => ConsoleSession.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseConsoleSession(): ConsoleSession {
+  return { caller: "", port: 0, writable: false, attachTime: undefined };
+}
+
+export const ConsoleSession: MessageFns<ConsoleSession> = {
+  encode(message: ConsoleSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.caller !== "") {
+      writer.uint32(10).string(message.caller);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).int32(message.port);
+    }
+    if (message.writable !== false) {
+      writer.uint32(24).bool(message.writable);
+    }
+    if (message.attachTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.attachTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConsoleSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConsoleSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.writable = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.attachTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConsoleSession {
+    return {
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      writable: isSet(object.writable) ? globalThis.Boolean(object.writable) : false,
+      attachTime: isSet(object.attachTime)
+        ? fromJsonTimestamp(object.attachTime)
+        : isSet(object.attach_time)
+        ? fromJsonTimestamp(object.attach_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ConsoleSession): unknown {
+    const obj: any = {};
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.writable !== false) {
+      obj.writable = message.writable;
+    }
+    if (message.attachTime !== undefined) {
+      obj.attachTime = message.attachTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConsoleSession>): ConsoleSession {
+    return ConsoleSession.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConsoleSession>): ConsoleSession {
+    const message = createBaseConsoleSession();
+    message.caller = object.caller ?? "";
+    message.port = object.port ?? 0;
+    message.writable = object.writable ?? false;
+    message.attachTime = object.attachTime ?? undefined;
     return message;
   },
 };
@@ -735,6 +973,28 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

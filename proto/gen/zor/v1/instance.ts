@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { ConsoleSession } from "./console_service.js";
 import { ContainerEngineOptions } from "./container_engine.js";
 import { ContainerHealth, CrunOptions } from "./crun.js";
 import { LibvirtOptions } from "./libvirt.js";
@@ -563,6 +564,8 @@ export interface InstanceStatus {
   pendingChanges: string[];
   /** Memory in MiB that a machine with a balloon has now; 0: it has none, or does not run. */
   balloonMib: bigint;
+  /** Who is attached to its consoles, the first that came first; at most 64 are told. */
+  consoleSessions: ConsoleSession[];
   /** How its schedules stand, in the order of the spec. */
   schedules: ScheduleStatus[];
   /** What a container's health check says. Unset: it has none, or does not run. */
@@ -1948,6 +1951,7 @@ function createBaseInstanceStatus(): InstanceStatus {
     restart: undefined,
     pendingChanges: [],
     balloonMib: 0n,
+    consoleSessions: [],
     schedules: [],
     health: undefined,
   };
@@ -1996,6 +2000,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
         throw new globalThis.Error("value provided for field message.balloonMib of type int64 too large");
       }
       writer.uint32(120).int64(message.balloonMib);
+    }
+    for (const v of message.consoleSessions) {
+      ConsoleSession.encode(v!, writer.uint32(162).fork()).join();
     }
     for (const v of message.schedules) {
       ScheduleStatus.encode(v!, writer.uint32(202).fork()).join();
@@ -2115,6 +2122,14 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
             message.balloonMib = reader.int64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.consoleSessions.push(ConsoleSession.decode(reader, reader.uint32()));
+            continue;
+          }
           case 25: {
             if (tag !== 202) {
               break;
@@ -2183,6 +2198,11 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
         : isSet(object.balloon_mib)
         ? BigInt(object.balloon_mib)
         : 0n,
+      consoleSessions: globalThis.Array.isArray(object?.consoleSessions)
+        ? object.consoleSessions.map((e: any) => ConsoleSession.fromJSON(e))
+        : globalThis.Array.isArray(object?.console_sessions)
+        ? object.console_sessions.map((e: any) => ConsoleSession.fromJSON(e))
+        : [],
       schedules: globalThis.Array.isArray(object?.schedules)
         ? object.schedules.map((e: any) => ScheduleStatus.fromJSON(e))
         : [],
@@ -2228,6 +2248,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     if (message.balloonMib !== 0n) {
       obj.balloonMib = message.balloonMib.toString();
     }
+    if (message.consoleSessions?.length) {
+      obj.consoleSessions = message.consoleSessions.map((e) => ConsoleSession.toJSON(e));
+    }
     if (message.schedules?.length) {
       obj.schedules = message.schedules.map((e) => ScheduleStatus.toJSON(e));
     }
@@ -2260,6 +2283,7 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     message.balloonMib = (object.balloonMib !== undefined && object.balloonMib !== null)
       ? BigInt(object.balloonMib)
       : 0n;
+    message.consoleSessions = object.consoleSessions?.map((e) => ConsoleSession.fromPartial(e)) || [];
     message.schedules = object.schedules?.map((e) => ScheduleStatus.fromPartial(e)) || [];
     message.health = (object.health !== undefined && object.health !== null)
       ? ContainerHealth.fromPartial(object.health)

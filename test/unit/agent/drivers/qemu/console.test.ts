@@ -1,9 +1,6 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ConsoleLog } from "../../../../../agent/drivers/qemu/console-log.js";
+import type { LogPosition } from "../../../../../lib/logs/open-log.js";
 import { ConsoleMux } from "../../../../../agent/drivers/qemu/console-mux.js";
 import { connectPeer, type ScriptedPeer } from "../../../../fakes/qmp-peer.js";
 import { eventually } from "../../../../helpers/eventually.js";
@@ -11,85 +8,86 @@ import { eventually } from "../../../../helpers/eventually.js";
 const keptBytes = 64 * 1024;
 
 describe("a serial console", () => {
-  let directory: string;
   let peer: ScriptedPeer;
-  let log: ConsoleLog;
   let mux: ConsoleMux;
-  const file = () => join(directory, "console.log");
+  let at: number;
+  const say = (text: string | Buffer): void => {
+    const data = Buffer.from(text);
+    mux.hear({ type: "piece", at, timeMs: Date.now(), data });
+    at += data.length;
+  };
+  const open = (replayBytes = 0, resume?: LogPosition) => mux.open({ replayBytes, resume });
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), "zt-"));
     peer = await connectPeer();
-    log = await ConsoleLog.open(file());
-    mux = new ConsoleMux("instances/vm1", log, () => undefined);
+    mux = new ConsoleMux("instances/vm1", () => undefined);
+    at = 0;
+    mux.hear({ type: "opened", log: "1", at });
     mux.attach(peer.socket);
   });
   afterEach(async () => {
     mux.close();
-    await log.flush();
     await peer[Symbol.asyncDispose]();
-    await rm(directory, { recursive: true, force: true });
   });
 
   it("gives all readers all output, and ends them when it ends", async () => {
-    const readers = [mux.open(0), mux.open(0)];
+    const readers = [open(), open()];
     const reading = readers.map((reader) => Array.fromAsync(reader.output));
-    peer.send("hello");
-    await eventually(() => expect(log.recent(5).toString()).toBe("hello"));
+    say("hello");
     mux.close();
     const outputs = (await Promise.all(reading)).map((chunks) => Buffer.concat(chunks).toString());
     expect(outputs).toEqual(["hello", "hello"]);
   });
 
   it("passes input on", async () => {
-    await mux.open(0).write(Buffer.from("typed"));
+    await open().write(Buffer.from("typed"));
     await eventually(() => expect(peer.received().toString()).toBe("typed"));
   });
 
   it("fails writes when QEMU has hung up", async () => {
     peer.hangUp();
     await eventually(() => expect(mux.isConnected).toBe(false));
-    await expect(mux.open(0).write(Buffer.from("x"))).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    await expect(open().write(Buffer.from("x"))).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
   it("holds little of the input that a machine does not take, however many send it", async () => {
     peer.stopReading();
     const input = Buffer.alloc(1024 * 1024);
     for (let turn = 0; turn < 20; turn += 1) {
-      const console = mux.open(0);
+      const console = open();
       const writing = console.write(input);
       await console.close();
       await writing;
     }
     expect(peer.socket.writableLength).toBeLessThan(512 * 1024);
     for (let turn = 0; turn < 200; turn += 1)
-      void mux
-        .open(0)
+      void open()
         .write(Buffer.alloc(4096))
         .catch(() => undefined);
-    await expect(mux.open(0).write(input)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    await expect(open().write(input)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   });
 
   it("cuts off a reader that does not keep up, and no other", async () => {
-    const slow = mux.open(0);
-    const fast = mux.open(0);
+    const slow = open();
+    const fast = open();
     let received = 0;
     const reading = (async () => {
       for await (const chunk of fast.output) received += chunk.length;
     })();
     const total = 3 * 1024 * 1024;
-    for (let sent = 0; sent < total; sent += keptBytes) peer.send(Buffer.alloc(keptBytes, "x"));
-    await eventually(() => expect(received).toBe(total));
+    for (let sent = 0; sent < total; sent += keptBytes) {
+      say(Buffer.alloc(keptBytes, "x"));
+      await eventually(() => expect(received).toBe(sent + keptBytes));
+    }
     await fast.close();
     await reading;
     await expect(Array.fromAsync(slow.output)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   });
 
   it("replays no more than asked for and no more than is kept", async () => {
-    peer.send(Buffer.concat([Buffer.alloc(3 * keptBytes, "a"), Buffer.from("end")]));
-    await eventually(() => expect(log.recent(3).toString()).toBe("end"));
+    say(Buffer.concat([Buffer.alloc(3 * keptBytes, "a"), Buffer.from("end")]));
     const read = async (bytes: number) => {
-      const reader = mux.open(bytes);
+      const reader = open(bytes);
       await reader.close();
       expect(await Array.fromAsync(reader.output)).toEqual([]);
       return Buffer.from(reader.replay);
@@ -99,34 +97,25 @@ describe("a serial console", () => {
     expect(await read(0)).toHaveLength(0);
   });
 
-  it("keeps its recent output over a restart of the agent", async () => {
-    peer.send("before");
-    await eventually(() => expect(log.recent(6).toString()).toBe("before"));
-    await log.flush();
-    expect((await ConsoleLog.open(file())).recent(keptBytes).toString()).toBe("before");
-  });
-
-  it("bounds its file, which holds the latest", async () => {
-    for (let round = 0; round < 20; round += 1) {
-      log.append(Buffer.alloc(keptBytes, round));
-      await log.flush();
-    }
-    expect((await stat(file())).size).toBeLessThanOrEqual(4 * keptBytes);
-    expect((await readFile(file())).at(-1)).toBe(19);
-  });
-
-  it("forgets the last run when a new one begins", async () => {
-    await writeFile(file(), "old");
-    const reopened = await ConsoleLog.open(file());
-    await reopened.clear();
-    expect(reopened.recent(keptBytes)).toHaveLength(0);
-    expect((await ConsoleLog.open(file())).recent(keptBytes)).toHaveLength(0);
-  });
-
-  it("survives a disk that cannot be written", async () => {
-    const broken = await ConsoleLog.open(join(directory, "no", "such", "directory"));
-    broken.append(Buffer.from("still here"));
-    await broken.flush();
-    expect(broken.recent(100).toString()).toBe("still here");
+  it("goes on where a reader was, without a byte twice, and says when not all is there any more", async () => {
+    say("one two ");
+    const replayed = (resume: LogPosition) => {
+      const { replay, isMissing } = open(0, resume);
+      return { replay: Buffer.from(replay).toString(), isMissing };
+    };
+    expect(replayed({ log: "1", at: 4 })).toEqual({ replay: "two ", isMissing: false });
+    expect(replayed({ log: "2", at: 4 })).toEqual({ replay: "", isMissing: true });
+    // The connection to the pump was made again: it tells once more what it has kept.
+    mux.hear({ type: "opened", log: "1", at: 0 });
+    mux.hear({ type: "piece", at: 0, timeMs: 0, data: Buffer.from("one two three") });
+    expect(replayed({ log: "1", at: 8 })).toEqual({ replay: "three", isMissing: false });
+    at = 13;
+    const reader = open();
+    say(" four");
+    await reader.close();
+    expect(Buffer.concat(await Array.fromAsync(reader.output)).toString()).toBe(" four");
+    expect(reader.position?.()).toEqual({ log: "1", at: 18 });
+    say(Buffer.alloc(3 * keptBytes, "a"));
+    expect(replayed({ log: "1", at: 4 }).isMissing).toBe(true);
   });
 });

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { messageOf } from "../../../lib/errors.js";
-import { holdExactly } from "../../host/open-exactly.js";
+import { messageOf } from "../../lib/errors.js";
+import { holdExactly } from "./open-exactly.js";
 
 /**
  * Connects to a unix socket in a directory that belongs to whoever listens: a link in its place would lead to any socket of the

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { connectUnix } from "../../../../../agent/drivers/qemu/unix-socket.js";
+import { connectUnix } from "../../../../agent/host/unix-socket.js";
 
 let directory: string;
 let server: Server;
