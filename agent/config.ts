@@ -8,6 +8,7 @@ import { type ContainerPolicy, containerPolicySettings } from "./drivers/contain
 import type { DiskLimits } from "./drivers/disk-quota.js";
 import { dockerSocket } from "./drivers/docker/docker-driver.js";
 import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
+import { usbDevicePattern } from "./drivers/qemu/usb-device-name.js";
 import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
 import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
@@ -26,6 +27,9 @@ const capability = z.string().transform((text, context): ContainerCapability => 
   });
   return z.NEVER;
 });
+const usbDevice = z
+  .string()
+  .regex(usbDevicePattern, { error: 'must be a USB device such as "046d:c52b", or where it is plugged in: "1-2.3"' });
 const pciAddress = z
   .string()
   .regex(/^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/, 'expected a PCI address such as "0000:3b:00.0"');
@@ -97,6 +101,7 @@ export const agentConfigSchema = z.strictObject({
   ...containerPolicySettings,
   qemuArguments: z.boolean().optional(),
   pciDevices: z.array(pciAddress).optional(),
+  usbDevices: z.array(usbDevice).optional(),
   machineShares: containerPolicySettings.containerMounts,
   disk: diskSchema.default({}),
   backupDirs: z.array(path).optional(),
@@ -151,6 +156,8 @@ export interface AgentSettings {
   readonly qemuArguments: boolean;
   /** Addresses of the host's PCI devices that machines may be given. */
   readonly pciDevices: readonly string[];
+  /** The host's USB devices that machines may be given, by vendor and product or by where they are plugged in. */
+  readonly usbDevices: readonly string[];
   /** Directories of the host that machines may share, or anything in them. */
   readonly machineShares: readonly SharedDirectory[];
   readonly disk: DiskLimits;
@@ -193,6 +200,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     },
     qemuArguments: config.qemuArguments ?? false,
     pciDevices: config.pciDevices ?? [],
+    usbDevices: config.usbDevices ?? [],
     machineShares: config.machineShares ?? [],
     disk: config.disk,
     backupDirs: config.backupDirs ?? [],

@@ -30,6 +30,7 @@ describe("a machine that the host cannot give what it asks for", () => {
     ["an unknown feature", { processors: { features: ["+zx81"] } }, /processors\.features\[0\].*"zx81" is no feature/],
     ["a CPU that is not there", { processors: { pin: "4000" } }, /processors\.pin.*no CPU 4000/],
     ["arguments of QEMU", { extraArguments: ["-s"] }, /extra_arguments.*qemuArguments/],
+    ["a USB device of the host", { usb: { hostDevices: ["046d:c52b"] } }, /usb\.host_devices.*usbDevices/],
     ["a device of the host", { hostDevices: ["0000:00:02.0"] }, /host_devices.*pciDevices/],
   ])("is refused for %s, and it is said why", async (_what, options, message) => {
     expect(await refusalOf(options)).toMatch(message);
@@ -62,6 +63,18 @@ describe("a machine that the host cannot give what it asks for", () => {
       expect(refusal).toMatch(message);
     } finally {
       process.env["PATH"] = PATH;
+    }
+  });
+});
+
+describe("a machine with a USB device of the host", () => {
+  it("is not started while the device is not plugged in, and it is said what to do", async () => {
+    const policy = { qemuArguments: false, pciDevices: [], usbDevices: ["dead:beef", "99-1"], shares: [] };
+    await using host = await makeMachineFixture(policy);
+    for (const device of policy.usbDevices) {
+      const instance = await host.create({ kernel: "micro", usb: { hostDevices: [device] } });
+      const started = host.driver.start(instance, await host.networkOf(instance), callOptions);
+      await expect(started).rejects.toThrow(new RegExp(`USB device ${device} .*not plugged in`));
     }
   });
 });

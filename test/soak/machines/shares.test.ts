@@ -8,7 +8,16 @@ import { run } from "../../../agent/host/exec.js";
 import { callOptions, type MachineFixture, makeMachineFixture } from "../../integration/qemu/machine-fixture.js";
 
 const microDirectory = "/var/lib/zor/images/micro";
-const modules = ["virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "button", "9pnet_virtio", "9p"];
+const modules = [
+  "virtio_pci",
+  "virtio_net",
+  "virtio_console",
+  "virtio_blk",
+  "button",
+  "9pnet_virtio",
+  "9p",
+  "virtiofs",
+];
 
 let root: string;
 let fixture: MachineFixture;
@@ -20,8 +29,10 @@ beforeAll(async () => {
   const shares = [
     { path: join(root, "open"), readOnly: false },
     { path: join(root, "reading"), readOnly: true },
+    { path: join(root, "fast"), readOnly: false },
+    { path: join(root, "fast-reading"), readOnly: true },
   ];
-  fixture = await makeMachineFixture({ qemuArguments: false, pciDevices: [], shares });
+  fixture = await makeMachineFixture({ qemuArguments: false, pciDevices: [], usbDevices: [], shares });
   await makeGuest(fixture.imageDirectory);
 }, 120_000);
 
@@ -104,4 +115,71 @@ it("shares what is allowed with those who may read it, and nothing else", { time
   );
   // A link of the host in it leads to nothing of the host.
   expect(await inside("cat /m/open/link/file 2>&1 || true")).not.toContain("of the guest");
+});
+
+it("serves directories over virtiofs, which end with the machine", { timeout: 240_000 }, async () => {
+  for (const name of ["fast", "fast-reading"]) await mkdir(join(root, name));
+  await writeFile(join(root, "fast-reading", "note"), "of the host\n");
+  const fast = [
+    { ...share("fast"), type: "virtiofs" },
+    { ...share("fast-reading", { readOnly: true }), type: "virtiofs" },
+  ];
+  const guest = { kernel: "vmlinuz", initrd: "initrd", kernelArguments: "quiet" };
+  const instance = await fixture.create({ ...guest, shares: fast }, [], { memoryMib: 256n });
+  const user = toUserId(instance.uid);
+  await expect(start(instance)).rejects.toThrow(new RegExp(`its user ${user} may not read and write.*setfacl`));
+  await run("chown", [`${user}`, join(root, "fast")]);
+  const handle = await fixture.start(instance);
+  const inside = (command: string) => fixture.shell(instance, handle, command);
+  await inside(
+    "for t in fast fast-reading; do mkdir -p /m/$t && mount -t virtiofs $t /m/$t; done; " +
+      "echo of the guest > /m/fast/file && chmod 4755 /m/fast/file && ln -s /etc/shadow /m/fast/shadow",
+  );
+  expect(await inside("cat /m/fast-reading/note")).toBe("of the host\n");
+  expect(await inside("echo x > /m/fast-reading/x 2>&1 || true")).toMatch(/read-only/i);
+  expect(await inside("mknod /m/fast/disk b 8 0 2>&1 && head -c 1 /m/fast/disk 2>&1 || true")).toMatch(
+    /not permitted/i,
+  );
+  // As the machine's own user, on the host and for whoever looks there.
+  const file = await stat(join(root, "fast", "file"));
+  expect([file.uid, file.gid]).toEqual([user, user]);
+  expect(await readFile(join(root, "fast", "shadow"), "utf8").catch(() => "")).toBe(
+    await readFile("/etc/shadow", "utf8"),
+  );
+  expect(await inside("cat /m/fast/shadow 2>&1 || true")).not.toContain("root:");
+
+  const pids = async () =>
+    await Promise.all(
+      [0, 1].map(async (index) => {
+        const text = await readFile(join(instance.directory, `virtiofs${index}.json`), "utf8");
+        return (JSON.parse(text) as { pid: number }).pid;
+      }),
+    );
+  for (const pid of await pids()) {
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    expect(status).toMatch(new RegExp(`^Uid:\\s+${user}\\b`, "m"));
+    expect(status).toMatch(/^Seccomp:\s+2$/m);
+    expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+  }
+  // The next agent finds them as they are.
+  const driver = await fixture.nextDriver();
+  expect(await driver.recover(instance, handle, callOptions)).toMatchObject({ pid: handle.pid });
+  expect(await driver.inspect(instance, handle, callOptions)).toMatchObject({ state: "running", reason: "" });
+  await expect.poll(async () => (await driver.inspect(instance, handle, callOptions)).execReady).toBe(true);
+  expect(await inside("cat /m/fast/file")).toBe("of the guest\n");
+  const [first = 0, second = 0] = await pids();
+  process.kill(first, "SIGKILL");
+  await expect
+    .poll(async () => (await driver.inspect(instance, handle, callOptions)).reason)
+    .toMatch(/fast \(virtiofsd\) has ended/);
+  await driver.stop(instance, handle, callOptions);
+  await expect.poll(async () => await readFile(`/proc/${second}/cmdline`, "utf8").catch(() => "")).toBe("");
+  // And a start begins anew.
+  const again = await start(instance);
+  await expect
+    .poll(async () => (await driver.inspect(instance, again, callOptions)).execReady, { timeout: 60_000 })
+    .toBe(true);
+  expect(await fixture.shell(instance, again, "mkdir -p /m && mount -t virtiofs fast /m && cat /m/file")).toBe(
+    "of the guest\n",
+  );
 });

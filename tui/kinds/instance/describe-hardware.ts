@@ -1,4 +1,4 @@
-import { Firmware, type QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
+import { Firmware, type QemuOptions, type Share } from "../../../proto/gen/zor/v1/qemu.js";
 import { type DescribeLine, field } from "../../kit/describe/line.js";
 import { formatMib } from "../../kit/format.js";
 
@@ -16,7 +16,7 @@ export function hardwareLines(options: QemuOptions): readonly DescribeLine[] {
     ["config disk", options.configDisk?.files.map(({ name }) => name).join(" ") ?? ""],
     ["watchdog", watchdog === undefined ? "" : `${watchdog.model || "i6300esb"}, ${watchdog.action || "reset"}`],
     ["display", display],
-    ["shares", shares.map(({ path, tag, readOnly }) => `${path} as ${tag}${readOnly ? ", read-only" : ""}`).join("; ")],
+    ["shares", shares.map(toShare).join("; ")],
     ["host devices", hostDevices.join(" ")],
     ["qemu arguments", extraArguments.join(" ")],
   ];
@@ -59,4 +59,8 @@ function counted(count: number, word: string): string {
 
 function joined(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(", ");
+}
+
+function toShare({ path, tag, type, readOnly }: Share): string {
+  return [`${path} as ${tag}`, ...(type === "virtiofs" ? [type] : []), ...(readOnly ? ["read-only"] : [])].join(", ");
 }

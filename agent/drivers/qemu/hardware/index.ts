@@ -11,6 +11,7 @@ import { extraArguments } from "./extra-arguments.js";
 import { firmware } from "./firmware.js";
 import { guestAgent } from "./guest-agent.js";
 import { hostDevices } from "./host-devices.js";
+import { hostUsb } from "./host-usb.js";
 import { memory } from "./memory.js";
 import { nics } from "./nics.js";
 import type { Asked, HardwarePart, Launch, MachineFacts, MachineHost, PartArguments, Qmp } from "./part.js";
@@ -23,12 +24,13 @@ import { shares } from "./shares.js";
 import { smbios } from "./smbios.js";
 import { tpm } from "./tpm.js";
 import { usb } from "./usb.js";
+import { virtiofs } from "./virtiofs.js";
 import { watchdog } from "./watchdog.js";
 
 /** The parts of a machine, in the order of their arguments. Another one is a module in this folder and a line here. */
 const hardware = {
   ...{ processors, memory, pinning, balloon, smbios, console, guestAgent, boot, rng, watchdog, pvpanic, display },
-  ...{ firmware, tpm, controllers, usb, disks, cdroms, nics, seed, configDisk, shares },
+  ...{ firmware, tpm, controllers, usb, hostUsb, disks, cdroms, nics, seed, configDisk, shares, virtiofs },
   ...{ hostDevices, extraArguments },
 };
 

@@ -6,6 +6,7 @@ import { parseCpuList } from "../../cpu-list.js";
 import { sizeOf, violation } from "../options.js";
 import type { Asked, HardwarePart, PartArguments } from "./part.js";
 import { processorsOf } from "./processors.js";
+import { sharesOf } from "./share-policy.js";
 
 /** A NUMA node of the guest. */
 interface NodePlan {
@@ -21,6 +22,8 @@ interface MemoryPlan {
   /** The host's kernel may not merge equal pages. */
   readonly unmerged?: boolean;
   readonly preallocate?: boolean;
+  /** Programs beside QEMU reach it, those of virtiofs. */
+  readonly isShared?: boolean;
   /** What can be plugged; undefined: nothing. */
   readonly plug?: { readonly maxMib: number; readonly slots: number } | undefined;
   readonly nodes?: readonly NodePlan[];
@@ -50,6 +53,7 @@ export const memory: HardwarePart<MemoryPlan> = {
       hugePageKib: asked.hugepages ? (await readHugePages()).sizeKib : undefined,
       unmerged: asked.merge === false,
       preallocate: asked.preallocate,
+      isShared: needsShared(options),
       plug:
         // QEMU wants no slots where there is nothing to put into them.
         asked.maxMib <= BigInt(memoryMib) ? undefined : { maxMib: Number(asked.maxMib), slots: slotsOf(asked) },
@@ -62,6 +66,10 @@ export const memory: HardwarePart<MemoryPlan> = {
 /** What is asked of the memory; defaults where nothing is. */
 export function memoryOf(options: Asked["options"]): Memory {
   return options.memory ?? Memory.fromPartial({});
+}
+
+function needsShared(options: Asked["options"]): boolean {
+  return sharesOf(options, "virtiofs").length > 0;
 }
 
 /** How often memory can be plugged. */
@@ -81,17 +89,19 @@ export async function toPluggedBackend(
   { options, resource }: Pick<Asked, "options"> & { readonly resource: string },
 ): Promise<Record<string, unknown>> {
   const { hugepages, merge, preallocate } = memoryOf(options);
-  const common = { id, size: sizeMib * 1024 * 1024, ...(merge === false ? { merge: false } : {}) };
-  if (!hugepages) return { "qom-type": "memory-backend-ram", ...common, ...(preallocate ? { prealloc: true } : {}) };
+  const share = needsShared(options) ? { share: true } : {};
+  const common = { id, size: sizeMib * 1024 * 1024, ...(merge === false ? { merge: false } : {}), ...share };
+  const type = hugepages || needsShared(options) ? "memory-backend-memfd" : "memory-backend-ram";
+  if (!hugepages) return { "qom-type": type, ...common, ...(preallocate ? { prealloc: true } : {}) };
   await assertHugePages(sizeMib, resource);
   const hugetlbsize = (await readHugePages()).sizeKib * 1024;
-  return { "qom-type": "memory-backend-memfd", ...common, prealloc: true, hugetlb: true, hugetlbsize };
+  return { "qom-type": type, ...common, prealloc: true, hugetlb: true, hugetlbsize };
 }
 
 function toArguments(plan: MemoryPlan): PartArguments {
   const { memoryMib, unmerged = false, plug, nodes = [] } = plan;
   const size = plug === undefined ? "" : `,slots=${plug.slots},maxmem=${plug.maxMib}M`;
-  const needsBackend = plan.hugePageKib !== undefined || plan.preallocate === true;
+  const needsBackend = plan.hugePageKib !== undefined || plan.preallocate === true || plan.isShared === true;
   const merge = unmerged ? ["mem-merge=off"] : [];
   const sized = ["-m", `size=${memoryMib}M${size}`];
   if (nodes.length > 0) {
@@ -110,11 +120,13 @@ function toArguments(plan: MemoryPlan): PartArguments {
   return { machine: ["memory-backend=ram", ...merge], argv: [...sized, "-object", toBackend("ram", memoryMib, plan)] };
 }
 
-function toBackend(id: string, sizeMib: number, { hugePageKib, unmerged, preallocate }: MemoryPlan): string {
+function toBackend(id: string, sizeMib: number, plan: MemoryPlan): string {
+  const { hugePageKib, unmerged, preallocate, isShared } = plan;
   return [
-    hugePageKib === undefined ? "memory-backend-ram" : "memory-backend-memfd",
+    hugePageKib === undefined && isShared !== true ? "memory-backend-ram" : "memory-backend-memfd",
     `id=${id}`,
     `size=${sizeMib}M`,
+    ...(isShared === true ? ["share=on"] : []),
     ...(unmerged === true ? ["merge=off"] : []),
     // A huge page that is missing when the guest first uses it would end the machine.
     ...(preallocate === true || hugePageKib !== undefined ? ["prealloc=on"] : []),

@@ -23,6 +23,8 @@ export interface MachinePolicy {
   readonly qemuArguments: boolean;
   /** Addresses of the host's PCI devices that may be passed through. */
   readonly pciDevices: readonly string[];
+  /** USB devices of the host that may be given away, as specs name them. */
+  readonly usbDevices: readonly string[];
   /** Directories of the host that machines may share, or anything in them. */
   readonly shares: readonly SharedDirectory[];
 }
@@ -34,7 +36,7 @@ export interface SharedDirectory {
 }
 
 /** What a host allows of whose policy nothing is said. */
-export const nothingAllowed: MachinePolicy = { qemuArguments: false, pciDevices: [], shares: [] };
+export const nothingAllowed: MachinePolicy = { qemuArguments: false, pciDevices: [], usbDevices: [], shares: [] };
 
 /** The host that a machine is to be made on. */
 export interface MachineHost {

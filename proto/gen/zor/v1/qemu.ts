@@ -274,7 +274,7 @@ export interface CdromDrive {
   deviceAddress: string;
 }
 
-/** A directory of the host that a guest mounts over 9p. */
+/** A directory of the host that a guest mounts over 9p or virtiofs. */
 export interface Share {
   /**
    * The directory: an absolute path without "." and "..", no part of which is a link. It, or one that it is in, must be in the agent's
@@ -285,6 +285,8 @@ export interface Share {
   tag: string;
   /** The guest cannot write. Must be set where machineShares allows reading alone. */
   readOnly: boolean;
+  /** How the guest reaches it: "9p" (default) or "virtiofs", which is faster and needs virtiofsd on the host and Linux 5.4 in the guest. */
+  type: string;
 }
 
 /** USB of a QEMU machine. */
@@ -295,6 +297,11 @@ export interface UsbOptions {
   tablet: boolean;
   /** A keyboard. */
   keyboard: boolean;
+  /**
+   * USB devices of the host that the machine gets, by vendor and product ("046d:c52b") or by where they are plugged in, bus and ports
+   * ("1-2.3"). Each must be in the agent's setting usbDevices, as it stands here. At most 4; needs an xhci.
+   */
+  hostDevices: string[];
 }
 
 /** Processors of a QEMU machine. */
@@ -1741,7 +1748,7 @@ export const CdromDrive: MessageFns<CdromDrive> = {
 };
 
 function createBaseShare(): Share {
-  return { path: "", tag: "", readOnly: false };
+  return { path: "", tag: "", readOnly: false, type: "" };
 }
 
 export const Share: MessageFns<Share> = {
@@ -1754,6 +1761,9 @@ export const Share: MessageFns<Share> = {
     }
     if (message.readOnly !== false) {
       writer.uint32(24).bool(message.readOnly);
+    }
+    if (message.type !== "") {
+      writer.uint32(34).string(message.type);
     }
     return writer;
   },
@@ -1795,6 +1805,14 @@ export const Share: MessageFns<Share> = {
             message.readOnly = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1816,6 +1834,7 @@ export const Share: MessageFns<Share> = {
         : isSet(object.read_only)
         ? globalThis.Boolean(object.read_only)
         : false,
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
     };
   },
 
@@ -1830,6 +1849,9 @@ export const Share: MessageFns<Share> = {
     if (message.readOnly !== false) {
       obj.readOnly = message.readOnly;
     }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
     return obj;
   },
 
@@ -1841,12 +1863,13 @@ export const Share: MessageFns<Share> = {
     message.path = object.path ?? "";
     message.tag = object.tag ?? "";
     message.readOnly = object.readOnly ?? false;
+    message.type = object.type ?? "";
     return message;
   },
 };
 
 function createBaseUsbOptions(): UsbOptions {
-  return { controller: "", tablet: false, keyboard: false };
+  return { controller: "", tablet: false, keyboard: false, hostDevices: [] };
 }
 
 export const UsbOptions: MessageFns<UsbOptions> = {
@@ -1859,6 +1882,9 @@ export const UsbOptions: MessageFns<UsbOptions> = {
     }
     if (message.keyboard !== false) {
       writer.uint32(24).bool(message.keyboard);
+    }
+    for (const v of message.hostDevices) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -1900,6 +1926,14 @@ export const UsbOptions: MessageFns<UsbOptions> = {
             message.keyboard = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.hostDevices.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1917,6 +1951,11 @@ export const UsbOptions: MessageFns<UsbOptions> = {
       controller: isSet(object.controller) ? globalThis.String(object.controller) : "",
       tablet: isSet(object.tablet) ? globalThis.Boolean(object.tablet) : false,
       keyboard: isSet(object.keyboard) ? globalThis.Boolean(object.keyboard) : false,
+      hostDevices: globalThis.Array.isArray(object?.hostDevices)
+        ? object.hostDevices.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.host_devices)
+        ? object.host_devices.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1931,6 +1970,9 @@ export const UsbOptions: MessageFns<UsbOptions> = {
     if (message.keyboard !== false) {
       obj.keyboard = message.keyboard;
     }
+    if (message.hostDevices?.length) {
+      obj.hostDevices = message.hostDevices;
+    }
     return obj;
   },
 
@@ -1942,6 +1984,7 @@ export const UsbOptions: MessageFns<UsbOptions> = {
     message.controller = object.controller ?? "";
     message.tablet = object.tablet ?? false;
     message.keyboard = object.keyboard ?? false;
+    message.hostDevices = object.hostDevices?.map((e) => e) || [];
     return message;
   },
 };

@@ -34,7 +34,7 @@ export const hardwareFlags: readonly Flag[] = [
   { flags: "--watchdog <action>", help: "qemu: a watchdog: reset, poweroff, pause or none" },
   {
     flags: "--share <fields>",
-    help: "qemu: a directory of the host: path=DIR,tag=NAME, read-only; may be repeated",
+    help: "qemu: a directory of the host: path=DIR,tag=NAME, type=virtiofs, read-only; may be repeated",
     repeatable: true,
   },
   { flags: "--display <type>", help: "qemu: none, std, virtio, qxl, cirrus or vmware" },
@@ -79,11 +79,13 @@ export function readHardware(values: FlagValues): Readonly<Record<string, unknow
 }
 
 function parseShare(text: string): object {
-  const fields = parseFields("--share", text, ["path", "tag", "read-only"]);
-  const [path, tag, readOnly] = ["path", "tag", "read-only"].map((key) => singleField("--share", fields, key));
+  const fields = parseFields("--share", text, ["path", "tag", "type", "read-only"]);
+  const [path, tag, type, readOnly] = ["path", "tag", "type", "read-only"].map((key) =>
+    singleField("--share", fields, key),
+  );
   if (path === undefined || tag === undefined) throw invalidArgument("--share", `${quote(text)} needs path and tag`);
   if (readOnly !== undefined && readOnly !== "true") throw invalidArgument("--share", '"read-only" takes no value');
-  return { path, tag, ...(readOnly === undefined ? {} : { readOnly: true }) };
+  return { path, tag, ...(type === undefined ? {} : { type }), ...(readOnly === undefined ? {} : { readOnly: true }) };
 }
 
 function defined(members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
