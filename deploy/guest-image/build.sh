@@ -33,9 +33,12 @@ done
 # Programs, and the packages with the libraries they load.
 packages=(busybox-static tini qemu-guest-agent bsdutils iperf3 libiperf0 libc6 libglib2.0-0 libpcre2-8-0 libudev1 libnuma1 liburing2 libssl3 libsctp1)
 modules=(virtio_pci virtio_mmio virtio_net virtio_console virtio_blk button evdev)
-# Loaded only where the machine has such a controller: every boot would take longer.
+# Loaded only where the machine has such a device: every boot would take longer.
 scsi_modules=(virtio_scsi sd_mod sr_mod)
 ide_modules=(ata_piix sd_mod sr_mod)
+balloon_modules=(virtio_balloon)
+vmxnet_modules=(vmxnet3)
+panic_modules=(pvpanic-mmio)
 
 kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }')
 candidates=$(apt-cache policy ${kernel_package:+"$kernel_package"} "${packages[@]}" 2>/dev/null |
@@ -145,6 +148,9 @@ add_modules() {
 add_modules order "${modules[@]}"
 add_modules order-scsi "${scsi_modules[@]}"
 add_modules order-ide "${ide_modules[@]}"
+add_modules order-balloon "${balloon_modules[@]}"
+add_modules order-vmxnet "${vmxnet_modules[@]}"
+add_modules order-panic "${panic_modules[@]}"
 [ -s "$machine/lib/modules/order" ] || fail "$kernel_package holds none of the virtio modules"
 
 say "making the container's root filesystem"

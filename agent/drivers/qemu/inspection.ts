@@ -55,6 +55,8 @@ async function inspectEnded(
   handle: RecoveryHandle | undefined,
   machines: Machines,
 ): Promise<Observation> {
+  // One that has only just ended: whoever observed it is about to say how, and what is said now stands in the record.
+  await machines.find(instance)?.ended();
   const end = machines.findEnd(instance) ?? (handle === undefined ? undefined : await reconstructEnd(instance, handle));
   const state = end?.failed === true ? "failed" : "stopped";
   return {

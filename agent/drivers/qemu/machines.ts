@@ -110,9 +110,10 @@ export class Machines {
   }
 
   async #ended(instance: DriverInstance, machine: Machine, facts: Omit<EndFacts, "said">): Promise<void> {
-    if (this.#running.get(instance.uid) === machine) this.#running.delete(instance.uid);
     const end = toMachineEnd({ ...facts, said: await lastMessage(instance) });
+    // It is known how it has ended before it is gone.
     this.#ends.set(instance.uid, end);
+    if (this.#running.get(instance.uid) === machine) this.#running.delete(instance.uid);
     this.emit(instance, "exited", end.reason);
   }
 }
