@@ -23,6 +23,7 @@ import type { AgentContext, AgentParts } from "./parts.js";
 import { RevokedCertificates } from "./revoked-certificates.js";
 import { AgentServer } from "./server.js";
 import { Scheduler } from "./schedules/scheduler.js";
+import { clearBlockWork } from "./storage/block-work.js";
 import { createBackends } from "./storage/backends/index.js";
 import { Pools } from "./storage/pools.js";
 import { VolumeHolders } from "./storage/volume-holders.js";
@@ -94,6 +95,7 @@ export class Agent {
       },
     });
     for (const left of await operationFiles.load(new Date())) operations.restore(left);
+    await clearBlockWork(state);
     const publisher = new Publisher(watchLog, host);
     const now = (): Date => new Date();
     const context: AgentContext = {

@@ -1,4 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open, realpath } from "node:fs/promises";
 import { failedPrecondition, messageOf, type ZorError } from "../../lib/errors.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "../drivers/qemu/qcow2.js";
 import { holdPath, openHeld } from "../host/open-exactly.js";
@@ -14,15 +15,29 @@ export async function openSource(source: VolumeSource, volume: StorageVolume, mo
       const file = await openVolumeFile(source.path, { ...volume, format: source.format }, mode);
       return { ...facts, kind: "file", file, format: source.format, [Symbol.asyncDispose]: () => file.close() };
     }
-    case "device":
-      throw failedPrecondition(
-        "VOLUME_UNSUPPORTED",
-        name,
-        `${name}: this agent has no way to devices; use another pool`,
-      );
+    case "device": {
+      const file = await openDevice(source.path, name, mode);
+      return { ...facts, kind: "device", file, [Symbol.asyncDispose]: () => file.close() };
+    }
     case "remote":
-      return { ...facts, kind: "remote", node: source.node, [Symbol.asyncDispose]: async () => undefined };
+      return {
+        ...{ ...facts, kind: "remote", node: source.node, secrets: source.secrets ?? [] },
+        [Symbol.asyncDispose]: async () => undefined,
+      };
   }
+}
+
+/** Opens a block device, which udev reaches by links; the agent has named it. */
+async function openDevice(path: string, name: string, mode: "r" | "r+"): Promise<FileHandle> {
+  const access = mode === "r" ? constants.O_RDONLY : constants.O_RDWR;
+  const file = await realpath(path)
+    .then((real) => open(real, access | constants.O_NOFOLLOW | constants.O_NONBLOCK))
+    .catch((cause: unknown) => {
+      throw damaged(name, `cannot be opened on the host (${messageOf(cause)})`);
+    });
+  if ((await file.stat()).isBlockDevice()) return file;
+  await file.close();
+  throw damaged(name, "is not a block device");
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { PoolSpec } from "../../proto/gen/zor/v1/pool.js";
+import type { VolumeSecret } from "../drivers/abilities/volumes.js";
 
 /** What a volume is kept as. What is no file is always raw. */
 export type VolumeFormat = "raw" | "qcow2";
@@ -36,7 +37,7 @@ export type VolumeSource =
       /** {driver: "rbd", pool: …, image: …} */
       readonly node: Readonly<Record<string, unknown>>;
       /** Objects of QEMU that the node refers to; they never stand on a command line. */
-      readonly secrets?: readonly { readonly id: string; readonly data: string }[];
+      readonly secrets?: readonly VolumeSecret[];
     };
 
 /** What the storage of a pool has. */

@@ -8,7 +8,7 @@ import { openVolumeFile } from "./open-volume.js";
 import { type StoragePool, type StorageVolume, storageName } from "./pool-backend.js";
 
 /** Name of a volume's file. */
-function fileNameOf(volume: Pick<StorageVolume, "uid" | "format">): string {
+export function fileNameOf(volume: Pick<StorageVolume, "uid" | "format">): string {
   return `${storageName(volume)}.${volume.format}`;
 }
 
@@ -97,7 +97,7 @@ export function holdDirectory(path: string, pool: string): HeldPath {
 }
 
 /** That the storage of a pool cannot be had now. */
-function unavailablePool(pool: string, why: string, remedy: string): ZorError {
+export function unavailablePool(pool: string, why: string, remedy: string): ZorError {
   return failedPrecondition("POOL_UNAVAILABLE", pool, `${pool}: ${why}; ${remedy}`);
 }
 

@@ -20,13 +20,28 @@ export interface VolumeFacts {
   readonly sizeBytes: bigint;
 }
 
-/** The content of a volume. Disposing of it closes what is open. */
-export type OpenVolume = AsyncDisposable &
-  VolumeFacts &
-  (
-    | { readonly kind: "file"; readonly file: FileHandle; readonly format: "raw" | "qcow2" }
-    | { readonly kind: "remote"; readonly node: Readonly<Record<string, unknown>> }
-  );
+/** The content of a volume, as a QEMU is given it. */
+export type VolumeContent =
+  | { readonly kind: "file"; readonly file: FileHandle; readonly format: "raw" | "qcow2" }
+  /** A block device. */
+  | { readonly kind: "device"; readonly file: FileHandle }
+  | {
+      readonly kind: "remote";
+      /** A protocol node of QEMU's blockdev-add. */
+      readonly node: Readonly<Record<string, unknown>>;
+      readonly secrets: readonly VolumeSecret[];
+    };
+
+/** A volume whose content can be had. Disposing of it closes what is open. */
+export type OpenVolume = AsyncDisposable & VolumeFacts & VolumeContent;
+
+/** An object of QEMU that holds what nobody else may know; it never stands on a command line. */
+export interface VolumeSecret {
+  readonly id: string;
+  readonly data: string;
+  /** How the data is written; default "raw". */
+  readonly format?: "raw" | "base64";
+}
 
 /** The volumes of this host, as drivers have them. */
 export interface VolumeAccess {

@@ -2,6 +2,11 @@ import type { DiskQuota } from "../../drivers/disk-quota.js";
 import type { PoolBackend } from "../pool-backend.js";
 import type { AllowedPool } from "../pool-policy.js";
 import { DirectoryBackend } from "./directory.js";
+import { GlusterBackend } from "./gluster.js";
+import { IscsiBackend } from "./iscsi.js";
+import { LvmThinBackend } from "./lvm-thin.js";
+import { NfsBackend } from "./nfs.js";
+import { RbdBackend } from "./rbd.js";
 
 /** What backends are made with. */
 export interface BackendOptions {
@@ -15,5 +20,12 @@ export interface BackendOptions {
 
 /** All kinds of storage of this agent. A new one is one file and one line here. */
 export function createBackends(options: BackendOptions): readonly PoolBackend[] {
-  return [new DirectoryBackend(options)];
+  return [
+    new DirectoryBackend(options),
+    new LvmThinBackend(options),
+    new NfsBackend(options),
+    new RbdBackend(options),
+    new IscsiBackend(options),
+    new GlusterBackend(options),
+  ];
 }

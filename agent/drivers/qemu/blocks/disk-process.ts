@@ -1,7 +1,3 @@
-import { chown, mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { Backoff } from "../../../../lib/backoff.js";
-import { unavailable } from "../../../../lib/errors.js";
 import { startOwned } from "../../../host/exec.js";
 import type { DriverInstance } from "../../driver.js";
 import { type DisksOptions, type InstanceDisk, isKept, openPersistentDisk } from "../disks.js";
@@ -9,13 +5,8 @@ import { layerNode } from "../hardware/disk-nodes.js";
 import { diskNumber } from "../ids.js";
 import { qemuOptionsOf } from "../options.js";
 import { toUserId } from "../privileges.js";
-import { qemuProgram } from "../program.js";
-import { QmpClient } from "../qmp-client.js";
-import { connectUnix } from "../../../host/unix-socket.js";
 import { type BlockEngine, diskNode, giveFile } from "./block-engine.js";
-
-const socketName = "qmp";
-const startTimeoutMs = 20_000;
+import { startBlockProcess, toConfined } from "./block-process.js";
 
 /** Disks of a stopped machine, open. */
 export interface OpenDisks extends BlockEngine, AsyncDisposable {
@@ -35,18 +26,16 @@ export async function openStoppedDisks(instance: DriverInstance, options: DisksO
     if (!isKept(disk)) continue;
     opened.push({ number: diskNumber(disk, index), disk: undo.use(await openPersistentDisk(disk, index, options)) });
   }
-  const qmp = await startDiskProcess(instance, undo, options.signal);
-  for (const { number, disk } of opened) await addDisk(qmp, number, disk);
+  const { name: resource, directory, uid } = instance;
+  const { signal } = options;
+  const engine = undo.use(await startBlockProcess({ resource, directory, user: toUserId(uid), signal }));
+  for (const { number, disk } of opened) await addDisk(engine, number, disk);
   const kept = undo.move();
   return {
     disks: opened.map(({ number }) => number),
-    execute: (...given) => qmp.execute(...given),
-    executeWith: (...given) => qmp.executeWith(...given),
-    [Symbol.asyncDispose]: async () => {
-      // What is to be kept of the disks (tables, bitmaps) is written when they are closed.
-      await qmp.execute("quit", {}, startTimeoutMs).catch(() => undefined);
-      await kept.disposeAsync();
-    },
+    execute: (...given) => engine.execute(...given),
+    executeWith: (...given) => engine.executeWith(...given),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
@@ -55,72 +44,13 @@ export async function runConfined(
   command: readonly [string, ...string[]],
   options: { readonly user: number; readonly input: number },
 ): Promise<string | undefined> {
-  const child = startOwned(confined(command, options.user), { stdio: [options.input, "ignore", "pipe"] });
+  const child = startOwned(toConfined(command, options.user), { stdio: [options.input, "ignore", "pipe"] });
   const said: Buffer[] = [];
   child.stderr?.on("data", (chunk: Buffer) => void (said.length < 64 && said.push(chunk)));
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.once("error", reject);
   child.once("close", (code) => resolve(code ?? 1));
   return (await promise) === 0 ? undefined : Buffer.concat(said).toString("utf8").trim().slice(-500);
-}
-
-async function startDiskProcess(
-  instance: DriverInstance,
-  undo: AsyncDisposableStack,
-  signal: AbortSignal,
-): Promise<QmpClient> {
-  const user = toUserId(instance.uid);
-  const directory = join(instance.directory, "disk-process");
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { mode: 0o700 });
-  await chown(directory, user, user);
-  undo.defer(() => rm(directory, { recursive: true, force: true }));
-  // Only the agent may walk to the directory; QEMU makes its socket where it stands.
-  const enter = ["sh", "-c", 'cd -- "$1" && shift && exec "$@"', "sh", directory] as const;
-  const child = startOwned([...enter, ...confined(diskArguments, user)], { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    said = (said + chunk.toString("utf8")).slice(-500);
-  });
-  const ended = new Promise<void>((resolve) => {
-    child.once("close", () => resolve());
-    child.once("error", () => resolve());
-  });
-  undo.defer(async () => {
-    child.kill("SIGTERM");
-    await ended;
-  });
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]);
-  const backoff = new Backoff({ minMs: 10, maxMs: 100 });
-  for (;;) {
-    const socket = await connectUnix(directory, socketName, { signal: deadline }).catch(() => undefined);
-    if (socket !== undefined) {
-      const qmp = await QmpClient.open(socket, { resource: instance.name, onEvent: () => undefined });
-      undo.defer(() => qmp.close());
-      return qmp;
-    }
-    signal.throwIfAborted();
-    if (deadline.aborted || child.exitCode !== null || child.signalCode !== null) {
-      throw unavailable(
-        "DISK_PROCESS_FAILED",
-        instance.name,
-        `${instance.name}: its disks could not be opened: ${said.trim() || "QEMU does not answer"}`,
-      );
-    }
-    await backoff.wait(deadline);
-  }
-}
-
-const diskArguments = [
-  qemuProgram,
-  ...["-M", "none", "-nodefaults", "-no-user-config", "-display", "none"],
-  ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-  ...["-chardev", `socket,id=qmp,path=${socketName},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
-] as const;
-
-function confined(command: readonly string[], user: number): readonly [string, ...string[]] {
-  const drop = ["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--clear-groups"];
-  return ["setpriv", "--reuid", `${user}`, "--regid", `${user}`, ...drop, "--", ...command];
 }
 
 /** One node a layer, the lowest first. */
