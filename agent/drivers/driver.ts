@@ -13,6 +13,7 @@ import type { HasLogs } from "./abilities/logs.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Sharing } from "./abilities/sharing.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
+import type { HasStatistics } from "./abilities/statistics.js";
 import type { UsesVolumes } from "./abilities/volumes.js";
 import type { Suspendable } from "./abilities/suspendable.js";
 import type { CallOptions, DriverInstance, ExecCommand, Progress, RecoveryHandle } from "./driver-instance.js";
@@ -136,6 +137,7 @@ export interface Abilities {
   readonly backup?: BackedUp;
   readonly screen?: HasScreen;
   readonly volumes?: UsesVolumes;
+  readonly statistics?: HasStatistics;
 }
 
 /** Drivers whose instances have devices at addresses. */

@@ -42,8 +42,8 @@ export function createDrivers(options: DriverOptions): readonly InstanceDriver[]
   return [
     createQemuDriver({ ...options, policy: options.machines ?? nothingAllowed, quota }),
     new CrunDriver({ ...options, quota }),
-    createDockerDriver({ ...options, socketPath: options.engines.docker }),
-    createPodmanDriver({ ...options, socketPath: options.engines.podman }),
+    createDockerDriver({ ...options, quota, socketPath: options.engines.docker }),
+    createPodmanDriver({ ...options, quota, socketPath: options.engines.podman }),
     new LibvirtDriver({ uris: options.libvirt ?? [], hostUid: options.hostUid ?? "", log: options.log }),
   ];
 }

@@ -30,6 +30,7 @@ import { PoolServiceService } from "./zor/v1/pool_service.js";
 import { ScreenServiceService } from "./zor/v1/screen_service.js";
 import { Snapshot } from "./zor/v1/snapshot.js";
 import { SnapshotServiceService } from "./zor/v1/snapshot_service.js";
+import { StatisticsServiceService } from "./zor/v1/statistics_service.js";
 import { TokenServiceService } from "./zor/v1/token_service.js";
 import { Volume } from "./zor/v1/volume.js";
 import { VolumeServiceService } from "./zor/v1/volume_service.js";
@@ -92,6 +93,7 @@ export const serviceTable = {
   "zor.v1.RenewService": RenewServiceService,
   "zor.v1.ScreenService": ScreenServiceService,
   "zor.v1.SnapshotService": SnapshotServiceService,
+  "zor.v1.StatisticsService": StatisticsServiceService,
   "zor.v1.TokenService": TokenServiceService,
   "zor.v1.VolumeService": VolumeServiceService,
   "zor.v1.WatchService": WatchServiceService,

@@ -143,6 +143,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.SnapshotService/UpdateSnapshot": {"kind":"snapshot","access":"operator","verb":"update","route":"snapshot.name","request":"snapshot","response":"snapshot"},
   "/zor.v1.SnapshotService/DeleteSnapshot": {"kind":"snapshot","access":"operator","verb":"delete","route":"name"},
   "/zor.v1.SnapshotService/RevertSnapshot": {"kind":"snapshot","access":"operator","verb":"custom","route":"name"},
+  "/zor.v1.StatisticsService/ReadStatistics": {"kind":"instance","access":"viewer","verb":"custom","route":"name"},
   "/zor.v1.TokenService/CreateToken": {"kind":"","access":"admin","verb":"custom","route":""},
   "/zor.v1.TokenService/RevokeIdentity": {"kind":"","access":"admin","verb":"custom","route":""},
   "/zor.v1.VolumeService/CreateVolume": {"kind":"volume","access":"operator","verb":"create","route":"parent","id":"volumeId","request":"volume","response":"operation"},

@@ -77,6 +77,7 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "look at the screen of a machine, or take a picture of it",
     load: () => import("./commands/view.js"),
   },
+  { name: "stats", summary: "what an instance uses, by its counters", load: () => import("./commands/stats.js") },
   { name: "ssh", summary: "log in to an instance by ssh, without an address", load: ssh },
   { name: "ssh-config", summary: "print a configuration for plain ssh, scp, rsync and ansible", load: ssh },
   { name: "ssh-proxy", summary: "connect standard input and output with an ssh server inside", load: ssh },

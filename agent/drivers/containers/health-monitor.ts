@@ -35,6 +35,8 @@ interface Watched {
 /** How one check ended; undefined: it could not be made, because the container does not run just now. */
 type CheckResult = { readonly ok: boolean; readonly output: string } | undefined;
 
+/** What is kept of a run's health, in the instance's directory. */
+export const healthFile = "health.json";
 const maxOutputBytes = 4096;
 const storedSchema = z.object({
   pid: z.number(),
@@ -56,6 +58,12 @@ export class HealthMonitor {
   /** What is known of a container; undefined: it is not checked. */
   of(uid: string): ContainerHealth | undefined {
     return this.#watched.get(uid)?.health;
+  }
+
+  /** This very run is being checked. */
+  isChecking(uid: string, { pid, startTicks }: ProcessIdentity): boolean {
+    const known = this.#watched.get(uid)?.identity;
+    return known?.pid === pid && known.startTicks === startTicks;
   }
 
   /** Begins to check a container that runs; goes on with what an earlier agent knew of the same run. */
@@ -157,7 +165,7 @@ function stateAfter(
 }
 
 function fileOf({ directory }: DriverInstance): string {
-  return join(directory, "health.json");
+  return join(directory, healthFile);
 }
 
 async function keep({ instance, identity, health }: Watched): Promise<void> {

@@ -1,14 +1,11 @@
-import { isIP } from "node:net";
 import type { FieldViolation } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
+import { checkDns } from "../containers/dns-check.js";
 import { checkPath } from "../containers/mounts-check.js";
 import { isUser } from "./user.js";
 
-const [maxServers, maxSearch, maxHosts] = [3, 6, 256];
 const hostname = /^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
-const domain =
-  /^(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?$/;
 
 /** What is wrong with where and whose the command is, and with what its init is called. */
 export function checkIdentity(base: string, options: CrunOptions): readonly FieldViolation[] {
@@ -40,37 +37,14 @@ export function checkNetwork(base: string, { networkOf, sysctls }: CrunOptions):
 
 /** What is wrong with the container's name and those it looks up. */
 export function checkNames(base: string, options: CrunOptions): readonly FieldViolation[] {
-  const { dns, extraHosts } = options;
-  const { servers = [], search = [] } = dns ?? {};
   const name = options.hostname;
-  const hosts = Object.entries(extraHosts);
   return [
     ...violation(
       name === "" || hostname.test(name),
       `${base}.hostname`,
       `${quote(name)} is not a host name: use letters, digits, "-" and "."`,
     ),
-    ...violation(servers.length <= maxServers, `${base}.dns.servers`, `has more than ${maxServers} addresses`),
-    ...servers.flatMap((server, index) =>
-      violation(isIP(server) !== 0, `${base}.dns.servers[${index}]`, `${quote(server)} is not an IP address`),
-    ),
-    ...violation(search.length <= maxSearch, `${base}.dns.search`, `has more than ${maxSearch} domains`),
-    ...search.flatMap((each, index) =>
-      violation(
-        domain.test(each),
-        `${base}.dns.search[${index}]`,
-        `${quote(each)} is not a domain such as "lab.example"`,
-      ),
-    ),
-    ...violation(hosts.length <= maxHosts, `${base}.extra_hosts`, `has more than ${maxHosts} names`),
-    ...hosts.flatMap(([host, address]) => [
-      ...violation(domain.test(host), `${base}.extra_hosts`, `${quote(host)} is not a host name`),
-      ...violation(
-        isIP(address) !== 0,
-        `${base}.extra_hosts[${quote(host)}]`,
-        `${quote(address)} is not an IP address`,
-      ),
-    ]),
+    ...checkDns(base, options),
   ];
 }
 

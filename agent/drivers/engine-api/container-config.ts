@@ -2,6 +2,7 @@ import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container
 import type { AgentLimits } from "../containers/agent-limits.js";
 import type { ContainerCapability } from "../containers/capabilities.js";
 import { nameLabel, uidLabel } from "./container-state.js";
+import type { AccessGranted } from "./engine-access.js";
 import type { EngineProduct } from "./engine-product.js";
 import { signalName } from "./options-check.js";
 
@@ -14,9 +15,10 @@ export interface ContainerConfigOptions {
   readonly cpus: number;
   readonly memoryMib: number;
   readonly capabilities: readonly ContainerCapability[];
+  readonly access: AccessGranted;
   /** Hard limits of the agent's own process; a container gets no more. */
   readonly agentLimits: Pick<AgentLimits, "openFiles" | "processes">;
-  readonly product: Pick<EngineProduct, "logDriver" | "raisesLimits">;
+  readonly product: Pick<EngineProduct, "kind" | "logDriver" | "raisesLimits">;
 }
 
 /** podman's service lowers its own limit to this (4.3), and can give no more on. What a container really may have is its limit of tasks. */
@@ -28,7 +30,8 @@ const cpuPeriodUs = 100_000;
 
 /**
  * The body of POST /containers/create. The container has a terminal, no network of the engine's, and is restarted by nobody: the agent
- * plugs its interfaces and decides over its life. It never gets more than its image and spec say: no devices, no host's namespaces.
+ * plugs its interfaces and decides over its life. It never gets more than its image and spec say, and nothing of the host but what the
+ * host's policy allows.
  */
 export function buildContainerConfig(from: ContainerConfigOptions): object {
   const { options, instance } = from;
@@ -44,6 +47,7 @@ export function buildContainerConfig(from: ContainerConfigOptions): object {
     ...(options.workingDirectory === "" ? {} : { WorkingDir: options.workingDirectory }),
     ...(options.user === "" ? {} : { User: options.user }),
     ...(options.stopSignal === "" || stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    ...healthOf(from),
     Tty: true,
     OpenStdin: true,
     StdinOnce: false,
@@ -55,20 +59,51 @@ export function buildContainerConfig(from: ContainerConfigOptions): object {
       NetworkMode: "none",
       RestartPolicy: { Name: "no" },
       AutoRemove: false,
-      Privileged: false,
-      CapDrop: ["ALL"],
-      CapAdd: from.capabilities,
-      SecurityOpt: ["no-new-privileges"],
+      ...wallsOf(from),
+      Devices: from.access.devices.map(({ hostPath, path, readOnly }) => ({
+        PathOnHost: hostPath,
+        PathInContainer: path === "" ? hostPath : path,
+        CgroupPermissions: readOnly ? "r" : "rw",
+      })),
+      Mounts: from.access.mounts.map(({ path, target, readOnly }) => ({
+        Type: "bind",
+        Source: path,
+        Target: target,
+        ReadOnly: readOnly,
+        BindOptions: { Propagation: "rprivate", NonRecursive: true },
+      })),
+      ...(options.dns === undefined ? {} : { Dns: options.dns.servers, DnsSearch: options.dns.search }),
+      ExtraHosts: Object.entries(options.extraHosts).map(([name, address]) => `${name}:${address}`),
       Sysctls: options.sysctls,
       ReadonlyRootfs: options.readOnlyRoot,
-      Tmpfs: Object.fromEntries(
-        Object.entries(options.tmpfsMib).map(([path, mib]) => [path, `rw,nosuid,nodev,mode=1777,size=${mib}m`]),
-      ),
+      Tmpfs: tmpfsOf(options),
       Ulimits: ulimitsOf(from),
       // What a console shows again; more would let a guest fill the host's disk.
       LogConfig: { Type: from.product.logDriver, Config: { "max-size": "1m" } },
     },
   };
+}
+
+/** The walls around a container, or that there are none. */
+function wallsOf({ options, capabilities }: ContainerConfigOptions): object {
+  if (options.privileged) return { Privileged: true };
+  return { Privileged: false, CapDrop: ["ALL"], CapAdd: capabilities, SecurityOpt: ["no-new-privileges"] };
+}
+
+function tmpfsOf({ tmpfsMib, mounts }: ContainerEngineOptions): Readonly<Record<string, string>> {
+  const optionsOf = (mib: number | bigint, how: "rw" | "ro") => `${how},nosuid,nodev,mode=1777,size=${mib}m`;
+  return Object.fromEntries([
+    ...Object.entries(tmpfsMib).map(([path, mib]) => [path, optionsOf(mib, "rw")] as const),
+    ...mounts.flatMap(({ target, source, readOnly }) =>
+      source?.$case === "tmpfsMib" ? [[target, optionsOf(source.value, readOnly ? "ro" : "rw")] as const] : [],
+    ),
+  ]);
+}
+
+/** The agent makes the check of a spec, and Docker that of an image. podman has systemd make them, which need not be there. */
+function healthOf({ options, product }: ContainerConfigOptions): object {
+  const isOthers = options.healthCheck === undefined && product.kind === "docker";
+  return isOthers ? {} : { Healthcheck: { Test: ["NONE"] } };
 }
 
 /** Not the engine's: programs that close every descriptor they may have open would take minutes. */
@@ -85,8 +120,7 @@ export function limitsOf(from: Pick<ContainerConfigOptions, "options" | "cpus" |
   const memory = memoryMib * bytesPerMib;
   return {
     Memory: memory,
-    // No swap besides.
-    MemorySwap: memory,
+    MemorySwap: memory + swapOf(options),
     NanoCpus: cpus * nanoCpus,
     PidsLimit: options.maxTasks ?? defaultMaxTasks,
     ...(options.cpuSet === "" ? {} : { CpusetCpus: options.cpuSet }),
@@ -97,8 +131,13 @@ export function limitsOf(from: Pick<ContainerConfigOptions, "options" | "cpus" |
 export function libpodLimitsOf({ options, cpus, memoryMib }: Parameters<typeof limitsOf>[0]): object {
   const limit = memoryMib * bytesPerMib;
   return {
-    memory: { limit, swap: limit },
+    memory: { limit, swap: limit + swapOf(options) },
     cpu: { quota: cpus * cpuPeriodUs, period: cpuPeriodUs, ...(options.cpuSet === "" ? {} : { cpus: options.cpuSet }) },
     pids: { limit: options.maxTasks ?? defaultMaxTasks },
   };
+}
+
+/** In bytes; without being asked for there is none. */
+function swapOf({ swapMib }: ContainerEngineOptions): number {
+  return Number(swapMib ?? 0n) * bytesPerMib;
 }

@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { readIfExists, writeFileAtomic } from "../../../lib/files.js";
+import { healthFile } from "../containers/health-monitor.js";
 
 const schema = z.object({
   /** Id of the container in the engine; "" while there is none. */
@@ -10,12 +11,20 @@ const schema = z.object({
   image: z.string().max(256),
   /** Name that the image was given when it was imported; "" for others. */
   imported: z.string().max(256),
+  /** Its image is a state that was kept of it or of another, by a name of its own: see {@link baseName}. */
+  rebased: z.boolean().default(false),
 });
 
 /** What is known of an instance's container, whatever becomes of it in the engine. */
 export type ContainerRecord = z.output<typeof schema>;
 
-const [recordFile, endFile] = ["container.json", "end-requested"];
+const [recordFile, endFile, reasonFile] = ["container.json", "end-requested", "end-reason"];
+const maxReason = 1024;
+
+/** What the image is called that an instance was taken back to, or was copied as. */
+export function baseName(uid: string): string {
+  return `zorhub.local/base:${uid}`;
+}
 
 /** The files of an instance of an engine's driver, in its directory. */
 export class RecordFiles {
@@ -48,14 +57,24 @@ export class RecordFiles {
   }
 
   async forgetEndRequested(): Promise<void> {
-    await rm(join(this.#directory, endFile), { force: true });
+    for (const file of [endFile, reasonFile]) await rm(join(this.#directory, file), { force: true });
   }
 
   async isEndRequested(): Promise<boolean> {
     return (await readIfExists(join(this.#directory, endFile))) !== undefined;
   }
 
+  /** It is ended here, and that is a failure. */
+  async noteEndReason(why: string): Promise<void> {
+    await writeFile(join(this.#directory, reasonFile), why.slice(0, maxReason), { mode: 0o600 });
+  }
+
+  async endReason(): Promise<string | undefined> {
+    return await readIfExists(join(this.#directory, reasonFile));
+  }
+
   async remove(): Promise<void> {
-    for (const file of [recordFile, endFile]) await rm(join(this.#directory, file), { force: true });
+    for (const file of [recordFile, endFile, reasonFile, healthFile])
+      await rm(join(this.#directory, file), { force: true });
   }
 }

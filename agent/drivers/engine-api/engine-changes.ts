@@ -1,7 +1,7 @@
 import type { Changeable, FieldChange, Timing } from "../abilities/changeable.js";
 import { type HasLimits, limitChange } from "../containers/limit-change.js";
 
-const limits = ["cpus", "memory_mib", "max_tasks", "cpu_set"];
+const limits = ["cpus", "memory_mib", "max_tasks", "cpu_set", "swap_mib"];
 const anew: Timing = {
   when: "never",
   remedy: "the container was made with it; delete the instance and create it anew",

@@ -46,6 +46,17 @@ export class EngineCommands implements Executable, Detachable, Connectable, HasL
     }
   }
 
+  /** Runs a command as its first process would, without terminal and input. */
+  async *run(
+    instance: DriverInstance,
+    command: readonly string[],
+    { signal }: CallOptions,
+  ): AsyncGenerator<ExecOutput> {
+    const container = await this.#containerOf(instance, signal);
+    const whole = { command, environment: {}, tty: false, columns: 0, rows: 0, stdin: undefined };
+    yield* execInEngine({ client: this.#client, container, command: whole, resizes: undefined, signal });
+  }
+
   async execDetached(
     instance: DriverInstance,
     handle: RecoveryHandle,

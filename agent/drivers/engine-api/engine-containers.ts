@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { failedPrecondition } from "../../../lib/errors.js";
 import {
@@ -13,18 +14,22 @@ import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js";
 import type { ContainerCapability } from "../containers/capabilities.js";
+import { type ContainerPolicy, nothingAllowed } from "../containers/container-policy.js";
 import { grantCapabilities } from "../containers/privileges.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
 import { buildContainerConfig, libpodLimitsOf, limitsOf } from "./container-config.js";
-import { type ContainerRecord, RecordFiles } from "./container-record.js";
+import { baseName, type ContainerRecord, RecordFiles } from "./container-record.js";
 import { containerSchema, type EngineContainer, toContainerName, uidLabel } from "./container-state.js";
+import { type AccessGranted, grantAccess } from "./engine-access.js";
 import type { EngineClient } from "./engine-client.js";
-import { isConflict, isNotThere, isUnreachable } from "./engine-error.js";
+import { type EngineDebt, EngineDebts } from "./engine-debts.js";
+import { isAway, isConflict, isNotThere, isUnreachable } from "./engine-error.js";
 import type { EngineImages } from "./engine-images.js";
 import { type EngineDriverOptions, type EngineProduct, libpodPrefix } from "./engine-product.js";
 
 /** What containers are made with. */
-export interface EngineContainersOptions extends Pick<EngineDriverOptions, "containerCapabilities"> {
+export interface EngineContainersOptions
+  extends Pick<EngineDriverOptions, "containerCapabilities" | "containers" | "stateDirectory"> {
   readonly client: EngineClient;
   readonly images: EngineImages;
   readonly product: EngineProduct;
@@ -49,7 +54,9 @@ export class EngineContainers {
   readonly #images: EngineImages;
   readonly #product: EngineProduct;
   readonly #allowed: readonly ContainerCapability[];
+  readonly #policy: ContainerPolicy;
   readonly #looks = new Map<string, { readonly container: EngineContainer | undefined; readonly atMs: number }>();
+  readonly #debts: EngineDebts;
   #limits: AgentLimits | undefined;
 
   constructor(options: EngineContainersOptions) {
@@ -57,17 +64,28 @@ export class EngineContainers {
     this.#images = options.images;
     this.#product = options.product;
     this.#allowed = options.containerCapabilities;
+    this.#policy = options.containers ?? nothingAllowed;
+    const { stateDirectory } = options;
+    const directory = stateDirectory === undefined ? undefined : join(stateDirectory, `${options.product.kind}-debts`);
+    this.#debts = new EngineDebts({ directory, remove: (debt, signal) => this.#removeOwed(debt, signal) });
   }
 
-  /** What a container may do. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
+  /** Removes what is left of earlier failures as soon as the engine lets it, until the signal aborts. */
+  async cleanUp(signal: AbortSignal): Promise<void> {
+    await this.#debts.follow(signal);
+  }
+
+  /** What a container may do, and has of the host. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
   async grant(options: ContainerEngineOptions): Promise<{
     readonly capabilities: readonly ContainerCapability[];
+    readonly access: AccessGranted;
     readonly agentLimits: AgentLimits;
   }> {
     this.#limits ??= await readAgentLimits();
     const agentLimits = this.#limits;
+    const access = await grantAccess(options, this.#policy);
     const capabilities = grantCapabilities(options.capabilities, { allowed: this.#allowed, agentLimits });
-    return { capabilities, agentLimits };
+    return { capabilities, access, agentLimits };
   }
 
   /** Brings the image and makes the container. What an earlier attempt left is replaced. */
@@ -78,13 +96,14 @@ export class EngineContainers {
   ): Promise<void> {
     await this.destroy(instance, call.signal);
     await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.destroy(instance, uninterrupted));
+    undo.defer(() => this.#undo(instance));
     const field = `instance.spec.${this.#product.kind}.image`;
     const { id: image, imported } = await this.#images.ensure({ options, field }, call);
-    await filesOf(instance).write({ container: "", image, imported });
+    const record = { container: "", image, imported, rebased: false };
+    await filesOf(instance).write(record);
     call.progress("making the container", 95);
     call.signal.throwIfAborted();
-    await this.#make(instance, options, { container: "", image, imported });
+    await this.#make(instance, options, record);
     call.signal.throwIfAborted();
     undo.move();
   }
@@ -104,6 +123,21 @@ export class EngineContainers {
     return this.#make(instance, options, known ?? (await this.#bring(options, signal)));
   }
 
+  /** Has a container that does not run be made of another image from now on. Done twice it is as done once. */
+  async rebase(instance: DriverInstance, image: string): Promise<void> {
+    const options = this.#optionsOf(instance);
+    const before = await filesOf(instance).read();
+    const record = before ?? (await this.#bring(options, uninterrupted));
+    const there = await this.find(instance, uninterrupted);
+    if (there?.State.Running === true) throw new Error("a container that runs is not made anew");
+    await this.#images.tag(image, baseName(instance.uid), uninterrupted);
+    // From here on a start makes it of that.
+    await filesOf(instance).write({ ...record, container: "", image, rebased: true });
+    if (there !== undefined) await this.#delete(there.Id);
+    if (record.rebased && record.image !== image) await this.#images.removeNameless(record.image, uninterrupted);
+    await this.#make(instance, options, { ...record, image, rebased: true });
+  }
+
   /** Has a running container keep to these limits. */
   async limit(instance: DriverInstance, options: ContainerEngineOptions, signal: AbortSignal): Promise<void> {
     const { Id: id } = await this.get(instance, signal);
@@ -111,6 +145,12 @@ export class EngineContainers {
     const request = { method: "POST", path: `/containers/${id}/update`, signal } as const;
     if (this.#product.kind === "docker") await this.#client.call({ ...request, body: limitsOf(wanted) });
     else await this.#client.call({ ...request, prefix: libpodPrefix, body: libpodLimitsOf(wanted) });
+  }
+
+  /** Has only the agent start it again: somebody has told the engine to do so too. */
+  async disarm({ Id: id }: EngineContainer, signal: AbortSignal): Promise<void> {
+    const body = { RestartPolicy: { Name: "no" } };
+    await this.#client.call({ method: "POST", path: `/containers/${id}/update`, body, signal });
   }
 
   /** Starts a container that was prepared. Not to be cut short: an engine goes on with what it was asked. */
@@ -151,7 +191,10 @@ export class EngineContainers {
       throw error;
     });
     if (container !== undefined) await this.#delete(container.Id);
-    if (record !== undefined) await this.#images.release(record.imported, { signal });
+    if (record !== undefined) {
+      await this.#images.release(record.imported, { signal });
+      await this.#images.forgetStates(instance.uid, signal);
+    }
     this.forgetLook(instance.uid);
     await files.remove();
   }
@@ -227,11 +270,37 @@ export class EngineContainers {
     throw failedPrecondition("CONTAINER_GONE", instance.name, `${what}; stop and start it to have a new one`);
   }
 
-  async #make(
-    instance: DriverInstance,
-    options: ContainerEngineOptions,
-    { image, imported }: ContainerRecord,
-  ): Promise<string> {
+  /** Removes what was made of an instance that is not to be; later, when its engine does not answer. */
+  async #undo(instance: DriverInstance): Promise<void> {
+    const record = await filesOf(instance).read();
+    await this.destroy(instance, uninterrupted).catch(async (error: unknown) => {
+      if (!isAway(error) || !(await this.#debts.owe({ uid: instance.uid, imported: record?.imported ?? "" })))
+        throw error;
+      await filesOf(instance).remove();
+    });
+  }
+
+  /** Removes what the engine has of an instance of which nothing else is left. */
+  async #removeOwed({ uid, imported }: EngineDebt, signal: AbortSignal): Promise<void> {
+    const path = `/containers/${toContainerName(uid)}/json`;
+    const container = await this.#client
+      .json({ method: "GET", path, signal }, containerSchema)
+      .catch((error: unknown) => {
+        if (isNotThere(error)) return undefined;
+        throw error;
+      });
+    if (container?.Config.Labels[uidLabel] === uid) await this.#delete(container.Id);
+    await this.#images.release(imported, { signal });
+    await this.#images.forgetStates(uid, signal);
+  }
+
+  #optionsOf({ spec }: DriverInstance): ContainerEngineOptions {
+    if (spec.driver?.$case === this.#product.kind) return spec.driver.value;
+    throw new Error(`the instance layer gave the ${this.#product.kind} driver another driver's spec`);
+  }
+
+  async #make(instance: DriverInstance, options: ContainerEngineOptions, record: ContainerRecord): Promise<string> {
+    const { image } = record;
     const granted = await this.grant(options);
     const product = this.#product;
     const body = buildContainerConfig({ instance, options, image, ...sizeOf(instance.spec), ...granted, product });
@@ -239,7 +308,7 @@ export class EngineContainers {
     // Whole or not at all: an engine goes on with what it was asked.
     const request = { method: "POST", path: "/containers/create", query, body, signal: uninterrupted } as const;
     const { Id: container } = await this.#client.json({ ...request, deadlineMs: workMs }, createdSchema);
-    await filesOf(instance).write({ container, image, imported });
+    await filesOf(instance).write({ ...record, container });
     this.forgetLook(instance.uid);
     return container;
   }
@@ -248,7 +317,7 @@ export class EngineContainers {
   async #bring(options: ContainerEngineOptions, signal: AbortSignal): Promise<ContainerRecord> {
     const wanted = { options, field: `instance.spec.${this.#product.kind}.image` };
     const { id: image, imported } = await this.#images.ensure(wanted, { signal, progress: () => undefined });
-    return { container: "", image, imported };
+    return { container: "", image, imported, rebased: false };
   }
 
   async #delete(id: string): Promise<void> {

@@ -1,10 +1,12 @@
 import { invalidFields, messageOf, unavailable } from "../../../lib/errors.js";
-import { findIdentity, isAlive, type ProcessIdentity, startTimeOf } from "../../../lib/process.js";
+import { findIdentity, isAlive, type ProcessIdentity, signalProcess, startTimeOf } from "../../../lib/process.js";
 import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container_engine.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { takeOverNetns } from "../../network/netns-takeover.js";
+import { toHealthPlan } from "../containers/health-check.js";
+import { HealthMonitor } from "../containers/health-monitor.js";
 import type { HasLimits } from "../containers/limit-change.js";
 import { askToEnd } from "../containers/end-signals.js";
 import type {
@@ -24,17 +26,19 @@ import type {
   Wiring,
 } from "../driver.js";
 import { RecordFiles } from "./container-record.js";
-import type { EngineContainer } from "./container-state.js";
+import { type EngineContainer, engineHealth, isRestartedByEngine } from "./container-state.js";
 import { EngineChanges } from "./engine-changes.js";
 import { describeEnd, toEngineEnd } from "./end-reason.js";
 import { EngineClient } from "./engine-client.js";
 import { EngineCommands } from "./engine-commands.js";
 import { openEngineConsole, resizeTerminal } from "./engine-console.js";
 import { EngineContainers, sizeOf } from "./engine-containers.js";
+import { engineCopyAbilities } from "./engine-copies.js";
 import { asEngineFailure } from "./engine-error.js";
 import { EngineEvents } from "./engine-events.js";
 import { EngineImages } from "./engine-images.js";
 import { probeEngine } from "./engine-probe.js";
+import { EngineStatistics } from "./engine-statistics.js";
 import type { EngineDriverOptions, EngineProduct } from "./engine-product.js";
 import { checkEngineOptions } from "./options-check.js";
 
@@ -54,6 +58,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
   readonly #containers: EngineContainers;
   readonly #images: EngineImages;
   readonly #events: EngineEvents;
+  readonly #health: HealthMonitor;
   readonly #product: EngineProduct;
   readonly #socketPath: string;
 
@@ -65,12 +70,22 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     this.#client = new EngineClient({ socketPath: options.socketPath, product: product.kind });
     this.#images = new EngineImages({ client: this.#client, ...options });
     this.#containers = new EngineContainers({ client: this.#client, images: this.#images, product, ...options });
-    const { abilities } = new EngineCommands({ client: this.#client, containers: this.#containers });
+    const commands = new EngineCommands({ client: this.#client, containers: this.#containers });
     this.can = {
       ...{ pause: this, reset: this, shutdown: this, console: this, change: new EngineChanges(this) },
-      ...abilities,
+      ...commands.abilities,
+      statistics: new EngineStatistics({ client: this.#client, containers: this.#containers }),
+      ...engineCopyAbilities({ client: this.#client, containers: this.#containers, quota: options.quota }),
     };
     this.#events = new EngineEvents(this.#client, (uid) => this.#containers.forgetLook(uid));
+    this.#health = new HealthMonitor({
+      exec: (instance, command, signal) => commands.run(instance, command, { signal }),
+      onChange: (uid) => this.#events.emit(uid, "health"),
+      end: async (instance, identity, why) => {
+        await filesOf(instance).noteEndReason(why);
+        await signalProcess(identity, "SIGKILL");
+      },
+    });
     this.#client.onReturn(() => this.#events.emitAll("engine-back", ""));
   }
 
@@ -108,16 +123,20 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     const container = await this.#attempt("look for the container", () => this.#containers.find(instance, signal));
     const first = container === undefined ? undefined : await firstProcessOf(container);
     this.#events.watch(instance.uid, first);
-    return container === undefined || first === undefined ? undefined : toHandle(container, first);
+    if (container === undefined || first === undefined) return undefined;
+    await this.#beginHealth(instance, first);
+    return toHandle(container, first);
   }
 
   async stop(instance: DriverInstance, handle: RecoveryHandle, _options: CallOptions): Promise<void> {
+    await this.#health.end(instance.uid);
     await this.#attempt("end the container", () => this.#containers.end(instance, handle));
     this.#events.watch(instance.uid, undefined);
   }
 
   async destroy(instance: DriverInstance, { signal }: CallOptions): Promise<void> {
     this.#events.forget(instance.uid);
+    await this.#health.end(instance.uid);
     await this.#attempt("remove the container", () => this.#containers.destroy(instance, signal));
   }
 
@@ -144,13 +163,19 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     }
   }
 
-  events(signal: AbortSignal): AsyncIterable<DriverEvent> {
-    return this.#events.events(signal);
+  async *events(signal: AbortSignal): AsyncGenerator<DriverEvent> {
+    const cleaning = this.#containers.cleanUp(signal);
+    try {
+      yield* this.#events.events(signal);
+    } finally {
+      await cleaning;
+    }
   }
 
   /** Connections end with the signals of their callers; this lets go of the one that waits for an engine. */
   async detach(): Promise<void> {
     this.#client.close();
+    await this.#health.close();
   }
 
   async connect(
@@ -161,6 +186,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
   ): Promise<void> {
     const { sysctls } = this.#optionsOf(instance.spec);
     await takeOverNetns({ network, process: handle, sysctls, signal });
+    await this.#beginHealth(instance, handle);
   }
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, { signal }: CallOptions): Promise<void> {
@@ -180,6 +206,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     return this.#attempt("reset the container", async () => {
       // The end that belongs to it is not told.
       this.#events.forget(instance.uid);
+      await this.#health.end(instance.uid);
       try {
         await this.#containers.end(instance, handle);
         const next = await this.#launch(instance, network, options);
@@ -241,9 +268,18 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     await resizeTerminal(this.#client, `/containers/${started.Id}`, size);
     signal.throwIfAborted();
     undo.move();
+    await this.#beginHealth(instance, first);
     this.#events.watch(instance.uid, first);
     this.#events.emit(instance.uid, "started");
     return toHandle(started, first);
+  }
+
+  /** Begins to make the check of its spec, of a run that is not checked yet. */
+  async #beginHealth(instance: DriverInstance, first: ProcessIdentity): Promise<void> {
+    const plan = toHealthPlan(this.#optionsOf(instance.spec).healthCheck);
+    if (plan === undefined || this.#health.isChecking(instance.uid, first)) return;
+    const started = await startTimeOf(first);
+    await this.#health.begin(instance, first, { plan, startedMs: started?.getTime() ?? Date.now() });
   }
 
   async #inspect(
@@ -267,13 +303,18 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
         reason: `its first process has just ended, and ${this.kind} has not seen it`,
       };
     if (first === undefined) {
+      await this.#health.end(instance.uid);
+      const why = await filesOf(instance).endReason();
       const { memoryMib } = sizeOf(instance.spec);
       const reason = describeEnd(container, memoryMib);
       if (handle === undefined || (await filesOf(instance).isEndRequested()))
         return { ...ended, state: "stopped", reason: "" };
       const end = toEngineEnd(container, memoryMib);
+      if (why !== undefined) return { ...ended, state: "failed", reason: why, end };
       return { ...ended, state: reason === "" ? "stopped" : "failed", reason, end };
     }
+    // Two that start it again would do so against each other.
+    if (isRestartedByEngine(container)) await this.#containers.disarm(container, signal);
     const isSame = handle !== undefined && handle.pid === first.pid && handle.startTicks === first.startTicks;
     if (!isSame) this.#events.watch(instance.uid, first);
     return {
@@ -283,6 +324,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
       startTime: await startTimeOf(first),
       accelerator: "",
       execReady: !container.State.Paused,
+      health: this.#health.of(instance.uid) ?? engineHealth(container),
       ...(isSame || handle === undefined ? {} : { successor: toHandle(container, first) }),
     };
   }

@@ -27,6 +27,11 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof ZorError && error.reason === "ENGINE_UNREACHABLE";
 }
 
+/** Whether an engine could not be asked, or did not answer: what it was asked for may or may not come to be. */
+export function isAway(error: unknown): boolean {
+  return isUnreachable(error) || (error instanceof ZorError && error.reason === "ENGINE_SILENT");
+}
+
 /** Whether an engine says that what was asked for is so already (304), or cannot be in this state (409). */
 export function isConflict(error: unknown): boolean {
   return error instanceof EngineError && (error.status === 304 || error.status === 409);

@@ -33,6 +33,8 @@ const types: Readonly<Record<string, string>> = {
   destroy: "removed",
   remove: "removed",
   oom: "out-of-memory",
+  // How often it may be started again by its engine, for instance.
+  update: "updated",
 };
 
 /**
@@ -125,7 +127,8 @@ export class EngineEvents {
   async #take(value: unknown): Promise<void> {
     const { Action: action, Actor: actor } = eventSchema.parse(value);
     const uid = actor.Attributes[uidLabel] ?? uidOfName(actor.Attributes["name"] ?? "");
-    const type = types[action];
+    // Docker: "health_status: healthy".
+    const type = action.startsWith("health_status") ? "health" : types[action];
     if (uid === undefined || type === undefined || !this.#watched.has(uid)) return;
     // A container made from an image of ours has our label too: it is another one's end that is told then.
     const first = this.#watched.get(uid);

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { statfs } from "node:fs/promises";
 import { status } from "@grpc/grpc-js";
 import { z } from "zod";
-import { invalidArgument, resourceExhausted, ZorError } from "../../../lib/errors.js";
+import { invalidArgument, ZorError } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { quote } from "../../../lib/names.js";
 import { type ContainerEngineOptions, ImagePull } from "../../../proto/gen/zor/v1/container_engine.js";
@@ -11,6 +10,7 @@ import { microName, type OpenImage, openImage, openMicroFile } from "../images.j
 import { lookAtArchive, readSavedNames } from "./archive-look.js";
 import type { EngineClient } from "./engine-client.js";
 import { EngineError, isNotThere } from "./engine-error.js";
+import { assertEngineRoom } from "./engine-room.js";
 import { formatReference, type ImageReference, importedName, parseReference, repositoryOf } from "./image-reference.js";
 import { readJsonLines } from "./json-lines.js";
 import { NameGuard, removeImage } from "./name-guard.js";
@@ -43,7 +43,7 @@ const [pullAnswerMs, importMs] = [60_000, 600_000];
 /** Names are given back also when the caller has gone. */
 const restoreMs = 60_000;
 const imageSchema = z.object({ Id: z.string().max(256), RepoTags: z.array(z.string()).nullish() });
-const infoSchema = z.object({ DockerRootDir: z.string().optional() });
+const listSchema = z.array(z.object({ RepoTags: z.array(z.string()).nullish() }));
 const loadedPattern = /Loaded image(?:\(s\)| ID)?: ?(\S+)/;
 
 /** Brings images to an engine: those it has, those of a registry that the host's policy allows, and archives of the agent. */
@@ -90,6 +90,25 @@ export class EngineImages {
   async release(imported: string, { signal }: CallOptions): Promise<void> {
     if (imported === "") return;
     await this.#queue.run(imported, () => removeImage(this.#client, imported, signal));
+  }
+
+  /** Removes all that was kept of an instance. Idempotent. */
+  async forgetStates(uid: string, signal: AbortSignal): Promise<void> {
+    const images = await this.#client.json({ method: "GET", path: "/images/json", signal }, listSchema);
+    // Whatever registry podman thinks they are of.
+    const isState = new RegExp(`(^|/)zorhub\\.local/(base|save|copy|snapshot):${uid}(-|$)`);
+    const names = images.flatMap(({ RepoTags: tags }) => (tags ?? []).filter((name) => isState.test(name)));
+    for (const name of names) await removeImage(this.#client, name, signal);
+  }
+
+  /** Removes an image that no name is left of, unless a container is made of it. */
+  async removeNameless(id: string, signal: AbortSignal): Promise<void> {
+    const request = { method: "GET", path: `/images/${encodeURIComponent(id)}/json`, signal } as const;
+    const found = await this.#client.json(request, imageSchema).catch((error: unknown) => {
+      if (isNotThere(error)) return undefined;
+      throw error;
+    });
+    if (found !== undefined && (found.RepoTags ?? []).length === 0) await removeImage(this.#client, id, signal);
   }
 
   /** Whether the engine has an image with this id. */
@@ -159,7 +178,7 @@ export class EngineImages {
   ): Promise<FoundImage> {
     progress("reading the archive", 0);
     const look = await lookAtArchive(archive.file, field, signal);
-    await this.#assertFits(look.bytes, signal);
+    await assertEngineRoom(this.#client, { bytes: look.bytes, what: "the archive", signal });
     const changes = [`CMD ${JSON.stringify([options.image === microName ? "/init" : "/bin/sh"])}`];
     const name = importedName(await digestOf(archive, signal), look.kind === "image" ? [] : changes);
     progress("handing it to the engine", 30);
@@ -168,7 +187,7 @@ export class EngineImages {
       if (there !== undefined) return { id: there, imported: name };
       if (look.kind === "image") {
         const loaded = await this.#load(archive, field, signal);
-        await this.#tag(loaded, name, signal);
+        await this.tag(loaded, name, signal);
         // By an id it is not forgotten: ours is the name that is left.
         if (!loaded.startsWith("sha256:"))
           await this.#client.call({ method: "DELETE", path: `/images/${toPath(loaded)}`, signal });
@@ -244,22 +263,10 @@ export class EngineImages {
     return names;
   }
 
-  async #tag(image: string, name: string, signal: AbortSignal): Promise<void> {
+  /** Gives an image another name. */
+  async tag(image: string, name: string, signal: AbortSignal): Promise<void> {
     const [repo = "", tag = ""] = name.split(":");
     await this.#client.call({ method: "POST", path: `/images/${toPath(image)}/tag`, query: { repo, tag }, signal });
-  }
-
-  /** An archive must not fill the file system that the engine keeps its images on. */
-  async #assertFits(bytes: number, signal: AbortSignal): Promise<void> {
-    const { DockerRootDir: root } = await this.#client.json({ method: "GET", path: "/info", signal }, infoSchema);
-    // An engine whose files cannot be seen from here keeps its own counsel.
-    const found = root === undefined ? undefined : await statfs(root).catch(() => undefined);
-    if (found === undefined || bytes < found.bavail * found.bsize) return;
-    const free = found.bavail * found.bsize;
-    throw resourceExhausted(
-      "DISK_FULL",
-      `the archive needs ${bytes} bytes, and ${this.#client.product} has ${free} for its images; free some space there`,
-    );
   }
 }
 

@@ -1,4 +1,6 @@
 import type { ContainerCapability } from "../containers/capabilities.js";
+import type { ContainerPolicy } from "../containers/container-policy.js";
+import type { DiskQuota } from "../disk-quota.js";
 import type { AllowedRegistry } from "./registry-policy.js";
 
 /** In what engines differ that speak the same API. */
@@ -24,4 +26,10 @@ export interface EngineDriverOptions {
   readonly containerCapabilities: readonly ContainerCapability[];
   /** Images that may be fetched; default: none. */
   readonly registries: readonly AllowedRegistry[];
+  /** What containers may have of the host; default: nothing. */
+  readonly containers?: ContainerPolicy;
+  /** What instances may have of the host's disk; default: nobody asks. */
+  readonly quota?: DiskQuota;
+  /** Where drivers keep what belongs to no instance; default: nothing is kept. */
+  readonly stateDirectory?: string;
 }

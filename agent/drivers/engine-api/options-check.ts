@@ -3,6 +3,9 @@ import type { FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { type ContainerEngineOptions, ImagePull } from "../../../proto/gen/zor/v1/container_engine.js";
 import { checkCapabilities } from "../containers/capabilities.js";
+import { checkDns } from "../containers/dns-check.js";
+import { checkHealth } from "../containers/health-check.js";
+import { checkMounts } from "../containers/mounts-check.js";
 import { checkSysctls } from "../containers/sysctl-check.js";
 import { checkCommand, checkEnvironment } from "../containers/words-check.js";
 import { microName } from "../images.js";
@@ -16,13 +19,14 @@ const maxTmpfsMib = 65_536;
 const maxPathLength = 4096;
 /** PID_MAX_LIMIT of the kernel. */
 const maxTasks = 4_194_304;
+const maxSwapMib = 2n ** 20n;
 
 /**
  * What is wrong with a container's options, apart from what the host's policy says; pure.
  * @param base proto path of the options: "instance.spec.docker".
  */
 export function checkEngineOptions(base: string, options: ContainerEngineOptions): readonly FieldViolation[] {
-  const { maxTasks: tasks } = options;
+  const { maxTasks: tasks, swapMib: swap } = options;
   return [
     ...checkImageName(`${base}.image`, options.image),
     ...checkPull(`${base}.pull`, options),
@@ -32,6 +36,13 @@ export function checkEngineOptions(base: string, options: ContainerEngineOptions
     ...checkCapabilities(`${base}.capabilities`, options.capabilities),
     ...checkSysctls(`${base}.sysctls`, options.sysctls),
     ...checkTmpfs(`${base}.tmpfs_mib`, options.tmpfsMib),
+    ...checkMounts(base, options),
+    ...checkMountWords(base, options),
+    ...checkHealth(`${base}.health_check`, options.healthCheck),
+    ...checkDns(base, options),
+    ...(swap !== undefined && (swap < 0n || swap > maxSwapMib)
+      ? [{ field: `${base}.swap_mib`, description: `${swap} is not between 0 and ${maxSwapMib}` }]
+      : []),
     ...checkText(`${base}.user`, options.user, {
       pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?$/,
       example: "1000:1000",
@@ -77,6 +88,29 @@ function checkTmpfs(field: string, tmpfs: Readonly<Record<string, number>>): rea
       ? []
       : [{ field: `${field}[${quote(path)}]`, description: `${mib} MiB is not between 1 and ${maxTmpfsMib}` }]),
   ]);
+}
+
+/** What engines could take for more than a path; and what is in both lists of directories in memory. */
+function checkMountWords(
+  base: string,
+  { mounts, devices, tmpfsMib }: ContainerEngineOptions,
+): readonly FieldViolation[] {
+  return [
+    ...mounts.flatMap(({ target, source }, index) => [
+      ...(/[:,]/.test(target) ? checkDirectory(`${base}.mounts[${index}].target`, target) : []),
+      ...(target in tmpfsMib
+        ? [{ field: `${base}.mounts[${index}].target`, description: `${quote(target)} is in tmpfs_mib as well` }]
+        : []),
+      ...(source?.$case === "tmpfsMib" && source.value > maxTmpfsMib
+        ? [{ field: `${base}.mounts[${index}].tmpfs_mib`, description: `${source.value} is more than ${maxTmpfsMib}` }]
+        : []),
+    ]),
+    ...devices.flatMap(({ path, hostPath }, index) =>
+      [path, hostPath].some((each) => /[:,]/.test(each))
+        ? [{ field: `${base}.devices[${index}].path`, description: 'holds ":" or ","' }]
+        : [],
+    ),
+  ];
 }
 
 function checkDirectory(field: string, path: string): readonly FieldViolation[] {

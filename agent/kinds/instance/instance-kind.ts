@@ -3,6 +3,7 @@ import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service
 import { ForwardServiceService } from "../../../proto/gen/zor/v1/forward_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { InstanceLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
+import { StatisticsServiceService } from "../../../proto/gen/zor/v1/statistics_service.js";
 import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
 import { readBoot } from "../../host/boot.js";
 import { readLimits } from "../../host/resources.js";
@@ -16,6 +17,7 @@ import { execService } from "./exec-service.js";
 import { forwardService } from "./forward-service.js";
 import { logService } from "./log-service.js";
 import { screenService } from "./screen-service.js";
+import { statisticsService } from "./statistics-service.js";
 import { instanceMethods } from "./instance-service.js";
 import { InstanceStore } from "./instance-store.js";
 import { InstanceManager } from "./manager.js";
@@ -66,6 +68,7 @@ async function open(context: AgentContext): Promise<KindPart> {
       serve(ExecServiceService, execService({ scope, manager })),
       serve(ForwardServiceService, forwardService({ scope, manager })),
       serve(ScreenServiceService, screenService({ scope, manager })),
+      serve(StatisticsServiceService, statisticsService({ scope, manager })),
     ],
     source: manager,
     run: async (until) => {

@@ -1,5 +1,6 @@
 import type { OpenLog } from "../../../lib/logs/open-log.js";
 import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
+import type { InstanceStatistics } from "../../../proto/gen/zor/v1/statistics_service.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Detachable } from "../../drivers/abilities/detach.js";
 import type { LogRequest } from "../../drivers/abilities/logs.js";
@@ -152,6 +153,12 @@ export class Reached {
   async captureScreen(options: CallOptions): Promise<Uint8Array> {
     const { ability, instance, handle } = this.#able("screen", "show a screen");
     return attempt(this.#record, "take a picture of", () => ability.captureScreen(instance, handle, options));
+  }
+
+  /** Reads what it uses. @throws {ZorError} */
+  async readStatistics(options: CallOptions): Promise<InstanceStatistics> {
+    const { ability, instance, handle } = this.#able("statistics", "tell what they use");
+    return attempt(this.#record, "read the statistics of", () => ability.readStatistics(instance, handle, options));
   }
 
   /** Connects to the screen. @throws {ZorError} */

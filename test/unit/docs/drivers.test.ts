@@ -12,6 +12,7 @@ const words: Readonly<Record<keyof Abilities, string>> = {
   detach: "commands inside that stay (`zor exec -d`)",
   connect: "connections to servers inside (`zor port-forward`, `zor ssh`)",
   screen: "screen (`zor view`)",
+  statistics: "statistics (`zor stats`)",
   keyboard: "keys (`zor send-key`)",
   shutdown: "is asked to shut down (`zor shutdown`)",
   pause: "is paused and goes on (`zor pause`)",

@@ -79,9 +79,9 @@ function driverLines(row: Row<Instance>): readonly DescribeLine[] {
     case "crun":
       return crunLines(driver.value, row.resource.status?.health);
     case "docker":
-      return describeEngine("Docker", driver.value);
+      return describeEngine("Docker", driver.value, row.resource.status?.health);
     case "podman":
-      return describeEngine("podman", driver.value);
+      return describeEngine("podman", driver.value, row.resource.status?.health);
     case "libvirt":
       return describeDomain(driver.value);
     case "other":

@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { ContainerCapabilities } from "./crun.js";
+import { ContainerCapabilities, ContainerDevice, ContainerDns, ContainerMount, HealthCheck } from "./crun.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -106,6 +106,29 @@ export interface ContainerEngineOptions {
   cpuSet: string;
   /** Signal that asks it to end, "SIGTERM" or "TERM"; default: the image's, else SIGTERM. */
   stopSignal: string;
+  /**
+   * What is mounted inside, at most 64. A host_path must be one of the agent's setting containerMounts itself, not below one: the engine
+   * looks it up anew at each start.
+   */
+  mounts: ContainerMount[];
+  /** Devices of the host that are inside as well, at most 64; each must be in the agent's setting containerDevices. */
+  devices: ContainerDevice[];
+  /** No walls: all capabilities, all system calls, every device. Refused unless the agent's setting privilegedContainers allows it. */
+  privileged: boolean;
+  /** How it is told whether what runs inside works; then the image's own check is not made. Unset: the image's own, which Docker alone makes. */
+  healthCheck:
+    | HealthCheck
+    | undefined;
+  /** Swap in MiB, besides memory_mib, at most 1048576; 0 or unset: none. */
+  swapMib?:
+    | bigint
+    | undefined;
+  /** Name servers. Unset: /etc/resolv.conf is as the engine makes it. */
+  dns:
+    | ContainerDns
+    | undefined;
+  /** Addresses by the names they have in /etc/hosts, at most 256. */
+  extraHosts: { [key: string]: string };
 }
 
 export interface ContainerEngineOptions_EnvironmentEntry {
@@ -121,6 +144,11 @@ export interface ContainerEngineOptions_SysctlsEntry {
 export interface ContainerEngineOptions_TmpfsMibEntry {
   key: string;
   value: number;
+}
+
+export interface ContainerEngineOptions_ExtraHostsEntry {
+  key: string;
+  value: string;
 }
 
 function createBaseContainerEngineOptions(): ContainerEngineOptions {
@@ -141,6 +169,13 @@ function createBaseContainerEngineOptions(): ContainerEngineOptions {
     maxTasks: undefined,
     cpuSet: "",
     stopSignal: "",
+    mounts: [],
+    devices: [],
+    privileged: false,
+    healthCheck: undefined,
+    swapMib: undefined,
+    dns: undefined,
+    extraHosts: {},
   };
 }
 
@@ -194,6 +229,30 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
     if (message.stopSignal !== "") {
       writer.uint32(130).string(message.stopSignal);
     }
+    for (const v of message.mounts) {
+      ContainerMount.encode(v!, writer.uint32(138).fork()).join();
+    }
+    for (const v of message.devices) {
+      ContainerDevice.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.privileged !== false) {
+      writer.uint32(152).bool(message.privileged);
+    }
+    if (message.healthCheck !== undefined) {
+      HealthCheck.encode(message.healthCheck, writer.uint32(162).fork()).join();
+    }
+    if (message.swapMib !== undefined) {
+      if (BigInt.asIntN(64, message.swapMib) !== message.swapMib) {
+        throw new globalThis.Error("value provided for field message.swapMib of type int64 too large");
+      }
+      writer.uint32(168).int64(message.swapMib);
+    }
+    if (message.dns !== undefined) {
+      ContainerDns.encode(message.dns, writer.uint32(178).fork()).join();
+    }
+    globalThis.Object.entries(message.extraHosts).forEach(([key, value]: [string, string]) => {
+      ContainerEngineOptions_ExtraHostsEntry.encode({ key: key as any, value }, writer.uint32(186).fork()).join();
+    });
     return writer;
   },
 
@@ -347,6 +406,65 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
             message.stopSignal = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.mounts.push(ContainerMount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.devices.push(ContainerDevice.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.healthCheck = HealthCheck.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.swapMib = reader.int64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.dns = ContainerDns.decode(reader, reader.uint32());
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            const entry23 = ContainerEngineOptions_ExtraHostsEntry.decode(reader, reader.uint32());
+            if (entry23.value !== undefined) {
+              message.extraHosts[entry23.key] = entry23.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -451,6 +569,51 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
         : isSet(object.stop_signal)
         ? globalThis.String(object.stop_signal)
         : "",
+      mounts: globalThis.Array.isArray(object?.mounts)
+        ? object.mounts.map((e: any) => ContainerMount.fromJSON(e))
+        : [],
+      devices: globalThis.Array.isArray(object?.devices)
+        ? object.devices.map((e: any) => ContainerDevice.fromJSON(e))
+        : [],
+      privileged: isSet(object.privileged) ? globalThis.Boolean(object.privileged) : false,
+      healthCheck: isSet(object.healthCheck)
+        ? HealthCheck.fromJSON(object.healthCheck)
+        : isSet(object.health_check)
+        ? HealthCheck.fromJSON(object.health_check)
+        : undefined,
+      swapMib: isSet(object.swapMib)
+        ? BigInt(object.swapMib)
+        : isSet(object.swap_mib)
+        ? BigInt(object.swap_mib)
+        : undefined,
+      dns: isSet(object.dns) ? ContainerDns.fromJSON(object.dns) : undefined,
+      extraHosts: isObject(object.extraHosts)
+        ? (globalThis.Object.entries(object.extraHosts) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.extra_hosts)
+        ? (globalThis.Object.entries(object.extra_hosts) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -522,6 +685,33 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
     if (message.stopSignal !== "") {
       obj.stopSignal = message.stopSignal;
     }
+    if (message.mounts?.length) {
+      obj.mounts = message.mounts.map((e) => ContainerMount.toJSON(e));
+    }
+    if (message.devices?.length) {
+      obj.devices = message.devices.map((e) => ContainerDevice.toJSON(e));
+    }
+    if (message.privileged !== false) {
+      obj.privileged = message.privileged;
+    }
+    if (message.healthCheck !== undefined) {
+      obj.healthCheck = HealthCheck.toJSON(message.healthCheck);
+    }
+    if (message.swapMib !== undefined) {
+      obj.swapMib = message.swapMib.toString();
+    }
+    if (message.dns !== undefined) {
+      obj.dns = ContainerDns.toJSON(message.dns);
+    }
+    if (message.extraHosts) {
+      const entries = globalThis.Object.entries(message.extraHosts) as [string, string][];
+      if (entries.length > 0) {
+        obj.extraHosts = {};
+        entries.forEach(([k, v]) => {
+          obj.extraHosts[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -572,6 +762,23 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
     message.maxTasks = object.maxTasks ?? undefined;
     message.cpuSet = object.cpuSet ?? "";
     message.stopSignal = object.stopSignal ?? "";
+    message.mounts = object.mounts?.map((e) => ContainerMount.fromPartial(e)) || [];
+    message.devices = object.devices?.map((e) => ContainerDevice.fromPartial(e)) || [];
+    message.privileged = object.privileged ?? false;
+    message.healthCheck = (object.healthCheck !== undefined && object.healthCheck !== null)
+      ? HealthCheck.fromPartial(object.healthCheck)
+      : undefined;
+    message.swapMib = (object.swapMib !== undefined && object.swapMib !== null) ? BigInt(object.swapMib) : undefined;
+    message.dns = (object.dns !== undefined && object.dns !== null) ? ContainerDns.fromPartial(object.dns) : undefined;
+    message.extraHosts = (globalThis.Object.entries(object.extraHosts ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
     return message;
   },
 };
@@ -827,6 +1034,91 @@ export const ContainerEngineOptions_TmpfsMibEntry: MessageFns<ContainerEngineOpt
     const message = createBaseContainerEngineOptions_TmpfsMibEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseContainerEngineOptions_ExtraHostsEntry(): ContainerEngineOptions_ExtraHostsEntry {
+  return { key: "", value: "" };
+}
+
+export const ContainerEngineOptions_ExtraHostsEntry: MessageFns<ContainerEngineOptions_ExtraHostsEntry> = {
+  encode(message: ContainerEngineOptions_ExtraHostsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerEngineOptions_ExtraHostsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerEngineOptions_ExtraHostsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ContainerEngineOptions_ExtraHostsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ContainerEngineOptions_ExtraHostsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ContainerEngineOptions_ExtraHostsEntry>): ContainerEngineOptions_ExtraHostsEntry {
+    return ContainerEngineOptions_ExtraHostsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContainerEngineOptions_ExtraHostsEntry>): ContainerEngineOptions_ExtraHostsEntry {
+    const message = createBaseContainerEngineOptions_ExtraHostsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

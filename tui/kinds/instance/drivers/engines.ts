@@ -1,11 +1,13 @@
 import { invalidArgument } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
+import type { ContainerHealth } from "../../../../proto/gen/zor/v1/crun.js";
 import type { ContainerEngineOptions } from "../../../../proto/gen/zor/v1/container_engine.js";
 import { type DescribeLine, field, heading } from "../../../kit/describe/line.js";
-import { parsePairs } from "../../../kit/input/key-values.js";
 import { type FlagValues, flagText, flagTexts } from "../../../kit/kind-commands.js";
+import { formatMib } from "../../../kit/format.js";
 import { labelText } from "../../../kit/table/columns.js";
-import { containerFlags, readCapabilities } from "./container-flags.js";
+import { accessLines, capabilityText, healthLines, listedWords, set } from "./container-lines.js";
+import { containerFlags, readContainer, readMounts, readSize, readTmpfs } from "./container-flags.js";
 import type { DriverFlags } from "./driver-flags.js";
 import { imageFlag } from "./qemu.js";
 
@@ -37,10 +39,9 @@ function engineFlags(driver: "docker" | "podman"): DriverFlags {
         ...(image === undefined ? {} : { image }),
         ...readPull(values),
         command: words,
-        environment: parsePairs("--env", flagTexts(values, "env")),
-        persistent: values["persistent"] === true,
-        ...readCapabilities(values),
-        sysctls: parsePairs("--sysctl", flagTexts(values, "sysctl")),
+        ...readContainer(values),
+        mounts: [...readMounts(values), ...readTmpfs(values)],
+        ...readLimits(values),
       };
     },
     check: ({ image }) => {
@@ -50,13 +51,12 @@ function engineFlags(driver: "docker" | "podman"): DriverFlags {
   };
 }
 
-/** What is known of a container's options. @param title of its engine. */
-export function describeEngine(title: string, options: ContainerEngineOptions): readonly DescribeLine[] {
-  const { capabilities } = options;
-  const words = [
-    ...(capabilities?.add ?? []).map((name) => `+${name}`),
-    ...(capabilities?.drop ?? []).map((name) => `-${name}`),
-  ];
+/** What is known of a container. @param title of its engine. */
+export function describeEngine(
+  title: string,
+  options: ContainerEngineOptions,
+  health: ContainerHealth | undefined,
+): readonly DescribeLine[] {
   return [
     heading(title),
     field("image", options.image),
@@ -65,10 +65,38 @@ export function describeEngine(title: string, options: ContainerEngineOptions): 
     field("environment", labelText(options.environment)),
     field("user", options.user),
     field("directory", options.workingDirectory),
-    field("capabilities", words.join(" ")),
+    field("capabilities", capabilityText(options.capabilities)),
     field("sysctls", labelText(options.sysctls)),
+    ...set("hostname", options.hostname),
+    ...accessLines(options),
+    ...Object.entries(options.tmpfsMib).map(([path, mib]) =>
+      field("mount", `${path} is ${formatMib(BigInt(mib))} of memory`),
+    ),
+    ...set(
+      "walls",
+      listedWords([options.privileged ? "none: privileged" : "", options.readOnlyRoot ? "read-only root" : ""]),
+    ),
+    ...set(
+      "limits",
+      listedWords([
+        options.swapMib === undefined ? "" : `swap ${formatMib(options.swapMib)}`,
+        options.maxTasks === undefined ? "" : `${options.maxTasks} processes`,
+        options.cpuSet === "" ? "" : `CPUs ${options.cpuSet}`,
+      ]),
+    ),
+    ...set("stop signal", options.stopSignal),
+    ...healthLines(options.healthCheck !== undefined, health),
     field("changes", options.persistent ? "kept over stop and start" : "thrown away at the next start"),
   ];
+}
+
+function readLimits(values: FlagValues): object {
+  const { swapMib, pids, cpuset } = readSize(values);
+  return {
+    ...(swapMib === undefined ? {} : { swapMib }),
+    ...(pids === undefined ? {} : { maxTasks: pids }),
+    ...(cpuset === undefined ? {} : { cpuSet: cpuset }),
+  };
 }
 
 function readPull(values: FlagValues): { readonly pull?: string } {

@@ -29,6 +29,7 @@ describe("the options of a container in an engine", () => {
     ).toEqual([]);
     expect(check({ image: "file:lab/frr.tar" })).toEqual([]);
     expect(check({ image: "micro" })).toEqual([]);
+    expect(check({ swapMib: -1n })).toEqual([`${base}.swap_mib`]);
   });
 
   it.each([
@@ -50,6 +51,24 @@ describe("the options of a container in an engine", () => {
     [{ tmpfsMib: { "/a,exec": 1 } }, `${base}.tmpfs_mib`],
     [{ tmpfsMib: { "/run": 0 } }, `${base}.tmpfs_mib["/run"]`],
     [{ maxTasks: 0 }, `${base}.max_tasks`],
+    [
+      { mounts: [{ target: "/a:b", source: { $case: "hostPath" as const, value: "/srv" } }] },
+      `${base}.mounts[0].target`,
+    ],
+    [
+      { mounts: [{ target: "/proc/x", source: { $case: "hostPath" as const, value: "/srv" } }] },
+      `${base}.mounts[0].target`,
+    ],
+    [{ mounts: [{ target: "/a" }] }, `${base}.mounts[0].host_path`],
+    [
+      { mounts: [{ target: "/a", source: { $case: "hostPath" as const, value: "/srv/../etc" } }] },
+      `${base}.mounts[0].host_path`,
+    ],
+    [{ devices: [{ hostPath: "/etc/passwd" }] }, `${base}.devices[0].path`],
+    [{ devices: [{ hostPath: "/dev/a:rwm" }] }, `${base}.devices[0].path`],
+    [{ healthCheck: { command: [] } }, `${base}.health_check.command`],
+    [{ dns: { servers: ["x"] } }, `${base}.dns.servers[0]`],
+    [{ extraHosts: { "a b": "10.0.0.1" } }, `${base}.extra_hosts`],
     [{ cpuSet: "0-" }, `${base}.cpu_set`],
     [{ stopSignal: "SIGNONE" }, `${base}.stop_signal`],
     [{ capabilities: { add: ["NONE"], drop: [] } }, `${base}.capabilities.add[0]`],
@@ -72,7 +91,8 @@ describe("the options of a container in an engine", () => {
       memoryMib: 64,
       capabilities: ["NET_ADMIN"],
       agentLimits: { openFiles: 5000, processes: 100 },
-      product: { logDriver: "json-file", raisesLimits: true },
+      access: { mounts: [], devices: [] },
+      product: { kind: "docker", logDriver: "json-file", raisesLimits: true },
     });
     expect(config).toMatchObject({
       Image: "sha256:1",
@@ -96,5 +116,42 @@ describe("the options of a container in an engine", () => {
         ],
       },
     });
+  });
+
+  it("give it of the host what was granted, and walls unless it is privileged", () => {
+    const make = (options: Parameters<typeof ContainerEngineOptions.fromPartial>[0], kind: "docker" | "podman") =>
+      buildContainerConfig({
+        instance: { name: "hosts/h1/instances/c1", id: "c1", uid: "u1" },
+        options: ContainerEngineOptions.fromPartial({ image: "debian:12", ...options }),
+        image: "sha256:1",
+        cpus: 1,
+        memoryMib: 64,
+        capabilities: ["NET_ADMIN"],
+        agentLimits: { openFiles: 5000, processes: 100 },
+        access: {
+          mounts: [{ path: "/srv/lab", target: "/data", readOnly: true }],
+          devices: [{ hostPath: "/dev/net/tun", path: "", readOnly: false }],
+        },
+        product: { kind, logDriver: "json-file", raisesLimits: true },
+      });
+    const swapMib = 16n;
+    const mounts = [{ target: "/scratch", source: { $case: "tmpfsMib" as const, value: 8n }, readOnly: true }];
+    const dns = { servers: ["10.0.0.53"], search: ["lab"] };
+    const config = make({ privileged: true, swapMib, mounts, dns, extraHosts: { r1: "10.0.0.1" } }, "docker");
+    expect(config).toMatchObject({
+      HostConfig: {
+        Privileged: true,
+        MemorySwap: 80 * 1024 * 1024,
+        Devices: [{ PathOnHost: "/dev/net/tun", PathInContainer: "/dev/net/tun", CgroupPermissions: "rw" }],
+        Mounts: [{ Type: "bind", Source: "/srv/lab", Target: "/data", ReadOnly: true }],
+        Tmpfs: { "/scratch": "ro,nosuid,nodev,mode=1777,size=8m" },
+        Dns: ["10.0.0.53"],
+        ExtraHosts: ["r1:10.0.0.1"],
+      },
+    });
+    expect(config).not.toHaveProperty("HostConfig.CapDrop");
+    expect(config).not.toHaveProperty("Healthcheck");
+    expect(make({}, "podman")).toMatchObject({ Healthcheck: { Test: ["NONE"] } });
+    expect(make({ healthCheck: { command: ["true"] } }, "docker")).toMatchObject({ Healthcheck: { Test: ["NONE"] } });
   });
 });
