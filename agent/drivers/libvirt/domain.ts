@@ -5,6 +5,16 @@ import { findElement, parseXml, type XmlElement } from "./xml.js";
 /** Names the mark of adopted domains in their XML. */
 export const markNamespace = "urn:zorhub:libvirt:1";
 
+/** How a screen is shown. */
+export interface Graphics {
+  /** "vnc", "spice". */
+  readonly type: string;
+  /** 0: none yet. */
+  readonly port: number;
+  /** Path of a unix socket; "": none. */
+  readonly socket: string;
+}
+
 /** A domain as its libvirt describes it. */
 export interface Domain {
   readonly uuid: string;
@@ -24,6 +34,9 @@ export interface Domain {
   /** It goes when it stops. */
   readonly isTransient: boolean;
   readonly hasConsole: boolean;
+  /** There is something to take a picture of. */
+  readonly hasScreen: boolean;
+  readonly graphics: readonly Graphics[];
   /** Uid of the host whose agent adopted it; undefined: none did. */
   readonly adoptedBy: string | undefined;
 }
@@ -75,7 +88,10 @@ export function parseDomain(output: string): Domain {
     memoryMib: memoryOf(findElement(document, "memory")),
     why: /^[a-z -]{1,40} \(([a-z -]{1,40})\)$/m.exec(info)?.[1]?.replace(/^unknown$/, "") ?? "",
     isTransient: fieldOf(info, "Persistent") === "no",
-    hasConsole: findElement(document, "devices", "console") !== undefined,
+    hasConsole: ["console", "serial"].some((name) => findElement(document, "devices", name) !== undefined),
+    // The hypervisor for tests has a screen without being told to.
+    hasScreen: findElement(document, "devices", "video") !== undefined || document.attributes.get("type") === "test",
+    graphics: graphicsOf(document),
     adoptedBy: mark?.attributes.get("host"),
   };
 }
@@ -101,6 +117,20 @@ function textOf(document: XmlElement, name: string): string {
 function isMark({ name, attributes }: XmlElement): boolean {
   const [prefix = "", local] = name.split(":");
   return local === "adopted" && attributes.get(`xmlns:${prefix}`) === markNamespace;
+}
+
+function graphicsOf(document: XmlElement): readonly Graphics[] {
+  const devices = findElement(document, "devices")?.children ?? [];
+  return devices
+    .filter(({ name }) => name === "graphics")
+    .map(({ attributes, children }) => {
+      const listen = children.find(({ name }) => name === "listen");
+      return {
+        type: attributes.get("type") ?? "",
+        port: wholeOf(attributes.get("port") ?? "", 0),
+        socket: attributes.get("socket") ?? listen?.attributes.get("socket") ?? "",
+      };
+    });
 }
 
 function memoryOf(element: XmlElement | undefined): bigint {

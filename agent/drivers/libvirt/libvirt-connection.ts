@@ -91,6 +91,11 @@ export class LibvirtConnection {
     return domain;
   }
 
+  /** Runs virsh for a domain, which is not changed by it; resolves to what it prints. @throws {ToolError | SilentLibvirt} */
+  async ask(argv: readonly string[], signal: AbortSignal): Promise<string> {
+    return await this.#run(argv, signal);
+  }
+
   /** Keeps the domains true until the signal aborts. */
   async follow(signal: AbortSignal): Promise<void> {
     this.#until = signal;

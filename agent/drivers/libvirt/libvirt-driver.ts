@@ -20,6 +20,10 @@ import type {
 } from "../driver.js";
 import { Announcements } from "./announcements.js";
 import { type Domain, instanceIdOf, markNamespace } from "./domain.js";
+import type { DomainAccess } from "./domain-access.js";
+import { DomainConsoles } from "./domain-consoles.js";
+import { DomainStatistics } from "./domain-statistics.js";
+import { DomainScreens } from "./domain-screens.js";
 import { LibvirtConnection } from "./libvirt-connection.js";
 import { toObservation } from "./observation.js";
 import { probeLibvirt } from "./probe.js";
@@ -44,7 +48,25 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
   readonly kind = "libvirt";
   readonly options = { case: "libvirt" } as const;
   readonly network = "own";
-  readonly can = { pause: this, reset: this, shutdown: this, discover: this, change: this };
+  readonly #access: DomainAccess = {
+    find: async (instance, signal) => {
+      const { uuid, uri } = optionsOf(instance.spec);
+      const domain = await this.#attempt(instance, "look at the domain", (found) => found.look(uuid, signal));
+      if (domain === undefined) throw gone(instance);
+      return { uri, domain };
+    },
+    ask: (instance, doing, argv, { signal }) =>
+      this.#attempt(instance, doing, (connection) => connection.ask(argv, signal)),
+  };
+  readonly #consoles = new DomainConsoles(this.#access);
+  readonly can = {
+    ...{ pause: this, reset: this, shutdown: this, discover: this, change: this },
+    ...{
+      console: this.#consoles,
+      screen: new DomainScreens(this.#access),
+      statistics: new DomainStatistics(this.#access),
+    },
+  };
   readonly #hostUid: string;
   readonly #connections: readonly LibvirtConnection[];
   readonly #announcements = new Announcements();
@@ -173,6 +195,7 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
   /** Connections end with the signals of their callers. */
   async detach(): Promise<void> {
     this.#announcements.close();
+    await this.#consoles.close();
   }
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, { signal }: CallOptions): Promise<void> {

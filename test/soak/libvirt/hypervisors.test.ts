@@ -2,9 +2,13 @@ import { glob, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
+import { AsyncQueue } from "../../../lib/async-queue.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { AttachConsoleRequest, ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
+import { StatisticsServiceService } from "../../../proto/gen/zor/v1/statistics_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { startLibvirt, type TestLibvirt } from "../../helpers/libvirtd.js";
 import { AgentProcess } from "../../integration/agent/agent-process.js";
@@ -49,7 +53,8 @@ async function define(hypervisor: "qemu" | "lxc"): Promise<string> {
   const root = join(libvirt.root, "rootfs");
   const what = {
     qemu: `<os><type arch='x86_64' machine='pc'>hvm</type><kernel>${micro}/vmlinuz</kernel><initrd>${micro}/initrd.img</initrd>
-      <cmdline>console=ttyS0</cmdline></os><features><acpi/></features><devices><console type='pty'/></devices>`,
+      <cmdline>console=ttyS0</cmdline></os><features><acpi/></features><devices><console type='pty'/><graphics type='vnc' port='-1' autoport='yes'/>
+      <video><model type='vga'/></video><interface type='user'/></devices>`,
     lxc: `<os><type>exe</type><init>/bin/sleep</init><initarg>100000</initarg></os><features><privnet/></features>
       <devices><filesystem type='mount'><source dir='${root}'/><target dir='/'/></filesystem><console type='pty'/></devices>`,
   };
@@ -72,6 +77,62 @@ async function find(domain: string): Promise<Instance> {
   return found;
 }
 
+/** Its console, its screen and its counters, as far as its hypervisor has them. */
+async function looksInside(hypervisor: "qemu" | "lxc", name: string): Promise<void> {
+  const statistics = await connection.unary(StatisticsServiceService.readStatistics, { name }, timeout);
+  expect(Number(statistics.statistics?.memoryLimitBytes)).toBe(128 * 2 ** 20);
+  const picture = async (): Promise<Buffer> => {
+    const pieces: Buffer[] = [];
+    for await (const { png } of connection.stream(ScreenServiceService.captureScreen, { name }, timeout))
+      pieces.push(png);
+    return Buffer.concat(pieces);
+  };
+  if (hypervisor === "lxc") {
+    await expect(picture()).rejects.toThrow(/has no screen/);
+    return;
+  }
+  expect(statistics.statistics?.cpuTime?.nanos).toBeGreaterThan(0);
+  expect(statistics.statistics?.interfaces).toHaveLength(1);
+  expect((await picture()).toString("latin1", 1, 4)).toBe("PNG");
+  // Two who look share the console, which libvirt gives to one.
+  const [first, second] = [talk(name), talk(name)];
+  await eventually(async () => expect(first.heard()).toMatch(/[#$] $/), 60_000);
+  first.type("echo con''sole-1\n");
+  await eventually(async () => expect(second.heard()).toContain("console-1"));
+  await expect(libvirt.virsh(libvirt.uri("qemu", "system"), "domstate", "zt-qemu")).resolves.toBe("running");
+  first.end();
+  second.type("echo con''sole-2\n");
+  await eventually(async () => expect(second.heard()).toContain("console-2"));
+  second.end();
+}
+
+/** Attaches to a console. */
+function talk(name: string): { heard(): string; type(text: string): void; end(): void } {
+  const typed = new AsyncQueue<string>(64);
+  const ending = new AbortController();
+  async function* requests() {
+    const open = { name, replayBytes: 4096, port: 0, size: undefined };
+    yield AttachConsoleRequest.fromPartial({ message: { $case: "open", value: open } });
+    for await (const text of typed) yield { message: { $case: "data" as const, value: Buffer.from(text) } };
+  }
+  let heard = "";
+  void (async () => {
+    const call = connection.bidi(ConsoleServiceService.attachConsole, requests(), { signal: ending.signal });
+    for await (const { message } of call) if (message?.$case === "data") heard += message.value.toString();
+  })().catch((error: unknown) => {
+    heard += String(error);
+  });
+  typed.push("\n");
+  return {
+    heard: () => heard,
+    type: (text) => void typed.push(text),
+    end: () => {
+      typed.end();
+      ending.abort();
+    },
+  };
+}
+
 const reaches = (domain: string, state: InstanceState) =>
   eventually(async () => expect((await find(domain)).status?.state).toBe(state));
 
@@ -85,6 +146,7 @@ describe("domains of real hypervisors", () => {
     expect(instance?.uid).toBe(await libvirt.virsh(uri, "domuuid", domain));
     await connection.unary(startInstance, request, timeout);
     expect(await libvirt.virsh(uri, "domstate", domain)).toBe("running");
+    await looksInside(hypervisor, request.name);
     await connection.unary(pauseInstance, request, timeout);
     expect(await libvirt.virsh(uri, "domstate", domain)).toBe("paused");
     await connection.unary(resumeInstance, request, timeout);
