@@ -1,6 +1,4 @@
 import { open } from "node:fs/promises";
-import { Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { pause } from "../../../lib/backoff.js";
 import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
@@ -106,9 +104,7 @@ function saving(
           const request = { method: "GET", path: `/images/${encodeURIComponent(id)}/get`, signal: how.signal } as const;
           const archive = await client.stream({ ...request, deadlineMs: firstByteMs });
           await using file = await open(path, "wx", 0o644);
-          await pipeline(archive, paced(bytes, how), file.createWriteStream({ autoClose: false }), {
-            signal: how.signal,
-          });
+          for await (const chunk of paced(archive, bytes, how)) await file.writeFile(chunk);
           await file.sync();
         } finally {
           await states.forget(name, uninterrupted);
@@ -118,21 +114,24 @@ function saving(
   };
 }
 
-/** Lets bytes through at the pace that is allowed, and tells how many. */
-function paced(expected: number, { bytesPerSecond, progress, signal }: CopyOptions): Transform {
+/** Gives bytes on at the pace that is allowed, and tells how many. */
+async function* paced(
+  source: AsyncIterable<Buffer>,
+  expected: number,
+  { bytesPerSecond, progress, signal }: CopyOptions,
+): AsyncGenerator<Buffer> {
   const startMs = performance.now();
   let [done, told] = [0, -1];
-  return new Transform({
-    transform(chunk: Buffer, _encoding, next) {
-      done += chunk.length;
-      const percent = Math.min(99, 10 + Math.floor((89 * done) / Math.max(1, expected)));
-      if (percent > told) progress("writing the archive", percent);
-      told = Math.max(told, percent);
-      const dueMs = bytesPerSecond === 0 ? 0 : (done / bytesPerSecond) * 1000 - (performance.now() - startMs);
-      if (dueMs <= 0) next(null, chunk);
-      else void pause(dueMs, signal).then(() => next(null, chunk), next);
-    },
-  });
+  for await (const chunk of source) {
+    signal.throwIfAborted();
+    yield chunk;
+    done += chunk.length;
+    const percent = Math.min(99, 10 + Math.floor((89 * done) / Math.max(1, expected)));
+    if (percent > told) progress("writing the archive", percent);
+    told = Math.max(told, percent);
+    const dueMs = bytesPerSecond === 0 ? 0 : (done / bytesPerSecond) * 1000 - (performance.now() - startMs);
+    if (dueMs > 0) await pause(dueMs, signal);
+  }
 }
 
 async function checkSnapshot(states: EngineStates, instance: DriverInstance, { memory }: SnapshotTag): Promise<void> {

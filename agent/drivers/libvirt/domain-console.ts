@@ -13,6 +13,10 @@ const refusalMs = 700;
 const maxComplaint = 2048;
 /** Key that virsh lets go of a console on, Ctrl-_; it goes to nobody. */
 const [escapeName, escapeByte] = ["^_", 0x1f];
+/** virsh on a terminal asks for a helper of polkit, which says so when it has nothing to do; it says it within these first bytes. */
+const noiseBytes = 4096;
+const noise = /Authorization not available\. Check if polkit service is running[^\r\n]*\r?\n/;
+const withoutNoise = (output: Buffer): Buffer => Buffer.from(output.toString("latin1").replace(noise, ""), "latin1");
 /** A shell reads the words of a command: URIs may hold what it knows. */
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
@@ -93,7 +97,9 @@ export class DomainConsole {
     this.#end();
   }
 
-  #take(chunk: Buffer): void {
+  #take(output: Buffer): void {
+    const chunk = this.#past.length < noiseBytes ? withoutNoise(output) : output;
+    if (chunk.length === 0) return;
     this.#past = Buffer.concat([this.#past, chunk]).subarray(-maxPastBytes);
     for (const reader of this.#readers) reader.push(chunk);
   }

@@ -23,14 +23,32 @@ export class DomainStatistics implements HasStatistics {
   ): Promise<InstanceStatistics> {
     const { domain } = await this.#access.find(instance, options.signal);
     const groups = ["--cpu-total", "--balloon", "--block", "--interface"];
-    const printed = await this.#access.ask(
-      instance,
-      "tell the domain's statistics",
-      ["domstats", ...groups, domain.uuid],
-      options,
-    );
-    return parseStatistics(printed, new Date());
+    const doing = "tell the domain's statistics";
+    try {
+      const printed = await this.#access.ask(instance, doing, ["domstats", ...groups, domain.uuid], options);
+      return parseStatistics(printed, new Date());
+    } catch (error) {
+      if (!(error instanceof Error) || !/not supported by the connection driver/.test(error.message)) throw error;
+      // lxc, for instance, counts only what its description has.
+      return parseDescription(await this.#access.ask(instance, doing, ["dominfo", domain.uuid], options), new Date());
+    }
   }
+}
+
+/** Understands what `virsh dominfo` prints, as far as it counts something. */
+export function parseDescription(printed: string, time: Date): InstanceStatistics {
+  const kibOf = (key: string): bigint | undefined => {
+    const kib = new RegExp(`^${key}: +(\\d{1,15}) KiB$`, "m").exec(printed)?.[1];
+    return kib === undefined ? undefined : BigInt(kib) * BigInt(bytesPerKib);
+  };
+  const seconds = /^CPU time: +(\d{1,12}(?:\.\d{1,9})?)s$/m.exec(printed)?.[1];
+  const [memoryBytes, memoryLimitBytes] = [kibOf("Used memory"), kibOf("Max memory")];
+  return InstanceStatistics.fromPartial({
+    time,
+    ...(seconds === undefined ? {} : { cpuTime: toDuration(Number(seconds) * 1000) }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+  });
 }
 
 /** Understands what `virsh domstats` prints of one domain; what is not there was not counted. */

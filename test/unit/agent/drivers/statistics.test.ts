@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseNetStatistics } from "../../../../agent/drivers/containers/net-statistics.js";
-import { parseStatistics } from "../../../../agent/drivers/libvirt/domain-statistics.js";
+import { parseDescription, parseStatistics } from "../../../../agent/drivers/libvirt/domain-statistics.js";
 import { statisticsText } from "../../../../tui/cli/commands/stats.js";
 
 const domain = `Domain: 'a
@@ -35,6 +35,12 @@ describe("statistics", () => {
       interfaces: [{ name: "vnet0", rxBytes: 10n, rxPackets: 2n, rxDropped: 4n, txBytes: 20n }],
     });
     expect(parseStatistics("Domain: 'test'\n", new Date(0))).toMatchObject({ cpuTime: undefined, disks: [] });
+    const info = "Id:             1\nCPU time:       0.5s\nMax memory:     2048 KiB\nUsed memory:    x KiB\n";
+    expect(parseDescription(info, new Date(0))).toMatchObject({
+      cpuTime: { seconds: 0n, nanos: 500_000_000 },
+      memoryBytes: undefined,
+      memoryLimitBytes: 2n ** 21n,
+    });
     expect(statisticsText(parsed).split("\n")[0]).toMatch(/^cpu +1\.5 s$/);
     expect(statisticsText(undefined)).toBe("its runtime counts nothing");
   });

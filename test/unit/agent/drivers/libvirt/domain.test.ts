@@ -18,7 +18,16 @@ describe("what virsh prints of a domain", () => {
   it("is read", () => {
     expect(parseDomain(printed())).toEqual({
       ...{ uuid, name: "web", title: "a & b", hypervisor: "kvm", run: 7, state: "running", word: "running" },
-      ...{ why: "booted", cpus: 4, memoryMib: 2048n, isTransient: false, hasConsole: true, hasScreen: false, graphics: [], adoptedBy: undefined },
+      ...{
+        why: "booted",
+        cpus: 4,
+        memoryMib: 2048n,
+        isTransient: false,
+        hasConsole: true,
+        hasScreen: false,
+        graphics: [],
+        adoptedBy: undefined,
+      },
     });
   });
 
