@@ -114,6 +114,8 @@ class PortReader {
   }
 
   end(reason: string): void {
+    // One that was made to wait would not see the other side go.
+    this.#agent.resume();
     this.#agent.end(toFrame({ type: "closed", reason }));
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { FleetStep } from "../../tui/kit/fleet/fleet-step.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
+import type { LogLine } from "../../tui/kit/text/log-lines.js";
 import type { Action } from "../../tui/kit/action.js";
 import type { Row } from "../../tui/kit/row.js";
 
@@ -11,6 +12,8 @@ export class FakeGateway implements FleetGateway {
   readonly calls: string[] = [];
   /** What the next calls fail with. */
   failure: Error | undefined;
+  /** What logs that are followed next say; a function is waited for. */
+  log: readonly (string | (() => Promise<void>))[] = [];
   /** What the next diagnoses answer; a function is waited for. */
   diagnosis: readonly (DiagnoseLinkResponse | (() => Promise<void>))[] = [];
 
@@ -29,6 +32,16 @@ export class FakeGateway implements FleetGateway {
     for (const step of this.diagnosis) {
       if (typeof step === "function") await step();
       else yield step;
+      signal.throwIfAborted();
+    }
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  async *followLog(name: string, { signal }: Parameters<FleetGateway["followLog"]>[1]): AsyncGenerator<LogLine> {
+    this.calls.push(`log ${name}`);
+    for (const step of this.log) {
+      if (typeof step === "function") await step();
+      else yield { text: step, time: undefined };
       signal.throwIfAborted();
     }
     if (this.failure !== undefined) throw this.failure;

@@ -6,6 +6,7 @@ import type { TuiKind } from "../kit/kind.js";
 import { shortName } from "../kit/resource-name.js";
 import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
+import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
 import type { Program } from "./program.js";
 import { TableScreen } from "./table/table-screen.js";
@@ -76,6 +77,18 @@ function commandsEverywhere(program: Program): readonly Command[] {
       changes: true,
       when: () => kind()?.hasConsole === true,
       run: () => attach(program),
+    },
+    {
+      keys: ["l"],
+      title: "follow the log: what an instance says on its console, or a host's agent",
+      group: "Look",
+      when: () => loggedKinds.has(kind()?.kind ?? ""),
+      run: () => {
+        const row = model.screen.subject();
+        if (row !== undefined && !(model.screen instanceof LogScreen)) {
+          model.push(new LogScreen(program, row.kind, row.name));
+        }
+      },
     },
     {
       keys: ["?"],

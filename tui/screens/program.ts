@@ -1,7 +1,14 @@
 import type { Log } from "../../lib/log.js";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
+import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
 import type { Requests } from "./requests.js";
+
+/** How a log is followed. */
+export interface FollowOptions {
+  readonly signal: AbortSignal;
+  readonly onNotice: (text: string) => void;
+}
 
 /** What screens and their keys work with. */
 export interface Program {
@@ -14,6 +21,11 @@ export interface Program {
   attachConsole(name: string): Promise<void>;
   /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */
   diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
+  /**
+   * The lines of an instance's console, or of the log of a host's agent, those that there are and then as they come; over every loss
+   * of the connection, of which it is told. @throws {ZorError} when it cannot be read.
+   */
+  followLog(name: string, options: FollowOptions): AsyncIterable<LogLine>;
   redraw(): void;
   /** Gives the terminal back to the shell until the program is continued. */
   stop(): void;

@@ -2,6 +2,7 @@ import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.j
 import type { Terminal } from "../client/raw-terminal.js";
 import type { ConnectionState } from "../client/watch.js";
 import type { FleetStep } from "../kit/fleet/fleet-step.js";
+import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
 
 /** What the terminal program needs of a hub or agent. */
@@ -10,6 +11,8 @@ export interface FleetGateway extends ActionRunner {
   watch(onState: (state: ConnectionState) => void, signal: AbortSignal): AsyncIterable<FleetStep>;
   /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */
   diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
+  /** The lines of a log, as they come; over every loss of the connection. @throws {ZorError} when it cannot be read. */
+  followLog: Program["followLog"];
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
   attachConsole(name: string, terminal: Terminal, signal: AbortSignal): Promise<string>;
 }

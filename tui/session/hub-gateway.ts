@@ -1,12 +1,18 @@
 import type { Connection } from "../../lib/grpc/connection.js";
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
+import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
 import { attachConsole } from "../client/console.js";
+import { readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
 import { watchFleet } from "../client/watch.js";
+import { LogLines } from "../kit/text/log-lines.js";
 import type { FleetGateway } from "./gateway.js";
 
 /** Longest time a call may take; starting a machine under emulation is slow. */
 const callTimeoutMs = 60_000;
+
+/** Lines of a log that are shown first, at most. */
+const firstLines = 1000;
 
 /** The gateway over a connection to a hub or agent. */
 export function createHubGateway(connection: Connection): FleetGateway {
@@ -21,6 +27,15 @@ export function createHubGateway(connection: Connection): FleetGateway {
       if (operation !== undefined) await runOperation(connection, presentOperation(operation, row.name));
     },
     diagnose: (name, signal) => connection.stream(LinkServiceService.diagnoseLink, { name }, { signal }),
+    followLog: async function* (name, options) {
+      const lines = new LogLines();
+      const place = name.includes("/instances/")
+        ? ({ kind: "instance", name, source: LogSource.LOG_SOURCE_CONSOLE, port: 0 } as const)
+        : ({ kind: "agent", name } as const);
+      const query = { follow: true, tailLines: firstLines };
+      for await (const piece of readLog(connection, place, query, options)) yield* lines.push(piece);
+      yield* lines.end();
+    },
     attachConsole: async (name, terminal, signal) => {
       const end = await attachConsole(connection, name, terminal, { signal });
       return end.kind === "detached" ? "" : end.reason;

@@ -69,6 +69,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     signal: stop.signal,
     attachConsole: (name) => suspend(() => showConsole(name)),
     diagnose: (link, signal) => gateway.diagnose(link, signal),
+    followLog: (name, options) => gateway.followLog(name, options),
     redraw: () => void suspend(async () => undefined),
     stop: () => void stopHere(),
     resync: () => feed.resync(),

@@ -48,6 +48,7 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
       done.push(`console ${name}`);
     },
     diagnose: (link, stop) => gateway.diagnose(link, stop),
+    followLog: (name, options) => gateway.followLog(name, options),
     redraw: () => done.push("redraw"),
     stop: () => done.push("stop"),
     resync: () => done.push("resync"),

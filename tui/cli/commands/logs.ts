@@ -3,7 +3,7 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { parseId, quote } from "../../../lib/names.js";
 import { LogSource } from "../../../proto/gen/zor/v1/log_service.js";
-import { harmless, type LogLine, LogLines } from "../../client/log-lines.js";
+import { harmless, type LogLine, LogLines } from "../../kit/text/log-lines.js";
 import { type LogPlace, readLog } from "../../client/logs.js";
 import { parseDurationMs } from "../../kit/input/durations.js";
 import { parseWhole } from "../../kit/input/key-values.js";

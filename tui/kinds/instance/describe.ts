@@ -1,3 +1,4 @@
+import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
@@ -33,6 +34,7 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
       "exec",
       status?.execReady === true ? { text: "● ready", tone: "good" } : { text: "○ not ready", tone: "dim" },
     ),
+    field("console", (status?.consoleSessions ?? []).map(consoleText).join(", ")),
     field("cpus", `${spec?.cpus || 1}`),
     field("memory", formatMib(spec?.memoryMib ?? 0n)),
     field("labels", labelText(labels)),
@@ -56,6 +58,12 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
     ...driverLines(row),
     ...scheduleLines(row.resource, context),
   ];
+}
+
+/** "ana", or "bob (looks, port 1)". */
+function consoleText({ caller, writable, port }: ConsoleSession): string {
+  const facts = [...(writable ? [] : ["looks"]), ...(port === 0 ? [] : [`port ${port}`])];
+  return `${caller.replace(/^zor:\/\/\w+\//, "")}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
 }
 
 function driverLines(row: Row<Instance>): readonly DescribeLine[] {

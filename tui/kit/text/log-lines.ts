@@ -1,5 +1,5 @@
-import type { LogPiece } from "../../proto/gen/zor/v1/log.js";
-import { escapeText } from "../kit/text/escape.js";
+import type { LogPiece } from "../../../proto/gen/zor/v1/log.js";
+import { escapeText } from "./escape.js";
 
 const newline = 0x0a;
 /** A line that is longer is cut there. */
