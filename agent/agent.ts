@@ -98,10 +98,12 @@ export class Agent {
     await clearBlockWork(state);
     const publisher = new Publisher(watchLog, host);
     const now = (): Date => new Date();
+    const revoked = await RevokedCertificates.open(state, log);
     const context: AgentContext = {
       ...{ host, state, settings, hostUid, parts, log, keptLog, logError, operations },
       scope: new HostScope(host),
       instances: new Late<InstanceAccess>("the instances"),
+      peer: { identity: () => options.identity.current, isRevoked: revoked.isRevoked },
       savedImages: new Late<SavedImages>("the images"),
       schedules: new Scheduler({
         ...{ state, operations, now, logError },
@@ -127,7 +129,7 @@ export class Agent {
     const opened = await openKinds(kinds, context);
     const server = await AgentServer.start({
       ...options,
-      revoked: await RevokedCertificates.open(state, log),
+      revoked,
       watchLog,
       remarks: context.remarks,
       kinds: [...opened.values()],

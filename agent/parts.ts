@@ -6,6 +6,7 @@ import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { SavedImages } from "./images/saved-images.js";
 import type { KindContext } from "./kit/context.js";
 import type { Late } from "./kit/late.js";
+import type { Identity } from "../lib/tls/identity.js";
 import type { Bridges } from "./network/bridges.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { LanSource } from "./network/lan-networks.js";
@@ -55,6 +56,8 @@ export interface AgentContext extends KindContext {
   readonly pools: Pools;
   /** Which instances have which volumes. */
   readonly holders: VolumeHolders;
+  /** As whom this host calls others. */
+  readonly peer: { readonly identity: () => Identity; readonly isRevoked: (serial: string) => boolean };
   /** Has snapshots and backups taken by themselves. */
   readonly schedules: Scheduler;
 }

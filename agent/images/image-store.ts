@@ -94,6 +94,13 @@ export class ImageStore {
     return this.#damaged.has(sha256);
   }
 
+  /** Keeps a content from going with its last image. @returns undefined when it is not there whole. */
+  hold(sha256: string): AsyncDisposable | undefined {
+    if (!this.isWhole(sha256)) return undefined;
+    this.#arriving.set(sha256, (this.#arriving.get(sha256) ?? 0) + 1);
+    return { [Symbol.asyncDispose]: () => this.#release(sha256) };
+  }
+
   /** The chunks of a content. They are read again when their list was lost. */
   async chunksOf(sha256: string): Promise<readonly StoredChunk[] | undefined> {
     return readChunkIndex(this.#indexPath(sha256));
@@ -124,11 +131,15 @@ export class ImageStore {
       }
       throw error;
     } finally {
-      const left = (this.#arriving.get(sha256) ?? 1) - 1;
-      if (left > 0) this.#arriving.set(sha256, left);
-      else this.#arriving.delete(sha256);
-      await this.#dropContent(sha256);
+      await this.#release(sha256);
     }
+  }
+
+  async #release(sha256: string): Promise<void> {
+    const left = (this.#arriving.get(sha256) ?? 1) - 1;
+    if (left > 0) this.#arriving.set(sha256, left);
+    else this.#arriving.delete(sha256);
+    await this.#dropContent(sha256);
   }
 
   /** Writes what is said of an image. Durable when it resolves. */

@@ -27,7 +27,10 @@ export interface MadeKind<R extends HostResource, F> {
   readonly changeable: readonly string[] | undefined;
   /** Undefined for what are no facts. */
   readonly parseFacts: (json: unknown) => F | undefined;
-  readonly toStatus: (made: Made<R, F>) => R["status"];
+  /** Those whose status may follow from one another, and from none outside: a change of one is told of all of them. */
+  readonly groupOf: (spec: NonNullable<R["spec"]>) => string;
+  /** @param group all of its group, itself too. */
+  readonly toStatus: (made: Made<R, F>, group: readonly Made<R, F>[]) => R["status"];
   readonly uses?: (made: Made<R, F>) => readonly Use[];
   /** Checks a specification that an update leaves. @throws {ZorError} */
   readonly checkUpdate: (resource: Whole<R>, before: Whole<R>) => void;
@@ -52,6 +55,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
   readonly #context: KindContext;
   readonly #store: SpecDirectory<StoredSpec<R>>;
   readonly #entries = new Map<string, Entry<R, F>>();
+  readonly #groups = new Map<string, Set<string>>();
 
   constructor(kind: MadeKind<R, F>, context: KindContext) {
     this.#kind = kind;
@@ -75,7 +79,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
       for (const text of damage) this.report("file-damaged", id, text);
       if (value === undefined) continue;
       const entry = { stored: value, facts, isDoomed: value.phase === "deleting" };
-      this.#entries.set(id, entry);
+      this.#put(id, entry);
       if (facts === undefined || value.phase !== "ready") cut.push(toMade(entry));
     }
     return cut;
@@ -92,7 +96,16 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
   }
 
   list(): readonly R[] {
-    return [...this.#entries.values()].map((entry) => this.#show(entry));
+    return [...this.#groups.keys()].flatMap((group) => this.#showGroup(group));
+  }
+
+  /** Those of a group as they are kept. */
+  group(group: string): readonly Made<R, F>[] {
+    const ids = [...(this.#groups.get(group) ?? [])];
+    return ids.flatMap((id) => {
+      const entry = this.#entries.get(id);
+      return entry === undefined ? [] : [toMade(entry)];
+    });
   }
 
   uses(): readonly Use[] {
@@ -139,17 +152,16 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
   /** Writes down that it is being made. */
   async reserve({ stored }: Planned<R>): Promise<void> {
     const { id, resource } = stored;
-    const entry: Entry<R, F> = { stored, facts: undefined, isDoomed: false };
-    this.#entries.set(id, entry);
+    this.#put(id, { stored, facts: undefined, isDoomed: false });
     try {
       await this.#store.create(id, resource.name);
       await this.#store.write(id, resource.name, stored);
     } catch (error) {
-      this.#entries.delete(id);
+      this.#drop(id);
       await this.#store.remove(id);
       throw error;
     }
-    this.publish();
+    this.#publishGroupOf(id);
   }
 
   /** It is made. */
@@ -160,7 +172,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     await this.#store.write(id, stored.resource.name, stored);
     entry.stored = stored;
     entry.facts = facts;
-    this.publish();
+    this.#publishGroupOf(id);
     this.announce("created", id, caller);
   }
 
@@ -169,7 +181,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     const entry = this.#entry(id);
     await this.#writeFacts(id, facts);
     entry.facts = facts;
-    this.publish();
+    this.#publishGroupOf(id);
   }
 
   /** Changes a specification; nobody has asked for it. */
@@ -178,7 +190,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     const changed = changedSpec(entry.stored, spec, { caller: "", now: this.#context.now() });
     await this.#store.write(id, changed.resource.name, changed);
     entry.stored = changed;
-    this.publish();
+    this.#publishGroupOf(id);
   }
 
   /** Changes what may be changed. @throws {ZorError} */
@@ -194,7 +206,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     await carryOut?.(resource, stored.resource);
     await this.#store.write(id, resource.name, next);
     entry.stored = next;
-    this.publish();
+    this.#publishGroupOf(id);
     this.announce("changed", id, caller);
     return this.#show(entry);
   }
@@ -222,14 +234,14 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
   /** Forgets one that is gone. */
   async forget(id: string): Promise<void> {
     await this.#store.remove(id);
-    this.#entries.delete(id);
+    const group = this.#drop(id);
     this.#context.publisher.removed(this.#kind.kind, this.nameOf(id));
-    this.publish();
+    if (group !== undefined) this.#publishGroup(group);
   }
 
-  /** Tells watchers how all are: what is known of one may follow from another. */
+  /** Tells watchers how all are. */
   publish(): void {
-    for (const entry of this.#entries.values()) this.#context.publisher.publish(this.#kind.kind, this.#show(entry));
+    for (const group of this.#groups.keys()) this.#publishGroup(group);
   }
 
   /** Tells watchers how one is; nothing when it is not there. */
@@ -255,8 +267,43 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     await this.#store.writeFile(id, this.nameOf(id), factsFile, `${JSON.stringify(facts)}\n`);
   }
 
+  #put(id: string, entry: Entry<R, F>): void {
+    this.#entries.set(id, entry);
+    const group = this.#kind.groupOf(entry.stored.resource.spec);
+    const ids = this.#groups.get(group) ?? new Set<string>();
+    ids.add(id);
+    this.#groups.set(group, ids);
+  }
+
+  #drop(id: string): string | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(id);
+    const group = this.#kind.groupOf(entry.stored.resource.spec);
+    const ids = this.#groups.get(group);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#groups.delete(group);
+    return group;
+  }
+
+  /** What is known of one may follow from another of its group. */
+  #publishGroupOf(id: string): void {
+    this.#publishGroup(this.#kind.groupOf(this.#entry(id).stored.resource.spec));
+  }
+
+  #publishGroup(group: string): void {
+    for (const resource of this.#showGroup(group)) this.#context.publisher.publish(this.#kind.kind, resource);
+  }
+
+  #showGroup(group: string): readonly R[] {
+    const all = this.group(group);
+    return all.map((made) => ({ ...made.resource, status: this.#kind.toStatus(made, all) }));
+  }
+
   #show(entry: Entry<R, F>): R {
-    return { ...entry.stored.resource, status: this.#kind.toStatus(toMade(entry)) };
+    const made = toMade(entry);
+    const group = this.group(this.#kind.groupOf(made.resource.spec));
+    return { ...made.resource, status: this.#kind.toStatus(made, group) };
   }
 
   #entry(id: string): Entry<R, F> {

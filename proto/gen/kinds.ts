@@ -61,6 +61,8 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.agent.v1.ImageTransferService/ListChunks": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/ReadChunks": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/ReceiveImage": {"kind":"","access":"hub","verb":"custom","route":""},
+  "/zor.agent.v1.ImageTransferService/AllowFetch": {"kind":"","access":"hub","verb":"custom","route":""},
+  "/zor.agent.v1.ImageTransferService/FetchChunks": {"kind":"","access":"identified","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/DropImage": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.v1.A2bService/CreateA2b": {"kind":"a2b","access":"operator","verb":"create","route":"parent","id":"a2bId","request":"a2b","response":"a2b"},
   "/zor.v1.A2bService/GetA2b": {"kind":"a2b","access":"viewer","verb":"get","route":"name","response":"a2b"},

@@ -22,6 +22,11 @@ export const commandTable: readonly CommandEntry[] = [
   },
   { name: "describe", summary: "show all that is known of a resource", load: () => import("./commands/describe.js") },
   { name: "create", summary: "create a resource", load: () => import("./commands/create.js") },
+  {
+    name: "build",
+    summary: "make a machine or container from a recipe, with its image",
+    load: () => import("./commands/build.js"),
+  },
   { name: "set", summary: "change what is said of a resource", load: () => import("./commands/set.js") },
   { name: "edit", summary: "change a resource in your editor", load: () => import("./commands/edit.js") },
   { name: "label", summary: "set labels of resources, or take them away", load: labels },

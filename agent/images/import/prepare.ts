@@ -23,7 +23,7 @@ export interface PrepareOptions {
   readonly directory: string;
   /** The file in it that came. */
   readonly file: string;
-  readonly room: ImageRoom;
+  readonly room: Pick<ImageRoom, "largestDiskBytes">;
   /** Bytes that may be written beside what came. */
   readonly spareBytes: number;
   readonly signal: AbortSignal;

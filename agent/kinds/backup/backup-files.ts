@@ -46,10 +46,10 @@ export function chainOf(made: MadeBackup, all: readonly MadeBackup[]): readonly 
 
 /** What is observed of a backup among the others. */
 export function toStatus(made: MadeBackup, all: readonly MadeBackup[]): BackupStatus {
-  const { facts } = made;
+  const { facts, isDoomed } = made;
   return {
     state: facts === undefined ? BackupState.BACKUP_STATE_CREATING : BackupState.BACKUP_STATE_READY,
-    reason: facts?.whyFull ?? "",
+    reason: isDoomed ? "it is being removed; if it stays, delete it again" : (facts?.whyFull ?? ""),
     sizeBytes: BigInt(facts?.sizeBytes ?? 0),
     chain: chainOf(made, all).map(({ id }) => id),
     sha256: facts === undefined ? "" : digestOfAll(facts.files),

@@ -37,7 +37,8 @@ export class Backups implements StandardVerbs<Backup> {
         kind: "backup",
         changeable: ["labels", "annotations", "spec.description"],
         parseFacts,
-        toStatus: (made) => toStatus(made, this.#made.all()),
+        groupOf: ({ instanceUid }) => instanceUid,
+        toStatus,
         uses: ({ resource }) =>
           resource.spec.incrementalOf === ""
             ? []
@@ -85,8 +86,8 @@ export class Backups implements StandardVerbs<Backup> {
         return await this.#begin(id, Backup.fromPartial({ spec }), how);
       },
       taken: (uid, name) =>
-        this.#made.all().flatMap(({ id, resource: { spec }, facts, isDoomed }) => {
-          if (facts === undefined || isDoomed || spec.instanceUid !== uid || spec.schedule !== name) return [];
+        this.#made.group(uid).flatMap(({ id, resource: { spec }, facts, isDoomed }) => {
+          if (facts === undefined || isDoomed || spec.schedule !== name) return [];
           return [{ id, timeMs: facts.timeMs, base: spec.incrementalOf }];
         }),
       remove: async (id, reason) => {
@@ -124,6 +125,7 @@ export class Backups implements StandardVerbs<Backup> {
       return checkedOperation(verb, name, pack({ kind: "backup", value }));
     }
     await this.#made.reserve(planned);
+    await this.#makeDirectory(id, spec.target);
     const operation = references.nameOf("operation", randomUUID());
     try {
       return operations.start({
@@ -135,14 +137,14 @@ export class Backups implements StandardVerbs<Backup> {
               await this.#take(id, { subject: claimed.subject(), base, caller }, options);
             });
           } catch (error) {
-            await this.#remove(id, spec.target);
+            await this.#undo(id, spec.target);
             throw asFailure(error, name, "take");
           }
           return pack({ kind: "backup", value: this.#made.shown(id) });
         },
       });
     } catch (error) {
-      await this.#made.forget(id);
+      await this.#undo(id, spec.target);
       throw error;
     }
   }
@@ -172,7 +174,7 @@ export class Backups implements StandardVerbs<Backup> {
     return operations.start({
       ...{ verb, target, requestId: request.requestId, caller },
       work: async ({ signal, progress }) => {
-        const chain = chainOf(made, this.#made.all());
+        const chain = chainOf(made, this.#made.group(resource.spec.instanceUid));
         progress("verifying the backup", 2);
         for (const each of chain) {
           if (each.facts === undefined) throw notWhole(each.resource.name);
@@ -226,7 +228,6 @@ export class Backups implements StandardVerbs<Backup> {
     const { ability } = withAbility(subject);
     const { resource } = this.#made.get(id);
     const directory = this.#directoryOf(id, resource.spec.target);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
     const below = base === undefined ? undefined : { tag: base.resource.uid, directoryName: base.id };
     const wanted = { tag: resource.uid, directory, base: below };
     const timeMs = this.#context.now().getTime();
@@ -240,9 +241,35 @@ export class Backups implements StandardVerbs<Backup> {
     if (none !== "") this.#made.report("full", id, `a full one was taken: ${none}`);
   }
 
+  /** What cannot be removed now can be deleted later, and goes with the next start of the agent. */
+  async #undo(id: string, target: string): Promise<void> {
+    try {
+      await this.#made.doom(id);
+      await this.#remove(id, target);
+    } catch (error) {
+      this.#made.report("undone", id, "it failed, and what was written of it could not be removed; delete it");
+      this.#context.logError(error, `what was written of ${this.#made.nameOf(id)} could not be removed`);
+    }
+  }
+
   async #remove(id: string, target: string): Promise<void> {
     await rm(this.#directoryOf(id, target), { recursive: true, force: true });
     await this.#made.forget(id);
+  }
+
+  /** Makes the directory of one that is reserved: of what lies there already nothing is known. @throws {ZorError} */
+  async #makeDirectory(id: string, target: string): Promise<void> {
+    const name = this.#made.nameOf(id);
+    try {
+      await mkdir(join(target, this.#context.host), { recursive: true, mode: 0o700 });
+      await mkdir(this.#directoryOf(id, target), { mode: 0o700 });
+    } catch (error) {
+      await this.#made.forget(id);
+      const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
+      if (!isThere) throw asFailure(error, name, "take");
+      const message = `${name}: the backup directory holds something of that name that this agent knows nothing of; choose another name, or move that away on the host`;
+      throw failedPrecondition("BACKUP_DIRECTORY_TAKEN", name, message);
+    }
   }
 
   #directoryOf(id: string, target: string): string {
@@ -251,9 +278,9 @@ export class Backups implements StandardVerbs<Backup> {
 
   #newest(instanceUid: string, target: string): MadeBackup | undefined {
     return this.#made
-      .all()
+      .group(instanceUid)
       .filter(({ resource: { spec }, facts, isDoomed }) => {
-        return facts !== undefined && !isDoomed && spec.instanceUid === instanceUid && spec.target === target;
+        return facts !== undefined && !isDoomed && spec.target === target;
       })
       .reduce<MadeBackup | undefined>(
         (newest, each) => ((newest?.facts?.timeMs ?? 0) < (each.facts?.timeMs ?? 0) ? each : newest),

@@ -78,16 +78,18 @@ export class ImageBuilder {
       progress("running the recipe", 1);
       const spareBytes = await room.spareBytes();
       let lines = 0;
-      await runRecipe({
-        ...{ program: recipe.program, directory: arrival.directory, maxFileBytes: spareBytes, signal },
-        onStep: (line) => {
-          lines += 1;
-          progress(line, 1 + (80 * lines) / (lines + 10));
-        },
-      });
-      const { path, content, scanned } = await prepareImage({
-        ...{ directory: arrival.directory, file: "image", room, spareBytes, signal },
-        progress: (step, percent) => progress(step, 80 + percent / 5),
+      const { path, content, scanned } = await room.guard(name, signal, async (whole) => {
+        await runRecipe({
+          ...{ program: recipe.program, directory: arrival.directory, maxFileBytes: spareBytes, signal: whole },
+          onStep: (line) => {
+            lines += 1;
+            progress(line, 1 + (80 * lines) / (lines + 10));
+          },
+        });
+        return await prepareImage({
+          ...{ directory: arrival.directory, file: "image", room, spareBytes, signal: whole },
+          progress: (step, percent) => progress(step, 80 + percent / 5),
+        });
       });
       const said = {
         id,

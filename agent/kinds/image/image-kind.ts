@@ -1,5 +1,6 @@
 import { ImageTransferServiceService } from "../../../proto/gen/zor/agent/v1/image_transfer_service.js";
 import { DiskQuota } from "../../drivers/disk-quota.js";
+import { FetchTickets } from "../../images/fetch-tickets.js";
 import { imageRoom } from "../../images/image-room.js";
 import { Incoming } from "../../images/incoming.js";
 import type { KindModule, KindPart } from "../../kit/context.js";
@@ -24,7 +25,10 @@ async function open(context: AgentContext): Promise<KindPart> {
   return {
     methods: [
       ...imageMethods({ ...options, operations, builder }),
-      serve(ImageTransferServiceService, transferService(options)),
+      serve(
+        ImageTransferServiceService,
+        transferService({ ...options, tickets: new FetchTickets(), peer: context.peer }),
+      ),
     ],
     source: images,
     close: async () => images.close(),

@@ -66,7 +66,7 @@ export async function* importImage(
     await using file = await open(arrival.data, "r+");
     const before = (await file.stat()).size;
     await room.assertFits(Math.max(0, sizeBytes - before), name);
-    yield progress(before, "receiving", 0);
+    yield toProgress(before, "receiving", 0);
     const receiver = new Receiver({ file, sizeBytes, position: before, room, name });
     let told = before;
     let sha256: Buffer | undefined;
@@ -83,12 +83,12 @@ export async function* importImage(
       else throw invalidArgument("message", "is neither data nor the end");
       if (receiver.position - told < tellBytes) continue;
       told = receiver.position;
-      yield progress(told, "receiving", sizeBytes === 0 ? 0 : (100 * told) / sizeBytes);
+      yield toProgress(told, "receiving", sizeBytes === 0 ? 0 : (100 * told) / sizeBytes);
     }
     await receiver.finish(sha256, context.signal);
     const steps = new StepQueue();
     const making = make(options, { begin, arrival, caller, key, signal: context.signal, steps });
-    for await (const { step, percent } of steps.until(making)) yield progress(receiver.position, step, percent);
+    for await (const { step, percent } of steps.until(making)) yield toProgress(receiver.position, step, percent);
     const image = await making;
     isKept = false;
     yield done(image);
@@ -116,11 +116,11 @@ async function make(
 ): Promise<Image> {
   const { begin, arrival, caller, key, signal, steps } = making;
   const { imageId: id, description, tags, labels, architecture, fileName } = begin;
-  const { path, content, scanned } = await prepareImage({
-    ...{ directory: arrival.directory, file: "data", room, signal },
-    spareBytes: await room.spareBytes(),
-    progress: (step, percent) => steps.set({ step, percent }),
-  });
+  const spareBytes = await room.spareBytes();
+  const progress = (step: string, percent: number): void => steps.set({ step, percent });
+  const { path, content, scanned } = await room.guard(images.nameOf(id), signal, (whole) =>
+    prepareImage({ directory: arrival.directory, file: "data", room, spareBytes, signal: whole, progress }),
+  );
   steps.set({ step: "storing", percent: 99 });
   const damaged = images.store.find(id);
   if (damaged !== undefined) {
@@ -225,7 +225,7 @@ function readBegin(first: IteratorResult<ImportImageRequest>, scope: HostScope):
   return begin;
 }
 
-function progress(receivedBytes: number, step: string, percent: number): ImportImageResponse {
+function toProgress(receivedBytes: number, step: string, percent: number): ImportImageResponse {
   const value = {
     receivedBytes: BigInt(receivedBytes),
     step,

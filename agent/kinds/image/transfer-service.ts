@@ -1,7 +1,11 @@
-import { hash } from "node:crypto";
-import { appendFile, type FileHandle, open, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
+import { type FileHandle, open } from "node:fs/promises";
+import {
+  failedPrecondition,
+  invalidArgument,
+  messageOf,
+  permissionDenied,
+  resourceExhausted,
+} from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { parseId, quote } from "../../../lib/names.js";
 import type {
@@ -9,35 +13,54 @@ import type {
   ChunkRange,
   ImageTransferServiceService,
   ListChunksResponse,
-  ReadChunksRequest,
+  FetchChunksRequest,
   ReadChunksResponse,
   ReceiveBegin,
   ReceiveImageRequest,
   ReceiveImageResponse,
 } from "../../../proto/gen/zor/agent/v1/image_transfer_service.js";
-import { chunkBytes } from "../../images/chunker.js";
 import { type ScannedContent, scanContent, type StoredChunk } from "../../images/content-scan.js";
-import { type Arrival, arrivalKey } from "../../images/incoming.js";
+import { arrivalKey } from "../../images/incoming.js";
 import { prepareImage } from "../../images/import/prepare.js";
 import { ArchiveError } from "../../images/import/zip.js";
-import { writeSparse } from "../../images/sparse-writer.js";
-import { asFailure } from "../../kit/failure.js";
+import type { FetchTickets } from "../../images/fetch-tickets.js";
+import { asFailure, isDiskFull } from "../../kit/failure.js";
 import type { ImportOptions } from "./import-service.js";
 import { isArchitecture, newImage, type StoredContent } from "./new-image.js";
 import { checkImageSpec } from "./images.js";
 import { checkLabels } from "../../../lib/labels.js";
+import { ChunkReceiver, offsetsOf } from "./chunk-receiver.js";
+import { fetchChunks, type FetchOptions, type PeerIdentity, ticketBytes } from "./fetch.js";
 import { LocalChunks } from "./local-chunks.js";
+import { readList } from "./receive-list.js";
 
 const listSize = 5000;
+const maxTtlSeconds = 600;
 const maxChunks = 2 ** 22;
 /** "hosts/{host}/images/{image}". */
 const maxNameLength = 200;
 
+/** What images are given and taken with. */
+export interface TransferOptions extends ImportOptions {
+  readonly tickets: FetchTickets;
+  readonly peer: PeerIdentity;
+}
+
 /** Gives and takes images in chunks; a hub asks. */
-export function transferService(options: ImportOptions): Handlers<typeof ImageTransferServiceService> {
+export function transferService(options: TransferOptions): Handlers<typeof ImageTransferServiceService> {
   return {
     listChunks: ({ imageId }) => listChunks(options, imageId),
-    readChunks: (request, context) => readChunks(options, request, context.signal),
+    readChunks: ({ digest, ranges }, { signal }) => readChunks(options, parseDigest("digest", digest), ranges, signal),
+    allowFetch: async ({ digest, peer, ticket, ttlSeconds }) => {
+      const sha256 = parseDigest("digest", digest);
+      parseId("peer", peer);
+      if (ticket.length !== ticketBytes) throw invalidArgument("ticket", `has not ${ticketBytes} bytes`);
+      if (ttlSeconds < 1 || ttlSeconds > maxTtlSeconds)
+        throw invalidArgument("ttl_seconds", `${ttlSeconds} is not between 1 and ${maxTtlSeconds}`);
+      if (options.tickets.allow(ticket, { sha256, peer }, ttlSeconds)) return {};
+      throw resourceExhausted("TOO_MANY_TICKETS", "too many hosts were allowed to read images here and have not begun");
+    },
+    fetchChunks: (request, context) => fetched(options, request, context),
     receiveImage: (requests, context) => receiveImage(options, requests, context),
     dropImage: async ({ digest }) => {
       await options.incoming.drop(receiveKey(parseDigest("digest", digest)));
@@ -68,12 +91,24 @@ async function scanAgain(path: string): Promise<readonly StoredChunk[]> {
   return (await scanContent(file, { signal: new AbortController().signal })).chunks;
 }
 
+async function* fetched(
+  options: TransferOptions,
+  { ticket, ranges }: FetchChunksRequest,
+  { caller, signal }: CallContext,
+): AsyncIterable<ReadChunksResponse> {
+  const found = caller.kind === "host" ? options.tickets.use(ticket, caller.id) : undefined;
+  if (found === undefined) {
+    throw permissionDenied(`${caller.identity} may not read images here: its ticket is none, was used, or is too old`);
+  }
+  yield* readChunks(options, found.sha256, ranges, signal);
+}
+
 async function* readChunks(
   { images }: ImportOptions,
-  { digest, ranges }: ReadChunksRequest,
+  sha256: string,
+  ranges: readonly ChunkRange[],
   signal: AbortSignal,
 ): AsyncIterable<ReadChunksResponse> {
-  const sha256 = parseDigest("digest", digest);
   const path = images.store.contentPath(sha256);
   const chunks = (await images.store.chunksOf(sha256)) ?? (await scanAgain(path));
   await using file = await open(path, "r");
@@ -90,7 +125,7 @@ async function* readChunks(
 
 /** Takes an image. What has come stays when it is cut off. */
 async function* receiveImage(
-  options: ImportOptions,
+  options: TransferOptions,
   requests: AsyncIterable<ReceiveImageRequest>,
   context: CallContext,
 ): AsyncIterable<ReceiveImageResponse> {
@@ -113,26 +148,33 @@ async function* receiveImage(
   // Also when the call ends while an answer is on its way.
   let isKept = true;
   try {
-    const there = images.store.isDamaged(sha256)
-      ? undefined
-      : images.store.list().find((each) => each.sha256 === sha256);
+    // It does not go meanwhile, though its last image may.
+    await using held = images.store.hold(sha256);
+    const there = held === undefined ? undefined : images.store.find(images.store.having(sha256)[0] ?? "");
     const isThere = there !== undefined;
     const receiver = await ChunkReceiver.open({ arrival, chunks, sizeBytes });
     let scanned: ScannedContent = { sha256, sizeBytes, chunks };
     await using _file = receiver;
     if (!isThere) await receiver.takeLocal(await LocalChunks.open(images.store), context.signal);
     const missing = isThere ? [] : receiver.missing();
-    await room.assertFits(
-      missing.reduce((sum, index) => sum + (chunks[index]?.length ?? 0), 0),
-      name,
-    );
-    yield { message: { $case: "missing", value: { ranges: toRanges(missing) } } };
-    for (const left = new Set(missing); left.size > 0; ) {
+    await room.assertFits(receiver.bytesOf(missing), name);
+    yield toMissing(missing, "");
+    let how = "through the hub";
+    for (let left = new Set(missing); left.size > 0; ) {
       const step = await iterator.next();
       if (step.done === true || context.signal.aborted) {
         return;
       }
       const { message } = step.value;
+      if (message?.$case === "fetch") {
+        const from = message.value;
+        const wanted = { from, peer: options.peer, receiver, ranges: toRanges([...left]), signal: context.signal };
+        const failure = yield* fetchInto(wanted);
+        left = new Set(receiver.missing());
+        how = `directly from hosts/${from.peer}`;
+        if (left.size > 0) yield toMissing([...left], failure);
+        continue;
+      }
       if (message?.$case !== "chunk") throw invalidArgument("message", "is not a chunk");
       const { index, data } = message.value;
       if (!left.delete(index)) throw invalidArgument("chunk.index", `${index} was not asked for`);
@@ -151,7 +193,7 @@ async function* receiveImage(
       if (scanned.sha256 !== sha256)
         throw new ArchiveError("was damaged on the way: it has another digest; push it again");
     }
-    const bytes = missing.reduce((sum, index) => sum + (chunks[index]?.length ?? 0), 0);
+    const bytes = receiver.bytesOf(missing);
     const { spec, labels, status } = begin.image ?? {};
     const { description = "", tags = [] } = spec ?? {};
     const { architecture = "" } = status ?? {};
@@ -163,7 +205,7 @@ async function* receiveImage(
       scanned,
       path,
     );
-    const sent = `${bytes} of ${sizeBytes} bytes in ${missing.length} of ${chunks.length} chunks came; the others were there`;
+    const sent = `${bytes} of ${sizeBytes} bytes in ${missing.length} of ${chunks.length} chunks came ${how}; the others were there`;
     images.tell("received", id, sent, caller);
     isKept = false;
     yield { message: { $case: "image", value: image } };
@@ -178,83 +220,22 @@ async function* receiveImage(
   }
 }
 
-/** The chunks of an image that comes, in a file, with a list of those that are there beside it. */
-class ChunkReceiver implements AsyncDisposable {
-  readonly #file: FileHandle;
-  readonly #log: string;
-  readonly #chunks: readonly StoredChunk[];
-  readonly #offsets: readonly number[];
-  readonly #sizeBytes: number;
-  readonly #have: Set<number>;
-
-  private constructor(
-    file: FileHandle,
-    log: string,
-    have: Set<number>,
-    whole: { readonly chunks: readonly StoredChunk[]; readonly sizeBytes: number },
-  ) {
-    this.#file = file;
-    this.#log = log;
-    this.#have = have;
-    this.#chunks = whole.chunks;
-    this.#sizeBytes = whole.sizeBytes;
-    this.#offsets = offsetsOf(whole.chunks);
+/** Reads what is missing from another host. Returns why some is left; "": nothing is. */
+async function* fetchInto(options: FetchOptions): AsyncGenerator<ReceiveImageResponse, string> {
+  try {
+    for await (const bytes of fetchChunks(options))
+      yield { message: { $case: "fetched", value: { bytes: BigInt(bytes) } } };
+    return options.receiver.missing().length === 0 ? "" : "it ended before all had come";
+  } catch (error) {
+    options.signal.throwIfAborted();
+    // What was damaged is no matter of the way it took.
+    if (error instanceof ArchiveError || isDiskFull(error)) throw error;
+    return messageOf(error);
   }
+}
 
-  static async open(options: {
-    readonly arrival: Arrival;
-    readonly chunks: readonly StoredChunk[];
-    readonly sizeBytes: number;
-  }): Promise<ChunkReceiver> {
-    const { arrival, chunks } = options;
-    const log = join(arrival.directory, "have");
-    const bytes = await readFile(log).catch(() => Buffer.alloc(0));
-    const have = new Set<number>();
-    for (let at = 0; at + 4 <= bytes.length; at += 4) have.add(bytes.readUInt32LE(at));
-    return new ChunkReceiver(
-      await open(arrival.data, "r+"),
-      log,
-      new Set([...have].filter((index) => index < chunks.length)),
-      options,
-    );
-  }
-
-  /** Takes what other images on this host have. */
-  async takeLocal(local: LocalChunks, signal: AbortSignal): Promise<void> {
-    await using chunks = local;
-    for (const index of this.missing()) {
-      signal.throwIfAborted();
-      const data = await chunks.read(this.#chunks[index]);
-      if (data !== undefined) await this.take(index, data);
-    }
-  }
-
-  missing(): readonly number[] {
-    return this.#chunks.flatMap((_, index) => (this.#have.has(index) ? [] : [index]));
-  }
-
-  /** @throws {ZorError} when it is not what it should be. */
-  async take(index: number, data: Buffer): Promise<void> {
-    const [chunk, offset] = [this.#chunks[index], this.#offsets[index]];
-    if (chunk === undefined || offset === undefined || hash("sha256", data, "hex") !== chunk.sha256) {
-      throw new ArchiveError(`was damaged on the way: chunk ${index} has another digest; push it again`);
-    }
-    await writeSparse(this.#file, data, offset);
-    const entry = Buffer.alloc(4);
-    entry.writeUInt32LE(index);
-    // After the bytes: what is in the list is in the file, unless the host itself went down, which the digest of the whole tells.
-    await appendFile(this.#log, entry);
-    this.#have.add(index);
-  }
-
-  /** The last block may be a hole. */
-  async finish(): Promise<void> {
-    await this.#file.truncate(this.#sizeBytes);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
-  }
+function toMissing(missing: readonly number[], fetchFailure: string): ReceiveImageResponse {
+  return { message: { $case: "missing", value: { ranges: toRanges(missing), fetchFailure } } };
 }
 
 function readBegin(first: IteratorResult<ReceiveImageRequest>): {
@@ -283,32 +264,9 @@ function readBegin(first: IteratorResult<ReceiveImageRequest>): {
   return { begin, sha256: parseDigest("begin.image.status.digest", image?.status?.digest ?? ""), sizeBytes };
 }
 
-async function readList(iterator: AsyncIterator<ReceiveImageRequest>, count: number): Promise<readonly StoredChunk[]> {
-  const chunks: StoredChunk[] = [];
-  while (chunks.length < count) {
-    const step = await iterator.next();
-    const message = step.done === true ? undefined : step.value.message;
-    if (message?.$case !== "list") throw invalidArgument("list", `ended after ${chunks.length} of ${count} chunks`);
-    for (const { sha256, length } of message.value.chunks) {
-      const isGood = sha256.length === 32 && length > 0 && length <= chunkBytes.most && chunks.length < count;
-      if (!isGood) throw invalidArgument("list", "has a chunk that is none");
-      chunks.push({ sha256: sha256.toString("hex"), length });
-    }
-  }
-  return chunks;
-}
-
 async function readChunk(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, offset);
   return buffer.subarray(0, bytesRead);
-}
-
-function offsetsOf(chunks: readonly StoredChunk[]): readonly number[] {
-  let offset = 0;
-  return chunks.map(({ length }) => {
-    offset += length;
-    return offset - length;
-  });
 }
 
 function toRanges(indexes: readonly number[]): ChunkRange[] {

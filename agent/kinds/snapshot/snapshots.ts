@@ -1,13 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { alreadyExists, failedPrecondition, invalidFields, type FieldViolation } from "../../../lib/errors.js";
+import {
+  alreadyExists,
+  failedPrecondition,
+  invalidFields,
+  messageOf,
+  type FieldViolation,
+} from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import { isId, type ResourceId } from "../../../lib/names.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { Snapshot, type SnapshotSpec } from "../../../proto/gen/zor/v1/snapshot.js";
 import type { Snapshottable } from "../../drivers/abilities/snapshots.js";
-import type { ClaimedInstance, InstanceSubject } from "../../drivers/instance-access.js";
+import type { AccessOptions, ClaimedInstance, InstanceSubject } from "../../drivers/instance-access.js";
 import { asFailure } from "../../kit/failure.js";
 import type { Change } from "../../kit/kind.js";
 import { MadeResources } from "../../kit/made-resources.js";
@@ -37,7 +43,8 @@ export class Snapshots implements StandardVerbs<Snapshot> {
         kind: "snapshot",
         changeable: ["labels", "annotations", "spec.description"],
         parseFacts,
-        toStatus: (made) => toStatus(made, this.#made.all()),
+        groupOf: ({ instanceUid }) => instanceUid,
+        toStatus,
         checkUpdate: ({ name, spec }) => refuse(checkDescription(spec), name),
       },
       context,
@@ -78,8 +85,7 @@ export class Snapshots implements StandardVerbs<Snapshot> {
     }
     this.#made.publish();
     access.onRemoved(({ uid }) => {
-      for (const { id, resource } of this.#made.all()) {
-        if (resource.spec.instanceUid !== uid) continue;
+      for (const { id, resource } of this.#made.group(uid)) {
         void this.#made.forget(id).catch((error: unknown) => logError(error, `${resource.name} could not be removed`));
       }
     });
@@ -97,8 +103,8 @@ export class Snapshots implements StandardVerbs<Snapshot> {
         return await this.take(id, Snapshot.fromPartial({ spec }), { ...how, operation });
       },
       taken: (uid, name) =>
-        this.#made.all().flatMap(({ id, resource: { spec }, facts, isDoomed }) => {
-          if (facts === undefined || isDoomed || spec.instanceUid !== uid || spec.schedule !== name) return [];
+        this.#made.group(uid).flatMap(({ id, resource: { spec }, facts, isDoomed }) => {
+          if (facts === undefined || isDoomed || spec.schedule !== name) return [];
           return [{ id, timeMs: facts.timeMs, base: "" }];
         }),
       remove: (id, reason) => this.#remove(id, { caller: "", reason }),
@@ -123,7 +129,8 @@ export class Snapshots implements StandardVerbs<Snapshot> {
     const access = instances.get();
     access.assertUnclaimed(spec.instance);
     const { subject, ability } = this.#find(spec.instance);
-    const parent = currentOf(this.#made.all(), subject.resource.uid)?.id ?? "";
+    const { uid } = subject.resource;
+    const parent = currentOf(this.#made.group(uid), uid)?.id ?? "";
     const whole = { ...spec, parent, instanceUid: subject.resource.uid, schedule };
     const planned = this.#made.plan(id, wanted, whole, caller);
     const tag = planned.stored.resource.uid;
@@ -272,12 +279,24 @@ export class Snapshots implements StandardVerbs<Snapshot> {
       await ability.revertTo(claimed.subject().instance, undefined, wanted, whole);
     } catch (error) {
       await this.#made.setFacts(id, facts);
+      if (wasRunning) await this.#goOn(id, claimed, whole, error);
       throw error;
     }
     await this.#arrive(id, facts);
     if (!wasRunning) return;
     options.progress("starting", 80);
     await claimed.start(whole);
+  }
+
+  /** What ran runs again, though going back has failed; that it does not is part of why. */
+  async #goOn(id: string, claimed: ClaimedInstance, options: AccessOptions, failure: unknown): Promise<void> {
+    try {
+      await claimed.start(options);
+    } catch (error) {
+      const { name } = claimed.subject().resource;
+      const message = `${messageOf(failure)}; ${name}, which ran, was stopped for it and could not be started again: ${messageOf(error)}`;
+      throw failedPrecondition("REVERT_FAILED", this.#made.nameOf(id), message);
+    }
   }
 
   async #arrive(id: string, facts: Facts): Promise<void> {
@@ -287,7 +306,7 @@ export class Snapshots implements StandardVerbs<Snapshot> {
   async #delete({ id, resource, facts }: MadeSnapshot, subject: InstanceSubject): Promise<void> {
     const { spec, uid: tag } = resource;
     const { ability } = withAbility(subject);
-    const wasCurrent = currentOf(this.#made.all(), spec.instanceUid)?.id === id;
+    const wasCurrent = currentOf(this.#made.group(spec.instanceUid), spec.instanceUid)?.id === id;
     await this.#made.doom(id);
     try {
       const wanted = { tag, memory: spec.memory };
@@ -297,8 +316,8 @@ export class Snapshots implements StandardVerbs<Snapshot> {
       throw error;
     }
     // Those taken after it hang from the one before it.
-    for (const other of this.#made.all()) {
-      if (other.resource.spec.parent !== id || other.resource.spec.instanceUid !== spec.instanceUid) continue;
+    for (const other of this.#made.group(spec.instanceUid)) {
+      if (other.resource.spec.parent !== id) continue;
       await this.#made.setSpec(other.id, { ...other.resource.spec, parent: spec.parent });
     }
     if (wasCurrent && facts !== undefined) await this.#moveCurrent(spec, facts.currentMs);
@@ -307,8 +326,8 @@ export class Snapshots implements StandardVerbs<Snapshot> {
 
   /** The instance descends from the one above now; without one, from none. */
   async #moveCurrent({ parent, instanceUid }: SnapshotSpec, currentMs: number): Promise<void> {
-    for (const { id, resource, facts } of this.#made.all()) {
-      if (facts === undefined || resource.spec.instanceUid !== instanceUid) continue;
+    for (const { id, facts } of this.#made.group(instanceUid)) {
+      if (facts === undefined) continue;
       if (id === parent) await this.#made.setFacts(id, { ...facts, currentMs });
       else if (parent === "" && facts.currentMs > 0) await this.#made.setFacts(id, { ...facts, currentMs: 0 });
     }

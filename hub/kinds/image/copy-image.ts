@@ -1,10 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { randomBytes } from "node:crypto";
 import { status } from "@grpc/grpc-js";
+import { AsyncQueue } from "../../../lib/async-queue.js";
 import { ZorError } from "../../../lib/errors.js";
+import { Pace } from "../../../lib/pace.js";
 import type { Image } from "../../../proto/gen/zor/v1/image.js";
 import {
-  type ChunkRange,
+  type FetchFrom,
   ImageTransferServiceService as methods,
+  type MissingChunks,
   type ReceiveImageRequest,
 } from "../../../proto/gen/zor/agent/v1/image_transfer_service.js";
 import type { ReadyAgent } from "../../fleet/session.js";
@@ -21,44 +24,76 @@ export interface CopyOptions {
   readonly caller: string;
   /** 0: not limited. */
   readonly bytesPerSecond: number;
+  /** How the target may read from the source itself; undefined: it may not, or cannot. */
+  readonly direct: DirectWay | undefined;
   readonly signal: AbortSignal;
-  readonly progress: (sentBytes: number, missingBytes: number, wholeBytes: number) => void;
+  readonly progress: (done: CopyProgress) => void;
+}
+
+/** How one host reaches another. */
+export interface DirectWay {
+  /** Ids of the hosts. */
+  readonly from: string;
+  readonly to: string;
+  /** "address:port" of the source's agent, best first. */
+  readonly addresses: readonly string[];
+}
+
+/** How far a copy has come. */
+export interface CopyProgress {
+  readonly sentBytes: number;
+  readonly missingBytes: number;
+  readonly wholeBytes: number;
+  /** "directly", or "through the hub"; with the reason, where the other was tried. */
+  readonly way: string;
 }
 
 /** Chunks of one message. */
 const listSize = 5000;
+const ticketBytes = 32;
+const ticketSeconds = 60;
+/** How often a target says what it lacks: before and after it read directly. */
+const maxAsked = 2;
 
 /**
- * Copies an image: tells the target all its chunks, asks the source for those that the target lacks, and passes them on. Neither side is
- * read faster than the other takes it. @throws {ZorError}
+ * Copies an image: tells the target all its chunks, which then reads those that it lacks from the source, by a ticket that is good once and
+ * for these two hosts alone. Where it cannot, the source is asked for them and they are passed on; neither side is read faster than the
+ * other takes it. @throws {ZorError}
  */
 export async function copyImage(options: CopyOptions): Promise<Image> {
   const { source, target, sourceId, imageId, caller } = options;
   const abort = new AbortController();
+  const asked = new AsyncQueue<MissingChunks>(maxAsked);
   const signal = AbortSignal.any([options.signal, source.signal, target.signal, abort.signal]);
   try {
     const { image, chunks } = await listChunks(source, sourceId, signal);
     const pace = new Pace(options.bytesPerSecond);
-    const missing = Promise.withResolvers<readonly ChunkRange[]>();
-    missing.promise.catch(() => undefined);
+    const wholeBytes = chunks.bytes;
+    const answers = asked[Symbol.asyncIterator]();
+    const digest = image.status?.digest ?? "";
+    let [missingBytes, directBytes] = [0, 0];
     const requests = async function* (): AsyncIterable<ReceiveImageRequest> {
       yield { message: { $case: "begin", value: { imageId, image, chunkCount: chunks.count, caller } } };
       for (let at = 0; at < chunks.count; at += listSize)
         yield { message: { $case: "list", value: { chunks: chunks.slice(at, at + listSize) } } };
-      const ranges = await missing.promise;
-      if (ranges.length === 0) return;
-      const missingBytes = chunks.bytesOf(ranges);
-      const wholeBytes = chunks.bytes;
-      let sent = 0;
-      const read = source.connection.stream(
-        methods.readChunks,
-        { digest: image.status?.digest ?? "", ranges: [...ranges] },
-        { signal },
-      );
+      let missing = await nextOf(answers);
+      if (missing === undefined || missing.ranges.length === 0) return;
+      missingBytes = chunks.bytesOf(missing.ranges);
+      let way = "through the hub";
+      const fetch = await allowDirect(options, digest, signal);
+      if (fetch !== undefined) {
+        yield { message: { $case: "fetch", value: fetch } };
+        // Nothing more is asked when all has come.
+        missing = await nextOf(answers);
+        if (missing === undefined) return;
+        way = `through the hub (directly: ${missing.fetchFailure.slice(0, 200)})`;
+      }
+      let sentBytes = missingBytes - chunks.bytesOf(missing.ranges);
+      const read = source.connection.stream(methods.readChunks, { digest, ranges: missing.ranges }, { signal });
       for await (const chunk of read) {
         yield { message: { $case: "chunk", value: chunk } };
-        sent += chunk.data.length;
-        options.progress(sent, missingBytes, wholeBytes);
+        sentBytes += chunk.data.length;
+        options.progress({ sentBytes, missingBytes, wholeBytes, way });
         await pace.after(chunk.data.length, signal);
       }
     };
@@ -75,7 +110,12 @@ export async function copyImage(options: CopyOptions): Promise<Image> {
     };
     try {
       for await (const { message } of target.connection.bidi(methods.receiveImage, guarded(), { signal })) {
-        if (message?.$case === "missing") missing.resolve(message.value.ranges);
+        if (message?.$case === "missing") asked.push(message.value);
+        if (message?.$case === "fetched") {
+          directBytes = Math.max(directBytes, Number(message.value.bytes));
+          const sentBytes = Math.min(directBytes, missingBytes);
+          options.progress({ sentBytes, missingBytes, wholeBytes, way: "directly" });
+        }
         if (message?.$case === "image") return message.value;
       }
     } catch (error) {
@@ -88,7 +128,33 @@ export async function copyImage(options: CopyOptions): Promise<Image> {
     });
   } finally {
     abort.abort();
+    asked.end();
   }
+}
+
+async function nextOf<T>(items: AsyncIterator<T>): Promise<T | undefined> {
+  const step = await items.next();
+  return step.done === true ? undefined : step.value;
+}
+
+/** Has the source let the target read from it; undefined when that cannot be. */
+async function allowDirect(
+  { source, direct, bytesPerSecond }: CopyOptions,
+  digest: string,
+  signal: AbortSignal,
+): Promise<FetchFrom | undefined> {
+  if (direct === undefined || direct.addresses.length === 0) return undefined;
+  const ticket = randomBytes(ticketBytes);
+  const allowed = { digest, peer: direct.to, ticket, ttlSeconds: ticketSeconds };
+  try {
+    await source.connection.unary(methods.allowFetch, allowed, { signal });
+  } catch (error) {
+    // An agent of an older version: then it goes through the hub.
+    if (error instanceof ZorError && error.code === status.UNIMPLEMENTED) return undefined;
+    throw error;
+  }
+  const { from: peer, addresses } = direct;
+  return { peer, addresses: [...addresses], ticket, bytesPerSecond: BigInt(bytesPerSecond) };
 }
 
 async function listChunks(
@@ -104,23 +170,4 @@ async function listChunks(
   }
   if (image !== undefined) return { image, chunks };
   throw new ZorError({ reason: "PUSH_CUT", code: status.UNAVAILABLE, message: "the host told nothing of the image" });
-}
-
-/** Holds a rate. */
-class Pace {
-  readonly #bytesPerSecond: number;
-  readonly #began = performance.now();
-  #bytes = 0;
-
-  constructor(bytesPerSecond: number) {
-    this.#bytesPerSecond = bytesPerSecond;
-  }
-
-  /** Waits as long as the bytes may take. */
-  async after(bytes: number, signal: AbortSignal): Promise<void> {
-    if (this.#bytesPerSecond === 0) return;
-    this.#bytes += bytes;
-    const dueMs = (1000 * this.#bytes) / this.#bytesPerSecond - (performance.now() - this.#began);
-    if (dueMs > 0) await sleep(dueMs, undefined, { signal });
-  }
 }

@@ -6,6 +6,7 @@ const schema = z.object({
   targets: z.array(z.string()),
   imageId: z.string(),
   bytesPerSecond: z.number(),
+  throughHub: z.boolean().default(false),
   caller: z.string(),
 });
 

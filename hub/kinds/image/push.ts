@@ -19,6 +19,7 @@ import { findLie } from "../../fleet/credible.js";
 import type { HubParts } from "../../kit/hub-kind.js";
 import type { OperationWork } from "../../kit/hub-operations.js";
 import { mutate } from "../../kit/mutate.js";
+import { splitAddress } from "../../kit/split-address.js";
 import { ofHost } from "../../kit/of-host.js";
 import { copyImage } from "./copy-image.js";
 import type { PushRecord, PushRecords } from "./push-records.js";
@@ -27,6 +28,8 @@ const maxTargets = 100;
 /** A host that is lost meanwhile is waited for so long; a restarted agent is back within seconds. */
 const patienceMs = 10 * 60_000;
 const retryMs = 500;
+/** Tried at once by whoever reads directly. */
+const maxAddresses = 16;
 
 /** Copies images from host to host. */
 export class ImagePushes implements OperationWork {
@@ -104,10 +107,12 @@ export class ImagePushes implements OperationWork {
         const image = await copyImage({
           ...{ source, target: receiver, sourceId: from.id, imageId: record.imageId, caller: record.caller },
           ...{ bytesPerSecond: record.bytesPerSecond, signal },
-          progress: (sent, missing, whole) => {
+          direct: record.throughHub ? undefined : { from: from.host, to, addresses: this.#addressesOf(from.host) },
+          progress: ({ sentBytes, missingBytes, wholeBytes, way }) => {
             heardMs = performance.now();
-            const step = `${target}: ${mib(sent)} of ${mib(missing)} MiB sent, ${mib(whole - missing)} MiB were there`;
-            context.progress(step, 100 * (done + (share * sent) / Math.max(1, missing)));
+            const there = `${mib(wholeBytes - missingBytes)} MiB were there`;
+            const step = `${target}: ${mib(sentBytes)} of ${mib(missingBytes)} MiB sent ${way}, ${there}`;
+            context.progress(step, 100 * (done + (share * sentBytes) / Math.max(1, missingBytes)));
           },
         }).catch((error: unknown) => {
           throw ofHost(ofHost(error, source, from.host), receiver, to);
@@ -132,6 +137,16 @@ export class ImagePushes implements OperationWork {
     }
   }
 
+  /** Where the agent of a host may be reached by others: as the hub dials it, at its addresses for cables and at those that the hub has. */
+  #addressesOf(host: string): readonly string[] {
+    const { addresses = [], underlayAddresses = [] } = this.#parts.inventory.log.find("host", `hosts/${host}`) ?? {};
+    const ports = [...new Set(addresses.map((address) => splitAddress(address).port))];
+    const others = ports.flatMap((port) =>
+      underlayAddresses.map((address) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`)),
+    );
+    return [...new Set([...others, ...addresses])].slice(0, maxAddresses);
+  }
+
   /** What was begun is taken back; a host that is not there does it by itself within the hour. */
   async #drop(to: string, from: { readonly host: string; readonly id: string }, record: PushRecord): Promise<void> {
     const agent = this.#parts.fleet.findReady(to);
@@ -143,7 +158,13 @@ export class ImagePushes implements OperationWork {
   }
 }
 
-function toRecord({ name, targets, imageId, bytesPerSecond }: PushImageRequest): Omit<PushRecord, "caller"> {
+function toRecord({
+  name,
+  targets,
+  imageId,
+  bytesPerSecond,
+  throughHub,
+}: PushImageRequest): Omit<PushRecord, "caller"> {
   const { host, id } = parseOnHost("name", name, "images");
   if (targets.length === 0 || targets.length > maxTargets) {
     throw invalidArgument("targets", `are ${targets.length} hosts; name 1 to ${maxTargets}`);
@@ -156,7 +177,7 @@ function toRecord({ name, targets, imageId, bytesPerSecond }: PushImageRequest):
   if (bytesPerSecond < 0n) violations.push({ field: "bytes_per_second", description: "is negative" });
   if (violations.length > 0) throw invalidFields(violations);
   const wanted = imageId === "" ? id : parseId("image_id", imageId);
-  return { name, targets, imageId: wanted, bytesPerSecond: Number(bytesPerSecond) };
+  return { name, targets, imageId: wanted, bytesPerSecond: Number(bytesPerSecond), throughHub };
 }
 
 function isAway(error: unknown): boolean {

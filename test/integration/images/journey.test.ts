@@ -7,7 +7,7 @@ import type { Connection } from "../../../lib/grpc/connection.js";
 import { unpack } from "../../../lib/kinds/resource.js";
 import type { Event } from "../../../proto/gen/zor/v1/event.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
-import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { CreateHostRequest, HostServiceService, UpdateHostRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { ImageState } from "../../../proto/gen/zor/v1/image.js";
 import { ImageServiceService as service, PushImageRequest } from "../../../proto/gen/zor/v1/image_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
@@ -41,6 +41,10 @@ async function startFleet(): Promise<void> {
     return agent;
   };
   [alpha, beta] = await Promise.all([joined("alpha"), joined("beta")]);
+  // So that others know where its agent is.
+  const host = { name: alphaHost, addresses: [await alpha.address()] };
+  const request = UpdateHostRequest.fromPartial({ host, updateMask: ["addresses"] });
+  await connection.unary(HostServiceService.updateHost, request);
   await ready();
 }
 
@@ -62,11 +66,12 @@ async function ready(): Promise<void> {
   }
 }
 
-const push = async (id: string, bytesPerSecond = 0n): Promise<Operation> => {
+const push = async (id: string, bytesPerSecond = 0n, throughHub = false): Promise<Operation> => {
   const request = PushImageRequest.fromPartial({
     name: `${alphaHost}/images/${id}`,
     targets: [betaHost],
     bytesPerSecond,
+    throughHub,
   });
   const { operation } = await connection.unary(service.pushImage, request);
   if (operation === undefined) throw new Error("there is no operation");
@@ -87,7 +92,7 @@ async function make(id: string, spec: object): Promise<void> {
 }
 
 /** Bytes that beta was sent of an image, as its event tells: of the last attempt, when there were several. */
-async function sentOf(id: string): Promise<number> {
+async function sentOf(id: string, how = "directly from hosts/alpha"): Promise<number> {
   const ending = new AbortController();
   const watch = connection.stream(WatchServiceService.watch, WatchRequest.fromPartial({ kinds: ["event"] }), {
     signal: ending.signal,
@@ -96,6 +101,7 @@ async function sentOf(id: string): Promise<number> {
     for await (const { step } of watch) {
       const told = step?.$case === "upsert" ? (unpack(step.value)?.value as Event) : undefined;
       if (told?.type !== "image.received" || told.resource !== `${betaHost}/images/${id}`) continue;
+      expect(told.message).toContain(how);
       return Number(/^(\d+) of/.exec(told.message)?.[1]);
     }
   } finally {
@@ -154,8 +160,8 @@ it("takes an image to a host, into a container and a machine, to another host in
     first.subarray(8 * mebibyte),
   ]);
   await importBytes(connection, second, { parent, imageId: "disk2" });
-  await runOperation(connection, await push("disk2"));
-  const sent = await sentOf("disk2");
+  await runOperation(connection, await push("disk2", 0n, true));
+  const sent = await sentOf("disk2", "through the hub");
   expect(sent).toBeGreaterThan(mebibyte / 2);
   expect(sent).toBeLessThan(9 * mebibyte);
 

@@ -70,13 +70,14 @@ export function definePush(image: Command, open: Registrar["open"]): void {
   const command = image
     .command("push")
     .description(
-      "Copy an image to other hosts, through the hub. Only what they lack is sent, and a push that was cut off goes on where it was. Ctrl-C cancels it and leaves nothing half done.",
+      "Copy an image to other hosts, directly where they reach each other, else through the hub. Only what they lack is sent, and a push that was cut off goes on where it was. Ctrl-C cancels it and leaves nothing half done.",
     )
     .addArgument(new ResourceArgument("<name>", "the image", "image"))
     .addArgument(new ResourceArgument("<hosts...>", "where to", "host"))
     .option("--host <host>", "the host of a name without one")
     .option("--as <name>", "name of the image there (default: the same)")
     .option("--limit <rate>", "most bytes a second, such as 10M")
+    .option("--through-hub", "send everything through the hub")
     .option("--no-wait", "return once it has begun")
     .option("--dry-run", "only check the request")
     .addOption(responseOutput())
@@ -84,7 +85,7 @@ export function definePush(image: Command, open: Registrar["open"]): void {
       async (
         text: string,
         hosts: string[],
-        options: WorkOptions & { readonly as?: string; readonly limit?: string },
+        options: WorkOptions & { readonly as?: string; readonly limit?: string; readonly throughHub?: boolean },
       ) => {
         const session = open(command);
         const name = await resolveName(session, kindNamed("image"), text, options.host);
@@ -94,6 +95,7 @@ export function definePush(image: Command, open: Registrar["open"]): void {
         const request = PushImageRequest.fromPartial({
           ...{ name, targets, bytesPerSecond: BigInt(rate), requestId: session.requestId() },
           imageId: options.as === undefined ? "" : parseId("--as", options.as),
+          throughHub: options.throughHub === true,
           validateOnly: options.dryRun === true,
         });
         const begun = await session.call(method, request);

@@ -261,6 +261,8 @@ export interface PushImageRequest {
   requestId: string;
   /** Only checks the request. */
   validateOnly: boolean;
+  /** Send everything through the hub. Default: only where a target cannot reach the host of the image. */
+  throughHub: boolean;
 }
 
 /** Response of PushImage. */
@@ -2554,7 +2556,15 @@ export const PruneImagesResponse: MessageFns<PruneImagesResponse> = {
 };
 
 function createBasePushImageRequest(): PushImageRequest {
-  return { name: "", targets: [], imageId: "", bytesPerSecond: 0n, requestId: "", validateOnly: false };
+  return {
+    name: "",
+    targets: [],
+    imageId: "",
+    bytesPerSecond: 0n,
+    requestId: "",
+    validateOnly: false,
+    throughHub: false,
+  };
 }
 
 export const PushImageRequest: MessageFns<PushImageRequest> = {
@@ -2579,6 +2589,9 @@ export const PushImageRequest: MessageFns<PushImageRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(48).bool(message.validateOnly);
+    }
+    if (message.throughHub !== false) {
+      writer.uint32(56).bool(message.throughHub);
     }
     return writer;
   },
@@ -2644,6 +2657,14 @@ export const PushImageRequest: MessageFns<PushImageRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.throughHub = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2680,6 +2701,11 @@ export const PushImageRequest: MessageFns<PushImageRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      throughHub: isSet(object.throughHub)
+        ? globalThis.Boolean(object.throughHub)
+        : isSet(object.through_hub)
+        ? globalThis.Boolean(object.through_hub)
+        : false,
     };
   },
 
@@ -2703,6 +2729,9 @@ export const PushImageRequest: MessageFns<PushImageRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.throughHub !== false) {
+      obj.throughHub = message.throughHub;
+    }
     return obj;
   },
 
@@ -2719,6 +2748,7 @@ export const PushImageRequest: MessageFns<PushImageRequest> = {
       : 0n;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.throughHub = object.throughHub ?? false;
     return message;
   },
 };
@@ -3103,7 +3133,8 @@ export const ImageServiceService = {
     responseDeserialize: (value: Buffer): PruneImagesResponse => PruneImagesResponse.decode(value),
   },
   /**
-   * Copies an image to other hosts, through the hub; only the parts that they lack are sent. A copy that was cut off goes on where it was.
+   * Copies an image to other hosts: each reads the parts that it lacks from the host that has them, or, where it cannot reach that, is sent
+   * them through the hub. A copy that was cut off goes on where it was.
    * Hubs only: an agent knows no other hosts.
    */
   pushImage: {
@@ -3150,7 +3181,8 @@ export interface ImageServiceServer extends UntypedServiceImplementation {
   /** Deletes the images of a host's store that no instance needs. */
   pruneImages: handleUnaryCall<PruneImagesRequest, PruneImagesResponse>;
   /**
-   * Copies an image to other hosts, through the hub; only the parts that they lack are sent. A copy that was cut off goes on where it was.
+   * Copies an image to other hosts: each reads the parts that it lacks from the host that has them, or, where it cannot reach that, is sent
+   * them through the hub. A copy that was cut off goes on where it was.
    * Hubs only: an agent knows no other hosts.
    */
   pushImage: handleUnaryCall<PushImageRequest, PushImageResponse>;
@@ -3289,7 +3321,8 @@ export interface ImageServiceClient extends Client {
     callback: (error: ServiceError | null, response: PruneImagesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Copies an image to other hosts, through the hub; only the parts that they lack are sent. A copy that was cut off goes on where it was.
+   * Copies an image to other hosts: each reads the parts that it lacks from the host that has them, or, where it cannot reach that, is sent
+   * them through the hub. A copy that was cut off goes on where it was.
    * Hubs only: an agent knows no other hosts.
    */
   pushImage(

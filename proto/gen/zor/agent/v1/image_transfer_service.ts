@@ -109,6 +109,12 @@ export interface ReceiveImageRequest {
     | //
     /** A chunk that was asked for. */
     { $case: "chunk"; value: ReadChunksResponse }
+    | //
+    /**
+     * Instead of chunks, after the list of those that are missing: read them there. That list is sent again when it has ended, with what is
+     * still missing then.
+     */
+    { $case: "fetch"; value: FetchFrom }
     | undefined;
 }
 
@@ -116,6 +122,14 @@ export interface ReceiveImageRequest {
 export interface MissingChunks {
   /** All of them; empty: none. */
   ranges: ChunkRange[];
+  /** Why some are left after reading them from another host; empty: that was not asked. */
+  fetchFailure: string;
+}
+
+/** How far the reading from another host has come. */
+export interface FetchProgress {
+  /** Bytes that have come since it was asked. */
+  bytes: bigint;
 }
 
 /** Response of ReceiveImage. */
@@ -123,11 +137,14 @@ export interface ReceiveImageResponse {
   /** One step. */
   message:
     | //
-    /** Sent once, after the list. */
+    /** Sent after the list, and after each reading from another host. */
     { $case: "missing"; value: MissingChunks }
     | //
     /** The image, when it is there whole; the last answer. */
     { $case: "image"; value: Image }
+    | //
+    /** While it reads from another host. */
+    { $case: "fetched"; value: FetchProgress }
     | undefined;
 }
 
@@ -139,6 +156,42 @@ export interface DropImageRequest {
 
 /** Response of DropImage. */
 export interface DropImageResponse {
+}
+
+/** Request of AllowFetch. */
+export interface AllowFetchRequest {
+  /** Digest of the image, "sha256:…". */
+  digest: string;
+  /** Id of the host that may read it. */
+  peer: string;
+  /** Single-use ticket, 32 bytes. */
+  ticket: Buffer;
+  /** Seconds within which it must be used; 1 to 600. */
+  ttlSeconds: number;
+}
+
+/** Response of AllowFetch. */
+export interface AllowFetchResponse {
+}
+
+/** Request of FetchChunks. */
+export interface FetchChunksRequest {
+  /** The ticket. */
+  ticket: Buffer;
+  /** Which chunks. */
+  ranges: ChunkRange[];
+}
+
+/** Where a host that takes an image may read the chunks that it lacks itself. */
+export interface FetchFrom {
+  /** Id of the host that has them: its certificate must name it. */
+  peer: string;
+  /** "address:port" of its agent, best first; 1 to 16. */
+  addresses: string[];
+  /** Single-use ticket, 32 bytes. */
+  ticket: Buffer;
+  /** Most bytes a second; 0: not limited. */
+  bytesPerSecond: bigint;
 }
 
 function createBaseChunk(): Chunk {
@@ -847,6 +900,9 @@ export const ReceiveImageRequest: MessageFns<ReceiveImageRequest> = {
       case "chunk":
         ReadChunksResponse.encode(message.message.value, writer.uint32(26).fork()).join();
         break;
+      case "fetch":
+        FetchFrom.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -888,6 +944,14 @@ export const ReceiveImageRequest: MessageFns<ReceiveImageRequest> = {
             message.message = { $case: "chunk", value: ReadChunksResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = { $case: "fetch", value: FetchFrom.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -908,6 +972,8 @@ export const ReceiveImageRequest: MessageFns<ReceiveImageRequest> = {
         ? { $case: "list", value: ChunkList.fromJSON(object.list) }
         : isSet(object.chunk)
         ? { $case: "chunk", value: ReadChunksResponse.fromJSON(object.chunk) }
+        : isSet(object.fetch)
+        ? { $case: "fetch", value: FetchFrom.fromJSON(object.fetch) }
         : undefined,
     };
   },
@@ -920,6 +986,8 @@ export const ReceiveImageRequest: MessageFns<ReceiveImageRequest> = {
       obj.list = ChunkList.toJSON(message.message.value);
     } else if (message.message?.$case === "chunk") {
       obj.chunk = ReadChunksResponse.toJSON(message.message.value);
+    } else if (message.message?.$case === "fetch") {
+      obj.fetch = FetchFrom.toJSON(message.message.value);
     }
     return obj;
   },
@@ -948,19 +1016,28 @@ export const ReceiveImageRequest: MessageFns<ReceiveImageRequest> = {
         }
         break;
       }
+      case "fetch": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "fetch", value: FetchFrom.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBaseMissingChunks(): MissingChunks {
-  return { ranges: [] };
+  return { ranges: [], fetchFailure: "" };
 }
 
 export const MissingChunks: MessageFns<MissingChunks> = {
   encode(message: MissingChunks, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.ranges) {
       ChunkRange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.fetchFailure !== "") {
+      writer.uint32(18).string(message.fetchFailure);
     }
     return writer;
   },
@@ -986,6 +1063,14 @@ export const MissingChunks: MessageFns<MissingChunks> = {
             message.ranges.push(ChunkRange.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fetchFailure = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1001,6 +1086,11 @@ export const MissingChunks: MessageFns<MissingChunks> = {
   fromJSON(object: any): MissingChunks {
     return {
       ranges: globalThis.Array.isArray(object?.ranges) ? object.ranges.map((e: any) => ChunkRange.fromJSON(e)) : [],
+      fetchFailure: isSet(object.fetchFailure)
+        ? globalThis.String(object.fetchFailure)
+        : isSet(object.fetch_failure)
+        ? globalThis.String(object.fetch_failure)
+        : "",
     };
   },
 
@@ -1008,6 +1098,9 @@ export const MissingChunks: MessageFns<MissingChunks> = {
     const obj: any = {};
     if (message.ranges?.length) {
       obj.ranges = message.ranges.map((e) => ChunkRange.toJSON(e));
+    }
+    if (message.fetchFailure !== "") {
+      obj.fetchFailure = message.fetchFailure;
     }
     return obj;
   },
@@ -1018,6 +1111,77 @@ export const MissingChunks: MessageFns<MissingChunks> = {
   fromPartial(object: DeepPartial<MissingChunks>): MissingChunks {
     const message = createBaseMissingChunks();
     message.ranges = object.ranges?.map((e) => ChunkRange.fromPartial(e)) || [];
+    message.fetchFailure = object.fetchFailure ?? "";
+    return message;
+  },
+};
+
+function createBaseFetchProgress(): FetchProgress {
+  return { bytes: 0n };
+}
+
+export const FetchProgress: MessageFns<FetchProgress> = {
+  encode(message: FetchProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytes !== 0n) {
+      if (BigInt.asIntN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type int64 too large");
+      }
+      writer.uint32(8).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.bytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FetchProgress {
+    return { bytes: isSet(object.bytes) ? BigInt(object.bytes) : 0n };
+  },
+
+  toJSON(message: FetchProgress): unknown {
+    const obj: any = {};
+    if (message.bytes !== 0n) {
+      obj.bytes = message.bytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FetchProgress>): FetchProgress {
+    return FetchProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchProgress>): FetchProgress {
+    const message = createBaseFetchProgress();
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
     return message;
   },
 };
@@ -1034,6 +1198,9 @@ export const ReceiveImageResponse: MessageFns<ReceiveImageResponse> = {
         break;
       case "image":
         Image.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+      case "fetched":
+        FetchProgress.encode(message.message.value, writer.uint32(26).fork()).join();
         break;
     }
     return writer;
@@ -1068,6 +1235,14 @@ export const ReceiveImageResponse: MessageFns<ReceiveImageResponse> = {
             message.message = { $case: "image", value: Image.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = { $case: "fetched", value: FetchProgress.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1086,6 +1261,8 @@ export const ReceiveImageResponse: MessageFns<ReceiveImageResponse> = {
         ? { $case: "missing", value: MissingChunks.fromJSON(object.missing) }
         : isSet(object.image)
         ? { $case: "image", value: Image.fromJSON(object.image) }
+        : isSet(object.fetched)
+        ? { $case: "fetched", value: FetchProgress.fromJSON(object.fetched) }
         : undefined,
     };
   },
@@ -1096,6 +1273,8 @@ export const ReceiveImageResponse: MessageFns<ReceiveImageResponse> = {
       obj.missing = MissingChunks.toJSON(message.message.value);
     } else if (message.message?.$case === "image") {
       obj.image = Image.toJSON(message.message.value);
+    } else if (message.message?.$case === "fetched") {
+      obj.fetched = FetchProgress.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1115,6 +1294,12 @@ export const ReceiveImageResponse: MessageFns<ReceiveImageResponse> = {
       case "image": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "image", value: Image.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "fetched": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "fetched", value: FetchProgress.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1242,6 +1427,392 @@ export const DropImageResponse: MessageFns<DropImageResponse> = {
   },
 };
 
+function createBaseAllowFetchRequest(): AllowFetchRequest {
+  return { digest: "", peer: "", ticket: Buffer.alloc(0), ttlSeconds: 0 };
+}
+
+export const AllowFetchRequest: MessageFns<AllowFetchRequest> = {
+  encode(message: AllowFetchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.peer !== "") {
+      writer.uint32(18).string(message.peer);
+    }
+    if (message.ticket.length !== 0) {
+      writer.uint32(26).bytes(message.ticket);
+    }
+    if (message.ttlSeconds !== 0) {
+      writer.uint32(32).int32(message.ttlSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AllowFetchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAllowFetchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ticket = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ttlSeconds = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AllowFetchRequest {
+    return {
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      peer: isSet(object.peer) ? globalThis.String(object.peer) : "",
+      ticket: isSet(object.ticket) ? Buffer.from(bytesFromBase64(object.ticket)) : Buffer.alloc(0),
+      ttlSeconds: isSet(object.ttlSeconds)
+        ? globalThis.Number(object.ttlSeconds)
+        : isSet(object.ttl_seconds)
+        ? globalThis.Number(object.ttl_seconds)
+        : 0,
+    };
+  },
+
+  toJSON(message: AllowFetchRequest): unknown {
+    const obj: any = {};
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.peer !== "") {
+      obj.peer = message.peer;
+    }
+    if (message.ticket.length !== 0) {
+      obj.ticket = base64FromBytes(message.ticket);
+    }
+    if (message.ttlSeconds !== 0) {
+      obj.ttlSeconds = Math.round(message.ttlSeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AllowFetchRequest>): AllowFetchRequest {
+    return AllowFetchRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AllowFetchRequest>): AllowFetchRequest {
+    const message = createBaseAllowFetchRequest();
+    message.digest = object.digest ?? "";
+    message.peer = object.peer ?? "";
+    message.ticket = object.ticket ?? Buffer.alloc(0);
+    message.ttlSeconds = object.ttlSeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseAllowFetchResponse(): AllowFetchResponse {
+  return {};
+}
+
+export const AllowFetchResponse: MessageFns<AllowFetchResponse> = {
+  encode(_: AllowFetchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AllowFetchResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAllowFetchResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): AllowFetchResponse {
+    return {};
+  },
+
+  toJSON(_: AllowFetchResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<AllowFetchResponse>): AllowFetchResponse {
+    return AllowFetchResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<AllowFetchResponse>): AllowFetchResponse {
+    const message = createBaseAllowFetchResponse();
+    return message;
+  },
+};
+
+function createBaseFetchChunksRequest(): FetchChunksRequest {
+  return { ticket: Buffer.alloc(0), ranges: [] };
+}
+
+export const FetchChunksRequest: MessageFns<FetchChunksRequest> = {
+  encode(message: FetchChunksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ticket.length !== 0) {
+      writer.uint32(10).bytes(message.ticket);
+    }
+    for (const v of message.ranges) {
+      ChunkRange.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchChunksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchChunksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ticket = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ranges.push(ChunkRange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FetchChunksRequest {
+    return {
+      ticket: isSet(object.ticket) ? Buffer.from(bytesFromBase64(object.ticket)) : Buffer.alloc(0),
+      ranges: globalThis.Array.isArray(object?.ranges) ? object.ranges.map((e: any) => ChunkRange.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: FetchChunksRequest): unknown {
+    const obj: any = {};
+    if (message.ticket.length !== 0) {
+      obj.ticket = base64FromBytes(message.ticket);
+    }
+    if (message.ranges?.length) {
+      obj.ranges = message.ranges.map((e) => ChunkRange.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FetchChunksRequest>): FetchChunksRequest {
+    return FetchChunksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchChunksRequest>): FetchChunksRequest {
+    const message = createBaseFetchChunksRequest();
+    message.ticket = object.ticket ?? Buffer.alloc(0);
+    message.ranges = object.ranges?.map((e) => ChunkRange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFetchFrom(): FetchFrom {
+  return { peer: "", addresses: [], ticket: Buffer.alloc(0), bytesPerSecond: 0n };
+}
+
+export const FetchFrom: MessageFns<FetchFrom> = {
+  encode(message: FetchFrom, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.peer !== "") {
+      writer.uint32(10).string(message.peer);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.ticket.length !== 0) {
+      writer.uint32(26).bytes(message.ticket);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.bytesPerSecond) !== message.bytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bytesPerSecond of type int64 too large");
+      }
+      writer.uint32(32).int64(message.bytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchFrom {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchFrom();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ticket = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FetchFrom {
+    return {
+      peer: isSet(object.peer) ? globalThis.String(object.peer) : "",
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+      ticket: isSet(object.ticket) ? Buffer.from(bytesFromBase64(object.ticket)) : Buffer.alloc(0),
+      bytesPerSecond: isSet(object.bytesPerSecond)
+        ? BigInt(object.bytesPerSecond)
+        : isSet(object.bytes_per_second)
+        ? BigInt(object.bytes_per_second)
+        : 0n,
+    };
+  },
+
+  toJSON(message: FetchFrom): unknown {
+    const obj: any = {};
+    if (message.peer !== "") {
+      obj.peer = message.peer;
+    }
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
+    if (message.ticket.length !== 0) {
+      obj.ticket = base64FromBytes(message.ticket);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      obj.bytesPerSecond = message.bytesPerSecond.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FetchFrom>): FetchFrom {
+    return FetchFrom.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchFrom>): FetchFrom {
+    const message = createBaseFetchFrom();
+    message.peer = object.peer ?? "";
+    message.addresses = object.addresses?.map((e) => e) || [];
+    message.ticket = object.ticket ?? Buffer.alloc(0);
+    message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
+      ? BigInt(object.bytesPerSecond)
+      : 0n;
+    return message;
+  },
+};
+
 /** Gives and takes images in chunks, whose borders follow from their content: versions of an image share most of them. */
 export type ImageTransferServiceService = typeof ImageTransferServiceService;
 export const ImageTransferServiceService = {
@@ -1279,6 +1850,26 @@ export const ImageTransferServiceService = {
       Buffer.from(ReceiveImageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReceiveImageResponse => ReceiveImageResponse.decode(value),
   },
+  /** Lets another host read chunks of an image of this one, once. */
+  allowFetch: {
+    path: "/zor.agent.v1.ImageTransferService/AllowFetch" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AllowFetchRequest): Buffer => Buffer.from(AllowFetchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AllowFetchRequest => AllowFetchRequest.decode(value),
+    responseSerialize: (value: AllowFetchResponse): Buffer => Buffer.from(AllowFetchResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AllowFetchResponse => AllowFetchResponse.decode(value),
+  },
+  /** Sends chunks of an image to the host that AllowFetch was told of. Another host calls it, with its own certificate and the ticket. */
+  fetchChunks: {
+    path: "/zor.agent.v1.ImageTransferService/FetchChunks" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: FetchChunksRequest): Buffer => Buffer.from(FetchChunksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FetchChunksRequest => FetchChunksRequest.decode(value),
+    responseSerialize: (value: ReadChunksResponse): Buffer => Buffer.from(ReadChunksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadChunksResponse => ReadChunksResponse.decode(value),
+  },
   /** Throws away what has come of an image that was being received. */
   dropImage: {
     path: "/zor.agent.v1.ImageTransferService/DropImage" as const,
@@ -1301,6 +1892,10 @@ export interface ImageTransferServiceServer extends UntypedServiceImplementation
    * is kept for an hour, and no chunk that is there is asked for again.
    */
   receiveImage: handleBidiStreamingCall<ReceiveImageRequest, ReceiveImageResponse>;
+  /** Lets another host read chunks of an image of this one, once. */
+  allowFetch: handleUnaryCall<AllowFetchRequest, AllowFetchResponse>;
+  /** Sends chunks of an image to the host that AllowFetch was told of. Another host calls it, with its own certificate and the ticket. */
+  fetchChunks: handleServerStreamingCall<FetchChunksRequest, ReadChunksResponse>;
   /** Throws away what has come of an image that was being received. */
   dropImage: handleUnaryCall<DropImageRequest, DropImageResponse>;
 }
@@ -1330,6 +1925,29 @@ export interface ImageTransferServiceClient extends Client {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<ReceiveImageRequest, ReceiveImageResponse>;
+  /** Lets another host read chunks of an image of this one, once. */
+  allowFetch(
+    request: AllowFetchRequest,
+    callback: (error: ServiceError | null, response: AllowFetchResponse) => void,
+  ): ClientUnaryCall;
+  allowFetch(
+    request: AllowFetchRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AllowFetchResponse) => void,
+  ): ClientUnaryCall;
+  allowFetch(
+    request: AllowFetchRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AllowFetchResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends chunks of an image to the host that AllowFetch was told of. Another host calls it, with its own certificate and the ticket. */
+  fetchChunks(request: FetchChunksRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadChunksResponse>;
+  fetchChunks(
+    request: FetchChunksRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadChunksResponse>;
   /** Throws away what has come of an image that was being received. */
   dropImage(
     request: DropImageRequest,

@@ -23,13 +23,13 @@ function copy(listed: () => Iterable<ListChunksResponse>, missing: ReceiveImageR
   };
   const agent = { connection: { stream, bidi }, signal: new AbortController().signal } as unknown as ReadyAgent;
   return copyImage({
-    ...{ source: agent, target: agent, sourceId: "a", imageId: "a", caller: "", bytesPerSecond: 0 },
+    ...{ source: agent, target: agent, sourceId: "a", imageId: "a", caller: "", bytesPerSecond: 0, direct: undefined },
     ...{ signal: new AbortController().signal, progress: () => undefined },
   });
 }
 
 function lacks(...ranges: { readonly first: number; readonly count: number }[]): ReceiveImageResponse {
-  return { message: { $case: "missing", value: { ranges } } };
+  return { message: { $case: "missing", value: { ranges, fetchFailure: "" } } };
 }
 
 it("ends with a host that tells of chunks for ever", async () => {
@@ -74,4 +74,34 @@ it("keeps the chunks as they were told", () => {
       { first: 9, count: 1 },
     ]),
   ).toBe(13);
+});
+
+it("sends what is still missing through the hub when the target could not read it from the source", async () => {
+  const asked: string[] = [];
+  const stream = async function* (method: { path: string }, request: { ranges?: readonly { first: number }[] }) {
+    if (method.path.endsWith("ListChunks")) yield { image: Image.fromPartial({}), chunks: [chunk, chunk] };
+    for (const { first } of request.ranges ?? []) yield { index: first, data: Buffer.alloc(1024) };
+  };
+  const unary = async ({ path }: { path: string }, { peer }: { peer: string }) => void asked.push(path, peer);
+  const bidi = async function* (_method: unknown, requests: AsyncIterable<ReceiveImageRequest>) {
+    yield lacks({ first: 0, count: 2 });
+    for await (const { message } of requests) {
+      asked.push(message?.$case ?? "");
+      if (message?.$case === "fetch") yield { message: { $case: "fetched", value: { bytes: 1024n } } };
+      if (message?.$case === "fetch") yield lacks({ first: 1, count: 1 });
+      if (message?.$case === "chunk") yield { message: { $case: "image", value: Image.fromPartial({ name: "made" }) } };
+    }
+  };
+  const agent = { connection: { stream, bidi, unary }, signal: new AbortController().signal } as unknown as ReadyAgent;
+  const sent: string[] = [];
+  const image = await copyImage({
+    ...{ source: agent, target: agent, sourceId: "a", imageId: "a", caller: "", bytesPerSecond: 0 },
+    direct: { from: "alpha", to: "beta", addresses: ["192.0.2.1:1"] },
+    signal: new AbortController().signal,
+    progress: ({ sentBytes, missingBytes, way }) => void sent.push(`${sentBytes} of ${missingBytes} ${way}`),
+  });
+  expect(image.name).toBe("made");
+  const allow = "/zor.agent.v1.ImageTransferService/AllowFetch";
+  expect(asked).toEqual(["begin", "list", allow, "beta", "fetch", "chunk"]);
+  expect(sent[0]).toBe("1024 of 2048 directly");
 });
