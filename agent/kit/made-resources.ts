@@ -27,8 +27,8 @@ export interface MadeKind<R extends HostResource, F> {
   readonly changeable: readonly string[] | undefined;
   /** Undefined for what are no facts. */
   readonly parseFacts: (json: unknown) => F | undefined;
-  /** Those whose status may follow from one another, and from none outside: a change of one is told of all of them. */
-  readonly groupOf: (spec: NonNullable<R["spec"]>) => string;
+  /** Those whose status may follow from one another, and from none outside: a change of one is told of all of them. Default: each alone. */
+  readonly groupOf?: (spec: NonNullable<R["spec"]>) => string;
   /** @param group all of its group, itself too. */
   readonly toStatus: (made: Made<R, F>, group: readonly Made<R, F>[]) => R["status"];
   readonly uses?: (made: Made<R, F>) => readonly Use[];
@@ -267,9 +267,13 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     await this.#store.writeFile(id, this.nameOf(id), factsFile, `${JSON.stringify(facts)}\n`);
   }
 
+  #groupOf({ id, resource }: StoredSpec<R>): string {
+    return this.#kind.groupOf?.(resource.spec) ?? id;
+  }
+
   #put(id: string, entry: Entry<R, F>): void {
     this.#entries.set(id, entry);
-    const group = this.#kind.groupOf(entry.stored.resource.spec);
+    const group = this.#groupOf(entry.stored);
     const ids = this.#groups.get(group) ?? new Set<string>();
     ids.add(id);
     this.#groups.set(group, ids);
@@ -279,7 +283,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
     this.#entries.delete(id);
-    const group = this.#kind.groupOf(entry.stored.resource.spec);
+    const group = this.#groupOf(entry.stored);
     const ids = this.#groups.get(group);
     ids?.delete(id);
     if (ids?.size === 0) this.#groups.delete(group);
@@ -288,7 +292,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
 
   /** What is known of one may follow from another of its group. */
   #publishGroupOf(id: string): void {
-    this.#publishGroup(this.#kind.groupOf(this.#entry(id).stored.resource.spec));
+    this.#publishGroup(this.#groupOf(this.#entry(id).stored));
   }
 
   #publishGroup(group: string): void {
@@ -302,7 +306,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
 
   #show(entry: Entry<R, F>): R {
     const made = toMade(entry);
-    const group = this.group(this.#kind.groupOf(made.resource.spec));
+    const group = this.group(this.#groupOf(entry.stored));
     return { ...made.resource, status: this.#kind.toStatus(made, group) };
   }
 
