@@ -8,7 +8,7 @@ import {
   type FieldViolation,
 } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
-import { isId, type ResourceId } from "../../../lib/names.js";
+import type { ResourceId } from "../../../lib/names.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { Snapshot, type SnapshotSpec } from "../../../proto/gen/zor/v1/snapshot.js";
@@ -17,19 +17,17 @@ import type { AccessOptions, ClaimedInstance, InstanceSubject } from "../../driv
 import { asFailure } from "../../kit/failure.js";
 import type { Change } from "../../kit/kind.js";
 import { MadeResources } from "../../kit/made-resources.js";
-import { checkMetadata } from "../../kit/metadata.js";
 import type { ResourceSource } from "../../kit/references.js";
 import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
 import type { Taker } from "../../schedules/taker.js";
+import { checkDescription, checkedSpec, notWhole, refuse, withAbility } from "./snapshot-check.js";
 import { currentOf, type Facts, type MadeSnapshot, parseFacts, toStatus } from "./snapshot-facts.js";
 
 /** An asked change that goes on after the call. */
 interface AskedWork extends Change {
   readonly requestId: string;
 }
-
-const maxDescription = 1024;
 
 /** The snapshots of this host's instances. */
 export class Snapshots implements StandardVerbs<Snapshot> {
@@ -367,44 +365,4 @@ export class Snapshots implements StandardVerbs<Snapshot> {
   #find(instance: string): { readonly subject: InstanceSubject; readonly ability: Snapshottable } {
     return withAbility(this.#context.instances.get().look(instance));
   }
-}
-
-function withAbility(subject: InstanceSubject): { readonly subject: InstanceSubject; readonly ability: Snapshottable } {
-  const ability = subject.driver.can.snapshot;
-  if (ability !== undefined) return { subject, ability };
-  const { name } = subject.resource;
-  const { kind } = subject.driver;
-  throw failedPrecondition("UNSUPPORTED", name, `${name} is of kind ${kind}, which keeps no snapshots`);
-}
-
-function checkedSpec(wanted: Snapshot, name: string): SnapshotSpec {
-  const spec = wanted.spec ?? {
-    instance: "",
-    description: "",
-    memory: false,
-    parent: "",
-    instanceUid: "",
-    schedule: "",
-  };
-  const instance: FieldViolation[] = isId(spec.instance)
-    ? []
-    : [{ field: "snapshot.spec.instance", description: "must be the id of an instance of this host" }];
-  refuse([...checkMetadata("snapshot", wanted), ...instance, ...checkDescription(spec)], name);
-  return spec;
-}
-
-function checkDescription({ description }: SnapshotSpec): readonly FieldViolation[] {
-  const field = "snapshot.spec.description";
-  if (description.length > maxDescription) {
-    return [{ field, description: `has ${description.length} characters, more than ${maxDescription}` }];
-  }
-  return /^[^\p{Cc}]*$/u.test(description) ? [] : [{ field, description: "has control characters" }];
-}
-
-function refuse(violations: readonly FieldViolation[], name: string): void {
-  if (violations.length > 0) throw invalidFields(violations, name);
-}
-
-function notWhole(name: string): Error {
-  return failedPrecondition("SNAPSHOT_NOT_READY", name, `${name} is being taken or deleted; wait for that`);
 }
