@@ -1,12 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import {
-  alreadyExists,
-  failedPrecondition,
-  invalidFields,
-  messageOf,
-  type FieldViolation,
-} from "../../../lib/errors.js";
+import { alreadyExists, failedPrecondition, messageOf } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import type { ResourceId } from "../../../lib/names.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
