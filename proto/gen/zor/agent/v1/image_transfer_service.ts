@@ -182,6 +182,14 @@ export interface FetchChunksRequest {
   ranges: ChunkRange[];
 }
 
+/** Response of FetchChunks. */
+export interface FetchChunksResponse {
+  /** Number of the chunk. */
+  index: number;
+  /** Its bytes. */
+  data: Buffer;
+}
+
 /** Where a host that takes an image may read the chunks that it lacks itself. */
 export interface FetchFrom {
   /** Id of the host that has them: its certificate must name it. */
@@ -1685,6 +1693,91 @@ export const FetchChunksRequest: MessageFns<FetchChunksRequest> = {
   },
 };
 
+function createBaseFetchChunksResponse(): FetchChunksResponse {
+  return { index: 0, data: Buffer.alloc(0) };
+}
+
+export const FetchChunksResponse: MessageFns<FetchChunksResponse> = {
+  encode(message: FetchChunksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int32(message.index);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchChunksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchChunksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FetchChunksResponse {
+    return {
+      index: isSet(object.index) ? globalThis.Number(object.index) : 0,
+      data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: FetchChunksResponse): unknown {
+    const obj: any = {};
+    if (message.index !== 0) {
+      obj.index = Math.round(message.index);
+    }
+    if (message.data.length !== 0) {
+      obj.data = base64FromBytes(message.data);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FetchChunksResponse>): FetchChunksResponse {
+    return FetchChunksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchChunksResponse>): FetchChunksResponse {
+    const message = createBaseFetchChunksResponse();
+    message.index = object.index ?? 0;
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 function createBaseFetchFrom(): FetchFrom {
   return { peer: "", addresses: [], ticket: Buffer.alloc(0), bytesPerSecond: 0n };
 }
@@ -1867,8 +1960,8 @@ export const ImageTransferServiceService = {
     responseStream: true as const,
     requestSerialize: (value: FetchChunksRequest): Buffer => Buffer.from(FetchChunksRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): FetchChunksRequest => FetchChunksRequest.decode(value),
-    responseSerialize: (value: ReadChunksResponse): Buffer => Buffer.from(ReadChunksResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ReadChunksResponse => ReadChunksResponse.decode(value),
+    responseSerialize: (value: FetchChunksResponse): Buffer => Buffer.from(FetchChunksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FetchChunksResponse => FetchChunksResponse.decode(value),
   },
   /** Throws away what has come of an image that was being received. */
   dropImage: {
@@ -1895,7 +1988,7 @@ export interface ImageTransferServiceServer extends UntypedServiceImplementation
   /** Lets another host read chunks of an image of this one, once. */
   allowFetch: handleUnaryCall<AllowFetchRequest, AllowFetchResponse>;
   /** Sends chunks of an image to the host that AllowFetch was told of. Another host calls it, with its own certificate and the ticket. */
-  fetchChunks: handleServerStreamingCall<FetchChunksRequest, ReadChunksResponse>;
+  fetchChunks: handleServerStreamingCall<FetchChunksRequest, FetchChunksResponse>;
   /** Throws away what has come of an image that was being received. */
   dropImage: handleUnaryCall<DropImageRequest, DropImageResponse>;
 }
@@ -1942,12 +2035,12 @@ export interface ImageTransferServiceClient extends Client {
     callback: (error: ServiceError | null, response: AllowFetchResponse) => void,
   ): ClientUnaryCall;
   /** Sends chunks of an image to the host that AllowFetch was told of. Another host calls it, with its own certificate and the ticket. */
-  fetchChunks(request: FetchChunksRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadChunksResponse>;
+  fetchChunks(request: FetchChunksRequest, options?: Partial<CallOptions>): ClientReadableStream<FetchChunksResponse>;
   fetchChunks(
     request: FetchChunksRequest,
     metadata?: Metadata,
     options?: Partial<CallOptions>,
-  ): ClientReadableStream<ReadChunksResponse>;
+  ): ClientReadableStream<FetchChunksResponse>;
   /** Throws away what has come of an image that was being received. */
   dropImage(
     request: DropImageRequest,
