@@ -13,6 +13,8 @@ export class ToolError extends Error {
   readonly argv: readonly string[];
   readonly exitCode: number | undefined;
   readonly stderrTail: string;
+  /** It was ended because it did not end by itself. */
+  readonly tookTooLong: boolean;
 
   constructor(options: {
     tool: string;
@@ -21,6 +23,7 @@ export class ToolError extends Error {
     stderr: string;
     why: string;
     cause: unknown;
+    tookTooLong?: boolean;
   }) {
     const tail = options.stderr.trim().slice(-2000);
     super(`${options.tool} ${options.why}${tail === "" ? "" : `: ${tail}`}`, { cause: options.cause });
@@ -29,6 +32,7 @@ export class ToolError extends Error {
     this.argv = options.argv;
     this.exitCode = options.exitCode;
     this.stderrTail = tail;
+    this.tookTooLong = options.tookTooLong === true;
   }
 }
 
@@ -94,6 +98,7 @@ export async function run(tool: string, argv: readonly string[], options: RunOpt
       stderr: result.stderr ?? "",
       why: whyFailed(result),
       cause: undefined,
+      tookTooLong: result.timedOut,
     });
   } catch (error) {
     if (error instanceof ToolError || !(error instanceof ExecaError)) throw error;
@@ -106,6 +111,7 @@ export async function run(tool: string, argv: readonly string[], options: RunOpt
       stderr: String(error.stderr ?? ""),
       why: whyFailed(error),
       cause: error,
+      tookTooLong: error.timedOut,
     });
   }
 }

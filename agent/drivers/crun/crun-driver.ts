@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
@@ -33,6 +33,7 @@ import type {
   Resettable,
   Shutdownable,
 } from "../driver.js";
+import { applyLimits } from "./apply-limits.js";
 import { checkTmpfs } from "./bundle.js";
 import { CrunChanges } from "./changes.js";
 import { containerCopies, containerSettling, containerSnapshots } from "./container-copies.js";
@@ -206,21 +207,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
    * @throws {ZorError} FAILED_PRECONDITION: the host cannot limit that, or the container uses more already; then nothing has changed.
    */
   async updateLimits(instance: DriverInstance, { signal }: CallOptions): Promise<void> {
-    const { runtime } = await this.host.runtime();
-    const { limits } = optionsOf(instance.spec);
-    const { directory, name: resource } = instance;
-    const options = { size: sizeOf(instance.spec), limits, cgroups: runtime.cgroups, directory, resource };
-    const resources = await buildResources(options);
-    const file = join(directory, "resources.json");
-    await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
-    try {
-      await runtime.update(containerId(instance), file, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw failedPrecondition("LIMIT_REFUSED", resource, `${resource} cannot be limited so now: ${messageOf(error)}`);
-    } finally {
-      await rm(file, { force: true });
-    }
+    await applyLimits((await this.host.runtime()).runtime, instance, signal);
   }
 
   async pause(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<void> {
@@ -312,15 +299,15 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
 
   /** Ends a container and removes what the runtime keeps of it. */
   async #end(instance: DriverInstance, handle: RecoveryHandle): Promise<void> {
-    const { runtime } = await this.host.runtime();
+    const usable = await this.host.runtime().catch(() => undefined);
     const id = containerId(instance);
     const keeper = keeperOf(instance);
     if (await isAlive(handle)) {
       await keeper.noteEndRequested();
       await signalProcess(handle, "SIGKILL");
       // A frozen process takes no signal, not even this one.
-      const state = await runtime.findState(id).catch(() => undefined);
-      if (state?.status === "paused") await runtime.resume(id, uninterrupted);
+      const state = await usable?.runtime.findState(id).catch(() => undefined);
+      if (state?.status === "paused") await usable?.runtime.resume(id, uninterrupted);
       if (!(await waitForExit(handle, exitWaitMs))) {
         throw failedPrecondition(
           "STILL_RUNNING",
@@ -330,7 +317,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
       }
     }
     await keeper.finished(exitCodeWaitMs);
-    await runtime.delete(id);
+    // It has ended. What a runtime that is gone or hangs keeps of it, the next start or the deletion removes.
+    await usable?.runtime.delete(id).catch(() => undefined);
   }
 
   /** The state of a container that does not run, with why when its end was not asked for. */
@@ -341,8 +329,10 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     const keeper = keeperOf(instance);
     if (await keeper.isEndRequested()) return { ...ended, state: "stopped", reason: "" };
     const code = await keeper.waitForExitCode(exitCodeWaitMs);
-    const { cgroups } = (await this.host.runtime()).runtime;
-    const memory = await readMemoryEvents(cgroups, containerId(instance)).catch(() => undefined);
+    const usable = await this.host.runtime().catch(() => undefined);
+    const { cgroups } = usable?.runtime ?? {};
+    const memory =
+      cgroups === undefined ? undefined : await readMemoryEvents(cgroups, containerId(instance)).catch(() => undefined);
     const limitMib = sizeOf(instance.spec).memoryMib;
     const end = toContainerEnd(code, memory, { limitMib, totalMib: Math.floor(totalmem() / 2 ** 20) });
     const why = await keeper.endReason();

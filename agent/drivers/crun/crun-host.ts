@@ -11,7 +11,7 @@ import { Keeper } from "./keeper.js";
 import { LayerStore } from "./layer-store.js";
 import type { Privileges } from "./oci-config.js";
 import { Rootfs } from "./rootfs.js";
-import { findRuntime, type UsableRuntime } from "./runtime-probe.js";
+import { assertInstalled, findRuntime, type UsableRuntime } from "./runtime-probe.js";
 import { containerId } from "./subject.js";
 import { UserRanges } from "./user-ranges.js";
 import { type MountSupport, probeMounts } from "./writable-layer.js";
@@ -53,9 +53,10 @@ export class CrunHost {
     this.#layers = new LayerStore(join(options.stateDirectory, "crun-layers"));
   }
 
-  /** The runtime, looked for once. @throws {ZorError} FAILED_PRECONDITION when something is not installed. */
+  /** The runtime, looked for once. @throws {ZorError} FAILED_PRECONDITION when something is not, or no more, installed. */
   async runtime(): Promise<UsableRuntime> {
-    this.#usable ??= await findRuntime(this.runtimeDirectory);
+    if (this.#usable === undefined) this.#usable = await findRuntime(this.runtimeDirectory);
+    else await assertInstalled(this.#usable);
     return this.#usable;
   }
 

@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { readIfExists } from "../../../lib/files.js";
-import { findIdentity, isAlive, type ProcessIdentity, readArguments, waitForExit } from "../../../lib/process.js";
+import {
+  endProcess,
+  findIdentity,
+  isAlive,
+  type ProcessIdentity,
+  readArguments,
+  signalProcess,
+  waitForExit,
+} from "../../../lib/process.js";
 import { startDaemon } from "../../host/exec.js";
 import type { MoreMounts, RootMount } from "./mount-namespace.js";
 import type { OciRuntime } from "./oci-runtime.js";
@@ -12,6 +20,7 @@ import type { OciRuntime } from "./oci-runtime.js";
 /** Bytes of console output kept for each container. */
 const logBytes = 512 * 1024;
 const createTimeoutMs = 30_000;
+const endTimeoutMs = 5000;
 
 /**
  * The process that holds a container's terminal and learns its exit code: conmon, 2.5 MiB each, parent of the container's
@@ -42,26 +51,26 @@ export class Keeper {
 
   /**
    * Starts conmon and through it creates the container, not started.
-   * @param options.runtimePath absolute path of the runtime's program.
+   * @param options.keeperPath absolute path of conmon.
    * @throws {ZorError} FAILED_PRECONDITION with the runtime's words when it refuses.
    */
   async create(options: {
     readonly runtime: OciRuntime;
-    readonly runtimePath: string;
+    readonly keeperPath: string;
     readonly root: RootMount;
     readonly more: MoreMounts;
     readonly signal: AbortSignal;
   }): Promise<ProcessIdentity> {
-    const { runtime, runtimePath, root, more } = options;
+    const { runtime, keeperPath, root, more } = options;
     await this.remove();
     await mkdir(this.consoleDirectory, { mode: 0o700 });
     const id = this.#containerId;
     const [tool, ...argv] = runtime.wrap(
       [
-        "conmon",
+        keeperPath,
         `--cid=${id}`,
         `--cuuid=${id}`,
-        `--runtime=${runtimePath}`,
+        `--runtime=${runtime.path}`,
         `--bundle=${this.#directory}`,
         `--container-pidfile=${this.#path("container.pid")}`,
         `--conmon-pidfile=${this.#path("keeper.pid")}`,
@@ -142,6 +151,21 @@ export class Keeper {
     if (keeper !== undefined) await waitForExit(keeper, timeoutMs);
   }
 
+  /** Ends a keeper with all that it has started: also a runtime that hangs. Idempotent. */
+  async end(): Promise<void> {
+    const keeper = await this.#find();
+    if (keeper === undefined) return;
+    const deadline = performance.now() + endTimeoutMs;
+    // It inherits what those have started that end.
+    while (performance.now() < deadline) {
+      const children = await childrenOf(keeper.pid);
+      for (const child of children) await signalProcess(child, "SIGKILL");
+      if (children.length === 0) break;
+      await delay(10);
+    }
+    await endProcess(keeper, 0);
+  }
+
   /** Removes the keeper's files. */
   async remove(): Promise<void> {
     const names = [
@@ -188,7 +212,13 @@ export class Keeper {
       if (answer !== undefined) throw failedPrecondition("START_FAILED", "", `the runtime refuses: ${answer.message}`);
       if (ended || performance.now() > deadline) {
         const log = ((await readIfExists(this.wordsPath)) ?? "").trim().slice(-500);
-        throw unavailable("START_FAILED", "", `the container's keeper ${ended ? "ended" : "does not answer"}: ${log}`);
+        if (ended) throw unavailable("START_FAILED", "", `the container's keeper ended: ${log}`);
+        const what = `the runtime has not made the container in ${createTimeoutMs / 1000} s, and was ended`;
+        throw unavailable(
+          "RUNTIME_HUNG",
+          "",
+          `${what}; look at the load and the kernel's log of the host, and try again`,
+        );
       }
       await delay(10);
     }
@@ -197,6 +227,17 @@ export class Keeper {
   #path(name: string): string {
     return join(this.#directory, name);
   }
+}
+
+async function childrenOf(pid: number): Promise<readonly ProcessIdentity[]> {
+  const text = (await readIfExists(`/proc/${pid}/task/${pid}/children`).catch(() => undefined)) ?? "";
+  const found = await Promise.all(
+    text
+      .split(" ")
+      .filter((word) => word !== "")
+      .map((word) => findIdentity(Number(word))),
+  );
+  return found.filter((each) => each !== undefined);
 }
 
 function parseAnswer(text: string | undefined): { readonly pid: number; readonly message: string } | undefined {

@@ -3,11 +3,13 @@ import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import { endProcess, findIdentity, type ProcessIdentity } from "../../../lib/process.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
+import { applyLimits } from "./apply-limits.js";
 import { checkTmpfs, writeBundle } from "./bundle.js";
 import { type CrunHost, keeperOf } from "./crun-host.js";
 import { grantDevices, grantMounts } from "../containers/host-access.js";
-import { buildResources, sizeOf } from "./limits.js";
+import { buildResources, limitsTraffic, sizeOf } from "./limits.js";
 import { checkFirstProgram } from "./program-check.js";
+import { handOverGroups } from "./leftovers.js";
 import { openRootfsImage } from "./rootfs.js";
 import { planRun } from "./run-plan.js";
 import { containerId, optionsOf } from "./subject.js";
@@ -39,7 +41,7 @@ export async function launchContainer(
   options: CallOptions,
 ): Promise<ProcessIdentity> {
   const { signal } = options;
-  const { runtime, path } = await host.runtime();
+  const { runtime, keeperPath } = await host.runtime();
   const id = containerId(instance);
   const spec = optionsOf(instance.spec);
   if (((await runtime.findState(id))?.pid ?? 0) !== 0) {
@@ -89,21 +91,27 @@ export async function launchContainer(
       annotations: { "zor.instance": instance.uid },
     },
   });
-  const identity = await keeperOf(instance).create({ runtime, runtimePath: path, root: mount, more, signal });
+  const group = spec.init === "" ? undefined : id;
+  const common = { runtime, keeperPath, root: mount, signal };
+  const identity = await keeperOf(instance).create({ ...common, more: { ...more, group } });
+  if (group !== undefined && more.range !== undefined) await handOverGroups(cgroups, id, more.range.first);
+  // The loop device of what it writes is known only now.
+  if (limitsTraffic(spec.limits)) await applyLimits(runtime, instance, signal);
   await runtime.start(id, signal);
   undo.move();
   return identity;
 }
 
-/** Removes what a failed start has left running. */
+/** Removes what a failed start has left running. What a runtime that does not answer has left besides, the next start or the deletion removes. */
 export async function abandonContainer(host: CrunHost, instance: DriverInstance): Promise<void> {
-  const { runtime } = await host.runtime();
   const id = containerId(instance);
-  const state = await runtime.findState(id);
+  const usable = await host.runtime().catch(() => undefined);
+  const state = await usable?.runtime.findState(id).catch(() => undefined);
   const identity = state?.pid ? await findIdentity(state.pid) : undefined;
   if (identity !== undefined) await endProcess(identity, 0);
   await keeperOf(instance).finished(exitCodeWaitMs);
-  await runtime.delete(id);
+  await keeperOf(instance).end();
+  await usable?.runtime.delete(id).catch(() => undefined);
 }
 
 function noShift(name: string): Error {

@@ -14,6 +14,21 @@ done 2>/dev/null
 exit 0
 `;
 
+/** Controllers are left to nobody: but where groups are only names, or version 2 sees to it, an init has some of its own. */
+const handOver = `
+for group in /sys/fs/cgroup/systemd/"$1" /sys/fs/cgroup/unified/"$1" /sys/fs/cgroup/"$1"; do
+  for file in . cgroup.procs cgroup.threads cgroup.subtree_control tasks; do
+    if [ -e "$group/$file" ]; then chown "$2:$2" "$group/$file"; fi
+  done
+done
+`;
+
+/** Lets the root of a container with users of its own make control groups in its own. @param owner its id outside. */
+export async function handOverGroups(cgroups: HostCgroups, containerId: string, owner: number): Promise<void> {
+  const [tool = "/bin/sh", ...argv] = [...cgroups.enter, "/bin/sh", "-c", handOver, "zor", containerId, `${owner}`];
+  await run(tool, argv);
+}
+
 /** Removes the empty control groups that the runtime has left of a container. Idempotent. */
 export async function removeControlGroups(cgroups: HostCgroups, containerId: string): Promise<void> {
   if (cgroups.version === "none") return;

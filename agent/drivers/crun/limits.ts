@@ -1,9 +1,9 @@
-import { readFile, readlink, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import { failedPrecondition, type FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import type { ContainerLimits } from "../../../proto/gen/zor/v1/crun.js";
+import { ContainerLimits } from "../../../proto/gen/zor/v1/crun.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import { findDisk, findLoopDevices } from "./disk-devices.js";
 import type { HostCgroups } from "./host-cgroups.js";
 
 /** What a container may use at most. */
@@ -19,6 +19,8 @@ export interface LimitOptions {
   readonly cgroups: HostCgroups;
   /** Directory on the disk whose traffic is limited. */
   readonly directory: string;
+  /** File that what it writes is in, and that is mounted by now: traffic there is its own, that of the disk below is the kernel's. */
+  readonly mounted?: string;
   /** For errors. */
   readonly resource: string;
 }
@@ -102,7 +104,7 @@ export async function buildResources(options: LimitOptions): Promise<Readonly<Re
     if (!controllers.has("cpuset")) throw lacks("CPU sets", "leave limits.cpuset out");
     await assertOnline(cpuset, resource);
   }
-  const io = limits === undefined ? undefined : await ioOf(limits, options, lacks);
+  const io = await ioOf(limits ?? ContainerLimits.create(), options, lacks);
   return {
     ...(controllers.has("memory")
       ? { memory: { limit: memory, ...(swap === undefined ? {} : { swap: memory + Number(swap) * bytesPerMib }) } }
@@ -122,7 +124,7 @@ export async function buildResources(options: LimitOptions): Promise<Readonly<Re
 
 async function ioOf(
   limits: ContainerLimits,
-  { cgroups, directory, resource }: LimitOptions,
+  { cgroups, directory, resource, mounted }: LimitOptions,
   lacks: (what: string, remedy: string) => Error,
 ): Promise<object | undefined> {
   const wanted = rates.filter(({ of }) => of(limits) > 0n);
@@ -130,10 +132,13 @@ async function ioOf(
   if (limits.ioWeight !== undefined && cgroups.ioWeight !== true) {
     throw lacks("shares of the disk", "load the I/O scheduler bfq, or leave limits.io_weight out");
   }
-  if (wanted.length === 0)
-    return limits.ioWeight === undefined ? undefined : { weight: toBlkioWeight(limits.ioWeight) };
+  const weight = limits.ioWeight === undefined ? {} : { weight: toBlkioWeight(limits.ioWeight) };
+  // Version 1 lifts a limit of nothing; version 2 refuses it.
+  const lifted = mounted !== undefined && cgroups.version === "v1" && cgroups.controllers.has("blkio");
+  if (wanted.length === 0 && !lifted) return limits.ioWeight === undefined ? undefined : weight;
   if (!cgroups.controllers.has("blkio")) throw lacks("the disk's traffic", `leave ${names} out`);
   const disk = await findDisk(directory);
+  if (disk === undefined && wanted.length === 0) return limits.ioWeight === undefined ? undefined : weight;
   if (disk === undefined) {
     throw failedPrecondition(
       "LIMIT_UNSUPPORTED",
@@ -141,28 +146,20 @@ async function ioOf(
       `${resource}: the agent's state is on no block device whose traffic could be limited; leave ${names} out`,
     );
   }
-  return {
-    ...(limits.ioWeight === undefined ? {} : { weight: toBlkioWeight(limits.ioWeight) }),
-    ...Object.fromEntries(wanted.map(({ file, of }) => [file, [{ ...disk, rate: Number(of(limits)) }]])),
-  };
+  const devices = [disk, ...(mounted === undefined ? [] : await findLoopDevices(mounted))];
+  const said = lifted ? rates : wanted;
+  const throttles = said.map(({ file, of }) => [file, devices.map((each) => ({ ...each, rate: Number(of(limits)) }))]);
+  return { ...weight, ...Object.fromEntries(throttles) };
+}
+
+/** Whether the disk's traffic is limited. */
+export function limitsTraffic(limits: ContainerLimits | undefined): boolean {
+  return limits !== undefined && rates.some(({ of }) => of(limits) > 0n);
 }
 
 /** The specification has 10 to 1000, which runtimes turn into 1 to 10000 of version 2. */
 function toBlkioWeight(weight: number): number {
   return Math.min(1000, Math.max(10, Math.round(10 + ((weight - 1) * 990) / 9999)));
-}
-
-/** The whole disk that a directory is on; undefined when it is on none. */
-async function findDisk(directory: string): Promise<{ readonly major: number; readonly minor: number } | undefined> {
-  const { dev } = await stat(directory, { bigint: true });
-  const [major, minor] = [Number((dev >> 8n) & 0xfffn), Number((dev & 0xffn) | ((dev >> 12n) & 0xfff00n))];
-  const home = await readlink(`/sys/dev/block/${major}:${minor}`).catch(() => undefined);
-  if (home === undefined) return undefined;
-  const isPartition = await stat(`/sys/dev/block/${major}:${minor}/partition`).catch(() => undefined);
-  if (isPartition === undefined) return { major, minor };
-  const text = await readFile(`/sys/dev/block/${dirname(home)}/dev`, "utf8").catch(() => "");
-  const [, diskMajor, diskMinor] = /^(\d+):(\d+)$/m.exec(text) ?? [];
-  return diskMajor === undefined ? undefined : { major: Number(diskMajor), minor: Number(diskMinor) };
 }
 
 async function assertOnline(cpuset: string, resource: string): Promise<void> {

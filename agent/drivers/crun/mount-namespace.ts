@@ -45,6 +45,8 @@ export interface MoreMounts {
   readonly stage: string;
   /** Ids of the container's root and other users outside. */
   readonly range?: IdRange | undefined;
+  /** Control group for it in the hierarchy that is taken away: an init mounts that again, and would be where the agent is. Default: none. */
+  readonly group?: string | undefined;
 }
 
 /** Where a container with a range has its root, whichever it is: its own directories let nobody pass who is not root outside. */
@@ -61,9 +63,13 @@ export const openStage = "/mnt";
 const script = `set -e
 hybrid=$1 kind=$2 target=$3 lower=$4 id=$5 names=$6 layer=$7 source=$8 writable=$9
 shift 9
-stage=$1 base=$2 size=$3 idmap=$4 count=$5
-shift 5
+stage=$1 base=$2 size=$3 idmap=$4 count=$5 group=$6
+shift 6
 replaced() { echo "$1 was replaced while it was being mounted; try again" >&2; exit 1; }
+if [ "$hybrid" = 1 ] && [ -n "$group" ]; then
+  mkdir -p "/sys/fs/cgroup/unified/$group"
+  echo $$ > "/sys/fs/cgroup/unified/$group/cgroup.procs"
+fi
 if [ "$hybrid" = 1 ]; then umount /sys/fs/cgroup/unified; fi
 index=0
 if [ -n "$base" ]; then
@@ -162,12 +168,12 @@ function toParameters(root: RootMount): readonly string[] {
   }
 }
 
-/** Stage, range, the program that shifts ids, and the number of binds with each. */
+/** Stage, range, the program that shifts ids, the number of binds, the control group, and each bind. */
 function toMore(more: MoreMounts | undefined): readonly string[] {
-  if (more === undefined) return ["", "", "", "", "0"];
-  const { stage, range, binds } = more;
+  if (more === undefined) return ["", "", "", "", "0", ""];
+  const { stage, range, binds, group = "" } = more;
   const ids = range === undefined ? ["", "", ""] : [`${range.first}`, `${range.count}`, idmapProgram];
-  return [stage, ...ids, `${binds.length}`, ...binds.flatMap(({ path, id }) => [path, id])];
+  return [stage, ...ids, `${binds.length}`, group, ...binds.flatMap(({ path, id }) => [path, id])];
 }
 
 function toSource(layer: WritableLayer): string {

@@ -20,11 +20,19 @@ const noMount: RootMount = { kind: "none" };
 export class OciRuntime {
   readonly name: "crun" | "runc";
   readonly cgroups: HostCgroups;
+  /** Absolute path of its program. */
+  readonly path: string;
   readonly #root: string;
 
   /** @param options.root directory for the runtime's own state of all containers. */
-  constructor(options: { readonly name: "crun" | "runc"; readonly root: string; readonly cgroups: HostCgroups }) {
+  constructor(options: {
+    readonly name: "crun" | "runc";
+    readonly path: string;
+    readonly root: string;
+    readonly cgroups: HostCgroups;
+  }) {
     this.name = options.name;
+    this.path = options.path;
     this.cgroups = options.cgroups;
     this.#root = options.root;
   }
@@ -37,7 +45,7 @@ export class OciRuntime {
   /** A whole command line for a verb, as it must be run on this host. */
   command(argv: readonly string[]): readonly [string, ...string[]] {
     // runc copes with every layout of control groups.
-    return this.wrap([this.name, ...this.globalArguments, ...argv], noMount);
+    return this.wrap([this.path, ...this.globalArguments, ...argv], noMount);
   }
 
   /** Wraps a command that will itself call the runtime. */
@@ -104,7 +112,18 @@ export class OciRuntime {
 
   async #run(argv: readonly string[], signal?: AbortSignal): Promise<string> {
     const [tool, ...args] = this.command(argv);
-    return (await run(tool, args, { signal })).stdout;
+    try {
+      return (await run(tool, args, { signal })).stdout;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof ToolError) || !error.tookTooLong) throw error;
+      const what = `${this.name} did not answer when it was told to "${argv[0] ?? ""}", and was ended`;
+      throw unavailable(
+        "RUNTIME_HUNG",
+        "",
+        `${what}; look at the load and the kernel's log of the host, and try again`,
+      );
+    }
   }
 }
 

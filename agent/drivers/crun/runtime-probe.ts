@@ -12,6 +12,8 @@ import { probeMounts } from "./writable-layer.js";
 export interface UsableRuntime {
   readonly runtime: OciRuntime;
   readonly path: string;
+  /** Absolute path of conmon. */
+  readonly keeperPath: string;
 }
 
 const runtimeNames = ["crun", "runc"] as const;
@@ -22,9 +24,8 @@ const runtimeNames = ["crun", "runc"] as const;
  * @throws {ZorError} FAILED_PRECONDITION when something is not installed.
  */
 export async function findRuntime(stateDirectory: string): Promise<UsableRuntime> {
-  if ((await findProgram("conmon")) === undefined) {
-    throw failedPrecondition("TOOL_MISSING", "", "conmon is not installed on the host; install the package conmon");
-  }
+  const keeperPath = await findProgram("conmon");
+  if (keeperPath === undefined) throw notInstalled("conmon");
   const cgroups = await detectCgroups();
   if (cgroups.version === "none") {
     throw failedPrecondition("NO_CGROUPS", "", "no control groups are mounted on the host, and containers need them");
@@ -33,13 +34,19 @@ export async function findRuntime(stateDirectory: string): Promise<UsableRuntime
     const path = await findProgram(name);
     if (path === undefined) continue;
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
-    return { runtime: new OciRuntime({ name, root: stateDirectory, cgroups }), path };
+    return { runtime: new OciRuntime({ name, path, root: stateDirectory, cgroups }), path, keeperPath };
   }
   throw failedPrecondition(
     "TOOL_MISSING",
     "",
     "neither crun nor runc is installed on the host; install the package crun",
   );
+}
+
+/** Looks whether the programs are still there: others may be for what one of them has made. @throws {ZorError} FAILED_PRECONDITION */
+export async function assertInstalled({ runtime, path, keeperPath }: UsableRuntime): Promise<void> {
+  if (!(await canRun(path))) throw notInstalled(runtime.name);
+  if (!(await canRun(keeperPath))) throw notInstalled("conmon");
 }
 
 /** What the host offers to containers. Never throws. */
@@ -104,11 +111,18 @@ async function findProgram(name: string): Promise<string | undefined> {
   const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/bin", "/sbin"];
   for (const directory of directories.filter((candidate) => candidate.startsWith("/"))) {
     const path = join(directory, name);
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
+    if (await canRun(path)) return path;
   }
   return undefined;
+}
+
+async function canRun(path: string): Promise<boolean> {
+  return await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+function notInstalled(name: string): Error {
+  return failedPrecondition("TOOL_MISSING", "", `${name} is not installed on the host; install the package ${name}`);
 }

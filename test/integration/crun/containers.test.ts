@@ -199,7 +199,7 @@ describe("a container", () => {
     const instance = await world.create({ command: ["/bin/sleep", "1000"] });
     const finished = await world.start(instance);
     await world.driver.stop(instance, finished);
-    const { runtime, path } = await findRuntime(join(world.root, "s", "crun"));
+    const { runtime, keeperPath } = await findRuntime(join(world.root, "s", "crun"));
     const keeper = new Keeper(instance.directory, `zor-${instance.uid}`);
     const { directory } = instance;
     const root = {
@@ -210,7 +210,7 @@ describe("a container", () => {
       target: join(directory, "rootfs"),
     } as const;
     const more = { binds: [], stage: join(directory, "mounts") };
-    const identity = await keeper.create({ runtime, runtimePath: path, root, more, signal: callOptions.signal });
+    const identity = await keeper.create({ runtime, keeperPath, root, more, signal: callOptions.signal });
     expect(await isAlive(identity)).toBe(true);
     expect(await world.driver.recover(instance, undefined)).toBeUndefined();
     expect(await isAlive(identity)).toBe(false);

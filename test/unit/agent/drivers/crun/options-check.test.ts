@@ -39,8 +39,8 @@ describe("the private mount namespace", () => {
   it("hides the hierarchy that crun refuses, and passes the command on as words of its own", () => {
     const command = inMountNamespace(["crun", "; reboot"], { cgroups: hybrid, root: { kind: "none" } });
     expect(command.slice(0, 4)).toEqual(["unshare", "--mount", "--propagation", "private"]);
-    const mounts = ["none", "", "", "", "", "", "", "", "", "", "", "", "0"];
-    expect(command.slice(-17)).toEqual(["zor", "1", ...mounts, "crun", "; reboot"]);
+    const mounts = ["none", "", "", "", "", "", "", "", "", "", "", "", "0", ""];
+    expect(command.slice(-18)).toEqual(["zor", "1", ...mounts, "crun", "; reboot"]);
   });
 
   it("is made from the one that has the control groups", () => {
@@ -54,8 +54,8 @@ describe("the private mount namespace", () => {
     const layer = { kind: "tmpfs", sizeMib: 64 } as const;
     const root = { kind: "overlay", lower, layer, writable: "/w", target: "/t" } as const;
     const command = inMountNamespace(["crun"], { cgroups: plain, root });
-    const mounts = ["0", "overlay", "/t", "/l", "1:2", "0:1", "tmpfs", "64m", "/w", "", "", "", "", "0"];
-    expect(command.slice(-15)).toEqual([...mounts, "crun"]);
+    const mounts = ["0", "overlay", "/t", "/l", "1:2", "0:1", "tmpfs", "64m", "/w", "", "", "", "", "0", ""];
+    expect(command.slice(-16)).toEqual([...mounts, "crun"]);
   });
 
   it.each(["/a,b", "/a:b", "/a\\b"])("cannot overlay the path %s", (path) => {
