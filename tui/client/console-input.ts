@@ -57,7 +57,8 @@ export function consoleInput(terminal: Terminal, onDetach: () => void): ConsoleI
       requests.on("drain", onDrain);
       send({ $case: "open", value: open });
       if (ended) requests.end();
-      input.resume();
+      // It may have been made to wait for a call that is over; before the start nothing would take what it gives.
+      if (started) input.resume();
       return requests;
     },
     start: (mayType) => {

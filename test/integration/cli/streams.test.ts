@@ -180,13 +180,21 @@ describe("zor console", () => {
     expect(run.input.isRaw).toBe(false);
   });
 
-  it("gives the terminal back when the server is lost, and on SIGTERM", async () => {
+  it("attaches again when the server was lost, and gives the terminal back meanwhile when asked, and on SIGTERM", async () => {
     const lost = fleet.run(["console", "alpha/vm1"], { columns: 80 });
-    await lost.stdout.sees("login: ");
+    const left = fleet.run(["console", "alpha/vm1"], { columns: 80 });
+    await Promise.all([lost, left].map((run) => run.stdout.sees("login: ")));
     fleet.hub.stop();
-    expect((await lost.result).code).toBe(6);
-    expect(lost.input.isRaw).toBe(false);
+    await Promise.all([lost, left].map((run) => run.stdout.sees("[zor: the connection was lost")));
+    left.input.write("\x1d");
+    expect((await left.result).code).toBe(0);
+    expect(left.input.isRaw).toBe(false);
     await fleet.hub.start();
+    await lost.stdout.sees("[zor: attached again");
+    expect(lost.input.isRaw).toBe(true);
+    lost.input.write("exit");
+    expect((await lost.result).code).toBe(0);
+    expect(lost.input.isRaw).toBe(false);
     const ended = fleet.run(["console", "alpha/vm1"], { columns: 80 });
     await ended.stdout.sees("login: ");
     ended.interrupt("SIGTERM");

@@ -33,7 +33,7 @@ it("a guest says 10 MiB on a serial port while its agent is stopped, waits for n
   process.kill(rig.agent.pid, "SIGSTOP");
   try {
     // Nobody but the pump can write it there.
-    const kept = join(rig.agent.state, "instances", "m1", "console1.log");
+    const kept = join(rig.agent.state, "instances", "m1", "driver", "console1.log");
     await eventually(async () => expect((await readFile(kept)).subarray(-16).toString()).toContain("over"), 300_000);
   } finally {
     process.kill(rig.agent.pid, "SIGCONT");
