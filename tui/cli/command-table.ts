@@ -59,6 +59,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "keep states of instances, and go back to them",
     load: () => import("./commands/snapshot.js"),
   },
+  {
+    name: "volume",
+    summary: "give volumes to machines, take them away and grow them",
+    load: () => import("./commands/volume.js"),
+  },
   { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },
   { name: "attach", summary: "plug an instance's NIC into a lan", load: plugging },
   { name: "detach", summary: "unplug an instance's NIC", load: plugging },

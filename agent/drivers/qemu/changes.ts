@@ -45,7 +45,7 @@ export class QemuChanges implements Changeable {
 
   settle({ before, after, isLive }: { before: InstanceSpec; after: InstanceSpec; isLive: boolean }): InstanceSpec {
     const [old, value] = [qemuOptionsOf(before), qemuOptionsOf(after)];
-    const disks = keep(old.disks, value.disks, (a, b) => a.image === b.image && a.persistent === b.persistent);
+    const disks = keep(old.disks, value.disks, isSameDisk);
     const cdroms = keep(old.cdroms, value.cdroms, (a, b) => a.bus === b.bus || b.bus === "");
     const hotplugPorts = value.hotplugPorts ?? old.hotplugPorts;
     const kept: InstanceSpec = {
@@ -204,16 +204,15 @@ function diskTiming(disk: Changed<Disk>, spec: InstanceSpec, isRunning: boolean)
       ? now
       : never("stop it first: there it cannot be added or taken away while it runs");
   }
-  if (
-    next.image !== old.image ||
-    next.persistent !== old.persistent ||
-    next.format !== old.format ||
-    next.bus !== old.bus
-  )
+  if (!isSameDisk(old, next) || next.format !== old.format || next.bus !== old.bus)
     return never("take the disk away, and add another one");
   if (next.sizeMib < old.sizeMib) return never("disks grow only");
   const others = ({ limits: _limits, sizeMib: _size, ...rest }: Disk) => rest;
   return isDeepStrictEqual(others(old), others(next)) ? now : nextStart;
+}
+
+function isSameDisk(one: Disk, other: Disk): boolean {
+  return one.image === other.image && one.persistent === other.persistent && one.volume === other.volume;
 }
 
 function driveTiming({ old, next }: Changed<CdromDrive>): Timing {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
+import type { VolumeAccess } from "../abilities/volumes.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
 import { checkBases, copyBases, forgetBases, type RecordOptions, recordBases } from "./base-record.js";
@@ -12,11 +13,11 @@ import { type DiskFormat, type ImageChain, type ImageLayer, openChain } from "./
 import { parseQcow2Header, qcow2HeaderBytes } from "./qcow2.js";
 
 /**
- * A disk of an instance: a file of its own, over an image that is never written, or empty; or an image alone that is only read. Disposing of
- * it closes all its files.
+ * A disk of an instance: a file of its own, over an image that is never written, or empty; an image alone that is only read; or a volume.
+ * Disposing of it closes all its files.
  */
 export interface InstanceDisk extends AsyncDisposable {
-  /** Its own file; undefined: it is only read. */
+  /** Its own file; undefined: it is only read, or a volume. */
   readonly overlay: FileHandle | undefined;
   /** Its image; undefined: it has none. */
   readonly chain: ImageChain | undefined;
@@ -40,6 +41,8 @@ export interface DisksOptions {
   /** Resource name for errors. */
   readonly resource: string;
   readonly digests: ContentDigests;
+  /** The volumes of the host; undefined: there are none. */
+  readonly volumes: VolumeAccess | undefined;
   readonly signal: AbortSignal;
   /** The machine goes on from its memory: what was written to disks that are thrown away is still there. Default: no. */
   readonly goesOn?: boolean;
@@ -69,6 +72,8 @@ export async function removeDisk(
   index: number,
   { directory }: Pick<DisksOptions, "directory">,
 ): Promise<void> {
+  // It stays when the machine that has it lets go of it.
+  if (isVolume(disk)) return;
   await rm(ownFileOf(disk, index, { directory }), { force: true });
   await forgetBases({ directory: disksDirectory(directory), disk: diskName(disk, index) });
 }
@@ -164,7 +169,7 @@ export async function openOwnFile(
   index: number,
   options: Pick<DisksOptions, "directory">,
 ): Promise<FileHandle | undefined> {
-  return isImageAlone(disk) ? undefined : await openExactly(ownFileOf(disk, index, options));
+  return isImageAlone(disk) || isVolume(disk) ? undefined : await openExactly(ownFileOf(disk, index, options));
 }
 
 /** The file of a disk that is its own: an overlay, or an empty disk. */
@@ -176,6 +181,11 @@ export function ownFileOf(disk: Disk, index: number, options: Pick<DisksOptions,
 /** An empty disk that is kept as it is; images are never written to, so what is over them is qcow2. */
 export function isRaw({ image, format }: Disk): boolean {
   return image === "" && format === "raw";
+}
+
+/** A disk that is no part of the machine. */
+export function isVolume({ volume }: Disk): boolean {
+  return volume !== "";
 }
 
 /** What is written to the disk is kept, in a file of its own. */
@@ -215,6 +225,7 @@ function toRecord(disk: Disk, index: number, options: DisksOptions & { readonly 
 
 /** Readies one disk, see {@link openDisks}. @throws {ZorError} */
 export async function openDisk(disk: Disk, index: number, options: DisksOptions): Promise<InstanceDisk> {
+  if (isVolume(disk)) return await openVolume(disk, options);
   await using opened = new AsyncDisposableStack();
   const found = await openDiskImage(disk, index, options);
   const chain = found === undefined ? undefined : opened.use(found);
@@ -244,6 +255,22 @@ export async function openDisk(disk: Disk, index: number, options: DisksOptions)
     layers: [top, ...(chain?.layers ?? [])],
     sizeBytes,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function openVolume(disk: Disk, { volumes, resource }: DisksOptions): Promise<InstanceDisk> {
+  if (volumes === undefined) throw new Error(`nobody told of the volumes that ${resource} names`);
+  const opened = await volumes.open(disk.volume, disk.readOnly ? "r" : "r+");
+  if (opened.kind !== "file") {
+    await opened[Symbol.asyncDispose]();
+    throw failedPrecondition("VOLUME_UNSUPPORTED", resource, `${resource}: machines cannot have ${opened.name} yet`);
+  }
+  return {
+    overlay: undefined,
+    chain: undefined,
+    layers: [opened],
+    sizeBytes: opened.sizeBytes,
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
 

@@ -53,6 +53,7 @@ import { settle } from "./live/settle.js";
 import type { Machine } from "./machine.js";
 import { machineLogs } from "./machine-logs.js";
 import { findMachineProcess, toHandle } from "./machine-process.js";
+import { MachineVolumes } from "./machine-volumes.js";
 import { Machines } from "./machines.js";
 import {
   hasMemoryImage,
@@ -94,6 +95,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly kind = "qemu";
   readonly options = { case: "qemu" } as const;
   readonly network = "tap";
+  readonly #volumes = new MachineVolumes((instance) => this.#machines.get(instance));
   readonly #devices = new LiveDevices({
     machineOf: (instance) => this.#machines.get(instance),
     disksOptions: (instance, options) => this.#with(instance, options),
@@ -108,6 +110,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     ...new MachineCommands(this).abilities,
     keyboard: machineKeyboard(this),
     logs: machineLogs((instance) => this.#machines.find(instance)),
+    volumes: this.#volumes,
     devices: this.#devices,
     change: new QemuChanges({
       devices: this.#devices,
@@ -362,7 +365,11 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
 
   #with(instance: DriverInstance, { signal }: CallOptions): DisksOptions {
     const { imageDirectories } = this.#options;
-    return { imageDirectories, directory: instance.directory, resource: instance.name, digests: this.#digests, signal };
+    const { access: volumes } = this.#volumes;
+    return {
+      ...{ imageDirectories, directory: instance.directory, resource: instance.name },
+      ...{ digests: this.#digests, volumes, signal },
+    };
   }
 
   /** Machines' disks are thin; each start looks again whether the host still has room. */

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { startDaemon } from "../../host/exec.js";
 import type { ProcessExit } from "../../host/process-exit.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
+import type { VolumeAccess } from "../abilities/volumes.js";
 import type { DriverInstance } from "../driver.js";
 import { toArgv } from "./argv.js";
 import type { ContentDigests } from "./content-digests.js";
@@ -19,6 +20,7 @@ import { toUuid } from "./uuid.js";
 export interface LaunchOptions {
   readonly imageDirectories: readonly string[];
   readonly digests: ContentDigests;
+  readonly volumes: VolumeAccess | undefined;
   readonly policy: MachinePolicy;
   readonly accelerator: "kvm" | "tcg";
   readonly resource: string;

@@ -162,7 +162,7 @@ export interface PlacingOptions {
 /**
  * Gives interfaces, disks and drives their addresses, and disks and drives their names; pure. The same object when there is nothing to give.
  * @param options.isNew true: all of them, whatever the spec says. false: those that have none; a spec without any is of an agent that
- * recorded none, and its devices are where that agent put them.
+ * recorded none (nor ports), and its devices are where that agent put them.
  * @throws {ZorError} RESOURCE_EXHAUSTED when a bus is full, or a running machine has no place left.
  */
 export function placeDevices(spec: InstanceSpec, { isNew, isLive = false }: PlacingOptions): InstanceSpec {
@@ -173,7 +173,9 @@ export function placeDevices(spec: InstanceSpec, { isNew, isLive = false }: Plac
   const isWhole = devices.every(({ deviceAddress }) => deviceAddress !== "") && named.every(({ name }) => name !== "");
   if (!isNew && isWhole) return spec;
   const machine = machineTypeOf(value);
-  const isUnrecorded = !isNew && devices.every(({ deviceAddress }) => deviceAddress === "");
+  // Agents that record addresses record the ports too, also of a machine that has no device yet.
+  const isUnrecorded =
+    !isNew && value.hotplugPorts === undefined && devices.every(({ deviceAddress }) => deviceAddress === "");
   const free = new FreePlaces(isNew ? [] : devices.map(({ deviceAddress }) => deviceAddress));
   const hotplug = toHotplugPlaces(machine, hotplugPortsOf(value));
   const fill = <T extends { readonly deviceAddress: string }>(list: readonly T[], places: (each: T) => Places): T[] =>

@@ -2,6 +2,7 @@ import type { InstanceDriver } from "../../drivers/driver.js";
 import type { Boot } from "../../host/boot.js";
 import type { EventDraft } from "../../kit/events.js";
 import type { References } from "../../kit/references.js";
+import type { VolumeHolders } from "../../storage/volume-holders.js";
 import type { InstanceNetworks } from "../../network/instance-networks.js";
 import type { InstanceStore } from "./instance-store.js";
 import type { Neighbours } from "./neighbours.js";
@@ -21,6 +22,8 @@ export interface InstanceContext {
   readonly networks: InstanceNetworks;
   /** The resources of other kinds: a NIC refers to its lan. */
   readonly references: Pick<References, "has" | "assertThere">;
+  /** Which instances have which volumes. */
+  readonly holders: VolumeHolders;
   readonly drivers: readonly InstanceDriver[];
   /** Tells watchers that the record changed. */
   readonly publish: (record: InstanceRecord) => void;

@@ -29,11 +29,12 @@ export const instanceKind: KindModule<AgentContext> = { kind: "instance", open }
 
 /** Adopts what runs on the host and serves it. */
 async function open(context: AgentContext): Promise<KindPart> {
-  const { host, state, settings, parts, references, publisher, scope, operations, logError, now, signal } = context;
+  const { host, state, settings, parts, references, holders, publisher, scope, operations, logError, now, signal } =
+    context;
   const { drivers, network } = parts;
   const manager = new InstanceManager(
     {
-      ...{ host, drivers, references, logError, now },
+      ...{ host, drivers, references, holders, logError, now },
       limits: readLimits(),
       memoryReserveMib: settings.memoryReserveMib,
       boot: await readBoot(),

@@ -42,6 +42,7 @@ import type { startAgain } from "./start-again.js";
 import { checkSuspend, suspend } from "./suspend.js";
 import { Unasked } from "./unasked.js";
 import { update } from "./update.js";
+import { holdVolumes, volumesOf } from "./volumes.js";
 
 /** Options of calls that only check when asked to. */
 export interface Validatable {
@@ -82,6 +83,7 @@ export class InstanceManager implements ResourceSource {
   ) {
     this.#onRemoved = onRemoved;
     const publish = (record: InstanceRecord): void => {
+      context.holders.set(record.stored.resource.name, volumesOf(record));
       context.publish(record);
       waits.seen(record);
       for (const id of this.#shared.seen(record)) void this.#followShared(id);
@@ -109,7 +111,9 @@ export class InstanceManager implements ResourceSource {
     const isNewBoot = await this.#unasked.readBoots({ bootId: boot.id, now: now(), hasEarlierRun });
     await inParallel(loaded, parallelAdoptions, async (each) => {
       const record = await adopt(this.#context, each, { signal, isNewBoot });
-      if (record !== undefined) this.#records.set(each.id, record);
+      if (record === undefined) return;
+      this.#records.set(each.id, record);
+      this.#context.holders.set(record.stored.resource.name, volumesOf(record));
     });
     await this.#unasked.planBoot([...this.#records.values()]);
     await this.#collectGarbage();
@@ -172,8 +176,10 @@ export class InstanceManager implements ResourceSource {
     // What was there may have gone while the driver looked at its images.
     this.#assertFree(wanted.id);
     this.#context.references.assertThere(lansOf(record.stored.resource.name, record.stored.resource.spec));
-    this.#shared.check(this.#context, wanted.id, record.stored.resource.spec);
-    const { name } = record.stored.resource;
+    const { name, spec } = record.stored.resource;
+    this.#shared.check(this.#context, wanted.id, spec);
+    using held = holdVolumes(this.#context, record, { spec, before: undefined });
+    void held;
     if (options.validateOnly)
       return { instance: toInstance(record), run: async () => toInstance(record), discard: async () => undefined };
     this.#records.set(wanted.id, record);
@@ -388,6 +394,7 @@ export class InstanceManager implements ResourceSource {
   #forget(record: InstanceRecord): void {
     this.#records.delete(record.stored.id);
     this.#shared.forget(record.stored.id);
+    this.#context.holders.set(record.stored.resource.name, []);
     this.#unasked.forget(record);
     this.#onRemoved(record);
     this.discoveries.released();

@@ -18,6 +18,7 @@ import { showCarrier } from "./nic-changes.js";
 import { type InstanceRecord, specOf, toDriverInstance, toInstance, toOwner } from "./record.js";
 import { mayRestart } from "./restart-plan.js";
 import { checkSpec } from "./spec-check.js";
+import { holdVolumes } from "./volumes.js";
 import { isOwnField, type PlannedChange, planChanges, withLiveChanges } from "./spec-diff.js";
 import type { StoredInstance } from "./stored-instance.js";
 
@@ -47,6 +48,8 @@ export async function update(
   if (record.specLost) throw specLost(record, "be changed");
   const plan = await planUpdate(context, record, { ...stored, resource, changedBy: caller });
   if (plan === undefined) return toInstance(record);
+  using held = holdVolumes(context, record, { spec: plan.changed.resource.spec, before: stored.resource.spec });
+  void held;
   if (validateOnly) return toInstance({ ...record, stored: plan.changed, running: runningOf(record, plan) });
   await carryOut(context, record, plan);
   await forgetStarts(context, record);

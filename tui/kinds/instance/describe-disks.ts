@@ -17,11 +17,12 @@ function diskLabel({ name }: Disk, index: number): string {
 }
 
 function diskText(disk: Disk): string {
-  const { image, sizeMib, persistent, readOnly, bus, cache, io, serial, limits, deviceAddress } = disk;
+  const { image, volume, sizeMib, persistent, readOnly, bus, cache, io, serial, limits, deviceAddress } = disk;
+  const written = persistent || volume !== "" ? "persistent" : "changes are thrown away";
   return joined(
     [
-      image === "" ? "empty" : image,
-      readOnly ? "read only" : persistent ? "persistent" : "changes are thrown away",
+      volume === "" ? image || "empty" : `volume ${volume}`,
+      readOnly ? "read only" : written,
       sizeMib === 0n ? "" : formatMib(sizeMib),
       bus,
       cache === "" ? "" : `cache ${cache}`,

@@ -9,6 +9,7 @@ import type { DriverInstance } from "../../driver-instance.js";
 import { diskSizeBytes, isRaw, makeEmptyDisk, openDiskImage } from "../disks.js";
 import { diskName, diskNumber } from "../ids.js";
 import { textOf } from "../json.js";
+import { assertNoVolumes } from "../machine-volumes.js";
 import { type BlockEngine, diskNode, giveFile, newName, ownBitmaps, ownPrefix, slowCommandMs } from "./block-engine.js";
 import { followJobs } from "./block-jobs.js";
 import type { DiskCopy } from "./copy-disks.js";
@@ -20,8 +21,12 @@ const granularity = 65_536;
 /** Backups of machines' persistent disks, with bitmaps in the disks that tell what was written since. */
 export function machineBackups(access: MachineAccess): BackedUp {
   return {
-    checkBackup: async (instance) => void (await assertRoom(access, instance, assertKept(instance))),
+    checkBackup: async (instance) => {
+      assertNoVolumes(instance, "backups");
+      await assertRoom(access, instance, assertKept(instance));
+    },
     takeBackup: async (instance, handle, { tag, directory, base }, options) => {
+      assertNoVolumes(instance, "backups");
       const disks = assertKept(instance);
       await assertRoom(access, instance, disks);
       const source = { instance, handle };

@@ -10,6 +10,7 @@ import { type DisksOptions, isKept, overlayPathOf } from "../disks.js";
 import { diskNumber } from "../ids.js";
 import { assertMemoryInOnePiece } from "../live/size.js";
 import type { Machine } from "../machine.js";
+import { assertNoVolumes } from "../machine-volumes.js";
 import { qemuOptionsOf, sizeOf } from "../options.js";
 import { toUserId } from "../privileges.js";
 import {
@@ -44,6 +45,7 @@ function persistentDisks({ name, spec }: DriverInstance): readonly number[] {
 /** Checks whether a snapshot of a running or stopped machine could be taken. @throws {ZorError} FAILED_PRECONDITION */
 export function checkMachineSnapshot(instance: DriverInstance, isRunning: boolean, { memory }: SnapshotTag): void {
   persistentDisks(instance);
+  assertNoVolumes(instance, "snapshots");
   if (!memory) return;
   const { name, spec } = instance;
   if (!isRunning) {

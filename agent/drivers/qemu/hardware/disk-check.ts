@@ -1,5 +1,5 @@
 import type { FieldViolation } from "../../../../lib/errors.js";
-import { quote } from "../../../../lib/names.js";
+import { isId, quote } from "../../../../lib/names.js";
 import { listed } from "../../../../lib/words.js";
 import type { Disk, DiskLimits } from "../../../../proto/gen/zor/v1/qemu.js";
 import { violation } from "../options.js";
@@ -67,7 +67,20 @@ function checkDisk(disk: Disk, path: string): FieldViolation[] {
     return [violation(`${path}.${fieldNames[field]}`, `${quote(value)} is not known; it can be ${words}`)];
   });
   if (wrongWords.length > 0) return wrongWords;
-  return [...checkSize(disk, path), ...checkWays(disk, path), ...checkLimits(disk.limits, `${path}.limits`)];
+  return [
+    ...(disk.volume === "" ? checkSize(disk, path) : checkVolume(disk, path)),
+    ...checkWays(disk, path),
+    ...checkLimits(disk.limits, `${path}.limits`),
+  ];
+}
+
+/** A volume is what it is; nothing of that is the machine's to say. */
+function checkVolume({ volume, image, persistent, sizeMib, format }: Disk, path: string): FieldViolation[] {
+  if (!isId(volume)) return [violation(`${path}.volume`, `${quote(volume)} is not the id of a volume such as "data"`)];
+  const said = { image: image !== "", persistent, size_mib: sizeMib !== 0n, format: format !== "" };
+  return Object.entries(said).flatMap(([field, isSaid]) =>
+    isSaid ? [violation(`${path}.${field}`, `goes without saying: the disk is the volume ${quote(volume)}`)] : [],
+  );
 }
 
 function checkSize({ image, sizeMib, readOnly }: Disk, path: string): FieldViolation[] {

@@ -1,6 +1,6 @@
 import { invalidFields } from "../../../../lib/errors.js";
 import type { Disk } from "../../../../proto/gen/zor/v1/qemu.js";
-import { diskSizeBytes, type InstanceDisk, openDiskImage, openDisks } from "../disks.js";
+import { diskSizeBytes, type InstanceDisk, isVolume, openDiskImage, openDisks } from "../disks.js";
 import { diskName } from "../ids.js";
 import type { InheritedFiles } from "../inherited-files.js";
 import { assertHasIo } from "../qemu-probe.js";
@@ -55,6 +55,8 @@ export const disks: HardwarePart<readonly DiskPlan[]> = {
 export async function totalDiskMib(list: readonly Disk[], imageDirectories: readonly string[]): Promise<number> {
   let total = 0n;
   for (const [index, disk] of list.entries()) {
+    // What volumes take was promised to them.
+    if (isVolume(disk)) continue;
     await using chain = await openDiskImage(disk, index, { imageDirectories });
     total += toMib(diskSizeBytes(disk, chain));
   }
@@ -68,6 +70,7 @@ async function admit({ options }: Asked, { imageDirectories, quota, signal }: Ma
   for (const [index, disk] of list.entries()) {
     const field = `instance.spec.qemu.disks[${index}]`;
     await assertHasIo(disk, index, signal);
+    if (isVolume(disk)) continue;
     await using chain = await openDiskImage(disk, index, { imageDirectories });
     if (chain !== undefined && diskSizeBytes(disk, chain) < chain.virtualSizeBytes) {
       const description = `is smaller than the image; use 0 or at least ${toMib(chain.virtualSizeBytes)}`;

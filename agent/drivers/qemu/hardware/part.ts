@@ -2,6 +2,7 @@ import type { FieldViolation } from "../../../../lib/errors.js";
 import type { InstanceSpec } from "../../../../proto/gen/zor/v1/instance.js";
 import type { QemuOptions } from "../../../../proto/gen/zor/v1/qemu.js";
 import type { InstanceNetwork } from "../../../network/instance-networks.js";
+import type { VolumeAccess } from "../../abilities/volumes.js";
 import type { DiskQuota } from "../../disk-quota.js";
 import type { DriverInstance } from "../../driver.js";
 import type { ContentDigests } from "../content-digests.js";
@@ -64,6 +65,8 @@ export interface Launch extends Asked, MachineFacts {
   readonly network: InstanceNetwork;
   readonly imageDirectories: readonly string[];
   readonly digests: ContentDigests;
+  /** The volumes of the host; undefined: there are none. */
+  readonly volumes: VolumeAccess | undefined;
   readonly policy: MachinePolicy;
   /** The unprivileged user and group of this instance's programs. */
   readonly user: number;

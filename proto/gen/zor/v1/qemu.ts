@@ -244,6 +244,11 @@ export interface Disk {
     | undefined;
   /** It has a thread of its own in QEMU. On virtio only. */
   iothread: boolean;
+  /**
+   * Id of a volume of the same host that it is; image, persistent, size_mib and format are not said then. One instance writes a volume,
+   * or any number read it. Neither snapshots nor backups hold volumes. Empty: it is no volume.
+   */
+  volume: string;
 }
 
 /** Bounds of a disk, each 0 (none) or 1 to 2^40. A bound of both together does not go with one of either. */
@@ -1124,6 +1129,7 @@ function createBaseDisk(): Disk {
     serial: "",
     limits: undefined,
     iothread: false,
+    volume: "",
   };
 }
 
@@ -1176,6 +1182,9 @@ export const Disk: MessageFns<Disk> = {
     }
     if (message.iothread !== false) {
       writer.uint32(120).bool(message.iothread);
+    }
+    if (message.volume !== "") {
+      writer.uint32(242).string(message.volume);
     }
     return writer;
   },
@@ -1313,6 +1322,14 @@ export const Disk: MessageFns<Disk> = {
             message.iothread = reader.bool();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1354,6 +1371,7 @@ export const Disk: MessageFns<Disk> = {
       serial: isSet(object.serial) ? globalThis.String(object.serial) : "",
       limits: isSet(object.limits) ? DiskLimits.fromJSON(object.limits) : undefined,
       iothread: isSet(object.iothread) ? globalThis.Boolean(object.iothread) : false,
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
     };
   },
 
@@ -1404,6 +1422,9 @@ export const Disk: MessageFns<Disk> = {
     if (message.iothread !== false) {
       obj.iothread = message.iothread;
     }
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
     return obj;
   },
 
@@ -1429,6 +1450,7 @@ export const Disk: MessageFns<Disk> = {
       ? DiskLimits.fromPartial(object.limits)
       : undefined;
     message.iothread = object.iothread ?? false;
+    message.volume = object.volume ?? "";
     return message;
   },
 };

@@ -4,7 +4,15 @@ import { parseFields, parseWhole, singleField } from "../../../kit/input/key-val
 import { parseMemoryMib } from "../../../kit/input/memory.js";
 
 /** Fields of --disk that go to the disk as they are; the agent knows their words. */
-const words = { image: "image", bus: "bus", format: "format", cache: "cache", io: "io", serial: "serial" } as const;
+const words = {
+  image: "image",
+  volume: "volume",
+  bus: "bus",
+  format: "format",
+  cache: "cache",
+  io: "io",
+  serial: "serial",
+} as const;
 const flags = { "read-only": "readOnly", discard: "discard", iothread: "iothread" } as const;
 const limits = {
   iops: "iops",
@@ -25,6 +33,7 @@ const diskFields = [
 export function parseDisk(text: string, persistent: boolean): object {
   const fields = parseFields("--disk", text, diskFields);
   const single = (key: string) => singleField("--disk", fields, key);
+  const isVolume = single("volume") !== undefined;
   const size = single("size");
   const zeroes = single("detect-zeroes");
   const bounds = Object.entries(limits).flatMap(([key, name]) => {
@@ -35,7 +44,7 @@ export function parseDisk(text: string, persistent: boolean): object {
     image: "",
     ...Object.fromEntries(Object.entries(words).flatMap(([key, name]) => pair(name, single(key)))),
     ...Object.fromEntries(Object.entries(flags).flatMap(([key, name]) => pair(name, toBoolean(key, single(key))))),
-    persistent: toBoolean("persistent", single("persistent")) ?? persistent,
+    persistent: toBoolean("persistent", single("persistent")) ?? (persistent && !isVolume),
     ...(size === undefined ? {} : { sizeMib: String(parseMemoryMib("--disk size", size)) }),
     ...(zeroes === undefined ? {} : { detectZeroes: zeroes }),
     ...(bounds.length === 0 ? {} : { limits: Object.fromEntries(bounds) }),

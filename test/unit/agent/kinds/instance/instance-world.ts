@@ -8,6 +8,7 @@ import { InstanceStore } from "../../../../../agent/kinds/instance/instance-stor
 import { InstanceManager } from "../../../../../agent/kinds/instance/manager.js";
 import { References } from "../../../../../agent/kit/references.js";
 import type { DurableWriter } from "../../../../../agent/kit/spec-directory.js";
+import { VolumeHolders } from "../../../../../agent/storage/volume-holders.js";
 import { writeFileAtomic } from "../../../../../lib/files.js";
 import { parseId } from "../../../../../lib/names.js";
 import { Instance, type InstanceSpec } from "../../../../../proto/gen/zor/v1/instance.js";
@@ -73,6 +74,7 @@ export class InstanceWorld {
         store: new InstanceStore(this.#directory, write),
         networks: this.network.createInstanceNetworks(),
         drivers: this.drivers,
+        holders: new VolumeHolders(),
         references: this.references,
         publish: () => undefined,
         emit: (event) => this.events.push(event),

@@ -1,0 +1,68 @@
+import { failedPrecondition } from "../../../lib/errors.js";
+import { listed } from "../../../lib/words.js";
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
+import type { UsesVolumes, VolumeAccess } from "../abilities/volumes.js";
+import type { DriverInstance } from "../driver-instance.js";
+import { isVolume } from "./disks.js";
+import { diskName } from "./ids.js";
+import { resizeDisk } from "./live/disks.js";
+import type { LiveMachine } from "./live/live-machine.js";
+import { qemuOptionsOf } from "./options.js";
+
+const bytesPerMib = 1024n * 1024n;
+
+/** Volumes as disks of machines. */
+export class MachineVolumes implements UsesVolumes {
+  readonly #machineOf: (instance: DriverInstance) => LiveMachine;
+  #access: VolumeAccess | undefined;
+
+  /** @param machineOf @throws {ZorError} FAILED_PRECONDITION when it does not run. */
+  constructor(machineOf: (instance: DriverInstance) => LiveMachine) {
+    this.#machineOf = machineOf;
+  }
+
+  /** Undefined: the host has none. */
+  get access(): VolumeAccess | undefined {
+    return this.#access;
+  }
+
+  giveVolumes(access: VolumeAccess): void {
+    this.#access = access;
+  }
+
+  volumesOf(spec: InstanceSpec): ReturnType<UsesVolumes["volumesOf"]> {
+    if (spec.driver?.$case !== "qemu") return [];
+    return spec.driver.value.disks.flatMap((disk, index) => {
+      const field = `instance.spec.qemu.disks[${index}].volume`;
+      const { volume, readOnly } = disk;
+      return isVolume(disk) ? [{ volume, part: diskName(disk, index), field, readOnly }] : [];
+    });
+  }
+
+  async growVolume(
+    ...[instance, { part, sizeBytes }, { signal }]: Parameters<UsesVolumes["growVolume"]>
+  ): Promise<void> {
+    const { disks } = qemuOptionsOf(instance.spec);
+    const index = disks.findIndex((disk, at) => diskName(disk, at) === part);
+    const disk = disks[index];
+    if (disk === undefined) return;
+    const grown = { ...disk, sizeMib: sizeBytes / bytesPerMib };
+    await resizeDisk(this.#machineOf(instance), { disk: grown, index }, { resource: instance.name, signal });
+  }
+}
+
+/**
+ * Refuses what holds all disks of a machine and would not hold its volumes.
+ * @param what "snapshots", "backups".
+ * @throws {ZorError} FAILED_PRECONDITION
+ */
+export function assertNoVolumes({ name, spec }: DriverInstance, what: string): void {
+  const volumes = qemuOptionsOf(spec).disks.filter((disk) => isVolume(disk) && !disk.readOnly);
+  if (volumes.length === 0) return;
+  const names = listed(volumes.map(({ volume }) => volume));
+  throw failedPrecondition(
+    "HAS_VOLUMES",
+    name,
+    `${name} writes to volume ${names}, which ${what} do not hold; take it away first, with: zor volume detach`,
+  );
+}
