@@ -195,6 +195,12 @@ export function lansOf(name: string, { nics }: InstanceSpec): readonly Use[] {
     .map((nic) => ({ kind: "lan", id: nic.lan, from: `${name}/nics/${nic.name}`, remedy }));
 }
 
+/** The lans of all NICs of an instance, plugged now or at the next start. */
+export function usesOf({ stored, running }: InstanceRecord): readonly Use[] {
+  const { name, spec } = stored.resource;
+  return [...lansOf(name, spec), ...(running === undefined ? [] : lansOf(name, running))];
+}
+
 function driverOf(context: InstanceContext, spec: InstanceSpec, name: string): InstanceDriver {
   const driver = findDriver(context.drivers, spec);
   if (driver !== undefined) return driver;

@@ -23,6 +23,7 @@ import { InstanceStore } from "./instance-store.js";
 import { InstanceManager } from "./manager.js";
 import { observeForever } from "./observer.js";
 import { toInstance } from "./record.js";
+import { volumesOf } from "./volumes.js";
 
 /** Instances, for the list of kinds. */
 export const instanceKind: KindModule<AgentContext> = { kind: "instance", open };
@@ -42,12 +43,14 @@ async function open(context: AgentContext): Promise<KindPart> {
       networks: network.createInstanceNetworks({ findMtu: (lan) => references.find("lan", lan)?.spec?.mtu }),
       publish: (record) => {
         const resource = toInstance(record);
+        holders.set(resource.name, volumesOf(record));
         publisher.publish("instance", resource);
         access.changed(resource);
       },
       emit: (event) => publisher.event(event),
     },
     ({ stored: { id, resource } }) => {
+      holders.set(resource.name, []);
       publisher.removed("instance", resource.name);
       access.removed(id, resource.uid);
     },

@@ -19,6 +19,7 @@ import {
   checkDelete,
   deleteInstance,
   lansOf,
+  usesOf,
   type NewInstance,
   planCreation,
   remove,
@@ -42,7 +43,7 @@ import type { startAgain } from "./start-again.js";
 import { checkSuspend, suspend } from "./suspend.js";
 import { Unasked } from "./unasked.js";
 import { update } from "./update.js";
-import { holdVolumes, volumesOf } from "./volumes.js";
+import { holdVolumes } from "./volumes.js";
 
 /** Options of calls that only check when asked to. */
 export interface Validatable {
@@ -83,7 +84,6 @@ export class InstanceManager implements ResourceSource {
   ) {
     this.#onRemoved = onRemoved;
     const publish = (record: InstanceRecord): void => {
-      context.holders.set(record.stored.resource.name, volumesOf(record));
       context.publish(record);
       waits.seen(record);
       for (const id of this.#shared.seen(record)) void this.#followShared(id);
@@ -111,9 +111,7 @@ export class InstanceManager implements ResourceSource {
     const isNewBoot = await this.#unasked.readBoots({ bootId: boot.id, now: now(), hasEarlierRun });
     await inParallel(loaded, parallelAdoptions, async (each) => {
       const record = await adopt(this.#context, each, { signal, isNewBoot });
-      if (record === undefined) return;
-      this.#records.set(each.id, record);
-      this.#context.holders.set(record.stored.resource.name, volumesOf(record));
+      if (record !== undefined) this.#records.set(each.id, record);
     });
     await this.#unasked.planBoot([...this.#records.values()]);
     await this.#collectGarbage();
@@ -147,10 +145,7 @@ export class InstanceManager implements ResourceSource {
 
   /** The lans of all NICs, plugged now or at the next start. */
   uses(): readonly Use[] {
-    return [...this.#records.values()].flatMap((record) => {
-      const { name, spec } = record.stored.resource;
-      return [...lansOf(name, spec), ...(record.running === undefined ? [] : lansOf(name, record.running))];
-    });
+    return [...this.#records.values()].flatMap(usesOf);
   }
 
   /** Makes something that was found the agent's own. @throws {ZorError} and then nothing has changed. */
@@ -178,8 +173,7 @@ export class InstanceManager implements ResourceSource {
     this.#context.references.assertThere(lansOf(record.stored.resource.name, record.stored.resource.spec));
     const { name, spec } = record.stored.resource;
     this.#shared.check(this.#context, wanted.id, spec);
-    using held = holdVolumes(this.#context, record, { spec, before: undefined });
-    void held;
+    using _held = holdVolumes(this.#context, record, { spec, before: undefined });
     if (options.validateOnly)
       return { instance: toInstance(record), run: async () => toInstance(record), discard: async () => undefined };
     this.#records.set(wanted.id, record);
@@ -394,7 +388,6 @@ export class InstanceManager implements ResourceSource {
   #forget(record: InstanceRecord): void {
     this.#records.delete(record.stored.id);
     this.#shared.forget(record.stored.id);
-    this.#context.holders.set(record.stored.resource.name, []);
     this.#unasked.forget(record);
     this.#onRemoved(record);
     this.discoveries.released();

@@ -48,8 +48,7 @@ export async function update(
   if (record.specLost) throw specLost(record, "be changed");
   const plan = await planUpdate(context, record, { ...stored, resource, changedBy: caller });
   if (plan === undefined) return toInstance(record);
-  using held = holdVolumes(context, record, { spec: plan.changed.resource.spec, before: stored.resource.spec });
-  void held;
+  using _held = holdVolumes(context, record, { spec: plan.changed.resource.spec, before: stored.resource.spec });
   if (validateOnly) return toInstance({ ...record, stored: plan.changed, running: runningOf(record, plan) });
   await carryOut(context, record, plan);
   await forgetStarts(context, record);
