@@ -10,7 +10,7 @@ import { createDisk, type DisksOptions, removeDisk } from "./disks.js";
 import { changeSize } from "./live/size.js";
 import type { Machine } from "./machine.js";
 import { qemuOptionsOf } from "./options.js";
-import { machineTypeOf, placeDevices } from "./placement.js";
+import { isAloneInSlot, machineTypeOf, placeDevices } from "./placement.js";
 
 /** What changes of machines are made with. */
 export interface MachineChanges {
@@ -219,14 +219,17 @@ function driveTiming({ old, next }: Changed<CdromDrive>): Timing {
   return old !== undefined && next !== undefined && old.bus === next.bus ? now : nextStart;
 }
 
-/** Behind ports and bridges devices come and go; on the first bus of a pc, they can be taken away. */
+/** Behind ports and bridges devices come and go; on the first bus of a pc, those that have their slot to themselves can be taken away. */
 function isLivePlace(
   { old, next }: Changed<{ readonly name: string; readonly deviceAddress: string }>,
   spec: InstanceSpec,
 ): boolean {
   const { deviceAddress = "" } = next ?? old ?? {};
   if (deviceAddress.includes("/")) return true;
-  return next === undefined && deviceAddress.startsWith("0000:") && machineTypeOf(qemuOptionsOf(spec)) === "pc";
+  const options = qemuOptionsOf(spec);
+  const left = [...spec.nics, ...options.disks].map((each) => each.deviceAddress);
+  const isFirstBus = deviceAddress.startsWith("0000:") && machineTypeOf(options) === "pc";
+  return next === undefined && isFirstBus && isAloneInSlot(deviceAddress, left);
 }
 
 function worst(timings: readonly Timing[]): Timing {

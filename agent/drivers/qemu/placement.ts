@@ -33,7 +33,8 @@ const microvmBuses = 24;
  * Places on the PCI bus. Every kind of device has slots of its own, so that one more of a kind moves nothing else. 0 and 1 hold
  * the bridges of both machine types, 1f that of q35; 5 to 7 hold controllers of buses,
  * 1d shared directories, and 1e what is added while a machine runs. The first devices of a kind get a slot
- * each, later ones the next function of the same slots: the first are always there, which makes the others visible.
+ * each, later ones the next function of the same slots: the first are always there, which makes the others visible. Interfaces fill one slot
+ * after the other, so that guests, which look in the order of slots and functions, find them in the order of the spec.
  */
 const pciPlaces = { nics: { slot: 0x08, slots: 8 }, disks: { slot: 0x10, slots: 8 } } as const;
 
@@ -50,6 +51,9 @@ export const pciSlots = {
   configDisk: 0x1c,
   shares: 0x1d,
 } as const;
+
+/** Interfaces that a slot has: with all slots, one more than a machine can have. */
+const nicsOfSlot = 4;
 
 type Kind = keyof typeof pciPlaces;
 /** Most devices of a kind that take a place of PCI. */
@@ -178,12 +182,18 @@ export function placeDevices(spec: InstanceSpec, { isNew, isLive = false }: Plac
     !isNew && value.hotplugPorts === undefined && devices.every(({ deviceAddress }) => deviceAddress === "");
   const free = new FreePlaces(isNew ? [] : devices.map(({ deviceAddress }) => deviceAddress));
   const hotplug = toHotplugPlaces(machine, hotplugPortsOf(value));
-  const fill = <T extends { readonly deviceAddress: string }>(list: readonly T[], places: (each: T) => Places): T[] =>
-    list.map((each) => {
-      if (!isNew && each.deviceAddress !== "") return each;
+  const fill = <T extends { readonly deviceAddress: string }>(list: readonly T[], places: (each: T) => Places): T[] => {
+    let before = "";
+    return list.map((each) => {
+      const isPlaced = !isNew && each.deviceAddress !== "";
       const { what, all, isPci } = places(each);
-      return { ...each, deviceAddress: free.take(what, isLive && isPci ? hotplug : all) };
+      const deviceAddress = isPlaced
+        ? each.deviceAddress
+        : free.take({ what, places: isLive && isPci ? hotplug : all, before });
+      before = deviceAddress;
+      return isPlaced ? each : { ...each, deviceAddress };
     });
+  };
   const unrecorded = (kind: Kind) => (each: { readonly deviceAddress: string }, index: number) => ({
     ...each,
     deviceAddress: toUnrecorded(machine, kind, index, value.disks.length),
@@ -228,7 +238,7 @@ interface Places {
   readonly isPci: boolean;
 }
 
-/** Hands out places, the first one that nothing has. */
+/** Hands out places, the first one that nothing has; behind the device before it in the list, while there is one. */
 class FreePlaces {
   readonly #taken: Set<string>;
 
@@ -236,8 +246,9 @@ class FreePlaces {
     this.#taken = new Set(taken);
   }
 
-  take(what: string, places: readonly string[]): string {
-    const place = places.find((each) => !this.#taken.has(each));
+  take({ what, places, before }: { what: string; places: readonly string[]; before: string }): string {
+    const behind = places.slice(places.indexOf(before) + 1);
+    const place = [...behind, ...places].find((each) => !this.#taken.has(each));
     if (place === undefined) throw full(what, places.length);
     this.#taken.add(place);
     return place;
@@ -278,6 +289,7 @@ function toPlace(machine: MachineType, kind: Kind, index: number): string {
     return toMmio(kind === "nics" ? first - index : first - microvmPlaces.nics - index);
   }
   const { slot, slots } = pciPlaces[kind];
+  if (kind === "nics") return toPci(slot + Math.floor(index / nicsOfSlot), index % nicsOfSlot);
   return toPci(slot + (index % slots), Math.floor(index / slots));
 }
 
@@ -299,4 +311,22 @@ export function toPci(slot: number, func = 0): string {
 
 function toMmio(bus: number): string {
   return `virtio-mmio-bus.${bus}`;
+}
+
+/**
+ * Slots in which there are devices and no function 0, because it was taken away; pure. A guest looks for the others only where there is one.
+ * @param addresses as recorded.
+ */
+export function findHeadlessSlots(addresses: readonly string[]): readonly number[] {
+  const places = addresses.map(parseAddress).flatMap((each) => (each.type === "pci" && !each.bridge ? [each] : []));
+  const withHead = new Set(places.filter(({ func }) => func === 0).map(({ slot }) => slot));
+  // Those before are of other devices too: agents up to 0.1 put all that there was one after the other.
+  const slots = new Set(places.map(({ slot }) => slot).filter((slot) => slot >= pciPlaces.nics.slot));
+  return [...slots].filter((slot) => !withHead.has(slot));
+}
+
+/** Whether a place on the first bus has the slot to itself: on pc, what is taken away from a slot takes the whole slot with it; pure. */
+export function isAloneInSlot(address: string, others: readonly string[]): boolean {
+  const slot = address.replace(/\.[0-7]$/, "");
+  return others.every((other) => other === address || other.replace(/\.[0-7]$/, "") !== slot);
 }

@@ -1,4 +1,4 @@
-import { hotplugBus, type MachineType, type PciAddress, parseAddress } from "../placement.js";
+import { findHeadlessSlots, hotplugBus, type MachineType, type PciAddress, parseAddress, toPci } from "../placement.js";
 
 /** A device with its properties, as -device takes it in JSON and QMP's device_add as arguments. */
 export type DeviceProperties = Readonly<Record<string, string | number | boolean>> & { readonly driver: string };
@@ -25,6 +25,14 @@ export function toDeviceWord({ driver, ...properties }: DeviceProperties): strin
   const text = (value: string | number | boolean): string =>
     typeof value === "boolean" ? (value ? "on" : "off") : String(value);
   return [driver, ...Object.entries(properties).map(([name, value]) => `${name}=${text(value)}`)].join(",");
+}
+
+/** What stands for function 0 of slots that have lost it: a device that does nothing; pure. */
+export function toSlotHeads(addresses: readonly string[]): readonly string[] {
+  return findHeadlessSlots(addresses).flatMap((slot) => [
+    "-device",
+    toPciDevice("pci-testdev", `id=head${slot.toString(16)}`, toPci(slot)),
+  ]);
 }
 
 /** A block node over a file that QEMU inherits; pure. */

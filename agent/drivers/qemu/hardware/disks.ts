@@ -4,7 +4,7 @@ import { diskSizeBytes, type InstanceDisk, isVolume, openDiskImage, openDisks } 
 import { diskName } from "../ids.js";
 import type { InheritedFiles } from "../inherited-files.js";
 import { assertHasIo } from "../qemu-probe.js";
-import { toDeviceWord } from "./device.js";
+import { toDeviceWord, toSlotHeads } from "./device.js";
 import { checkDisks } from "./disk-check.js";
 import { iothreadId, toDiskDevice } from "./disk-device.js";
 import { type NodeLayer, toDiskNodes } from "./disk-nodes.js";
@@ -36,20 +36,27 @@ export const disks: HardwarePart<readonly DiskPlan[]> = {
     }));
   },
   toArguments: (plans, { machine }) => ({
-    argv: plans.flatMap(({ disk, layers, bootIndex }, index) => {
-      const id = diskName(disk, index);
-      const nodes = toDiskNodes(disk, layers, { id, isReadOnly: disk.readOnly });
-      return [
-        ...nodes.flatMap((node, level) => {
-          const set = layers[layers.length - 1 - level]?.set ?? 0;
-          return ["-add-fd", `fd=${set},set=${set}`, "-blockdev", JSON.stringify(node)];
-        }),
-        ...(disk.iothread ? ["-object", `iothread,id=${iothreadId(id)}`] : []),
-        ...["-device", toDeviceWord(toDiskDevice(disk, { index, machine, bootIndex }))],
-      ];
-    }),
+    argv: [...toSlotHeads(plans.map(({ disk }) => disk.deviceAddress).filter(isPciPlace))].concat(
+      plans.flatMap(({ disk, layers, bootIndex }, index) => {
+        const id = diskName(disk, index);
+        const nodes = toDiskNodes(disk, layers, { id, isReadOnly: disk.readOnly });
+        return [
+          ...nodes.flatMap((node, level) => {
+            const set = layers[layers.length - 1 - level]?.set ?? 0;
+            return ["-add-fd", `fd=${set},set=${set}`, "-blockdev", JSON.stringify(node)];
+          }),
+          ...(disk.iothread ? ["-object", `iothread,id=${iothreadId(id)}`] : []),
+          ...["-device", toDeviceWord(toDiskDevice(disk, { index, machine, bootIndex }))],
+        ];
+      }),
+    ),
   }),
 };
+
+/** Those on other buses have no place of PCI. */
+function isPciPlace(address: string): boolean {
+  return address.startsWith("0000:");
+}
 
 /** Virtual size of all disks together, in MiB. @throws {ZorError} as opening the images does. */
 export async function totalDiskMib(list: readonly Disk[], imageDirectories: readonly string[]): Promise<number> {

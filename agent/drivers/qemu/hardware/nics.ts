@@ -11,7 +11,7 @@ import { machineTypeOf, maxDevices, microvmPlaces } from "../placement.js";
 import { assertHasDevice } from "../qemu-probe.js";
 import { openTaps } from "../tap.js";
 import { bootIndexOf } from "./boot-order.js";
-import { toDeviceWord } from "./device.js";
+import { toDeviceWord, toSlotHeads } from "./device.js";
 import { modelOf, type NicDevice, nicDriver, nicModels, toNicDevice } from "./nic-device.js";
 import type { Asked, HardwarePart, Launch } from "./part.js";
 
@@ -35,10 +35,13 @@ export const nics: HardwarePart<readonly NicPlan[]> = {
   },
   open,
   toArguments: (plans, { machine }) => ({
-    argv: plans.flatMap((nic, index) => [
-      ...["-netdev", toNetdev(nic, index)],
-      ...["-device", toDeviceWord(toNicDevice(nic, index, machine))],
-    ]),
+    argv: [
+      ...toSlotHeads(plans.map(({ address }) => address)),
+      ...plans.flatMap((nic, index) => [
+        ...["-netdev", toNetdev(nic, index)],
+        ...["-device", toDeviceWord(toNicDevice(nic, index, machine))],
+      ]),
+    ],
   }),
 };
 

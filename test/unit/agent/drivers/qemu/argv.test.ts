@@ -185,7 +185,10 @@ describe("the arguments of QEMU", () => {
     expect(places).toEqual([
       ...["virtio-serial-pci", "addr=2.0,multifunction=on"],
       ...["virtio-rng-pci", "addr=2.1"],
+      // Without function 0 a guest does not look for the others.
+      ...["pci-testdev", "addr=10.0,multifunction=on"],
       ...["virtio-blk-pci", "addr=10.1"],
+      ...["pci-testdev", "addr=a.0,multifunction=on"],
       ...["virtio-net-pci", "addr=8.0,multifunction=on"],
       ...["virtio-net-pci", "addr=a.3"],
     ]);

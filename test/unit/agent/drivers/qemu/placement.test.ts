@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { fixedAddresses, placeDevices } from "../../../../../agent/drivers/qemu/placement.js";
+import {
+  findHeadlessSlots,
+  fixedAddresses,
+  isAloneInSlot,
+  placeDevices,
+} from "../../../../../agent/drivers/qemu/placement.js";
 import { InstanceSpec, Nic } from "../../../../../proto/gen/zor/v1/instance.js";
 import { Disk, QemuOptions } from "../../../../../proto/gen/zor/v1/qemu.js";
 
@@ -60,7 +65,22 @@ describe("the places of a machine's devices", () => {
     const spec = specOf({ nics: 2, disks: 1 });
     expect(placeDevices(spec, { isNew: false })).toBe(spec);
     const grown = { ...spec, nics: [...spec.nics, Nic.fromPartial({ name: "eth2" })] };
-    expect(nicsOf(placeDevices(grown, { isNew: false }))).toEqual([...nicsOf(spec), "0000:00:0a.0"]);
+    expect(nicsOf(placeDevices(grown, { isNew: false }))).toEqual([...nicsOf(spec), "0000:00:08.2"]);
+  });
+
+  it("keep the order of interfaces when one is taken away and another added", () => {
+    const { nics, ...rest } = specOf({ nics: 6, disks: 0 });
+    const changed = { ...rest, nics: [...nics.slice(1, 5), Nic.fromPartial({ name: "eth9" })] };
+    const placed = nicsOf(placeDevices(changed, { isNew: false }));
+    expect(placed).toEqual(placed.toSorted());
+    expect(placed.at(-1)).toBe("0000:00:09.1");
+    expect(findHeadlessSlots(placed)).toEqual([8]);
+  });
+
+  it("of a pc that share a slot cannot be taken away one by one", () => {
+    const [first = "", ...others] = nicsOf(specOf({ machine: "pc", nics: 5, disks: 0 }));
+    expect(isAloneInSlot(first, others)).toBe(false);
+    expect(isAloneInSlot(others.at(-1) ?? "", [first, ...others])).toBe(true);
   });
 
   it("are not taken from who asks for a new machine", () => {
