@@ -12,6 +12,7 @@ import { assertHasDevice } from "../qemu-probe.js";
 import { openTaps } from "../tap.js";
 import { bootIndexOf } from "./boot-order.js";
 import { toDeviceWord, toSlotHeads } from "./device.js";
+import { assertCanBoot } from "./network-roms.js";
 import { modelOf, type NicDevice, nicDriver, nicModels, toNicDevice } from "./nic-device.js";
 import type { Asked, HardwarePart, Launch } from "./part.js";
 
@@ -28,6 +29,7 @@ const maxQueues = 8;
 export const nics: HardwarePart<readonly NicPlan[]> = {
   check,
   admit: async ({ spec, options }, { signal }) => {
+    assertCanBoot({ spec, options });
     for (const [index, nic] of spec.nics.entries()) {
       if (modelOf(nic) === "virtio") continue;
       await assertHasDevice(`instance.spec.nics[${index}].model`, nicDriver(nic, machineTypeOf(options)), signal);
@@ -99,6 +101,7 @@ function check({ spec, options }: Asked): FieldViolation[] {
 async function open(launch: Launch): Promise<readonly NicPlan[]> {
   const { network, spec, inherited, accelerator, resource, signal } = launch;
   const withoutUso = await mustRefuseUso(network, signal);
+  assertCanBoot(launch);
   const taps = openTapsOf(network, resource).map((fds) => fds.map((fd) => inherited.adopt(fd)));
   const plans: NicPlan[] = [];
   for (const [index, fds] of taps.entries()) {
