@@ -71,6 +71,8 @@ export class FakeDriver
   readonly openConsoles = new Map<AsyncQueue<Uint8Array>, string>();
   /** What consoles have shown before they are opened. */
   consolePast = "login: ";
+  /** Guests end as soon as they are started. */
+  endsAtOnce = false;
   /** How often a guest ignores that it is asked to shut down. */
   deafFor = 0;
   /** Why guests that have ended did. */
@@ -140,6 +142,7 @@ export class FakeDriver
     if (this.guests.has(uid)) throw failedPrecondition("ALREADY_RUNNING", name, `${name} runs already`);
     const guest = this.#boot(instance, "");
     this.#emit({ uid, type: "started", message: "" });
+    if (this.endsAtOnce) this.guests.delete(uid);
     return handleOf(guest);
   }
 

@@ -1,11 +1,9 @@
-import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { startOwned, ToolError } from "../../host/exec.js";
+import { streamTool } from "../../host/stream-tool.js";
 import type { CopyOptions } from "../abilities/copies.js";
 import type { DriverInstance } from "../driver-instance.js";
 import type { ImageConfig } from "./container-image.js";
@@ -24,7 +22,6 @@ export interface SavedRoot {
   readonly assertRoom: (bytes: number) => Promise<void>;
 }
 
-const maxErrorBytes = 2000;
 const blockBytes = 512;
 /** Header, attributes and rounding of each file in an archive, at most. */
 const perFileBytes = 2048;
@@ -46,7 +43,7 @@ export async function saveRoot(instance: DriverInstance, saved: SavedRoot, optio
   const command = archiveCommand(root, { stage, list, range });
   const pace = new Pace(bytesPerSecond, signal);
   let [done, total] = [0, 0];
-  await streamOf(command, signal, async (data) => {
+  const take = async (data: Buffer): Promise<void> => {
     if (total === 0) {
       // All names are in the list before the first of them is archived.
       total = await sizeOfAll(`${list}.sizes`);
@@ -56,42 +53,10 @@ export async function saveRoot(instance: DriverInstance, saved: SavedRoot, optio
     done += data.length;
     options.progress("writing the image", 20 + Math.min(75, (75 * done) / total));
     await pace.after(data.length);
-  });
+  };
+  await streamTool(command, { signal, take, name: "tar" });
   await archive.finish(config);
   await rm(list, { force: true });
-}
-
-/** Runs a command and takes its output as it comes. Ends it when the signal is aborted or the output is not wanted any more. */
-async function streamOf(
-  [tool, ...argv]: readonly [string, ...string[]],
-  signal: AbortSignal,
-  take: (data: Buffer) => Promise<void>,
-): Promise<void> {
-  signal.throwIfAborted();
-  const child = startOwned([tool, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
-  let stderr = "";
-  child.stderr?.on("data", (data: Buffer) => {
-    stderr = `${stderr}${data.toString("latin1")}`.slice(-maxErrorBytes);
-  });
-  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-  ended.catch(() => undefined);
-  const onAbort = (): void => void child.kill("SIGTERM");
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    for await (const data of child.stdout as Readable) await take(data as Buffer);
-  } catch (error) {
-    child.kill("SIGTERM");
-    await ended;
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-  const [code, by] = await ended;
-  signal.throwIfAborted();
-  if (code === 0) return;
-  const why = by === null ? `failed with exit code ${code ?? 0}` : `was ended by ${by}`;
-  throw new ToolError({ tool: "tar", argv: [], exitCode: code ?? undefined, stderr, why, cause: undefined });
 }
 
 /** What an archive of files takes at most that have so many blocks each, by lines of a file. */

@@ -1,9 +1,11 @@
 import type { FileHandle } from "node:fs/promises";
+import { StringDecoder } from "node:string_decoder";
 import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { run, ToolError } from "../../host/exec.js";
+import { streamTool } from "../../host/stream-tool.js";
 import { type ArchiveFormat, archiveStartBytes, findArchiveFormat } from "./archive-format.js";
-import { checkTarListing, type TarSummary } from "./tar-listing.js";
+import { TarListing, type TarSummary } from "./tar-listing.js";
 
 /** An archive that was looked at, by the open file it is in. */
 export interface TarArchive {
@@ -49,13 +51,16 @@ export async function openTar(file: FileHandle, subject: ArchiveSubject): Promis
   // The file that is open here, whatever its name means by now.
   const path = `/proc/${process.pid}/fd/${file.fd}`;
   const archive = [`--file=${path}`, ...(format.option === undefined ? [] : [format.option])];
-  const listing = await run("tar", ["--list", "--verbose", "--numeric-owner", "--quoting-style=escape", ...archive], {
-    signal,
-    timeoutMs,
+  const listing = new TarListing(field, what);
+  const decoder = new StringDecoder("utf8");
+  const argv = ["--list", "--verbose", "--numeric-owner", "--quoting-style=escape", ...archive];
+  await streamTool(["tar", ...argv], {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    take: (data) => listing.add(decoder.write(data)),
   }).catch((error: unknown) => {
     throw asRefusal(error, subject, "cannot be read; it may be damaged or cut short");
   });
-  return { file, summary: checkTarListing(field, listing.stdout, what), arguments: archive };
+  return { file, summary: listing.finish(), arguments: archive };
 }
 
 /**

@@ -40,6 +40,8 @@ export async function startAtBoot(
 async function startUnasked(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<void> {
   try {
     await start(context, record, { signal, caller: "", again: true });
+    // One that has ended again by now waits as its policy says.
+    if (record.handle === undefined) return;
     await trySetLife(context, record, { ...record.life, nextTime: undefined, givenUp: false, askedBy: undefined });
     context.publish(record);
   } catch (error) {

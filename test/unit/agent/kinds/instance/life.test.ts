@@ -156,6 +156,16 @@ describe("an instance that is to be restarted", () => {
     expect(eventTypes()).toContain("instance.restart-given-up");
   });
 
+  it("waits again when it has ended before its restart is over", async () => {
+    await make(manager, "c1", { spec: specWith({ restart: { mode: "RESTART_MODE_ALWAYS", maxRestarts: 3 } }) });
+    world.driver.endsAtOnce = true;
+    await crash();
+    for (const count of [1, 2, 3]) {
+      await vi.advanceTimersByTimeAsync(10_000);
+      await settled(() => expect(statusOf()?.restart).toMatchObject({ count, givenUp: count === 3 }));
+    }
+  });
+
   it("goes on waiting when its agent is started again, and is started at once when the time is over", async () => {
     await make(manager, "c1", { spec: specWith(policy) });
     await crash();
