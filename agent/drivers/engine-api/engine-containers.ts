@@ -94,9 +94,9 @@ export class EngineContainers {
     options: ContainerEngineOptions,
     call: CallOptions & { readonly progress: Progress },
   ): Promise<void> {
-    await this.destroy(instance, call.signal);
+    await this.#destroyNow(instance, call.signal);
     await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.#undo(instance));
+    undo.defer(() => this.destroy(instance, uninterrupted));
     const field = `instance.spec.${this.#product.kind}.image`;
     const { id: image, imported } = await this.#images.ensure({ options, field }, call);
     const record = { container: "", image, imported, rebased: false };
@@ -181,8 +181,17 @@ export class EngineContainers {
     await this.#waitUntilEnded(instance);
   }
 
-  /** Removes the container and what was imported for it. Idempotent. */
+  /** Removes the container and what was imported for it; later, when its engine does not answer. Idempotent. */
   async destroy(instance: DriverInstance, signal: AbortSignal): Promise<void> {
+    const record = await filesOf(instance).read();
+    await this.#destroyNow(instance, signal).catch(async (error: unknown) => {
+      if (!isAway(error) || !(await this.#debts.owe({ uid: instance.uid, imported: record?.imported ?? "" })))
+        throw error;
+      await filesOf(instance).remove();
+    });
+  }
+
+  async #destroyNow(instance: DriverInstance, signal: AbortSignal): Promise<void> {
     const files = filesOf(instance);
     const record = await files.read();
     const container = await this.find(instance, signal).catch((error: unknown) => {
@@ -268,16 +277,6 @@ export class EngineContainers {
     if (container !== undefined) return container;
     const what = `the container of ${instance.name} is not in ${this.#product.kind} any more`;
     throw failedPrecondition("CONTAINER_GONE", instance.name, `${what}; stop and start it to have a new one`);
-  }
-
-  /** Removes what was made of an instance that is not to be; later, when its engine does not answer. */
-  async #undo(instance: DriverInstance): Promise<void> {
-    const record = await filesOf(instance).read();
-    await this.destroy(instance, uninterrupted).catch(async (error: unknown) => {
-      if (!isAway(error) || !(await this.#debts.owe({ uid: instance.uid, imported: record?.imported ?? "" })))
-        throw error;
-      await filesOf(instance).remove();
-    });
   }
 
   /** Removes what the engine has of an instance of which nothing else is left. */

