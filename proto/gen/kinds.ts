@@ -153,5 +153,6 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.VolumeService/ListVolumes": {"kind":"volume","access":"viewer","verb":"list","route":"parent","response":"volumes"},
   "/zor.v1.VolumeService/UpdateVolume": {"kind":"volume","access":"operator","verb":"update","route":"volume.name","request":"volume","response":"volume"},
   "/zor.v1.VolumeService/DeleteVolume": {"kind":"volume","access":"operator","verb":"delete","route":"name"},
+  "/zor.v1.VolumeService/MoveVolume": {"kind":"volume","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.WatchService/Watch": {"kind":"","access":"viewer","verb":"custom","route":""},
 };

@@ -61,7 +61,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     name: "volume",
-    summary: "give volumes to machines, take them away and grow them",
+    summary: "give volumes to machines, take them away, grow and move them",
     load: () => import("./commands/volume.js"),
   },
   { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { CallOptions, DriverInstance } from "../driver-instance.js";
+import type { CopyOptions } from "./copies.js";
 
 /** A volume that a specification names. */
 export interface NamedVolume {
@@ -63,4 +64,30 @@ export interface UsesVolumes {
     grown: { readonly part: string; readonly sizeBytes: bigint },
     options: CallOptions,
   ): Promise<void>;
+  /** What a running instance has as a volume; undefined: nothing. @throws {ZorError} */
+  findRunning(instance: DriverInstance, part: string): Promise<RunningVolume | undefined>;
+  /**
+   * Has a running instance go on with a volume somewhere else, once all of it is there. On error or abort it goes on with what it had.
+   * @throws {ZorError}
+   */
+  moveVolume(instance: DriverInstance, move: VolumeMove, options: CopyOptions): Promise<void>;
+}
+
+/** What a running instance has as a volume. */
+export interface RunningVolume {
+  /** What its driver calls where it is: another name after a move. */
+  readonly node: string;
+  readonly sizeBytes: bigint;
+}
+
+/** Where a volume of a running instance goes to. */
+export interface VolumeMove {
+  readonly part: string;
+  /** Empty, and not smaller. */
+  readonly target: VolumeContent;
+  /**
+   * Called once, in the instant in which both places are alike and neither is written to: what it writes down decides from where the
+   * volume is read if this program is ended before the instance has gone over. @param node as {@link RunningVolume.node} is then.
+   */
+  readonly commit: (node: string) => Promise<void>;
 }

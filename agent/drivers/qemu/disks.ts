@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
-import type { VolumeAccess } from "../abilities/volumes.js";
+import type { VolumeAccess, VolumeContent } from "../abilities/volumes.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
 import { checkBases, copyBases, forgetBases, type RecordOptions, recordBases } from "./base-record.js";
@@ -21,8 +21,10 @@ export interface InstanceDisk extends AsyncDisposable {
   readonly overlay: FileHandle | undefined;
   /** Its image; undefined: it has none. */
   readonly chain: ImageChain | undefined;
-  /** All files, top first. */
-  readonly layers: readonly [Layer, ...Layer[]];
+  /** All files, top first; none of what QEMU dials itself. */
+  readonly layers: readonly Layer[];
+  /** What QEMU dials itself; undefined: the disk is made of files. */
+  readonly remote?: RemoteContent;
   /** Size in the guest, in bytes. */
   readonly sizeBytes: bigint;
 }
@@ -31,7 +33,12 @@ export interface InstanceDisk extends AsyncDisposable {
 interface Layer {
   readonly file: FileHandle;
   readonly format: DiskFormat;
+  /** It is a block device; default: no. */
+  readonly isDevice?: boolean;
 }
+
+/** A volume that QEMU reaches over the network. */
+export type RemoteContent = Pick<Extract<VolumeContent, { readonly kind: "remote" }>, "node" | "secrets">;
 
 /** Where and for what disks are made. */
 export interface DisksOptions {
@@ -261,17 +268,24 @@ export async function openDisk(disk: Disk, index: number, options: DisksOptions)
 async function openVolume(disk: Disk, { volumes, resource }: DisksOptions): Promise<InstanceDisk> {
   if (volumes === undefined) throw new Error(`nobody told of the volumes that ${resource} names`);
   const opened = await volumes.open(disk.volume, disk.readOnly ? "r" : "r+");
-  if (opened.kind !== "file") {
-    await opened[Symbol.asyncDispose]();
-    throw failedPrecondition("VOLUME_UNSUPPORTED", resource, `${resource}: machines cannot have ${opened.name} yet`);
-  }
   return {
     overlay: undefined,
     chain: undefined,
-    layers: [opened],
+    ...toContent(opened),
     sizeBytes: opened.sizeBytes,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
+}
+
+function toContent(opened: VolumeContent): Pick<InstanceDisk, "layers" | "remote"> {
+  switch (opened.kind) {
+    case "file":
+      return { layers: [opened] };
+    case "device":
+      return { layers: [{ file: opened.file, format: "raw", isDevice: true }] };
+    case "remote":
+      return { layers: [], remote: opened };
+  }
 }
 
 async function createOverlay(

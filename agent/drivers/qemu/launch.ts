@@ -6,6 +6,7 @@ import type { VolumeAccess } from "../abilities/volumes.js";
 import type { DriverInstance } from "../driver.js";
 import { toArgv } from "./argv.js";
 import type { ContentDigests } from "./content-digests.js";
+import { dialsServers } from "./hardware/disks.js";
 import { openHardware } from "./hardware/index.js";
 import type { MachinePolicy } from "./hardware/part.js";
 import { InheritedFiles } from "./inherited-files.js";
@@ -64,7 +65,8 @@ export async function launch(
     const { tool, argv } = toUnprivileged(qemu, user, groups ?? []);
     await writeFile(logPathOf(instance), "", { mode: 0o600 });
     return await startDaemon(tool, argv, {
-      netns: network.netns,
+      // The taps are open: only what QEMU dials itself decides where it is.
+      netns: dialsServers(hardware.disks) ? undefined : network.netns,
       cwd: runDirectoryOf(instance),
       logFile: logPathOf(instance),
       fds: inherited.fds,

@@ -4,6 +4,8 @@ import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { UsesVolumes, VolumeAccess } from "../abilities/volumes.js";
 import type { DriverInstance } from "../driver-instance.js";
 import { isVolume } from "./disks.js";
+import { findRunningDisk, mirrorDisk } from "./blocks/move-volume.js";
+import { toNodeOptions } from "./hardware/disk-nodes.js";
 import { diskName } from "./ids.js";
 import { resizeDisk } from "./live/disks.js";
 import type { LiveMachine } from "./live/live-machine.js";
@@ -48,6 +50,23 @@ export class MachineVolumes implements UsesVolumes {
     if (disk === undefined) return;
     const grown = { ...disk, sizeMib: sizeBytes / bytesPerMib };
     await resizeDisk(this.#machineOf(instance), { disk: grown, index }, { resource: instance.name, signal });
+  }
+
+  async findRunning(instance: DriverInstance, part: string): ReturnType<UsesVolumes["findRunning"]> {
+    return await findRunningDisk(this.#machineOf(instance), part);
+  }
+
+  async moveVolume(...[instance, move, options]: Parameters<UsesVolumes["moveVolume"]>): Promise<void> {
+    const { disks } = qemuOptionsOf(instance.spec);
+    const disk = disks.find((each, at) => diskName(each, at) === move.part);
+    if (disk === undefined) throw new Error(`${instance.name} has no ${move.part} any more`);
+    const { part: id, target, commit } = move;
+    const { signal, bytesPerSecond, progress } = options;
+    await mirrorDisk(
+      this.#machineOf(instance),
+      { id, target, commit, bytesPerSecond, discard: disk.discard !== false, more: toNodeOptions(disk) },
+      { resource: instance.name, signal, onProgress: (done) => progress("copying while it runs", 10 + 80 * done) },
+    );
   }
 }
 

@@ -21,10 +21,12 @@ import type { UsablePool } from "../../storage/pools.js";
 import { growVolume } from "./grow.js";
 import { checkVolumeChange, checkVolumeSpec } from "./volume-check.js";
 import { type Facts, type MadeVolume, parseFacts, toStorageVolume } from "./volume-facts.js";
+import { VolumeMoves } from "./volume-moves.js";
 import { VolumeObservations } from "./volume-status.js";
 
 /** What is written by running machines is looked at this often: nothing tells when a file grows. */
 const refreshMs = 15_000;
+
 const bytesPerMib = 1024n * 1024n;
 
 /** The volumes of this host. */
@@ -37,6 +39,9 @@ export class Volumes implements StandardVerbs<Volume> {
   readonly #observed: VolumeObservations;
   /** What is being done to some, by id, for who wants to open them. */
   readonly #busy = new Map<string, string>();
+
+  /** Moves of them to other pools. */
+  readonly moves: VolumeMoves;
 
   constructor(context: AgentContext) {
     this.#context = context;
@@ -53,6 +58,13 @@ export class Volumes implements StandardVerbs<Volume> {
       },
       context,
     );
+    this.moves = new VolumeMoves({
+      ...{ context, made: this.#made, queue: this.#queue, busy: this.#busy },
+      pool: (id) => this.#pool(id),
+      whole: (id) => this.#whole(id),
+      look: (made) => this.#measure(made),
+      account: (made) => this.#account(made),
+    });
   }
 
   readonly get = (id: string): Volume => this.#made.shown(id);
@@ -95,6 +107,7 @@ export class Volumes implements StandardVerbs<Volume> {
         (error: unknown) => logError(error, `what a restart cut short at ${name} could not be ended; delete it again`),
       );
     }
+    await this.moves.restore();
     for (const made of this.#made.all()) await this.#look(made);
     holders.onChange((id) => this.#made.publishOne(id));
     publisher.listen("instance", (name) => {
@@ -113,6 +126,7 @@ export class Volumes implements StandardVerbs<Volume> {
   /** Finishes what was begun at running instances, and looks at what they write, until the signal aborts. */
   async follow(signal: AbortSignal): Promise<void> {
     const { logError } = this.#context;
+    await this.moves.settle();
     for (const made of this.#made.all()) {
       const { growToMib = 0 } = made.facts ?? {};
       if (growToMib === 0) continue;
@@ -125,6 +139,7 @@ export class Volumes implements StandardVerbs<Volume> {
       await pause(refreshMs, signal);
       const running = this.#made.all().filter(({ id }) => this.#observed.isRunOn(id));
       for (const made of running) await this.#measure(made);
+      await this.moves.tidy();
     }
   }
 
@@ -188,7 +203,7 @@ export class Volumes implements StandardVerbs<Volume> {
       }
       const made = this.#made.get(id);
       if (change.validateOnly || (made.facts?.growToMib ?? 0) === 0) return this.#made.shown(id);
-      await this.#made.setFacts(id, { growToMib: 0 });
+      await this.#setGrowth(id, 0);
       await this.#measure(made);
       return this.#made.shown(id);
     });
@@ -218,6 +233,10 @@ export class Volumes implements StandardVerbs<Volume> {
       }
     });
   };
+
+  async #setGrowth(id: string, growToMib: number): Promise<void> {
+    await this.#made.setFacts(id, { ...this.#made.get(id).facts, growToMib });
+  }
 
   async #open(id: string, mode: "r" | "r+"): Promise<OpenVolume> {
     const made = this.#whole(id);
@@ -269,13 +288,13 @@ export class Volumes implements StandardVerbs<Volume> {
   /** Has one grow. That it was begun is written down before; on error that is taken back. */
   async #grow(made: MadeVolume, sizeMib: bigint): Promise<void> {
     const { id } = made;
-    await this.#made.setFacts(id, { growToMib: Number(sizeMib) });
+    await this.#setGrowth(id, Number(sizeMib));
     this.#busy.set(id, "grown");
     try {
       const usable = this.#pool(made.resource.spec.pool);
       await growVolume(this.#context, { id, volume: toStorageVolume(made), usable }, sizeMib * bytesPerMib);
     } catch (error) {
-      await this.#made.setFacts(id, { growToMib: 0 });
+      await this.#setGrowth(id, 0);
       throw error;
     } finally {
       this.#busy.delete(id);
@@ -291,7 +310,7 @@ export class Volumes implements StandardVerbs<Volume> {
         this.#account(this.#made.get(made.id));
         this.#made.report("resized", made.id, "its growth was finished after a restart of the agent");
       }
-      await this.#made.setFacts(made.id, { growToMib: 0 });
+      await this.#setGrowth(made.id, 0);
     });
   }
 

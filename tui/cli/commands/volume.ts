@@ -4,7 +4,9 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { GetInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { VolumeServiceService } from "../../../proto/gen/zor/v1/volume_service.js";
+import { parseId } from "../../../lib/names.js";
 import { parseMemoryMib } from "../../kit/input/memory.js";
+import { parseBytesPerSecond } from "../../kit/input/rate.js";
 import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { type DisksChange, withoutVolume, withVolume } from "../../kinds/volume/attaching.js";
@@ -22,19 +24,29 @@ interface VolumeOptions {
   readonly serial?: string;
 }
 
+interface MoveOptions {
+  readonly output: OutputFormat;
+  readonly host?: string;
+  readonly dryRun?: boolean;
+  readonly wait: boolean;
+  readonly to: string;
+  readonly limitRate?: string;
+}
+
 type Open = Registrar["open"];
 
-/** `zor volume attach|detach|resize`. */
+/** `zor volume attach|detach|resize|move`. */
 export function define({ program, open }: Registrar): void {
   const volume = program
     .command("volume")
     .description(
-      "Give volumes to machines, take them away and grow them. They are made and deleted with zor create and zor delete.",
+      "Give volumes to machines, take them away, grow and move them. They are made and deleted with zor create and zor delete.",
     )
     .helpCommand(false);
   defineAttach(volume, open);
   defineDetach(volume, open);
   defineResize(volume, open);
+  defineMove(volume, open);
 }
 
 function defineAttach(volume: Command, open: Open): void {
@@ -86,6 +98,37 @@ function defineResize(volume: Command, open: Open): void {
       });
     });
   withExamples(command, "zor volume resize alpha/data 20G");
+}
+
+function defineMove(volume: Command, open: Open): void {
+  const command = volume
+    .command("move")
+    .description("Move a volume to another pool of its host, also while a machine writes to it.")
+    .addArgument(new ResourceArgument("<volume>", "the volume", "volume"))
+    .requiredOption("--to <pool>", "the pool, on the same host")
+    .option("--limit-rate <rate>", "most bytes a second, such as 10M (default: as fast as it goes)")
+    .option("--host <host>", "the host of a name without one")
+    .option("--no-wait", "return once it has been taken on")
+    .option("--dry-run", "only check the request")
+    .addOption(responseOutput())
+    .action(async (text: string, options: MoveOptions) => {
+      const session = open(command);
+      const name = await resolveName(session, kindNamed("volume"), text, options.host);
+      const rate = options.limitRate === undefined ? 0 : parseBytesPerSecond("--limit-rate", options.limitRate);
+      const method = VolumeServiceService.moveVolume;
+      const validateOnly = options.dryRun === true;
+      const pool = parseId("--to", options.to.slice(options.to.lastIndexOf("/") + 1));
+      const request = { name, pool, bytesPerSecond: BigInt(rate), requestId: session.requestId(), validateOnly };
+      const { operation } = await session.call(method, request);
+      const follows = options.wait && !validateOnly;
+      const ended = follows ? await session.follow(operation, `moving ${shortName(name)}`) : operation;
+      await session.printResponse(options.output, method, { operation: ended }, () => {
+        if (options.output === "name") return escapeText(name);
+        const outcome = validateOnly ? "could be moved" : follows ? "moved" : "is being moved";
+        return escapeText(`volume ${shortName(name)} ${outcome} to ${pool}`);
+      });
+    });
+  withExamples(command, "zor volume move alpha/data --to fast", "zor volume move alpha/data --to san --limit-rate 50M");
 }
 
 function changing(command: Command, more: string): Command {

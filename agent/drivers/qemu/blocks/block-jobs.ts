@@ -14,6 +14,8 @@ export interface FollowOptions {
   readonly onProgress?: (done: number) => void;
   /** Looks now and then whether to go on. @throws {ZorError} when not. */
   readonly guard?: (() => Promise<void>) | undefined;
+  /** The state of jobs that is waited for; default "concluded", and then they are dismissed. */
+  readonly until?: "ready" | "pending" | "concluded";
 }
 
 const [firstPollMs, lastPollMs] = [10, 250];
@@ -21,11 +23,11 @@ const [firstPollMs, lastPollMs] = [10, 250];
 const cancelMs = 60_000;
 
 /**
- * Waits until jobs of QEMU have concluded and dismisses them; all or none: when one fails, or the signal aborts, the others are cancelled.
+ * Waits until jobs of QEMU have concluded, or are as far as is said, and dismisses them; all or none: when one fails, or the signal aborts, the others are cancelled.
  * @throws {ZorError} with QEMU's words; RESOURCE_EXHAUSTED when the disk is full.
  */
 export async function followJobs(engine: BlockEngine, jobs: readonly string[], options: FollowOptions): Promise<void> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, until = "concluded" } = options;
   try {
     for (let waitMs = firstPollMs; ; waitMs = Math.min(lastPollMs, waitMs * 2)) {
       signal.throwIfAborted();
@@ -34,7 +36,9 @@ export async function followJobs(engine: BlockEngine, jobs: readonly string[], o
       const failed = own.find((job) => textOf(job, "error") !== "");
       if (failed !== undefined) throw toFailure(textOf(failed, "error"), options.resource);
       onProgress?.(shareDone(own));
-      if (own.every((job) => textOf(job, "status") === "concluded")) break;
+      const isEarly = until !== "concluded" && own.some((job) => textOf(job, "status") === "concluded");
+      if (isEarly || own.length < jobs.length) throw toFailure("a job has ended early", options.resource);
+      if (own.every((job) => textOf(job, "status") === until)) break;
       await options.guard?.();
       await pause(waitMs, signal);
     }
@@ -42,6 +46,7 @@ export async function followJobs(engine: BlockEngine, jobs: readonly string[], o
     await endJobs(engine, jobs).catch(() => undefined);
     throw error;
   }
+  if (until !== "concluded") return;
   for (const id of jobs) await engine.execute("job-dismiss", { id });
 }
 

@@ -8,7 +8,7 @@ export interface CopyVolumeOptions extends FollowOptions {
 }
 
 /** Copies all of a node that nobody writes to into another one, which is not smaller. On error nothing goes on. @throws {ZorError} */
-async function copyNode(
+export async function copyNode(
   engine: BlockEngine,
   { from, to }: { readonly from: string; readonly to: string },
   options: CopyVolumeOptions,

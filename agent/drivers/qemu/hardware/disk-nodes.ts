@@ -5,6 +5,15 @@ import type { DiskFormat } from "../image-chain.js";
 export interface NodeLayer {
   readonly set: number;
   readonly format: DiskFormat;
+  /** It is a block device; default: no. */
+  readonly isDevice?: boolean;
+}
+
+/** What QEMU reaches over the network. */
+export interface RemoteLayer {
+  readonly format: "raw";
+  /** A protocol node. */
+  readonly remote: Readonly<Record<string, unknown>>;
 }
 
 /** A block node as -blockdev and QMP's blockdev-add take it. */
@@ -24,6 +33,13 @@ export function cacheOf({ cache }: Pick<Disk, "cache">): (typeof cacheModes)[key
   return cacheModes[cache === "" ? "writeback" : (cache as keyof typeof cacheModes)];
 }
 
+/** What the spec of a disk says of its top node, whatever that is over; pure. */
+export function toNodeOptions(disk: Disk): Readonly<Record<string, unknown>> {
+  const { direct, flush } = cacheOf(disk);
+  const zeroes = disk.detectZeroes === "" || disk.detectZeroes === "off" ? {} : { "detect-zeroes": disk.detectZeroes };
+  return { ...(direct || !flush ? { cache: { direct, "no-flush": !flush } } : {}), ...zeroes };
+}
+
 /** Name of the node of a layer; the top one is called as its disk. */
 export function layerNode(id: string, level: number): string {
   return level === 0 ? id : `${id}base${level}`;
@@ -36,7 +52,7 @@ export function layerNode(id: string, level: number): string {
  */
 export function toDiskNodes(
   disk: Disk,
-  layers: readonly NodeLayer[],
+  layers: readonly (NodeLayer | RemoteLayer)[],
   { id, isReadOnly }: { readonly id: string; readonly isReadOnly: boolean },
 ): readonly BlockNode[] {
   const { direct, flush } = cacheOf(disk);
@@ -44,14 +60,16 @@ export function toDiskNodes(
   const aio = disk.io === "" || disk.io === "threads" ? {} : { aio: disk.io };
   const zeroes = disk.detectZeroes === "" || disk.detectZeroes === "off" ? {} : { "detect-zeroes": disk.detectZeroes };
   return layers
-    .map(({ set, format }, level) => {
+    .map((layer, level) => {
+      const { format } = layer;
       const readOnly = level > 0 || isReadOnly;
+      const below = "remote" in layer ? layer.remote : { ...toFileNode(layer), ...aio };
       const hasBacking = level + 1 < layers.length;
       return {
         driver: format,
         "node-name": layerNode(id, level),
         "read-only": readOnly,
-        file: { driver: "file", filename: `/dev/fdset/${set}`, "read-only": readOnly, ...aio, ...cache },
+        file: { ...below, "read-only": readOnly, ...cache },
         ...(readOnly ? {} : { discard: disk.discard === false ? "ignore" : "unmap", ...zeroes }),
         ...cache,
         // null: none, whatever the header says.
@@ -59,4 +77,8 @@ export function toDiskNodes(
       };
     })
     .reverse();
+}
+
+function toFileNode({ set, isDevice = false }: NodeLayer): Readonly<Record<string, unknown>> {
+  return { driver: isDevice ? "host_device" : "file", filename: `/dev/fdset/${set}` };
 }

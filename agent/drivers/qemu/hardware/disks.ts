@@ -1,21 +1,27 @@
+import { randomUUID } from "node:crypto";
+import { open, unlink } from "node:fs/promises";
+import { join } from "node:path";
 import { invalidFields } from "../../../../lib/errors.js";
 import type { Disk } from "../../../../proto/gen/zor/v1/qemu.js";
+import type { VolumeSecret } from "../../abilities/volumes.js";
 import { diskSizeBytes, type InstanceDisk, isVolume, openDiskImage, openDisks } from "../disks.js";
 import { diskName } from "../ids.js";
-import type { InheritedFiles } from "../inherited-files.js";
+import { fdPath, type InheritedFiles } from "../inherited-files.js";
 import { assertHasIo } from "../qemu-probe.js";
 import { toDeviceWord, toSlotHeads } from "./device.js";
 import { checkDisks } from "./disk-check.js";
 import { iothreadId, toDiskDevice } from "./disk-device.js";
-import { type NodeLayer, toDiskNodes } from "./disk-nodes.js";
+import { type NodeLayer, type RemoteLayer, toDiskNodes } from "./disk-nodes.js";
 import { bootIndexOf } from "./boot-order.js";
-import type { Asked, HardwarePart, MachineHost } from "./part.js";
+import type { Asked, HardwarePart, Launch, MachineHost } from "./part.js";
 
 /** A disk whose files are open. */
 interface DiskPlan {
   readonly disk: Disk;
   /** Its files, top first, as QEMU inherits them. */
-  readonly layers: readonly NodeLayer[];
+  readonly layers: readonly (NodeLayer | RemoteLayer)[];
+  /** Arguments that QEMU has secrets from. */
+  readonly secrets?: readonly string[];
   /** Place in the order in which the firmware looks for something to boot; undefined: it does not look here. */
   readonly bootIndex: number | undefined;
 }
@@ -29,21 +35,25 @@ export const disks: HardwarePart<readonly DiskPlan[]> = {
     const { options, inherited, instance, signal } = launch;
     for (const [index, disk] of options.disks.entries()) await assertHasIo(disk, index, signal);
     const opened = inherited.keep(await openDisks(options.disks, { ...launch, directory: instance.directory }));
-    return opened.disks.map((files, index) => ({
+    const plan = async (files: InstanceDisk, index: number): Promise<DiskPlan> => ({
       disk: options.disks[index] as Disk,
       layers: toLayers(files, inherited),
+      secrets: await giveSecrets(files.remote?.secrets ?? [], launch),
       bootIndex: bootIndexOf(launch, "disk", index),
-    }));
+    });
+    return await Promise.all(opened.disks.map(plan));
   },
   toArguments: (plans, { machine }) => ({
     argv: [...toSlotHeads(plans.map(({ disk }) => disk.deviceAddress).filter(isPciPlace))].concat(
-      plans.flatMap(({ disk, layers, bootIndex }, index) => {
+      plans.flatMap(({ disk, layers, secrets = [], bootIndex }, index) => {
         const id = diskName(disk, index);
         const nodes = toDiskNodes(disk, layers, { id, isReadOnly: disk.readOnly });
         return [
+          ...secrets,
           ...nodes.flatMap((node, level) => {
-            const set = layers[layers.length - 1 - level]?.set ?? 0;
-            return ["-add-fd", `fd=${set},set=${set}`, "-blockdev", JSON.stringify(node)];
+            const layer = layers[layers.length - 1 - level];
+            const given = layer !== undefined && "set" in layer ? ["-add-fd", `fd=${layer.set},set=${layer.set}`] : [];
+            return [...given, "-blockdev", JSON.stringify(node)];
           }),
           ...(disk.iothread ? ["-object", `iothread,id=${iothreadId(id)}`] : []),
           ...["-device", toDeviceWord(toDiskDevice(disk, { index, machine, bootIndex }))],
@@ -95,7 +105,33 @@ function toMib(bytes: bigint): bigint {
   return (bytes + bytesPerMib - 1n) / bytesPerMib;
 }
 
-function toLayers({ layers }: InstanceDisk, inherited: InheritedFiles): readonly NodeLayer[] {
+/** QEMU dials servers by itself, which needs the host's network. */
+export function dialsServers(plans: readonly DiskPlan[] | undefined): boolean {
+  return plans?.some(({ layers }) => layers.some((layer) => "remote" in layer)) === true;
+}
+
+function toLayers({ layers, remote }: InstanceDisk, inherited: InheritedFiles): DiskPlan["layers"] {
+  if (remote !== undefined) return [{ format: "raw", remote: remote.node }];
   // The numbers of the descriptors serve as the numbers of their sets.
-  return layers.map(({ file, format }) => ({ set: inherited.share(file), format }));
+  return layers.map(({ file, format, isDevice = false }) => ({
+    ...{ set: inherited.share(file), format },
+    ...(isDevice ? { isDevice } : {}),
+  }));
+}
+
+/** Hands secrets on in files that have no name any more, and that nobody but the machine's user could have read. */
+async function giveSecrets(
+  secrets: readonly VolumeSecret[],
+  { instance, inherited, user }: Launch,
+): Promise<readonly string[]> {
+  const argv: string[] = [];
+  for (const { id, data, format = "raw" } of secrets) {
+    const path = join(instance.directory, `secret-${randomUUID()}`);
+    const file = inherited.keep(await open(path, "wx+", 0o600));
+    await unlink(path);
+    await file.chown(user, user);
+    await file.writeFile(data);
+    argv.push("-object", `secret,id=${id},format=${format},file=${fdPath(inherited.share(file))}`);
+  }
+  return argv;
 }

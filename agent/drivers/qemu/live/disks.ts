@@ -3,12 +3,19 @@ import type { Disk, DiskLimits } from "../../../../proto/gen/zor/v1/qemu.js";
 import type { DiskAt } from "../../abilities/devices.js";
 import { createDisk, type DisksOptions, openDisk, removeDisk } from "../disks.js";
 import { iothreadId, toDiskDevice } from "../hardware/disk-device.js";
-import { toDiskNodes } from "../hardware/disk-nodes.js";
+import { type NodeLayer, type RemoteLayer, toDiskNodes } from "../hardware/disk-nodes.js";
 import { diskName } from "../ids.js";
 import { asObject, numberOf, textOf } from "../json.js";
 import { busOf, type MachineType } from "../placement.js";
 import { removeDiskDevice } from "./leftovers.js";
-import { addDescriptor, findBlockDevice, type LiveMachine, type LiveOptions, removeDevice } from "./live-machine.js";
+import {
+  addDescriptor,
+  assertReachesServers,
+  findBlockDevice,
+  type LiveMachine,
+  type LiveOptions,
+  removeDevice,
+} from "./live-machine.js";
 
 /** A disk of a running machine and its place in the spec. The spec has its name and address: see placeDevices with isLive. */
 export interface LiveDisk extends DiskAt {
@@ -55,11 +62,16 @@ export async function plugDisk(machine: LiveMachine, live: LiveDisk, options: Li
   }
   await using files = await openDisk(disk, index, areFilesKept ? { ...options, goesOn: true } : options);
   if (!disk.persistent && !areFilesKept) undo.defer(() => removeDisk(disk, index, options));
-  const sets: { readonly set: number; readonly format: "qcow2" | "raw" }[] = [];
-  for (const { file, format } of files.layers) {
+  const sets: (NodeLayer | RemoteLayer)[] = [];
+  for (const { file, format, isDevice = false } of files.layers) {
     const set = await addDescriptor(machine, file.fd);
     undo.defer(async () => void (await machine.execute("remove-fd", { "fdset-id": set }).catch(() => undefined)));
-    sets.push({ set, format });
+    sets.push({ set, format, isDevice });
+  }
+  if (files.remote !== undefined) {
+    await assertReachesServers(machine, options);
+    for (const secret of files.remote.secrets) await machine.execute("object-add", { "qom-type": "secret", ...secret });
+    sets.push({ format: "raw", remote: files.remote.node });
   }
   for (const node of toDiskNodes(disk, sets, { id, isReadOnly: disk.readOnly })) {
     await machine.execute("blockdev-add", node);

@@ -1,9 +1,13 @@
+import { readlink } from "node:fs/promises";
 import { failedPrecondition, messageOf, type ZorError } from "../../../../lib/errors.js";
+import { ownPrefix } from "../blocks/block-engine.js";
 import { asObject, type JsonObject, numberOf, objectsIn, textOf } from "../json.js";
 import type { QmpEvent } from "../qmp-client.js";
 
 /** A running machine, as far as changing it needs it. */
 export interface LiveMachine {
+  /** Its process, where it is known. */
+  readonly identity?: { readonly pid: number };
   /** Runs a QMP command. @throws {ZorError} */
   execute(command: string, args?: JsonObject, timeoutMs?: number): Promise<unknown>;
   /** Runs a QMP command that takes a descriptor. @throws {ZorError} */
@@ -62,6 +66,24 @@ export async function removeDevice(
   }
 }
 
+/**
+ * Machines that have had nothing on servers were started where no server can be reached.
+ * @throws {ZorError} FAILED_PRECONDITION when it is one of those.
+ */
+export async function assertReachesServers({ identity }: LiveMachine, { resource }: LiveOptions): Promise<void> {
+  const [own, its] = await Promise.all([
+    readlink("/proc/self/ns/net"),
+    readlink(`/proc/${identity?.pid ?? "self"}/ns/net`).catch(() => undefined),
+  ]);
+  if (own === its) return;
+  const remedy = "stop it first: with such a volume in its specification it can from its next start";
+  throw failedPrecondition(
+    "NO_NETWORK",
+    resource,
+    `${resource}: the running machine cannot reach the server of the volume, because it had none on a server when it was started; ${remedy}`,
+  );
+}
+
 /** Gives a descriptor to QEMU for its block drivers; resolves to the number of its set. */
 export async function addDescriptor(machine: LiveMachine, fd: number): Promise<number> {
   const set = numberOf(asObject(await machine.executeWith(fd, "add-fd", { opaque: descriptorMark })), "fdset-id");
@@ -86,8 +108,10 @@ export async function listNodes(machine: LiveMachine): Promise<readonly JsonObje
 /** The nodes of a disk, those that others are over last: the one on top goes first. */
 export async function nodesOfDisk(machine: LiveMachine, id: string): Promise<readonly string[]> {
   const names = (await listNodes(machine)).map((node) => textOf(node, "node-name"));
-  const level = (name: string): number => (name === id ? 0 : Number(name.slice(id.length + "base".length)));
-  const own = names.filter((name) => name === id || new RegExp(`^${id}base\\d+$`).test(name));
+  // A volume that was moved while the machine ran has a new name.
+  const isTop = (name: string): boolean => name === id || name.startsWith(`${ownPrefix}${id}-`);
+  const level = (name: string): number => (isTop(name) ? 0 : Number(name.slice(id.length + "base".length)));
+  const own = names.filter((name) => isTop(name) || new RegExp(`^${id}base\\d+$`).test(name));
   return own.sort((one, other) => level(one) - level(other));
 }
 

@@ -29,6 +29,26 @@ export const protobufFileName = "zor/v1/volume_service.proto";
 
 /** The volume service. */
 
+/** Request of MoveVolume. */
+export interface MoveVolumeRequest {
+  /** "hosts/{host}/volumes/{volume}". */
+  name: string;
+  /** Id of the pool to move it to, "fast". */
+  pool: string;
+  /** Most bytes to copy per second; 0, the default: as fast as it goes. */
+  bytesPerSecond: bigint;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of MoveVolume. */
+export interface MoveVolumeResponse {
+  /** The operation; watch it or poll it. */
+  operation: Operation | undefined;
+}
+
 /** Request of CreateVolume. */
 export interface CreateVolumeRequest {
   /** "hosts/{host}". */
@@ -124,6 +144,225 @@ export interface DeleteVolumeRequest {
 /** Response of DeleteVolume. */
 export interface DeleteVolumeResponse {
 }
+
+function createBaseMoveVolumeRequest(): MoveVolumeRequest {
+  return { name: "", pool: "", bytesPerSecond: 0n, requestId: "", validateOnly: false };
+}
+
+export const MoveVolumeRequest: MessageFns<MoveVolumeRequest> = {
+  encode(message: MoveVolumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.bytesPerSecond) !== message.bytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bytesPerSecond of type int64 too large");
+      }
+      writer.uint32(24).int64(message.bytesPerSecond);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(40).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveVolumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveVolumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MoveVolumeRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      pool: isSet(object.pool) ? globalThis.String(object.pool) : "",
+      bytesPerSecond: isSet(object.bytesPerSecond)
+        ? BigInt(object.bytesPerSecond)
+        : isSet(object.bytes_per_second)
+        ? BigInt(object.bytes_per_second)
+        : 0n,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: MoveVolumeRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.pool !== "") {
+      obj.pool = message.pool;
+    }
+    if (message.bytesPerSecond !== 0n) {
+      obj.bytesPerSecond = message.bytesPerSecond.toString();
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MoveVolumeRequest>): MoveVolumeRequest {
+    return MoveVolumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MoveVolumeRequest>): MoveVolumeRequest {
+    const message = createBaseMoveVolumeRequest();
+    message.name = object.name ?? "";
+    message.pool = object.pool ?? "";
+    message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
+      ? BigInt(object.bytesPerSecond)
+      : 0n;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseMoveVolumeResponse(): MoveVolumeResponse {
+  return { operation: undefined };
+}
+
+export const MoveVolumeResponse: MessageFns<MoveVolumeResponse> = {
+  encode(message: MoveVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.operation !== undefined) {
+      Operation.encode(message.operation, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveVolumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveVolumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operation = Operation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MoveVolumeResponse {
+    return { operation: isSet(object.operation) ? Operation.fromJSON(object.operation) : undefined };
+  },
+
+  toJSON(message: MoveVolumeResponse): unknown {
+    const obj: any = {};
+    if (message.operation !== undefined) {
+      obj.operation = Operation.toJSON(message.operation);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MoveVolumeResponse>): MoveVolumeResponse {
+    return MoveVolumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MoveVolumeResponse>): MoveVolumeResponse {
+    const message = createBaseMoveVolumeResponse();
+    message.operation = (object.operation !== undefined && object.operation !== null)
+      ? Operation.fromPartial(object.operation)
+      : undefined;
+    return message;
+  },
+};
 
 function createBaseCreateVolumeRequest(): CreateVolumeRequest {
   return { parent: "", volumeId: "", volume: undefined, requestId: "", validateOnly: false };
@@ -1166,6 +1405,19 @@ export const VolumeServiceService = {
       Buffer.from(DeleteVolumeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteVolumeResponse => DeleteVolumeResponse.decode(value),
   },
+  /**
+   * Moves a volume to another pool of its host, also while a machine writes to it, whose guest does not notice. A move that fails or is
+   * cancelled leaves the volume as it was.
+   */
+  moveVolume: {
+    path: "/zor.v1.VolumeService/MoveVolume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MoveVolumeRequest): Buffer => Buffer.from(MoveVolumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MoveVolumeRequest => MoveVolumeRequest.decode(value),
+    responseSerialize: (value: MoveVolumeResponse): Buffer => Buffer.from(MoveVolumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MoveVolumeResponse => MoveVolumeResponse.decode(value),
+  },
 } as const;
 
 export interface VolumeServiceServer extends UntypedServiceImplementation {
@@ -1179,6 +1431,11 @@ export interface VolumeServiceServer extends UntypedServiceImplementation {
   updateVolume: handleUnaryCall<UpdateVolumeRequest, UpdateVolumeResponse>;
   /** Deletes a volume with its content; FAILED_PRECONDITION while an instance has it. */
   deleteVolume: handleUnaryCall<DeleteVolumeRequest, DeleteVolumeResponse>;
+  /**
+   * Moves a volume to another pool of its host, also while a machine writes to it, whose guest does not notice. A move that fails or is
+   * cancelled leaves the volume as it was.
+   */
+  moveVolume: handleUnaryCall<MoveVolumeRequest, MoveVolumeResponse>;
 }
 
 export interface VolumeServiceClient extends Client {
@@ -1261,6 +1518,25 @@ export interface VolumeServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteVolumeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Moves a volume to another pool of its host, also while a machine writes to it, whose guest does not notice. A move that fails or is
+   * cancelled leaves the volume as it was.
+   */
+  moveVolume(
+    request: MoveVolumeRequest,
+    callback: (error: ServiceError | null, response: MoveVolumeResponse) => void,
+  ): ClientUnaryCall;
+  moveVolume(
+    request: MoveVolumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MoveVolumeResponse) => void,
+  ): ClientUnaryCall;
+  moveVolume(
+    request: MoveVolumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MoveVolumeResponse) => void,
   ): ClientUnaryCall;
 }
 
