@@ -104,7 +104,12 @@ it("leaves it where it was when it is cancelled, or the agent is ended in the mi
     operation: { name: string };
   };
   await eventually(async () => expect(await filesOf(pools[1])).toHaveLength(1));
-  await done("operation", "cancel", started.operation.name);
+  await done(
+    "api",
+    "call",
+    "zor.v1.OperationService/CancelOperation",
+    JSON.stringify({ name: started.operation.name }),
+  );
   await eventually(async () => expect(await filesOf(pools[1])).toEqual([]));
   await done("volume", "move", "zt/kept", "--to", "fast", "--limit-rate", "1M", "--no-wait");
   await eventually(async () => expect(await filesOf(pools[1])).toHaveLength(1));
