@@ -1,3 +1,4 @@
+import { failedPrecondition } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { ClaimedInstance } from "../../drivers/instance-access.js";
 import type { AgentContext } from "../../parts.js";
@@ -22,10 +23,22 @@ export async function growVolume(
   sizeBytes: bigint,
 ): Promise<void> {
   const holdings = holders.of(id);
+  const isOnlyRead = (name: string): boolean =>
+    holdings.some(({ instance, readOnly }) => instance === name && readOnly);
   const names = [...new Set(holdings.map(({ instance }) => instance))];
   await withClaims(names, [], async (claimed) => {
     const running = claimed.map((each) => each.subject()).filter(({ handle }) => handle !== undefined);
     if (running.length === 0) return await backend.resize(pool, volume, sizeBytes);
+    const reader = running.find(({ instance }) => isOnlyRead(instance.name));
+    if (reader !== undefined) {
+      const { name } = reader.instance;
+      const remedy = `stop ${name} first, or detach it there`;
+      throw failedPrecondition(
+        "VOLUME_READ_ONLY",
+        volume.name,
+        `${volume.name} is only read by ${name}, which runs; ${remedy}`,
+      );
+    }
     await backend.promise?.(pool, volume, sizeBytes);
     await backend.resizeBelow?.(pool, volume, sizeBytes);
     for (const { instance, driver } of running) {

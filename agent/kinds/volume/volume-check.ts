@@ -17,10 +17,8 @@ export function checkVolumeSpec(wanted: VolumeSpec | undefined): {
   const wrong = (field: string, description: string): void =>
     void violations.push({ field: `volume.spec.${field}`, description });
   if (!isId(spec.pool)) wrong("pool", `${quote(spec.pool)} is not the id of a pool such as "default"`);
-  if (spec.sizeMib < 0n || spec.sizeMib > maxSizeMib)
+  if (spec.sizeMib < 1n || spec.sizeMib > maxSizeMib)
     wrong("size_mib", `${spec.sizeMib} is not between 1 and ${maxSizeMib}`);
-  else if (spec.sizeMib === 0n && spec.image === "")
-    wrong("size_mib", "must be set: 1 to 16777216, or 0 with an image");
   if (!["", "qcow2", "raw"].includes(spec.format))
     wrong("format", `${quote(spec.format)} is not known; it can be "qcow2" or "raw"`);
   if (spec.description.length > maxDescription) wrong("description", `is longer than ${maxDescription} characters`);
@@ -33,8 +31,7 @@ export function checkVolumeChange(before: VolumeSpec, after: VolumeSpec): readon
   const wrong = (field: string, description: string): void =>
     void violations.push({ field: `volume.spec.${field}`, description });
   if (after.pool !== before.pool) wrong("pool", "cannot be changed so; a volume is moved with: zor volume move");
-  for (const field of ["format", "image"] as const)
-    if (after[field] !== before[field]) wrong(field, "cannot be changed; make another volume");
+  if (after.format !== before.format) wrong("format", "cannot be changed; make another volume");
   if (after.sizeMib < before.sizeMib)
     wrong("size_mib", `${after.sizeMib} is smaller than the ${before.sizeMib} MiB that it has: volumes grow only`);
   return violations;

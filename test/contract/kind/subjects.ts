@@ -52,7 +52,7 @@ export function pool(storage: string): Subject {
 /** Volumes in the pool that is always there. */
 export const volume: Subject = {
   singular: "volume",
-  spec: (number) => ({ pool: "default", sizeMib: BigInt(number), format: "qcow2", image: "", description: "" }),
+  spec: (number) => ({ pool: "default", sizeMib: BigInt(number), format: "qcow2", description: "" }),
   bad: { spec: { sizeMib: -1n }, field: "volume.spec.size_mib" },
   change: { spec: { sizeMib: 64n }, path: "spec.size_mib" },
 };

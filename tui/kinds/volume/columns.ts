@@ -46,7 +46,6 @@ export const volumeColumns: readonly Column<VolumeRow>[] = [
   ),
   textColumn({ id: "used", title: "USED BY", importance: 9, min: 8, max: 32 }, usersText),
   textColumn({ id: "format", title: "FORMAT", importance: 4, min: 6, max: 6 }, ({ spec }) => spec?.format ?? ""),
-  textColumn({ id: "image", title: "IMAGE", importance: 3, min: 5, max: 24 }, ({ spec }) => spec?.image ?? ""),
   ageColumn(
     { id: "age", title: "AGE", importance: 3, sortLetter: "A" },
     ({ resource }: VolumeRow) => resource.createTime,

@@ -9,13 +9,12 @@ export const volumeCommands: KindCommands<Volume> = {
   create: {
     description: "Make a volume: a disk that stays when the machines that have it are deleted.",
     flags: [
-      { flags: "--size <size>", help: "such as 512M or 10G; it can grow later (default: as large as its image)" },
+      { flags: "--size <size>", help: "such as 512M or 10G; it can grow later" },
       { flags: "--pool <pool>", help: "where it is kept (default: default)" },
       { flags: "--format <format>", help: "what it is kept as where volumes are files", choices: ["qcow2", "raw"] },
-      { flags: "--image <image>", help: "the image that it begins as (default: it begins empty)" },
       description,
     ],
-    examples: ["alpha/data --size 10G", "alpha/root --image debian --size 20G --pool fast"],
+    examples: ["alpha/data --size 10G", "alpha/log --size 2G --pool fast --format raw"],
     read: ({ values }) => {
       const size = flagText(values, "size");
       return {
@@ -23,7 +22,6 @@ export const volumeCommands: KindCommands<Volume> = {
           pool: flagText(values, "pool") ?? "",
           sizeMib: size === undefined ? 0n : parseMemoryMib("--size", size),
           format: flagText(values, "format") ?? "",
-          image: flagText(values, "image") ?? "",
           description: flagText(values, "description") ?? "",
         },
       };

@@ -120,12 +120,10 @@ export interface Volume_AnnotationsEntry {
 export interface VolumeSpec {
   /** Id of the pool of the same host; default "default". A volume is moved with MoveVolume. */
   pool: string;
-  /** Size in MiB, 1 to 16777216; 0: as large as its image. It may grow later, also while a machine that has it runs, never shrink. */
+  /** Size in MiB, 1 to 16777216. It may grow later, also while a machine that has it runs, never shrink. */
   sizeMib: bigint;
   /** What it is kept as where volumes are files, "qcow2" (default) or "raw"; always "raw" elsewhere. */
   format: string;
-  /** Image that it begins as, named as Disk.image; empty: it begins empty. */
-  image: string;
   /** What people say of it, at most 1024 characters. */
   description: string;
 }
@@ -604,7 +602,7 @@ export const Volume_AnnotationsEntry: MessageFns<Volume_AnnotationsEntry> = {
 };
 
 function createBaseVolumeSpec(): VolumeSpec {
-  return { pool: "", sizeMib: 0n, format: "", image: "", description: "" };
+  return { pool: "", sizeMib: 0n, format: "", description: "" };
 }
 
 export const VolumeSpec: MessageFns<VolumeSpec> = {
@@ -620,9 +618,6 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
     }
     if (message.format !== "") {
       writer.uint32(26).string(message.format);
-    }
-    if (message.image !== "") {
-      writer.uint32(34).string(message.image);
     }
     if (message.description !== "") {
       writer.uint32(42).string(message.description);
@@ -667,14 +662,6 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
             message.format = reader.string();
             continue;
           }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.image = reader.string();
-            continue;
-          }
           case 5: {
             if (tag !== 42) {
               break;
@@ -700,7 +687,6 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
       pool: isSet(object.pool) ? globalThis.String(object.pool) : "",
       sizeMib: isSet(object.sizeMib) ? BigInt(object.sizeMib) : isSet(object.size_mib) ? BigInt(object.size_mib) : 0n,
       format: isSet(object.format) ? globalThis.String(object.format) : "",
-      image: isSet(object.image) ? globalThis.String(object.image) : "",
       description: isSet(object.description) ? globalThis.String(object.description) : "",
     };
   },
@@ -716,9 +702,6 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
     if (message.format !== "") {
       obj.format = message.format;
     }
-    if (message.image !== "") {
-      obj.image = message.image;
-    }
     if (message.description !== "") {
       obj.description = message.description;
     }
@@ -733,7 +716,6 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
     message.pool = object.pool ?? "";
     message.sizeMib = (object.sizeMib !== undefined && object.sizeMib !== null) ? BigInt(object.sizeMib) : 0n;
     message.format = object.format ?? "";
-    message.image = object.image ?? "";
     message.description = object.description ?? "";
     return message;
   },
