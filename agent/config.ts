@@ -106,6 +106,7 @@ export const agentConfigSchema = z.strictObject({
   disk: diskSchema.default({}),
   backupDirs: z.array(path).optional(),
   storagePools: z.array(allowedPoolSchema).max(256).optional(),
+  diskAppliance: path.optional(),
   memoryReserveMib: mib.optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
@@ -161,6 +162,8 @@ export interface AgentSettings {
   /** Directories of the host that machines may share, or anything in them. */
   readonly machineShares: readonly SharedDirectory[];
   readonly disk: DiskLimits;
+  /** Directory of the machine that looks into disks, made by libguestfs-make-fixed-appliance(1); undefined: one is made when it is needed. */
+  readonly diskAppliance: string | undefined;
   /** Directories that backups may be written to; none: no backups are taken. */
   readonly backupDirs: readonly string[];
   /** What pools may be made of beside the one that is always there: whoever makes pools writes there. */
@@ -205,6 +208,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     disk: config.disk,
     backupDirs: config.backupDirs ?? [],
     storagePools: config.storagePools ?? [],
+    diskAppliance: config.diskAppliance,
     memoryReserveMib: config.memoryReserveMib ?? 256,
     observeSeconds: config.observeSeconds,
   };

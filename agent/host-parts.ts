@@ -23,10 +23,10 @@ export async function openHostParts(options: HostPartsOptions): Promise<AgentPar
   const { imageDirs, state: stateDirectory, containerCapabilities, containers, engines, registries, disk } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
-  const { qemuArguments, pciDevices, usbDevices, machineShares: shares, libvirt } = settings;
+  const { qemuArguments, pciDevices, usbDevices, machineShares: shares, libvirt, diskAppliance } = settings;
   const policies = { containers, machines: { qemuArguments, pciDevices, usbDevices, shares } };
   const common = { imageDirectories, stateDirectory, containerCapabilities, ...policies, engines, registries };
-  const drivers = createDrivers({ ...common, disk, libvirt, hostUid, log });
+  const drivers = createDrivers({ ...common, disk, diskAppliance, libvirt, hostUid, log });
   const { network, lans, udpSuperFrames } = await openNetwork(options);
   return { drivers, network, cables: { plugger: lans, udpSuperFrames } };
 }

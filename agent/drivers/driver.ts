@@ -7,6 +7,7 @@ import type { Copyable, Savable } from "./abilities/copies.js";
 import type { Connectable } from "./abilities/connect.js";
 import type { Detachable } from "./abilities/detach.js";
 import type { Discovering } from "./abilities/discovering.js";
+import type { HasFiles } from "./abilities/files.js";
 import type { HasScreen } from "./abilities/screen.js";
 import type { HasKeyboard } from "./abilities/keyboard.js";
 import type { HasLogs } from "./abilities/logs.js";
@@ -138,6 +139,7 @@ export interface Abilities {
   readonly screen?: HasScreen;
   readonly volumes?: UsesVolumes;
   readonly statistics?: HasStatistics;
+  readonly files?: HasFiles;
 }
 
 /** Drivers whose instances have devices at addresses. */

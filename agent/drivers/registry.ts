@@ -31,6 +31,8 @@ export interface DriverOptions {
   readonly containers?: ContainerPolicy;
   /** What machines are allowed beyond the ordinary; default: nothing. */
   readonly machines?: MachinePolicy;
+  /** Directory of the machine that looks into disks; default: one is made. */
+  readonly diskAppliance?: string | undefined;
   /** How much of the host's disk instances may have. */
   readonly disk: DiskLimits;
   readonly log: Log;

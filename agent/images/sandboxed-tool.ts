@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
+import { confinedCommand } from "../host/confined.js";
 import { startOwned, ToolError } from "../host/exec.js";
 
 /** A user of its own, outside what distributions and instances have (agent/drivers/qemu/privileges.ts). */
@@ -32,15 +33,8 @@ const processorSeconds = 4 * 3600;
 export async function runSandboxed(options: SandboxedTool): Promise<void> {
   const { tool, argv, files, maxFileBytes, signal, onOutput } = options;
   signal.throwIfAborted();
-  const drop = ["--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"];
-  const bounds = [
-    ...["--core=0", "--nproc=64", `--as=${memoryBytes}`, `--cpu=${processorSeconds}`],
-    `--fsize=${Math.max(1, Math.floor(maxFileBytes))}`,
-  ];
-  const unprivileged = ["setpriv", "--reuid", `${imageUser}`, "--regid", `${imageUser}`, ...drop, "--"];
-  const child = startOwned(["unshare", "--net", "--", ...unprivileged, "prlimit", ...bounds, "--", tool, ...argv], {
-    stdio: ["ignore", "pipe", "pipe", ...files],
-  });
+  const bounds = { user: imageUser, maxFileBytes, memoryBytes, processorSeconds };
+  const child = startOwned(confinedCommand([tool, ...argv], bounds), { stdio: ["ignore", "pipe", "pipe", ...files] });
   const onAbort = (): void => void child.kill("SIGTERM");
   signal.addEventListener("abort", onAbort, { once: true });
   let stderr = "";

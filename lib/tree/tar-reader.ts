@@ -17,8 +17,12 @@ interface Extended {
 /**
  * Reads a tar archive (ustar, pax and GNU long names) that a guest gives, and takes nothing on trust: each name is a plain name below one top,
  * sizes and counts are bounded, and what is damaged, or goes on after its end, is an error.
+ * @param options.hasTop all names begin with that of the tree's top, which is left out. Default: true.
  */
-export async function* readTar(stream: AsyncIterable<Uint8Array>): AsyncGenerator<TreeItem> {
+export async function* readTar(
+  stream: AsyncIterable<Uint8Array>,
+  { hasTop = true }: { readonly hasTop?: boolean } = {},
+): AsyncGenerator<TreeItem> {
   const bytes = new Bytes(stream);
   let extended: Extended = {};
   for (let entries = 0; ; entries += 1) {
@@ -46,7 +50,7 @@ export async function* readTar(stream: AsyncIterable<Uint8Array>): AsyncGenerato
       size: 0,
     };
     extended = {};
-    const path = toPath(name);
+    const path = toPath(name, hasTop);
     switch (type) {
       case "0":
       case "\0":
@@ -63,7 +67,7 @@ export async function* readTar(stream: AsyncIterable<Uint8Array>): AsyncGenerato
         yield { type: "entry", entry: { ...facts, path, type: "symlink", target } };
         break;
       case "1":
-        yield { type: "copy", path, of: toPath(target) };
+        yield { type: "copy", path, of: toPath(target, hasTop) };
         break;
       default:
         yield { type: "skipped", what: `${name} is neither file, directory nor link` };
@@ -82,7 +86,7 @@ async function* data(bytes: Bytes, size: number): AsyncGenerator<TreeItem> {
 }
 
 /** Names from the top, of "./top/a/b". @throws {TreeError} for what leads elsewhere. */
-function toPath(name: string): readonly string[] {
+function toPath(name: string, hasTop: boolean): readonly string[] {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   const bad = parts.find((part) => part === ".." || Buffer.byteLength(part) > treeLimits.nameBytes);
   if (name.startsWith("/") || bad !== undefined || name.includes("\0") || name.includes("\ufffd")) {
@@ -90,6 +94,7 @@ function toPath(name: string): readonly string[] {
   }
   if (parts.length > treeLimits.depth || Buffer.byteLength(name) > treeLimits.pathBytes)
     throw damaged("a path in it is too long");
+  if (!hasTop) return parts;
   if (parts.length === 0) throw damaged("an entry in it has no name");
   return parts.slice(1);
 }

@@ -6,6 +6,7 @@ import { Backup } from "./zor/v1/backup.js";
 import { BackupServiceService } from "./zor/v1/backup_service.js";
 import { CableServiceService } from "./zor/agent/v1/cable_service.js";
 import { ConsoleServiceService } from "./zor/v1/console_service.js";
+import { DiskServiceService } from "./zor/v1/disk_service.js";
 import { Event } from "./zor/v1/event.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
 import { ForwardServiceService } from "./zor/v1/forward_service.js";
@@ -76,6 +77,7 @@ export const serviceTable = {
   "zor.v1.A2bService": A2bServiceService,
   "zor.v1.BackupService": BackupServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
+  "zor.v1.DiskService": DiskServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.ForwardService": ForwardServiceService,
   "zor.v1.HostLogService": HostLogServiceService,

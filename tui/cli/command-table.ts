@@ -78,6 +78,11 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
   { name: "cp", summary: "copy files into, out of and between instances", load: () => import("./commands/cp.js") },
   {
+    name: "disk",
+    summary: "look into the disks of instances, running or not, and change files on those that are off",
+    load: () => import("./commands/disk.js"),
+  },
+  {
     name: "port-forward",
     summary: "listen here for servers inside an instance",
     load: () => import("./commands/port-forward.js"),

@@ -80,8 +80,8 @@ function forwardInput(
   };
 }
 
-/** Writes output and waits when the stream is full. */
-function writerTo(output: TerminalOutput, raw: boolean): (data: Buffer) => Promise<void> {
+/** Writes output and waits when the stream is full; what a terminal would take for an order is escaped unless it is raw. */
+export function writerTo(output: TerminalOutput, raw: boolean): (data: Buffer) => Promise<void> {
   const write = async (data: Buffer | string): Promise<void> => {
     if (!output.write(data)) await once(output, "drain");
   };

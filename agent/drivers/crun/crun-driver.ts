@@ -38,6 +38,7 @@ import { checkTmpfs } from "./bundle.js";
 import { CrunChanges } from "./changes.js";
 import { containerCopies, containerSettling, containerSnapshots } from "./container-copies.js";
 import { containerBackups, containerSaves, removeHalfSaved } from "./container-saves.js";
+import { containerFiles } from "./container-files.js";
 import { openContainerConsole } from "./console.js";
 import { containerLogs } from "./container-logs.js";
 import { ContainerWatch } from "./container-watch.js";
@@ -77,6 +78,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     ...{ snapshot: containerSnapshots(this), copy: containerCopies(this) },
     ...{ save: containerSaves(this), backup: containerBackups(this) },
     logs: containerLogs,
+    files: containerFiles(() => this.host),
   };
   readonly settling = containerSettling(this);
   readonly host: CrunHost;

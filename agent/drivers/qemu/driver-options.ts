@@ -16,6 +16,8 @@ export interface QemuDriverOptions {
   readonly quota?: DiskQuota;
   /** What the agent's settings allow beyond the ordinary; default: nothing. */
   readonly policy?: MachinePolicy;
+  /** Directory of the machine that looks into disks, made by libguestfs-make-fixed-appliance(1); default: one is made. */
+  readonly diskAppliance?: string | undefined;
   /** Tells whether KVM works; default: boots the built-in image under it, once per boot of the host. */
   readonly probeKvm?: () => Promise<KvmVerdict>;
 }

@@ -31,7 +31,6 @@ import { admit, chooseAccelerator } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";
 import { forgetFrozen } from "./blocks/freeze.js";
 import { machineAbilities, machineSettling } from "./blocks/machine-abilities.js";
-import type { MachineAccess } from "./blocks/machine-copies.js";
 import { QemuChanges } from "./changes.js";
 import { ContentDigests } from "./content-digests.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
@@ -50,6 +49,8 @@ import { KvmVerdicts } from "./kvm-verdicts.js";
 import { launch } from "./launch.js";
 import { LiveDevices } from "./live/devices.js";
 import { settle } from "./live/settle.js";
+import { Appliances } from "./look/appliance.js";
+import type { LookAccess } from "./look/machine-files.js";
 import type { Machine } from "./machine.js";
 import { machineLogs } from "./machine-logs.js";
 import { findMachineProcess, toHandle } from "./machine-process.js";
@@ -91,7 +92,7 @@ export function createQemuDriver(options: QemuDriverOptions): QemuDriver {
   return new Driver(options);
 }
 
-class Driver implements QemuDriver, MachineAccess, SuspendAccess {
+class Driver implements QemuDriver, LookAccess, SuspendAccess {
   readonly kind = "qemu";
   readonly options = { case: "qemu" } as const;
   readonly network = "tap";
@@ -125,6 +126,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
   readonly carrier = this;
   readonly wiring = this;
   readonly takesMemory = true;
+  readonly appliances: Appliances;
   readonly #options: QemuDriverOptions;
   readonly #machines: Machines;
   readonly #digests = new ContentDigests();
@@ -141,6 +143,7 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
     this.#machines = new Machines({ log, silentAfterMs, pump });
     this.#quota = options.quota ?? new DiskQuota({ directory: options.stateDirectory });
     this.#kvm = new KvmVerdicts(options);
+    this.appliances = new Appliances(options.diskAppliance, join(options.stateDirectory, "disk-look"));
     this.#policy = options.policy ?? nothingAllowed;
     this.#bases = new BaseWatch({
       digests: this.#digests,
@@ -343,6 +346,10 @@ class Driver implements QemuDriver, MachineAccess, SuspendAccess {
 
   exec(...call: Parameters<Executable["exec"]>): AsyncIterable<ExecOutput> {
     return this.can.detach.exec(...call);
+  }
+
+  async kvmWorks(): Promise<boolean> {
+    return (await this.#kvm.find()).works;
   }
 
   machineOf(instance: DriverInstance): Machine {

@@ -1,6 +1,7 @@
 import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
 import type { HasKeyboard } from "../../drivers/abilities/keyboard.js";
 import type { Pausable, RecoveryHandle, Resettable, Shutdownable } from "../../drivers/driver.js";
+import type { InstanceSubject } from "../../drivers/instance-access.js";
 import { type InstanceRecord, isWaiting } from "./record.js";
 
 /** @throws {ZorError} FAILED_PRECONDITION unless the instance runs; resolves to its handle. `action` completes "so it cannot …". */
@@ -92,6 +93,26 @@ export function specLost(record: InstanceRecord, action: string): ZorError {
 export function unsupported(record: InstanceRecord, action: string): ZorError {
   const { name } = record.stored.resource;
   return failedPrecondition("UNSUPPORTED", name, `${name} is of kind ${record.driver.kind}, which cannot ${action}`);
+}
+
+/** FAILED_PRECONDITION for a kind of instance whose disks nobody can look into. */
+export function cannotLook({ resource, driver }: InstanceSubject): ZorError {
+  const { name } = resource;
+  return failedPrecondition(
+    "UNSUPPORTED",
+    name,
+    `${name} is of kind ${driver.kind}, whose disks cannot be looked into`,
+  );
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION for writing to the disks of an instance that runs. */
+export function assertStopped({ resource: { name }, handle }: InstanceSubject): void {
+  if (handle === undefined) return;
+  throw failedPrecondition(
+    "INSTANCE_RUNNING",
+    name,
+    `${name} runs, and disks are never written to from outside meanwhile; stop it first, or use: zor cp, zor exec`,
+  );
 }
 
 function assertState(record: InstanceRecord, state: "running" | "paused", action: string): void {

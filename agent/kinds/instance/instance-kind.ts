@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
+import { DiskServiceService } from "../../../proto/gen/zor/v1/disk_service.js";
 import { ForwardServiceService } from "../../../proto/gen/zor/v1/forward_service.js";
 import { ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { InstanceLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
@@ -13,6 +14,7 @@ import type { AgentContext } from "../../parts.js";
 import { Access } from "./access.js";
 import { consoleService } from "./console-service.js";
 import { copyMethods } from "./copy-service.js";
+import { diskService } from "./disk-service.js";
 import { execService } from "./exec-service.js";
 import { forwardService } from "./forward-service.js";
 import { logService } from "./log-service.js";
@@ -71,6 +73,7 @@ async function open(context: AgentContext): Promise<KindPart> {
       serve(InstanceLogServiceService, logService({ scope, manager })),
       serve(ExecServiceService, execService({ scope, manager })),
       serve(ForwardServiceService, forwardService({ scope, manager })),
+      serve(DiskServiceService, diskService({ scope, manager, access })),
       serve(ScreenServiceService, screenService({ scope, manager })),
       serve(StatisticsServiceService, statisticsService({ scope, manager })),
     ],

@@ -144,7 +144,13 @@ export class ReachRig implements AsyncDisposable {
 
   /** Begins zor as a process of its own. */
   program(...argv: string[]): Running {
-    return this.tool(nodePath, [join(installationRoot, "dist/cli.cjs"), ...argv]);
+    const [file = "", ...words] = this.cli(...argv);
+    return this.tool(file, words);
+  }
+
+  /** The command line of zor as a process of its own. */
+  cli(...argv: string[]): readonly string[] {
+    return [nodePath, join(installationRoot, "dist/cli.cjs"), ...argv];
   }
 
   /** Begins any program, with zor's configuration in its environment. */

@@ -25,6 +25,7 @@ const words: Readonly<Record<keyof Abilities, string>> = {
   save: "is saved as an image (`zor save`)",
   backup: "backups (`zor backup`)",
   volumes: "volumes as disks (`zor volume`)",
+  files: "files on its disks, running or not (`zor disk`)",
 };
 
 const networks = {

@@ -34,15 +34,13 @@ const startTimeoutMs = 20_000;
 export async function startBlockProcess(options: BlockProcessOptions): Promise<BlockProcess> {
   const { resource, user, signal } = options;
   await using undo = new AsyncDisposableStack();
-  const directory = join(options.directory, "disk-process");
+  const directory = blockProcessDirectory(options);
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { mode: 0o700 });
   await chown(directory, user, user);
   undo.defer(() => rm(directory, { recursive: true, force: true }));
-  // Only the agent may walk to the directory; QEMU makes its socket where it stands.
-  const enter = ["sh", "-c", 'cd -- "$1" && shift && exec "$@"', "sh", directory] as const;
   const walled = options.network === true ? [] : ["unshare", "--net", "--"];
-  const command = [...enter, ...walled, ...toConfined(diskArguments, user)] as const;
+  const command = inDirectory(directory, [...walled, ...toConfined(diskArguments, user)]);
   const child = startOwned(command, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => {
@@ -89,6 +87,16 @@ const diskArguments = [
   ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
   ...["-chardev", `socket,id=qmp,path=${socketName},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
 ] as const;
+
+/** Directory that the QEMU of an instance stands in: what it makes a socket of is there. */
+export function blockProcessDirectory({ directory }: Pick<BlockProcessOptions, "directory">): string {
+  return join(directory, "disk-process");
+}
+
+/** A command that stands where only the agent may walk to, and makes its sockets there; pure. */
+export function inDirectory(directory: string, command: readonly string[]): readonly [string, ...string[]] {
+  return ["sh", "-c", 'cd -- "$1" && shift && exec "$@"', "sh", directory, ...command];
+}
 
 /** A command as a user that may do nothing else; pure. */
 export function toConfined(command: readonly string[], user: number): readonly [string, ...string[]] {

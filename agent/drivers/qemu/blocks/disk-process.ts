@@ -21,18 +21,36 @@ export interface OpenDisks extends BlockEngine, AsyncDisposable {
  */
 export async function openStoppedDisks(instance: DriverInstance, options: DisksOptions): Promise<OpenDisks> {
   await using undo = new AsyncDisposableStack();
-  const opened: { readonly number: number; readonly disk: InstanceDisk }[] = [];
+  const opened: HeldDisk[] = [];
   for (const [index, disk] of qemuOptionsOf(instance.spec).disks.entries()) {
     if (!isKept(disk)) continue;
-    opened.push({ number: diskNumber(disk, index), disk: undo.use(await openPersistentDisk(disk, index, options)) });
+    const { layers } = undo.use(await openPersistentDisk(disk, index, options));
+    opened.push({ number: diskNumber(disk, index), layers, readOnly: false });
   }
-  const { name: resource, directory, uid } = instance;
-  const { signal } = options;
+  const held = undo.use(await holdDisks(instance, opened, options.signal));
+  const kept = undo.move();
+  return { ...held, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** A disk that a QEMU without a machine holds. */
+export interface HeldDisk extends Pick<InstanceDisk, "layers"> {
+  readonly number: number;
+  /** Nothing of it is written, and it may be open elsewhere. */
+  readonly readOnly: boolean;
+}
+
+/** Has a QEMU without a machine hold disks whose files are open. @throws {ZorError} when they are in use. */
+export async function holdDisks(
+  { name: resource, directory, uid }: DriverInstance,
+  disks: readonly HeldDisk[],
+  signal: AbortSignal,
+): Promise<OpenDisks> {
+  await using undo = new AsyncDisposableStack();
   const engine = undo.use(await startBlockProcess({ resource, directory, user: toUserId(uid), signal }));
-  for (const { number, disk } of opened) await addDisk(engine, number, disk);
+  for (const disk of disks) await addDisk(engine, disk);
   const kept = undo.move();
   return {
-    disks: opened.map(({ number }) => number),
+    disks: disks.map(({ number }) => number),
     execute: (...given) => engine.execute(...given),
     executeWith: (...given) => engine.executeWith(...given),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
@@ -54,11 +72,11 @@ export async function runConfined(
 }
 
 /** One node a layer, the lowest first. */
-async function addDisk(engine: BlockEngine, number: number, { layers }: InstanceDisk): Promise<void> {
+async function addDisk(engine: BlockEngine, { number, layers, readOnly: isRead }: HeldDisk): Promise<void> {
   const nodeName = (level: number) => layerNode(diskNode(number), level);
   for (const [level, { file, format }] of [...layers.entries()].reverse()) {
     const { filename } = await giveFile(engine, file);
-    const readOnly = level > 0;
+    const readOnly = isRead || level > 0;
     const backing = level + 1 < layers.length ? nodeName(level + 1) : null;
     await engine.execute("blockdev-add", {
       driver: format,

@@ -4,6 +4,7 @@ import type { Abilities, RecoveryHandle } from "../../driver.js";
 import { assertMemoryFits } from "../memory-image.js";
 import { MachineScreens } from "../screen.js";
 import { machineBackups } from "./machine-backups.js";
+import { type LookAccess, machineFiles } from "../look/machine-files.js";
 import { type MachineAccess, machineCopies, machineSaves } from "./machine-copies.js";
 import {
   checkMachineSnapshot,
@@ -18,13 +19,14 @@ import { settleMachine } from "./settle.js";
 
 /** What machines can be asked for beside their power. */
 export function machineAbilities(
-  access: MachineAccess,
-): Pick<Abilities, "snapshot" | "copy" | "save" | "backup" | "screen"> {
+  access: LookAccess,
+): Pick<Abilities, "snapshot" | "copy" | "save" | "backup" | "screen" | "files"> {
   return {
     snapshot: machineSnapshots(access),
     copy: machineCopies(access),
     save: machineSaves(access),
     backup: machineBackups(access),
+    files: machineFiles(access),
     screen: new MachineScreens((instance) => access.machineOf(instance)),
   };
 }

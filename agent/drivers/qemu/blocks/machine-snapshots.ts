@@ -194,7 +194,7 @@ async function deleteFrom(engine: BlockEngine, nodes: readonly string[], tag: st
 }
 
 /** All disks at one instant, or none. */
-async function snapshotAll(engine: BlockEngine, disks: readonly number[], tag: string): Promise<void> {
+export async function snapshotAll(engine: BlockEngine, disks: readonly number[], tag: string): Promise<void> {
   const actions = disks.map((index) => ({
     type: "blockdev-snapshot-internal-sync",
     data: { device: diskNode(index), name: tag },

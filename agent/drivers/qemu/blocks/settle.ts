@@ -3,6 +3,8 @@ import { textOf } from "../json.js";
 import type { Machine } from "../machine.js";
 import { allNodes, type BlockEngine, ownPrefix } from "./block-engine.js";
 import { endJobs } from "./block-jobs.js";
+import { lookTag } from "../look/shared-disks.js";
+import { deleteFromRunning } from "./machine-snapshots.js";
 import { thawAbandoned } from "./freeze.js";
 
 const agentWaitMs = 5000;
@@ -14,6 +16,8 @@ export async function settleMachine(instance: DriverInstance, machine: Machine):
   const jobs = await endJobs(machine);
   if (jobs.length > 0) done.push(`${jobs.length} jobs of its disks were ended`);
   await removeOwnNodes(machine);
+  // The state of somebody who looked into the disks.
+  await deleteFromRunning(machine, lookTag).catch(() => undefined);
   return done;
 }
 

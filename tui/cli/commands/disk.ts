@@ -1,0 +1,251 @@
+import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import type { TreeItem } from "../../../lib/tree/tree.js";
+import { writeTar } from "../../../lib/tree/tar-writer.js";
+import { type DiskEntry, DiskLook, type DiskUsage } from "../../../proto/gen/zor/v1/disk_service.js";
+import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { shortName } from "../../kit/resource-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
+import { localEnd } from "../copy/ends.js";
+import { entryJson, entryLine, nameText, usageCells } from "../disk/listing.js";
+import { lookInto, readTree, toOutput, writeInto } from "../disk/look.js";
+import { splitPlace, toPlace } from "../disk/places.js";
+import { EditedFile } from "../editor.js";
+import { writerTo } from "../exec-command.js";
+import type { OutputFormat, Session } from "../session.js";
+
+interface PlaceOptions {
+  readonly host?: string;
+  readonly filesystem?: string;
+}
+
+interface ListOptions extends PlaceOptions {
+  readonly output: OutputFormat;
+}
+
+const maxEditedBytes = 16 * 1024 * 1024;
+const nameHelp = "instance, or INSTANCE:DISK for one disk of a machine";
+
+/** `zor disk ls|cat|cp|df|edit`. */
+export function define({ program, open }: Registrar): void {
+  const disk = program
+    .command("disk")
+    .description("Look into the disks of instances, running or not, and change files on those that are off.");
+  const sub = (name: string, description: string) =>
+    disk
+      .command(name)
+      .description(description)
+      .option("--host <host>", "the host of a name without one")
+      .option("--filesystem <device>", "one file system alone, as zor disk df shows it: /dev/sda2");
+  const place = (session: Session, text: string, path: string | undefined, options: PlaceOptions, fallback?: string) =>
+    toPlace(session, { text, path, host: options.host, filesystem: options.filesystem }, fallback);
+
+  const ls = sub("ls", "List a directory of the disks, or show one file.")
+    .addArgument(new ResourceArgument("<name>", nameHelp, "instance"))
+    .argument("[path]", "absolute path; default: /")
+    .addOption(outputOption(["text", "json", "name"], "text"))
+    .action(async (text: string, path: string | undefined, options: ListOptions) => {
+      const session = open(ls);
+      await list(session, await place(session, text, path, options, "/"), options.output);
+    });
+  withExamples(ls, "zor disk ls alpha/vm1", "zor disk ls alpha/vm1:disk1 /var/log", "zor disk ls alpha/c1:/etc");
+
+  const cat = sub("cat", "Print a file of the disks.")
+    .addArgument(new ResourceArgument("<name>", nameHelp, "instance"))
+    .argument("[path]", "absolute path")
+    .action(async (text: string, path: string | undefined, options: PlaceOptions) => {
+      const session = open(cat);
+      const wanted = await place(session, text, path, options);
+      const write = writerTo(session.io.terminal.output, false);
+      for await (const part of lookInto(session, wanted, DiskLook.DISK_LOOK_READ)) {
+        if (part.$case === "data") await write(part.value);
+      }
+    });
+  withExamples(cat, "zor disk cat alpha/vm1 /etc/network/interfaces");
+
+  const cp = sub("cp", "Copy files and directories out of the disks of an instance, or into those of one that is off.")
+    .argument("<from>", "a path here, or INSTANCE:/PATH, INSTANCE:DISK:/PATH")
+    .argument("<to>", "a path here, or INSTANCE:/PATH; into it when it is a directory, else as it")
+    .option("--owners", "keep owners and set-id bits; else files are root's inside and yours here")
+    .action(async (from: string, to: string, options: PlaceOptions & { readonly owners?: boolean }) => {
+      await copy(open(cp), { from, to, owners: options.owners === true, options, place });
+    });
+  withExamples(cp, "zor disk cp alpha/vm1:/var/log .", "zor disk cp router.conf alpha/vm1:/etc/frr/frr.conf");
+
+  const df = sub("df", "Show the file systems of the disks, and how full they are.")
+    .addArgument(new ResourceArgument("<name>", nameHelp, "instance"))
+    .addOption(outputOption(["text", "json"], "text"))
+    .action(async (text: string, options: ListOptions) => {
+      const session = open(df);
+      await usage(session, await place(session, text, "", options), options.output);
+    });
+  withExamples(df, "zor disk df alpha/vm1");
+
+  const edit = sub("edit", "Change a text file on the disks of an instance that is off, in your editor.")
+    .addArgument(new ResourceArgument("<name>", nameHelp, "instance"))
+    .argument("[path]", "absolute path")
+    .action(async (text: string, path: string | undefined, options: PlaceOptions) => {
+      const session = open(edit);
+      await change(session, await place(session, text, path, options));
+    });
+  withExamples(edit, "zor disk edit alpha/vm1 /etc/fstab");
+  withNotes(
+    disk,
+    `A machine's disks are read by libguestfs on its host, in a machine of its own that takes some seconds to
+start. What runs is looked at as it is at one instant, and never written to. While
+somebody looks, the instance is neither started, stopped nor changed. Symbolic
+links lead nowhere but into the same disks; devices and pipes are not opened.`,
+  );
+}
+
+type Place = Awaited<ReturnType<typeof toPlace>>;
+
+async function list(session: Session, place: Place, output: OutputFormat): Promise<void> {
+  const entries: DiskEntry[] = [];
+  for await (const part of lookInto(session, place, DiskLook.DISK_LOOK_LIST)) {
+    if (part.$case === "entry") entries.push(part.value);
+  }
+  entries.sort((one, other) => Buffer.compare(one.name, other.name));
+  if (output === "json") return await session.printJson("json", entries.map(entryJson));
+  for (const entry of entries)
+    await toOutput(session, `${output === "name" ? nameText(entry.name) : entryLine(entry)}\n`);
+}
+
+async function usage(session: Session, place: Place, output: OutputFormat): Promise<void> {
+  const found: DiskUsage[] = [];
+  for await (const part of lookInto(session, place, DiskLook.DISK_LOOK_USAGE)) {
+    if (part.$case === "usage") found.push(part.value);
+  }
+  if (output === "json") {
+    const rows = found.map(({ size, free, ...rest }) => ({ ...rest, size: Number(size), free: Number(free) }));
+    return await session.printJson("json", rows);
+  }
+  const rows = [["DEVICE", "TYPE", "SIZE MIB", "USED", "FREE", "USE", "LABEL"], ...found.map(usageCells)];
+  const widths = rows[0]?.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0))) ?? [];
+  for (const row of rows)
+    session.print(
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
+}
+
+interface Copy {
+  readonly from: string;
+  readonly to: string;
+  readonly owners: boolean;
+  readonly options: PlaceOptions;
+  readonly place: (session: Session, text: string, path: undefined, options: PlaceOptions) => Promise<Place>;
+}
+
+async function copy(session: Session, { from, to, owners, options, place }: Copy): Promise<void> {
+  const [source, target] = [isInside(from), isInside(to)];
+  if (source === target) {
+    throw invalidArgument("to", "one of the two must be in an instance, INSTANCE:/PATH, and the other one here");
+  }
+  const onSkipped = (what: string): void => session.note(escapeText(`zor: left out: ${what}`));
+  const how = { signal: session.io.signal, owners, onSkipped };
+  if (source) {
+    const wanted = await place(session, from, undefined, options);
+    const base = lastName(wanted.path);
+    await localEnd(to).write(readTree(session, wanted), base, how);
+    return;
+  }
+  const wanted = await place(session, to, undefined, options);
+  const end = localEnd(from);
+  const items = end.read(how)[Symbol.asyncIterator]();
+  const first = await items.next();
+  if (first.done === true) return;
+  const { value } = first;
+  if (value.type === "entry" && value.entry.type === "file") {
+    const open = { place: wanted, base: end.base, size: BigInt(value.entry.size), mode: value.entry.mode & 0o777 };
+    await writeInto(session, open, dataOf(items));
+    return;
+  }
+  const named = owned(after(value, items), { owners, onSkipped });
+  await writeInto(session, { place: wanted, archive: true }, writeTar(named, `./${end.base}`));
+}
+
+function isInside(text: string): boolean {
+  return !/^[./]/.test(text) && splitPlace(text)?.path !== undefined;
+}
+
+function lastName(path: string): string {
+  const name = path.split("/").findLast((part) => part !== "");
+  if (name !== undefined) return name;
+  throw invalidArgument("from", "the whole of a disk cannot be copied; name a directory on it");
+}
+
+async function* dataOf(items: AsyncIterator<TreeItem>): AsyncGenerator<Buffer> {
+  for (let next = await items.next(); next.done !== true; next = await items.next()) {
+    if (next.value.type === "data") yield next.value.data;
+  }
+}
+
+async function* after(first: TreeItem, items: AsyncIterator<TreeItem>): AsyncGenerator<TreeItem> {
+  yield first;
+  for (let next = await items.next(); next.done !== true; next = await items.next()) yield next.value;
+}
+
+/** As it is to be inside: root's, unless owners are kept. */
+async function* owned(
+  items: AsyncIterable<TreeItem>,
+  { owners, onSkipped }: { readonly owners: boolean; readonly onSkipped: (what: string) => void },
+): AsyncGenerator<TreeItem> {
+  for await (const item of items) {
+    if (item.type === "skipped") onSkipped(item.what);
+    if (item.type !== "entry" || owners) yield item;
+    else yield { type: "entry", entry: { ...item.entry, uid: 0, gid: 0, mode: item.entry.mode & 0o777 } };
+  }
+}
+
+async function change(session: Session, place: Place): Promise<void> {
+  const { name, path } = place;
+  const { instance } = await session.call(InstanceServiceService.getInstance, { name });
+  const state = instance?.status?.state;
+  if (state === InstanceState.INSTANCE_STATE_RUNNING || state === InstanceState.INSTANCE_STATE_PAUSED) {
+    const why = "runs, and disks are never written to from outside meanwhile; stop it first";
+    throw failedPrecondition("INSTANCE_RUNNING", name, `${shortName(name)} ${why}`);
+  }
+  await using file = await EditedFile.create(lastName(path).replaceAll(/[^\w.-]/g, "_"), session.io.env);
+  let expected: DiskEntry | undefined;
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const part of lookInto(session, place, DiskLook.DISK_LOOK_READ)) {
+    if (part.$case === "entry") expected = part.value;
+    if (part.$case !== "data") continue;
+    pieces.push(part.value);
+    length += part.value.length;
+    if (length > maxEditedBytes) throw notText(name, path, "is too large to be edited");
+  }
+  const content = Buffer.concat(pieces);
+  const text = content.toString("utf8");
+  if (!Buffer.from(text, "utf8").equals(content)) throw notText(name, path, "is no text");
+  const saved = Buffer.from(await file.edit(text), "utf8");
+  session.io.signal.throwIfAborted();
+  if (saved.equals(content)) {
+    session.note(escapeText(`${shortName(name)}: ${path} was not changed`));
+    return;
+  }
+  try {
+    await writeInto(session, { place, size: BigInt(saved.length), expected }, once(saved));
+  } catch (error) {
+    file.keep();
+    session.note(escapeText(`zor: what you edited is in ${file.path}`));
+    throw error;
+  }
+  session.print(escapeText(`${shortName(name)}: ${path} written, ${saved.length} bytes`));
+}
+
+async function* once(data: Buffer): AsyncGenerator<Buffer> {
+  const pieceBytes = 256 * 1024;
+  for (let at = 0; at < data.length; at += pieceBytes) yield data.subarray(at, at + pieceBytes);
+}
+
+function notText(name: string, path: string, why: string): Error {
+  const message = `${shortName(name)}: ${quote(path)} ${why}; copy it with: zor disk cp`;
+  return failedPrecondition("NOT_TEXT", name, message);
+}
