@@ -64,6 +64,14 @@ describe.each(["running", "stopped"])("the disks of a container that is %s", (st
     expect((await zor("disk", "cat", "zt/c1:disk0", "/etc")).stderr).toMatch(/no disks of their own/);
   });
 
+  it("complete paths on the command line, and nothing where there is none", async () => {
+    const offered = async (...words: string[]) => (await zor("complete", "--", ...words)).stdout;
+    expect(await offered("disk", "ls", "zt/c1:/srv/tr")).toMatch(/^zt\/c1:\/srv\/tree\/(\t|$)/m);
+    expect(await offered("cp", "zt/c1:/srv/tree/d")).toMatch(/^zt\/c1:\/srv\/tree\/deep\/(\t|$)/m);
+    expect(await offered("cp", "zt/c1:/srv/n")).not.toContain("zt/c1:");
+    expect(await offered("cp", "zt/nobody:/e")).not.toContain("zt/");
+  });
+
   it("are copied out whole", async () => {
     const to = join(rig.directory, state);
     await mkdir(to);

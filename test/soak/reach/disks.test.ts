@@ -16,7 +16,11 @@ const lookMs = 240_000;
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), "zt-disks-"));
-  const [appliance, images, tree] = [process.env["ZD_APP"] ?? (await makeDiskAppliance(work)), join(work, "images"), join(work, "tree")];
+  const [appliance, images, tree] = [
+    process.env["ZD_APP"] ?? (await makeDiskAppliance(work)),
+    join(work, "images"),
+    join(work, "tree"),
+  ];
   await mkdir(images);
   await mkdir(join(tree, "etc"), { recursive: true });
   await writeFile(join(tree, "etc", "hosts"), "127.0.0.1 localhost\n", { mode: 0o640 });

@@ -4,6 +4,7 @@ import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
 import { isId } from "../../../lib/names.js";
 import { shortName } from "../../kit/resource-name.js";
 import { KindArgument, type Registrar, ResourceArgument } from "../command.js";
+import { completeInside, isInsidePath } from "../complete-files.js";
 import { commandTable, otherPrograms } from "../command-table.js";
 import { kindsWith, listKind } from "../kinds.js";
 import type { Session } from "../session.js";
@@ -86,7 +87,8 @@ function addOptions(target: ReturnType<RootCommand["command"]>, command: Command
 function choicesOf(path: string, argument: Argument, { place, names }: Offer): readonly string[] {
   if (path === "completion") return ["bash", "zsh", "fish"];
   if (argument instanceof KindArgument) return kindsWith(argument.verb).map(({ plural }) => plural);
-  return argument instanceof ResourceArgument && path === place.path ? names : [];
+  if (path !== place.path) return [];
+  return argument instanceof ResourceArgument || place.inside !== "" ? names : [];
 }
 
 /** Where in a command line the cursor is. */
@@ -95,6 +97,8 @@ interface Place {
   readonly path: string;
   /** Kind whose resources are named there. */
   readonly kind: Kind | undefined;
+  /** The word that is a path in an instance; "": it is none. */
+  readonly inside: string;
 }
 
 function placeOf(program: Command, words: readonly string[]): Place {
@@ -109,18 +113,23 @@ function placeOf(program: Command, words: readonly string[]): Place {
   const { registeredArguments } = command;
   const argument = registeredArguments[before.length] ?? registeredArguments.at(-1);
   const path = pathOf(command).split(" ").slice(1).join(" ");
-  if (!(argument instanceof ResourceArgument)) return { path, kind: undefined };
+  const last = words.at(-1) ?? "";
+  const inside = isInsidePath(path, last) ? last : "";
+  if (!(argument instanceof ResourceArgument)) return { path, kind: undefined, inside };
   return {
     path,
+    inside,
     kind: argument.kind === undefined ? (findKind(before[0] ?? "") ?? kindNamed("instance")) : kindNamed(argument.kind),
   };
 }
 
 /** Names of the resources the command line may mean; none when the hub does not answer in time. */
-async function namesOf(session: Session, { kind }: Place): Promise<string[]> {
-  if (kind === undefined) return [];
+async function namesOf(session: Session, { kind, inside }: Place): Promise<string[]> {
+  if (kind === undefined && inside === "") return [];
   try {
     const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(patienceMs)]);
+    if (inside !== "") return await inTime(completeInside(session, inside, signal), signal);
+    if (kind === undefined) return [];
     const connection = await session.connect(patienceMs);
     const { resources } = await listKind(connection, kind, {}, { signal });
     return resources.map(({ value }) => shortName(value.name)).filter(isPlainName);
@@ -128,6 +137,15 @@ async function namesOf(session: Session, { kind }: Place): Promise<string[]> {
     // A shell shows no errors while it completes.
     return [];
   }
+}
+
+/** Whatever is asked, a shell is not kept waiting. */
+async function inTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("it takes too long")), { once: true });
+  });
+  return await Promise.race([work, late]);
 }
 
 /** Shells may expand what they are offered: nothing but proper names goes out. */

@@ -9,12 +9,25 @@ import { type Registrar, withExamples } from "../command.js";
  */
 const bashScript = `# bash completion for zor
 __zor_complete() {
-  local line
+  local line word last='' cut='' words=()
   COMPREPLY=()
+  # bash takes a colon for the end of a word.
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    if [[ \${#words[@]} -gt 0 && ( $word == :* || $last == *: ) ]]; then
+      last+=$word
+      words[\${#words[@]}-1]=$last
+    else
+      last=$word
+      words+=("$word")
+    fi
+  done
+  [[ $last == *:* && $COMP_WORDBREAKS == *:* ]] && cut=\${last%"\${last##*:}"}
   while IFS= read -r line; do
     line=\${line%%$'\\t'*}
-    [[ $line != :* && $line == "\${COMP_WORDS[COMP_CWORD]}"* ]] && COMPREPLY+=("$line")
-  done < <(zor complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    [[ $line == :* || $line != "$last"* ]] && continue
+    [[ $line == */ ]] && compopt -o nospace 2>/dev/null
+    COMPREPLY+=("\${line#"$cut"}")
+  done < <(zor complete -- "\${words[@]}" 2>/dev/null)
 }
 complete -o default -F __zor_complete zor
 `;

@@ -10,6 +10,7 @@ import type { Session } from "../session.js";
 interface CpOptions {
   readonly host?: string;
   readonly owners?: boolean;
+  readonly resume?: boolean;
   readonly output: string;
 }
 
@@ -24,9 +25,14 @@ export function define({ program, open }: Registrar): void {
     .argument("<to>", "a path here, or INSTANCE:/PATH; into it when it is a directory, else as it")
     .option("--host <host>", "the host of names without one")
     .option("--owners", "keep owners and set-id bits; else files are root's inside and yours here")
+    .option("--resume", "of one file: keep what came when it is cut off, and go on there")
     .addOption(outputOption(["text", "json"], "text"))
     .action(async (from: string, to: string, options: CpOptions) => {
       const session = open(command);
+      if (options.resume === true) {
+        await resume(session, { from, to, options });
+        return;
+      }
       const [source, target] = [await toEnd(session, from, options.host), await toEnd(session, to, options.host)];
       if (!isInside(from) && !isInside(to)) {
         throw invalidArgument("to", "neither is in an instance; write INSTANCE:/PATH for one of them");
@@ -55,6 +61,34 @@ tar; paths inside are absolute. A local path with a colon: ./a:b.`,
     "zor cp alpha/vm1:/var/log .",
     "zor cp alpha/vm1:/etc/hosts beta/c1:/etc/hosts",
   );
+}
+
+/** Copies one file, going on where an earlier copy was cut off. */
+async function resume(
+  session: Session,
+  { from, to, options }: { readonly from: string; readonly to: string; readonly options: CpOptions },
+): Promise<void> {
+  if (options.owners === true) throw invalidArgument("--owners", "does not go together with --resume");
+  if (isInside(from) === isInside(to)) {
+    throw invalidArgument("--resume", "goes on between this machine and an instance; one of the two must be INSTANCE:/PATH");
+  }
+  const [place, here] = isInside(from) ? [from, to] : [to, from];
+  const colon = place.indexOf(":");
+  const inside = place.slice(colon + 1);
+  if (!inside.startsWith("/") || inside.includes("\n")) throw invalidArgument("path", "must be absolute, and one line");
+  const name = await resolveName(session, kindNamed("instance"), place.slice(0, colon), options.host);
+  const { resumeIn, resumeOut } = await import("../copy/resume.js");
+  const progress = new Progress(session, options.output === "json");
+  const copy = {
+    ...{ connection: await session.connect(), name, inside, here, signal: session.io.signal },
+    onBytes: (bytes: number) => progress.add(bytes),
+    note: (text: string) => session.note(escapeText(`zor: ${text}`)),
+  };
+  try {
+    await (isInside(from) ? resumeOut(copy) : resumeIn(copy));
+  } finally {
+    progress.end();
+  }
 }
 
 /** A colon makes a name of an instance of what stands before it, unless that is a path. */
@@ -91,6 +125,13 @@ class Progress {
       if (performance.now() - this.#toldMs > progressMs) this.#tell("");
       yield item;
     }
+  }
+
+  /** Of one file. */
+  add(bytes: number): void {
+    this.#files = 1;
+    this.#bytes += bytes;
+    if (performance.now() - this.#toldMs > progressMs) this.#tell("");
   }
 
   end(): void {

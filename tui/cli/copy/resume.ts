@@ -1,0 +1,190 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open, realpath, rename, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { failedPrecondition, invalidArgument, unavailable } from "../../../lib/errors.js";
+import type { Connection } from "../../../lib/grpc/connection.js";
+import { explained } from "../../../lib/tree/dir.js";
+import { runInGuest } from "./guest-run.js";
+
+/** A copy of one file that goes on where an earlier one was cut off. */
+export interface Resumed {
+  readonly connection: Connection;
+  /** Resource name of the instance. */
+  readonly name: string;
+  /** Absolute path inside. */
+  readonly inside: string;
+  /** Path of this machine. */
+  readonly here: string;
+  readonly signal: AbortSignal;
+  /** Told where it goes on, and how far it is. */
+  readonly onBytes: (bytes: number) => void;
+  readonly note: (text: string) => void;
+}
+
+const pieceBytes = 256 * 1024;
+const zeros = Buffer.alloc(65_536);
+const { O_CREAT, O_RDWR, O_NOFOLLOW } = constants;
+
+/** Argument: path. Prints size, time and permissions of a file. */
+const statScript = `p=$1; [ -f "$p" ] && [ ! -L "$p" ] || { echo "$p is no plain file, and only those go on where they were cut off" >&2; exit 1; }
+exec stat -c '%s %Y %a' -- "$p"`;
+/** Arguments: path, bytes. Prints the digest of the beginning. */
+const digestScript = `head -c "$2" -- "$1" | sha256sum`;
+/** Arguments: path, number of the first byte, from 1. */
+const tailScript = `exec tail -c "+$2" -- "$1"`;
+/** Arguments: path, name here, key. Prints where it will be, and how much of it there is. */
+const partScript = `p=$1; if [ -d "$p" ]; then p=\${p%/}/$2; fi; d=$(dirname -- "$p")
+[ -d "$d" ] || { echo "$d is no directory" >&2; exit 1; }
+if [ -d "$p" ]; then echo "$p is a directory" >&2; exit 1; fi
+t=$d/.zor-part-$3; [ ! -L "$t" ] || rm -f -- "$t"; [ -f "$t" ] && wc -c <"$t" || echo 0; printf '%s\\n%s\\n' "$t" "$p"`;
+/** Arguments: part, bytes that are right of it. Takes the rest. */
+const appendScript = `if [ "$2" = 0 ]; then cat >"$1"; else cat >>"$1"; fi`;
+/** Arguments: part, path, size, permissions, time. */
+const finishScript = `[ "$(wc -c <"$1")" -eq "$3" ] || { echo "less came than was said" >&2; exit 1; }
+chmod "$4" -- "$1" && touch -d "@$5" -- "$1" && mv -f -- "$1" "$2"`;
+
+/** Copies a file out of an instance; what came before stays when it is cut off. @throws {ZorError} */
+export async function resumeOut(copy: Resumed): Promise<void> {
+  const { inside, here, name, onBytes } = copy;
+  const was = await statOf(copy);
+  const target = await targetOf(here, basename(inside));
+  const part = join(dirname(target), `.zor-part-${keyOf(name, inside, was.size, was.modified)}`);
+  const file = await open(part, O_CREAT | O_RDWR | O_NOFOLLOW, 0o600).catch((error: unknown) => {
+    throw explained(error, part);
+  });
+  try {
+    let at = await goOnAt(file, was.size, (bytes) => digestOf(copy, inside, bytes));
+    if (at > 0) copy.note(`going on after ${at} bytes that are right`);
+    await file.truncate(at);
+    onBytes(at);
+    for await (const data of run(copy, tailScript, [inside, `${at + 1}`])) {
+      if (at + data.length > was.size) throw changed(copy);
+      await writeSparse(file, data, at);
+      at += data.length;
+      onBytes(data.length);
+    }
+    const now = await statOf(copy);
+    if (at !== was.size || now.size !== was.size || now.modified !== was.modified) throw changed(copy);
+    await file.truncate(at);
+    await file.chmod(was.mode & 0o777);
+    await file.utimes(was.modified, was.modified);
+    await rename(part, target);
+  } catch (error) {
+    copy.note(`what came is kept in ${part}; the same command goes on there`);
+    throw explained(error, here);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Copies a file into an instance; what came before stays there when it is cut off. @throws {ZorError} */
+export async function resumeIn(copy: Resumed): Promise<void> {
+  const { inside, here, name, onBytes } = copy;
+  const whole = resolve(here);
+  if (!(await lstat(whole)).isFile()) throw invalidArgument("--resume", `${here} is no plain file`);
+  const file = await open(whole, "r");
+  try {
+    const { size, mtimeMs, mode } = await file.stat();
+    const modified = Math.floor(mtimeMs / 1000);
+    const key = keyOf(name, inside, size, modified);
+    const [found = "0", part = "", target = ""] = (await textOf(copy, partScript, [inside, basename(whole), key])).split("\n");
+    const there = Number.parseInt(found, 10) || 0;
+    const isRight = there > 0 && there <= size && (await digestOf(copy, part, there)) === (await digestHere(file, there));
+    const at = isRight ? there : 0;
+    if (at > 0) copy.note(`going on after ${at} bytes that are right`);
+    onBytes(at);
+    async function* rest(): AsyncGenerator<Buffer> {
+      for (let from = at; from < size; ) {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(pieceBytes, size - from)), 0, null, from);
+        if (bytesRead === 0) throw changed(copy);
+        from += bytesRead;
+        onBytes(bytesRead);
+        yield buffer.subarray(0, bytesRead);
+      }
+    }
+    await drained(run(copy, appendScript, [part, `${at}`], rest()));
+    await drained(run(copy, finishScript, [part, target, `${size}`, (mode & 0o777).toString(8), `${modified}`]));
+  } catch (error) {
+    copy.note("what came is kept inside; the same command goes on there");
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** What a file inside is. @throws {ZorError} for what is no plain file. */
+async function statOf(copy: Resumed): Promise<{ size: number; modified: number; mode: number }> {
+  const [size, modified, mode] = (await textOf(copy, statScript, [copy.inside])).trim().split(" ");
+  const found = { size: Number(size), modified: Number(modified), mode: Number.parseInt(mode ?? "", 8) };
+  if (Object.values(found).every((value) => Number.isSafeInteger(value)) && found.size >= 0) return found;
+  throw unavailable("COPY_LOST", copy.name, `${copy.name}: it does not tell what ${copy.inside} is`);
+}
+
+async function targetOf(here: string, base: string): Promise<string> {
+  const whole = resolve(here);
+  const found = await stat(whole).catch(() => undefined);
+  return found?.isDirectory() === true ? join(await realpath(whole), base) : whole;
+}
+
+/** How much of what is there is right. */
+async function goOnAt(file: FileHandle, size: number, digest: (bytes: number) => Promise<string>): Promise<number> {
+  const there = await file.stat();
+  if (!there.isFile()) throw invalidArgument("--resume", "what is in the way is no plain file");
+  if (there.size === 0 || there.size > size) return 0;
+  return (await digest(there.size)) === (await digestHere(file, there.size)) ? there.size : 0;
+}
+
+async function digestHere(file: FileHandle, bytes: number): Promise<string> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes; ) {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(pieceBytes, bytes - at)), 0, null, at);
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+  return hash.digest("hex");
+}
+
+async function digestOf(copy: Resumed, path: string, bytes: number): Promise<string> {
+  return /^[0-9a-f]{64}/.exec(await textOf(copy, digestScript, [path, `${bytes}`]))?.[0] ?? "";
+}
+
+/** Pieces of nothing but zeros are left out: the file gets its holes back. It ends where it is written to. */
+async function writeSparse(file: FileHandle, data: Buffer, at: number): Promise<void> {
+  for (let from = 0; from < data.length; ) {
+    const piece = data.subarray(from, from + zeros.length - ((at + from) % zeros.length));
+    if (!piece.equals(zeros.subarray(0, piece.length))) await file.write(piece, 0, piece.length, at + from);
+    from += piece.length;
+  }
+}
+
+/** What is copied, in a name that no other copy has. */
+function keyOf(...words: readonly (string | number)[]): string {
+  return createHash("sha256").update(JSON.stringify(words)).digest("hex").slice(0, 16);
+}
+
+function run(
+  { connection, name, signal }: Resumed,
+  script: string,
+  words: readonly string[],
+  input?: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  return runInGuest(connection, { name, script, words, signal, ...(input === undefined ? {} : { input }) });
+}
+
+const maxTextBytes = 64 * 1024;
+
+async function textOf(copy: Resumed, script: string, words: readonly string[]): Promise<string> {
+  let text = "";
+  for await (const data of run(copy, script, words)) if (text.length < maxTextBytes) text += data.toString("utf8");
+  return text;
+}
+
+async function drained(stream: AsyncIterable<Buffer>): Promise<void> {
+  for await (const _ of stream);
+}
+
+function changed({ name, inside }: Resumed): Error {
+  return failedPrecondition("FILE_CHANGED", name, `${name}: ${inside} or what is copied to it changed meanwhile; try again`);
+}
