@@ -133,7 +133,7 @@ module.exports = {
           // The editor of a person, which has the terminal meanwhile.
           "^tui/cli/editor\\.ts$",
           // ssh, which has the terminal meanwhile, and viewers of screens.
-          "^tui/cli/run-program\\.ts$",
+          "^tui/client/run-program\\.ts$",
           "^deploy/demo/tool\\.ts$",
           // Scripts that npm runs, by Node alone.
           "^(deploy|test/bench)/[^/]+\\.mjs$",

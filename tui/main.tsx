@@ -69,7 +69,7 @@ async function main(flags: Flags): Promise<void> {
     connection = await openHub(context);
     const ending = await runTui({
       session: { context: context.name, address: connection.address, readOnly: flags.readOnly === true },
-      gateway: createHubGateway(connection),
+      gateway: createHubGateway(connection, context.name),
       log,
       host: flags.host,
       ascii: flags.ascii === true,

@@ -47,26 +47,33 @@ export async function findFreeAddress(
   }
 }
 
-/** Listens for what the owner of a MAC address asks or tells everybody, and so learns its IPv4 address; undefined when it says nothing in time. */
+/**
+ * Listens for what the owner of a MAC address asks or tells its neighbours, and so learns an address of it: one of IPv4 (ARP), or of IPv6
+ * that is not only of its link (neighbour discovery), whichever it shows first. Undefined when it shows none in time.
+ */
 export async function learnAddress(
   from: Nearby,
   mac: string,
   { signal, limitMs }: CallOptions & { readonly limitMs: number },
 ): Promise<string | undefined> {
   const owner = macBytes(mac);
-  const socket = PacketSocket.open(from, { destination: broadcast, ethertype: arpEthertype });
-  try {
-    for (const deadline = performance.now() + limitMs; performance.now() < deadline; ) {
-      for (const frame of received(socket)) {
-        const address = senderOf(frame, owner);
-        if (address !== undefined && address !== "0.0.0.0") return address;
-      }
-      await delay(pollMs, undefined, { signal });
+  using sockets = new DisposableStack();
+  const arp = PacketSocket.open(from, { destination: broadcast, ethertype: arpEthertype });
+  sockets.defer(() => arp.close());
+  const discovery = PacketSocket.open(from, "icmpv6");
+  sockets.defer(() => discovery.close());
+  for (const deadline = performance.now() + limitMs; performance.now() < deadline; ) {
+    for (const frame of received(arp)) {
+      const address = senderOf(frame, owner);
+      if (address !== undefined && address !== "0.0.0.0") return address;
     }
-    return undefined;
-  } finally {
-    socket.close();
+    for (const frame of received(discovery)) {
+      const address = neighbourOf(frame, owner);
+      if (address !== undefined) return address;
+    }
+    await delay(pollMs, undefined, { signal });
   }
+  return undefined;
 }
 
 async function answers(socket: PacketSocket, own: Buffer, address: string, signal: AbortSignal): Promise<boolean> {
@@ -112,6 +119,39 @@ function senderOf(frame: Buffer, owner?: Buffer): string | undefined {
   const isArp = frame.length >= 42 && frame.readUInt16BE(14) === 1 && frame.readUInt16BE(16) === 0x0800;
   if (!isArp || (owner !== undefined && !frame.subarray(22, 28).equals(owner))) return undefined;
   return toText(frame.readUInt32BE(28));
+}
+
+const icmpv6 = {
+  nextHeader: 58,
+  routerSolicitation: 133,
+  neighbourSolicitation: 135,
+  neighbourAdvertisement: 136,
+} as const;
+
+/**
+ * The address that its owner shows in a message of neighbour discovery (RFC 4861): the sender's, or, of one that looks whether an address is
+ * free (RFC 4862) or tells that it has one, that address. None that is only of its link, or many's.
+ */
+export function neighbourOf(frame: Buffer, owner: Buffer): string | undefined {
+  if (frame.length < 62 || !frame.subarray(6, 12).equals(owner)) return undefined;
+  // A router lets no such message through: with every hop left it is of this link.
+  const isDiscovery = frame.readUInt16BE(12) === 0x86dd && frame[20] === icmpv6.nextHeader && frame[21] === 255;
+  if (!isDiscovery) return undefined;
+  const [type, source] = [frame[54], frame.subarray(22, 38)];
+  if (type === icmpv6.routerSolicitation) return toText6(source);
+  if (frame.length < 78) return undefined;
+  const target = frame.subarray(62, 78);
+  if (type === icmpv6.neighbourAdvertisement) return toText6(target);
+  if (type !== icmpv6.neighbourSolicitation) return undefined;
+  return toText6(source.every((byte) => byte === 0) ? target : source);
+}
+
+/** Unicast addresses beyond the link: 2000::/3 and fc00::/7. */
+function toText6(address: Buffer): string | undefined {
+  const first = address[0] ?? 0;
+  if ((first & 0xe0) !== 0x20 && (first & 0xfe) !== 0xfc) return undefined;
+  const groups = address.toString("hex").match(/.{4}/g) ?? [];
+  return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
 }
 
 function macBytes(mac: string): Buffer {

@@ -16,11 +16,14 @@ const MSG_DONTWAIT = 0x40;
 const maxFrameBytes = 2048;
 
 /** Which frames a socket is for. */
-interface FrameKind {
-  /** MAC address, six bytes. */
-  readonly destination: Buffer;
-  readonly ethertype: number;
-}
+type FrameKind =
+  | {
+      /** MAC address, six bytes. */
+      readonly destination: Buffer;
+      readonly ethertype: number;
+    }
+  /** Messages of ICMPv6, to whomever. */
+  | "icmpv6";
 
 /** Sends and receives frames of one kind on a network device, beside whatever else it is for (packet(7)). */
 export class PacketSocket {
@@ -71,9 +74,11 @@ export class PacketSocket {
   }
 }
 
-/** Lets the kernel drop what is not of this kind before it costs anything and takes the place of what is (classic BPF). */
-function filter(fd: number, { destination, ethertype }: FrameKind): void {
-  const instructions = [
+/** Instructions of classic BPF: code, jump if true and if false, operand. */
+type Instructions = readonly (readonly [number, number, number, number])[];
+
+function filterOf({ destination, ethertype }: Exclude<FrameKind, "icmpv6">): Instructions {
+  return [
     // Load the ethertype and both parts of the destination; if all are these take the frame, else none of it.
     [0x28, 0, 0, 12],
     [0x15, 0, 5, ethertype],
@@ -83,7 +88,22 @@ function filter(fd: number, { destination, ethertype }: FrameKind): void {
     [0x15, 0, 1, destination.readUInt16BE(4)],
     [0x06, 0, 0, maxFrameBytes],
     [0x06, 0, 0, 0],
-  ] as const;
+  ];
+}
+
+/** The ethertype of IPv6 and, directly behind its header, ICMPv6. */
+const icmpv6Filter: Instructions = [
+  [0x28, 0, 0, 12],
+  [0x15, 0, 3, 0x86dd],
+  [0x30, 0, 0, 20],
+  [0x15, 0, 1, 58],
+  [0x06, 0, 0, maxFrameBytes],
+  [0x06, 0, 0, 0],
+];
+
+/** Lets the kernel drop what is not of this kind before it costs anything and takes the place of what is (classic BPF). */
+function filter(fd: number, kind: FrameKind): void {
+  const instructions = kind === "icmpv6" ? icmpv6Filter : filterOf(kind);
   const program = new NativeMemory(instructions.length * 8);
   for (const [index, [code, ifTrue, ifFalse, operand]] of instructions.entries()) {
     program.buffer.writeUInt16LE(code, index * 8);

@@ -47,6 +47,15 @@ export class FakeGateway implements FleetGateway {
     if (this.failure !== undefined) throw this.failure;
   }
 
+  async showScreen(name: string): Promise<void> {
+    this.calls.push(`screen ${name}`);
+  }
+
+  async logIn(name: string): Promise<number> {
+    this.calls.push(`ssh ${name}`);
+    return 0;
+  }
+
   async attachConsole(name: string): Promise<string> {
     this.calls.push(`console ${name}`);
     return "";

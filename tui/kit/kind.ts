@@ -36,6 +36,10 @@ export interface TuiKind<T extends object = object> {
   readonly actions: readonly Action<T>[];
   /** It has a console that the terminal can be given to. */
   readonly hasConsole?: boolean;
+  /** Whether it can be logged in to by ssh from a terminal. */
+  readonly hasLogin?: boolean;
+  /** Whether a resource has a screen that a terminal can show. Default: none has. */
+  hasScreen?(resource: T): boolean;
   /** Kinds whose rows are parts of this kind's resources, and that have a table of their own. */
   readonly parts?: readonly Parts<T>[];
   /** Number of its state: rows are counted by it. Default: 0. */

@@ -91,6 +91,29 @@ function commandsEverywhere(program: Program): readonly Command[] {
       },
     },
     {
+      keys: ["w"],
+      words: ["view"],
+      title: "the screen of a machine, with its keyboard; Ctrl-] comes back",
+      group: "Act",
+      hint: { word: "view", rank: 12 },
+      changes: true,
+      when: () => {
+        const row = model.screen.subject();
+        return row !== undefined && kind()?.hasScreen?.(row.resource) === true;
+      },
+      run: () => give(program, "screen"),
+    },
+    {
+      keys: ["t"],
+      words: ["ssh"],
+      title: "log in by ssh, without an address; its end comes back",
+      group: "Act",
+      hint: { word: "ssh", rank: 13 },
+      changes: true,
+      when: () => kind()?.hasLogin === true,
+      run: () => give(program, "ssh"),
+    },
+    {
       keys: ["?"],
       words: ["help", "?"],
       title: "this help",
@@ -191,6 +214,16 @@ function showEvents(program: Program): void {
   const { log } = model.kinds;
   if (row === undefined || log === undefined) return;
   model.push(new TableScreen(program, log.kind, { title: shortName(row.name), about: row.name }));
+}
+
+function give(program: Program, to: "screen" | "ssh"): void {
+  const { model } = program;
+  const row = model.screen.subject();
+  if (row === undefined) return;
+  program.giveTerminal(to, row.name).catch((error: unknown) => {
+    model.complain(`tui.${to}_failed`, row.name, `${to} of ${shortName(row.name)}: ${messageOf(error)}`);
+    model.changed();
+  });
 }
 
 function attach(program: Program): void {

@@ -19,6 +19,8 @@ export interface Program {
   readonly signal: AbortSignal;
   /** Attaches to a console with the screen put aside. @throws {ZorError} when that fails. */
   attachConsole(name: string): Promise<void>;
+  /** Shows the screen of a machine, with its keyboard, or logs in to an instance, with this one put aside. @throws {ZorError} when that fails. */
+  giveTerminal(to: "screen" | "ssh", name: string): Promise<void>;
   /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */
   diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
   /**

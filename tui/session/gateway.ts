@@ -15,4 +15,8 @@ export interface FleetGateway extends ActionRunner {
   followLog: Program["followLog"];
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
   attachConsole(name: string, terminal: Terminal, signal: AbortSignal): Promise<string>;
+  /** Shows the screen of a machine, with its keyboard, until it is left. @throws {ZorError} when it has none, or it is lost. */
+  showScreen(name: string, terminal: Terminal, signal: AbortSignal): Promise<void>;
+  /** Runs an ssh to an instance in this terminal; resolves to its exit code. @throws {ZorError} */
+  logIn(name: string, signal: AbortSignal): Promise<number>;
 }

@@ -1,11 +1,14 @@
 import type { Connection } from "../../lib/grpc/connection.js";
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
+import { nodePath, programPath } from "../../lib/program.js";
 import { attachConsole } from "../client/console.js";
 import { readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
+import { runProgram } from "../client/run-program.js";
 import { watchFleet } from "../client/watch.js";
 import { LogLines } from "../kit/text/log-lines.js";
+import { shortName } from "../kit/resource-name.js";
 import type { FleetGateway } from "./gateway.js";
 
 /** Longest time a call may take; starting a machine under emulation is slow. */
@@ -14,8 +17,8 @@ const callTimeoutMs = 60_000;
 /** Lines of a log that are shown first, at most. */
 const firstLines = 1000;
 
-/** The gateway over a connection to a hub or agent. */
-export function createHubGateway(connection: Connection): FleetGateway {
+/** The gateway over a connection to a hub or agent. @param context its name, for programs of their own. */
+export function createHubGateway(connection: Connection, context: string): FleetGateway {
   return {
     watch: (onState, signal) => watchFleet(connection, { onState, signal }),
     run: async (action, row, signal) => {
@@ -39,6 +42,17 @@ export function createHubGateway(connection: Connection): FleetGateway {
     attachConsole: async (name, terminal, signal) => {
       const end = await attachConsole(connection, name, terminal, { signal });
       return end.kind === "detached" ? "" : end.reason;
+    },
+    showScreen: async (name, terminal, signal) => {
+      const [{ showScreen }, { coloursOf }] = await Promise.all([
+        import("../client/screen/show-screen.js"),
+        import("../client/screen/half-blocks.js"),
+      ]);
+      await showScreen(connection, name, terminal, { signal, colours: coloursOf(process.env) });
+    },
+    logIn: async (name, signal) => {
+      const zor = [nodePath, programPath("cli"), "--context", context, "ssh", shortName(name)];
+      return await runProgram(zor, ["inherit", "inherit", "inherit"], { remedy: "install zor again", signal });
     },
   };
 }

@@ -7,6 +7,7 @@ import { lookOfTerminal } from "../app/theme.js";
 import { tuiKinds } from "../kinds/index.js";
 import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
+import { shortName } from "../kit/resource-name.js";
 import type { Program } from "../screens/program.js";
 import { Requests } from "../screens/requests.js";
 import { Feed } from "./feed.js";
@@ -68,6 +69,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     log,
     signal: stop.signal,
     attachConsole: (name) => suspend(() => showConsole(name)),
+    giveTerminal: (to, name) => suspend(() => (to === "screen" ? showScreen(name) : logIn(name))),
     diagnose: (link, signal) => gateway.diagnose(link, signal),
     followLog: (name, options) => gateway.followLog(name, options),
     redraw: () => void suspend(async () => undefined),
@@ -85,6 +87,17 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
       // Ink draws from where the cursor is: that must be the beginning of a line.
       process.stdout.write("\r\n");
     }
+  };
+  const showScreen = async (name: string): Promise<void> => {
+    await gateway.showScreen(name, { input: process.stdin, output: process.stdout }, stop.signal);
+    model.say("left the screen");
+  };
+  const logIn = async (name: string): Promise<void> => {
+    process.stdout.write("\r\n");
+    const code = await gateway.logIn(name, stop.signal);
+    if (code === 0) model.say("logged out");
+    else model.say(`ssh ended with ${code}; zor ssh ${shortName(name)} shows why`, "warn");
+    process.stdout.write("\r\n");
   };
   const terminalLook = lookOfTerminal(process.env);
   const look = { ...terminalLook, unicode: terminalLook.unicode && !ascii };

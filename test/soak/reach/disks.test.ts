@@ -17,7 +17,7 @@ const lookMs = 240_000;
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), "zt-disks-"));
   const [appliance, images, tree] = [
-    process.env["ZD_APP"] ?? (await makeDiskAppliance(work)),
+    process.env["ZOR_TEST_DISK_APPLIANCE"] ?? (await makeDiskAppliance(work)),
     join(work, "images"),
     join(work, "tree"),
   ];

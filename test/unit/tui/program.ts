@@ -47,6 +47,9 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     attachConsole: async (name) => {
       done.push(`console ${name}`);
     },
+    giveTerminal: async (to, name) => {
+      done.push(`${to} ${name}`);
+    },
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
     redraw: () => done.push("redraw"),

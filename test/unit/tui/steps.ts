@@ -17,7 +17,12 @@ export function upsertInstance(
   state: InstanceState = InstanceState.INSTANCE_STATE_RUNNING,
   startTime = new Date(0),
 ): FleetStep {
-  const value = Instance.fromPartial({ name: `hosts/${host}/instances/${id}`, status: { state, startTime } });
+  return upsertWhole({ name: `hosts/${host}/instances/${id}`, status: { state, startTime } });
+}
+
+/** A watch step with an instance as it is given. */
+export function upsertWhole(partial: Parameters<typeof Instance.fromPartial>[0]): FleetStep {
+  const value = Instance.fromPartial(partial);
   return upsert({ kind: "instance", value });
 }
 

@@ -8,7 +8,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { resolveName } from "../resolve.js";
-import { runProgram } from "../run-program.js";
+import { runProgram } from "../../client/run-program.js";
 import type { Session } from "../session.js";
 import { GuestKeys } from "../ssh/guest-keys.js";
 import { domain, fromAlias, SshFiles, sshRemedy, toAlias } from "../ssh/ssh-files.js";

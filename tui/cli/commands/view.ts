@@ -10,7 +10,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { hostPort, listenFor } from "../listen-for.js";
 import { resolveName } from "../resolve.js";
-import { runProgram } from "../run-program.js";
+import { runProgram } from "../../client/run-program.js";
 import type { Session } from "../session.js";
 
 interface ViewOptions {

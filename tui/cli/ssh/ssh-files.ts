@@ -2,7 +2,7 @@ import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readIfExists } from "../../../lib/files.js";
 import { installationRoot } from "../../../lib/program.js";
-import { runProgram } from "../run-program.js";
+import { runProgram } from "../../client/run-program.js";
 
 /** What to do when one of its programs is missing. */
 export const sshRemedy = "install openssh-client";

@@ -15,6 +15,8 @@ export const instanceKind: TuiKind<Instance> = {
   counted: { short: "inst", rank: 1 },
   actions: instanceActions,
   hasConsole: true,
+  hasLogin: true,
+  hasScreen: ({ spec }) => spec?.driver?.$case === "qemu" && spec.driver.value.display !== "",
   stateOf,
   styleOf: instanceStyle,
   describe: describeInstance,

@@ -64,7 +64,8 @@ export class GuestfsSession implements AsyncDisposable {
       this.#said = `${this.#said}${data.toString("latin1")}`.slice(-maxErrorBytes);
     });
     this.#ended = new Promise((resolve) => {
-      child.once("close", () => resolve());
+      // Not "close": of what has nobody to read it more may have come.
+      child.once("exit", () => resolve());
       child.once("error", () => resolve());
     });
     // Of what is being written half a file would be left.
@@ -131,6 +132,7 @@ export class GuestfsSession implements AsyncDisposable {
     if (this.#isBroken) this.#child.kill("SIGTERM");
     else await this.do({ op: "end" }).catch(() => void this.#child.kill("SIGTERM"));
     await this.#ended;
+    this.#child.stdout?.destroy();
     clearTimeout(timer);
   }
 

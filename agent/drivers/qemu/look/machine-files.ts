@@ -86,10 +86,11 @@ class MachineFiles implements OpenFiles {
   }
 
   async stat(path: string, follow: boolean): Promise<FileEntry> {
-    for await (const frame of this.#session.ask({ op: "stat", path: bytesOf(path), follow: follow ? 1 : 0 })) {
-      return { ...toEntry(frame), name: Buffer.from(path) };
-    }
-    throw new Error("the program that looks into disks has answered nothing");
+    let found: FileEntry | undefined;
+    const request = { op: "stat", path: bytesOf(path), follow: follow ? 1 : 0 };
+    for await (const frame of this.#session.ask(request)) found ??= { ...toEntry(frame), name: Buffer.from(path) };
+    if (found === undefined) throw new Error("the program that looks into disks has answered nothing");
+    return found;
   }
 
   async *list(path: string): AsyncGenerator<FileEntry> {

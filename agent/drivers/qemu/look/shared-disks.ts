@@ -39,6 +39,8 @@ export interface SharedDisks extends AsyncDisposable {
   readonly disks: readonly LookedAt[];
 }
 
+type Layer = HeldDisk["layers"][number];
+
 interface Wanted {
   readonly disk: Disk;
   readonly index: number;
@@ -67,7 +69,10 @@ function wantedDisks(instance: DriverInstance, name: string): readonly Wanted[] 
   if (name === "") return all.filter(({ disk }) => disk.volume === "");
   const found = all.filter(({ disk, index }) => diskName(disk, index) === name);
   if (found.some(({ disk }) => disk.volume !== "")) {
-    throw invalidArgument("place.disk", `${quote(name)} of ${instance.name} is a volume, which cannot be looked into; clone it to a disk of its own`);
+    throw invalidArgument(
+      "place.disk",
+      `${quote(name)} of ${instance.name} is a volume, which cannot be looked into; clone it to a disk of its own`,
+    );
   }
   if (found.length > 0) return found;
   const names = all.map(({ disk, index }) => diskName(disk, index));
@@ -144,17 +149,17 @@ async function shareRunning(
 ): Promise<SharedDisks> {
   await using undo = new AsyncDisposableStack();
   const bases: (HeldDisk & { readonly name: string })[] = [];
-  const tops: Wanted[] = [];
+  const tops: (Wanted & { readonly below: readonly Layer[] })[] = [];
   for (const { disk, index } of wanted) {
     const name = diskName(disk, index);
     const isAlone = disk.image !== "" && disk.readOnly;
     if (isRaw(disk)) throw rawAndRunning(instance, name);
     const chain = disk.persistent ? await openBases(disk, index, options) : await openDiskImage(disk, index, options);
-    if (chain !== undefined) {
-      const { layers } = undo.use(chain);
-      bases.push({ number: diskNumber(disk, index), name, layers, readOnly: true });
+    if (chain !== undefined) undo.use(chain);
+    if (!isAlone) tops.push({ disk, index, below: chain?.layers ?? [] });
+    else if (chain !== undefined) {
+      bases.push({ number: diskNumber(disk, index), name, layers: chain.layers, readOnly: true });
     }
-    if (!isAlone) tops.push({ disk, index });
   }
   if (bases.length + tops.length === 0) throw nothingToSee(instance);
   const machine = access.machineOf(instance);
@@ -171,10 +176,9 @@ async function shareRunning(
   const disks: LookedAt[] = [];
   for (const { disk, index } of wanted) {
     const name = diskName(disk, index);
-    const hasBase = bases.some((base) => base.name === name);
-    const isTop = tops.some((top) => top.index === index);
-    if (!isTop) disks.push({ name, socket: below });
-    else disks.push({ name, socket: undo.use(await serveState(instance, { disk, index, hasBase }, options)).socket });
+    const top = tops.find((each) => each.index === index);
+    if (top === undefined) disks.push({ name, socket: below });
+    else disks.push({ name, socket: undo.use(await serveState(instance, top, options)).socket });
   }
   const kept = undo.move();
   return { disks, [Symbol.asyncDispose]: () => kept.disposeAsync() };
@@ -183,7 +187,7 @@ async function shareRunning(
 /** Serves the kept state of the topmost file of a disk, over what is served of its images. */
 async function serveState(
   instance: DriverInstance,
-  { disk, index, hasBase }: Wanted & { readonly hasBase: boolean },
+  { disk, index, below }: Wanted & { readonly below: readonly Layer[] },
   options: DisksOptions,
 ): Promise<AsyncDisposable & { readonly socket: string }> {
   await using undo = new AsyncDisposableStack();
@@ -195,15 +199,21 @@ async function serveState(
   await file.chown(user, user);
   undo.defer(() => file.chown(uid, gid));
   const socket = `state-${name}`;
-  const base = { driver: "nbd", server: { type: "unix", path: socketName }, export: name, "read-only": true };
+  // Named by descriptor, the lowest first: what the headers name is not looked for. Images are everybody's to read.
+  const backing = below.reduceRight<object | null>((under, { format }, at) => {
+    const lower = { driver: "file", filename: `/proc/self/fd/${3 + at}`, "read-only": true };
+    return { driver: format, "read-only": true, file: lower, ...(format === "raw" ? {} : { backing: under }) };
+  }, null);
   const image = {
-    ...{ driver: "qcow2", "read-only": true, "force-share": true, backing: hasBase ? base : null },
+    ...{ driver: "qcow2", "read-only": true, "force-share": true, backing },
     file: { driver: "file", filename: "/proc/self/fd/0", "read-only": true, "force-share": true },
   };
   const how = ["-r", "-t", "-e", "8", "-l", `snapshot.name=${lookTag}`, "-k", `/proc/self/cwd/${socket}`, "-x", name];
   const command = toConfined(["qemu-nbd", ...how, `json:${JSON.stringify(image)}`], user);
   const directory = blockProcessDirectory(instance);
-  const child = startOwned(inDirectory(directory, command), { stdio: [file.fd, "ignore", "pipe"] });
+  const child = startOwned(inDirectory(directory, command), {
+    stdio: [file.fd, "ignore", "pipe", ...below.map((each) => each.file.fd)],
+  });
   let said = "";
   child.stderr?.on("data", (data: Buffer) => {
     said = (said + data.toString("utf8")).slice(-500);

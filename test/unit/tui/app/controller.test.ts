@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { makeProgram, tableOf as table, type TestProgram } from "../program.js";
-import { feedFleet, removed, upsertInstance } from "../steps.js";
+import { feedFleet, removed, upsertInstance, upsertWhole } from "../steps.js";
 
 const vm0 = "hosts/alpha/instances/vm0";
 const vm1 = "hosts/alpha/instances/vm1";
@@ -77,6 +77,18 @@ describe("acting on one instance", () => {
     model.fleet.apply(upsertInstance("alpha", "vm0", InstanceState.INSTANCE_STATE_PAUSED), model.nowMs);
     press("p");
     await vi.waitFor(() => expect(gateway.calls).toEqual([`pause ${vm0}`, `resume ${vm0}`]));
+  });
+});
+
+describe("giving the terminal away", () => {
+  it("logs in to what is under the cursor, and shows the screen of a machine that has one", () => {
+    const { model, done, press } = onInstances();
+    press("w", "t");
+    expect(done).toEqual([`ssh ${vm0}`]);
+    const spec = { driver: { $case: "qemu" as const, value: { display: "std" } } };
+    model.fleet.apply(upsertWhole({ name: vm0, spec }), model.nowMs);
+    press("w");
+    expect(done).toEqual([`ssh ${vm0}`, `screen ${vm0}`]);
   });
 });
 

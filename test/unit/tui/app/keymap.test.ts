@@ -116,7 +116,9 @@ describe("the key table", () => {
       "p",
       "r",
       "s",
+      "t",
       "v",
+      "w",
       "x",
       "z",
     ]);

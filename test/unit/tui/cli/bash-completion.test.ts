@@ -1,16 +1,18 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import { run } from "../../../../agent/host/exec.js";
 import { describe, expect, it } from "vitest";
 import { CliRun } from "../../../helpers/zor-cli.js";
 
 /** What bash makes of a line when "zor complete" offers these. */
-async function completed(words: readonly string[], offers: readonly string[]): Promise<{ asked: string; replies: string }> {
+async function completed(
+  words: readonly string[],
+  offers: readonly string[],
+): Promise<{ asked: string; replies: string }> {
   const { stdout: script } = await new CliRun(["completion", "bash"]).result;
   const bash = `zor() { printf '%s|' "$@" >&3; printf '%s\\n' ${offers.map((offer) => `'${offer}'`).join(" ")}; }
 ${script}
 COMP_WORDS=(zor ${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length}
-__zor_complete 3>/dev/stderr 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout } = await promisify(execFile)("bash", ["-c", `exec 3>&1; ${bash.replace("3>/dev/stderr", "")}`]);
+__zor_complete 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout } = await run("bash", ["-c", `exec 3>&1; ${bash}`]);
   const at = stdout.lastIndexOf("|") + 1;
   return { asked: stdout.slice(0, at), replies: stdout.slice(at).trim() };
 }
