@@ -66,14 +66,8 @@ export async function shareDisks(
 
 function wantedDisks(instance: DriverInstance, name: string): readonly Wanted[] {
   const all = [...qemuOptionsOf(instance.spec).disks.entries()].map(([index, disk]) => ({ index, disk }));
-  if (name === "") return all.filter(({ disk }) => disk.volume === "");
+  if (name === "") return all;
   const found = all.filter(({ disk, index }) => diskName(disk, index) === name);
-  if (found.some(({ disk }) => disk.volume !== "")) {
-    throw invalidArgument(
-      "place.disk",
-      `${quote(name)} of ${instance.name} is a volume, which cannot be looked into; clone it to a disk of its own`,
-    );
-  }
   if (found.length > 0) return found;
   const names = all.map(({ disk, index }) => diskName(disk, index));
   const has = names.length === 0 ? "it has none" : `it has ${listed(names, 8)}`;
