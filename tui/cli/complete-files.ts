@@ -52,7 +52,10 @@ export async function completeInside(session: Session, word: string, signal: Abo
     }
   }
   const before = word.slice(0, word.length - begun.length);
-  return found.filter(isPlain).slice(0, maxNames).map((each) => before + each);
+  return found
+    .filter(isPlain)
+    .slice(0, maxNames)
+    .map((each) => before + each);
 }
 
 /** Shells may expand what they are offered. */

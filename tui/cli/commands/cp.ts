@@ -70,7 +70,10 @@ async function resume(
 ): Promise<void> {
   if (options.owners === true) throw invalidArgument("--owners", "does not go together with --resume");
   if (isInside(from) === isInside(to)) {
-    throw invalidArgument("--resume", "goes on between this machine and an instance; one of the two must be INSTANCE:/PATH");
+    throw invalidArgument(
+      "--resume",
+      "goes on between this machine and an instance; one of the two must be INSTANCE:/PATH",
+    );
   }
   const [place, here] = isInside(from) ? [from, to] : [to, from];
   const colon = place.indexOf(":");

@@ -39,8 +39,8 @@ export function define({ program, open }: Registrar): void {
       .description(description)
       .option("--host <host>", "the host of a name without one")
       .option("--filesystem <device>", "one file system alone, as zor disk df shows it: /dev/sda2");
-  const place = (session: Session, text: string, path: string | undefined, options: PlaceOptions, fallback?: string) =>
-    toPlace(session, { text, path, host: options.host, filesystem: options.filesystem }, fallback);
+  const place = (session: Session, { path, fallback, ...rest }: Asked): Promise<Place> =>
+    toPlace(session, { path, ...rest }, fallback);
 
   const ls = sub("ls", "List a directory of the disks, or show one file.")
     .addArgument(new ResourceArgument("<name>", nameHelp, "instance"))
@@ -48,7 +48,7 @@ export function define({ program, open }: Registrar): void {
     .addOption(outputOption(["text", "json", "name"], "text"))
     .action(async (text: string, path: string | undefined, options: ListOptions) => {
       const session = open(ls);
-      await list(session, await place(session, text, path, options, "/"), options.output);
+      await list(session, await place(session, { ...placeOf(options), text, path, fallback: "/" }), options.output);
     });
   withExamples(ls, "zor disk ls alpha/vm1", "zor disk ls alpha/vm1:disk1 /var/log", "zor disk ls alpha/c1:/etc");
 
@@ -57,7 +57,7 @@ export function define({ program, open }: Registrar): void {
     .argument("[path]", "absolute path")
     .action(async (text: string, path: string | undefined, options: PlaceOptions) => {
       const session = open(cat);
-      const wanted = await place(session, text, path, options);
+      const wanted = await place(session, { ...placeOf(options), text, path });
       const write = writerTo(session.io.terminal.output, false);
       for await (const part of lookInto(session, wanted, DiskLook.DISK_LOOK_READ)) {
         if (part.$case === "data") await write(part.value);
@@ -79,7 +79,7 @@ export function define({ program, open }: Registrar): void {
     .addOption(outputOption(["text", "json"], "text"))
     .action(async (text: string, options: ListOptions) => {
       const session = open(df);
-      await usage(session, await place(session, text, "", options), options.output);
+      await usage(session, await place(session, { ...placeOf(options), text, path: "" }), options.output);
     });
   withExamples(df, "zor disk df alpha/vm1");
 
@@ -88,7 +88,7 @@ export function define({ program, open }: Registrar): void {
     .argument("[path]", "absolute path")
     .action(async (text: string, path: string | undefined, options: PlaceOptions) => {
       const session = open(edit);
-      await change(session, await place(session, text, path, options));
+      await change(session, await place(session, { ...placeOf(options), text, path }));
     });
   withExamples(edit, "zor disk edit alpha/vm1 /etc/fstab");
   withNotes(
@@ -98,6 +98,13 @@ start. What runs is looked at as it is at one instant, and never written to. Whi
 somebody looks, the instance is neither started, stopped nor changed. Symbolic
 links lead nowhere but into the same disks; devices and pipes are not opened.`,
   );
+}
+
+/** Where somebody wants to look. */
+type Asked = Parameters<typeof toPlace>[1] & { readonly fallback?: string };
+
+function placeOf({ host, filesystem }: PlaceOptions): Pick<Asked, "host" | "filesystem"> {
+  return { host, filesystem };
 }
 
 type Place = Awaited<ReturnType<typeof toPlace>>;
@@ -138,7 +145,7 @@ interface Copy {
   readonly to: string;
   readonly owners: boolean;
   readonly options: PlaceOptions;
-  readonly place: (session: Session, text: string, path: undefined, options: PlaceOptions) => Promise<Place>;
+  readonly place: (session: Session, asked: Asked) => Promise<Place>;
 }
 
 async function copy(session: Session, { from, to, owners, options, place }: Copy): Promise<void> {
@@ -149,12 +156,12 @@ async function copy(session: Session, { from, to, owners, options, place }: Copy
   const onSkipped = (what: string): void => session.note(escapeText(`zor: left out: ${what}`));
   const how = { signal: session.io.signal, owners, onSkipped };
   if (source) {
-    const wanted = await place(session, from, undefined, options);
+    const wanted = await place(session, { ...placeOf(options), text: from, path: undefined });
     const base = lastName(wanted.path);
     await localEnd(to).write(readTree(session, wanted), base, how);
     return;
   }
-  const wanted = await place(session, to, undefined, options);
+  const wanted = await place(session, { ...placeOf(options), text: to, path: undefined });
   const end = localEnd(from);
   const items = end.read(how)[Symbol.asyncIterator]();
   const first = await items.next();

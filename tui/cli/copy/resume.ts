@@ -88,9 +88,12 @@ export async function resumeIn(copy: Resumed): Promise<void> {
     const { size, mtimeMs, mode } = await file.stat();
     const modified = Math.floor(mtimeMs / 1000);
     const key = keyOf(name, inside, size, modified);
-    const [found = "0", part = "", target = ""] = (await textOf(copy, partScript, [inside, basename(whole), key])).split("\n");
+    const [found = "0", part = "", target = ""] = (
+      await textOf(copy, partScript, [inside, basename(whole), key])
+    ).split("\n");
     const there = Number.parseInt(found, 10) || 0;
-    const isRight = there > 0 && there <= size && (await digestOf(copy, part, there)) === (await digestHere(file, there));
+    const isRight =
+      there > 0 && there <= size && (await digestOf(copy, part, there)) === (await digestHere(file, there));
     const at = isRight ? there : 0;
     if (at > 0) copy.note(`going on after ${at} bytes that are right`);
     onBytes(at);
@@ -186,5 +189,9 @@ async function drained(stream: AsyncIterable<Buffer>): Promise<void> {
 }
 
 function changed({ name, inside }: Resumed): Error {
-  return failedPrecondition("FILE_CHANGED", name, `${name}: ${inside} or what is copied to it changed meanwhile; try again`);
+  return failedPrecondition(
+    "FILE_CHANGED",
+    name,
+    `${name}: ${inside} or what is copied to it changed meanwhile; try again`,
+  );
 }

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { once } from "node:events";
 
-/** A message between the agent and the program that looks into disks; see {@link guestfsProgram}. */
+/** A message between the agent and the program that looks into disks; see guestfs-program.ts. */
 export interface Frame {
   readonly type: string;
   readonly data: Buffer;

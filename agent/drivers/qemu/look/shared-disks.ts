@@ -16,7 +16,15 @@ import { type HeldDisk, holdDisks, type OpenDisks } from "../blocks/disk-process
 import type { MachineAccess } from "../blocks/machine-copies.js";
 import { diskNode } from "../blocks/block-engine.js";
 import { deleteFromRunning, deleteFromStopped, snapshotAll } from "../blocks/machine-snapshots.js";
-import { type DisksOptions, isRaw, openBases, openDiskImage, openPersistentDisk, ownFileOf } from "../disks.js";
+import {
+  type DisksOptions,
+  isRaw,
+  isVolume,
+  openBases,
+  openDiskImage,
+  openPersistentDisk,
+  ownFileOf,
+} from "../disks.js";
 import { diskName, diskNumber } from "../ids.js";
 import { qemuOptionsOf } from "../options.js";
 import { toUserId } from "../privileges.js";
@@ -66,8 +74,12 @@ export async function shareDisks(
 
 function wantedDisks(instance: DriverInstance, name: string): readonly Wanted[] {
   const all = [...qemuOptionsOf(instance.spec).disks.entries()].map(([index, disk]) => ({ index, disk }));
-  if (name === "") return all;
+  if (name === "") return all.filter(({ disk }) => !isVolume(disk));
   const found = all.filter(({ disk, index }) => diskName(disk, index) === name);
+  if (found.some(({ disk }) => isVolume(disk))) {
+    const message = `${quote(name)} of ${instance.name} is a volume, and those cannot be looked into`;
+    throw invalidArgument("place.disk", message);
+  }
   if (found.length > 0) return found;
   const names = all.map(({ disk, index }) => diskName(disk, index));
   const has = names.length === 0 ? "it has none" : `it has ${listed(names, 8)}`;
@@ -95,6 +107,7 @@ async function shareStopped(
       // QEMU takes a file for reading only when it was opened for nothing else.
       const file = undo.use(await open(`/proc/self/fd/${overlay.fd}`, "r"));
       const [top, ...below] = layers;
+      if (top === undefined) continue;
       held.push({ ...common, layers: [{ ...top, file }, ...below], readOnly });
       continue;
     }
