@@ -16,9 +16,27 @@ export SUPERMIN_KERNEL=$work/kernel/boot/vmlinuz-$version SUPERMIN_KERNEL_VERSIO
 export SUPERMIN_MODULES=/usr/lib/modules/$version
 exec libguestfs-make-fixed-appliance "$to"`;
 
+/** Programs that are needed, and the packages that have them. Set-up leaves these out for their size. */
+const needs = [
+  ["libguestfs-perl", "perl -MSys::Guestfs -e 1"],
+  ["libguestfs-tools", "command -v libguestfs-make-fixed-appliance"],
+  ["kmod", "command -v depmod"],
+  ["e2fsprogs", "command -v mkfs.ext4"],
+] as const;
+
+/** Tells what is missing of what {@link makeDiskAppliance}, and a look into the disks of machines, needs. @throws {Error} with the packages. */
+export async function assertCanLook(): Promise<void> {
+  const missing: string[] = [];
+  for (const [name, probe] of needs) {
+    const env = { PATH: `${process.env["PATH"]}:/sbin:/usr/sbin` };
+    await run("sh", ["-c", probe], { env }).catch(() => missing.push(name));
+  }
+  if (missing.length > 0) throw new Error(`install what this needs with: apt-get install ${missing.join(" ")}`);
+}
+
 /**
  * Makes the machine that looks into disks on a host without a kernel of its own, as containers that build and test are: with Debian's kernel,
- * fetched and not installed. Takes a minute. Needs libguestfs-tools, libguestfs-perl and kmod.
+ * fetched and not installed. Takes a minute.
  */
 export async function makeDiskAppliance(directory: string): Promise<string> {
   const [debs, kernel, appliance] = ["debs", "kernel", "appliance"].map((name) => join(directory, name)) as [

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { makeDiskAppliance } from "../../helpers/disk-appliance.js";
+import { assertCanLook, makeDiskAppliance } from "../../helpers/disk-appliance.js";
 import { eventually } from "../../helpers/eventually.js";
 import { ReachRig } from "../../integration/reach/rig.js";
 
@@ -15,6 +15,7 @@ let events: readonly string[];
 const lookMs = 240_000;
 
 beforeAll(async () => {
+  await assertCanLook();
   work = await mkdtemp(join(tmpdir(), "zt-disks-"));
   const [appliance, images, tree] = [
     process.env["ZOR_TEST_DISK_APPLIANCE"] ?? (await makeDiskAppliance(work)),
@@ -42,7 +43,7 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(async () => {
   await rig?.[Symbol.asyncDispose]();
-  await rm(work, { recursive: true, force: true });
+  if (work !== undefined) await rm(work, { recursive: true, force: true });
 });
 
 const zor = (...argv: string[]) => rig.zor(...argv);

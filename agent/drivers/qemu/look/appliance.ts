@@ -20,7 +20,7 @@ exec ${qemuProgram} -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,
 /** Name of that program in the appliance's directory. */
 const wrapperName = "qemu";
 
-const remedy = "install it with: apt-get install libguestfs-perl guestfs-tools";
+const remedy = "install it with: apt-get install libguestfs-perl libguestfs-tools";
 
 /** The appliances of a host: one that its administrator made, or one that is made here when it is wanted first. */
 export class Appliances {
