@@ -13,7 +13,7 @@ beforeAll(async () => {
   await rig.create("c1", { crun: { rootfs: "micro", persistent: true } });
   await rig.shell(
     "c1",
-    `mkdir -p /srv/tree/deep; printf text >/srv/tree/deep/file; ln -s /etc/passwd /srv/out; ln -s /../../../etc/hostname /srv/up
+    `mkdir -p /srv/tree/deep; printf text >/srv/tree/deep/file; ln -s /etc/passwd /srv/out; ln -s /../../../srv/tree/deep/file /srv/up
     mkfifo /srv/pipe; printf 'a\\033[31m' >/srv/evil; printf x >"/srv/$(printf 'n\\033[0m\\nm')"
     chown 33:44 /srv/evil; chmod 640 /srv/evil; head -c 3000000 /dev/urandom >/srv/big`,
   );
@@ -44,7 +44,7 @@ describe.each(["running", "stopped"])("the disks of a container that is %s", (st
     expect(stdout).toMatch(/^prw.* pipe$/m);
     expect(stdout).toMatch(/^-rw-r----- 33:44 +6 .* evil$/m);
     expect(stdout).toMatch(/ n\\x1b\[0m\\nm$/m);
-    expect((await zor("disk", "ls", "zt/c1", "/etc/hostname", "-o", "name")).stdout).toBe("/etc/hostname\n");
+    expect((await zor("disk", "ls", "zt/c1", "/etc/passwd", "-o", "name")).stdout).toBe("/etc/passwd\n");
     expect((await zor("disk", "df", "zt/c1", "-o", "json")).stdout).toContain('"device": "/"');
   });
 
@@ -52,8 +52,7 @@ describe.each(["running", "stopped"])("the disks of a container that is %s", (st
     const passwd = (await zor("disk", "cat", "zt/c1", "/etc/passwd")).stdout;
     expect(passwd).toMatch(/^root:/);
     expect(await zor("disk", "cat", "zt/c1:/srv/out")).toMatchObject({ code: 0, stdout: passwd });
-    const up = await zor("disk", "cat", "zt/c1:/srv/up");
-    expect(up.stdout).toBe((await zor("disk", "cat", "zt/c1:/etc/hostname")).stdout);
+    expect(await zor("disk", "cat", "zt/c1:/srv/up")).toMatchObject({ code: 0, stdout: "text" });
     for (const name of ["pipe", "tree"]) {
       const { code, stderr } = await zor("disk", "cat", `zt/c1:/srv/${name}`);
       expect(code).not.toBe(0);
@@ -65,7 +64,8 @@ describe.each(["running", "stopped"])("the disks of a container that is %s", (st
   });
 
   it("complete paths on the command line, and nothing where there is none", async () => {
-    const offered = async (...words: string[]) => (await zor("complete", "--", ...words)).stdout;
+    // A process of its own: what completes writes past what commands print to.
+    const offered = async (...words: string[]) => (await rig.program("complete", "--", ...words).ended).stdout;
     expect(await offered("disk", "ls", "zt/c1:/srv/tr")).toMatch(/^zt\/c1:\/srv\/tree\/(\t|$)/m);
     expect(await offered("cp", "zt/c1:/srv/tree/d")).toMatch(/^zt\/c1:\/srv\/tree\/deep\/(\t|$)/m);
     expect(await offered("cp", "zt/c1:/srv/n")).not.toContain("zt/c1:");
