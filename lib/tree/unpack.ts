@@ -23,18 +23,20 @@ const zeros = Buffer.alloc(65_536);
  */
 export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, options: UnpackOptions): Promise<void> {
   const directories: TreeEntry[] = [];
+  const sizes: Sizes = { come: 0, copied: 0 };
   let writing: Writing | undefined;
   try {
     for await (const item of items) {
       if (item.type === "data") {
         if (writing === undefined) throw new TreeError("data came without a file");
         await writing.write(item.data);
+        sizes.come += item.data.length;
         continue;
       }
       await writing?.finish();
       writing = undefined;
       if (item.type === "skipped") options.onSkipped(item.what);
-      else if (item.type === "copy") await copy(dir, item, options);
+      else if (item.type === "copy") await copy(dir, item, options, sizes);
       else if (item.entry.type === "file") writing = await Writing.begin(dir, item.entry, options);
       else if (item.entry.type === "symlink") await link(dir, item.entry, options);
       else directories.push(await make(dir, item.entry, options));
@@ -111,16 +113,34 @@ async function link(dir: Dir, { path, target, mtime, uid, gid }: TreeEntry, opti
   });
 }
 
+/** Bytes of files. */
+interface Sizes {
+  come: number;
+  /** Written once more for hard links. */
+  copied: number;
+}
+
+/** A hard link is a few bytes and writes a whole file: all of them together may take so much, or so many times what came. */
+const maxCopied = { bytes: 2 ** 30, times: 4 } as const;
+
 /** A hard link becomes a file of its own: no link to anything is ever made. */
 async function copy(
   dir: Dir,
   { path, of }: { readonly path: readonly string[]; readonly of: readonly string[] },
   options: UnpackOptions,
+  sizes: Sizes,
 ): Promise<void> {
   await within({ dir, path: of, name: options.name }, async (source) => {
     const file = await source.dir.openFile(source.name);
     try {
       const { mode, uid, gid, mtimeMs, size } = await file.stat();
+      sizes.copied += size;
+      if (sizes.copied > Math.max(maxCopied.bytes, maxCopied.times * sizes.come)) {
+        const remedy = "pack the tree inside, and copy the archive";
+        throw new TreeError(
+          `${source.dir.show(source.name)}: its hard links would take far more than it holds; ${remedy}`,
+        );
+      }
       const entry = {
         path,
         type: "file" as const,

@@ -57,10 +57,12 @@ async function save(context: CopyContext, request: SaveInstanceRequest, caller: 
       ...{ verb, target: request.name, requestId: request.requestId, caller, id: lastOf(operation) },
       work: async ({ signal, progress }) => {
         using _reserved = reserved;
+        let saved = subject.resource;
         const image = { id: imageId, origin: `saved from ${request.name}`, overlay: request.overlay };
         const write = (path: string, told: typeof progress): Promise<void> =>
           access.claim(id, { what: "saved as an image", operation }, async (claimed) => {
-            const { instance, handle } = claimed.subject();
+            const { instance, handle, resource } = claimed.subject();
+            saved = resource;
             await ability.saveImage(instance, handle, { ...wanted, path }, { signal, progress: told, bytesPerSecond });
           });
         try {
@@ -69,7 +71,8 @@ async function save(context: CopyContext, request: SaveInstanceRequest, caller: 
           throw asFailure(error, request.name, "save");
         }
         access.tellSaved(id, `saved as ${images.nameOf(imageId)}`, caller);
-        return pack({ kind: "instance", value: access.look(id).resource });
+        // It may have been deleted since: the image is there all the same.
+        return pack({ kind: "instance", value: saved });
       },
     });
   } catch (error) {

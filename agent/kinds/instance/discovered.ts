@@ -38,6 +38,8 @@ export class Discoveries {
   readonly #options: DiscoveriesOptions;
   readonly #own: Own;
   readonly #byUid = new Map<string, Discovered>();
+  /** Uids of those that have an id, or would have it if no other had. */
+  readonly #named = new Map<string, Set<string>>();
   /** Those that are shown, by id. */
   readonly #shown = new Map<string, Discovered>();
 
@@ -92,14 +94,34 @@ export class Discoveries {
   }
 
   /** An instance of the agent's own is gone: what it was, or stood in the way of, is shown again. */
-  released(): void {
-    for (const found of this.#byUid.values()) this.#show(found, "instance.found");
+  released(id: string, uid: string): void {
+    for (const each of new Set([uid, ...(this.#named.get(id) ?? [])])) {
+      const found = this.#byUid.get(each);
+      if (found !== undefined) this.#show(found, "instance.found");
+    }
+  }
+
+  /** Keeps what was found, in place of what was known of it; undefined: it is gone. */
+  #keep(uid: string, found: Discovered | undefined): void {
+    const before = this.#byUid.get(uid);
+    if (before !== undefined && before.id !== found?.id) {
+      const others = this.#named.get(before.id);
+      others?.delete(uid);
+      if (others?.size === 0) this.#named.delete(before.id);
+    }
+    if (found === undefined) {
+      this.#byUid.delete(uid);
+      return;
+    }
+    this.#byUid.set(uid, found);
+    const named = this.#named.get(found.id) ?? new Set();
+    this.#named.set(found.id, named.add(uid));
   }
 
   #see(driver: InstanceDriver, discovering: Discovering, news: FoundInstance): void {
     const found = { ...news, driver, discovering, seenTime: this.#options.now() };
     const before = this.#byUid.get(found.uid);
-    this.#byUid.set(found.uid, found);
+    this.#keep(found.uid, found);
     // It has another name now.
     if (before !== undefined && before.id !== found.id && this.#shown.get(before.id)?.uid === found.uid)
       this.#hide(before.id, "it has another name now");
@@ -114,7 +136,7 @@ export class Discoveries {
   #lose(uid: string): void {
     const found = this.#byUid.get(uid);
     if (found === undefined) return;
-    this.#byUid.delete(uid);
+    this.#keep(uid, undefined);
     if (this.#shown.get(found.id)?.uid === uid) this.#hide(found.id, "it is on its host no more");
   }
 

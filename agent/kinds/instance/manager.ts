@@ -36,6 +36,7 @@ import { observe } from "./observe.js";
 import { followNetwork } from "./follow-network.js";
 import { giveUpShutdown, requestShutdown } from "./power.js";
 import { type InstanceRecord, toInstance } from "./record.js";
+import { InstanceRecords } from "./records.js";
 import { Reached } from "./reached.js";
 import { SharedNetworks } from "./shared-networks.js";
 import { shutDownGuest } from "./shut-down.js";
@@ -65,7 +66,7 @@ const parallelObservations = 4;
 /** The instances of this host: every change of one runs in its own queue, one at a time. */
 export class InstanceManager implements ResourceSource {
   readonly #context: InstanceContext;
-  readonly #records = new Map<string, InstanceRecord>();
+  readonly #records = new InstanceRecords();
   readonly #queue = new KeyedQueue();
   readonly #onRemoved: (record: InstanceRecord) => void;
   readonly #news = new News();
@@ -99,7 +100,7 @@ export class InstanceManager implements ResourceSource {
     this.#context = { ...context, publish, waits, turns: waits.turns, neighbours, shared: this.#shared };
     this.discoveries = new Discoveries(
       { ...context, ...discoveries },
-      { hasUid: (uid) => this.#byUid(uid) !== undefined, hasId: (id) => this.#records.has(id) },
+      { hasUid: (uid) => this.#records.findByUid(uid) !== undefined, hasId: (id) => this.#records.has(id) },
     );
   }
 
@@ -111,21 +112,21 @@ export class InstanceManager implements ResourceSource {
     const isNewBoot = await this.#unasked.readBoots({ bootId: boot.id, now: now(), hasEarlierRun });
     await inParallel(loaded, parallelAdoptions, async (each) => {
       const record = await adopt(this.#context, each, { signal, isNewBoot });
-      if (record !== undefined) this.#records.set(each.id, record);
+      if (record !== undefined) this.#records.add(record);
     });
-    await this.#unasked.planBoot([...this.#records.values()]);
+    await this.#unasked.planBoot(this.#records.all());
     await this.#collectGarbage();
   }
 
   /** Starts what is to be started without anybody asking for it: after a boot of the host, and again after its end. Ends with the signal. */
   async startUnasked(signal: AbortSignal): Promise<void> {
     this.#until = signal;
-    await this.#unasked.start([...this.#records.values()], signal);
+    await this.#unasked.start(this.#records.all(), signal);
   }
 
   /** All instances, as last observed. */
   list(): Instance[] {
-    return [...[...this.#records.values()].map(toInstance), ...this.discoveries.list()];
+    return [...this.#records.all().map(toInstance), ...this.discoveries.list()];
   }
 
   /** @throws {ZorError} NOT_FOUND */
@@ -145,7 +146,7 @@ export class InstanceManager implements ResourceSource {
 
   /** The lans of all NICs, plugged now or at the next start. */
   uses(): readonly Use[] {
-    return [...this.#records.values()].flatMap(usesOf);
+    return this.#records.all().flatMap(usesOf);
   }
 
   /** Makes something that was found the agent's own. @throws {ZorError} and then nothing has changed. */
@@ -176,12 +177,12 @@ export class InstanceManager implements ResourceSource {
     using _held = holdVolumes(this.#context, record, { spec, before: undefined });
     if (options.validateOnly)
       return { instance: toInstance(record), run: async () => toInstance(record), discard: async () => undefined };
-    this.#records.set(wanted.id, record);
+    this.#records.add(record);
     this.#shared.seen(record);
     try {
       await reserve(this.#context, record);
     } catch (error) {
-      this.#records.delete(wanted.id);
+      this.#records.delete(record);
       this.#shared.forget(wanted.id);
       throw error;
     }
@@ -233,7 +234,7 @@ export class InstanceManager implements ResourceSource {
   /** The host shuts down: ends what runs as it says. Nothing is started any more that nobody asks for. Resolves to how many still run. */
   async endWithHost(report: (text: string) => void, signal: AbortSignal): Promise<number> {
     this.#unasked.close();
-    return await endWithHost([...this.#records.values()], this, { report, signal });
+    return await endWithHost(this.#records.all(), this, { report, signal });
   }
 
   /** Keeps the memory of an instance on disk and ends it. @throws {ZorError} and then it runs on. */
@@ -299,7 +300,7 @@ export class InstanceManager implements ResourceSource {
 
   /** Observes every instance on which no work is under way. */
   async observeAll(signal: AbortSignal): Promise<void> {
-    const idle = [...this.#records.values()].filter(
+    const idle = this.#records.all().filter(
       ({ activity, driver, claim }) =>
         // QEMU answers nobody while it keeps a machine's memory; that an instance ends is told by an event.
         claim === undefined && (activity === undefined || activity === "stopping") && !(driver instanceof AbsentDriver),
@@ -309,13 +310,13 @@ export class InstanceManager implements ResourceSource {
 
   /** Observes the instance with this uid; nothing happens when there is none. */
   async observeOne(uid: string, signal: AbortSignal): Promise<void> {
-    const record = this.#byUid(uid);
+    const record = this.#records.findByUid(uid);
     if (record !== undefined) await this.#observe(record, signal);
   }
 
   /** Tells watchers of something that happened to an instance and is no change of its state. */
   tell(uid: string, news: { readonly type: string; readonly message: string }): void {
-    const record = this.#byUid(uid);
+    const record = this.#records.findByUid(uid);
     if (record !== undefined) tellOf(this.#context, record, news);
   }
 
@@ -333,12 +334,8 @@ export class InstanceManager implements ResourceSource {
   async #adopt(record: InstanceRecord, options: ActionOptions): Promise<void> {
     await carryOutAdoption(this.#context, record, options);
     this.discoveries.adopted(record.stored.id);
-    this.#records.set(record.stored.id, record);
+    this.#records.add(record);
     this.#context.publish(record);
-  }
-
-  #byUid(uid: string): InstanceRecord | undefined {
-    return [...this.#records.values()].find(({ stored }) => stored.resource.uid === uid);
   }
 
   async #observe(record: InstanceRecord, signal: AbortSignal): Promise<void> {
@@ -386,15 +383,15 @@ export class InstanceManager implements ResourceSource {
   }
 
   #forget(record: InstanceRecord): void {
-    this.#records.delete(record.stored.id);
+    this.#records.delete(record);
     this.#shared.forget(record.stored.id);
     this.#unasked.forget(record);
     this.#onRemoved(record);
-    this.discoveries.released();
+    this.discoveries.released(record.stored.id, record.stored.resource.uid);
     this.#news.tell();
   }
 
   async #collectGarbage(): Promise<void> {
-    await collectGarbage(this.#context, [...this.#records.values()]);
+    await collectGarbage(this.#context, this.#records.all());
   }
 }

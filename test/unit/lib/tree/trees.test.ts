@@ -8,6 +8,7 @@ import {
   readlink,
   rm,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from "node:fs/promises";
@@ -141,6 +142,17 @@ describe("what a hostile instance sends", () => {
     const links = entry("s", { type: "symlink", target: join(outside(), "secret") });
     await expect(unpack(directory, links, { type: "copy", path: ["c"], of: ["s"] })).rejects.toThrow("not followed");
     expect(await readdir(top())).toEqual(["s"]);
+  });
+
+  it("cannot fill the disk with hard links to one large file", async () => {
+    await mkdir(top(), { recursive: true });
+    await writeFile(top("large"), "");
+    await truncate(top("large"), 2 ** 30);
+    const link = (name: string, of: string): TreeItem => ({ type: "copy", path: [name], of: [of] });
+    const small = entry("small", { size: 1 });
+    const links = [link("a", "small"), link("b", "large")];
+    await expect(unpack(directory, small, data("x"), ...links)).rejects.toThrow("copy the archive");
+    expect((await readdir(top())).sort()).toEqual(["a", "large", "small"]);
   });
 
   it("does not change what a directory became that was a link when its mode is set", async () => {

@@ -6,7 +6,7 @@ import { resourceExhausted } from "../../../../../lib/errors.js";
 import { InstanceSpec, InstanceState } from "../../../../../proto/gen/zor/v1/instance.js";
 import { FakeDriver } from "../../../../fakes/driver.js";
 import { eventually } from "../../../../helpers/eventually.js";
-import { InstanceWorld, options } from "./instance-world.js";
+import { InstanceWorld, make, options } from "./instance-world.js";
 
 /** A driver that shows what others made. */
 class FindingDriver extends FakeDriver implements Discovering {
@@ -96,6 +96,20 @@ describe("what drivers find", () => {
     expect(driver.calls.filter((call) => call.startsWith("stop"))).toEqual([]);
     expect(manager.get("a").spec?.cpus).toBe(999);
     await expect(manager.act("stop", "a", options)).rejects.toMatchObject({ reason: "NOT_ADOPTED" });
+  });
+
+  it("is shown when an instance of its name goes, and only one of that name", async () => {
+    tell("u0", "other");
+    await shows("other");
+    await make(manager, "a", { leaveStopped: true });
+    tell("u1", "a");
+    tell("u2", "a");
+    tell("u3", "b");
+    await shows("a", "other", "b");
+    await manager.delete("a", { ...options, force: true });
+    await shows("other", "b", "a");
+    expect(manager.get("a").uid).toBe("u1");
+    expect(told().filter((each) => each.startsWith("instance.found"))).toHaveLength(3);
   });
 
   it("is as before when it could not be adopted", async () => {
