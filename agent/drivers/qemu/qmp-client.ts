@@ -156,7 +156,7 @@ export class QmpClient {
     return new ZorError({
       reason: "QMP_TIMEOUT",
       code: status.DEADLINE_EXCEEDED,
-      message: `${this.#options.resource}: QEMU did not answer ${command} within ${limitMs} ms`,
+      message: `${this.#options.resource}: QEMU did not answer ${command} within ${limitMs} ms: its process is stopped or hangs; let it go on, or stop the instance`,
       resource: this.#options.resource,
     });
   }

@@ -45,8 +45,8 @@ export class AgentProcess {
   }
 
   /** Like {@link create}, of a host that joins a hub and dials out to it. Only the hub's people can call it. */
-  static async join(token: string): Promise<AgentProcess> {
-    const state = await mkdtemp(join(tmpdir(), "zt-agent-"));
+  static async join(token: string, place = tmpdir()): Promise<AgentProcess> {
+    const state = await mkdtemp(join(place, "zt-agent-"));
     const config = agentConfigSchema.parse({ state, listen: ["127.0.0.1:0"], dialOut: true });
     const host = await joinAsHost(token, config);
     return new AgentProcess(state, freshName(), await TestPki.create(join(state, "pki")), host);

@@ -53,12 +53,13 @@ export class ReachRig implements AsyncDisposable {
     this.#connection = parts.connection;
   }
 
-  static async start(agentFlags: readonly string[] = []): Promise<ReachRig> {
+  /** @param place directory that the agent's state is made in. */
+  static async start(agentFlags: readonly string[] = [], place = tmpdir()): Promise<ReachRig> {
     const hub = await HubProcess.start();
     const connection = await hub.connect();
     const request = CreateHostRequest.fromPartial({ hostId: "zt" });
     const { joinToken } = await connection.unary(HostServiceService.createHost, request);
-    const agent = await AgentProcess.join(joinToken);
+    const agent = await AgentProcess.join(joinToken, place);
     await agent.start(agentFlags);
     const directory = await mkdtemp(join(tmpdir(), "zt-reach-"));
     const rig = new ReachRig({ hub, agent, directory, connection });
