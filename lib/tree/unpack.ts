@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { chmod, type FileHandle, lchown, lutimes, mkdir, open, rename, symlink, unlink } from "node:fs/promises";
 import { type Dir, explained, TreeError } from "./dir.js";
 import type { TreeEntry, TreeItem } from "./tree.js";
+import { writeSparse } from "./write-sparse.js";
 
 /** How to write a tree. */
 export interface UnpackOptions {
@@ -14,8 +15,6 @@ export interface UnpackOptions {
 }
 
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
-/** Pieces of nothing but zeros are left out: files get their holes back. */
-const zeros = Buffer.alloc(65_536);
 
 /**
  * Writes a tree into a directory, and nowhere else: names are looked up one by one from the directory held open, and no link is followed on the
@@ -208,13 +207,8 @@ class Writing {
     if (this.#at + data.length > this.#entry.size)
       throw new TreeError(`${this.#dir.show(this.#name)}: more came than was said`);
     try {
-      for (let from = 0; from < data.length; ) {
-        const piece = data.subarray(from, from + zeros.length - (this.#at % zeros.length));
-        const isHole = piece.equals(zeros.subarray(0, piece.length));
-        if (!isHole) await this.#file.write(piece, 0, piece.length, this.#at);
-        this.#at += piece.length;
-        from += piece.length;
-      }
+      await writeSparse(this.#file, data, this.#at);
+      this.#at += data.length;
     } catch (error) {
       throw explained(error, this.#dir.show(this.#name));
     }

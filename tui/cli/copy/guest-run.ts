@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { unavailable, ZorError } from "../../../lib/errors.js";
-import type { Connection } from "../../../lib/grpc/connection.js";
+import type { Calls } from "../../../lib/grpc/connection.js";
 import { type ExecRequest, ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
 
 /** Of what a command says of its failure. */
@@ -18,7 +18,7 @@ export interface GuestScript {
 
 /** Runs a script inside and gives what it prints, as it comes. @throws {ZorError} FAILED_PRECONDITION with its words when it fails. */
 export async function* runInGuest(
-  connection: Connection,
+  connection: Pick<Calls, "bidi">,
   { name, script, words, input, signal }: GuestScript,
 ): AsyncGenerator<Buffer> {
   const command = ["/bin/sh", "-c", script, "zor", ...words];

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, realpath, rename, stat } from "node:fs/promises";
+import { type FileHandle, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { failedPrecondition, invalidArgument, unavailable } from "../../../lib/errors.js";
-import type { Connection } from "../../../lib/grpc/connection.js";
+import { failedPrecondition, invalidArgument, unavailable, ZorError } from "../../../lib/errors.js";
+import type { Calls } from "../../../lib/grpc/connection.js";
 import { explained } from "../../../lib/tree/dir.js";
+import { writeSparse } from "../../../lib/tree/write-sparse.js";
 import { runInGuest } from "./guest-run.js";
 
 /** A copy of one file that goes on where an earlier one was cut off. */
 export interface Resumed {
-  readonly connection: Connection;
+  readonly connection: Pick<Calls, "bidi">;
   /** Resource name of the instance. */
   readonly name: string;
   /** Absolute path inside. */
@@ -23,8 +24,9 @@ export interface Resumed {
 }
 
 const pieceBytes = 256 * 1024;
-const zeros = Buffer.alloc(65_536);
-const { O_CREAT, O_RDWR, O_NOFOLLOW } = constants;
+const removeLimitMs = 5000;
+const changeReason = "FILE_CHANGED";
+const { O_CREAT, O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Argument: path. Prints size, time and permissions of a file. */
 const statScript = `p=$1; [ -f "$p" ] && [ ! -L "$p" ] || { echo "$p is no plain file, and only those go on where they were cut off" >&2; exit 1; }
@@ -53,8 +55,9 @@ export async function resumeOut(copy: Resumed): Promise<void> {
   const file = await open(part, O_CREAT | O_RDWR | O_NOFOLLOW, 0o600).catch((error: unknown) => {
     throw explained(error, part);
   });
+  let at = 0;
   try {
-    let at = await goOnAt(file, was.size, (bytes) => digestOf(copy, inside, bytes));
+    at = await goOnAt(file, was.size, (bytes) => digestOf(copy, inside, bytes));
     if (at > 0) copy.note(`going on after ${at} bytes that are right`);
     await file.truncate(at);
     onBytes(at);
@@ -62,16 +65,19 @@ export async function resumeOut(copy: Resumed): Promise<void> {
       if (at + data.length > was.size) throw changed(copy);
       await writeSparse(file, data, at);
       at += data.length;
+      // What is a hole counts as well when it is cut off.
+      await file.truncate(at);
       onBytes(data.length);
     }
     const now = await statOf(copy);
     if (at !== was.size || now.size !== was.size || now.modified !== was.modified) throw changed(copy);
-    await file.truncate(at);
     await file.chmod(was.mode & 0o777);
     await file.utimes(was.modified, was.modified);
+    await file.sync();
     await rename(part, target);
   } catch (error) {
-    copy.note(`what came is kept in ${part}; the same command goes on there`);
+    if (at === 0 || isChange(error)) await unlink(part).catch(() => undefined);
+    else copy.note(`what came is kept in ${part}; the same command goes on there`);
     throw explained(error, here);
   } finally {
     await file.close();
@@ -82,34 +88,45 @@ export async function resumeOut(copy: Resumed): Promise<void> {
 export async function resumeIn(copy: Resumed): Promise<void> {
   const { inside, here, name, onBytes } = copy;
   const whole = resolve(here);
-  if (!(await lstat(whole)).isFile()) throw invalidArgument("--resume", `${here} is no plain file`);
-  const file = await open(whole, "r");
+  const file = await open(whole, O_RDONLY | O_NONBLOCK).catch((error: unknown) => {
+    throw explained(error, here);
+  });
+  let kept: { readonly part: string; at: number } | undefined;
   try {
-    const { size, mtimeMs, mode } = await file.stat();
-    const modified = Math.floor(mtimeMs / 1000);
+    const was = await file.stat();
+    if (!was.isFile()) throw invalidArgument("--resume", `${here} is no plain file, and only those go on`);
+    const { size, mode } = was;
+    const modified = Math.floor(was.mtimeMs / 1000);
     const key = keyOf(name, inside, size, modified);
-    const [found = "0", part = "", target = ""] = (
-      await textOf(copy, partScript, [inside, basename(whole), key])
-    ).split("\n");
+    const [found = "0", part = "", ...target] = (await textOf(copy, partScript, [inside, basename(whole), key])).split(
+      "\n",
+    );
     const there = Number.parseInt(found, 10) || 0;
     const isRight =
       there > 0 && there <= size && (await digestOf(copy, part, there)) === (await digestHere(file, there));
     const at = isRight ? there : 0;
     if (at > 0) copy.note(`going on after ${at} bytes that are right`);
     onBytes(at);
+    const sent = { part, at };
+    kept = sent;
     async function* rest(): AsyncGenerator<Buffer> {
       for (let from = at; from < size; ) {
         const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(pieceBytes, size - from)), 0, null, from);
         if (bytesRead === 0) throw changed(copy);
         from += bytesRead;
+        sent.at = from;
         onBytes(bytesRead);
         yield buffer.subarray(0, bytesRead);
       }
     }
     await drained(run(copy, appendScript, [part, `${at}`], rest()));
-    await drained(run(copy, finishScript, [part, target, `${size}`, (mode & 0o777).toString(8), `${modified}`]));
+    const now = await file.stat();
+    if (now.size !== size || now.mtimeMs !== was.mtimeMs) throw changed(copy);
+    const words = [part, target.join("\n").replace(/\n$/, ""), `${size}`, (mode & 0o777).toString(8), `${modified}`];
+    await drained(run(copy, finishScript, words));
   } catch (error) {
-    copy.note("what came is kept inside; the same command goes on there");
+    if (kept !== undefined && (kept.at === 0 || isChange(error))) await remove(copy, kept.part);
+    else if (kept !== undefined) copy.note(`what came is kept inside in ${kept.part}; the same command goes on there`);
     throw error;
   } finally {
     await file.close();
@@ -125,9 +142,12 @@ async function statOf(copy: Resumed): Promise<{ size: number; modified: number; 
 }
 
 async function targetOf(here: string, base: string): Promise<string> {
+  const isDirectory = async (path: string) => (await stat(path).catch(() => undefined))?.isDirectory() === true;
   const whole = resolve(here);
-  const found = await stat(whole).catch(() => undefined);
-  return found?.isDirectory() === true ? join(await realpath(whole), base) : whole;
+  if (!(await isDirectory(whole))) return whole;
+  const target = join(await realpath(whole), base);
+  if (await isDirectory(target)) throw invalidArgument("to", `${target} is a directory`);
+  return target;
 }
 
 /** How much of what is there is right. */
@@ -153,15 +173,6 @@ async function digestOf(copy: Resumed, path: string, bytes: number): Promise<str
   return /^[0-9a-f]{64}/.exec(await textOf(copy, digestScript, [path, `${bytes}`]))?.[0] ?? "";
 }
 
-/** Pieces of nothing but zeros are left out: the file gets its holes back. It ends where it is written to. */
-async function writeSparse(file: FileHandle, data: Buffer, at: number): Promise<void> {
-  for (let from = 0; from < data.length; ) {
-    const piece = data.subarray(from, from + zeros.length - ((at + from) % zeros.length));
-    if (!piece.equals(zeros.subarray(0, piece.length))) await file.write(piece, 0, piece.length, at + from);
-    from += piece.length;
-  }
-}
-
 /** What is copied, in a name that no other copy has. */
 function keyOf(...words: readonly (string | number)[]): string {
   return createHash("sha256").update(JSON.stringify(words)).digest("hex").slice(0, 16);
@@ -174,6 +185,17 @@ function run(
   input?: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
   return runInGuest(connection, { name, script, words, signal, ...(input === undefined ? {} : { input }) });
+}
+
+/** Nothing goes on with what was copied of a file that is another now. */
+function isChange(error: unknown): boolean {
+  return error instanceof ZorError && error.reason === changeReason;
+}
+
+/** Removes what is inside as well as can be. */
+async function remove(copy: Resumed, part: string): Promise<void> {
+  const again = { ...copy, signal: AbortSignal.timeout(removeLimitMs) };
+  await drained(run(again, `rm -f -- "$1"`, [part])).catch(() => undefined);
 }
 
 const maxTextBytes = 64 * 1024;
@@ -190,7 +212,7 @@ async function drained(stream: AsyncIterable<Buffer>): Promise<void> {
 
 function changed({ name, inside }: Resumed): Error {
   return failedPrecondition(
-    "FILE_CHANGED",
+    changeReason,
     name,
     `${name}: ${inside} or what is copied to it changed meanwhile; try again`,
   );
