@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { checked, close, libc } from "../../lib/libc.js";
@@ -30,6 +31,27 @@ export function holdPath(path: string): HeldPath {
 }
 
 /**
+ * Like {@link holdPath}, but step by step in other threads: a server that does not answer holds up whoever asks, and not the agent.
+ * @throws the system's error.
+ */
+export async function holdPathAside(path: string): Promise<Pick<HeldPath, "path"> & AsyncDisposable> {
+  let at = await open("/", pathOnly);
+  for (const name of path.split("/").filter((each) => each !== "")) {
+    const above = at;
+    try {
+      // A link is held itself, and nothing is found in it.
+      at = await open(`/proc/self/fd/${above.fd}/${name}`, pathOnly | constants.O_NOFOLLOW);
+    } finally {
+      await above.close();
+    }
+  }
+  const held = { path: `/proc/self/fd/${at.fd}`, [Symbol.asyncDispose]: () => at.close() };
+  if (!(await at.stat()).isSymbolicLink()) return held;
+  await at.close();
+  throw new Error(`ELOOP: ${path} is a link`);
+}
+
+/**
  * Holds what a path means to a process whose root directory is this one: links in it, absolute ones too, lead nowhere else.
  * @throws {SystemCallError} ENOENT when nothing is there.
  */
@@ -42,7 +64,7 @@ export function holdInRoot(root: FileHandle, path: string): HeldPath {
  * pipe would be waited for, and a device would take it for an order.
  * @throws the system's error.
  */
-export async function openHeld(held: HeldPath, mode: "r" | "r+" = "r"): Promise<FileHandle> {
+export async function openHeld(held: Pick<HeldPath, "path">, mode: "r" | "r+" = "r"): Promise<FileHandle> {
   const found = await stat(held.path);
   if (!found.isFile() && !found.isDirectory()) throw new Error("it is neither a file nor a directory");
   return await open(held.path, mode);

@@ -3,6 +3,7 @@ import { mkdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ZorError } from "../../lib/errors.js";
 import type { PoolCapacity, StoragePool } from "./pool-backend.js";
+import { inShareTurn } from "./share-turns.js";
 import { type RunTool, silentStorage, type StorageCommand, strangeOutput } from "./storage-tool.js";
 import { unavailablePool } from "./volume-files.js";
 
@@ -116,6 +117,14 @@ export class MountedShare {
     if (told === null) throw strangeOutput(pool.name, "stat");
     const [block, blocks, free] = told.slice(1).map(BigInt) as [bigint, bigint, bigint];
     return { totalBytes: block * blocks, freeBytes: block * free };
+  }
+
+  /** Does something with its files, once its server has answered. @throws like {@link look}. */
+  use<T>(pool: StoragePool, work: () => Promise<T>): Promise<T> {
+    return inShareTurn(async () => {
+      await this.look(pool);
+      return await work();
+    });
   }
 
   async #execute(pool: StoragePool, command: StorageCommand): Promise<{ readonly stdout: string }> {

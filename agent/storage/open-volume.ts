@@ -2,8 +2,9 @@ import { constants } from "node:fs";
 import { type FileHandle, open, realpath } from "node:fs/promises";
 import { failedPrecondition, messageOf, type ZorError } from "../../lib/errors.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "../drivers/qemu/qcow2.js";
-import { holdPath, openHeld } from "../host/open-exactly.js";
+import { holdPathAside, openHeld } from "../host/open-exactly.js";
 import type { OpenVolume } from "../drivers/abilities/volumes.js";
+import { inShareTurn } from "./share-turns.js";
 import type { StorageVolume, VolumeSource } from "./pool-backend.js";
 
 /** Opens what a backend says of a volume, as drivers are given it. @throws {ZorError} FAILED_PRECONDITION */
@@ -12,7 +13,8 @@ export async function openSource(source: VolumeSource, volume: StorageVolume, mo
   const facts = { name, sizeBytes };
   switch (source.kind) {
     case "file": {
-      const file = await openVolumeFile(source.path, { ...volume, format: source.format }, mode);
+      const openIt = () => openVolumeFile(source.path, { ...volume, format: source.format }, mode);
+      const file = await (source.ofServer === true ? inShareTurn(openIt) : openIt());
       return { ...facts, kind: "file", file, format: source.format, [Symbol.asyncDispose]: () => file.close() };
     }
     case "device": {
@@ -65,7 +67,7 @@ export async function openVolumeFile(
 
 async function openThere(path: string, name: string, mode: "r" | "r+"): Promise<FileHandle> {
   try {
-    using held = holdPath(path);
+    await using held = await holdPathAside(path);
     return await openHeld(held, mode);
   } catch (cause) {
     throw damaged(name, `cannot be opened on the host (${messageOf(cause)})`);

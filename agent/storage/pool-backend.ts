@@ -30,7 +30,13 @@ export interface StorageVolume {
  * descriptor; "remote" is a protocol node of blockdev-add that QEMU dials itself.
  */
 export type VolumeSource =
-  | { readonly kind: "file"; readonly path: string; readonly format: VolumeFormat }
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      readonly format: VolumeFormat;
+      /** A server has it, and may not answer; default: the host itself. */
+      readonly ofServer?: true;
+    }
   | { readonly kind: "device"; readonly path: string }
   | {
       readonly kind: "remote";
@@ -54,6 +60,8 @@ export interface PoolBackend {
   readonly kind: BackendKind;
   /** What a volume may be kept as, the default first. */
   readonly formats: readonly [VolumeFormat, ...VolumeFormat[]];
+  /** It is storage of the host itself: the agent waits for it when it starts. Default: it may not answer, and nobody waits. */
+  readonly opensAtOnce?: true;
   /** Checks a pool's spec against policy and host; changes nothing. @throws {ZorError} with field paths from "pool.spec" on, and the remedy. */
   check(spec: PoolSpec): Promise<void>;
   /** Makes it usable (directory, mount); idempotent. Called at start of the agent too, and again while it cannot be had. */

@@ -27,12 +27,15 @@ export interface PoolUsage {
 /** What thin storage is promised, as often as it is there: volumes grow as they are written. */
 const overcommit = 4n;
 const bytesPerMib = 1024n * 1024n;
+const openingReason = "opening: its storage has not answered yet";
 const noUsage: PoolUsage = { count: 0, promisedBytes: 0n };
 
 /** The pools of this host as kinds share them: which storage can be had, and what is in it. */
 export class Pools {
   readonly #backends: ReadonlyMap<string, PoolBackend>;
   readonly #states = new Map<string, PoolState>();
+  /** Those that are being opened, by id; these never reject. */
+  readonly #opening = new Map<string, Promise<void>>();
   readonly #usage = new Map<string, PoolUsage>();
   /** Of each volume, by uid. */
   readonly #accounts = new Map<string, { readonly pool: string; readonly bytes: bigint }>();
@@ -55,6 +58,38 @@ export class Pools {
   /** Makes a pool usable. @throws what its storage says; then it is unavailable for that reason. */
   async open(pool: StoragePool): Promise<void> {
     const backend = this.backendOf(pool.spec);
+    const opening = this.#tryOpen(pool, backend);
+    const quiet = opening.catch(() => undefined);
+    this.#opening.set(pool.id, quiet);
+    try {
+      await opening;
+    } finally {
+      if (this.#opening.get(pool.id) === quiet) this.#opening.delete(pool.id);
+    }
+  }
+
+  /**
+   * Makes a pool usable after a restart of the agent. One whose storage may not answer is unavailable until it has: {@link opened} tells.
+   * @throws what storage of the host itself says.
+   */
+  async reopen(pool: StoragePool): Promise<void> {
+    const backend = this.backendOf(pool.spec);
+    if (backend.opensAtOnce === true) return await this.open(pool);
+    this.#set({ pool, backend, reason: openingReason, capacity: undefined });
+    // Its state tells how that ends.
+    this.open(pool).catch(() => undefined);
+  }
+
+  /** Resolves once a pool, or every one, is not being opened: its storage can be had or not. Never rejects. */
+  async opened(id?: string): Promise<void> {
+    await (id === undefined ? Promise.all(this.#opening.values()) : this.#opening.get(id));
+  }
+
+  isOpening(id: string): boolean {
+    return this.#opening.has(id);
+  }
+
+  async #tryOpen(pool: StoragePool, backend: PoolBackend): Promise<void> {
     try {
       await backend.open(pool);
       const capacity = await backend.capacity(pool);
@@ -65,8 +100,9 @@ export class Pools {
     }
   }
 
-  /** Lets go of a pool. Idempotent. */
+  /** Lets go of a pool, once it is not being opened any more. Idempotent. */
   async close({ id }: Pick<StoragePool, "id">): Promise<void> {
+    await this.opened(id);
     const state = this.#states.get(id);
     if (state === undefined) return;
     await state.backend.close(state.pool);
@@ -76,7 +112,7 @@ export class Pools {
   /** Looks at the storage of a pool again, and tries to have it where it could not be had. Never rejects. */
   async refresh(id: string): Promise<void> {
     const state = this.#states.get(id);
-    if (state === undefined) return;
+    if (state === undefined || this.#opening.has(id)) return;
     const { pool, backend, reason } = state;
     try {
       if (reason !== "") return await this.open(pool);

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, messageOf, type ZorError } from "../../lib/errors.js";
-import { type HeldPath, holdPath, openHeld } from "../host/open-exactly.js";
+import { type HeldPath, holdPath, holdPathAside, openHeld } from "../host/open-exactly.js";
 import { imageUser, runSandboxed } from "../images/sandboxed-tool.js";
 import { emptyQcow2 } from "./empty-qcow2.js";
 import { openVolumeFile } from "./open-volume.js";
@@ -30,7 +30,7 @@ export class VolumeFiles {
 
   /** Makes the file of an empty volume; another one by its name is replaced. Durable when it resolves. */
   async create(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    using directory = this.#hold(pool);
+    await using directory = await this.#hold(pool);
     const [path, scratch] = [
       join(directory.path, fileNameOf(volume)),
       join(directory.path, `${storageName(volume)}.new`),
@@ -61,7 +61,7 @@ export class VolumeFiles {
 
   /** Removes what there is of a volume. Idempotent. */
   async remove(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    using directory = this.#hold(pool);
+    await using directory = await this.#hold(pool);
     for (const suffix of ["raw", "qcow2", "new"])
       await rm(join(directory.path, `${storageName(volume)}.${suffix}`), { force: true });
     await syncHeld(directory);
@@ -73,13 +73,15 @@ export class VolumeFiles {
   }
 
   async allocated(pool: StoragePool, volume: StorageVolume): Promise<bigint> {
-    using directory = this.#hold(pool);
+    await using directory = await this.#hold(pool);
     const { blocks } = await stat(join(directory.path, fileNameOf(volume)));
     return BigInt(blocks) * 512n;
   }
 
-  #hold(pool: StoragePool): HeldPath {
-    return holdDirectory(this.#directoryOf(pool), pool.name);
+  async #hold(pool: StoragePool): ReturnType<typeof holdPathAside> {
+    return await holdPathAside(this.#directoryOf(pool)).catch((cause: unknown) => {
+      throw withoutDirectory(pool.name, cause);
+    });
   }
 }
 
@@ -88,12 +90,13 @@ export function holdDirectory(path: string, pool: string): HeldPath {
   try {
     return holdPath(path);
   } catch (cause) {
-    throw unavailablePool(
-      pool,
-      `its directory cannot be had (${messageOf(cause)})`,
-      "bring it back, without links in its path",
-    );
+    throw withoutDirectory(pool, cause);
   }
+}
+
+function withoutDirectory(pool: string, cause: unknown): ZorError {
+  const why = `its directory cannot be had (${messageOf(cause)})`;
+  return unavailablePool(pool, why, "bring it back, without links in its path");
 }
 
 /** That the storage of a pool cannot be had now. */
@@ -101,7 +104,7 @@ export function unavailablePool(pool: string, why: string, remedy: string): ZorE
   return failedPrecondition("POOL_UNAVAILABLE", pool, `${pool}: ${why}; ${remedy}`);
 }
 
-async function syncHeld(directory: HeldPath): Promise<void> {
+async function syncHeld(directory: Pick<HeldPath, "path">): Promise<void> {
   await using handle = await openHeld(directory);
   await handle.sync();
 }

@@ -65,6 +65,7 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/volume.js"),
   },
   { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },
+  { name: "cancel", summary: "cancel running operations", load: () => import("./commands/cancel.js") },
   { name: "attach", summary: "plug an instance's NIC into a lan", load: plugging },
   { name: "detach", summary: "unplug an instance's NIC", load: plugging },
   { name: "cdrom", summary: "change what lies in a CD-ROM drive", load: () => import("./commands/cdrom.js") },

@@ -49,6 +49,10 @@ class PoolKind implements AgentKind<Pool> {
     await this.#pools.open(toStoragePool(pool));
   }
 
+  async restore(pool: Whole<Pool>): Promise<void> {
+    await this.#pools.reopen(toStoragePool(pool));
+  }
+
   async remove(pool: Whole<Pool>): Promise<void> {
     await this.#pools.close(toStoragePool(pool));
   }

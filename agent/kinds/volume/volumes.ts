@@ -26,7 +26,6 @@ import { VolumeObservations } from "./volume-status.js";
 
 /** What is written by running machines is looked at this often: nothing tells when a file grows. */
 const refreshMs = 15_000;
-
 const bytesPerMib = 1024n * 1024n;
 
 /** The volumes of this host. */
@@ -39,7 +38,8 @@ export class Volumes implements StandardVerbs<Volume> {
   readonly #observed: VolumeObservations;
   /** What is being done to some, by id, for who wants to open them. */
   readonly #busy = new Map<string, string>();
-
+  /** Those whose making or deletion was cut short, in pools that were being opened when the agent began. */
+  #cut: readonly MadeVolume[] = [];
   /** Moves of them to other pools. */
   readonly moves: VolumeMoves;
 
@@ -94,21 +94,14 @@ export class Volumes implements StandardVerbs<Volume> {
 
   /** Takes up what is on disk; undoes or finishes what was cut short. */
   async restore(): Promise<void> {
-    const { logError, holders, pools, publisher } = this.#context;
+    const { holders, pools, publisher } = this.#context;
     const cut = await this.#made.load();
     for (const made of this.#made.all()) this.#account(made);
-    for (const made of cut) {
-      const { name } = made.resource;
-      const [what, which] = made.isDoomed
-        ? (["deleted", "its deletion"] as const)
-        : (["undone", "its making"] as const);
-      await this.#remove(made).then(
-        () => this.#made.report(what, made.id, `${which} was cut short by a restart of the agent`),
-        (error: unknown) => logError(error, `what a restart cut short at ${name} could not be ended; delete it again`),
-      );
-    }
+    const isAway = ({ resource }: MadeVolume): boolean => pools.isOpening(resource.spec.pool);
+    this.#cut = cut.filter(isAway);
+    for (const made of cut) if (!isAway(made)) await this.#endCut(made);
     await this.moves.restore();
-    for (const made of this.#made.all()) await this.#look(made);
+    for (const made of this.#made.all()) if (!isAway(made)) await this.#look(made);
     holders.onChange((id) => this.#made.publishOne(id));
     publisher.listen("instance", (name) => {
       for (const id of holders.volumesOf(name)) this.#made.publishOne(id);
@@ -118,15 +111,22 @@ export class Volumes implements StandardVerbs<Volume> {
       const reason = pools.find(pool)?.reason ?? "";
       if (reasons.get(pool) === reason) return;
       reasons.set(pool, reason);
-      for (const { id, resource } of this.#made.all()) if (resource.spec.pool === pool) this.#made.publishOne(id);
+      for (const made of this.#made.all()) {
+        if (made.resource.spec.pool !== pool) continue;
+        this.#made.publishOne(made.id);
+        // Its storage is back.
+        if (reason === "") void this.#look(made);
+      }
     });
     this.#made.publish();
   }
 
   /** Finishes what was begun at running instances, and looks at what they write, until the signal aborts. */
   async follow(signal: AbortSignal): Promise<void> {
-    const { logError } = this.#context;
+    const { logError, pools } = this.#context;
     await this.moves.settle();
+    await pools.opened();
+    for (const made of this.#cut) await this.#endCut(made);
     for (const made of this.#made.all()) {
       const { growToMib = 0 } = made.facts ?? {};
       if (growToMib === 0) continue;
@@ -243,13 +243,12 @@ export class Volumes implements StandardVerbs<Volume> {
     const volume = toStorageVolume(made);
     const busy = this.#busy.get(id);
     if (busy !== undefined) {
-      throw failedPrecondition(
-        "VOLUME_BUSY",
-        volume.name,
-        `${volume.name} is being ${busy}; try again when that has ended`,
-      );
+      const why = `${volume.name} is being ${busy}; try again when that has ended`;
+      throw failedPrecondition("VOLUME_BUSY", volume.name, why);
     }
     try {
+      // Whoever starts right after the agent waits for its storage, as long as that may take to answer.
+      await this.#context.pools.opened(made.resource.spec.pool);
       const { pool, backend } = this.#pool(made.resource.spec.pool);
       const opened = await openSource(await backend.source(pool, volume), volume, mode);
       this.#setProblem(made, "");
@@ -301,6 +300,17 @@ export class Volumes implements StandardVerbs<Volume> {
     }
   }
 
+  /** Ends what a restart of the agent has cut short. Never rejects. */
+  async #endCut(made: MadeVolume): Promise<void> {
+    const { name } = made.resource;
+    const [what, which] = made.isDoomed ? (["deleted", "its deletion"] as const) : (["undone", "its making"] as const);
+    await this.#remove(made).then(
+      () => this.#made.report(what, made.id, `${which} was cut short by a restart of the agent`),
+      (error: unknown) =>
+        this.#context.logError(error, `what a restart cut short at ${name} could not be ended; delete it again`),
+    );
+  }
+
   async #finishGrowth(made: MadeVolume, sizeMib: bigint): Promise<void> {
     await this.#queue.run(made.id, async () => {
       const { spec } = this.#made.get(made.id).resource;
@@ -331,9 +341,11 @@ export class Volumes implements StandardVerbs<Volume> {
     });
   }
 
+  /** Never rejects: a pool that cannot be had tells so itself. */
   async #measure(made: MadeVolume): Promise<void> {
-    const { pool, backend } = this.#pool(made.resource.spec.pool);
-    const bytes = await backend.allocated?.(pool, toStorageVolume(made)).catch(() => undefined);
+    const state = this.#context.pools.find(made.resource.spec.pool);
+    if (state?.reason !== "") return;
+    const bytes = await state.backend.allocated?.(state.pool, toStorageVolume(made)).catch(() => undefined);
     if (bytes === undefined) return;
     this.#observed.setAllocated(made.resource.uid, bytes);
     this.#made.publishOne(made.id);

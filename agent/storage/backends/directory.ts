@@ -25,6 +25,7 @@ const bytesPerMib = 1024n * 1024n;
 /** Pools that are directories of the host, with a file for each volume. */
 export class DirectoryBackend implements PoolBackend {
   readonly kind = "directory";
+  readonly opensAtOnce = true;
   readonly formats = ["qcow2", "raw"] as const;
   readonly #options: DirectoryBackendOptions;
   readonly #files = new VolumeFiles((pool) => this.location(pool));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { GlusterPool, PoolSpec } from "../../../proto/gen/zor/v1/pool.js";
-import { holdPath } from "../../host/open-exactly.js";
+import { holdPathAside } from "../../host/open-exactly.js";
 import { MountedShare, type Share } from "../mounted-share.js";
 import type { PoolBackend, PoolCapacity, StoragePool, StorageVolume, VolumeSource } from "../pool-backend.js";
 import { type AllowedPool, allowedPlaces, notAllowed } from "../pool-policy.js";
@@ -76,9 +76,11 @@ export class GlusterBackend implements PoolBackend {
   async open(pool: StoragePool): Promise<void> {
     await this.check(pool.spec);
     await this.#share.open(pool);
-    using root = holdPath(this.#share.directoryOf(pool));
-    await mkdir(join(root.path, folder), { mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
+    await this.#share.use(pool, async () => {
+      await using root = await holdPathAside(this.#share.directoryOf(pool));
+      await mkdir(join(root.path, folder), { mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+      });
     });
   }
 
@@ -95,21 +97,20 @@ export class GlusterBackend implements PoolBackend {
   }
 
   async create(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    await this.#share.look(pool);
-    await this.#files.create(pool, volume);
-    // Each machine's QEMU comes as a user of its own; who does not know the name, which nobody can list, finds nothing.
-    await using file = await this.#files.open(pool, volume);
-    await file.chmod(0o666);
+    await this.#share.use(pool, async () => {
+      await this.#files.create(pool, volume);
+      // Each machine's QEMU comes as a user of its own; who does not know the name, which nobody can list, finds nothing.
+      await using file = await this.#files.open(pool, volume);
+      await file.chmod(0o666);
+    });
   }
 
   async resize(pool: StoragePool, volume: StorageVolume, sizeBytes: bigint): Promise<void> {
-    await this.#share.look(pool);
-    await this.#files.resize(pool, volume, sizeBytes);
+    return await this.#share.use(pool, () => this.#files.resize(pool, volume, sizeBytes));
   }
 
   async remove(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    await this.#share.look(pool);
-    await this.#files.remove(pool, volume);
+    return await this.#share.use(pool, () => this.#files.remove(pool, volume));
   }
 
   async source(pool: StoragePool, volume: StorageVolume): Promise<VolumeSource> {
@@ -117,8 +118,7 @@ export class GlusterBackend implements PoolBackend {
   }
 
   async allocated(pool: StoragePool, volume: StorageVolume): Promise<bigint> {
-    await this.#share.look(pool);
-    return await this.#files.allocated(pool, volume);
+    return await this.#share.use(pool, () => this.#files.allocated(pool, volume));
   }
 
   #directoryOf(pool: StoragePool): string {

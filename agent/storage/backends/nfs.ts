@@ -75,28 +75,24 @@ export class NfsBackend implements PoolBackend {
   }
 
   async create(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    await this.#share.look(pool);
-    await this.#files.create(pool, volume);
+    return await this.#share.use(pool, () => this.#files.create(pool, volume));
   }
 
   async resize(pool: StoragePool, volume: StorageVolume, sizeBytes: bigint): Promise<void> {
-    await this.#share.look(pool);
-    await this.#files.resize(pool, volume, sizeBytes);
+    return await this.#share.use(pool, () => this.#files.resize(pool, volume, sizeBytes));
   }
 
   async remove(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    await this.#share.look(pool);
-    await this.#files.remove(pool, volume);
+    return await this.#share.use(pool, () => this.#files.remove(pool, volume));
   }
 
   async source(pool: StoragePool, volume: StorageVolume): Promise<VolumeSource> {
     await this.#share.look(pool);
-    return { kind: "file", path: this.#files.pathOf(pool, volume), format: volume.format };
+    return { kind: "file", path: this.#files.pathOf(pool, volume), format: volume.format, ofServer: true };
   }
 
   async allocated(pool: StoragePool, volume: StorageVolume): Promise<bigint> {
-    await this.#share.look(pool);
-    return await this.#files.allocated(pool, volume);
+    return await this.#share.use(pool, () => this.#files.allocated(pool, volume));
   }
 }
 

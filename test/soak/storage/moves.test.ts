@@ -1,4 +1,4 @@
-import { mkdir, readdir, realpath, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../../helpers/eventually.js";
@@ -104,19 +104,40 @@ it("leaves it where it was when it is cancelled, or the agent is ended in the mi
     operation: { name: string };
   };
   await eventually(async () => expect(await filesOf(pools[1])).toHaveLength(1));
-  await done(
-    "api",
-    "call",
-    "zor.v1.OperationService/CancelOperation",
-    JSON.stringify({ name: started.operation.name }),
-  );
-  await eventually(async () => expect(await filesOf(pools[1])).toEqual([]));
+  const [, host, , operation] = started.operation.name.split("/");
+  expect(await done("cancel", `${host}/${operation}`)).toBe("volume.move of zt/kept was cancelled\n");
+  expect(await filesOf(pools[1])).toEqual([]);
+  expect((await rig.zor("cancel", `${host}/${operation}`)).stderr).toContain("has ended already");
+  // Ctrl-C.
+  const typed = rig.program("volume", "move", "zt/kept", "--to", "fast", "--limit-rate", "1M");
+  await eventually(async () => expect(await filesOf(pools[1])).toHaveLength(1));
+  typed.kill("SIGINT");
+  expect((await typed.ended).stderr).toMatch(/copying while it runs[^]*cancel/);
+  expect(await filesOf(pools[1])).toEqual([]);
   await done("volume", "move", "zt/kept", "--to", "fast", "--limit-rate", "1M", "--no-wait");
   await eventually(async () => expect(await filesOf(pools[1])).toHaveLength(1));
   await restart();
   await eventually(async () => expect(await filesOf(pools[1])).toEqual([]));
   expect(await filesOf(pools[0])).toEqual(files);
   expect(await volume("kept")).toMatchObject({ spec: { pool: "slow" } });
+  // Ended in the instant of the switch: the running machine knows which place it has.
+  await rig.agent.end("SIGKILL");
+  const facts = join(rig.agent.state, "volumes", "kept", "facts.json");
+  const known = JSON.parse(await readFile(facts, "utf8")) as object;
+  const storageId = (files[0] ?? "").replace(/^zor-|\.qcow2$/g, "");
+  const from = { pool: "slow", storageId, format: "qcow2", sizeMib: 48 };
+  const move = {
+    from,
+    to: { ...from, pool: "fast", storageId: "aaaa-1" },
+    phase: "switching",
+    node: "zor-disk0-other",
+  };
+  await writeFile(join(pools[1], "zor-aaaa-1.qcow2"), "half of it");
+  await writeFile(facts, JSON.stringify({ ...known, move }));
+  await rig.agent.start(config());
+  await rig.ready();
+  await eventually(async () => expect(await filesOf(pools[1])).toEqual([]));
+  expect(await filesOf(pools[0])).toEqual(files);
   expect(await rig.shell("m1", "echo still >/dev/vda && sync && head -c 5 /dev/vda")).toBe("still");
   await done("volume", "detach", "zt/kept");
 });
@@ -126,7 +147,7 @@ it("moves a volume that nobody has to a target of iSCSI, which a machine then st
   await done("volume", "move", "zt/kept", "--to", "san");
   expect(await filesOf(pools[0])).toEqual([]);
   expect((await rig.zor("volume", "attach", "zt/kept", "m1")).stderr).toContain("stop it first");
-  await done("stop", "zt/m1", "--force", "--yes");
+  await done("stop", "zt/m1");
   await done("volume", "attach", "zt/kept", "m1");
   await done("start", "zt/m1");
   await rig.answers("m1");

@@ -1,5 +1,5 @@
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import { shortName } from "../../kit/resource-name.js";
+import { idOf, shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
 import { ageColumn, callerColumn } from "../../kit/table/columns.js";
@@ -70,5 +70,14 @@ export const operationColumns: readonly Column<OperationRow>[] = [
         ? { text: row.resource.step }
         : { text: row.resource.error.message, tone: "bad" },
     searched: (row) => `${row.resource.step} ${row.resource.error?.message ?? ""}`,
+  },
+  {
+    id: "id",
+    title: "ID",
+    importance: 1,
+    min: 36,
+    max: 36,
+    cell: (row) => ({ text: idOf(row.resource.name) }),
+    searched: (row) => row.resource.name,
   },
 ];

@@ -18,6 +18,7 @@ export function describeOperation(row: Row<Operation>, context: CellContext): re
     field("caller", operation.caller),
     field("began", `${ageText(operation.createTime, context)} ago`),
     field("changed", `${ageText(operation.updateTime, context)} ago`),
+    field("name", operation.name),
     field("request id", operation.requestId),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { hostOf } from "../../kit/resource-name.js";
+import { operationActions } from "./actions.js";
 import { operationColumns } from "./columns.js";
 import { describeOperation } from "./describe.js";
 import { operationStyle } from "./states.js";
@@ -11,7 +12,7 @@ export const operationKind: TuiKind<Operation> = {
   columns: operationColumns,
   sortBy: "age",
   empty: "no operations",
-  actions: [],
+  actions: operationActions,
   stateOf: ({ state }) => state,
   styleOf: operationStyle,
   describe: describeOperation,

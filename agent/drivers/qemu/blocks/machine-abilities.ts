@@ -60,6 +60,6 @@ function machineSnapshots(access: MachineAccess): Snapshottable {
 }
 
 /** Ends what is left of long work at machines. */
-export function machineSettling({ machineOf }: MachineAccess): Settling {
-  return { settle: (instance) => settleMachine(instance, machineOf(instance)) };
+export function machineSettling(access: MachineAccess): Settling {
+  return { settle: (instance) => settleMachine(instance, access.machineOf(instance)) };
 }

@@ -1,3 +1,4 @@
+import { failedPrecondition } from "../../../../lib/errors.js";
 import type { VolumeContent } from "../../abilities/volumes.js";
 import { asObject, numberOf, textOf } from "../json.js";
 import { assertReachesServers, findBlockDevice, type LiveMachine, removeNode } from "../live/live-machine.js";
@@ -47,7 +48,10 @@ export async function mirrorDisk(
 ): Promise<void> {
   const { resource, signal } = options;
   const before = await findRunningDisk(machine, id);
-  if (before === undefined) throw new Error(`${resource} has no ${id} any more`);
+  if (before === undefined) {
+    const why = `the running machine does not have ${id} any more`;
+    throw failedPrecondition("NO_DEVICE", resource, `${resource}: ${why}; stop it first`);
+  }
   if (target.kind === "remote") await assertReachesServers(machine, { resource, signal });
   const nodeName = newName(id);
   const added = await addVolume(machine, target, { resource, nodeName, discard, more });

@@ -1,0 +1,80 @@
+import { failedPrecondition } from "../../../lib/errors.js";
+import { toDuration } from "../../../lib/duration.js";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import { presentOperation } from "../../client/operation.js";
+import { shortName } from "../../kit/resource-name.js";
+import { escapeText } from "../../kit/text/escape.js";
+import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import { forEachName } from "../for-each-name.js";
+import { resolveName } from "../resolve.js";
+import type { OutputFormat, Session } from "../session.js";
+
+interface CancelOptions {
+  readonly output: OutputFormat;
+  readonly host?: string;
+  readonly wait: boolean;
+}
+
+/** One look at an operation that undoes what it began. */
+const lookMs = 5000;
+
+/** `zor cancel OPERATION...`. */
+export function define({ program, open }: Registrar): void {
+  const command = program
+    .command("cancel")
+    .description(
+      "Cancel running operations, whoever began them, and wait until they have undone what they began. List them with: zor get operations.",
+    )
+    .addArgument(new ResourceArgument("<operations...>", "operations, by their ids", "operation"))
+    .option("--host <host>", "the host of ids without one")
+    .option("--no-wait", "return once they have been told")
+    .addOption(responseOutput())
+    .action(async (names: string[], options: CancelOptions) => {
+      const session = open(command);
+      const method = OperationServiceService.cancelOperation;
+      await forEachName(session, names, options.output, async (text, part) => {
+        const name = await resolveName(session, kindNamed("operation"), text, options.host);
+        const response = await session.call(method, { name, requestId: session.requestId(part) });
+        const told = presentOperation(response.operation, name);
+        const operation = options.wait ? await untilEnded(session, told) : told;
+        await session.printResponse(options.output, method, { operation }, () =>
+          escapeText(options.output === "name" ? name : outcome(operation)),
+        );
+      });
+    });
+  withExamples(
+    command,
+    "zor cancel alpha/0f9d6f5e-6a0c-4c3f-9d2c-3f6f0a7d2b11",
+    "zor cancel $(zor get operations --filter 'state = RUNNING' -o name)",
+  );
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION when it was through before it could be cancelled. */
+async function untilEnded(session: Session, told: Operation): Promise<Operation> {
+  const { name } = told;
+  let now = told;
+  while (now.state === OperationState.OPERATION_STATE_RUNNING) {
+    session.io.signal.throwIfAborted();
+    const request = { name, timeout: toDuration(lookMs) };
+    now = presentOperation((await session.call(OperationServiceService.waitOperation, request)).operation, name);
+  }
+  if (now.state !== OperationState.OPERATION_STATE_SUCCEEDED) return now;
+  throw failedPrecondition("OPERATION_ENDED", name, `${phrase(now)} was done before it could be cancelled`);
+}
+
+function outcome(operation: Operation): string {
+  switch (operation.state) {
+    case OperationState.OPERATION_STATE_RUNNING:
+      return `${phrase(operation)} is being cancelled`;
+    case OperationState.OPERATION_STATE_FAILED:
+      return `${phrase(operation)} has failed: ${operation.error?.message ?? ""}`;
+    default:
+      return `${phrase(operation)} was cancelled`;
+  }
+}
+
+function phrase({ verb, target }: Operation): string {
+  return `${verb} of ${shortName(target)}`;
+}
