@@ -69,7 +69,12 @@ it("lets go of a pool that is being opened only afterwards", async () => {
 it("has no more than two wait for files of servers, and the next when one is done, however that ended", async () => {
   const first = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const began: number[] = [];
-  const held = first.map(({ promise }, index) => inShareTurn(async () => void (began.push(index), await promise)));
+  const held = first.map(({ promise }, index) =>
+    inShareTurn(() => {
+      began.push(index);
+      return promise;
+    }),
+  );
   const third = inShareTurn(async () => began.push(2));
   await Promise.resolve();
   expect(began).toEqual([0, 1]);
