@@ -46,7 +46,7 @@ function poolOf(backend: NonNullable<PoolSpec["backend"]>): StoragePool {
 }
 
 /** A volume is made, written, grown, read and removed. */
-async function useVolume(backend: PoolBackend, pool: StoragePool): Promise<void> {
+async function workWithVolume(backend: PoolBackend, pool: StoragePool): Promise<void> {
   await backend.open(pool);
   await backend.open(pool);
   expect((await backend.capacity(pool)).totalBytes).toBeGreaterThan(volume.sizeBytes);
@@ -93,7 +93,7 @@ it("keeps volumes in a thin pool of LVM, or tells that the kernel has no device 
   await run("vgcreate", [volumeGroup, device]);
   undo.defer(async () => void (await run("vgremove", ["--yes", "--force", volumeGroup])));
   await run("lvcreate", ["--type", "thin-pool", "--zero", "y", "-l", "80%FREE", "-n", "thin", volumeGroup]);
-  await useVolume(backend, pool);
+  await workWithVolume(backend, pool);
   // What another has made by its name is left alone.
   await run("lvcreate", ["--yes", "-V", "8m", "--thinpool", "thin", "-n", storageName(volume), volumeGroup]);
   await expect(backend.remove(pool, volume)).rejects.toThrow("is not what the agent made");
@@ -123,5 +123,5 @@ it("keeps volumes on a share of NFS, or tells that the kernel knows none", async
     undo.defer(async () => void (await run("rpc.nfsd", ["0"])));
   }
   undo.defer(() => backend.close(pool));
-  await useVolume(backend, pool);
+  await workWithVolume(backend, pool);
 });
