@@ -1,6 +1,9 @@
 import type { OpenVolume, VolumeContent } from "../drivers/abilities/volumes.js";
+import { addImage } from "../drivers/qemu/blocks/image-node.js";
+import { slowCommandMs } from "../drivers/qemu/blocks/block-engine.js";
 import { copyNode } from "../drivers/qemu/blocks/copy-volume.js";
 import { addVolume, nodeBytes } from "../drivers/qemu/blocks/volume-node.js";
+import type { ImageChain } from "../drivers/qemu/image-chain.js";
 import { type BlockWorkOptions, workWithBlocks } from "./block-work.js";
 
 /** How volumes that nothing runs on are worked with. */
@@ -36,6 +39,29 @@ export async function copyVolume(from: VolumeContent, to: OpenVolume, options: C
     await copyNode(engine, { from: "from", to: "to" }, { resource, signal, bytesPerSecond, onProgress });
     await target.remove();
     await source.remove();
+  });
+  if (to.kind !== "remote") await to.file.sync();
+}
+
+/** Copies the content of an image to the beginning of an empty volume, in a QEMU that may do nothing else; durable when it resolves. @throws {ZorError} */
+export async function copyImage(image: ImageChain, to: OpenVolume, options: CopyOptions): Promise<void> {
+  const { resource, signal, bytesPerSecond, progress } = options;
+  await workWithBlocks({ ...options, network: isRemote(to) }, async (engine) => {
+    await addImage(engine, image, "from");
+    const target = await addVolume(engine, to, { resource, nodeName: "to" });
+    // What is copied to is to be just as large.
+    const part = {
+      driver: "raw",
+      "node-name": "part",
+      file: "to",
+      size: Number(image.virtualSizeBytes),
+      discard: "unmap",
+    };
+    await engine.execute("blockdev-add", part, slowCommandMs);
+    const onProgress = (done: number): void => progress("copying the image", 10 + 80 * done);
+    await copyNode(engine, { from: "from", to: "part" }, { resource, signal, bytesPerSecond, onProgress });
+    await engine.execute("blockdev-del", { "node-name": "part" }, slowCommandMs);
+    await target.remove();
   });
   if (to.kind !== "remote") await to.file.sync();
 }

@@ -38,6 +38,17 @@ export class KindArgument extends Argument {
   }
 }
 
+/** An option whose value names a resource, which shells are offered. */
+export class ResourceOption extends Option {
+  /** Singular of the kind. */
+  readonly kind: string;
+
+  constructor(flags: string, description: string, kind: string) {
+    super(flags, description);
+    this.kind = kind;
+  }
+}
+
 /** The option of a flag. */
 export function flagOption({
   flags,
@@ -46,9 +57,11 @@ export function flagOption({
   choices,
   conflicts,
   hidden,
+  kind,
   ...rest
 }: Flag): Option {
-  const option = isRepeatable === true ? repeatable(flags, help) : new Option(flags, help);
+  const plain = kind === undefined ? new Option(flags, help) : new ResourceOption(flags, help, kind);
+  const option = isRepeatable === true ? repeatable(flags, help) : plain;
   if (choices !== undefined) option.choices(choices);
   if (rest.default !== undefined) option.default(rest.default);
   if (conflicts !== undefined) option.conflicts(conflicts);

@@ -6,6 +6,8 @@ export interface Flag {
   /** It may be repeated: its value is a list of texts, empty when it is not given. */
   readonly repeatable?: boolean;
   readonly choices?: readonly string[];
+  /** Singular of the kind whose resources it names: of the host of the resource. */
+  readonly kind?: string;
   readonly default?: string;
   /** Name, in camelCase, of a flag that it does not go with. */
   readonly conflicts?: string;

@@ -2,7 +2,8 @@ import type { FieldViolation } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
 import { VolumeSpec } from "../../../proto/gen/zor/v1/volume.js";
 
-const maxSizeMib = 16n * 1024n * 1024n;
+/** Largest volume. */
+export const maxSizeMib = 16n * 1024n * 1024n;
 const maxDescription = 1024;
 const defaultPool = "default";
 
@@ -17,8 +18,10 @@ export function checkVolumeSpec(wanted: VolumeSpec | undefined): {
   const wrong = (field: string, description: string): void =>
     void violations.push({ field: `volume.spec.${field}`, description });
   if (!isId(spec.pool)) wrong("pool", `${quote(spec.pool)} is not the id of a pool such as "default"`);
-  if (spec.sizeMib < 1n || spec.sizeMib > maxSizeMib)
-    wrong("size_mib", `${spec.sizeMib} is not between 1 and ${maxSizeMib}`);
+  // 0: as its image, which is looked at later.
+  const leastMib = spec.image === "" ? 1n : 0n;
+  if (spec.sizeMib < leastMib || spec.sizeMib > maxSizeMib)
+    wrong("size_mib", `${spec.sizeMib} is not between ${leastMib} and ${maxSizeMib}`);
   if (!["", "qcow2", "raw"].includes(spec.format))
     wrong("format", `${quote(spec.format)} is not known; it can be "qcow2" or "raw"`);
   if (spec.description.length > maxDescription) wrong("description", `is longer than ${maxDescription} characters`);
@@ -31,6 +34,7 @@ export function checkVolumeChange(before: VolumeSpec, after: VolumeSpec): readon
   const wrong = (field: string, description: string): void =>
     void violations.push({ field: `volume.spec.${field}`, description });
   if (after.pool !== before.pool) wrong("pool", "cannot be changed so; a volume is moved with: zor volume move");
+  if (after.image !== before.image) wrong("image", "cannot be changed; make another volume");
   if (after.format !== before.format) wrong("format", "cannot be changed; make another volume");
   if (after.sizeMib < before.sizeMib)
     wrong("size_mib", `${after.sizeMib} is smaller than the ${before.sizeMib} MiB that it has: volumes grow only`);

@@ -18,6 +18,7 @@ import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
 import { openSource } from "../../storage/open-volume.js";
 import type { UsablePool } from "../../storage/pools.js";
+import { fillVolume, withImageSize } from "./from-image.js";
 import { growVolume } from "./grow.js";
 import { checkVolumeChange, checkVolumeSpec } from "./volume-check.js";
 import { type Facts, type MadeVolume, parseFacts, toStorageVolume } from "./volume-facts.js";
@@ -154,7 +155,7 @@ export class Volumes implements StandardVerbs<Volume> {
     const needs = [{ kind: "pool", id: asked.pool, remedy: "list them with: zor get pools" }];
     references.assertThere(needs);
     const usable = this.#pool(asked.pool);
-    const spec = withFormat(asked, usable, name);
+    const spec = withFormat(await withImageSize(this.#context, asked, name), usable, name);
     await this.#context.pools.assertFits(usable, { name }, spec.sizeMib * bytesPerMib);
     const planned = this.#made.plan(id, wanted, spec, caller);
     const verb = "volume.create";
@@ -177,6 +178,8 @@ export class Volumes implements StandardVerbs<Volume> {
               progress("making its storage", 5);
               await usable.backend.create(usable.pool, toStorageVolume(made));
               signal.throwIfAborted();
+              const filled = { ...usable, volume: toStorageVolume(made), image: spec.image };
+              if (spec.image !== "") await fillVolume(this.#context, filled, { signal, progress });
               await this.#made.complete(id, { growToMib: 0 }, caller);
             } catch (error) {
               await this.#undo(made);

@@ -70,7 +70,7 @@ export class GlusterBackend implements PoolBackend {
     }
     const place = `${server}/${volume}`;
     if (allowedPlaces(this.#policy, "gluster").includes(place)) return;
-    throw notAllowed("pool.spec.gluster.volume", "gluster", place);
+    throw notAllowed("pool.spec.gluster", "gluster", place);
   }
 
   async open(pool: StoragePool): Promise<void> {

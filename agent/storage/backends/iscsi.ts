@@ -194,7 +194,7 @@ export class IscsiBackend implements PoolBackend {
     if (allowed !== undefined) return allowed;
     const entry = `- {iscsi: ${quote(portal)}, target: ${quote(target)}, luns: [1]}`;
     throw invalidArgument(
-      "pool.spec.iscsi.target",
+      "pool.spec.iscsi",
       `${quote(target)} at ${quote(portal)} is nothing that pools may be made of on this host; add ${entry} with the logical units that volumes may overwrite to storagePools in the agent's settings, and restart the agent`,
     );
   }

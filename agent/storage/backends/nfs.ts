@@ -54,7 +54,7 @@ export class NfsBackend implements PoolBackend {
       throw invalidArgument("pool.spec.nfs.export", `${quote(path)} is not an absolute path such as "/export/lab"`);
     }
     const place = `${server}:${path}`;
-    if (!allowedPlaces(this.#policy, "nfs").includes(place)) throw notAllowed("pool.spec.nfs.export", "nfs", place);
+    if (!allowedPlaces(this.#policy, "nfs").includes(place)) throw notAllowed("pool.spec.nfs", "nfs", place);
   }
 
   async open(pool: StoragePool): Promise<void> {

@@ -15,9 +15,19 @@ const driverBases: Readonly<Record<string, JsonObject>> = {
   libvirt: {},
 };
 
+/** Pools that each backend would take, were they allowed; the field under test is put in. */
+const poolBases: Readonly<Record<string, JsonObject>> = {
+  directory: { path: "/none" },
+  lvmThin: { volumeGroup: "group", thinPool: "thin" },
+  nfs: { server: "nas.invalid", export: "/export" },
+  rbd: { pool: "lab", user: "zor" },
+  iscsi: { portal: "127.0.0.1:1", target: "iqn.2001-04.com.example:storage" },
+  gluster: { server: "nas.invalid", volume: "lab" },
+};
+
 /** Requests that would be taken. Of other methods only the resource is named. */
 const bases: Readonly<Record<string, JsonObject>> = {
-  CreatePool: { poolId: "{id}", pool: { spec: { directory: { path: "/none" } } }, validateOnly: true },
+  CreatePool: { poolId: "{id}", pool: { spec: {} }, validateOnly: true },
   CreateVolume: { volumeId: "{id}", volume: { spec: { sizeMib: "64" } }, validateOnly: true },
   CreateLan: { lanId: "{id}", lan: {} },
   CreateA2b: { a2bId: "{id}", a2b: { spec: { lanA: "lan1", lanB: "lan3", ...impaired } }, validateOnly: true },
@@ -67,7 +77,7 @@ const samples: Readonly<Record<string, string>> = {
 export function baseOf({ method, fields }: Pick<Place, "method" | "fields">): JsonObject {
   const rule = findRule(`/${method.parent.typeName}/${method.name}`);
   const canOnlyValidate = method.input.fields.some(({ name }) => name === "validate_only");
-  const own = bases[method.name];
+  const own = withNeeds(bases[method.name] ?? {}, fields.map(jsonNameOf));
   const isInstance = rule?.kind === "instance" && (rule.verb === "create" || rule.verb === "update");
   const driver = fields.map(({ name }) => name).find((name) => driverBases[name] !== undefined) ?? "crun";
   const spec = { nics: driver === "libvirt" ? [] : [{}], [driver]: driverBases[driver] ?? {} };
@@ -91,6 +101,23 @@ export function baseOf({ method, fields }: Pick<Place, "method" | "fields">): Js
     ...named,
     ...made,
     ...(!isReal && canOnlyValidate ? { validateOnly: true } : {}),
-    ...(isInstance ? creation : (own ?? {})),
+    ...(isInstance ? creation : own),
   };
+}
+
+/** What a field needs beside it: the other names of a pool's backend, the log of a position. */
+function withNeeds(base: JsonObject, way: readonly string[]): JsonObject {
+  const [first = "", second = "", third = "directory"] = way;
+  const inside = asObject(base[first]);
+  if (base["poolId"] !== undefined) return { ...base, pool: { ...inside, spec: { [third]: poolBases[third] ?? {} } } };
+  if (second !== "resume") return base;
+  return { ...base, [first]: { ...inside, resume: { log: "0" } } };
+}
+
+function jsonNameOf({ jsonName }: Place["fields"][number]): string {
+  return jsonName;
+}
+
+function asObject(value: JsonObject[string] | undefined): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }

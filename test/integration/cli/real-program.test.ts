@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { installationRoot, nodePath, programPath } from "../../../lib/program.js";
+import { Image } from "../../../proto/gen/zor/v1/image.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { loadContext, saveContext } from "../../../tui/client/contexts.js";
 import { makeNetns } from "../../helpers/netns.js";
@@ -16,6 +17,7 @@ let fleet: CliFleet;
 beforeAll(async () => {
   if (!existsSync(programPath("cli"))) throw new Error("dist/cli.cjs is missing: npm run build");
   fleet = await CliFleet.create();
+  fleet.hub.put({ kind: "image", value: Image.fromPartial({ name: "hosts/alpha/images/debian" }) });
 });
 afterAll(async () => {
   await fleet[Symbol.asyncDispose]();
@@ -212,7 +214,7 @@ describe("completion", () => {
   });
 
   it.each([
-    [["sta"], ["start"]],
+    [["sta"], ["start", "stats"]],
     [
       ["create", "l"],
       ["lan", "link"],
@@ -224,6 +226,8 @@ describe("completion", () => {
     ],
     [["get", "lans", "be"], ["beta/lan1"]],
     [["create", "link", "demo", "al"], ["alpha/lan1"]],
+    [["create", "volume", "alpha/data", "--image", "de"], ["debian"]],
+    [["create", "volume", "gamma/data", "--image", ""], []],
     [["get", "hosts", "-o", "j"], ["json"]],
     [["describe", "lan"], ["lans"]],
     [["describe", "vm", "be"], ["beta/vm1"]],

@@ -148,7 +148,7 @@ async function waitForAgent(session: Session, name: string, timeoutMs: number): 
       throw failedPrecondition(
         "INSTANCE_ENDED",
         name,
-        `${name} is ${state} before its agent answered: ${status?.reason}`,
+        `${name} is ${state} before its agent answered: ${status?.reason ?? ""}`,
       );
     }
     if (performance.now() - beganMs > timeoutMs) {

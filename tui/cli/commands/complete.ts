@@ -3,7 +3,7 @@ import type { Argument, Command } from "commander";
 import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
 import { isId } from "../../../lib/names.js";
 import { shortName } from "../../kit/resource-name.js";
-import { KindArgument, type Registrar, ResourceArgument } from "../command.js";
+import { KindArgument, type Registrar, ResourceArgument, ResourceOption } from "../command.js";
 import { completeInside, isInsidePath } from "../complete-files.js";
 import { commandTable, otherPrograms } from "../command-table.js";
 import { kindsWith, listKind } from "../kinds.js";
@@ -25,7 +25,7 @@ export function define(registrar: Registrar): void {
       const program = await wholeProgram(registrar);
       const place = placeOf(program, words);
       const names = await namesOf(session, place);
-      addOptions(root, program);
+      addOptions(root, program, []);
       for (const each of program.commands) addCommand(root, each, "", { place, names });
       for (const [name, summary] of otherPrograms) root.command(name, summary);
       root.parse(words.length === 0 ? [""] : words);
@@ -60,7 +60,7 @@ function addCommand(root: RootCommand, command: Command, prefix: string, offer: 
       argument.variadic,
     );
   }
-  addOptions(target, command);
+  addOptions(target, command, path === offer.place.path && offer.place.option !== undefined ? offer.names : []);
   for (const nested of command.commands) addCommand(root, nested, path, offer);
 }
 
@@ -69,13 +69,14 @@ function firstSentence(description: string): string {
   return /^[^\n]*?(?=[.:;](\s|$)|\n|$)/.exec(description)?.[0] ?? "";
 }
 
-function addOptions(target: ReturnType<RootCommand["command"]>, command: Command): void {
+/** @param names of what the option means that stands before the cursor. */
+function addOptions(target: ReturnType<RootCommand["command"]>, command: Command, names: readonly string[]): void {
   for (const option of command.options) {
     if (option.long === undefined || option.long === null) continue;
     const name = option.long.slice(2);
     const short = option.short?.slice(1);
     if (option.required || option.optional) {
-      const choices = option.argChoices ?? [];
+      const choices = option instanceof ResourceOption ? names : (option.argChoices ?? []);
       const suggest = (complete: (value: string, description: string) => void): void => {
         for (const choice of choices) complete(choice, "");
       };
@@ -87,7 +88,7 @@ function addOptions(target: ReturnType<RootCommand["command"]>, command: Command
 function choicesOf(path: string, argument: Argument, { place, names }: Offer): readonly string[] {
   if (path === "completion") return ["bash", "zsh", "fish"];
   if (argument instanceof KindArgument) return kindsWith(argument.verb).map(({ plural }) => plural);
-  if (path !== place.path) return [];
+  if (path !== place.path || place.option !== undefined) return [];
   return argument instanceof ResourceArgument || place.inside !== "" ? names : [];
 }
 
@@ -99,6 +100,8 @@ interface Place {
   readonly kind: Kind | undefined;
   /** The word that is a path in an instance; "": it is none. */
   readonly inside: string;
+  /** The word is the value of an option, which names one of a host; "": of any. */
+  readonly option?: { readonly host: string };
 }
 
 function placeOf(program: Command, words: readonly string[]): Place {
@@ -113,6 +116,11 @@ function placeOf(program: Command, words: readonly string[]): Place {
   const { registeredArguments } = command;
   const argument = registeredArguments[before.length] ?? registeredArguments.at(-1);
   const path = pathOf(command).split(" ").slice(1).join(" ");
+  const option = command.options.find((each) => each.long === words.at(-2) || each.short === words.at(-2));
+  if (option instanceof ResourceOption) {
+    const host = /^[^/]+(?=\/)/.exec(before[0] ?? "")?.[0] ?? "";
+    return { path, kind: kindNamed(option.kind), inside: "", option: { host } };
+  }
   const last = words.at(-1) ?? "";
   const inside = isInsidePath(path, last) ? last : "";
   if (!(argument instanceof ResourceArgument)) return { path, kind: undefined, inside };
@@ -124,7 +132,7 @@ function placeOf(program: Command, words: readonly string[]): Place {
 }
 
 /** Names of the resources the command line may mean; none when the hub does not answer in time. */
-async function namesOf(session: Session, { kind, inside }: Place): Promise<string[]> {
+async function namesOf(session: Session, { kind, inside, option }: Place): Promise<string[]> {
   if (kind === undefined && inside === "") return [];
   try {
     const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(patienceMs)]);
@@ -132,7 +140,11 @@ async function namesOf(session: Session, { kind, inside }: Place): Promise<strin
     if (kind === undefined) return [];
     const connection = await session.connect(patienceMs);
     const { resources } = await listKind(connection, kind, {}, { signal });
-    return resources.map(({ value }) => shortName(value.name)).filter(isPlainName);
+    const names = resources.map(({ value }) => shortName(value.name)).filter(isPlainName);
+    if (option === undefined) return names;
+    // What an option names is of the same host, which is not said again.
+    const there = names.filter((name) => option.host === "" || name.startsWith(`${option.host}/`));
+    return [...new Set(there.map((name) => name.slice(name.indexOf("/") + 1)))];
   } catch {
     // A shell shows no errors while it completes.
     return [];

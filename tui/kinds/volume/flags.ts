@@ -9,12 +9,20 @@ export const volumeCommands: KindCommands<Volume> = {
   create: {
     description: "Make a volume: a disk that stays when the machines that have it are deleted.",
     flags: [
-      { flags: "--size <size>", help: "such as 512M or 10G; it can grow later" },
-      { flags: "--pool <pool>", help: "where it is kept (default: default)" },
+      {
+        flags: "--size <size>",
+        help: "such as 512M or 10G; it can grow later; default with --image: as large as that",
+      },
+      { flags: "--image <image>", help: "disk image whose content it begins with, which is copied", kind: "image" },
+      { flags: "--pool <pool>", help: "where it is kept (default: default)", kind: "pool" },
       { flags: "--format <format>", help: "what it is kept as where volumes are files", choices: ["qcow2", "raw"] },
       description,
     ],
-    examples: ["alpha/data --size 10G", "alpha/log --size 2G --pool fast --format raw"],
+    examples: [
+      "alpha/data --size 10G",
+      "alpha/log --size 2G --pool fast --format raw",
+      "alpha/system --image debian --size 20G",
+    ],
     read: ({ values }) => {
       const size = flagText(values, "size");
       return {
@@ -22,6 +30,7 @@ export const volumeCommands: KindCommands<Volume> = {
           pool: flagText(values, "pool") ?? "",
           sizeMib: size === undefined ? 0n : parseMemoryMib("--size", size),
           format: flagText(values, "format") ?? "",
+          image: flagText(values, "image") ?? "",
           description: flagText(values, "description") ?? "",
         },
       };

@@ -32,6 +32,7 @@ export const volumeKind: TuiKind<Volume> = {
       field("size", formatBytes((spec?.sizeMib ?? 0n) * bytesPerMib)),
       field("takes", formatBytes(status?.allocatedBytes ?? 0n)),
       field("format", spec?.format),
+      field("began as", spec?.image),
       field("labels", labelText(labels)),
       field("created", `${ageText(createTime, context)} ago`),
       field("uid", uid),

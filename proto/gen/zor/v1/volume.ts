@@ -120,12 +120,20 @@ export interface Volume_AnnotationsEntry {
 export interface VolumeSpec {
   /** Id of the pool of the same host; default "default". A volume is moved with MoveVolume. */
   pool: string;
-  /** Size in MiB, 1 to 16777216. It may grow later, also while a machine that has it runs, never shrink. */
+  /**
+   * Size in MiB, 1 to 16777216, not less than the image; 0 with an image, the default there: as large as that, rounded up. It may grow later,
+   * also while a machine that has it runs, never shrink.
+   */
   sizeMib: bigint;
   /** What it is kept as where volumes are files, "qcow2" (default) or "raw"; always "raw" elsewhere. */
   format: string;
   /** What people say of it, at most 1024 characters. */
   description: string;
+  /**
+   * Name of the disk image whose content it begins with, as in Disk.image: of the store or an image directory; default: none, it begins empty.
+   * That is copied, so the image may go or change afterwards. Cannot be changed.
+   */
+  image: string;
 }
 
 /** What a volume is observed to be. */
@@ -602,7 +610,7 @@ export const Volume_AnnotationsEntry: MessageFns<Volume_AnnotationsEntry> = {
 };
 
 function createBaseVolumeSpec(): VolumeSpec {
-  return { pool: "", sizeMib: 0n, format: "", description: "" };
+  return { pool: "", sizeMib: 0n, format: "", description: "", image: "" };
 }
 
 export const VolumeSpec: MessageFns<VolumeSpec> = {
@@ -621,6 +629,9 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
     }
     if (message.description !== "") {
       writer.uint32(42).string(message.description);
+    }
+    if (message.image !== "") {
+      writer.uint32(50).string(message.image);
     }
     return writer;
   },
@@ -670,6 +681,14 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
             message.description = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -688,6 +707,7 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
       sizeMib: isSet(object.sizeMib) ? BigInt(object.sizeMib) : isSet(object.size_mib) ? BigInt(object.size_mib) : 0n,
       format: isSet(object.format) ? globalThis.String(object.format) : "",
       description: isSet(object.description) ? globalThis.String(object.description) : "",
+      image: isSet(object.image) ? globalThis.String(object.image) : "",
     };
   },
 
@@ -705,6 +725,9 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
     if (message.description !== "") {
       obj.description = message.description;
     }
+    if (message.image !== "") {
+      obj.image = message.image;
+    }
     return obj;
   },
 
@@ -717,6 +740,7 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
     message.sizeMib = (object.sizeMib !== undefined && object.sizeMib !== null) ? BigInt(object.sizeMib) : 0n;
     message.format = object.format ?? "";
     message.description = object.description ?? "";
+    message.image = object.image ?? "";
     return message;
   },
 };

@@ -1352,7 +1352,7 @@ export const DeleteVolumeResponse: MessageFns<DeleteVolumeResponse> = {
 /** Makes volumes, grows and deletes them. Instances are given them as disks: Disk.volume. */
 export type VolumeServiceService = typeof VolumeServiceService;
 export const VolumeServiceService = {
-  /** Makes an empty volume. */
+  /** Makes a volume, empty or with the content of an image. One that fails or is cancelled leaves nothing. */
   createVolume: {
     path: "/zor.v1.VolumeService/CreateVolume" as const,
     requestStream: false as const,
@@ -1421,7 +1421,7 @@ export const VolumeServiceService = {
 } as const;
 
 export interface VolumeServiceServer extends UntypedServiceImplementation {
-  /** Makes an empty volume. */
+  /** Makes a volume, empty or with the content of an image. One that fails or is cancelled leaves nothing. */
   createVolume: handleUnaryCall<CreateVolumeRequest, CreateVolumeResponse>;
   /** Returns one volume. */
   getVolume: handleUnaryCall<GetVolumeRequest, GetVolumeResponse>;
@@ -1439,7 +1439,7 @@ export interface VolumeServiceServer extends UntypedServiceImplementation {
 }
 
 export interface VolumeServiceClient extends Client {
-  /** Makes an empty volume. */
+  /** Makes a volume, empty or with the content of an image. One that fails or is cancelled leaves nothing. */
   createVolume(
     request: CreateVolumeRequest,
     callback: (error: ServiceError | null, response: CreateVolumeResponse) => void,
