@@ -1,0 +1,90 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { run } from "../../../agent/host/exec.js";
+import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
+import { CancelOperationRequest, OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import {
+  CreateVolumeRequest,
+  GetVolumeRequest,
+  UpdateVolumeRequest,
+  VolumeServiceService,
+} from "../../../proto/gen/zor/v1/volume_service.js";
+import { runOperation } from "../../../tui/client/operation.js";
+import { ApiFixture } from "../agent/api-fixture.js";
+import { eventually } from "../../helpers/eventually.js";
+
+let fixture: ApiFixture;
+let [images, pool] = ["", ""];
+const mib = 1024 * 1024;
+const content = randomBytes(2 * mib + 512);
+const name = "hosts/h1/volumes/v";
+
+beforeAll(async () => {
+  fixture = await ApiFixture.start();
+  [images, pool] = [join(fixture.state, "images"), join(fixture.state, "storage")];
+  await mkdir(images, { recursive: true });
+  await writeFile(join(images, "disk"), content);
+  await run("qemu-img", [
+    "create",
+    "-q",
+    "-f",
+    "qcow2",
+    "-u",
+    "-F",
+    "raw",
+    "-b",
+    "/etc/shadow",
+    join(images, "evil"),
+    "1M",
+  ]);
+  await writeFile(join(images, "huge"), "");
+  await truncate(join(images, "huge"), 256 * 1024 * mib);
+});
+afterAll(() => fixture.close());
+
+async function begin(spec: object, volumeId = "v"): Promise<Operation> {
+  const request = CreateVolumeRequest.fromPartial({ parent: "hosts/h1", volumeId, volume: { spec } });
+  const { operation } = await fixture.operator.unary(VolumeServiceService.createVolume, request);
+  if (operation === undefined) throw new Error("there is no operation");
+  return operation;
+}
+
+const filesThere = async (): Promise<readonly string[]> => await readdir(pool);
+const got = () => fixture.operator.unary(VolumeServiceService.getVolume, GetVolumeRequest.fromPartial({ name }));
+
+it("makes a volume with the content of an image, as large as that, and keeps what it began as", async () => {
+  await runOperation(fixture.operator, await begin({ image: "disk", format: "raw" }));
+  const { volume } = await got();
+  expect(volume?.spec).toMatchObject({ image: "disk", sizeMib: 3n });
+  const [file = ""] = await filesThere();
+  const kept = await readFile(join(pool, file));
+  expect(kept.equals(Buffer.concat([content, Buffer.alloc(3 * mib - content.length)]))).toBe(true);
+  const other = { volume: { name, spec: { image: "huge" } }, updateMask: ["spec.image"] };
+  const update = fixture.operator.unary(VolumeServiceService.updateVolume, UpdateVolumeRequest.fromPartial(other));
+  await expect(update).rejects.toThrow("volume.spec.image");
+  await fixture.operator.unary(VolumeServiceService.deleteVolume, { name, requestId: "", validateOnly: false });
+});
+
+it.each<[object, RegExp]>([
+  [{ image: "disk", sizeMib: 2 }, /volume.spec.size_mib: 2 is less than the 3 MiB of "disk"/],
+  [{ image: "none" }, /volume.spec.image/],
+  [{ image: "/etc/shadow" }, /volume.spec.image/],
+  [{ image: "evil" }, /volume.spec.image: .*backing file/],
+  [{}, /volume.spec.size_mib/],
+])("refuses %j and leaves nothing", async (spec, says) => {
+  await expect(begin(spec)).rejects.toThrow(says);
+  expect(await filesThere()).toEqual([]);
+});
+
+it("leaves nothing when it is cancelled", async () => {
+  const { name: operation } = await begin({ image: "huge", format: "qcow2" });
+  await eventually(async () => expect(await filesThere()).toHaveLength(1));
+  await fixture.operator.unary(
+    OperationServiceService.cancelOperation,
+    CancelOperationRequest.fromPartial({ name: operation }),
+  );
+  await eventually(async () => expect(await filesThere()).toEqual([]));
+  await eventually(() => expect(got()).rejects.toThrow(name));
+});
