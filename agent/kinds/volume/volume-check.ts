@@ -1,6 +1,8 @@
-import type { FieldViolation } from "../../../lib/errors.js";
+import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
+import { listed } from "../../../lib/words.js";
 import { VolumeSpec } from "../../../proto/gen/zor/v1/volume.js";
+import type { UsablePool } from "../../storage/pools.js";
 
 /** Largest volume. */
 export const maxSizeMib = 16n * 1024n * 1024n;
@@ -39,4 +41,13 @@ export function checkVolumeChange(before: VolumeSpec, after: VolumeSpec): readon
   if (after.sizeMib < before.sizeMib)
     wrong("size_mib", `${after.sizeMib} is smaller than the ${before.sizeMib} MiB that it has: volumes grow only`);
   return violations;
+}
+
+/** A specification with the format that it has in its pool. @throws {ZorError} when it cannot be of that there. */
+export function withFormat(spec: VolumeSpec, { backend, pool }: UsablePool, name: string): VolumeSpec {
+  const [usual] = backend.formats;
+  const format = backend.formats.find((each) => each === (spec.format === "" ? usual : spec.format));
+  if (format !== undefined) return { ...spec, format };
+  const description = `cannot be ${spec.format} in ${pool.name}; it can be ${listed(backend.formats, undefined, "or")}`;
+  throw invalidFields([{ field: "volume.spec.format", description }], name);
 }

@@ -7,7 +7,7 @@ import { pack } from "../../../lib/kinds/resource.js";
 import type { ResourceId } from "../../../lib/names.js";
 import { agreeing, listed } from "../../../lib/words.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import type { Volume, VolumeSpec } from "../../../proto/gen/zor/v1/volume.js";
+import type { Volume } from "../../../proto/gen/zor/v1/volume.js";
 import type { OpenVolume, VolumeAccess } from "../../drivers/abilities/volumes.js";
 import { asFailure } from "../../kit/failure.js";
 import type { Change, Whole } from "../../kit/kind.js";
@@ -20,7 +20,7 @@ import { openSource } from "../../storage/open-volume.js";
 import type { UsablePool } from "../../storage/pools.js";
 import { fillVolume, withImageSize } from "./from-image.js";
 import { growVolume } from "./grow.js";
-import { checkVolumeChange, checkVolumeSpec } from "./volume-check.js";
+import { checkVolumeChange, checkVolumeSpec, withFormat } from "./volume-check.js";
 import { type Facts, type MadeVolume, parseFacts, toStorageVolume } from "./volume-facts.js";
 import { VolumeMoves } from "./volume-moves.js";
 import { VolumeObservations } from "./volume-status.js";
@@ -383,14 +383,6 @@ export class Volumes implements StandardVerbs<Volume> {
     const remedy = `take it away from ${agreeing(users.length, "it", "them")} first, with: zor volume detach`;
     throw failedPrecondition("VOLUME_IN_USE", name, `${name} is in use by ${listed(users, 3)}; ${remedy}`);
   }
-}
-
-function withFormat(spec: VolumeSpec, { backend, pool }: UsablePool, name: string): VolumeSpec {
-  const [usual] = backend.formats;
-  const format = backend.formats.find((each) => each === (spec.format === "" ? usual : spec.format));
-  if (format !== undefined) return { ...spec, format };
-  const description = `cannot be ${spec.format} in ${pool.name}; it can be ${listed(backend.formats, undefined, "or")}`;
-  throw invalidFields([{ field: "volume.spec.format", description }], name);
 }
 
 function checkUpdate(after: Whole<Volume>, before: Whole<Volume>): void {

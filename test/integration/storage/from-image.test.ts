@@ -67,6 +67,19 @@ it("makes a volume with the content of an image, as large as that, and keeps wha
   await fixture.operator.unary(VolumeServiceService.deleteVolume, { name, requestId: "", validateOnly: false });
 });
 
+it("has what lies below an image too, in a larger qcow2, and not what the image has hidden of it", async () => {
+  const [below, over] = [join(images, "disk"), join(images, "over")];
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", below, over]);
+  await run("qemu-io", ["-c", "write -P 0x61 1M 64k", "-c", "write -z 0 64k", over]);
+  await runOperation(fixture.operator, await begin({ image: "over", sizeMib: 8 }));
+  const [file = ""] = await filesThere();
+  await run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", join(pool, file), join(fixture.state, "seen")]);
+  const whole = Buffer.concat([content, Buffer.alloc(8 * mib - content.length)]);
+  whole.fill(0, 0, 65536).fill(0x61, mib, mib + 65536);
+  expect((await readFile(join(fixture.state, "seen"))).equals(whole)).toBe(true);
+  await fixture.operator.unary(VolumeServiceService.deleteVolume, { name, requestId: "", validateOnly: false });
+});
+
 it.each<[object, RegExp]>([
   [{ image: "disk", sizeMib: 2 }, /volume.spec.size_mib: 2 is less than the 3 MiB of "disk"/],
   [{ image: "none" }, /volume.spec.image/],
