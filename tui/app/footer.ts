@@ -18,7 +18,7 @@ export function messageLines(
   aside: string,
 ): readonly Line[] {
   const { prompt, notice } = model;
-  if (prompt?.type === "command") {
+  if (prompt?.type === "command" || prompt?.type === "input") {
     const [best] = suggestions;
     const rest = best?.slice(prompt.text.length) ?? "";
     const others = suggestions.length > 1 ? `   ${suggestions.slice(1).join("  ")}` : "";
@@ -26,7 +26,8 @@ export function messageLines(
       { text: plainText(rest), tone: "dim" },
       { text: plainText(others), tone: "dim" },
     ];
-    return [typed(":", prompt.text, after, width)];
+    const sign = prompt.type === "input" ? `${plainText(prompt.title)}: ` : ":";
+    return [typed(sign, prompt.text, after, width)];
   }
   if (prompt?.type === "filter") {
     const help = prompt.text === "" ? "words, state=running, host!=beta, !word" : "";
@@ -60,7 +61,7 @@ function connectionTrouble({ fleet }: Model): string {
 /** A prompt with its cursor; of a text that is too long the end is shown. */
 function typed(sign: string, text: string, after: readonly Segment[], width: number): Line {
   let shown = plainText(text);
-  while (textWidth(shown) > width - 4) shown = [...shown].slice(1).join("");
+  while (shown !== "" && textWidth(shown) > width - 3 - textWidth(sign)) shown = [...shown].slice(1).join("");
   const line: Segment[] = [
     { text: ` ${sign}`, tone: "accent" },
     { text: shown },
@@ -89,6 +90,7 @@ export function hintLine(model: Model, commands: readonly Command[], width: numb
 function promptHints(prompt: Prompt, width: number): Line {
   const keys = {
     command: "enter runs it  tab completes  esc leaves",
+    input: "enter goes on  tab completes  esc leaves everything as it is",
     filter: "enter keeps the filter  esc drops the change",
     confirm: "esc leaves everything as it is",
   } as const;

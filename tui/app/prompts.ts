@@ -1,3 +1,4 @@
+import { messageOf } from "../../lib/errors.js";
 import { textOf } from "../kit/keys/chord.js";
 import type { Model } from "../kit/model.js";
 import type { Prompt } from "../kit/prompt.js";
@@ -6,7 +7,7 @@ import type { Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import { completions, parseCommandLine, type Vocabulary } from "./command-line.js";
 
-/** What is typed at the bottom: a command, a filter, or the consent to something that cannot be undone. */
+/** What is typed at the bottom: a command, a filter, what an action needs, or the consent to something that cannot be undone. */
 export class Prompts {
   readonly #model: Model;
   readonly #program: Program;
@@ -41,6 +42,7 @@ export class Prompts {
   /** What may follow what is typed on the command line. */
   completions(): readonly string[] {
     const { prompt } = this.#model;
+    if (prompt?.type === "input") return prompt.choices.filter((choice) => choice.startsWith(prompt.text));
     return prompt?.type === "command" ? completions(prompt.text, this.#vocabulary()) : [];
   }
 
@@ -75,6 +77,15 @@ export class Prompts {
     this.#model.prompt = undefined;
     if (prompt.type === "confirm") this.#program.requests.perform(prompt.impact);
     if (prompt.type === "command") this.#runCommandLine(prompt.text);
+    if (prompt.type === "input") this.#goOn(prompt);
+  }
+
+  #goOn({ text, go }: Prompt & { readonly type: "input" }): void {
+    try {
+      go(text.trim());
+    } catch (error) {
+      this.#model.say(messageOf(error), "warn");
+    }
   }
 
   #runCommandLine(line: string): void {

@@ -11,6 +11,16 @@ export interface ActionCall {
   readonly options: { readonly signal: AbortSignal; readonly timeoutMs: number };
 }
 
+/** What has to be said before an action can be done. */
+export interface ActionInput<T extends object = object> {
+  /** What is asked for: "size". */
+  readonly label: string;
+  /** What it may be, where that can be counted. */
+  choices?(row: Row<T>, fleet: FleetView): readonly string[];
+  /** The action with that. @throws {ZorError} when it cannot be that. */
+  with(text: string): Action<T>;
+}
+
 /**
  * Something that can be asked of resources of a kind with one key. What it would change is shown before it is done, the row waits
  * for the event that shows it happen. Methods, not function properties, so that an action of one kind can stand in a list of any.
@@ -25,6 +35,8 @@ export interface Action<T extends object = object> {
   readonly hint?: string;
   /** Always confirmed; others only when they change more than one thing. */
   readonly dangerous?: boolean;
+  /** It is typed first; what is done then is another action, so the row waits for what was typed. */
+  readonly input?: ActionInput<T>;
   /** Verb of the action that is asked for instead, where that is what is meant. */
   instead?(rows: readonly Row<T>[]): string | undefined;
   /** Why it cannot be done; undefined when it can. */

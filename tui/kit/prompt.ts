@@ -12,6 +12,16 @@ export type Prompt =
       apply(text: string): void;
     }
   | {
+      readonly type: "input";
+      readonly text: string;
+      /** "move alpha/data, pool" */
+      readonly title: string;
+      /** What it may be. */
+      readonly choices: readonly string[];
+      /** Goes on with what was typed. @throws {ZorError} when it cannot be that. */
+      go(text: string): void;
+    }
+  | {
       readonly type: "confirm";
       readonly impact: Impact;
       /** What has to be typed. */

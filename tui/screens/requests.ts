@@ -46,6 +46,17 @@ export class Requests {
       this.#model.say(`cannot ${action.verb} ${refused.subject}: ${refused.effect}${others}`, "warn");
       return;
     }
+    const [first] = impact.changes;
+    if (action.input !== undefined && first !== undefined) {
+      const { label, choices } = action.input;
+      const wanted = impact.changes.map(({ row }) => row);
+      this.#model.prompt = {
+        ...{ type: "input", text: "", title: `${impactTitle(impact)}: ${label}` },
+        choices: choices?.(first.row, this.#model.fleet) ?? [],
+        go: (text) => this.ask(kind, action.input?.with(text) ?? action, wanted),
+      };
+      return;
+    }
     const phrase = confirmationOf(impact);
     if (phrase === undefined) this.perform(impact);
     else this.#model.prompt = { type: "confirm", impact, phrase, text: "" };

@@ -109,10 +109,13 @@ describe("the key table", () => {
   it("binds nothing that changes anything in read-only mode", () => {
     const changing = commands.filter((command) => command.changes === true);
     expect(changing.map((command) => command.keys[0]).sort()).toEqual([
+      "+",
       "O",
       "P",
+      "a",
       "c",
       "ctrl-d",
+      "m",
       "p",
       "r",
       "s",
