@@ -31,4 +31,8 @@ export const treeLimits = {
   nameBytes: 255,
   entries: 5_000_000,
   fileBytes: 2 ** 50,
+  /** Of all names that must be kept in memory. */
+  namesBytes: 512 * 2 ** 20,
+  /** Of hard links that become files of their own, where the file system has none. */
+  copiedBytes: 2 ** 30,
 } as const;

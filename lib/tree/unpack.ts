@@ -1,8 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, type FileHandle, lchown, lutimes, mkdir, open, rename, symlink, unlink } from "node:fs/promises";
+import {
+  chmod,
+  type FileHandle,
+  lchown,
+  link as hardLink,
+  lstat,
+  lutimes,
+  mkdir,
+  open,
+  rename,
+  symlink,
+  unlink,
+} from "node:fs/promises";
 import { type Dir, explained, TreeError } from "./dir.js";
-import type { TreeEntry, TreeItem } from "./tree.js";
+import { type TreeEntry, type TreeItem, treeLimits } from "./tree.js";
 import { writeSparse } from "./write-sparse.js";
 
 /** How to write a tree. */
@@ -12,7 +24,12 @@ export interface UnpackOptions {
   /** Owners and set-id bits are those of the tree; else files are whoever's who writes them. */
   readonly owners: boolean;
   readonly onSkipped: (what: string) => void;
+  /** Default: those of treeLimits. */
+  readonly bounds?: UnpackBounds;
 }
+
+/** What a tree may cost whoever writes it, beside what it says to be. */
+export type UnpackBounds = Readonly<Record<"namesBytes" | "copiedBytes", number>>;
 
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
 
@@ -22,23 +39,32 @@ const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
  */
 export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, options: UnpackOptions): Promise<void> {
   const directories: TreeEntry[] = [];
-  const sizes: Sizes = { come: 0, copied: 0 };
+  const links = new HardLinks(dir, options);
+  const names = new Names(options.bounds ?? treeLimits);
   let writing: Writing | undefined;
   try {
     for await (const item of items) {
       if (item.type === "data") {
         if (writing === undefined) throw new TreeError("data came without a file");
         await writing.write(item.data);
-        sizes.come += item.data.length;
+        links.come += item.data.length;
         continue;
       }
       await writing?.finish();
       writing = undefined;
       if (item.type === "skipped") options.onSkipped(item.what);
-      else if (item.type === "copy") await copy(dir, item, options, sizes);
-      else if (item.entry.type === "file") writing = await Writing.begin(dir, item.entry, options);
-      else if (item.entry.type === "symlink") await link(dir, item.entry, options);
-      else directories.push(await make(dir, item.entry, options));
+      else if (item.type === "copy") {
+        if (!names.has(item.of)) throw new TreeError(`${item.of.join("/")} is linked to before it came`);
+        await links.make(item);
+        names.add(item.path);
+      } else if (item.entry.type === "file") {
+        names.add(item.entry.path);
+        writing = await Writing.begin(dir, item.entry, options);
+      } else if (item.entry.type === "symlink") await link(dir, item.entry, options);
+      else {
+        names.add(item.entry.path);
+        directories.push(await make(dir, item.entry, options));
+      }
     }
     await writing?.finish();
     writing = undefined;
@@ -112,56 +138,115 @@ async function link(dir: Dir, { path, target, mtime, uid, gid }: TreeEntry, opti
   });
 }
 
-/** Bytes of files. */
-interface Sizes {
-  come: number;
-  /** Written once more for hard links. */
-  copied: number;
+/** What has come, by its path: bounded, since whoever sends a tree chooses how many names it has, and how long they are. */
+class Names {
+  readonly #paths = new Set<string>();
+  readonly #limit: number;
+  #bytes = 0;
+
+  constructor({ namesBytes }: UnpackBounds) {
+    this.#limit = namesBytes;
+  }
+
+  /** @throws {TreeError} */
+  add(path: readonly string[]): void {
+    const whole = path.join("/");
+    if (this.#paths.has(whole)) return;
+    this.#paths.add(whole);
+    this.#bytes += nameCost + whole.length;
+    if (this.#bytes > this.#limit) throw new TreeError("its names take too much memory; copy it in parts");
+  }
+
+  has(path: readonly string[]): boolean {
+    return this.#paths.has(path.join("/"));
+  }
 }
 
-/** A hard link is a few bytes and writes a whole file: all of them together may take so much, or so many times what came. */
-const maxCopied = { bytes: 2 ** 30, times: 4 } as const;
+/** Bytes that a name costs beside its text. */
+const nameCost = 64;
+/** Files of their own may take so many times what came, or the bound. */
+const copiedTimes = 4;
+/** The file system has no hard links, or not so many of one file. */
+const noLinkCodes: ReadonlySet<string> = new Set(["EPERM", "EMLINK", "ENOTSUP", "ENOSYS"]);
 
-/** A hard link becomes a file of its own: no link to anything is ever made. */
-async function copy(
-  dir: Dir,
-  { path, of }: { readonly path: readonly string[]; readonly of: readonly string[] },
-  options: UnpackOptions,
-  sizes: Sizes,
-): Promise<void> {
-  await within({ dir, path: of, name: options.name }, async (source) => {
-    const file = await source.dir.openFile(source.name);
-    try {
-      const { mode, uid, gid, mtimeMs, size } = await file.stat();
-      sizes.copied += size;
-      if (sizes.copied > Math.max(maxCopied.bytes, maxCopied.times * sizes.come)) {
-        const remedy = "pack the tree inside, and copy the archive";
-        throw new TreeError(
-          `${source.dir.show(source.name)}: its hard links would take far more than it holds; ${remedy}`,
-        );
-      }
-      const entry = {
-        path,
-        type: "file" as const,
-        mode: mode & 0o7777,
-        uid,
-        gid,
-        mtime: mtimeMs / 1000,
-        size,
-        target: "",
-      };
-      const writing = await Writing.begin(dir, entry, options);
+/**
+ * Makes hard links between files that came with the tree, and to nothing else, so that a link takes no room however large the file is. Where
+ * the file system has none they become files of their own, up to a bound: a few bytes ask for as much as the file has, again and again.
+ */
+class HardLinks {
+  readonly #dir: Dir;
+  readonly #options: UnpackOptions;
+  /** Bytes of files that have come. */
+  come = 0;
+  #copied = 0;
+
+  constructor(dir: Dir, options: UnpackOptions) {
+    this.#dir = dir;
+    this.#options = options;
+  }
+
+  async make({ path, of }: { readonly path: readonly string[]; readonly of: readonly string[] }): Promise<void> {
+    const { name } = this.#options;
+    await within({ dir: this.#dir, path: of, name }, async (source) => {
+      const file = await source.dir.openFile(source.name);
       try {
-        for await (const data of file.createReadStream({ autoClose: false })) await writing.write(data);
-        await writing.finish();
-      } catch (error) {
-        await writing.discard();
-        throw error;
+        await within({ dir: this.#dir, path, name }, async (place) => {
+          if (!(await linkTo(source, file, place))) await this.#copy(file, path);
+        });
+      } finally {
+        await file.close();
       }
-    } finally {
-      await file.close();
+    });
+  }
+
+  async #copy(file: FileHandle, path: readonly string[]): Promise<void> {
+    const { mode, uid, gid, mtimeMs, size } = await file.stat();
+    this.#copied += size;
+    const most = Math.max(this.#options.bounds?.copiedBytes ?? treeLimits.copiedBytes, copiedTimes * this.come);
+    if (this.#copied > most) {
+      const why = "there are no hard links here, and those that came would take far more than what they lead to";
+      throw new TreeError(`${why}; pack the tree inside, and copy the archive`);
     }
-  });
+    const facts = { mode: mode & 0o7777, uid, gid, mtime: mtimeMs / 1000, size, target: "" };
+    const writing = await Writing.begin(this.#dir, { ...facts, path, type: "file" }, this.#options);
+    try {
+      for await (const data of file.createReadStream({ autoClose: false, start: 0 })) await writing.write(data);
+      await writing.finish();
+    } catch (error) {
+      await writing.discard();
+      throw error;
+    }
+  }
+}
+
+/** Links a name to a file that is held open; false: the file system cannot. */
+async function linkTo(
+  source: { readonly at: string },
+  file: FileHandle,
+  place: { readonly dir: Dir; readonly name: string; readonly at: string },
+): Promise<boolean> {
+  const there = await place.dir.find(place.name);
+  if (there?.isDirectory() === true)
+    throw new TreeError(`${place.dir.show(place.name)} is in the way: it is a directory`);
+  const { dev, ino } = await file.stat({ bigint: true });
+  const fresh = place.dir.at(freshName());
+  try {
+    await hardLink(source.at, fresh);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && noLinkCodes.has(String(error.code))) return false;
+    throw error;
+  }
+  try {
+    // Somebody may have put another file in its place meanwhile.
+    const made = await lstat(fresh, { bigint: true });
+    if (made.dev !== dev || made.ino !== ino)
+      throw new TreeError(`${place.dir.show(place.name)}: what it is linked to was replaced`);
+    await rename(fresh, place.at);
+  } finally {
+    // Of a link that has its name there is no other one, but where both were the same file before.
+    await unlink(fresh).catch(() => undefined);
+  }
+  return true;
 }
 
 /** A file that is being written under a name of its own. */

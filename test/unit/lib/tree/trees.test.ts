@@ -1,5 +1,6 @@
 import {
   chmod,
+  link,
   lstat,
   mkdir,
   mkdtemp,
@@ -8,20 +9,24 @@ import {
   readlink,
   rm,
   symlink,
-  truncate,
   utimes,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { run } from "../../../../agent/host/exec.js";
 import { Dir, lookUp } from "../../../../lib/tree/dir.js";
 import { packTree } from "../../../../lib/tree/pack.js";
 import { readTar } from "../../../../lib/tree/tar-reader.js";
 import { writeTar } from "../../../../lib/tree/tar-writer.js";
-import type { TreeEntry, TreeItem } from "../../../../lib/tree/tree.js";
-import { unpackTree } from "../../../../lib/tree/unpack.js";
+import { type TreeEntry, type TreeItem, treeLimits } from "../../../../lib/tree/tree.js";
+import { type UnpackBounds, unpackTree } from "../../../../lib/tree/unpack.js";
+
+vi.mock("node:fs/promises", async (actual) => {
+  const whole = await actual<typeof import("node:fs/promises")>();
+  return { ...whole, link: vi.fn(whole.link) };
+});
 
 let root: string;
 let dir: Dir;
@@ -32,6 +37,7 @@ beforeEach(async () => {
   dir = await Dir.open(join(root, "out"), { shown: join(root, "out"), plainOnly: false });
 });
 afterEach(async () => {
+  vi.mocked(link).mockReset();
   await dir[Symbol.asyncDispose]();
   await rm(root, { recursive: true, force: true });
 });
@@ -53,14 +59,15 @@ const entry = (path: string, more: Partial<TreeEntry> = {}): TreeItem => ({
   },
 });
 const data = (text: string): TreeItem => ({ type: "data", data: Buffer.from(text) });
-const unpack = (...items: TreeItem[]) =>
+const unpackWithin = (bounds: UnpackBounds, ...items: TreeItem[]) =>
   unpackTree(
     dir,
     (async function* () {
       yield* items;
     })(),
-    { name: "top", owners: false, onSkipped: () => undefined },
+    { name: "top", owners: false, onSkipped: () => undefined, bounds },
   );
+const unpack = (...items: TreeItem[]) => unpackWithin(treeLimits, ...items);
 const top = (...names: string[]) => join(root, "out", "top", ...names);
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -99,7 +106,7 @@ describe("a tree", () => {
     expect(stdout).toContain("other/sparse\n");
   });
 
-  it("is taken from the system's tar, hard links as files of their own", async () => {
+  it("is taken from the system's tar, hard links as such", async () => {
     const script = "cd in; mkdir t; echo one >t/a; ln t/a t/b; mkfifo t/p; tar -c -f ../archive ./t";
     await run("sh", ["-c", script], { cwd: root });
     const stdout = await readFile(join(root, "archive"));
@@ -110,7 +117,8 @@ describe("a tree", () => {
       onSkipped: (what) => void skipped.push(what),
     });
     expect([await readFile(top("a"), "utf8"), await readFile(top("b"), "utf8")]).toEqual(["one\n", "one\n"]);
-    expect((await lstat(top("b"))).nlink).toBe(1);
+    const [one, other] = [await lstat(top("a")), await lstat(top("b"))];
+    expect([other.ino, other.nlink]).toEqual([one.ino, 2]);
     expect(skipped).toEqual([expect.stringContaining("t/p")]);
   });
 });
@@ -140,19 +148,64 @@ describe("what a hostile instance sends", () => {
 
   it("makes no copy of what a link leads to", async () => {
     const links = entry("s", { type: "symlink", target: join(outside(), "secret") });
-    await expect(unpack(directory, links, { type: "copy", path: ["c"], of: ["s"] })).rejects.toThrow("not followed");
+    await expect(unpack(directory, links, { type: "copy", path: ["c"], of: ["s"] })).rejects.toThrow(
+      "linked to before it came",
+    );
+    const replaced = [entry("s", { size: 1 }), data("x"), links, { type: "copy", path: ["c"], of: ["s"] } as const];
+    await expect(unpack(directory, ...replaced)).rejects.toThrow("not followed");
     expect(await readdir(top())).toEqual(["s"]);
   });
 
-  it("cannot fill the disk with hard links to one large file", async () => {
-    await mkdir(top(), { recursive: true });
-    await writeFile(top("large"), "");
-    await truncate(top("large"), 2 ** 30);
-    const link = (name: string, of: string): TreeItem => ({ type: "copy", path: [name], of: [of] });
-    const small = entry("small", { size: 1 });
-    const links = [link("a", "small"), link("b", "large")];
-    await expect(unpack(directory, small, data("x"), ...links)).rejects.toThrow("copy the archive");
-    expect((await readdir(top())).sort()).toEqual(["a", "large", "small"]);
+  it("links to nothing that was there before", async () => {
+    await mkdir(top());
+    await writeFile(top("mine"), "secret");
+    await expect(unpack(directory, { type: "copy", path: ["c"], of: ["mine"] })).rejects.toThrow(
+      "linked to before it came",
+    );
+    await expect(unpack(directory, { type: "copy", path: ["c"], of: [] })).rejects.toThrow("not a plain file");
+    expect(await readdir(top())).toEqual(["mine"]);
+    expect((await lstat(top("mine"))).nlink).toBe(1);
+  });
+
+  it("takes no room by linking to one file again and again", async () => {
+    const megabyte = "x".repeat(2 ** 20);
+    const links = Array.from({ length: 200 }, (_, index) => ({
+      type: "copy" as const,
+      path: [`l${index}`],
+      of: index === 0 ? ["f"] : [`l${index - 1}`],
+    }));
+    // The last one is a link to itself: nothing of it is left over.
+    const itself = { type: "copy" as const, path: ["f"], of: ["f"] };
+    await unpack(directory, entry("f", { size: megabyte.length }), data(megabyte), ...links, itself);
+    const names = await readdir(top());
+    expect(names).toHaveLength(201);
+    const inodes = await Promise.all(names.map(async (name) => (await lstat(top(name))).ino));
+    expect(new Set(inodes).size).toBe(1);
+    // What comes under one of the names later is not written into the others.
+    await unpack(entry("l7", { size: 1 }), data("y"));
+    expect(await readFile(top("l7"), "utf8")).toBe("y");
+    expect((await lstat(top("f"))).size).toBe(megabyte.length);
+  });
+
+  it("fills files of their own up to a bound where there are no hard links", async () => {
+    vi.mocked(link).mockRejectedValue(Object.assign(new Error("none here"), { code: "EPERM" }));
+    const link0 = { type: "copy" as const, path: ["l0"], of: ["f"] };
+    await unpack(directory, entry("f", { size: 3 }), data("one"), link0);
+    expect(await readFile(top("l0"), "utf8")).toBe("one");
+    expect((await lstat(top("l0"))).nlink).toBe(1);
+    const bounds = { copiedBytes: 10, namesBytes: treeLimits.namesBytes };
+    const many = Array.from({ length: 5 }, (_, index) => ({ ...link0, path: [`m${index}`] }));
+    await expect(unpackWithin(bounds, entry("f", { size: 3 }), data("one"), ...many)).rejects.toThrow(
+      /^there are no hard links here, and those that came would take far more.*copy the archive$/,
+    );
+    expect((await readdir(top())).sort()).toEqual(["f", "l0", "m0", "m1", "m2", "m3"]);
+  });
+
+  it("is refused when its names would fill the memory", async () => {
+    const bounds = { copiedBytes: 0, namesBytes: 1000 };
+    const many = Array.from({ length: 20 }, (_, index) => entry(`${index}`, { type: "directory" }));
+    await expect(unpackWithin(bounds, directory, ...many)).rejects.toThrow("take too much memory");
+    await expect(unpackWithin(bounds, directory, ...many.slice(0, 3))).resolves.toBeUndefined();
   });
 
   it("does not change what a directory became that was a link when its mode is set", async () => {
