@@ -2,10 +2,10 @@ import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 
 /**
  * How instances of a driver come to their interfaces. "tap": taps in the switch's namespace, where the driver runs the machine. "join":
- * veths in a namespace made for the instance, which it joins. "own": the runtime brings its own namespace and network; such an instance
- * has no NICs.
+ * veths in a namespace made for the instance, which it joins. "host": veths whose other ends are in the agent's own namespace, where the
+ * runtime takes them from. "own": the runtime brings its own namespace and network; such an instance has no NICs.
  */
-export type NetworkModel = "tap" | "join" | "own";
+export type NetworkModel = "tap" | "join" | "host" | "own";
 
 /** A network interface that the network layer has made ready for the instance. */
 export interface NicPort {
@@ -18,6 +18,8 @@ export interface NicPort {
   readonly addresses: readonly string[];
   /** Name of the tap (QEMU) or of the switch-side veth (containers), in `netns`. */
   readonly port: string;
+  /** "host": name of the other end, in the agent's own namespace. */
+  readonly device?: string;
   /** It is in a lan: the guest sees carrier. Default: yes. */
   readonly plugged?: boolean;
   /** Queues of a tap; default 1. */
@@ -26,7 +28,7 @@ export interface NicPort {
 
 /** Where an instance's interfaces are. */
 export interface InstanceNetwork {
-  /** Named net namespace: that of the taps ("tap": run the machine there), the instance's ("join": join it), or none ("own": ""). */
+  /** Named net namespace: that of the taps ("tap": run the machine there), the instance's ("join": join it), or none ("host", "own": ""). */
   readonly netns: string;
   readonly nics: readonly NicPort[];
   /** The switch takes UDP super-frames (UDP_SEGMENT, USO); one that does not loses them. Default: yes. */

@@ -2,7 +2,7 @@ import { uninterrupted } from "../../lib/uninterrupted.js";
 import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 import type { Bridges } from "./bridges.js";
 import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
-import { toContainerNetns, toPortName } from "./names.js";
+import { toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
 import type { Ports } from "./ports.js";
 
 /** What this needs of the desired lans. */
@@ -40,9 +40,7 @@ export class LanNetworks implements InstanceNetworks {
     // A runtime with a network of its own has no NICs: creation refuses them.
     if (owner.model === "own") return { netns: "", nics: [] };
     await using undo = new AsyncDisposableStack();
-    const isContainer = owner.model === "join";
-    // A container without any NIC still lives in a namespace of its own.
-    const netns = isContainer ? await this.#ports.ensureContainerNetns(owner.uid, options) : this.#netns;
+    const netns = await this.#ensureNetns(owner, options);
     const nics: NicPort[] = [];
     for (const [nicIndex, nic] of owner.nics.entries()) {
       const name = toPortName(owner.uid, nicIndex);
@@ -72,13 +70,13 @@ export class LanNetworks implements InstanceNetworks {
   async plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
     await this.#lans.plug({ lan: nic.lan, port, endpoint: endpointOf(owner, nic) });
-    if (owner.model === "join") await this.#ports.setCarrier(port, true, options);
+    if (owner.model !== "tap") await this.#ports.setCarrier(port, true, options);
   }
 
   async unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
     await this.#lans.unplug(port);
-    if (owner.model === "join") await this.#ports.setCarrier(port, false, options);
+    if (owner.model !== "tap") await this.#ports.setCarrier(port, false, options);
   }
 
   async drop(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
@@ -101,17 +99,23 @@ export class LanNetworks implements InstanceNetworks {
     return [...ports, ...namespaces];
   }
 
+  /** A container without any NIC still lives in a namespace of its own. */
+  async #ensureNetns({ model, uid }: NetworkOwner, options: CallOptions): Promise<string> {
+    if (model === "join") return await this.#ports.ensureContainerNetns(uid, options);
+    return model === "host" ? "" : this.#netns;
+  }
+
   async #ensure(owner: NetworkOwner, nic: Nic, options: CallOptions & { readonly nicIndex: number }): Promise<NicPort> {
     const mtu = this.#source.findMtu(nic.lan) ?? defaultMtu;
     const { name, mac, addresses } = nic;
     const queues = Math.max(1, nic.queues);
     const plugged = nic.lan !== "";
     const common = { instanceUid: owner.uid, nicIndex: options.nicIndex, mtu };
-    const port =
-      owner.model === "tap"
-        ? await this.#ports.ensureTap({ ...common, queues }, options)
-        : await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses, plugged }, options);
-    return { nic: name, mac, mtu, addresses, port, plugged, queues };
+    const made = { nic: name, mac, mtu, addresses, plugged, queues };
+    if (owner.model === "tap") return { ...made, port: await this.#ports.ensureTap({ ...common, queues }, options) };
+    const device = owner.model === "host" ? toHostDeviceName(owner.uid, options.nicIndex) : undefined;
+    const port = await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses, plugged, device }, options);
+    return { ...made, port, ...(device === undefined ? {} : { device }) };
   }
 }
 

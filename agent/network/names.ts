@@ -23,6 +23,11 @@ export function toPortName(instanceUid: string, nicIndex: number): string {
   return `zp${shortHash("nic", instanceUid, String(nicIndex))}`;
 }
 
+/** Name of the end of an instance's interface that its runtime takes from the agent's own namespace. */
+export function toHostDeviceName(instanceUid: string, nicIndex: number): string {
+  return `zh${shortHash("nic", instanceUid, String(nicIndex))}`;
+}
+
 /** Name of the net namespace of a container. */
 export function toContainerNetns(switchNetns: string, instanceUid: string): string {
   return `${switchNetns}.${shortHash("netns", instanceUid)}`;

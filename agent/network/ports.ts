@@ -1,3 +1,4 @@
+import { failedPrecondition } from "../../lib/errors.js";
 import { findDevice } from "../../lib/net/device.js";
 import { setUpQuietly } from "../../lib/net/quiet-device.js";
 import { run } from "../host/exec.js";
@@ -46,6 +47,8 @@ export interface VethOptions extends PortOwner {
   readonly addresses: readonly string[];
   /** It is in a lan, or about to be: the container's side has carrier. Default: yes. */
   readonly plugged?: boolean;
+  /** Name of the other side in the agent's own namespace, where it stays, without addresses; default: it goes to the container's. */
+  readonly device?: string | undefined;
 }
 
 /** Something of ours on the host, and the instance it is for. */
@@ -147,17 +150,19 @@ export class Ports {
   }
 
   /**
-   * Makes a veth pair between the switch's and the container's namespace, configures the container's side and resolves to the
+   * Makes a veth pair between the switch's and the container's namespace, or the agent's own, configures the container's side and resolves to the
    * name of the switch's. Idempotent: a pair that is there stays, and traffic with it; missing addresses are added, and offloads that
    * the switch cannot take are switched off.
    * @throws {ZorError} INVALID_ARGUMENT
    */
   async ensureVeth(options: VethOptions, { signal }: Call = {}): Promise<string> {
-    const nic = parseInterfaceName("nic.name", options.nic);
+    const { device } = options;
+    const nic = device ?? parseInterfaceName("nic.name", options.nic);
     const mac = parseMac("nic.mac", options.mac);
     const addresses = options.addresses.map((address) => parseCidr("nic.addresses", address));
     const port = toPortName(options.instanceUid, options.nicIndex);
-    const container = await this.ensureContainerNetns(options.instanceUid, { signal });
+    const container =
+      device === undefined ? await this.ensureContainerNetns(options.instanceUid, { signal }) : undefined;
     const [outside, inside] = await Promise.all([
       findLink(port, { netns: this.#netns, signal }),
       findLink(nic, { netns: container, signal }),
@@ -168,6 +173,11 @@ export class Ports {
     if (!this.udpSuperFrames) await dropUdpSegmentation(nic, { netns: container, signal });
     await this.#finishChecksums(port, options.mtu, signal);
     await this.setCarrier(port, options.plugged ?? true, { signal });
+    if (device !== undefined) {
+      await ip(["link", "set", "dev", device, "alias", this.#tagOf(options)], { signal });
+      setUpQuietly(undefined, device);
+      return port;
+    }
     // An address that is there already is left alone by "replace".
     await ipBatch(
       [
@@ -215,7 +225,8 @@ export class Ports {
 
   async #addVeth(options: {
     readonly port: string;
-    readonly container: string;
+    /** Undefined: the agent's own namespace. */
+    readonly container: string | undefined;
     readonly nic: string;
     readonly mac: string;
     readonly owner: PortOwner & { readonly mtu: number };
@@ -226,9 +237,25 @@ export class Ports {
     const { port, container, nic, signal } = options;
     if (options.outside !== undefined) await ip(["link", "delete", "dev", port], { netns: this.#netns, signal });
     // Deleting one side deletes the other; a side that is still there had another peer.
-    const left = options.inside !== undefined && (await findLink(nic, { netns: container, signal })) !== undefined;
-    if (left) await ip(["link", "delete", "dev", nic], { netns: container, signal });
-    const peer = ["peer", "name", nic, "address", options.mac, "mtu", String(options.owner.mtu), "netns", container];
+    const left = options.inside === undefined ? undefined : await findLink(nic, { netns: container, signal });
+    if (left !== undefined && container === undefined && !this.#isOwned(left))
+      throw failedPrecondition(
+        "DEVICE_TAKEN",
+        nic,
+        `the host has a device ${nic} that this agent did not make; remove it`,
+      );
+    if (left !== undefined) await ip(["link", "delete", "dev", nic], { netns: container, signal });
+    const peer = [
+      "peer",
+      "name",
+      nic,
+      "address",
+      options.mac,
+      "mtu",
+      String(options.owner.mtu),
+      "netns",
+      container ?? String(process.pid),
+    ];
     const add = ["link", "add", "name", port, "type", "veth", ...peer];
     await ipBatch([add, ...this.#finish(port, options.owner)], { netns: this.#netns, signal });
   }
@@ -242,13 +269,17 @@ export class Ports {
    * What tags a new port, in one go with making it: an agent that is killed in between would leave one that nobody's tag is on. It
    * carries tags in front of the guest's full packets, and has no address of its own: the switch's side must not speak into the lan.
    */
-  #finish(port: string, { instanceUid, mtu }: PortOwner & { readonly mtu: number }): readonly (readonly string[])[] {
+  #finish(port: string, owner: PortOwner & { readonly mtu: number }): readonly (readonly string[])[] {
     const set = ["link", "set", "dev", port];
     return [
-      [...set, "alias", `zor-agent=${this.#agentUid} zor-instance=${instanceUid}`],
+      [...set, "alias", this.#tagOf(owner)],
       [...set, "addrgenmode", "none"],
-      [...set, "mtu", String(mtu + tagHeadroomBytes)],
+      [...set, "mtu", String(owner.mtu + tagHeadroomBytes)],
     ];
+  }
+
+  #tagOf({ instanceUid }: PortOwner): string {
+    return `zor-agent=${this.#agentUid} zor-instance=${instanceUid}`;
   }
 
   /** Instances work without: most readers know what they read. */

@@ -23,7 +23,7 @@ export interface TestLibvirt extends AsyncDisposable {
 }
 
 /**
- * Starts it: in a mount namespace of its own, where /run/libvirt and /var/lib/libvirt are empty, without the control groups that it
+ * Starts it: in a mount namespace of its own, where /run/libvirt, /var/lib/libvirt and the definitions in /etc/libvirt are empty, without the control groups that it
  * refuses, and below a warden that ends all it has started.
  */
 export async function startLibvirt(): Promise<TestLibvirt> {
@@ -49,6 +49,7 @@ export async function startLibvirt(): Promise<TestLibvirt> {
   const script = `if mountpoint -q /sys/fs/cgroup/unified; then umount -l /sys/fs/cgroup/unified; fi
 mkdir -p /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt
 for each in /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do mount -t tmpfs tmpfs "$each"; done
+for each in /etc/libvirt/qemu /etc/libvirt/lxc; do if [ -d "$each" ]; then mount -t tmpfs tmpfs "$each"; fi; done
 if [ -e /etc/libvirt/qemu.conf ]; then mount --bind "$4" /etc/libvirt/qemu.conf; fi
 while :; do
   if [ -e "$1" ]; then libvirtd -f "$2" -p "$3/pid" >>"$3/log" 2>&1; fi

@@ -15,6 +15,13 @@ export interface Graphics {
   readonly socket: string;
 }
 
+/** An interface of a domain. */
+export interface DomainInterface {
+  readonly mac: string;
+  /** Device of the host that it is on; "": none. */
+  readonly device: string;
+}
+
 /** A domain as its libvirt describes it. */
 export interface Domain {
   readonly uuid: string;
@@ -37,6 +44,7 @@ export interface Domain {
   /** There is something to take a picture of. */
   readonly hasScreen: boolean;
   readonly graphics: readonly Graphics[];
+  readonly interfaces: readonly DomainInterface[];
   /** Uid of the host whose agent adopted it; undefined: none did. */
   readonly adoptedBy: string | undefined;
 }
@@ -92,6 +100,7 @@ export function parseDomain(output: string): Domain {
     // The hypervisor for tests has a screen without being told to.
     hasScreen: findElement(document, "devices", "video") !== undefined || document.attributes.get("type") === "test",
     graphics: graphicsOf(document),
+    interfaces: interfacesOf(document),
     adoptedBy: mark?.attributes.get("host"),
   };
 }
@@ -131,6 +140,16 @@ function graphicsOf(document: XmlElement): readonly Graphics[] {
         socket: attributes.get("socket") ?? listen?.attributes.get("socket") ?? "",
       };
     });
+}
+
+function interfacesOf(document: XmlElement): readonly DomainInterface[] {
+  const devices = findElement(document, "devices")?.children ?? [];
+  return devices
+    .filter(({ name }) => name === "interface")
+    .map((each) => ({
+      mac: findElement(each, "mac")?.attributes.get("address")?.toLowerCase() ?? "",
+      device: findElement(each, "source")?.attributes.get("dev") ?? "",
+    }));
 }
 
 function memoryOf(element: XmlElement | undefined): bigint {

@@ -92,8 +92,8 @@ export class LibvirtConnection {
   }
 
   /** Runs virsh for a domain, which is not changed by it; resolves to what it prints. @throws {ToolError | SilentLibvirt} */
-  async ask(argv: readonly string[], signal: AbortSignal): Promise<string> {
-    return await this.#run(argv, signal);
+  async ask(argv: readonly string[], signal: AbortSignal, input?: string): Promise<string> {
+    return await this.#run(argv, signal, input);
   }
 
   /** Keeps the domains true until the signal aborts. */
@@ -226,11 +226,11 @@ export class LibvirtConnection {
     }
   }
 
-  async #run(argv: readonly string[], signal: AbortSignal): Promise<string> {
+  async #run(argv: readonly string[], signal: AbortSignal, input?: string): Promise<string> {
     if (performance.now() - this.#silentMs < silenceMs)
       throw new SilentLibvirt(this.#trouble?.reason ?? "it has just not answered");
     try {
-      return await virsh(argv, { uri: this.uri, signal });
+      return await virsh(argv, { uri: this.uri, signal, input });
     } catch (error) {
       if (error instanceof SilentLibvirt) {
         this.#silentMs = performance.now();

@@ -1,11 +1,12 @@
 import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
+import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { Log } from "../../../lib/log.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { LibvirtOptions } from "../../../proto/gen/zor/v1/libvirt.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
-import type { Changeable, Timing } from "../abilities/changeable.js";
+import type { Changeable, FieldChange, SpecChange, Timing } from "../abilities/changeable.js";
 import type { Discovering, Discovery, FoundInstance } from "../abilities/discovering.js";
 import type {
   CallOptions,
@@ -21,6 +22,7 @@ import type {
 import { Announcements } from "./announcements.js";
 import { type Domain, instanceIdOf, markNamespace } from "./domain.js";
 import type { DomainAccess } from "./domain-access.js";
+import { checkInterfaces, DomainInterfaces, isContainer } from "./domain-interfaces.js";
 import { DomainConsoles } from "./domain-consoles.js";
 import { DomainStatistics } from "./domain-statistics.js";
 import { DomainScreens } from "./domain-screens.js";
@@ -47,7 +49,7 @@ const remedy = "change the domain with libvirt's own tools, such as virsh edit";
 export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shutdownable, Discovering, Changeable {
   readonly kind = "libvirt";
   readonly options = { case: "libvirt" } as const;
-  readonly network = "own";
+  readonly network = "host";
   readonly #access: DomainAccess = {
     find: async (instance, signal) => {
       const { uuid, uri } = optionsOf(instance.spec);
@@ -55,9 +57,12 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
       if (domain === undefined) throw gone(instance);
       return { uri, domain };
     },
-    ask: (instance, doing, argv, { signal }) =>
-      this.#attempt(instance, doing, (connection) => connection.ask(argv, signal)),
+    ask: (instance, doing, argv, { signal, input }) =>
+      this.#attempt(instance, doing, (connection) => connection.ask(argv, signal, input)),
   };
+  readonly #interfaces = new DomainInterfaces(this.#access);
+  readonly wiring = this.#interfaces;
+  readonly carrier = this.#interfaces;
   readonly #consoles = new DomainConsoles(this.#access);
   readonly can = {
     ...{ pause: this, reset: this, shutdown: this, discover: this, change: this },
@@ -86,8 +91,8 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
 
   async validate(spec: InstanceSpec): Promise<void> {
     const { adopted, uuid, uri } = optionsOf(spec);
-    if (adopted && this.#announcements.isWatched(uuid, uri)) return;
-    throw madeHere();
+    if (!adopted || !this.#announcements.isWatched(uuid, uri)) throw madeHere();
+    checkInterfaces(spec, uri);
   }
 
   /** Marks the domain. */
@@ -103,12 +108,21 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
     this.#announcements.watch(uuid, uri);
   }
 
-  async start(instance: DriverInstance, _network: InstanceNetwork, { signal }: CallOptions): Promise<RecoveryHandle> {
+  async start(instance: DriverInstance, network: InstanceNetwork, { signal }: CallOptions): Promise<RecoveryHandle> {
     const { uuid } = optionsOf(instance.spec);
-    const domain = await this.#act(instance, "start the domain", ["start", uuid], signal);
+    signal.throwIfAborted();
+    // Ending virsh would not keep libvirt from starting it.
+    const domain = await this.#act(instance, "start the domain", ["start", uuid], uninterrupted);
     const handle = domain === undefined ? undefined : toHandle(domain);
     if (handle === undefined)
       throw failedPrecondition("ENDED_AT_ONCE", instance.name, `${instance.name} was started and has ended at once`);
+    try {
+      signal.throwIfAborted();
+      await this.#interfaces.connect(instance, handle, network, { signal });
+    } catch (error) {
+      await this.#act(instance, "end the domain", ["destroy", uuid], uninterrupted).catch(() => undefined);
+      throw error;
+    }
     return handle;
   }
 
@@ -140,6 +154,7 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
     // One that the settings name no more is let go of as it is.
     if (this.#find(uri) !== undefined) {
       const domain = await this.#attempt(instance, "look at the domain", (found) => found.look(uuid, options.signal));
+      if (domain?.run !== undefined) await this.#interfaces.letGo(instance, domain, options);
       if (domain?.adoptedBy === this.#hostUid) await this.#setMark(instance, domain, ["--remove"], options);
     }
     this.#announcements.forget(uuid);
@@ -222,12 +237,23 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
 
   async giveUpShutdown(): Promise<void> {}
 
-  timingOf(): Timing {
-    return { when: "never", remedy };
+  timingOf({ path, before, after }: FieldChange): Timing {
+    if (!path.startsWith("nics.")) return { when: "never", remedy };
+    const name = path.slice("nics.".length);
+    const stays = [before, after].every(({ nics }) => nics.some((nic) => nic.name === name));
+    if (stays) return { when: "never", remedy: "take the interface away and add it anew" };
+    const isGone = before.nics.some((nic) => nic.name === name);
+    return { when: isGone && isContainer(before) ? "next-start" : "now" };
   }
 
-  async applyChange(): Promise<() => Promise<void>> {
-    return async () => undefined;
+  async applyChange(
+    instance: DriverInstance,
+    handle: RecoveryHandle | undefined,
+    change: SpecChange,
+    options: CallOptions,
+  ): Promise<() => Promise<void>> {
+    if (handle === undefined) return async () => undefined;
+    return await this.#interfaces.change(instance, change, options);
   }
 
   #find(uri: string): LibvirtConnection | undefined {

@@ -12,6 +12,8 @@ export interface VirshOptions {
   readonly signal: AbortSignal;
   /** Longest run in milliseconds; default 10,000. */
   readonly timeoutMs?: number;
+  /** Read by what is told to read "/dev/stdin". */
+  readonly input?: string | undefined;
 }
 
 /** The runtime does not answer, as opposed to: it refuses. */
@@ -23,9 +25,13 @@ export class SilentLibvirt extends Error {
  * Runs virsh; `argv` is passed as it is. @throws {SilentLibvirt} when libvirt does not answer, {ToolError} when it refuses.
  */
 export async function virsh(argv: readonly string[], options: VirshOptions): Promise<string> {
-  const { uri, signal, timeoutMs = limitMs } = options;
+  const { uri, signal, timeoutMs = limitMs, input } = options;
   try {
-    const { stdout } = await run("virsh", [...keepAlive, "-q", "-c", uri, ...argv], { signal, timeoutMs });
+    const { stdout } = await run("virsh", [...keepAlive, "-q", "-c", uri, ...argv], {
+      signal,
+      timeoutMs,
+      ...(input === undefined ? {} : { input }),
+    });
     return stdout;
   } catch (error) {
     signal.throwIfAborted();
@@ -53,8 +59,10 @@ export function explain(error: unknown, uri: string): string {
     .join("; ")
     .slice(0, 600);
   const scheme = /^[a-z]+/.exec(uri)?.[0] ?? "";
-  if (/no connection driver available|is not built in|no driver.*available/i.test(said))
+  if (/no connection driver available|is not built in|was built without the|no driver.*available/i.test(said))
     return `this libvirt has no driver for ${scheme}; install one that has, or take ${uri} out of the agent's setting libvirt (${said})`;
+  if (/authentication failed|credentials|Incorrect user ?name|login incorrect/i.test(said))
+    return `${said}; name a file with user and password in the URI, as ?authfile=FILE (libvirt.org/auth.html)`;
   if (said === "" && error.message.includes("is not installed"))
     return "virsh is not installed; install the package libvirt-clients";
   return said === "" ? error.message : said;

@@ -168,9 +168,11 @@ export async function remove(context: InstanceContext, record: InstanceRecord): 
   const { driver, handle } = record;
   if (handle !== undefined && !isOnlyLetGo(record))
     await driver.stop(toDriverInstance(record), handle, { signal: uninterrupted });
+  // What runs on lets go of its interfaces before they are removed.
+  if (isOnlyLetGo(record)) await driver.destroy(toDriverInstance(record), { signal: uninterrupted });
   await forgetRun(context, record);
   // Without its spec it is not certain whose instance it was; destroy is idempotent and looks only into its own directory.
-  const drivers = record.specLost ? context.drivers : [driver];
+  const drivers = record.specLost ? context.drivers : isOnlyLetGo(record) ? [] : [driver];
   for (const each of drivers) await each.destroy(toDriverInstance(record), { signal: uninterrupted });
   await context.store.remove(record.stored.id);
 }

@@ -52,7 +52,7 @@ describe.each(["docker", "podman"] as const)("a container of %s, through hub and
     const mounts = ["--mount", `host=${join(shared, "data")},at=/data`, "--mount", `host=${join(shared, "ro")},at=/ro`];
     const more = ["--tmpfs", "/scratch=16M", "--device", "/dev/full", "--read-only", "--add-host", "peer=10.8.0.9"];
     const limits = ["--pids-limit", "200", "--memory-swap", "0", "--cpuset", "0", "--nic", "lan=lan1"];
-    await create("w1", ...mounts, ...more, ...limits, "--hostname", "web.lab", "--user", "0:0");
+    await create("w1", ...mounts, ...more, ...limits, "--hostname", "web.lab", "--user", "0:0", "--dns", "10.8.0.53");
     expect(await shell("w1", "cat /data/word")).toBe("of the host\n");
     await shell("w1", "echo inside >/data/said");
     expect(await readFile(join(shared, "data", "said"), "utf8")).toBe("inside\n");
@@ -61,6 +61,7 @@ describe.each(["docker", "podman"] as const)("a container of %s, through hub and
     expect(await shell("w1", "mount | grep -c '/scratch.*size=16384k'; ls /dev/full; grep peer /etc/hosts")).toMatch(
       /^1\n\/dev\/full\n10\.8\.0\.9\s+peer/,
     );
+    expect(await shell("w1", "grep nameserver /etc/resolv.conf")).toBe("nameserver 10.8.0.53\n");
     expect(await shell("w1", "ls /dev | grep -cE '^(mem|kmsg|sda|vda)$'; ip -o link | grep -vc 'lo\\|eth0'")).toBe(
       "0\n0\n",
     );

@@ -4,9 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { AsyncQueue } from "../../../lib/async-queue.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
-import { type Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { AttachConsoleRequest, ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
+import { ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
+import { ConnectRequest, ForwardServiceService } from "../../../proto/gen/zor/v1/forward_service.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
 import { StatisticsServiceService } from "../../../proto/gen/zor/v1/statistics_service.js";
 import { eventually } from "../../helpers/eventually.js";
@@ -14,13 +18,14 @@ import { startLibvirt, type TestLibvirt } from "../../helpers/libvirtd.js";
 import { AgentProcess } from "../../integration/agent/agent-process.js";
 
 const parent = "hosts/zt";
+const peer = `${parent}/instances/peer`;
 const mutation = { requestId: "", validateOnly: false };
 const micro = "/var/lib/zor/images/micro";
 const timeout = { timeoutMs: 60_000 };
 const running = InstanceState.INSTANCE_STATE_RUNNING;
 const stopped = InstanceState.INSTANCE_STATE_STOPPED;
 const { startInstance, stopInstance, pauseInstance, resumeInstance, resetInstance } = InstanceServiceService;
-const { adoptInstance, deleteInstance, listInstances } = InstanceServiceService;
+const { adoptInstance, createInstance, deleteInstance, listInstances, updateInstance } = InstanceServiceService;
 let agent: AgentProcess;
 let connection: Connection;
 let libvirt: TestLibvirt;
@@ -38,9 +43,11 @@ beforeAll(async () => {
   await writeFile(settings, JSON.stringify({ libvirt: [...uris, libvirt.uri("test", "default")] }));
   await agent.start(["--config", settings]);
   connection = await agent.connect();
+  await createPeer();
 });
 
 afterAll(async () => {
+  await connection?.unary(deleteInstance, { name: peer, ...mutation, force: true }, timeout);
   connection?.close();
   await agent?.destroy({ instances: false });
   for (const hypervisor of ["qemu", "lxc"])
@@ -55,11 +62,12 @@ async function define(hypervisor: "qemu" | "lxc"): Promise<string> {
     qemu: `<os><type arch='x86_64' machine='pc'>hvm</type><kernel>${micro}/vmlinuz</kernel><initrd>${micro}/initrd.img</initrd>
       <cmdline>console=ttyS0</cmdline></os><features><acpi/></features><devices><console type='pty'/><graphics type='vnc' port='-1' autoport='yes'/>
       <video><model type='vga'/></video><interface type='user'/></devices>`,
-    lxc: `<os><type>exe</type><init>/bin/sleep</init><initarg>100000</initarg></os><features><privnet/></features>
+    lxc: `<os><type>exe</type><init>/bin/sh</init><initarg>-c</initarg>
+      <initarg>until ip address add 10.9.0.2/24 dev macvlan0; do sleep 0.2; done; ip link set macvlan0 up; sleep 100000</initarg></os><features><privnet/></features>
       <devices><filesystem type='mount'><source dir='${root}'/><target dir='/'/></filesystem><console type='pty'/></devices>`,
   };
   if (hypervisor === "lxc") {
-    await mkdir(root);
+    await mkdir(root, { recursive: true });
     await run("tar", ["-C", root, "-xf", `${micro}/rootfs.tar`]);
   }
   const file = join(libvirt.root, `${name}.xml`);
@@ -75,6 +83,31 @@ async function find(domain: string): Promise<Instance> {
   const found = instances.find(({ spec }) => spec?.driver?.$case === "libvirt" && spec.driver.value.domain === domain);
   if (found === undefined) throw new Error(`domain ${domain} is not shown`);
   return found;
+}
+
+/** A container in a lan, for domains to reach. */
+async function createPeer(): Promise<void> {
+  await connection.unary(LanServiceService.createLan, { ...mutation, parent, lanId: "lan1", lan: undefined });
+  const instance = Instance.fromJSON({
+    spec: { nics: [{ lan: "lan1", addresses: ["10.9.0.1/24"] }], crun: { rootfs: "micro" } },
+  });
+  const request = { ...mutation, parent, instanceId: "peer", instance, leaveStopped: false };
+  const { operation } = await connection.unary(createInstance, request);
+  const wait = { name: operation?.name ?? "", timeout: { seconds: 60n, nanos: 0 } };
+  const ended = await connection.unary(OperationServiceService.waitOperation, wait, { timeoutMs: 70_000 });
+  expect(ended.operation?.error).toBeUndefined();
+}
+
+/** Exit code of one ping from the container to the domain. */
+async function ping(): Promise<number> {
+  const command = ["ping", "-c", "1", "-W", "1", "10.9.0.2"];
+  const start = ExecStart.fromPartial({ name: peer, command });
+  async function* requests() {
+    yield { message: { $case: "start" as const, value: start } };
+  }
+  for await (const { message } of connection.bidi(ExecServiceService.exec, requests(), timeout))
+    if (message?.$case === "exit") return message.value.code;
+  throw new Error("the command did not end");
 }
 
 /** Its console, its screen and its counters, as far as its hypervisor has them. */
@@ -94,6 +127,7 @@ async function looksInside(hypervisor: "qemu" | "lxc", name: string): Promise<vo
   expect(statistics.statistics?.cpuTime?.nanos).toBeGreaterThan(0);
   expect(statistics.statistics?.interfaces).toHaveLength(1);
   expect((await picture()).toString("latin1", 1, 4)).toBe("PNG");
+  expect(await greetingOf(name)).toMatch(/^RFB 003\.008\n/);
   // Two who look share the console, which libvirt gives to one.
   const [first, second] = [talk(name), talk(name)];
   await eventually(async () => expect(first.heard()).toContain(":~# "), 60_000);
@@ -104,6 +138,23 @@ async function looksInside(hypervisor: "qemu" | "lxc", name: string): Promise<vo
   second.type("echo con''sole-2\n");
   await eventually(async () => expect(second.heard()).toContain("console-2"));
   second.end();
+}
+
+/** What the server of its screen says first. */
+async function greetingOf(name: string): Promise<string> {
+  const ending = new AbortController();
+  async function* requests() {
+    const open = { name, screen: true };
+    yield ConnectRequest.fromPartial({ message: { $case: "open", value: open } });
+    await new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
+  }
+  const call = connection.bidi(ForwardServiceService.connect, requests(), { signal: ending.signal });
+  try {
+    for await (const { message } of call) if (message?.$case === "data") return message.value.toString("latin1");
+    throw new Error("the screen said nothing");
+  } finally {
+    ending.abort();
+  }
 }
 
 /** Attaches to a console. */
@@ -163,6 +214,80 @@ describe("domains of real hypervisors", () => {
     await reaches(domain, stopped);
     await libvirt.virsh(uri, "undefine", domain);
     await eventually(async () => await expect(find(domain)).rejects.toThrow("is not shown"));
+  });
+
+  it.each(["qemu", "lxc"] as const)("of %s are plugged into lans", async (hypervisor) => {
+    const domain = await define(hypervisor);
+    const uri = libvirt.uri(hypervisor, "system");
+    await reaches(domain, stopped);
+    const request = { name: (await find(domain)).name, ...mutation };
+    const { instance } = await connection.unary(adoptInstance, request, timeout);
+    const plug = async (...lans: string[]) => {
+      const spec = { ...instance?.spec, nics: lans.map((lan) => ({ lan })) };
+      const changed = Instance.fromPartial({ name: request.name, spec });
+      await connection.unary(updateInstance, { ...mutation, instance: changed, updateMask: ["spec.nics"] }, timeout);
+    };
+    const ours = async () => (await libvirt.virsh(uri, "dumpxml", domain)).match(/dev='zh[0-9a-f]{10}' mode/g) ?? [];
+    const settle = async () => {
+      if (hypervisor === "lxc") return;
+      const console = talk(request.name);
+      await eventually(async () => expect(console.heard()).toContain(":~# "), 60_000);
+      console.type("ip link set eth1 up; ip address add 10.9.0.2/24 dev eth1; echo do''ne\n");
+      await eventually(async () => expect(console.heard()).toContain("done"));
+      console.end();
+    };
+    const pings = async (code: number) => await eventually(async () => expect(await ping()).toBe(code), 30_000);
+    await plug("lan1");
+    await connection.unary(startInstance, request, timeout);
+    await settle();
+    await pings(0);
+    // Out of the lan and in again.
+    await plug("");
+    await pings(1);
+    await plug("lan1");
+    await pings(0);
+    // One more while it runs, and away again.
+    await plug("lan1", "lan1");
+    expect(await ours()).toHaveLength(2);
+    await plug("lan1");
+    // libvirt takes no interface away from a container that runs.
+    expect(await ours()).toHaveLength(hypervisor === "lxc" ? 2 : 1);
+    // An agent that comes back has them, and a domain that others start again gets them.
+    await agent.end("SIGKILL");
+    await agent.start(["--config", join(agent.state, "agent.yaml")]);
+    connection = await agent.connect();
+    await pings(0);
+    await libvirt.virsh(uri, "destroy", domain);
+    await reaches(domain, stopped);
+    await libvirt.virsh(uri, "start", domain);
+    await eventually(async () => expect(await ours()).toHaveLength(1));
+    await settle();
+    await pings(0);
+    await connection.unary(deleteInstance, { ...request, force: false }, timeout);
+    if (hypervisor === "qemu") expect(await ours()).toEqual([]);
+    expect(await libvirt.virsh(uri, "domstate", domain)).toBe("running");
+    expect((await run("ip", ["-o", "link", "show", "type", "veth"])).stdout).not.toMatch(/zh[0-9a-f]{10}/);
+    await libvirt.virsh(uri, "destroy", domain);
+    await libvirt.virsh(uri, "undefine", domain);
+    await eventually(async () => await expect(find(domain)).rejects.toThrow("is not shown"));
+  });
+
+  it("run on when libvirtd dies, are unknown meanwhile, and are known again", async () => {
+    const domain = await define("qemu");
+    const uri = libvirt.uri("qemu", "system");
+    await reaches(domain, stopped);
+    const request = { name: (await find(domain)).name, ...mutation };
+    await connection.unary(adoptInstance, request, timeout);
+    await connection.unary(startInstance, request, timeout);
+    await libvirt.crash();
+    await reaches(domain, InstanceState.INSTANCE_STATE_UNKNOWN);
+    await expect(connection.unary(stopInstance, request, timeout)).rejects.toThrow("does not answer");
+    await libvirt.restart();
+    await reaches(domain, running);
+    expect(await libvirt.virsh(uri, "domstate", domain)).toBe("running");
+    await connection.unary(stopInstance, request, timeout);
+    await connection.unary(deleteInstance, { ...request, force: false }, timeout);
+    await libvirt.virsh(uri, "undefine", domain);
   });
 
   it("are unknown while libvirt hangs, which slows nothing else, and come back", async () => {

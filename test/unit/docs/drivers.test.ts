@@ -31,6 +31,7 @@ const words: Readonly<Record<keyof Abilities, string>> = {
 const networks = {
   tap: "taps, opened by the driver",
   join: "a net namespace that the driver joins",
+  host: "devices of the host that its runtime takes",
   own: "none of ours",
 } as const;
 

@@ -11,7 +11,8 @@ function printed(options: { info?: string; state?: string; metadata?: string; na
   const { info = "Id:             7\nState:          running\nPersistent:     yes\n", metadata = "" } = options;
   const { state = "running (booted)", name = "web" } = options;
   return `${info}\n${state}\n\n<domain type='kvm' id='7'>\n <name>${name}</name><uuid>${uuid}</uuid><title>a &amp; b</title>${metadata}
- <memory unit='GiB'>2</memory><vcpu placement='static'>4</vcpu><devices><console type='pty'/></devices></domain>\n`;
+ <memory unit='GiB'>2</memory><vcpu placement='static'>4</vcpu><devices><console type='pty'/>
+  <interface type='direct'><mac address='02:00:00:00:00:0A'/><source dev='zh1' mode='passthrough'/></interface></devices></domain>\n`;
 }
 
 describe("what virsh prints of a domain", () => {
@@ -26,6 +27,7 @@ describe("what virsh prints of a domain", () => {
         hasConsole: true,
         hasScreen: false,
         graphics: [],
+        interfaces: [{ mac: "02:00:00:00:00:0a", device: "zh1" }],
         adoptedBy: undefined,
       },
     });
@@ -99,12 +101,20 @@ describe("what libvirt says of itself", () => {
   const failure = (stderr: string) =>
     new ToolError({ tool: "virsh", argv: [], exitCode: 1, stderr, why: "failed", cause: undefined });
 
-  it("names the driver that is missing, and the remedy", () => {
-    const stderr =
-      "error: failed to connect to the hypervisor\nerror: no connection driver available for vbox:///session\n";
-    expect(explain(failure(stderr), "vbox:///session")).toMatch(
-      /^this libvirt has no driver for vbox; install one that has, or take vbox:\/\/\/session out/,
-    );
+  it.each([
+    ["xen:///system", "no connection driver available for xen:///system"],
+    ["vbox:///session", "no connection driver available for vbox:///session"],
+    ["vz:///system", "no connection driver available for vz:///system"],
+    ["esx://vcenter/", "unsupported configuration: libvirt was built without the 'esx' driver"],
+  ])("names the driver that is missing, and the remedy: %s", (uri, words) => {
+    const said = explain(failure(`error: failed to connect to the hypervisor\nerror: ${words}\n`), uri);
+    const scheme = uri.split(":")[0] ?? "";
+    expect(said).toContain(`this libvirt has no driver for ${scheme}; install one that has, or take ${uri} out of`);
+  });
+
+  it("says how a user and password are given", () => {
+    const said = explain(failure("error: authentication failed: Username request failed\n"), "esx://vcenter/");
+    expect(said).toMatch(/^authentication failed: .*authfile/);
   });
 
   it("is no word about a domain unless it says nothing else", () => {
