@@ -97,9 +97,9 @@ class DiskLooks {
     try {
       const request = { ...where, isOverview, writable: false, signal, onStage: stages.add };
       const opening = open(held.subject, request);
+      await using _opened = closing(opening);
       yield* told(stages, opening);
-      await using files = await opening;
-      yield* parts(files, wanted, where.path);
+      yield* parts(await opening, wanted, where.path);
     } catch (error) {
       throw asFailure(error, where.name, "look into the disks of");
     }
@@ -123,8 +123,9 @@ class DiskLooks {
     const count = { bytes: 0 };
     try {
       const opening = open(held.subject, { ...where, isOverview: false, writable: true, signal, onStage: stages.add });
+      await using _opened = closing(opening);
       for await (const { message } of told(stages, opening)) if (message?.$case === "stage") yield { message };
-      await using files = await opening;
+      const files = await opening;
       const content = contentOf(iterator, count);
       if (asked.archive) await files.unpack(where.path, content);
       else await files.write(where.path, file, content);
@@ -186,6 +187,16 @@ async function open({ driver, instance, handle }: InstanceSubject, request: File
   const { files } = driver.can;
   if (files === undefined) throw new Error("a driver without files was held for them");
   return await files.openFiles(instance, handle, request);
+}
+
+/** Closes what is opened also when whoever asked for it goes away meanwhile: until then the instance is held. */
+function closing(opening: Promise<OpenFiles>): AsyncDisposable {
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const files = await opening.catch(() => undefined);
+      await files?.[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** Tells the stages until something is there. */
