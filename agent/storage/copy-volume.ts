@@ -56,6 +56,8 @@ export async function copyImage(image: ImageChain, to: OpenVolume, options: Copy
       file: "to",
       size: Number(image.virtualSizeBytes),
       discard: "unmap",
+      // Zeroes that an image has written out take no room.
+      "detect-zeroes": "unmap",
     };
     await engine.execute("blockdev-add", part, slowCommandMs);
     const onProgress = (done: number): void => progress("copying the image", 10 + 80 * done);

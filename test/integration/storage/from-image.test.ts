@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
@@ -65,6 +65,18 @@ it("makes a volume with the content of an image, as large as that, and keeps wha
   const update = fixture.operator.unary(VolumeServiceService.updateVolume, UpdateVolumeRequest.fromPartial(other));
   await expect(update).rejects.toThrow("volume.spec.image");
   await fixture.operator.unary(VolumeServiceService.deleteVolume, { name, requestId: "", validateOnly: false });
+});
+
+it("takes no room in a qcow2 for what an image does not have", async () => {
+  await writeFile(join(images, "empty"), "");
+  await truncate(join(images, "empty"), 64 * mib);
+  await writeFile(join(images, "zeroes"), Buffer.alloc(16 * mib));
+  for (const image of ["empty", "zeroes"]) {
+    await runOperation(fixture.operator, await begin({ image }));
+    const [file = ""] = await filesThere();
+    expect((await stat(join(pool, file))).blocks * 512).toBeLessThan(mib);
+    await fixture.operator.unary(VolumeServiceService.deleteVolume, { name, requestId: "", validateOnly: false });
+  }
 });
 
 it("has what lies below an image too, in a larger qcow2, and not what the image has hidden of it", async () => {
