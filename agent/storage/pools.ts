@@ -80,9 +80,19 @@ export class Pools {
     this.open(pool).catch(() => undefined);
   }
 
-  /** Resolves once a pool, or every one, is not being opened: its storage can be had or not. Never rejects. */
-  async opened(id?: string): Promise<void> {
-    await (id === undefined ? Promise.all(this.#opening.values()) : this.#opening.get(id));
+  /** Resolves once a pool is not being opened: its storage can be had or not. Never rejects. */
+  async opened(id: string): Promise<void> {
+    await this.#opening.get(id);
+  }
+
+  /** Resolves once none is being opened, or the signal aborts. Never rejects. */
+  async allOpened(signal: AbortSignal): Promise<void> {
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    const onAbort = (): void => resolve();
+    if (signal.aborted) return;
+    signal.addEventListener("abort", onAbort, { once: true });
+    await Promise.race([Promise.all(this.#opening.values()), aborted]);
+    signal.removeEventListener("abort", onAbort);
   }
 
   isOpening(id: string): boolean {

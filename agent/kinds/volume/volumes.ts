@@ -126,8 +126,8 @@ export class Volumes implements StandardVerbs<Volume> {
   async follow(signal: AbortSignal): Promise<void> {
     const { logError, pools } = this.#context;
     await this.moves.settle();
-    await pools.opened();
-    for (const made of this.#cut) await this.#endCut(made);
+    await pools.allOpened(signal);
+    for (const made of signal.aborted ? [] : this.#cut) await this.#endCut(made);
     for (const made of this.#made.all()) {
       const { growToMib = 0 } = made.facts ?? {};
       if (growToMib === 0) continue;

@@ -25,7 +25,7 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("cancel")
     .description(
-      "Cancel running operations, whoever began them, and wait until they have undone what they began. List them with: zor get operations.",
+      "Cancel running operations, whoever began them, and wait until they have undone what they began. List them with: zor get operations -o wide.",
     )
     .addArgument(new ResourceArgument("<operations...>", "operations, by their ids", "operation"))
     .option("--host <host>", "the host of ids without one")

@@ -45,7 +45,7 @@ it("tells why when the server has not answered, and tries again", async () => {
   const pools = new Pools([backend]);
   await pools.reopen(pool);
   answer().reject(unavailable("STORAGE_SILENT", pool.name, "nas does not answer"));
-  await pools.opened();
+  await pools.allOpened(new AbortController().signal);
   expect(() => pools.get("nas", pool.name)).toThrow("nas does not answer");
   const again = pools.refresh("nas");
   answer().resolve();
@@ -58,6 +58,11 @@ it("lets go of a pool that is being opened only afterwards", async () => {
   const { backend, calls, answer } = slowStorage();
   const pools = new Pools([backend]);
   await pools.reopen(pool);
+  // Nor does the end of the agent wait for it.
+  const ending = new AbortController();
+  const all = pools.allOpened(ending.signal);
+  ending.abort();
+  await all;
   const closed = pools.close(pool);
   expect(calls).toEqual(["open"]);
   answer().resolve();
