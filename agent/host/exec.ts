@@ -16,6 +16,11 @@ export class ToolError extends Error {
   /** It was ended because it did not end by itself. */
   readonly tookTooLong: boolean;
 
+  /** There is no such program on the host. */
+  get isMissing(): boolean {
+    return this.exitCode === undefined && this.message === `${this.tool} ${notInstalled}`;
+  }
+
   constructor(options: {
     tool: string;
     argv: readonly string[];
@@ -35,6 +40,8 @@ export class ToolError extends Error {
     this.tookTooLong = options.tookTooLong === true;
   }
 }
+
+const notInstalled = "is not installed";
 
 /** How to run a tool. */
 export interface RunOptions {
@@ -195,7 +202,7 @@ function whyFailed(result: {
 }): string {
   if (result.timedOut === true) return "took too long and was ended";
   if (result.isCanceled === true) return "was cancelled";
-  if (result.code === "ENOENT") return "is not installed";
+  if (result.code === "ENOENT") return notInstalled;
   if (result.signal !== undefined) return `was ended by ${result.signal}`;
   if (result.exitCode !== undefined) return `failed with exit code ${result.exitCode}`;
   return `could not be run (${result.code ?? "unknown cause"})`;

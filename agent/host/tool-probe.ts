@@ -17,6 +17,14 @@ interface Tool {
 const tools: readonly Tool[] = [
   { id: "ovs", tool: "ovs-vswitchd", argv: ["--version"], packageName: "openvswitch-switch", purpose: "lans" },
   { id: "tool.qemu-img", tool: "qemu-img", argv: ["--version"], packageName: "qemu-utils", purpose: "disks" },
+  { id: "tool.swtpm", tool: "swtpm", argv: ["--version"], packageName: "swtpm", purpose: "TPMs of machines" },
+  {
+    id: "tool.xorriso",
+    tool: "xorriso",
+    argv: ["-version"],
+    packageName: "xorriso",
+    purpose: "seeds and config disks of machines",
+  },
   { id: "tool.iproute2", tool: "ip", argv: ["-V"], packageName: "iproute2", purpose: "interfaces" },
   {
     id: "tool.ethtool",

@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
-import { messageOf, ZorError } from "../../lib/errors.js";
+import { failedPrecondition, messageOf, ZorError } from "../../lib/errors.js";
 import { ToolError } from "../host/exec.js";
+import { installWords } from "../host/tool-packages.js";
 
 /** Whether an error says that the disk or a quota is full. */
 export function isDiskFull(error: unknown): boolean {
@@ -38,6 +39,10 @@ export function asFailure(error: unknown, resource: string, action: string): unk
     });
   }
   if (!(error instanceof ToolError)) return error;
+  if (error.isMissing) {
+    const message = `could not ${action} ${resource}: ${error.tool} is not installed on the host; ${installWords(error.tool)}`;
+    return failedPrecondition("TOOL_MISSING", resource, message);
+  }
   return new ZorError({
     reason: "TOOL_FAILED",
     code: status.INTERNAL,

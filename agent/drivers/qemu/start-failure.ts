@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
+import { installWords } from "../../host/tool-packages.js";
 import type { DriverInstance } from "../driver.js";
 import { type DisksOptions, openDiskImage, openOwnFile } from "./disks.js";
 import { findLockHolders, type LockHolder, toLockName } from "./lock-holder.js";
@@ -17,11 +18,21 @@ export async function toStartFailure(instance: DriverInstance, options: DisksOpt
   if (/Failed to get (?:shared )?"[\w-]+" lock|Is another process using the image/.test(said))
     return await toLocked(instance, options);
   const resource = instance.name;
+  // It is setpriv that finds no QEMU, once it has become the machine's user.
+  const missing = /^setpriv: failed to execute (\S+): No such file/.exec(said)?.[1];
+  if (missing !== undefined) {
+    const program = basename(missing);
+    return failedPrecondition(
+      "TOOL_MISSING",
+      resource,
+      `${resource}: ${program} is not installed on the host; ${installWords(program)}`,
+    );
+  }
   const words = withoutArguments(said);
   return failedPrecondition(
     "START_FAILED",
     resource,
-    `${resource}: QEMU did not start${words === "" ? "" : `: ${words}`}`,
+    `${resource}: QEMU did not start: ${words === "" ? "it said nothing and did not answer in time; was its process stopped or killed on the host?" : words}`,
   );
 }
 
