@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -7,6 +6,7 @@ import { z } from "zod";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { writeFileAtomic } from "../../../lib/files.js";
 import { type Backup, BackupState, type BackupStatus } from "../../../proto/gen/zor/v1/backup.js";
+import { openExactly } from "../../host/open-exactly.js";
 import type { Made } from "../../kit/made-resources.js";
 
 const schema = z.object({
@@ -89,9 +89,11 @@ export async function verifyFiles(name: string, facts: Facts, signal: AbortSigna
   }
 }
 
+/** Others may write where backups lie: a link is not followed, and a pipe or device is not waited for. */
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  await using file = await openExactly(path);
+  await pipeline(file.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false }), hash, { signal });
   return hash.digest("hex");
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { access, constants, readdir, realpath, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
@@ -58,7 +58,13 @@ export class ImageBuilder {
           `the recipe ${name} of hosts/${this.#options.scope.host} is not run: its program must be the agent's own user's and writable for nobody else`,
         );
       }
-      await access(program, constants.X_OK);
+      if ((found.mode & 0o100) === 0) {
+        throw failedPrecondition(
+          "RECIPE_UNSAFE",
+          `hosts/${this.#options.scope.host}`,
+          `the recipe ${name} of hosts/${this.#options.scope.host} is not run: its program is not executable; make it so with chmod`,
+        );
+      }
       return { name, program };
     }
     const there = await this.#list();

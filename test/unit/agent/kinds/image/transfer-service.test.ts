@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { chunkBytes } from "../../../../../agent/images/chunker.js";
 import { ImageStore } from "../../../../../agent/images/image-store.js";
 import { Incoming } from "../../../../../agent/images/incoming.js";
 import type { StoredImage } from "../../../../../agent/images/stored-image.js";
 import { newImage } from "../../../../../agent/kinds/image/new-image.js";
+import { readList } from "../../../../../agent/kinds/image/receive-list.js";
 import { transferService } from "../../../../../agent/kinds/image/transfer-service.js";
 import { ReceiveImageRequest } from "../../../../../proto/gen/zor/agent/v1/image_transfer_service.js";
 
@@ -82,4 +84,30 @@ it("believes no other host about a content that is here already", async () => {
 it("takes what is not here as what it is", async () => {
   await receive({ name: "hosts/h2/images/a", status: { ...told, format: "kernel", virtualSizeBytes: 5n } });
   expect(added).toMatchObject([{ id: "b", format: "raw", virtualSizeBytes: 1024, origin: "push hosts/h2/images/a" }]);
+});
+
+describe("a list of chunks", () => {
+  const good = { sha256: Buffer.alloc(32), length: chunkBytes.least };
+  const read = (count: number, ...chunks: { sha256: Buffer; length: number }[]) => {
+    const requests = async function* () {
+      yield ReceiveImageRequest.fromPartial({ message: { $case: "list", value: { chunks } } });
+    };
+    return readList(requests(), count);
+  };
+
+  it("is taken as it should be", async () => {
+    expect(await read(2, good, { ...good, length: 1 })).toHaveLength(2);
+  });
+
+  it.each([
+    ["a digest that is none", 1, [{ ...good, sha256: Buffer.from("/etc/shadow") }]],
+    ["no length", 1, [{ ...good, length: 0 }]],
+    ["a length below nothing", 1, [{ ...good, length: -1 }]],
+    ["a length without end", 1, [{ ...good, length: 2 ** 31 - 1 }]],
+    ["short pieces, which cost more memory than they bring", 2, [{ ...good, length: 1 }, good]],
+    ["more than was said", 1, [good, good]],
+    ["less than was said", 3, [good, good]],
+  ])("is refused with %s", async (_what, count, chunks) => {
+    await expect(read(count, ...chunks)).rejects.toMatchObject({ violations: [{ field: "list" }] });
+  });
 });
