@@ -16,6 +16,8 @@ export interface MachineEnd {
 export interface EndFacts {
   /** It was stopped. */
   readonly wanted: boolean;
+  /** Its guest was asked to shut down. */
+  readonly isAsked?: boolean;
   /** Reason of QMP's event SHUTDOWN, or "guest-panic" or "watchdog"; undefined: QEMU said nothing. */
   readonly shutdownReason: string | undefined;
   /** Undefined: nobody saw it. */
@@ -84,6 +86,10 @@ export function toMachineEnd(facts: EndFacts): MachineEnd {
         end: { kind: "signal", signal: facts.exit.signal },
       };
     case "code":
+      // QEMU may be gone before its last event has left it.
+      if (facts.isAsked === true && facts.exit.code === 0) {
+        return { failed: false, reason: "the guest shut down", end: { kind: "guest-shutdown" } };
+      }
       return {
         failed: facts.exit.code !== 0,
         reason: withWords(`QEMU ended with exit code ${facts.exit.code}`, facts.said),
@@ -96,6 +102,11 @@ export function toMachineEnd(facts: EndFacts): MachineEnd {
         end: { kind: "unknown" },
       };
   }
+}
+
+/** What a watchdog or a panic has brought about ends like a shutdown that the guest wanted. */
+export function strongerReason(before: string | undefined, told: string): string {
+  return before === "watchdog" || before === "guest-panic" ? before : told;
 }
 
 /** Why the kernel ended a process for want of memory; undefined when something else is known to have ended it. */

@@ -10,8 +10,9 @@ import { AgentPort } from "./agent-port.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { guestAgentChardev, guestAgentPort, socketNames } from "./ids.js";
 import { asObject, textOf } from "./json.js";
+import { endWhenStill } from "./last-moments.js";
 import { type FirstSpeaker, LifeSigns, sumDiskUse } from "./life-signs.js";
-import { type EndFacts, findOomReason } from "./machine-end.js";
+import { type EndFacts, findOomReason, strongerReason } from "./machine-end.js";
 import { narrowSockets } from "./narrow-sockets.js";
 import { QmpClient, type QmpEvent } from "./qmp-client.js";
 import type { FollowedPort } from "./console-mux.js";
@@ -71,6 +72,8 @@ export class Machine {
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   #qmp: QmpClient | undefined;
   #shutdownReason: string | undefined;
+  /** QEMU has told that its machine is off: it takes no more commands. */
+  #isOff = false;
   #stopping = false;
   /** What has been told of its parts. */
   #problem: string | undefined;
@@ -154,14 +157,12 @@ export class Machine {
 
   /** Runs a QMP command. @throws {ZorError} UNAVAILABLE when QEMU does not answer now. */
   async execute(command: string, args: Record<string, unknown> = {}, timeoutMs?: number): Promise<unknown> {
-    if (this.#qmp === undefined) throw this.#silent();
-    return await this.#qmp.execute(command, args, timeoutMs);
+    return await this.#monitor().execute(command, args, timeoutMs);
   }
 
   /** Gives QEMU a descriptor with a QMP command. @throws {ZorError} UNAVAILABLE when QEMU does not answer now. */
   async executeWith(descriptor: number, command: string, args: Record<string, unknown> = {}): Promise<unknown> {
-    if (this.#qmp === undefined) throw this.#silent();
-    return await this.#qmp.executeWith(descriptor, command, args);
+    return await this.#monitor().executeWith(descriptor, command, args);
   }
 
   /** Has a listener told of every event of QEMU until the returned function is called. */
@@ -319,7 +320,8 @@ export class Machine {
     const exit = wanted ? undefined : await this.#findExit();
     this.#exitWatch.close();
     const oomKill = wanted ? undefined : await findOomReason(this.identity, exit);
-    await this.#options.onEnd({ wanted, shutdownReason: this.#shutdownReason, exit, oomKill });
+    const asked = { isAsked: this.#shutdown.isAsked, shutdownReason: this.#shutdownReason };
+    await this.#options.onEnd({ wanted, ...asked, exit, oomKill });
   }
 
   /** How the process ended, once it has. */
@@ -351,13 +353,22 @@ export class Machine {
       onEvent("reset", textOf(data, "reason"));
     } else if (name === "NIC_RX_FILTER_CHANGED") this.#sign(() => this.#life.note());
     else if (name === "BALLOON_CHANGE") onEvent("balloon", "");
-    else if (name === "SHUTDOWN") this.#shutdownReason = strongerReason(this.#shutdownReason, textOf(data, "reason"));
+    else if (name === "SHUTDOWN") this.#off(textOf(data, "reason"));
     else if (name === "GUEST_PANICKED") this.#shutdownReason = "guest-panic";
     else if (name === "WATCHDOG") this.#watchdogBit(textOf(data, "action"));
     else if (name === "VSERPORT_CHANGE" && data["id"] === guestAgentPort) {
       if (data["open"] === true) this.#greetAgent();
       else this.#agent.lose();
     }
+  }
+
+  #off(reason: string): void {
+    this.#shutdownReason = strongerReason(this.#shutdownReason, reason);
+    this.#isOff = true;
+    void endWhenStill(this.identity, this.#detached.signal).then((hung) => {
+      if (hung)
+        this.#options.log.warn({ resource: this.resource }, "QEMU did not end when its machine was off, and was ended");
+    });
   }
 
   /** The guest has not served its watchdog: the machine is reset, or ends, or stands still, as it was made to. */
@@ -372,15 +383,12 @@ export class Machine {
     void this.#agent.greet();
   }
 
-  #silent(): ZorError {
-    const { resource } = this.#options;
-    return unavailable("MACHINE_SILENT", resource, `${resource}: QEMU does not answer; the agent keeps trying`);
+  /** @throws {ZorError} UNAVAILABLE when QEMU does not answer now, or no more. */
+  #monitor(): QmpClient {
+    if (this.#qmp !== undefined && !this.#isOff) return this.#qmp;
+    const why = this.#isOff ? "its machine is off, and QEMU ends" : "QEMU does not answer; the agent keeps trying";
+    throw unavailable("MACHINE_SILENT", this.resource, `${this.resource}: ${why}`);
   }
-}
-
-/** What a watchdog or a panic has brought about ends like a shutdown that the guest wanted. */
-function strongerReason(before: string | undefined, told: string): string {
-  return before === "watchdog" || before === "guest-panic" ? before : told;
 }
 
 async function isGuestAgentOpen(qmp: QmpClient): Promise<boolean> {

@@ -9,10 +9,16 @@ export class ShutdownRequest {
   readonly #execute: (command: string, args?: Record<string, unknown>) => Promise<unknown>;
   /** What a restart of the guest does: the machine begins again, or ends. Undefined until set. */
   #restart: "reset" | "shutdown" | undefined;
+  #isAsked = false;
 
   /** @param execute runs a QMP command. */
   constructor(execute: (command: string, args?: Record<string, unknown>) => Promise<unknown>) {
     this.#execute = execute;
+  }
+
+  /** The guest has been asked, and that was not given up. */
+  get isAsked(): boolean {
+    return this.#isAsked;
   }
 
   /**
@@ -22,6 +28,7 @@ export class ShutdownRequest {
    */
   async ask(attempt: number, agent: GuestAgent | undefined): Promise<void> {
     const failures: unknown[] = [];
+    this.#isAsked = true;
     const tryTo = async (ask: () => Promise<unknown>): Promise<boolean> => {
       try {
         await ask();
@@ -42,6 +49,7 @@ export class ShutdownRequest {
 
   /** Nobody asks any more: a restart is one again. Idempotent. */
   async giveUp(): Promise<void> {
+    this.#isAsked = false;
     await this.#setRestart("reset");
   }
 

@@ -55,6 +55,12 @@ describe("the end of a machine", () => {
   it.each<[string, Partial<EndFacts>, object | undefined]>([
     ["nothing, when it was stopped", { wanted: true }, undefined],
     ["that the guest shut down", { shutdownReason: "guest-shutdown" }, { kind: "guest-shutdown" }],
+    [
+      "that the guest shut down as it was asked to, when QEMU went too fast to say it",
+      { isAsked: true, exit: { type: "code", code: 0 } },
+      { kind: "guest-shutdown" },
+    ],
+    ["an exit that nobody asked for", { exit: { type: "code", code: 0 } }, { kind: "exit-code", exitCode: 0 }],
     ["a panic", { shutdownReason: "guest-panic" }, { kind: "guest-panic" }],
     ["the watchdog", { shutdownReason: "watchdog", exit: { type: "code", code: 0 } }, { kind: "watchdog" }],
     ["the signal", { exit: killed }, { kind: "signal", signal: 9 }],
