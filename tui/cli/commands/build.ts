@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { failedPrecondition } from "../../../lib/errors.js";
+import { status } from "@grpc/grpc-js";
+import { failedPrecondition, ZorError } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { parseId } from "../../../lib/names.js";
 import type { Image } from "../../../proto/gen/zor/v1/image.js";
@@ -95,7 +96,10 @@ async function ensureImage(
     // Whatever is found as an image is one.
     return found?.value as Image | undefined;
   };
-  const there = await find();
+  const there = await find().catch((error: unknown) => {
+    if (error instanceof ZorError && error.code === status.NOT_FOUND) return undefined;
+    throw error;
+  });
   if (there !== undefined) {
     session.note(escapeText(`the image ${shortName(name)} is there (${there.status?.origin ?? ""})`));
     return there;
