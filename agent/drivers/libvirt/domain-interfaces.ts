@@ -1,3 +1,5 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
 import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
@@ -100,9 +102,8 @@ export class DomainInterfaces implements Wiring, Carrier {
       throw failedPrecondition("ADDRESS_TAKEN", `${instance.name}/nics/${nic}`, message);
     }
     const model = instance.spec.nics.find(({ name }) => name === nic)?.model;
-    const input = describe(port, isContainer(instance.spec) ? undefined : model || "virtio");
-    const argv = ["attach-device", domain.uuid, "/dev/stdin", "--live"];
-    await this.#access.ask(instance, `add the interface ${nic}`, argv, { ...options, input });
+    const description = describe(port, isContainer(instance.spec) ? undefined : model || "virtio");
+    await this.#tell(instance, `add the interface ${nic}`, { verb: "attach-device", description }, options);
   }
 
   async #detachAll(instance: DriverInstance, devices: readonly string[], options: CallOptions): Promise<void> {
@@ -115,13 +116,28 @@ export class DomainInterfaces implements Wiring, Carrier {
     }
   }
 
+  /** virsh reads descriptions from files alone: what a program writes to it is a socket, which has no path. */
+  async #tell(
+    instance: DriverInstance,
+    doing: string,
+    { verb, description }: { readonly verb: string; readonly description: string },
+    options: CallOptions,
+  ): Promise<void> {
+    const path = join(instance.directory, "interface.xml");
+    await writeFile(path, description, { mode: 0o600 });
+    try {
+      await this.#access.ask(instance, doing, [verb, instance.uid, path, "--live"], options);
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
   /** Idempotent; false: the guest has not let go of it. */
   async #detach(instance: DriverInstance, domain: Domain, device: string, options: CallOptions): Promise<boolean> {
     const found = domain.interfaces.find((each) => each.device === device);
     if (found === undefined) return true;
-    const input = describe({ device, mac: found.mac }, undefined);
-    const argv = ["detach-device", domain.uuid, "/dev/stdin", "--live"];
-    await this.#access.ask(instance, "take the interface away", argv, { ...options, input });
+    const description = describe({ device, mac: found.mac }, undefined);
+    await this.#tell(instance, "take the interface away", { verb: "detach-device", description }, options);
     const deadline = performance.now() + unplugMs;
     // libvirt tells of devices that are gone, but not whose they were: it is asked, for as long as somebody waits.
     for (;;) {

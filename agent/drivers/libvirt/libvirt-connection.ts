@@ -21,6 +21,8 @@ export interface ConnectionOptions {
 
 const maxDomains = 4096;
 const parallelLooks = 4;
+/** What hypervisors may take for a start, the first of which looks at all they can. One that has died meanwhile is noticed in seconds. */
+const actMs = 60_000;
 const [minRetryMs, maxRetryMs] = [200, 10_000];
 /** Where a hypervisor tells no events. */
 const pollMs = 30_000;
@@ -85,15 +87,15 @@ export class LibvirtConnection {
 
   /** Does something to a domain and resolves to it as it then is. @throws {ToolError | SilentLibvirt} */
   async act(uuid: string, argv: readonly string[], signal: AbortSignal): Promise<Domain | undefined> {
-    await this.#run(argv, signal);
+    await this.#run(argv, signal, actMs);
     const domain = await this.look(uuid, signal);
     this.#options.onChange(uuid);
     return domain;
   }
 
   /** Runs virsh for a domain, which is not changed by it; resolves to what it prints. @throws {ToolError | SilentLibvirt} */
-  async ask(argv: readonly string[], signal: AbortSignal, input?: string): Promise<string> {
-    return await this.#run(argv, signal, input);
+  async ask(argv: readonly string[], signal: AbortSignal): Promise<string> {
+    return await this.#run(argv, signal);
   }
 
   /** Keeps the domains true until the signal aborts. */
@@ -226,11 +228,11 @@ export class LibvirtConnection {
     }
   }
 
-  async #run(argv: readonly string[], signal: AbortSignal, input?: string): Promise<string> {
+  async #run(argv: readonly string[], signal: AbortSignal, timeoutMs?: number): Promise<string> {
     if (performance.now() - this.#silentMs < silenceMs)
       throw new SilentLibvirt(this.#trouble?.reason ?? "it has just not answered");
     try {
-      return await virsh(argv, { uri: this.uri, signal, input });
+      return await virsh(argv, { uri: this.uri, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     } catch (error) {
       if (error instanceof SilentLibvirt) {
         this.#silentMs = performance.now();

@@ -57,8 +57,8 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
       if (domain === undefined) throw gone(instance);
       return { uri, domain };
     },
-    ask: (instance, doing, argv, { signal, input }) =>
-      this.#attempt(instance, doing, (connection) => connection.ask(argv, signal, input)),
+    ask: (instance, doing, argv, { signal }) =>
+      this.#attempt(instance, doing, (connection) => connection.ask(argv, signal)),
   };
   readonly #interfaces = new DomainInterfaces(this.#access);
   readonly wiring = this.#interfaces;

@@ -12,8 +12,6 @@ export interface VirshOptions {
   readonly signal: AbortSignal;
   /** Longest run in milliseconds; default 10,000. */
   readonly timeoutMs?: number;
-  /** Read by what is told to read "/dev/stdin". */
-  readonly input?: string | undefined;
 }
 
 /** The runtime does not answer, as opposed to: it refuses. */
@@ -25,13 +23,9 @@ export class SilentLibvirt extends Error {
  * Runs virsh; `argv` is passed as it is. @throws {SilentLibvirt} when libvirt does not answer, {ToolError} when it refuses.
  */
 export async function virsh(argv: readonly string[], options: VirshOptions): Promise<string> {
-  const { uri, signal, timeoutMs = limitMs, input } = options;
+  const { uri, signal, timeoutMs = limitMs } = options;
   try {
-    const { stdout } = await run("virsh", [...keepAlive, "-q", "-c", uri, ...argv], {
-      signal,
-      timeoutMs,
-      ...(input === undefined ? {} : { input }),
-    });
+    const { stdout } = await run("virsh", [...keepAlive, "-q", "-c", uri, ...argv], { signal, timeoutMs });
     return stdout;
   } catch (error) {
     signal.throwIfAborted();

@@ -1,15 +1,22 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { readFile, readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { checkInterfaces, DomainInterfaces } from "../../../../../agent/drivers/libvirt/domain-interfaces.js";
 import type { DomainAccess } from "../../../../../agent/drivers/libvirt/domain-access.js";
 import type { Domain, DomainInterface } from "../../../../../agent/drivers/libvirt/domain.js";
 import type { DriverInstance } from "../../../../../agent/drivers/driver.js";
 import { toHostDeviceName } from "../../../../../agent/network/names.js";
+import { runTag } from "../../../../helpers/run-tag.js";
 import { InstanceSpec } from "../../../../../proto/gen/zor/v1/instance.js";
 
 const uid = "6695eb01-f6a4-8304-79aa-97f2502e193f";
 const options = { signal: new AbortController().signal };
 const handle = { pid: 1, startTicks: "0", extra: {} };
 const mac = "02:00:00:00:00:01";
+const directory = mkdtempSync(join(tmpdir(), `${runTag}-`));
+afterAll(() => rmSync(directory, { recursive: true }));
 const device = toHostDeviceName(uid, 0);
 
 function specOf(hypervisor: string, nic: object = {}): InstanceSpec {
@@ -24,12 +31,13 @@ function made(spec: InstanceSpec, interfaces: readonly DomainInterface[]) {
   const told: { argv: readonly string[]; input: string | undefined }[] = [];
   const access: DomainAccess = {
     find: async () => ({ uri: "qemu:///system", domain: { uuid: uid, interfaces } as unknown as Domain }),
-    ask: async (_instance, _doing, argv, { input }) => {
-      told.push({ argv, input });
+    ask: async (_instance, _doing, argv) => {
+      const file = argv.find((word) => word.endsWith(".xml"));
+      told.push({ argv, input: file === undefined ? undefined : await readFile(file, "utf8") });
       return "";
     },
   };
-  const instance: DriverInstance = { name: "hosts/h/instances/web", id: "web", uid, spec, directory: "/nonexistent" };
+  const instance: DriverInstance = { name: "hosts/h/instances/web", id: "web", uid, spec, directory };
   return { told, instance, interfaces: new DomainInterfaces(access) };
 }
 
@@ -44,10 +52,11 @@ describe("interfaces of domains in lans", () => {
     await interfaces.connect(instance, handle, network(false), options);
     expect(told).toEqual([
       {
-        argv: ["attach-device", uid, "/dev/stdin", "--live"],
+        argv: ["attach-device", uid, join(directory, "interface.xml"), "--live"],
         input: `<interface type='direct'><mac address='${mac}'/><source dev='${device}' mode='passthrough'/><model type='e1000'/><link state='down'/></interface>`,
       },
     ]);
+    expect(await readdir(directory)).toEqual([]);
   });
 
   it("stay as they are when they are there", async () => {
