@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { CreatePoolRequest, PoolServiceService } from "../../../proto/gen/zor/v1/pool_service.js";
 import { CreateVolumeRequest, VolumeServiceService } from "../../../proto/gen/zor/v1/volume_service.js";
+import { eventually } from "../../helpers/eventually.js";
 import { runTag } from "../../helpers/run-tag.js";
 import { ApiFixture, parent } from "../../integration/agent/api-fixture.js";
 
@@ -54,11 +55,9 @@ it.each(["copying", "switching", "switched"])("settles a move that was cut short
   await api.restart();
   // Nobody runs on it: what was alike when it was about to switch is as good there.
   const isOver = phase !== "copying";
-  expect((await show())?.spec?.pool).toBe(isOver ? "fast" : "default");
-  expect(await readdir(usual())).toEqual(isOver ? [] : [was]);
+  await eventually(async () => expect((await show())?.spec?.pool).toBe(isOver ? "fast" : "default"));
+  await eventually(async () => expect(await readdir(usual())).toEqual(isOver ? [] : [was]));
   expect((await readdir(fast)).sort()).toEqual(isOver ? ["somebody-elses", "zor-aaaa-1.raw"] : ["somebody-elses"]);
-  expect(JSON.parse(await readFile(factsPath(), "utf8"))).toEqual({
-    growToMib: 0,
-    ...(isOver ? { storageId: "aaaa-1" } : {}),
-  });
+  const settled = { growToMib: 0, ...(isOver ? { storageId: "aaaa-1" } : {}) };
+  await eventually(async () => expect(JSON.parse(await readFile(factsPath(), "utf8"))).toEqual(settled));
 });
