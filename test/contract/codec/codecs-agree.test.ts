@@ -84,8 +84,12 @@ function arbitraryValue(field: DescField, depth: number): fc.Arbitrary<unknown> 
       return fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
     case ScalarType.INT64:
       return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
+    case ScalarType.UINT64:
+      return fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String);
     case ScalarType.INT32:
       return fc.integer();
+    case ScalarType.UINT32:
+      return fc.nat({ max: 2 ** 32 - 1 });
     default:
       throw new Error(`${field.parent.typeName}.${field.name}: teach this test its type`);
   }

@@ -107,9 +107,13 @@ export function baseOf({ method, fields }: Pick<Place, "method" | "fields">): Js
 
 /** What a field needs beside it: the other names of a pool's backend, the log of a position. */
 function withNeeds(base: JsonObject, way: readonly string[]): JsonObject {
-  const [first = "", second = "", third = "directory"] = way;
+  const [first = "", second = "", third = ""] = way;
   const inside = asObject(base[first]);
-  if (base["poolId"] !== undefined) return { ...base, pool: { ...inside, spec: { [third]: poolBases[third] ?? {} } } };
+  if (base["poolId"] !== undefined) {
+    // Other fields of a pool's spec than its backend stand beside one.
+    const backend = third in poolBases ? third : "directory";
+    return { ...base, pool: { ...inside, spec: { [backend]: poolBases[backend] ?? {} } } };
+  }
   if (second !== "resume") return base;
   return { ...base, [first]: { ...inside, resume: { log: "0" } } };
 }

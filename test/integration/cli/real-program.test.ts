@@ -16,7 +16,7 @@ const launcher = join(installationRoot, "zor");
 let fleet: CliFleet;
 beforeAll(async () => {
   if (!existsSync(programPath("cli"))) throw new Error("dist/cli.cjs is missing: npm run build");
-  fleet = await CliFleet.create();
+  fleet = await CliFleet.create(["zor.v1.ImageService"]);
   fleet.hub.put({ kind: "image", value: Image.fromPartial({ name: "hosts/alpha/images/debian" }) });
 });
 afterAll(async () => {
