@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chown, link, mkdir, rm } from "node:fs/promises";
+import { chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidArgument } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
@@ -12,6 +12,7 @@ import type { Appliances } from "./appliance.js";
 import type { Frame } from "./frames.js";
 import { GuestfsSession } from "./guestfs-session.js";
 import { type LookedAt, shareDisks } from "./shared-disks.js";
+import { takeSocket } from "./take-socket.js";
 
 /** What looking into disks needs of the driver. */
 export interface LookAccess extends MachineAccess {
@@ -50,9 +51,7 @@ async function open(
   onStage(request.handle === undefined ? "opening the disks" : "keeping the disks as they are now, to look at that");
   const shared = undo.use(await shareDisks(access, instance, request));
   for (const [index, { socket }] of shared.disks.entries()) {
-    const own = join(directory, `disk${index}`);
-    await link(socket, own);
-    await chown(own, user, user);
+    await takeSocket(socket, join(directory, `disk${index}`), user);
   }
   onStage("starting the machine that looks into them");
   const kvmGroups = (await access.kvmWorks()) ? await findKvmGroups() : undefined;
