@@ -155,7 +155,10 @@ async function* receiveImage(
     const receiver = await ChunkReceiver.open({ arrival, chunks, sizeBytes });
     let scanned: ScannedContent = { sha256, sizeBytes, chunks };
     await using _file = receiver;
-    if (!isThere) await receiver.takeLocal(await LocalChunks.open(images.store), context.signal);
+    // A list may name one chunk as often as it likes: what is copied here takes room as well.
+    const takeLocal = async (signal: AbortSignal): Promise<void> =>
+      await receiver.takeLocal(await LocalChunks.open(images.store), signal);
+    if (!isThere) await room.guard(name, context.signal, takeLocal);
     const missing = isThere ? [] : receiver.missing();
     await room.assertFits(receiver.bytesOf(missing), name);
     yield toMissing(missing, "");

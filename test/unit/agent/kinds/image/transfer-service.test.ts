@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { chunkBytes } from "../../../../../agent/images/chunker.js";
 import { ImageStore } from "../../../../../agent/images/image-store.js";
+import type { ImageRoom } from "../../../../../agent/images/image-room.js";
 import { Incoming } from "../../../../../agent/images/incoming.js";
 import type { StoredImage } from "../../../../../agent/images/stored-image.js";
 import { newImage } from "../../../../../agent/kinds/image/new-image.js";
@@ -28,15 +29,17 @@ beforeEach(async () => {
 
 afterEach(() => rm(state, { recursive: true, force: true }));
 
+const guarded: ImageRoom["guard"] = (_name, signal, work) => work(signal);
+
 /** Receives an image of which another host says this. */
-async function receive(image: object): Promise<void> {
+async function receive(image: object, guard: ImageRoom["guard"] = guarded): Promise<void> {
   const incoming = await Incoming.open(state);
   const images = {
     ...{ store, nameOf: (id: string) => `hosts/h1/images/${id}`, get: () => undefined, tell: () => undefined },
     reserve: () => ({ [Symbol.dispose]: () => undefined }),
     add: async (image: StoredImage) => void added.push(image),
   };
-  const room = { assertFits: () => Promise.resolve(), largestDiskBytes: () => Promise.resolve(2 ** 40) };
+  const room = { guard, assertFits: () => Promise.resolve(), largestDiskBytes: () => Promise.resolve(2 ** 40) };
   const options = { images, incoming, room, now: () => new Date(0) };
   const { receiveImage } = transferService(options as unknown as Parameters<typeof transferService>[0]);
   const value = { imageId: "b", chunkCount: 1, caller: "", image };
@@ -84,6 +87,13 @@ it("believes no other host about a content that is here already", async () => {
 it("takes what is not here as what it is", async () => {
   await receive({ name: "hosts/h2/images/a", status: { ...told, format: "kernel", virtualSizeBytes: 5n } });
   expect(added).toMatchObject([{ id: "b", format: "raw", virtualSizeBytes: 1024, origin: "push hosts/h2/images/a" }]);
+});
+
+it("copies nothing from the images that are here without an eye on the room", async () => {
+  const full = new Error("the disk is full");
+  const guard: ImageRoom["guard"] = () => Promise.reject(full);
+  await expect(receive({ name: "hosts/h2/images/a", status: told }, guard)).rejects.toBe(full);
+  expect(added).toEqual([]);
 });
 
 describe("a list of chunks", () => {
