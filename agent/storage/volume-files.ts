@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, messageOf, type ZorError } from "../../lib/errors.js";
 import { type HeldPath, holdPath, holdPathAside, openHeld } from "../host/open-exactly.js";
@@ -74,7 +74,8 @@ export class VolumeFiles {
 
   async allocated(pool: StoragePool, volume: StorageVolume): Promise<bigint> {
     await using directory = await this.#hold(pool);
-    const { blocks } = await stat(join(directory.path, fileNameOf(volume)));
+    // Whoever writes to the storage may have put a link there.
+    const { blocks } = await lstat(join(directory.path, fileNameOf(volume)));
     return BigInt(blocks) * 512n;
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -33,6 +33,13 @@ it("grows a raw one", async () => {
   await files.create(pool, volume);
   await files.resize(pool, volume, volume.sizeBytes * 2n);
   expect((await stat(files.pathOf(pool, volume))).size).toBe(Number(volume.sizeBytes * 2n));
+});
+
+it("tells nothing of what a link in the place of its file leads to", async () => {
+  const volume = volumeOf();
+  await writeFile(join(root, "secret"), Buffer.alloc(1024 * 1024, 1));
+  await symlink(join(root, "secret"), files.pathOf(pool, volume));
+  expect(await files.allocated(pool, volume)).toBeLessThan(1024n * 1024n);
 });
 
 it("follows no link that stands where its directory was, and keeps what is behind it", async () => {
