@@ -35,7 +35,11 @@ export class KeptLog {
 
   /** Takes a line as pino gives it, with its end. */
   write(line: string): void {
-    writeSync(2, line);
+    try {
+      writeSync(2, line);
+    } catch {
+      // Nobody reads it any more, or not fast enough: that must not end a program.
+    }
     const data = Buffer.from(line);
     this.#keep(data);
     const part: LogPart = { data, timeMs: timeOf(line), end: this.#position };

@@ -9,7 +9,10 @@ import type { LogPosition, OpenLog } from "../../../../lib/logs/open-log.js";
 vi.mock("node:fs", async (original) => {
   const fs = await original<typeof import("node:fs")>();
   // What goes to standard error is not looked at here.
-  const writeSync = (fd: number, data: Buffer) => (fd === 2 ? data.length : fs.writeSync(fd, data));
+  const writeSync = (fd: number, data: Buffer) => {
+    if (fd === 2 && data.includes("nobody reads")) throw Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+    return fd === 2 ? data.length : fs.writeSync(fd, data);
+  };
   return { ...fs, writeSync };
 });
 
@@ -34,6 +37,12 @@ it("keeps what earlier runs wrote, with when, for its owner alone", async () => 
   expect(wordsOf(found)).toEqual(["one", "two"]);
   expect(found.past[0]?.timeMs).toBe(1_700_000_000_001);
   expect((await stat(join(directory, "agent.log"))).mode & 0o777).toBe(0o600);
+});
+
+it("is kept when standard error takes nothing any more", async () => {
+  const log = new KeptLog(directory, "agent");
+  log.write(line("nobody reads"));
+  expect(wordsOf(await read(log))).toEqual(["nobody"]);
 });
 
 it("goes on from a place, over the change to a new file, and bounds its files", async () => {
