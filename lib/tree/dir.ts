@@ -1,5 +1,6 @@
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, readlink, statfs } from "node:fs/promises";
+import { type FileHandle, lstat, open, opendir, readlink, statfs } from "node:fs/promises";
+import { treeLimits } from "./tree.js";
 
 /**
  * Directories held open by descriptor, from which names are looked up one by one: whatever somebody else does to a tree meanwhile,
@@ -10,7 +11,10 @@ import { type FileHandle, lstat, open, readlink, statfs } from "node:fs/promises
 const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
 const maxLinks = 40;
+/** Names of a path with those that links on the way bring. */
+const maxParts = 4096;
 const maxNameBytes = 255;
+const namesAtOnce = 256;
 
 /** Types of file systems (statfs(2)) that hold files and nothing else: no handles to the kernel, no server that may hang. */
 const plainFileSystems: ReadonlySet<number> = new Set([
@@ -103,6 +107,13 @@ export class Dir implements AsyncDisposable {
     throw new TreeError(`${shown} is not a plain file`);
   }
 
+  /** Names of what is in it, in no order, as they come: there may be more than memory holds. */
+  async *names(): AsyncGenerator<Buffer> {
+    // Node takes "buffer" here as elsewhere; its types do not know that.
+    const options = { encoding: "buffer" as BufferEncoding, bufferSize: namesAtOnce };
+    for await (const { name } of await opendir(this.at("."), options)) yield name as unknown as Buffer;
+  }
+
   /** The same directory, held open on its own. */
   async again(): Promise<Dir> {
     return new Dir(await open(this.at("."), O_PATH | O_DIRECTORY), this.shown, this.#plainOnly);
@@ -147,6 +158,7 @@ export async function lookUp(top: Dir, path: string, options: { readonly follow:
       const [name, ...others] = rest;
       if (name === undefined) return found(".", await here().find("."));
       rest = others;
+      if (rest.length > maxParts) throw new TreeError(`${path}: symbolic links on the way make it too long`, "ELOOP");
       if (name === "..") {
         if (stack.length > 1) await pop();
         continue;
@@ -163,6 +175,8 @@ export async function lookUp(top: Dir, path: string, options: { readonly follow:
       }
       if (rest.length === 0 && !path.endsWith("/")) return found(name, stats);
       if (stats === undefined) throw new TreeError(`${here().show(name)} does not exist`, "ENOENT");
+      // Each is held open.
+      if (stack.length > treeLimits.depth) throw new TreeError(`${here().show(name)} lies too deep`);
       stack.push(await here().enter(name));
     }
   } finally {

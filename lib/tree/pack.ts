@@ -1,4 +1,4 @@
-import { readdir, readlink } from "node:fs/promises";
+import { readlink } from "node:fs/promises";
 import type { Stats } from "node:fs";
 import type { Dir } from "./dir.js";
 import { TreeError } from "./dir.js";
@@ -7,7 +7,15 @@ import { type TreeEntry, type TreeItem, treeLimits } from "./tree.js";
 const pieceBytes = 256 * 1024;
 
 /** Reads an entry of a directory with all that is below it. Links stay links; what is no file, directory or link is skipped. */
-export async function* packTree(dir: Dir, name: string, path: readonly string[] = []): AsyncGenerator<TreeItem> {
+export async function* packTree(dir: Dir, name: string): AsyncGenerator<TreeItem> {
+  yield* pack({ dir, name, path: [] }, { count: 0 });
+}
+
+/** @param held names that are held now, for all levels: a guest may make directories of more than memory holds. */
+async function* pack(
+  { dir, name, path }: { readonly dir: Dir; readonly name: string; readonly path: readonly string[] },
+  held: { count: number },
+): AsyncGenerator<TreeItem> {
   const stats = await dir.find(name);
   if (stats === undefined) throw new TreeError(`${dir.show(name)} does not exist`, "ENOENT");
   if (stats.isFile()) {
@@ -18,11 +26,18 @@ export async function* packTree(dir: Dir, name: string, path: readonly string[] 
     yield { type: "entry", entry: entryOf(stats, path, "directory") };
     await using inner = await dir.enter(name);
     if (path.length >= treeLimits.depth) throw new TreeError(`${inner.shown} lies too deep`);
-    for (const raw of (await readdir(inner.at("."), { encoding: "buffer" })).sort(Buffer.compare)) {
+    const names: Buffer[] = [];
+    for await (const each of inner.names()) {
+      if (held.count + names.length >= treeLimits.listed) throw new TreeError(`${inner.shown} holds too many files`);
+      names.push(each);
+    }
+    held.count += names.length;
+    for (const raw of names.sort(Buffer.compare)) {
       const child = raw.toString("utf8");
-      if (Buffer.from(child).equals(raw)) yield* packTree(inner, child, [...path, child]);
+      if (Buffer.from(child).equals(raw)) yield* pack({ dir: inner, name: child, path: [...path, child] }, held);
       else yield { type: "skipped", what: `${inner.show(child)}: its name is not UTF-8` };
     }
+    held.count -= names.length;
   } else {
     yield { type: "skipped", what: `${dir.show(name)} is neither file, directory nor link` };
   }

@@ -30,6 +30,8 @@ export const treeLimits = {
   pathBytes: 4096,
   nameBytes: 255,
   entries: 5_000_000,
+  /** Names of directories that are held at a time, since they are put in order. */
+  listed: 1_000_000,
   fileBytes: 2 ** 50,
   /** Of all names that must be kept in memory. */
   namesBytes: 512 * 2 ** 20,

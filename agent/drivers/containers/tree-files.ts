@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, readdir, readlink, rename, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, open, readlink, rename, statfs, unlink } from "node:fs/promises";
 import { failedPrecondition, notFound, resourceExhausted } from "../../../lib/errors.js";
 import { type Dir, explained, lookUp, type Place, TreeError } from "../../../lib/tree/dir.js";
 import { packTree } from "../../../lib/tree/pack.js";
@@ -35,7 +35,7 @@ export class TreeFiles implements OpenFiles {
     await using inner = await place.dir.enter(place.name).catch((error: unknown) => {
       throw this.#explained(error, path);
     });
-    for (const name of await readdir(inner.at("."), { encoding: "buffer" })) {
+    for await (const name of inner.names()) {
       const whole = Buffer.concat([Buffer.from(inner.at("")), name]);
       const stats = await lstat(whole).catch(() => undefined);
       // It has gone meanwhile.

@@ -266,7 +266,39 @@ describe("what a hostile instance sends", () => {
   });
 });
 
+describe("a directory that a guest has filled", () => {
+  it("gives its names one by one, as bytes", async () => {
+    const odd = Buffer.concat([Buffer.from(join(root, "out", "odd-")), Buffer.from([0xff])]);
+    await writeFile(odd, "");
+    for (let count = 0; count < 300; count += 1) await writeFile(join(root, "out", `f${count}`), "");
+    const names = await Array.fromAsync(dir.names());
+    expect(names).toHaveLength(301);
+    expect(names).toContainEqual(Buffer.from("odd-\xff", "latin1"));
+  });
+
+  it("is not packed when its names would fill the memory", async () => {
+    for (const name of ["a", "b", "c"]) await mkdir(join(root, "out", name));
+    vi.spyOn(treeLimits as { listed: number }, "listed", "get").mockReturnValue(2);
+    await expect(Array.fromAsync(packTree(dir, "."))).rejects.toThrow("holds too many files");
+    vi.restoreAllMocks();
+  });
+});
+
 describe("looking a path up", () => {
+  it("holds no more open than a tree may be deep", async () => {
+    const deep = Array.from({ length: treeLimits.depth + 2 }, () => "d");
+    await mkdir(join(root, "out", ...deep), { recursive: true });
+    await expect(lookUp(dir, deep.join("/"), { follow: true })).rejects.toThrow("lies too deep");
+    await using place = await lookUp(dir, deep.slice(2).join("/"), { follow: true });
+    expect(place.stats?.isDirectory()).toBe(true);
+  });
+
+  it("ends when links make the path longer and longer", async () => {
+    await mkdir(join(root, "out", "e"));
+    await symlink(`l/${"e/../".repeat(800)}`, join(root, "out", "l"));
+    await expect(lookUp(dir, "l", { follow: true })).rejects.toThrow("make it too long");
+  });
+
   it.each([
     ["a/b", "a/b"],
     ["/../../a/./b", "a/b"],
