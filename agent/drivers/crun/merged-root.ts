@@ -24,6 +24,9 @@ export interface MergeOptions {
   readonly range?: IdRange | undefined;
 }
 
+/** Largest list of names: hard links cost a guest next to nothing, and each may have a path of any length. */
+const listBytes = 2 ** 30;
+
 /**
  * Everything is mounted in one new mount namespace that ends with tar, and nothing but a shell can run one program after another there. The text
  * is constant; everything variable is a positional parameter. Changes are the uppermost of layers that are only read: nothing is written but the
@@ -61,7 +64,11 @@ case "$kind" in
     ;;
 esac
 cd -P -- "$stage/root"
-find . -xdev ! -type b ! -type c ! -type s -fprint0 "$list" -fprintf "$list.sizes" '%b\\n'
+# Names alone may take far more than what they name: that ends find.
+if ! (ulimit -S -f ${listBytes / 512}; exec find . -xdev ! -type b ! -type c ! -type s -fprint0 "$list" -fprintf "$list.sizes" '%b\\n'); then
+  echo "it holds too many files, or what lists them failed" >&2
+  exit 1
+fi
 exec "$@" --null --no-recursion --files-from="$list"`;
 
 /** As what is extracted keeps them (`extractTar`), and no times but that of the last change. */

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { streamTool } from "../../host/stream-tool.js";
 import type { CopyOptions } from "../abilities/copies.js";
 import type { DriverInstance } from "../driver-instance.js";
+import { ArchiveRoom } from "./archive-room.js";
 import type { ImageConfig } from "./container-image.js";
 import { archiveCommand, type MergedRoot } from "./merged-root.js";
 import { RootArchive } from "./root-archive.js";
@@ -42,13 +43,15 @@ export async function saveRoot(instance: DriverInstance, saved: SavedRoot, optio
   const archive = new RootArchive(file);
   const command = archiveCommand(root, { stage, list, range });
   const pace = new Pace(bytesPerSecond, signal);
+  const room = new ArchiveRoom(saved.assertRoom);
   let [done, total] = [0, 0];
   const take = async (data: Buffer): Promise<void> => {
     if (total === 0) {
       // All names are in the list before the first of them is archived.
       total = await sizeOfAll(`${list}.sizes`);
-      await saved.assertRoom(total);
+      await room.expect(total);
     }
+    await room.take(data.length);
     await archive.add(data);
     done += data.length;
     options.progress("writing the image", 20 + Math.min(75, (75 * done) / total));
