@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
+import { isAlive } from "../../../lib/process.js";
 import { Dir } from "../../../lib/tree/dir.js";
 import { startOwned } from "../../host/exec.js";
 import type { FilesRequest, HasFiles, OpenFiles } from "../abilities/files.js";
@@ -23,8 +24,14 @@ export function containerFiles(host: () => CrunHost): HasFiles {
   };
 }
 
-async function openRunning({ name }: DriverInstance, { pid }: RecoveryHandle): Promise<OpenFiles> {
-  const root = await openRoot(`/proc/${pid}/root`, name);
+async function openRunning({ name }: DriverInstance, handle: RecoveryHandle): Promise<OpenFiles> {
+  await using opened = new AsyncDisposableStack();
+  const root = opened.use(await openRoot(`/proc/${handle.pid}/root`, name));
+  // Its number may have become another's meanwhile, whose root is the host's: looked at when the root is held.
+  if (!(await isAlive(handle))) {
+    throw failedPrecondition("NO_ROOTFS", name, `${name} has ended meanwhile; try again`);
+  }
+  opened.move();
   return new TreeFiles(root, { resource: name, kept: nothing });
 }
 

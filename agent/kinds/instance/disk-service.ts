@@ -35,6 +35,8 @@ const maxWaiting = 8;
 const pieceBytes = 256 * 1024;
 const maxPathBytes = 4096;
 const maxFileBytes = 2n ** 44n;
+/** See ECMAScript's "Time Values". */
+const maxSeconds = 8.64e12;
 const [typeMask, directoryType, fileType] = [0o170000, 0o040000, 0o100000];
 
 /** The disk service of this host. */
@@ -244,7 +246,7 @@ function entry({ name, mode, uid, gid, size, modified, target }: FileEntry): Rea
   const value: DiskEntry = {
     ...{ name, mode: mode >>> 0, uid: uid >>> 0, gid: gid >>> 0, target },
     size: toBytes(size),
-    modified: BigInt(Math.floor(modified)),
+    modified: toSeconds(modified),
   };
   return { message: { $case: "entry", value } };
 }
@@ -252,6 +254,11 @@ function entry({ name, mode, uid, gid, size, modified, target }: FileEntry): Rea
 /** Sizes that a guest's file system claims may be anything. */
 function toBytes(size: number): bigint {
   return Number.isFinite(size) && size > 0 ? BigInt(Math.floor(size)) : 0n;
+}
+
+/** Times may be as well: no later and no earlier than there are dates. */
+function toSeconds(time: number): bigint {
+  return Number.isNaN(time) ? 0n : BigInt(Math.floor(Math.max(-maxSeconds, Math.min(maxSeconds, time))));
 }
 
 function checkedPlace(field: string, place: DiskPlace | undefined, isOverview: boolean): DiskPlace {
