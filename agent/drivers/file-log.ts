@@ -18,36 +18,63 @@ export interface FileLogOptions {
   readonly hasEnded: () => Promise<boolean>;
 }
 
+/** Files are bounded by their writers to about what is given of them; with what is beside the text they take a few times that. */
+const maxReadTimes = 16;
+/** A line that is longer is cut there. */
+const maxLineBytes = 1024 * 1024;
+
 /** Opens a log that somebody else writes to a file. No more is read of it than is taken; what is cut off meanwhile is missed. */
 export async function openFileLog(options: FileLogOptions): Promise<OpenLog> {
-  const { path, decoder, request, maxPastBytes } = options;
+  const { path, request } = options;
   const closing = new AbortController();
   const signal = AbortSignal.any([request.signal, closing.signal]);
   const changes = request.follow ? new FileChanges(path) : undefined;
   const tail = new FileTail(path);
-  let past: LogPart[] = [];
-  let bytes = 0;
-  for (let chunk = await tail.read(); chunk !== undefined; chunk = await tail.read()) {
-    for (const part of decoder.push(chunk)) {
-      past.push(part);
-      bytes += part.data.length;
-    }
-    while (bytes > maxPastBytes && past.length > 1) bytes -= past.shift()?.data.length ?? 0;
-  }
-  const { resume } = request;
-  const resumed = resume !== undefined && past.some(({ end }) => end?.log === resume.log);
-  if (resumed) past = past.filter(({ end }) => end?.log !== resume.log || end.at > resume.at);
   const close = async (): Promise<void> => {
     closing.abort();
     changes?.close();
     await tail.close();
   };
+  let past: readonly LogPart[];
+  try {
+    past = await readPast(tail, options);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const { resume } = request;
+  const resumed = resume !== undefined && past.some(({ end }) => end?.log === resume.log);
+  if (resumed) past = past.filter(({ end }) => end?.log !== resume.log || end.at > resume.at);
   return {
     past,
     resumed,
     live: changes === undefined ? nothingMore : follow(options, { tail, changes, signal }),
     close,
   };
+}
+
+/** What there is of a file, at its end: somebody who writes faster than this reads is not caught up with. */
+async function readPast(
+  tail: FileTail,
+  { decoder, maxPastBytes, request: { signal } }: FileLogOptions,
+): Promise<readonly LogPart[]> {
+  const past: LogPart[] = [];
+  let [bytes, read] = [0, 0];
+  while (read < maxReadTimes * maxPastBytes) {
+    signal.throwIfAborted();
+    const chunk = await tail.read();
+    if (chunk === undefined) break;
+    read += chunk.data.length;
+    for (const part of decoder.push(chunk)) {
+      past.push(part);
+      bytes += part.data.length;
+    }
+    let [gone, left] = [0, bytes];
+    while (left > maxPastBytes && gone < past.length - 1) left -= past[gone++]?.data.length ?? 0;
+    past.splice(0, gone);
+    bytes = left;
+  }
+  return past;
 }
 
 async function* follow(
@@ -83,6 +110,10 @@ export class TimedLines implements FileDecoder {
       const timeMs = time === undefined ? Number.NaN : Date.parse(time);
       const place = { log: end.file, at: end.at - (data.length - begin) };
       parts.push({ data: Buffer.from(line), timeMs: Number.isNaN(timeMs) ? undefined : timeMs, end: place });
+    }
+    if (data.length - begin > maxLineBytes) {
+      parts.push({ data: Buffer.from(data.subarray(begin)), timeMs: undefined, end: { log: end.file, at: end.at } });
+      begin = data.length;
     }
     this.#pending = Buffer.from(data.subarray(begin));
     return parts;

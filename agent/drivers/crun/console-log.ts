@@ -40,6 +40,8 @@ function decodeEntry(entry: Buffer): Pick<LogPart, "data" | "timeMs"> {
 
 /** Output that is given at most to who goes on. */
 const maxResumedBytes = 64 * 1024;
+/** Pieces of the file: it is bounded, but may be replaced again and again. */
+const maxPastReads = 256;
 
 /** How to read a console's log. */
 export interface ConsoleReaderOptions {
@@ -112,10 +114,13 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
   }
 
   async #readPast(): Promise<void> {
-    const { resume, replayBytes } = this.#options;
+    const { resume, replayBytes, signal } = this.#options;
     let after = Buffer.alloc(0);
     let past = Buffer.alloc(0);
-    for (let parts = await this.#read(); parts !== undefined; parts = await this.#read()) {
+    // Whoever writes faster than this reads is not caught up with.
+    for (let reads = 0; reads < maxPastReads && !signal.aborted; reads += 1) {
+      const parts = await this.#read();
+      if (parts === undefined) break;
       for (const { data, end } of parts) {
         past = joined(past, data, replayBytes);
         if (resume === undefined || end.log !== resume.log) continue;

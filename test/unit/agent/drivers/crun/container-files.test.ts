@@ -13,12 +13,13 @@ const files = containerFiles(() => {
 });
 
 it("opens the root of the process that it was told of", async () => {
-  const handle = await findIdentity(process.pid);
+  const identity = await findIdentity(process.pid);
+  const handle = { pid: process.pid, startTicks: identity?.startTicks ?? "", extra: {} };
   await using opened = await files.openFiles(instance, handle, request);
   expect((await opened.stat("/etc", true)).mode & 0o170000).toBe(0o040000);
 });
 
 it("opens nothing of a process that has its number now", async () => {
-  const opening = files.openFiles(instance, { pid: process.pid, startTicks: "1" }, request);
+  const opening = files.openFiles(instance, { pid: process.pid, startTicks: "1", extra: {} }, request);
   await expect(opening).rejects.toThrow("has ended meanwhile");
 });
