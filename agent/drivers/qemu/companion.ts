@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { endProcess, findIdentity, isAlive, type ProcessIdentity } from "../../../lib/process.js";
 import { startDaemon } from "../../host/exec.js";
@@ -6,6 +6,7 @@ import { numberOf, parseObject, textOf } from "./json.js";
 import type { Command } from "./privileges.js";
 
 const endGraceMs = 1000;
+const maxLogBytes = 1024 * 1024;
 
 /** How a companion is started. */
 export interface CompanionOptions {
@@ -48,8 +49,19 @@ export class Companion {
     return true;
   }
 
+  /** Cuts what it said off when a guest has provoked too much. Call now and then. */
+  async boundLog(): Promise<void> {
+    const size = await stat(this.#log).then(
+      (found) => found.size,
+      () => 0,
+    );
+    // It appends: its next words go to the new end.
+    if (size > maxLogBytes) await truncate(this.#log);
+  }
+
   /** The last line of what it said, for people. */
   async lastWords(): Promise<string> {
+    await this.boundLog();
     const said = await readFile(this.#log, "utf8").catch(() => "");
     return (said.trim().split("\n").at(-1) ?? "").slice(0, 200);
   }

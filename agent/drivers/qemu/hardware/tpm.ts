@@ -27,7 +27,10 @@ export const tpm: HardwarePart<InheritedFd> = {
     ],
   }),
   findProblem: async ({ options }, directory) => {
-    if (!options.tpm || (await programOf(directory).isAlive())) return undefined;
+    if (!options.tpm) return undefined;
+    const program = programOf(directory);
+    await program.boundLog();
+    if (await program.isAlive()) return undefined;
     return "the program of its TPM (swtpm) has ended: the guest's TPM does not answer; stop and start the machine";
   },
   remove: async (directory) => {

@@ -52,7 +52,9 @@ export const virtiofs: HardwarePart<readonly VirtiofsPlan[]> = {
   }),
   findProblem: async ({ options }, directory) => {
     for (const { share, index } of sharesOf(options, "virtiofs")) {
-      if (await programOf(directory, index).isAlive()) continue;
+      const program = programOf(directory, index);
+      await program.boundLog();
+      if (await program.isAlive()) continue;
       return `the program of its shared directory ${share.tag} (virtiofsd) has ended: the guest cannot use it; stop and start the machine`;
     }
     return undefined;
