@@ -23,6 +23,10 @@ import type { Neighbours } from "./neighbours.js";
 import { attempt } from "./power.js";
 import { type InstanceRecord, toDriverInstance } from "./record.js";
 
+/** Of who looks at a console again it is told after this time. */
+const lookAgainMs = 60_000;
+const maxTold = 64;
+
 /** What a driver can do, and what it does it to. */
 interface Able<A extends keyof Abilities> {
   readonly ability: NonNullable<Abilities[A]>;
@@ -98,15 +102,25 @@ export class Reached {
     const what = `${session.writable ? "the console" : "the console, to look at it"}${session.port === 0 ? "" : ` (port ${session.port})`}`;
     record.consoleSessions = [...others, session];
     this.#publish();
-    this.tell("console_attached", `attached to ${what}`, caller);
+    const isTold = session.writable || this.#isNewLook(`${caller} ${session.port}`, performance.now());
+    if (isTold) this.tell("console_attached", `attached to ${what}`, caller);
     return {
       others,
       leave: () => {
         record.consoleSessions = (record.consoleSessions ?? []).filter((each) => each !== session);
         this.#publish();
-        this.tell("console_detached", `detached from ${what}`, caller);
+        if (isTold) this.tell("console_detached", `detached from ${what}`, caller);
       },
     };
+  }
+
+  /** Few events are kept: whoever may only look must not be able to have all others go by looking again and again. */
+  #isNewLook(key: string, nowMs: number): boolean {
+    const told = (this.#record.toldLooks ??= new Map());
+    for (const [each, ms] of told) if (nowMs - ms > lookAgainMs) told.delete(each);
+    if (told.has(key) || told.size >= maxTold) return false;
+    told.set(key, nowMs);
+    return true;
   }
 
   /** Runs a command inside. @throws {ZorError} */

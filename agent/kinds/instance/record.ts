@@ -60,6 +60,8 @@ export interface InstanceRecord {
   schedules?: readonly ScheduleStatus[];
   /** Who is attached to its consoles. */
   consoleSessions?: readonly ConsoleSession[];
+  /** When it was told last that somebody looks at them, by who looks at which. */
+  toldLooks?: Map<string, number>;
 }
 
 /** Whether it is started without anybody asking for it, sooner or later. */
