@@ -116,7 +116,8 @@ export class Reached {
 
   /** Few events are kept: whoever may only look must not be able to have all others go by looking again and again. */
   #isNewLook(key: string, nowMs: number): boolean {
-    const told = (this.#record.toldLooks ??= new Map());
+    const told = this.#record.toldLooks ?? new Map<string, number>();
+    this.#record.toldLooks = told;
     for (const [each, ms] of told) if (nowMs - ms > lookAgainMs) told.delete(each);
     if (told.has(key) || told.size >= maxTold) return false;
     told.set(key, nowMs);

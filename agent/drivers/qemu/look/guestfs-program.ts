@@ -7,7 +7,7 @@
  */
 export const guestfsProgram = String.raw`use strict; use warnings; use Sys::Guestfs; use JSON::PP;
 binmode(STDIN); binmode(STDOUT); $| = 1; $SIG{PIPE} = "DEFAULT";
-my $json = JSON::PP->new->ascii->canonical;
+my $json = JSON::PP->new->ascii->canonical; my $asked = JSON::PP->new->utf8;
 my $piece = 1 << 20;
 sub out { my ($type, $data) = @_; my $all = $type . pack("N", length $data) . $data;
   for (my $at = 0; $at < length $all;) { my $n = syswrite(STDOUT, $all, length($all) - $at, $at); exit 0 unless defined $n; $at += $n } }
@@ -93,7 +93,7 @@ sub incoming { my ($how, $work) = @_; pipe(my $from, my $to) or die "no pipe\n";
     for (;;) { my ($type, $data) = frame(); last if $type ne "D"; for (my $at = 0; $whole && $at < length $data;) { my $n = syswrite($to, $data, length($data) - $at, $at); $whole = 0 unless defined $n; $at += $n // 0 } }
     require POSIX; POSIX::_exit(0) }
   close $to; my $ok = eval { $work->(fileno $from); 1 }; my $why = $@; close $from; waitpid($child, 0); die $why unless $ok }
-for (;;) { my ($type, $text) = frame(); my $how = $json->decode($text);
+for (;;) { my ($type, $text) = frame(); my $how = $asked->decode($text); for (values %$how) { utf8::downgrade($_) if defined $_ && !ref $_ }
   my $ok = eval { if ($how->{op} eq "launch") { launch($how) } else { ($do{$how->{op}} // die "no such request\n")->($how) } 1 };
   if ($ok) { out(".", "") } else { my $why = "$@"; $why =~ s/ at -e line \d+\.?\s*$//; out("E", $json->encode({ message => substr($why, 0, 1000) })) }
   exit 0 if $how->{op} eq "end" }
