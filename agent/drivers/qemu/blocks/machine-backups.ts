@@ -10,6 +10,7 @@ import { diskSizeBytes, isRaw, makeEmptyDisk, openDiskImage } from "../disks.js"
 import { diskName, diskNumber } from "../ids.js";
 import { textOf } from "../json.js";
 import { assertNoVolumes } from "../machine-volumes.js";
+import { openBackupFile } from "./backup-file.js";
 import { type BlockEngine, diskNode, giveFile, newName, ownBitmaps, ownPrefix, slowCommandMs } from "./block-engine.js";
 import { followJobs } from "./block-jobs.js";
 import type { DiskCopy } from "./copy-disks.js";
@@ -116,7 +117,8 @@ async function restore(
   for (const { disk, index } of assertKept(instance)) {
     let below: string | null = null;
     for (const directory of directories) {
-      const file = opened.use(await openExactly(join(directory, `${diskName(disk, index)}.qcow2`)));
+      const path = join(directory, `${diskName(disk, index)}.qcow2`);
+      const file = opened.use(await openBackupFile(path, instance.name));
       const { filename } = await giveFile(disks, file);
       const node: string = newName("from");
       await disks.execute("blockdev-add", {
