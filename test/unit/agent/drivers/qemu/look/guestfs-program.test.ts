@@ -1,11 +1,12 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { readFrames, toFrame } from "../../../../../../agent/drivers/qemu/look/frames.js";
 import { guestfsProgram } from "../../../../../../agent/drivers/qemu/look/guestfs-program.js";
+import { startOwned } from "../../../../../../agent/host/exec.js";
 import { runTag } from "../../../../../helpers/run-tag.js";
 
 /** A library that has one link, and tells what bytes it was asked with; those of XS take a text as it lies in memory. */
@@ -23,13 +24,14 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 it.each(["/plain", "/é 日本", "/\u{1f600}"])("is asked for %s as it is", async (path) => {
-  const child = spawn("perl", ["-I", root, "-e", guestfsProgram], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = startOwned(["perl", "-I", root, "-e", guestfsProgram], { stdio: ["pipe", "pipe", "inherit"] });
+  const input = child.stdin as Writable;
   const ended = once(child, "exit");
-  const ask = (request: object): boolean => child.stdin.write(toFrame("J", Buffer.from(JSON.stringify(request))));
+  const ask = (request: object): boolean => input.write(toFrame("J", Buffer.from(JSON.stringify(request))));
   ask({ op: "launch", appliance: "/a", hv: "/h", memoryMib: 1, drives: [], writable: 0 });
   ask({ op: "stat", path: Buffer.from(path).toString("latin1"), follow: 0 });
   ask({ op: "end" });
-  const frames = await Array.fromAsync(readFrames(child.stdout));
+  const frames = await Array.fromAsync(readFrames(child.stdout as Readable));
   await ended;
   expect(frames.map(({ type }) => type)).toEqual([".", "J", ".", "."]);
   const told = JSON.parse(frames[1]?.data.toString() ?? "") as { name: string; target: string };
