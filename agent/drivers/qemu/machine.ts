@@ -10,7 +10,7 @@ import { AgentPort } from "./agent-port.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { guestAgentChardev, guestAgentPort, socketNames } from "./ids.js";
 import { asObject, textOf } from "./json.js";
-import { endWhenStill } from "./last-moments.js";
+import { endIfHung } from "./last-moments.js";
 import { type FirstSpeaker, LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason, strongerReason } from "./machine-end.js";
 import { narrowSockets } from "./narrow-sockets.js";
@@ -365,7 +365,7 @@ export class Machine {
   #off(reason: string): void {
     this.#shutdownReason = strongerReason(this.#shutdownReason, reason);
     this.#isOff = true;
-    void endWhenStill(this.identity, this.#detached.signal).then((hung) => {
+    void endIfHung(this.identity, this.#detached.signal).then((hung) => {
       if (hung)
         this.#options.log.warn({ resource: this.resource }, "QEMU did not end when its machine was off, and was ended");
     });
