@@ -18,7 +18,7 @@ export interface MovingVolumes {
   setFacts(id: string, facts: Facts): Promise<void>;
   /** Writes down where it is. Durable when it resolves. */
   setPlace(id: string, place: Place): Promise<void>;
-  /** Nobody may open it until disposed of. */
+  /** Nobody may open it until disposed of, or until its move is settled where that has not ended then. */
   hold(id: string, what: string): Disposable;
 }
 
@@ -38,6 +38,7 @@ export async function moveVolume(volumes: MovingVolumes, id: string, to: string,
   const { context } = volumes;
   const made = volumes.get(id);
   const { name } = made.resource;
+  assertSettled(made);
   using held = volumes.hold(id, "moved");
   void held;
   const claim = { what: "moved to another pool on a disk", operation: `the move of ${name}` };
@@ -91,6 +92,8 @@ async function carryOut(
   await volumes.setFacts(id, { ...facts, move: { ...move, phase: "copying" } });
   try {
     options.progress("making its new storage", 5);
+    // The pool may have gone until it was written down that it is used.
+    context.references.assertThere([{ kind: "pool", id: to, remedy: "list them with: zor get pools" }]);
     await target.backend.create(target.pool, stored);
     options.signal.throwIfAborted();
     await using opened = await openSource(await target.backend.source(target.pool, stored), stored, "r+");
@@ -102,8 +105,12 @@ async function carryOut(
       await driver.can.volumes?.moveVolume(instance, { part: live.part, target: opened, commit }, options);
     }
   } catch (error) {
-    await discard(volumes, id, place, facts);
-    throw error;
+    // What a machine may have gone over to is not removed: where nobody can tell now, that is settled later.
+    if (!(await hasSwitched(volumes, id))) {
+      await discard(volumes, id, place, facts);
+      throw error;
+    }
+    context.logError(error, `${name} is where it was to move to, whatever its machine says`);
   }
   await volumes.setFacts(id, { ...facts, move: { ...move, phase: "switched" } });
   options.progress("letting go of its old storage", 95);
@@ -130,6 +137,19 @@ async function discard(volumes: MovingVolumes, id: string, place: Place, facts: 
   await removeLeftovers(volumes, id);
 }
 
+/** Whether a machine has gone over, however that went. @throws when it cannot be asked now. */
+async function hasSwitched(volumes: MovingVolumes, id: string): Promise<boolean> {
+  const made = volumes.get(id);
+  return made.facts?.move?.phase === "switching" && (await hasGoneOver(volumes, made));
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION while it is not known where it is, because a move of it could not be ended. */
+export function assertSettled({ facts, resource: { name } }: Pick<MadeVolume, "facts" | "resource">): void {
+  if (facts?.move === undefined) return;
+  const why = "a move of it could not be ended, which is tried again; look at the log of the agent";
+  throw failedPrecondition("VOLUME_BUSY", name, `${name}: ${why}`);
+}
+
 /** Removes what is left of a volume where it is not any more, as far as its storage can be had. */
 export async function removeLeftovers(volumes: MovingVolumes, id: string): Promise<void> {
   const { facts, resource } = volumes.get(id);
@@ -137,9 +157,14 @@ export async function removeLeftovers(volumes: MovingVolumes, id: string): Promi
   if (facts === undefined || left.length === 0) return;
   const still: Place[] = [];
   for (const place of left) {
+    const state = volumes.context.pools.find(place.pool);
+    // Of a pool that cannot be had its own state tells.
+    if (state?.reason !== "") {
+      still.push(place);
+      continue;
+    }
     try {
-      const { pool, backend } = volumes.pool(place.pool);
-      await backend.remove(pool, storedAt(place, resource.name));
+      await state.backend.remove(state.pool, storedAt(place, resource.name));
     } catch (error) {
       still.push(place);
       volumes.context.logError(
@@ -148,6 +173,7 @@ export async function removeLeftovers(volumes: MovingVolumes, id: string): Promi
       );
     }
   }
+  if (still.length === left.length) return;
   const { leftovers: _leftovers, ...rest } = facts;
   await volumes.setFacts(id, still.length === 0 ? rest : { ...rest, leftovers: still });
 }

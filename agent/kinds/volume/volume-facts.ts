@@ -59,6 +59,13 @@ export function toStorageVolume({
   return { uid: facts?.storageId ?? uid, name, sizeBytes: spec.sizeMib * bytesPerMib, format };
 }
 
+/** The pools that have anything of it, also while it moves and as long as something is left of it: they must stay; pure. */
+export function poolsOf({ resource: { spec }, facts }: Pick<MadeVolume, "resource" | "facts">): readonly string[] {
+  const { move, leftovers = [] } = facts ?? {};
+  const places = [...leftovers, ...(move === undefined ? [] : [move.from, move.to])];
+  return [...new Set([spec.pool, ...places.map(({ pool }) => pool)])];
+}
+
 /** Where its specification says that it is; pure. */
 export function placeOf(made: MadeVolume): Place {
   const { uid: storageId, format } = toStorageVolume(made);

@@ -36,6 +36,8 @@ export interface MoveOptions extends Change {
 /** Moves of the volumes of this host from pool to pool. */
 export class VolumeMoves {
   readonly #options: VolumeMovesOptions;
+  /** Those whose move could not be ended: nobody opens them until it is. */
+  readonly #unsettled = new Set<string>();
 
   constructor(options: VolumeMovesOptions) {
     this.#options = options;
@@ -80,20 +82,49 @@ export class VolumeMoves {
 
   /** Ends the rest of it, once instances are known. Never rejects. */
   async settle(): Promise<void> {
-    const { made, busy, queue } = this.#options;
-    for (const { id, facts } of made.all()) {
-      if (facts?.move === undefined) continue;
-      await queue.run(id, () => this.#settle(id));
-      busy.delete(id);
+    for (const { id, facts } of this.#options.made.all()) {
+      if (facts?.move !== undefined) await this.#inTurn(id, () => this.#settle(id));
     }
   }
 
-  /** Removes what could not be removed when a volume had moved. Never rejects. */
+  /** Ends moves that could not be ended, and removes what could not be removed when a volume had moved. Never rejects. */
   async tidy(): Promise<void> {
-    const { made, queue } = this.#options;
+    const { made, busy } = this.#options;
+    for (const id of this.#unsettled) await this.#inTurn(id, () => this.#settle(id));
     for (const { id, facts } of made.all()) {
-      if ((facts?.leftovers ?? []).length > 0) await queue.run(id, () => removeLeftovers(this.#moving, id));
+      // While one moves nobody waits for its end.
+      if ((facts?.leftovers ?? []).length === 0 || busy.has(id)) continue;
+      await this.#inTurn(id, () => removeLeftovers(this.#moving, id));
     }
+  }
+
+  /** Removes what is elsewhere of one that is about to be deleted, as far as that can be had. @throws {ZorError} */
+  async forget(id: string): Promise<void> {
+    await removeLeftovers(this.#moving, id);
+  }
+
+  /** Does something in the queue of a volume, if it is still there then. Never rejects. */
+  async #inTurn(id: string, work: () => Promise<void>): Promise<void> {
+    const { context, made, queue } = this.#options;
+    try {
+      await queue.run(id, async () => {
+        if (made.has(id)) await work();
+        else this.#unsettled.delete(id);
+      });
+    } catch (error) {
+      context.logError(error, `what is left of a move of volume ${id} could not be tidied up; it is tried again`);
+    }
+  }
+
+  /** Who wants to open it may, unless it is not known where it is. */
+  #release(id: string): void {
+    const { made, busy } = this.#options;
+    if (made.has(id) && made.get(id).facts?.move !== undefined) {
+      this.#unsettled.add(id);
+      return;
+    }
+    this.#unsettled.delete(id);
+    busy.delete(id);
   }
 
   async #settle(id: string): Promise<void> {
@@ -102,7 +133,10 @@ export class VolumeMoves {
       const what = await settleMove(this.#moving, id);
       if (what !== undefined) made.report("moved", id, what);
     } catch (error) {
-      context.logError(error, `the move of volume ${id}, which a restart cut short, could not be settled`);
+      context.logError(error, `the move of volume ${id}, which was cut short, could not be settled; it is tried again`);
+      this.#options.busy.set(id, "moved");
+    } finally {
+      this.#release(id);
     }
   }
 
@@ -119,7 +153,7 @@ export class VolumeMoves {
       hold: (id, what) => {
         busy.set(id, what);
         made.publishOne(id);
-        return { [Symbol.dispose]: () => void busy.delete(id) };
+        return { [Symbol.dispose]: () => this.#release(id) };
       },
     };
   }

@@ -21,7 +21,8 @@ import type { UsablePool } from "../../storage/pools.js";
 import { fillVolume, withImageSize } from "./from-image.js";
 import { growVolume } from "./grow.js";
 import { checkVolumeChange, checkVolumeSpec, withFormat } from "./volume-check.js";
-import { type Facts, type MadeVolume, parseFacts, toStorageVolume } from "./volume-facts.js";
+import { type Facts, type MadeVolume, parseFacts, poolsOf, toStorageVolume } from "./volume-facts.js";
+import { assertSettled } from "./move.js";
 import { VolumeMoves } from "./volume-moves.js";
 import { VolumeObservations } from "./volume-status.js";
 
@@ -53,7 +54,7 @@ export class Volumes implements StandardVerbs<Volume> {
         changeable: undefined,
         parseFacts,
         toStatus: (made) => this.#observed.statusOf(made),
-        uses: ({ resource: { name, spec } }) => [{ kind: "pool", id: spec.pool, from: name }],
+        uses: (one) => poolsOf(one).map((id) => ({ kind: "pool", id, from: one.resource.name })),
         checkUpdate: (after, before) => checkUpdate(after, before),
         carryOut: (after, before) => this.#carryOut(after, before),
       },
@@ -221,8 +222,10 @@ export class Volumes implements StandardVerbs<Volume> {
       this.#leaving.add(id);
       try {
         this.#assertUnused(made);
+        assertSettled(made);
         this.#pool(spec.pool);
         if (validateOnly) return;
+        await this.moves.forget(id);
         await this.#made.doom(id);
         try {
           await this.#remove(made);
@@ -280,6 +283,7 @@ export class Volumes implements StandardVerbs<Volume> {
     if (after.spec.sizeMib === before.spec.sizeMib) return;
     const made = this.#made.get(before.name.slice(before.name.lastIndexOf("/") + 1));
     if (made.facts === undefined) throw notWhole(before.name);
+    assertSettled(made);
     const usable = this.#pool(before.spec.pool);
     const moreBytes = (after.spec.sizeMib - before.spec.sizeMib) * bytesPerMib;
     await this.#context.pools.assertFits(usable, before, moreBytes);
