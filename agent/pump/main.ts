@@ -65,6 +65,10 @@ function serve(agent: Socket, ports: Ports, onOther: () => void): void {
       onOther();
       return;
     }
+    if (open.isProbe === true) {
+      refuse("");
+      return;
+    }
     const rest = head.subarray(end + 1);
     ports.find(open).then(
       (port) => {

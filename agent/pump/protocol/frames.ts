@@ -18,6 +18,8 @@ export interface PortOpen {
   readonly file: string;
   /** A new run: what the last one said is forgotten. */
   readonly isNew: boolean;
+  /** It is only asked whether it answers: it says "closed". */
+  readonly isProbe?: boolean;
 }
 
 /** What the pump answers: the log first, then its output as it is kept and comes. */

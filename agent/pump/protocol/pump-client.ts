@@ -6,6 +6,7 @@ import { pause } from "../../../lib/backoff.js";
 import { unavailable } from "../../../lib/errors.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { startDaemon } from "../../host/exec.js";
+import { PumpWatch } from "./pump-watch.js";
 import { FrameReader, type FromPump, type PortOpen, pumpProtocol, pumpSocket } from "./frames.js";
 
 const startMs = 15_000;
@@ -27,11 +28,13 @@ interface Hearing {
 /** The agent's side of the pump, a process that reads serial ports and outlives the agent. It is started when it is needed. */
 export class PumpClient {
   readonly #directory: string;
+  readonly #watch: PumpWatch;
   #starting: Promise<void> | undefined;
 
   /** @param directory the pump's own. */
   constructor(directory: string) {
     this.#directory = directory;
+    this.#watch = new PumpWatch(directory);
   }
 
   /**
@@ -40,12 +43,19 @@ export class PumpClient {
    * @throws {ZorError} UNAVAILABLE when the pump or the port cannot be reached.
    */
   async open(port: Omit<PortOpen, "protocol">, hearing: Hearing): Promise<Socket> {
+    using needed = new DisposableStack();
+    needed.use(this.#watch.need());
     const { signal } = hearing;
     for (const deadline = performance.now() + startMs; ; ) {
       signal.throwIfAborted();
       const socket = await this.#connect();
       const found = socket === undefined ? undefined : await opened(socket, port, hearing);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        const kept = needed.move();
+        if (found.closed) kept.dispose();
+        else found.once("close", () => kept.dispose());
+        return found;
+      }
       if (performance.now() > deadline) {
         throw unavailable(
           "CONSOLE_PUMP",
@@ -69,6 +79,8 @@ export class PumpClient {
 
   async #start(): Promise<void> {
     const path = join(this.#directory, pumpSocket);
+    // One that cannot be reached keeps machines to itself, which serve one client each.
+    await this.#watch.endAll();
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const logFile = join(this.#directory, "pump.log");
     await rm(logFile, { force: true });

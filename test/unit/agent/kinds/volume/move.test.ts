@@ -68,8 +68,12 @@ function running(
     } as unknown as AgentContext,
     get: made,
     pool: usable as unknown as MovingVolumes["pool"],
-    setFacts: async (_: string, now: Facts) => void (facts = now),
-    setPlace: async (_: string, place: Place) => void (spec = place),
+    setFacts: async (_: string, now: Facts) => {
+      facts = now;
+    },
+    setPlace: async (_: string, place: Place) => {
+      spec = place;
+    },
     hold: (id: string) => {
       held.add(id);
       return { [Symbol.dispose]: () => void held.delete(id) };
