@@ -115,8 +115,14 @@ export class Pools {
     await this.opened(id);
     const state = this.#states.get(id);
     if (state === undefined) return;
-    await state.backend.close(state.pool);
+    // First, so that nobody who looks at it meanwhile opens it again.
     this.#states.delete(id);
+    try {
+      await state.backend.close(state.pool);
+    } catch (error) {
+      this.#states.set(id, state);
+      throw error;
+    }
   }
 
   /** Looks at the storage of a pool again, and tries to have it where it could not be had. Never rejects. */

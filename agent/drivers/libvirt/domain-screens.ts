@@ -2,6 +2,7 @@ import { open, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
+import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import type { HasScreen } from "../abilities/screen.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
@@ -16,12 +17,18 @@ const connectMs = 10_000;
 /** The screens of domains: pictures by libvirt, and VNC where it listens on this host. */
 export class DomainScreens implements HasScreen {
   readonly #access: DomainAccess;
+  /** Pictures of one domain are in the same file. */
+  readonly #turns = new KeyedQueue();
 
   constructor(access: DomainAccess) {
     this.#access = access;
   }
 
   async captureScreen(instance: DriverInstance, _handle: RecoveryHandle, options: CallOptions): Promise<Uint8Array> {
+    return await this.#turns.run(instance.uid, () => this.#capture(instance, options));
+  }
+
+  async #capture(instance: DriverInstance, options: CallOptions): Promise<Uint8Array> {
     const { domain } = await this.#access.find(instance, options.signal);
     if (!domain.hasScreen) throw noScreen(instance);
     const path = join(instance.directory, "screen");

@@ -71,6 +71,23 @@ it("lets go of a pool that is being opened only afterwards", async () => {
   expect(pools.find("nas")).toBeUndefined();
 });
 
+it("opens no pool again that is being let go of, and has it as it was when that fails", async () => {
+  const { backend, calls, answer } = slowStorage();
+  const closing = Promise.withResolvers<void>();
+  backend.close = () => closing.promise;
+  const pools = new Pools([backend]);
+  await pools.reopen(pool);
+  answer().reject(unavailable("STORAGE_SILENT", pool.name, "nas does not answer"));
+  await pools.opened("nas");
+  const closed = pools.close(pool);
+  await pools.opened("nas");
+  await pools.refresh("nas");
+  expect(calls).toEqual(["open"]);
+  closing.reject(new Error("it is busy"));
+  await expect(closed).rejects.toThrow("it is busy");
+  expect(pools.find("nas")?.reason).toContain("nas does not answer");
+});
+
 it("has no more than two wait for files of servers, and the next when one is done, however that ended", async () => {
   const first = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const began: number[] = [];
