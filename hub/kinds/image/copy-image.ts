@@ -137,6 +137,8 @@ async function nextOf<T>(items: AsyncIterator<T>): Promise<T | undefined> {
   return step.done === true ? undefined : step.value;
 }
 
+const indirect: ReadonlySet<number> = new Set([status.UNIMPLEMENTED, status.RESOURCE_EXHAUSTED]);
+
 /** Has the source let the target read from it; undefined when that cannot be. */
 async function allowDirect(
   { source, direct, bytesPerSecond }: CopyOptions,
@@ -149,8 +151,8 @@ async function allowDirect(
   try {
     await source.connection.unary(methods.allowFetch, allowed, { signal });
   } catch (error) {
-    // An agent of an older version: then it goes through the hub.
-    if (error instanceof ZorError && error.code === status.UNIMPLEMENTED) return undefined;
+    // An agent of an older version, or one that has let too many others read already: then it goes through the hub.
+    if (error instanceof ZorError && indirect.has(error.code)) return undefined;
     throw error;
   }
   const { from: peer, addresses } = direct;

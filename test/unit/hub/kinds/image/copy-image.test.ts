@@ -1,11 +1,13 @@
 import { expect, it } from "vitest";
+import { resourceExhausted } from "../../../../../lib/errors.js";
 import type { ReadyAgent } from "../../../../../hub/fleet/session.js";
 import { ChunkList } from "../../../../../hub/kinds/image/chunk-list.js";
 import { copyImage } from "../../../../../hub/kinds/image/copy-image.js";
-import type {
-  ListChunksResponse,
-  ReceiveImageRequest,
-  ReceiveImageResponse,
+import {
+  ImageTransferServiceService,
+  type ListChunksResponse,
+  type ReceiveImageRequest,
+  type ReceiveImageResponse,
 } from "../../../../../proto/gen/zor/agent/v1/image_transfer_service.js";
 import { Image } from "../../../../../proto/gen/zor/v1/image.js";
 
@@ -104,4 +106,28 @@ it("sends what is still missing through the hub when the target could not read i
   const allow = "/zor.agent.v1.ImageTransferService/AllowFetch";
   expect(asked).toEqual(["begin", "list", allow, "beta", "fetch", "chunk"]);
   expect(sent[0]).toBe("1024 of 2048 directly");
+});
+
+it("goes through the hub when the source lets no more hosts read from it", async () => {
+  const asked: (string | undefined)[] = [];
+  const image = Image.fromPartial({ name: "hosts/b/images/a" });
+  const stream = async function* (method: unknown) {
+    if (method === ImageTransferServiceService.listChunks) yield { image, chunks: [chunk] };
+    else yield { index: 0, data: Buffer.alloc(1024) };
+  };
+  const bidi = async function* (_: unknown, requests: AsyncIterable<ReceiveImageRequest>) {
+    yield lacks({ first: 0, count: 1 });
+    for await (const { message } of requests) asked.push(message?.$case);
+    yield { message: { $case: "image", value: image } };
+  };
+  const unary = async () => {
+    throw resourceExhausted("TOO_MANY_TICKETS", "too many hosts were allowed to read images here");
+  };
+  const agent = { connection: { stream, bidi, unary }, signal: new AbortController().signal } as unknown as ReadyAgent;
+  const copied = await copyImage({
+    ...{ source: agent, target: agent, sourceId: "a", imageId: "a", caller: "", bytesPerSecond: 0 },
+    direct: { from: "a", to: "b", addresses: ["192.0.2.1:1"] },
+    ...{ signal: new AbortController().signal, progress: () => undefined },
+  });
+  expect([copied, asked]).toEqual([image, ["begin", "list", "chunk"]]);
 });
