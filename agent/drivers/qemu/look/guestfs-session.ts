@@ -128,12 +128,11 @@ export class GuestfsSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const timer = setTimeout(() => void this.#child.kill("SIGTERM"), endMs);
+    using _insisting = insistOnEnd(this.#child, endMs);
     if (this.#isBroken) this.#child.kill("SIGTERM");
     else await this.do({ op: "end" }).catch(() => void this.#child.kill("SIGTERM"));
     await this.#ended;
     this.#child.stdout?.destroy();
-    clearTimeout(timer);
   }
 
   async #send(content: AsyncIterable<Buffer>, input: Writable, failure: { error: unknown }): Promise<void> {
@@ -158,6 +157,15 @@ export class GuestfsSession implements AsyncDisposable {
       `${resource}: what looks into its disks has ended${why}; try again`,
     );
   }
+}
+
+/** Ends a process that does not end by itself in time, and, as somebody may have stopped it, by force after as long again; until disposed of. */
+export function insistOnEnd(child: ChildProcess, graceMs: number): Disposable {
+  const timers = [
+    setTimeout(() => void child.kill("SIGTERM"), graceMs),
+    setTimeout(() => void child.kill("SIGKILL"), 2 * graceMs),
+  ];
+  return { [Symbol.dispose]: () => timers.forEach(clearTimeout) };
 }
 
 /** What libguestfs says, which may quote the guest, as an error. */
