@@ -68,16 +68,16 @@ describe("the hardware of a machine", () => {
         pvpanic: true,
       },
       [],
-      { memoryMib: 128n },
+      { memoryMib: 192n },
     );
     const handle = await fixture.start(instance);
     const inside = (command: string) => fixture.shell(instance, handle, command);
     expect(await inside("cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_serial")).toBe("Zor, Inc.\nS-1\n");
     const memoryMib = async () => Math.round(Number(await inside("awk '/MemTotal/ {print $2}' /proc/meminfo")) / 1024);
     const atFirst = await memoryMib();
-    const larger = await grow(instance, handle, { cpus: 2, memoryMib: 256n });
+    const larger = await grow(instance, handle, { cpus: 2, memoryMib: 320n });
     expect((await memoryMib()) - atFirst).toBe(128);
-    await expect(grow(larger, handle, { memoryMib: 384n })).rejects.toMatchObject({ reason: "NO_MEMORY_SLOT" });
+    await expect(grow(larger, handle, { memoryMib: 448n })).rejects.toMatchObject({ reason: "NO_MEMORY_SLOT" });
     const suspending = { ...callOptions, progress: () => undefined };
     await expect(fixture.driver.can.suspend?.suspend(larger, handle, suspending)).rejects.toMatchObject({
       reason: "MEMORY_PLUGGED",

@@ -164,16 +164,30 @@ async function copy(session: Session, { from, to, owners, options, place }: Copy
   const wanted = await place(session, { ...placeOf(options), text: to, path: undefined });
   const end = localEnd(from);
   const items = end.read(how)[Symbol.asyncIterator]();
+  try {
+    await send(session, wanted, { items, base: end.base, how });
+  } finally {
+    // Of what was refused the files are still open.
+    await items.return?.();
+  }
+}
+
+interface Sending {
+  readonly items: AsyncIterator<TreeItem>;
+  readonly base: string;
+  readonly how: { readonly owners: boolean; readonly onSkipped: (what: string) => void };
+}
+
+async function send(session: Session, place: Place, { items, base, how }: Sending): Promise<void> {
   const first = await items.next();
   if (first.done === true) return;
   const { value } = first;
   if (value.type === "entry" && value.entry.type === "file") {
-    const open = { place: wanted, base: end.base, size: BigInt(value.entry.size), mode: value.entry.mode & 0o777 };
+    const open = { place, base, size: BigInt(value.entry.size), mode: value.entry.mode & 0o777 };
     await writeInto(session, open, dataOf(items));
     return;
   }
-  const named = owned(after(value, items), { owners, onSkipped });
-  await writeInto(session, { place: wanted, archive: true }, writeTar(named, `./${end.base}`));
+  await writeInto(session, { place, archive: true }, writeTar(owned(after(value, items), how), `./${base}`));
 }
 
 function isInside(text: string): boolean {
