@@ -79,7 +79,10 @@ export class GuestAgent {
 
   /** Ends the connection; waiting commands fail. Idempotent. */
   close(): void {
-    this.#fail("the connection to the guest agent was closed", undefined);
+    this.#fail(
+      "the connection to the guest agent was closed: the agent or the machine has ended or restarts; look at the instance, and ask again",
+      undefined,
+    );
   }
 
   async #executeNow(command: string, args: JsonObject, timeoutMs: number): Promise<unknown> {

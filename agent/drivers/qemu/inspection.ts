@@ -7,6 +7,7 @@ import { reconstructEnd } from "./lost-end.js";
 import type { Machines } from "./machines.js";
 import { toObservedState, toSilenceReason } from "./observed-state.js";
 import { qemuOptionsOf, sizeOf } from "./options.js";
+import { silentQemu } from "./qmp-client.js";
 import { boundLog } from "./run-directory.js";
 
 /** What looking at a machine needs of its driver. */
@@ -46,7 +47,11 @@ export async function inspectMachine(
     return { ...found, reason: toSilenceReason(sizeOf(instance.spec).memoryMib), isSilent: true };
   } catch {
     if (!(await isAlive(identity))) return await inspectEnded(instance, handle, machines);
-    return { ...observed, state: "unknown", reason: "QEMU does not answer; the agent keeps trying" };
+    return {
+      ...observed,
+      state: "unknown",
+      reason: silentQemu,
+    };
   }
 }
 

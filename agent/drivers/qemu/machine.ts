@@ -14,7 +14,7 @@ import { endIfHung } from "./last-moments.js";
 import { type FirstSpeaker, LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason, strongerReason } from "./machine-end.js";
 import { narrowSockets } from "./narrow-sockets.js";
-import { QmpClient, type QmpEvent } from "./qmp-client.js";
+import { QmpClient, type QmpEvent, silentQemu } from "./qmp-client.js";
 import type { FollowedPort } from "./console-mux.js";
 import { SerialPorts } from "./serial-ports.js";
 import { ShutdownRequest } from "./shutdown-request.js";
@@ -386,7 +386,7 @@ export class Machine {
   /** @throws {ZorError} UNAVAILABLE when QEMU does not answer now, or no more. */
   #monitor(): QmpClient {
     if (this.#qmp !== undefined && !this.#isOff) return this.#qmp;
-    const why = this.#isOff ? "its machine is off, and QEMU ends" : "QEMU does not answer; the agent keeps trying";
+    const why = this.#isOff ? "its machine is off, and QEMU ends" : silentQemu;
     throw unavailable("MACHINE_SILENT", this.resource, `${this.resource}: ${why}`);
   }
 }

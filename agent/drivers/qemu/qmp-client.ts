@@ -23,6 +23,10 @@ export interface QmpOptions {
 
 const maxLineBytes = 16 * 1024 * 1024;
 const defaultTimeoutMs = 5000;
+/** Of a QEMU that takes no commands now. */
+export const silentQemu = "QEMU does not answer: its process is stopped or hangs; let it go on, or stop the instance";
+const ended =
+  "QEMU closed the connection: its process has ended, or was killed on the host; look at the instance, and start it again when it is stopped";
 
 interface Waiter {
   readonly command: string;
@@ -52,9 +56,9 @@ export class QmpClient {
     // Nobody may be waiting when it fails.
     this.#greeting.promise.catch(() => undefined);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("error", (error) => this.#fail("the connection to QEMU broke", error));
+    socket.on("error", (error) => this.#fail(ended, error));
     socket.on("close", () => {
-      this.#fail("QEMU closed the connection", undefined);
+      this.#fail(ended, undefined);
       resolve();
     });
   }

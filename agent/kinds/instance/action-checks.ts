@@ -115,13 +115,18 @@ export function assertStopped({ resource: { name }, handle }: InstanceSubject): 
   );
 }
 
+/** The state of an instance; why it is not known is what there is to mend. */
+export function stateWords({ observation: { state, reason } }: Pick<InstanceRecord, "observation">): string {
+  return state === "unknown" && reason !== "" ? `unknown (${reason})` : state;
+}
+
 function assertState(record: InstanceRecord, state: "running" | "paused", action: string): void {
   if (record.observation.state === state) return;
   const { name } = record.stored.resource;
   throw failedPrecondition(
     `INSTANCE_NOT_${state.toUpperCase()}`,
     name,
-    `${name} is ${record.observation.state}, so it cannot ${action}; it must be ${state}`,
+    `${name} is ${stateWords(record)}, so it cannot ${action}; it must be ${state}`,
   );
 }
 

@@ -3,7 +3,7 @@ import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { Progress, RecoveryHandle } from "../../drivers/driver.js";
 import type { Suspendable } from "../../drivers/abilities/suspendable.js";
-import { assertUnclaimed, runningHandle, unsupported } from "./action-checks.js";
+import { assertUnclaimed, runningHandle, stateWords, unsupported } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { keepEnd } from "./ends.js";
 import { otherEnd } from "./last-end.js";
@@ -25,7 +25,7 @@ export function checkSuspend(record: InstanceRecord): {
   const { state } = record.observation;
   if (state === "running" || state === "paused") return { ability, handle };
   const { name } = record.stored.resource;
-  throw failedPrecondition("INSTANCE_NOT_RUNNING", name, `${name} is ${state}, so it cannot be suspended`);
+  throw failedPrecondition("INSTANCE_NOT_RUNNING", name, `${name} is ${stateWords(record)}, so it cannot be suspended`);
 }
 
 /** Keeps the memory of an instance on disk and ends it. On error it runs on. */

@@ -1,5 +1,5 @@
 import { readlink } from "node:fs/promises";
-import { failedPrecondition, messageOf, type ZorError } from "../../../../lib/errors.js";
+import { failedPrecondition, messageOf, ZorError } from "../../../../lib/errors.js";
 import { ownPrefix } from "../blocks/block-engine.js";
 import { asObject, type JsonObject, numberOf, objectsIn, textOf } from "../json.js";
 import type { QmpEvent } from "../qmp-client.js";
@@ -141,7 +141,9 @@ function notLetGo(resource: string, what: string): ZorError {
   );
 }
 
+/** Nobody knows what a QEMU thinks that does not answer: that is told as it is. */
 function cannotUnplug(resource: string, what: string, cause: unknown): ZorError {
+  if (cause instanceof ZorError && cause.reason !== "QMP_COMMAND_FAILED") return cause;
   const why = messageOf(cause).replace(/^.*QEMU refused device_del: /, "");
   return failedPrecondition(
     "CANNOT_UNPLUG",
