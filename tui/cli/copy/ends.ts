@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { invalidArgument, notFound } from "../../../lib/errors.js";
+import { invalidArgument, notFound, resourceExhausted, ZorError } from "../../../lib/errors.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { Dir } from "../../../lib/tree/dir.js";
 import { packTree } from "../../../lib/tree/pack.js";
@@ -75,6 +75,8 @@ export function guestEnd(connection: Connection, name: string, path: string): Co
         const shown = reporting(items, onSkipped);
         for await (const _ of run(writeScript, words, signal, writeTar(shown, id))) signal.throwIfAborted();
         isWhole = true;
+      } catch (error) {
+        throw isFull(error) ? doesNotFit(name, base, path) : error;
       } finally {
         if (!isWhole) await drained(run(cleanScript, [path, id], AbortSignal.timeout(cleanLimitMs)));
       }
@@ -106,6 +108,21 @@ export function localEnd(path: string): CopyEnd {
       await unpackTree(dir, items, { name: isDirectory ? base : basename(whole), owners, onSkipped });
     },
   };
+}
+
+/** What tar inside says of a full disk names no file. */
+function isFull(error: unknown): boolean {
+  return (
+    error instanceof ZorError &&
+    error.reason === "COPY_FAILED" &&
+    /No space left on device|Disk quota exceeded/.test(error.message)
+  );
+}
+
+function doesNotFit(name: string, base: string, path: string): ZorError {
+  const what = `${JSON.stringify(base)} does not fit at ${JSON.stringify(path)}`;
+  const remedy = "make room there, or give the instance a larger disk, and copy it again";
+  return resourceExhausted("COPY_DISK_FULL", `${name}: ${what}: the file system inside is full; ${remedy}`, name);
 }
 
 async function* reporting(items: AsyncIterable<TreeItem>, onSkipped: (what: string) => void): AsyncGenerator<TreeItem> {
