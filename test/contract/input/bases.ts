@@ -80,7 +80,12 @@ export function baseOf({ method, fields }: Pick<Place, "method" | "fields">): Js
   const own = withNeeds(bases[method.name] ?? {}, fields.map(jsonNameOf));
   const isInstance = rule?.kind === "instance" && (rule.verb === "create" || rule.verb === "update");
   const driver = fields.map(({ name }) => name).find((name) => driverBases[name] !== undefined) ?? "crun";
-  const spec = { nics: driver === "libvirt" ? [] : [{}], [driver]: driverBases[driver] ?? {} };
+  const isOfSchedule = fields.some(({ name }) => name === "schedules");
+  const spec = {
+    nics: driver === "libvirt" ? [] : [{}],
+    [driver]: driverBases[driver] ?? {},
+    ...(isOfSchedule ? { schedules: [{ name: "s", action: "SCHEDULE_ACTION_SNAPSHOT", everySeconds: "3600" }] } : {}),
+  };
   const creation: JsonObject =
     rule?.verb === "create"
       ? { instance: { spec }, leaveStopped: true, validateOnly: true }

@@ -1,10 +1,11 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { ZorError } from "../../../lib/errors.js";
+import { BuildImageRequest, ImageServiceService } from "../../../proto/gen/zor/v1/image_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { backingFormat, extensionTypes, makeQcow2 } from "../../unit/agent/drivers/qemu/qcow2-image.js";
@@ -130,6 +131,41 @@ describe("before any tool opens it, is refused", () => {
     );
     expect((error as ZorError).message).toContain(field);
     expect((error as ZorError).message).not.toContain(world.state);
+    expect(await started()).toBe("");
+    expect(await world.kept()).toEqual(before);
+  });
+});
+
+/** Programs of recipes that are never run, by what they are. */
+const programs: readonly (readonly [string, (program: string) => Promise<unknown>])[] = [
+  ["a link out of the recipes", (program) => symlink(join(fakes, "xorriso"), program)],
+  ["a link to itself", (program) => symlink(program, program)],
+  ["a link to a device", (program) => symlink("/dev/zero", program)],
+  ["a directory", (program) => mkdir(program)],
+  ["a pipe that nobody writes to", (program) => run("mkfifo", [program])],
+  ["one that others may write to", (program) => recipe(program, async () => await chmod(program, 0o777))],
+  ["one of somebody else", (program) => recipe(program, async () => await chown(program, 65534, 65534))],
+  ["one that is not executable", (program) => recipe(program, async () => await chmod(program, 0o600))],
+];
+
+async function recipe(program: string, change: () => Promise<void>): Promise<void> {
+  await writeFile(program, `#!/bin/sh\necho recipe >> ${fakes}/started\n`, { mode: 0o755 });
+  await change();
+}
+
+describe("a recipe is not run whose program is", () => {
+  it.each(programs)("%s", async (what, make) => {
+    const name = what.replaceAll(" ", "-");
+    await mkdir(join(world.state, "recipes", name), { recursive: true });
+    await make(join(world.state, "recipes", name, "build"));
+    const before = await world.kept();
+    await started();
+    const request = BuildImageRequest.fromPartial({ parent: "hosts/h1", imageId: "bad", recipe: name });
+    const built = world.fixture.admin.unary(ImageServiceService.buildImage, request);
+    await expect(built).rejects.toMatchObject({
+      code: expect.toSatisfy((code) => [status.INVALID_ARGUMENT, status.FAILED_PRECONDITION].includes(code)),
+      message: expect.stringContaining(name),
+    });
     expect(await started()).toBe("");
     expect(await world.kept()).toEqual(before);
   });
