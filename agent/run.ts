@@ -1,3 +1,4 @@
+import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../lib/files.js";
 import type { Log } from "../lib/log.js";
@@ -9,6 +10,7 @@ import { dialOutForever } from "./dial-out.js";
 import { ensureHostUid } from "./host/host-uid.js";
 import { lockState } from "./host/state-lock.js";
 import { openHostParts } from "./host-parts.js";
+import { isDiskFull } from "./kit/failure.js";
 import { IdentityHolder, identityDirectory, loadHostIdentity } from "./identity-holder.js";
 import { findJoinData } from "./join-data.js";
 import { LocalControl } from "./local-control.js";
@@ -54,7 +56,12 @@ export async function runAgent(
   await using _control = await LocalControl.open(settings.state, {
     shutdownGuests: (report, given) => agent.shutdownGuests(report, AbortSignal.any([given, signal])),
   });
-  await writeRunFile(settings.state, { host, netns: settings.netns, listen: agent.addresses });
+  await writeRunFile(settings.state, { host, netns: settings.netns, listen: agent.addresses }).catch(
+    (error: unknown) => {
+      // Whoever frees space on a full disk needs an agent that serves.
+      log.error({ err: error }, "run.json could not be written: zor on this host does not find this agent by it");
+    },
+  );
   new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();
   log.info({ host, listen: agent.addresses, netns: settings.netns }, "the agent serves");
   await aborted(signal);
@@ -70,7 +77,15 @@ async function writeRunFile(
 ): Promise<void> {
   const startTime = new Date(Date.now() - process.uptime() * 1000).toISOString();
   const text = `${JSON.stringify({ pid: process.pid, startTime, ...facts })}\n`;
-  await writeFileAtomic(join(stateDirectory, "run.json"), text, { mode: 0o644 });
+  const path = join(stateDirectory, "run.json");
+  try {
+    await writeFileAtomic(path, text, { mode: 0o644 });
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    // The place of the last one's needs no more room.
+    await writeFile(path, text, { flag: "r+" });
+    await truncate(path, Buffer.byteLength(text));
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

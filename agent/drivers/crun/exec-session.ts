@@ -52,6 +52,9 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
   signal.throwIfAborted();
   const base = join(options.directory, `exec-${randomBytes(6).toString("hex")}`);
   const [specFile, pidFile] = [`${base}.json`, `${base}.pid`];
+  await using leftovers = new AsyncDisposableStack();
+  // Before the first is written: on a full disk there is an empty one.
+  leftovers.defer(async () => await removeFiles([specFile, pidFile]));
   await writeFile(specFile, JSON.stringify(toSpec(options)), { mode: 0o600, flag: "wx" });
   const argv = options.runtime.command(["exec", `--process=${specFile}`, `--pid-file=${pidFile}`, options.containerId]);
   const queue = new AsyncQueue<ExecOutput>(4096);
@@ -74,7 +77,6 @@ export async function* execInContainer(options: ExecSessionOptions): AsyncGenera
     signal.removeEventListener("abort", kill);
     if (!hasExited(session.child)) kill();
     await killed;
-    await Promise.all([specFile, pidFile].map((file) => rm(file, { force: true })));
   }
 }
 
@@ -113,8 +115,8 @@ export async function execDetachedInContainer(
   const base = join(options.directory, `detached-${randomBytes(6).toString("hex")}`);
   const [specFile, pidFile, logFile] = [`${base}.json`, `${base}.pid`, `${base}.log`];
   const command = { ...options.command, tty: false, columns: 0, rows: 0, stdin: undefined };
-  await writeFile(specFile, JSON.stringify(toSpec({ ...options, command })), { mode: 0o600, flag: "wx" });
   try {
+    await writeFile(specFile, JSON.stringify(toSpec({ ...options, command })), { mode: 0o600, flag: "wx" });
     // What it said on a pipe that nobody reads would end the command: the runtime's own words go to a file.
     const argv = [
       `--log=${logFile}`,
@@ -133,8 +135,12 @@ export async function execDetachedInContainer(
     const said = ((await readIfExists(logFile)) ?? "").trim().slice(-500);
     throw failedPrecondition("NOT_STARTED", resource, `${resource}: the runtime refuses the command: ${said}`);
   } finally {
-    await Promise.all([specFile, pidFile, logFile].map((file) => rm(file, { force: true })));
+    await removeFiles([specFile, pidFile, logFile]);
   }
+}
+
+async function removeFiles(files: readonly string[]): Promise<void> {
+  await Promise.all(files.map((file) => rm(file, { force: true })));
 }
 
 function startWithPipes(argv: readonly [string, ...string[]], command: ExecCommand): Session {

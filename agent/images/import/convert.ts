@@ -77,7 +77,10 @@ async function virtualSizeOf({ format, from, signal }: ConvertOptions): Promise<
 function readable(error: ToolError, format: ForeignDisk): Error {
   if (/No space left on device|Disk quota exceeded/.test(error.stderrTail)) return error;
   if (/File too large|wrote more/.test(`${error.message} ${error.stderrTail}`)) {
-    return new ArchiveError("is larger than the host has room for when it is converted", { cause: error });
+    return new ArchiveError(
+      "is larger than the host has room for when it is converted; free some space there, and import it again",
+      { cause: error },
+    );
   }
   if (/is not installed/.test(error.message)) return error;
   return new ArchiveError(`is a damaged ${format} image: it cannot be converted`, { cause: error });
