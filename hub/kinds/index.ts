@@ -1,6 +1,7 @@
 import type { HubKind } from "../kit/hub-kind.js";
 import { a2bKind } from "./a2b/index.js";
 import { hostKind } from "./host/index.js";
+import { backupKind } from "./backup/index.js";
 import { imageKind } from "./image/index.js";
 import { lanKind } from "./lan/index.js";
 import { linkKind } from "./link/index.js";
@@ -8,4 +9,13 @@ import { operationKind } from "./operation/index.js";
 import { tokenKind } from "./token/index.js";
 
 /** The kinds to which the hub adds something, in the order in which they are made and loaded: what is referred to comes first. */
-export const hubKinds: readonly HubKind[] = [hostKind, linkKind, a2bKind, lanKind, imageKind, operationKind, tokenKind];
+export const hubKinds: readonly HubKind[] = [
+  hostKind,
+  linkKind,
+  a2bKind,
+  lanKind,
+  imageKind,
+  backupKind,
+  operationKind,
+  tokenKind,
+];

@@ -4,6 +4,7 @@ import { A2bServiceService } from "./zor/v1/a2b_service.js";
 import { AgentServiceService } from "./zor/agent/v1/agent_service.js";
 import { Backup } from "./zor/v1/backup.js";
 import { BackupServiceService } from "./zor/v1/backup_service.js";
+import { BackupTransferServiceService } from "./zor/agent/v1/backup_transfer_service.js";
 import { CableServiceService } from "./zor/agent/v1/cable_service.js";
 import { ConsoleServiceService } from "./zor/v1/console_service.js";
 import { DiskServiceService } from "./zor/v1/disk_service.js";
@@ -72,6 +73,7 @@ export const codecTable = {
 /** Definitions of services, by full name. */
 export const serviceTable = {
   "zor.agent.v1.AgentService": AgentServiceService,
+  "zor.agent.v1.BackupTransferService": BackupTransferServiceService,
   "zor.agent.v1.CableService": CableServiceService,
   "zor.agent.v1.ImageTransferService": ImageTransferServiceService,
   "zor.v1.A2bService": A2bServiceService,

@@ -35,4 +35,13 @@ export interface BackedUp {
    * @param directories absolute, the full one first, the one to restore last.
    */
   restoreBackup(instance: DriverInstance, directories: readonly string[], options: CopyOptions): Promise<void>;
+
+  /**
+   * Has an instance that is there, and does not run, hold what a backup holds: what it held is kept until that is durable, also over the end
+   * of the agent. Absent where that cannot be. @throws {ZorError} and then it holds what it held.
+   */
+  restoreInto?(instance: DriverInstance, directories: readonly string[], options: CopyOptions): Promise<void>;
+
+  /** Undoes or finishes a {@link restoreInto} that the end of an agent cut short. Resolves to whether it was undone. Idempotent. */
+  settleRestore?(instance: DriverInstance): Promise<boolean>;
 }

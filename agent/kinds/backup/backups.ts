@@ -2,33 +2,46 @@ import { randomUUID } from "node:crypto";
 import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { alreadyExists, failedPrecondition, type FieldViolation, invalidFields } from "../../../lib/errors.js";
+import { alreadyExists, failedPrecondition } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
-import { isId, parseId, quote, type ResourceId } from "../../../lib/names.js";
+import { isId, quote, type ResourceId } from "../../../lib/names.js";
 import { Backup, BackupSpec } from "../../../proto/gen/zor/v1/backup.js";
-import type { RestoreBackupRequest } from "../../../proto/gen/zor/v1/backup_service.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import type { BackedUp } from "../../drivers/abilities/backups.js";
-import { findDriver } from "../../drivers/find-driver.js";
 import type { InstanceSubject } from "../../drivers/instance-access.js";
 import { asFailure } from "../../kit/failure.js";
-import type { Change } from "../../kit/kind.js";
+import type { Change, Whole } from "../../kit/kind.js";
 import { MadeResources } from "../../kit/made-resources.js";
 import { checkMetadata } from "../../kit/metadata.js";
 import type { ResourceSource } from "../../kit/references.js";
 import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
 import type { Taker } from "../../schedules/taker.js";
-import { chainOf, type Facts, type MadeBackup, parseFacts, sealFiles, toStatus, verifyFiles } from "./backup-files.js";
+import { assertRoom, checkDescription, checkRate, notWhole, refuse, withAbility } from "./backup-check.js";
+import { type Facts, type MadeBackup, parseFacts, sealFiles, toStatus, verifyFiles } from "./backup-files.js";
+import { BackupRestores } from "./restores.js";
 
-const maxDescription = 1024;
-const maxBytesPerSecond = 2n ** 40n;
+/** A backup of another host. */
+export interface ReceivedBackup {
+  readonly id: string;
+  readonly backup: Whole<Backup>;
+  readonly facts: Omit<Facts, "directory" | "sizeBytes">;
+  /** Of its files, as it was told. */
+  readonly sizeBytes: number;
+}
+
+interface ReceiveOptions {
+  readonly caller: string;
+  readonly signal: AbortSignal;
+  /** Writes its files into an empty directory, durably. */
+  readonly write: (directory: string) => Promise<void>;
+}
 
 /** The backups of this host's instances. */
 export class Backups implements StandardVerbs<Backup> {
   readonly #context: AgentContext;
   readonly #made: MadeResources<Backup, Facts>;
+  readonly restores: BackupRestores;
 
   constructor(context: AgentContext) {
     this.#context = context;
@@ -47,6 +60,7 @@ export class Backups implements StandardVerbs<Backup> {
       },
       context,
     );
+    this.restores = new BackupRestores(context, this.#made);
   }
 
   get source(): ResourceSource {
@@ -59,6 +73,7 @@ export class Backups implements StandardVerbs<Backup> {
 
   /** Takes up what is on disk; undoes or finishes what was cut short. */
   async restoreAll(): Promise<void> {
+    await this.restores.settleAll();
     for (const { id, resource, isDoomed } of await this.#made.load()) {
       try {
         await this.#remove(id, resource.spec.target);
@@ -149,45 +164,46 @@ export class Backups implements StandardVerbs<Backup> {
     }
   }
 
-  /** Makes an instance of a backup. @throws {ZorError} */
-  async restore(request: RestoreBackupRequest, caller: string): Promise<Operation> {
-    const { scope, instances, operations, references, signal: ending, parts } = this.#context;
-    const made = this.#made.get(scope.parse("backup", "name", request.name));
-    const { facts, resource } = made;
-    if (facts === undefined || made.isDoomed) throw notWhole(resource.name);
-    const bytesPerSecond = checkRate(request.bytesPerSecond);
-    const id = parseId("instance_id", request.instanceId === "" ? resource.spec.instance : request.instanceId);
-    const access = instances.get();
-    const { spec, labels, annotations } = Instance.fromJSON(facts.instance);
-    if (spec === undefined) throw notWhole(resource.name);
-    const isThere = access.list().some(({ uid }) => uid === resource.spec.instanceUid);
-    // The same MAC address twice would be a fault that is hard to find.
-    const nics = isThere ? spec.nics.map((nic) => ({ ...nic, mac: "" })) : spec.nics;
-    const schedules = isThere ? [] : spec.schedules;
-    const wanted = { id, labels, annotations, spec: { ...spec, nics, schedules } };
-    const ability = findDriver(parts.drivers, spec)?.can.backup;
-    if (ability === undefined) throw notWhole(resource.name);
-    await access.checkNew(wanted, { caller, signal: ending });
-    const verb = "backup.restore";
-    const target = references.nameOf("instance", id);
-    if (request.validateOnly) return checkedOperation(verb, target);
-    return operations.start({
-      ...{ verb, target, requestId: request.requestId, caller },
-      work: async ({ signal, progress }) => {
-        const chain = chainOf(made, this.#made.group(resource.spec.instanceUid));
-        progress("verifying the backup", 2);
-        for (const each of chain) {
-          if (each.facts === undefined) throw notWhole(each.resource.name);
-          await verifyFiles(each.resource.name, each.facts, signal);
-        }
-        const directories = chain.map((each) => each.facts?.directory ?? "");
-        const value = await access.make(wanted, {
-          ...{ caller, signal, progress, leaveStopped: request.leaveStopped },
-          fill: (instance) => ability.restoreBackup(instance, directories, { signal, progress, bytesPerSecond }),
-        });
-        return pack({ kind: "instance", value });
-      },
-    });
+  /** A backup that is whole, as another host may have it. @throws {ZorError} */
+  whole(id: string): { readonly backup: Backup; readonly facts: Facts } {
+    const { facts, resource, isDoomed } = this.#made.get(id);
+    if (facts === undefined || isDoomed) throw notWhole(resource.name);
+    return { backup: this.#made.shown(id), facts };
+  }
+
+  /** Takes a backup of another host. On error or abort nothing of it is left. @throws {ZorError} */
+  async receive({ id, backup, facts, sizeBytes }: ReceivedBackup, how: ReceiveOptions): Promise<Backup> {
+    const { caller, signal, write } = how;
+    const name = this.#made.nameOf(id);
+    const wanted = { ...backup.spec, target: "", bytesPerSecond: 0n };
+    const { target } = await this.#checked({ ...backup, spec: wanted }, name);
+    if (this.#made.isTaken(id)) throw alreadyExists(name);
+    const base = wanted.incrementalOf;
+    if (base !== "" && (!this.#made.has(base) || this.#made.get(base).resource.spec.target !== target)) {
+      throw failedPrecondition(
+        "BACKUP_BASE_MISSING",
+        name,
+        `${name} builds on ${base}, which is not here; copy that first`,
+      );
+    }
+    await assertRoom(name, target, sizeBytes);
+    // No schedule of this host: it deletes nothing that it has not taken.
+    const spec = { ...wanted, target, schedule: "" };
+    await this.#made.reserve(this.#made.plan(id, backup, spec, caller));
+    await this.#makeDirectory(id, target);
+    const directory = this.#directoryOf(id, target);
+    try {
+      await write(directory);
+      signal.throwIfAborted();
+      const sealed = await sealFiles(directory, facts.instance, signal);
+      const whole = { ...facts, directory, sizeBytes: sealed.sizeBytes };
+      await verifyFiles(name, whole, signal);
+      await this.#made.complete(id, whole, caller);
+    } catch (error) {
+      await this.#undo(id, target);
+      throw asFailure(error, name, "receive");
+    }
+    return this.#made.shown(id);
   }
 
   readonly delete = async (id: string, { validateOnly, caller }: Change): Promise<void> => {
@@ -296,13 +312,8 @@ export class Backups implements StandardVerbs<Backup> {
     if (!isId(spec.instance)) {
       violations.push({ field: "backup.spec.instance", description: "must be the id of an instance of this host" });
     }
-    if (spec.bytesPerSecond < 0n || spec.bytesPerSecond > maxBytesPerSecond) {
-      violations.push({
-        field: "backup.spec.bytes_per_second",
-        description: `is not between 0 and ${maxBytesPerSecond}`,
-      });
-    }
     refuse(violations, name);
+    checkRate(spec.bytesPerSecond, "backup.spec.bytes_per_second");
     if (first === "") {
       throw failedPrecondition(
         "NO_BACKUP_DIRECTORY",
@@ -325,41 +336,4 @@ export class Backups implements StandardVerbs<Backup> {
     }
     return { ...spec, target };
   }
-}
-
-function withAbility(subject: InstanceSubject): { readonly subject: InstanceSubject; readonly ability: BackedUp } {
-  const ability = subject.driver.can.backup;
-  if (ability !== undefined) return { subject, ability };
-  const { name } = subject.resource;
-  const { kind } = subject.driver;
-  throw failedPrecondition(
-    "UNSUPPORTED",
-    name,
-    `${name} is of kind ${kind}, which cannot be backed up; save it as an image`,
-  );
-}
-
-function checkDescription({ description }: BackupSpec): FieldViolation[] {
-  const field = "backup.spec.description";
-  if (description.length > maxDescription) {
-    return [{ field, description: `has ${description.length} characters, more than ${maxDescription}` }];
-  }
-  return /^[^\p{Cc}]*$/u.test(description) ? [] : [{ field, description: "has control characters" }];
-}
-
-function checkRate(bytesPerSecond: bigint): number {
-  if (bytesPerSecond >= 0n && bytesPerSecond <= maxBytesPerSecond) return Number(bytesPerSecond);
-  throw invalidFields([{ field: "bytes_per_second", description: `is not between 0 and ${maxBytesPerSecond}` }]);
-}
-
-function refuse(violations: readonly FieldViolation[], name: string): void {
-  if (violations.length > 0) throw invalidFields(violations, name);
-}
-
-function notWhole(name: string): Error {
-  return failedPrecondition(
-    "BACKUP_NOT_READY",
-    name,
-    `${name} is being taken or deleted, or is not whole; look at it with: zor describe`,
-  );
 }

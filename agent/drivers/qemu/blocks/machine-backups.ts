@@ -6,15 +6,17 @@ import { openExactly } from "../../../host/open-exactly.js";
 import type { BackedUp } from "../../abilities/backups.js";
 import type { CopyOptions } from "../../abilities/copies.js";
 import type { DriverInstance } from "../../driver-instance.js";
-import { diskSizeBytes, isRaw, makeEmptyDisk, openDiskImage } from "../disks.js";
+import { createDisks, diskSizeBytes, disksDirectory, isRaw, makeEmptyDisk, openDiskImage } from "../disks.js";
 import { diskName, diskNumber } from "../ids.js";
 import { textOf } from "../json.js";
 import { assertNoVolumes } from "../machine-volumes.js";
 import { openBackupFile } from "./backup-file.js";
+import { qemuOptionsOf } from "../options.js";
 import { type BlockEngine, diskNode, giveFile, newName, ownBitmaps, ownPrefix, slowCommandMs } from "./block-engine.js";
 import { followJobs } from "./block-jobs.js";
 import type { DiskCopy } from "./copy-disks.js";
 import { openStoppedDisks } from "./disk-process.js";
+import { replaceDisks, settleDisks } from "./replaced-disks.js";
 import { assertRoom, copyFrom, keptDisks, type MachineAccess, onEngine } from "./machine-copies.js";
 
 const granularity = 65_536;
@@ -72,6 +74,14 @@ export function machineBackups(access: MachineAccess): BackedUp {
       return { consistent, whyFull: base === undefined ? "" : whyFull };
     },
     restoreBackup: (instance, directories, options) => restore(access, instance, directories, options),
+    restoreInto: async (instance, directories, options) => {
+      await assertRoom(access, instance, assertKept(instance));
+      await replaceDisks(disksDirectory(instance.directory), async () => {
+        await createDisks(qemuOptionsOf(instance.spec).disks, access.disksOptions(instance, options));
+        await restore(access, instance, directories, options);
+      });
+    },
+    settleRestore: (instance) => settleDisks(disksDirectory(instance.directory)),
   };
 }
 

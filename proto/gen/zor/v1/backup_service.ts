@@ -140,10 +140,37 @@ export interface RestoreBackupRequest {
   requestId: string;
   /** Only checks the request. */
   validateOnly: boolean;
+  /**
+   * Have the instance of which the backup was taken hold it again, instead of making one: only what its disks hold changes, its specification
+   * stays. Its disks of now are kept until those of the backup are durable. FAILED_PRECONDITION while it runs, has snapshots or is suspended.
+   */
+  replace: boolean;
+  /** With replace: end the instance when it runs. */
+  force: boolean;
 }
 
 /** Response of RestoreBackup. */
 export interface RestoreBackupResponse {
+  /** The operation; watch it or poll it. */
+  operation: Operation | undefined;
+}
+
+/** Request of CopyBackup. */
+export interface CopyBackupRequest {
+  /** "hosts/{host}/backups/{backup}". */
+  name: string;
+  /** Where to, "hosts/{host}"; another host. */
+  target: string;
+  /** Most bytes a second; default 0: as fast as it goes. */
+  bytesPerSecond: bigint;
+  /** Makes retries safe. */
+  requestId: string;
+  /** Only checks the request. */
+  validateOnly: boolean;
+}
+
+/** Response of CopyBackup. */
+export interface CopyBackupResponse {
   /** The operation; watch it or poll it. */
   operation: Operation | undefined;
 }
@@ -1134,7 +1161,16 @@ export const DeleteBackupResponse: MessageFns<DeleteBackupResponse> = {
 };
 
 function createBaseRestoreBackupRequest(): RestoreBackupRequest {
-  return { name: "", instanceId: "", bytesPerSecond: 0n, leaveStopped: false, requestId: "", validateOnly: false };
+  return {
+    name: "",
+    instanceId: "",
+    bytesPerSecond: 0n,
+    leaveStopped: false,
+    requestId: "",
+    validateOnly: false,
+    replace: false,
+    force: false,
+  };
 }
 
 export const RestoreBackupRequest: MessageFns<RestoreBackupRequest> = {
@@ -1159,6 +1195,12 @@ export const RestoreBackupRequest: MessageFns<RestoreBackupRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(48).bool(message.validateOnly);
+    }
+    if (message.replace !== false) {
+      writer.uint32(56).bool(message.replace);
+    }
+    if (message.force !== false) {
+      writer.uint32(64).bool(message.force);
     }
     return writer;
   },
@@ -1224,6 +1266,22 @@ export const RestoreBackupRequest: MessageFns<RestoreBackupRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.replace = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1264,6 +1322,8 @@ export const RestoreBackupRequest: MessageFns<RestoreBackupRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      replace: isSet(object.replace) ? globalThis.Boolean(object.replace) : false,
+      force: isSet(object.force) ? globalThis.Boolean(object.force) : false,
     };
   },
 
@@ -1287,6 +1347,12 @@ export const RestoreBackupRequest: MessageFns<RestoreBackupRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.replace !== false) {
+      obj.replace = message.replace;
+    }
+    if (message.force !== false) {
+      obj.force = message.force;
+    }
     return obj;
   },
 
@@ -1303,6 +1369,8 @@ export const RestoreBackupRequest: MessageFns<RestoreBackupRequest> = {
     message.leaveStopped = object.leaveStopped ?? false;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.replace = object.replace ?? false;
+    message.force = object.force ?? false;
     return message;
   },
 };
@@ -1376,6 +1444,225 @@ export const RestoreBackupResponse: MessageFns<RestoreBackupResponse> = {
   },
 };
 
+function createBaseCopyBackupRequest(): CopyBackupRequest {
+  return { name: "", target: "", bytesPerSecond: 0n, requestId: "", validateOnly: false };
+}
+
+export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
+  encode(message: CopyBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.target !== "") {
+      writer.uint32(18).string(message.target);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.bytesPerSecond) !== message.bytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bytesPerSecond of type int64 too large");
+      }
+      writer.uint32(24).int64(message.bytesPerSecond);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(40).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopyBackupRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      target: isSet(object.target) ? globalThis.String(object.target) : "",
+      bytesPerSecond: isSet(object.bytesPerSecond)
+        ? BigInt(object.bytesPerSecond)
+        : isSet(object.bytes_per_second)
+        ? BigInt(object.bytes_per_second)
+        : 0n,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: CopyBackupRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.target !== "") {
+      obj.target = message.target;
+    }
+    if (message.bytesPerSecond !== 0n) {
+      obj.bytesPerSecond = message.bytesPerSecond.toString();
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopyBackupRequest>): CopyBackupRequest {
+    return CopyBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyBackupRequest>): CopyBackupRequest {
+    const message = createBaseCopyBackupRequest();
+    message.name = object.name ?? "";
+    message.target = object.target ?? "";
+    message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
+      ? BigInt(object.bytesPerSecond)
+      : 0n;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseCopyBackupResponse(): CopyBackupResponse {
+  return { operation: undefined };
+}
+
+export const CopyBackupResponse: MessageFns<CopyBackupResponse> = {
+  encode(message: CopyBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.operation !== undefined) {
+      Operation.encode(message.operation, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operation = Operation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopyBackupResponse {
+    return { operation: isSet(object.operation) ? Operation.fromJSON(object.operation) : undefined };
+  },
+
+  toJSON(message: CopyBackupResponse): unknown {
+    const obj: any = {};
+    if (message.operation !== undefined) {
+      obj.operation = Operation.toJSON(message.operation);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopyBackupResponse>): CopyBackupResponse {
+    return CopyBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyBackupResponse>): CopyBackupResponse {
+    const message = createBaseCopyBackupResponse();
+    message.operation = (object.operation !== undefined && object.operation !== null)
+      ? Operation.fromPartial(object.operation)
+      : undefined;
+    return message;
+  },
+};
+
 /** Takes backups of instances and restores them. */
 export type BackupServiceService = typeof BackupServiceService;
 export const BackupServiceService = {
@@ -1432,7 +1719,23 @@ export const BackupServiceService = {
       Buffer.from(DeleteBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteBackupResponse => DeleteBackupResponse.decode(value),
   },
-  /** Makes an instance that holds what a backup holds, from the specification of then. The operation's target is the instance. */
+  /**
+   * Copies a backup, with those that it builds on, to a backup directory of another host, where it can be restored like one of its own. All is
+   * verified there before it counts. Hubs only: an agent knows no other hosts. The operation's target is the backup.
+   */
+  copyBackup: {
+    path: "/zor.v1.BackupService/CopyBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CopyBackupRequest): Buffer => Buffer.from(CopyBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CopyBackupRequest => CopyBackupRequest.decode(value),
+    responseSerialize: (value: CopyBackupResponse): Buffer => Buffer.from(CopyBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CopyBackupResponse => CopyBackupResponse.decode(value),
+  },
+  /**
+   * Makes an instance that holds what a backup holds, from the specification of then; or has the instance that is there hold it again. The
+   * operation's target is the instance.
+   */
   restoreBackup: {
     path: "/zor.v1.BackupService/RestoreBackup" as const,
     requestStream: false as const,
@@ -1456,7 +1759,15 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   updateBackup: handleUnaryCall<UpdateBackupRequest, UpdateBackupResponse>;
   /** Deletes a backup; FAILED_PRECONDITION while others build on it. */
   deleteBackup: handleUnaryCall<DeleteBackupRequest, DeleteBackupResponse>;
-  /** Makes an instance that holds what a backup holds, from the specification of then. The operation's target is the instance. */
+  /**
+   * Copies a backup, with those that it builds on, to a backup directory of another host, where it can be restored like one of its own. All is
+   * verified there before it counts. Hubs only: an agent knows no other hosts. The operation's target is the backup.
+   */
+  copyBackup: handleUnaryCall<CopyBackupRequest, CopyBackupResponse>;
+  /**
+   * Makes an instance that holds what a backup holds, from the specification of then; or has the instance that is there hold it again. The
+   * operation's target is the instance.
+   */
   restoreBackup: handleUnaryCall<RestoreBackupRequest, RestoreBackupResponse>;
 }
 
@@ -1541,7 +1852,29 @@ export interface BackupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteBackupResponse) => void,
   ): ClientUnaryCall;
-  /** Makes an instance that holds what a backup holds, from the specification of then. The operation's target is the instance. */
+  /**
+   * Copies a backup, with those that it builds on, to a backup directory of another host, where it can be restored like one of its own. All is
+   * verified there before it counts. Hubs only: an agent knows no other hosts. The operation's target is the backup.
+   */
+  copyBackup(
+    request: CopyBackupRequest,
+    callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  copyBackup(
+    request: CopyBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  copyBackup(
+    request: CopyBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes an instance that holds what a backup holds, from the specification of then; or has the instance that is there hold it again. The
+   * operation's target is the instance.
+   */
   restoreBackup(
     request: RestoreBackupRequest,
     callback: (error: ServiceError | null, response: RestoreBackupResponse) => void,

@@ -1,0 +1,165 @@
+import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
+import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
+import { parseId } from "../../../lib/names.js";
+import type {
+  BackupBegin,
+  BackupTransferServiceService,
+  ReadBackupResponse,
+  ReceiveBackupRequest,
+} from "../../../proto/gen/zor/agent/v1/backup_transfer_service.js";
+import { parseQcow2Header, qcow2HeaderBytes } from "../../drivers/qemu/qcow2.js";
+import { readAt } from "../../images/file-start.js";
+import type { Facts } from "./backup-files.js";
+import type { Backups, ReceivedBackup } from "./backups.js";
+
+const partBytes = 256 * 1024;
+const mostPartBytes = 1024 * 1024;
+const maxFiles = 64;
+
+/** Gives and takes backups; a hub asks. */
+export function transferService(backups: Backups): Handlers<typeof BackupTransferServiceService> {
+  return {
+    readBackup: ({ backupId }, { signal }) => readBackup(backups, parseId("backup_id", backupId), signal),
+    receiveBackup: async function* (requests, context) {
+      yield { backup: await receiveBackup(backups, requests, context) };
+    },
+  };
+}
+
+async function* readBackup(backups: Backups, id: string, signal: AbortSignal): AsyncIterable<ReadBackupResponse> {
+  const { backup, facts } = backups.whole(id);
+  const names = Object.keys(facts.files).toSorted();
+  const files = [];
+  for (const name of names) {
+    const { size } = await stat(join(facts.directory, name));
+    files.push({ name, sizeBytes: BigInt(size), sha256: Buffer.from(facts.files[name] ?? "", "hex") });
+  }
+  const instanceJson = JSON.stringify(facts.instance);
+  yield { part: { part: { $case: "begin", value: { backup, instanceJson, files } } } };
+  for (const name of names) {
+    await using file = await open(join(facts.directory, name), "r");
+    for (let at = 0; ; ) {
+      signal.throwIfAborted();
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(partBytes), 0, partBytes, at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+      yield { part: { part: { $case: "data", value: buffer.subarray(0, bytesRead) } } };
+    }
+  }
+}
+
+/** Takes a backup. What another host says is not believed: names, sizes, digests and headers are looked at. */
+async function receiveBackup(
+  backups: Backups,
+  requests: AsyncIterable<ReceiveBackupRequest>,
+  { signal }: CallContext,
+): ReturnType<Backups["receive"]> {
+  const iterator = requests[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const part = first.done === true ? undefined : first.value.part?.part;
+  if (first.done === true || part?.$case !== "begin") throw invalidArgument("begin", "must be the first message");
+  const begin = readBegin(part.value);
+  const next = async (): Promise<Buffer> => {
+    const step = await iterator.next();
+    const data = step.done === true ? undefined : step.value.part?.part;
+    if (data?.$case !== "data")
+      throw failedPrecondition("BACKUP_CUT", begin.name, `${begin.name} ended before all of it had come`);
+    if (data.value.length === 0 || data.value.length > mostPartBytes)
+      throw invalidArgument("data", `is not 1 to ${mostPartBytes} bytes`);
+    return data.value;
+  };
+  return await backups.receive(begin.received, {
+    caller: first.value.caller,
+    signal,
+    write: (directory) => writeFiles(directory, begin.files, next, begin.name),
+  });
+}
+
+async function writeFiles(
+  directory: string,
+  files: BackupBegin["files"],
+  next: () => Promise<Buffer>,
+  name: string,
+): Promise<void> {
+  let rest = Buffer.alloc(0);
+  for (const { name: file, sizeBytes } of files) {
+    await using opened = await open(join(directory, file), "wx+", 0o600);
+    for (let at = 0; at < Number(sizeBytes); ) {
+      if (rest.length === 0) rest = Buffer.from(await next());
+      const now = rest.subarray(0, Number(sizeBytes) - at);
+      rest = rest.subarray(now.length);
+      await writeWhole(opened, now, at);
+      at += now.length;
+    }
+    if (file.endsWith(".qcow2")) assertHarmless(await readAt(opened, 0, qcow2HeaderBytes), name);
+    await opened.sync();
+  }
+  if (rest.length > 0) throw invalidArgument("data", "is more than the files are long");
+}
+
+async function writeWhole(file: Awaited<ReturnType<typeof open>>, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** A disk that would have QEMU open other files than it is given. @throws {ZorError} */
+function assertHarmless(start: Buffer, name: string): void {
+  const { externalData, encrypted, backingFile = "" } = readHeader(start, name);
+  const isBeside = backingFile === "" || /^\.\.\/[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*\.qcow2$/.test(backingFile);
+  if (!externalData && !encrypted && isBeside) return;
+  throw failedPrecondition(
+    "BACKUP_REFUSED",
+    name,
+    `${name} has a disk that refers to files elsewhere, and was refused`,
+  );
+}
+
+function readHeader(start: Buffer, name: string): ReturnType<typeof parseQcow2Header> {
+  try {
+    return parseQcow2Header(start);
+  } catch (error) {
+    const message = `${name} has a file that is no qcow2 disk (${messageOf(error)})`;
+    throw failedPrecondition("BACKUP_REFUSED", name, message);
+  }
+}
+
+interface Begin {
+  /** For errors. */
+  readonly name: string;
+  readonly files: BackupBegin["files"];
+  readonly received: ReceivedBackup;
+}
+
+function readBegin({ backup, instanceJson, files }: BackupBegin): Begin {
+  const name = backup?.name ?? "";
+  const id = parseId("begin.backup.name", name.split("/").at(-1) ?? "");
+  if (files.length === 0 || files.length > maxFiles) throw invalidArgument("begin.files", `are not 1 to ${maxFiles}`);
+  const names = new Set<string>();
+  for (const { name: file, sizeBytes, sha256 } of files) {
+    const isGood = /^[A-Za-z0-9][\w.-]{0,62}\.(qcow2|tar)$/.test(file) && sizeBytes >= 0n && sha256.length === 32;
+    if (!isGood || names.has(file)) throw invalidArgument("begin.files", "have one that is none of a backup");
+    names.add(file);
+  }
+  const facts: Omit<Facts, "directory" | "sizeBytes"> = {
+    whyFull: backup?.status?.reason ?? "",
+    consistent: backup?.status?.consistent === true,
+    timeMs: backup?.status?.backupTime?.getTime() ?? 0,
+    files: Object.fromEntries(files.map((file) => [file.name, file.sha256.toString("hex")])),
+    instance: parseJson(instanceJson),
+  };
+  if (backup?.spec === undefined) throw invalidArgument("begin.backup.spec", "must be set");
+  const sizeBytes = files.reduce((sum, file) => sum + Number(file.sizeBytes), 0);
+  return { name, files, received: { id, backup: { ...backup, spec: backup.spec }, facts, sizeBytes } };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalidArgument("begin.instance_json", "is no JSON");
+  }
+}
