@@ -1,5 +1,4 @@
-import { statfs } from "node:fs/promises";
-import { failedPrecondition, type FieldViolation, invalidFields, resourceExhausted } from "../../../lib/errors.js";
+import { failedPrecondition, type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import type { BackupSpec } from "../../../proto/gen/zor/v1/backup.js";
 import type { BackedUp } from "../../drivers/abilities/backups.js";
 import type { InstanceSubject } from "../../drivers/instance-access.js";
@@ -56,13 +55,4 @@ export function notWhole(name: string): Error {
 export function running(name: string): Error {
   const message = `${name} is running; stop it first, or say --force, which ends it as if its power were cut`;
   return failedPrecondition("INSTANCE_RUNNING", name, message);
-}
-
-/** @throws {ZorError} RESOURCE_EXHAUSTED when so much does not fit into a backup directory. */
-export async function assertRoom(name: string, directory: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(directory);
-  const free = bavail * bsize;
-  if (bytes <= free) return;
-  const message = `${name}: it takes up to ${bytes} bytes, and its backup directory has ${free} free; free some space there`;
-  throw resourceExhausted("DISK_FULL", message, name);
 }

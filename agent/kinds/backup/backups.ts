@@ -8,7 +8,9 @@ import { isId, quote, type ResourceId } from "../../../lib/names.js";
 import { Backup, BackupSpec } from "../../../proto/gen/zor/v1/backup.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
+import { DiskQuota } from "../../drivers/disk-quota.js";
 import type { InstanceSubject } from "../../drivers/instance-access.js";
+import { imageRoom } from "../../images/image-room.js";
 import { asFailure } from "../../kit/failure.js";
 import type { Change, Whole } from "../../kit/kind.js";
 import { MadeResources } from "../../kit/made-resources.js";
@@ -17,7 +19,7 @@ import type { ResourceSource } from "../../kit/references.js";
 import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
 import type { Taker } from "../../schedules/taker.js";
-import { assertRoom, checkDescription, checkRate, notWhole, refuse, withAbility } from "./backup-check.js";
+import { checkDescription, checkRate, notWhole, refuse, withAbility } from "./backup-check.js";
 import { type Facts, type MadeBackup, parseFacts, sealFiles, toStatus, verifyFiles } from "./backup-files.js";
 import { BackupRestores } from "./restores.js";
 
@@ -33,8 +35,8 @@ export interface ReceivedBackup {
 interface ReceiveOptions {
   readonly caller: string;
   readonly signal: AbortSignal;
-  /** Writes its files into an empty directory, durably. */
-  readonly write: (directory: string) => Promise<void>;
+  /** Writes its files into an empty directory, durably, until the signal aborts. */
+  readonly write: (directory: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** The backups of this host's instances. */
@@ -179,25 +181,30 @@ export class Backups implements StandardVerbs<Backup> {
     const { target } = await this.#checked({ ...backup, spec: wanted }, name);
     if (this.#made.isTaken(id)) throw alreadyExists(name);
     const base = wanted.incrementalOf;
-    if (base !== "" && (!this.#made.has(base) || this.#made.get(base).resource.spec.target !== target)) {
+    const below = this.#made.has(base) ? this.#made.get(base).resource.spec : undefined;
+    if (base !== "" && (below?.target !== target || below.instanceUid !== wanted.instanceUid)) {
       throw failedPrecondition(
         "BACKUP_BASE_MISSING",
         name,
         `${name} builds on ${base}, which is not here; copy that first`,
       );
     }
-    await assertRoom(name, target, sizeBytes);
+    const room = imageRoom(new DiskQuota({ directory: target, limits: this.#context.settings.disk }));
+    await room.assertFits(sizeBytes, name);
     // No schedule of this host: it deletes nothing that it has not taken.
     const spec = { ...wanted, target, schedule: "" };
     await this.#made.reserve(this.#made.plan(id, backup, spec, caller));
     await this.#makeDirectory(id, target);
     const directory = this.#directoryOf(id, target);
     try {
-      await write(directory);
-      signal.throwIfAborted();
-      const sealed = await sealFiles(directory, facts.instance, signal);
-      const whole = { ...facts, directory, sizeBytes: sealed.sizeBytes };
-      await verifyFiles(name, whole, signal);
+      const whole = await room.guard(name, signal, async (writing) => {
+        await write(directory, writing);
+        writing.throwIfAborted();
+        const sealed = await sealFiles(directory, facts.instance, writing);
+        const received = { ...facts, directory, sizeBytes: sealed.sizeBytes };
+        await verifyFiles(name, received, writing);
+        return received;
+      });
       await this.#made.complete(id, whole, caller);
     } catch (error) {
       await this.#undo(id, target);

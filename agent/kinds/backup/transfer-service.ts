@@ -1,5 +1,5 @@
-import { open, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, open } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { parseId } from "../../../lib/names.js";
@@ -10,6 +10,7 @@ import type {
   ReceiveBackupRequest,
 } from "../../../proto/gen/zor/agent/v1/backup_transfer_service.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "../../drivers/qemu/qcow2.js";
+import { openExactly } from "../../host/open-exactly.js";
 import { readAt } from "../../images/file-start.js";
 import type { Facts } from "./backup-files.js";
 import type { Backups, ReceivedBackup } from "./backups.js";
@@ -17,6 +18,10 @@ import type { Backups, ReceivedBackup } from "./backups.js";
 const partBytes = 256 * 1024;
 const mostPartBytes = 1024 * 1024;
 const maxFiles = 64;
+/** Of one file, in bytes: 16 TiB, the most that a file of ext4 has. */
+const maxFileBytes = 2n ** 44n;
+/** Why a full one was taken, for people. */
+const maxReasonLength = 1024;
 
 /** Gives and takes backups; a hub asks. */
 export function transferService(backups: Backups): Handlers<typeof BackupTransferServiceService> {
@@ -30,16 +35,18 @@ export function transferService(backups: Backups): Handlers<typeof BackupTransfe
 
 async function* readBackup(backups: Backups, id: string, signal: AbortSignal): AsyncIterable<ReadBackupResponse> {
   const { backup, facts } = backups.whole(id);
-  const names = Object.keys(facts.files).toSorted();
+  await using opened = new AsyncDisposableStack();
+  const handles: FileHandle[] = [];
   const files = [];
-  for (const name of names) {
-    const { size } = await stat(join(facts.directory, name));
+  for (const name of Object.keys(facts.files).toSorted()) {
+    const file = opened.use(await openFile(join(facts.directory, name), backup.name));
+    handles.push(file);
+    const { size } = await file.stat();
     files.push({ name, sizeBytes: BigInt(size), sha256: Buffer.from(facts.files[name] ?? "", "hex") });
   }
   const instanceJson = JSON.stringify(facts.instance);
   yield { part: { part: { $case: "begin", value: { backup, instanceJson, files } } } };
-  for (const name of names) {
-    await using file = await open(join(facts.directory, name), "r");
+  for (const file of handles) {
     for (let at = 0; ; ) {
       signal.throwIfAborted();
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(partBytes), 0, partBytes, at);
@@ -48,6 +55,15 @@ async function* readBackup(backups: Backups, id: string, signal: AbortSignal): A
       yield { part: { part: { $case: "data", value: buffer.subarray(0, bytesRead) } } };
     }
   }
+}
+
+/** Others may write where backups lie: what is read is the file itself, and nothing that a link leads to. @throws {ZorError} */
+async function openFile(path: string, name: string): Promise<FileHandle> {
+  const file = await openExactly(path).catch(() => undefined);
+  if ((await file?.stat())?.isFile() === true && file !== undefined) return file;
+  await file?.close();
+  const message = `${name}: its file ${basename(path)} is missing or cannot be read, so it is not copied; copy an earlier one, and delete this one`;
+  throw failedPrecondition("BACKUP_DAMAGED", name, message);
 }
 
 /** Takes a backup. What another host says is not believed: names, sizes, digests and headers are looked at. */
@@ -73,27 +89,35 @@ async function receiveBackup(
   return await backups.receive(begin.received, {
     caller: first.value.caller,
     signal,
-    write: (directory) => writeFiles(directory, begin.files, next, begin.name),
+    write: (directory, whole) => writeFiles(directory, begin, next, whole),
   });
 }
 
 async function writeFiles(
   directory: string,
-  files: BackupBegin["files"],
+  { files, name, received }: Begin,
   next: () => Promise<Buffer>,
-  name: string,
+  signal: AbortSignal,
 ): Promise<void> {
   let rest = Buffer.alloc(0);
   for (const { name: file, sizeBytes } of files) {
     await using opened = await open(join(directory, file), "wx+", 0o600);
     for (let at = 0; at < Number(sizeBytes); ) {
+      signal.throwIfAborted();
       if (rest.length === 0) rest = Buffer.from(await next());
       const now = rest.subarray(0, Number(sizeBytes) - at);
       rest = rest.subarray(now.length);
       await writeWhole(opened, now, at);
       at += now.length;
     }
-    if (file.endsWith(".qcow2")) assertHarmless(await readAt(opened, 0, qcow2HeaderBytes), name);
+    if (file.endsWith(".qcow2")) {
+      const { incrementalOf } = received.backup.spec;
+      assertHarmless(
+        await readAt(opened, 0, qcow2HeaderBytes),
+        name,
+        incrementalOf === "" ? "" : `../${incrementalOf}/${file}`,
+      );
+    }
     await opened.sync();
   }
   if (rest.length > 0) throw invalidArgument("data", "is more than the files are long");
@@ -106,11 +130,14 @@ async function writeWhole(file: Awaited<ReturnType<typeof open>>, bytes: Buffer,
   }
 }
 
-/** A disk that would have QEMU open other files than it is given. @throws {ZorError} */
-function assertHarmless(start: Buffer, name: string): void {
+/**
+ * A disk that would have QEMU open other files than it is given.
+ * @param below what it may stand over; "": nothing.
+ * @throws {ZorError}
+ */
+function assertHarmless(start: Buffer, name: string, below: string): void {
   const { externalData, encrypted, backingFile = "" } = readHeader(start, name);
-  const isBeside = backingFile === "" || /^\.\.\/[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*\.qcow2$/.test(backingFile);
-  if (!externalData && !encrypted && isBeside) return;
+  if (!externalData && !encrypted && (backingFile === "" || backingFile === below)) return;
   throw failedPrecondition(
     "BACKUP_REFUSED",
     name,
@@ -140,14 +167,20 @@ function readBegin({ backup, instanceJson, files }: BackupBegin): Begin {
   if (files.length === 0 || files.length > maxFiles) throw invalidArgument("begin.files", `are not 1 to ${maxFiles}`);
   const names = new Set<string>();
   for (const { name: file, sizeBytes, sha256 } of files) {
-    const isGood = /^[A-Za-z0-9][\w.-]{0,62}\.(qcow2|tar)$/.test(file) && sizeBytes >= 0n && sha256.length === 32;
-    if (!isGood || names.has(file)) throw invalidArgument("begin.files", "have one that is none of a backup");
+    const isGood = /^[A-Za-z0-9][\w.-]{0,62}\.(qcow2|tar)$/.test(file) && sha256.length === 32;
+    if (!isGood || sizeBytes < 0n || sizeBytes > maxFileBytes || names.has(file))
+      throw invalidArgument("begin.files", "have one that is none of a backup");
     names.add(file);
   }
+  const { reason: whyFull = "" } = backup?.status ?? {};
+  if (whyFull.length > maxReasonLength || /\p{Cc}/u.test(whyFull))
+    throw invalidArgument("begin.backup.status.reason", "is too long, or has control characters");
+  const timeMs = backup?.status?.backupTime?.getTime() ?? 0;
+  if (!Number.isFinite(timeMs)) throw invalidArgument("begin.backup.status.backup_time", "is no time");
   const facts: Omit<Facts, "directory" | "sizeBytes"> = {
-    whyFull: backup?.status?.reason ?? "",
+    whyFull,
     consistent: backup?.status?.consistent === true,
-    timeMs: backup?.status?.backupTime?.getTime() ?? 0,
+    timeMs,
     files: Object.fromEntries(files.map((file) => [file.name, file.sha256.toString("hex")])),
     instance: parseJson(instanceJson),
   };

@@ -180,11 +180,15 @@ export class BackupCopies implements OperationWork {
     throw failedPrecondition("BACKUP_NOT_READY", name, `${name} is not there, or not whole; see: zor get backups`);
   }
 
-  /** The same backup where it is to go. @throws {ZorError} ALREADY_EXISTS for another one of that name. */
+  /** The same backup where it is to go. Disks of several instances may well hold the same; another one of that name is refused there. */
   #thereOf(backup: Backup, target: string): Backup | undefined {
     const { id } = parseOnHost("name", backup.name, "backups");
     const there = this.#parts.inventory.log.find("backup", `${target}/backups/${id}`);
-    return there?.status?.sha256 === backup.status?.sha256 ? there : undefined;
+    const isSame =
+      there?.status?.sha256 === backup.status?.sha256 &&
+      there?.spec?.instanceUid === backup.spec?.instanceUid &&
+      there?.status?.backupTime?.getTime() === backup.status?.backupTime?.getTime();
+    return isSame ? there : undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { hubServerName } from "../../../lib/tls/join.js";
@@ -26,9 +26,8 @@ beforeAll(async () => {
     const { joinToken } = await admin.unary(HostServiceService.createHost, request);
     const agent = await AgentProcess.join(joinToken);
     const { state } = agent;
-    for (const name of ["images", "backups", "recipes"]) await mkdir(join(state, name));
+    for (const name of ["images", "backups"]) await mkdir(join(state, name));
     await run("truncate", ["--size", "16M", join(state, "images", "disk.raw")]);
-    await run("cp", ["-r", resolve(import.meta.dirname, "../../../deploy/images/busybox"), join(state, "recipes")]);
     await writeFile(join(state, "agent.yaml"), `backupDirs: [${join(state, "backups")}]\n`);
     await agent.start(["--dial-out", "--config", join(state, "agent.yaml")]);
     await eventually(async () => {
@@ -122,12 +121,3 @@ describe("backups", () => {
     expect(await readdir(join(alpha.state, "instances", "vm1", "driver"))).not.toContain("disks.gone");
   }, 120_000);
 });
-
-it("builds a container from a recipe in one command, and from the image that is there then", async () => {
-  expect(await ok("build", "alpha/c1", "--from", "busybox")).toContain("commands can be run in it");
-  expect(await shell("alpha/c1", "echo up")).toBe("up\n");
-  const { stderr } = await zor("build", "alpha/c2", "--from", "busybox");
-  expect(stderr).toContain("the image alpha/busybox is there (build busybox)");
-  await ok("build", "alpha/vm9", "--from", "micro");
-  expect((await zor("build", "alpha/c3", "--from", "nothing")).stderr).toContain("there are busybox");
-}, 180_000);
