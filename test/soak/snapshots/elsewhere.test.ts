@@ -81,6 +81,8 @@ describe("backups", () => {
     expect(await read("beta/vm1")).toBe("two");
     // Another one of that name stays what it is.
     await ok("backup", "create", "beta/vm1", "wednesday");
+    // Enough that its copy can be cancelled while it goes on.
+    await shell("alpha/vm1", "dd if=/dev/urandom of=/dev/vda bs=1M seek=2 count=12 conv=fsync 2>/dev/null");
     await ok("backup", "create", "alpha/vm1", "wednesday");
     expect((await zor("backup", "copy", "alpha/vm1.wednesday", "beta")).stderr).toContain("exists already");
     expect((await zor("backup", "copy", "alpha/vm1.wednesday", "alpha")).stderr).toContain("is where the backup is");
