@@ -137,6 +137,8 @@ export const openLimits: ServerLimits = {
 /** An agent's API: the hub calls for all its people over one connection. */
 export const agentLimits: ServerLimits = {
   ...mainLimits,
+  // A hub that a busy machine holds up for some seconds is not gone: what it calls for its people goes on.
+  grpc: { ...commonGrpc, "grpc.keepalive_timeout_ms": 20_000 },
   http2: {
     ...mainLimits.http2,
     settings: { ...mainLimits.http2.settings, maxConcurrentStreams: 1000 },
