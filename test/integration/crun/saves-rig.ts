@@ -8,22 +8,22 @@ export const sleep = ["/bin/sleep", "1000"];
 
 /** Writes what an archive or a copy could lose. Numbers of system calls are those of x86-64. */
 export const write = [
-  "mkdir -p /work/old && echo one >/work/one && ln /work/one /work/two && chown 1000:1001 /work/one && chmod 4755 /work/one",
-  "ln -s ../nowhere /work/link && mkfifo /work/pipe && chmod 1777 /work",
-  "truncate -s 20M /work/sparse && echo end >>/work/sparse",
+  "mkdir -p /kept/old && echo one >/kept/one && ln /kept/one /kept/two && chown 1000:1001 /kept/one && chmod 4755 /kept/one",
+  "ln -s ../nowhere /kept/link && mkfifo /kept/pipe && chmod 1777 /kept",
+  "truncate -s 20M /kept/sparse && echo end >>/kept/sparse",
   "rm -r /mnt /usr/lib; mkdir -p /usr/lib && echo new >/usr/lib/new",
-  `perl -e 'my $file = "/work/one"; my $caps = pack("V5", 0x02000001, 1 << 10, 0, 0, 0);
+  `perl -e 'my $file = "/kept/one"; my $caps = pack("V5", 0x02000001, 1 << 10, 0, 0, 0);
      my @all = (["user.note", "kept"], ["security.capability", $caps]);
      for (@all) { my ($name, $value) = @$_; syscall(188, $file, $name, $value, length $value, 0) == 0 or die $! }'`,
 ].join("\n");
 
 /** Tells all of it. */
 export const read = [
-  "stat -c '%n %u:%g %a %h %F' /work /work/one /work/two /work/link /work/pipe",
-  "test $(stat -c %i /work/one) = $(stat -c %i /work/two) && echo same; readlink /work/link; cat /work/two",
-  "stat -c %s /work/sparse; test $(stat -c %b /work/sparse) -lt 100 && echo sparse; tail -c 4 /work/sparse",
+  "stat -c '%n %u:%g %a %h %F' /kept /kept/one /kept/two /kept/link /kept/pipe",
+  "test $(stat -c %i /kept/one) = $(stat -c %i /kept/two) && echo same; readlink /kept/link; cat /kept/two",
+  "stat -c %s /kept/sparse; test $(stat -c %b /kept/sparse) -lt 100 && echo sparse; tail -c 4 /kept/sparse",
   "ls /mnt 2>&1 | grep -c 'No such'; ls /usr/lib",
-  `perl -e 'my $file = "/work/one"; for my $name ("user.note", "security.capability") {
+  `perl -e 'my $file = "/kept/one"; for my $name ("user.note", "security.capability") {
      my $value = "\\0" x 64; my $copy = $name; my $n = syscall(191, $file, $copy, $value, 64); print unpack("H*", substr($value, 0, $n)), "\\n" }'`,
 ].join("\n");
 

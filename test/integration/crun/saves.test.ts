@@ -23,7 +23,7 @@ describe("a container that is saved while it runs", () => {
   it("is all there in what is made of the image", async () => {
     const { instance, handle } = await started(world, {});
     const said = await world.shell(instance, handle, `${write}\n${read}`);
-    expect(said).toContain("/work/one 1000:1001 4755 2 regular file");
+    expect(said).toContain("/kept/one 1000:1001 4755 2 regular file");
     expect(said).toContain("\nsame\n../nowhere\none\n");
     expect(said).toContain("\nsparse\nend\n1\nnew\n6b657074\n");
     const path = await save(world, { instance, handle }, "saved.tar");
@@ -32,7 +32,7 @@ describe("a container that is saved while it runs", () => {
     // What is sparse takes no room in the archive either.
     expect((await stat(path)).size).toBeLessThan(19 * 2 ** 20);
     const copy = await started(world, { rootfs: "saved.tar" });
-    expect(await world.shell(copy.instance, copy.handle, read)).toBe(said.replace(/^.*?(?=\/work )/s, ""));
+    expect(await world.shell(copy.instance, copy.handle, read)).toBe(said.replace(/^.*?(?=\/kept )/s, ""));
   });
 
   it("is refused in parts, by name", async () => {

@@ -22,13 +22,13 @@ afterAll(async () => {
   await eventually(() => expect(leftBehind(before, captureMachine(), ownership)).toEqual([]));
 });
 
-const told = (said: string) => said.replace(/^.*?(?=\/work )/s, "");
+const told = (said: string) => said.replace(/^.*?(?=\/kept )/s, "");
 
 describe("a container with users of its own", () => {
   it("is all there in what is made of its image", async () => {
     const source = await started(world, { userNamespace: true });
     const said = await world.shell(source.instance, source.handle, `${write}\n${read}`);
-    expect(said).toContain("/work/one 1000:1001 4755 2 regular file");
+    expect(said).toContain("/kept/one 1000:1001 4755 2 regular file");
     await save(world, source, "shifted.tar");
     const copy = await started(world, { rootfs: "shifted.tar" });
     expect(await world.shell(copy.instance, copy.handle, read)).toBe(told(said));
