@@ -10,6 +10,7 @@ import {
   nameColumn,
   reasonColumn,
   stateColumn,
+  textColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
 import { imageStyle } from "./states.js";
@@ -22,13 +23,6 @@ const users = (row: ImageRow): readonly string[] => row.resource.status?.usedBy 
 /** Tags as one text. */
 export function tagText({ spec }: Image): string {
   return (spec?.tags ?? []).join(" ");
-}
-
-function textColumn(
-  look: Pick<Column, "id" | "title" | "importance" | "min" | "max">,
-  textOf: (image: Image) => string,
-): Column<ImageRow> {
-  return { ...look, cell: (row) => ({ text: textOf(row.resource) }), searched: (row) => textOf(row.resource) };
 }
 
 /** The table of images. */

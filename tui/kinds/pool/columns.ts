@@ -9,6 +9,7 @@ import {
   nameColumn,
   reasonColumn,
   stateColumn,
+  textColumn,
 } from "../../kit/table/columns.js";
 import { poolStyle } from "./states.js";
 
@@ -36,15 +37,7 @@ export const poolColumns: readonly Column<PoolRow>[] = [
   nameColumn(),
   hostColumn(),
   stateColumn(10, styleOf),
-  {
-    id: "storage",
-    title: "STORAGE",
-    importance: 9,
-    min: 8,
-    max: 9,
-    cell: ({ resource }) => ({ text: storageOf(resource) }),
-    searched: ({ resource }) => storageOf(resource),
-  },
+  textColumn({ id: "storage", title: "STORAGE", importance: 9, min: 8, max: 9 }, storageOf),
   countColumn<PoolRow>(
     { id: "volumes", title: "VOLUMES", importance: 8, sortLetter: "V" },
     ({ resource }) => resource.status?.volumeCount ?? 0,

@@ -10,6 +10,7 @@ import {
   nameColumn,
   reasonColumn,
   stateColumn,
+  textColumn,
 } from "../../kit/table/columns.js";
 import { volumeStyle } from "./states.js";
 
@@ -21,13 +22,6 @@ const styleOf = ({ resource }: VolumeRow) => volumeStyle(resource.status?.state 
 /** Which instances have it: "vm1 disk1". */
 function usersText({ status }: Volume): string {
   return (status?.usedBy ?? []).map(({ instance, disk }) => `${idOf(instance)} ${disk}`).join(", ");
-}
-
-function textColumn(
-  look: Pick<Column, "id" | "title" | "importance" | "min" | "max">,
-  textOf: (volume: Volume) => string,
-): Column<VolumeRow> {
-  return { ...look, cell: (row) => ({ text: textOf(row.resource) }), searched: (row) => textOf(row.resource) };
 }
 
 /** The table of volumes. */

@@ -144,6 +144,14 @@ export function wideColumn<R>(id: string, title: string, textOf: (row: R) => str
   return { id, title, importance: 1, min, max: 80, cell: (row) => ({ text: textOf(row) }), searched: textOf };
 }
 
+/** Column with a text of the resource, which can be searched. */
+export function textColumn<T extends object>(
+  look: Pick<Column, "id" | "title" | "importance" | "min" | "max">,
+  textOf: (resource: T) => string,
+): Column<Row<T>> {
+  return { ...look, cell: (row) => ({ text: textOf(row.resource) }), searched: (row) => textOf(row.resource) };
+}
+
 /** Column with a count; the largest first when sorted. */
 export function countColumn<R>(
   options: Pick<Column<R>, "id" | "title" | "importance" | "sortLetter"> & {
