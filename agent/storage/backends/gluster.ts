@@ -4,11 +4,11 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { GlusterPool, PoolSpec } from "../../../proto/gen/zor/v1/pool.js";
 import { holdPathAside } from "../../host/open-exactly.js";
-import { MountedShare, type Share } from "../mounted-share.js";
-import type { PoolBackend, PoolCapacity, StoragePool, StorageVolume, VolumeSource } from "../pool-backend.js";
+import type { Share } from "../mounted-share.js";
+import type { PoolBackend, StoragePool, StorageVolume, VolumeSource } from "../pool-backend.js";
 import { type AllowedPool, allowedPlaces, notAllowed } from "../pool-policy.js";
-import { type RunTool, runStorageTool } from "../storage-tool.js";
-import { fileNameOf, VolumeFiles } from "../volume-files.js";
+import { SharedFiles, type SharedFilesOptions } from "../shared-files.js";
+import { fileNameOf } from "../volume-files.js";
 import { bracketed, checkServer } from "./server-name.js";
 
 /** Port of glusterd. */
@@ -45,21 +45,17 @@ export function toGlusterNode(spec: PoolSpec, volume: Pick<StorageVolume, "uid" 
  * Pools that are volumes of GlusterFS, with a file for each volume. QEMU reaches those itself; the agent makes and deletes them through a
  * mount of its own, since QEMU cannot delete any.
  */
-export class GlusterBackend implements PoolBackend {
+export class GlusterBackend extends SharedFiles implements PoolBackend {
   readonly kind = "gluster";
   readonly formats = ["raw"] as const;
   readonly #policy: readonly AllowedPool[];
-  readonly #share: MountedShare;
-  readonly #files: VolumeFiles;
 
   constructor({
-    state,
     policy,
-    run = runStorageTool,
-  }: { readonly state: string; readonly policy: readonly AllowedPool[]; readonly run?: RunTool }) {
+    ...options
+  }: Pick<SharedFilesOptions, "state" | "run"> & { readonly policy: readonly AllowedPool[] }) {
+    super({ ...options, folder: folder, shareOf: ({ spec }) => toGlusterShare(spec) });
     this.#policy = policy;
-    this.#share = new MountedShare({ state, run, shareOf: ({ spec }) => toGlusterShare(spec) });
-    this.#files = new VolumeFiles((pool) => this.#directoryOf(pool));
   }
 
   async check(spec: PoolSpec): Promise<void> {
@@ -75,54 +71,26 @@ export class GlusterBackend implements PoolBackend {
 
   async open(pool: StoragePool): Promise<void> {
     await this.check(pool.spec);
-    await this.#share.open(pool);
-    await this.#share.use(pool, async () => {
-      await using root = await holdPathAside(this.#share.directoryOf(pool));
+    await this.share.open(pool);
+    await this.share.use(pool, async () => {
+      await using root = await holdPathAside(this.share.directoryOf(pool));
       await mkdir(join(root.path, folder), { mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "EEXIST") throw error;
       });
     });
   }
 
-  close(pool: StoragePool): Promise<void> {
-    return this.#share.close(pool);
-  }
-
-  location({ spec }: StoragePool): string {
-    return toGlusterShare(spec).source;
-  }
-
-  capacity(pool: StoragePool): Promise<PoolCapacity> {
-    return this.#share.look(pool);
-  }
-
-  async create(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    await this.#share.use(pool, async () => {
-      await this.#files.create(pool, volume);
+  override async create(pool: StoragePool, volume: StorageVolume): Promise<void> {
+    await this.share.use(pool, async () => {
+      await this.files.create(pool, volume);
       // Each machine's QEMU comes as a user of its own; who does not know the name, which nobody can list, finds nothing.
-      await using file = await this.#files.open(pool, volume);
+      await using file = await this.files.open(pool, volume);
       await file.chmod(0o666);
     });
   }
 
-  async resize(pool: StoragePool, volume: StorageVolume, sizeBytes: bigint): Promise<void> {
-    return await this.#share.use(pool, () => this.#files.resize(pool, volume, sizeBytes));
-  }
-
-  async remove(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    return await this.#share.use(pool, () => this.#files.remove(pool, volume));
-  }
-
   async source(pool: StoragePool, volume: StorageVolume): Promise<VolumeSource> {
     return { kind: "remote", node: toGlusterNode(pool.spec, volume) };
-  }
-
-  async allocated(pool: StoragePool, volume: StorageVolume): Promise<bigint> {
-    return await this.#share.use(pool, () => this.#files.allocated(pool, volume));
-  }
-
-  #directoryOf(pool: StoragePool): string {
-    return join(this.#share.directoryOf(pool), folder);
   }
 }
 

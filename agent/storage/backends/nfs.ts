@@ -1,11 +1,10 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { NfsPool, PoolSpec } from "../../../proto/gen/zor/v1/pool.js";
-import { MountedShare, type Share } from "../mounted-share.js";
-import type { PoolBackend, PoolCapacity, StoragePool, StorageVolume, VolumeSource } from "../pool-backend.js";
+import type { Share } from "../mounted-share.js";
+import type { PoolBackend, StoragePool, StorageVolume, VolumeSource } from "../pool-backend.js";
 import { type AllowedPool, allowedPlaces, notAllowed } from "../pool-policy.js";
-import { type RunTool, runStorageTool } from "../storage-tool.js";
-import { VolumeFiles } from "../volume-files.js";
+import { SharedFiles, type SharedFilesOptions } from "../shared-files.js";
 import { bracketed, checkServer } from "./server-name.js";
 
 /**
@@ -30,21 +29,17 @@ export function toNfsShare(spec: PoolSpec): Share {
 }
 
 /** Pools that are directories of NFS servers, with a file for each volume. */
-export class NfsBackend implements PoolBackend {
+export class NfsBackend extends SharedFiles implements PoolBackend {
   readonly kind = "nfs";
   readonly formats = ["qcow2", "raw"] as const;
   readonly #policy: readonly AllowedPool[];
-  readonly #share: MountedShare;
-  readonly #files: VolumeFiles;
 
   constructor({
-    state,
     policy,
-    run = runStorageTool,
-  }: { readonly state: string; readonly policy: readonly AllowedPool[]; readonly run?: RunTool }) {
+    ...options
+  }: Pick<SharedFilesOptions, "state" | "run"> & { readonly policy: readonly AllowedPool[] }) {
+    super({ ...options, folder: "", shareOf: ({ spec }) => toNfsShare(spec) });
     this.#policy = policy;
-    this.#share = new MountedShare({ state, run, shareOf: ({ spec }) => toNfsShare(spec) });
-    this.#files = new VolumeFiles((pool) => this.#share.directoryOf(pool));
   }
 
   async check(spec: PoolSpec): Promise<void> {
@@ -59,40 +54,12 @@ export class NfsBackend implements PoolBackend {
 
   async open(pool: StoragePool): Promise<void> {
     await this.check(pool.spec);
-    await this.#share.open(pool);
-  }
-
-  close(pool: StoragePool): Promise<void> {
-    return this.#share.close(pool);
-  }
-
-  location({ spec }: StoragePool): string {
-    return toNfsShare(spec).source;
-  }
-
-  capacity(pool: StoragePool): Promise<PoolCapacity> {
-    return this.#share.look(pool);
-  }
-
-  async create(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    return await this.#share.use(pool, () => this.#files.create(pool, volume));
-  }
-
-  async resize(pool: StoragePool, volume: StorageVolume, sizeBytes: bigint): Promise<void> {
-    return await this.#share.use(pool, () => this.#files.resize(pool, volume, sizeBytes));
-  }
-
-  async remove(pool: StoragePool, volume: StorageVolume): Promise<void> {
-    return await this.#share.use(pool, () => this.#files.remove(pool, volume));
+    await this.share.open(pool);
   }
 
   async source(pool: StoragePool, volume: StorageVolume): Promise<VolumeSource> {
-    await this.#share.look(pool);
-    return { kind: "file", path: this.#files.pathOf(pool, volume), format: volume.format, ofServer: true };
-  }
-
-  async allocated(pool: StoragePool, volume: StorageVolume): Promise<bigint> {
-    return await this.#share.use(pool, () => this.#files.allocated(pool, volume));
+    await this.share.look(pool);
+    return { kind: "file", path: this.files.pathOf(pool, volume), format: volume.format, ofServer: true };
   }
 }
 
