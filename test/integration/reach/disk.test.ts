@@ -108,6 +108,8 @@ describe("the disks of a container are written", () => {
     const late = await edit(start, "/srv/evil");
     expect(late.code).not.toBe(0);
     expect(late.stderr).toMatch(/runs, and disks are never written/);
+    const kept = /what you edited is in (\S+)/.exec(late.stderr)?.[1] ?? "";
+    expect(await readFile(kept, "utf8")).toBe("late");
     expect(await edit("false", "/srv/evil")).toMatchObject({ stderr: expect.stringMatching(/runs/) });
     const into = await zor("disk", "cp", join(rig.directory, "in"), "zt/c1:/srv");
     expect(into.stderr).toMatch(/runs, and disks are never written/);

@@ -88,7 +88,8 @@ export class ReachRig implements AsyncDisposable {
   }
 
   get env(): Record<string, string> {
-    return { ZOR_CONFIG: this.config };
+    // Whatever zor leaves for a person to pick up goes with the rig.
+    return { ZOR_CONFIG: this.config, TMPDIR: this.directory };
   }
 
   /** Waits until the hub has a session with the agent. */
