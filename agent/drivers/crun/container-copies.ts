@@ -11,7 +11,9 @@ import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import type { CrunHost } from "./crun-host.js";
 import type { OciRuntime } from "./oci-runtime.js";
+import { shiftChanges } from "./shift-ids.js";
 import { containerId, optionsOf } from "./subject.js";
+import type { IdRange } from "./user-ranges.js";
 
 /** What the copies of containers need of their driver. */
 export interface ContainerAccess {
@@ -83,11 +85,15 @@ export function containerCopies(driver: ContainerAccess): Copyable {
       const rootfs = await driver.host.rootfs(target);
       await rootfs.standOver(await driver.host.rootfs(instance), options.signal);
       if (!isPersistent(instance)) return { consistent: true };
-      assertSameUsers(instance);
       await assertRoom(driver, instance);
       options.progress("copying what it has written", 20);
       const scratch = join(target.directory, "copied");
       await whileAsleep(driver, instance, handle, () => copyChanges(instance.directory, scratch, options.signal));
+      if (optionsOf(instance.spec).userNamespace) {
+        options.progress("giving it to the copy's users", 60);
+        const [from, to] = [await rangeOf(driver, instance), await rangeOf(driver, target)];
+        await shiftChanges(scratch, { from, to }, options.signal);
+      }
       await replaceChanges(scratch, target.directory, options.signal);
       await rm(scratch, { recursive: true, force: true });
       return { consistent: true };
@@ -164,11 +170,9 @@ export function assertPersistent(instance: DriverInstance, why: string): void {
   );
 }
 
-/** What it has written is on the disk under the ids of its own range, and a copy has another. */
-function assertSameUsers({ spec, name }: DriverInstance): void {
-  if (!optionsOf(spec).userNamespace) return;
-  const why = "what it has written belongs to users of its own, which a copy would not have";
-  throw failedPrecondition("UNSUPPORTED", name, `${name} cannot be copied: ${why}; copy one without user_namespace`);
+/** Ids under which it has written what is on the disk. */
+async function rangeOf({ host }: ContainerAccess, { uid, directory }: DriverInstance): Promise<IdRange> {
+  return await host.ranges.take(uid, directory);
 }
 
 /** Refuses a copy of what a container has written that does not fit. @throws {ZorError} RESOURCE_EXHAUSTED */

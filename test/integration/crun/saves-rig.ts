@@ -13,7 +13,8 @@ export const write = [
   "truncate -s 20M /kept/sparse && echo end >>/kept/sparse",
   "rm -r /mnt /usr/lib; mkdir -p /usr/lib && echo new >/usr/lib/new",
   `perl -e 'my $file = "/kept/one"; my $caps = pack("V5", 0x02000001, 1 << 10, 0, 0, 0);
-     my @all = (["user.note", "kept"], ["security.capability", $caps]);
+     my $acl = pack("V", 2) . join "", map { pack "vvV", @$_ } [1, 7, -1], [2, 4, 1002], [4, 4, -1], [8, 2, 1003], [16, 6, -1], [32, 4, -1];
+     my @all = (["user.note", "kept"], ["system.posix_acl_access", $acl], ["security.capability", $caps]);
      for (@all) { my ($name, $value) = @$_; syscall(188, $file, $name, $value, length $value, 0) == 0 or die $! }'`,
 ].join("\n");
 
@@ -23,7 +24,7 @@ export const read = [
   "test $(stat -c %i /kept/one) = $(stat -c %i /kept/two) && echo same; readlink /kept/link; cat /kept/two",
   "stat -c %s /kept/sparse; test $(stat -c %b /kept/sparse) -lt 100 && echo sparse; tail -c 4 /kept/sparse",
   "ls /mnt 2>&1 | grep -c 'No such'; ls /usr/lib",
-  `perl -e 'my $file = "/kept/one"; for my $name ("user.note", "security.capability") {
+  `perl -e 'my $file = "/kept/one"; for my $name ("user.note", "system.posix_acl_access", "security.capability") {
      my $value = "\\0" x 64; my $copy = $name; my $n = syscall(191, $file, $copy, $value, 64); print unpack("H*", substr($value, 0, $n)), "\\n" }'`,
 ].join("\n");
 

@@ -23,9 +23,9 @@ describe("a container that is saved while it runs", () => {
   it("is all there in what is made of the image", async () => {
     const { instance, handle } = await started(world, {});
     const said = await world.shell(instance, handle, `${write}\n${read}`);
-    expect(said).toContain("/kept/one 1000:1001 4755 2 regular file");
+    expect(said).toContain("/kept/one 1000:1001 4764 2 regular file");
     expect(said).toContain("\nsame\n../nowhere\none\n");
-    expect(said).toContain("\nsparse\nend\n1\nnew\n6b657074\n");
+    expect(said).toContain("\nsparse\nend\n1\nnew\n6b657074\n0200000001");
     const path = await save(world, { instance, handle }, "saved.tar");
     expect((await world.driver.inspect(instance, handle, callOptions)).state).toBe("running");
     expect(await readdir(instance.directory)).not.toContain("saving");

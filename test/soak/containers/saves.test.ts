@@ -28,10 +28,37 @@ describe("a container with users of its own", () => {
   it("is all there in what is made of its image", async () => {
     const source = await started(world, { userNamespace: true });
     const said = await world.shell(source.instance, source.handle, `${write}\n${read}`);
-    expect(said).toContain("/kept/one 1000:1001 4755 2 regular file");
+    expect(said).toContain("/kept/one 1000:1001 4764 2 regular file");
     await save(world, source, "shifted.tar");
     const copy = await started(world, { rootfs: "shifted.tar" });
     expect(await world.shell(copy.instance, copy.handle, read)).toBe(told(said));
+  });
+
+  it("is all there in a clone, under users that are the clone's alone", async () => {
+    const source = await started(world, { userNamespace: true, persistent: true });
+    const said = await world.shell(source.instance, source.handle, `${write}\n${read}`);
+    const clone = await world.create(
+      CrunOptions.fromPartial({ rootfs: "perl", command: sleep, userNamespace: true, persistent: true }),
+    );
+    await world.driver.can.copy.copyInto(source.instance, source.handle, clone, copyOptions);
+    expect(await readdir(clone.directory)).not.toContain("copied");
+    const handle = await world.start(clone);
+    expect(await world.shell(clone, handle, read)).toBe(told(said));
+    const map = "cat /proc/self/uid_map";
+    expect(await world.shell(clone, handle, map)).not.toBe(await world.shell(source.instance, source.handle, map));
+    // The capability of a file works for its own root only: this one is the clone's.
+    expect(await world.shell(clone, handle, "touch /kept/mine && stat -c %u:%g /kept/mine")).toBe("0:0\n");
+    expect(await world.shell(source.instance, source.handle, "ls /kept/mine 2>&1")).toContain("No such file");
+  });
+
+  it("is cloned when it has written nothing", async () => {
+    const options = { rootfs: "perl", command: sleep, userNamespace: true, persistent: true };
+    const [source, clone] = [
+      await world.create(CrunOptions.fromPartial(options)),
+      await world.create(CrunOptions.fromPartial(options)),
+    ];
+    await world.driver.can.copy.copyInto(source, undefined, clone, copyOptions);
+    expect(await world.shell(clone, await world.start(clone), "echo runs")).toBe("runs\n");
   });
 });
 
