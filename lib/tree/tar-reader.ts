@@ -16,14 +16,15 @@ interface Extended {
 
 /**
  * Reads a tar archive (ustar, pax and GNU long names) that a guest gives, and takes nothing on trust: each name is a plain name below one top,
- * sizes and counts are bounded, and what is damaged, or goes on after its end, is an error.
+ * sizes and counts are bounded, and what is damaged, or goes on after its end, is an error. However it ends, and also when its reader has
+ * enough, the stream is ended.
  * @param options.hasTop all names begin with that of the tree's top, which is left out. Default: true.
  */
 export async function* readTar(
   stream: AsyncIterable<Uint8Array>,
   { hasTop = true }: { readonly hasTop?: boolean } = {},
 ): AsyncGenerator<TreeItem> {
-  const bytes = new Bytes(stream);
+  await using bytes = new Bytes(stream);
   let extended: Extended = {};
   for (let entries = 0; ; entries += 1) {
     if (entries > treeLimits.entries) throw damaged("it holds too many entries");
@@ -165,8 +166,8 @@ function damaged(why: string): TreeError {
   return new TreeError(`what the instance sent is refused: ${why}`);
 }
 
-/** Bytes of a stream, taken in pieces of any size. */
-class Bytes {
+/** Bytes of a stream, taken in pieces of any size. Disposing of it ends the stream. */
+class Bytes implements AsyncDisposable {
   readonly #iterator: AsyncIterator<Uint8Array>;
   #held: Buffer = Buffer.alloc(0);
 
@@ -197,6 +198,14 @@ class Bytes {
   async skip(size: number, padded = true): Promise<void> {
     const whole = padded ? Math.ceil(size / blockBytes) * blockBytes : size;
     for (let rest = whole; rest > 0; ) rest -= (await this.take(Math.min(rest, pieceBytes))).length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Whoever reads has all that was wanted, or an error already: how the source takes its end is no news.
+    await this.#iterator.return?.().then(
+      () => undefined,
+      () => undefined,
+    );
   }
 
   #cut(size: number): Buffer {

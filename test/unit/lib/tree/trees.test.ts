@@ -256,6 +256,25 @@ describe("what a hostile instance sends", () => {
     }
   });
 
+  it.each(["is left early", "is damaged", "has come to its end"])("ends its source when it %s", async (how) => {
+    const archive = await tarOf("t/file");
+    const whole = Buffer.concat([archive, Buffer.alloc(1024)]);
+    let isEnded = false;
+    async function* source() {
+      try {
+        for (;;) yield how === "is damaged" ? Buffer.alloc(512, "?") : whole;
+      } finally {
+        isEnded = true;
+      }
+    }
+    const reading = async () => {
+      for await (const _ of readTar(source())) if (how === "is left early") break;
+    };
+    if (how === "is damaged") await expect(reading()).rejects.toThrow("refused");
+    else await reading();
+    expect(isEnded).toBe(true);
+  });
+
   it("is refused when it has no end in its headers", async () => {
     const archive = await tarOf("t/file");
     async function* endless() {
