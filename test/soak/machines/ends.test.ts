@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
 import { eventually } from "../../helpers/eventually.js";
+import { MemoryGroup } from "../../integration/qemu/memory-group.js";
 import { ReachRig } from "../../integration/reach/rig.js";
 
 let rig: ReachRig;
@@ -78,4 +79,27 @@ it("tells how each machine has ended, through the hub", { timeout: 300_000 }, as
   expect((await rig.zor("get", "instance", "zt/asked", "-o", "yaml")).stdout).toMatch(
     /END_KIND_REQUESTED[\s\S]*requestedBy|requested_?[bB]y[\s\S]*END_KIND_REQUESTED/,
   );
+});
+
+it("tells that the kernel killed a machine at the limit of its control group, with the limit", {
+  timeout: 120_000,
+}, async () => {
+  await rig.create("large", { memoryMib: "128", qemu: { kernel: "micro", accelerator: "ACCELERATOR_TCG" } });
+  const pid = await pidOf("large");
+  // Booting takes more than that.
+  const group = await MemoryGroup.make(12);
+  try {
+    await group.add(pid);
+    await endOf("large", new RegExp(`the kernel killed QEMU for want of memory.*${group.name}.*limit of 12 MiB`));
+  } finally {
+    await group[Symbol.asyncDispose]();
+  }
+  const told = (await rig.zor("get", "instance", "zt/large", "-o", "yaml")).stdout;
+  expect(told).toContain("END_KIND_OUT_OF_MEMORY");
+  expect(told).toMatch(/memoryLimitMib: "?12"?/);
+  // And it stands there over a restart of the agent.
+  await rig.agent.end("SIGKILL");
+  await rig.agent.start(["--dial-out"]);
+  await rig.ready();
+  expect((await rig.zor("get", "instance", "zt/large", "-o", "yaml")).stdout).toContain("END_KIND_OUT_OF_MEMORY");
 });

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { messageOf } from "../../../lib/errors.js";
 import { callOptions, type MachineFixture, makeMachineFixture } from "../../integration/qemu/machine-fixture.js";
 
@@ -94,6 +95,51 @@ describe("a machine with a TPM", () => {
     const told = driver.events(AbortSignal.timeout(10_000));
     for await (const event of told) if (event.type === "hardware-lost") break;
     await driver.stop(instance, handle, callOptions);
+  });
+});
+
+describe("the state of a TPM", () => {
+  it("is kept over restarts of the machine and of the agent, and of a TPM that was killed", {
+    timeout: 240_000,
+  }, async () => {
+    const instance = await fixture.create({ kernel: "micro", tpm: true });
+    /** How often the TPM has been switched on, as it counts itself (TPM2_ReadClock, resetCount). */
+    const resets = async (handle: RecoveryHandle): Promise<number> => {
+      const command =
+        "exec 3<>/dev/tpm0; printf '\\200\\001\\000\\000\\000\\012\\000\\000\\001\\201' >&3; dd bs=64 count=1 <&3 2>/dev/null | od -An -v -tx1";
+      const answer = (await fixture.shell(instance, handle, command)).replace(/\s+/g, "");
+      expect(answer.slice(12, 20)).toBe("00000000");
+      return Number.parseInt(answer.slice(52, 60), 16);
+    };
+    const answers = async (handle: RecoveryHandle) =>
+      await expect
+        .poll(async () => (await fixture.driver.inspect(instance, handle, callOptions)).execReady, { timeout: 60_000 })
+        .toBe(true);
+    const boot = async () => {
+      const handle = await fixture.driver.start(instance, await fixture.networkOf(instance), callOptions);
+      await answers(handle);
+      return handle;
+    };
+    const first = await boot();
+    const atFirst = await resets(first);
+    const next = await fixture.nextDriver();
+    await next.recover(instance, first, callOptions);
+    await answers(first);
+    expect(await resets(first)).toBe(atFirst);
+    await next.stop(instance, first, callOptions);
+    const second = await boot();
+    // The firmware switches it on once more. A new one would count from the beginning.
+    const atSecond = await resets(second);
+    expect(atSecond).toBeGreaterThan(atFirst);
+    const { pid } = JSON.parse(await readFile(join(instance.directory, "tpm.json"), "utf8")) as { pid: number };
+    process.kill(pid, "SIGKILL");
+    await expect
+      .poll(async () => (await fixture.driver.inspect(instance, second, callOptions)).reason)
+      .toContain("swtpm");
+    await fixture.driver.stop(instance, second, callOptions);
+    const third = await boot();
+    expect(await resets(third)).toBeGreaterThan(atSecond);
+    await fixture.driver.stop(instance, third, callOptions);
   });
 });
 
