@@ -63,7 +63,7 @@ async function define(hypervisor: "qemu" | "lxc"): Promise<string> {
       <cmdline>console=ttyS0</cmdline></os><features><acpi/></features><devices><console type='pty'/><graphics type='vnc' port='-1' autoport='yes'/>
       <video><model type='vga'/></video><interface type='user'/></devices>`,
     lxc: `<os><type>exe</type><init>/bin/sh</init><initarg>-c</initarg>
-      <initarg>until ip address add 10.9.0.2/24 dev macvlan0; do sleep 0.2; done; ip link set macvlan0 up; sleep 100000</initarg></os><features><privnet/></features>
+      <initarg>until d=$(ip -o link | grep -o 'macvlan[0-9]*') &amp;&amp; ip address add 10.9.0.2/24 dev $d; do sleep 0.2; done; ip link set $d up; sleep 100000</initarg></os><features><privnet/></features>
       <devices><filesystem type='mount'><source dir='${root}'/><target dir='/'/></filesystem><console type='pty'/></devices>`,
   };
   if (hypervisor === "lxc") {
@@ -232,7 +232,9 @@ describe("domains of real hypervisors", () => {
       if (hypervisor === "lxc") return;
       const console = talk(request.name);
       await eventually(async () => expect(console.heard()).toContain(":~# "), 60_000);
-      console.type("ip link set eth1 up; ip address add 10.9.0.2/24 dev eth1; echo do''ne\n");
+      // By its address: which name it gets depends on the drivers that the guest has for the domain's own.
+      const find = "dev=$(grep -l ^02: /sys/class/net/*/address | cut -d/ -f5)";
+      console.type(`${find}; ip link set $dev up && ip address add 10.9.0.2/24 dev $dev && echo do''ne\n`);
       await eventually(async () => expect(console.heard()).toContain("done"));
       console.end();
     };
