@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
@@ -196,5 +196,33 @@ describe("copies of files", () => {
     expect(said).toMatch(/big.*(does not fit|No space)/s);
     expect(await elsewhere.list(elsewhere.directory, /ballast/)).toEqual([]);
     await rig.shell("m1", "rm /big");
+  });
+});
+
+describe("on a disk without a free byte", () => {
+  it("what stops and deletes works, and the agent starts again and knows all of it", { timeout: 180_000 }, async () => {
+    await rig.create("gone", { crun: { rootfs: "micro" } });
+    await rig.createLan("lan2");
+    const before = await instances();
+    // These tests find the agent by a small file, which it does without where there is no room.
+    await disk.fill(1);
+    await restart();
+    await disk.fill(0);
+    await assertAllGoesOn(before);
+    await done("stop", "zt/c1");
+    await done("delete", "instance", "zt/gone", "--yes", "--force");
+    await done("delete", "lan", "zt/lan2", "--yes");
+    await disk.fill(0);
+    const said = await rig.zor("start", "zt/c1");
+    if (said.code !== 0) expect(said.stderr).toMatch(remedy);
+    await disk.clear();
+    await restart();
+    if (said.code !== 0) await done("start", "zt/c1");
+    await rig.answers("c1");
+    expect(await instances()).toEqual(before.filter((each) => !each.startsWith("gone ")));
+    expect(await readFile(join(rig.agent.state, "run.json"), "utf8")).not.toBe("");
+    await rig.create("again", machine);
+    await rig.answers("again");
+    await done("delete", "instance", "zt/again", "--yes", "--force");
   });
 });
