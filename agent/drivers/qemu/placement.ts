@@ -276,7 +276,8 @@ function toPlaces(machine: MachineType, kind: Kind): readonly string[] {
 
 function toHotplugPlaces(machine: MachineType, count: number): readonly string[] {
   if (machine === "microvm") return [];
-  return Array.from({ length: count }, (_, index) => {
+  // Places are given before the spec is checked: as many as anybody asks for would fill the memory.
+  return Array.from({ length: Math.min(count, maxHotplugPorts) }, (_, index) => {
     const bridge = hotplugBridgeAddress(machine, index);
     // The first place of a bridge of PCI is for its own hot-plug controller.
     return machine === "pc" ? `${bridge}/${(index + 1).toString(16).padStart(2, "0")}.0` : `${bridge}/00.0`;

@@ -114,4 +114,13 @@ describe("the places of a machine's devices", () => {
     const spec = { ...InstanceSpec.fromPartial({}), nics: [Nic.fromPartial({})] };
     expect(placeDevices(spec, { isNew: true })).toBe(spec);
   });
+
+  it("are given at once, however many are asked for that can be added while it runs", () => {
+    const value = QemuOptions.fromPartial({
+      hotplugPorts: 2 ** 31 - 1,
+      disks: [Disk.fromPartial({ image: "a.qcow2" })],
+    });
+    const spec = { ...InstanceSpec.fromPartial({}), driver: { $case: "qemu" as const, value } };
+    expect(disksOf(placeDevices(spec, { isNew: true }))).toEqual(["0000:00:10.0"]);
+  });
 });
