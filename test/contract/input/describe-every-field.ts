@@ -3,6 +3,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ZorError } from "../../../lib/errors.js";
+import type { Connection } from "../../../lib/grpc/connection.js";
 import { baseOf } from "./bases.js";
 import { callBytes } from "./call-bytes.js";
 import type { HostileValue } from "./hostile-values.js";
@@ -70,8 +71,22 @@ function sampleOf(place: Place, most: number): readonly HostileValue[] {
 }
 
 async function faultsAt(world: InputWorld, place: Place, values: readonly HostileValue[]): Promise<string[]> {
+  if (place.method.methodKind === "unary") return await faultsOver(world.fixture.admin, world, place, values);
+  const connection = await world.another();
+  try {
+    return await faultsOver(connection, world, place, values);
+  } finally {
+    connection.close();
+  }
+}
+
+async function faultsOver(
+  connection: Connection,
+  world: InputWorld,
+  place: Place,
+  values: readonly HostileValue[],
+): Promise<string[]> {
   const { method } = place;
-  const connection = method.methodKind === "unary" ? world.fixture.admin : await world.another();
   const { messages } = requestOf(place, undefined);
   const usual = (await callBytes(connection, method, messages)).error;
   const before = await world.kept();

@@ -32,7 +32,7 @@ import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
 import { eventually } from "../../helpers/eventually.js";
 import { importBytes, noise } from "../../helpers/image-imports.js";
-import { freePort, HubFixture } from "../../integration/hub/fixture.js";
+import { connect, freePort, HubFixture } from "../../integration/hub/fixture.js";
 
 /** The built-in image lies in the second. */
 const imageDirectories = (state: string): string[] => [join(state, "images"), "/var/lib/zor/images"];
@@ -106,10 +106,10 @@ export class InputWorld {
     await rm(this.state, { recursive: true, force: true });
   }
 
-  /** A connection of its own, for streams: a client that gives up many on one is cut off. */
+  /** A connection of its own, for streams: a client that gives up many on one is cut off. Whoever asked for it closes it. */
   async another(): Promise<Connection> {
     this.#identity ??= await this.fixture.identity("ana", Role.ROLE_ADMIN);
-    return this.fixture.connectAs(this.#identity);
+    return connect(this.fixture.hub, this.#identity);
   }
 
   /** Waits until an operation has ended. */

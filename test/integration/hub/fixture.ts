@@ -172,7 +172,7 @@ export class HubFixture implements AsyncDisposable {
   }
 }
 
-function connect(hub: Hub, identity: Identity): Connection {
+export function connect(hub: Hub, identity: Identity): Connection {
   const [address] = hub.addresses.listen;
   if (address === undefined) throw new Error("the hub does not listen");
   return new Connection({ address, identity, serverName: hubServerName });
