@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -88,9 +88,10 @@ describe("the disks of a machine", () => {
 
   it("are let go of when zor or the agent is killed in the middle", { timeout: lookMs }, async () => {
     const look = rig.program("disk", "ls", "zt/m1");
-    await eventually(async () => expect((await zor("start", "zt/m1")).stderr).toMatch(/is being looked into/));
+    await eventually(() => access(join(rig.agent.state, "instances", "m1", "driver", "look")), lookMs);
+    expect((await zor("start", "zt/m1")).stderr).toMatch(/is being looked into/);
     look.kill("SIGKILL");
     await look.ended;
-    await eventually(async () => expect(await zor("start", "zt/m1")).toMatchObject({ code: 0 }));
+    await eventually(async () => expect(await zor("start", "zt/m1")).toMatchObject({ code: 0, stderr: "" }));
   });
 });
