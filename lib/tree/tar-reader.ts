@@ -202,10 +202,7 @@ class Bytes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Whoever reads has all that was wanted, or an error already: how the source takes its end is no news.
-    await this.#iterator.return?.().then(
-      () => undefined,
-      () => undefined,
-    );
+    await this.#iterator.return?.().catch(() => undefined);
   }
 
   #cut(size: number): Buffer {

@@ -1,6 +1,6 @@
-import { access, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { syncDirectory } from "../../../lib/files.js";
+import { exists, syncDirectory } from "../../../lib/files.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { run } from "../../host/exec.js";
 
@@ -84,11 +84,4 @@ export class LayerStore {
   #ownedBy(uid: string): string {
     return join(this.#directory, "owners", uid);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,7 @@
-import { access, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { arch } from "node:os";
 import type { FieldViolation } from "../../../lib/errors.js";
+import { exists } from "../../../lib/files.js";
 import { quote } from "../../../lib/names.js";
 import { defaultPath } from "./oci-config.js";
 import type { RootView } from "./root-view.js";
@@ -106,10 +107,7 @@ async function findForeignMachine(start: Buffer): Promise<string | undefined> {
   const machine = machines[number];
   if (machine === undefined) return `an unknown processor (${number})`;
   if (machine.arches.includes(arch())) return undefined;
-  const isEmulated = await access(`/proc/sys/fs/binfmt_misc/${machine.emulator}`).then(
-    () => true,
-    () => false,
-  );
+  const isEmulated = await exists(`/proc/sys/fs/binfmt_misc/${machine.emulator}`);
   return isEmulated ? undefined : machine.name;
 }
 

@@ -1,8 +1,8 @@
-import { access, mkdir, readdir, rename, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { failedPrecondition } from "../../../lib/errors.js";
-import { readIfExists, writeFileAtomic } from "../../../lib/files.js";
+import { exists, readIfExists, writeFileAtomic } from "../../../lib/files.js";
 import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { run } from "../../host/exec.js";
 import { openExactly } from "../../host/open-exactly.js";
@@ -332,11 +332,4 @@ async function usedMib(directory: string, signal: AbortSignal): Promise<number> 
     timeoutMs: copyTimeoutMs,
   });
   return Number.parseInt(stdout, 10);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

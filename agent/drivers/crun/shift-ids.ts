@@ -1,5 +1,6 @@
-import { access, mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { exists } from "../../../lib/files.js";
 import { run } from "../../host/exec.js";
 import { idmapProgram } from "./idmap-program.js";
 import type { IdRange } from "./user-ranges.js";
@@ -63,11 +64,4 @@ export async function shiftChanges(
     await rm(old, { recursive: true });
     await rename(fresh, old);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,13 +1,10 @@
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { exists } from "../../../lib/files.js";
 
 /** The rate of the host's time stamp counter in kHz, which emulated machines see too; undefined when the host does not tell it. */
 export async function findTscKhz(): Promise<number | undefined> {
   const text = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
-  const scalesFrequency = await access("/sys/devices/system/cpu/cpu0/cpufreq").then(
-    () => true,
-    () => false,
-  );
-  return parseTscKhz(text, scalesFrequency);
+  return parseTscKhz(text, await exists("/sys/devices/system/cpu/cpu0/cpufreq"));
 }
 
 /**

@@ -1,8 +1,8 @@
-import { access, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { unavailable } from "../../../lib/errors.js";
-import { readIfExists, setAside, writeFileAtomic } from "../../../lib/files.js";
+import { exists, readIfExists, setAside, writeFileAtomic } from "../../../lib/files.js";
 import type { Log } from "../../../lib/log.js";
 import {
   endProcess,
@@ -226,13 +226,6 @@ async function setOtherConfig(client: OvsdbClient, settings: Readonly<Record<str
 async function isReadable(database: string): Promise<boolean> {
   const query = JSON.stringify(["Open_vSwitch", { op: "select", table: "Open_vSwitch", where: [] }]);
   return run("ovsdb-tool", ["query", database, query]).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
     () => true,
     () => false,
   );

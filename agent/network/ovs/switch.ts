@@ -1,7 +1,8 @@
-import { access, mkdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
+import { exists } from "../../../lib/files.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { ProcessIdentity } from "../../../lib/process.js";
@@ -354,11 +355,7 @@ async function commit(
 
 /** The kernel's datapath where it is, or can be loaded. */
 async function detectDatapath(): Promise<Datapath> {
-  const loaded = () =>
-    access("/sys/module/openvswitch").then(
-      () => true,
-      () => false,
-    );
+  const loaded = () => exists("/sys/module/openvswitch");
   if (await loaded()) return "system";
   await run("modprobe", ["openvswitch"]).catch(() => undefined);
   return (await loaded()) ? "system" : "netdev";

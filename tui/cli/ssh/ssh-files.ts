@@ -1,6 +1,6 @@
-import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readIfExists } from "../../../lib/files.js";
+import { exists, readIfExists } from "../../../lib/files.js";
 import { installationRoot } from "../../../lib/program.js";
 import { runProgram } from "../../client/run-program.js";
 
@@ -29,11 +29,7 @@ export class SshFiles {
   /** Makes the key when there is none; resolves to its public half. @throws {ZorError} FAILED_PRECONDITION without ssh-keygen. */
   async ensureKey(): Promise<string> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
-    const isThere = await access(this.key).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere)
+    if (!(await exists(this.key)))
       await runProgram(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "zor", "-f", this.key],
         ["ignore", "ignore", "inherit"],

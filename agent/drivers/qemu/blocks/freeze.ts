@@ -1,8 +1,8 @@
-import { access, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pause } from "../../../../lib/backoff.js";
 import { failedPrecondition, messageOf } from "../../../../lib/errors.js";
-import { writeFileAtomic } from "../../../../lib/files.js";
+import { exists, writeFileAtomic } from "../../../../lib/files.js";
 import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import type { DriverInstance } from "../../driver.js";
 import type { Machine } from "../machine.js";
@@ -39,11 +39,7 @@ export async function whileFrozen(
 
 /** Thaws a guest that an earlier agent has left frozen. Resolves to whether there was anything to thaw. */
 export async function thawAbandoned(instance: DriverInstance, machine: Machine, waitMs: number): Promise<boolean> {
-  const isMarked = await access(markerOf(instance)).then(
-    () => true,
-    () => false,
-  );
-  if (!isMarked) return false;
+  if (!(await exists(markerOf(instance)))) return false;
   await machine.waitForAgent(waitMs, uninterrupted);
   await thaw(instance, machine);
   return true;
