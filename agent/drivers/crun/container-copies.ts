@@ -1,7 +1,7 @@
-import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { failedPrecondition } from "../../../lib/errors.js";
-import { syncDirectory } from "../../../lib/files.js";
+import { exists, syncDirectory } from "../../../lib/files.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { run } from "../../host/exec.js";
 import type { Copyable } from "../abilities/copies.js";
@@ -70,7 +70,9 @@ export function containerSnapshots(driver: ContainerAccess): Snapshottable {
           `${instance.name} could not be taken back: what was kept of it is not there any more; delete the snapshot`,
         );
       }
-      await replaceChanges(source, instance.directory, options.signal);
+      const scratch = join(instance.directory, "reverted");
+      await copyChanges(source, scratch, options.signal);
+      await placeChanges(scratch, instance.directory);
     },
     deleteSnapshot: async (instance, _handle, wanted) => {
       await rm(keptIn(instance, wanted), { recursive: true, force: true });
@@ -94,8 +96,7 @@ export function containerCopies(driver: ContainerAccess): Copyable {
         const [from, to] = [await rangeOf(driver, instance), await rangeOf(driver, target)];
         await shiftChanges(scratch, { from, to }, options.signal);
       }
-      await replaceChanges(scratch, target.directory, options.signal);
-      await rm(scratch, { recursive: true, force: true });
+      await placeChanges(scratch, target.directory);
       return { consistent: true };
     },
   };
@@ -148,10 +149,8 @@ export async function copyChanges(from: string, to: string, signal: AbortSignal)
   }
 }
 
-/** Puts copies in the place of what is there. Done twice it is as done once. */
-async function replaceChanges(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const scratch = join(to, "reverted");
-  await copyChanges(from, scratch, signal);
+/** Puts copies, which lie in a directory below it, in the place of what is there. */
+async function placeChanges(scratch: string, to: string): Promise<void> {
   for (const name of changes) {
     await rm(join(to, name), { recursive: true, force: true });
     if (await exists(join(scratch, name))) await rename(join(scratch, name), join(to, name));
@@ -210,11 +209,4 @@ function keptIn({ directory }: DriverInstance, { tag }: SnapshotTag): string {
 
 function markerOf({ directory }: DriverInstance): string {
   return join(directory, "asleep");
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }
