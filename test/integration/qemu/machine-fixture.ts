@@ -34,6 +34,8 @@ export interface MachineFixture extends AsyncDisposable {
   start(instance: DriverInstance): Promise<RecoveryHandle>;
   /** Runs a shell command inside and resolves to its standard output. */
   shell(instance: DriverInstance, handle: RecoveryHandle, command: string): Promise<string>;
+  /** What a screen shows of its console up to what is waited for, from the beginning; less when the console ends before. */
+  heard(instance: DriverInstance, handle: RecoveryHandle, awaited: RegExp): Promise<string>;
 }
 
 /** @param policy what machines are allowed beyond the ordinary; default: nothing. */
@@ -129,6 +131,19 @@ export async function makeMachineFixture(policy?: MachinePolicy): Promise<Machin
         if (part.type !== "exit") output += Buffer.from(part.data).toString();
       }
       return output;
+    },
+    heard: async (instance, handle, awaited) => {
+      const console = await driver.openConsole(instance, handle, { ...callOptions, replayBytes: 65_536 });
+      let said = Buffer.from(console.replay).toString("latin1");
+      const shown = () => said.replace(/\x1b\[[0-9;?=]*[A-Za-z]/g, "");
+      if (!awaited.test(shown())) {
+        for await (const output of console.output) {
+          said += Buffer.from(output).toString("latin1");
+          if (awaited.test(shown())) break;
+        }
+      }
+      await console.close();
+      return shown();
     },
     [Symbol.asyncDispose]: async () => {
       for (const instance of created) {

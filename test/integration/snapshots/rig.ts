@@ -96,9 +96,13 @@ export class SnapshotRig {
     await this.create(id, Instance.fromJSON({ spec: { crun: { rootfs: "micro", persistent: true } } }));
   }
 
-  async create(instanceId: string, instance: Instance): Promise<void> {
+  async beginCreate(instanceId: string, instance: Instance): Promise<Operation | undefined> {
     const request = CreateInstanceRequest.fromPartial({ parent: host, instanceId, instance });
-    await this.done((await this.connection.unary(InstanceServiceService.createInstance, request)).operation);
+    return (await this.connection.unary(InstanceServiceService.createInstance, request)).operation;
+  }
+
+  async create(instanceId: string, instance: Instance): Promise<void> {
+    await this.done(await this.beginCreate(instanceId, instance));
   }
 
   /** Says all schedules of an instance. */

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
-import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
-import { type Operation, OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { SnapshotRig } from "../../integration/snapshots/rig.js";
 
 const files = 100_000;
@@ -37,12 +36,8 @@ tar --append --file "$2" .; cd /; rm -r "$2.tree"`;
 }
 
 async function create(id: string, rootfs: string): Promise<void> {
-  const instance = Instance.fromJSON({ spec: { crun: { rootfs } } });
-  const request = CreateInstanceRequest.fromPartial({ parent: "hosts/zt", instanceId: id, instance });
-  let { operation }: { operation?: Operation | undefined } = await rig.connection.unary(
-    InstanceServiceService.createInstance,
-    request,
-  );
+  let operation = await rig.beginCreate(id, Instance.fromJSON({ spec: { crun: { rootfs } } }));
+  // Longer than one call waits.
   do operation = await rig.ended(operation);
   while (operation.state === OperationState.OPERATION_STATE_RUNNING);
   expect(operation.error).toBeUndefined();

@@ -16,11 +16,6 @@ afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-/** What a screen shows of it. */
-function withoutEscapes(text: string): string {
-  return text.replace(/\x1b\[[0-9;?=]*[A-Za-z]/g, "");
-}
-
 describe("the firmware of a machine", () => {
   it("has UEFI whose variables are kept", { timeout: 120_000 }, async () => {
     const instance = await fixture.create({ kernel: "micro", firmware: Firmware.FIRMWARE_UEFI }, [], {
@@ -53,17 +48,9 @@ describe("the firmware of a machine", () => {
       const options = { firmware: Firmware.FIRMWARE_UEFI, secureBoot, disks: [{ image: "efi.raw" }] };
       const instance = await fixture.create(options, [], { memoryMib: 256n });
       const handle = await fixture.driver.start(instance, await fixture.networkOf(instance), callOptions);
-      const console = await fixture.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 65_536 });
-      let said = Buffer.from(console.replay).toString("latin1");
-      if (!awaited.test(withoutEscapes(said))) {
-        for await (const output of console.output) {
-          said += Buffer.from(output).toString("latin1");
-          if (awaited.test(withoutEscapes(said))) break;
-        }
-      }
-      await console.close();
+      const said = await fixture.heard(instance, handle, awaited);
       await fixture.driver.stop(instance, handle, callOptions);
-      return withoutEscapes(said);
+      return said;
     };
     expect(await words(true, /Access Denied|Security Violation/)).not.toContain("EFI stub");
     expect(await words(false, /EFI stub|starting Boot/)).not.toMatch(/Access Denied|Security Violation/);
@@ -74,14 +61,8 @@ describe("the firmware of a machine", () => {
       const nic = Nic.fromPartial({ name: "eth0", mac: "02:00:00:00:09:01", model, lan: "lan1" });
       const instance = await fixture.create({ bootOrder: ["nics"] }, [nic], { memoryMib: 256n });
       const handle = await fixture.driver.start(instance, await fixture.networkOf(instance), callOptions);
-      const console = await fixture.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 65_536 });
-      let said = Buffer.from(console.replay).toString("latin1");
-      for await (const output of console.output) {
-        said += Buffer.from(output).toString("latin1");
-        if (/Configuring \(net0/.test(withoutEscapes(said))) break;
-      }
-      expect(withoutEscapes(said)).toMatch(/iPXE[\s\S]*net0: 02:00:00:00:09:01/);
-      await console.close();
+      const said = await fixture.heard(instance, handle, /Configuring \(net0/);
+      expect(said).toMatch(/iPXE[\s\S]*net0: 02:00:00:00:09:01/);
       await fixture.driver.stop(instance, handle, callOptions);
     }
   });
@@ -94,23 +75,9 @@ describe("the firmware of a machine", () => {
       { memoryMib: 256n },
     );
     const handle = await fixture.driver.start(instance, await fixture.networkOf(instance), callOptions);
-    const console = await fixture.driver.openConsole(instance, handle, { ...callOptions, replayBytes: 65_536 });
-    let said = Buffer.from(console.replay).toString("latin1");
-    let isTyped = false;
-    for await (const output of console.output) {
-      said += Buffer.from(output).toString("latin1");
-      if (!isTyped && said.includes("Shell>")) {
-        isTyped = true;
-        await fixture.driver.can.keyboard?.sendKeys(
-          instance,
-          handle,
-          { keys: [], text: "set zor of-the-keys\nset\n" },
-          callOptions,
-        );
-      }
-      if (/zor = of-the-keys/.test(withoutEscapes(said))) break;
-    }
-    expect(withoutEscapes(said)).toMatch(/zor = of-the-keys/);
-    await console.close();
+    await fixture.heard(instance, handle, /Shell>/);
+    const keys = { keys: [], text: "set zor of-the-keys\nset\n" };
+    await fixture.driver.can.keyboard?.sendKeys(instance, handle, keys, callOptions);
+    expect(await fixture.heard(instance, handle, /zor = of-the-keys/)).toMatch(/zor = of-the-keys/);
   });
 });
