@@ -23,20 +23,26 @@ const keepSeconds = 600;
  * behind it: what a child in the background still holds open does not keep the reader. `env` keeps built-in commands of the shell out; the
  * parentheses keep what the shell itself says of a command that was killed out of the command's output. The mark comes as two parts with a
  * hyphen in between, so that it stands nowhere in the guest as it is: a list of processes, say, may be the output.
- * Where there is input, a third pipe has one writer of ours for as long as more may come: its end is the end of the input.
+ * Where there is input, a third pipe has one writer of ours for as long as more may come: its end is the end of the input. It inherits its end
+ * of the pipe, which is open before the command is begun: were it to open it itself, a first piece could be read, and followed by an end that is
+ * none, before it has come so far. The reading end is held meanwhile, as the writers' pipe must never be without one.
  * Arguments: path of the directory, both parts of the mark as one word, command.
  */
 const holdScript = `d=$1; a=\${2%-*}; b=\${2#*-}; shift 2
 echo $$ >"$d/h"
 exec 3<>"$d/o" 4<>"$d/e"
 if [ -p "$d/i" ]; then
-  (exec 3>&- 4>&- >"$d/i"; exec sleep 2147483647) &
+  exec 5<>"$d/i" 6>"$d/i" 7<"$d/i" 5>&-
+  (exec 3>&- 4>&- 7<&-; exec sleep 2147483647) &
   echo $! >"$d/k"
-  (exec env "$@" 3>&- 4>&- <"$d/i" >"$d/o" 2>"$d/e")
+  exec 6>&-
+  (exec env "$@" 3>&- 4>&- <&7 7<&- >"$d/o" 2>"$d/e")
+  c=$?
+  exec 7<&-
 else
   (exec env "$@" 3>&- 4>&- >"$d/o" 2>"$d/e")
+  c=$?
 fi
-c=$?
 exec </dev/null
 printf '%s%s' "$a" "$b" >&3
 printf '%s%s%s\n' "$a" "$b" "$c" >&4

@@ -44,6 +44,11 @@ export interface GuestStreamOptions {
   readonly signal: AbortSignal;
 }
 
+/** The command has ended, or closed its input. */
+class TakesNoMoreError extends Error {
+  override readonly name = "TakesNoMoreError";
+}
+
 /** The guest has no shell, or lacks a tool, and nothing has been run. */
 export class CannotStreamError extends Error {
   override readonly name = "CannotStreamError";
@@ -100,6 +105,8 @@ class Session {
   readonly #pace = new Pace();
   /** Aborts when the command has ended: nobody takes its input any more. */
   readonly #over = new AbortController();
+  /** Aborts when input is lost on its way: the command would wait for it for ever. */
+  readonly #lost = new AbortController();
   /** Exit code of what holds the pipes; undefined while it runs. */
   #holderCode: number | undefined;
   #asking: Promise<void> | undefined;
@@ -115,9 +122,9 @@ class Session {
 
   async *output(): AsyncGenerator<ExecOutput> {
     const { input, resizes } = this.#options;
-    // Input that cannot be passed on is input that the command does not read; that the guest is gone shows in the output.
-    if (input !== undefined) void this.#feed(input).catch(() => undefined);
-    if (resizes !== undefined) void this.#follow(resizes).catch(() => undefined);
+    if (input !== undefined) this.#feed(input).catch((error: unknown) => this.#lose(error));
+    // A terminal of another size is a convenience: whatever has befallen the guest shows in the output.
+    if (resizes !== undefined) this.#follow(resizes).catch(() => undefined);
     try {
       yield* merge([this.#stream("stdout", "o"), this.#stream("stderr", "e")]);
       const truncated = this.#code === undefined;
@@ -126,6 +133,11 @@ class Session {
       this.#over.abort();
       await this.#end();
     }
+  }
+
+  #lose(error: unknown): void {
+    // What a command does not take is not lost.
+    if (!(error instanceof TakesNoMoreError) && !this.#over.signal.aborted) this.#lost.abort(error);
   }
 
   /** Passes the input on: what comes while a piece is under way makes the next one. */
@@ -167,7 +179,7 @@ class Session {
     }
   }
 
-  /** Runs a script on the pipes, which may not be there yet. @throws {Error} when it fails: the command is no more. */
+  /** Runs a script on the pipes, which may not be there yet. @throws {TakesNoMoreError} when it fails. */
   async #order([script, ...words]: readonly [string, ...string[]], input?: Buffer): Promise<void> {
     const signal = AbortSignal.any([this.#options.signal, this.#over.signal]);
     for (;;) {
@@ -178,7 +190,7 @@ class Session {
       const exit = await waitForGuestExit(this.#agent, pid, { signal, pace: this.#pace });
       this.#readers.delete(pid);
       if (exit?.code === 0) return;
-      if (exit?.code !== noPipeYet) throw new Error("the command takes no more");
+      if (exit?.code !== noPipeYet) throw new TakesNoMoreError("the command takes no more");
       await delay(pipeRetryMs, undefined, { signal });
     }
   }
@@ -204,7 +216,8 @@ class Session {
 
   /** The next piece of a pipe; empty at its end; undefined when there is no pipe any more. */
   async #read(pipe: "o" | "e"): Promise<Buffer | undefined> {
-    const { signal, resource } = this.#options;
+    const { resource } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, this.#lost.signal]);
     const args = ["-c", readScript, "zor", this.#names.id, pipe];
     for (;;) {
       signal.throwIfAborted();
