@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { once } from "node:events";
 import { z } from "zod";
-import { failedPrecondition, messageOf, unavailable } from "../lib/errors.js";
+import { failedPrecondition, messageOf, unavailable, ZorError } from "../lib/errors.js";
 
 const socketName = "control.sock";
 const maxLineBytes = 4096;
@@ -91,12 +91,20 @@ export async function askToShutdownGuests(state: string, report: Report): Promis
     throw unavailable("AGENT_AWAY", "", `no agent serves in ${state}; guests are left alone`);
   });
   socket.write(`${JSON.stringify({ command: "shutdown-guests" })}\n`);
-  for await (const line of createInterface({ input: socket })) {
-    const parsed = answerSchema.safeParse(parse(line));
-    if (!parsed.success) continue;
-    if (parsed.data.type === "done") return parsed.data.left;
-    if (parsed.data.type === "failed") throw unavailable("AGENT_FAILED", "", parsed.data.text);
-    report(parsed.data.text);
+  // An agent that is killed resets the connection: that ends the lines, and is said once.
+  socket.on("error", () => undefined);
+  try {
+    for await (const line of createInterface({ input: socket })) {
+      const parsed = answerSchema.safeParse(parse(line));
+      if (!parsed.success) continue;
+      if (parsed.data.type === "done") return parsed.data.left;
+      if (parsed.data.type === "failed") throw unavailable("AGENT_FAILED", "", parsed.data.text);
+      report(parsed.data.text);
+    }
+  } catch (error) {
+    if (error instanceof ZorError) throw error;
+  } finally {
+    socket.destroy();
   }
   throw unavailable("AGENT_AWAY", "", "the agent ended before the guests did");
 }

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { boxProtocol, type BoxView } from "../../../../agent/engine/protocol/box-protocol.js";
 import { BoxSession } from "../../../../agent/cable/box-session.js";
 import { A2bSpec, A2bState, A2bStatus } from "../../../../proto/gen/zor/v1/a2b.js";
 import { createLog } from "../../../../lib/log.js";
+import { onLines } from "../../../helpers/socket-lines.js";
 
 function view(box: string, uid: string): BoxView {
   const port = (side: "a" | "b", lan: string) => ({ name: `zb${uid}${side}`, lan, ...unplugged });
@@ -42,8 +42,7 @@ class FakeEngine {
 
   #onClient(socket: Socket): void {
     this.#clients.push(socket);
-    socket.on("error", () => undefined);
-    createInterface({ input: socket }).on("line", (line) => {
+    onLines(socket, (line) => {
       const { id, method, request } = JSON.parse(line) as { id: number; method: string; request: object };
       this.asked.push({ method, ...request });
       socket.write(`${JSON.stringify({ id, result: {} })}\n`);

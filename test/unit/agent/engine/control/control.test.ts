@@ -3,7 +3,6 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { connect, createServer, Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ControlClient } from "../../../../../agent/engine/protocol/control-client.js";
 import { type ControlProtocol, maxLineBytes } from "../../../../../agent/engine/protocol/control-protocol.js";
@@ -11,6 +10,7 @@ import { ControlServer, type ControlService } from "../../../../../agent/engine/
 import { splitLines } from "../../../../../lib/line-splitter.js";
 import { notFound } from "../../../../../lib/errors.js";
 import type { Codec } from "../../../../../agent/engine/protocol/codec.js";
+import { onLines } from "../../../../helpers/socket-lines.js";
 
 interface Counted {
   readonly number: number;
@@ -155,7 +155,7 @@ describe("a control server and its client", () => {
     const socket = connect(path);
     onTestFinished(() => void socket.destroy());
     socket.write(`${line}\n`);
-    const [answer] = (await once(createInterface({ input: socket }), "line")) as [string];
+    const answer = await new Promise<string>((resolve) => onLines(socket, resolve));
     expect(JSON.parse(answer)).toMatchObject({ id, error: { reason: "ENGINE_ERROR" } });
   });
 
@@ -173,8 +173,7 @@ describe("a client of an engine that it does not understand", () => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => {
       sockets.push(socket);
-      socket.on("error", () => undefined);
-      createInterface({ input: socket }).on("line", (line) => onLine(line, socket));
+      onLines(socket, (line) => onLine(line, socket));
     }).listen(path);
     await once(server, "listening");
     onTestFinished(() => {
