@@ -7,7 +7,9 @@ import { parseArgs } from "node:util";
 import { endProcess, findIdentity } from "../../lib/process.js";
 import { installationRoot } from "../../lib/program.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
+import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
+import { eventually } from "../helpers/eventually.js";
 import { makeNetns } from "../helpers/netns.js";
 import { spawnOwned } from "../helpers/owned.js";
 import { AgentProcess } from "../integration/agent/agent-process.js";
@@ -68,6 +70,7 @@ async function withAgent(): Promise<Figures> {
       agent.host,
     );
     await zor("create", "lan", `${agent.host}/lab`);
+    await untilProbed(agent);
     const began = performance.now();
     const waiting = ids.map((id) => waitForWords(join(agent.state, "instances", id)));
     for (const id of ids) {
@@ -86,6 +89,17 @@ async function withAgent(): Promise<Figures> {
   } finally {
     await agent.destroy();
   }
+}
+
+/** Waits until a new agent has found out what its host can, which takes seconds, once: the loop is given its result. */
+async function untilProbed(agent: AgentProcess): Promise<void> {
+  const connection = await agent.connect();
+  await eventually(async () => {
+    const { host } = await connection.unary(HostServiceService.getHost, { name: `hosts/${agent.host}` });
+    if (host?.fingerprint?.capabilities.some(({ id }) => id === "driver.qemu.kvm") !== true)
+      throw new Error("no verdict on KVM");
+  });
+  connection.close();
 }
 
 async function recordAll(agent: AgentProcess): Promise<Recorded[]> {
