@@ -1,4 +1,5 @@
-import { readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { endProcess, findIdentity, isAlive, type ProcessIdentity } from "../../../lib/process.js";
 import { startDaemon } from "../../host/exec.js";
@@ -6,6 +7,8 @@ import { numberOf, parseObject, textOf } from "./json.js";
 import type { Command } from "./privileges.js";
 
 const endGraceMs = 1000;
+/** In the environment of a companion: whose it is, for when that could not be written down. */
+const mark = "ZOR_COMPANION";
 const maxLogBytes = 1024 * 1024;
 
 /** How a companion is started. */
@@ -38,11 +41,15 @@ export class Companion {
     return join(this.#directory, `${this.#name}.log`);
   }
 
+  get #mark(): string {
+    return join(this.#directory, this.#name);
+  }
+
   /** Starts it in place of one whose machine has only just ended; false: it has ended at once, and {@link lastWords} may say why. */
   async start({ tool, argv }: Command, options: CompanionOptions): Promise<boolean> {
-    await this.end();
-    await rm(this.#log, { force: true });
-    const pid = await startDaemon(tool, argv, { ...options, logFile: this.#log });
+    await this.remove();
+    const env = { [mark]: this.#mark };
+    const pid = await startDaemon(tool, argv, { ...options, env, logFile: this.#log });
     const identity = await findIdentity(pid);
     if (identity === undefined) return false;
     await writeFile(this.#handle, JSON.stringify(identity), { mode: 0o600 });
@@ -73,8 +80,11 @@ export class Companion {
 
   /** Idempotent. */
   async end(): Promise<void> {
-    const identity = await this.#find();
-    if (identity !== undefined && (await isAlive(identity))) await endProcess(identity, endGraceMs);
+    const known = await this.#find();
+    // Its log is made before it starts: an agent that was ended in between has left one without having written down whose it is.
+    const left = known === undefined && existsSync(this.#log) ? await findMarked(this.#mark) : [];
+    for (const identity of known === undefined ? left : [known])
+      if (await isAlive(identity)) await endProcess(identity, endGraceMs);
   }
 
   /** Ends it and removes its files. Idempotent. */
@@ -88,4 +98,17 @@ export class Companion {
     const [pid, startTicks] = [numberOf(handle, "pid"), textOf(handle, "startTicks")];
     return pid === undefined || startTicks === "" ? undefined : { pid, startTicks };
   }
+}
+
+/** Reads all of /proc. */
+async function findMarked(value: string): Promise<readonly ProcessIdentity[]> {
+  const found: ProcessIdentity[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const environment = await readFile(`/proc/${name}/environ`, "utf8").catch(() => "");
+    if (!environment.split("\0").includes(`${mark}=${value}`)) continue;
+    const identity = await findIdentity(Number(name));
+    if (identity !== undefined) found.push(identity);
+  }
+  return found;
 }

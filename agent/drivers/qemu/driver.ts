@@ -40,7 +40,7 @@ import type { Connectable } from "../abilities/connect.js";
 import type { Detachable } from "../abilities/detach.js";
 import { MachineCommands } from "./commands.js";
 import { totalDiskMib } from "./hardware/disks.js";
-import { beforeRun, removeHardware } from "./hardware/index.js";
+import { beforeRun, endHardware, removeHardware } from "./hardware/index.js";
 import { type MachinePolicy, nothingAllowed } from "./hardware/part.js";
 import { nicId } from "./ids.js";
 import { inspectMachine } from "./inspection.js";
@@ -196,6 +196,19 @@ class Driver implements QemuDriver, LookAccess, SuspendAccess {
     if ((await findMachineProcess(instance, undefined)) !== undefined) {
       throw failedPrecondition("ALREADY_RUNNING", resource, `${resource} runs already`);
     }
+    try {
+      return await this.#startNew(instance, network, options);
+    } catch (error) {
+      await endHardware(instance.directory);
+      throw error;
+    }
+  }
+
+  async #startNew(
+    instance: DriverInstance,
+    network: InstanceNetwork,
+    options: CallOptions & { readonly goesOn: boolean },
+  ): Promise<RecoveryHandle> {
     const accelerator = await chooseAccelerator(instance.spec, () => this.#kvm.find());
     await this.promiseDisk(instance, 0);
     if (!options.goesOn) await removeMemoryImage(instance);

@@ -85,6 +85,7 @@ it("tells that the kernel killed a machine at the limit of its control group, wi
   timeout: 120_000,
 }, async () => {
   await rig.create("large", { memoryMib: "128", qemu: { kernel: "micro", accelerator: "ACCELERATOR_TCG" } });
+  const events = rig.watchEvents();
   const pid = await pidOf("large");
   // Booting takes more than that.
   const group = await MemoryGroup.make(12);
@@ -97,9 +98,23 @@ it("tells that the kernel killed a machine at the limit of its control group, wi
   const told = (await rig.zor("get", "instance", "zt/large", "-o", "yaml")).stdout;
   expect(told).toContain("END_KIND_OUT_OF_MEMORY");
   expect(told).toMatch(/memoryLimitMib: "?12"?/);
+  await eventually(() => expect(events.join("\n")).toMatch(/limit of 12 MiB/));
   // And it stands there over a restart of the agent.
   await rig.agent.end("SIGKILL");
   await rig.agent.start(["--dial-out"]);
   await rig.ready();
   expect((await rig.zor("get", "instance", "zt/large", "-o", "yaml")).stdout).toContain("END_KIND_OUT_OF_MEMORY");
+});
+
+it("tells that a container reached its own limit of memory, with the limit, and as an event", {
+  timeout: 120_000,
+}, async () => {
+  const told = rig.watchEvents();
+  const command = ["/bin/sh", "-c", "sleep 1; x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo $x | wc -c"];
+  await rig.create("small", { memoryMib: "24", crun: { rootfs: "micro", command } });
+  await endOf("small", /out of memory.*it reached its limit of 24 MiB/);
+  const seen = (await rig.zor("get", "instance", "zt/small", "-o", "yaml")).stdout;
+  expect(seen).toContain("END_KIND_OUT_OF_MEMORY");
+  expect(seen).toMatch(/memoryLimitMib: "?24"?/);
+  await eventually(() => expect(told.join("\n")).toMatch(/it reached its limit of 24 MiB/));
 });

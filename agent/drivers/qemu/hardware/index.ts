@@ -78,6 +78,11 @@ export async function findProblem(asked: Asked, directory: string): Promise<stri
   return undefined;
 }
 
+/** Ends the programs beside a QEMU that could not be started. Idempotent. */
+export async function endHardware(directory: string): Promise<void> {
+  for (const [, part] of parts) await part.end?.(directory);
+}
+
 /** Removes what parts have kept in the directory of an instance. Idempotent. */
 export async function removeHardware(directory: string): Promise<void> {
   for (const [, part] of parts) await part.remove?.(directory);

@@ -116,6 +116,9 @@ export interface HardwarePart<Plan> {
   /** What is wrong with the part of a machine that runs, for people; undefined: nothing. Cheap: it is asked again and again. */
   findProblem?(asked: Asked, directory: string): Promise<string | undefined>;
 
+  /** Ends the part's programs of a machine that could not be started. Idempotent. */
+  end?(directory: string): Promise<void>;
+
   /** Removes what the part has kept in the instance's directory. Idempotent. */
   remove?(directory: string): Promise<void>;
 }

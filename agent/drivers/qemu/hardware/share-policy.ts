@@ -7,7 +7,7 @@ import { violation } from "../options.js";
 import { type Command, toUnprivileged } from "../privileges.js";
 import type { Asked, Launch, SharedDirectory } from "./part.js";
 
-const maxShares = 8;
+export const maxShares = 8;
 const maxPathLength = 4096;
 /** virtio_9p.h leaves 32 bytes with the NUL; virtiofs has 36. */
 const tagPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/;

@@ -33,6 +33,7 @@ export const tpm: HardwarePart<InheritedFd> = {
     if (await program.isAlive()) return undefined;
     return "the program of its TPM (swtpm) has ended: the guest's TPM does not answer; stop and start the machine";
   },
+  end: async (directory) => await programOf(directory).end(),
   remove: async (directory) => {
     await programOf(directory).remove();
     await rm(stateOf(directory), { recursive: true, force: true });

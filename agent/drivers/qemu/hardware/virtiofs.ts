@@ -14,7 +14,7 @@ import { type Command, toUnprivileged } from "../privileges.js";
 import { runDirectoryOf } from "../run-directory.js";
 import { toPciDevice } from "./device.js";
 import type { HardwarePart, Launch } from "./part.js";
-import { assertAccess, assertAllowed, holdShare, sharesOf } from "./share-policy.js";
+import { assertAccess, assertAllowed, holdShare, maxShares, sharesOf } from "./share-policy.js";
 
 /** A directory that a program serves. */
 interface VirtiofsPlan {
@@ -59,8 +59,11 @@ export const virtiofs: HardwarePart<readonly VirtiofsPlan[]> = {
     }
     return undefined;
   },
+  end: async (directory) => {
+    for (let index = 0; index < maxShares; index += 1) await programOf(directory, index).end();
+  },
   remove: async (directory) => {
-    for (let index = 0; index < 8; index += 1) await programOf(directory, index).remove();
+    for (let index = 0; index < maxShares; index += 1) await programOf(directory, index).remove();
   },
 };
 
