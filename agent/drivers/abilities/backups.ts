@@ -1,3 +1,4 @@
+import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import type { CopyFacts, CopyOptions } from "./copies.js";
 
@@ -11,8 +12,27 @@ export interface BackupRequest {
   readonly base?: { readonly tag: string; readonly directoryName: string } | undefined;
 }
 
+/** A volume whose content is part of a backup. */
+export interface BackedUpVolume {
+  /** What it was in the instance: "disk1". */
+  readonly disk: string;
+  /** Its id. */
+  readonly volume: string;
+  readonly uid: string;
+  readonly sizeBytes: number;
+}
+
+/** A backup that was taken. */
+export interface TakenBackup {
+  /** Absolute, the full one first, the one to restore last. */
+  readonly directories: readonly string[];
+  readonly volumes: readonly BackedUpVolume[];
+}
+
 /** What came of taking a backup. */
 export interface BackupFacts extends CopyFacts {
+  /** Volumes that are part of it; default: none. */
+  readonly volumes?: readonly BackedUpVolume[];
   /** Why all was taken although it builds on another; "": it does, or was to be full. */
   readonly whyFull: string;
 }
@@ -31,16 +51,20 @@ export interface BackedUp {
   ): Promise<BackupFacts>;
 
   /**
-   * Has an instance that was just created, and does not run, hold what a backup holds.
-   * @param directories absolute, the full one first, the one to restore last.
+   * The specification of a new instance that is to hold what a backup holds: disks of its own stand for the volumes of the backup; pure.
+   * Default: as it is.
    */
-  restoreBackup(instance: DriverInstance, directories: readonly string[], options: CopyOptions): Promise<void>;
+  withoutVolumes?(spec: InstanceSpec, volumes: readonly BackedUpVolume[]): InstanceSpec;
+
+  /** Has an instance that was just created, and does not run, hold what a backup holds. */
+  restoreBackup(instance: DriverInstance, backup: TakenBackup, options: CopyOptions): Promise<void>;
 
   /**
-   * Has an instance that is there, and does not run, hold what a backup holds: what it held is kept until that is durable, also over the end
-   * of the agent. Absent where that cannot be. @throws {ZorError} and then it holds what it held.
+   * Has an instance that is there, and does not run, hold what a backup holds, and so the volumes of the backup, which it has: what all of them
+   * held is kept until that is durable, also over the end of the agent. Absent where that cannot be.
+   * @throws {ZorError} and then they hold what they held.
    */
-  restoreInto?(instance: DriverInstance, directories: readonly string[], options: CopyOptions): Promise<void>;
+  restoreInto?(instance: DriverInstance, backup: TakenBackup, options: CopyOptions): Promise<void>;
 
   /** Undoes or finishes a {@link restoreInto} that the end of an agent cut short. Resolves to whether it was undone. Idempotent. */
   settleRestore?(instance: DriverInstance): Promise<boolean>;

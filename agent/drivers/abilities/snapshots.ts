@@ -14,6 +14,8 @@ export interface SnapshotFacts {
   readonly sizeBytes: number;
   /** File systems are whole at that instant. */
   readonly consistent: boolean;
+  /** Ids of the volumes that it is kept in too; default: none. */
+  readonly volumes?: readonly string[];
   /** The driver's own facts, given back when the instance is taken back; small. */
   readonly extra: Readonly<Record<string, string>>;
 }

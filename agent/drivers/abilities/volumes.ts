@@ -18,7 +18,11 @@ export interface NamedVolume {
 export interface VolumeFacts {
   /** Resource name. */
   readonly name: string;
+  /** Identity: another volume of its name has another one. */
+  readonly uid: string;
   readonly sizeBytes: bigint;
+  /** What it is kept as: "qcow2" is always a file. */
+  readonly format: "raw" | "qcow2";
 }
 
 /** The content of a volume, as a QEMU is given it. */
@@ -34,7 +38,7 @@ export type VolumeContent =
     };
 
 /** A volume whose content can be had. Disposing of it closes what is open. */
-export type OpenVolume = AsyncDisposable & VolumeFacts & VolumeContent;
+export type OpenVolume = AsyncDisposable & Pick<VolumeFacts, "name" | "sizeBytes"> & VolumeContent;
 
 /** An object of QEMU that holds what nobody else may know; it never stands on a command line. */
 export interface VolumeSecret {
@@ -50,6 +54,18 @@ export interface VolumeAccess {
   look(volume: string): VolumeFacts;
   /** Opens what is in it, which is looked at before. @throws {ZorError} FAILED_PRECONDITION when it cannot be had. */
   open(volume: string, mode: "r" | "r+"): Promise<OpenVolume>;
+  /**
+   * Makes empty storage that is to take the place of a volume's, and keeps both until {@link settleReplaced}, also over the end of the agent.
+   * Nobody opens the volume meanwhile.
+   * @param holder identity of who has the volume and decides.
+   * @throws {ZorError} and then nothing of it is left.
+   */
+  replace(volume: string, holder: string): Promise<OpenVolume>;
+  /**
+   * Has the volumes of which storage was made for a holder be that from now on, or be what they were; durable when it resolves. The other
+   * storage goes. Idempotent. @throws {ZorError} when it could not be written down; that is tried again.
+   */
+  settleReplaced(holder: string, keep: "new" | "old"): Promise<void>;
 }
 
 /** Drivers whose instances can have volumes. That nobody else has one is the instance layer's work. */

@@ -48,7 +48,7 @@ export function containerBackups(access: ContainerAccess): BackedUp {
       await syncDirectory(directory);
       return { consistent: true, whyFull: base === undefined ? "" : whyFull };
     },
-    restoreBackup: async (instance, directories, options) => {
+    restoreBackup: async (instance, { directories }, options) => {
       const path = join(directories.at(-1) ?? "", backupFile);
       await using file = await openExactly(path);
       const image = { path, type: "file" as const, file, [Symbol.asyncDispose]: async () => undefined };

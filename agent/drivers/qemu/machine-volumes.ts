@@ -1,5 +1,3 @@
-import { failedPrecondition } from "../../../lib/errors.js";
-import { listed } from "../../../lib/words.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { UsesVolumes, VolumeAccess } from "../abilities/volumes.js";
 import type { DriverInstance } from "../driver-instance.js";
@@ -68,20 +66,4 @@ export class MachineVolumes implements UsesVolumes {
       { resource: instance.name, signal, onProgress: (done) => progress("copying while it runs", 10 + 80 * done) },
     );
   }
-}
-
-/**
- * Refuses what holds all disks of a machine and would not hold its volumes.
- * @param what "snapshots", "backups".
- * @throws {ZorError} FAILED_PRECONDITION
- */
-export function assertNoVolumes({ name, spec }: DriverInstance, what: string): void {
-  const volumes = qemuOptionsOf(spec).disks.filter((disk) => isVolume(disk) && !disk.readOnly);
-  if (volumes.length === 0) return;
-  const names = listed(volumes.map(({ volume }) => volume));
-  throw failedPrecondition(
-    "HAS_VOLUMES",
-    name,
-    `${name} writes to volume ${names}, which ${what} do not hold; take it away first, with: zor volume detach`,
-  );
 }

@@ -20,6 +20,15 @@ const schema = z.object({
   files: z.record(z.string(), z.string()),
   /** The specification of the instance as JSON of the API. */
   instance: z.unknown(),
+  /** Volumes that are part of it; none: it has none. */
+  volumes: z
+    .array(
+      z
+        .object({ disk: z.string(), volume: z.string(), uid: z.string(), sizeBytes: z.number().int().min(0) })
+        .readonly(),
+    )
+    .readonly()
+    .optional(),
 });
 
 /** What is known of a backup that was taken. */
@@ -55,6 +64,7 @@ export function toStatus(made: MadeBackup, all: readonly MadeBackup[]): BackupSt
     sha256: facts === undefined ? "" : digestOfAll(facts.files),
     backupTime: facts === undefined ? undefined : new Date(facts.timeMs),
     consistent: facts?.consistent ?? false,
+    volumes: (facts?.volumes ?? []).map((each) => ({ ...each, sizeBytes: BigInt(each.sizeBytes) })),
   };
 }
 

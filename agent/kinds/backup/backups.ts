@@ -254,13 +254,15 @@ export class Backups implements StandardVerbs<Backup> {
     const below = base === undefined ? undefined : { tag: base.resource.uid, directoryName: base.id };
     const wanted = { tag: resource.uid, directory, base: below };
     const timeMs = this.#context.now().getTime();
-    const { consistent, whyFull } = await ability.takeBackup(subject.instance, subject.handle, wanted, options);
+    const taken = await ability.takeBackup(subject.instance, subject.handle, wanted, options);
+    const { consistent, whyFull, volumes = [] } = taken;
     options.progress("computing digests", 96);
     const instance = Instance.toJSON({ ...subject.resource, status: undefined });
     const sealed = await sealFiles(directory, instance, options.signal);
     const none = resource.spec.incremental && base === undefined ? "there is none that it could build on" : whyFull;
     if (whyFull !== "") await this.#made.setSpec(id, { ...resource.spec, incrementalOf: "" });
-    await this.#made.complete(id, { directory, whyFull: none, consistent, timeMs, instance, ...sealed }, caller);
+    const facts = { directory, whyFull: none, consistent, timeMs, instance, volumes, ...sealed };
+    await this.#made.complete(id, facts, caller);
     if (none !== "") this.#made.report("full", id, `a full one was taken: ${none}`);
   }
 

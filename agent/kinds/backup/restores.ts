@@ -13,6 +13,7 @@ import { findDriver } from "../../drivers/find-driver.js";
 import { asFailure } from "../../kit/failure.js";
 import type { MadeResources } from "../../kit/made-resources.js";
 import type { AgentContext } from "../../parts.js";
+import { assertHasVolumes } from "./backed-up-volumes.js";
 import { checkRate, notWhole, running, withAbility } from "./backup-check.js";
 import { chainOf, type Facts, type MadeBackup, verifyFiles } from "./backup-files.js";
 
@@ -60,9 +61,11 @@ export class BackupRestores {
     // The same MAC address twice would be a fault that is hard to find.
     const nics = isThere ? spec.nics.map((nic) => ({ ...nic, mac: "" })) : spec.nics;
     const schedules = isThere ? [] : spec.schedules;
-    const wanted = { id, labels, annotations, spec: { ...spec, nics, schedules } };
     const ability = findDriver(parts.drivers, spec)?.can.backup;
     if (ability === undefined) throw notWhole(resource.name);
+    const { volumes = [] } = facts;
+    const ofItsOwn = ability.withoutVolumes?.(spec, volumes) ?? spec;
+    const wanted = { id, labels, annotations, spec: { ...ofItsOwn, nics, schedules } };
     await access.checkNew(wanted, { caller, signal: ending });
     const verb = "backup.restore";
     const target = references.nameOf("instance", id);
@@ -73,7 +76,8 @@ export class BackupRestores {
         const directories = await this.#verifiedChain(made, { signal, progress });
         const value = await access.make(wanted, {
           ...{ caller, signal, progress, leaveStopped: request.leaveStopped },
-          fill: (instance) => ability.restoreBackup(instance, directories, { signal, progress, bytesPerSecond }),
+          fill: (instance) =>
+            ability.restoreBackup(instance, { directories, volumes }, { signal, progress, bytesPerSecond }),
         });
         return pack({ kind: "instance", value });
       },
@@ -110,6 +114,8 @@ export class BackupRestores {
       throw failedPrecondition("UNSUPPORTED", target, message);
     }
     const { restoreInto } = ability;
+    const { volumes = [] } = facts;
+    assertHasVolumes(this.#context, subject.resource, volumes);
     const verb = "backup.restore";
     if (request.validateOnly) return checkedOperation(verb, target);
     const operation = references.nameOf("operation", randomUUID());
@@ -119,12 +125,13 @@ export class BackupRestores {
         try {
           const directories = await this.#verifiedChain(made, { signal, progress });
           await access.claim(resource.spec.instance, { what: "restored", operation }, async (claimed) => {
+            assertHasVolumes(this.#context, claimed.subject().resource, volumes);
             const wasRunning = claimed.subject().handle !== undefined;
             if (wasRunning && !request.force) throw running(target);
             const options = { signal, progress, bytesPerSecond, caller };
             await claimed.stop(options);
             try {
-              await restoreInto(claimed.subject().instance, directories, options);
+              await restoreInto(claimed.subject().instance, { directories, volumes }, options);
             } catch (error) {
               // Its disks are what they were.
               if (wasRunning) await claimed.start({ ...options, signal: uninterrupted });

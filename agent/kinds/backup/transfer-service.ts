@@ -2,13 +2,14 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
-import { parseId } from "../../../lib/names.js";
+import { isId, parseId } from "../../../lib/names.js";
 import type {
   BackupBegin,
   BackupTransferServiceService,
   ReadBackupResponse,
   ReceiveBackupRequest,
 } from "../../../proto/gen/zor/agent/v1/backup_transfer_service.js";
+import type { BackupVolume } from "../../../proto/gen/zor/v1/backup.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "../../drivers/qemu/qcow2.js";
 import { openExactly } from "../../host/open-exactly.js";
 import { readAt } from "../../images/file-start.js";
@@ -183,10 +184,22 @@ function readBegin({ backup, instanceJson, files }: BackupBegin): Begin {
     timeMs,
     files: Object.fromEntries(files.map((file) => [file.name, file.sha256.toString("hex")])),
     instance: parseJson(instanceJson),
+    volumes: readVolumes(backup?.status?.volumes ?? [], names),
   };
   if (backup?.spec === undefined) throw invalidArgument("begin.backup.spec", "must be set");
   const sizeBytes = files.reduce((sum, file) => sum + Number(file.sizeBytes), 0);
   return { name, files, received: { id, backup: { ...backup, spec: backup.spec }, facts, sizeBytes } };
+}
+
+/** The volumes that another host says are part of a backup. @throws {ZorError} when one is not. */
+function readVolumes(volumes: readonly BackupVolume[], files: ReadonlySet<string>): Facts["volumes"] {
+  if (volumes.length > maxFiles) throw invalidArgument("begin.backup.status.volumes", `are more than ${maxFiles}`);
+  return volumes.map(({ disk, volume, uid, sizeBytes }) => {
+    const isGood = /^disk\d{1,3}$/.test(disk) && isId(volume) && files.has(`volume-${uid}.qcow2`);
+    if (isGood && sizeBytes > 0n && sizeBytes <= maxFileBytes)
+      return { disk, volume, uid, sizeBytes: Number(sizeBytes) };
+    throw invalidArgument("begin.backup.status.volumes", "have one that is none of a backup");
+  });
 }
 
 function parseJson(text: string): unknown {

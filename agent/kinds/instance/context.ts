@@ -21,7 +21,7 @@ export interface InstanceContext {
   readonly store: InstanceStore;
   readonly networks: InstanceNetworks;
   /** The resources of other kinds: a NIC refers to its lan. */
-  readonly references: Pick<References, "has" | "assertThere">;
+  readonly references: Pick<References, "has" | "assertThere" | "usersOf" | "nameOf">;
   /** Which instances have which volumes. */
   readonly holders: VolumeHolders;
   readonly drivers: readonly InstanceDriver[];

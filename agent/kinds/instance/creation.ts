@@ -16,6 +16,7 @@ import { during, start, stop } from "./power.js";
 import { type InstanceRecord, notRunning, shortNameOf, toDriverInstance } from "./record.js";
 import { newLife } from "./restart-plan.js";
 import { checkSpec } from "./spec-check.js";
+import { assertNoStateInVolumes } from "./volumes.js";
 import type { StoredInstance } from "./stored-instance.js";
 
 /** What a new instance is asked to be. */
@@ -122,12 +123,17 @@ export async function build(
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION if the instance is protected, or runs and `force` is not set. */
-export function checkDelete(record: InstanceRecord, force: boolean): void {
+export function checkDelete(
+  context: Pick<InstanceContext, "references">,
+  record: InstanceRecord,
+  force: boolean,
+): void {
   const { name, spec } = record.stored.resource;
   if (spec.deleteProtection) {
     const remedy = `take that away first, with: zor set instance ${shortNameOf(record)} --no-protect`;
     throw failedPrecondition("DELETE_PROTECTED", name, `${name} is protected from deletion; ${remedy}`);
   }
+  assertNoStateInVolumes(context, record);
   if (record.handle === undefined || force || isOnlyLetGo(record)) return;
   throw failedPrecondition("INSTANCE_RUNNING", name, `${name} is running; stop it first or delete it with force`);
 }
@@ -139,7 +145,7 @@ export async function deleteInstance(
   options: ActionOptions & { readonly force: boolean },
 ): Promise<void> {
   const { name } = record.stored.resource;
-  checkDelete(record, options.force);
+  checkDelete(context, record, options.force);
   if (record.handle !== undefined && !isOnlyLetGo(record)) await stop(context, record, options);
   await during(context, record, "deleting", async () => {
     try {

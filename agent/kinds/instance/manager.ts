@@ -258,7 +258,7 @@ export class InstanceManager implements ResourceSource {
       assertUnclaimed(record);
       this.#shared.assertUnused(record);
       if (options.validateOnly) {
-        checkDelete(record, options.force);
+        checkDelete(this.#context, record, options.force);
         return;
       }
       await deleteInstance(this.#context, record, options);

@@ -1,5 +1,6 @@
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { NamedVolume } from "../../drivers/abilities/volumes.js";
+import { assertNoSnapshots } from "../../storage/volume-snapshots.js";
 import type { InstanceContext } from "./context.js";
 import type { InstanceRecord } from "./record.js";
 
@@ -28,5 +29,21 @@ export function holdVolumes(
   const remedy = "make it first, with: zor create volume";
   const added = named.filter(({ volume }) => !known.has(volume));
   references.assertThere(added.map(({ volume }) => ({ kind: "volume", id: volume, remedy })));
+  const { name } = stored.resource;
+  for (const { volume, part } of before === undefined ? [] : (volumes?.volumesOf(before) ?? [])) {
+    const stays = named.some((each) => each.volume === volume && each.part === part && !each.readOnly);
+    if (!stays) assertNoSnapshots(references, { volume, resource: name, what: `taken away from ${name}` });
+  }
   return holders.claim(stored.resource.name, named);
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION when states of an instance are kept in volumes, which stay when it is deleted. */
+export function assertNoStateInVolumes(
+  { references }: Pick<InstanceContext, "references">,
+  record: InstanceRecord,
+): void {
+  const { name } = record.stored.resource;
+  for (const { volume } of volumesOf(record)) {
+    assertNoSnapshots(references, { volume, resource: name, what: `left behind by the deletion of ${name}` });
+  }
 }

@@ -6,6 +6,8 @@ const schema = z.object({
   sizeBytes: z.number().min(0),
   consistent: z.boolean(),
   extra: z.record(z.string(), z.string()),
+  /** Ids of the volumes that it is kept in too; none: in none. */
+  volumes: z.array(z.string()).readonly().optional(),
   timeMs: z.number(),
   /** When the instance was last at it; the newest of an instance is where it descends from. 0: not since it descends from none. */
   currentMs: z.number(),
@@ -46,6 +48,7 @@ export function toStatus({ id, resource, facts }: MadeSnapshot, all: readonly Ma
     sizeBytes: BigInt(facts?.sizeBytes ?? 0),
     snapshotTime: facts === undefined ? undefined : new Date(facts.timeMs),
     consistent: facts?.consistent ?? false,
+    volumes: [...(facts?.volumes ?? [])],
   };
 }
 

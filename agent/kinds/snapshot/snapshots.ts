@@ -37,6 +37,8 @@ export class Snapshots implements StandardVerbs<Snapshot> {
         parseFacts,
         groupOf: ({ instanceUid }) => instanceUid,
         toStatus,
+        uses: ({ resource, facts }) =>
+          (facts?.volumes ?? []).map((id) => ({ kind: "volume", id, from: resource.name, remedy: "" })),
         checkUpdate: ({ name, spec }) => refuse(checkDescription(spec), name),
       },
       context,
@@ -216,11 +218,16 @@ export class Snapshots implements StandardVerbs<Snapshot> {
     const { ability, subject } = withAbility(claimed.subject());
     options.signal.throwIfAborted();
     const { instance, handle } = subject;
-    const { sizeBytes, consistent, extra } = await ability.takeSnapshot(instance, handle, wanted, options);
+    const {
+      sizeBytes,
+      consistent,
+      extra,
+      volumes = [],
+    } = await ability.takeSnapshot(instance, handle, wanted, options);
     const timeMs = this.#context.now().getTime();
     try {
       options.signal.throwIfAborted();
-      const facts = { sizeBytes, consistent, extra, timeMs, currentMs: timeMs, reverting: false };
+      const facts = { sizeBytes, consistent, extra, volumes, timeMs, currentMs: timeMs, reverting: false };
       await this.#made.complete(id, facts, wanted.caller);
     } catch (error) {
       const { handle: now } = claimed.subject();

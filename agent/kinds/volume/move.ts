@@ -6,6 +6,7 @@ import type { AgentContext } from "../../parts.js";
 import { copyVolume, volumeBytes } from "../../storage/copy-volume.js";
 import { openSource } from "../../storage/open-volume.js";
 import type { UsablePool } from "../../storage/pools.js";
+import { assertNoSnapshots } from "../../storage/volume-snapshots.js";
 import type { Facts, MadeVolume, Place } from "./volume-facts.js";
 import { placeOf, storedAt, toStorageVolume } from "./volume-facts.js";
 
@@ -28,6 +29,7 @@ const bytesPerMib = 1024n * 1024n;
 export async function checkMove({ context, pool }: MovingVolumes, made: MadeVolume, to: string): Promise<void> {
   const { name, spec } = made.resource;
   if (spec.pool === to) throw invalidArgument("pool", `${name} is in ${context.references.nameOf("pool", to)} already`);
+  assertNoSnapshots(context.references, { volume: made.id, what: "moved" });
   context.references.assertThere([{ kind: "pool", id: to, remedy: "list them with: zor get pools" }]);
   await context.pools.assertFits(pool(to), { name }, spec.sizeMib * bytesPerMib);
   runningHolder(context, made);
@@ -143,8 +145,12 @@ async function hasSwitched(volumes: MovingVolumes, id: string): Promise<boolean>
   return made.facts?.move?.phase === "switching" && (await hasGoneOver(volumes, made));
 }
 
-/** @throws {ZorError} FAILED_PRECONDITION while it is not known where it is, because a move of it could not be ended. */
+/** @throws {ZorError} FAILED_PRECONDITION while it is restored, or not known where it is, because a move of it could not be ended. */
 export function assertSettled({ facts, resource: { name } }: Pick<MadeVolume, "facts" | "resource">): void {
+  if (facts?.replacement !== undefined) {
+    const remedy = "try again when that has ended";
+    throw failedPrecondition("VOLUME_BUSY", name, `${name} is being restored from a backup; ${remedy}`);
+  }
   if (facts?.move === undefined) return;
   const why = "a move of it could not be ended, which is tried again; look at the log of the agent";
   throw failedPrecondition("VOLUME_BUSY", name, `${name}: ${why}`);

@@ -1,8 +1,11 @@
-import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
+import { failedPrecondition, type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
-import { listed } from "../../../lib/words.js";
+import { agreeing, listed } from "../../../lib/words.js";
 import { VolumeSpec } from "../../../proto/gen/zor/v1/volume.js";
+import type { AgentContext } from "../../parts.js";
 import type { UsablePool } from "../../storage/pools.js";
+import { assertNoSnapshots } from "../../storage/volume-snapshots.js";
+import type { MadeVolume } from "./volume-facts.js";
 
 /** Largest volume. */
 export const maxSizeMib = 16n * 1024n * 1024n;
@@ -50,4 +53,22 @@ export function withFormat(spec: VolumeSpec, { backend, pool }: UsablePool, name
   if (format !== undefined) return { ...spec, format };
   const description = `cannot be ${spec.format} in ${pool.name}; it can be ${listed(backend.formats, undefined, "or")}`;
   throw invalidFields([{ field: "volume.spec.format", description }], name);
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION while an instance has it, a snapshot is kept in it, or it is not made yet. */
+export function assertUnused(
+  { holders, references }: Pick<AgentContext, "holders" | "references">,
+  { id, resource: { name }, facts, isDoomed }: MadeVolume,
+): void {
+  if (facts === undefined && !isDoomed) throw notWhole(name);
+  assertNoSnapshots(references, { volume: id, what: "deleted" });
+  const users = [...new Set([...holders.of(id).map(({ instance }) => instance), ...references.usersOf("volume", id)])];
+  if (users.length === 0) return;
+  const remedy = `take it away from ${agreeing(users.length, "it", "them")} first, with: zor volume detach`;
+  throw failedPrecondition("VOLUME_IN_USE", name, `${name} is in use by ${listed(users, 3)}; ${remedy}`);
+}
+
+/** For one that cannot be worked with. */
+export function notWhole(name: string): Error {
+  return failedPrecondition("VOLUME_NOT_READY", name, `${name} is being made or deleted; wait until that has ended`);
 }

@@ -34,6 +34,8 @@ const schema = z.object({
       node: z.string().optional(),
     })
     .optional(),
+  /** Storage that takes its place, or goes: its holder is being restored and decides. */
+  replacement: z.object({ place: placeSchema, holder: z.string() }).optional(),
   /** What is left of it elsewhere and could not be removed yet. */
   leftovers: z.array(placeSchema).optional(),
 });

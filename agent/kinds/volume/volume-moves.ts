@@ -1,30 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import type { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import type { Volume } from "../../../proto/gen/zor/v1/volume.js";
 import { asFailure } from "../../kit/failure.js";
 import type { Change } from "../../kit/kind.js";
-import type { MadeResources } from "../../kit/made-resources.js";
-import type { AgentContext } from "../../parts.js";
-import type { UsablePool } from "../../storage/pools.js";
 import { checkMove, moveVolume, type MovingVolumes, removeLeftovers, settleMove } from "./move.js";
-import type { Facts, MadeVolume } from "./volume-facts.js";
-
-/** What moves share with everything else that is done to volumes. */
-export interface VolumeMovesOptions {
-  readonly context: AgentContext;
-  readonly made: MadeResources<Volume, Facts>;
-  readonly queue: KeyedQueue;
-  /** What is being done to some, by id, for who wants to open them. */
-  readonly busy: Map<string, string>;
-  readonly pool: (id: string) => UsablePool;
-  readonly whole: (id: string) => MadeVolume;
-  /** One is somewhere else now. */
-  readonly look: (made: MadeVolume) => Promise<void>;
-  readonly account: (made: MadeVolume) => void;
-}
+import type { VolumeWork } from "./volume-work.js";
+import { VolumeReplacements } from "./volume-replacements.js";
 
 /** How a volume is moved. */
 export interface MoveOptions extends Change {
@@ -35,12 +17,16 @@ export interface MoveOptions extends Change {
 
 /** Moves of the volumes of this host from pool to pool. */
 export class VolumeMoves {
-  readonly #options: VolumeMovesOptions;
+  readonly #options: VolumeWork;
   /** Those whose move could not be ended: nobody opens them until it is. */
   readonly #unsettled = new Set<string>();
 
-  constructor(options: VolumeMovesOptions) {
+  /** Storage that takes the place of what they have. */
+  readonly replacements: VolumeReplacements;
+
+  constructor(options: VolumeWork) {
     this.#options = options;
+    this.replacements = new VolumeReplacements({ ...options, removeLeftovers: (id) => this.forget(id) });
   }
 
   /** Moves one to another pool. @throws {ZorError} */
@@ -73,10 +59,11 @@ export class VolumeMoves {
   /** Ends what a restart has cut short, as far as no instance has to be asked. Never rejects. */
   async restore(): Promise<void> {
     const { made, busy } = this.#options;
+    this.replacements.restore();
     for (const { id, facts } of made.all()) {
       // What was about to go over is asked where it went, once instances are known.
       if (facts?.move?.phase === "switching") busy.set(id, "moved");
-      else await this.#settle(id);
+      else if (facts?.move !== undefined) await this.#settle(id);
     }
   }
 
@@ -90,6 +77,7 @@ export class VolumeMoves {
   /** Ends moves that could not be ended, and removes what could not be removed when a volume had moved. Never rejects. */
   async tidy(): Promise<void> {
     const { made, busy } = this.#options;
+    await this.replacements.tidy();
     for (const id of this.#unsettled) await this.#inTurn(id, () => this.#settle(id));
     for (const { id, facts } of made.all()) {
       // While one moves nobody waits for its end.
@@ -98,7 +86,7 @@ export class VolumeMoves {
     }
   }
 
-  /** Removes what is elsewhere of one that is about to be deleted, as far as that can be had. @throws {ZorError} */
+  /** Removes what is left of one elsewhere, as far as that can be had. @throws {ZorError} */
   async forget(id: string): Promise<void> {
     await removeLeftovers(this.#moving, id);
   }

@@ -5,7 +5,6 @@ import { alreadyExists, failedPrecondition, invalidFields, messageOf } from "../
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import type { ResourceId } from "../../../lib/names.js";
-import { agreeing, listed } from "../../../lib/words.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import type { Volume } from "../../../proto/gen/zor/v1/volume.js";
 import type { OpenVolume, VolumeAccess } from "../../drivers/abilities/volumes.js";
@@ -18,9 +17,10 @@ import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
 import { openSource } from "../../storage/open-volume.js";
 import type { UsablePool } from "../../storage/pools.js";
+import { assertNoSnapshots } from "../../storage/volume-snapshots.js";
 import { fillVolume, withImageSize } from "./from-image.js";
 import { growVolume } from "./grow.js";
-import { checkVolumeChange, checkVolumeSpec, withFormat } from "./volume-check.js";
+import { assertUnused, checkVolumeChange, checkVolumeSpec, notWhole, withFormat } from "./volume-check.js";
 import { type Facts, type MadeVolume, parseFacts, poolsOf, toStorageVolume } from "./volume-facts.js";
 import { assertSettled } from "./move.js";
 import { VolumeMoves } from "./volume-moves.js";
@@ -88,9 +88,12 @@ export class Volumes implements StandardVerbs<Volume> {
     return {
       look: (id) => {
         const made = this.#whole(id);
-        return { name: made.resource.name, sizeBytes: toStorageVolume(made).sizeBytes };
+        const { sizeBytes, format } = toStorageVolume(made);
+        return { name: made.resource.name, uid: made.resource.uid, sizeBytes, format };
       },
       open: (id, mode) => this.#open(id, mode),
+      replace: (id, holder) => this.moves.replacements.begin(id, holder),
+      settleReplaced: (holder, keep) => this.moves.replacements.settle(holder, keep),
     };
   }
 
@@ -221,7 +224,7 @@ export class Volumes implements StandardVerbs<Volume> {
       // From here on nothing new can have it; checked afterwards, so that nothing slips in between.
       this.#leaving.add(id);
       try {
-        this.#assertUnused(made);
+        assertUnused(this.#context, made);
         assertSettled(made);
         this.#pool(spec.pool);
         if (validateOnly) return;
@@ -284,6 +287,7 @@ export class Volumes implements StandardVerbs<Volume> {
     const made = this.#made.get(before.name.slice(before.name.lastIndexOf("/") + 1));
     if (made.facts === undefined) throw notWhole(before.name);
     assertSettled(made);
+    assertNoSnapshots(this.#context.references, { volume: made.id, what: "resized" });
     const usable = this.#pool(before.spec.pool);
     const moreBytes = (after.spec.sizeMib - before.spec.sizeMib) * bytesPerMib;
     await this.#context.pools.assertFits(usable, before, moreBytes);
@@ -376,24 +380,9 @@ export class Volumes implements StandardVerbs<Volume> {
     if (made.facts === undefined || made.isDoomed) throw notWhole(made.resource.name);
     return made;
   }
-
-  #assertUnused({ id, resource: { name }, facts, isDoomed }: MadeVolume): void {
-    const { holders, references } = this.#context;
-    if (facts === undefined && !isDoomed) throw notWhole(name);
-    const users = [
-      ...new Set([...holders.of(id).map(({ instance }) => instance), ...references.usersOf("volume", id)]),
-    ];
-    if (users.length === 0) return;
-    const remedy = `take it away from ${agreeing(users.length, "it", "them")} first, with: zor volume detach`;
-    throw failedPrecondition("VOLUME_IN_USE", name, `${name} is in use by ${listed(users, 3)}; ${remedy}`);
-  }
 }
 
 function checkUpdate(after: Whole<Volume>, before: Whole<Volume>): void {
   const violations = [...checkVolumeSpec(after.spec).violations, ...checkVolumeChange(before.spec, after.spec)];
   if (violations.length > 0) throw invalidFields(violations, after.name);
-}
-
-function notWhole(name: string): Error {
-  return failedPrecondition("VOLUME_NOT_READY", name, `${name} is being made or deleted; wait until that has ended`);
 }

@@ -44,8 +44,12 @@ async function kill(): Promise<void> {
 beforeAll(async () => {
   rig = await ReachRig.start();
   pool = join(await realpath(rig.directory), "pool");
-  await mkdir(pool);
-  await writeFile(join(rig.agent.state, "agent.yaml"), `storagePools: [{ directory: ${pool} }]\n`);
+  const backups = join(await realpath(rig.directory), "backups");
+  await Promise.all([mkdir(pool), mkdir(backups)]);
+  await writeFile(
+    join(rig.agent.state, "agent.yaml"),
+    `storagePools: [{ directory: ${pool} }]\nbackupDirs: [${backups}]\n`,
+  );
   await kill();
   const qemu = { accelerator: "ACCELERATOR_TCG", kernel: "micro" };
   await Promise.all([rig.create("m1", { qemu }), rig.create("m2", { qemu })]);
@@ -70,9 +74,14 @@ it("gives a volume to a running machine, grows it there, and gives what was writ
   });
   expect(await refused("volume", "attach", "zt/data", "m2")).toContain("is disk0 of hosts/zt/instances/m1");
   expect(await refused("delete", "volume", "zt/data", "--yes")).toContain("zor volume detach");
-  expect(await refused("snapshot", "create", "zt/m1", "s1")).toMatch(/volume data|no persistent disk/);
   await eventually(async () => expect(await rig.shell("m1", "cat /sys/block/vda/size")).toBe("65536\n"));
   expect(await rig.shell("m1", "echo kept words >/dev/vda && sync && echo ok")).toBe("ok\n");
+  await done("snapshot", "create", "zt/m1", "s1", "--ram");
+  await done("backup", "create", "zt/m1", "b1");
+  expect(await rig.shell("m1", "echo lost words >/dev/vda && sync && echo ok")).toBe("ok\n");
+  await done("snapshot", "revert", "zt/m1", "s1", "--yes");
+  expect(await refused("volume", "detach", "zt/data")).toContain("zt/snapshots/m1.s1");
+  await done("snapshot", "delete", "zt/m1", "s1", "--yes");
   await kill();
   await eventually(async () => expect(await volume()).toMatchObject({ state: "VOLUME_STATE_ATTACHED" }));
   await done("volume", "resize", "zt/data", "48M");

@@ -108,7 +108,7 @@ describe("a backup of a container", () => {
     const target = await world.create(
       CrunOptions.fromPartial({ rootfs: "base.tar", command: sleep, persistent: true }),
     );
-    await world.driver.can.backup.restoreBackup(target, [directory], copyOptions);
+    await world.driver.can.backup.restoreBackup(target, { directories: [directory], volumes: [] }, copyOptions);
     const handle = await world.start(target);
     expect(await world.shell(target, handle, "cat /mark; ls -d /etc")).toBe("mine\n/etc\n");
     // A clone stands over what was restored, and not over its image.

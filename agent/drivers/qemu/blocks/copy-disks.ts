@@ -1,12 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
 import { layerNode } from "../hardware/disk-nodes.js";
-import { type BlockEngine, diskNode, giveFile, newName, slowCommandMs } from "./block-engine.js";
+import { type BlockEngine, giveFile, newName, slowCommandMs } from "./block-engine.js";
 import { endJobs, followJobs } from "./block-jobs.js";
 
 /** A copy of a disk into an empty file of the same size. */
 export interface DiskCopy {
-  /** Number of the disk. */
-  readonly number: number;
+  /** Name of the disk's node. */
+  readonly node: string;
   readonly format: "qcow2" | "raw";
   readonly target: FileHandle;
   /** All of it; what differs from its image, over which the target stands; or what was written since the bitmap was begun. */
@@ -41,7 +41,7 @@ export async function copyDisks(
   await using cleanup = new AsyncDisposableStack();
   const jobs: string[] = [];
   const actions: object[] = [...(options.actions ?? [])];
-  for (const { number, format, target, sync, bitmap } of copies) {
+  for (const { node: disk, format, target, sync, bitmap } of copies) {
     const file = await giveFile(engine, target);
     cleanup.defer(() => file.take().catch(() => undefined));
     const node = newName("copy");
@@ -51,7 +51,7 @@ export async function copyDisks(
       discard: "unmap",
       file: { driver: "file", filename: file.filename },
       // Over its image, so that what the guest has set to zero does not show what the image has there.
-      ...(format === "raw" ? {} : { backing: sync === "top" ? layerNode(diskNode(number), 1) : null }),
+      ...(format === "raw" ? {} : { backing: sync === "top" ? layerNode(disk, 1) : null }),
     });
     cleanup.defer(async () => {
       await engine.execute("blockdev-del", { "node-name": node }, slowCommandMs).catch(() => undefined);
@@ -62,7 +62,7 @@ export async function copyDisks(
     const known = bitmap === undefined ? {} : { bitmap, "bitmap-mode": "never" };
     const data = {
       "job-id": job,
-      device: diskNode(number),
+      device: disk,
       target: node,
       sync,
       "auto-dismiss": false,

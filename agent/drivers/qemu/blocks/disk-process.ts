@@ -1,35 +1,55 @@
 import { startOwned } from "../../../host/exec.js";
 import type { DriverInstance } from "../../driver.js";
-import { type DisksOptions, type InstanceDisk, isKept, openPersistentDisk } from "../disks.js";
+import type { VolumeContent } from "../../abilities/volumes.js";
+import { type DisksOptions, type InstanceDisk, isKept, isVolume, openPersistentDisk } from "../disks.js";
 import { layerNode } from "../hardware/disk-nodes.js";
 import { diskNumber } from "../ids.js";
 import { qemuOptionsOf } from "../options.js";
 import { toUserId } from "../privileges.js";
 import { type BlockEngine, diskNode, giveFile } from "./block-engine.js";
 import { startBlockProcess, toConfined } from "./block-process.js";
+import { addVolume } from "./volume-node.js";
 
 /** Disks of a stopped machine, open. */
 export interface OpenDisks extends BlockEngine, AsyncDisposable {
-  /** Numbers of the persistent disks; their nodes are {@link diskNode}. */
+  /** Numbers of the disks; their nodes are {@link diskNode}. */
   readonly disks: readonly number[];
 }
 
+/** Which disks of a stopped machine are opened. */
+interface StoppedOptions extends DisksOptions {
+  /** The volumes that it writes too; default: its own alone. */
+  readonly withVolumes?: boolean;
+  /** Servers are to be reached, for volumes that are opened later; default: only when one of these is on a server. */
+  readonly network?: boolean;
+}
+
 /**
- * Opens the persistent disks of a stopped machine in a QEMU without a machine, which may read nothing of the host but what it is given
+ * Opens the disks of a stopped machine that stay in a QEMU without a machine, which may read nothing of the host but what it is given
  * and ends with this process. A machine that runs has its disks locked: then this fails.
  * @throws {ZorError} when an image is not as it should be, or the disks are in use.
  */
-export async function openStoppedDisks(instance: DriverInstance, options: DisksOptions): Promise<OpenDisks> {
+export async function openStoppedDisks(instance: DriverInstance, options: StoppedOptions): Promise<OpenDisks> {
+  const { volumes: access, withVolumes = false, resource } = options;
   await using undo = new AsyncDisposableStack();
   const opened: HeldDisk[] = [];
+  const volumes: { readonly number: number; readonly content: VolumeContent }[] = [];
   for (const [index, disk] of qemuOptionsOf(instance.spec).disks.entries()) {
+    const number = diskNumber(disk, index);
+    if (withVolumes && isVolume(disk) && !disk.readOnly) {
+      if (access === undefined) throw new Error(`nobody told of the volumes that ${resource} names`);
+      volumes.push({ number, content: undo.use(await access.open(disk.volume, "r+")) });
+    }
     if (!isKept(disk)) continue;
     const { layers } = undo.use(await openPersistentDisk(disk, index, options));
-    opened.push({ number: diskNumber(disk, index), layers, readOnly: false });
+    opened.push({ number, layers, readOnly: false });
   }
-  const held = undo.use(await holdDisks(instance, opened, options.signal));
+  const network = options.network === true || volumes.some(({ content }) => content.kind === "remote");
+  const held = undo.use(await holdDisks(instance, opened, { signal: options.signal, network }));
+  for (const { number, content } of volumes) await addVolume(held, content, { resource, nodeName: diskNode(number) });
   const kept = undo.move();
-  return { ...held, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const numbers = [...held.disks, ...volumes.map(({ number }) => number)];
+  return { ...held, disks: numbers, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** A disk that a QEMU without a machine holds. */
@@ -43,10 +63,10 @@ export interface HeldDisk extends Pick<InstanceDisk, "layers"> {
 export async function holdDisks(
   { name: resource, directory, uid }: DriverInstance,
   disks: readonly HeldDisk[],
-  signal: AbortSignal,
+  { signal, network = false }: { readonly signal: AbortSignal; readonly network?: boolean },
 ): Promise<OpenDisks> {
   await using undo = new AsyncDisposableStack();
-  const engine = undo.use(await startBlockProcess({ resource, directory, user: toUserId(uid), signal }));
+  const engine = undo.use(await startBlockProcess({ resource, directory, user: toUserId(uid), signal, network }));
   for (const disk of disks) await addDisk(engine, disk);
   const kept = undo.move();
   return {

@@ -1,6 +1,7 @@
+import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import type { Settling } from "../../abilities/settles.js";
-import type { Snapshottable } from "../../abilities/snapshots.js";
-import type { Abilities, RecoveryHandle } from "../../driver.js";
+import type { SnapshotTag, Snapshottable } from "../../abilities/snapshots.js";
+import type { Abilities, DriverInstance, RecoveryHandle } from "../../driver.js";
 import { assertMemoryFits } from "../memory-image.js";
 import { MachineScreens } from "../screen.js";
 import { machineBackups } from "./machine-backups.js";
@@ -16,6 +17,7 @@ import {
   snapshotStopped,
 } from "./machine-snapshots.js";
 import { settleMachine } from "./settle.js";
+import { findWrittenDisks } from "./written-disks.js";
 
 /** What machines can be asked for beside their power. */
 export function machineAbilities(
@@ -31,30 +33,40 @@ export function machineAbilities(
   };
 }
 
-/** Snapshots of machines: kept inside their persistent disks, so that any can be gone back to and any deleted. */
+/** Snapshots of machines: kept inside their persistent disks and the volumes that they write, so that any can be gone back to and any deleted. */
 function machineSnapshots(access: MachineAccess): Snapshottable {
   const acceleratorOf = (handle: RecoveryHandle) => handle.extra["accelerator"] ?? "";
+  const check = (instance: DriverInstance, handle: RecoveryHandle | undefined, wanted: SnapshotTag): void => {
+    const { volumes } = access.disksOptions(instance, { signal: uninterrupted });
+    checkMachineSnapshot(instance, handle !== undefined, { ...wanted, volumes });
+  };
   return {
     withMemory: true,
     checkSnapshot: async (instance, handle, wanted) => {
-      checkMachineSnapshot(instance, handle !== undefined, wanted);
+      check(instance, handle, wanted);
       if (wanted.memory) await assertMemoryFits(access.quota, instance);
     },
     takeSnapshot: async (instance, handle, wanted, options) => {
-      checkMachineSnapshot(instance, handle !== undefined, wanted);
-      if (handle === undefined) return await snapshotStopped(instance, wanted, access.disksOptions(instance, options));
+      check(instance, handle, wanted);
+      const written = await findWrittenDisks(access, { instance, handle }, options);
+      if (handle === undefined) {
+        return await snapshotStopped(instance, wanted, { ...access.disksOptions(instance, options), written });
+      }
       if (wanted.memory) await assertMemoryFits(access.quota, instance);
-      const accelerator = acceleratorOf(handle);
-      return await snapshotRunning(instance, access.machineOf(instance), wanted, { ...options, accelerator });
+      const how = { ...options, accelerator: acceleratorOf(handle), disks: written };
+      return await snapshotRunning(instance, access.machineOf(instance), wanted, how);
     },
     revertTo: async (instance, handle, wanted, options) => {
-      if (handle === undefined) return await revertStopped(instance, wanted, access.disksOptions(instance, options));
-      const accelerator = acceleratorOf(handle);
-      await loadSnapshot(instance, access.machineOf(instance), wanted, { ...options, accelerator });
+      const written = await findWrittenDisks(access, { instance, handle }, options);
+      if (handle === undefined) {
+        return await revertStopped(instance, wanted, { ...access.disksOptions(instance, options), written });
+      }
+      const how = { ...options, accelerator: acceleratorOf(handle), disks: written };
+      await loadSnapshot(instance, access.machineOf(instance), wanted, how);
     },
     deleteSnapshot: async (instance, handle, { tag }, options) => {
-      if (handle === undefined) await deleteFromStopped(instance, tag, access.disksOptions(instance, options));
-      else await deleteFromRunning(access.machineOf(instance), tag);
+      if (handle !== undefined) return await deleteFromRunning(access.machineOf(instance), tag);
+      await deleteFromStopped(instance, tag, { ...access.disksOptions(instance, options), withVolumes: true });
     },
   };
 }

@@ -15,6 +15,7 @@ import {
   type DisksOptions,
   isKept,
   isRaw,
+  isVolume,
   makeEmptyDisk,
   openBases,
   openDiskImage,
@@ -23,7 +24,7 @@ import {
 import { diskName, diskNumber } from "../ids.js";
 import type { Machine } from "../machine.js";
 import { qemuOptionsOf } from "../options.js";
-import type { BlockEngine } from "./block-engine.js";
+import { type BlockEngine, diskNode } from "./block-engine.js";
 import { atRest, type CopyDisksOptions, copyDisks, type DiskCopy } from "./copy-disks.js";
 import { openStoppedDisks } from "./disk-process.js";
 import { whileFrozen } from "./freeze.js";
@@ -37,7 +38,7 @@ export interface MachineAccess {
 }
 
 /** A disk of a machine. */
-interface PlacedDisk {
+export interface PlacedDisk {
   /** Its place in the spec. */
   readonly index: number;
   readonly disk: Disk;
@@ -62,7 +63,7 @@ export function machineCopies(access: MachineAccess): Copyable {
         const file = opened.use(await openExactly(ownFileOf(disk, index, target), "r+"));
         const format = isRaw(disk) ? "raw" : "qcow2";
         const sync = disk.image === "" ? "full" : "top";
-        copies.push({ number: diskNumber(disk, index), format, target: file, sync });
+        copies.push({ node: diskNode(diskNumber(disk, index)), format, target: file, sync });
       }
       return { consistent: await copyFrom(access, { instance, handle }, copies, options) };
     },
@@ -85,8 +86,8 @@ export function machineSaves(access: MachineAccess): Savable {
       const sizeBytes = diskSizeBytes(disk, chain);
       await makeEmptyDisk(path, { base: overlay ? chain?.layers[0] : undefined, sizeBytes, signal: options.signal });
       await using target = await openExactly(path, "r+");
-      const number = diskNumber(disk, index);
-      const copy: DiskCopy = { number, format: "qcow2", target, sync: overlay ? "top" : "full" };
+      const node = diskNode(diskNumber(disk, index));
+      const copy: DiskCopy = { node, format: "qcow2", target, sync: overlay ? "top" : "full" };
       const consistent = await copyFrom(access, { instance, handle }, [copy], options);
       await syncDirectory(dirname(path));
       return { consistent };
@@ -95,18 +96,21 @@ export function machineSaves(access: MachineAccess): Savable {
 }
 
 /** A machine, running or not. */
-interface Source {
+export interface Source {
   readonly instance: DriverInstance;
   readonly handle: RecoveryHandle | undefined;
+  /** The volumes that it writes are worked with too, where it does not run; default: its own disks alone. */
+  readonly withVolumes?: true;
 }
 
 /** Copies disks of a machine, running or not. Resolves to whether file systems are whole in the copies. */
 export async function copyFrom(
   access: MachineAccess,
-  { instance, handle }: Source,
+  source: Source,
   copies: readonly DiskCopy[],
   options: CopyOptions & Pick<CopyDisksOptions, "actions">,
 ): Promise<boolean> {
+  const { instance } = source;
   const common = {
     resource: instance.name,
     signal: options.signal,
@@ -117,7 +121,7 @@ export async function copyFrom(
     },
     ...(options.actions === undefined ? {} : { actions: options.actions }),
   };
-  return await onEngine(access, { instance, handle }, options, async (engine, machine) => {
+  return await onEngine(access, source, options, async (engine, machine) => {
     const atOnce: CopyDisksOptions["atOnce"] =
       machine === undefined ? atRest : (begin) => whileFrozen(instance, machine, begin);
     return await copyDisks(engine, copies, { ...common, atOnce });
@@ -127,7 +131,7 @@ export async function copyFrom(
 /** Works with the disks of a machine in the QEMU that runs it, or in one that is there just for that. */
 export async function onEngine<T>(
   access: MachineAccess,
-  { instance, handle }: Source,
+  { instance, handle, withVolumes }: Source,
   options: CallOptions,
   work: (engine: BlockEngine, machine: Machine | undefined) => Promise<T>,
 ): Promise<T> {
@@ -135,7 +139,8 @@ export async function onEngine<T>(
     const machine = access.machineOf(instance);
     return await work(machine, machine);
   }
-  await using disks = await openStoppedDisks(instance, access.disksOptions(instance, options));
+  const which = { withVolumes: withVolumes === true };
+  await using disks = await openStoppedDisks(instance, { ...access.disksOptions(instance, options), ...which });
   return await work(disks, undefined);
 }
 
@@ -148,6 +153,10 @@ export async function assertRoom(
   const options = access.disksOptions(instance, { signal: uninterrupted });
   let needed = 0;
   for (const { index, disk } of disks) {
+    if (isVolume(disk)) {
+      needed += await volumeBytesOf(disk.volume, options);
+      continue;
+    }
     await using chain = await openDiskImage(disk, index, options);
     for (const { file } of chain?.layers ?? []) needed += (await file.stat()).blocks * 512;
     needed += await stat(ownFileOf(disk, index, instance)).then(
@@ -157,6 +166,13 @@ export async function assertRoom(
   }
   const why = (spare: number) => `a copy may take ${needed} bytes, and the host's disk has ${spare} to give`;
   await access.quota.assertSpare(instance.name, needed, why);
+}
+
+/** Most bytes that the content of a volume takes. */
+async function volumeBytesOf(id: string, { volumes, resource }: DisksOptions): Promise<number> {
+  if (volumes === undefined) throw new Error(`nobody told of the volumes that ${resource} names`);
+  await using opened = await volumes.open(id, "r");
+  return opened.kind === "file" ? (await opened.file.stat()).blocks * 512 : Number(opened.sizeBytes);
 }
 
 function savable(instance: DriverInstance, handle: RecoveryHandle | undefined, wanted: SaveRequest): Disk {

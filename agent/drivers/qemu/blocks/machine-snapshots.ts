@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
 import { failedPrecondition, messageOf, type ZorError } from "../../../../lib/errors.js";
 import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import type { InstanceSpec } from "../../../../proto/gen/zor/v1/instance.js";
@@ -6,11 +7,9 @@ import { QemuOptions } from "../../../../proto/gen/zor/v1/qemu.js";
 import { openExactly } from "../../../host/open-exactly.js";
 import type { SnapshotFacts, SnapshotTag } from "../../abilities/snapshots.js";
 import type { CallOptions, DriverInstance, Progress } from "../../driver.js";
-import { type DisksOptions, isKept, overlayPathOf } from "../disks.js";
-import { diskNumber } from "../ids.js";
+import { type DisksOptions, isVolume, overlayPathOf } from "../disks.js";
 import { assertMemoryInOnePiece } from "../live/size.js";
 import type { Machine } from "../machine.js";
-import { assertNoVolumes } from "../machine-volumes.js";
 import { qemuOptionsOf, sizeOf } from "../options.js";
 import { toUserId } from "../privileges.js";
 import {
@@ -25,27 +24,46 @@ import {
 import { followJobs } from "./block-jobs.js";
 import { openStoppedDisks, runConfined } from "./disk-process.js";
 import { whileFrozen } from "./freeze.js";
+import { lookAt, whyNotQcow2, type WrittenDisk, writtenDisks } from "./written-disks.js";
 
 type Options = CallOptions & { readonly progress: Progress };
 type Extra = Readonly<Record<string, string>>;
 
-/** Places of the disks that a snapshot is kept in. @throws {ZorError} FAILED_PRECONDITION when there is none. */
-function persistentDisks({ name, spec }: DriverInstance): readonly number[] {
-  const disks = [...qemuOptionsOf(spec).disks.entries()].flatMap(([index, disk]) =>
-    isKept(disk) ? [diskNumber(disk, index)] : [],
-  );
-  if (disks.length > 0) return disks;
-  throw failedPrecondition(
-    "NO_PERSISTENT_DISK",
-    name,
-    `${name} has no persistent disk, and snapshots are kept in those; create it with a disk that is persistent`,
-  );
+/**
+ * The disks that a snapshot is kept in: the machine's own that stay, and volumes that it writes.
+ * @param options.volumes the volumes of the host.
+ * @throws {ZorError} FAILED_PRECONDITION when there is none, or one keeps no snapshots.
+ */
+function assertKeepsSnapshots(instance: DriverInstance, { volumes }: Pick<DisksOptions, "volumes">): void {
+  const { name } = instance;
+  const disks = writtenDisks(instance);
+  if (disks.length === 0) {
+    throw failedPrecondition(
+      "NO_PERSISTENT_DISK",
+      name,
+      `${name} has no persistent disk, and snapshots are kept in those; create it with a disk that is persistent`,
+    );
+  }
+  for (const placed of disks) {
+    const { volume: id } = placed.disk;
+    const volume = id === "" ? undefined : { id, ...lookAt(volumes, id, name) };
+    const why = whyNotQcow2({ ...placed, volume });
+    if (why === undefined) continue;
+    const remedy =
+      volume === undefined
+        ? "take a backup instead, or have another machine with a disk that is qcow2"
+        : "detach it first, with: zor volume detach; or take a backup instead, which holds it";
+    throw failedPrecondition("DISK_WITHOUT_SNAPSHOTS", name, `${name}: ${why}, so it keeps no snapshots; ${remedy}`);
+  }
 }
 
 /** Checks whether a snapshot of a running or stopped machine could be taken. @throws {ZorError} FAILED_PRECONDITION */
-export function checkMachineSnapshot(instance: DriverInstance, isRunning: boolean, { memory }: SnapshotTag): void {
-  persistentDisks(instance);
-  assertNoVolumes(instance, "snapshots");
+export function checkMachineSnapshot(
+  instance: DriverInstance,
+  isRunning: boolean,
+  { memory, volumes }: SnapshotTag & Pick<DisksOptions, "volumes">,
+): void {
+  assertKeepsSnapshots(instance, { volumes });
   if (!memory) return;
   const { name, spec } = instance;
   if (!isRunning) {
@@ -55,7 +73,7 @@ export function checkMachineSnapshot(instance: DriverInstance, isRunning: boolea
       `${name} does not run, so it has no memory to keep; start it, or take the snapshot without memory`,
     );
   }
-  const thrownAway = qemuOptionsOf(spec).disks.findIndex(({ persistent }) => !persistent);
+  const thrownAway = qemuOptionsOf(spec).disks.findIndex((disk) => !disk.persistent && !isVolume(disk));
   if (thrownAway === -1) return;
   throw failedPrecondition(
     "DISK_NOT_PERSISTENT",
@@ -64,23 +82,31 @@ export function checkMachineSnapshot(instance: DriverInstance, isRunning: boolea
   );
 }
 
+/** What is done to a machine that runs. */
+interface RunningOptions extends Options {
+  readonly accelerator: string;
+  /** The disks that its states are kept in. */
+  readonly disks: readonly WrittenDisk[];
+}
+
 /** Takes a snapshot of a running machine. */
 export async function snapshotRunning(
   instance: DriverInstance,
   machine: Machine,
   wanted: SnapshotTag,
-  options: Options & { readonly accelerator: string },
+  options: RunningOptions,
 ): Promise<SnapshotFacts> {
   const { tag, memory } = wanted;
+  const { disks } = options;
   try {
     if (!memory) {
-      const disks = persistentDisks(instance);
       options.progress("keeping the disks", 20);
-      const consistent = await whileFrozen(instance, machine, () => snapshotAll(machine, disks, tag));
-      return { sizeBytes: 0, consistent, extra: {} };
+      const nodes = disks.map(({ node }) => node);
+      const consistent = await whileFrozen(instance, machine, () => snapshotAll(machine, nodes, tag));
+      return { sizeBytes: 0, consistent, extra: {}, volumes: volumesOf(disks) };
     }
     await assertMemoryInOnePiece(machine, "be kept with its memory");
-    const devices = await nodesWithMemory(instance, machine);
+    const devices = await nodesWithMemory(instance, machine, disks);
     const [vmstate = ""] = devices;
     options.progress("keeping memory and disks", 10);
     const job = newName("save");
@@ -90,7 +116,7 @@ export async function snapshotRunning(
     const kept = (await innerSnapshots(machine, vmstate)).find(({ name }) => name === tag);
     if (kept === undefined) throw lost(instance, "QEMU says it is kept, and it is not there");
     const extra = { hardware: hardwareOf(instance.spec, options.accelerator) };
-    return { sizeBytes: kept.memoryBytes, consistent: true, extra };
+    return { sizeBytes: kept.memoryBytes, consistent: true, extra, volumes: volumesOf(disks) };
   } catch (error) {
     await deleteFromRunning(machine, tag).catch(() => undefined);
     throw error;
@@ -101,11 +127,11 @@ export async function snapshotRunning(
 export async function snapshotStopped(
   instance: DriverInstance,
   { tag }: SnapshotTag,
-  options: DisksOptions,
+  options: StoppedOptions,
 ): Promise<SnapshotFacts> {
-  await using disks = await openStoppedDisks(instance, options);
-  await snapshotAll(disks, disks.disks, tag);
-  return { sizeBytes: 0, consistent: true, extra: {} };
+  await using disks = await openStoppedDisks(instance, { ...options, withVolumes: true });
+  await snapshotAll(disks, disks.disks.map(diskNode), tag);
+  return { sizeBytes: 0, consistent: true, extra: {}, volumes: volumesOf(options.written) };
 }
 
 /** Has a running machine go on as it was at a snapshot with memory. */
@@ -113,7 +139,7 @@ export async function loadSnapshot(
   instance: DriverInstance,
   machine: Machine,
   wanted: SnapshotTag & { readonly extra: Extra },
-  options: Options & { readonly accelerator: string },
+  options: RunningOptions,
 ): Promise<void> {
   const { tag, extra } = wanted;
   if (extra["hardware"] !== hardwareOf(instance.spec, options.accelerator)) {
@@ -123,7 +149,7 @@ export async function loadSnapshot(
       `${instance.name} is not made as it was when this snapshot was taken (CPUs, memory, devices or accelerator), so that memory does not fit it; make it as it was, or go back to a snapshot without memory`,
     );
   }
-  const devices = await nodesWithMemory(instance, machine);
+  const devices = await nodesWithMemory(instance, machine, options.disks);
   for (const node of devices) {
     const found = (await innerSnapshots(machine, node)).some(({ name }) => name === tag);
     if (!found) throw lost(instance, `disk ${node} does not have it`);
@@ -148,26 +174,44 @@ export async function loadSnapshot(
   machine.greetAgentAnew();
 }
 
+/** What is done to a machine that does not run. */
+interface StoppedOptions extends DisksOptions {
+  /** The disks that its states are kept in. */
+  readonly written: readonly WrittenDisk[];
+}
+
 /** Takes the disks of a stopped machine back. Done twice it is as done once. */
 export async function revertStopped(
   instance: DriverInstance,
   { tag }: SnapshotTag,
-  options: DisksOptions,
+  options: StoppedOptions,
 ): Promise<void> {
   const kept = await prepareRevert(instance, tag, options);
   const user = toUserId(instance.uid);
-  for (const index of kept) {
-    await using overlay = await openExactly(overlayPathOf(diskNode(index), options), "r+");
+  for (const disk of options.written) {
+    if (!kept.includes(disk.node)) continue;
+    await using opened = new AsyncDisposableStack();
+    const file = opened.use(await openWritten(disk, options));
     // The program opens it anew, by its descriptor, as the user of this machine.
-    await overlay.chown(user, user);
+    const { uid, gid } = await file.stat();
+    await file.chown(user, user);
     const node = { driver: "qcow2", backing: null, file: { driver: "file", filename: "/proc/self/fd/0" } };
     const argv = ["snapshot", "-q", "-a", tag, `json:${JSON.stringify(node)}`] as const;
-    const said = await runConfined(["qemu-img", ...argv], { user, input: overlay.fd });
-    await overlay.chown(0, 0);
-    await overlay.sync();
+    const said = await runConfined(["qemu-img", ...argv], { user, input: file.fd });
+    await file.chown(uid, gid);
+    await file.sync();
     if (said !== undefined)
-      throw lost(instance, `disk ${index} could not be taken back: ${said.split("\n").at(-1) ?? ""}`);
+      throw lost(instance, `${disk.node} could not be taken back: ${said.split("\n").at(-1) ?? ""}`);
   }
+}
+
+/** The file of a disk that states are kept in. */
+async function openWritten({ node, volume }: WrittenDisk, options: DisksOptions): Promise<FileHandle> {
+  if (volume === undefined) return await openExactly(overlayPathOf(node, options), "r+");
+  const opened = await options.volumes?.open(volume.id, "r+");
+  if (opened?.kind === "file") return opened.file;
+  await opened?.[Symbol.asyncDispose]();
+  throw new Error(`${volume.name} is not kept in a file`);
 }
 
 /** Deletes a snapshot of a running machine from all disks that have it. */
@@ -181,7 +225,11 @@ export async function deleteFromRunning(machine: Machine, tag: string): Promise<
 }
 
 /** Deletes a snapshot from the disks of a stopped machine. */
-export async function deleteFromStopped(instance: DriverInstance, tag: string, options: DisksOptions): Promise<void> {
+export async function deleteFromStopped(
+  instance: DriverInstance,
+  tag: string,
+  options: DisksOptions & { readonly withVolumes?: boolean },
+): Promise<void> {
   await using disks = await openStoppedDisks(instance, options);
   await deleteFrom(disks, disks.disks.map(diskNode), tag);
 }
@@ -194,31 +242,31 @@ async function deleteFrom(engine: BlockEngine, nodes: readonly string[], tag: st
 }
 
 /** All disks at one instant, or none. */
-export async function snapshotAll(engine: BlockEngine, disks: readonly number[], tag: string): Promise<void> {
-  const actions = disks.map((index) => ({
-    type: "blockdev-snapshot-internal-sync",
-    data: { device: diskNode(index), name: tag },
-  }));
+export async function snapshotAll(engine: BlockEngine, nodes: readonly string[], tag: string): Promise<void> {
+  const actions = nodes.map((device) => ({ type: "blockdev-snapshot-internal-sync", data: { device, name: tag } }));
   await engine.execute("transaction", { actions }, slowCommandMs);
 }
 
 /** Looks that every disk has the snapshot before any is taken back, and removes what would not be true afterwards. */
-async function prepareRevert(instance: DriverInstance, tag: string, options: DisksOptions): Promise<readonly number[]> {
-  await using disks = await openStoppedDisks(instance, options);
-  const missing: number[] = [];
-  for (const index of disks.disks) {
-    const found = (await innerSnapshots(disks, diskNode(index))).some(({ name }) => name === tag);
-    if (!found) missing.push(index);
+async function prepareRevert(instance: DriverInstance, tag: string, options: DisksOptions): Promise<readonly string[]> {
+  await using disks = await openStoppedDisks(instance, { ...options, withVolumes: true });
+  const kept: string[] = [];
+  for (const node of disks.disks.map(diskNode)) {
+    if ((await innerSnapshots(disks, node)).some(({ name }) => name === tag)) kept.push(node);
   }
-  const kept = disks.disks.filter((index) => !missing.includes(index));
   if (kept.length === 0) throw lost(instance, "none of its disks has it");
-  for (const index of kept) await dropBitmaps(disks, diskNode(index));
+  for (const node of kept) await dropBitmaps(disks, node);
   return kept;
 }
 
-/** Nodes that memory is kept with: all that the guest can write to. The first one holds the memory. */
-async function nodesWithMemory(instance: DriverInstance, machine: Machine): Promise<readonly string[]> {
-  const persistent = persistentDisks(instance).map(diskNode);
+/** Nodes that memory is kept with: all that the guest can write to. The first one, its own if it has one, holds the memory. */
+async function nodesWithMemory(
+  instance: DriverInstance,
+  machine: Machine,
+  disks: readonly WrittenDisk[],
+): Promise<readonly string[]> {
+  const own = disks.filter(({ volume }) => volume === undefined).map(({ node }) => node);
+  const kept = [...new Set([...own, ...disks.map(({ node }) => node)])];
   const nodes = await writableNodes(machine);
   const foreign = nodes.find(({ format }) => format !== "qcow2");
   if (foreign !== undefined) {
@@ -228,7 +276,12 @@ async function nodesWithMemory(instance: DriverInstance, machine: Machine): Prom
       `${instance.name}: ${foreign.node} is ${foreign.format}, which keeps no snapshots; take the snapshot without memory`,
     );
   }
-  return [...persistent, ...nodes.map(({ node }) => node).filter((node) => !persistent.includes(node))];
+  return [...kept, ...nodes.map(({ node }) => node).filter((node) => !kept.includes(node))];
+}
+
+/** Ids of those that are volumes. */
+function volumesOf(disks: readonly WrittenDisk[]): readonly string[] {
+  return disks.flatMap(({ volume }) => (volume === undefined ? [] : [volume.id]));
 }
 
 /** What must be the same for memory to fit a machine. */

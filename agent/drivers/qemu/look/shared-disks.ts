@@ -121,7 +121,7 @@ async function shareStopped(
     const why = "has no disk that keeps what is written to it";
     throw failedPrecondition("NO_PERSISTENT_DISK", instance.name, `${instance.name} ${why}`);
   }
-  const engine = undo.use(await holdDisks(instance, held, options.signal));
+  const engine = undo.use(await holdDisks(instance, held, { signal: options.signal }));
   const socket = await serve(engine, instance, held);
   const kept = undo.move();
   return {
@@ -176,9 +176,9 @@ async function shareRunning(
   if (numbers.length > 0) {
     await writeFile(markerOf(instance), "", { mode: 0o600, flush: true });
     undo.defer(() => forget(access, instance, options));
-    await snapshotAll(machine, numbers, lookTag);
+    await snapshotAll(machine, numbers.map(diskNode), lookTag);
   }
-  const engine: OpenDisks = undo.use(await holdDisks(instance, bases, options.signal));
+  const engine: OpenDisks = undo.use(await holdDisks(instance, bases, { signal: options.signal }));
   const below = bases.length === 0 ? "" : await serve(engine, instance, bases);
   const disks: LookedAt[] = [];
   for (const { disk, index } of wanted) {

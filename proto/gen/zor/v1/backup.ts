@@ -57,7 +57,10 @@ export function backupStateToJSON(object: BackupState): string {
   }
 }
 
-/** What a machine's persistent disks held at one instant, in a directory of its host. It stays when the instance is deleted. */
+/**
+ * What a machine's persistent disks and the volumes that it writes held at one instant, in a directory of its host. It stays when the
+ * instance is deleted.
+ */
 export interface Backup {
   /** Resource name, "hosts/{host}/backups/{backup}". */
   name: string;
@@ -136,6 +139,20 @@ export interface BackupStatus {
     | undefined;
   /** The guest's file systems were frozen at that instant, or it did not run. */
   consistent: boolean;
+  /** The volumes whose content is part of it: those that the machine wrote. */
+  volumes: BackupVolume[];
+}
+
+/** A volume whose content is part of a backup. */
+export interface BackupVolume {
+  /** Name of the disk that it was, "disk1". */
+  disk: string;
+  /** Id of the volume on the host of the backup's instance. */
+  volume: string;
+  /** Identity of the volume: another one of that name is another volume. */
+  uid: string;
+  /** Size in bytes, as the guest saw it. */
+  sizeBytes: bigint;
 }
 
 function createBaseBackup(): Backup {
@@ -795,7 +812,16 @@ export const BackupSpec: MessageFns<BackupSpec> = {
 };
 
 function createBaseBackupStatus(): BackupStatus {
-  return { state: 0, reason: "", sizeBytes: 0n, chain: [], sha256: "", backupTime: undefined, consistent: false };
+  return {
+    state: 0,
+    reason: "",
+    sizeBytes: 0n,
+    chain: [],
+    sha256: "",
+    backupTime: undefined,
+    consistent: false,
+    volumes: [],
+  };
 }
 
 export const BackupStatus: MessageFns<BackupStatus> = {
@@ -823,6 +849,9 @@ export const BackupStatus: MessageFns<BackupStatus> = {
     }
     if (message.consistent !== false) {
       writer.uint32(56).bool(message.consistent);
+    }
+    for (const v of message.volumes) {
+      BackupVolume.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -896,6 +925,14 @@ export const BackupStatus: MessageFns<BackupStatus> = {
             message.consistent = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.volumes.push(BackupVolume.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -925,6 +962,9 @@ export const BackupStatus: MessageFns<BackupStatus> = {
         ? fromJsonTimestamp(object.backup_time)
         : undefined,
       consistent: isSet(object.consistent) ? globalThis.Boolean(object.consistent) : false,
+      volumes: globalThis.Array.isArray(object?.volumes)
+        ? object.volumes.map((e: any) => BackupVolume.fromJSON(e))
+        : [],
     };
   },
 
@@ -951,6 +991,9 @@ export const BackupStatus: MessageFns<BackupStatus> = {
     if (message.consistent !== false) {
       obj.consistent = message.consistent;
     }
+    if (message.volumes?.length) {
+      obj.volumes = message.volumes.map((e) => BackupVolume.toJSON(e));
+    }
     return obj;
   },
 
@@ -966,6 +1009,131 @@ export const BackupStatus: MessageFns<BackupStatus> = {
     message.sha256 = object.sha256 ?? "";
     message.backupTime = object.backupTime ?? undefined;
     message.consistent = object.consistent ?? false;
+    message.volumes = object.volumes?.map((e) => BackupVolume.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBackupVolume(): BackupVolume {
+  return { disk: "", volume: "", uid: "", sizeBytes: 0n };
+}
+
+export const BackupVolume: MessageFns<BackupVolume> = {
+  encode(message: BackupVolume, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.disk !== "") {
+      writer.uint32(10).string(message.disk);
+    }
+    if (message.volume !== "") {
+      writer.uint32(18).string(message.volume);
+    }
+    if (message.uid !== "") {
+      writer.uint32(26).string(message.uid);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupVolume {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupVolume();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.disk = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BackupVolume {
+    return {
+      disk: isSet(object.disk) ? globalThis.String(object.disk) : "",
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      uid: isSet(object.uid) ? globalThis.String(object.uid) : "",
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: BackupVolume): unknown {
+    const obj: any = {};
+    if (message.disk !== "") {
+      obj.disk = message.disk;
+    }
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.uid !== "") {
+      obj.uid = message.uid;
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BackupVolume>): BackupVolume {
+    return BackupVolume.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupVolume>): BackupVolume {
+    const message = createBaseBackupVolume();
+    message.disk = object.disk ?? "";
+    message.volume = object.volume ?? "";
+    message.uid = object.uid ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     return message;
   },
 };

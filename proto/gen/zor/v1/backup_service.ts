@@ -142,7 +142,8 @@ export interface RestoreBackupRequest {
   validateOnly: boolean;
   /**
    * Have the instance of which the backup was taken hold it again, instead of making one: only what its disks hold changes, its specification
-   * stays. Its disks of now are kept until those of the backup are durable. FAILED_PRECONDITION while it runs, has snapshots or is suspended.
+   * stays. Its disks of now are kept until those of the backup are durable; volumes of the backup need room for a second one in their pools until
+   * then. FAILED_PRECONDITION while it runs, has snapshots or is suspended, or when a volume of the backup is gone or not attached to it.
    */
   replace: boolean;
   /** With replace: end the instance when it runs. */
@@ -1733,8 +1734,8 @@ export const BackupServiceService = {
     responseDeserialize: (value: Buffer): CopyBackupResponse => CopyBackupResponse.decode(value),
   },
   /**
-   * Makes an instance that holds what a backup holds, from the specification of then; or has the instance that is there hold it again. The
-   * operation's target is the instance.
+   * Makes an instance that holds what a backup holds, from the specification of then, in which disks of its own stand for the volumes that it
+   * wrote; or has the instance that is there, and its volumes, hold it again. The operation's target is the instance.
    */
   restoreBackup: {
     path: "/zor.v1.BackupService/RestoreBackup" as const,
@@ -1765,8 +1766,8 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
    */
   copyBackup: handleUnaryCall<CopyBackupRequest, CopyBackupResponse>;
   /**
-   * Makes an instance that holds what a backup holds, from the specification of then; or has the instance that is there hold it again. The
-   * operation's target is the instance.
+   * Makes an instance that holds what a backup holds, from the specification of then, in which disks of its own stand for the volumes that it
+   * wrote; or has the instance that is there, and its volumes, hold it again. The operation's target is the instance.
    */
   restoreBackup: handleUnaryCall<RestoreBackupRequest, RestoreBackupResponse>;
 }
@@ -1872,8 +1873,8 @@ export interface BackupServiceClient extends Client {
     callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Makes an instance that holds what a backup holds, from the specification of then; or has the instance that is there hold it again. The
-   * operation's target is the instance.
+   * Makes an instance that holds what a backup holds, from the specification of then, in which disks of its own stand for the volumes that it
+   * wrote; or has the instance that is there, and its volumes, hold it again. The operation's target is the instance.
    */
   restoreBackup(
     request: RestoreBackupRequest,

@@ -246,7 +246,7 @@ export interface Disk {
   iothread: boolean;
   /**
    * Id of a volume of the same host that it is; image, persistent, size_mib and format are not said then. One instance writes a volume,
-   * or any number read it. Neither snapshots nor backups hold volumes. Empty: it is no volume.
+   * or any number read it. Snapshots and backups hold volumes that are written, snapshots only those that are qcow2. Empty: it is no volume.
    */
   volume: string;
 }

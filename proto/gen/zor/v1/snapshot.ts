@@ -132,6 +132,8 @@ export interface SnapshotStatus {
   consistent: boolean;
   /** Ids of the snapshots from the root of the tree to this one, with "/" between: sorted by it, each stands below the one it hangs from. */
   path: string;
+  /** Ids of the volumes that it is kept in too: those that the machine wrote. None of them can be detached, moved, resized or deleted before it. */
+  volumes: string[];
 }
 
 function createBaseSnapshot(): Snapshot {
@@ -737,7 +739,16 @@ export const SnapshotSpec: MessageFns<SnapshotSpec> = {
 };
 
 function createBaseSnapshotStatus(): SnapshotStatus {
-  return { state: 0, current: false, depth: 0, sizeBytes: 0n, snapshotTime: undefined, consistent: false, path: "" };
+  return {
+    state: 0,
+    current: false,
+    depth: 0,
+    sizeBytes: 0n,
+    snapshotTime: undefined,
+    consistent: false,
+    path: "",
+    volumes: [],
+  };
 }
 
 export const SnapshotStatus: MessageFns<SnapshotStatus> = {
@@ -765,6 +776,9 @@ export const SnapshotStatus: MessageFns<SnapshotStatus> = {
     }
     if (message.path !== "") {
       writer.uint32(58).string(message.path);
+    }
+    for (const v of message.volumes) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -838,6 +852,14 @@ export const SnapshotStatus: MessageFns<SnapshotStatus> = {
             message.path = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.volumes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -867,6 +889,7 @@ export const SnapshotStatus: MessageFns<SnapshotStatus> = {
         : undefined,
       consistent: isSet(object.consistent) ? globalThis.Boolean(object.consistent) : false,
       path: isSet(object.path) ? globalThis.String(object.path) : "",
+      volumes: globalThis.Array.isArray(object?.volumes) ? object.volumes.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -893,6 +916,9 @@ export const SnapshotStatus: MessageFns<SnapshotStatus> = {
     if (message.path !== "") {
       obj.path = message.path;
     }
+    if (message.volumes?.length) {
+      obj.volumes = message.volumes;
+    }
     return obj;
   },
 
@@ -908,6 +934,7 @@ export const SnapshotStatus: MessageFns<SnapshotStatus> = {
     message.snapshotTime = object.snapshotTime ?? undefined;
     message.consistent = object.consistent ?? false;
     message.path = object.path ?? "";
+    message.volumes = object.volumes?.map((e) => e) || [];
     return message;
   },
 };

@@ -6,12 +6,15 @@ import { replaceDisks, settleDisks } from "../../../../../agent/drivers/qemu/blo
 
 let root: string;
 let disks: string;
+/** What was said of what else was made. */
+let kept: string[];
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "zt-disks-"));
   disks = join(root, "disks");
   await mkdir(disks);
   await writeFile(join(disks, "disk0"), "old");
+  kept = [];
 });
 
 afterEach(() => rm(root, { recursive: true, force: true }));
@@ -20,13 +23,15 @@ const make = async (): Promise<void> => {
   await mkdir(disks);
   await writeFile(join(disks, "disk0"), "new");
 };
+const settle = async (keep: string): Promise<void> => void kept.push(keep);
 const read = (): Promise<string> => readFile(join(disks, "disk0"), "utf8");
 
 it("leaves the new disks alone when they are made", async () => {
-  await replaceDisks(disks, make);
+  await replaceDisks(disks, { make, settle });
   expect(await read()).toBe("new");
   expect(await readdir(root)).toEqual(["disks"]);
-  expect(await settleDisks(disks)).toBe(false);
+  expect(kept).toEqual(["old", "new"]);
+  expect(await settleDisks(disks, settle)).toBe(false);
 });
 
 it("leaves the old ones when they cannot be made", async () => {
@@ -34,19 +39,31 @@ it("leaves the old ones when they cannot be made", async () => {
     await make();
     throw new Error("no space left");
   };
-  await expect(replaceDisks(disks, failing)).rejects.toThrow("no space left");
+  await expect(replaceDisks(disks, { make: failing, settle })).rejects.toThrow("no space left");
   expect(await read()).toBe("old");
+  expect(kept).toEqual(["old", "old"]);
+  expect(await readdir(root)).toEqual(["disks"]);
+});
+
+it("counts the new ones until all else that was made could be adopted", async () => {
+  await rename(disks, `${disks}.gone`);
+  await make();
+  const failing = () => Promise.reject(new Error("no space left"));
+  await expect(settleDisks(disks, failing)).rejects.toThrow("no space left");
+  expect(await readdir(root)).toEqual(["disks", "disks.gone"]);
+  expect(await settleDisks(disks, settle)).toBe(false);
+  expect(kept).toEqual(["new"]);
   expect(await readdir(root)).toEqual(["disks"]);
 });
 
 it("goes back to the old ones when it was cut short before the new ones counted, and to the new ones after", async () => {
   await rename(disks, `${disks}.before`);
   await make();
-  expect(await settleDisks(disks)).toBe(true);
+  expect(await settleDisks(disks, settle)).toBe(true);
   expect(await read()).toBe("old");
   await rename(disks, `${disks}.gone`);
   await make();
-  expect(await settleDisks(disks)).toBe(false);
+  expect(await settleDisks(disks, settle)).toBe(false);
   expect(await read()).toBe("new");
   expect(await readdir(root)).toEqual(["disks"]);
 });

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Facts } from "../../../../../agent/kinds/volume/volume-facts.js";
-import { VolumeMoves, type VolumeMovesOptions } from "../../../../../agent/kinds/volume/volume-moves.js";
+import { VolumeMoves } from "../../../../../agent/kinds/volume/volume-moves.js";
+import type { VolumeWork } from "../../../../../agent/kinds/volume/volume-work.js";
 import { KeyedQueue } from "../../../../../lib/keyed-queue.js";
 
 const place = { pool: "one", storageId: "u1", format: "raw", sizeMib: 1 } as const;
@@ -29,7 +30,7 @@ function onFullDisk(first: Facts) {
         facts = now;
       },
     },
-  } as unknown as VolumeMovesOptions);
+  } as unknown as VolumeWork);
   return { moves, disk, logged, busy, facts: () => facts };
 }
 
