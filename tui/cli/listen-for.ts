@@ -6,31 +6,37 @@ import { tunnel } from "../client/tunnel.js";
 import { escapeText } from "../kit/text/escape.js";
 import type { Session } from "./session.js";
 
-/** Where connections are taken on this machine. */
-export interface ListenPlace {
+/** A port of this machine. */
+interface PortPlace {
   readonly address: string;
   /** 0: a free one. */
   readonly port: number;
-  /** Only the first connection is taken. Default: all are. */
-  readonly once?: boolean;
 }
+
+/** Where connections are taken on this machine: at a port, or a unix socket of that path. */
+export type ListenPlace = (PortPlace | { readonly path: string }) & {
+  /** Only so many connections are taken. Default: all are. */
+  readonly most?: number;
+  /** Only so many are open at a time. Default: any number. */
+  readonly mostAtOnce?: number;
+};
 
 /** Passes every connection that comes in on to an instance, until the server is closed, which ends them. @throws {ZorError} */
 export async function listenFor(
   session: Session,
   open: Partial<ConnectOpen> & Pick<ConnectOpen, "name">,
-  { address, port, once: isOnce = false }: ListenPlace,
+  { most = Number.POSITIVE_INFINITY, mostAtOnce = Number.POSITIVE_INFINITY, ...place }: ListenPlace,
 ): Promise<{ readonly server: Server; readonly port: number }> {
   const connection = await session.connect();
   const { signal } = session.io;
   const sockets = new Set<Socket>();
   let taken = 0;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    taken++;
-    if (isOnce && taken > 1) {
+    if (taken >= most || sockets.size >= mostAtOnce) {
       socket.destroy();
       return;
     }
+    taken++;
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.on("error", () => socket.destroy());
@@ -44,11 +50,14 @@ export async function listenFor(
       });
   });
   server.on("close", () => sockets.forEach((socket) => void socket.destroy()));
-  server.listen({ host: address, port });
+  const port = "path" in place ? 0 : place.port;
+  server.listen("path" in place ? { path: place.path } : { host: place.address, port });
   try {
     await once(server, "listening");
   } catch (error) {
-    const [where, why] = [hostPort(address, port), messageOf(error)];
+    const why = messageOf(error);
+    if ("path" in place) throw failedPrecondition("CANNOT_LISTEN", "", `cannot listen at ${place.path}: ${why}`);
+    const where = hostPort(place.address, port);
     throw failedPrecondition("CANNOT_LISTEN", "", `cannot listen on ${where}: ${why}; choose another port`);
   }
   const bound = server.address();

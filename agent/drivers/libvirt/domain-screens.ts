@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { type FromServer, socketStream } from "../../network/socket-stream.js";
-import type { HasScreen } from "../abilities/screen.js";
+import type { HasScreen, Viewer } from "../abilities/screen.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import type { Graphics } from "./domain.js";
 import type { DomainAccess } from "./domain-access.js";
@@ -13,8 +13,9 @@ import { toPng } from "./picture.js";
 /** Of the widest screen, without compression. */
 const maxPictureBytes = 256 * 1024 * 1024;
 const connectMs = 10_000;
+const names = { vnc: "VNC", spice: "SPICE" } as const;
 
-/** The screens of domains: pictures by libvirt, and VNC where it listens on this host. */
+/** The screens of domains: pictures by libvirt, and VNC or SPICE where it listens on this host. */
 export class DomainScreens implements HasScreen {
   readonly #access: DomainAccess;
   /** Pictures of one domain are in the same file. */
@@ -48,17 +49,18 @@ export class DomainScreens implements HasScreen {
   async *connectScreen(
     instance: DriverInstance,
     _handle: RecoveryHandle,
-    input: AsyncIterable<Uint8Array>,
+    { protocol, input }: Viewer,
     { signal }: CallOptions,
   ): AsyncGenerator<FromServer> {
     const { uri, domain } = await this.#access.find(instance, signal);
     if (!domain.hasScreen) throw noScreen(instance);
     const { graphics } = domain;
-    const where = graphics.find(({ type, socket, port }) => type === "vnc" && (socket !== "" || port > 0));
+    const where = graphics.find(({ type, socket, port }) => type === protocol && (socket !== "" || port > 0));
     if (where === undefined || !isOnThisHost(uri)) {
-      const what = where === undefined ? "its screen is not shown by VNC" : "its hypervisor is on another host";
+      const what =
+        where === undefined ? `its screen is not shown by ${names[protocol]}` : "its hypervisor is on another host";
       const remedy = `a picture of it is to be had with: zor view ${instance.id} --png FILE`;
-      throw failedPrecondition("NO_VNC", instance.name, `${instance.name}: ${what}; ${remedy}`);
+      throw failedPrecondition(`NO_${names[protocol]}`, instance.name, `${instance.name}: ${what}; ${remedy}`);
     }
     yield* socketStream(await dialScreen(where, instance.name, signal), input, signal);
   }

@@ -42,7 +42,7 @@ const rules: Rules<QemuOptions> = {
   ...{ seed: atNextStart, configDisk: atNextStart, smbios: atNextStart, oemStrings: atNextStart },
   ...{ rng: atNextStart, watchdog: atNextStart, pvpanic: atNextStart, display: atNextStart, usb: atNextStart },
   ...{ extraArguments: atNextStart, hostDevices: atNextStart, hotplugPorts: atNextStart },
-  ...{ serialPorts: atNextStart, shares: atNextStart },
+  ...{ serialPorts: atNextStart, shares: atNextStart, spice: atNextStart },
 };
 
 const processorRules: Rules<Processors> = {

@@ -26,16 +26,15 @@ import type {
   Shutdownable,
   Wiring,
 } from "../driver.js";
-import { findMicroImage } from "../images.js";
 import { admit, chooseAccelerator } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";
 import { forgetFrozen } from "./blocks/freeze.js";
 import { machineAbilities, machineSettling } from "./blocks/machine-abilities.js";
+import { findCapabilities } from "./capabilities.js";
 import { QemuChanges } from "./changes.js";
 import { ContentDigests } from "./content-digests.js";
 import { createDisks, type DisksOptions, removeDisks } from "./disks.js";
 import type { QemuDriverOptions } from "./driver-options.js";
-import { findMissingTool, findQemuVersion, toCapabilities } from "./fingerprint.js";
 import type { Connectable } from "../abilities/connect.js";
 import type { Detachable } from "../abilities/detach.js";
 import { MachineCommands } from "./commands.js";
@@ -153,13 +152,8 @@ class Driver implements QemuDriver, LookAccess, SuspendAccess {
   }
 
   async fingerprint({ signal }: CallOptions): ReturnType<InstanceDriver["fingerprint"]> {
-    const [qemu, missingTool, microImage, kvm] = await Promise.all([
-      findQemuVersion(signal),
-      findMissingTool(signal),
-      findMicroImage(this.#options.imageDirectories),
-      this.#kvm.find(),
-    ]);
-    return toCapabilities({ qemu, missingTool, kvm, microImage });
+    const { imageDirectories } = this.#options;
+    return findCapabilities({ imageDirectories, kvm: this.#kvm.find(), signal });
   }
 
   async validate(spec: InstanceSpec, { signal }: CallOptions): Promise<void> {

@@ -1,10 +1,7 @@
 import { geteuid } from "node:process";
 import { messageOf } from "../../../lib/errors.js";
-import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { run, ToolError } from "../../host/exec.js";
 import { findToolFile } from "../../host/tool-file.js";
-import type { MicroImage } from "../images.js";
-import type { KvmVerdict } from "./kvm-probe.js";
 import { qemuProgram } from "./program.js";
 
 /** Version of the installed QEMU, "7.2.22"; or why there is none. */
@@ -48,33 +45,4 @@ export async function findMissingTool(signal: AbortSignal): Promise<string | und
     }
   }
   return undefined;
-}
-
-/** What is known about QEMU on this host. */
-export interface QemuFacts {
-  readonly qemu: QemuVersion;
-  readonly missingTool: string | undefined;
-  readonly kvm: KvmVerdict;
-  readonly microImage: MicroImage | undefined;
-}
-
-/** The facts as capabilities; pure. */
-export function toCapabilities({ qemu, missingTool, kvm, microImage }: QemuFacts): readonly Capability[] {
-  const problem = "missing" in qemu ? qemu.missing : missingTool;
-  const version = "version" in qemu ? `QEMU ${qemu.version}` : "";
-  const usable = problem === undefined;
-  return [
-    { id: "driver.qemu", available: usable, version, reason: problem ?? (kvm.works ? "" : `emulated: ${kvm.reason}`) },
-    { id: "driver.qemu.kvm", available: usable && kvm.works, version: "", reason: problem ?? kvm.reason },
-    { id: "driver.qemu.tcg", available: usable, version: "", reason: problem ?? "" },
-    {
-      id: "driver.qemu.micro",
-      available: microImage !== undefined,
-      version: "",
-      reason:
-        microImage === undefined
-          ? "the built-in guest image is missing; build it with: deploy/guest-image/build.sh"
-          : "",
-    },
-  ];
 }

@@ -1,7 +1,7 @@
 import type { CdromDrive, Disk, QemuOptions } from "../../../proto/gen/zor/v1/qemu.js";
 
 /** Sockets that QEMU makes in its working directory. */
-export const socketNames = { qmp: "qmp", console: "console", guestAgent: "qga", vnc: "vnc" } as const;
+export const socketNames = { qmp: "qmp", console: "console", guestAgent: "qga", vnc: "vnc", spice: "spice" } as const;
 /** Most serial ports of a machine. */
 export const maxSerialPorts = 4;
 /** How many serial ports a machine has. */

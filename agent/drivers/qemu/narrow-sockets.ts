@@ -16,7 +16,7 @@ export async function narrowSockets({ runDirectory, serialPorts }: NarrowOptions
   const consoles = Array.from({ length: serialPorts }, (_, port) => serialSocket(port));
   for (const name of new Set([...Object.values(socketNames), ...consoles])) {
     // Not every machine has a screen.
-    if (name === socketNames.vnc && !existsSync(join(runDirectory, name))) continue;
+    if ((name === socketNames.vnc || name === socketNames.spice) && !existsSync(join(runDirectory, name))) continue;
     // The directory is QEMU's: what is there now may be a link to anything.
     using held = await holdExactly(join(runDirectory, name));
     await chmod(held.path, 0o600);

@@ -79,6 +79,8 @@ export type DiskBus = "virtio" | "scsi" | "sata" | "ide" | "nvme" | "usb";
 
 /** Devices that a bus takes. Ports of USB beyond these are for pointer, keyboard and devices of the host. */
 export const busPlaces = { scsi: 32, sata: 6, ide: 4, usb: 8 } as const;
+/** Ports of an xhci behind those of disks, pointer and keyboard: devices of the host from the first on, those of viewers from the last down. */
+export const usbPorts = { firstOfHost: 11, last: 15 } as const;
 
 /** Where the devices are that every machine has. No record: they are the same in all machines. */
 export function fixedAddresses(machine: MachineType): { readonly serial: string; readonly rng: string | undefined } {

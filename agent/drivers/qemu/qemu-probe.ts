@@ -1,4 +1,4 @@
-import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, messageOf, type ZorError } from "../../../lib/errors.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import { run } from "../../host/exec.js";
 import { findQemuVersion } from "./fingerprint.js";
@@ -11,6 +11,8 @@ interface QemuAbilities {
   readonly devices: ReadonlySet<string>;
   /** Ways of reading and writing files: "threads", "native", "io_uring". */
   readonly io: ReadonlySet<string>;
+  /** It shows screens by SPICE, and takes USB devices over it. */
+  readonly spice: boolean;
 }
 
 /** Asked once for each version that is installed: it may be upgraded while the agent runs. */
@@ -26,6 +28,28 @@ export async function assertHasIo({ io }: Pick<Disk, "io">, index: number, signa
 export async function assertHasDevice(field: string, device: string, signal: AbortSignal): Promise<void> {
   if ((await findAbilities(signal)).devices.has(device)) return;
   throw lacking(field, `a device ${device}`, 'use another model, such as "virtio" or "e1000"');
+}
+
+/** Why no machine of this host can have SPICE; undefined: it can. Never throws. */
+export async function findSpiceProblem(signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return (await findAbilities(signal)).spice ? undefined : spiceProblem;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+const spiceProblem =
+  "the QEMU of the host has no SPICE; install it with: apt-get install qemu-system-modules-spice (Debian 12: qemu-system-common)";
+
+/** @throws {ZorError} FAILED_PRECONDITION when the host's QEMU has no SPICE. */
+export async function assertHasSpice(signal: AbortSignal): Promise<void> {
+  if ((await findAbilities(signal)).spice) return;
+  // A package beside QEMU's own, which may have come since it was asked.
+  known.clear();
+  if ((await findAbilities(signal)).spice) return;
+  const field = "instance.spec.qemu.spice";
+  throw failedPrecondition("QEMU_LACKS", field, `${field}: ${spiceProblem}; or leave it unset to use VNC`);
 }
 
 function lacking(field: string, what: string, remedy: string): ZorError {
@@ -47,6 +71,7 @@ async function ask(): Promise<QemuAbilities> {
   const commands = [
     { execute: "qmp_capabilities" },
     { execute: "qom-list-types", arguments: { implements: "device" }, id: "devices" },
+    { execute: "qom-list-types", arguments: { implements: "chardev" }, id: "chardevs" },
     { execute: "query-qmp-schema", id: "schema" },
     { execute: "quit" },
   ];
@@ -58,9 +83,12 @@ async function ask(): Promise<QemuAbilities> {
   );
   const answers = stdout.split("\n").map((line) => parseObject(Buffer.from(line)));
   const answerTo = (id: string) => objectsIn(answers.find((answer) => answer?.["id"] === id)?.["return"]);
+  const namesIn = (id: string) => new Set(answerTo(id).map((type) => textOf(type, "name")));
+  const devices = namesIn("devices");
   return {
-    devices: new Set(answerTo("devices").map((type) => textOf(type, "name"))),
+    devices,
     io: findIo(answerTo("schema")),
+    spice: namesIn("chardevs").has("chardev-spicevmc") && devices.has("usb-redir"),
   };
 }
 

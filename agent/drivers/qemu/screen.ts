@@ -1,7 +1,8 @@
+import { existsSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, resourceExhausted } from "../../../lib/errors.js";
-import type { HasScreen } from "../abilities/screen.js";
+import type { HasScreen, Viewer } from "../abilities/screen.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import { socketNames } from "./ids.js";
@@ -56,16 +57,17 @@ export class MachineScreens implements HasScreen {
   async *connectScreen(
     instance: DriverInstance,
     _handle: RecoveryHandle,
-    input: AsyncIterable<Uint8Array>,
+    { protocol, input }: Viewer,
     { signal }: CallOptions,
   ): AsyncGenerator<FromServer> {
     this.#machineOf(instance);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
-    const socket = await connectUnix(runDirectoryOf(instance), socketNames.vnc, { signal: limit }).catch(
-      (error: unknown) => {
-        throw isMissing(error) ? noScreen(instance) : error;
-      },
-    );
+    const directory = runDirectoryOf(instance);
+    const socket = await connectUnix(directory, socketNames[protocol], { signal: limit }).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+      // A machine that has SPICE has VNC too.
+      throw existsSync(join(directory, socketNames.vnc)) ? noSpice(instance) : noScreen(instance);
+    });
     yield* socketStream(socket, input, signal);
   }
 }
@@ -79,5 +81,13 @@ function noScreen({ name }: DriverInstance): Error {
     "NO_SCREEN",
     name,
     `${name} has no screen; give it one (zor set instance NAME --display std) and start it again, or use: zor console`,
+  );
+}
+
+function noSpice({ name }: DriverInstance): Error {
+  return failedPrecondition(
+    "NO_SPICE",
+    name,
+    `${name} does not show its screen by SPICE; have it do so (zor set instance NAME --spice) and start it again, or use: zor view --protocol vnc`,
   );
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { invalidArgument } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import type {
   ConnectOpen,
@@ -7,6 +8,7 @@ import type {
   ConnectResponse,
   ForwardServiceService,
 } from "../../../proto/gen/zor/v1/forward_service.js";
+import type { ScreenProtocol } from "../../drivers/abilities/screen.js";
 import type { FromServer } from "../../network/socket-stream.js";
 import { parseInterfaceName } from "../../network/ip.js";
 import type { HostScope } from "../../kit/host-scope.js";
@@ -36,6 +38,7 @@ async function* connect(
   const id = scope.parse("instance", "open.name", open.name);
   const to = checked(open);
   const reached = manager.reach(id);
+  const leaveScreen = "screen" in to ? reached.viewing(caller.identity, to.screen) : undefined;
   const abort = new AbortController();
   const count = { in: 0, out: 0 };
   const failure: { error?: unknown } = {};
@@ -53,8 +56,8 @@ async function* connect(
   try {
     const both = AbortSignal.any([signal, abort.signal]);
     const outputs =
-      to === "screen"
-        ? reached.connectScreen(input, { signal: both })
+      "screen" in to
+        ? reached.connectScreen({ protocol: to.screen, input }, { signal: both })
         : reached.connect({ ...to, input }, { signal: both });
     for await (const output of outputs) {
       opened = true;
@@ -65,9 +68,9 @@ async function* connect(
     throw failure.error ?? error;
   } finally {
     abort.abort();
-    const bytes = `${count.in} bytes in, ${count.out} out`;
-    if (opened && to === "screen") reached.tell("viewed", `a viewer of the screen left: ${bytes}`, caller.identity);
-    if (opened && to !== "screen") {
+    leaveScreen?.(opened ? count : undefined);
+    if (opened && !("screen" in to)) {
+      const bytes = `${count.in} bytes in, ${count.out} out`;
       reached.tell("forwarded", `a connection to port ${to.port} ended: ${bytes}`, caller.identity);
     }
   }
@@ -97,13 +100,21 @@ function readOpen(first: IteratorResult<ConnectRequest>): ConnectOpen {
 /** What is connected to; an address or NIC that is not said is "". */
 type Place = Pick<ConnectOpen, "port" | "address" | "nic">;
 
-function checked({ port, address, screen, nic }: ConnectOpen): Place | "screen" {
+/** A screen, and how it is to be shown. */
+interface Screen {
+  readonly screen: ScreenProtocol;
+}
+
+function checked({ port, address, screen, nic, screenProtocol }: ConnectOpen): Place | Screen {
   if (screen) {
     if (port !== 0) throw invalidArgument("open.port", "must not be set for the screen");
     if (address !== "") throw invalidArgument("open.address", "must not be set for the screen");
     if (nic !== "") throw invalidArgument("open.nic", "must not be set for the screen");
-    return "screen";
+    if (screenProtocol === "" || screenProtocol === "vnc") return { screen: "vnc" };
+    if (screenProtocol === "spice") return { screen: screenProtocol };
+    throw invalidArgument("open.screen_protocol", `${quote(screenProtocol)} is neither "vnc" nor "spice"`);
   }
+  if (screenProtocol !== "") throw invalidArgument("open.screen_protocol", "must not be set without screen");
   if (port < 1 || port > 65_535) throw invalidArgument("open.port", "must be from 1 to 65535");
   if (address !== "" && (isIP(address) === 0 || address.includes("%"))) {
     throw invalidArgument("open.address", "must be an IP address, without a zone");

@@ -3,6 +3,7 @@ import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.j
 import type { InstanceStatistics } from "../../../proto/gen/zor/v1/statistics_service.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Detachable } from "../../drivers/abilities/detach.js";
+import type { ScreenProtocol, Viewer } from "../../drivers/abilities/screen.js";
 import type { LogRequest } from "../../drivers/abilities/logs.js";
 import type {
   Abilities,
@@ -22,6 +23,7 @@ import { runningHandle, unsupported } from "./action-checks.js";
 import type { Neighbours } from "./neighbours.js";
 import { attempt } from "./power.js";
 import { type InstanceRecord, toDriverInstance } from "./record.js";
+import { type Carried, ScreenViewers } from "./screen-viewers.js";
 
 /** Of who looks at a console again it is told after this time. */
 const lookAgainMs = 60_000;
@@ -176,11 +178,27 @@ export class Reached {
     return attempt(this.#record, "read the statistics of", () => ability.readStatistics(instance, handle, options));
   }
 
+  /**
+   * Somebody connects to the screen, until the returned function is called with what was carried, or undefined when it was never connected.
+   * @throws {ZorError} RESOURCE_EXHAUSTED
+   */
+  viewing(caller: string, protocol: ScreenProtocol): (carried: Carried | undefined) => void {
+    const record = this.#record;
+    record.screenViewers ??= new ScreenViewers();
+    const leave = record.screenViewers.enter(this.name, { caller, protocol });
+    return (carried) => {
+      const visit = leave(carried);
+      if (visit === undefined) return;
+      const how = `${protocol === "vnc" ? "VNC" : "SPICE"}, ${visit.made} connection${visit.made === 1 ? "" : "s"}`;
+      this.tell("viewed", `a viewer of the screen left (${how}): ${visit.in} bytes in, ${visit.out} out`, caller);
+    };
+  }
+
   /** Connects to the screen. @throws {ZorError} */
-  async *connectScreen(input: AsyncIterable<Uint8Array>, options: CallOptions): AsyncIterable<FromServer> {
+  async *connectScreen(viewer: Viewer, options: CallOptions): AsyncIterable<FromServer> {
     const { ability, instance, handle } = this.#able("screen", "show a screen");
     try {
-      yield* ability.connectScreen(instance, handle, input, options);
+      yield* ability.connectScreen(instance, handle, viewer, options);
     } catch (error) {
       throw asFailure(error, this.name, "connect to the screen of");
     }

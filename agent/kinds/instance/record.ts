@@ -20,6 +20,7 @@ import type { Claim } from "../../drivers/instance-access.js";
 import type { InstanceNetwork, NetworkOwner } from "../../network/instance-networks.js";
 import type { LastEnd } from "./last-end.js";
 import type { Life } from "./restart-plan.js";
+import type { ScreenViewers } from "./screen-viewers.js";
 import { planChanges } from "./spec-diff.js";
 import type { StoredInstance } from "./stored-instance.js";
 
@@ -60,6 +61,8 @@ export interface InstanceRecord {
   schedules?: readonly ScheduleStatus[];
   /** Who is attached to its consoles. */
   consoleSessions?: readonly ConsoleSession[];
+  /** Who is connected to its screen. */
+  screenViewers?: ScreenViewers;
   /** When it was told last that somebody looks at them, by who looks at which. */
   toldLooks?: Map<string, number>;
 }

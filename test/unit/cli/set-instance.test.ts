@@ -7,12 +7,12 @@ import { setInstance } from "../../../tui/kinds/instance/set-flags.js";
 const present = Instance.fromJSON({ etag: "e1", spec: { nics: [{ name: "eth0", lan: "lan1" }, { name: "eth1" }] } });
 
 /** What flags change of an instance with two interfaces. */
-const change = (values: FlagValues) =>
+const change = (values: FlagValues, of: Instance = present) =>
   setInstance.read({
     name: "hosts/alpha/instances/vm1",
     values,
     words: [],
-    current: async () => present,
+    current: async () => of,
     resolve: async (_kind, text) => text,
   });
 
@@ -37,6 +37,34 @@ describe("zor set instance", () => {
     await expect(change({ removeNic: ["eth9"] })).rejects.toMatchObject({ violations: [{ field: "--remove-nic" }] });
     await expect(change({ nic: [""], addNic: [""] })).rejects.toThrow();
   });
+});
+
+describe("zor set instance, of the screen of a machine,", () => {
+  const machine = Instance.fromJSON({ spec: { qemu: { spice: { usbRedirections: 2, agent: true } } } });
+  const value = (options: object) => ({ spec: { driver: { $case: "qemu", value: options } } });
+
+  it("changes what is said, and leaves of SPICE what is not", async () => {
+    expect(await change({ display: "qxl", spice: true })).toMatchObject({
+      resource: value({ display: "qxl", spice: {} }),
+      paths: ["spec.qemu.display", "spec.qemu.spice"],
+    });
+    expect(await change({ spice: true }, machine)).toMatchObject({
+      resource: value({ spice: { usbRedirections: 2, agent: true } }),
+    });
+    expect(await change({ usbRedirections: "1" }, machine)).toMatchObject({
+      resource: value({ spice: { usbRedirections: 1 } }),
+      paths: ["spec.qemu.spice.usb_redirections"],
+    });
+    const without = await change({ spice: false }, machine);
+    expect(without).toMatchObject({ resource: value({}), paths: ["spec.qemu.spice"] });
+  });
+
+  it.each([{ usbRedirections: "5" }, { usbRedirections: "x" }, { spice: false, usbRedirections: "1" }])(
+    "refuses by name: %j",
+    async (values) => {
+      await expect(change(values)).rejects.toMatchObject({ violations: [{ field: "--usb-redirections" }] });
+    },
+  );
 });
 
 describe("flags about when an instance runs by itself", () => {

@@ -1,16 +1,23 @@
 import { once } from "node:events";
-import { access, constants, open as openFile, rename, rm } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { open as openFile, rename, rm } from "node:fs/promises";
 import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { quote } from "../../../lib/names.js";
 import { understandsEscapes } from "../../../lib/terminal.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
-import { hostPort, listenFor } from "../listen-for.js";
 import { resolveName } from "../resolve.js";
-import { runProgram } from "../../client/run-program.js";
+import { serveViewer } from "../serve-viewer.js";
+import {
+  chooseViewer,
+  protocolsOf,
+  type ScreenProtocol,
+  screenProtocols,
+  viewerNames,
+} from "../../client/screen/viewers.js";
 import type { Session } from "../session.js";
 
 interface ViewOptions {
@@ -19,32 +26,28 @@ interface ViewOptions {
   readonly term?: boolean;
   readonly port: string;
   readonly viewer?: string;
+  readonly protocol?: string;
 }
 
 const maxPictureBytes = 32 * 1024 * 1024;
 const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-const address = "127.0.0.1";
-/** Viewers that are looked for, and what they are given. */
-const viewers: readonly (readonly string[])[] = [
-  ["remote-viewer", "vnc://{host}:{port}"],
-  ["vncviewer", "{host}::{port}"],
-];
 
 /** `zor view NAME`. */
 export function define({ program, open }: Registrar): void {
   const command = program
     .command("view")
     .description(
-      "Look at the screen of a machine that has a display, with a viewer of this machine (VNC), in this terminal, or as a picture.",
+      "Look at the screen of a machine that has a display, with a viewer of this machine (VNC or SPICE), in this terminal, or as a picture.",
     )
     .addArgument(new ResourceArgument("<name>", "instance", "instance"))
     .option("--host <host>", "the host of a name without one")
     .option("--png <file>", "take a picture and write it there; - is standard output")
     .option("--term", "show it in this terminal, with its keyboard; Ctrl-] leaves")
     .option("--port <port>", "port of this machine that viewers connect to; 0 takes a free one", "0")
+    .option("--protocol <protocol>", "vnc or spice (default: spice where the machine has it)")
     .option(
       "--viewer <command>",
-      'viewer to start, with {host} and {port} in its words; "none" only prints where to connect to',
+      'viewer to start, with {host} and {port}, or {socket}, in its words; "none" only prints where to connect to',
     )
     .action(async (text: string, options: ViewOptions) => {
       const session = open(command);
@@ -52,17 +55,23 @@ export function define({ program, open }: Registrar): void {
       if (options.png !== undefined && options.term === true) {
         throw invalidArgument("--term", "cannot be given together with --png");
       }
+      const protocol = readProtocol(options);
       if (options.term === true) assertTerminal(session);
       const name = await resolveName(session, kindNamed("instance"), text, options.host);
       if (options.png !== undefined) await takePicture(session, name, options.png);
       else if (options.term === true) await showHere(session, name);
-      else await serveViewer(session, name, { port, viewer: options.viewer });
+      else {
+        const protocols = protocol === undefined ? await findProtocols(session, name) : [protocol];
+        const wanted = { protocols, viewer: options.viewer, hasPort: port !== 0, env: session.io.env };
+        await serveViewer(session, name, { ...(await chooseViewer(wanted)), port });
+      }
     });
   withNotes(
     command,
-    `Without --viewer the first of ${viewers.map(([name]) => name).join(" and ")} is started where there is a display, and
+    `Without --viewer the first of ${viewerNames.join(" and ")} is started where there is a display, and
 zor ends with it; else zor prints where to connect to and passes viewers on until
-it is interrupted. A machine has a screen when it was made with --display.`,
+it is interrupted. A machine has a screen when it was made with --display, and SPICE
+with --spice. SPICE is at a socket that only you reach, unless --port is given.`,
   );
   withExamples(
     command,
@@ -70,7 +79,25 @@ it is interrupted. A machine has a screen when it was made with --display.`,
     "zor view alpha/vm1 --term",
     "zor view alpha/vm1 --png screen.png",
     "zor view alpha/vm1 --viewer 'gvncviewer {host}::{port}'",
+    "zor view alpha/vm1 --protocol spice --viewer none",
   );
+}
+
+/** @throws {ZorError} INVALID_ARGUMENT */
+function readProtocol({ protocol, term, png }: ViewOptions): ScreenProtocol | undefined {
+  if (protocol === undefined) return undefined;
+  const known = screenProtocols.find((each) => each === protocol);
+  if (known === undefined) throw invalidArgument("--protocol", `${quote(protocol)} is neither vnc nor spice`);
+  if (term === true || png !== undefined) {
+    throw invalidArgument("--protocol", "is for viewers; it does not go with --term and --png");
+  }
+  return known;
+}
+
+/** How the screen can be shown, the best first. */
+async function findProtocols(session: Session, name: string): Promise<readonly ScreenProtocol[]> {
+  const { instance } = await session.call(InstanceServiceService.getInstance, { name });
+  return instance === undefined ? ["vnc"] : protocolsOf(instance);
 }
 
 function assertTerminal({ io: { terminal, env } }: Session): void {
@@ -129,54 +156,4 @@ async function writeWhole(file: string, data: Uint8Array): Promise<void> {
     throw error;
   }
   await rename(scratch, file);
-}
-
-async function serveViewer(
-  session: Session,
-  name: string,
-  { port: wanted, viewer }: { readonly port: number; readonly viewer: string | undefined },
-): Promise<void> {
-  const { signal, env } = session.io;
-  const words = await findViewer(viewer, env);
-  // Whoever is on this machine may connect to the port: it is closed as soon as the viewer has.
-  const place = { address, port: wanted, once: words !== undefined };
-  const { server, port } = await listenFor(session, { name, screen: true }, place);
-  try {
-    if (words === undefined) {
-      session.print(`${hostPort(address, port)} -> screen of ${shortName(name)} (VNC)`);
-      if (!signal.aborted) await once(signal, "abort");
-      return;
-    }
-    const argv = words.map((word) => word.replaceAll("{host}", address).replaceAll("{port}", String(port)));
-    const remedy = "name another with --viewer, or use --viewer none, --term or --png";
-    session.setExitCode(await runProgram(argv, ["ignore", "inherit", "inherit"], { remedy, signal }));
-  } finally {
-    server.close();
-  }
-}
-
-/** Words of the viewer to start; undefined: none. */
-async function findViewer(
-  asked: string | undefined,
-  env: Session["io"]["env"],
-): Promise<readonly string[] | undefined> {
-  if (asked === "none") return undefined;
-  if (asked !== undefined) {
-    const words = asked.trim().split(/\s+/);
-    if (words[0] === "") throw invalidArgument("--viewer", "must name a program");
-    return words.some((word) => word.includes("{port}")) ? words : [...words, "{host}::{port}"];
-  }
-  if (!env["DISPLAY"] && !env["WAYLAND_DISPLAY"]) return undefined;
-  const places = (env["PATH"] ?? "").split(delimiter).filter((place) => place !== "");
-  for (const words of viewers) {
-    for (const place of places) if (await canRun(join(place, words[0] ?? ""))) return words;
-  }
-  return undefined;
-}
-
-async function canRun(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }

@@ -16,6 +16,7 @@ export function hardwareLines(options: QemuOptions): readonly DescribeLine[] {
     ["config disk", options.configDisk?.files.map(({ name }) => name).join(" ") ?? ""],
     ["watchdog", watchdog === undefined ? "" : `${watchdog.model || "i6300esb"}, ${watchdog.action || "reset"}`],
     ["display", display],
+    ["spice", spiceText(options)],
     ["shares", shares.map(toShare).join("; ")],
     ["host devices", hostDevices.join(" ")],
     ["qemu arguments", extraArguments.join(" ")],
@@ -51,6 +52,12 @@ function memoryText({ memory }: QemuOptions): string {
 function firmwareText({ firmware, secureBoot }: QemuOptions): string {
   if (firmware === Firmware.FIRMWARE_UEFI) return secureBoot ? "UEFI, secure boot" : "UEFI";
   return firmware === Firmware.FIRMWARE_BIOS ? "BIOS" : "";
+}
+
+function spiceText({ spice }: QemuOptions): string {
+  if (spice === undefined) return "";
+  const { usbRedirections, agent } = spice;
+  return joined(["yes", counted(usbRedirections, "USB redirections"), agent ? "guest's agent" : ""]);
 }
 
 function counted(count: number, word: string): string {

@@ -2,12 +2,13 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { listed } from "../../../lib/words.js";
 import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import type { Spice } from "../../../proto/gen/zor/v1/qemu.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { parseMemoryMib } from "../../kit/input/memory.js";
 import { type Change, type CommandInput, flagText, flagTexts, type SetCommand } from "../../kit/kind-commands.js";
 import { shortName } from "../../kit/resource-name.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
-import { readBalloonFlag } from "./drivers/qemu-hardware.js";
+import { readBalloonFlag, readSpice, screenFlags } from "./drivers/qemu-hardware.js";
 import { parseNic } from "./nic-flag.js";
 import { readSchedules, scheduleFlag } from "./schedule-flag.js";
 import { pendingText } from "./states.js";
@@ -20,6 +21,8 @@ export const setInstance: SetCommand<Instance> = {
     { flags: "--cpus <count>", help: "virtual CPUs, or CPU limit of a container" },
     { flags: "--memory <size>", help: "such as 256M or 2G" },
     { flags: "--balloon <size>", help: "what a machine's balloon leaves of the memory: 512M or all" },
+    ...screenFlags,
+    { flags: "--no-spice", help: "qemu: its screen is shown by VNC alone" },
     {
       flags: "--nic <fields>",
       help: "all interfaces anew: lan=LAN,addr=IP/LEN,mac=MAC,name=NAME; may be repeated",
@@ -50,14 +53,14 @@ export const setInstance: SetCommand<Instance> = {
 async function readChange(input: CommandInput): Promise<Change> {
   const { values } = input;
   const [cpus, memory] = [flagText(values, "cpus"), flagText(values, "memory")];
-  const balloon = flagText(values, "balloon");
+  const machine = await readMachine(input);
   const lifecycle = readLifecycle(values);
   const nics = await readNics(input);
   const schedules = readSchedules(values);
   const paths = [
     ...(cpus === undefined ? [] : ["cpus"]),
     ...(memory === undefined ? [] : ["memory_mib"]),
-    ...(balloon === undefined ? [] : ["qemu.memory.balloon", "qemu.memory.balloon_mib"]),
+    ...machine.paths,
     ...(nics === undefined ? [] : ["nics"]),
     ...(schedules === undefined ? [] : ["schedules"]),
     ...lifecycle.paths,
@@ -67,7 +70,7 @@ async function readChange(input: CommandInput): Promise<Change> {
       spec: {
         ...(cpus === undefined ? {} : { cpus: parseWhole("--cpus", cpus, 1, 1024) }),
         ...(memory === undefined ? {} : { memoryMib: parseMemoryMib("--memory", memory) }),
-        ...(balloon === undefined ? {} : { driver: { $case: "qemu", value: { memory: balloonOf(balloon) } } }),
+        ...(machine.paths.length === 0 ? {} : { driver: { $case: "qemu", value: machine.options } }),
         ...(nics === undefined ? {} : { nics: nics.nics }),
         ...(schedules === undefined ? {} : { schedules }),
         ...lifecycle.spec,
@@ -76,6 +79,37 @@ async function readChange(input: CommandInput): Promise<Change> {
     paths: paths.map((path) => `spec.${path}`),
     ...(nics?.etag === undefined ? {} : { etag: nics.etag }),
   };
+}
+
+/** What is said of a machine's balloon and screen, as options and as paths below the spec. @throws {ZorError} */
+async function readMachine(
+  input: CommandInput,
+): Promise<{ readonly options: object; readonly paths: readonly string[] }> {
+  const { values } = input;
+  const [balloon, display] = [flagText(values, "balloon"), flagText(values, "display")];
+  const asked = values["spice"] === false ? undefined : readSpice(values);
+  const hasRedirections = flagText(values, "usbRedirections") !== undefined;
+  if (values["spice"] === false && hasRedirections) {
+    throw invalidArgument("--usb-redirections", "are of SPICE; they do not go with --no-spice");
+  }
+  const paths = [
+    ...(balloon === undefined ? [] : ["qemu.memory.balloon", "qemu.memory.balloon_mib"]),
+    ...(display === undefined ? [] : ["qemu.display"]),
+    ...(hasRedirections ? ["qemu.spice.usb_redirections"] : values["spice"] === undefined ? [] : ["qemu.spice"]),
+  ];
+  // What it has already stays.
+  const spice = asked === undefined || hasRedirections ? asked : (spiceOf(await input.current()) ?? asked);
+  const options = {
+    ...(balloon === undefined ? {} : { memory: balloonOf(balloon) }),
+    ...(display === undefined ? {} : { display }),
+    ...(spice === undefined ? {} : { spice }),
+  };
+  return { options, paths };
+}
+
+function spiceOf(instance: Partial<Instance>): Spice | undefined {
+  const { driver } = instance.spec ?? {};
+  return driver?.$case === "qemu" ? driver.value.spice : undefined;
 }
 
 /** What `--balloon` says of a machine's memory. @throws {ZorError} */

@@ -10,13 +10,12 @@ import {
 import { quote } from "../../../../lib/names.js";
 import type { InheritedFd } from "../inherited-files.js";
 import { violation } from "../options.js";
+import { usbPorts } from "../placement.js";
 import { usbDevicePattern } from "../usb-device-name.js";
 import { type DeviceProperties, toDeviceWord } from "./device.js";
 import type { Asked, HardwarePart, Launch, MachinePolicy } from "./part.js";
 
 const maxDevices = 4;
-/** Ports of the xhci behind those of disks, pointer and keyboard. */
-const firstPort = 11;
 const [devicesDirectory, nodesDirectory] = ["/sys/bus/usb/devices", "/dev/bus/usb"];
 
 /** USB devices of the host that the guest has to itself. QEMU is given each as a descriptor: its user may open none. */
@@ -35,7 +34,7 @@ export const hostUsb: HardwarePart<readonly InheritedFd[]> = {
     argv: fds.flatMap((fd, index) => {
       const device: DeviceProperties = {
         ...{ driver: "usb-host", id: `hostusb${index}`, hostdevice: `/dev/fdset/${fd}` },
-        ...{ bus: "usb.0", port: String(firstPort + index) },
+        ...{ bus: "usb.0", port: String(usbPorts.firstOfHost + index) },
       };
       return ["-add-fd", `fd=${fd},set=${fd}`, "-device", toDeviceWord(device)];
     }),

@@ -22,6 +22,7 @@ import { rng } from "./rng.js";
 import { seed } from "./seed.js";
 import { shares } from "./shares.js";
 import { smbios } from "./smbios.js";
+import { spice } from "./spice.js";
 import { tpm } from "./tpm.js";
 import { usb } from "./usb.js";
 import { virtiofs } from "./virtiofs.js";
@@ -30,7 +31,7 @@ import { watchdog } from "./watchdog.js";
 /** The parts of a machine, in the order of their arguments. Another one is a module in this folder and a line here. */
 const hardware = {
   ...{ processors, memory, pinning, balloon, smbios, console, guestAgent, boot, rng, watchdog, pvpanic, display },
-  ...{ firmware, tpm, controllers, usb, hostUsb, disks, cdroms, nics, seed, configDisk, shares, virtiofs },
+  ...{ firmware, tpm, controllers, usb, hostUsb, spice, disks, cdroms, nics, seed, configDisk, shares, virtiofs },
   ...{ hostDevices, extraArguments },
 };
 

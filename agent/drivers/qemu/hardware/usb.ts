@@ -1,7 +1,7 @@
 import type { FieldViolation } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
 import { violation } from "../options.js";
-import { busOf, controllerAddresses, driveBusOf, machineTypeOf } from "../placement.js";
+import { busOf, controllerAddresses, driveBusOf, machineTypeOf, usbPorts } from "../placement.js";
 import { type DeviceProperties, toDeviceWord, toPlaceProperties } from "./device.js";
 import type { Asked, HardwarePart } from "./part.js";
 
@@ -29,7 +29,7 @@ export const usb: HardwarePart<UsbPlan> = {
     const on = (port: number) => ({ bus: "usb.0", port: String(port) });
     const devices: DeviceProperties[] = [
       plan.controller === "xhci"
-        ? { driver: "qemu-xhci", id: "usb", p2: 15, p3: 15, ...place }
+        ? { driver: "qemu-xhci", id: "usb", p2: usbPorts.last, p3: usbPorts.last, ...place }
         : { driver: "usb-ehci", id: "usb", ...place },
       ...(plan.tablet ? [{ driver: "usb-tablet", id: "tablet", ...on(at.tablet) }] : []),
       ...(plan.keyboard ? [{ driver: "usb-kbd", id: "keyboard", ...on(at.keyboard) }] : []),
@@ -42,6 +42,7 @@ function needsUsb(options: Asked["options"]): boolean {
   const machine = machineTypeOf(options);
   return (
     options.usb !== undefined ||
+    (options.spice?.usbRedirections ?? 0) > 0 ||
     options.disks.some((disk) => busOf(disk) === "usb") ||
     options.cdroms.some((drive) => driveBusOf(drive, machine) === "usb")
   );

@@ -52,8 +52,8 @@ export interface ConnectOpen {
    */
   address: string;
   /**
-   * Connects to the screen of a machine that has a display, instead of to a server inside: VNC (RFB 3.8) without a password. Needs nothing
-   * inside; port, address and nic must not be set.
+   * Connects to the screen of a machine that has a display, instead of to a server inside, by screen_protocol. Needs nothing inside; port,
+   * address and nic must not be set. A caller may have 32 such connections to a machine at a time, and a machine 128.
    */
   screen: boolean;
   /**
@@ -61,6 +61,11 @@ export interface ConnectOpen {
    * guest's, or of the same /64 of IPv6). Default: from inside; where no guest agent answers, through the NIC that has the address, else the first plugged one.
    */
   nic: string;
+  /**
+   * How the screen is shown, only with screen: "vnc" (RFB 3.8; the default) or "spice", of which every channel is a connection of its own.
+   * Neither asks a machine's viewer for a password.
+   */
+  screenProtocol: string;
 }
 
 /** One side sends no more. */
@@ -213,7 +218,7 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
 };
 
 function createBaseConnectOpen(): ConnectOpen {
-  return { name: "", port: 0, address: "", screen: false, nic: "" };
+  return { name: "", port: 0, address: "", screen: false, nic: "", screenProtocol: "" };
 }
 
 export const ConnectOpen: MessageFns<ConnectOpen> = {
@@ -232,6 +237,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     }
     if (message.nic !== "") {
       writer.uint32(42).string(message.nic);
+    }
+    if (message.screenProtocol !== "") {
+      writer.uint32(50).string(message.screenProtocol);
     }
     return writer;
   },
@@ -289,6 +297,14 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
             message.nic = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.screenProtocol = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -308,6 +324,11 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
       address: isSet(object.address) ? globalThis.String(object.address) : "",
       screen: isSet(object.screen) ? globalThis.Boolean(object.screen) : false,
       nic: isSet(object.nic) ? globalThis.String(object.nic) : "",
+      screenProtocol: isSet(object.screenProtocol)
+        ? globalThis.String(object.screenProtocol)
+        : isSet(object.screen_protocol)
+        ? globalThis.String(object.screen_protocol)
+        : "",
     };
   },
 
@@ -328,6 +349,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     if (message.nic !== "") {
       obj.nic = message.nic;
     }
+    if (message.screenProtocol !== "") {
+      obj.screenProtocol = message.screenProtocol;
+    }
     return obj;
   },
 
@@ -341,6 +365,7 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     message.address = object.address ?? "";
     message.screen = object.screen ?? false;
     message.nic = object.nic ?? "";
+    message.screenProtocol = object.screenProtocol ?? "";
     return message;
   },
 };

@@ -177,6 +177,10 @@ export interface QemuOptions {
   hostDevices: string[];
   /** "x86_64" or "aarch64"; default: x86_64. What is not the host's own is emulated. */
   architecture: string;
+  /** Its screen is also shown by SPICE, beside VNC; unset: by VNC alone. Needs a display, and a QEMU on the host that has SPICE. */
+  spice:
+    | Spice
+    | undefined;
   /** CD-ROM drives, in order; at most 4. A microvm has none. */
   cdroms: CdromDrive[];
   /** Serial ports, the first of them the console: 1 to 4, a microvm has one; 0: 1. */
@@ -309,6 +313,20 @@ export interface UsbOptions {
   hostDevices: string[];
 }
 
+/** SPICE of a QEMU machine. Clipboards are never shared, and no files are sent. */
+export interface Spice {
+  /**
+   * Places for USB devices that whoever looks at the screen plugs into the machine from where they are: 0 to 4, default 0. Need an
+   * xhci, which the machine then has; with usb.host_devices at most 5.
+   */
+  usbRedirections: number;
+  /**
+   * The guest has a channel for its SPICE agent (spice-vdagent), which fits the guest's screen to the viewer's window and places the
+   * pointer; default false.
+   */
+  agent: boolean;
+}
+
 /** Processors of a QEMU machine. */
 export interface Processors {
   /** Sockets, 1 to 255; 0: as many as the others leave. With any of the three, their product is the number of CPUs, or max_cpus. */
@@ -426,6 +444,7 @@ function createBaseQemuOptions(): QemuOptions {
     extraArguments: [],
     hostDevices: [],
     architecture: "",
+    spice: undefined,
     cdroms: [],
     serialPorts: 0,
     usb: undefined,
@@ -507,6 +526,9 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     }
     if (message.architecture !== "") {
       writer.uint32(194).string(message.architecture);
+    }
+    if (message.spice !== undefined) {
+      Spice.encode(message.spice, writer.uint32(202).fork()).join();
     }
     for (const v of message.cdroms) {
       CdromDrive.encode(v!, writer.uint32(322).fork()).join();
@@ -734,6 +756,14 @@ export const QemuOptions: MessageFns<QemuOptions> = {
             message.architecture = reader.string();
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.spice = Spice.decode(reader, reader.uint32());
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -857,6 +887,7 @@ export const QemuOptions: MessageFns<QemuOptions> = {
         ? object.host_devices.map((e: any) => globalThis.String(e))
         : [],
       architecture: isSet(object.architecture) ? globalThis.String(object.architecture) : "",
+      spice: isSet(object.spice) ? Spice.fromJSON(object.spice) : undefined,
       cdroms: globalThis.Array.isArray(object?.cdroms) ? object.cdroms.map((e: any) => CdromDrive.fromJSON(e)) : [],
       serialPorts: isSet(object.serialPorts)
         ? globalThis.Number(object.serialPorts)
@@ -955,6 +986,9 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     if (message.architecture !== "") {
       obj.architecture = message.architecture;
     }
+    if (message.spice !== undefined) {
+      obj.spice = Spice.toJSON(message.spice);
+    }
     if (message.cdroms?.length) {
       obj.cdroms = message.cdroms.map((e) => CdromDrive.toJSON(e));
     }
@@ -1018,6 +1052,7 @@ export const QemuOptions: MessageFns<QemuOptions> = {
     message.extraArguments = object.extraArguments?.map((e) => e) || [];
     message.hostDevices = object.hostDevices?.map((e) => e) || [];
     message.architecture = object.architecture ?? "";
+    message.spice = (object.spice !== undefined && object.spice !== null) ? Spice.fromPartial(object.spice) : undefined;
     message.cdroms = object.cdroms?.map((e) => CdromDrive.fromPartial(e)) || [];
     message.serialPorts = object.serialPorts ?? 0;
     message.usb = (object.usb !== undefined && object.usb !== null) ? UsbOptions.fromPartial(object.usb) : undefined;
@@ -2007,6 +2042,95 @@ export const UsbOptions: MessageFns<UsbOptions> = {
     message.tablet = object.tablet ?? false;
     message.keyboard = object.keyboard ?? false;
     message.hostDevices = object.hostDevices?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSpice(): Spice {
+  return { usbRedirections: 0, agent: false };
+}
+
+export const Spice: MessageFns<Spice> = {
+  encode(message: Spice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usbRedirections !== 0) {
+      writer.uint32(8).int32(message.usbRedirections);
+    }
+    if (message.agent !== false) {
+      writer.uint32(16).bool(message.agent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Spice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.usbRedirections = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.agent = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Spice {
+    return {
+      usbRedirections: isSet(object.usbRedirections)
+        ? globalThis.Number(object.usbRedirections)
+        : isSet(object.usb_redirections)
+        ? globalThis.Number(object.usb_redirections)
+        : 0,
+      agent: isSet(object.agent) ? globalThis.Boolean(object.agent) : false,
+    };
+  },
+
+  toJSON(message: Spice): unknown {
+    const obj: any = {};
+    if (message.usbRedirections !== 0) {
+      obj.usbRedirections = Math.round(message.usbRedirections);
+    }
+    if (message.agent !== false) {
+      obj.agent = message.agent;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Spice>): Spice {
+    return Spice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Spice>): Spice {
+    const message = createBaseSpice();
+    message.usbRedirections = object.usbRedirections ?? 0;
+    message.agent = object.agent ?? false;
     return message;
   },
 };

@@ -6,8 +6,19 @@ import { parseMemoryMib } from "../../../kit/input/memory.js";
 import { type Flag, type FlagValues, flagText, flagTexts } from "../../../kit/kind-commands.js";
 
 const mostCpus = 255;
+const mostRedirections = 4;
 /** What the agent takes of a file of a seed. */
 const maxSeedBytes = 64 * 1024;
+
+/** Flags of a machine's screen, which can be changed too. */
+export const screenFlags: readonly Flag[] = [
+  { flags: "--display <type>", help: "qemu: none, std, virtio, qxl, cirrus or vmware" },
+  { flags: "--spice", help: "qemu: its screen is shown by SPICE too; with --display" },
+  {
+    flags: "--usb-redirections <count>",
+    help: "qemu: places for USB devices of whoever looks at the screen by SPICE: 0 to 4",
+  },
+];
 
 /** Flags for what a machine is made of, but for its disks and interfaces. */
 export const hardwareFlags: readonly Flag[] = [
@@ -37,7 +48,7 @@ export const hardwareFlags: readonly Flag[] = [
     help: "qemu: a directory of the host: path=DIR,tag=NAME, type=virtiofs, read-only; may be repeated",
     repeatable: true,
   },
-  { flags: "--display <type>", help: "qemu: none, std, virtio, qxl, cirrus or vmware" },
+  ...screenFlags,
 ];
 
 /** What the flags say, as proto3 JSON. @throws {ZorError} INVALID_ARGUMENT that names the flag. */
@@ -74,8 +85,16 @@ export function readHardware(values: FlagValues): Readonly<Record<string, unknow
     bootOrder: bootOrder.length === 0 ? undefined : bootOrder,
     watchdog: watchdog === undefined ? undefined : { action: watchdog },
     display: flagText(values, "display"),
+    spice: readSpice(values),
     shares: shares.length === 0 ? undefined : shares,
   });
+}
+
+/** What the flags say of SPICE; undefined: nothing. @throws {ZorError} INVALID_ARGUMENT that names the flag. */
+export function readSpice(values: FlagValues): { readonly usbRedirections?: number } | undefined {
+  const given = flagText(values, "usbRedirections");
+  if (given !== undefined) return { usbRedirections: parseWhole("--usb-redirections", given, 0, mostRedirections) };
+  return values["spice"] === true ? {} : undefined;
 }
 
 function parseShare(text: string): object {
