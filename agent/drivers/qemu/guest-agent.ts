@@ -13,6 +13,8 @@ export interface GuestAgentOptions {
 
 /** The agent answers guest-exec-status with up to 16 MiB of each output in base64; a guest that sends more is cut off. */
 const maxLineBytes = 48 * 1024 * 1024;
+const gone =
+  "the connection to the guest agent has ended: the agent or the machine has ended or restarts; look at the instance, and ask again";
 /** Marks the beginning of the answer to guest-sync-delimited: no JSON text holds this byte. */
 const sentinel = 0xff;
 
@@ -34,8 +36,8 @@ export class GuestAgent {
     this.#socket = socket;
     this.#options = options;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("error", (error) => this.#fail("the connection to the guest agent broke", error));
-    socket.on("close", () => this.#fail("the connection to the guest agent ended", undefined));
+    socket.on("error", (error) => this.#fail(gone, error));
+    socket.on("close", () => this.#fail(gone, undefined));
   }
 
   /**
@@ -79,10 +81,7 @@ export class GuestAgent {
 
   /** Ends the connection; waiting commands fail. Idempotent. */
   close(): void {
-    this.#fail(
-      "the connection to the guest agent was closed: the agent or the machine has ended or restarts; look at the instance, and ask again",
-      undefined,
-    );
+    this.#fail(gone, undefined);
   }
 
   async #executeNow(command: string, args: JsonObject, timeoutMs: number): Promise<unknown> {

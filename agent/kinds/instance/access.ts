@@ -13,6 +13,7 @@ import type {
   MadeInstance,
   MakingOptions,
 } from "../../drivers/instance-access.js";
+import { orEnd } from "./ended-meanwhile.js";
 import { assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
 import type { InstanceManager } from "./manager.js";
 import { observe } from "./observe.js";
@@ -52,8 +53,11 @@ export class Access implements InstanceAccess {
       found.claim = claim;
       return { record: found, waits: context.waits };
     });
+    const { handle } = record;
     try {
       return await work(this.#claimed(id, record));
+    } catch (error) {
+      throw await orEnd(record, handle, { failure: error, action: "go on with" });
     } finally {
       record.claim = undefined;
       // Its time may have come meanwhile.

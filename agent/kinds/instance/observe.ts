@@ -7,7 +7,7 @@ import { withoutDirectories } from "../../kit/failure.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
 import { showCarrier } from "./nic-changes.js";
-import { type InstanceRecord, networkOf, specOf, toDriverInstance, toOwner } from "./record.js";
+import { hasEnded, type InstanceRecord, networkOf, specOf, toDriverInstance, toOwner } from "./record.js";
 import { ranWell } from "./restart-plan.js";
 
 /**
@@ -203,11 +203,6 @@ function tellOfHealth(context: InstanceContext, record: InstanceRecord, before: 
 function withKnownEnd(record: InstanceRecord, observation: Observation): Observation {
   const saysNothing = record.handle === undefined && observation.state === "stopped" && observation.reason === "";
   return saysNothing && hasEnded(record.observation.state) ? record.observation : observation;
-}
-
-/** Whether an instance in this state runs no more. */
-function hasEnded(state: ObservedState): boolean {
-  return state === "stopped" || state === "failed";
 }
 
 /** Removes what only a running instance has: its interfaces and its handle. Never throws; what could not be removed is logged. */

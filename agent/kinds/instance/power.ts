@@ -8,6 +8,7 @@ import { asFailure, withoutDirectories } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { keepEnd, noteFailedStart, noteStopped, setLife, trySetLife } from "./ends.js";
+import { asFailureOf } from "./ended-meanwhile.js";
 import { assertMemory } from "./memory-admission.js";
 import { assertSameMachine } from "./same-machine.js";
 import { forgetRun, keepHandle, observe, setObservation, takeBack } from "./observe.js";
@@ -258,12 +259,13 @@ export async function during<T>(
   }
 }
 
-/** Does work of a driver; what it throws is told as {@link asFailure} has it. */
+/** Does work of a driver; what it throws is told as {@link asFailureOf} has it. */
 export async function attempt<T>(record: InstanceRecord, action: string, work: () => Promise<T>): Promise<T> {
+  const { handle } = record;
   try {
     return await work();
   } catch (error) {
-    throw asFailure(error, record.stored.resource.name, action);
+    throw await asFailureOf(record, handle, { error, action });
   }
 }
 

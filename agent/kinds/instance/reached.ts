@@ -18,9 +18,9 @@ import type {
 import type { Dialled } from "../../network/dial.js";
 import type { FromServer } from "../../network/socket-stream.js";
 import type { EventDraft } from "../../kit/events.js";
-import { asFailure } from "../../kit/failure.js";
 import { runningHandle, unsupported } from "./action-checks.js";
 import type { Neighbours } from "./neighbours.js";
+import { asFailureOf } from "./ended-meanwhile.js";
 import { attempt } from "./power.js";
 import { type InstanceRecord, toDriverInstance } from "./record.js";
 import { type Carried, ScreenViewers } from "./screen-viewers.js";
@@ -135,7 +135,7 @@ export class Reached {
     try {
       yield* ability.exec(instance, handle, command, options);
     } catch (error) {
-      throw asFailure(error, this.name, "run a command in");
+      throw await asFailureOf(this.#record, handle, { error, action: "run a command in" });
     }
   }
 
@@ -162,7 +162,7 @@ export class Reached {
       if (driver.can.connect === undefined) throw unsupported(this.#record, "connect to servers inside");
       yield* driver.can.connect.connect(instance, handle, { ...to, address: to.address || "127.0.0.1" }, { signal });
     } catch (error) {
-      throw asFailure(error, this.name, "connect to a server in");
+      throw await asFailureOf(this.#record, handle, { error, action: "connect to a server in" });
     }
   }
 
@@ -200,7 +200,7 @@ export class Reached {
     try {
       yield* ability.connectScreen(instance, handle, viewer, options);
     } catch (error) {
-      throw asFailure(error, this.name, "connect to the screen of");
+      throw await asFailureOf(this.#record, handle, { error, action: "connect to the screen of" });
     }
   }
 

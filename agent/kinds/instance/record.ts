@@ -72,6 +72,11 @@ export function isWaiting({ handle, life, awaitsBoot }: InstanceRecord): boolean
   return handle === undefined && (life.nextTime !== undefined || awaitsBoot);
 }
 
+/** Whether an instance in this state runs no more. */
+export function hasEnded(state: ObservedState): boolean {
+  return state === "stopped" || state === "failed";
+}
+
 /** What is observed of an instance that does not run. */
 export function notRunning(state: "stopped" | "failed", reason: string): Observation {
   return { state, reason, pid: 0, startTime: undefined, accelerator: "", execReady: false };

@@ -4,10 +4,10 @@ import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { listed } from "../../../lib/words.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Instance, InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
-import { asFailure } from "../../kit/failure.js";
 import type { Change } from "../../kit/kind.js";
 import { type AskedUpdate, isSameSpec, updated } from "../../kit/metadata.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
+import { asFailureOf } from "./ended-meanwhile.js";
 import { assertNetworkKnown, assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
 import type { InstanceContext } from "./context.js";
 import { lansOf } from "./creation.js";
@@ -132,6 +132,7 @@ function settle(context: InstanceContext, record: InstanceRecord, wanted: Instan
 
 async function carryOut(context: InstanceContext, record: InstanceRecord, plan: UpdatePlan): Promise<void> {
   const { name } = record.stored.resource;
+  const { handle } = record;
   await using undo = new AsyncDisposableStack();
   try {
     const { network, finish } = await apply(context, record, plan, undo);
@@ -154,7 +155,7 @@ async function carryOut(context: InstanceContext, record: InstanceRecord, plan: 
         .catch((error: unknown) => unfinished(context, name, error));
     }
   } catch (error) {
-    throw asFailure(error, name, "change");
+    throw await asFailureOf(record, handle, { error, action: "change" });
   }
 }
 
