@@ -1,6 +1,7 @@
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, messageOf, type ZorError } from "../../lib/errors.js";
+import { ToolError } from "../host/exec.js";
 import { type HeldPath, holdPath, holdPathAside, openHeld } from "../host/open-exactly.js";
 import { imageUser, runSandboxed } from "../images/sandboxed-tool.js";
 import { emptyQcow2 } from "./empty-qcow2.js";
@@ -110,20 +111,41 @@ async function syncHeld(directory: Pick<HeldPath, "path">): Promise<void> {
   await handle.sync();
 }
 
-/** The header was looked at, so that the tool follows nothing; it has the file alone and may open nothing else. */
+/** The header was looked at, so that the tools follow nothing; they have the file alone and may open nothing else. */
 async function resizeQcow2(file: FileHandle, sizeBytes: bigint): Promise<void> {
   const { uid, gid } = await file.stat();
   await file.chown(imageUser, imageUser);
+  const resize = () => runOn(file, ["resize", "-q", "-f", "qcow2", place, `${sizeBytes}`], sizeBytes);
   try {
-    await runSandboxed({
-      tool: "qemu-img",
-      argv: ["resize", "-q", "-f", "qcow2", "/proc/self/fd/3", `${sizeBytes}`],
-      files: [file.fd],
-      maxFileBytes: Number(sizeBytes) + 2 ** 30,
-      signal: new AbortController().signal,
-      onOutput: () => undefined,
-    });
+    try {
+      await resize();
+    } catch (error) {
+      // One that a crash has left is of no use, and nothing is made larger that has one.
+      if (!(error instanceof ToolError) || !/bitmap/i.test(error.stderrTail)) throw error;
+      const told = await runOn(file, ["info", "-f", "qcow2", "--output=json", place], sizeBytes);
+      const names = [...told.matchAll(/"name": "(zor-since-[\w-]{1,64})"/g)].map(([, name = ""]) => name);
+      for (const name of names) await runOn(file, ["bitmap", "--remove", "-f", "qcow2", place, name], sizeBytes);
+      await resize();
+    }
   } finally {
     await file.chown(uid, gid);
   }
+}
+
+/** Where a tool has its file. */
+const place = "/proc/self/fd/3";
+const maxAnswerLength = 256 * 1024;
+
+/** Runs qemu-img on a file. Resolves to what it says. @throws {ToolError} */
+async function runOn(file: FileHandle, argv: readonly string[], sizeBytes: bigint): Promise<string> {
+  let said = "";
+  await runSandboxed({
+    ...{ tool: "qemu-img", argv, files: [file.fd] },
+    maxFileBytes: Number(sizeBytes) + 2 ** 30,
+    signal: new AbortController().signal,
+    onOutput: (data) => {
+      if (said.length < maxAnswerLength) said += data.toString("utf8");
+    },
+  });
+  return said;
 }

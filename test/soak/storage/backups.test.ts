@@ -1,6 +1,7 @@
 import { readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { eventually } from "../../helpers/eventually.js";
 import { VolumeRig } from "./volume-rig.js";
 
 let rig: VolumeRig;
@@ -162,6 +163,46 @@ it("leaves a volume as it was when a restore is cancelled", async () => {
   await rig.done("start", "zt/m1");
   await rig.reach.answers("m1");
   expect(await rig.read("m1", "vdb")).toBe("before that");
+});
+
+it("grows a volume after its machine has crashed, while it runs and at rest, and the next backup is a full one", async () => {
+  const crash = async (): Promise<void> => {
+    const file = join(rig.reach.agent.state, "instances", "m6", "handle.json");
+    const { handle } = JSON.parse(await readFile(file, "utf8")) as { handle: { pid: number } };
+    process.kill(handle.pid, "SIGKILL");
+    const state = { state: expect.stringMatching(/_(FAILED|STOPPED)$/) };
+    await eventually(async () => expect((await rig.look("instance", "m6"))["status"]).toMatchObject(state));
+  };
+  await rig.done("create", "volume", "zt/grows", "--size", "16M", "--pool", "fast");
+  await rig.machine("m6", { volume: "grows" });
+  await rig.done("backup", "create", "zt/m6", "sound");
+  await rig.write("m6", "vda", "not lost");
+  await crash();
+  await rig.done("volume", "resize", "zt/grows", "32M");
+  await rig.done("start", "zt/m6");
+  await rig.reach.answers("m6");
+  expect(await rig.read("m6", "vda")).toBe("not lost");
+  await rig.done("backup", "create", "zt/m6", "sound2");
+  await crash();
+  await rig.done("start", "zt/m6");
+  await rig.reach.answers("m6");
+  await rig.done("volume", "resize", "zt/grows", "40M");
+  await eventually(async () => expect(await rig.reach.shell("m6", "cat /sys/block/vda/size")).toBe(`${40 * 2048}\n`));
+  await rig.done("backup", "create", "zt/m6", "sound3", "--incremental");
+  expect((await shown("m6.sound3")).chain).toEqual(["m6.sound3"]);
+});
+
+it("is not restored into a machine with a disk that the backup knows nothing of, and changes nothing then", async () => {
+  const { spec } = (await rig.look("instance", "m6")) as { spec: { qemu: { disks: readonly object[] } } };
+  const disks = JSON.stringify([...spec.qemu.disks, { sizeMib: "8", persistent: true }]);
+  await rig.done("set", "instance", "zt/m6", `spec.qemu.disks=${disks}`);
+  const files = await rig.filesIn(rig.pools[1], 1);
+  await rig.write("m6", "vda", "still here");
+  const restore = ["backup", "restore", "zt/m6.sound3", "--replace", "--force", "--yes"];
+  expect(await rig.refused(...restore)).toMatch(/disk1 is not in the backup/);
+  expect(await rig.filesIn(rig.pools[1], 1)).toEqual(files);
+  await rig.reach.answers("m6");
+  expect(await rig.read("m6", "vda")).toBe("still here");
 });
 
 /** Path of something of that name below a directory. */

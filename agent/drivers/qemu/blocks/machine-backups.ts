@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition } from "../../../../lib/errors.js";
 import { syncDirectory } from "../../../../lib/files.js";
@@ -239,6 +239,11 @@ async function copyBack(
     wanted.push({ node, file });
   }
   const jobs: string[] = [];
+  await assertHasFiles(
+    instance.name,
+    directories.at(-1) ?? "",
+    wanted.map(({ file }) => file),
+  );
   for (const { node: target, file } of wanted) {
     let below: string | null = null;
     for (const directory of directories) {
@@ -263,6 +268,16 @@ async function copyBack(
   }
   const onProgress = (done: number) => options.progress("restoring the disks", 5 + 90 * done);
   await followJobs(disks, jobs, { resource, signal: options.signal, onProgress });
+}
+
+/** @throws {ZorError} FAILED_PRECONDITION when a disk that is to hold the backup is none of its disks. */
+async function assertHasFiles(name: string, directory: string, files: readonly string[]): Promise<void> {
+  const there = await readdir(directory);
+  const missing = files.find((file) => !there.includes(file));
+  if (missing === undefined) return;
+  const disk = missing.slice(0, missing.indexOf("."));
+  const why = `${disk} is not in the backup, because the machine did not have it then`;
+  throw failedPrecondition("NOT_IN_BACKUP", name, `${name}: ${why}; restore it as another instance, with --as`);
 }
 
 /** A node with the content of another one, and nothing after its end, as large as a third. */

@@ -1,6 +1,7 @@
-import { failedPrecondition, invalidFields, type ZorError } from "../../../../lib/errors.js";
+import { failedPrecondition, invalidFields, messageOf, type ZorError } from "../../../../lib/errors.js";
 import type { Disk, DiskLimits } from "../../../../proto/gen/zor/v1/qemu.js";
 import type { DiskAt } from "../../abilities/devices.js";
+import { dropBitmaps } from "../blocks/block-engine.js";
 import { createDisk, type DisksOptions, openDisk, removeDisk } from "../disks.js";
 import { iothreadId, toDiskDevice } from "../hardware/disk-device.js";
 import { type NodeLayer, type RemoteLayer, toDiskNodes } from "../hardware/disk-nodes.js";
@@ -117,7 +118,15 @@ export async function resizeDisk(machine: LiveMachine, { disk, index }: LiveDisk
     throw invalidFields([{ field: `instance.spec.qemu.disks[${index}].size_mib`, description }]);
   }
   const node = textOf(inserted, "node-name");
-  await machine.execute("block_resize", { "node-name": node, size: Number(wanted) }, resizeMs);
+  const resize = () => machine.execute("block_resize", { "node-name": node, size: Number(wanted) }, resizeMs);
+  try {
+    await resize();
+  } catch (error) {
+    // One that a crash has left is of no use, and QEMU makes nothing larger that has one.
+    if (!/bitmap/i.test(messageOf(error))) throw error;
+    await dropBitmaps(machine, node);
+    await resize();
+  }
 }
 
 /** Bounds what the guest reads and writes, at once; without any it is not bounded (QMP block_set_io_throttle). */
