@@ -19,8 +19,8 @@ export interface HasScreen {
    */
   captureScreen(instance: DriverInstance, handle: RecoveryHandle, options: CallOptions): Promise<Uint8Array>;
   /**
-   * Connects to the screen with its keyboard and pointer; the driver's own screens have no password. Several may be connected. As
-   * connections to servers inside otherwise.
+   * Connects to the screen with its keyboard and pointer; the driver's own screens have no password. Several may be connected by VNC; by
+   * SPICE a new viewer takes the place of the one before. As connections to servers inside otherwise.
    * @throws {ZorError} FAILED_PRECONDITION when this instance has no screen, or none of that protocol.
    */
   connectScreen(

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -26,6 +28,34 @@ it("takes one picture of a domain after the other: they are in the same file", a
     const pictures = await Promise.all([1, 2, 3].map(() => screens.captureScreen(instance, handle, { signal })));
     expect([asked.most, new Set(pictures.map((each) => Buffer.from(each).toString("hex"))).size]).toEqual([1, 1]);
   } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+it("connects to the screen of a domain by the protocol that it is shown by on this host, and says which it is not", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "zt-screen-"));
+  const path = join(directory, "spice");
+  const server = createServer((socket) => socket.end("REDQ")).listen(path);
+  await once(server, "listening");
+  const graphics = [{ type: "spice", port: 0, socket: path }];
+  const access = { find: async () => ({ uri: "qemu:///system", domain: { hasScreen: true, uuid: "d", graphics } }) };
+  const screens = new DomainScreens(access as unknown as DomainAccess);
+  const instance = { uid: "u1", id: "d", name: "hosts/h/instances/d", directory } as DriverInstance;
+  const handle = { pid: 1, startTicks: "1", extra: {} };
+  async function* nothing(): AsyncGenerator<Uint8Array> {}
+  const read = async (protocol: "vnc" | "spice"): Promise<string> => {
+    let said = "";
+    const { signal } = new AbortController();
+    for await (const each of screens.connectScreen(instance, handle, { protocol, input: nothing() }, { signal })) {
+      if (each.type === "data") said += Buffer.from(each.data).toString();
+    }
+    return said;
+  };
+  try {
+    expect(await read("spice")).toBe("REDQ");
+    await expect(read("vnc")).rejects.toMatchObject({ reason: "NO_VNC" });
+  } finally {
+    server.close();
     await rm(directory, { recursive: true, force: true });
   }
 });
