@@ -1,4 +1,5 @@
 import type { DriverEvent } from "../driver.js";
+import type { DomainChange } from "./domain-changes.js";
 
 /** A set of what is to be looked at, which its one consumer waits for: nothing is missed, and nothing piles up. */
 class Dirty {
@@ -41,6 +42,8 @@ export class Announcements {
   readonly #found = new Dirty();
   readonly #adopted = new Dirty();
   readonly #watched = new Map<string, string>();
+  /** What is known to have happened to those that are to be told of, each once. */
+  readonly #changes = new Map<string, Set<DomainChange>>();
 
   /** Begins to tell of an adopted domain. */
   watch(uuid: string, uri: string): void {
@@ -49,19 +52,28 @@ export class Announcements {
 
   forget(uuid: string): void {
     this.#watched.delete(uuid);
+    this.#changes.delete(uuid);
   }
 
   isWatched(uuid: string, uri: string): boolean {
     return this.#watched.get(uuid) === uri;
   }
 
-  tell(uuid: string): void {
+  tell(uuid: string, changes: readonly DomainChange[] = []): void {
     this.#found.add(uuid);
-    if (this.#watched.has(uuid)) this.#adopted.add(uuid);
+    if (!this.#watched.has(uuid)) return;
+    const known = this.#changes.get(uuid) ?? new Set();
+    for (const change of changes) known.add(change);
+    this.#changes.set(uuid, known);
+    this.#adopted.add(uuid);
   }
 
   async *events(signal: AbortSignal): AsyncGenerator<DriverEvent> {
-    for await (const uid of this.#adopted.read(signal)) yield { uid, type: "changed", message: "" };
+    for await (const uid of this.#adopted.read(signal)) {
+      const known = [...(this.#changes.get(uid) ?? [])];
+      this.#changes.delete(uid);
+      for (const type of known.length === 0 ? ["changed"] : known) yield { uid, type, message: "" };
+    }
   }
 
   changes(signal: AbortSignal): AsyncGenerator<string> {

@@ -2,6 +2,7 @@ import { Backoff, pause } from "../../../lib/backoff.js";
 import { messageOf } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { type Domain, isUuid, parseDomain } from "./domain.js";
+import { changesOf, type DomainChange } from "./domain-changes.js";
 import { type DomainEvent, followDomainEvents } from "./event-stream.js";
 import { isNoDomain, SilentLibvirt, virsh } from "./virsh.js";
 
@@ -14,8 +15,8 @@ export interface Trouble {
 /** What a connection is made with. */
 export interface ConnectionOptions {
   readonly uri: string;
-  /** Told of each domain of which something may have changed, after it was looked at. */
-  readonly onChange: (uuid: string) => void;
+  /** Told of each domain of which something may have changed, after it was looked at, with what it was as far as that is known. */
+  readonly onChange: (uuid: string, changes?: readonly DomainChange[]) => void;
   readonly log: Log;
 }
 
@@ -38,6 +39,8 @@ export class LibvirtConnection {
   readonly uri: string;
   readonly #options: ConnectionOptions;
   readonly #domains = new Map<string, Domain>();
+  /** Since when the present runs go on, of those whose start was seen. */
+  readonly #starts = new Map<string, Date>();
   #trouble: Trouble | undefined;
   /** When it let a call pass last, in milliseconds of performance.now(). */
   #silentMs = Number.NEGATIVE_INFINITY;
@@ -76,13 +79,18 @@ export class LibvirtConnection {
       const output = await this.#run([`dominfo ${uuid}; domstate ${uuid} --reason; dumpxml ${uuid}`], signal);
       const domain = parseDomain(output);
       if (domain.uuid !== uuid) throw new Error(`libvirt described domain ${domain.uuid} when asked for ${uuid}`);
-      this.#domains.set(uuid, domain);
+      this.#keep(domain);
       return domain;
     } catch (error) {
       if (!isNoDomain(error)) throw error;
-      this.#domains.delete(uuid);
+      this.#forget(uuid);
       return undefined;
     }
+  }
+
+  /** When the present run of a domain began; undefined: it does not run, or nobody saw it begin. libvirt itself does not know. */
+  startOf(uuid: string): Date | undefined {
+    return this.#starts.get(uuid);
   }
 
   /** Does something to a domain and resolves to it as it then is. @throws {ToolError | SilentLibvirt} */
@@ -142,6 +150,7 @@ export class LibvirtConnection {
     const known = [...this.#domains.values()].find((domain) => domain.name === name);
     if (known === undefined || /^(?:Defined|Undefined)/.test(detail)) this.#mustList = true;
     if (known !== undefined) this.#pending.add(known.uuid);
+    if (known !== undefined && type === "reboot") this.#options.onChange(known.uuid, ["reset"]);
     this.#work(signal);
   }
 
@@ -223,9 +232,26 @@ export class LibvirtConnection {
       if (this.#domains.get(uuid)?.name !== name) this.#pending.add(uuid);
     for (const uuid of this.#domains.keys()) {
       if (listed.has(uuid)) continue;
-      this.#domains.delete(uuid);
+      this.#forget(uuid);
       this.#options.onChange(uuid);
     }
+  }
+
+  #keep(domain: Domain): void {
+    const { uuid, run } = domain;
+    const changes = changesOf(this.#domains.get(uuid), domain);
+    this.#domains.set(uuid, domain);
+    if (run === undefined || changes.includes("exited")) this.#starts.delete(uuid);
+    if (changes.includes("started")) this.#starts.set(uuid, new Date());
+    if (changes.length > 0) this.#options.onChange(uuid, changes);
+  }
+
+  #forget(uuid: string): void {
+    const hasRun = this.#domains.get(uuid)?.run !== undefined;
+    this.#domains.delete(uuid);
+    this.#starts.delete(uuid);
+    // One that is transient goes with its end.
+    if (hasRun) this.#options.onChange(uuid, ["exited"]);
   }
 
   async #run(argv: readonly string[], signal: AbortSignal, timeoutMs?: number): Promise<string> {

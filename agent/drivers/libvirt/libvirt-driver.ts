@@ -78,8 +78,8 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
 
   constructor({ uris, hostUid, log }: LibvirtDriverOptions) {
     this.#hostUid = hostUid;
-    const onChange = (uuid: string): void => this.#announcements.tell(uuid);
-    this.#connections = [...new Set(uris)].map((uri) => new LibvirtConnection({ uri, onChange, log }));
+    const tell: Announcements["tell"] = (uuid, changes) => this.#announcements.tell(uuid, changes);
+    this.#connections = [...new Set(uris)].map((uri) => new LibvirtConnection({ uri, onChange: tell, log }));
   }
 
   async fingerprint({ signal }: CallOptions): Promise<readonly Capability[]> {
@@ -176,7 +176,8 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
         if (!(error instanceof SilentLibvirt)) throw error;
       });
     const domain = connection.domains.get(uuid);
-    const observation = toObservation(uri, domain, connection.trouble);
+    const startTime = connection.startOf(uuid);
+    const observation = { ...toObservation(uri, domain, connection.trouble), startTime };
     const now = domain === undefined ? undefined : toHandle(domain);
     if (handle === undefined || now === undefined || now.pid === handle.pid) return observation;
     return { ...observation, successor: now };
@@ -227,7 +228,10 @@ export class LibvirtDriver implements InstanceDriver, Pausable, Resettable, Shut
     _network: InstanceNetwork,
     { signal }: CallOptions,
   ): Promise<RecoveryHandle> {
-    const domain = await this.#act(instance, "reset the domain", ["reset", optionsOf(instance.spec).uuid], signal);
+    const { uuid } = optionsOf(instance.spec);
+    const domain = await this.#act(instance, "reset the domain", ["reset", uuid], signal);
+    // libvirt tells of resets that guests make, not of those that it is asked for.
+    this.#announcements.tell(uuid, ["reset"]);
     return (domain === undefined ? undefined : toHandle(domain)) ?? handle;
   }
 

@@ -16,7 +16,7 @@ const instanceAddress = "10.99.0.2";
 const mac = "02:00:00:00:00:99";
 const mtu = 1400;
 
-/** For drivers whose runtime brings its own. */
+/** For drivers whose runtime brings its own, or whose instances have others beside it. */
 const noNetwork: InstanceNetworkFixture = {
   network: { netns: "", nics: [] },
   instanceAddress: "",
@@ -26,7 +26,7 @@ const noNetwork: InstanceNetworkFixture = {
 
 /** Makes the interface of the kind that the driver wants. */
 export async function makeInstanceNetwork(driver: InstanceDriver): Promise<InstanceNetworkFixture> {
-  if (driver.network === "own") return noNetwork;
+  if (driver.network === "own" || driver.network === "host") return noNetwork;
   const far = await makeNetns("far");
   const port = "ztport0";
   const own = driver.network === "join" ? await makeNetns("own") : undefined;

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { InstanceDriver, RecoveryHandle } from "../../../agent/drivers/driver.js";
+import type { Abilities, InstanceDriver, RecoveryHandle } from "../../../agent/drivers/driver.js";
 import { isAlive } from "../../../lib/process.js";
 import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 
@@ -43,6 +43,12 @@ export interface Subject {
   readonly hasGuests: boolean;
   /** Whether the process of a handle runs. */
   isAlive(handle: RecoveryHandle): Promise<boolean>;
+  /** Default: yes. No: a runtime runs them where nobody needs to see processes; none is shown, and none can be killed. */
+  readonly hasProcesses?: boolean;
+  /** Abilities of the driver that what it speaks to has not, or that need a guest. Default: none. */
+  readonly lacks?: readonly (keyof Abilities)[];
+  /** Uid of its one instance, where others have made that; default: a new one. */
+  readonly uid?: string;
   /** What it may have of the host's memory, in MiB, as the kernel has it; absent: its memory cannot be changed while it runs. */
   readMemoryMib?(handle: RecoveryHandle): Promise<number>;
   /** Kills it from outside, by signal 9. */

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
+  Abilities,
   ConsoleStream,
   DriverEvent,
   DriverInstance,
@@ -32,7 +33,7 @@ export class World implements AsyncDisposable {
     this.subject = subject;
     this.#root = root;
     this.imageDirectory = join(root, "images");
-    const uid = randomUUID();
+    const uid = subject.uid ?? randomUUID();
     const nic = {
       name: "eth0",
       lan: "lan1",
@@ -66,6 +67,12 @@ export class World implements AsyncDisposable {
     return this.#driver;
   }
 
+  /** What its instance can be asked for. */
+  get can(): Abilities {
+    const lacks: readonly string[] = this.subject.lacks ?? [];
+    return Object.fromEntries(Object.entries(this.#driver.can).filter(([ability]) => !lacks.includes(ability)));
+  }
+
   /** Replaces the driver by a new one that knows nothing, as when the agent is started again. */
   async restartAgent(): Promise<void> {
     this.#listening.abort();
@@ -76,7 +83,7 @@ export class World implements AsyncDisposable {
   }
 
   openConsole(handle: RecoveryHandle, replayBytes = 0): Promise<ConsoleStream> {
-    const { console: ability } = this.#driver.can;
+    const { console: ability } = this.can;
     if (ability === undefined) throw new Error("the driver has no console");
     return ability.openConsole(this.instance, handle, { signal: never, replayBytes });
   }
@@ -87,7 +94,7 @@ export class World implements AsyncDisposable {
     command: Partial<ExecCommand> & Pick<ExecCommand, "command">,
     signal: AbortSignal = never,
   ): Promise<{ stdout: string; stderr: string; code: number }> {
-    const { exec: ability } = this.#driver.can;
+    const { exec: ability } = this.can;
     if (ability === undefined) throw new Error("the driver runs no commands");
     const whole = { environment: {}, tty: false, columns: 80, rows: 24, stdin: undefined, ...command };
     const result = { stdout: "", stderr: "", code: -1 };
