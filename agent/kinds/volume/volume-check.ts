@@ -68,6 +68,12 @@ export function assertUnused(
   throw failedPrecondition("VOLUME_IN_USE", name, `${name} is in use by ${listed(users, 3)}; ${remedy}`);
 }
 
+/** @param what is being done to it: "moved"; undefined: nothing. @throws {ZorError} FAILED_PRECONDITION */
+export function assertIdle({ resource: { name } }: Pick<MadeVolume, "resource">, what: string | undefined): void {
+  if (what === undefined) return;
+  throw failedPrecondition("VOLUME_BUSY", name, `${name} is being ${what}; try again when that has ended`);
+}
+
 /** For one that cannot be worked with. */
 export function notWhole(name: string): Error {
   return failedPrecondition("VOLUME_NOT_READY", name, `${name} is being made or deleted; wait until that has ended`);

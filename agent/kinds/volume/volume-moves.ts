@@ -5,6 +5,7 @@ import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { asFailure } from "../../kit/failure.js";
 import type { Change } from "../../kit/kind.js";
 import { checkMove, moveVolume, type MovingVolumes, removeLeftovers, settleMove } from "./move.js";
+import { assertIdle } from "./volume-check.js";
 import type { VolumeWork } from "./volume-work.js";
 import { VolumeReplacements } from "./volume-replacements.js";
 
@@ -31,9 +32,10 @@ export class VolumeMoves {
 
   /** Moves one to another pool. @throws {ZorError} */
   async start(id: string, to: string, options: MoveOptions): Promise<Operation> {
-    const { context, made, queue, whole, look } = this.#options;
+    const { context, made, queue, busy, whole, look } = this.#options;
     const { validateOnly, caller, requestId, bytesPerSecond } = options;
     const { name } = made.get(id).resource;
+    assertIdle(whole(id), busy.get(id));
     await checkMove(this.#moving, whole(id), to);
     const verb = "volume.move";
     if (validateOnly) return checkedOperation(verb, name);

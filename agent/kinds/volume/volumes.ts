@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { pause } from "../../../lib/backoff.js";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { alreadyExists, failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
+import { alreadyExists, invalidFields, messageOf } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import type { ResourceId } from "../../../lib/names.js";
@@ -20,7 +20,7 @@ import type { UsablePool } from "../../storage/pools.js";
 import { assertNoSnapshots } from "../../storage/volume-snapshots.js";
 import { fillVolume, withImageSize } from "./from-image.js";
 import { growVolume } from "./grow.js";
-import { assertUnused, checkVolumeChange, checkVolumeSpec, notWhole, withFormat } from "./volume-check.js";
+import { assertIdle, assertUnused, checkVolumeChange, checkVolumeSpec, notWhole, withFormat } from "./volume-check.js";
 import { type Facts, type MadeVolume, parseFacts, poolsOf, toStorageVolume } from "./volume-facts.js";
 import { assertSettled } from "./move.js";
 import { VolumeMoves } from "./volume-moves.js";
@@ -200,7 +200,7 @@ export class Volumes implements StandardVerbs<Volume> {
   };
 
   readonly update: StandardVerbs<Volume>["update"] = async (id, asked, change) => {
-    this.#made.get(id);
+    this.#assertNotLong(id);
     return await this.#queue.run(id, async () => {
       const { name } = this.#made.get(id).resource;
       try {
@@ -217,7 +217,7 @@ export class Volumes implements StandardVerbs<Volume> {
   };
 
   readonly delete = async (id: string, { validateOnly, caller }: Change): Promise<void> => {
-    this.#made.get(id);
+    this.#assertNotLong(id);
     await this.#queue.run(id, async () => {
       const made = this.#made.get(id);
       const { name, spec } = made.resource;
@@ -243,6 +243,14 @@ export class Volumes implements StandardVerbs<Volume> {
     });
   };
 
+  /** What takes long is not waited for. @throws {ZorError} NOT_FOUND; FAILED_PRECONDITION */
+  #assertNotLong(id: string): void {
+    const made = this.#made.get(id);
+    if (made.facts === undefined && !made.isDoomed) throw notWhole(made.resource.name);
+    const busy = this.#busy.get(id);
+    assertIdle(made, busy === "grown" ? undefined : busy);
+  }
+
   async #setGrowth(id: string, growToMib: number): Promise<void> {
     await this.#made.setFacts(id, { ...this.#made.get(id).facts, growToMib });
   }
@@ -250,11 +258,7 @@ export class Volumes implements StandardVerbs<Volume> {
   async #open(id: string, mode: "r" | "r+"): Promise<OpenVolume> {
     const made = this.#whole(id);
     const volume = toStorageVolume(made);
-    const busy = this.#busy.get(id);
-    if (busy !== undefined) {
-      const why = `${volume.name} is being ${busy}; try again when that has ended`;
-      throw failedPrecondition("VOLUME_BUSY", volume.name, why);
-    }
+    assertIdle(made, this.#busy.get(id));
     try {
       // Whoever starts right after the agent waits for its storage, as long as that may take to answer.
       await this.#context.pools.opened(made.resource.spec.pool);

@@ -19,8 +19,9 @@ export class VolumeRig implements AsyncDisposable {
   }
 
   static async start(): Promise<VolumeRig> {
-    const target = await startTarget([64, 64]);
-    const reach = await ReachRig.start();
+    await using undo = new AsyncDisposableStack();
+    const target = undo.use(await startTarget([64, 64]));
+    const reach = undo.use(await ReachRig.start());
     const root = await realpath(reach.directory);
     const pools = [join(root, "slow"), join(root, "fast")] as const;
     for (const directory of [...pools, join(root, "backups"), join(root, "images")]) await mkdir(directory);
@@ -37,6 +38,7 @@ export class VolumeRig implements AsyncDisposable {
     await rig.restart();
     for (const pool of pools) await rig.done("create", "pool", `zt/${basename(pool)}`, "--directory", pool);
     await rig.done("create", "pool", "zt/san", "--iscsi", `${target.portal}/${target.target}`);
+    undo.move();
     return rig;
   }
 
