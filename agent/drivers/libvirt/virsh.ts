@@ -55,6 +55,9 @@ export function explain(error: unknown, uri: string): string {
   const scheme = /^[a-z]+/.exec(uri)?.[0] ?? "";
   if (/no connection driver available|is not built in|was built without the|no driver.*available/i.test(said))
     return `this libvirt has no driver for ${scheme}; install one that has, or take ${uri} out of the agent's setting libvirt (${said})`;
+  // What a driver can do differs from one to the next, and libvirt tells only when it is asked to.
+  if (/not supported by the connection driver|is not supported|unsupported/i.test(said))
+    return `libvirt's driver for ${scheme} cannot do that (${said})`;
   if (/authentication failed|credentials|Incorrect user ?name|login incorrect/i.test(said))
     return `${said}; name a file with user and password in the URI, as ?authfile=FILE (libvirt.org/auth.html)`;
   if (said === "" && error.message.includes("is not installed"))
