@@ -6,6 +6,7 @@ import type { CrunOptions } from "../../../proto/gen/zor/v1/crun.js";
 import { openExactly } from "../../host/open-exactly.js";
 import type { DriverInstance } from "../driver.js";
 import type { GrantedDevice, GrantedMount, KnownPath } from "../containers/host-access.js";
+import { resolvConf } from "../containers/resolv-conf.js";
 import { type MoreMounts, openStage } from "./mount-namespace.js";
 import { buildOciConfig, type OciConfigOptions, type OciIdentity, type OciMount } from "./oci-config.js";
 import type { RunPlan } from "./run-plan.js";
@@ -77,7 +78,7 @@ async function writeOwnFiles(directory: string, spec: CrunOptions, hostname: str
   const home = join(directory, "etc");
   await rm(home, { recursive: true, force: true });
   await mkdir(home, { mode: 0o700 });
-  const texts = { "resolv.conf": resolvConf(spec), hosts: hosts(spec, hostname) };
+  const texts = { "resolv.conf": resolvConf(spec.dns), hosts: hosts(spec, hostname) };
   const made: GrantedMount[] = [];
   for (const name of ownFiles) {
     const text = texts[name];
@@ -89,12 +90,6 @@ async function writeOwnFiles(directory: string, spec: CrunOptions, hostname: str
     made.push({ ...known, target: `/etc/${name}`, readOnly: spec.readOnlyRoot });
   }
   return made;
-}
-
-function resolvConf({ dns }: CrunOptions): string | undefined {
-  if (dns === undefined) return undefined;
-  const search = dns.search.length === 0 ? [] : [`search ${dns.search.join(" ")}`];
-  return [...search, ...dns.servers.map((server) => `nameserver ${server}`), ""].join("\n");
 }
 
 function hosts({ extraHosts }: CrunOptions, hostname: string): string | undefined {

@@ -6,5 +6,8 @@ export const dockerSocket = "/var/run/docker.sock";
 
 /** Containers run by the host's Docker engine. */
 export function createDockerDriver(options: EngineDriverOptions): EngineDriver {
-  return new EngineDriver({ kind: "docker", logDriver: "json-file", raisesLimits: false }, options);
+  return new EngineDriver(
+    { kind: "docker", logDriver: "json-file", raisesLimits: false, tellsNameServers: true },
+    options,
+  );
 }

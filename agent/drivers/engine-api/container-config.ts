@@ -18,7 +18,7 @@ export interface ContainerConfigOptions {
   readonly access: AccessGranted;
   /** Hard limits of the agent's own process; a container gets no more. */
   readonly agentLimits: Pick<AgentLimits, "openFiles" | "processes">;
-  readonly product: Pick<EngineProduct, "kind" | "logDriver" | "raisesLimits">;
+  readonly product: Pick<EngineProduct, "kind" | "logDriver" | "raisesLimits" | "tellsNameServers">;
 }
 
 /** podman's service lowers its own limit to this (4.3), and can give no more on. What a container really may have is its limit of tasks. */
@@ -72,7 +72,9 @@ export function buildContainerConfig(from: ContainerConfigOptions): object {
         ReadOnly: readOnly,
         BindOptions: { Propagation: "rprivate", NonRecursive: true },
       })),
-      ...(options.dns === undefined ? {} : { Dns: options.dns.servers, DnsSearch: options.dns.search }),
+      ...(options.dns === undefined || !from.product.tellsNameServers
+        ? {}
+        : { Dns: options.dns.servers, DnsSearch: options.dns.search }),
       ExtraHosts: Object.entries(options.extraHosts).map(([name, address]) => `${name}:${address}`),
       Sysctls: options.sysctls,
       ReadonlyRootfs: options.readOnlyRoot,

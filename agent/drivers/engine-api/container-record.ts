@@ -19,6 +19,7 @@ const schema = z.object({
 export type ContainerRecord = z.output<typeof schema>;
 
 const [recordFile, endFile, reasonFile] = ["container.json", "end-requested", "end-reason"];
+const nameServersFile = "resolv.conf";
 const maxReason = 1024;
 
 /** What the image is called that an instance was taken back to, or was copied as. */
@@ -73,8 +74,18 @@ export class RecordFiles {
     return await readIfExists(join(this.#directory, reasonFile));
   }
 
+  /** Keeps the text of the container's /etc/resolv.conf; resolves to its path. What the container writes there ends with the next one. */
+  async writeNameServers(text: string): Promise<string> {
+    const path = join(this.#directory, nameServersFile);
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    // A new file: the one before may be mounted still.
+    await rm(path, { force: true });
+    await writeFile(path, text, { mode: 0o644, flag: "wx" });
+    return path;
+  }
+
   async remove(): Promise<void> {
-    for (const file of [recordFile, endFile, reasonFile, healthFile])
+    for (const file of [recordFile, endFile, reasonFile, nameServersFile, healthFile])
       await rm(join(this.#directory, file), { force: true });
   }
 }

@@ -16,6 +16,7 @@ import { type AgentLimits, readAgentLimits } from "../containers/agent-limits.js
 import type { ContainerCapability } from "../containers/capabilities.js";
 import { type ContainerPolicy, nothingAllowed } from "../containers/container-policy.js";
 import { grantCapabilities } from "../containers/privileges.js";
+import { resolvConf } from "../containers/resolv-conf.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
 import { buildContainerConfig, libpodLimitsOf, limitsOf } from "./container-config.js";
 import { baseName, type ContainerRecord, RecordFiles } from "./container-record.js";
@@ -300,9 +301,11 @@ export class EngineContainers {
 
   async #make(instance: DriverInstance, options: ContainerEngineOptions, record: ContainerRecord): Promise<string> {
     const { image } = record;
-    const granted = await this.grant(options);
+    const { access, ...granted } = await this.grant(options);
     const product = this.#product;
-    const body = buildContainerConfig({ instance, options, image, ...sizeOf(instance.spec), ...granted, product });
+    const names = product.tellsNameServers ? [] : await this.#nameServers(instance, options);
+    const given = { ...granted, access: { ...access, mounts: [...access.mounts, ...names] }, product };
+    const body = buildContainerConfig({ instance, options, image, ...sizeOf(instance.spec), ...given });
     const query = { name: toContainerName(instance.uid) };
     // Whole or not at all: an engine goes on with what it was asked.
     const request = { method: "POST", path: "/containers/create", query, body, signal: uninterrupted } as const;
@@ -310,6 +313,17 @@ export class EngineContainers {
     await filesOf(instance).write({ ...record, container });
     this.forgetLook(instance.uid);
     return container;
+  }
+
+  /** Mounts that tell the container whom to ask for names, in place of its engine. */
+  async #nameServers(
+    instance: DriverInstance,
+    { dns, readOnlyRoot }: ContainerEngineOptions,
+  ): Promise<AccessGranted["mounts"]> {
+    const text = resolvConf(dns);
+    if (text === undefined) return [];
+    const path = await filesOf(instance).writeNameServers(text);
+    return [{ path, target: "/etc/resolv.conf", readOnly: readOnlyRoot }];
   }
 
   /** The image of an instance whose record is lost. */

@@ -11,6 +11,8 @@ export interface EngineProduct {
   readonly logDriver: string;
   /** It sets limits higher than its own when it is not told which, and fails where it may not. */
   readonly raisesLimits: boolean;
+  /** It tells a container that has no network of the engine's whom to ask for names. podman 4.3 says nothing and leaves that out. */
+  readonly tellsNameServers: boolean;
 }
 
 /** Path of podman's own API (docs.podman.io/en/latest/_static/api.html); services serve their older clients. */

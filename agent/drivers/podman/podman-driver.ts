@@ -6,5 +6,8 @@ export const podmanSocket = "/run/podman/podman.sock";
 
 /** Containers run by the host's Podman, whose service speaks Docker's API. */
 export function createPodmanDriver(options: EngineDriverOptions): EngineDriver {
-  return new EngineDriver({ kind: "podman", logDriver: "k8s-file", raisesLimits: true }, options);
+  return new EngineDriver(
+    { kind: "podman", logDriver: "k8s-file", raisesLimits: true, tellsNameServers: false },
+    options,
+  );
 }

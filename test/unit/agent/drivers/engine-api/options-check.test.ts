@@ -92,7 +92,7 @@ describe("the options of a container in an engine", () => {
       capabilities: ["NET_ADMIN"],
       agentLimits: { openFiles: 5000, processes: 100 },
       access: { mounts: [], devices: [] },
-      product: { kind: "docker", logDriver: "json-file", raisesLimits: true },
+      product: { kind: "docker", logDriver: "json-file", raisesLimits: true, tellsNameServers: true },
     });
     expect(config).toMatchObject({
       Image: "sha256:1",
@@ -132,7 +132,7 @@ describe("the options of a container in an engine", () => {
           mounts: [{ path: "/srv/lab", target: "/data", readOnly: true }],
           devices: [{ hostPath: "/dev/net/tun", path: "", readOnly: false }],
         },
-        product: { kind, logDriver: "json-file", raisesLimits: true },
+        product: { kind, logDriver: "json-file", raisesLimits: true, tellsNameServers: true },
       });
     const swapMib = 16n;
     const mounts = [{ target: "/scratch", source: { $case: "tmpfsMib" as const, value: 8n }, readOnly: true }];
