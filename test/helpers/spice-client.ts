@@ -100,12 +100,14 @@ export class SpiceChannel {
     this.#ends.send(Buffer.concat([header, body]));
   }
 
-  /** Opens the display, and resolves to the size of its screen. */
-  async screenSize(): Promise<readonly [width: number, height: number]> {
+  /** Opens the display, and resolves when its screen has a size: it has another one until QEMU has drawn what the guest shows. */
+  async sees(width: number, height: number): Promise<void> {
     // Caches of no size worth mentioning, and a window of none.
     this.send(spiceRequests.displayInit, Buffer.alloc(14));
-    const surface = await this.message(spiceMessages.surfaceCreate);
-    return [surface.readUInt32LE(4), surface.readUInt32LE(8)];
+    for (;;) {
+      const surface = await this.message(spiceMessages.surfaceCreate);
+      if (surface.readUInt32LE(4) === width && surface.readUInt32LE(8) === height) return;
+    }
   }
 
   /** Types of the channels that there are, of the main channel. */

@@ -53,7 +53,9 @@ export async function serveViewer(
 
 /** A place for a socket that only this user reaches, which goes with everything in it. */
 async function makePrivateSocket(env: Session["io"]["env"]): Promise<AsyncDisposable & { readonly path: string }> {
-  const directory = await mkdtemp(join(env["XDG_RUNTIME_DIR"] || tmpdir(), "zor-view-"));
+  const make = (place: string) => mkdtemp(join(place, "zor-view-"));
+  // The variable may come from another user's session, by su.
+  const directory = await make(env["XDG_RUNTIME_DIR"] || tmpdir()).catch(() => make(tmpdir()));
   return {
     path: join(directory, "screen"),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),

@@ -59,7 +59,11 @@ export class DomainScreens implements HasScreen {
     if (where === undefined || !isOnThisHost(uri)) {
       const what =
         where === undefined ? `its screen is not shown by ${names[protocol]}` : "its hypervisor is on another host";
-      const remedy = `a picture of it is to be had with: zor view ${instance.id} --png FILE`;
+      const other = protocol === "vnc" ? "spice" : "vnc";
+      const isOther = where === undefined && graphics.some(({ type }) => type === other);
+      const remedy = isOther
+        ? `it is by ${names[other]}: zor view ${instance.id} --protocol ${other}`
+        : `a picture of it is to be had with: zor view ${instance.id} --png FILE`;
       throw failedPrecondition(`NO_${names[protocol]}`, instance.name, `${instance.name}: ${what}; ${remedy}`);
     }
     yield* socketStream(await dialScreen(where, instance.name, signal), input, signal);

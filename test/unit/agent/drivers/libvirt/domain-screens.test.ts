@@ -53,7 +53,9 @@ it("connects to the screen of a domain by the protocol that it is shown by on th
   };
   try {
     expect(await read("spice")).toBe("REDQ");
-    await expect(read("vnc")).rejects.toMatchObject({ reason: "NO_VNC" });
+    await expect(read("vnc")).rejects.toMatchObject({
+      ...{ reason: "NO_VNC", message: expect.stringContaining("zor view d --protocol spice") },
+    });
   } finally {
     server.close();
     await rm(directory, { recursive: true, force: true });
