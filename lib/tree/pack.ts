@@ -35,7 +35,7 @@ async function* pack(
     for (const raw of names.sort(Buffer.compare)) {
       const child = raw.toString("utf8");
       if (Buffer.from(child).equals(raw)) yield* pack({ dir: inner, name: child, path: [...path, child] }, held);
-      else yield { type: "skipped", what: `${inner.show(child)}: its name is not UTF-8` };
+      else yield { type: "skipped", what: `${inner.show(child)}: its name is not UTF-8`, lost: true };
     }
     held.count -= names.length;
   } else {

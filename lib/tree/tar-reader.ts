@@ -3,6 +3,8 @@ import { type TreeItem, treeLimits } from "./tree.js";
 
 const blockBytes = 512;
 const pieceBytes = 65_536;
+/** Of nothing but zeros after the end: tar fills its last record. */
+const maxTrailingBytes = 2 ** 20;
 /** Of an extended header: names and numbers. */
 const maxExtendedBytes = 64 * 1024;
 
@@ -16,8 +18,9 @@ interface Extended {
 
 /**
  * Reads a tar archive (ustar, pax and GNU long names) that a guest gives, and takes nothing on trust: each name is a plain name below one top,
- * sizes and counts are bounded, and what is damaged, or goes on after its end, is an error. However it ends, and also when its reader has
- * enough, the stream is ended.
+ * sizes and counts are bounded, and what is damaged, or goes on after its end, is an error. The stream is read to its own end, where its source
+ * may say that not everything came: that is the last item, "incomplete". However it ends, and also when its reader has enough, the stream is
+ * ended.
  * @param options.hasTop all names begin with that of the tree's top, which is left out. Default: true.
  */
 export async function* readTar(
@@ -30,7 +33,11 @@ export async function* readTar(
     if (entries > treeLimits.entries) throw damaged("it holds too many entries");
     const header = await bytes.block();
     if (header === undefined) throw damaged("it ends in the middle");
-    if (header.every((byte) => byte === 0)) return;
+    if (header.every((byte) => byte === 0)) {
+      const error = await bytes.drain();
+      if (error !== undefined) yield { type: "incomplete", error };
+      return;
+    }
     checkSum(header);
     const type = String.fromCharCode(header[156] ?? 0);
     const size = extended.size ?? number(header, 124, 12);
@@ -198,6 +205,21 @@ class Bytes implements AsyncDisposable {
   async skip(size: number, padded = true): Promise<void> {
     const whole = padded ? Math.ceil(size / blockBytes) * blockBytes : size;
     for (let rest = whole; rest > 0; ) rest -= (await this.take(Math.min(rest, pieceBytes))).length;
+  }
+
+  /** Takes the zeros that are left. Resolves to what was wrong with them, or what the source says at its end. */
+  async drain(): Promise<unknown> {
+    try {
+      for (let come = 0; ; ) {
+        come += this.#held.length;
+        if (come > maxTrailingBytes || this.#held.some((byte) => byte !== 0)) throw damaged("it goes on after its end");
+        const next = await this.#iterator.next();
+        if (next.done === true) return undefined;
+        this.#held = Buffer.from(next.value);
+      }
+    } catch (error) {
+      return error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

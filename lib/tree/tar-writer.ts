@@ -4,7 +4,7 @@ const blockBytes = 512;
 /** Largest size that eleven octal digits say. */
 const maxOctal = 8 ** 11 - 1;
 
-/** Writes a tree as a tar archive (ustar, pax where that is too small) whose top has the given name. Copies and what was skipped are left out. */
+/** Writes a tree as a tar archive (ustar, pax where that is too small) whose top has the given name. Copies and what was skipped are left out. @throws what is said of a tree that is not complete. */
 export async function* writeTar(items: AsyncIterable<TreeItem>, top: string): AsyncGenerator<Buffer> {
   let padding = 0;
   for await (const item of items) {
@@ -12,6 +12,7 @@ export async function* writeTar(items: AsyncIterable<TreeItem>, top: string): As
       yield item.data;
       continue;
     }
+    if (item.type === "incomplete") throw item.error;
     if (item.type !== "entry") continue;
     if (padding > 0) yield Buffer.alloc(padding);
     const { entry } = item;

@@ -21,8 +21,10 @@ export type TreeItem =
   | { readonly type: "data"; readonly data: Buffer }
   /** A hard link to a file that came before. */
   | { readonly type: "copy"; readonly path: readonly string[]; readonly of: readonly string[] }
-  /** What is not carried: a device, a socket, a name that is not UTF-8. */
-  | { readonly type: "skipped"; readonly what: string };
+  /** What is not carried: a device, a socket, a name that is not UTF-8. Lost: it may hold what somebody wanted, unlike the others. */
+  | { readonly type: "skipped"; readonly what: string; readonly lost?: boolean }
+  /** The last of a tree that came to its end, and yet whoever sent it says that something is missing or wrong. */
+  | { readonly type: "incomplete"; readonly error: unknown };
 
 /** What a tree may be at most, wherever it comes from. */
 export const treeLimits = {

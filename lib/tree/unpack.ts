@@ -36,12 +36,14 @@ const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
 /**
  * Writes a tree into a directory, and nowhere else: names are looked up one by one from the directory held open, and no link is followed on the
  * way, be it one that came with the tree or one that was there. A file is whole when it gets its name; of one that is not nothing is left.
+ * @throws also what is said of a tree that is not complete: what came of it is there, but for a file that was all that was asked for.
  */
 export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, options: UnpackOptions): Promise<void> {
   const directories: TreeEntry[] = [];
   const links = new HardLinks(dir, options);
   const names = new Names(options.bounds ?? treeLimits);
   let writing: Writing | undefined;
+  let incomplete: { readonly error: unknown } | undefined;
   try {
     for await (const item of items) {
       if (item.type === "data") {
@@ -49,6 +51,10 @@ export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, optio
         await writing.write(item.data);
         links.come += item.data.length;
         continue;
+      }
+      if (item.type === "incomplete") {
+        incomplete = item;
+        break;
       }
       await writing?.finish();
       writing = undefined;
@@ -66,10 +72,13 @@ export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, optio
         directories.push(await make(dir, item.entry, options));
       }
     }
-    await writing?.finish();
-    writing = undefined;
+    if (incomplete === undefined || directories.length > 0) {
+      await writing?.finish();
+      writing = undefined;
+    }
     // The deepest first: writing into a directory changes its time, and may not be possible with its mode.
     for (const entry of directories.reverse()) await finishDirectory(dir, entry, options);
+    if (incomplete !== undefined) throw incomplete.error;
   } finally {
     await writing?.discard();
   }

@@ -4,6 +4,7 @@ import type { TreeItem } from "../../../lib/tree/tree.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples, withNotes } from "../command.js";
 import { type CopyEnd, guestEnd, localEnd } from "../copy/ends.js";
+import { LeftOut } from "../copy/left-out.js";
 import { resolveName } from "../resolve.js";
 import type { Session } from "../session.js";
 
@@ -39,13 +40,15 @@ export function define({ program, open }: Registrar): void {
       }
       const progress = new Progress(session, options.output === "json");
       const { signal } = session.io;
-      const onSkipped = (what: string): void => session.note(escapeText(`zor: left out: ${what}`));
-      const how = { signal, owners: options.owners === true, onSkipped };
+      const left = new LeftOut(session);
+      const onSaid = (line: string): void => session.note(escapeText(`zor: said inside: ${line}`));
+      const how = { signal, owners: options.owners === true, onSkipped: left.tell, onSaid };
       try {
         await target.write(progress.watch(source.read(how)), source.base, how);
       } finally {
         progress.end();
       }
+      left.assertNothingLost(isInside(from) ? from : to);
     });
   withNotes(
     command,

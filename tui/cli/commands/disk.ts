@@ -8,7 +8,8 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
-import { localEnd } from "../copy/ends.js";
+import { type CopyOptions, localEnd } from "../copy/ends.js";
+import { LeftOut } from "../copy/left-out.js";
 import { entryJson, entryLine, nameText, usageCells } from "../disk/listing.js";
 import { lookInto, readTree, toOutput, writeInto } from "../disk/look.js";
 import { splitPlace, toPlace } from "../disk/places.js";
@@ -153,12 +154,17 @@ async function copy(session: Session, { from, to, owners, options, place }: Copy
   if (source === target) {
     throw invalidArgument("to", "one of the two must be in an instance, INSTANCE:/PATH, and the other one here");
   }
-  const onSkipped = (what: string): void => session.note(escapeText(`zor: left out: ${what}`));
-  const how = { signal: session.io.signal, owners, onSkipped };
+  const left = new LeftOut(session);
+  const how = {
+    ...{ signal: session.io.signal, owners, onSkipped: left.tell },
+    // Nothing is run inside.
+    onSaid: () => undefined,
+  };
   if (source) {
     const wanted = await place(session, { ...placeOf(options), text: from, path: undefined });
     const base = lastName(wanted.path);
     await localEnd(to).write(readTree(session, wanted), base, how);
+    left.assertNothingLost(wanted.name);
     return;
   }
   const wanted = await place(session, { ...placeOf(options), text: to, path: undefined });
@@ -166,6 +172,7 @@ async function copy(session: Session, { from, to, owners, options, place }: Copy
   const items = end.read(how)[Symbol.asyncIterator]();
   try {
     await send(session, wanted, { items, base: end.base, how });
+    left.assertNothingLost(wanted.name);
   } finally {
     // Of what was refused the files are still open.
     await items.return?.();
@@ -175,7 +182,7 @@ async function copy(session: Session, { from, to, owners, options, place }: Copy
 interface Sending {
   readonly items: AsyncIterator<TreeItem>;
   readonly base: string;
-  readonly how: { readonly owners: boolean; readonly onSkipped: (what: string) => void };
+  readonly how: Pick<CopyOptions, "owners" | "onSkipped">;
 }
 
 async function send(session: Session, place: Place, { items, base, how }: Sending): Promise<void> {
@@ -214,10 +221,10 @@ async function* after(first: TreeItem, items: AsyncIterator<TreeItem>): AsyncGen
 /** As it is to be inside: root's, unless owners are kept. */
 async function* owned(
   items: AsyncIterable<TreeItem>,
-  { owners, onSkipped }: { readonly owners: boolean; readonly onSkipped: (what: string) => void },
+  { owners, onSkipped }: Pick<CopyOptions, "owners" | "onSkipped">,
 ): AsyncGenerator<TreeItem> {
   for await (const item of items) {
-    if (item.type === "skipped") onSkipped(item.what);
+    if (item.type === "skipped") onSkipped(item.what, item.lost);
     if (item.type !== "entry" || owners) yield item;
     else yield { type: "entry", entry: { ...item.entry, uid: 0, gid: 0, mode: item.entry.mode & 0o777 } };
   }

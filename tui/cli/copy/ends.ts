@@ -9,13 +9,15 @@ import { readTar } from "../../../lib/tree/tar-reader.js";
 import { writeTar } from "../../../lib/tree/tar-writer.js";
 import type { TreeItem } from "../../../lib/tree/tree.js";
 import { unpackTree } from "../../../lib/tree/unpack.js";
-import { runInGuest } from "./guest-run.js";
+import { type GuestScript, runInGuest } from "./guest-run.js";
 
 /** How to copy. */
 export interface CopyOptions {
   readonly signal: AbortSignal;
   readonly owners: boolean;
-  readonly onSkipped: (what: string) => void;
+  readonly onSkipped: (what: string, lost?: boolean) => void;
+  /** Told what tar inside says that no error tells. */
+  readonly onSaid: (line: string) => void;
 }
 
 /** One end of a copy: a place here, or inside an instance. */
@@ -47,7 +49,8 @@ trap 'exit 1' HUP INT TERM
 o=; [ "$k" = p ] || o=-o
 tar -x -p $o -f - -C "$t" || exit 1
 if [ -d "$t/$i" ] && [ ! -L "$t/$i" ] && [ -d "$d/$n" ] && [ ! -L "$d/$n" ]; then
-  tar -c -f - -C "$t/$i" . | tar -x -p -f - -C "$d/$n" || exit 1
+  { tar -c -f - -C "$t/$i" . || : >"$t/failed"; } | tar -x -p -f - -C "$d/$n" || exit 1
+  [ ! -e "$t/failed" ] || exit 1
 elif [ -d "$d/$n" ] && [ ! -L "$d/$n" ]; then echo "$d/$n is a directory" >&2; exit 1
 else mv -f "$t/$i" "$d/$n" || exit 1; fi`;
 
@@ -58,27 +61,28 @@ const cleanLimitMs = 5000;
 /** A place inside an instance, reached through tar there. */
 export function guestEnd(connection: Connection, name: string, path: string): CopyEnd {
   if (!path.startsWith("/")) throw invalidArgument("path", `${JSON.stringify(path)} must be absolute: INSTANCE:/PATH`);
-  const run = (script: string, words: readonly string[], signal: AbortSignal, input?: AsyncIterable<Buffer>) =>
-    runInGuest(connection, { name, script, words, signal, ...(input === undefined ? {} : { input }) });
+  const run = (script: string, words: readonly string[], how: Pick<GuestScript, "signal" | "onSaid" | "input">) =>
+    runInGuest(connection, { ...how, name, script, words });
   return {
     base: basename(path),
-    read: ({ signal }) => {
+    read: ({ signal, onSaid }) => {
       if (basename(path) === "")
         throw invalidArgument("path", "the whole of an instance cannot be copied; name a directory in it");
-      return readTar(run(readScript, [path], signal));
+      return readTar(run(readScript, [path], { signal, onSaid }));
     },
-    write: async (items, base, { signal, owners, onSkipped }) => {
+    write: async (items, base, { signal, owners, onSkipped, onSaid }) => {
       const id = randomBytes(6).toString("hex");
       const words = [path, base, id, owners ? "p" : "o"];
       let isWhole = false;
       try {
         const shown = reporting(items, onSkipped);
-        for await (const _ of run(writeScript, words, signal, writeTar(shown, id))) signal.throwIfAborted();
+        const input = writeTar(shown, id);
+        for await (const _ of run(writeScript, words, { signal, onSaid, input })) signal.throwIfAborted();
         isWhole = true;
       } catch (error) {
         throw isFull(error) ? doesNotFit(name, base, path) : error;
       } finally {
-        if (!isWhole) await drained(run(cleanScript, [path, id], AbortSignal.timeout(cleanLimitMs)));
+        if (!isWhole) await drained(run(cleanScript, [path, id], { signal: AbortSignal.timeout(cleanLimitMs) }));
       }
     },
   };
@@ -125,11 +129,14 @@ function doesNotFit(name: string, base: string, path: string): ZorError {
   return resourceExhausted("COPY_DISK_FULL", `${name}: ${what}: the file system inside is full; ${remedy}`, name);
 }
 
-async function* reporting(items: AsyncIterable<TreeItem>, onSkipped: (what: string) => void): AsyncGenerator<TreeItem> {
+async function* reporting(
+  items: AsyncIterable<TreeItem>,
+  onSkipped: CopyOptions["onSkipped"],
+): AsyncGenerator<TreeItem> {
   for await (const item of items) {
-    if (item.type === "skipped") onSkipped(item.what);
+    if (item.type === "skipped") onSkipped(item.what, item.lost);
     else if (item.type === "copy")
-      onSkipped(`${item.path.join("/")} is a hard link, which is not carried from instance to instance`);
+      onSkipped(`${item.path.join("/")} is a hard link, which is not carried from instance to instance`, true);
     else yield item;
   }
 }
