@@ -44,6 +44,7 @@ export class BoxKeeper {
   #failure = notMade;
   #said = { active: false, reason: "", sinceMs: Date.now() };
   #removing: Promise<void> = Promise.resolve();
+  #setting: Promise<void> = Promise.resolve();
   readonly #rates = new RateMeter();
   /** What {@link refresh} saw last. */
   #figures = "";
@@ -66,8 +67,13 @@ export class BoxKeeper {
   apply(record: BoxRecord): void {
     const previous = this.#record;
     this.#record = record;
-    if (previous.spec.revision !== record.spec.revision) this.#slot?.set(settingsOf(record));
+    if (previous.spec.revision !== record.spec.revision) this.#set();
     this.#context.changed();
+  }
+
+  /** Resolves when what was asked for last holds for every frame. */
+  async settled(): Promise<void> {
+    await this.#setting;
   }
 
   /** The agent tells whether a tap is plugged into its lan. Ignored when it is about earlier taps. */
@@ -146,6 +152,10 @@ export class BoxKeeper {
   }
 
   /** A figure of both directions together. */
+  #set(): void {
+    if (this.#slot !== undefined) this.#setting = this.#slot.set(settingsOf(this.#record));
+  }
+
   #sum(place: number): number {
     return (this.#slot?.counters ?? []).reduce((sum, figures) => sum + (figures[place] ?? 0), 0);
   }
@@ -185,7 +195,7 @@ export class BoxKeeper {
     this.#lost = Promise.withResolvers<void>();
     if (signal.aborted) this.#lost.resolve();
     this.#slot = pool.add([first, second], () => this.#onTapLost());
-    this.#slot.set(settingsOf(this.#record));
+    this.#set();
     this.#failure = "";
     this.#tell();
   }

@@ -99,6 +99,7 @@ export class BoxLoop {
         return;
       case "set":
         this.#find(order.box)?.set(order.settings, performance.now(), Date.now());
+        this.#options.report({ type: "obeyed", box: order.box });
         return;
       case "remove":
         this.#find(order.box)?.free();

@@ -32,11 +32,14 @@ export class Boxes {
     for (const record of records) this.#start(record);
   }
 
-  /** Makes or changes a box. Durable when it resolves. */
+  /** Makes or changes a box. Durable when it resolves, and what it does holds for every frame. */
   async ensure(spec: WantedBox): Promise<BoxView> {
     const existing = this.#keepers.get(spec.uid);
     const before = existing?.record;
-    if (existing !== undefined && before?.spec.revision === spec.revision) return existing.view();
+    if (existing !== undefined && before?.spec.revision === spec.revision) {
+      await existing.settled();
+      return existing.view();
+    }
     const record = { spec, begun: begin(spec.spec.seed, Date.now()) };
     const keeper = existing ?? this.#start(record);
     existing?.apply(record);
@@ -48,6 +51,7 @@ export class Boxes {
       else keeper.apply(before);
       throw error;
     }
+    await keeper.settled();
     return keeper.view();
   }
 

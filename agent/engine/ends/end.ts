@@ -53,6 +53,7 @@ export class End implements PathOwner {
   readonly #ended = new AbortController();
   /** What is being closed: taps and ways of earlier roles. */
   readonly #closing = new Set<Promise<void>>();
+  #impairing: Promise<void> = Promise.resolve();
 
   constructor(record: EndRecord, context: EndContext) {
     this.#context = context;
@@ -137,6 +138,11 @@ export class End implements PathOwner {
     if (hasTicket) this.#refusedForTicket = false;
     this.#change(this.#book.asked(spec));
     if (hasTicket) this.#paths.hurry();
+  }
+
+  /** Resolves when the impairment asked for last holds for every frame. */
+  async settled(): Promise<void> {
+    await this.#impairing;
   }
 
   /** Takes a change back that could not be stored. */
@@ -287,7 +293,7 @@ export class End implements PathOwner {
     const moved = !previous.spec.peerKeySha256.equals(this.peerKeySha256) || encryptionOf(previous) !== this.encryption;
     if (turned || moved) this.#beginAnew(turned ? "the two ends changed roles" : "the link was set up anew");
     else if (waysOf(previous) !== waysOf(record)) this.#paths.hurry();
-    if (previous.begun !== record.begun) this.#tap.slot?.impair(wayOrderOf(record));
+    if (previous.begun !== record.begun) this.#impair();
     if (previous.spec.lan !== record.spec.lan) {
       this.#tap.unplug();
       this.#progress.apply({ type: "fault", source: "port", text: notPlugged });
@@ -312,8 +318,12 @@ export class End implements PathOwner {
     void closing.finally(() => this.#closing.delete(closing));
   }
 
+  #impair(): void {
+    this.#impairing = this.#tap.slot?.impair(wayOrderOf(this.record)) ?? this.#impairing;
+  }
+
   #onTapReady(): void {
-    if (this.record.begun !== undefined) this.#tap.slot?.impair(wayOrderOf(this.record));
+    if (this.record.begun !== undefined) this.#impair();
     this.#progress.apply({ type: "fault", source: "port", text: notPlugged });
     this.#paths.reconsider();
     this.#context.changed();

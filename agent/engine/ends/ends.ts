@@ -79,7 +79,7 @@ export class Ends {
     );
   }
 
-  /** Makes or changes an end. Durable when it resolves. */
+  /** Makes or changes an end. Durable when it resolves, and its impairment holds for every frame. */
   async ensureEnd(spec: EndSpec): Promise<EndView> {
     const namesake = [...this.#ends.values()].find(
       (end) => end.record.spec.link === spec.link && end.record.spec.linkUid !== spec.linkUid,
@@ -97,6 +97,7 @@ export class Ends {
       else end.restore(before);
       throw error;
     }
+    await end.settled();
     return end.view();
   }
 

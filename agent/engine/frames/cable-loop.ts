@@ -180,6 +180,7 @@ export class CableLoop {
         return;
       case "impair":
         this.#find(order.cable)?.impair(order.order, nowMs);
+        this.#report({ type: "obeyed", cable: order.cable });
         return;
       case "detach":
         this.#find(order.cable)?.detach(order.goodbye);

@@ -26,6 +26,7 @@ export type BoxOrder =
       /** The most the kernel can do. */
       readonly offload: TapOffload;
     }
+  /** It is answered. */
   | { readonly type: "set"; readonly box: number; readonly settings: BoxSettings }
   | { readonly type: "remove"; readonly box: number }
   | { readonly type: "stop" };
@@ -34,5 +35,7 @@ export type BoxOrder =
 export type BoxReport =
   /** A tap was deleted, by others or with its namespace. */
   | { readonly type: "tapLost"; readonly box: number }
+  /** An order that is answered was obeyed, and all before it. */
+  | { readonly type: "obeyed"; readonly box: number }
   /** The worker has forgotten the box after "remove"; its taps can be closed. */
   | { readonly type: "released"; readonly box: number };

@@ -11,7 +11,8 @@ const maxThreads = 4;
 export interface BoxSlot {
   /** Figures that the worker keeps: of the frames that came in at a, and at b. See counters.ts. */
   readonly counters: readonly [Float64Array, Float64Array];
-  set(settings: BoxSettings): void;
+  /** They hold for every frame when it resolves. */
+  set(settings: BoxSettings): Promise<void>;
   /** Deletes the taps; they are gone when it resolves. */
   remove(): Promise<void>;
 }
@@ -35,12 +36,12 @@ export class BoxPool {
 
   /** Gives two taps to the least loaded thread, which owns their descriptors from now on. Frames pass untouched until settings are set. */
   add(taps: readonly [SwitchTap, SwitchTap], onTapLost: () => void): BoxSlot {
-    const { member: box, post, leave } = this.#threads.join(onTapLost);
+    const { member: box, post, ask, leave } = this.#threads.join(onTapLost);
     const sides = [withCounters(taps[0]), withCounters(taps[1])] as const;
     post({ type: "add", box, taps: sides, offload: taps[0].offload });
     return {
       counters: [sides[0].counters, sides[1].counters],
-      set: (settings) => post({ type: "set", box, settings }),
+      set: (settings) => ask({ type: "set", box, settings }),
       remove: () =>
         leave(
           { type: "remove", box },

@@ -25,7 +25,7 @@ export type CableOrder =
       /** Figures of the impairment, see impair/counters.ts. */
       readonly counters: Float64Array<SharedArrayBuffer>;
     }
-  /** Impairs what the cable sends; undefined: no more. */
+  /** Impairs what the cable sends; undefined: no more. It is answered. */
   | { readonly type: "impair"; readonly cable: number; readonly order: WayOrder | undefined }
   | {
       readonly type: "attach";
@@ -48,6 +48,8 @@ export type CableReport =
   | { readonly type: "quiet"; readonly cable: number; readonly connection: number; readonly quiet: Quiet }
   /** The tap was deleted, by others or with its namespace. */
   | { readonly type: "tapLost"; readonly cable: number }
+  /** An order that is answered was obeyed, and all before it. */
+  | { readonly type: "obeyed"; readonly cable: number }
   /** The worker has forgotten the cable after "remove"; its tap can be closed. */
   | { readonly type: "released"; readonly cable: number };
 

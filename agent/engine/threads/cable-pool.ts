@@ -14,8 +14,8 @@ export interface CableSlot {
   readonly stats: Float64Array;
   /** Figures of the impairment, see impair/counters.ts. */
   readonly counters: Float64Array;
-  /** Impairs what the cable sends; undefined: no more. */
-  impair(order: WayOrder | undefined): void;
+  /** Impairs what the cable sends; undefined: no more. It holds for every frame when it resolves. */
+  impair(order: WayOrder | undefined): Promise<void>;
   attach(connection: number, established: EstablishedConnection): void;
   detach(goodbye: string): void;
   notice(text: string): void;
@@ -41,14 +41,14 @@ export class CablePool {
 
   /** Gives a tap to the least loaded thread, which owns its descriptor from now on. */
   add(tap: { readonly name: string; readonly fd: number }, handler: (event: CableReport) => void): CableSlot {
-    const { member: cable, post, leave } = this.#threads.join(handler);
+    const { member: cable, post, ask, leave } = this.#threads.join(handler);
     const stats = createStats();
     const counters = createCounters();
     post({ type: "add", cable, tapFd: tap.fd, tapName: tap.name, stats, counters });
     return {
       stats,
       counters,
-      impair: (order) => post({ type: "impair", cable, order }),
+      impair: (order) => ask({ type: "impair", cable, order }),
       attach: (connection, established) => post({ type: "attach", cable, connection, established }),
       detach: (goodbye) => post({ type: "detach", cable, goodbye }),
       notice: (text) => post({ type: "notice", cable, text }),

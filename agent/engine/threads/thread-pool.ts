@@ -10,6 +10,8 @@ export interface Seat<Order> {
   /** Number of the member in the pool. */
   readonly member: number;
   post(order: Order): void;
+  /** Posts an order that the thread answers, when it has obeyed it and all before it, with a report of type "obeyed"; resolves then, or when the thread has ended. */
+  ask(order: Order): Promise<void>;
   /**
    * Has the thread forget the member. `order` asks for that, and the thread answers it with a report of type "released"; then the
    * member's descriptors are closed, and it resolves.
@@ -33,6 +35,8 @@ interface PoolThread {
   readonly worker: Worker;
   readonly wakeFd: number;
   members: number;
+  /** Who waits until an order is obeyed, by member, in the order of the orders. */
+  readonly asking: Map<number, (() => void)[]>;
 }
 
 /** Threads that do not return to their event loop, started as members need them; a member goes to the least loaded. */
@@ -56,6 +60,12 @@ export class ThreadPool<Order, Report extends { readonly type: string }> {
     return {
       member,
       post: (order) => post(thread, order),
+      ask: async (order) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        thread.asking.set(member, [...(thread.asking.get(member) ?? []), resolve]);
+        post(thread, order);
+        await promise;
+      },
       leave: async (order, fds) => {
         thread.members -= 1;
         const released = new Promise<void>((resolve) => {
@@ -95,9 +105,17 @@ export class ThreadPool<Order, Report extends { readonly type: string }> {
     const { start, memberOf, onCrash } = this.#options;
     const wakeFd = createEventFd();
     const worker = start(wakeFd);
-    worker.on("message", (report: Report) => this.#listeners.get(memberOf(report))?.(report));
+    const thread: PoolThread = { worker, wakeFd, members: 0, asking: new Map() };
+    worker.on("message", (report: Report) => {
+      const member = memberOf(report);
+      if (report.type === "obeyed") onObeyed(thread, member);
+      else this.#listeners.get(member)?.(report);
+    });
     worker.on("error", (error) => onCrash(error instanceof Error ? error : new Error(messageOf(error))));
-    const thread = { worker, wakeFd, members: 0 };
+    worker.once("exit", () => {
+      for (const resolves of thread.asking.values()) for (const resolve of resolves) resolve();
+      thread.asking.clear();
+    });
     this.#threads.push(thread);
     return thread;
   }
@@ -105,6 +123,13 @@ export class ThreadPool<Order, Report extends { readonly type: string }> {
 
 const closeFile = promisify(close);
 const one = new BigUint64Array([1n]);
+
+function onObeyed({ asking }: PoolThread, member: number): void {
+  const [resolve, ...others] = asking.get(member) ?? [];
+  if (others.length === 0) asking.delete(member);
+  else asking.set(member, others);
+  resolve?.();
+}
 
 function post({ worker, wakeFd }: PoolThread, order: unknown): void {
   worker.postMessage(order);

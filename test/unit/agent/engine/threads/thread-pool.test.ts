@@ -5,10 +5,10 @@ import { afterEach, expect, test } from "vitest";
 import { ThreadPool } from "../../../../../agent/engine/threads/thread-pool.js";
 
 type Order =
-  | { readonly type: "say" | "leave"; readonly member: number; readonly text: string }
+  | { readonly type: "say" | "leave" | "obey"; readonly member: number; readonly text: string }
   | { readonly type: "crash" };
 interface Report {
-  readonly type: "said" | "released";
+  readonly type: "said" | "released" | "obeyed";
   readonly member: number;
   readonly text: string;
   readonly thread: number;
@@ -29,6 +29,7 @@ const program = `
       if (type === "stop") process.exit(0);
       if (type === "crash") throw new Error("out of order");
       if (type === "leave") parentPort.postMessage({ type: "said", member, text: "still here", thread: threadId });
+      if (type === "obey") { parentPort.postMessage({ type: "obeyed", member, text, thread: threadId }); continue; }
       parentPort.postMessage({ type: type === "say" ? "said" : "released", member, text, thread: threadId });
     }
   }`;
@@ -69,6 +70,21 @@ test("a thread is woken by every order, and its reports come to the member they 
   two?.post({ type: "say", member: two.member, text: "hi" });
   await expect.poll(() => heard).toEqual(["one hello", "two hi"]);
   expect(started).toBe(1);
+});
+
+test("an order that is asked for has been obeyed when it resolves, after those before it, and also when its thread ends", async () => {
+  const pool = makePool(1);
+  const heard: string[] = [];
+  const [one, two] = ["one", "two"].map((name) => pool.join(({ text }) => heard.push(`${name} ${text}`)));
+  one?.post({ type: "say", member: one.member, text: "hello" });
+  const asked = [two?.ask({ type: "obey", member: two.member, text: "" })];
+  asked.push(one?.ask({ type: "obey", member: one.member, text: "" }));
+  asked.push(one?.ask({ type: "obey", member: one.member, text: "" }));
+  await Promise.all(asked);
+  expect(heard).toEqual(["one hello"]);
+  const never = one?.ask({ type: "crash" });
+  pools.pop();
+  await never;
 });
 
 test("there are no more threads than allowed or than cores, and members are spread over them evenly", async () => {
