@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, open, readFile, rename, unlink } from "node:fs/promises";
+import { access, constants, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
@@ -44,6 +44,16 @@ export async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Whether there is a program at a path that the caller may run, links followed. */
+export async function canRun(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** A file's text, or undefined when there is none. */

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { access, constants, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { once } from "node:events";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
+import { canRun } from "../../lib/files.js";
 import { boundCommand } from "../../lib/owned-process.js";
 import { quote } from "../../lib/names.js";
 
@@ -73,15 +74,6 @@ async function findEditor(env: Environment): Promise<readonly string[]> {
 
 function searchPath(): readonly string[] {
   return (process.env["PATH"] ?? "").split(delimiter).filter((directory) => directory !== "");
-}
-
-async function canRun(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What was saved without the lines that are only said. */

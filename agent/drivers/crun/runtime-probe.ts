@@ -1,6 +1,7 @@
-import { access, constants, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { failedPrecondition, messageOf } from "../../../lib/errors.js";
+import { canRun } from "../../../lib/files.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { missing, present } from "../../host/capability.js";
 import { run } from "../../host/exec.js";
@@ -114,13 +115,6 @@ async function findProgram(name: string): Promise<string | undefined> {
     if (await canRun(path)) return path;
   }
   return undefined;
-}
-
-async function canRun(path: string): Promise<boolean> {
-  return await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 function notInstalled(name: string): Error {

@@ -1,6 +1,6 @@
-import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { invalidArgument } from "../../../lib/errors.js";
+import { canRun } from "../../../lib/files.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 
 /** How a screen is shown. */
@@ -68,11 +68,4 @@ export async function chooseViewer({ protocols, viewer, hasPort, env }: Wanted):
 export function addressFor(protocol: ScreenProtocol, hasPort: boolean): string {
   if (protocol === "vnc") return "{host}::{port}";
   return hasPort ? "spice://{host}:{port}" : "spice+unix://{socket}";
-}
-
-async function canRun(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }

@@ -3,7 +3,7 @@ import { formatTime } from "../../kit/format.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
-import { callerColumn } from "../../kit/table/columns.js";
+import { callerColumn, textColumn } from "../../kit/table/columns.js";
 import { severityStyle } from "./states.js";
 
 type EventRow = Row<Event>;
@@ -39,16 +39,7 @@ export const eventColumns: readonly Column<EventRow>[] = [
     sortKey: (row) => row.resource.severity,
     searched: (row) => severityStyle(row.resource.severity).word,
   },
-  {
-    id: "type",
-    title: "TYPE",
-    importance: 8,
-    min: 10,
-    max: 26,
-    sortLetter: "N",
-    cell: (row) => ({ text: row.resource.type }),
-    searched: (row) => row.resource.type,
-  },
+  textColumn({ id: "type", title: "TYPE", importance: 8, min: 10, max: 26, sortLetter: "N" }, ({ type }) => type),
   {
     id: "resource",
     title: "RESOURCE",

@@ -10,6 +10,7 @@ import {
   nameColumn,
   reasonColumn,
   stateColumn,
+  textColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
 import { lanStyle } from "./states.js";
@@ -44,24 +45,13 @@ export const lanColumns: readonly Column<LanRow>[] = [
     cell: (row) => ({ text: `${row.resource.spec?.mtu || "-"}` }),
     searched: (row) => `${row.resource.spec?.mtu ?? ""}`,
   },
-  {
-    id: "datapath",
-    title: "DATAPATH",
-    importance: 4,
-    min: 8,
-    max: 9,
-    cell: (row) => ({ text: row.resource.status?.datapath ?? "" }),
-    searched: (row) => row.resource.status?.datapath ?? "",
-  },
-  {
-    id: "rstp",
-    title: "RSTP",
-    importance: 2,
-    min: 4,
-    max: 4,
-    cell: (row) => ({ text: row.resource.spec?.rstp === true ? "on" : "off", tone: "dim" }),
-    searched: (row) => (row.resource.spec?.rstp === true ? "on" : "off"),
-  },
+  textColumn(
+    { id: "datapath", title: "DATAPATH", importance: 4, min: 8, max: 9 },
+    ({ status }) => status?.datapath ?? "",
+  ),
+  textColumn({ id: "rstp", title: "RSTP", importance: 2, min: 4, max: 4, tone: "dim" }, ({ spec }) =>
+    spec?.rstp === true ? "on" : "off",
+  ),
   countColumn<LanRow>({ id: "traffic", title: "BYTES", importance: 5, sortLetter: "B", base: 1024 }, (row) =>
     sum(row, (port) => port.rxBytes),
   ),

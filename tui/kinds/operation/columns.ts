@@ -2,23 +2,17 @@ import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
-import { ageColumn, callerColumn } from "../../kit/table/columns.js";
+import { ageColumn, callerColumn, textColumn } from "../../kit/table/columns.js";
 import { operationStyle } from "./states.js";
 
 type OperationRow = Row<Operation>;
 
 /** The table of operations, newest first. */
 export const operationColumns: readonly Column<OperationRow>[] = [
-  {
-    id: "verb",
-    title: "OPERATION",
-    importance: 10,
-    min: 10,
-    max: 24,
-    sortLetter: "N",
-    cell: (row) => ({ text: row.resource.verb, tone: "strong" }),
-    searched: (row) => row.resource.verb,
-  },
+  textColumn(
+    { id: "verb", title: "OPERATION", importance: 10, min: 10, max: 24, sortLetter: "N", tone: "strong" },
+    ({ verb }) => verb,
+  ),
   {
     id: "target",
     title: "TARGET",

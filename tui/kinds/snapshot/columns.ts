@@ -2,7 +2,7 @@ import type { Snapshot } from "../../../proto/gen/zor/v1/snapshot.js";
 import { formatBytes } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
-import { ageColumn, hostColumn, labelColumn, stateColumn } from "../../kit/table/columns.js";
+import { ageColumn, hostColumn, labelColumn, stateColumn, textColumn } from "../../kit/table/columns.js";
 import { snapshotStyle } from "./states.js";
 import { treeKey, treeText } from "./tree.js";
 
@@ -28,16 +28,10 @@ export const snapshotColumns: readonly Column<SnapshotRow>[] = [
     searched: (row) => row.id,
   },
   hostColumn(),
-  {
-    id: "instance",
-    title: "INSTANCE",
-    importance: 9,
-    min: 8,
-    max: 32,
-    sortLetter: "I",
-    cell: (row) => ({ text: row.resource.spec?.instance ?? "" }),
-    searched: (row) => row.resource.spec?.instance ?? "",
-  },
+  textColumn(
+    { id: "instance", title: "INSTANCE", importance: 9, min: 8, max: 32, sortLetter: "I" },
+    ({ spec }) => spec?.instance ?? "",
+  ),
   {
     id: "current",
     title: "NOW",
@@ -47,15 +41,7 @@ export const snapshotColumns: readonly Column<SnapshotRow>[] = [
     cell: (row) => ({ text: row.resource.status?.current === true ? "*" : "", tone: "accent" }),
   },
   stateColumn(10, (row: SnapshotRow) => snapshotStyle(row.resource.status?.state)),
-  {
-    id: "keeps",
-    title: "KEEPS",
-    importance: 7,
-    min: 6,
-    max: 17,
-    cell: (row) => ({ text: kindOfSnapshot(row.resource) }),
-    searched: (row) => kindOfSnapshot(row.resource),
-  },
+  textColumn({ id: "keeps", title: "KEEPS", importance: 7, min: 6, max: 17 }, kindOfSnapshot),
   {
     id: "size",
     title: "SIZE",
@@ -68,14 +54,8 @@ export const snapshotColumns: readonly Column<SnapshotRow>[] = [
   },
   ageColumn({ id: "age", title: "AGE", importance: 7, sortLetter: "A" }, (row: SnapshotRow) => row.resource.createTime),
   labelColumn(),
-  {
-    id: "description",
-    title: "DESCRIPTION",
-    importance: 8,
-    min: 6,
-    max: 60,
-    grow: true,
-    cell: (row) => ({ text: row.resource.spec?.description ?? "" }),
-    searched: (row) => row.resource.spec?.description ?? "",
-  },
+  textColumn(
+    { id: "description", title: "DESCRIPTION", importance: 8, min: 6, max: 60, grow: true },
+    ({ spec }) => spec?.description ?? "",
+  ),
 ];

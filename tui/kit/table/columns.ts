@@ -146,10 +146,14 @@ export function wideColumn<R>(id: string, title: string, textOf: (row: R) => str
 
 /** Column with a text of the resource, which can be searched. */
 export function textColumn<T extends object>(
-  look: Pick<Column, "id" | "title" | "importance" | "min" | "max">,
+  { tone, ...look }: Omit<Column<Row<T>>, "cell" | "searched"> & Pick<Cell, "tone">,
   textOf: (resource: T) => string,
 ): Column<Row<T>> {
-  return { ...look, cell: (row) => ({ text: textOf(row.resource) }), searched: (row) => textOf(row.resource) };
+  return {
+    ...look,
+    cell: (row) => ({ text: textOf(row.resource), ...(tone === undefined ? {} : { tone }) }),
+    searched: (row) => textOf(row.resource),
+  };
 }
 
 /** Column with a count; the largest first when sorted. */
