@@ -4,9 +4,9 @@ import { webcrypto } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
-import { messageOf } from "../../lib/errors.js";
 import { readIfExists, setAside, writeFileAtomic } from "../../lib/files.js";
 import { type CableIdentity, checkIdentity } from "../engine/protocol/cable-identity.js";
+import { toldOf } from "../host/told.js";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 /** Pins, not dates, decide whether a cable certificate is good: it lives as long as the host. */
@@ -30,7 +30,7 @@ export async function ensureCableIdentity(
       return checkIdentity(keyPem, certificatePem);
     } catch (error) {
       const aside = await setAside(keyFile, new Date());
-      onDamage(`the cable identity is damaged (${messageOf(error)}); it is kept as ${aside} and a new one is made`);
+      onDamage(`the cable identity is damaged (${toldOf(error)}); it is kept as ${aside} and a new one is made`);
     }
   }
   const made = await createIdentity();

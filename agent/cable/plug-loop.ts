@@ -2,6 +2,7 @@ import { Backoff } from "../../lib/backoff.js";
 import { messageOf } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { CablePlugger } from "./plugger.js";
+import { toldOf } from "../host/told.js";
 
 /** A tap of the cable engine that belongs into a lan. */
 export interface WantedPort {
@@ -126,7 +127,7 @@ export class PlugLoop {
       if (fault === "") this.#retries.delete(port);
       else this.#later(port);
     } catch (error) {
-      fault = messageOf(error);
+      fault = toldOf(error);
       this.#later(port);
     }
     await tell(fault).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
-import { failedPrecondition, messageOf, ZorError } from "../../lib/errors.js";
+import { failedPrecondition, ZorError } from "../../lib/errors.js";
 import { ToolError } from "../host/exec.js";
+import { toldOf, withoutDirectories } from "../host/told.js";
 import { installWords } from "../host/tool-packages.js";
 
 /** Whether an error says that the disk or a quota is full. */
@@ -46,7 +47,7 @@ export function asFailure(error: unknown, resource: string, action: string): unk
   return new ZorError({
     reason: "TOOL_FAILED",
     code: status.INTERNAL,
-    message: `could not ${action} ${resource}: ${withoutDirectories(messageOf(error))}; the agent's log has the whole story`,
+    message: `could not ${action} ${resource}: ${toldOf(error)}; the agent's log has the whole story`,
     resource,
     metadata: { tool: error.tool },
     cause: error,
@@ -58,9 +59,4 @@ function about(error: ZorError, resource: string, action: string): ZorError {
   const { reason, code, metadata, violations } = error;
   const message = `could not ${action} ${resource}: ${withoutDirectories(error.message)}`;
   return new ZorError({ reason, code, message, resource, metadata, violations, cause: error });
-}
-
-/** The text with absolute paths cut to their last part: clients learn no paths of the host. */
-export function withoutDirectories(text: string): string {
-  return text.replace(/(?<![\w.])(?:\/[\w.@:+=-]+)+\/([\w.@:+=-]+)/g, "$1");
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { alreadyExists, failedPrecondition, invalidFields, messageOf, notFound } from "../../lib/errors.js";
+import { alreadyExists, failedPrecondition, invalidFields, notFound } from "../../lib/errors.js";
 import { KeyedQueue } from "../../lib/keyed-queue.js";
 import { newEtag } from "../../lib/kinds/change.js";
 import { kindNamed } from "../../lib/kinds/kinds.js";
@@ -12,6 +12,7 @@ import { type AskedUpdate, checkMetadata, isSameSpec, newStored, updated } from 
 import type { ResourceSource, Use } from "./references.js";
 import { SpecDirectory } from "./spec-directory.js";
 import { formatStored, parseStored, type StoredSpec } from "./stored-spec.js";
+import { toldOf } from "../host/told.js";
 
 /** A resource in the agent's memory. */
 interface Entry<R extends HostResource> {
@@ -255,7 +256,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
       entry.failure = "";
     } catch (error) {
       const failure = asFailure(error, resource.name, "make");
-      entry.failure = messageOf(failure);
+      entry.failure = toldOf(failure);
       throw failure;
     }
   }

@@ -1,9 +1,9 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "../../lib/errors.js";
 import { readIfExists, setAside, syncDirectory, writeFileAtomic } from "../../lib/files.js";
 import { isId } from "../../lib/names.js";
 import { diskFull, isDiskFull } from "./failure.js";
+import { toldOf } from "../host/told.js";
 
 /** Writes a file durably; a parameter so that tests can fill the disk. */
 export type DurableWriter = typeof writeFileAtomic;
@@ -142,7 +142,7 @@ export class SpecDirectory<T> {
       await this.write(id, id, value);
     } catch (error) {
       // One good copy is left; it is written again with the next change or start of the agent.
-      damage.push(`the specification could not be written again (${messageOf(error)})`);
+      damage.push(`the specification could not be written again (${toldOf(error)})`);
     }
   }
 

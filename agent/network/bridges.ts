@@ -1,4 +1,4 @@
-import { failedPrecondition, messageOf, notFound, unavailable } from "../../lib/errors.js";
+import { failedPrecondition, notFound, unavailable } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import { type Device, findDevice } from "../../lib/net/device.js";
 import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
@@ -17,6 +17,7 @@ import { toBridgeName, toTestPortName } from "./names.js";
 import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
 import { findScalar, readMap } from "./ovs/ovsdb-values.js";
 import type { Datapath, Switch } from "./ovs/switch.js";
+import { toldOf } from "../host/told.js";
 
 /** An endpoint plugged into a lan, as the switch tells it. */
 export interface ObservedPort {
@@ -116,7 +117,7 @@ export class Bridges {
     try {
       mirror = this.#switch.mirror;
     } catch (error) {
-      const reason = failure === "" ? messageOf(error) : failure;
+      const reason = failure === "" ? toldOf(error) : failure;
       return [...this.#lans.values()].map(({ id, uid }) => ({ id, uid, datapath, ports: [], fault: reason, reason }));
     }
     return this.#bridges(mirror).map((bridge) => this.#observe(mirror, bridge));

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { isIPv6 } from "node:net";
-import { messageOf } from "../../lib/errors.js";
 import { run, runJson } from "../host/exec.js";
 import { ip } from "./ip.js";
 import { setUpQuietly } from "../../lib/net/quiet-device.js";
+import { toldOf } from "../host/told.js";
 
 /** UDP port of VXLAN (RFC 7348). */
 export const vxlanPort = 4789;
@@ -119,7 +119,7 @@ export async function whyNoVxlan(underlayNetns: string | undefined): Promise<str
     });
     return "";
   } catch (error) {
-    return toldAsMissing(messageOf(error));
+    return toldAsMissing(toldOf(error));
   } finally {
     await removeVxlan(name, place);
   }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { messageOf, ZorError } from "../../lib/errors.js";
+import { ZorError } from "../../lib/errors.js";
 import type { Operations } from "../../lib/operations.js";
 import type { Instance } from "../../proto/gen/zor/v1/instance.js";
 import { type Operation, OperationState } from "../../proto/gen/zor/v1/operation.js";
@@ -9,6 +9,7 @@ import { expired, isFullNext } from "./retention.js";
 import { ScheduleFiles, type StoredSchedule, type StoredSchedules } from "./schedule-files.js";
 import type { Taker } from "./taker.js";
 import { nextDue } from "./when.js";
+import { toldOf } from "../host/told.js";
 
 /** What schedules need of the agent around them. */
 export interface SchedulerOptions {
@@ -247,7 +248,7 @@ export class Scheduler {
 
   #fail(entry: Entry, error: unknown): void {
     const nowMs = this.#options.now().getTime();
-    const text = messageOf(error);
+    const text = toldOf(error);
     const isPassing = error instanceof ZorError && passing.includes(error.reason);
     const waitMs = isPassing
       ? busyWaitMs

@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, realpath } from "node:fs/promises";
-import { failedPrecondition, messageOf, type ZorError } from "../../lib/errors.js";
+import { failedPrecondition, type ZorError } from "../../lib/errors.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "../drivers/qemu/qcow2.js";
 import { holdPathAside, openHeld } from "../host/open-exactly.js";
 import type { OpenVolume } from "../drivers/abilities/volumes.js";
 import { inShareTurn } from "./share-turns.js";
 import type { StorageVolume, VolumeSource } from "./pool-backend.js";
+import { toldOf } from "../host/told.js";
 
 /** Opens what a backend says of a volume, as drivers are given it. @throws {ZorError} FAILED_PRECONDITION */
 export async function openSource(source: VolumeSource, volume: StorageVolume, mode: "r" | "r+"): Promise<OpenVolume> {
@@ -35,7 +36,7 @@ async function openDevice(path: string, name: string, mode: "r" | "r+"): Promise
   const file = await realpath(path)
     .then((real) => open(real, access | constants.O_NOFOLLOW | constants.O_NONBLOCK))
     .catch((cause: unknown) => {
-      throw damaged(name, `cannot be opened on the host (${messageOf(cause)})`);
+      throw damaged(name, `cannot be opened on the host (${toldOf(cause)})`);
     });
   if ((await file.stat()).isBlockDevice()) return file;
   await file.close();
@@ -70,7 +71,7 @@ async function openThere(path: string, name: string, mode: "r" | "r+"): Promise<
     await using held = await holdPathAside(path);
     return await openHeld(held, mode);
   } catch (cause) {
-    throw damaged(name, `cannot be opened on the host (${messageOf(cause)})`);
+    throw damaged(name, `cannot be opened on the host (${toldOf(cause)})`);
   }
 }
 
@@ -89,7 +90,7 @@ function parsed(start: Buffer, name: string): ReturnType<typeof parseQcow2Header
   try {
     return parseQcow2Header(start);
   } catch (error) {
-    throw damaged(name, messageOf(error));
+    throw damaged(name, toldOf(error));
   }
 }
 

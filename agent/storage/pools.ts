@@ -1,6 +1,7 @@
-import { failedPrecondition, invalidArgument, messageOf, notFound } from "../../lib/errors.js";
+import { failedPrecondition, invalidArgument, notFound } from "../../lib/errors.js";
 import type { PoolSpec } from "../../proto/gen/zor/v1/pool.js";
 import type { PoolBackend, PoolCapacity, StoragePool, StorageVolume } from "./pool-backend.js";
+import { toldOf } from "../host/told.js";
 
 /** A pool and what is known of its storage. */
 export interface PoolState {
@@ -105,7 +106,7 @@ export class Pools {
       const capacity = await backend.capacity(pool);
       this.#set({ pool, backend, reason: "", capacity });
     } catch (error) {
-      this.#set({ pool, backend, reason: messageOf(error), capacity: undefined });
+      this.#set({ pool, backend, reason: toldOf(error), capacity: undefined });
       throw error;
     }
   }
@@ -135,7 +136,7 @@ export class Pools {
       const capacity = await backend.capacity(pool);
       if (this.#states.has(id)) this.#set({ ...state, capacity });
     } catch (error) {
-      if (this.#states.has(id)) this.#set({ ...state, reason: messageOf(error) });
+      if (this.#states.has(id)) this.#set({ ...state, reason: toldOf(error) });
     }
   }
 

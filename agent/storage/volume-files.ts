@@ -1,12 +1,13 @@
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, messageOf, type ZorError } from "../../lib/errors.js";
+import { failedPrecondition, type ZorError } from "../../lib/errors.js";
 import { ToolError } from "../host/exec.js";
 import { type HeldPath, holdPath, holdPathAside, openHeld } from "../host/open-exactly.js";
 import { imageUser, runSandboxed } from "../images/sandboxed-tool.js";
 import { emptyQcow2 } from "./empty-qcow2.js";
 import { openVolumeFile } from "./open-volume.js";
 import { type StoragePool, type StorageVolume, storageName } from "./pool-backend.js";
+import { toldOf } from "../host/told.js";
 
 /** Name of a volume's file. */
 export function fileNameOf(volume: Pick<StorageVolume, "uid" | "format">): string {
@@ -97,7 +98,7 @@ export function holdDirectory(path: string, pool: string): HeldPath {
 }
 
 function withoutDirectory(pool: string, cause: unknown): ZorError {
-  const why = `its directory cannot be had (${messageOf(cause)})`;
+  const why = `its directory cannot be had (${toldOf(cause)})`;
   return unavailablePool(pool, why, "bring it back, without links in its path");
 }
 

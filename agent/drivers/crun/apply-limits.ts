@@ -1,10 +1,11 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition } from "../../../lib/errors.js";
 import type { DriverInstance } from "../driver-instance.js";
 import { buildResources, sizeOf } from "./limits.js";
 import type { OciRuntime } from "./oci-runtime.js";
 import { containerId, optionsOf } from "./subject.js";
+import { toldOf } from "../../host/told.js";
 
 /**
  * Has a container that is made, or runs, keep to the limits of its spec.
@@ -21,7 +22,7 @@ export async function applyLimits(runtime: OciRuntime, instance: DriverInstance,
     await runtime.update(containerId(instance), file, signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw failedPrecondition("LIMIT_REFUSED", resource, `${resource} cannot be limited so now: ${messageOf(error)}`);
+    throw failedPrecondition("LIMIT_REFUSED", resource, `${resource} cannot be limited so now: ${toldOf(error)}`);
   } finally {
     await rm(file, { force: true });
   }

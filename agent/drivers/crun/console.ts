@@ -2,12 +2,13 @@ import { closeSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf, unavailable } from "../../../lib/errors.js";
+import { unavailable } from "../../../lib/errors.js";
 import type { LogPosition } from "../../../lib/logs/open-log.js";
 import type { ConsoleStream } from "../driver.js";
 import { ConsoleReader } from "./console-log.js";
 import type { Keeper } from "./keeper.js";
 import { connectPacketSocket, sendPacket } from "./native.js";
+import { toldOf } from "../../host/told.js";
 
 /** conmon reads at most 32 KiB of a packet. */
 const packetBytes = 8192;
@@ -32,7 +33,7 @@ export async function openContainerConsole(options: {
     throw unavailable(
       "CONSOLE_UNAVAILABLE",
       resource,
-      `the terminal of ${resource} cannot be reached (${messageOf(error)})`,
+      `the terminal of ${resource} cannot be reached (${toldOf(error)})`,
       error,
     );
   }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { failedPrecondition, invalidFields, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import {
   findIdentity,
   isAlive,
@@ -56,6 +56,7 @@ import { checkOptions } from "./options-check.js";
 import { openRootfsImage } from "./rootfs.js";
 import { probeRuntime, type UsableRuntime } from "./runtime-probe.js";
 import { containerId, optionsOf } from "./subject.js";
+import { toldOf } from "../../host/told.js";
 
 const plainCommand = { environment: {}, tty: false, columns: 0, rows: 0, stdin: undefined } as const;
 const exitWaitMs = 10_000;
@@ -189,7 +190,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
       return {
         ...common,
         state: "unknown",
-        reason: `the runtime does not answer: ${messageOf(error)}`,
+        reason: `the runtime does not answer: ${toldOf(error)}`,
         execReady: false,
       };
     }

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { failedPrecondition, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition } from "../../../lib/errors.js";
 import { canRun } from "../../../lib/files.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { missing, present } from "../../host/capability.js";
@@ -8,6 +8,7 @@ import { run } from "../../host/exec.js";
 import { detectCgroups, type HostCgroups } from "./host-cgroups.js";
 import { OciRuntime } from "./oci-runtime.js";
 import { probeMounts } from "./writable-layer.js";
+import { toldOf } from "../../host/told.js";
 
 /** A runtime that can be used, and where its program is. */
 export interface UsableRuntime {
@@ -65,7 +66,7 @@ export async function probeRuntime(stateDirectory: string, signal: AbortSignal):
       ...(await toMounts(stateDirectory)),
     ];
   } catch (error) {
-    return [missing(id, messageOf(error))];
+    return [missing(id, toldOf(error))];
   }
 }
 

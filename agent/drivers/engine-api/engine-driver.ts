@@ -1,4 +1,4 @@
-import { invalidFields, messageOf, unavailable } from "../../../lib/errors.js";
+import { invalidFields, unavailable } from "../../../lib/errors.js";
 import { findIdentity, isAlive, type ProcessIdentity, signalProcess, startTimeOf } from "../../../lib/process.js";
 import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container_engine.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
@@ -41,6 +41,7 @@ import { probeEngine } from "./engine-probe.js";
 import { EngineStatistics } from "./engine-statistics.js";
 import type { EngineDriverOptions, EngineProduct } from "./engine-product.js";
 import { checkEngineOptions } from "./options-check.js";
+import { toldOf } from "../../host/told.js";
 
 const [terminalColumns, terminalRows] = [80, 24];
 
@@ -154,7 +155,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
       const what = alive ? "its first process runs" : "its first process has ended";
       return {
         state: "unknown",
-        reason: `${what}, and nothing more can be known: ${messageOf(error)}`,
+        reason: `${what}, and nothing more can be known: ${toldOf(error)}`,
         pid: alive ? handle.pid : 0,
         startTime: alive ? await startTimeOf(handle) : undefined,
         accelerator: "",

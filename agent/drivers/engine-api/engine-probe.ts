@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { z } from "zod";
-import { messageOf } from "../../../lib/errors.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import type { EngineClient } from "./engine-client.js";
 import { settingOf } from "./engine-error.js";
+import { toldOf } from "../../host/told.js";
 
 const versionSchema = z.object({ Version: z.string().max(64), Os: z.string().max(64).optional() });
 
@@ -23,6 +23,6 @@ export async function probeEngine(
     const { Version: version } = await client.json({ method: "GET", path: "/version", signal }, versionSchema);
     return [{ id, available: true, version, reason: "" }];
   } catch (error) {
-    return [{ id, available: false, version: "", reason: messageOf(error) }];
+    return [{ id, available: false, version: "", reason: toldOf(error) }];
   }
 }

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { status } from "@grpc/grpc-js";
-import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, ZorError } from "../../../lib/errors.js";
 import { type ImageReference, repositoryOf } from "./image-reference.js";
+import { toldOf } from "../../host/told.js";
 
 /** Images that engines may fetch, as the agent's setting registries says. */
 export interface AllowedRegistry {
@@ -53,7 +54,7 @@ export async function readLogin(
     throw failedPrecondition(
       "LOGIN_UNREADABLE",
       "",
-      `the password for ${image.registry} cannot be read (${messageOf(error)}); look at passwordFile in the agent's registries setting`,
+      `the password for ${image.registry} cannot be read (${toldOf(error)}); look at passwordFile in the agent's registries setting`,
     );
   }
   const login = { username, password, serveraddress: image.registry };

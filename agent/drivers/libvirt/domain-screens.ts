@@ -1,7 +1,7 @@
 import { open, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
+import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import type { HasScreen, Viewer } from "../abilities/screen.js";
@@ -9,6 +9,7 @@ import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-inst
 import type { Graphics } from "./domain.js";
 import type { DomainAccess } from "./domain-access.js";
 import { toPng } from "./picture.js";
+import { toldOf } from "../../host/told.js";
 
 /** Of the widest screen, without compression. */
 const maxPictureBytes = 256 * 1024 * 1024;
@@ -84,7 +85,7 @@ async function dialScreen({ socket: path, port }: Graphics, resource: string, si
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
-    throw unavailable("SCREEN_UNREACHABLE", resource, `the screen of ${resource} does not answer: ${messageOf(error)}`);
+    throw unavailable("SCREEN_UNREACHABLE", resource, `the screen of ${resource} does not answer: ${toldOf(error)}`);
   } finally {
     limit.removeEventListener("abort", giveUp);
   }

@@ -1,10 +1,10 @@
 import { Backoff, pause } from "../../../lib/backoff.js";
-import { messageOf } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { type Domain, isUuid, parseDomain } from "./domain.js";
 import { changesOf, type DomainChange } from "./domain-changes.js";
 import { type DomainEvent, followDomainEvents } from "./event-stream.js";
 import { isNoDomain, SilentLibvirt, virsh } from "./virsh.js";
+import { toldOf } from "../../host/told.js";
 
 /** Why a libvirt does not answer, and since when. */
 export interface Trouble {
@@ -111,7 +111,7 @@ export class LibvirtConnection {
     this.#until = signal;
     const backoff = new Backoff({ minMs: minRetryMs, maxMs: maxRetryMs });
     while (!signal.aborted) {
-      const why = await this.#followOnce(signal, backoff).catch((error: unknown) => messageOf(error));
+      const why = await this.#followOnce(signal, backoff).catch((error: unknown) => toldOf(error));
       this.#isFollowed = false;
       await this.#working;
       if (signal.aborted) return;
@@ -169,7 +169,7 @@ export class LibvirtConnection {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        this.#fail(messageOf(error));
+        this.#fail(toldOf(error));
       }
       // Whoever connects again looks at everything.
       if (!this.#isFollowed) return;

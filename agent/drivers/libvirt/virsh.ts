@@ -1,5 +1,6 @@
-import { failedPrecondition, messageOf, unavailable, type ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import { run, ToolError } from "../../host/exec.js";
+import { toldOf } from "../../host/told.js";
 
 /** Milliseconds that libvirt may take for anything. */
 const limitMs = 10_000;
@@ -45,7 +46,7 @@ export function isNoDomain(error: unknown): boolean {
 
 /** What virsh says, in words that say what to do. */
 export function explain(error: unknown, uri: string): string {
-  if (!(error instanceof ToolError)) return messageOf(error);
+  if (!(error instanceof ToolError)) return toldOf(error);
   const said = error.stderrTail
     .split("\n")
     .map((line) => line.replace(/^error: /, "").trim())

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import type { VolumeAccess, VolumeContent } from "../abilities/volumes.js";
@@ -11,6 +11,7 @@ import type { ContentDigests } from "./content-digests.js";
 import { diskName } from "./ids.js";
 import { type DiskFormat, type ImageChain, type ImageLayer, openChain } from "./image-chain.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "./qcow2.js";
+import { toldOf } from "../../host/told.js";
 
 /**
  * A disk of an instance: a file of its own, over an image that is never written, or empty; an image alone that is only read; or a volume.
@@ -311,7 +312,7 @@ async function createOverlay(
 
 async function openOverlay(path: string, resource: string): Promise<FileHandle> {
   return await openExactly(path, "r+").catch((cause: unknown) => {
-    throw damaged(resource, `missing or cannot be opened (${messageOf(cause)})`);
+    throw damaged(resource, `missing or cannot be opened (${toldOf(cause)})`);
   });
 }
 

@@ -1,8 +1,8 @@
 import { geteuid } from "node:process";
-import { messageOf } from "../../../lib/errors.js";
 import { run, ToolError } from "../../host/exec.js";
 import { findToolFile } from "../../host/tool-file.js";
 import { qemuProgram } from "./program.js";
+import { toldOf } from "../../host/told.js";
 
 /** Version of the installed QEMU, "7.2.22"; or why there is none. */
 export type QemuVersion = { readonly version: string } | { readonly missing: string };
@@ -25,8 +25,8 @@ export async function findQemuVersion(signal: AbortSignal): Promise<QemuVersion>
     return {
       missing:
         error instanceof ToolError
-          ? `${messageOf(error)}; install it with: apt-get install qemu-system-x86`
-          : messageOf(error),
+          ? `${toldOf(error)}; install it with: apt-get install qemu-system-x86`
+          : toldOf(error),
     };
   }
 }
@@ -41,7 +41,7 @@ export async function findMissingTool(signal: AbortSignal): Promise<string | und
     try {
       await run(tool, ["--version"], { signal });
     } catch (error) {
-      return `${messageOf(error)}; install it with: apt-get install ${remedy}`;
+      return `${toldOf(error)}; install it with: apt-get install ${remedy}`;
     }
   }
   return undefined;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
+import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { syncDirectory } from "../../../lib/files.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { DiskQuota } from "../disk-quota.js";
@@ -10,6 +10,7 @@ import type { CallOptions, DriverInstance, Progress } from "../driver-instance.j
 import { asObject, numberOf, textOf } from "./json.js";
 import type { Machine } from "./machine.js";
 import { sizeOf } from "./options.js";
+import { toldOf } from "../../host/told.js";
 
 /**
  * The memory of a machine on disk. Under its final name it is whole, and the machine has not run since. While it is written it has a name that
@@ -84,7 +85,7 @@ export async function readMemoryImage(instance: DriverInstance, machine: Machine
     throw failedPrecondition(
       "MEMORY_REFUSED",
       name,
-      `${name}: QEMU does not take its memory (${messageOf(error)}); ${remedy}`,
+      `${name}: QEMU does not take its memory (${toldOf(error)}); ${remedy}`,
     );
   }
 }

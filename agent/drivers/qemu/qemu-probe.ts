@@ -1,9 +1,10 @@
-import { failedPrecondition, messageOf, type ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
 import type { Disk } from "../../../proto/gen/zor/v1/qemu.js";
 import { run } from "../../host/exec.js";
 import { findQemuVersion } from "./fingerprint.js";
 import { asObject, objectsIn, parseObject, textOf } from "./json.js";
 import { qemuProgram } from "./program.js";
+import { toldOf } from "../../host/told.js";
 
 /** What the installed QEMU can. */
 interface QemuAbilities {
@@ -35,7 +36,7 @@ export async function findSpiceProblem(signal: AbortSignal): Promise<string | un
   try {
     return (await findAbilities(signal)).spice ? undefined : spiceProblem;
   } catch (error) {
-    return messageOf(error);
+    return toldOf(error);
   }
 }
 

@@ -1,7 +1,8 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition } from "../../../lib/errors.js";
 import { run, ToolError } from "../../host/exec.js";
+import { toldOf } from "../../host/told.js";
 
 /** A file of an image; its name is checked. */
 export interface SmallFile {
@@ -47,7 +48,7 @@ export async function makeSmallImage(
     throw failedPrecondition(
       "IMAGE_NOT_MADE",
       options.resource,
-      `${options.resource}: its ${image.label} disk cannot be made: ${messageOf(error)}; if it is missing, install it on the host with: apt-get install ${tools[image.format]}`,
+      `${options.resource}: its ${image.label} disk cannot be made: ${toldOf(error)}; if it is missing, install it on the host with: apt-get install ${tools[image.format]}`,
     );
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { isId, parseId } from "../../../lib/names.js";
 import type {
@@ -15,6 +15,7 @@ import { openExactly } from "../../host/open-exactly.js";
 import { readAt } from "../../images/file-start.js";
 import type { Facts } from "./backup-files.js";
 import type { Backups, ReceivedBackup } from "./backups.js";
+import { toldOf } from "../../host/told.js";
 
 const partBytes = 256 * 1024;
 const mostPartBytes = 1024 * 1024;
@@ -150,7 +151,7 @@ function readHeader(start: Buffer, name: string): ReturnType<typeof parseQcow2He
   try {
     return parseQcow2Header(start);
   } catch (error) {
-    const message = `${name} has a file that is no qcow2 disk (${messageOf(error)})`;
+    const message = `${name} has a file that is no qcow2 disk (${toldOf(error)})`;
     throw failedPrecondition("BACKUP_REFUSED", name, message);
   }
 }

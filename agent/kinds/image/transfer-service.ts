@@ -1,11 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import {
-  failedPrecondition,
-  invalidArgument,
-  messageOf,
-  permissionDenied,
-  resourceExhausted,
-} from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument, permissionDenied, resourceExhausted } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { parseId, quote } from "../../../lib/names.js";
 import type {
@@ -33,6 +27,7 @@ import { ChunkReceiver, offsetsOf } from "./chunk-receiver.js";
 import { fetchChunks, type FetchOptions, type PeerIdentity, ticketBytes } from "./fetch.js";
 import { LocalChunks } from "./local-chunks.js";
 import { readList } from "./receive-list.js";
+import { toldOf } from "../../host/told.js";
 
 const listSize = 5000;
 const maxTtlSeconds = 600;
@@ -233,7 +228,7 @@ async function* fetchInto(options: FetchOptions): AsyncGenerator<ReceiveImageRes
     options.signal.throwIfAborted();
     // What was damaged is no matter of the way it took.
     if (error instanceof ArchiveError || isDiskFull(error)) throw error;
-    return messageOf(error);
+    return toldOf(error);
   }
 }
 

@@ -1,10 +1,8 @@
-import { messageOf } from "../../../lib/errors.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { AbsentDriver } from "../../drivers/absent-driver.js";
 import type { DriverInstance, InstanceDriver, Observation, RecoveryHandle } from "../../drivers/driver.js";
 import { emptySpec, findDriver, wantedDriver } from "../../drivers/find-driver.js";
-import { withoutDirectories } from "../../kit/failure.js";
 import { newStored } from "../../kit/metadata.js";
 import type { InstanceContext } from "./context.js";
 import { remove, setPhase } from "./creation.js";
@@ -17,6 +15,7 @@ import { forgetRun, keepHandle, lostReason, observe } from "./observe.js";
 import { type InstanceRecord, notRunning, toDriverInstance } from "./record.js";
 import { newLife } from "./restart-plan.js";
 import type { StoredHandle, StoredInstance } from "./stored-instance.js";
+import { toldOf } from "../../host/told.js";
 
 const unseen = "while the agent was not running";
 
@@ -43,7 +42,7 @@ export async function adopt(
   try {
     return await takeUp(context, record, { saved: loaded.handle, signal, isNewBoot });
   } catch (error) {
-    const reason = `could not be adopted: ${withoutDirectories(messageOf(error))}`;
+    const reason = `could not be adopted: ${toldOf(error)}`;
     context.logError(error, `${name} ${reason}`);
     record.handle = record.handle ?? loaded.handle?.handle;
     record.observation = { ...record.observation, state: "unknown", reason };

@@ -1,9 +1,9 @@
-import { messageOf } from "../../../lib/errors.js";
 import { ShutdownAction } from "../../../proto/gen/zor/v1/instance.js";
 import type { Progress } from "../../drivers/driver.js";
 import { endInOrder } from "./host-boot.js";
 import type { InstanceRecord } from "./record.js";
 import { hostShutdown } from "./restart-plan.js";
+import { toldOf } from "../../host/told.js";
 
 /** What instances are ended by when the host shuts down. */
 export interface HostShutdownMeans {
@@ -38,7 +38,7 @@ export async function endWithHost(
         report(`${name}: ${await endOne(record, means, { signal, report: (text) => report(`${name}: ${text}`) })}`);
       } catch (error) {
         left += 1;
-        report(`${name}: runs on: ${messageOf(error)}`);
+        report(`${name}: runs on: ${toldOf(error)}`);
       }
     },
   );
@@ -61,7 +61,7 @@ async function endOne(
       return "suspended";
     } catch (error) {
       signal.throwIfAborted();
-      report(`could not be suspended: ${messageOf(error)}`);
+      report(`could not be suspended: ${toldOf(error)}`);
     }
   }
   // Without its specification nothing is known but that it runs.
@@ -75,7 +75,7 @@ async function endOne(
       signal.throwIfAborted();
       if (record.handle === undefined) return "ended";
       await means.act("stop", id, options);
-      return `stopped: ${messageOf(error)}`;
+      return `stopped: ${toldOf(error)}`;
     }
   }
   await means.act("stop", id, options);

@@ -1,4 +1,4 @@
-import { invalidArgument, invalidFields, messageOf } from "../../../lib/errors.js";
+import { invalidArgument, invalidFields } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { checkVariables } from "../../../lib/variables.js";
 import type { TerminalSize } from "../../../proto/gen/zor/v1/console_service.js";
@@ -14,6 +14,7 @@ import { readAhead } from "./exec-input.js";
 import type { InstanceManager } from "./manager.js";
 import type { Reached } from "./reached.js";
 import { checkSize } from "./terminal-size.js";
+import { toldOf } from "../../host/told.js";
 
 /** What the exec service works with. */
 export interface ExecServiceOptions {
@@ -72,7 +73,7 @@ async function* exec(
   } catch (error) {
     // A bad message of the client ended the command: the client learns of its own fault.
     const cause = input.failure() ?? error;
-    if (!signal.aborted) end = `failed: ${messageOf(cause)}`;
+    if (!signal.aborted) end = `failed: ${toldOf(cause)}`;
     throw cause;
   } finally {
     abort.abort();

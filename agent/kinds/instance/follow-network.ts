@@ -1,8 +1,8 @@
-import { messageOf } from "../../../lib/errors.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { InstanceContext } from "./context.js";
 import { reset } from "./power.js";
 import { type InstanceRecord, networkOf, specOf } from "./record.js";
+import { toldOf } from "../../host/told.js";
 
 /** Takes an instance whose network is that of a run that has ended into that of the present one, by restarting it. Never throws but when aborted. */
 export async function followNetwork(
@@ -24,6 +24,6 @@ export async function followNetwork(
   } catch (error) {
     signal.throwIfAborted();
     context.logError(error, `${name} could not be restarted in the network that it joins`);
-    tell(EventSeverity.EVENT_SEVERITY_ERROR, "instance.network-lost", messageOf(error));
+    tell(EventSeverity.EVENT_SEVERITY_ERROR, "instance.network-lost", toldOf(error));
   }
 }

@@ -1,14 +1,13 @@
-import { messageOf } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { HealthState } from "../../../proto/gen/zor/v1/crun.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
-import { withoutDirectories } from "../../kit/failure.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
 import { showCarrier } from "./nic-changes.js";
 import { hasEnded, type InstanceRecord, networkOf, specOf, toDriverInstance, toOwner } from "./record.js";
 import { ranWell } from "./restart-plan.js";
+import { toldOf } from "../../host/told.js";
 
 /**
  * Reads the instance's state from its runtime and tells watchers and the event log what changed. An instance that ended
@@ -124,7 +123,7 @@ async function restoreNetwork(context: InstanceContext, record: InstanceRecord, 
     return "";
   } catch (error) {
     signal.throwIfAborted();
-    return `its interfaces could not be restored: ${withoutDirectories(messageOf(error))}`;
+    return `its interfaces could not be restored: ${toldOf(error)}`;
   }
 }
 
@@ -228,7 +227,7 @@ async function inspect(record: InstanceRecord, signal: AbortSignal): Promise<Obs
     return record.specLost ? { ...observation, reason: lostReason } : observation;
   } catch (error) {
     signal.throwIfAborted();
-    const reason = `cannot be observed: ${withoutDirectories(messageOf(error))}`;
+    const reason = `cannot be observed: ${toldOf(error)}`;
     return { ...record.observation, state: record.handle === undefined ? record.observation.state : "unknown", reason };
   }
 }

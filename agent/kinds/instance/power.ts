@@ -1,10 +1,10 @@
 import { status } from "@grpc/grpc-js";
-import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, ZorError } from "../../../lib/errors.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { RecoveryHandle } from "../../drivers/driver.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
-import { asFailure, withoutDirectories } from "../../kit/failure.js";
+import { asFailure } from "../../kit/failure.js";
 import { checkPause, checkReset, checkResume, checkShutdown, checkStart, checkStop } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
 import { keepEnd, noteFailedStart, noteStopped, setLife, trySetLife } from "./ends.js";
@@ -22,6 +22,7 @@ import {
   toOwner,
 } from "./record.js";
 import { mayRestart, newLife } from "./restart-plan.js";
+import { toldOf } from "../../host/told.js";
 
 /**
  * Starts the instance. On error everything that was begun is undone and the reason is kept in its status.
@@ -45,7 +46,7 @@ export async function start(
       context.turns.end(uid);
       const failure = asFailure(error, record.stored.resource.name, "start");
       if (!leavesStateAlone(failure)) {
-        const reason = `could not be started: ${withoutDirectories(messageOf(failure))}`;
+        const reason = `could not be started: ${toldOf(failure)}`;
         noteFailedStart(context, record, reason);
         setObservation(context, record, notRunning("failed", reason), options.caller);
         await keepEnd(context, record);

@@ -1,11 +1,11 @@
 import { status } from "@grpc/grpc-js";
-import { messageOf, ZorError } from "../../../lib/errors.js";
-import { withoutDirectories } from "../../kit/failure.js";
+import { ZorError } from "../../../lib/errors.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteFailedRestart, noteFailedStart, tell, trySetLife } from "./ends.js";
 import { setObservation } from "./observe.js";
 import { start } from "./power.js";
 import { type InstanceRecord, notRunning } from "./record.js";
+import { toldOf } from "../../host/told.js";
 
 /** Starts an instance whose time has come, unless it waits no more. A start that fails is tried again as its policy says. Never throws. */
 export async function startAgain(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<void> {
@@ -58,7 +58,7 @@ async function startUnasked(context: InstanceContext, record: InstanceRecord, si
 
 /** What is refused is told to whoever asks; here nobody does, and it must be seen why the instance is not there. */
 function noteRefusal(context: InstanceContext, record: InstanceRecord, error: unknown): void {
-  const reason = `could not be started: ${withoutDirectories(messageOf(error))}`;
+  const reason = `could not be started: ${toldOf(error)}`;
   if (record.handle !== undefined || record.observation.reason === reason) return;
   noteFailedStart(context, record, reason);
   setObservation(context, record, notRunning("failed", reason), "");

@@ -1,4 +1,3 @@
-import { messageOf } from "../../../lib/errors.js";
 import { runJson } from "../../host/exec.js";
 import type { CrossTest } from "../../network/cross-test.js";
 import type { CablePlugger } from "../../cable/plugger.js";
@@ -8,6 +7,7 @@ import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { LinkRole } from "../../../proto/gen/zor/v1/link.js";
 import type { EndView } from "../../engine/protocol/end-protocol.js";
 import type { LocalLinkView } from "./local-link.js";
+import { toldOf } from "../../host/told.js";
 
 /** What testing the hops of an end needs. */
 export interface DiagnoseOptions {
@@ -27,7 +27,7 @@ export function startFrames(
   if (token === undefined || token.length === 0) return undefined;
   return plugger.cross?.({ ...end, token }).then(
     (result) => framesHop(result, from),
-    (error: unknown) => framesHop({ sent: 0, came: 0, obstacle: messageOf(error) }, from),
+    (error: unknown) => framesHop({ sent: 0, came: 0, obstacle: toldOf(error) }, from),
   );
 }
 
@@ -47,7 +47,7 @@ export async function* diagnoseCable(
   const before = await findCounters(tap, options.netns);
   const engine = await options.ask().then(
     ({ hello, diagnosis }): SeenEngine => ({ version: hello.version, listen: hello.listen, diagnosis }),
-    (error: unknown): SeenEngine => ({ failure: messageOf(error) }),
+    (error: unknown): SeenEngine => ({ failure: toldOf(error) }),
   );
   const after = await findCounters(tap, options.netns);
   const sent = "diagnosis" in engine && engine.diagnosis.tapFrameSent;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { alreadyExists, failedPrecondition, messageOf } from "../../../lib/errors.js";
+import { alreadyExists, failedPrecondition } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import type { ResourceId } from "../../../lib/names.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
@@ -17,6 +17,7 @@ import type { AgentContext } from "../../parts.js";
 import type { Taker } from "../../schedules/taker.js";
 import { checkDescription, checkedSpec, notWhole, refuse, withAbility } from "./snapshot-check.js";
 import { currentOf, type Facts, type MadeSnapshot, parseFacts, toStatus } from "./snapshot-facts.js";
+import { toldOf } from "../../host/told.js";
 
 /** An asked change that goes on after the call. */
 interface AskedWork extends Change {
@@ -293,7 +294,7 @@ export class Snapshots implements StandardVerbs<Snapshot> {
       await claimed.start(options);
     } catch (error) {
       const { name } = claimed.subject().resource;
-      const message = `${messageOf(failure)}; ${name}, which ran, was stopped for it and could not be started again: ${messageOf(error)}`;
+      const message = `${toldOf(failure)}; ${name}, which ran, was stopped for it and could not be started again: ${toldOf(error)}`;
       throw failedPrecondition("REVERT_FAILED", this.#made.nameOf(id), message);
     }
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { pause } from "../../../lib/backoff.js";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { alreadyExists, invalidFields, messageOf } from "../../../lib/errors.js";
+import { alreadyExists, invalidFields } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import type { ResourceId } from "../../../lib/names.js";
@@ -25,6 +25,7 @@ import { type Facts, type MadeVolume, parseFacts, poolsOf, toStorageVolume } fro
 import { assertSettled } from "./move.js";
 import { VolumeMoves } from "./volume-moves.js";
 import { VolumeObservations } from "./volume-status.js";
+import { toldOf } from "../../host/told.js";
 
 /** What is written by running machines is looked at this often: nothing tells when a file grows. */
 const refreshMs = 15_000;
@@ -268,7 +269,7 @@ export class Volumes implements StandardVerbs<Volume> {
       return opened;
     } catch (error) {
       const failure = asFailure(error, volume.name, "open");
-      this.#setProblem(made, messageOf(failure));
+      this.#setProblem(made, toldOf(failure));
       throw failure;
     }
   }

@@ -1,8 +1,8 @@
-import { messageOf } from "../../../lib/errors.js";
 import { findMissing, findReason, type Missing } from "./datapath-view.js";
 import type { MirroredRow, OvsdbMirror } from "./ovsdb-mirror.js";
 import { findScalar } from "./ovsdb-values.js";
 import type { VswitchdClient } from "./vswitchd-client.js";
+import { toldOf } from "../../host/told.js";
 
 /** What a look at the datapath needs. */
 export interface DatapathLook {
@@ -73,7 +73,7 @@ export class DatapathHealth {
       this.#reasons = new Map(names.map((name) => [name, findReason(log, name)]));
     } catch (error) {
       this.#unanswered += 1;
-      this.#silence = messageOf(error);
+      this.#silence = toldOf(error);
     }
     if (this.#missing.ports.size === 0) this.#retries = 0;
     return before !== this.#text();

@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from "node:net";
-import { messageOf, unavailable } from "../../../lib/errors.js";
+import { unavailable } from "../../../lib/errors.js";
 import { JsonSplitter } from "./json-splitter.js";
+import { toldOf } from "../../host/told.js";
 
 /** The other side refused a request. */
 export class JsonRpcError extends Error {
@@ -135,7 +136,7 @@ function lost(peer: string, cause: unknown): Error {
   return unavailable(
     "SWITCH_UNAVAILABLE",
     "",
-    `${peer} does not answer (${messageOf(cause)}); the agent restarts it by itself`,
+    `${peer} does not answer (${toldOf(cause)}); the agent restarts it by itself`,
     cause,
   );
 }

@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { failedPrecondition, messageOf, unavailable } from "../../../lib/errors.js";
+import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { exists } from "../../../lib/files.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
@@ -19,6 +19,7 @@ import { type MirrorChange, OvsdbMirror } from "./ovsdb-mirror.js";
 import { findScalar } from "./ovsdb-values.js";
 import { growPacketBuffers } from "./packet-buffers.js";
 import type { VswitchdClient } from "./vswitchd-client.js";
+import { toldOf } from "../../host/told.js";
 
 /** How to open an agent's switch. */
 export interface SwitchOptions {
@@ -262,7 +263,7 @@ export class Switch {
         if (this.#connection !== undefined) await this.#lookAfter(this.#connection);
         else await this.#restart();
       } catch (error) {
-        this.#failure = messageOf(error);
+        this.#failure = toldOf(error);
         this.#log.error({ err: error }, "the switch could not be started again");
         this.#notify("structure");
         await delay(watchIntervalMs.well, undefined, { signal }).catch(() => undefined);

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { parseHostPort } from "../../../lib/socket-address.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
@@ -14,6 +14,7 @@ import { type AllowedPool, type AllowedTarget, findTarget } from "../pool-policy
 import { newSecretId } from "../secret-id.js";
 import { unavailablePool } from "../volume-files.js";
 import { IscsiUnits, type Target, type Unit } from "./iscsi-units.js";
+import { toldOf } from "../../host/told.js";
 
 /** Seconds that a target has to answer, after which QEMU tells the guest of an error (0 would be for ever). */
 const timeoutSeconds = 15;
@@ -182,7 +183,7 @@ export class IscsiBackend implements PoolBackend {
     const node = toIscsiNode(allowed, lun, id);
     if (allowed.passwordFile === undefined) return { node, secrets: [] };
     const data = await readFile(allowed.passwordFile, "utf8").catch((error: unknown) => {
-      const what = `the password for its target cannot be read (${messageOf(error)})`;
+      const what = `the password for its target cannot be read (${toldOf(error)})`;
       throw unavailablePool(pool.name, what, "look at passwordFile in the agent's settings");
     });
     return { node, secrets: [{ id, data: data.replace(/\r?\n$/, "") }] };

@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { invalidArgument, messageOf } from "../../../lib/errors.js";
+import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { PoolSpec } from "../../../proto/gen/zor/v1/pool.js";
 import {
@@ -16,6 +16,7 @@ import { type RunTool, runStorageTool, type StorageCommand, strangeOutput } from
 import type { ToolResult } from "../../host/exec.js";
 import { unavailablePool } from "../volume-files.js";
 import { findKey, parseCephDf, parseRbdInfo } from "./rbd-report.js";
+import { toldOf } from "../../host/told.js";
 
 /** Where the cluster and the user's key are written down on every host of Ceph's. */
 const etcCeph = "/etc/ceph";
@@ -205,7 +206,7 @@ export class RbdBackend implements PoolBackend {
     const { keyring } = this.#filesOf(pool.spec);
     const remedy = `put the key of client.${user} into ${etcCeph}/ceph.client.${user}.keyring`;
     const text = await readFile(keyring, "utf8").catch((error: unknown) => {
-      throw unavailablePool(pool.name, `the key of its user cannot be read (${messageOf(error)})`, remedy);
+      throw unavailablePool(pool.name, `the key of its user cannot be read (${toldOf(error)})`, remedy);
     });
     const key = findKey(text, user);
     if (key === undefined) throw unavailablePool(pool.name, "the keyring of its user has no key of it", remedy);

@@ -59,7 +59,7 @@ describe.each(["c1", "m1"])("%s is reached", (instance) => {
     // Nobody may read the one that flushes, root included.
     const unread = await zor("cp", `zt/${instance}:/proc/sys/net/ipv4/route`, from);
     expect(unread).toMatchObject({ code: 4, stderr: expect.stringMatching(/route\/flush.*Permission denied/) });
-    expect(await readdir(join(from, "route"))).toContain("max_size");
+    expect(await readdir(join(from, "route"))).toContain("min_pmtu");
     expect(await shell(instance, "ls -A /tmp | grep zor-cp; true")).toBe("");
   });
 

@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
-import { failedPrecondition, messageOf } from "../../../../lib/errors.js";
+import { failedPrecondition } from "../../../../lib/errors.js";
 import { openExactly } from "../../../host/open-exactly.js";
 import { parseQcow2Header, qcow2HeaderBytes } from "../qcow2.js";
+import { toldOf } from "../../../host/told.js";
 
 /**
  * Opens a file of a backup and looks at it before QEMU does: others may write where backups lie, also after their digests were compared. Which
@@ -28,6 +29,6 @@ function findProblem(start: Buffer): string {
     if (externalData) return "keeps its data in another file";
     return encrypted ? "is encrypted" : "";
   } catch (error) {
-    return messageOf(error);
+    return toldOf(error);
   }
 }

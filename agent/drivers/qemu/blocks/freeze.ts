@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pause } from "../../../../lib/backoff.js";
-import { failedPrecondition, messageOf } from "../../../../lib/errors.js";
+import { failedPrecondition } from "../../../../lib/errors.js";
 import { exists, writeFileAtomic } from "../../../../lib/files.js";
 import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import type { DriverInstance } from "../../driver.js";
 import type { Machine } from "../machine.js";
+import { toldOf } from "../../../host/told.js";
 
 /** A guest's disks may be slow to take what is still to be written. */
 const freezeMs = 30_000;
@@ -70,7 +71,7 @@ async function thaw(instance: DriverInstance, machine: Machine): Promise<void> {
       await agent.execute("guest-fsfreeze-thaw", {}, thawMs);
       return await forgetFrozen(instance);
     } catch (error) {
-      failure = messageOf(error);
+      failure = toldOf(error);
       // Whoever does not know how to thaw has not frozen.
       if (/has not been found|not supported|disabled|CommandNotFound|command.*not/i.test(failure)) {
         return await forgetFrozen(instance);

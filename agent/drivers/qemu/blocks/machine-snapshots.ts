@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { failedPrecondition, messageOf, type ZorError } from "../../../../lib/errors.js";
+import { failedPrecondition, type ZorError } from "../../../../lib/errors.js";
 import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import type { InstanceSpec } from "../../../../proto/gen/zor/v1/instance.js";
 import { QemuOptions } from "../../../../proto/gen/zor/v1/qemu.js";
@@ -25,6 +25,7 @@ import { followJobs } from "./block-jobs.js";
 import { openStoppedDisks, runConfined } from "./disk-process.js";
 import { whileFrozen } from "./freeze.js";
 import { lookAt, whyNotQcow2, type WrittenDisk, writtenDisks } from "./written-disks.js";
+import { toldOf } from "../../../host/told.js";
 
 type Options = CallOptions & { readonly progress: Progress };
 type Extra = Readonly<Record<string, string>>;
@@ -167,7 +168,7 @@ export async function loadSnapshot(
     throw failedPrecondition(
       "SNAPSHOT_NOT_LOADED",
       instance.name,
-      `${instance.name}: its disks are as they were at the snapshot, its memory could not be loaded (${messageOf(error)}); it is paused: stop and start it`,
+      `${instance.name}: its disks are as they were at the snapshot, its memory could not be loaded (${toldOf(error)}); it is paused: stop and start it`,
     );
   }
   await machine.execute("cont");

@@ -1,6 +1,6 @@
 import { lstat, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, type FieldViolation, messageOf } from "../../../../lib/errors.js";
+import { failedPrecondition, type FieldViolation } from "../../../../lib/errors.js";
 import { Firmware } from "../../../../proto/gen/zor/v1/qemu.js";
 import { run } from "../../../host/exec.js";
 import { openExactly } from "../../../host/open-exactly.js";
@@ -9,6 +9,7 @@ import { architectureOf, sizeOf, violation } from "../options.js";
 import { machineTypeOf } from "../placement.js";
 import { toFdNode } from "./device.js";
 import type { Asked, HardwarePart, Launch } from "./part.js";
+import { toldOf } from "../../../host/told.js";
 
 /** UEFI; machines with a BIOS have none of it. */
 interface UefiPlan {
@@ -125,7 +126,7 @@ async function openUefi({ options, instance, inherited, resource, signal }: Laun
     await rename(unfinished, path);
   }
   const kept = await openExactly(path, "r+").catch((cause: unknown) => {
-    throw damaged(resource, messageOf(cause));
+    throw damaged(resource, toldOf(cause));
   });
   return {
     codeFd: inherited.share(inherited.keep(await open(code, "r"))),

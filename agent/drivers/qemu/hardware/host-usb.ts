@@ -1,12 +1,6 @@
 import { open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  failedPrecondition,
-  type FieldViolation,
-  messageOf,
-  permissionDenied,
-  type ZorError,
-} from "../../../../lib/errors.js";
+import { failedPrecondition, type FieldViolation, permissionDenied, type ZorError } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
 import type { InheritedFd } from "../inherited-files.js";
 import { violation } from "../options.js";
@@ -14,6 +8,7 @@ import { usbPorts } from "../placement.js";
 import { usbDevicePattern } from "../usb-device-name.js";
 import { type DeviceProperties, toDeviceWord } from "./device.js";
 import type { Asked, HardwarePart, Launch, MachinePolicy } from "./part.js";
+import { toldOf } from "../../../host/told.js";
 
 const maxDevices = 4;
 const [devicesDirectory, nodesDirectory] = ["/sys/bus/usb/devices", "/dev/bus/usb"];
@@ -84,7 +79,7 @@ async function openDevice(device: string, { inherited, resource }: Launch): Prom
     );
   }
   const file = await open(node.path, "r+").catch((error: unknown) => {
-    throw unavailable(resource, device, messageOf(error));
+    throw unavailable(resource, device, toldOf(error));
   });
   return inherited.share(inherited.keep(file));
 }

@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { type FieldViolation, messageOf, ZorError } from "../../../../lib/errors.js";
+import { type FieldViolation, ZorError } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
 import { listed } from "../../../../lib/words.js";
 import type { InstanceNetwork } from "../../../network/instance-networks.js";
@@ -15,6 +15,7 @@ import { toDeviceWord, toSlotHeads } from "./device.js";
 import { assertCanBoot } from "./network-roms.js";
 import { modelOf, type NicDevice, nicDriver, nicModels, toNicDevice } from "./nic-device.js";
 import type { Asked, HardwarePart, Launch } from "./part.js";
+import { toldOf } from "../../../host/told.js";
 
 /** An interface whose tap is open. */
 interface NicPlan extends NicDevice {
@@ -143,7 +144,7 @@ export function openTapsOf(network: InstanceNetwork, resource: string): number[]
     throw new ZorError({
       reason: "TAP_UNAVAILABLE",
       code: status.FAILED_PRECONDITION,
-      message: `${resource}: its interfaces cannot be opened: ${messageOf(cause)}`,
+      message: `${resource}: its interfaces cannot be opened: ${toldOf(cause)}`,
       resource,
       cause,
     });

@@ -1,4 +1,4 @@
-import { failedPrecondition, type FieldViolation, invalidFields, messageOf } from "../../../../lib/errors.js";
+import { failedPrecondition, type FieldViolation, invalidFields } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
 import { run } from "../../../host/exec.js";
 import { parseCpuList, readOnlineCpus, toCpuList } from "../../cpu-list.js";
@@ -6,6 +6,7 @@ import { asObject, numberOf } from "../json.js";
 import { violation } from "../options.js";
 import type { Asked, HardwarePart, Qmp } from "./part.js";
 import { processorsOf } from "./processors.js";
+import { toldOf } from "../../../host/told.js";
 
 const field = "qemu.processors.pin";
 
@@ -38,7 +39,7 @@ async function pin(asked: Asked, qmp: Qmp, resource: string): Promise<void> {
     try {
       await run("taskset", ["-c", "-p", toCpuList(cpus), `${thread}`]);
     } catch (cause) {
-      const message = `${resource}: its CPUs could not be pinned: ${messageOf(cause)}; change qemu.processors.pin`;
+      const message = `${resource}: its CPUs could not be pinned: ${toldOf(cause)}; change qemu.processors.pin`;
       throw failedPrecondition("PINNING_FAILED", resource, message);
     }
   }

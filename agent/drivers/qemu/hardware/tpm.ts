@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import { chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, messageOf } from "../../../../lib/errors.js";
+import { failedPrecondition } from "../../../../lib/errors.js";
 import { createSocketPair } from "../../../../lib/net/socket-pair.js";
 import { run, ToolError } from "../../../host/exec.js";
 import { Companion } from "../companion.js";
@@ -9,6 +9,7 @@ import { firstInheritedFd, type InheritedFd } from "../inherited-files.js";
 import { violation } from "../options.js";
 import { toUnprivileged } from "../privileges.js";
 import type { HardwarePart, Launch } from "./part.js";
+import { toldOf } from "../../../host/told.js";
 
 /** A TPM 2.0: a program of its own, which speaks to QEMU over a pair of sockets that nobody else has, and ends with it. */
 export const tpm: HardwarePart<InheritedFd> = {
@@ -54,7 +55,7 @@ async function assertInstalled(signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     const field = "instance.spec.qemu.tpm";
-    const message = `${field}: ${messageOf(error)}; install it on the host with: apt-get install swtpm`;
+    const message = `${field}: ${toldOf(error)}; install it on the host with: apt-get install swtpm`;
     throw failedPrecondition("TPM_UNAVAILABLE", field, message);
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { lchown } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, messageOf } from "../../../../lib/errors.js";
+import { failedPrecondition } from "../../../../lib/errors.js";
 import { close } from "../../../../lib/libc.js";
 import { listenUnix } from "../../../../lib/net/unix-listener.js";
 import type { Share } from "../../../../proto/gen/zor/v1/qemu.js";
@@ -15,6 +15,7 @@ import { runDirectoryOf } from "../run-directory.js";
 import { toPciDevice } from "./device.js";
 import type { HardwarePart, Launch } from "./part.js";
 import { assertAccess, assertAllowed, holdShare, maxShares, sharesOf } from "./share-policy.js";
+import { toldOf } from "../../../host/told.js";
 
 /** A directory that a program serves. */
 interface VirtiofsPlan {
@@ -107,7 +108,7 @@ async function serve(share: Share, index: number, launch: Launch): Promise<Virti
   const program = findProgram(resource);
   using held = holdShare(share, resource);
   await assertAccess(share, held, launch, inNamespaces).catch((error: unknown) => {
-    throw error instanceof ToolError ? unavailable(resource, share, messageOf(error)) : error;
+    throw error instanceof ToolError ? unavailable(resource, share, toldOf(error)) : error;
   });
   const run = runDirectoryOf(instance);
   const companion = programOf(instance.directory, index);

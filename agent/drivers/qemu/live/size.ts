@@ -1,4 +1,4 @@
-import { failedPrecondition, messageOf } from "../../../../lib/errors.js";
+import { failedPrecondition } from "../../../../lib/errors.js";
 import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import type { InstanceSpec } from "../../../../proto/gen/zor/v1/instance.js";
 import type { CallOptions, DriverInstance } from "../../driver-instance.js";
@@ -10,6 +10,7 @@ import type { Machine } from "../machine.js";
 import { qemuOptionsOf, sizeOf } from "../options.js";
 import { removeDevice } from "./live-machine.js";
 import { bringCpusOnline, bringMemoryOnline } from "./online.js";
+import { toldOf } from "../../../host/told.js";
 
 /** What is changed of a running machine's size. */
 export interface SizeChange {
@@ -76,7 +77,7 @@ async function plugCpus(machine: Machine, count: number, { undo }: SizeChange, {
     try {
       await machine.execute("device_add", { driver: textOf(place, "type"), id, ...props });
     } catch (cause) {
-      const message = `${resource}: QEMU takes no more CPUs while it runs (${messageOf(cause)}); stop it first`;
+      const message = `${resource}: QEMU takes no more CPUs while it runs (${toldOf(cause)}); stop it first`;
       throw failedPrecondition("NOT_PLUGGABLE", resource, message);
     }
     undo.defer(() => letGo(machine, id, "a CPU"));
@@ -103,7 +104,7 @@ async function plugMemory(machine: Machine, sizeMib: number, change: SizeChange,
   try {
     await machine.execute("device_add", { driver: "pc-dimm", id, memdev });
   } catch (cause) {
-    const message = `${resource}: QEMU takes no more memory while it runs (${messageOf(cause)}); stop it first`;
+    const message = `${resource}: QEMU takes no more memory while it runs (${toldOf(cause)}); stop it first`;
     throw failedPrecondition("NOT_PLUGGABLE", resource, message);
   }
   undo.defer(() => letGo(machine, id, "memory"));
