@@ -219,6 +219,12 @@ export class SnapshotRig {
     return backup;
   }
 
+  async backupIds(): Promise<readonly string[]> {
+    const list = { parent: host, pageSize: 0, pageToken: "", filter: "", orderBy: "" };
+    const { backups } = await this.connection.unary(BackupServiceService.listBackups, list);
+    return backups.map(({ name }) => name.split("/").at(-1) ?? "");
+  }
+
   async restoreBackup(id: string, instanceId: string): Promise<void> {
     const request = RestoreBackupRequest.fromPartial({ name: `${host}/backups/${id}`, instanceId });
     await this.done((await this.connection.unary(BackupServiceService.restoreBackup, request)).operation);
