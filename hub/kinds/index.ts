@@ -3,6 +3,7 @@ import { a2bKind } from "./a2b/index.js";
 import { hostKind } from "./host/index.js";
 import { backupKind } from "./backup/index.js";
 import { imageKind } from "./image/index.js";
+import { instanceKind } from "./instance/index.js";
 import { lanKind } from "./lan/index.js";
 import { linkKind } from "./link/index.js";
 import { operationKind } from "./operation/index.js";
@@ -15,6 +16,7 @@ export const hubKinds: readonly HubKind[] = [
   a2bKind,
   lanKind,
   imageKind,
+  instanceKind,
   backupKind,
   operationKind,
   tokenKind,

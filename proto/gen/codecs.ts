@@ -20,6 +20,7 @@ import { ImageTransferServiceService } from "./zor/agent/v1/image_transfer_servi
 import { Instance } from "./zor/v1/instance.js";
 import { InstanceCopyServiceService } from "./zor/v1/instance_copy_service.js";
 import { InstanceServiceService } from "./zor/v1/instance_service.js";
+import { InstanceTransferServiceService } from "./zor/agent/v1/instance_transfer_service.js";
 import { JoinServiceService, RenewServiceService } from "./zor/v1/join_service.js";
 import { Lan } from "./zor/v1/lan.js";
 import { LanServiceService } from "./zor/v1/lan_service.js";
@@ -76,6 +77,7 @@ export const serviceTable = {
   "zor.agent.v1.BackupTransferService": BackupTransferServiceService,
   "zor.agent.v1.CableService": CableServiceService,
   "zor.agent.v1.ImageTransferService": ImageTransferServiceService,
+  "zor.agent.v1.InstanceTransferService": InstanceTransferServiceService,
   "zor.v1.A2bService": A2bServiceService,
   "zor.v1.BackupService": BackupServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,

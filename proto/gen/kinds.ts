@@ -66,6 +66,8 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.agent.v1.ImageTransferService/AllowFetch": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/FetchChunks": {"kind":"","access":"identified","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/DropImage": {"kind":"","access":"hub","verb":"custom","route":""},
+  "/zor.agent.v1.InstanceTransferService/ReadInstance": {"kind":"","access":"hub","verb":"custom","route":""},
+  "/zor.agent.v1.InstanceTransferService/ReceiveInstance": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.v1.A2bService/CreateA2b": {"kind":"a2b","access":"operator","verb":"create","route":"parent","id":"a2bId","request":"a2b","response":"a2b"},
   "/zor.v1.A2bService/GetA2b": {"kind":"a2b","access":"viewer","verb":"get","route":"name","response":"a2b"},
   "/zor.v1.A2bService/ListA2bs": {"kind":"a2b","access":"viewer","verb":"list","route":"parent","response":"a2bs"},

@@ -4,7 +4,10 @@ import type { CopyFacts, CopyOptions } from "./copies.js";
 
 /** A backup that is to be taken. */
 export interface BackupRequest {
-  /** Identity: letters, digits and "-". What is written from its instant on is found by it. */
+  /**
+   * Identity: letters, digits and "-". What is written from its instant on is found by it. "": none will build on it, and what earlier ones know
+   * stays as it is.
+   */
   readonly tag: string;
   /** Absolute path of an empty directory of its own. */
   readonly directory: string;

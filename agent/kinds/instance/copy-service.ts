@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { status } from "@grpc/grpc-js";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument, ZorError } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import { parseId } from "../../../lib/names.js";
 import type { Instance, InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
@@ -85,6 +86,10 @@ async function clone(context: CopyContext, request: CloneInstanceRequest, caller
   const { access, scope, operations, signal: ending } = context;
   const id = scope.parse("instance", "name", request.name);
   const newId = parseId("instance_id", request.instanceId);
+  if (request.host !== "" && request.host !== request.name.split("/instances/")[0]) {
+    const message = "an agent knows no other hosts; ask the hub for a clone on another one";
+    throw new ZorError({ reason: "HUB_ONLY", code: status.UNIMPLEMENTED, message });
+  }
   const bytesPerSecond = checkRate(request.bytesPerSecond);
   const subject = access.look(id);
   const ability = subject.driver.can.copy;

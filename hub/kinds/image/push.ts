@@ -21,7 +21,7 @@ import type { OperationWork } from "../../kit/hub-operations.js";
 import { mutate } from "../../kit/mutate.js";
 import { splitAddress } from "../../kit/split-address.js";
 import { ofHost } from "../../kit/of-host.js";
-import { copyImage } from "./copy-image.js";
+import { copyImage } from "../../kit/copy-image.js";
 import type { PushRecord, PushRecords } from "./push-records.js";
 
 const maxTargets = 100;

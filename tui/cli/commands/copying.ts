@@ -32,6 +32,7 @@ interface SaveOptions extends CopyOptions {
 interface CloneOptions extends CopyOptions {
   readonly keepAddresses?: boolean;
   readonly start: boolean;
+  readonly to?: string;
 }
 
 const bytesPerMib = 1024 * 1024;
@@ -84,18 +85,21 @@ function defineClone({ program, open }: Registrar): void {
   const command = copying(program.command("clone"))
     .description("Make another instance that holds what one holds now, with an identity and MAC addresses of its own.")
     .addArgument(new ResourceArgument("<instance>", "the instance", "instance"))
-    .argument("<name>", "name of the new one, on the same host")
+    .argument("<name>", "name of the new one")
+    .option("--to <host>", "make it on another host; default: the same")
     .option("--keep-addresses", "its interfaces have the same addresses too; mind both in one lan")
     .option("--no-start", "leave it stopped")
     .action(async (text: string, word: string, options: CloneOptions) => {
       const session = open(command);
       const name = await resolveName(session, kindNamed("instance"), text, options.host);
       const instanceId = parseId("name", word);
-      const made = `${hostOf(name) ?? ""}/${instanceId}`;
+      const to = options.to === undefined ? undefined : parseId("--to", options.to);
+      const made = `${to ?? hostOf(name) ?? ""}/${instanceId}`;
       const method = InstanceCopyServiceService.cloneInstance;
       const request = CloneInstanceRequest.fromPartial({
         name,
         instanceId,
+        host: to === undefined ? "" : `hosts/${to}`,
         keepAddresses: options.keepAddresses === true,
         leaveStopped: !options.start,
         ...common(session, options),
@@ -110,7 +114,12 @@ function defineClone({ program, open }: Registrar): void {
         done: "made",
       });
     });
-  withExamples(command, "zor clone alpha/vm1 vm2", "zor clone alpha/vm1 vm2 --no-start --keep-addresses");
+  withExamples(
+    command,
+    "zor clone alpha/vm1 vm2",
+    "zor clone alpha/vm1 vm2 --no-start --keep-addresses",
+    "zor clone alpha/vm1 vm2 --to beta",
+  );
 }
 
 function copying(command: Command): Command {

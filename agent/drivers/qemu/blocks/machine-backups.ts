@@ -89,7 +89,7 @@ async function take(
   const untracked = disks.flatMap((disk) => whyNotQcow2(disk) ?? []);
   const nodes = disks.filter((disk) => whyNotQcow2(disk) === undefined).map(({ node }) => node);
   const { why: unknown, sizes } = await onEngine(access, source, options, async (engine) => ({
-    why: await readyBitmaps(engine, nodes, untracked.length === 0 ? base?.tag : undefined),
+    why: tag === "" ? "" : await readyBitmaps(engine, nodes, untracked.length === 0 ? base?.tag : undefined),
     sizes: new Map(await sizesOf(engine, disks)),
   }));
   const [first] = untracked;
@@ -110,7 +110,8 @@ async function take(
       below === undefined ? { ...common, sync: "full" } : { ...common, sync: "bitmap", bitmap: bitmapOf(below.tag) },
     );
   }
-  const actions = nodes.map((node) => ({
+  const tracked = tag === "" ? [] : nodes;
+  const actions = tracked.map((node) => ({
     type: "block-dirty-bitmap-add",
     data: { node, name: bitmapOf(tag), persistent: true, granularity },
   }));
@@ -118,10 +119,10 @@ async function take(
   try {
     consistent = await copyFrom(access, source, copies, { ...options, actions });
   } catch (error) {
-    await onEngine(access, source, options, (engine) => keepBitmaps(engine, nodes, base?.tag)).catch(() => undefined);
+    await onEngine(access, source, options, (engine) => keepBitmaps(engine, tracked, base?.tag)).catch(() => undefined);
     throw error;
   }
-  await onEngine(access, source, options, (engine) => keepBitmaps(engine, nodes, tag));
+  await onEngine(access, source, options, (engine) => keepBitmaps(engine, tracked, tag));
   await syncDirectory(directory);
   const volumes = disks.flatMap(({ disk, index, node, volume }) => {
     if (volume === undefined) return [];

@@ -57,7 +57,7 @@ export interface SaveInstanceResponse {
 export interface CloneInstanceRequest {
   /** "hosts/{host}/instances/{instance}". */
   name: string;
-  /** Id of the new instance, on the same host. */
+  /** Id of the new instance. */
   instanceId: string;
   /** The addresses of its NICs are those of the instance too. Default: none. */
   keepAddresses: boolean;
@@ -69,6 +69,8 @@ export interface CloneInstanceRequest {
   requestId: string;
   /** Only checks the request. */
   validateOnly: boolean;
+  /** Host that it is made on, "hosts/{host}"; empty: the same. */
+  host: string;
 }
 
 /** Response of CloneInstance. */
@@ -337,6 +339,7 @@ function createBaseCloneInstanceRequest(): CloneInstanceRequest {
     leaveStopped: false,
     requestId: "",
     validateOnly: false,
+    host: "",
   };
 }
 
@@ -365,6 +368,9 @@ export const CloneInstanceRequest: MessageFns<CloneInstanceRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(56).bool(message.validateOnly);
+    }
+    if (message.host !== "") {
+      writer.uint32(66).string(message.host);
     }
     return writer;
   },
@@ -438,6 +444,14 @@ export const CloneInstanceRequest: MessageFns<CloneInstanceRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -483,6 +497,7 @@ export const CloneInstanceRequest: MessageFns<CloneInstanceRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
     };
   },
 
@@ -509,6 +524,9 @@ export const CloneInstanceRequest: MessageFns<CloneInstanceRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
     return obj;
   },
 
@@ -526,6 +544,7 @@ export const CloneInstanceRequest: MessageFns<CloneInstanceRequest> = {
     message.leaveStopped = object.leaveStopped ?? false;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.host = object.host ?? "";
     return message;
   },
 };
@@ -618,7 +637,8 @@ export const InstanceCopyServiceService = {
   },
   /**
    * Makes another instance of the same specification that holds what this one holds now. It has an identity, MAC addresses and, unless
-   * asked otherwise, no addresses of its own. The operation's target is the new instance.
+   * asked otherwise, no addresses of its own. The operation's target is the new instance. On another host (hubs only: an agent knows no others)
+   * disks of its own stand for the volumes that this one writes, and images of the store that it needs are pushed there first.
    */
   cloneInstance: {
     path: "/zor.v1.InstanceCopyService/CloneInstance" as const,
@@ -640,7 +660,8 @@ export interface InstanceCopyServiceServer extends UntypedServiceImplementation 
   saveInstance: handleUnaryCall<SaveInstanceRequest, SaveInstanceResponse>;
   /**
    * Makes another instance of the same specification that holds what this one holds now. It has an identity, MAC addresses and, unless
-   * asked otherwise, no addresses of its own. The operation's target is the new instance.
+   * asked otherwise, no addresses of its own. The operation's target is the new instance. On another host (hubs only: an agent knows no others)
+   * disks of its own stand for the volumes that this one writes, and images of the store that it needs are pushed there first.
    */
   cloneInstance: handleUnaryCall<CloneInstanceRequest, CloneInstanceResponse>;
 }
@@ -667,7 +688,8 @@ export interface InstanceCopyServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Makes another instance of the same specification that holds what this one holds now. It has an identity, MAC addresses and, unless
-   * asked otherwise, no addresses of its own. The operation's target is the new instance.
+   * asked otherwise, no addresses of its own. The operation's target is the new instance. On another host (hubs only: an agent knows no others)
+   * disks of its own stand for the volumes that this one writes, and images of the store that it needs are pushed there first.
    */
   cloneInstance(
     request: CloneInstanceRequest,

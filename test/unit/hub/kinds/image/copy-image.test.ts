@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { resourceExhausted } from "../../../../../lib/errors.js";
 import type { ReadyAgent } from "../../../../../hub/fleet/session.js";
-import { ChunkList } from "../../../../../hub/kinds/image/chunk-list.js";
-import { copyImage } from "../../../../../hub/kinds/image/copy-image.js";
+import { ChunkList } from "../../../../../hub/kit/chunk-list.js";
+import { copyImage } from "../../../../../hub/kit/copy-image.js";
 import {
   ImageTransferServiceService,
   type ListChunksResponse,

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
-import { ZorError } from "../../../lib/errors.js";
-import type { Chunk, ChunkRange } from "../../../proto/gen/zor/agent/v1/image_transfer_service.js";
+import { ZorError } from "../../lib/errors.js";
+import type { Chunk, ChunkRange } from "../../proto/gen/zor/agent/v1/image_transfer_service.js";
 
 /** Agents take no more; of the least length they are a tebibyte. */
 const maxChunks = 2 ** 22;

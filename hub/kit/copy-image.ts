@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { status } from "@grpc/grpc-js";
-import { AsyncQueue } from "../../../lib/async-queue.js";
-import { ZorError } from "../../../lib/errors.js";
-import { Pace } from "../../../lib/pace.js";
-import type { Image } from "../../../proto/gen/zor/v1/image.js";
+import { AsyncQueue } from "../../lib/async-queue.js";
+import { ZorError } from "../../lib/errors.js";
+import { Pace } from "../../lib/pace.js";
+import type { Image } from "../../proto/gen/zor/v1/image.js";
 import {
   type FetchFrom,
   ImageTransferServiceService as methods,
   type MissingChunks,
   type ReceiveImageRequest,
-} from "../../../proto/gen/zor/agent/v1/image_transfer_service.js";
-import type { ReadyAgent } from "../../fleet/session.js";
+} from "../../proto/gen/zor/agent/v1/image_transfer_service.js";
+import type { ReadyAgent } from "../fleet/session.js";
 import { ChunkList } from "./chunk-list.js";
 
 /** A copy of an image from one host to another. */
