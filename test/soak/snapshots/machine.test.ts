@@ -89,12 +89,14 @@ describe("snapshots of a machine", () => {
     const operation = await rig.beginSave("vm1", "slow", { bytesPerSecond: 1n });
     await expect
       .poll(() =>
-        rig.act("stopInstance", "vm1").then(
-          () => "stopped",
+        // Asked for nothing: it may not have begun yet.
+        rig.beginSave("vm1", "other", { validateOnly: true }).then(
+          () => "free",
           (error: Error) => error.message,
         ),
       )
       .toContain(operation?.name);
+    await expect(rig.act("stopInstance", "vm1")).rejects.toThrow(operation?.name);
     await rig.connection.unary(OperationServiceService.cancelOperation, { name: operation?.name ?? "", requestId: "" });
     expect((await rig.ended(operation)).state).toBe(OperationState.OPERATION_STATE_CANCELLED);
     expect(await readdir(join(rig.agent.state, "images"))).toEqual(["disk.raw"]);
