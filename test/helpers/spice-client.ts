@@ -12,7 +12,7 @@ export const spiceMessages = {
   data: 101,
 } as const;
 /** Messages of clients that tests send. */
-export const spiceRequests = { attachChannels: 104, displayInit: 101, keyDown: 101, keyUp: 102 } as const;
+export const spiceRequests = { attachChannels: 104, displayInit: 101, keyDown: 101, keyUp: 102, data: 101 } as const;
 
 const magic = Buffer.from("REDQ");
 const headerBytes = 18;

@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../helpers/eventually.js";
+import { RedirectedDevice } from "../../helpers/redirected-device.js";
 import { openSpice, SpiceChannel, spiceChannels, spiceMessages } from "../../helpers/spice-client.js";
 import { ReachRig, type Running } from "../../integration/reach/rig.js";
 
@@ -88,6 +89,20 @@ describe("the screen of a machine by SPICE, through the whole fleet,", () => {
     await eventually(() =>
       expect(told.join("\n")).toMatch(/instance\.viewed a viewer .*\(SPICE, 3 connections\): \d+ bytes in/),
     );
+  });
+
+  it("has places for the viewer's USB devices: the guest's firmware finds one that is plugged in from there", async () => {
+    const { zor, path } = await serve("zt/m1");
+    const { session } = await look(path);
+    const channel = await SpiceChannel.open(await dial(path), { type: spiceChannels.usbRedirection, session });
+    const device = await RedirectedDevice.plug(channel);
+    // The micro guest itself knows no USB.
+    expect(await rig.zor("reset", "zt/m1")).toMatchObject({ code: 0 });
+    // The beginning of its descriptor, by which hosts of USB tell what there is.
+    expect(await device.asked()).toEqual({ requestType: 0x80, request: 6, value: 0x0100 });
+    zor.kill("SIGINT");
+    await zor.ended;
+    await rig.answers("m1");
   });
 
   it("leaves nothing when the viewer ends, whose code is zor's", async () => {
