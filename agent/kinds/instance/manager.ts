@@ -217,7 +217,7 @@ export class InstanceManager implements ResourceSource {
 
   /**
    * Asks the guest to shut down, again and again, and waits until it has ended.
-   * @throws {ZorError} FAILED_PRECONDITION when it does not within `timeoutMs`; it then runs on.
+   * @throws {ZorError} FAILED_PRECONDITION when it does not within `timeoutMs`, it then runs on; or when something else ended it.
    */
   async shutDown(id: string, options: ActionOptions & { readonly timeoutMs: number }): Promise<void> {
     const record = this.record(id);
@@ -227,6 +227,7 @@ export class InstanceManager implements ResourceSource {
       ask: (attempt) => this.#change(id, () => requestShutdown(this.#context, record, { ...options, attempt })),
       waitForEnd: (signal) => this.#news.waitFor(() => record.handle?.pid !== run.pid, signal),
       giveUp: () => this.#queue.run(name, () => giveUpShutdown(this.#context, record)),
+      lastEnd: () => record.lastEnd,
       ...options,
     });
   }

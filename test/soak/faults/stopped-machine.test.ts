@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { findProcesses } from "../../../lib/process.js";
@@ -113,13 +113,14 @@ describe("a machine whose QEMU is stopped on its host", () => {
 
   it("in the middle of its start fails that in time and leaves nothing of it", { timeout: 300_000 }, async () => {
     await done("stop", "zt/m1");
+    const other = await pidOf("m2");
     const starting = rig.zor("start", "zt/m1");
     const pid = await eventually(async () => {
-      const [found] = await findProcesses(
-        (argv) => /qemu-system/.test(argv[0] ?? "") && argv.some((each) => each.includes("guest=m1") || each === "m1"),
-      );
-      if (found === undefined) throw new Error("it is not there yet");
-      return found.pid;
+      for (const { pid } of await findProcesses((argv) => /qemu-system/.test(argv[0] ?? ""))) {
+        const place = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+        if (place.startsWith(rig.agent.state) && pid !== other) return pid;
+      }
+      throw new Error("it is not there yet");
     });
     process.kill(pid, "SIGSTOP");
     stopped = pid;
@@ -137,6 +138,9 @@ describe("a machine whose QEMU is stopped on its host", () => {
   });
 });
 
+/** How a call ends whose machine was killed meanwhile; the last of it when the machine had gone before the call had come to it. */
+const killed = /QEMU was killed by signal 9 \(SIGKILL\).*start it again with: zor start|does not run.*start it first/s;
+
 describe("a machine whose QEMU is killed", () => {
   it.each<readonly [string, ...string[]]>([
     ["snapshot", "create", "zt/m1", "bad", "--ram"],
@@ -144,23 +148,53 @@ describe("a machine whose QEMU is killed", () => {
     ["shutdown", "zt/m1"],
     ["set", "instance", "zt/m1", "--add-nic", "lan=lan2"],
     ["exec", "zt/m1", "--", "sleep", "100"],
-  ])("in the middle of %s %s: that ends, and it is told", { timeout: 300_000 }, async (...argv) => {
-    if (!/RUNNING/.test((await status("m1")).state)) await done("start", "zt/m1");
+    ["cp", "/etc/os-release", "zt/m1:/tmp/bad"],
+    ["view", "zt/m1", "--png", "bad.png"],
+    ["send-key", "zt/m1", "a"],
+    ["suspend", "zt/m1"],
+    ["clone", "zt/m1", "bad"],
+    ["pause", "zt/m1"],
+  ])(
+    "in the middle of %s %s %s: that ends, and how the machine ended is told",
+    {
+      timeout: 300_000,
+    },
+    async (...argv) => {
+      if (!/RUNNING/.test((await status("m1")).state)) await done("start", "zt/m1");
+      await rig.answers("m1");
+      const pid = await pidOf("m1");
+      // Stopped first, so that the command does not end before.
+      process.kill(pid, "SIGSTOP");
+      stopped = pid;
+      const asked = rig.zor(...argv.map((each) => (each === "bad.png" ? join(rig.directory, each) : each)));
+      await rig.shell("m2", "true");
+      process.kill(pid, "SIGKILL");
+      stopped = undefined;
+      const said = await asked;
+      expect(said.code).not.toBe(0);
+      expect({ argv, said: said.stderr }).toEqual({ argv, said: expect.stringMatching(killed) });
+      await eventually(async () => expect((await status("m1")).state).toMatch(/STOPPED|FAILED/), 60_000);
+      expect((await status("m1")).reason).toMatch(/kill/i);
+      expect(JSON.parse(await done("get", "snapshots", "-o", "json"))).toEqual({});
+      expect(await rig.shell("m2", "echo here")).toBe("here\n");
+      await done("start", "zt/m1");
+      await rig.answers("m1");
+    },
+  );
+
+  it("in the middle of a command that has begun: that ends with how the machine ended", {
+    timeout: 300_000,
+  }, async () => {
     await rig.answers("m1");
-    const pid = await pidOf("m1");
-    // Stopped first, so that the command is certainly under way.
-    process.kill(pid, "SIGSTOP");
-    stopped = pid;
-    const asked = rig.zor(...argv);
-    await rig.shell("m2", "true");
-    process.kill(pid, "SIGKILL");
-    stopped = undefined;
-    const said = await asked;
-    expect({ argv, said: said.stderr }).toEqual({ argv, said: expect.stringMatching(remedy) });
-    await eventually(async () => expect((await status("m1")).state).toMatch(/STOPPED|FAILED/), 60_000);
-    expect((await status("m1")).reason).toMatch(/kill/i);
-    expect(JSON.parse(await done("get", "snapshots", "-o", "json"))).toEqual({});
-    expect(await rig.shell("m2", "echo here")).toBe("here\n");
+    const running = rig.run("exec", "zt/m1", "--", "sh", "-c", "echo begun; sleep 100");
+    await running.stdout.sees(/begun/);
+    process.kill(await pidOf("m1"), "SIGKILL");
+    const { code, stderr } = await running.result;
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(
+      /m1 ended before this was done: QEMU was killed by signal 9 \(SIGKILL\); start it again with/,
+    );
+    await eventually(async () => expect((await status("m1")).state).toMatch(/FAILED/), 60_000);
     await done("start", "zt/m1");
     await rig.answers("m1");
   });
