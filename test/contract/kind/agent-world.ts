@@ -1,23 +1,26 @@
 import type { InstanceDriver } from "../../../agent/drivers/driver.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { CreateLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
+import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { GaugeRack, gaugeKind } from "../../extension/gauge-agent-kind.js";
-import { ApiFixture } from "../../integration/agent/api-fixture.js";
+import { ApiFixture, type ApiFixtureOptions, creation } from "../../integration/agent/api-fixture.js";
 import type { KindWorld } from "./contract.js";
 
 /**
  * An agent in this process with one more kind than it knows, and a lan that others may refer to.
- * @param storage directory that pools may be made in; default: none.
+ * @param host directories that pools may be made in and backups kept in; default: none.
  */
 export async function startAgentWorld(
   drivers?: readonly InstanceDriver[],
   rack = new GaugeRack(),
-  storage?: string,
+  host: Pick<ApiFixtureOptions, "storage" | "backups"> = {},
 ): Promise<KindWorld> {
   const fixture = await ApiFixture.start({
     kinds: [gaugeKind(rack)],
     ...(drivers === undefined ? {} : { drivers }),
-    ...(storage === undefined ? {} : { storage }),
+    ...host,
   });
   const identity = await fixture.pki.user("vera", Role.ROLE_VIEWER);
   let viewer = fixture.connect(identity);
@@ -37,4 +40,13 @@ export async function startAgentWorld(
 /** A lan for whoever refers to one. */
 export async function makeLan({ operator, parent }: KindWorld, lanId: string): Promise<void> {
   await operator().unary(LanServiceService.createLan, CreateLanRequest.fromPartial({ parent, lanId }));
+}
+
+/** An instance for whoever is of one. */
+export async function makeInstance({ operator }: KindWorld, id: string): Promise<void> {
+  const request = creation(id, { leaveStopped: true });
+  const { operation } = await operator().unary(InstanceServiceService.createInstance, request);
+  const wait = { name: operation?.name ?? "", timeout: { seconds: 15n, nanos: 0 } };
+  const { operation: ended } = await operator().unary(OperationServiceService.waitOperation, wait);
+  if (ended?.state !== OperationState.OPERATION_STATE_SUCCEEDED) throw new Error(ended?.error?.message);
 }

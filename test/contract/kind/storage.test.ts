@@ -2,13 +2,24 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { startAgentWorld } from "./agent-world.js";
-import { describeKind } from "./contract.js";
-import { pool, volume } from "./subjects.js";
+import { KeepingDriver } from "../../fakes/keeping-driver.js";
+import { makeInstance, startAgentWorld } from "./agent-world.js";
+import { describeKind, type KindWorld } from "./contract.js";
+import { backup, pool, snapshot, volume } from "./subjects.js";
 
 const server = "an agent";
 const storage = await realpath(await mkdtemp(join(tmpdir(), "zt-pools-")));
 afterAll(() => rm(storage, { recursive: true, force: true }));
 
-describeKind({ ...pool(storage), server, start: () => startAgentWorld(undefined, undefined, storage) });
+describeKind({ ...pool(storage), server, start: () => startAgentWorld(undefined, undefined, { storage }) });
 describeKind({ ...volume, server, start: () => startAgentWorld() });
+
+/** An agent with an instance of which states can be kept. */
+async function startKeeping(): Promise<KindWorld> {
+  const world = await startAgentWorld([new KeepingDriver()], undefined, { backups: storage });
+  await makeInstance(world, "kept");
+  return world;
+}
+
+describeKind({ ...snapshot, server, start: startKeeping });
+describeKind({ ...backup, server, start: startKeeping });

@@ -56,3 +56,22 @@ export const volume: Subject = {
   bad: { spec: { sizeMib: -1n }, field: "volume.spec.size_mib" },
   change: { spec: { sizeMib: 64n }, path: "spec.size_mib" },
 };
+
+const kept = {
+  spec: (number: number) => ({ instance: "kept", description: `the ${number}th` }),
+  change: { spec: { description: "before the change" }, path: "spec.description" },
+} as const;
+
+/** Snapshots of the instance "kept". */
+export const snapshot: Subject = {
+  singular: "snapshot",
+  ...kept,
+  bad: { spec: { instance: "kept", description: "x".repeat(1025) }, field: "snapshot.spec.description" },
+};
+
+/** Backups of the instance "kept". */
+export const backup: Subject = {
+  singular: "backup",
+  ...kept,
+  bad: { spec: { instance: "kept", bytesPerSecond: -1n }, field: "backup.spec.bytes_per_second" },
+};

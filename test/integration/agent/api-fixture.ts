@@ -45,6 +45,8 @@ export interface ApiFixtureOptions {
   readonly kinds?: readonly KindModule<AgentContext>[];
   /** Directory that pools may be made in; default: none. */
   readonly storage?: string;
+  /** Directory that backups are kept in; default: none. */
+  readonly backups?: string;
 }
 
 /** A real agent in this process, over real mutual TLS and a real disk, on a host whose runtime and network are fakes. */
@@ -62,8 +64,10 @@ export class ApiFixture {
   readonly #kinds: readonly KindModule<AgentContext>[];
 
   readonly #storagePools: readonly { readonly directory: string }[];
+  readonly #backupDirs: readonly string[];
 
-  private constructor(directory: string, pki: TestPki, { drivers, kinds = [], storage }: ApiFixtureOptions) {
+  private constructor(directory: string, pki: TestPki, { drivers, kinds = [], storage, backups }: ApiFixtureOptions) {
+    this.#backupDirs = backups === undefined ? [] : [backups];
     this.#storagePools = storage === undefined ? [] : [{ directory: storage }];
     this.#drivers = drivers ?? [this.driver];
     this.#kinds = [...allKinds, ...kinds];
@@ -132,6 +136,7 @@ export class ApiFixture {
     const config = agentConfigSchema.parse({
       ...{ state: this.state, listen: ["127.0.0.1:0"], observeSeconds: 0.1 },
       storagePools: this.#storagePools,
+      backupDirs: this.#backupDirs,
     });
     const agent = await Agent.start({
       settings: settle(config, undefined, "h1"),
