@@ -25,6 +25,7 @@ export const snapshotKind: TuiKind<Snapshot> = {
       field("description", spec?.description),
       field("keeps", kindOfSnapshot(row.resource)),
       field("size", formatBytes(status?.sizeBytes ?? 0n)),
+      field("in volumes", (status?.volumes ?? []).join(" ")),
       field("hangs from", spec?.parent === "" ? "nothing: it is at the root" : spec?.parent),
       field("now", status?.current === true ? "the instance descends from it" : "no"),
       field("schedule", spec?.schedule),
