@@ -91,19 +91,18 @@ export class InstanceTransfers {
     if (first?.$case !== "begin") throw invalidArgument("begin", "must be the first message");
     const begin = first.value;
     const access = this.#context.instances.get();
-    const { ability, ...wanted } = this.#wanted(begin.instance, begin);
+    const { ability: _later, ...wanted } = this.#wanted(begin.instance, begin);
     await access.checkNew(wanted, { caller: begin.caller, signal });
     yield { message: { $case: "ready", value: true } };
     const nextPart = async (): Promise<BackupPart | undefined> => {
       const message = await next();
       return message?.$case === "part" ? message.value : undefined;
     };
-    yield* this.#make(begin, ability, nextPart, signal);
+    yield* this.#make(begin, nextPart, signal);
   }
 
   async *#make(
     begin: CloneBegin,
-    ability: BackedUp,
     nextPart: () => Promise<BackupPart | undefined>,
     signal: AbortSignal,
   ): AsyncIterable<ReceiveInstanceResponse> {
@@ -114,7 +113,7 @@ export class InstanceTransfers {
     const parts = readBegin(head.value);
     const { facts, sizeBytes } = parts.received;
     const { volumes = [] } = facts;
-    const { ability: _same, ...wanted } = this.#wanted(Instance.fromJSON(facts.instance), begin, volumes);
+    const { ability, ...wanted } = this.#wanted(Instance.fromJSON(facts.instance), begin, volumes);
     // What the hub knew may be old.
     await instances.get().checkNew(wanted, { caller: begin.caller, signal });
     await using place = await this.#place();
