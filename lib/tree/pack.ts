@@ -8,18 +8,24 @@ const pieceBytes = 256 * 1024;
 
 /** Reads an entry of a directory with all that is below it. Links stay links; what is no file, directory or link is skipped. */
 export async function* packTree(dir: Dir, name: string): AsyncGenerator<TreeItem> {
-  yield* pack({ dir, name, path: [] }, { count: 0 });
+  yield* pack({ dir, name, path: [] }, { count: 0, withData: true });
+}
+
+/** As {@link packTree}, without what is in files. */
+export async function* listTree(dir: Dir, name: string): AsyncGenerator<TreeItem> {
+  yield* pack({ dir, name, path: [] }, { count: 0, withData: false });
 }
 
 /** @param held names that are held now, for all levels: a guest may make directories of more than memory holds. */
 async function* pack(
   { dir, name, path }: { readonly dir: Dir; readonly name: string; readonly path: readonly string[] },
-  held: { count: number },
+  held: { count: number; readonly withData: boolean },
 ): AsyncGenerator<TreeItem> {
   const stats = await dir.find(name);
   if (stats === undefined) throw new TreeError(`${dir.show(name)} does not exist`, "ENOENT");
   if (stats.isFile()) {
-    yield* packFile(dir, name, path);
+    if (held.withData) yield* packFile(dir, name, path);
+    else yield { type: "entry", entry: entryOf(stats, path, "file") };
   } else if (stats.isSymbolicLink()) {
     yield { type: "entry", entry: entryOf(stats, path, "symlink", await readlink(dir.at(name))) };
   } else if (stats.isDirectory()) {

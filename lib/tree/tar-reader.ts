@@ -94,7 +94,7 @@ async function* data(bytes: Bytes, size: number): AsyncGenerator<TreeItem> {
 }
 
 /** Names from the top, of "./top/a/b". @throws {TreeError} for what leads elsewhere. */
-function toPath(name: string, hasTop: boolean): readonly string[] {
+export function toPath(name: string, hasTop: boolean): readonly string[] {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   const bad = parts.find((part) => part === ".." || Buffer.byteLength(part) > treeLimits.nameBytes);
   if (name.startsWith("/") || bad !== undefined || name.includes("\0") || name.includes("\ufffd")) {

@@ -72,7 +72,7 @@ export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, optio
         directories.push(await make(dir, item.entry, options));
       }
     }
-    if (incomplete === undefined || directories.length > 0) {
+    if (incomplete === undefined || writing?.isTop === false) {
       await writing?.finish();
       writing = undefined;
     }
@@ -84,8 +84,8 @@ export async function unpackTree(dir: Dir, items: AsyncIterable<TreeItem>, optio
   }
 }
 
-/** The directory that an entry is in, and its name there. */
-async function parentOf(
+/** The directory that an entry is in, and its name there. No link is followed on the way. */
+export async function parentOf(
   dir: Dir,
   path: readonly string[],
   top: string,
@@ -295,6 +295,11 @@ class Writing {
       await place.dir[Symbol.asyncDispose]();
       throw explained(error, shown);
     }
+  }
+
+  /** It is all there is of the tree. */
+  get isTop(): boolean {
+    return this.#entry.path.length === 0;
   }
 
   async write(data: Buffer): Promise<void> {

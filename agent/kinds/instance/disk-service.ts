@@ -1,5 +1,6 @@
 import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
+import { spoken } from "../../../lib/grpc/spoken.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { quote } from "../../../lib/names.js";
 import {
@@ -30,6 +31,8 @@ export interface DiskServiceOptions {
 
 /** Of somebody who stays: the instance cannot be started meanwhile. */
 const longestMs = 3_600_000;
+/** Of somebody who writes and sends nothing; who does not take what is read is ended by the server itself. */
+const silentMs = 120_000;
 /** Most that wait for one instance. */
 const maxWaiting = 8;
 const pieceBytes = 256 * 1024;
@@ -111,7 +114,7 @@ class DiskLooks {
     requests: AsyncIterable<WriteDiskRequest>,
     { signal: until, caller }: CallContext,
   ): AsyncGenerator<WriteDiskResponse> {
-    const iterator = requests[Symbol.asyncIterator]();
+    const iterator = spoken(requests, silentMs)[Symbol.asyncIterator]();
     const asked = readOpen(await iterator.next());
     const where = checkedPlace("open.place", asked.place, false);
     const id = this.#options.scope.parse("instance", "open.place.name", where.name);

@@ -23,6 +23,7 @@ import type { HubParts } from "../../kit/hub-kind.js";
 import type { OperationWork } from "../../kit/hub-operations.js";
 import { mutate } from "../../kit/mutate.js";
 import { ofHost } from "../../kit/of-host.js";
+import { mib, sentWords } from "../../kit/sent-words.js";
 
 /** A copy that was asked for. */
 interface Asked {
@@ -98,7 +99,7 @@ export class BackupCopies implements OperationWork {
             signal,
             tell: (bytes) => {
               const percent = Math.min(99, (100 * (copied + bytes)) / Math.max(1, wholeBytes));
-              progress(`${asked.target}: ${mib(copied + bytes)} of about ${mib(wholeBytes)} MiB`, percent);
+              progress(sentWords(asked.target, { sent: copied + bytes, of: `about ${mib(wholeBytes)}` }), percent);
             },
           }));
         copied += Number(backup.status?.sizeBytes ?? 0n);
@@ -190,8 +191,4 @@ export class BackupCopies implements OperationWork {
       there?.status?.backupTime?.getTime() === backup.status?.backupTime?.getTime();
     return isSame ? there : undefined;
   }
-}
-
-function mib(bytes: number): string {
-  return (bytes / 1024 ** 2).toFixed(1);
 }

@@ -23,6 +23,7 @@ import { splitAddress } from "../../kit/split-address.js";
 import { ofHost } from "../../kit/of-host.js";
 import { copyImage } from "../../kit/copy-image.js";
 import type { PushRecord, PushRecords } from "./push-records.js";
+import { mib, sentWords } from "../../kit/sent-words.js";
 
 const maxTargets = 100;
 /** A host that is lost meanwhile is waited for so long; a restarted agent is back within seconds. */
@@ -111,7 +112,7 @@ export class ImagePushes implements OperationWork {
           progress: ({ sentBytes, missingBytes, wholeBytes, way }) => {
             heardMs = performance.now();
             const there = `${mib(wholeBytes - missingBytes)} MiB were there`;
-            const step = `${target}: ${mib(sentBytes)} of ${mib(missingBytes)} MiB sent ${way}, ${there}`;
+            const step = sentWords(target, { sent: sentBytes, of: mib(missingBytes) }, ` ${way}, ${there}`);
             context.progress(step, 100 * (done + (share * sentBytes) / Math.max(1, missingBytes)));
           },
         }).catch((error: unknown) => {
@@ -183,8 +184,4 @@ function toRecord({
 function isAway(error: unknown): boolean {
   if (!(error instanceof ZorError)) return false;
   return error.code === status.UNAVAILABLE || error.code === status.CANCELLED || error.reason === "IMPORT_UNDER_WAY";
-}
-
-function mib(bytes: number): string {
-  return (bytes / 1024 ** 2).toFixed(1);
 }

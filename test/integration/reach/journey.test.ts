@@ -61,6 +61,19 @@ describe.each(["c1", "m1"])("%s is reached", (instance) => {
     expect(unread).toMatchObject({ code: 4, stderr: expect.stringMatching(/route\/flush.*Permission denied/) });
     expect(await readdir(join(from, "route"))).toContain("min_pmtu");
     expect(await shell(instance, "ls -A /tmp | grep zor-cp; true")).toBe("");
+    // Busybox does what GNU's tools do in the unit tests.
+    const [again, to] = [join(from, "tree"), `zt/${instance}:/tmp/tree/deep`];
+    for (const note of ["", "2 files are there already"]) {
+      const sent = await zor("cp", "--resume", again, to);
+      expect(sent).toMatchObject({ code: 0, stderr: expect.stringContaining(note) });
+    }
+    const back = `zt/${instance}:/tmp/tree/deep/tree`;
+    for (const note of ["", "2 files are there already"]) {
+      const come = await zor("cp", "--resume", back, join(from, "back", "tree"));
+      expect(come).toMatchObject({ code: 0, stderr: expect.stringContaining(note) });
+    }
+    expect(await readdir(join(from, "back", "tree", "tree"), { recursive: true })).toHaveLength(4);
+    expect(await readFile(join(from, "back", "tree", "tree", "deep", "file"), "utf8")).toBe("text");
   });
 
   it("at a port of this machine", async () => {

@@ -1,8 +1,11 @@
+import { lstat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { TreeItem } from "../../../lib/tree/tree.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples, withNotes } from "../command.js";
+import type { Resumed } from "../copy/resume.js";
 import { type CopyEnd, guestEnd, localEnd } from "../copy/ends.js";
 import { LeftOut } from "../copy/left-out.js";
 import { resolveName } from "../resolve.js";
@@ -26,7 +29,7 @@ export function define({ program, open }: Registrar): void {
     .argument("<to>", "a path here, or INSTANCE:/PATH; into it when it is a directory, else as it")
     .option("--host <host>", "the host of names without one")
     .option("--owners", "keep owners and set-id bits; else files are root's inside and yours here")
-    .option("--resume", "of one file: keep what came when it is cut off, and go on there")
+    .option("--resume", "keep what came when it is cut off, and go on there; what is complete is not sent again")
     .addOption(outputOption(["text", "json"], "text"))
     .action(async (from: string, to: string, options: CpOptions) => {
       const session = open(command);
@@ -66,7 +69,7 @@ tar; paths inside are absolute. A local path with a colon: ./a:b.`,
   );
 }
 
-/** Copies one file, going on where an earlier copy was cut off. */
+/** Copies a file or a directory, going on where an earlier copy was cut off. */
 async function resume(
   session: Session,
   { from, to, options }: { readonly from: string; readonly to: string; readonly options: CpOptions },
@@ -83,18 +86,29 @@ async function resume(
   const inside = place.slice(colon + 1);
   if (!inside.startsWith("/") || inside.includes("\n")) throw invalidArgument("path", "must be absolute, and one line");
   const name = await resolveName(session, kindNamed("instance"), place.slice(0, colon), options.host);
-  const { resumeIn, resumeOut } = await import("../copy/resume.js");
   const progress = new Progress(session, options.output === "json");
   const copy = {
     ...{ connection: await session.connect(), name, inside, here, signal: session.io.signal },
     onBytes: (bytes: number) => progress.add(bytes),
+    onFiles: (count: number) => progress.addFiles(count),
     note: (text: string) => session.note(escapeText(`zor: ${text}`)),
   };
   try {
-    await (isInside(from) ? resumeOut(copy) : resumeIn(copy));
+    await goOn(copy, isInside(from));
   } finally {
     progress.end();
   }
+}
+
+async function goOn(copy: Resumed, isOut: boolean): Promise<void> {
+  const { resumeIn, resumeOut } = await import("../copy/resume.js");
+  const { isDirectoryInside, resumeTreeIn, resumeTreeOut } = await import("../copy/resume-tree.js");
+  if (isOut) {
+    const isTree = basename(copy.inside) !== "" && (await isDirectoryInside(copy));
+    return await (isTree ? resumeTreeOut(copy) : resumeOut(copy));
+  }
+  const here = await lstat(resolve(copy.here)).catch(() => undefined);
+  return await (here?.isDirectory() === true ? resumeTreeIn(copy) : resumeIn(copy));
 }
 
 /** A colon makes a name of an instance of what stands before it, unless that is a path. */
@@ -133,9 +147,12 @@ class Progress {
     }
   }
 
-  /** Of one file. */
+  addFiles(count: number): void {
+    this.#files += count;
+  }
+
   add(bytes: number): void {
-    this.#files = 1;
+    this.#files = Math.max(1, this.#files);
     this.#bytes += bytes;
     if (performance.now() - this.#toldMs > progressMs) this.#tell("");
   }

@@ -20,7 +20,11 @@ export interface Resumed {
   readonly signal: AbortSignal;
   /** Told where it goes on, and how far it is. */
   readonly onBytes: (bytes: number) => void;
+  /** Told of files that are whole, where there are several. */
+  readonly onFiles?: (count: number) => void;
   readonly note: (text: string) => void;
+  /** Both paths are those of the file, also where there are directories; this is how the one here is called for people. */
+  readonly shown?: string;
 }
 
 const pieceBytes = 256 * 1024;
@@ -48,9 +52,9 @@ chmod "$4" -- "$1" && touch -d "@$5" -- "$1" && mv -f -- "$1" "$2"`;
 
 /** Copies a file out of an instance; what came before stays when it is cut off. @throws {ZorError} */
 export async function resumeOut(copy: Resumed): Promise<void> {
-  const { inside, here, name, onBytes } = copy;
+  const { inside, here, name, onBytes, shown = here } = copy;
   const was = await statOf(copy);
-  const target = await targetOf(here, basename(inside));
+  const target = copy.shown === undefined ? await targetOf(here, basename(inside)) : here;
   const part = join(dirname(target), `.zor-part-${keyOf(name, inside, was.size, was.modified)}`);
   const file = await open(part, O_CREAT | O_RDWR | O_NOFOLLOW, 0o600).catch((error: unknown) => {
     throw explained(error, part);
@@ -77,8 +81,11 @@ export async function resumeOut(copy: Resumed): Promise<void> {
     await rename(part, target);
   } catch (error) {
     if (at === 0 || isChange(error)) await unlink(part).catch(() => undefined);
-    else copy.note(`what came is kept in ${part}; the same command goes on there`);
-    throw explained(error, here);
+    else
+      copy.note(
+        `what came is kept in ${copy.shown === undefined ? part : join(dirname(shown), basename(part))}; the same command goes on there`,
+      );
+    throw explained(error, shown);
   } finally {
     await file.close();
   }
@@ -86,15 +93,16 @@ export async function resumeOut(copy: Resumed): Promise<void> {
 
 /** Copies a file into an instance; what came before stays there when it is cut off. @throws {ZorError} */
 export async function resumeIn(copy: Resumed): Promise<void> {
-  const { inside, here, name, onBytes } = copy;
+  const { inside, here, name, onBytes, shown = here } = copy;
   const whole = resolve(here);
-  const file = await open(whole, O_RDONLY | O_NONBLOCK).catch((error: unknown) => {
-    throw explained(error, here);
+  const flags = O_RDONLY | O_NONBLOCK | (copy.shown === undefined ? 0 : O_NOFOLLOW);
+  const file = await open(whole, flags).catch((error: unknown) => {
+    throw explained(error, shown);
   });
   let kept: { readonly part: string; at: number } | undefined;
   try {
     const was = await file.stat();
-    if (!was.isFile()) throw invalidArgument("--resume", `${here} is no plain file, and only those go on`);
+    if (!was.isFile()) throw invalidArgument("--resume", `${shown} is no plain file, and only those go on`);
     const { size, mode } = was;
     const modified = Math.floor(was.mtimeMs / 1000);
     const key = keyOf(name, inside, size, modified);
@@ -188,7 +196,7 @@ function run(
 }
 
 /** Nothing goes on with what was copied of a file that is another now. */
-function isChange(error: unknown): boolean {
+export function isChange(error: unknown): boolean {
   return error instanceof ZorError && error.reason === changeReason;
 }
 
