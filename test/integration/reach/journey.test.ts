@@ -63,10 +63,7 @@ describe.each(["c1", "m1"])("%s is reached", (instance) => {
     expect(await shell(instance, "ls -A /tmp | grep zor-cp; true")).toBe("");
     // Busybox does what GNU's tools do in the unit tests.
     const [again, to] = [join(from, "tree"), `zt/${instance}:/tmp/tree/deep`];
-    for (const note of ["", "2 files are there already"]) {
-      const sent = await zor("cp", "--resume", again, to);
-      expect(sent).toMatchObject({ code: 0, stderr: expect.stringContaining(note) });
-    }
+    expect(await zor("cp", "--resume", again, to)).toMatchObject({ code: 0, stderr: "" });
     const back = `zt/${instance}:/tmp/tree/deep/tree`;
     for (const note of ["", "2 files are there already"]) {
       const come = await zor("cp", "--resume", back, join(from, "back", "tree"));

@@ -26,11 +26,11 @@ const maxListBytes = 128 * 2 ** 20;
 /** Of the words of one command, and how many they are. */
 const maxWordBytes = 16 * 1024;
 const maxWords = 200;
-const types: Readonly<Record<number, EntryFacts["type"]>> = {
-  0o100000: "file",
-  0o040000: "directory",
-  0o120000: "symlink",
-};
+const types: ReadonlyMap<number, EntryFacts["type"]> = new Map([
+  [0o100000, "file"],
+  [0o040000, "directory"],
+  [0o120000, "symlink"],
+]);
 
 /** Arguments: directory, mark. Prints the mark, what it is and the name of each entry: a name may hold whatever it wants but the mark. */
 const listScript = `cd -- "$1" && exec find . -exec stat -c "$2 %f %s %Y %n" -- {} +`;
@@ -56,10 +56,10 @@ export async function listInside(run: RunInside, directory: string, mark: string
   const text = Buffer.concat(pieces).toString("latin1").replace(/\n$/, "");
   const [, ...parts] = `\n${text}`.split(`\n${mark} `);
   for (const part of parts) {
-    const [, raw = "", size = "", time = "", bytes = ""] = /^([0-9a-f]+) (\d+) (-?\d+) ([^]*)$/.exec(part) ?? [];
+    const [, raw = "", size = "", time = "", bytes = ""] = /^([0-9a-f]+) (\d+) (-?\d+) (.*)$/s.exec(part) ?? [];
     const name = Buffer.from(bytes, "latin1").toString("utf8");
     const mode = Number.parseInt(raw, 16);
-    const type = types[mode & 0o170000];
+    const type = types.get(mode & 0o170000);
     if (Buffer.from(name).toString("latin1") !== bytes) odd.push(`${name}: its name is not UTF-8`);
     else if (type !== undefined) {
       const facts = { type, mode: mode & 0o777, mtime: Number(time), size: type === "file" ? Number(size) : 0 };
