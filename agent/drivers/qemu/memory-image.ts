@@ -8,6 +8,7 @@ import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { DiskQuota } from "../disk-quota.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver-instance.js";
 import { asObject, numberOf, textOf } from "./json.js";
+import { settleCarriers } from "./live/settle.js";
 import type { Machine } from "./machine.js";
 import { sizeOf } from "./options.js";
 import { toldOf } from "../../host/told.js";
@@ -88,6 +89,7 @@ export async function readMemoryImage(instance: DriverInstance, machine: Machine
       `${name}: QEMU does not take its memory (${toldOf(error)}); ${remedy}`,
     );
   }
+  await settleCarriers(machine, instance.spec);
 }
 
 /** From now on the machine goes on by itself, and its memory on disk is of no use any more. */

@@ -75,7 +75,7 @@ export async function makeMachineFixture(policy?: MachinePolicy): Promise<Machin
   }
 
   async function waitForAgent(instance: DriverInstance): Promise<void> {
-    const limit = AbortSignal.timeout(60_000);
+    const limit = AbortSignal.timeout(120_000);
     for await (const event of driver.events(limit)) {
       if (event.uid === instance.uid && event.type === "exec-ready") return;
     }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -6,18 +6,7 @@ import type { DriverInstance } from "../../../agent/drivers/driver.js";
 import { toUserId } from "../../../agent/drivers/qemu/privileges.js";
 import { run } from "../../../agent/host/exec.js";
 import { callOptions, type MachineFixture, makeMachineFixture } from "../../integration/qemu/machine-fixture.js";
-
-const microDirectory = "/var/lib/zor/images/micro";
-const modules = [
-  "virtio_pci",
-  "virtio_net",
-  "virtio_console",
-  "virtio_blk",
-  "button",
-  "9pnet_virtio",
-  "9p",
-  "virtiofs",
-];
+import { makeDebianGuest } from "./debian-guest.js";
 
 let root: string;
 let fixture: MachineFixture;
@@ -33,48 +22,13 @@ beforeAll(async () => {
     { path: join(root, "fast-reading"), readOnly: true },
   ];
   fixture = await makeMachineFixture({ qemuArguments: false, pciDevices: [], usbDevices: [], shares });
-  await makeGuest(fixture.imageDirectory);
+  await makeDebianGuest(root, fixture.imageDirectory, ["9pnet_virtio", "9p", "virtiofs"]);
 }, 120_000);
 
 afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
   await rm(root, { recursive: true, force: true });
 });
-
-/** The built-in image with Debian's ordinary kernel, which knows 9p; the one it has does not. */
-async function makeGuest(directory: string): Promise<void> {
-  const manifest = JSON.parse(await readFile(join(microDirectory, "manifest.json"), "utf8")) as { kernel: string };
-  const version = manifest.kernel.replace("-cloud", "");
-  const work = join(root, "kernel");
-  const tree = join(work, "initrd/lib/modules");
-  await mkdir(tree, { recursive: true });
-  await run("apt-get", ["download", "-o", "APT::Sandbox::User=root", `linux-image-${version}`], {
-    cwd: work,
-    timeoutMs: 90_000,
-  });
-  const deb = (await readdir(work)).find((name) => name.endsWith(".deb")) ?? "";
-  await run("dpkg", ["-x", join(work, deb), join(work, "tree")], { timeoutMs: 60_000 });
-  await run("depmod", ["-b", join(work, "tree"), version]);
-  const order = new Set<string>();
-  for (const module of modules) {
-    const { stdout } = await run("modprobe", ["--show-depends", "-d", join(work, "tree"), "-S", version, module]);
-    for (const match of stdout.matchAll(/^insmod (\S+)/gm)) {
-      const path = match[1] ?? "";
-      const name = path.slice(path.lastIndexOf("/") + 1);
-      if (order.has(name)) continue;
-      order.add(name);
-      await writeFile(join(tree, name), await readFile(path));
-    }
-  }
-  await writeFile(join(tree, "order"), `${[...order].join("\n")}\n`);
-  const names = ["lib", "lib/modules", ...[...order, "order"].map((name) => `lib/modules/${name}`)];
-  await run("sh", ["-c", "cpio -o -H newc -O ../more.cpio"], { cwd: join(work, "initrd"), input: names.join("\n") });
-  // A kernel unpacks one archive after the other; later files replace earlier ones.
-  const initrd = [await readFile(join(microDirectory, "initrd.img")), await readFile(join(work, "more.cpio"))];
-  const padding = Buffer.alloc((4 - ((initrd[0]?.length ?? 0) % 4)) % 4);
-  await writeFile(join(directory, "initrd"), Buffer.concat([initrd[0] as Buffer, padding, initrd[1] as Buffer]));
-  await writeFile(join(directory, "vmlinuz"), await readFile(join(work, "tree/boot", `vmlinuz-${version}`)));
-}
 
 const share = (name: string, more = {}) => ({ path: join(root, name), tag: name, ...more });
 const start = async (instance: DriverInstance) =>

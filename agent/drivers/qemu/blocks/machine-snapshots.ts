@@ -8,6 +8,7 @@ import { openExactly } from "../../../host/open-exactly.js";
 import type { SnapshotFacts, SnapshotTag } from "../../abilities/snapshots.js";
 import type { CallOptions, DriverInstance, Progress } from "../../driver.js";
 import { type DisksOptions, isVolume, overlayPathOf } from "../disks.js";
+import { settleCarriers } from "../live/settle.js";
 import { assertMemoryInOnePiece } from "../live/size.js";
 import type { Machine } from "../machine.js";
 import { qemuOptionsOf, sizeOf } from "../options.js";
@@ -171,6 +172,7 @@ export async function loadSnapshot(
       `${instance.name}: its disks are as they were at the snapshot, its memory could not be loaded (${toldOf(error)}); it is paused: stop and start it`,
     );
   }
+  await settleCarriers(machine, instance.spec);
   await machine.execute("cont");
   machine.greetAgentAnew();
 }

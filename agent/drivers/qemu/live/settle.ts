@@ -15,3 +15,10 @@ export async function settle(machine: Machine, spec: InstanceSpec): Promise<void
     if (disk.persistent && disk.sizeMib > 0n) await resizeDisk(machine, { disk, index }, options);
   }
 }
+
+/** A state of a machine that was loaded holds whether interfaces had carrier then: they have it as they are plugged in now. */
+export async function settleCarriers(machine: Machine, { nics }: InstanceSpec): Promise<void> {
+  for (const [index, { lan, deviceAddress }] of nics.entries()) {
+    await machine.setLink(nicId(deviceAddress, index), lan !== "");
+  }
+}
