@@ -43,8 +43,9 @@ export async function orEnd(
 /** How the run ended, perhaps in no words; undefined while it goes on, or another has begun. */
 async function findEnd(record: InstanceRecord, handle: RecoveryHandle): Promise<string | undefined> {
   for (let look = 0; look < looks; look += 1) {
-    // Whoever observes it has seen it.
-    if (record.handle === undefined && hasEnded(record.observation.state)) return record.observation.reason;
+    // Whoever observes it has seen it, and may still be putting away what it had; how it ended is noted before that.
+    if (record.handle === undefined)
+      return hasEnded(record.observation.state) ? record.observation.reason : (record.lastEnd?.text ?? "");
     if (record.handle !== handle) return undefined;
     try {
       const signal = uninterrupted;

@@ -192,7 +192,7 @@ describe("a machine whose QEMU is killed", () => {
     const { code, stderr } = await running.result;
     expect(code).not.toBe(0);
     expect(stderr).toMatch(
-      /m1 ended before this was done: QEMU was killed by signal 9 \(SIGKILL\); start it again with/,
+      /m1: it ended meanwhile: QEMU was killed by signal 9 \(SIGKILL\); start it again with: zor start/,
     );
     await eventually(async () => expect((await status("m1")).state).toMatch(/FAILED/), 60_000);
     await done("start", "zt/m1");
