@@ -169,7 +169,7 @@ it("shows it of interfaces that are added while the guest runs", { timeout: 600_
     instance,
     handle,
     "for d in /sys/class/net/*; do a=$(cat $d/address); case $a in 02:00:00:00:08:0[1-3]) " +
-      "ip link set ${d##*/} name eth${a##*:0} 2>/dev/null;; esac; done; true",
+      "ip link set $(basename $d) name eth$(echo $a | cut -c 17) 2>/dev/null;; esac; done; true",
   );
   await show(instance, handle);
   const turned = await turn(instance, handle, (index) => index % 2 === 1);
