@@ -1,5 +1,6 @@
 import type { TuiKind } from "../kit/kind.js";
 import { a2bKind } from "./a2b/a2b.js";
+import { backupKind } from "./backup/backup.js";
 import { eventKind } from "./event/event.js";
 import { hostKind } from "./host/host.js";
 import { imageKind } from "./image/image.js";
@@ -24,4 +25,5 @@ export const tuiKinds: readonly TuiKind[] = [
   imageKind,
   poolKind,
   volumeKind,
+  backupKind,
 ];

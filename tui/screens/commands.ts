@@ -76,7 +76,15 @@ function commandsEverywhere(program: Program): readonly Command[] {
       hint: { word: "console", rank: 7 },
       changes: true,
       when: () => kind()?.hasConsole === true,
-      run: () => attach(program),
+      run: () => attach(program, { readOnly: false }),
+    },
+    {
+      keys: ["o"],
+      words: ["only-look"],
+      title: "only look at the console, nothing is typed; Ctrl-] comes back",
+      group: "Look",
+      when: () => kind()?.hasConsole === true,
+      run: () => attach(program, { readOnly: true }),
     },
     {
       keys: ["l"],
@@ -226,11 +234,11 @@ function give(program: Program, to: "screen" | "ssh"): void {
   });
 }
 
-function attach(program: Program): void {
+function attach(program: Program, how: { readonly readOnly: boolean }): void {
   const { model } = program;
   const row = model.screen.subject();
   if (row === undefined) return;
-  program.attachConsole(row.name).catch((error: unknown) => {
+  program.attachConsole(row.name, how).catch((error: unknown) => {
     model.complain("tui.console_failed", row.name, `console of ${shortName(row.name)}: ${messageOf(error)}`);
     model.changed();
   });

@@ -17,8 +17,8 @@ export interface Program {
   readonly log: Log;
   /** Ends the program, and with it all that it has under way. */
   readonly signal: AbortSignal;
-  /** Attaches to a console with the screen put aside. @throws {ZorError} when that fails. */
-  attachConsole(name: string): Promise<void>;
+  /** Attaches to a console with the screen put aside, to type or only to look. @throws {ZorError} when that fails. */
+  attachConsole(name: string, how: { readonly readOnly: boolean }): Promise<void>;
   /** Shows the screen of a machine, with its keyboard, or logs in to an instance, with this one put aside. @throws {ZorError} when that fails. */
   giveTerminal(to: "screen" | "ssh", name: string): Promise<void>;
   /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */

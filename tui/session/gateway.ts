@@ -14,7 +14,11 @@ export interface FleetGateway extends ActionRunner {
   /** The lines of a log, as they come; over every loss of the connection. @throws {ZorError} when it cannot be read. */
   followLog: Program["followLog"];
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
-  attachConsole(name: string, terminal: Terminal, signal: AbortSignal): Promise<string>;
+  attachConsole(
+    name: string,
+    terminal: Terminal,
+    how: { readonly signal: AbortSignal; readonly readOnly: boolean },
+  ): Promise<string>;
   /** Shows the screen of a machine, with its keyboard, until it is left. @throws {ZorError} when it has none, or it is lost. */
   showScreen(name: string, terminal: Terminal, signal: AbortSignal): Promise<void>;
   /** Runs an ssh to an instance in this terminal; resolves to its exit code. @throws {ZorError} */

@@ -39,8 +39,8 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       for await (const piece of readLog(connection, place, query, options)) yield* lines.push(piece);
       yield* lines.end();
     },
-    attachConsole: async (name, terminal, signal) => {
-      const end = await attachConsole(connection, name, terminal, { signal });
+    attachConsole: async (name, terminal, how) => {
+      const end = await attachConsole(connection, name, terminal, how);
       return end.kind === "detached" ? "" : end.reason;
     },
     showScreen: async (name, terminal, signal) => {

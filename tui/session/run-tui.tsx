@@ -68,7 +68,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     requests: new Requests(model, gateway, log, stop.signal),
     log,
     signal: stop.signal,
-    attachConsole: (name) => suspend(() => showConsole(name)),
+    attachConsole: (name, { readOnly }) => suspend(() => showConsole(name, readOnly)),
     giveTerminal: (to, name) => suspend(() => (to === "screen" ? showScreen(name) : logIn(name))),
     diagnose: (link, signal) => gateway.diagnose(link, signal),
     followLog: (name, options) => gateway.followLog(name, options),
@@ -78,10 +78,10 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     quit: () => end({ code: 0 }),
   };
   const controller = new Controller(program, host === undefined ? {} : { kind: "instance", host });
-  const showConsole = async (name: string): Promise<void> => {
+  const showConsole = async (name: string, readOnly: boolean): Promise<void> => {
     try {
       const terminal = { input: process.stdin, output: process.stdout };
-      const reason = await gateway.attachConsole(name, terminal, stop.signal);
+      const reason = await gateway.attachConsole(name, terminal, { signal: stop.signal, readOnly });
       model.say(reason === "" ? "detached from the console" : `the console ended: ${reason}`);
     } finally {
       // Ink draws from where the cursor is: that must be the beginning of a line.

@@ -44,8 +44,8 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     requests: new Requests(model, gateway, log, signal),
     log,
     signal,
-    attachConsole: async (name) => {
-      done.push(`console ${name}`);
+    attachConsole: async (name, { readOnly }) => {
+      done.push(`${readOnly ? "look" : "console"} ${name}`);
     },
     giveTerminal: async (to, name) => {
       done.push(`${to} ${name}`);

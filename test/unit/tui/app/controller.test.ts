@@ -123,6 +123,8 @@ describe("read-only mode", () => {
     press("s", "x", "y", "p", "r", "c", "ctrl-d", "y");
     expect(gateway.calls).toEqual([]);
     expect(done).toEqual([]);
+    press("o");
+    expect(done).toEqual([expect.stringMatching(/^look hosts\/.*\/instances\/vm/)]);
     expect(model.prompt).toBeUndefined();
     expect(model.fleet.pending.size).toBe(0);
   });
