@@ -89,12 +89,12 @@ beforeAll(async () => {
   const disks = ["--disk", "image=base,persistent", "--disk", "volume=data"];
   await done("create", "instance", "alpha/m1", ...machine, ...disks);
   await answers("alpha/m1");
-}, 120_000);
+}, 300_000);
 
 afterAll(async () => {
   for (const host of ["alpha", "beta"]) await zor("delete", "instances", "--all", "--host", host, "--force", "--yes");
   await undo.disposeAsync();
-}, 60_000);
+}, 120_000);
 
 it("has a machine made on another host, with the image that it needs, its disks and what its volume holds", async () => {
   expect(await read("alpha/m1", "vda")).toBe("the image");
