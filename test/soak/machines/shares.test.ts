@@ -131,7 +131,7 @@ it("serves directories over virtiofs, which end with the machine", { timeout: 24
   // And a start begins anew.
   const again = await start(instance);
   await expect
-    .poll(async () => (await driver.inspect(instance, again, callOptions)).execReady, { timeout: 60_000 })
+    .poll(async () => (await driver.inspect(instance, again, callOptions)).execReady, { timeout: 120_000 })
     .toBe(true);
   expect(await fixture.shell(instance, again, "mkdir -p /m && mount -t virtiofs fast /m && cat /m/file")).toBe(
     "of the guest\n",
