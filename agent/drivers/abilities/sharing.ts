@@ -6,4 +6,6 @@ export interface Sharing {
   readonly field: string;
   /** Id of the instance whose net namespace it joins; "": it has its own. Pure. */
   networkOf(spec: InstanceSpec): string;
+  /** Kinds of the drivers whose instances' namespaces can be joined; default: all of model "join". */
+  readonly kinds?: readonly string[];
 }

@@ -4,7 +4,7 @@ import { readIfExists } from "../../../lib/files.js";
 import { findIdentity, startTimeOf } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
 import { endSessionOf } from "../containers/exec-processes.js";
-import type { HostCgroups } from "./host-cgroups.js";
+import type { HostCgroups } from "../containers/host-cgroups.js";
 
 /** Removes a group with those below it, in every hierarchy. The kernel keeps groups that have processes. */
 const removeGroups = `

@@ -3,8 +3,8 @@ import { failedPrecondition, type FieldViolation } from "../../../lib/errors.js"
 import { quote } from "../../../lib/names.js";
 import { ContainerLimits } from "../../../proto/gen/zor/v1/crun.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
-import { findDisk, findLoopDevices } from "./disk-devices.js";
-import type { HostCgroups } from "./host-cgroups.js";
+import { buildTraffic, checkTraffic, limitUnsupported, outside } from "../containers/disk-traffic.js";
+import type { HostCgroups } from "../containers/host-cgroups.js";
 
 /** What a container may use at most. */
 export interface ContainerSize {
@@ -29,34 +29,7 @@ export interface LimitOptions {
 const defaultTasks = 4096;
 const cpuPeriodUs = 100_000;
 const bytesPerMib = 1024 * 1024;
-const [maxTasks, maxSwapMib, maxWeight, minBytes, minFiles, maxFiles] = [4_194_304, 2 ** 40, 10_000, 4096, 16, 2 ** 30];
-const rates = [
-  {
-    name: "read_bytes_per_second",
-    file: "throttleReadBpsDevice",
-    min: minBytes,
-    of: (l: ContainerLimits) => l.readBytesPerSecond,
-  },
-  {
-    name: "write_bytes_per_second",
-    file: "throttleWriteBpsDevice",
-    min: minBytes,
-    of: (l: ContainerLimits) => l.writeBytesPerSecond,
-  },
-  {
-    name: "read_operations_per_second",
-    file: "throttleReadIOPSDevice",
-    min: 1,
-    of: (l: ContainerLimits) => l.readOperationsPerSecond,
-  },
-  {
-    name: "write_operations_per_second",
-    file: "throttleWriteIOPSDevice",
-    min: 1,
-    of: (l: ContainerLimits) => l.writeOperationsPerSecond,
-  },
-] as const;
-
+const [maxTasks, maxSwapMib, minFiles, maxFiles] = [4_194_304, 2 ** 40, 16, 2 ** 30];
 /** What a spec asks for, with defaults. */
 export function sizeOf(spec: InstanceSpec): ContainerSize {
   return { cpus: spec.cpus ?? 1, memoryMib: Number(spec.memoryMib ?? 128n) };
@@ -65,16 +38,12 @@ export function sizeOf(spec: InstanceSpec): ContainerSize {
 /** What is wrong with limits, whatever the host can. */
 export function checkLimits(field: string, limits: ContainerLimits | undefined): readonly FieldViolation[] {
   if (limits === undefined) return [];
-  const { swapMib, pids, ioWeight, openFiles, cpuset } = limits;
+  const { swapMib, pids, openFiles, cpuset } = limits;
   return [
     ...outside(`${field}.swap_mib`, swapMib, 0, maxSwapMib),
     ...outside(`${field}.pids`, pids, 1, maxTasks),
-    ...outside(`${field}.io_weight`, ioWeight, 1, maxWeight),
     ...outside(`${field}.open_files`, openFiles, minFiles, maxFiles),
-    ...rates.flatMap(({ name, min, of }) => {
-      const value = of(limits);
-      return value === 0n ? [] : outside(`${field}.${name}`, value, min, Number.MAX_SAFE_INTEGER);
-    }),
+    ...checkTraffic(field, limits),
     ...(cpuset === "" || parseCpus(cpuset) !== undefined
       ? []
       : [{ field: `${field}.cpuset`, description: `${quote(cpuset)} is not a list of CPUs such as "0-2,5"` }]),
@@ -88,12 +57,7 @@ export function checkLimits(field: string, limits: ContainerLimits | undefined):
 export async function buildResources(options: LimitOptions): Promise<Readonly<Record<string, object>>> {
   const { size, limits, cgroups, resource } = options;
   const { controllers } = cgroups;
-  const lacks = (what: string, remedy: string) =>
-    failedPrecondition(
-      "LIMIT_UNSUPPORTED",
-      resource,
-      `${resource}: this host's control groups (${cgroups.version}) cannot limit ${what}; ${remedy}`,
-    );
+  const lacks = (what: string, remedy: string) => limitUnsupported({ resource, cgroups }, what, remedy);
   const memory = size.memoryMib * bytesPerMib;
   const swap = limits?.swapMib;
   if (swap !== undefined && cgroups.swap !== true)
@@ -104,7 +68,9 @@ export async function buildResources(options: LimitOptions): Promise<Readonly<Re
     if (!controllers.has("cpuset")) throw lacks("CPU sets", "leave limits.cpuset out");
     await assertOnline(cpuset, resource);
   }
-  const io = await ioOf(limits ?? ContainerLimits.create(), options, lacks);
+  const { directory, mounted } = options;
+  const where = { cgroups, directory, mounted, resource, owner: "the agent's state", prefix: "limits." };
+  const io = await buildTraffic(limits ?? ContainerLimits.create(), where);
   return {
     ...(controllers.has("memory")
       ? { memory: { limit: memory, ...(swap === undefined ? {} : { swap: memory + Number(swap) * bytesPerMib }) } }
@@ -120,46 +86,6 @@ export async function buildResources(options: LimitOptions): Promise<Readonly<Re
     ...(controllers.has("pids") ? { pids: { limit: limits?.pids ?? defaultTasks } } : {}),
     ...(io === undefined ? {} : { blockIO: io }),
   };
-}
-
-async function ioOf(
-  limits: ContainerLimits,
-  { cgroups, directory, resource, mounted }: LimitOptions,
-  lacks: (what: string, remedy: string) => Error,
-): Promise<object | undefined> {
-  const wanted = rates.filter(({ of }) => of(limits) > 0n);
-  const names = wanted.map(({ name }) => `limits.${name}`).join(", ");
-  if (limits.ioWeight !== undefined && cgroups.ioWeight !== true) {
-    throw lacks("shares of the disk", "load the I/O scheduler bfq, or leave limits.io_weight out");
-  }
-  const weight = limits.ioWeight === undefined ? {} : { weight: toBlkioWeight(limits.ioWeight) };
-  // Version 1 lifts a limit of nothing; version 2 refuses it.
-  const lifted = mounted !== undefined && cgroups.version === "v1" && cgroups.controllers.has("blkio");
-  if (wanted.length === 0 && !lifted) return limits.ioWeight === undefined ? undefined : weight;
-  if (!cgroups.controllers.has("blkio")) throw lacks("the disk's traffic", `leave ${names} out`);
-  const disk = await findDisk(directory);
-  if (disk === undefined && wanted.length === 0) return limits.ioWeight === undefined ? undefined : weight;
-  if (disk === undefined) {
-    throw failedPrecondition(
-      "LIMIT_UNSUPPORTED",
-      resource,
-      `${resource}: the agent's state is on no block device whose traffic could be limited; leave ${names} out`,
-    );
-  }
-  const devices = [disk, ...(mounted === undefined ? [] : await findLoopDevices(mounted))];
-  const said = lifted ? rates : wanted;
-  const throttles = said.map(({ file, of }) => [file, devices.map((each) => ({ ...each, rate: Number(of(limits)) }))]);
-  return { ...weight, ...Object.fromEntries(throttles) };
-}
-
-/** Whether the disk's traffic is limited. */
-export function limitsTraffic(limits: ContainerLimits | undefined): boolean {
-  return limits !== undefined && rates.some(({ of }) => of(limits) > 0n);
-}
-
-/** The specification has 10 to 1000, which runtimes turn into 1 to 10000 of version 2. */
-function toBlkioWeight(weight: number): number {
-  return Math.min(1000, Math.max(10, Math.round(10 + ((weight - 1) * 990) / 9999)));
 }
 
 async function assertOnline(cpuset: string, resource: string): Promise<void> {
@@ -183,14 +109,4 @@ function parseCpus(text: string): readonly number[] | undefined {
     for (let cpu = first; cpu <= last; cpu += 1) cpus.push(cpu);
   }
   return cpus;
-}
-
-function outside(
-  field: string,
-  value: number | bigint | undefined,
-  min: number,
-  max: number,
-): readonly FieldViolation[] {
-  if (value === undefined || (value >= min && value <= max)) return [];
-  return [{ field, description: `${value} is not between ${min} and ${max}` }];
 }

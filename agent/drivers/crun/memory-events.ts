@@ -1,5 +1,5 @@
-import type { HostCgroups } from "./host-cgroups.js";
-import { readGroupFile } from "./host-cgroups.js";
+import type { HostCgroups } from "../containers/host-cgroups.js";
+import { readGroupFile } from "../containers/host-cgroups.js";
 
 /** What happened to a container for lack of memory. */
 export interface MemoryEvents {

@@ -1,5 +1,5 @@
 import type { KnownPath } from "../containers/host-access.js";
-import type { HostCgroups } from "./host-cgroups.js";
+import type { HostCgroups } from "../containers/host-cgroups.js";
 import { idmapProgram } from "./idmap-program.js";
 import type { IdRange } from "./user-ranges.js";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { unavailable } from "../../../lib/errors.js";
 import { run, ToolError } from "../../host/exec.js";
-import type { HostCgroups } from "./host-cgroups.js";
+import type { HostCgroups } from "../containers/host-cgroups.js";
 import { inMountNamespace, type MoreMounts, type RootMount } from "./mount-namespace.js";
 
 /** What a runtime says of a container. */

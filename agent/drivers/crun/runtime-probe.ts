@@ -5,7 +5,7 @@ import { canRun } from "../../../lib/files.js";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import { missing, present } from "../../host/capability.js";
 import { run } from "../../host/exec.js";
-import { detectCgroups, type HostCgroups } from "./host-cgroups.js";
+import { detectCgroups, type HostCgroups } from "../containers/host-cgroups.js";
 import { OciRuntime } from "./oci-runtime.js";
 import { probeMounts } from "./writable-layer.js";
 import { toldOf } from "../../host/told.js";

@@ -16,6 +16,10 @@ export interface ContainerConfigOptions {
   readonly memoryMib: number;
   readonly capabilities: readonly ContainerCapability[];
   readonly access: AccessGranted;
+  /** Limits of its disk traffic, as the engine takes them. */
+  readonly traffic: object;
+  /** Its network, as the engine takes it. */
+  readonly networkMode: string;
   /** Hard limits of the agent's own process; a container gets no more. */
   readonly agentLimits: Pick<AgentLimits, "openFiles" | "processes">;
   readonly product: Pick<EngineProduct, "kind" | "logDriver" | "raisesLimits" | "tellsNameServers">;
@@ -29,7 +33,7 @@ const nanoCpus = 1_000_000_000;
 const cpuPeriodUs = 100_000;
 
 /**
- * The body of POST /containers/create. The container has a terminal, no network of the engine's, and is restarted by nobody: the agent
+ * The body of POST /containers/create. The container has a terminal, no network that the engine makes, and is restarted by nobody: the agent
  * plugs its interfaces and decides over its life. It never gets more than its image and spec say, and nothing of the host but what the
  * host's policy allows.
  */
@@ -39,7 +43,8 @@ export function buildContainerConfig(from: ContainerConfigOptions): object {
   const stopSignal = signalName(options.stopSignal);
   return {
     Image: from.image,
-    Hostname: options.hostname === "" ? instance.id : options.hostname,
+    // Docker gives one that joins another one's network the name of that.
+    ...(from.networkMode.startsWith("container:") ? {} : { Hostname: options.hostname || instance.id }),
     Labels: { [uidLabel]: instance.uid, [nameLabel]: instance.name },
     Env: Object.entries({ TERM: "xterm-256color", ...environment }).map(([name, value]) => `${name}=${value}`),
     ...(entrypoint.length === 0 ? {} : { Entrypoint: entrypoint }),
@@ -56,7 +61,8 @@ export function buildContainerConfig(from: ContainerConfigOptions): object {
     AttachStderr: true,
     HostConfig: {
       ...limitsOf(from),
-      NetworkMode: "none",
+      ...from.traffic,
+      NetworkMode: from.networkMode,
       RestartPolicy: { Name: "no" },
       AutoRemove: false,
       ...wallsOf(from),

@@ -24,6 +24,8 @@ import { containerSchema, type EngineContainer, toContainerName, uidLabel } from
 import { type AccessGranted, grantAccess } from "./engine-access.js";
 import type { EngineClient } from "./engine-client.js";
 import { type EngineDebt, EngineDebts } from "./engine-debts.js";
+import { networkModeOf, noNetwork } from "./engine-network.js";
+import { engineTraffic } from "./engine-traffic.js";
 import { isAway, isConflict, isNotThere, isUnreachable } from "./engine-error.js";
 import type { EngineImages } from "./engine-images.js";
 import { type EngineDriverOptions, type EngineProduct, libpodPrefix } from "./engine-product.js";
@@ -76,8 +78,12 @@ export class EngineContainers {
     await this.#debts.follow(signal);
   }
 
-  /** What a container may do, and has of the host. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
-  async grant(options: ContainerEngineOptions): Promise<{
+  /** What a container may do, has of the host, and may have of its disk. @throws {ZorError} FAILED_PRECONDITION when the host's policy does not allow it. */
+  async grant(
+    options: ContainerEngineOptions,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly traffic: object;
     readonly capabilities: readonly ContainerCapability[];
     readonly access: AccessGranted;
     readonly agentLimits: AgentLimits;
@@ -86,7 +92,7 @@ export class EngineContainers {
     const agentLimits = this.#limits;
     const access = await grantAccess(options, this.#policy);
     const capabilities = grantCapabilities(options.capabilities, { allowed: this.#allowed, agentLimits });
-    return { capabilities, access, agentLimits };
+    return { capabilities, access, agentLimits, traffic: await engineTraffic(this.#client, options, signal) };
   }
 
   /** Brings the image and makes the container. What an earlier attempt left is replaced. */
@@ -104,24 +110,31 @@ export class EngineContainers {
     await filesOf(instance).write(record);
     call.progress("making the container", 95);
     call.signal.throwIfAborted();
-    await this.#make(instance, options, record);
+    // One that joins another one's network is made where that is, when it starts.
+    if (options.networkOf === "") await this.#make(instance, options, record);
     call.signal.throwIfAborted();
     undo.move();
   }
 
   /**
    * The container of an instance, ready to be started: the one there is when it is persistent, else a new one.
+   * @param call.netns name of the net namespace that it joins, should it join another one's.
    * @throws {ZorError} FAILED_PRECONDITION when it runs, or the host's policy does not allow it any more.
    */
-  async prepare(instance: DriverInstance, options: ContainerEngineOptions, signal: AbortSignal): Promise<string> {
+  async prepare(
+    instance: DriverInstance,
+    options: ContainerEngineOptions,
+    { netns, signal }: CallOptions & { readonly netns: string },
+  ): Promise<string> {
     const there = await this.find(instance, signal);
     if (there?.State.Running === true)
       throw failedPrecondition("ALREADY_RUNNING", instance.name, `${instance.name} runs already; stop it first`);
-    await this.grant(options);
+    await this.grant(options, signal);
     if (there !== undefined && options.persistent) return there.Id;
     const known = await filesOf(instance).read();
+    const networkMode = await networkModeOf(this.#client, { instance, ...options, netns, signal });
     if (there !== undefined) await this.#delete(there.Id);
-    return this.#make(instance, options, known ?? (await this.#bring(options, signal)));
+    return this.#make(instance, options, known ?? (await this.#bring(options, signal)), networkMode);
   }
 
   /** Has a container that does not run be made of another image from now on. Done twice it is as done once. */
@@ -299,12 +312,17 @@ export class EngineContainers {
     throw new Error(`the instance layer gave the ${this.#product.kind} driver another driver's spec`);
   }
 
-  async #make(instance: DriverInstance, options: ContainerEngineOptions, record: ContainerRecord): Promise<string> {
+  async #make(
+    instance: DriverInstance,
+    options: ContainerEngineOptions,
+    record: ContainerRecord,
+    networkMode = noNetwork,
+  ): Promise<string> {
     const { image } = record;
-    const { access, ...granted } = await this.grant(options);
+    const { access, ...granted } = await this.grant(options, uninterrupted);
     const product = this.#product;
     const names = product.tellsNameServers ? [] : await this.#nameServers(instance, options);
-    const given = { ...granted, access: { ...access, mounts: [...access.mounts, ...names] }, product };
+    const given = { ...granted, access: { ...access, mounts: [...access.mounts, ...names] }, product, networkMode };
     const body = buildContainerConfig({ instance, options, image, ...sizeOf(instance.spec), ...given });
     const query = { name: toContainerName(instance.uid) };
     // Whole or not at all: an engine goes on with what it was asked.

@@ -4,10 +4,10 @@ import type { ContainerEngineOptions } from "../../../proto/gen/zor/v1/container
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
-import { takeOverNetns } from "../../network/netns-takeover.js";
 import { toHealthPlan } from "../containers/health-check.js";
 import { HealthMonitor } from "../containers/health-monitor.js";
 import type { HasLimits } from "../containers/limit-change.js";
+import type { Sharing } from "../abilities/sharing.js";
 import { askToEnd } from "../containers/end-signals.js";
 import type {
   Abilities,
@@ -37,6 +37,7 @@ import { engineCopyAbilities } from "./engine-copies.js";
 import { asEngineFailure } from "./engine-error.js";
 import { EngineEvents } from "./engine-events.js";
 import { EngineImages } from "./engine-images.js";
+import { plugIn } from "./engine-network.js";
 import { probeEngine } from "./engine-probe.js";
 import { EngineStatistics } from "./engine-statistics.js";
 import type { EngineDriverOptions, EngineProduct } from "./engine-product.js";
@@ -55,6 +56,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
   readonly network = "join";
   readonly can: Abilities;
   readonly wiring = this;
+  readonly sharing: Sharing;
   readonly #client: EngineClient;
   readonly #containers: EngineContainers;
   readonly #images: EngineImages;
@@ -67,6 +69,12 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     this.kind = product.kind;
     this.options = { case: product.kind };
     this.#product = product;
+    this.sharing = {
+      field: `${product.kind}.network_of`,
+      networkOf: (spec) => this.#optionsOf(spec).networkOf,
+      // It knows no others.
+      ...(product.kind === "docker" ? { kinds: [product.kind] } : {}),
+    };
     this.#socketPath = options.socketPath;
     this.#client = new EngineClient({ socketPath: options.socketPath, product: product.kind });
     this.#images = new EngineImages({ client: this.#client, ...options });
@@ -100,7 +108,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     const violations = checkEngineOptions(base, options);
     if (violations.length > 0) throw invalidFields(violations);
     await this.#attempt("look at the image", async () => {
-      await this.#containers.grant(options);
+      await this.#containers.grant(options, signal);
       await this.#images.check({ options, field: `${base}.image` }, { signal });
     });
   }
@@ -185,8 +193,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     network: InstanceNetwork,
     { signal }: CallOptions,
   ): Promise<void> {
-    const { sysctls } = this.#optionsOf(instance.spec);
-    await takeOverNetns({ network, process: handle, sysctls, signal });
+    await plugIn({ instance, ...this.#optionsOf(instance.spec) }, { network, process: handle, signal });
     await this.#beginHealth(instance, handle);
   }
 
@@ -255,7 +262,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
   async #launch(instance: DriverInstance, network: InstanceNetwork, { signal }: CallOptions): Promise<RecoveryHandle> {
     const options = this.#optionsOf(instance.spec);
     await using undo = new AsyncDisposableStack();
-    const container = await this.#containers.prepare(instance, options, signal);
+    const container = await this.#containers.prepare(instance, options, { netns: network.netns, signal });
     undo.defer(() => this.#containers.abandon(instance));
     await filesOf(instance).forgetEndRequested();
     signal.throwIfAborted();
@@ -264,7 +271,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     if (first === undefined) throw this.#endedAtOnce(instance, started);
     // One that was kept was made with those of its time.
     if (options.persistent) await this.#containers.limit(instance, options, signal);
-    await takeOverNetns({ network, process: first, sysctls: options.sysctls, signal });
+    await plugIn({ instance, ...options }, { network, process: first, signal });
     const size = { columns: terminalColumns, rows: terminalRows, signal };
     await resizeTerminal(this.#client, `/containers/${started.Id}`, size);
     signal.throwIfAborted();
@@ -292,7 +299,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     const isSure = this.#events.isConnected && (handle === undefined || (await isAlive(handle)));
     const container = await this.#containers.look(instance, { isSure, signal });
     if (container === undefined) {
-      if (handle === undefined && (await filesOf(instance).read()) === undefined)
+      if (handle === undefined && ((await filesOf(instance).read())?.container ?? "") === "")
         return { ...ended, state: "stopped", reason: "" };
       return { ...ended, state: "failed", reason: this.#removedReason(instance) };
     }

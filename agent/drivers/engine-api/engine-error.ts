@@ -53,7 +53,7 @@ export function asEngineFailure(
 export function unreachable(product: string, code: string, cause: unknown): ZorError {
   const why =
     {
-      ENOENT: `there is no socket of ${product} on the host; install and start it, or set ${settingOf(product)} in the agent's settings`,
+      ENOENT: `there is no socket of ${product} on the host; install the package ${packageOf(product)} and start it, or set ${settingOf(product)} in the agent's settings`,
       ECONNREFUSED: `${product} does not run: its socket is there and nobody listens; start it again`,
       EACCES: `the agent may not use the socket of ${product}`,
     }[code] ?? `the connection to ${product} failed (${code}); it may have ended`;
@@ -73,4 +73,9 @@ export function unanswered(product: string, afterMs: number): ZorError {
 /** The agent's setting that says where the engine's socket is. */
 export function settingOf(product: string): string {
   return `${product}Socket`;
+}
+
+/** The Debian package that an engine comes in. */
+export function packageOf(product: string): string {
+  return product === "docker" ? "docker.io" : product;
 }

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { z } from "zod";
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
 import type { EngineClient } from "./engine-client.js";
-import { settingOf } from "./engine-error.js";
+import { packageOf, settingOf } from "./engine-error.js";
 import { toldOf } from "../../host/told.js";
 
 const versionSchema = z.object({ Version: z.string().max(64), Os: z.string().max(64).optional() });
@@ -16,7 +16,7 @@ export async function probeEngine(
   const socket = await stat(socketPath).catch(() => undefined);
   if (socket === undefined || !socket.isSocket()) {
     const what = socket === undefined ? "there is no socket" : "there is no socket but something else";
-    const reason = `${what} at ${socketPath}: install and start ${client.product}, or set ${settingOf(client.product)} in the agent's settings`;
+    const reason = `${what} at ${socketPath}: install the package ${packageOf(client.product)} and start ${client.product}, or set ${settingOf(client.product)} in the agent's settings`;
     return [{ id, available: false, version: "", reason }];
   }
   try {

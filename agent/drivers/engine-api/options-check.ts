@@ -1,9 +1,10 @@
 import { constants } from "node:os";
 import type { FieldViolation } from "../../../lib/errors.js";
-import { quote } from "../../../lib/names.js";
+import { isId, quote } from "../../../lib/names.js";
 import { type ContainerEngineOptions, ImagePull } from "../../../proto/gen/zor/v1/container_engine.js";
 import { checkCapabilities } from "../containers/capabilities.js";
 import { checkDns } from "../containers/dns-check.js";
+import { checkTraffic } from "../containers/disk-traffic.js";
 import { checkHealth } from "../containers/health-check.js";
 import { checkMounts } from "../containers/mounts-check.js";
 import { checkSysctls } from "../containers/sysctl-check.js";
@@ -40,6 +41,8 @@ export function checkEngineOptions(base: string, options: ContainerEngineOptions
     ...checkMountWords(base, options),
     ...checkHealth(`${base}.health_check`, options.healthCheck),
     ...checkDns(base, options),
+    ...checkTraffic(base, options),
+    ...checkNetwork(base, options),
     ...(swap !== undefined && (swap < 0n || swap > maxSwapMib)
       ? [{ field: `${base}.swap_mib`, description: `${swap} is not between 0 and ${maxSwapMib}` }]
       : []),
@@ -59,6 +62,38 @@ export function checkEngineOptions(base: string, options: ContainerEngineOptions
     ...checkSignal(`${base}.stop_signal`, options.stopSignal),
     ...(tasks !== undefined && (tasks < 1 || tasks > maxTasks)
       ? [{ field: `${base}.max_tasks`, description: `${tasks} is not between 1 and ${maxTasks}` }]
+      : []),
+  ];
+}
+
+/** What is wrong with whose network it joins, and what it then has of that one. */
+function checkNetwork(base: string, options: ContainerEngineOptions): readonly FieldViolation[] {
+  const { networkOf, sysctls, hostname, dns, extraHosts, persistent } = options;
+  if (networkOf === "") return [];
+  const own = Object.keys(sysctls).find((name) => name.startsWith("net."));
+  const theirs = "does not go with network_of: it has what that one has; leave it out";
+  return [
+    ...(isId(networkOf)
+      ? []
+      : [{ field: `${base}.network_of`, description: `${quote(networkOf)} is not the id of an instance` }]),
+    ...(own === undefined
+      ? []
+      : [
+          {
+            field: `${base}.sysctls`,
+            description: `${quote(own)} is one of the network that it joins; set it where that is`,
+          },
+        ]),
+    ...(hostname === "" ? [] : [{ field: `${base}.hostname`, description: theirs }]),
+    ...(dns === undefined ? [] : [{ field: `${base}.dns`, description: theirs }]),
+    ...(Object.keys(extraHosts).length === 0 ? [] : [{ field: `${base}.extra_hosts`, description: theirs }]),
+    ...(persistent
+      ? [
+          {
+            field: `${base}.persistent`,
+            description: "does not go with network_of: engines keep a container with the network that it was made in",
+          },
+        ]
       : []),
   ];
 }

@@ -74,6 +74,12 @@ export class SharedNetworks {
     }
     const named = owner.stored.resource.name;
     if (owner.driver.network !== "join") throw refuse(`${named} is no container, so that its network cannot be joined`);
+    if (sharing.kinds?.includes(owner.driver.kind) === false) {
+      const theirs = listed(sharing.kinds, 3);
+      throw refuse(
+        `${named} is run by ${owner.driver.kind}, and only the networks of ${theirs} can be joined; name one of those`,
+      );
+    }
     if (networkOf(owner, owner.stored.resource.spec) !== "") {
       throw refuse(`${named} has no network of its own but joins another one's; name that`);
     }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { detectCgroups } from "../../../agent/drivers/crun/host-cgroups.js";
+import { detectCgroups } from "../../../agent/drivers/containers/host-cgroups.js";
 import { Keeper } from "../../../agent/drivers/crun/keeper.js";
 import { findRuntime } from "../../../agent/drivers/crun/runtime-probe.js";
 import { run } from "../../../agent/host/exec.js";

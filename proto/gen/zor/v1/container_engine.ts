@@ -129,6 +129,28 @@ export interface ContainerEngineOptions {
     | undefined;
   /** Addresses by the names they have in /etc/hosts, at most 256. */
   extraHosts: { [key: string]: string };
+  /**
+   * Id of a container of the same host whose net namespace it joins: it has no NICs of its own, and no sysctls below "net."; persistent,
+   * hostname, dns and extra_hosts cannot be set. Docker joins its own containers, podman those of Docker and crun too. That one must run when
+   * this one starts, cannot be deleted while this one is there, and when it is started anew this one is restarted. Default "": it has a net
+   * namespace of its own. Takes effect with the next start.
+   */
+  networkOf: string;
+  /**
+   * Share of the disk's time against other containers, 1 to 10000. Unset: 100. This and the four below: what the host's control groups
+   * cannot do is refused.
+   */
+  ioWeight?:
+    | number
+    | undefined;
+  /** Bytes a second read from the disk that the engine keeps containers on, at least 4096; 0: any. */
+  readBytesPerSecond: bigint;
+  /** Bytes a second written to it, at least 4096; 0: any. */
+  writeBytesPerSecond: bigint;
+  /** Reads a second, at least 1; 0: any. */
+  readOperationsPerSecond: bigint;
+  /** Writes a second, at least 1; 0: any. */
+  writeOperationsPerSecond: bigint;
 }
 
 export interface ContainerEngineOptions_EnvironmentEntry {
@@ -176,6 +198,12 @@ function createBaseContainerEngineOptions(): ContainerEngineOptions {
     swapMib: undefined,
     dns: undefined,
     extraHosts: {},
+    networkOf: "",
+    ioWeight: undefined,
+    readBytesPerSecond: 0n,
+    writeBytesPerSecond: 0n,
+    readOperationsPerSecond: 0n,
+    writeOperationsPerSecond: 0n,
   };
 }
 
@@ -253,6 +281,36 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
     globalThis.Object.entries(message.extraHosts).forEach(([key, value]: [string, string]) => {
       ContainerEngineOptions_ExtraHostsEntry.encode({ key: key as any, value }, writer.uint32(186).fork()).join();
     });
+    if (message.networkOf !== "") {
+      writer.uint32(194).string(message.networkOf);
+    }
+    if (message.ioWeight !== undefined) {
+      writer.uint32(200).int32(message.ioWeight);
+    }
+    if (message.readBytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.readBytesPerSecond) !== message.readBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.readBytesPerSecond of type int64 too large");
+      }
+      writer.uint32(208).int64(message.readBytesPerSecond);
+    }
+    if (message.writeBytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.writeBytesPerSecond) !== message.writeBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.writeBytesPerSecond of type int64 too large");
+      }
+      writer.uint32(216).int64(message.writeBytesPerSecond);
+    }
+    if (message.readOperationsPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.readOperationsPerSecond) !== message.readOperationsPerSecond) {
+        throw new globalThis.Error("value provided for field message.readOperationsPerSecond of type int64 too large");
+      }
+      writer.uint32(224).int64(message.readOperationsPerSecond);
+    }
+    if (message.writeOperationsPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.writeOperationsPerSecond) !== message.writeOperationsPerSecond) {
+        throw new globalThis.Error("value provided for field message.writeOperationsPerSecond of type int64 too large");
+      }
+      writer.uint32(232).int64(message.writeOperationsPerSecond);
+    }
     return writer;
   },
 
@@ -465,6 +523,54 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
             }
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.networkOf = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.ioWeight = reader.int32();
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.readBytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.writeBytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.readOperationsPerSecond = reader.int64() as bigint;
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.writeOperationsPerSecond = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -614,6 +720,36 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
           {},
         )
         : {},
+      networkOf: isSet(object.networkOf)
+        ? globalThis.String(object.networkOf)
+        : isSet(object.network_of)
+        ? globalThis.String(object.network_of)
+        : "",
+      ioWeight: isSet(object.ioWeight)
+        ? globalThis.Number(object.ioWeight)
+        : isSet(object.io_weight)
+        ? globalThis.Number(object.io_weight)
+        : undefined,
+      readBytesPerSecond: isSet(object.readBytesPerSecond)
+        ? BigInt(object.readBytesPerSecond)
+        : isSet(object.read_bytes_per_second)
+        ? BigInt(object.read_bytes_per_second)
+        : 0n,
+      writeBytesPerSecond: isSet(object.writeBytesPerSecond)
+        ? BigInt(object.writeBytesPerSecond)
+        : isSet(object.write_bytes_per_second)
+        ? BigInt(object.write_bytes_per_second)
+        : 0n,
+      readOperationsPerSecond: isSet(object.readOperationsPerSecond)
+        ? BigInt(object.readOperationsPerSecond)
+        : isSet(object.read_operations_per_second)
+        ? BigInt(object.read_operations_per_second)
+        : 0n,
+      writeOperationsPerSecond: isSet(object.writeOperationsPerSecond)
+        ? BigInt(object.writeOperationsPerSecond)
+        : isSet(object.write_operations_per_second)
+        ? BigInt(object.write_operations_per_second)
+        : 0n,
     };
   },
 
@@ -712,6 +848,24 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
         });
       }
     }
+    if (message.networkOf !== "") {
+      obj.networkOf = message.networkOf;
+    }
+    if (message.ioWeight !== undefined) {
+      obj.ioWeight = Math.round(message.ioWeight);
+    }
+    if (message.readBytesPerSecond !== 0n) {
+      obj.readBytesPerSecond = message.readBytesPerSecond.toString();
+    }
+    if (message.writeBytesPerSecond !== 0n) {
+      obj.writeBytesPerSecond = message.writeBytesPerSecond.toString();
+    }
+    if (message.readOperationsPerSecond !== 0n) {
+      obj.readOperationsPerSecond = message.readOperationsPerSecond.toString();
+    }
+    if (message.writeOperationsPerSecond !== 0n) {
+      obj.writeOperationsPerSecond = message.writeOperationsPerSecond.toString();
+    }
     return obj;
   },
 
@@ -779,6 +933,22 @@ export const ContainerEngineOptions: MessageFns<ContainerEngineOptions> = {
       },
       {},
     );
+    message.networkOf = object.networkOf ?? "";
+    message.ioWeight = object.ioWeight ?? undefined;
+    message.readBytesPerSecond = (object.readBytesPerSecond !== undefined && object.readBytesPerSecond !== null)
+      ? BigInt(object.readBytesPerSecond)
+      : 0n;
+    message.writeBytesPerSecond = (object.writeBytesPerSecond !== undefined && object.writeBytesPerSecond !== null)
+      ? BigInt(object.writeBytesPerSecond)
+      : 0n;
+    message.readOperationsPerSecond =
+      (object.readOperationsPerSecond !== undefined && object.readOperationsPerSecond !== null)
+        ? BigInt(object.readOperationsPerSecond)
+        : 0n;
+    message.writeOperationsPerSecond =
+      (object.writeOperationsPerSecond !== undefined && object.writeOperationsPerSecond !== null)
+        ? BigInt(object.writeOperationsPerSecond)
+        : 0n;
     return message;
   },
 };

@@ -3,6 +3,7 @@ import { quote } from "../../../../lib/names.js";
 import { parseDurationMs } from "../../../kit/input/durations.js";
 import { parseFields, parsePairs, parseWhole, singleField } from "../../../kit/input/key-values.js";
 import { parseMemoryMib } from "../../../kit/input/memory.js";
+import { parseBytesPerSecond } from "../../../kit/input/rate.js";
 import { type Flag, type FlagValues, flagText, flagTexts } from "../../../kit/kind-commands.js";
 
 /** Flags of every driver of containers. */
@@ -50,6 +51,12 @@ export const containerFlags: readonly Flag[] = [
   { flags: "--memory-swap <size>", help: "containers: swap besides the memory; 0 is none" },
   { flags: "--pids-limit <count>", help: "containers: processes and threads (default: 4096)" },
   { flags: "--cpuset <list>", help: "containers: CPUs it may run on, such as 0-2,5" },
+  { flags: "--network-of <instance>", help: "containers: one of the same host whose network it joins" },
+  { flags: "--io-weight <share>", help: "containers: share of the disk's time, 1 to 10000 (default: 100)" },
+  { flags: "--read-bps <size>", help: "containers: bytes a second read from the disk at most, such as 10M" },
+  { flags: "--write-bps <size>", help: "containers: bytes a second written to the disk at most" },
+  { flags: "--read-iops <count>", help: "containers: reads a second from the disk at most" },
+  { flags: "--write-iops <count>", help: "containers: writes a second to the disk at most" },
   { flags: "--health-cmd <line>", help: "containers: shell line that ends with 0 while all is well" },
   { flags: "--health-interval <time>", help: "containers: between checks (default: 30s)" },
   { flags: "--health-timeout <time>", help: "containers: after which a check has failed (default: 30s)" },
@@ -78,6 +85,7 @@ export function readContainer(values: FlagValues): Readonly<Record<string, unkno
     ...flagField(values, "workdir", "workingDirectory"),
     ...flagField(values, "user", "user"),
     ...flagField(values, "hostname", "hostname"),
+    ...flagField(values, "networkOf", "networkOf"),
     ...(servers.length + search.length === 0 ? {} : { dns: { servers, search } }),
     extraHosts: parsePairs("--add-host", flagTexts(values, "addHost")),
     devices: flagTexts(values, "device").map((hostPath) => ({ hostPath })),
@@ -132,6 +140,26 @@ export function readSize(values: FlagValues): {
     ...(pids === undefined ? {} : { pids: parseWhole("--pids-limit", pids, 1, 4_194_304) }),
     ...flagField(values, "cpuset", "cpuset"),
   };
+}
+
+/** What it may have of the host's disk. */
+export function readTraffic(values: FlagValues): Readonly<Record<string, number | string>> {
+  const of = <T>(flag: string, read: (text: string) => T): T | undefined => {
+    const text = flagText(values, flag);
+    return text === undefined ? undefined : read(text);
+  };
+  const count = (option: string) => (text: string) => `${parseWhole(option, text, 1, Number.MAX_SAFE_INTEGER)}`;
+  const rate = (option: string) => (text: string) => `${parseBytesPerSecond(option, text)}`;
+  const said = {
+    ioWeight: of("ioWeight", (text) => parseWhole("--io-weight", text, 1, 10_000)),
+    readBytesPerSecond: of("readBps", rate("--read-bps")),
+    writeBytesPerSecond: of("writeBps", rate("--write-bps")),
+    readOperationsPerSecond: of("readIops", count("--read-iops")),
+    writeOperationsPerSecond: of("writeIops", count("--write-iops")),
+  };
+  return Object.fromEntries(
+    Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 function healthOf(values: FlagValues): object {

@@ -1,6 +1,7 @@
 import {
   type ContainerCapabilities,
   type ContainerHealth,
+  type ContainerLimits,
   type ContainerMount,
   type CrunOptions,
   HealthState,
@@ -53,6 +54,25 @@ export function accessLines({
     ...set("hosts", labelText(extraHosts)),
     ...mounts.map((mount) => field("mount", mountText(mount))),
     ...devices.map(({ hostPath, path }) => field("device", path === "" ? hostPath : `${path} is ${hostPath}`)),
+  ];
+}
+
+/** What it may have of the host's disk. */
+export function trafficWords(
+  limits: Pick<
+    ContainerLimits,
+    "ioWeight" | "readBytesPerSecond" | "writeBytesPerSecond" | "readOperationsPerSecond" | "writeOperationsPerSecond"
+  >,
+): readonly string[] {
+  const bounds: readonly (readonly [bigint, string])[] = [
+    [limits.readBytesPerSecond, "B/s read"],
+    [limits.writeBytesPerSecond, "B/s written"],
+    [limits.readOperationsPerSecond, "reads/s"],
+    [limits.writeOperationsPerSecond, "writes/s"],
+  ];
+  return [
+    limits.ioWeight === undefined ? "" : `disk weight ${limits.ioWeight}`,
+    ...bounds.map(([value, unit]) => (value === 0n ? "" : `${value} ${unit}`)),
   ];
 }
 

@@ -2,7 +2,7 @@ import type { ContainerHealth, CrunOptions } from "../../../../proto/gen/zor/v1/
 import { type DescribeLine, field, heading } from "../../../kit/describe/line.js";
 import { formatMib } from "../../../kit/format.js";
 import { labelText } from "../../../kit/table/columns.js";
-import { accessLines, capabilityText, healthLines, listedWords, set } from "./container-lines.js";
+import { accessLines, capabilityText, healthLines, listedWords, set, trafficWords } from "./container-lines.js";
 
 /** What is known of a container. What is not set takes no line. */
 export function crunLines(options: CrunOptions, health: ContainerHealth | undefined): readonly DescribeLine[] {
@@ -35,6 +35,7 @@ export function crunLines(options: CrunOptions, health: ContainerHealth | undefi
         limits?.swapMib === undefined ? "" : `swap ${formatMib(limits.swapMib)}`,
         limits?.pids === undefined ? "" : `${limits.pids} processes`,
         limits === undefined || limits.cpuset === "" ? "" : `CPUs ${limits.cpuset}`,
+        ...(limits === undefined ? [] : trafficWords(limits)),
       ]),
     ),
     ...healthLines(healthCheck !== undefined, health),

@@ -1,5 +1,13 @@
 import { invalidArgument } from "../../../../lib/errors.js";
-import { containerFlags, flagField, readContainer, readMounts, readSize, readTmpfs } from "./container-flags.js";
+import {
+  containerFlags,
+  flagField,
+  readContainer,
+  readMounts,
+  readSize,
+  readTmpfs,
+  readTraffic,
+} from "./container-flags.js";
 import type { DriverFlags } from "./driver-flags.js";
 
 /** Flags for containers. */
@@ -12,12 +20,11 @@ export const crunFlags: DriverFlags = {
       help: "crun: directory, tar or zip archive, docker save archive or OCI layout; micro is the built-in one",
     },
     ...containerFlags,
-    { flags: "--network-of <instance>", help: "crun: a container of the same host whose network it joins" },
     { flags: "--userns", help: "crun: with users of its own; root inside is nobody outside" },
     { flags: "--init <kind>", help: "crun: systemd, for what needs that as first process" },
   ],
   read: (values, words) => {
-    const size = readSize(values);
+    const size = { ...readSize(values), ...readTraffic(values) };
     return {
       ...flagField(values, "rootfs", "rootfs"),
       command: words,
@@ -25,7 +32,6 @@ export const crunFlags: DriverFlags = {
       mounts: [...readMounts(values), ...readTmpfs(values)],
       userNamespace: values["userns"] === true,
       ...flagField(values, "init", "init"),
-      ...flagField(values, "networkOf", "networkOf"),
       ...(Object.keys(size).length === 0 ? {} : { limits: size }),
     };
   },

@@ -6,8 +6,8 @@ import { type DescribeLine, field, heading } from "../../../kit/describe/line.js
 import { type FlagValues, flagText, flagTexts } from "../../../kit/kind-commands.js";
 import { formatMib } from "../../../kit/format.js";
 import { labelText } from "../../../kit/table/columns.js";
-import { accessLines, capabilityText, healthLines, listedWords, set } from "./container-lines.js";
-import { containerFlags, readContainer, readMounts, readSize, readTmpfs } from "./container-flags.js";
+import { accessLines, capabilityText, healthLines, listedWords, set, trafficWords } from "./container-lines.js";
+import { containerFlags, readContainer, readMounts, readSize, readTmpfs, readTraffic } from "./container-flags.js";
 import type { DriverFlags } from "./driver-flags.js";
 import { imageFlag } from "./qemu.js";
 
@@ -42,6 +42,7 @@ function engineFlags(driver: "docker" | "podman"): DriverFlags {
         ...readContainer(values),
         mounts: [...readMounts(values), ...readTmpfs(values)],
         ...readLimits(values),
+        ...readTraffic(values),
       };
     },
     check: ({ image }) => {
@@ -68,6 +69,7 @@ export function describeEngine(
     field("capabilities", capabilityText(options.capabilities)),
     field("sysctls", labelText(options.sysctls)),
     ...set("hostname", options.hostname),
+    ...set("network", options.networkOf === "" ? "" : `that of ${options.networkOf}`),
     ...accessLines(options),
     ...Object.entries(options.tmpfsMib).map(([path, mib]) =>
       field("mount", `${path} is ${formatMib(BigInt(mib))} of memory`),
@@ -82,6 +84,7 @@ export function describeEngine(
         options.swapMib === undefined ? "" : `swap ${formatMib(options.swapMib)}`,
         options.maxTasks === undefined ? "" : `${options.maxTasks} processes`,
         options.cpuSet === "" ? "" : `CPUs ${options.cpuSet}`,
+        ...trafficWords(options),
       ]),
     ),
     ...set("stop signal", options.stopSignal),

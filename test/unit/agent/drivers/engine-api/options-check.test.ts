@@ -25,10 +25,14 @@ describe("the options of a container in an engine", () => {
         maxTasks: 10,
         cpuSet: "0-1,3",
         stopSignal: "SIGRTMIN+3",
+        ioWeight: 500,
+        readBytesPerSecond: 4096n,
+        writeOperationsPerSecond: 1n,
       }),
     ).toEqual([]);
     expect(check({ image: "file:lab/frr.tar" })).toEqual([]);
     expect(check({ image: "micro" })).toEqual([]);
+    expect(check({ networkOf: "r1", sysctls: { "kernel.shmmax": "1048576" } })).toEqual([]);
     expect(check({ swapMib: -1n })).toEqual([`${base}.swap_mib`]);
   });
 
@@ -70,10 +74,27 @@ describe("the options of a container in an engine", () => {
     [{ dns: { servers: ["x"] } }, `${base}.dns.servers[0]`],
     [{ extraHosts: { "a b": "10.0.0.1" } }, `${base}.extra_hosts`],
     [{ cpuSet: "0-" }, `${base}.cpu_set`],
+    [{ ioWeight: 0 }, `${base}.io_weight`],
+    [{ ioWeight: 10_001 }, `${base}.io_weight`],
+    [{ networkOf: "../r1" }, `${base}.network_of`],
+    [{ networkOf: "r1", sysctls: { "net.ipv4.ip_forward": "1" } }, `${base}.sysctls`],
+    [{ networkOf: "r1", hostname: "x" }, `${base}.hostname`],
+    [{ networkOf: "r1", dns: { servers: ["10.0.0.53"] } }, `${base}.dns`],
+    [{ networkOf: "r1", extraHosts: { a: "10.0.0.1" } }, `${base}.extra_hosts`],
+    [{ networkOf: "r1", persistent: true }, `${base}.persistent`],
     [{ stopSignal: "SIGNONE" }, `${base}.stop_signal`],
     [{ capabilities: { add: ["NONE"], drop: [] } }, `${base}.capabilities.add[0]`],
   ])("%j is refused by its field", (options, field) => {
     expect(check(options)).toEqual([field]);
+  });
+
+  it.each([
+    ["read_bytes_per_second", { readBytesPerSecond: 4095n }],
+    ["write_bytes_per_second", { writeBytesPerSecond: -1n }],
+    ["read_operations_per_second", { readOperationsPerSecond: -1n }],
+    ["write_operations_per_second", { writeOperationsPerSecond: 2n ** 60n }],
+  ])("%s is refused when it is none", (field, options) => {
+    expect(check(options)).toEqual([`${base}.${field}`]);
   });
 
   it("name signals as engines do", () => {
@@ -92,6 +113,8 @@ describe("the options of a container in an engine", () => {
       capabilities: ["NET_ADMIN"],
       agentLimits: { openFiles: 5000, processes: 100 },
       access: { mounts: [], devices: [] },
+      traffic: { BlkioDeviceReadBps: [{ Path: "/dev/vda", Rate: 4096 }] },
+      networkMode: "none",
       product: { kind: "docker", logDriver: "json-file", raisesLimits: true, tellsNameServers: true },
     });
     expect(config).toMatchObject({
@@ -101,6 +124,7 @@ describe("the options of a container in an engine", () => {
       StopSignal: "SIGINT",
       HostConfig: {
         NetworkMode: "none",
+        BlkioDeviceReadBps: [{ Path: "/dev/vda", Rate: 4096 }],
         Privileged: false,
         CapDrop: ["ALL"],
         CapAdd: ["NET_ADMIN"],
@@ -119,7 +143,11 @@ describe("the options of a container in an engine", () => {
   });
 
   it("give it of the host what was granted, and walls unless it is privileged", () => {
-    const make = (options: Parameters<typeof ContainerEngineOptions.fromPartial>[0], kind: "docker" | "podman") =>
+    const make = (
+      options: Parameters<typeof ContainerEngineOptions.fromPartial>[0],
+      kind: "docker" | "podman",
+      networkMode = "none",
+    ) =>
       buildContainerConfig({
         instance: { name: "hosts/h1/instances/c1", id: "c1", uid: "u1" },
         options: ContainerEngineOptions.fromPartial({ image: "debian:12", ...options }),
@@ -132,6 +160,8 @@ describe("the options of a container in an engine", () => {
           mounts: [{ path: "/srv/lab", target: "/data", readOnly: true }],
           devices: [{ hostPath: "/dev/net/tun", path: "", readOnly: false }],
         },
+        traffic: {},
+        networkMode,
         product: { kind, logDriver: "json-file", raisesLimits: true, tellsNameServers: true },
       });
     const swapMib = 16n;
@@ -152,6 +182,11 @@ describe("the options of a container in an engine", () => {
     expect(config).not.toHaveProperty("HostConfig.CapDrop");
     expect(config).not.toHaveProperty("Healthcheck");
     expect(make({}, "podman")).toMatchObject({ Healthcheck: { Test: ["NONE"] } });
+    expect(make({}, "podman", "ns:/run/netns/n")).toMatchObject({
+      Hostname: "c1",
+      HostConfig: { NetworkMode: "ns:/run/netns/n" },
+    });
+    expect(make({}, "docker", "container:1")).not.toHaveProperty("Hostname");
     expect(make({ healthCheck: { command: ["true"] } }, "docker")).toMatchObject({ Healthcheck: { Test: ["NONE"] } });
   });
 });

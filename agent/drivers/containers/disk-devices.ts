@@ -37,3 +37,13 @@ async function readNumber(home: string): Promise<DeviceNumber | undefined> {
   const [, major, minor] = /^(\d+):(\d+)$/m.exec(text) ?? [];
   return major === undefined ? undefined : { major: Number(major), minor: Number(minor) };
 }
+
+/** The file of a block device; undefined when it has none. */
+export async function findDevicePath({ major, minor }: DeviceNumber): Promise<string | undefined> {
+  const told = await readFile(`/sys/dev/block/${major}:${minor}/uevent`, "utf8").catch(() => "");
+  const name = /^DEVNAME=([A-Za-z0-9_!./-]+)$/m.exec(told)?.[1];
+  if (name === undefined) return undefined;
+  const path = `/dev/${name}`;
+  const found = await stat(path).catch(() => undefined);
+  return found?.isBlockDevice() === true ? path : undefined;
+}
