@@ -33,11 +33,9 @@ export async function orEnd(
   const end = await findEnd(record, handle);
   if (end === undefined) return failure;
   const why = end === "" ? "" : `: ${end}`;
-  return failedPrecondition(
-    "ENDED_MEANWHILE",
-    name,
-    `could not ${action} ${name}: it ended meanwhile${why}; start it again with: zor start ${shortNameOf(record)}`,
-  );
+  // Whoever wanted its end has it.
+  const remedy = action === "stop" ? "" : `; start it again with: zor start ${shortNameOf(record)}`;
+  return failedPrecondition("ENDED_MEANWHILE", name, `could not ${action} ${name}: it ended meanwhile${why}${remedy}`);
 }
 
 /** How the run ended, perhaps in no words; undefined while it goes on, or another has begun. */
