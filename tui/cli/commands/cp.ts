@@ -6,7 +6,7 @@ import type { TreeItem } from "../../../lib/tree/tree.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples, withNotes } from "../command.js";
 import type { Resumed } from "../copy/resume.js";
-import { type CopyEnd, guestEnd, localEnd } from "../copy/ends.js";
+import { type CopyEnd, guestEnd, localEnd, noName } from "../copy/ends.js";
 import { LeftOut } from "../copy/left-out.js";
 import { resolveName } from "../resolve.js";
 import type { Session } from "../session.js";
@@ -85,6 +85,7 @@ async function resume(
   const colon = place.indexOf(":");
   const inside = place.slice(colon + 1);
   if (!inside.startsWith("/") || inside.includes("\n")) throw invalidArgument("path", "must be absolute, and one line");
+  if (["", ".", ".."].includes(basename(inside))) throw noName(inside);
   const name = await resolveName(session, kindNamed("instance"), place.slice(0, colon), options.host);
   const progress = new Progress(session, options.output === "json");
   const copy = {

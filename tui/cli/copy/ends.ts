@@ -61,6 +61,7 @@ const cleanLimitMs = 5000;
 /** A place inside an instance, reached through tar there. */
 export function guestEnd(connection: Connection, name: string, path: string): CopyEnd {
   if (!path.startsWith("/")) throw invalidArgument("path", `${JSON.stringify(path)} must be absolute: INSTANCE:/PATH`);
+  if (basename(path) === "..") throw noName(path);
   const run = (script: string, words: readonly string[], how: Pick<GuestScript, "signal" | "onSaid" | "input">) =>
     runInGuest(connection, { ...how, name, script, words });
   return {
@@ -121,6 +122,11 @@ function isFull(error: unknown): boolean {
     error.reason === "COPY_FAILED" &&
     /No space left on device|Disk quota exceeded/.test(error.message)
   );
+}
+
+/** What a copy would be called is the last name of its path. */
+export function noName(path: string): ZorError {
+  return invalidArgument("path", `${JSON.stringify(path)} must end in the name of what is meant`);
 }
 
 function doesNotFit(name: string, base: string, path: string): ZorError {

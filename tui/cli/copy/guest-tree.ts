@@ -15,8 +15,8 @@ export type EntryFacts = Pick<TreeEntry, "path" | "type" | "mode" | "mtime" | "s
 /** A tree inside, as far as it could be read. */
 export interface GuestList {
   readonly entries: readonly EntryFacts[];
-  /** Names that cannot be had here, for people. */
-  readonly odd: readonly string[];
+  /** What cannot be had here, for people; lost is what a copy should have. */
+  readonly odd: readonly { readonly what: string; readonly isLost: boolean }[];
   /** What could not be listed. */
   readonly failure: unknown;
 }
@@ -52,7 +52,7 @@ export async function listInside(run: RunInside, directory: string, mark: string
     failure = error;
   }
   const entries: EntryFacts[] = [];
-  const odd: string[] = [];
+  const odd: GuestList["odd"][number][] = [];
   const text = Buffer.concat(pieces).toString("latin1").replace(/\n$/, "");
   const [, ...parts] = `\n${text}`.split(`\n${mark} `);
   for (const part of parts) {
@@ -60,11 +60,12 @@ export async function listInside(run: RunInside, directory: string, mark: string
     const name = Buffer.from(bytes, "latin1").toString("utf8");
     const mode = Number.parseInt(raw, 16);
     const type = types.get(mode & 0o170000);
-    if (Buffer.from(name).toString("latin1") !== bytes) odd.push(`${name}: its name is not UTF-8`);
+    if (Buffer.from(name).toString("latin1") !== bytes)
+      odd.push({ what: `${name}: its name is not UTF-8`, isLost: true });
     else if (type !== undefined) {
       const facts = { type, mode: mode & 0o777, mtime: Number(time), size: type === "file" ? Number(size) : 0 };
       entries.push({ ...facts, path: toPath(name, false) });
-    } else if (bytes !== "") odd.push(`${name} is neither file, directory nor link`);
+    } else if (bytes !== "") odd.push({ what: `${name} is neither file, directory nor link`, isLost: false });
     if (entries.length > treeLimits.entries) throw new TreeError(`${directory} holds too many files; copy it in parts`);
   }
   return { entries, odd, failure };

@@ -18,6 +18,8 @@ import { alike, digestOf, isAlike, listHere, numbered, permit } from "./tree-her
 const smallBytes = 2 ** 20;
 const groupBytes = 8 * 2 ** 20;
 const cleanLimitMs = 5000;
+/** Several times what a path may have. */
+const maxTextBytes = 64 * 1024;
 const markFlags = constants.O_CREAT | constants.O_WRONLY | constants.O_NOFOLLOW;
 
 /** Arguments: directory, names. */
@@ -107,7 +109,10 @@ export async function resumeTreeOut(copy: Resumed): Promise<void> {
   const list = () => listInside(run, copy.inside, randomBytes(16).toString("hex"));
   const { entries, odd, failure } = await list();
   if (failure !== undefined) await failures.during(() => Promise.reject(failure));
-  for (const each of odd) copy.note(`left out: ${each}`);
+  for (const { what, isLost } of odd) {
+    if (isLost) failures.add(`left out: ${what}`);
+    else copy.note(`left out: ${what}`);
+  }
   const whole = resolve(copy.here);
   const mark = markOf(copy);
   const isInto = (await isDirectory(whole)) && !(await exists(joinPath(whole, mark)));
@@ -116,8 +121,11 @@ export async function resumeTreeOut(copy: Resumed): Promise<void> {
   const unpack = (items: AsyncIterable<TreeItem>) =>
     unpackTree(dir, items, { name, owners: false, onSkipped: (what) => failures.add(`left out: ${what}`) });
   const directories = entries.filter(({ type }) => type === "directory");
-  await unpack(asItems(directories.map((each) => ({ ...each, mode: each.mode | 0o700 }))));
+  const open = directories.map((each) => ({ ...each, mode: each.mode | 0o700 }));
+  // The mark comes first and goes last: a directory that is there without one is copied into.
+  await unpack(asItems(open.filter(isTop)));
   if (!isInto) await withTop(dir, name, (top) => writeFile(top.at(mark), "", { flag: markFlags, mode: 0o600 }));
+  await unpack(asItems(open));
   const files = entries.filter(({ type }) => type === "file");
   const had = await sameFiles({ copy, dir, name, inside: copy.inside }, await alike(dir, name, files));
   tellHad(copy, had);
@@ -147,8 +155,9 @@ export async function resumeTreeOut(copy: Resumed): Promise<void> {
     });
   }
   tellChanged(failures, files, (await list()).entries);
+  await unpack(asItems(directories.filter((each) => !isTop(each))));
   if (failures.none && !isInto) await withTop(dir, name, (top) => unlink(top.at(mark)));
-  await unpack(asItems(directories));
+  await unpack(asItems(directories.filter(isTop)));
   failures.assertNone();
 }
 
@@ -202,14 +211,21 @@ export async function resumeTreeIn(copy: Resumed): Promise<void> {
   }
   const permitted = files.filter((each) => had.has(wordOf(each)) && found.get(wordOf(each))?.mode !== each.mode);
   tellChanged(failures, files, await listHere(dir, name, () => undefined));
-  if (failures.none) await drained(run(`rm -f -- "$1"`, [joinPath(inside, mark)]));
-  // The deepest first: what comes into a directory changes its time.
-  const last = [...permitted, ...entries.filter(({ type }) => type === "directory").reverse()];
-  for (const group of inGroups(last)) {
+  const finish = async (group: readonly EntryFacts[]): Promise<void> => {
     const words = group.flatMap((each) => [each.mode.toString(8), `${each.mtime}`, wordOf(each)]);
     await drained(run(finishScript, [inside, ...words]));
-  }
+  };
+  // The deepest first: what comes into a directory changes its time. The mark goes before the last of them.
+  const deepest = [...directories].reverse();
+  for (const group of inGroups([...permitted, ...deepest])) await finish(group);
+  if (failures.none) await drained(run(`rm -f -- "$1"`, [joinPath(inside, mark)]));
+  await finish(entries.filter(isTop));
   failures.assertNone();
+}
+
+/** Whether it is the directory itself that is copied. */
+function isTop({ path }: Pick<EntryFacts, "path">): boolean {
+  return path.length === 0;
 }
 
 /** Name of a file in a directory that was made for this copy, as long as it is not whole. */
@@ -300,8 +316,16 @@ async function clean(copy: Resumed, [inside = "", id = ""]: readonly string[]): 
   await drained(again(`rm -rf "$1/.zor-cp-$2"`, [inside, id])).catch(() => undefined);
 }
 
+/** What a script says that names one thing. @throws {TreeError} when it says more: the guest may be hostile. */
 async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
-  return Buffer.concat(await Array.fromAsync(stream)).toString("utf8");
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const data of stream) {
+    bytes += data.length;
+    if (bytes > maxTextBytes) throw new TreeError("the instance answers with more than the path it was asked for");
+    pieces.push(data);
+  }
+  return Buffer.concat(pieces).toString("utf8");
 }
 
 async function drained(stream: AsyncIterable<Buffer>): Promise<void> {

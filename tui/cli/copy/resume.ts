@@ -39,11 +39,11 @@ exec stat -c '%s %Y %a' -- "$p"`;
 const digestScript = `head -c "$2" -- "$1" | sha256sum`;
 /** Arguments: path, number of the first byte, from 1. */
 const tailScript = `exec tail -c "+$2" -- "$1"`;
-/** Arguments: path, name here, key. Prints where it will be, and how much of it there is. */
-const partScript = `p=$1; if [ -d "$p" ]; then p=\${p%/}/$2; fi; d=$(dirname -- "$p")
+/** Arguments: path, name here, key. Prints how much of it there is, and where it will be, behind NULs: names may hold lines. */
+const partScript = `p=$1; if [ -d "$p" ]; then p=\${p%/}/$2; fi; d=$(dirname -- "$p"; echo .); d=\${d%??}
 [ -d "$d" ] || { echo "$d is no directory" >&2; exit 1; }
 if [ -d "$p" ]; then echo "$p is a directory" >&2; exit 1; fi
-t=$d/.zor-part-$3; [ ! -L "$t" ] || rm -f -- "$t"; [ -f "$t" ] && wc -c <"$t" || echo 0; printf '%s\\n%s\\n' "$t" "$p"`;
+t=$d/.zor-part-$3; [ ! -L "$t" ] || rm -f -- "$t"; [ -f "$t" ] && wc -c <"$t" || echo 0; printf '\\0%s\\0%s' "$t" "$p"`;
 /** Arguments: part, bytes that are right of it. Takes the rest. */
 const appendScript = `if [ "$2" = 0 ]; then cat >"$1"; else cat >>"$1"; fi`;
 /** Arguments: part, path, size, permissions, time. */
@@ -106,9 +106,8 @@ export async function resumeIn(copy: Resumed): Promise<void> {
     const { size, mode } = was;
     const modified = Math.floor(was.mtimeMs / 1000);
     const key = keyOf(name, inside, size, modified);
-    const [found = "0", part = "", ...target] = (await textOf(copy, partScript, [inside, basename(whole), key])).split(
-      "\n",
-    );
+    const told = await textOf(copy, partScript, [inside, basename(whole), key]);
+    const [found = "0", part = "", target = ""] = told.split("\0");
     const there = Number.parseInt(found, 10) || 0;
     const isRight =
       there > 0 && there <= size && (await digestOf(copy, part, there)) === (await digestHere(file, there));
@@ -130,7 +129,7 @@ export async function resumeIn(copy: Resumed): Promise<void> {
     await drained(run(copy, appendScript, [part, `${at}`], rest()));
     const now = await file.stat();
     if (now.size !== size || now.mtimeMs !== was.mtimeMs) throw changed(copy);
-    const words = [part, target.join("\n").replace(/\n$/, ""), `${size}`, (mode & 0o777).toString(8), `${modified}`];
+    const words = [part, target, `${size}`, (mode & 0o777).toString(8), `${modified}`];
     await drained(run(copy, finishScript, words));
   } catch (error) {
     if (kept !== undefined && (kept.at === 0 || isChange(error))) await remove(copy, kept.part);

@@ -128,6 +128,18 @@ describe.each(ways)("a copy of a directory $way", ({ go, places, paths }) => {
     await expectWhole(join(to, "t"));
   });
 
+  it("takes names of several lines for what they are, also of directories with large files", async () => {
+    const [from, to] = places();
+    const lines = join("t", "x\ny\n");
+    await mkdir(join(from, lines), { recursive: true });
+    await writeFile(join(from, "t", "x"), "small");
+    await writeFile(join(from, lines, "big"), large);
+    await go(copy(...paths()));
+    expect(await readFile(join(to, "t", "x"), "utf8")).toBe("small");
+    expect((await readFile(join(to, lines, "big"))).equals(large)).toBe(true);
+    expect((await readdir(to, { recursive: true })).sort()).toEqual((await readdir(from, { recursive: true })).sort());
+  });
+
   it("follows no link that lies in the way, be it for a directory or a file", async () => {
     const [from, to] = places();
     await given(join(from, "t"));
@@ -202,6 +214,22 @@ it("tells what cannot be read inside and copies the rest", async () => {
   }
   const { entries, odd: left, failure } = await listInside(lacking, "/d", "m");
   expect(entries.map(({ path }) => path)).toEqual([[], ["file"]]);
-  expect(left).toEqual([expect.stringContaining("./device is neither")]);
+  expect(left).toEqual([{ what: expect.stringContaining("./device is neither"), isLost: false }]);
   expect(failure).toBeInstanceOf(Error);
+});
+
+it("counts names that cannot be had here as lost", async () => {
+  await mkdir(join(inside, "t"));
+  await writeFile(Buffer.concat([Buffer.from(join(inside, "t", "n")), Buffer.of(0xff)]), "lost");
+  await expect(resumeTreeOut(copy(join(inside, "t"), outside))).rejects.toMatchObject({ reason: "COPY_INCOMPLETE" });
+  expect(notes.join("\n")).toContain("its name is not UTF-8");
+});
+
+it("takes no more than a path for where it goes, whatever the guest says", async () => {
+  await given(join(outside, "t"));
+  async function* bidi(): AsyncGenerator<object> {
+    for (;;) yield { message: { $case: "stdout", value: Buffer.alloc(65_536, "x") } };
+  }
+  const endless = { bidi } as never;
+  await expect(resumeTreeIn(copy(inside, join(outside, "t"), endless))).rejects.toThrow(/more than the path/);
 });
