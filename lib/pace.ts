@@ -1,4 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { invalidArgument } from "./errors.js";
+
+/** Most bytes a second that may be asked for. */
+const maxBytesPerSecond = 2n ** 40n;
+
+/** Bytes a second as they were asked for; 0: as fast as it goes. @throws {ZorError} INVALID_ARGUMENT that names the field. */
+export function checkRate(bytesPerSecond: bigint, field = "bytes_per_second"): number {
+  if (bytesPerSecond >= 0n && bytesPerSecond <= maxBytesPerSecond) return Number(bytesPerSecond);
+  throw invalidArgument(field, `is not between 0 and ${maxBytesPerSecond}`);
+}
 
 /** Holds a rate. */
 export class Pace {

@@ -4,7 +4,6 @@ import type { BackedUp } from "../../drivers/abilities/backups.js";
 import type { InstanceSubject } from "../../drivers/instance-access.js";
 
 const maxDescription = 1024;
-const maxBytesPerSecond = 2n ** 40n;
 
 /** An instance with the ability of its driver. @throws {ZorError} FAILED_PRECONDITION when that takes no backups. */
 export function withAbility(subject: InstanceSubject): {
@@ -29,12 +28,6 @@ export function checkDescription({ description }: BackupSpec): FieldViolation[] 
     return [{ field, description: `has ${description.length} characters, more than ${maxDescription}` }];
   }
   return /^[^\p{Cc}]*$/u.test(description) ? [] : [{ field, description: "has control characters" }];
-}
-
-/** @throws {ZorError} INVALID_ARGUMENT */
-export function checkRate(bytesPerSecond: bigint, field = "bytes_per_second"): number {
-  if (bytesPerSecond >= 0n && bytesPerSecond <= maxBytesPerSecond) return Number(bytesPerSecond);
-  throw invalidFields([{ field, description: `is not between 0 and ${maxBytesPerSecond}` }]);
 }
 
 /** @throws {ZorError} INVALID_ARGUMENT when anything is wrong. */

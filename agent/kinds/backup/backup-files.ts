@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { writeFileAtomic } from "../../../lib/files.js";
-import { type Backup, BackupState, type BackupStatus } from "../../../proto/gen/zor/v1/backup.js";
+import { type Backup, BackupState, type BackupStatus, type BackupVolume } from "../../../proto/gen/zor/v1/backup.js";
 import { openExactly } from "../../host/open-exactly.js";
 import type { Made } from "../../kit/made-resources.js";
 
@@ -53,6 +53,11 @@ export function chainOf(made: MadeBackup, all: readonly MadeBackup[]): readonly 
   return chain;
 }
 
+/** Volumes of a backup as the API has them. */
+export function toVolumes(volumes: Facts["volumes"]): BackupVolume[] {
+  return (volumes ?? []).map((each) => ({ ...each, sizeBytes: BigInt(each.sizeBytes) }));
+}
+
 /** What is observed of a backup among the others. */
 export function toStatus(made: MadeBackup, all: readonly MadeBackup[]): BackupStatus {
   const { facts, isDoomed } = made;
@@ -64,7 +69,7 @@ export function toStatus(made: MadeBackup, all: readonly MadeBackup[]): BackupSt
     sha256: facts === undefined ? "" : digestOfAll(facts.files),
     backupTime: facts === undefined ? undefined : new Date(facts.timeMs),
     consistent: facts?.consistent ?? false,
-    volumes: (facts?.volumes ?? []).map((each) => ({ ...each, sizeBytes: BigInt(each.sizeBytes) })),
+    volumes: toVolumes(facts?.volumes),
   };
 }
 

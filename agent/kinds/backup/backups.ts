@@ -5,6 +5,7 @@ import { checkedOperation } from "../../../lib/checked-operation.js";
 import { alreadyExists, failedPrecondition } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import { isId, quote, type ResourceId } from "../../../lib/names.js";
+import { checkRate } from "../../../lib/pace.js";
 import { Backup, BackupSpec } from "../../../proto/gen/zor/v1/backup.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
@@ -19,7 +20,7 @@ import type { ResourceSource } from "../../kit/references.js";
 import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
 import type { Taker } from "../../schedules/taker.js";
-import { checkDescription, checkRate, notWhole, refuse, withAbility } from "./backup-check.js";
+import { checkDescription, notWhole, refuse, withAbility } from "./backup-check.js";
 import { type Facts, type MadeBackup, parseFacts, sealFiles, toStatus, verifyFiles } from "./backup-files.js";
 import { BackupRestores } from "./restores.js";
 

@@ -5,6 +5,7 @@ import { AsyncQueue } from "../../../lib/async-queue.js";
 import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { parseId } from "../../../lib/names.js";
+import { checkRate } from "../../../lib/pace.js";
 import type { BackupPart } from "../../../proto/gen/zor/agent/v1/backup_transfer_service.js";
 import type {
   CloneBegin,
@@ -21,8 +22,8 @@ import { DiskQuota } from "../../drivers/disk-quota.js";
 import { findDriver } from "../../drivers/find-driver.js";
 import { imageRoom } from "../../images/image-room.js";
 import type { AgentContext } from "../../parts.js";
-import { checkRate, withAbility } from "./backup-check.js";
-import { sealFiles, verifyFiles } from "./backup-files.js";
+import { withAbility } from "./backup-check.js";
+import { sealFiles, toVolumes, verifyFiles } from "./backup-files.js";
 import { bytesOf, readBegin, writeFiles } from "./received-parts.js";
 import { readParts } from "./transfer-service.js";
 
@@ -69,11 +70,10 @@ export class InstanceTransfers {
     });
     const instance = Instance.toJSON({ ...taken.resource, status: undefined });
     const { files } = await sealFiles(directory, instance, signal);
-    const volumes = (taken.volumes ?? []).map((each) => ({ ...each, sizeBytes: BigInt(each.sizeBytes) }));
     const name = this.#context.references.nameOf("backup", id);
     const backup = Backup.fromPartial({
       ...{ name, spec: { instance: id } },
-      status: { consistent: taken.consistent, backupTime: this.#context.now(), volumes },
+      status: { consistent: taken.consistent, backupTime: this.#context.now(), volumes: toVolumes(taken.volumes) },
     });
     for await (const part of readParts(backup, { directory, files, instance }, signal)) yield { part };
   }

@@ -4,6 +4,7 @@ import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import { parseId } from "../../../lib/names.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
+import { checkRate } from "../../../lib/pace.js";
 import type { Backup } from "../../../proto/gen/zor/v1/backup.js";
 import type { RestoreBackupRequest } from "../../../proto/gen/zor/v1/backup_service.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
@@ -14,7 +15,7 @@ import { asFailure } from "../../kit/failure.js";
 import type { MadeResources } from "../../kit/made-resources.js";
 import type { AgentContext } from "../../parts.js";
 import { assertHasVolumes } from "./backed-up-volumes.js";
-import { checkRate, notWhole, running, withAbility } from "./backup-check.js";
+import { notWhole, running, withAbility } from "./backup-check.js";
 import { chainOf, type Facts, type MadeBackup, verifyFiles } from "./backup-files.js";
 
 /** What backups are made into: instances of their own, or the ones of which they were taken. */

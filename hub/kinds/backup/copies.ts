@@ -5,7 +5,7 @@ import type { CallContext } from "../../../lib/grpc/service.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import { parseHost, parseOnHost } from "../../../lib/names.js";
 import type { OperationContext } from "../../../lib/operations.js";
-import { Pace } from "../../../lib/pace.js";
+import { checkRate, Pace } from "../../../lib/pace.js";
 import type { Any } from "../../../proto/gen/google/protobuf/any.js";
 import {
   BackupTransferServiceService as methods,
@@ -33,8 +33,6 @@ interface Asked {
   readonly caller: string;
 }
 
-const maxBytesPerSecond = 2n ** 40n;
-
 /** Copies backups from host to host. A copy that the end of the hub cuts short is told as abandoned, and leaves nothing half done. */
 export class BackupCopies implements OperationWork {
   readonly #parts: HubParts;
@@ -48,12 +46,11 @@ export class BackupCopies implements OperationWork {
   /** Begins a copy. @throws {ZorError} and then nothing has begun. */
   async copy(request: CopyBackupRequest, context: CallContext): Promise<CopyBackupResponse> {
     const { store, requests, operations, fleet } = this.#parts;
-    const { name: from, target, bytesPerSecond } = request;
+    const { name: from, target } = request;
     const source = parseOnHost("name", from, "backups");
     const to = parseHost("target", target);
     if (source.host === to) throw invalidArgument("target", `${target} is where the backup is`);
-    if (bytesPerSecond < 0n || bytesPerSecond > maxBytesPerSecond)
-      throw invalidArgument("bytes_per_second", `is not between 0 and ${maxBytesPerSecond}`);
+    const bytesPerSecond = checkRate(request.bytesPerSecond);
     fleet.agent(source.host);
     fleet.agent(to);
     const chain = this.#chainOf(from);
@@ -69,7 +66,7 @@ export class BackupCopies implements OperationWork {
           ({ name } = operation);
           return commit(changes, { operation });
         },
-        () => this.#asked.set(name, { name: from, target, bytesPerSecond: Number(bytesPerSecond), caller }),
+        () => this.#asked.set(name, { name: from, target, bytesPerSecond, caller }),
       );
     });
   }

@@ -1,8 +1,9 @@
 import { status } from "@grpc/grpc-js";
 import { checkedOperation } from "../../../lib/checked-operation.js";
-import { failedPrecondition, invalidArgument, notFound, ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, notFound, ZorError } from "../../../lib/errors.js";
 import type { CallContext } from "../../../lib/grpc/service.js";
 import { pack } from "../../../lib/kinds/resource.js";
+import { checkRate } from "../../../lib/pace.js";
 import { parseHost, parseId, parseOnHost } from "../../../lib/names.js";
 import type { OperationContext } from "../../../lib/operations.js";
 import type { Any } from "../../../proto/gen/google/protobuf/any.js";
@@ -20,9 +21,8 @@ import type { HubParts } from "../../kit/hub-kind.js";
 import type { OperationWork } from "../../kit/hub-operations.js";
 import { mutate } from "../../kit/mutate.js";
 import { ofHost } from "../../kit/of-host.js";
+import { mib } from "../../kit/sent-words.js";
 import { type AskedClone, passInstance } from "./pass-instance.js";
-
-const maxBytesPerSecond = 2n ** 40n;
 
 /** Clones instances from host to host. A clone that the end of the hub cuts short is told as abandoned, and leaves nothing half done. */
 export class InstanceClones implements OperationWork {
@@ -41,10 +41,9 @@ export class InstanceClones implements OperationWork {
     const to = request.host === "" ? host : parseHost("host", request.host);
     if (to === host)
       return await router.unary(service.cloneInstance, { host, request: { ...request, host: "" } }, context);
-    const { bytesPerSecond, keepAddresses, leaveStopped } = request;
+    const { keepAddresses, leaveStopped } = request;
     const instanceId = parseId("instance_id", request.instanceId);
-    if (bytesPerSecond < 0n || bytesPerSecond > maxBytesPerSecond)
-      throw invalidArgument("bytes_per_second", `is not between 0 and ${maxBytesPerSecond}`);
+    const bytesPerSecond = checkRate(request.bytesPerSecond);
     fleet.agent(host);
     fleet.agent(to);
     this.#find(request.name);
@@ -54,7 +53,7 @@ export class InstanceClones implements OperationWork {
       if (request.validateOnly) return { operation: checkedOperation(verb, target) };
       const caller = context.caller.identity;
       const planned = { verb, target, requestId: request.requestId, caller };
-      const asked = { name: request.name, to, instanceId, keepAddresses, leaveStopped, caller };
+      const asked = { name: request.name, to, instanceId, keepAddresses, leaveStopped, bytesPerSecond, caller };
       let name = "";
       return operations.begin(
         planned,
@@ -62,7 +61,7 @@ export class InstanceClones implements OperationWork {
           ({ name } = operation);
           return commit(changes, { operation });
         },
-        () => this.#asked.set(name, { ...asked, bytesPerSecond: Number(bytesPerSecond) }),
+        () => this.#asked.set(name, asked),
       );
     });
   }
@@ -157,8 +156,4 @@ export class InstanceClones implements OperationWork {
     const message = `hosts/${host}: the answer of its agent was refused (${lie})`;
     throw new ZorError({ reason: "HOST_NOT_BELIEVED", code: status.DATA_LOSS, message, resource: `hosts/${host}` });
   }
-}
-
-function mib(bytes: number): string {
-  return (bytes / 1024 ** 2).toFixed(1);
 }

@@ -8,6 +8,7 @@ import {
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { ReadyAgent } from "../../fleet/session.js";
 import { ofHost } from "../../kit/of-host.js";
+import { mib } from "../../kit/sent-words.js";
 
 /** A clone that was asked for. */
 export interface AskedClone {
@@ -60,7 +61,7 @@ export async function passInstance(
     yield { message: { $case: "begin", value: begin } };
     await ready.promise;
     try {
-      const { id } = nameOf(instance.name);
+      const id = instance.name.slice(instance.name.lastIndexOf("/") + 1);
       progress(`hosts/${source.host}: copying its disks aside`, 41);
       const pace = new Pace(asked.bytesPerSecond);
       const [request, options] = [{ instanceId: id, operation, bytesPerSecond }, { signal: whole }];
@@ -99,12 +100,4 @@ export async function passInstance(
     ready.reject(new Error("the clone has ended"));
     abort.abort();
   }
-}
-
-function nameOf(name: string): { readonly id: string } {
-  return { id: name.slice(name.lastIndexOf("/") + 1) };
-}
-
-function mib(bytes: number): string {
-  return (bytes / 1024 ** 2).toFixed(1);
 }

@@ -1,11 +1,8 @@
 import type { InstanceDriver } from "../../../agent/drivers/driver.js";
-import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { CreateLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
-import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { GaugeRack, gaugeKind } from "../../extension/gauge-agent-kind.js";
-import { ApiFixture, type ApiFixtureOptions, creation } from "../../integration/agent/api-fixture.js";
+import { ApiFixture, type ApiFixtureOptions } from "../../integration/agent/api-fixture.js";
 import type { KindWorld } from "./contract.js";
 
 /**
@@ -40,13 +37,4 @@ export async function startAgentWorld(
 /** A lan for whoever refers to one. */
 export async function makeLan({ operator, parent }: KindWorld, lanId: string): Promise<void> {
   await operator().unary(LanServiceService.createLan, CreateLanRequest.fromPartial({ parent, lanId }));
-}
-
-/** An instance for whoever is of one. */
-export async function makeInstance({ operator }: KindWorld, id: string): Promise<void> {
-  const request = creation(id, { leaveStopped: true });
-  const { operation } = await operator().unary(InstanceServiceService.createInstance, request);
-  const wait = { name: operation?.name ?? "", timeout: { seconds: 15n, nanos: 0 } };
-  const { operation: ended } = await operator().unary(OperationServiceService.waitOperation, wait);
-  if (ended?.state !== OperationState.OPERATION_STATE_SUCCEEDED) throw new Error(ended?.error?.message);
 }

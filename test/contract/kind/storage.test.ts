@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { KeepingDriver } from "../../fakes/keeping-driver.js";
-import { makeInstance, startAgentWorld } from "./agent-world.js";
+import { startAgentWorld } from "./agent-world.js";
 import { describeKind, type KindWorld } from "./contract.js";
-import { backup, pool, snapshot, volume } from "./subjects.js";
+import { backup, instance, pool, snapshot, volume } from "./subjects.js";
+import { Verbs } from "./verbs.js";
 
 const server = "an agent";
 const storage = await realpath(await mkdtemp(join(tmpdir(), "zt-pools-")));
@@ -17,7 +18,8 @@ describeKind({ ...volume, server, start: () => startAgentWorld() });
 /** An agent with an instance of which states can be kept. */
 async function startKeeping(): Promise<KindWorld> {
   const world = await startAgentWorld([new KeepingDriver()], undefined, { backups: storage });
-  await makeInstance(world, "kept");
+  const instances = new Verbs(instance.singular, world.operator(), world.parent);
+  await instances.create("kept", { spec: instance.spec(1) }, instance.create);
   return world;
 }
 

@@ -1,30 +1,14 @@
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { Backup } from "../../../proto/gen/zor/v1/backup.js";
-import { formatBytes } from "../../kit/format.js";
 import { genericKind } from "../../kit/generic-kind.js";
 import type { TuiKind } from "../../kit/kind.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
-import { textColumn } from "../../kit/table/columns.js";
+import { instanceColumn, keptSizeColumn } from "../../kit/table/columns.js";
 
 const generic = genericKind(kindNamed("backup")) as TuiKind<Backup>;
 
-const own: readonly Column<Row<Backup>>[] = [
-  textColumn(
-    { id: "instance", title: "INSTANCE", importance: 9, min: 8, max: 32, sortLetter: "I" },
-    ({ spec }) => spec?.instance ?? "",
-  ),
-  {
-    id: "size",
-    title: "SIZE",
-    importance: 6,
-    min: 5,
-    max: 9,
-    align: "right",
-    cell: (row) => ({ text: formatBytes(row.resource.status?.sizeBytes ?? 0n) }),
-    sortKey: (row) => Number(row.resource.status?.sizeBytes ?? 0n),
-  },
-];
+const own: readonly Column<Row<Backup>>[] = [instanceColumn(), keptSizeColumn()];
 
 /** What is kept of instances outside of them. */
 export const backupKind: TuiKind<Backup> = {

@@ -1,8 +1,15 @@
 import type { Snapshot } from "../../../proto/gen/zor/v1/snapshot.js";
-import { formatBytes } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
-import { ageColumn, hostColumn, labelColumn, stateColumn, textColumn } from "../../kit/table/columns.js";
+import {
+  ageColumn,
+  hostColumn,
+  instanceColumn,
+  keptSizeColumn,
+  labelColumn,
+  stateColumn,
+  textColumn,
+} from "../../kit/table/columns.js";
 import { snapshotStyle } from "./states.js";
 import { treeKey, treeText } from "./tree.js";
 
@@ -28,10 +35,7 @@ export const snapshotColumns: readonly Column<SnapshotRow>[] = [
     searched: (row) => row.id,
   },
   hostColumn(),
-  textColumn(
-    { id: "instance", title: "INSTANCE", importance: 9, min: 8, max: 32, sortLetter: "I" },
-    ({ spec }) => spec?.instance ?? "",
-  ),
+  instanceColumn(),
   {
     id: "current",
     title: "NOW",
@@ -42,16 +46,7 @@ export const snapshotColumns: readonly Column<SnapshotRow>[] = [
   },
   stateColumn(10, (row: SnapshotRow) => snapshotStyle(row.resource.status?.state)),
   textColumn({ id: "keeps", title: "KEEPS", importance: 7, min: 6, max: 17 }, kindOfSnapshot),
-  {
-    id: "size",
-    title: "SIZE",
-    importance: 6,
-    min: 5,
-    max: 9,
-    align: "right",
-    cell: (row) => ({ text: formatBytes(row.resource.status?.sizeBytes ?? 0n) }),
-    sortKey: (row) => Number(row.resource.status?.sizeBytes ?? 0n),
-  },
+  keptSizeColumn(),
   ageColumn({ id: "age", title: "AGE", importance: 7, sortLetter: "A" }, (row: SnapshotRow) => row.resource.createTime),
   labelColumn(),
   textColumn(

@@ -1,5 +1,5 @@
 import type { CellContext } from "../fleet/fleet-view.js";
-import { formatAge, formatCount } from "../format.js";
+import { formatAge, formatBytes, formatCount } from "../format.js";
 import { labelsOf, type Row } from "../row.js";
 import { type StateStyle, unreachableStyle } from "../states.js";
 import type { Cell, Column } from "./column.js";
@@ -153,6 +153,33 @@ export function textColumn<T extends object>(
     ...look,
     cell: (row) => ({ text: textOf(row.resource), ...(tone === undefined ? {} : { tone }) }),
     searched: (row) => textOf(row.resource),
+  };
+}
+
+/** Column with the instance that something is kept of. */
+export function instanceColumn<T extends { readonly spec?: { readonly instance: string } | undefined }>(): Column<
+  Row<T>
+> {
+  return textColumn(
+    { id: "instance", title: "INSTANCE", importance: 9, min: 8, max: 32, sortLetter: "I" },
+    ({ spec }) => spec?.instance ?? "",
+  );
+}
+
+/** Column with the bytes of what is kept of an instance; the largest first when sorted. */
+export function keptSizeColumn<T extends { readonly status?: { readonly sizeBytes: bigint } | undefined }>(): Column<
+  Row<T>
+> {
+  const bytesOf = ({ resource }: Row<T>): bigint => resource.status?.sizeBytes ?? 0n;
+  return {
+    id: "size",
+    title: "SIZE",
+    importance: 6,
+    min: 5,
+    max: 9,
+    align: "right",
+    cell: (row) => ({ text: formatBytes(bytesOf(row)) }),
+    sortKey: (row) => Number(bytesOf(row)),
   };
 }
 
