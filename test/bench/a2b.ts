@@ -36,7 +36,7 @@ async function set(aToB: Partial<ImpairmentSettings>): Promise<void> {
 async function measureDelay(delayMs: number, what: string, restMs: number): Promise<void> {
   await set({ delayMs });
   const count = delayMs >= 100 ? 60 : 200;
-  const trips = await rig.ping({ count, intervalSeconds: 0.02 });
+  const trips = await rig.ping({ count, intervalMs: 20 });
   const bound = Math.max(1, delayMs * 0.02);
   const note = `median of ${trips.length} round trips less the ${restMs.toFixed(2)} ms they take without delay`;
   tell({ what, configured: delayMs, measured: median(trips) - restMs, bound, unit: "ms", note });
@@ -83,7 +83,7 @@ async function measureLoaded(): Promise<void> {
   facts["framesPerSecond"] = Math.round(framesPerSecond);
   const load = await startFlood(rig, { frameBytes: 100, framesPerSecond: framesPerSecond / 2 });
   await set({});
-  await measureDelay(20, "delay at half load", median(await rig.ping({ count: 200, intervalSeconds: 0.02 })));
+  await measureDelay(20, "delay at half load", median(await rig.ping({ count: 200, intervalMs: 20 })));
   await load();
 }
 
@@ -127,7 +127,7 @@ async function main(): Promise<void> {
   rig = await BoxRig.make();
   try {
     await rig.fixNeighbours();
-    const restMs = median(await rig.ping({ count: 300 }));
+    const restMs = median(await rig.ping({ count: 300, intervalMs: 10 }));
     facts["rttMs"] = restMs;
     facts["tcpBps"] = Math.round(await measureTcpRate(rig, { seconds: 4, streams: 1 }));
     if (chosen.includes("delay")) for (const ms of [1, 5, 20, 100, 500]) await measureDelay(ms, "delay", restMs);

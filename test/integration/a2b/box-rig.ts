@@ -18,6 +18,7 @@ import { endProcess, findIdentity, type ProcessIdentity } from "../../../lib/pro
 import { nodePath, programPath } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { pingAtOnce, pingEvery } from "../../helpers/pings.js";
 import { boxSpec, readBox, type ReadBox } from "../../helpers/engine-words.js";
 
 /** What a test sets. */
@@ -146,22 +147,15 @@ export class BoxRig {
   }
 
   /** Round trips in milliseconds from a to b, one for each answer. */
-  async ping(options: { readonly count: number; readonly intervalSeconds?: number; readonly waitSeconds?: number }) {
-    const { count, intervalSeconds = 0.01, waitSeconds = 2 } = options;
-    const argv = ["-n", "-c", String(count), "-i", String(intervalSeconds), "-W", String(waitSeconds), address.b];
-    const { stdout } = await run("ping", argv, {
-      netns: this.a.name,
-      acceptedExitCodes: [0, 1],
-      timeoutMs: 120_000,
-    });
-    return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+  async ping(options: { readonly count: number; readonly intervalMs?: number }): Promise<number[]> {
+    const { count, intervalMs } = options;
+    const pings = { netns: this.a.name, address: address.b, count };
+    return [...(await (intervalMs === undefined ? pingAtOnce(pings) : pingEvery(intervalMs, pings))).values()];
   }
 
   /** Sequence numbers of the pings that came back. */
   async answered(count: number): Promise<number[]> {
-    const argv = ["-n", "-c", String(count), "-i", "0.01", "-W", "1", address.b];
-    const { stdout } = await run("ping", argv, { netns: this.a.name, acceptedExitCodes: [0, 1] });
-    return [...stdout.matchAll(/icmp_seq=(\d+) ttl/g)].map((match) => Number(match[1]));
+    return [...(await pingAtOnce({ netns: this.a.name, address: address.b, count })).keys()];
   }
 
   /** From now on nobody asks for addresses. */

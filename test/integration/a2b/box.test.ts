@@ -80,8 +80,8 @@ test("a schedule comes and goes by itself", async () => {
   await rig.fixNeighbours();
   await rig.set({
     steps: [
-      { startMs: 0, durationMs: 1_500, direction: "both", impairment: { ...noImpairment, down: true } },
-      { startMs: 1_500, durationMs: 600_000, direction: "aToB", impairment: { ...noImpairment, delayMs: 40 } },
+      { startMs: 0, durationMs: 6_000, direction: "both", impairment: { ...noImpairment, down: true } },
+      { startMs: 6_000, durationMs: 600_000, direction: "aToB", impairment: { ...noImpairment, delayMs: 40 } },
     ],
   });
   expect(await rig.answered(2)).toEqual([]);

@@ -4,6 +4,7 @@ import type { ImpairmentSettings } from "../../../agent/engine/impair/settings.j
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts } from "../c2c/two-hosts.js";
 import { endSpec } from "../../helpers/engine-words.js";
+import { pingAtOnce } from "../../helpers/pings.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make();
@@ -17,9 +18,7 @@ const impaired = (settings: Partial<ImpairmentSettings>) => ({
 
 /** Round trips through the cable in milliseconds. */
 async function ping(hosts: TwoHosts, size = 56): Promise<number[]> {
-  const argv = ["-n", "-c", "10", "-i", "0.02", "-W", "1", "-M", "do", "-s", String(size), hosts.b.lanIp];
-  const { stdout } = await run("ping", argv, { netns: hosts.a.lan.name, acceptedExitCodes: [0, 1] });
-  return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+  return [...(await pingAtOnce({ netns: hosts.a.lan.name, address: hosts.b.lanIp, count: 10, size })).values()];
 }
 
 test("what the ends of a link send is impaired, live, and taken back, without a new connection", async () => {

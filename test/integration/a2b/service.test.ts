@@ -13,6 +13,7 @@ import { WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js"
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { pingAtOnce } from "../../helpers/pings.js";
 import { AgentProcess } from "../agent/agent-process.js";
 
 const parent = "hosts/zt";
@@ -60,10 +61,7 @@ async function plugGuest(lanUid: string, address: string, port: string): Promise
 
 /** Round trips between the two lans in milliseconds; none when nothing comes back. */
 async function ping(count = 5): Promise<number[]> {
-  const netns = guests[0]?.name;
-  const argv = ["-n", "-c", String(count), "-i", "0.05", "-W", "1", addresses[1]];
-  const { stdout } = await run("ping", argv, { netns, acceptedExitCodes: [0, 1] });
-  return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+  return [...(await pingAtOnce({ netns: guests[0]?.name, address: addresses[1], count })).values()];
 }
 
 async function get(): Promise<A2b> {

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
-import { run } from "../../../agent/host/exec.js";
 import { LocalLinks } from "../../../agent/kinds/link-end/local-links.js";
 import type { LocalLinkSpec } from "../../../agent/kinds/link-end/local-link.js";
 import type { CablePlugger } from "../../../agent/cable/plugger.js";
@@ -8,6 +7,7 @@ import { createLog } from "../../../lib/log.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
+import { pingAtOnce } from "../../helpers/pings.js";
 import { LoopbackHost } from "./loopback-host.js";
 import { readBox } from "../../helpers/engine-words.js";
 
@@ -72,9 +72,7 @@ class LocalRig {
 
   /** Part of the pings from lan1 to lan2 that are answered. */
   async answered(count: number): Promise<number> {
-    const argv = ["-q", "-c", String(count), "-i", "0.01", "-W", "1", "10.205.0.2"];
-    const { stdout } = await run("ping", argv, { netns: this.host.lan.name, acceptedExitCodes: [0, 1] });
-    return Number(/(\d+) received/.exec(stdout)?.[1]) / count;
+    return (await pingAtOnce({ netns: this.host.lan.name, address: "10.205.0.2", count })).size / count;
   }
 
   #plugger(): CablePlugger {
