@@ -111,7 +111,9 @@ export class InstanceTransfers {
     const head = (await nextPart())?.part;
     if (head?.$case !== "begin") throw invalidArgument("part.begin", "must be the first part");
     const parts = readBegin(head.value);
-    const { facts, sizeBytes } = parts.received;
+    const { facts, sizeBytes, backup } = parts.received;
+    if (backup.spec.incrementalOf !== "")
+      throw invalidArgument("part.begin.backup.spec.incremental_of", "must be empty: a clone is whole");
     const { volumes = [] } = facts;
     const { ability, ...wanted } = this.#wanted(Instance.fromJSON(facts.instance), begin, volumes);
     // What the hub knew may be old.

@@ -117,10 +117,13 @@ export function readBegin({ backup, instanceJson, files }: BackupBegin): Begin {
     consistent: backup?.status?.consistent === true,
     timeMs,
     files: Object.fromEntries(files.map((file) => [file.name, file.sha256.toString("hex")])),
-    instance: parseJson(instanceJson),
+    instance: readObject(instanceJson),
     volumes: readVolumes(backup?.status?.volumes ?? [], names),
   };
   if (backup?.spec === undefined) throw invalidArgument("begin.backup.spec", "must be set");
+  // Part of the path that a disk may stand over.
+  const { incrementalOf } = backup.spec;
+  if (incrementalOf !== "") parseId("begin.backup.spec.incremental_of", incrementalOf);
   const sizeBytes = files.reduce((sum, file) => sum + Number(file.sizeBytes), 0);
   return { name, files, received: { id, backup: { ...backup, spec: backup.spec }, facts, sizeBytes } };
 }
@@ -136,10 +139,16 @@ function readVolumes(volumes: readonly BackupVolume[], files: ReadonlySet<string
   });
 }
 
+function readObject(text: string): object {
+  const value = parseJson(text);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw invalidArgument("begin.instance_json", "is no JSON object");
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw invalidArgument("begin.instance_json", "is no JSON");
+    return undefined;
   }
 }

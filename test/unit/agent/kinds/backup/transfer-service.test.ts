@@ -40,6 +40,7 @@ describe("a backup of another host", () => {
     readonly data?: readonly Buffer[];
     readonly base?: string;
     readonly reason?: string;
+    readonly instanceJson?: string;
     /** When what is written is to end. */
     readonly signal?: AbortSignal;
   }
@@ -50,7 +51,8 @@ describe("a backup of another host", () => {
     sha256: digestOf(data),
   });
 
-  async function receive({ files = [file(disk())], data = [disk()], base = "", reason = "", signal }: Told) {
+  async function receive(told: Told) {
+    const { files = [file(disk())], data = [disk()], base = "", reason = "", instanceJson = "{}", signal } = told;
     const name = "hosts/h2/backups/vm1.monday";
     const backup = Backup.fromPartial({ name, spec: { instance: "vm1", incrementalOf: base }, status: { reason } });
     const receive: Backups["receive"] = async (received, how) => {
@@ -59,7 +61,7 @@ describe("a backup of another host", () => {
     };
     const { receiveBackup } = transferService({ receive } as unknown as Backups);
     const requests = async function* () {
-      const value = { backup, instanceJson: "{}", files: [...files] };
+      const value = { backup, instanceJson, files: [...files] };
       yield ReceiveBackupRequest.fromPartial({ part: { part: { $case: "begin", value } } });
       for (const value of data) yield ReceiveBackupRequest.fromPartial({ part: { part: { $case: "data", value } } });
     };
@@ -94,6 +96,18 @@ describe("a backup of another host", () => {
     ["no end", "x".repeat(2000)],
   ])("is refused with a reason that has %s", async (_what, reason) => {
     await expect(receive({ reason })).rejects.toMatchObject({ violations: [{ field: "begin.backup.status.reason" }] });
+  });
+
+  it.each(["", "null", "[]", "7", "{"])("is refused with an instance that reads %j", async (instanceJson) => {
+    await expect(receive({ instanceJson })).rejects.toMatchObject({ violations: [{ field: "begin.instance_json" }] });
+  });
+
+  it("is refused when what it builds on leads elsewhere", async () => {
+    const data = disk("../../instances/vm2/disk0.qcow2");
+    await expect(receive({ files: [file(data)], data: [data], base: "../instances/vm2" })).rejects.toMatchObject({
+      violations: [{ field: "begin.backup.spec.incremental_of" }],
+    });
+    expect(await readdir(directory)).toEqual([]);
   });
 
   it.each([
