@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BackedUp, BackupFacts, BackupRequest, TakenBackup } from "../../agent/drivers/abilities/backups.js";
 import type { SnapshotFacts, Snapshottable, SnapshotTag } from "../../agent/drivers/abilities/snapshots.js";
@@ -46,9 +46,11 @@ export class KeepingDriver extends FakeDriver implements Snapshottable, BackedUp
     return { consistent: true, whyFull: "" };
   }
 
-  async restoreBackup(instance: DriverInstance, { directories }: TakenBackup): Promise<void> {
-    const word = await readFile(join(directories.at(-1) ?? "", backupFile), "utf8");
-    this.words.set(instance.uid, word);
+  async restoreBackup(instance: DriverInstance, { layers }: TakenBackup): Promise<void> {
+    const file = layers.at(-1)?.get(backupFile);
+    if (file === undefined) throw new Error(`the backup holds no ${backupFile}`);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1024), 0, 1024, 0);
+    this.words.set(instance.uid, buffer.toString("utf8", 0, bytesRead));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { FileHandle } from "node:fs/promises";
 import type { InstanceSpec } from "../../../proto/gen/zor/v1/instance.js";
 import type { DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import type { CopyFacts, CopyOptions } from "./copies.js";
@@ -27,8 +28,8 @@ export interface BackedUpVolume {
 
 /** A backup that was taken. */
 export interface TakenBackup {
-  /** Absolute, the full one first, the one to restore last. */
-  readonly directories: readonly string[];
+  /** The full one first, the one to restore last. */
+  readonly layers: readonly BackupLayer[];
   readonly volumes: readonly BackedUpVolume[];
 }
 
@@ -38,6 +39,15 @@ export interface BackupFacts extends CopyFacts {
   readonly volumes?: readonly BackedUpVolume[];
   /** Why all was taken although it builds on another; "": it does, or was to be full. */
   readonly whyFull: string;
+}
+
+/** The open files of a backup by name, as they were verified; whoever calls closes them. */
+export type BackupLayer = ReadonlyMap<string, FileHandle>;
+
+/** How an instance that is there is restored. */
+export interface RestoreOptions extends CopyOptions {
+  /** Called when all is copied, and before what was there goes. @throws when what was copied is not what was verified. */
+  readonly verify: () => Promise<void>;
 }
 
 /** Drivers whose instances can be backed up, running or not, and made from backups. */
@@ -64,10 +74,11 @@ export interface BackedUp {
 
   /**
    * Has an instance that is there, and does not run, hold what a backup holds, and so the volumes of the backup, which it has: what all of them
-   * held is kept until that is durable, also over the end of the agent. Absent where that cannot be.
+   * held is kept until that is durable, also over the end of the agent, and until {@link RestoreOptions.verify} has looked. Absent where that
+   * cannot be.
    * @throws {ZorError} and then they hold what they held.
    */
-  restoreInto?(instance: DriverInstance, backup: TakenBackup, options: CopyOptions): Promise<void>;
+  restoreInto?(instance: DriverInstance, backup: TakenBackup, options: RestoreOptions): Promise<void>;
 
   /** Undoes or finishes a {@link restoreInto} that the end of an agent cut short. Resolves to whether it was undone. Idempotent. */
   settleRestore?(instance: DriverInstance): Promise<boolean>;

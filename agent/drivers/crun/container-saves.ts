@@ -2,7 +2,6 @@ import { mkdir, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { failedPrecondition, invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import { syncDirectory } from "../../../lib/files.js";
-import { openExactly } from "../../host/open-exactly.js";
 import type { BackedUp } from "../abilities/backups.js";
 import type { CopyOptions, Savable, SaveRequest } from "../abilities/copies.js";
 import type { DriverInstance, RecoveryHandle } from "../driver-instance.js";
@@ -48,10 +47,13 @@ export function containerBackups(access: ContainerAccess): BackedUp {
       await syncDirectory(directory);
       return { consistent: true, whyFull: base === undefined ? "" : whyFull };
     },
-    restoreBackup: async (instance, { directories }, options) => {
-      const path = join(directories.at(-1) ?? "", backupFile);
-      await using file = await openExactly(path);
-      const image = { path, type: "file" as const, file, [Symbol.asyncDispose]: async () => undefined };
+    restoreBackup: async (instance, { layers }, options) => {
+      const file = layers.at(-1)?.get(backupFile);
+      if (file === undefined) {
+        const { name } = instance;
+        throw failedPrecondition("BACKUP_INCOMPLETE", name, `${name}: the backup holds no ${backupFile}`);
+      }
+      const image = { path: backupFile, type: "file" as const, file, [Symbol.asyncDispose]: async () => undefined };
       await (await access.host.rootfs(instance)).create(image, options);
     },
   };

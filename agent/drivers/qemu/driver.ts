@@ -29,6 +29,7 @@ import type {
 import { admit, chooseAccelerator } from "./admission.js";
 import { BaseWatch } from "./base-watch.js";
 import { forgetFrozen } from "./blocks/freeze.js";
+import { assertSelfContained } from "./blocks/self-contained.js";
 import { machineAbilities, machineSettling } from "./blocks/machine-abilities.js";
 import { findCapabilities } from "./capabilities.js";
 import { QemuChanges } from "./changes.js";
@@ -373,6 +374,7 @@ class Driver implements QemuDriver, LookAccess, SuspendAccess {
 
   /** What a machine is given before its CPUs run. */
   async #beforeRun(machine: Machine, { name, spec }: DriverInstance): Promise<void> {
+    await assertSelfContained(machine, name);
     await settle(machine, spec);
     await beforeRun({ spec, options: qemuOptionsOf(spec) }, machine, name);
   }

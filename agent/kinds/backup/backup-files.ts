@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { readdir, stat } from "node:fs/promises";
+import { type FileHandle, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { failedPrecondition } from "../../../lib/errors.js";
+import { failedPrecondition, type ZorError } from "../../../lib/errors.js";
 import { writeFileAtomic } from "../../../lib/files.js";
 import { type Backup, BackupState, type BackupStatus, type BackupVolume } from "../../../proto/gen/zor/v1/backup.js";
+import type { BackupLayer } from "../../drivers/abilities/backups.js";
 import { openExactly } from "../../host/open-exactly.js";
 import type { Made } from "../../kit/made-resources.js";
 
@@ -82,33 +83,74 @@ export async function sealFiles(
   const files: Record<string, string> = {};
   let sizeBytes = 0;
   for (const name of (await readdir(directory)).toSorted()) {
-    files[name] = await digestOf(join(directory, name), signal);
-    sizeBytes += (await stat(join(directory, name))).blocks * 512;
+    await using file = await openExactly(join(directory, name));
+    files[name] = await digestOf(file, signal);
+    sizeBytes += (await file.stat()).blocks * 512;
   }
   await writeFileAtomic(join(directory, "manifest.json"), `${JSON.stringify({ files, instance }, undefined, 2)}\n`);
   return { files, sizeBytes };
 }
 
-/** Looks that the files of a backup are what was written. @throws {ZorError} FAILED_PRECONDITION when one is not. */
-export async function verifyFiles(name: string, facts: Facts, signal: AbortSignal): Promise<void> {
-  for (const [file, digest] of Object.entries(facts.files)) {
-    const found = await digestOf(join(facts.directory, file), signal).catch(() => undefined);
-    signal.throwIfAborted();
-    if (found === digest) continue;
-    const how = found === undefined ? "is missing or cannot be read" : "is not what was written";
-    throw failedPrecondition(
-      "BACKUP_DAMAGED",
-      name,
-      `${name}: its file ${file} ${how}, so nothing can be restored from it; restore an earlier one, and delete this one`,
-    );
-  }
+/** The files of a backup, open, after they were found to be what was written. */
+export interface VerifiedFiles extends AsyncDisposable {
+  /** By name. Whatever the names mean by now, these are what was verified. */
+  readonly files: BackupLayer;
+  /** Looks that nobody has written to them since they were verified. @throws {ZorError} FAILED_PRECONDITION when somebody has. */
+  assertUnchanged(): Promise<void>;
 }
 
-/** Others may write where backups lie: a link is not followed, and a pipe or device is not waited for. */
-async function digestOf(path: string, signal: AbortSignal): Promise<string> {
+/**
+ * Opens the files of a backup and looks that they are what was written. Others may write where backups lie: a link is not followed, a pipe
+ * or device is not waited for, and nothing is opened by its name a second time.
+ * @throws {ZorError} FAILED_PRECONDITION when one is not what was written.
+ */
+export async function holdFiles(name: string, facts: Facts, signal: AbortSignal): Promise<VerifiedFiles> {
+  await using opened = new AsyncDisposableStack();
+  const files = new Map<string, FileHandle>();
+  const changedAt = new Map<string, bigint>();
+  for (const [file, digest] of Object.entries(facts.files)) {
+    const handle = await openExactly(join(facts.directory, file)).catch(() => undefined);
+    if (handle !== undefined) opened.use(handle);
+    // Taken before its content is read: what is written meanwhile is found afterwards.
+    const timeNs = await changeTimeOf(handle);
+    const found = await contentDigest(handle, signal);
+    signal.throwIfAborted();
+    if (handle === undefined || found === undefined) throw damaged(name, file, "is missing or cannot be read");
+    if (found !== digest) throw damaged(name, file, "is not what was written");
+    files.set(file, handle);
+    if (timeNs !== undefined) changedAt.set(file, timeNs);
+  }
+  const stack = opened.move();
+  return {
+    files,
+    assertUnchanged: async () => {
+      for (const [file, handle] of files) {
+        if ((await changeTimeOf(handle)) !== changedAt.get(file))
+          throw damaged(name, file, "was changed or removed meanwhile");
+      }
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+function damaged(name: string, file: string, how: string): ZorError {
+  const remedy = "nothing can be restored from it; restore an earlier one, and delete this one";
+  return failedPrecondition("BACKUP_DAMAGED", name, `${name}: its file ${file} ${how}, so ${remedy}`);
+}
+
+/** When the kernel has last seen a change of a file, which nobody can set; undefined where it cannot be told. */
+async function changeTimeOf(file: FileHandle | undefined): Promise<bigint | undefined> {
+  return (await file?.stat({ bigint: true }).catch(() => undefined))?.ctimeNs;
+}
+
+/** Undefined for what cannot be read. */
+async function contentDigest(file: FileHandle | undefined, signal: AbortSignal): Promise<string | undefined> {
+  return file === undefined ? undefined : await digestOf(file, signal).catch(() => undefined);
+}
+
+async function digestOf(file: FileHandle, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  await using file = await openExactly(path);
-  await pipeline(file.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false }), hash, { signal });
+  await pipeline(file.createReadStream({ start: 0, highWaterMark: 1024 * 1024, autoClose: false }), hash, { signal });
   return hash.digest("hex");
 }
 

@@ -21,7 +21,7 @@ import type { AskedChange, StandardVerbs } from "../../kit/standard-methods.js";
 import type { AgentContext } from "../../parts.js";
 import type { Taker } from "../../schedules/taker.js";
 import { checkDescription, notWhole, refuse, withAbility } from "./backup-check.js";
-import { type Facts, type MadeBackup, parseFacts, sealFiles, toStatus, verifyFiles } from "./backup-files.js";
+import { type Facts, holdFiles, type MadeBackup, parseFacts, sealFiles, toStatus } from "./backup-files.js";
 import { BackupRestores } from "./restores.js";
 
 /** A backup of another host. */
@@ -203,7 +203,7 @@ export class Backups implements StandardVerbs<Backup> {
         writing.throwIfAborted();
         const sealed = await sealFiles(directory, facts.instance, writing);
         const received = { ...facts, directory, sizeBytes: sealed.sizeBytes };
-        await verifyFiles(name, received, writing);
+        await using _verified = await holdFiles(name, received, writing);
         return received;
       });
       await this.#made.complete(id, whole, caller);

@@ -23,7 +23,7 @@ import { findDriver } from "../../drivers/find-driver.js";
 import { imageRoom } from "../../images/image-room.js";
 import type { AgentContext } from "../../parts.js";
 import { withAbility } from "./backup-check.js";
-import { sealFiles, toVolumes, verifyFiles } from "./backup-files.js";
+import { holdFiles, sealFiles, toVolumes } from "./backup-files.js";
 import { bytesOf, readBegin, writeFiles } from "./received-parts.js";
 import { readParts } from "./transfer-service.js";
 
@@ -124,14 +124,14 @@ export class InstanceTransfers {
     await room.assertFits(sizeBytes, name);
     const take = async (): Promise<Buffer> => bytesOf(await nextPart(), name);
     await room.guard(name, signal, (writing) => writeFiles(directory, parts, take, writing));
-    await verifyFiles(name, { ...facts, directory, sizeBytes }, signal);
+    await using held = await holdFiles(name, { ...facts, directory, sizeBytes }, signal);
     const steps = new AsyncQueue<string>(64);
     const bytesPerSecond = checkRate(begin.bytesPerSecond);
     const progress = (step: string): void => void steps.push(step);
     const making = instances.get().make(wanted, {
       ...{ caller: begin.caller, signal, progress, leaveStopped: begin.leaveStopped },
       fill: (instance) =>
-        ability.restoreBackup(instance, { directories: [directory], volumes }, { signal, progress, bytesPerSecond }),
+        ability.restoreBackup(instance, { layers: [held.files], volumes }, { signal, progress, bytesPerSecond }),
     });
     making.catch(() => undefined).finally(() => steps.end());
     for await (const step of steps) yield { message: { $case: "step", value: step } };

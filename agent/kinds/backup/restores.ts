@@ -10,13 +10,19 @@ import type { RestoreBackupRequest } from "../../../proto/gen/zor/v1/backup_serv
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
+import type { BackupLayer } from "../../drivers/abilities/backups.js";
 import { findDriver } from "../../drivers/find-driver.js";
 import { asFailure } from "../../kit/failure.js";
 import type { MadeResources } from "../../kit/made-resources.js";
 import type { AgentContext } from "../../parts.js";
 import { assertHasVolumes } from "./backed-up-volumes.js";
 import { notWhole, running, withAbility } from "./backup-check.js";
-import { chainOf, type Facts, type MadeBackup, verifyFiles } from "./backup-files.js";
+import { chainOf, type Facts, holdFiles, type MadeBackup, type VerifiedFiles } from "./backup-files.js";
+
+/** A backup with those it builds on, the full one first. */
+interface VerifiedChain extends Omit<VerifiedFiles, "files"> {
+  readonly layers: readonly BackupLayer[];
+}
 
 /** What backups are made into: instances of their own, or the ones of which they were taken. */
 export class BackupRestores {
@@ -74,11 +80,17 @@ export class BackupRestores {
     return operations.start({
       ...{ verb, target, requestId: request.requestId, caller },
       work: async ({ signal, progress }) => {
-        const directories = await this.#verifiedChain(made, { signal, progress });
+        await using held = await this.#verifiedChain(made, { signal, progress });
         const value = await access.make(wanted, {
           ...{ caller, signal, progress, leaveStopped: request.leaveStopped },
-          fill: (instance) =>
-            ability.restoreBackup(instance, { directories, volumes }, { signal, progress, bytesPerSecond }),
+          fill: async (instance) => {
+            await ability.restoreBackup(
+              instance,
+              { layers: held.layers, volumes },
+              { signal, progress, bytesPerSecond },
+            );
+            await held.assertUnchanged();
+          },
         });
         return pack({ kind: "instance", value });
       },
@@ -124,7 +136,7 @@ export class BackupRestores {
       ...{ verb, target, requestId: request.requestId, caller, id: operation.split("/").at(-1) ?? "" },
       work: async ({ signal, progress }) => {
         try {
-          const directories = await this.#verifiedChain(made, { signal, progress });
+          await using held = await this.#verifiedChain(made, { signal, progress });
           await access.claim(resource.spec.instance, { what: "restored", operation }, async (claimed) => {
             assertHasVolumes(this.#context, claimed.subject().resource, volumes);
             const wasRunning = claimed.subject().handle !== undefined;
@@ -132,7 +144,8 @@ export class BackupRestores {
             const options = { signal, progress, bytesPerSecond, caller };
             await claimed.stop(options);
             try {
-              await restoreInto(claimed.subject().instance, { directories, volumes }, options);
+              const verify = () => held.assertUnchanged();
+              await restoreInto(claimed.subject().instance, { layers: held.layers, volumes }, { ...options, verify });
             } catch (error) {
               // Its disks are what they were.
               if (wasRunning) await claimed.start({ ...options, signal: uninterrupted });
@@ -149,17 +162,26 @@ export class BackupRestores {
     });
   }
 
-  /** Directories of those that are needed to restore one, whose files are what was written. */
+  /** The open files of those that are needed to restore one, which are what was written. */
   async #verifiedChain(
     made: MadeBackup,
     { signal, progress }: { readonly signal: AbortSignal; readonly progress: (step: string, percent: number) => void },
-  ): Promise<readonly string[]> {
+  ): Promise<VerifiedChain> {
+    await using opened = new AsyncDisposableStack();
+    const held: VerifiedFiles[] = [];
     const chain = chainOf(made, this.#made.group(made.resource.spec.instanceUid));
     progress("verifying the backup", 2);
     for (const each of chain) {
       if (each.facts === undefined) throw notWhole(each.resource.name);
-      await verifyFiles(each.resource.name, each.facts, signal);
+      held.push(opened.use(await holdFiles(each.resource.name, each.facts, signal)));
     }
-    return chain.map((each) => each.facts?.directory ?? "");
+    const kept = opened.move();
+    return {
+      layers: held.map(({ files }) => files),
+      assertUnchanged: async () => {
+        for (const each of held) await each.assertUnchanged();
+      },
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    };
   }
 }

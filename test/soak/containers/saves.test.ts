@@ -1,4 +1,4 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
@@ -108,7 +108,8 @@ describe("a backup of a container", () => {
     const target = await world.create(
       CrunOptions.fromPartial({ rootfs: "base.tar", command: sleep, persistent: true }),
     );
-    await world.driver.can.backup.restoreBackup(target, { directories: [directory], volumes: [] }, copyOptions);
+    await using archive = await open(join(directory, "root.tar"));
+    await world.driver.can.backup.restoreBackup(target, { layers: [new Map([["root.tar", archive]])], volumes: [] }, copyOptions);
     const handle = await world.start(target);
     expect(await world.shell(target, handle, "cat /mark; ls -d /etc")).toBe("mine\n/etc\n");
     // A clone stands over what was restored, and not over its image.

@@ -8,6 +8,7 @@ import { qemuOptionsOf } from "../options.js";
 import { toUserId } from "../privileges.js";
 import { type BlockEngine, diskNode, giveFile } from "./block-engine.js";
 import { startBlockProcess, toConfined } from "./block-process.js";
+import { assertSelfContained } from "./self-contained.js";
 import { addVolume } from "./volume-node.js";
 
 /** Disks of a stopped machine, open. */
@@ -68,6 +69,7 @@ export async function holdDisks(
   await using undo = new AsyncDisposableStack();
   const engine = undo.use(await startBlockProcess({ resource, directory, user: toUserId(uid), signal, network }));
   for (const disk of disks) await addDisk(engine, disk);
+  await assertSelfContained(engine, resource);
   const kept = undo.move();
   return {
     disks: disks.map(({ number }) => number),

@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition } from "../../../../lib/errors.js";
 import { syncDirectory } from "../../../../lib/files.js";
@@ -6,7 +6,7 @@ import { uninterrupted } from "../../../../lib/uninterrupted.js";
 import type { InstanceSpec } from "../../../../proto/gen/zor/v1/instance.js";
 import type { Disk } from "../../../../proto/gen/zor/v1/qemu.js";
 import { openExactly } from "../../../host/open-exactly.js";
-import type { BackedUp, BackedUpVolume, BackupFacts, BackupRequest } from "../../abilities/backups.js";
+import type { BackedUp, BackedUpVolume, BackupFacts, BackupLayer, BackupRequest } from "../../abilities/backups.js";
 import type { CopyOptions } from "../../abilities/copies.js";
 import type { VolumeContent } from "../../abilities/volumes.js";
 import type { DriverInstance } from "../../driver-instance.js";
@@ -14,7 +14,7 @@ import { createDisks, disksDirectory, makeEmptyDisk } from "../disks.js";
 import { diskName, diskNumber } from "../ids.js";
 import { textOf } from "../json.js";
 import { qemuOptionsOf } from "../options.js";
-import { openBackupFile } from "./backup-file.js";
+import { backupFile } from "./backup-file.js";
 import { type BlockEngine, diskNode, giveFile, newName, ownBitmaps, ownPrefix, slowCommandMs } from "./block-engine.js";
 import { followJobs } from "./block-jobs.js";
 import type { DiskCopy } from "./copy-disks.js";
@@ -29,6 +29,7 @@ import {
   type Source,
 } from "./machine-copies.js";
 import { replaceDisks, settleDisks } from "./replaced-disks.js";
+import { assertSelfContained } from "./self-contained.js";
 import { addVolume, nodeBytes } from "./volume-node.js";
 import { findWrittenDisks, whyNotQcow2, type WrittenDisk, writtenDisks } from "./written-disks.js";
 
@@ -64,6 +65,7 @@ export function machineBackups(access: MachineAccess): BackedUp {
           }
           const files = own.map((placed) => ({ ...placed, file: ownFile(placed) }));
           await restoreDisks(access, instance, { ...backup, files, targets }, options);
+          await options.verify();
         },
         settle,
       });
@@ -206,7 +208,7 @@ interface RestoredVolume {
 
 /** What is restored, and where to. */
 interface Restoring {
-  readonly directories: readonly string[];
+  readonly layers: readonly BackupLayer[];
   /** The machine's own disks, with the names of their files. */
   readonly files: readonly (PlacedDisk & { readonly file: string })[];
   readonly targets: readonly RestoredVolume[];
@@ -226,7 +228,7 @@ async function restoreDisks(
 async function copyBack(
   access: MachineAccess,
   instance: DriverInstance,
-  { directories, files, targets }: Restoring,
+  { layers, files, targets }: Restoring,
   options: CopyOptions,
 ): Promise<void> {
   const { name: resource } = instance;
@@ -240,15 +242,15 @@ async function copyBack(
     wanted.push({ node, file });
   }
   const jobs: string[] = [];
-  await assertHasFiles(
+  assertHasFiles(
     instance.name,
-    directories.at(-1) ?? "",
+    layers.at(-1),
     wanted.map(({ file }) => file),
   );
   for (const { node: target, file } of wanted) {
     let below: string | null = null;
-    for (const directory of directories) {
-      const found = opened.use(await openBackupFile(join(directory, file), resource));
+    for (const layer of layers) {
+      const found = await backupFile(layer, file, resource);
       const { filename } = await giveFile(disks, found);
       const node: string = newName("from");
       await disks.execute("blockdev-add", {
@@ -260,6 +262,7 @@ async function copyBack(
       });
       below = node;
     }
+    await assertSelfContained(disks, resource);
     const whole = await asLargeAs(disks, { source: below ?? "", target }, { instance, opened, signal: options.signal });
     const job = newName("job");
     jobs.push(job);
@@ -272,9 +275,8 @@ async function copyBack(
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION when a disk that is to hold the backup is none of its disks. */
-async function assertHasFiles(name: string, directory: string, files: readonly string[]): Promise<void> {
-  const there = await readdir(directory);
-  const missing = files.find((file) => !there.includes(file));
+function assertHasFiles(name: string, layer: BackupLayer | undefined, files: readonly string[]): void {
+  const missing = files.find((file) => !layer?.has(file));
   if (missing === undefined) return;
   const disk = missing.slice(0, missing.indexOf("."));
   const why = `${disk} is not in the backup, because the machine did not have it then`;

@@ -2,6 +2,7 @@ import { messageOf, unavailable } from "../../../../lib/errors.js";
 import type { VolumeContent } from "../../abilities/volumes.js";
 import { asObject, numberOf, textOf } from "../json.js";
 import { allNodes, type BlockEngine, giveFile, slowCommandMs } from "./block-engine.js";
+import { assertSelfContained } from "./self-contained.js";
 
 /** Connecting to a server that is slow, or has just come back. */
 const dialMs = 60_000;
@@ -75,10 +76,17 @@ export async function addVolume(
   } catch (error) {
     throw readableDial(error, options.resource);
   }
+  const removeNode = () => engine.execute("blockdev-del", { "node-name": nodeName }, slowCommandMs);
+  try {
+    if (format === "qcow2") await assertSelfContained(engine, options.resource);
+  } catch (error) {
+    await removeNode().catch(() => undefined);
+    throw error;
+  }
   const kept = undo.move();
   return {
     remove: async () => {
-      await engine.execute("blockdev-del", { "node-name": nodeName }, slowCommandMs);
+      await removeNode();
       await kept.disposeAsync();
     },
   };

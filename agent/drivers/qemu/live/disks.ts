@@ -2,6 +2,7 @@ import { failedPrecondition, invalidFields, messageOf, type ZorError } from "../
 import type { Disk, DiskLimits } from "../../../../proto/gen/zor/v1/qemu.js";
 import type { DiskAt } from "../../abilities/devices.js";
 import { dropBitmaps } from "../blocks/block-engine.js";
+import { assertSelfContained } from "../blocks/self-contained.js";
 import { createDisk, type DisksOptions, openDisk, removeDisk } from "../disks.js";
 import { iothreadId, toDiskDevice } from "../hardware/disk-device.js";
 import { type NodeLayer, type RemoteLayer, toDiskNodes } from "../hardware/disk-nodes.js";
@@ -78,6 +79,7 @@ export async function plugDisk(machine: LiveMachine, live: LiveDisk, options: Li
     await machine.execute("blockdev-add", node);
     undo.defer(async () => void (await machine.execute("blockdev-del", { "node-name": node["node-name"] })));
   }
+  await assertSelfContained(machine, options.resource);
   if (disk.iothread) {
     const thread = iothreadId(id);
     await machine.execute("object-add", { "qom-type": "iothread", id: thread });

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openBackupFile } from "../../../../../agent/drivers/qemu/blocks/backup-file.js";
+import { backupFile } from "../../../../../agent/drivers/qemu/blocks/backup-file.js";
 import { runTag } from "../../../../helpers/run-tag.js";
 import { backingFormat, extensionTypes, makeQcow2 } from "./qcow2-image.js";
 
@@ -14,9 +14,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-it("opens one over another", async () => {
+const look = async () => {
+  await using file = await open(path);
+  expect(await backupFile(new Map([["disk0.qcow2", file]]), "disk0.qcow2", "hosts/h1/instances/vm1")).toBe(file);
+};
+
+it("takes one over another", async () => {
   await writeFile(path, makeQcow2({ backingFile: "../b1/disk0.qcow2", extensions: [backingFormat("qcow2")] }));
-  await (await openBackupFile(path, "hosts/h1/instances/vm1")).close();
+  await look();
 });
 
 it.each([
@@ -26,14 +31,13 @@ it.each([
     makeQcow2({ extensions: [{ type: extensionTypes.externalData, data: Buffer.from("/etc/passwd") }] }),
   ],
   ["is encrypted", makeQcow2({ cryptMethod: 1 })],
-  ["somebody has changed it", Buffer.from("no image at all")],
+  ["restore an earlier one", Buffer.from("no image at all")],
 ])("refuses one that %s", async (why, content) => {
   await writeFile(path, content);
-  await expect(openBackupFile(path, "hosts/h1/instances/vm1")).rejects.toThrow(why);
+  await expect(look()).rejects.toThrow(why);
 });
 
-it("follows no link", async () => {
-  await writeFile(join(root, "other"), makeQcow2());
-  await symlink(join(root, "other"), path);
-  await expect(openBackupFile(path, "hosts/h1/instances/vm1")).rejects.toThrow();
+it("names the file that a backup lacks", async () => {
+  const missing = backupFile(new Map(), "disk1.qcow2", "hosts/h1/instances/vm1");
+  await expect(missing).rejects.toThrow("(disk1.qcow2) is missing");
 });

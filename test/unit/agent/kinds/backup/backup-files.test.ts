@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../../../../agent/host/exec.js";
-import { sealFiles, verifyFiles } from "../../../../../agent/kinds/backup/backup-files.js";
+import { sealFiles, holdFiles } from "../../../../../agent/kinds/backup/backup-files.js";
 import { makeQcow2 } from "../../drivers/qemu/qcow2-image.js";
 
 const { signal } = new AbortController();
 const file = "disk0.qcow2";
 let directory: string;
-let facts: Parameters<typeof verifyFiles>[1];
+let facts: Parameters<typeof holdFiles>[1];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "zt-backup-"));
@@ -26,7 +26,25 @@ const path = () => join(directory, file);
 
 describe("a backup", () => {
   it("is restored from as it was written", async () => {
-    await expect(verifyFiles("hosts/h1/backups/b", facts, signal)).resolves.toBeUndefined();
+    await using held = await holdFiles("hosts/h1/backups/b", facts, signal);
+    expect(await held.files.get(file)?.readFile()).toEqual(makeQcow2());
+    await expect(held.assertUnchanged()).resolves.toBeUndefined();
+  });
+
+  it("is restored from as it was verified, whatever its name means a moment later", async () => {
+    await using held = await holdFiles("hosts/h1/backups/b", facts, signal);
+    await rm(path());
+    await writeFile(path(), makeQcow2({ backingFile: "/etc/shadow" }));
+    expect(await held.files.get(file)?.readFile()).toEqual(makeQcow2());
+  });
+
+  it("is not restored from when somebody writes to its file after it was verified", async () => {
+    await using held = await holdFiles("hosts/h1/backups/b", facts, signal);
+    await writeFile(path(), makeQcow2({ backingFile: "/etc/shadow" }));
+    await expect(held.assertUnchanged()).rejects.toMatchObject({
+      reason: "BACKUP_DAMAGED",
+      message: expect.stringContaining("disk0.qcow2 was changed or removed meanwhile"),
+    });
   });
 
   it.each<readonly [string, () => Promise<unknown>]>([
@@ -41,7 +59,7 @@ describe("a backup", () => {
   ])("is not restored from when its file %s, and it is said which", async (_what, make) => {
     await rm(path());
     await make();
-    const verified = verifyFiles("hosts/h1/backups/b", facts, signal);
+    const verified = holdFiles("hosts/h1/backups/b", facts, signal);
     await expect(verified).rejects.toMatchObject({
       reason: "BACKUP_DAMAGED",
       resource: "hosts/h1/backups/b",
@@ -53,6 +71,6 @@ describe("a backup", () => {
     await writeFile(join(directory, "other"), makeQcow2());
     await rm(path());
     await symlink("other", path());
-    await expect(verifyFiles("hosts/h1/backups/b", facts, signal)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+    await expect(holdFiles("hosts/h1/backups/b", facts, signal)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
   });
 });
