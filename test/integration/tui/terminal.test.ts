@@ -116,17 +116,18 @@ describe("zor tui in a real terminal", () => {
     await using _ = terminal;
     await terminal.sees(/vm0 +alpha +● running/);
     await terminal.press("/", "vm0", "Enter");
-    const before = await terminal.sees(/❯ vm0 +alpha +● running/);
+    await terminal.sees(/❯ vm0 +alpha +● running/);
+    const before = await terminal.sees(/ 1 of \d+ \/vm0/);
     for (const leave of ["C-]", "q"]) {
       await terminal.press("c");
       await terminal.sees("guest console raw");
-      expect(await terminal.fact("alternate_on")).toBe("0");
+      await eventually(async () => expect(await terminal.fact("alternate_on")).toBe("0"));
       await terminal.press("hello");
       await terminal.sees("HELLO");
       await terminal.press(leave);
-      const after = await terminal.sees(leave === "q" ? "the guest hung up \\x1b[2J" : "detached from the console");
+      await terminal.sees(leave === "q" ? "the guest hung up \\x1b[2J" : "detached from the console");
       const body = (screen: string) => screen.split("\n").slice(2, 21);
-      expect(body(after)).toEqual(body(before));
+      await eventually(async () => expect(body(await terminal.screen())).toEqual(body(before)));
     }
   });
 

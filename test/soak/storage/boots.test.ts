@@ -33,6 +33,10 @@ async function says(machine: string, words: string): Promise<void> {
   await eventually(async () => expect(await rig.done("logs", `zt/${machine}`)).toContain(words));
 }
 
+function lastBoot(log: string): string | undefined {
+  return [...log.matchAll(/system \d/g)].at(-1)?.[0];
+}
+
 beforeAll(async () => {
   rig = await VolumeRig.start();
   await writeFile(join(rig.images, "system"), bootable("system"));
@@ -81,6 +85,8 @@ it("goes back to snapshots and is restored from backups", async () => {
   await rig.done("start", "zt/b3");
   await says("b3", "system 7");
   await rig.done("snapshot", "revert", "zt/b3", "five", "--yes");
+  // What it says last, once it has written that it has booted again.
+  await eventually(async () => expect(lastBoot(await rig.done("logs", "zt/b3"))).toBe("system 6"));
   await rig.done("backup", "create", "zt/b3", "again");
   await rig.done("backup", "restore", "zt/b3.again", "--as", "b4");
   await says("b4", "system 7");
