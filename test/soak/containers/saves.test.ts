@@ -109,7 +109,11 @@ describe("a backup of a container", () => {
       CrunOptions.fromPartial({ rootfs: "base.tar", command: sleep, persistent: true }),
     );
     await using archive = await open(join(directory, "root.tar"));
-    await world.driver.can.backup.restoreBackup(target, { layers: [new Map([["root.tar", archive]])], volumes: [] }, copyOptions);
+    await world.driver.can.backup.restoreBackup(
+      target,
+      { layers: [new Map([["root.tar", archive]])], volumes: [] },
+      copyOptions,
+    );
     const handle = await world.start(target);
     expect(await world.shell(target, handle, "cat /mark; ls -d /etc")).toBe("mine\n/etc\n");
     // A clone stands over what was restored, and not over its image.
