@@ -54,6 +54,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     lans,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source }),
     onChange: (listener) => lans.onChange(listener),
+    onPortChange: (listener) => lans.onPortChange(listener),
     close: async () => {
       lans.close();
       await opened.close();

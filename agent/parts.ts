@@ -10,6 +10,7 @@ import type { Identity } from "../lib/tls/identity.js";
 import type { Bridges } from "./network/bridges.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { LanSource } from "./network/lan-networks.js";
+import type { PortChange } from "./network/lans/port-faults.js";
 import type { Scheduler } from "./schedules/scheduler.js";
 import type { VolumeHolders } from "./storage/volume-holders.js";
 import type { Pools } from "./storage/pools.js";
@@ -21,6 +22,8 @@ export interface NetworkPart {
   readonly createInstanceNetworks: (source: LanSource) => InstanceNetworks;
   /** Calls back when lans or ports change. Returns the way to stop. */
   readonly onChange: (listener: () => void) => () => void;
+  /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */
+  readonly onPortChange: (listener: (change: PortChange) => void) => () => void;
   /** Lets go of the network; it stays as it is. */
   readonly close: () => Promise<void>;
 }

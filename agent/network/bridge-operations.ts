@@ -1,3 +1,5 @@
+import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
+import { mirrorTags, newPortColumns, portChanges } from "./lans/port-columns.js";
 import { toTestPortName } from "./names.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
 import type { MirroredRow } from "./ovs/ovsdb-mirror.js";
@@ -133,18 +135,30 @@ export function addPort(options: {
   readonly port: string;
   readonly mtu: number | undefined;
   readonly tags: Readonly<Record<string, string>>;
+  readonly settings: PortSettings | undefined;
 }): OvsdbOperation[] {
-  const { bridge, port, mtu, tags } = options;
-  const ids = toMapValue(tags);
+  const { bridge, port, mtu, tags, settings } = options;
+  const ids = toMapValue({ ...tags, ...(settings === undefined ? {} : mirrorTags(settings)) });
   return [
     insert("Interface", "iface", {
       name: port,
       external_ids: ids,
       ...(mtu === undefined ? {} : { mtu_request: mtu }),
     }),
-    insert("Port", "port", { name: port, interfaces: ["named-uuid", "iface"], external_ids: ids }),
+    insert("Port", "port", {
+      name: port,
+      interfaces: ["named-uuid", "iface"],
+      ...newPortColumns(settings),
+      external_ids: ids,
+    }),
     mutateSet(portsOf(bridge), "insert", ["named-uuid", "port"]),
   ];
+}
+
+/** Operations that bring a port that is in its bridge to its settings; none when it is. */
+export function adjustPort(port: MirroredRow, settings: PortSettings | undefined): OvsdbOperation[] {
+  const changes = portChanges(port, settings);
+  return Object.keys(changes).length === 0 ? [] : [update("Port", port.uuid, changes)];
 }
 
 /** Operations that take a port out of its bridge. */

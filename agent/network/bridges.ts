@@ -1,51 +1,32 @@
-import { failedPrecondition, notFound, unavailable } from "../../lib/errors.js";
+import { notFound, unavailable } from "../../lib/errors.js";
+import { KeyedQueue } from "../../lib/keyed-queue.js";
 import type { Log } from "../../lib/log.js";
 import { type Device, findDevice } from "../../lib/net/device.js";
+import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
+import { toldOf } from "../host/told.js";
 import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
 import {
   addBridge,
   addPort,
   adjustBridge,
-  isOwned,
+  adjustPort,
   type LanConfig,
   removeBridge,
   removePort,
   tagKeys,
 } from "./bridge-operations.js";
+import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, type PluggedRow, tagsOf } from "./lans/bridge-rows.js";
+import { Healer } from "./lans/healer.js";
+import { adjustMirrors, checkMirrorEnd } from "./lans/mirror-rows.js";
+import { portChanges, takesPartInMirrors } from "./lans/port-columns.js";
+import { type PortChange, PortFaults } from "./lans/port-faults.js";
 import { LanTester } from "./lan-tester.js";
 import { toBridgeName, toTestPortName } from "./names.js";
+import { type ObservedLan, observePort } from "./observed-lan.js";
 import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
-import { findScalar, readMap } from "./ovs/ovsdb-values.js";
-import type { Datapath, Switch } from "./ovs/switch.js";
-import { toldOf } from "../host/told.js";
-
-/** An endpoint plugged into a lan, as the switch tells it. */
-export interface ObservedPort {
-  /** Resource name of the endpoint. */
-  readonly endpoint: string;
-  readonly port: string;
-  /** From the endpoint into the lan. */
-  readonly rxFrames: bigint;
-  readonly rxBytes: bigint;
-  /** From the lan to the endpoint. */
-  readonly txFrames: bigint;
-  readonly txBytes: bigint;
-  readonly droppedFrames: bigint;
-  /** Why the port does not work; empty when it does. */
-  readonly error: string;
-}
-
-/** A lan as the switch tells it. */
-export interface ObservedLan {
-  readonly id: string;
-  readonly uid: string;
-  readonly datapath: Datapath;
-  readonly ports: readonly ObservedPort[];
-  /** Why the lan as a whole forwards nothing; empty when it does. */
-  readonly fault: string;
-  /** Why the lan or a port of it does not work, for people; empty when all do. */
-  readonly reason: string;
-}
+import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
+import { findScalar, listUuids, readMap } from "./ovs/ovsdb-values.js";
+import type { Switch } from "./ovs/switch.js";
 
 /** A port to plug. */
 export interface PlugOptions {
@@ -55,6 +36,8 @@ export interface PlugOptions {
   readonly port: string;
   /** Resource name of the endpoint it belongs to. */
   readonly endpoint: string;
+  /** What the lan does with its frames; default: it forwards them. */
+  readonly settings?: PortSettings | undefined;
 }
 
 /**
@@ -67,6 +50,10 @@ export class Bridges {
   readonly #lans = new Map<string, LanConfig>();
   readonly #plugs = new Map<string, PlugOptions>();
   readonly #tester: LanTester;
+  readonly #healer: Healer;
+  readonly #faults = new PortFaults();
+  /** Of one port one thing is done after the other. */
+  readonly #queue = new KeyedQueue(1024);
   readonly #listeners = new Set<() => void>();
   readonly #stopWatching: () => void;
 
@@ -77,7 +64,16 @@ export class Bridges {
       for (const listener of this.#listeners) listener();
     };
     this.#tester = new LanTester({ netns: options.switch.netns, onChange });
-    this.#stopWatching = options.switch.onRestart(() => void this.#restore());
+    this.#healer = new Healer(() => this.#heal(), options.log);
+    const stops = [
+      options.switch.onRestart(() => void this.#restore()),
+      options.switch.onChange((change) => {
+        if (change === "structure") this.#healer.ask();
+      }),
+    ];
+    this.#stopWatching = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   /** Makes a lan or brings it to this configuration. Idempotent. */
@@ -136,21 +132,26 @@ export class Bridges {
   }
 
   /**
-   * Plugs an interface into a lan and verifies that the switch took it. Idempotent; moves it when it is in another lan.
+   * Plugs an interface into a lan with its settings and verifies that the switch took it. Idempotent; moves it when it is in another lan.
    * @throws {ZorError} NOT_FOUND: no such lan; FAILED_PRECONDITION: not our port; UNAVAILABLE: the switch refused it, and it is unplugged again.
    */
   async plug(options: PlugOptions): Promise<void> {
-    const { port, endpoint, lan } = options;
+    await this.#queue.run(options.port, () => this.#plug(options));
+  }
+
+  async #plug(options: PlugOptions): Promise<void> {
+    const { port, endpoint, lan, settings } = options;
     if (this.#findBridge(this.#switch.mirror, lan) === undefined) throw noLan(lan);
     const device = findDevice(this.#switch.netns, port);
     if (device === undefined) throw plugFailed(options, `interface ${port} does not exist`);
     const ifindex = String(device.index);
     const plugged = this.#findPort(this.#switch.mirror, port);
     // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
-    if (plugged !== undefined && this.#isMadeAnew(plugged.row, device)) await this.unplug(port);
-    await this.#switch.change((mirror) => {
+    if (plugged !== undefined && this.#isMadeAnew(plugged.row, device)) await this.#unplug(port);
+    const changes = await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, lan);
       if (bridge === undefined) throw noLan(lan);
+      checkMirrorEnd(mirror, bridge, options);
       const tags = {
         [tagKeys.agent]: this.#switch.agentUid,
         [tagKeys.lan]: lan,
@@ -158,12 +159,15 @@ export class Bridges {
         [tagKeys.ifindex]: ifindex,
       };
       const [mtu] = interfacesOf(mirror, bridge).map((row) => findScalar(row.columns["mtu_request"]));
-      const add = addPort({ bridge, port, tags, mtu: typeof mtu === "number" ? mtu : undefined });
+      const add = addPort({ bridge, port, tags, settings, mtu: typeof mtu === "number" ? mtu : undefined });
       const present = this.#findPort(mirror, port);
       if (present === undefined) return add;
       const unchanged = present.bridge.uuid === bridge.uuid && tagsOf(present.row).get(tagKeys.endpoint) === endpoint;
-      return unchanged ? [] : [...removePort(present.bridge, present.row), ...add];
+      if (unchanged) return adjustPort(present.row, settings);
+      return [...removePort(present.bridge, present.row), ...add];
     });
+    const more = await this.#finishPort(options);
+    if (plugged !== undefined && changes.length + more > 0) await this.#switch.revalidated();
     const { mirror } = this.#switch;
     const bridgeFault = this.#bridgeFault(mirror, lan);
     if (bridgeFault !== "") {
@@ -174,20 +178,44 @@ export class Bridges {
     const row = mirror.findByName("Interface", port);
     const error = row === undefined ? "it is gone" : this.#interfaceError(row);
     if (error !== "") {
-      await this.unplug(port);
+      await this.#unplug(port);
       throw plugFailed(options, error);
     }
     this.#plugs.set(port, options);
+    this.#faults.held(port);
     await this.#switch.growPacketBuffers();
   }
 
   /** Takes an interface out of the lan it is in. Idempotent. @throws {ZorError} FAILED_PRECONDITION: not our port */
   async unplug(port: string): Promise<void> {
+    await this.#queue.run(port, () => this.#unplug(port));
+  }
+
+  async #unplug(port: string): Promise<void> {
     this.#plugs.delete(port);
+    this.#faults.forget(port);
     await this.#switch.change((mirror) => {
       const plugged = this.#findPort(mirror, port);
       return plugged === undefined ? [] : removePort(plugged.bridge, plugged.row);
     });
+    await this.#switch.change((mirror) => this.#mirrorOperations(mirror));
+  }
+
+  /** Operations that bring mirrors to what ports say; of a bridge that has none only where it is named. */
+  #mirrorOperations(mirror: OvsdbMirror, named?: MirroredRow): OvsdbOperation[] {
+    return this.#bridges(mirror)
+      .filter((bridge) => bridge.uuid === named?.uuid || listUuids(bridge.columns["mirrors"]).length > 0)
+      .flatMap((bridge) => adjustMirrors(mirror, bridge));
+  }
+
+  /** Mirrors refer to the rows of ports, which had to be there first. Says how much was to do. */
+  async #finishPort({ port, lan }: PlugOptions): Promise<number> {
+    const changes = await this.#switch.change((mirror) => {
+      const found = this.#findPort(mirror, port);
+      if (found === undefined) throw noLan(lan);
+      return this.#mirrorOperations(mirror, takesPartInMirrors(found.row) ? found.bridge : undefined);
+    });
+    return changes.length;
   }
 
   /** Tests whether frames cross from the lan to another end, see {@link crossTest}. @throws {ZorError} NOT_FOUND: no such lan */
@@ -203,7 +231,7 @@ export class Bridges {
     if (state !== undefined && state !== "Forwarding") {
       return obstacle(`RSTP keeps the port ${state.toLowerCase()}, so that lans form no loop; frames go another way`);
     }
-    const name = String(findScalar(bridge.columns["name"]) ?? "");
+    const name = nameOf(bridge);
     const openflowPort = Number(findScalar(row.columns["ofport"]));
     const testPort = toTestPortName(tagsOf(bridge).get(tagKeys.lanUid) ?? "");
     return crossTest(test, { netns, testPort, send: (frame) => this.#switch.sendFrame(name, openflowPort, frame) });
@@ -221,9 +249,15 @@ export class Bridges {
     };
   }
 
+  /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */
+  onPortChange(listener: (change: PortChange) => void): () => void {
+    return this.#faults.onChange(listener);
+  }
+
   /** Stops looking after the lans; they stay. */
   close(): void {
     this.#stopWatching();
+    this.#healer.close();
     this.#tester.close();
   }
 
@@ -237,11 +271,41 @@ export class Bridges {
       await this.plug(plug).catch((error: unknown) => {
         this.#plugs.set(plug.port, plug);
         this.#log.error(
-          { err: error, ...plug },
+          { err: error, ...idsOf(plug) },
           "an endpoint could not be plugged again after the switch was restarted",
         );
       });
     }
+  }
+
+  /** Puts right what somebody else changed of our ports and mirrors. */
+  async #heal(): Promise<void> {
+    if (this.#switch.failure !== "") return;
+    const { mirror } = this.#switch;
+    const rows = new Map(mirror.list("Port").map((row) => [nameOf(row), row]));
+    for (const plug of [...this.#plugs.values()]) {
+      if (changeOf(rows.get(plug.port), plug.settings) === "") continue;
+      await this.#queue
+        .run(plug.port, () => this.#healPort(plug))
+        .catch((error: unknown) => {
+          this.#log.error({ err: error, ...idsOf(plug) }, "a port that was changed at the switch is not put right");
+        });
+    }
+    const build = (now: OvsdbMirror) => this.#bridges(now).flatMap((bridge) => adjustMirrors(now, bridge));
+    if ((await this.#switch.change(build)).length === 0) return;
+    this.#log.warn("mirrors were changed at the switch; put right");
+    await this.#switch.revalidated();
+  }
+
+  async #healPort(plug: PlugOptions): Promise<void> {
+    const { port, settings } = plug;
+    // What was seen may have been the half of a change of our own, which is done by now.
+    const change = changeOf(this.#switch.mirror.findByName("Port", port), settings);
+    if (this.#plugs.get(port) !== plug || change === "") return;
+    if (findDevice(this.#switch.netns, port) === undefined) return;
+    this.#log.warn({ ...idsOf(plug), change }, "a port was changed at the switch by somebody else; it is put right");
+    this.#faults.lost(plug, change);
+    await this.#plug(plug).finally(() => this.#plugs.set(port, plug));
   }
 
   /** Whether the device is another than the one that was plugged. The kernel may have given it the same index. */
@@ -254,9 +318,7 @@ export class Bridges {
   /** Why no frames pass through a lan; empty when they do. */
   #bridgeFault(mirror: OvsdbMirror, lan: string): string {
     const bridge = this.#findBridge(mirror, lan);
-    return bridge === undefined
-      ? "it is gone"
-      : this.#switch.faultOfBridge(String(findScalar(bridge.columns["name"]) ?? ""));
+    return bridge === undefined ? "it is gone" : this.#switch.faultOfBridge(nameOf(bridge));
   }
 
   /** What the switch says against an interface: in the database, and, where that is silent, in the datapath. */
@@ -264,7 +326,7 @@ export class Bridges {
     const error = findScalar(row.columns["error"]);
     if (typeof error === "string" && error !== "") return error;
     if (Number(findScalar(row.columns["ofport"]) ?? -1) <= 0) return "the switch did not take it";
-    return this.#switch.faultOfPort(String(findScalar(row.columns["name"]) ?? ""));
+    return this.#switch.faultOfPort(nameOf(row));
   }
 
   #observe(mirror: OvsdbMirror, bridge: MirroredRow): ObservedLan {
@@ -274,7 +336,9 @@ export class Bridges {
       .filter((port) => tagsOf(port).has(tagKeys.endpoint))
       .map((port) => {
         const row = mirror.follow(port, "interfaces", "Interface")[0];
-        return observePort(port, row, row === undefined ? "it has no interface" : this.#interfaceError(row));
+        const told = row === undefined ? "it has no interface" : this.#interfaceError(row);
+        const error = told === "" ? this.#faults.of(nameOf(port)) : told;
+        return observePort(port, row, { error, settings: this.#plugs.get(nameOf(port))?.settings });
       });
     const [id, uid] = [tags.get(tagKeys.lan) ?? "", tags.get(tagKeys.lanUid) ?? ""];
     const missing = this.#bridgeFault(mirror, id);
@@ -287,26 +351,27 @@ export class Bridges {
   }
 
   #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {
-    return mirror.list("Bridge").filter((row) => isOwned(row, this.#switch.agentUid));
+    return bridgesOf(mirror, this.#switch.agentUid);
   }
 
   #findBridge(mirror: OvsdbMirror, lan: string): MirroredRow | undefined {
-    return this.#bridges(mirror).find((row) => tagsOf(row).get(tagKeys.lan) === lan);
+    return findBridge(mirror, this.#switch.agentUid, lan);
   }
 
-  #findPort(mirror: OvsdbMirror, port: string): { bridge: MirroredRow; row: MirroredRow } | undefined {
-    for (const bridge of mirror.list("Bridge")) {
-      const row = mirror.follow(bridge, "ports", "Port").find(({ columns }) => columns["name"] === port);
-      if (row === undefined) continue;
-      if (isOwned(row, this.#switch.agentUid)) return { bridge, row };
-      throw failedPrecondition(
-        "PORT_NOT_OURS",
-        "",
-        `port ${port} of the switch was not made by this agent; remove it by hand`,
-      );
-    }
-    return undefined;
+  #findPort(mirror: OvsdbMirror, port: string): PluggedRow | undefined {
+    return findPort(mirror, this.#switch.agentUid, port);
   }
+}
+
+/** What of a port is not as its settings say, for people; empty: nothing. */
+function changeOf(row: MirroredRow | undefined, settings: PortSettings | undefined): string {
+  if (row === undefined) return "it was taken out of its lan at the switch";
+  const columns = Object.keys(portChanges(row, settings));
+  return columns.length === 0 ? "" : `its settings were changed at the switch (${columns.join(", ")})`;
+}
+
+function idsOf({ port, lan, endpoint }: PlugOptions) {
+  return { port, lan, endpoint };
 }
 
 function noLan(lan: string): Error {
@@ -315,31 +380,4 @@ function noLan(lan: string): Error {
 
 function plugFailed({ endpoint, lan }: PlugOptions, why: string): Error {
   return unavailable("PLUG_FAILED", endpoint, `${endpoint} could not be plugged into lan ${lan}: ${why}`);
-}
-
-function tagsOf(row: MirroredRow): ReadonlyMap<string, string> {
-  return readMap(row.columns["external_ids"]);
-}
-
-function interfacesOf(mirror: OvsdbMirror, bridge: MirroredRow): readonly MirroredRow[] {
-  const ports = mirror.follow(bridge, "ports", "Port").filter((port) => tagsOf(port).has(tagKeys.agent));
-  const rows = ports.flatMap((port) => mirror.follow(port, "interfaces", "Interface"));
-  // The bridge's own interface first: it says what the lan's MTU is.
-  const own = bridge.columns["name"];
-  return rows.sort((a, b) => Number(b.columns["name"] === own) - Number(a.columns["name"] === own));
-}
-
-function observePort(port: MirroredRow, row: MirroredRow | undefined, error: string): ObservedPort {
-  const statistics = readMap(row?.columns["statistics"]);
-  const counter = (name: string) => BigInt(statistics.get(name) ?? 0);
-  return {
-    endpoint: tagsOf(port).get(tagKeys.endpoint) ?? "",
-    port: String(findScalar(port.columns["name"]) ?? ""),
-    rxFrames: counter("rx_packets"),
-    rxBytes: counter("rx_bytes"),
-    txFrames: counter("tx_packets"),
-    txBytes: counter("tx_bytes"),
-    droppedFrames: counter("rx_dropped") + counter("tx_dropped"),
-    error,
-  };
 }

@@ -55,7 +55,7 @@ export interface InstanceNetworks {
   prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork>;
   /** Removes everything that prepare made. */
   release(owner: NetworkOwner, options: CallOptions): Promise<void>;
-  /** Plugs one prepared NIC into `nic.lan`. The carrier of a veth comes with it, that of a tap is the driver's. */
+  /** Plugs one prepared NIC into `nic.lan` with its settings; where it is there already, it gets these settings. The carrier of a veth comes with it, that of a tap is the driver's. */
   plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
   /** Unplugs one prepared NIC from `nic.lan`. The carrier of a veth goes with it. */
   unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;

@@ -50,7 +50,8 @@ export class LanNetworks implements InstanceNetworks {
       nics.push(port);
       if (nic.lan === "") continue;
       if (isNew) undo.defer(() => this.#lans.unplug(name));
-      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint: endpointOf(owner, nic) });
+      const settings = nic.portSettings;
+      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint: endpointOf(owner, nic), settings });
     }
     undo.move();
     return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
@@ -69,7 +70,7 @@ export class LanNetworks implements InstanceNetworks {
 
   async plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
-    await this.#lans.plug({ lan: nic.lan, port, endpoint: endpointOf(owner, nic) });
+    await this.#lans.plug({ lan: nic.lan, port, endpoint: endpointOf(owner, nic), settings: nic.portSettings });
     if (owner.model !== "tap") await this.#ports.setCarrier(port, true, options);
   }
 

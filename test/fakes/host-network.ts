@@ -1,4 +1,5 @@
 import type { InstanceNetworks, NetworkOwner } from "../../agent/network/instance-networks.js";
+import type { PortChange } from "../../agent/network/lans/port-faults.js";
 import type { NetworkPart } from "../../agent/parts.js";
 import { notFound } from "../../lib/errors.js";
 
@@ -20,6 +21,9 @@ export class FakeHostNetwork {
   /** Makes the next making of a lan fail. */
   failNextEnsure: unknown;
 
+  /** Tells who asked for it that a port changed. */
+  tellPortChange: (change: PortChange) => void = () => undefined;
+
   /** What an agent is given. */
   toPart(): NetworkPart {
     return {
@@ -38,6 +42,10 @@ export class FakeHostNetwork {
       },
       createInstanceNetworks: () => this.createInstanceNetworks(),
       onChange: () => () => undefined,
+      onPortChange: (listener) => {
+        this.tellPortChange = listener;
+        return () => undefined;
+      },
       close: async () => undefined,
     };
   }
@@ -92,7 +100,15 @@ export class FakeHostNetwork {
 
   #observe(id: string) {
     const { uid, plugged } = this.lans.get(id) ?? { uid: "", plugged: new Map<string, string>() };
-    const zero = { rxFrames: 0n, rxBytes: 0n, txFrames: 0n, txBytes: 0n, droppedFrames: 0n, error: "" };
+    const zero = {
+      rxFrames: 0n,
+      rxBytes: 0n,
+      txFrames: 0n,
+      txBytes: 0n,
+      droppedFrames: 0n,
+      error: "",
+      settings: undefined,
+    };
     const ports = [...plugged.keys()].map((endpoint) => ({ endpoint, port: "port", ...zero }));
     return { id, uid, datapath: "netdev" as const, ports, fault: "", reason: "" };
   }

@@ -29,6 +29,6 @@ function withoutOthers(
   spec: InstanceSpec,
   { restart, hostBoot, hostShutdown, deleteProtection, schedules }: InstanceSpec,
 ): InstanceSpec {
-  const nics = spec.nics.map((nic) => ({ ...nic, lan: "" }));
+  const nics = spec.nics.map((nic) => ({ ...nic, lan: "", portSettings: undefined }));
   return { ...spec, nics, restart, hostBoot, hostShutdown, deleteProtection, schedules };
 }

@@ -4,6 +4,7 @@ import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { InstanceDriver } from "../../drivers/driver.js";
 import { findDriver } from "../../drivers/find-driver.js";
 import { parseCidr, parseInterfaceName, parseMac } from "../../network/ip.js";
+import { checkPort, settlePort } from "../../network/lans/port-check.js";
 import { checkLifecycle } from "./lifecycle-check.js";
 import { macOf } from "./mac.js";
 import { checkSchedules } from "./schedule-check.js";
@@ -72,7 +73,8 @@ function checkPlain(field: string, { model, queues }: Nic): FieldViolation[] {
 
 function withDefaults(nic: Nic, index: number, uid: string): Nic {
   const name = nic.name === "" ? `eth${index}` : nic.name;
-  return { ...nic, name, mac: nic.mac === "" ? macOf(uid, name) : nic.mac.toLowerCase(), port: "", deviceAddress: "" };
+  const mac = nic.mac === "" ? macOf(uid, name) : nic.mac.toLowerCase();
+  return { ...nic, name, mac, portSettings: settlePort(nic.portSettings), port: "", deviceAddress: "" };
 }
 
 function checkSize(
@@ -120,6 +122,7 @@ function checkNic(field: string, nic: Nic): FieldViolation[] {
     ...violationsOf(() => parseInterfaceName(`${field}.name`, nic.name)),
     ...violationsOf(() => parseMac(`${field}.mac`, nic.mac)),
     ...checkAddresses(`${field}.addresses`, nic.addresses),
+    ...checkPort(`${field}.port_settings`, nic.portSettings),
     ...(lan ? [] : [{ field: `${field}.lan`, description: `${quote(nic.lan)} is not the id of a lan such as "lan1"` }]),
   ];
 }

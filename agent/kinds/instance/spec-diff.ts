@@ -65,9 +65,9 @@ function nicTiming(driver: InstanceDriver, change: FieldChange): Timing {
   const { before, after, path } = change;
   const name = path.slice("nics.".length);
   const [old, next] = [findNic(before.nics, name), findNic(after.nics, name)];
-  // Plugging it elsewhere is not for the driver to do.
-  if (old !== undefined && next !== undefined && isDeepStrictEqual({ ...old, lan: "" }, { ...next, lan: "" }))
-    return now;
+  // Plugging it elsewhere, or what its lan does with its frames, is not for the driver to do.
+  const inNoLan = (nic: Nic): Nic => ({ ...nic, lan: "", portSettings: undefined });
+  if (old !== undefined && next !== undefined && isDeepStrictEqual(inNoLan(old), inNoLan(next))) return now;
   const isKeptInPlace = isPrefix(before.nics, after.nics) || isPrefix(after.nics, before.nics);
   // A guest knows its interfaces by their place: what is before one must stay.
   if (old !== undefined && next !== undefined) return driver.can.change?.timingOf(change) ?? nextStart;

@@ -202,7 +202,7 @@ async function applyNics(
   const owner = toOwner(record);
   for (const next of live.nics) {
     const nic = before.find(({ name }) => name === next.name);
-    if (nic === undefined || nic.lan === next.lan) continue;
+    if (nic === undefined || isDeepStrictEqual(pluggingOf(nic), pluggingOf(next))) continue;
     undo.defer(() => replug(context, record, next, nic));
     await replug(context, record, nic, next);
   }
@@ -213,11 +213,17 @@ async function applyNics(
   return await context.networks.prepare(wider, { signal: uninterrupted });
 }
 
+/** What of an interface is the network's. */
+function pluggingOf({ lan, portSettings }: Nic): Pick<Nic, "lan" | "portSettings"> {
+  return { lan, portSettings };
+}
+
 async function replug(context: InstanceContext, record: InstanceRecord, from: Nic, to: Nic): Promise<void> {
   const owner = toOwner(record);
-  if (from.lan !== "") await context.networks.unplug(owner, from, { signal: uninterrupted });
+  // In the same lan, only its settings change: no frame is lost for that.
+  if (from.lan !== "" && from.lan !== to.lan) await context.networks.unplug(owner, from, { signal: uninterrupted });
   if (to.lan !== "") await context.networks.plug(owner, to, { signal: uninterrupted });
-  await showCarrier(record, [to], uninterrupted);
+  if (from.lan !== to.lan) await showCarrier(record, [to], uninterrupted);
 }
 
 /** Interfaces that what runs has no more. */

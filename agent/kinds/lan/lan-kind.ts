@@ -1,13 +1,18 @@
 import type { Lan, LanPort, LanSpec, LanStatus } from "../../../proto/gen/zor/v1/lan.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
-import type { ObservedLan, ObservedPort } from "../../network/bridges.js";
+import type { PortChange } from "../../network/lans/port-faults.js";
+import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
 import type { AgentContext, NetworkPart } from "../../parts.js";
 
 /** What the lans need of the agent around them. */
 export interface LanKindOptions {
   /** The lans of the switch. */
-  readonly network: Pick<NetworkPart, "lans" | "onChange">;
+  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange">;
+  /** Tells watchers that something happened. */
+  readonly emit: (event: EventDraft) => void;
   readonly now: () => Date;
 }
 
@@ -23,7 +28,7 @@ export class LanKind implements AgentKind<Lan> {
   readonly changeable = ["labels", "annotations"];
   readonly refreshMs = refreshMs;
   readonly #options: LanKindOptions;
-  #stop: (() => void) | undefined;
+  #stops: readonly (() => void)[] = [];
 
   constructor(options: LanKindOptions) {
     this.#options = options;
@@ -64,11 +69,20 @@ export class LanKind implements AgentKind<Lan> {
   /** Lans the switch has but the disk does not (their files were damaged) carry somebody's frames: they are kept. */
   async begin(kept: Kept<Lan>): Promise<void> {
     for (const observed of this.#lans.list()) await kept.take(toFound(observed));
-    this.#stop = this.#options.network.onChange(() => kept.publish());
+    const { network } = this.#options;
+    const nameOf = (id: string) => kept.all().find(({ resource }) => idOf(resource) === id)?.resource.name;
+    this.#stops = [
+      network.onChange(() => kept.publish()),
+      network.onPortChange((change) => {
+        kept.publish();
+        const resource = nameOf(change.lan);
+        if (resource !== undefined) this.#options.emit(toEvent(resource, change));
+      }),
+    ];
   }
 
   async close(): Promise<void> {
-    this.#stop?.();
+    for (const stop of this.#stops) stop();
   }
 
   get #lans(): NetworkPart["lans"] {
@@ -79,7 +93,7 @@ export class LanKind implements AgentKind<Lan> {
 /** Lans, for the list of kinds. */
 export const lanKind = keptKind<Lan, AgentContext>(
   "lan",
-  ({ parts, now }) => new LanKind({ network: parts.network, now }),
+  ({ parts, now, publisher }) => new LanKind({ network: parts.network, now, emit: (event) => publisher.event(event) }),
 );
 
 function toFound({ id, uid }: ObservedLan) {
@@ -91,7 +105,16 @@ function idOf({ name }: Lan): string {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 
+function toEvent(resource: string, { endpoint, fault }: PortChange): EventDraft {
+  if (fault === "") {
+    const message = `${endpoint}: its port does what its settings say again`;
+    return { severity: EventSeverity.EVENT_SEVERITY_INFO, type: "lan.port-restored", resource, message, caller: "" };
+  }
+  const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+  return { severity, type: "lan.port-changed", resource, message: `${endpoint}: ${fault}`, caller: "" };
+}
+
 function toLanPort(port: ObservedPort): LanPort {
-  const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames } = port;
-  return { endpoint, port: port.port, rxFrames, rxBytes, txFrames, txBytes, droppedFrames };
+  const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, error: fault } = port;
+  return { endpoint, port: port.port, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, fault };
 }

@@ -144,6 +144,8 @@ export class OvsDaemons {
         () => true,
         () => false,
       );
+    // Unless told so, it sees one VLAN tag of a frame only: ports of mode QinQ need two.
+    await setOtherConfig(client, { "vlan-limit": "0" });
     const running = await this.#find("ovs-vswitchd");
     if (running !== undefined) {
       if (await ready()) return false;

@@ -4,9 +4,16 @@ import { listUuids, type OvsdbRow } from "./ovsdb-values.js";
 /** Tables that are mirrored, with their columns. */
 const watchedColumns = {
   Open_vSwitch: ["bridges", "cur_cfg", "next_cfg"],
-  Bridge: ["name", "ports", "external_ids", "other_config", "rstp_enable", "datapath_type"],
-  Port: ["name", "interfaces", "external_ids", "rstp_status"],
+  Bridge: ["name", "ports", "mirrors", "external_ids", "other_config", "rstp_enable", "datapath_type"],
+  Port: [
+    ...["name", "interfaces", "external_ids", "rstp_status"],
+    ...["tag", "trunks", "cvlans", "vlan_mode", "other_config"],
+  ],
   Interface: ["name", "error", "ofport", "ifindex", "mtu", "mtu_request", "statistics", "external_ids"],
+  Mirror: [
+    ...["name", "select_all", "select_src_port", "select_dst_port"],
+    ...["output_port", "output_vlan", "external_ids"],
+  ],
 } as const;
 
 /** A mirrored table. */

@@ -50,3 +50,14 @@ export function findScalar(value: OvsdbValue | undefined): string | number | boo
   const [first] = listValues(value);
   return typeof first === "string" || typeof first === "number" || typeof first === "boolean" ? first : undefined;
 }
+
+/** Whether two columns hold the same, whatever the order of sets and maps. */
+export function sameValue(left: OvsdbValue | undefined, right: OvsdbValue | undefined): boolean {
+  return normal(left) === normal(right);
+}
+
+function normal(value: OvsdbValue | undefined): string {
+  const isMap = Array.isArray(value) && value[0] === "map";
+  const parts = isMap ? [...readMap(value)] : listValues(value);
+  return JSON.stringify([isMap, parts.map((part) => JSON.stringify(part)).sort()]);
+}

@@ -13,13 +13,18 @@ const close = libc.func("int close(int fd)") as unknown as (fd: number) => numbe
 
 // The same numbers on all architectures that Node runs on.
 const [SYS_pidfd_open, SYS_pidfd_getfd] = [434, 438];
-const [SOL_SOCKET, SO_RCVBUFFORCE] = [1, 33];
+const [SOL_SOCKET, SO_SNDBUFFORCE, SO_RCVBUFFORCE] = [1, 32, 33];
 
 /**
  * Receive buffer of each port, in bytes; the kernel doubles it for its own book-keeping. With segmentation offload one frame is up to
  * 64 KiB, of which the kernel's default of 208 KiB holds two or three: every burst of a TCP stream then loses frames.
  */
 const receiveBufferBytes = 4 * 1024 * 1024;
+/**
+ * Send buffer of the one socket that frames to all ports go through. What waits in the queue of a port whose rate is limited counts
+ * as sent by it: with the kernel's 208 KiB a few super-frames to one such port would keep frames from all others.
+ */
+const sendBufferBytes = 64 * 1024 * 1024;
 
 /**
  * Gives every packet socket of a userspace datapath a buffer that holds a burst of super-frames. Does nothing for the kernel datapath,
@@ -43,8 +48,10 @@ export async function growPacketBuffers(vswitchdPid: number): Promise<number> {
 }
 
 async function growAll(pid: number, pidfd: number, inodes: ReadonlySet<string>): Promise<number> {
-  const value = Buffer.alloc(4);
-  value.writeInt32LE(receiveBufferBytes);
+  const options = [
+    { name: SO_RCVBUFFORCE, value: toInt(receiveBufferBytes) },
+    { name: SO_SNDBUFFORCE, value: toInt(sendBufferBytes) },
+  ];
   let grown = 0;
   for (const name of await readdir(`/proc/${pid}/fd`)) {
     const target = await readlink(`/proc/${pid}/fd/${name}`).catch(() => "");
@@ -52,10 +59,17 @@ async function growAll(pid: number, pidfd: number, inodes: ReadonlySet<string>):
     if (inode === undefined || !inodes.has(inode)) continue;
     const fd = syscall(SYS_pidfd_getfd, pidfd, Number(name), 0);
     if (fd < 0) continue;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, value.length) === 0) grown += 1;
+    if (options.every(({ name: option, value }) => setsockopt(fd, SOL_SOCKET, option, value, value.length) === 0))
+      grown += 1;
     close(fd);
   }
   return grown;
+}
+
+function toInt(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
 }
 
 /** Packet sockets of the process's net namespace, from /proc/{pid}/net/packet; the inode is the last column. */

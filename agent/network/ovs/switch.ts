@@ -157,6 +157,15 @@ export class Switch {
     await run("ovs-ofctl", ["packet-out", `unix:${join(this.#directory, `${bridge}.mgmt`)}`, order]);
   }
 
+  /** Resolves when frames go as the last change says: until its flows are made anew, the datapath goes by those it has. */
+  async revalidated(): Promise<void> {
+    await this.#queue
+      .run("revalidate", () => this.#connected().vswitchd.purgeFlows())
+      .catch((error: unknown) => {
+        this.#log.warn({ err: error }, "the switch did not drop its flows; some frames may go by the settings before");
+      });
+  }
+
   /** The daemons that run, for observation. */
   async processes(): Promise<Readonly<Record<string, ProcessIdentity>>> {
     return this.#daemons.find();

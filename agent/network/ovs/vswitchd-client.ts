@@ -30,6 +30,11 @@ export class VswitchdClient {
     throw unavailable("SWITCH_PROTOCOL", "", "ovs-vswitchd does not say what its datapath has; upgrade Open vSwitch");
   }
 
+  /** Throws away the flows of the datapath, which are made anew of what is configured: those of a mirror that is gone stay otherwise (3.1). */
+  async purgeFlows(): Promise<void> {
+    await this.#rpc.request("revalidator/purge", []);
+  }
+
   close(): void {
     this.#rpc.close();
   }

@@ -43,6 +43,7 @@ export class World implements AsyncDisposable {
       deviceAddress: "",
       model: "",
       queues: 0,
+      portSettings: undefined,
     };
     this.instance = {
       name: "hosts/h1/instances/vm1",

@@ -2,10 +2,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Connection } from "../../../lib/grpc/connection.js";
+import { run } from "../../../agent/host/exec.js";
 import { findIdentity, waitForExit } from "../../../lib/process.js";
 import { ExecRequest, ExecServiceService } from "../../../proto/gen/zor/v1/exec_service.js";
 import { EndKind, Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { CreateLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import { eventually } from "../../helpers/eventually.js";
@@ -141,6 +143,30 @@ describe("the life of instances, with agents that are killed in between", () => 
     // It has them now, and is suspended and started again with them.
     await update("vm1", { cpus: 2 }, "cpus");
     expect((await statusOf("vm1"))?.pendingChanges).toEqual([]);
+  });
+
+  it("gives ports of a lan their settings while instances run, and after it was killed, whatever the switch says by then", async () => {
+    const lan = CreateLanRequest.create({ parent, lanId: "lan1" });
+    await connection.unary(LanServiceService.createLan, lan);
+    const nicOf = (vlan: object) => ({ name: "eth0", lan: "lan1", portSettings: { vlan } });
+    await create("c2", { nics: [nicOf({ tag: 10 })], crun: { rootfs: "micro" } });
+    const db = `--db=unix:${join(agent.state, "ovs", "db.sock")}`;
+    const vsctl = async (...argv: string[]) => (await run("ovs-vsctl", [db, ...argv])).stdout.trim();
+    const read = async () => await vsctl("--columns=tag,vlan_mode", "find", "Port", "vlan_mode!=[]");
+    expect(await read()).toMatch(/: 10\n.*: access$/);
+    await update("c2", { nics: [nicOf({ mode: "VLAN_MODE_NATIVE_TAGGED", tag: 20 })] }, "nics");
+    expect((await statusOf("c2"))?.pendingChanges).toEqual([]);
+    const name = `${parent}/lans/lan1`;
+    const { lan: seen } = await connection.unary(LanServiceService.getLan, { name });
+    expect(seen?.status?.ports.map(({ settings }) => settings?.vlan?.tag)).toEqual([20]);
+    for (const tag of [-1, 4095]) {
+      await expect(update("c2", { nics: [nicOf({ tag })] }, "nics")).rejects.toMatchObject({
+        violations: [{ field: "instance.spec.nics[0].port_settings.vlan.tag" }],
+      });
+    }
+    const [port] = (await vsctl("--columns=name", "-f", "csv", "--no-headings", "find", "Port", "tag=20")).split("\n");
+    await withoutAgent(async () => void (await vsctl("clear", "Port", port ?? "", "tag", "vlan_mode")));
+    await eventually(async () => expect(await read()).toMatch(/: 20\n.*: native-tagged$/));
   });
 
   it("suspends a machine and goes on with what ran inside", async () => {

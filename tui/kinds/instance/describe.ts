@@ -13,6 +13,7 @@ import { lifecycleLines } from "./describe-lifecycle.js";
 import { describeEngine } from "./drivers/engines.js";
 import { scheduleLines } from "./describe-schedules.js";
 import { nicsOf } from "./nics.js";
+import { portText } from "../../kit/port-text.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
 /** What is known of an instance. */
@@ -49,7 +50,14 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
       }),
       field(
         "",
-        [nic.addresses.join(" "), nic.mac, nic.model, nic.deviceAddress, nic.port === "" ? "" : `port ${nic.port}`]
+        [
+          nic.addresses.join(" "),
+          nic.mac,
+          portText(nic.portSettings),
+          nic.model,
+          nic.deviceAddress,
+          nic.port === "" ? "" : `port ${nic.port}`,
+        ]
           .filter((part) => part !== "")
           .join("  "),
       ),

@@ -9,7 +9,8 @@ import { type Change, type CommandInput, flagText, flagTexts, type SetCommand } 
 import { shortName } from "../../kit/resource-name.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
 import { readBalloonFlag, readSpice, screenFlags } from "./drivers/qemu-hardware.js";
-import { parseNic } from "./nic-flag.js";
+import { parseNic, parsePort } from "./nic-flag.js";
+import { portHelp } from "./port-settings-flag.js";
 import { readSchedules, scheduleFlag } from "./schedule-flag.js";
 import { pendingText } from "./states.js";
 
@@ -30,6 +31,11 @@ export const setInstance: SetCommand<Instance> = {
     },
     { flags: "--add-nic <fields>", help: "one more interface; may be repeated", repeatable: true },
     { flags: "--remove-nic <name>", help: "one interface less; may be repeated", repeatable: true },
+    {
+      flags: "--port <fields>",
+      help: `what an interface's lan does with its frames: NAME,${portHelp}; NAME alone: it forwards them; may be repeated`,
+      repeatable: true,
+    },
     ...lifecycleFlags,
     { ...scheduleFlag, help: `all schedules anew: ${scheduleFlag.help}` },
     { flags: "--no-protect", help: "it can be deleted again" },
@@ -38,6 +44,7 @@ export const setInstance: SetCommand<Instance> = {
   examples: [
     "alpha/vm1 --cpus 4 --memory 2G",
     "alpha/vm1 --add-nic lan=lan2",
+    "alpha/vm1 --port eth0,vlan=10",
     "alpha/vm1 --restart on-failure,max=5 --boot-start last-state",
     "alpha/vm1 --protect",
     "alpha/vm1 --schedule every=24h,keep=7,what=snapshot",
@@ -128,8 +135,10 @@ async function readNics(
   if (all.length > 0 && added.length + removed.length > 0) {
     throw invalidArgument("--nic", "says all interfaces; it does not go with --add-nic and --remove-nic");
   }
+  const ports = flagTexts(values, "port").map(parsePort);
+  if (all.length > 0 && ports.length > 0) throw invalidArgument("--port", "does not go with --nic, which says it too");
   if (all.length > 0) return { nics: all };
-  if (added.length + removed.length === 0) return undefined;
+  if (added.length + removed.length + ports.length === 0) return undefined;
   const { spec, etag } = (await input.current()) as Instance;
   const before = spec?.nics ?? [];
   const names = before.map(({ name }) => name);
@@ -140,7 +149,16 @@ async function readNics(
       `${quote(stranger)} is no interface of it; it has ${listed(names) || "none"}`,
     );
   }
-  const kept = before.filter(({ name }) => !removed.includes(name));
+  const missing = ports.find(({ nic }) => !names.includes(nic) || removed.includes(nic));
+  if (missing !== undefined) {
+    throw invalidArgument("--port", `${quote(missing.nic)} is no interface of it; it has ${listed(names) || "none"}`);
+  }
+  const kept = before
+    .filter(({ name }) => !removed.includes(name))
+    .map((nic) => {
+      const port = ports.find((one) => one.nic === nic.name);
+      return port === undefined ? nic : { ...nic, portSettings: port.settings };
+    });
   return { nics: [...kept, ...named(added, kept)], etag };
 }
 

@@ -3,6 +3,7 @@ import { type DescribeLine, field, heading, text } from "../../kit/describe/line
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatBytes } from "../../kit/format.js";
 import { shortName } from "../../kit/resource-name.js";
+import { portText } from "../../kit/port-text.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { lanStyle } from "./states.js";
@@ -23,12 +24,13 @@ export function describeLan(row: Row<Lan>, context: CellContext): readonly Descr
     field("created", `${ageText(createTime, context)} ago`),
     field("uid", uid),
     heading(`Ports (${ports.length})`),
-    ...ports.map((port) =>
+    ...ports.flatMap((port) => [
       field(
         shortName(port.endpoint),
         `in ${port.rxFrames} frames ${formatBytes(port.rxBytes)}, out ${port.txFrames} frames ${formatBytes(port.txBytes)}, dropped ${port.droppedFrames}`,
       ),
-    ),
+      ...(port.settings === undefined ? [] : [field("", portText(port.settings))]),
+    ]),
     ...(ports.length === 0 ? [text("nothing is plugged in", "dim")] : []),
   ];
 }

@@ -1,5 +1,6 @@
 import type { LanPort } from "../../../proto/gen/zor/v1/lan.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import { portText } from "../../kit/port-text.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
@@ -38,6 +39,15 @@ export const portColumns: readonly Column<PortRow>[] = [
     grow: true,
     cell: (row) => ({ text: row.resource.port, tone: "dim" }),
     searched: (row) => row.resource.port,
+  },
+  {
+    id: "settings",
+    title: "SETTINGS",
+    importance: 5,
+    min: 8,
+    max: 40,
+    cell: (row) => ({ text: portText(row.resource.settings), tone: "dim" }),
+    searched: (row) => portText(row.resource.settings),
   },
   countColumn<PortRow>(
     { id: "in", title: "FRAMES IN", importance: 8, sortLetter: "I" },

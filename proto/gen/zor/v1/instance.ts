@@ -12,6 +12,7 @@ import { ConsoleSession } from "./console_service.js";
 import { ContainerEngineOptions } from "./container_engine.js";
 import { ContainerHealth, CrunOptions } from "./crun.js";
 import { LibvirtOptions } from "./libvirt.js";
+import { PortSettings } from "./port.js";
 import { QemuOptions } from "./qemu.js";
 import { Schedule, ScheduleStatus } from "./schedule.js";
 
@@ -528,6 +529,8 @@ export interface Nic {
   model: string;
   /** Queues of a virtio interface, 1 to 8 and at most the CPUs; 0: 1. */
   queues: number;
+  /** What its lan does with its frames: VLANs, mirrors. Changed while the instance runs; it keeps them from lan to lan. */
+  portSettings: PortSettings | undefined;
 }
 
 /** What an instance is observed to be. */
@@ -1751,7 +1754,17 @@ export const HostShutdown: MessageFns<HostShutdown> = {
 };
 
 function createBaseNic(): Nic {
-  return { name: "", lan: "", mac: "", addresses: [], port: "", deviceAddress: "", model: "", queues: 0 };
+  return {
+    name: "",
+    lan: "",
+    mac: "",
+    addresses: [],
+    port: "",
+    deviceAddress: "",
+    model: "",
+    queues: 0,
+    portSettings: undefined,
+  };
 }
 
 export const Nic: MessageFns<Nic> = {
@@ -1779,6 +1792,9 @@ export const Nic: MessageFns<Nic> = {
     }
     if (message.queues !== 0) {
       writer.uint32(64).int32(message.queues);
+    }
+    if (message.portSettings !== undefined) {
+      PortSettings.encode(message.portSettings, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1860,6 +1876,14 @@ export const Nic: MessageFns<Nic> = {
             message.queues = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.portSettings = PortSettings.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1888,6 +1912,11 @@ export const Nic: MessageFns<Nic> = {
         : "",
       model: isSet(object.model) ? globalThis.String(object.model) : "",
       queues: isSet(object.queues) ? globalThis.Number(object.queues) : 0,
+      portSettings: isSet(object.portSettings)
+        ? PortSettings.fromJSON(object.portSettings)
+        : isSet(object.port_settings)
+        ? PortSettings.fromJSON(object.port_settings)
+        : undefined,
     };
   },
 
@@ -1917,6 +1946,9 @@ export const Nic: MessageFns<Nic> = {
     if (message.queues !== 0) {
       obj.queues = Math.round(message.queues);
     }
+    if (message.portSettings !== undefined) {
+      obj.portSettings = PortSettings.toJSON(message.portSettings);
+    }
     return obj;
   },
 
@@ -1933,6 +1965,9 @@ export const Nic: MessageFns<Nic> = {
     message.deviceAddress = object.deviceAddress ?? "";
     message.model = object.model ?? "";
     message.queues = object.queues ?? 0;
+    message.portSettings = (object.portSettings !== undefined && object.portSettings !== null)
+      ? PortSettings.fromPartial(object.portSettings)
+      : undefined;
     return message;
   },
 };

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { PortSettings } from "./port.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -88,6 +89,12 @@ export interface LanPort {
   txBytes: bigint;
   /** Frames dropped in either direction. */
   droppedFrames: bigint;
+  /** What the lan does with its frames; unset: it forwards them. */
+  settings:
+    | PortSettings
+    | undefined;
+  /** Why it does not work, or does not do what its settings say, for people; empty when it does. */
+  fault: string;
 }
 
 function createBaseLan(): Lan {
@@ -744,7 +751,17 @@ export const LanStatus: MessageFns<LanStatus> = {
 };
 
 function createBaseLanPort(): LanPort {
-  return { endpoint: "", port: "", rxFrames: 0n, rxBytes: 0n, txFrames: 0n, txBytes: 0n, droppedFrames: 0n };
+  return {
+    endpoint: "",
+    port: "",
+    rxFrames: 0n,
+    rxBytes: 0n,
+    txFrames: 0n,
+    txBytes: 0n,
+    droppedFrames: 0n,
+    settings: undefined,
+    fault: "",
+  };
 }
 
 export const LanPort: MessageFns<LanPort> = {
@@ -784,6 +801,12 @@ export const LanPort: MessageFns<LanPort> = {
         throw new globalThis.Error("value provided for field message.droppedFrames of type int64 too large");
       }
       writer.uint32(56).int64(message.droppedFrames);
+    }
+    if (message.settings !== undefined) {
+      PortSettings.encode(message.settings, writer.uint32(66).fork()).join();
+    }
+    if (message.fault !== "") {
+      writer.uint32(74).string(message.fault);
     }
     return writer;
   },
@@ -857,6 +880,22 @@ export const LanPort: MessageFns<LanPort> = {
             message.droppedFrames = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.settings = PortSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.fault = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -890,6 +929,8 @@ export const LanPort: MessageFns<LanPort> = {
         : isSet(object.dropped_frames)
         ? BigInt(object.dropped_frames)
         : 0n,
+      settings: isSet(object.settings) ? PortSettings.fromJSON(object.settings) : undefined,
+      fault: isSet(object.fault) ? globalThis.String(object.fault) : "",
     };
   },
 
@@ -916,6 +957,12 @@ export const LanPort: MessageFns<LanPort> = {
     if (message.droppedFrames !== 0n) {
       obj.droppedFrames = message.droppedFrames.toString();
     }
+    if (message.settings !== undefined) {
+      obj.settings = PortSettings.toJSON(message.settings);
+    }
+    if (message.fault !== "") {
+      obj.fault = message.fault;
+    }
     return obj;
   },
 
@@ -933,6 +980,10 @@ export const LanPort: MessageFns<LanPort> = {
     message.droppedFrames = (object.droppedFrames !== undefined && object.droppedFrames !== null)
       ? BigInt(object.droppedFrames)
       : 0n;
+    message.settings = (object.settings !== undefined && object.settings !== null)
+      ? PortSettings.fromPartial(object.settings)
+      : undefined;
+    message.fault = object.fault ?? "";
     return message;
   },
 };

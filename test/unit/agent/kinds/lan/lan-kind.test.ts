@@ -23,7 +23,8 @@ afterEach(() => world.destroy());
 
 async function open(): Promise<Keeper<Lan>> {
   const context = world.context();
-  const lans = new Keeper(new LanKind({ network: network.toPart(), now: context.now }), context);
+  const emit = context.publisher.event.bind(context.publisher);
+  const lans = new Keeper(new LanKind({ network: network.toPart(), now: context.now, emit }), context);
   context.references.add("lan", lans);
   context.references.add("instance", { has: () => true, find: () => undefined, list: () => [], uses: () => nics });
   await lans.restore();
@@ -64,6 +65,18 @@ describe("lans", () => {
     await expect(lans.create("lan1", wanted(), change)).rejects.toMatchObject({ reason: "SWITCH_UNAVAILABLE" });
     expect(lans.list()).toEqual([]);
     expect(await world.files("lans")).toEqual([]);
+  });
+
+  it("tell when a port does not do what its settings say, and when it does again", async () => {
+    await (await open()).create("lan1", wanted(), change);
+    const port = { lan: "lan1", endpoint: "hosts/h1/instances/c1/nics/eth0" };
+    network.tellPortChange({ ...port, fault: "its settings were changed" });
+    network.tellPortChange({ ...port, fault: "" });
+    network.tellPortChange({ ...port, lan: "gone", fault: "nobody can know of it" });
+    expect(world.eventTypes().filter((type) => type.startsWith("lan.port"))).toEqual([
+      "lan.port-changed",
+      "lan.port-restored",
+    ]);
   });
 
   it("that cannot be made again are shown with the reason", async () => {

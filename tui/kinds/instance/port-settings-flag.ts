@@ -1,0 +1,62 @@
+import { invalidArgument } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import { type PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
+import { parseWhole, singleField } from "../../kit/input/key-values.js";
+
+/** The keys of a port's settings among those of --nic and --port. */
+export const portKeys = [
+  ...["vlan", "trunk", "native", "native-tagged", "qinq", "qinq-type"],
+  ...["mirror-from", "mirror-to"],
+] as const;
+
+/** Says which keys, for help. */
+export const portHelp =
+  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME";
+
+/** Reads a port's settings; undefined: nothing is said of them. @param option such as "--nic". @throws {ZorError} */
+export function readPortSettings(option: string, fields: Map<string, string[]>): PortSettings | undefined {
+  if (!portKeys.some((key) => fields.has(key))) return undefined;
+  return {
+    vlan: readVlan(option, fields),
+    mirrorFrom: fields.get("mirror-from") ?? [],
+    mirrorTo: fields.get("mirror-to") ?? [],
+  };
+}
+
+const tagged: Readonly<Record<string, VlanMode>> = {
+  vlan: VlanMode.VLAN_MODE_ACCESS,
+  native: VlanMode.VLAN_MODE_NATIVE_UNTAGGED,
+  "native-tagged": VlanMode.VLAN_MODE_NATIVE_TAGGED,
+  qinq: VlanMode.VLAN_MODE_QINQ,
+};
+
+function readVlan(option: string, fields: Map<string, string[]>): PortVlan | undefined {
+  const trunks = (fields.get("trunk") ?? []).flatMap((text) => parseRange(`${option} trunk`, text));
+  const given = Object.keys(tagged).filter((key) => fields.has(key));
+  const [key] = given;
+  if (given.length > 1) throw invalidArgument(option, `${given.join(" and ")} do not go together`);
+  const type = singleField(option, fields, "qinq-type");
+  if (type !== undefined && key !== "qinq") throw invalidArgument(option, "qinq-type goes with qinq=ID only");
+  const qinqEthertype = readEthertype(option, type);
+  if (key === undefined)
+    return trunks.length === 0 ? undefined : { mode: VlanMode.VLAN_MODE_TRUNK, tag: 0, trunks, qinqEthertype };
+  if (key === "vlan" && trunks.length > 0)
+    throw invalidArgument(option, "vlan=ID is an access port; a trunk with a VLAN of its own is native=ID,trunk=…");
+  const tag = parseWhole(`${option} ${key}`, singleField(option, fields, key) ?? "", 1, 4094);
+  return { mode: tagged[key] ?? VlanMode.VLAN_MODE_ACCESS, tag, trunks, qinqEthertype };
+}
+
+function readEthertype(option: string, type: string | undefined): QinqEthertype {
+  if (type === undefined) return QinqEthertype.QINQ_ETHERTYPE_UNSPECIFIED;
+  if (type === "802.1ad") return QinqEthertype.QINQ_ETHERTYPE_8021AD;
+  if (type === "802.1q") return QinqEthertype.QINQ_ETHERTYPE_8021Q;
+  throw invalidArgument(option, `qinq-type ${quote(type)} is neither 802.1ad nor 802.1q`);
+}
+
+/** "10" or "10-20". */
+function parseRange(option: string, text: string): number[] {
+  const [first = "", last = first] = text.split("-");
+  const [from, to] = [parseWhole(option, first, 0, 4095), parseWhole(option, last, 0, 4095)];
+  if (to < from) throw invalidArgument(option, `${quote(text)} ends before it begins`);
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}

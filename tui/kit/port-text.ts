@@ -1,0 +1,34 @@
+import { type PortSettings, type PortVlan, VlanMode } from "../../proto/gen/zor/v1/port.js";
+
+/** A port's settings in a few words; "": it has none. */
+export function portText(settings: PortSettings | undefined): string {
+  if (settings === undefined) return "";
+  const { vlan, mirrorFrom, mirrorTo } = settings;
+  return [
+    vlanText(vlan),
+    ...mirrorFrom.map((name) => `mirrored to ${name}`),
+    ...mirrorTo.map((name) => `end of mirror ${name}`),
+  ]
+    .filter((text) => text !== "")
+    .join(", ");
+}
+
+function vlanText(vlan: PortVlan | undefined): string {
+  if (vlan === undefined) return "";
+  const { mode, tag, trunks } = vlan;
+  const of = trunks.length === 0 ? "" : ` of ${ranges(trunks)}`;
+  if (mode === VlanMode.VLAN_MODE_ACCESS) return `vlan ${tag}`;
+  if (mode === VlanMode.VLAN_MODE_TRUNK) return `trunk${of}`;
+  if (mode === VlanMode.VLAN_MODE_QINQ) return `QinQ ${tag}${of}`;
+  return `trunk${of}, native ${tag}${mode === VlanMode.VLAN_MODE_NATIVE_TAGGED ? " tagged" : ""}`;
+}
+
+function ranges(numbers: readonly number[]): string {
+  const found: [number, number][] = [];
+  for (const number of [...numbers].sort((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last !== undefined && number <= last[1] + 1) last[1] = number;
+    else found.push([number, number]);
+  }
+  return found.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(" ");
+}
