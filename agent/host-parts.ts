@@ -6,6 +6,8 @@ import { Bridges } from "./network/bridges.js";
 import { LanNetworks } from "./network/lan-networks.js";
 import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
+import { Forwarder } from "./network/wires/forwarder.js";
+import { Wires } from "./network/wires/wires.js";
 import type { AgentParts, NetworkPart } from "./parts.js";
 
 /** What the parts of a real host are made with. */
@@ -50,13 +52,20 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
         "this kernel cannot finish checksums of datagrams: raw sockets in guests see unfinished ones",
       ),
   });
+  const wires = new Wires({
+    forwarder: new Forwarder({ netns, log }),
+    setCarrier: (port, up) => ports.setCarrier(port, up),
+    log,
+  });
   const network: NetworkPart = {
     lans,
-    createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source }),
+    wires,
+    createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires }),
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
     close: async () => {
       lans.close();
+      await wires.close();
       await opened.close();
     },
   };

@@ -11,6 +11,7 @@ import type { Bridges } from "./network/bridges.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { LanSource } from "./network/lan-networks.js";
 import type { PortChange } from "./network/lans/port-faults.js";
+import type { Wires } from "./network/wires/wires.js";
 import type { Scheduler } from "./schedules/scheduler.js";
 import type { VolumeHolders } from "./storage/volume-holders.js";
 import type { Pools } from "./storage/pools.js";
@@ -20,6 +21,8 @@ export interface NetworkPart {
   readonly lans: Pick<Bridges, "ensureLan" | "deleteLan" | "list" | "find">;
   /** The interfaces of instances; `source` knows the desired lans. */
   readonly createInstanceNetworks: (source: LanSource) => InstanceNetworks;
+  /** Undefined: this host has no wires. */
+  readonly wires?: Wires;
   /** Calls back when lans or ports change. Returns the way to stop. */
   readonly onChange: (listener: () => void) => () => void;
   /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */

@@ -10,11 +10,14 @@ import { linkEndKind } from "./link-end/link-end-kind.js";
 import { poolKind } from "./pool/pool-kind.js";
 import { snapshotKind } from "./snapshot/snapshot-kind.js";
 import { operationKind } from "./operation/operation-kind.js";
+import { wireKind } from "./wire/wire-kind.js";
 import { volumeKind } from "./volume/volume-kind.js";
 
 /** All kinds of this agent: a new kind is one folder and one line here. What others refer to comes before them. */
 export const kinds: readonly KindModule<AgentContext>[] = [
   lanKind,
+  // Before instances: which of their NICs are in wires is known when they are taken up.
+  wireKind,
   poolKind,
   volumeKind,
   instanceKind,

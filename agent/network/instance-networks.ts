@@ -20,7 +20,7 @@ export interface NicPort {
   readonly port: string;
   /** "host": name of the other end, in the agent's own namespace. */
   readonly device?: string;
-  /** It is in a lan: the guest sees carrier. Default: yes. */
+  /** It is in a lan, or in a wire whose other end is there: the guest sees carrier. Default: yes. */
   readonly plugged?: boolean;
   /** Queues of a tap; default 1. */
   readonly queues?: number;
@@ -49,8 +49,20 @@ export interface NetworkOwner {
   readonly nics: readonly Nic[];
 }
 
+/** What wires have to do with the NICs of instances. Those are told by their resource names. */
+export interface NicWires {
+  /** Resource name of the wire that a NIC is in; "": none. */
+  holderOf(nic: string): string;
+  /** Whether a NIC that is in no lan has carrier; undefined: it is not known yet, and stays as it is. */
+  carrierOf(nic: string): boolean | undefined;
+  /** Calls back with a NIC whose carrier the driver is to show anew. Returns the way to stop. */
+  onCarrier(listener: (nic: string) => void): () => void;
+}
+
 /** What the instance layer needs of the host's network. All methods are idempotent. */
 export interface InstanceNetworks {
+  /** Undefined: this host has no wires. */
+  readonly wires?: NicWires | undefined;
   /** Makes the interfaces of all NICs and plugs those that name a lan; what exists already is kept as it is. On error nothing new is left. */
   prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork>;
   /** Removes everything that prepare made. */
@@ -61,6 +73,8 @@ export interface InstanceNetworks {
   unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
   /** Removes the interface of one NIC, which nothing uses any more. */
   drop(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void>;
+  /** All instances that run have been prepared again: those whose interfaces are not known do not run. */
+  settle?(): Promise<void>;
   /** Removes interfaces that carry this agent's tag and belong to none of the owners; resolves to their names. */
   collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]>;
 }

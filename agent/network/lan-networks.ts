@@ -4,6 +4,7 @@ import type { Bridges } from "./bridges.js";
 import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
 import { toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
 import type { Ports } from "./ports.js";
+import type { Wires } from "./wires/wires.js";
 
 /** What this needs of the desired lans. */
 export interface LanSource {
@@ -22,6 +23,8 @@ export class LanNetworks implements InstanceNetworks {
   readonly #ports: Ports;
   readonly #lans: Bridges;
   readonly #source: LanSource;
+  /** Which NICs are in wires. */
+  readonly wires: Wires | undefined;
 
   /** @param options.netns net namespace of the switch. */
   constructor(options: {
@@ -29,11 +32,13 @@ export class LanNetworks implements InstanceNetworks {
     readonly ports: Ports;
     readonly lans: Bridges;
     readonly source: LanSource;
+    readonly wires?: Wires | undefined;
   }) {
     this.#netns = options.netns;
     this.#ports = options.ports;
     this.#lans = options.lans;
     this.#source = options.source;
+    this.wires = options.wires;
   }
 
   async prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork> {
@@ -45,13 +50,16 @@ export class LanNetworks implements InstanceNetworks {
     for (const [nicIndex, nic] of owner.nics.entries()) {
       const name = toPortName(owner.uid, nicIndex);
       const isNew = !this.#ports.has(name);
-      if (isNew) undo.defer(() => this.#ports.removePort(name, { signal: uninterrupted }));
+      const endpoint = endpointOf(owner, nic);
+      if (isNew) undo.defer(() => this.#removePort(name, endpoint, { signal: uninterrupted }));
+      if (nic.lan !== "") this.wires?.enterLan(endpoint, nic.lan);
       const port = await this.#ensure(owner, nic, { nicIndex, signal: options.signal });
       nics.push(port);
+      await this.wires?.appeared(endpoint, { port: port.port, mtu: port.mtu, isVeth: owner.model !== "tap" });
       if (nic.lan === "") continue;
       if (isNew) undo.defer(() => this.#lans.unplug(name));
       const settings = nic.portSettings;
-      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint: endpointOf(owner, nic), settings });
+      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint, settings });
     }
     undo.move();
     return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
@@ -63,27 +71,40 @@ export class LanNetworks implements InstanceNetworks {
       // One beyond them is of a change that was never written down.
       if (nicIndex >= owner.nics.length && !this.#ports.has(port)) continue;
       await this.#lans.unplug(port);
-      await this.#ports.removePort(port, options);
+      const nic = owner.nics[nicIndex];
+      await this.#removePort(port, nic === undefined ? "" : endpointOf(owner, nic), options);
     }
     if (owner.model === "join") await this.#ports.removeContainerNetns(owner.uid, options);
   }
 
   async plug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
-    await this.#lans.plug({ lan: nic.lan, port, endpoint: endpointOf(owner, nic), settings: nic.portSettings });
+    const endpoint = endpointOf(owner, nic);
+    const isNew = this.wires?.enterLan(endpoint, nic.lan) === true;
+    try {
+      await this.#lans.plug({ lan: nic.lan, port, endpoint, settings: nic.portSettings });
+    } catch (error) {
+      if (isNew) this.wires?.leaveLan(endpoint);
+      throw error;
+    }
     if (owner.model !== "tap") await this.#ports.setCarrier(port, true, options);
   }
 
   async unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
     await this.#lans.unplug(port);
+    this.wires?.leaveLan(endpointOf(owner, nic));
     if (owner.model !== "tap") await this.#ports.setCarrier(port, false, options);
   }
 
   async drop(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
     await this.#lans.unplug(port);
-    await this.#ports.removePort(port, options);
+    await this.#removePort(port, endpointOf(owner, nic), options);
+  }
+
+  async settle(): Promise<void> {
+    await this.wires?.settle();
   }
 
   async collectGarbage(owners: readonly NetworkOwner[], options: CallOptions): Promise<readonly string[]> {
@@ -100,6 +121,12 @@ export class LanNetworks implements InstanceNetworks {
     return [...ports, ...namespaces];
   }
 
+  /** The other end of its wire loses carrier first: what is gone needs no time to be noticed. */
+  async #removePort(port: string, endpoint: string, options: CallOptions): Promise<void> {
+    await this.wires?.vanished(endpoint);
+    await this.#ports.removePort(port, options);
+  }
+
   /** A container without any NIC still lives in a namespace of its own. */
   async #ensureNetns({ model, uid }: NetworkOwner, options: CallOptions): Promise<string> {
     if (model === "join") return await this.#ports.ensureContainerNetns(uid, options);
@@ -107,15 +134,18 @@ export class LanNetworks implements InstanceNetworks {
   }
 
   async #ensure(owner: NetworkOwner, nic: Nic, options: CallOptions & { readonly nicIndex: number }): Promise<NicPort> {
-    const mtu = this.#source.findMtu(nic.lan) ?? defaultMtu;
+    const endpoint = endpointOf(owner, nic);
+    const mtu = this.#source.findMtu(nic.lan) ?? this.wires?.mtuOf(endpoint) ?? defaultMtu;
     const { name, mac, addresses } = nic;
     const queues = Math.max(1, nic.queues);
-    const plugged = nic.lan !== "";
+    const carrier = nic.lan !== "" ? true : this.wires === undefined ? false : this.wires.carrierOf(endpoint);
+    const plugged = carrier ?? true;
     const common = { instanceUid: owner.uid, nicIndex: options.nicIndex, mtu };
     const made = { nic: name, mac, mtu, addresses, plugged, queues };
     if (owner.model === "tap") return { ...made, port: await this.#ports.ensureTap({ ...common, queues }, options) };
     const device = owner.model === "host" ? toHostDeviceName(owner.uid, options.nicIndex) : undefined;
-    const port = await this.#ports.ensureVeth({ ...common, nic: name, mac, addresses, plugged, device }, options);
+    const veth = { ...common, nic: name, mac, addresses, plugged, device, keepCarrier: carrier === undefined };
+    const port = await this.#ports.ensureVeth(veth, options);
     return { ...made, port, ...(device === undefined ? {} : { device }) };
   }
 }

@@ -47,6 +47,8 @@ export interface VethOptions extends PortOwner {
   readonly addresses: readonly string[];
   /** It is in a lan, or about to be: the container's side has carrier. Default: yes. */
   readonly plugged?: boolean;
+  /** The carrier of a pair that is there stays as it is. */
+  readonly keepCarrier?: boolean;
   /** Name of the other side in the agent's own namespace, where it stays, without addresses; default: it goes to the container's. */
   readonly device?: string | undefined;
 }
@@ -167,12 +169,14 @@ export class Ports {
       findLink(port, { netns: this.#netns, signal }),
       findLink(nic, { netns: container, signal }),
     ]);
-    if (outside === undefined || inside === undefined || inside.link_index !== outside.ifindex) {
+    const isThere = outside !== undefined && inside !== undefined && inside.link_index === outside.ifindex;
+    if (!isThere) {
       await this.#addVeth({ port, container, nic, mac, owner: options, outside, inside, signal });
     } else await this.#dropAddresses(outside, signal);
     if (!this.udpSuperFrames) await dropUdpSegmentation(nic, { netns: container, signal });
     await this.#finishChecksums(port, options.mtu, signal);
-    await this.setCarrier(port, options.plugged ?? true, { signal });
+    const keepsCarrier = isThere && options.keepCarrier === true;
+    if (!keepsCarrier) await this.setCarrier(port, options.plugged ?? true, { signal });
     if (device !== undefined) {
       await ip(["link", "set", "dev", device, "alias", this.#tagOf(options)], { signal });
       setUpQuietly(undefined, device);

@@ -129,6 +129,11 @@ function findBadReference(host: string, told: AnyResource): string | undefined {
       const { spec } = resource.value;
       return spec === undefined || (isId(spec.lanA) && isId(spec.lanB)) ? undefined : "one of its lans has a bad name";
     }
+    case "wire": {
+      const { spec } = resource.value;
+      const ends = [spec?.a ?? "", spec?.b ?? ""].filter((end) => end !== "");
+      return ends.every((end) => isOwn(host, end)) ? undefined : "one of its ends is not of its host";
+    }
     case "operation": {
       const { target, result } = resource.value;
       if (!isOwn(host, target)) return "its target is not of its host";

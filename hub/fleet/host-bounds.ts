@@ -8,6 +8,7 @@ const most: Readonly<Record<string, number>> = {
   instance: 4_000,
   lan: 25_000,
   a2b: 10_000,
+  wire: 25_000,
   operation: 5_000,
   event: Number.POSITIVE_INFINITY,
   link: 0,

@@ -38,6 +38,8 @@ import { TokenServiceService } from "./zor/v1/token_service.js";
 import { Volume } from "./zor/v1/volume.js";
 import { VolumeServiceService } from "./zor/v1/volume_service.js";
 import { WatchServiceService } from "./zor/v1/watch_service.js";
+import { Wire } from "./zor/v1/wire.js";
+import { WireServiceService } from "./zor/v1/wire_service.js";
 
 /** Message types of the kinds, by singular. */
 export interface ResourceTypes {
@@ -50,6 +52,7 @@ export interface ResourceTypes {
   readonly pool: Pool;
   readonly snapshot: Snapshot;
   readonly volume: Volume;
+  readonly wire: Wire;
   readonly link: Link;
   readonly event: Event;
   readonly operation: Operation;
@@ -66,6 +69,7 @@ export const codecTable = {
   pool: Pool,
   snapshot: Snapshot,
   volume: Volume,
+  wire: Wire,
   link: Link,
   event: Event,
   operation: Operation,
@@ -103,4 +107,5 @@ export const serviceTable = {
   "zor.v1.TokenService": TokenServiceService,
   "zor.v1.VolumeService": VolumeServiceService,
   "zor.v1.WatchService": WatchServiceService,
+  "zor.v1.WireService": WireServiceService,
 } as const;

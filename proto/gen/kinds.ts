@@ -43,6 +43,7 @@ export const kindTable: readonly Kind[] = [
   {"singular":"pool","plural":"pools","aliases":["po"],"scope":"host","type":"zor.v1.Pool"},
   {"singular":"snapshot","plural":"snapshots","aliases":["snap","snaps"],"scope":"host","type":"zor.v1.Snapshot"},
   {"singular":"volume","plural":"volumes","aliases":["vol"],"scope":"host","type":"zor.v1.Volume"},
+  {"singular":"wire","plural":"wires","aliases":["wi"],"scope":"host","type":"zor.v1.Wire"},
   {"singular":"link","plural":"links","aliases":["li"],"scope":"hub","type":"zor.v1.Link"},
   {"singular":"event","plural":"events","aliases":["ev"],"scope":"both","type":"zor.v1.Event"},
   {"singular":"operation","plural":"operations","aliases":["op","ops"],"scope":"both","type":"zor.v1.Operation"},
@@ -162,4 +163,9 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.VolumeService/DeleteVolume": {"kind":"volume","access":"operator","verb":"delete","route":"name"},
   "/zor.v1.VolumeService/MoveVolume": {"kind":"volume","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.WatchService/Watch": {"kind":"","access":"viewer","verb":"custom","route":""},
+  "/zor.v1.WireService/CreateWire": {"kind":"wire","access":"operator","verb":"create","route":"parent","id":"wireId","request":"wire","response":"wire"},
+  "/zor.v1.WireService/GetWire": {"kind":"wire","access":"viewer","verb":"get","route":"name","response":"wire"},
+  "/zor.v1.WireService/ListWires": {"kind":"wire","access":"viewer","verb":"list","route":"parent","response":"wires"},
+  "/zor.v1.WireService/UpdateWire": {"kind":"wire","access":"operator","verb":"update","route":"wire.name","request":"wire","response":"wire"},
+  "/zor.v1.WireService/DeleteWire": {"kind":"wire","access":"operator","verb":"delete","route":"name"},
 };

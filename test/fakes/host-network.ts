@@ -1,7 +1,10 @@
 import type { InstanceNetworks, NetworkOwner } from "../../agent/network/instance-networks.js";
 import type { PortChange } from "../../agent/network/lans/port-faults.js";
+import { Wires } from "../../agent/network/wires/wires.js";
 import type { NetworkPart } from "../../agent/parts.js";
 import { notFound } from "../../lib/errors.js";
+import { createLog } from "../../lib/log.js";
+import { FakeForwarder } from "./forwarder.js";
 
 /** A lan as a fake switch has it. */
 interface FakeLan {
@@ -40,6 +43,11 @@ export class FakeHostNetwork {
         list: () => [...this.lans.keys()].map((id) => this.#observe(id)),
         find: (id) => (this.lans.has(id) ? this.#observe(id) : undefined),
       },
+      wires: new Wires({
+        forwarder: new FakeForwarder(),
+        setCarrier: async () => undefined,
+        log: createLog("test", { write: () => undefined }),
+      }),
       createInstanceNetworks: () => this.createInstanceNetworks(),
       onChange: () => () => undefined,
       onPortChange: (listener) => {

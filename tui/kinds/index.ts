@@ -11,6 +11,7 @@ import { operationKind } from "./operation/operation.js";
 import { poolKind } from "./pool/pool.js";
 import { snapshotKind } from "./snapshot/snapshot.js";
 import { volumeKind } from "./volume/volume.js";
+import { wireKind } from "./wire/wire.js";
 
 /** The one list of the kinds this program has something of its own to say about, in the order in which their tables are offered. */
 export const tuiKinds: readonly TuiKind[] = [
@@ -26,4 +27,5 @@ export const tuiKinds: readonly TuiKind[] = [
   poolKind,
   volumeKind,
   backupKind,
+  wireKind,
 ];

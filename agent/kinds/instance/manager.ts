@@ -27,6 +27,7 @@ import {
 } from "./creation.js";
 import { Discoveries, type DiscoveriesOptions } from "./discovered.js";
 import { endWithHost } from "./end-with-host.js";
+import { assertInNoWire, followWires, pluggedOf } from "./carriers.js";
 import { collectGarbage } from "./garbage.js";
 import { Neighbours } from "./neighbours.js";
 import { News, tellOf } from "./news.js";
@@ -115,7 +116,9 @@ export class InstanceManager implements ResourceSource {
       if (record !== undefined) this.#records.add(record);
     });
     await this.#unasked.planBoot(this.#records.all());
-    await this.#collectGarbage();
+    await collectGarbage(this.#context, this.#records.all());
+    followWires(this.#context, this.#records, this.#queue);
+    await this.#context.networks.settle?.();
   }
 
   /** Starts what is to be started without anybody asking for it: after a boot of the host, and again after its end. Ends with the signal. */
@@ -174,6 +177,7 @@ export class InstanceManager implements ResourceSource {
     this.#context.references.assertThere(lansOf(record.stored.resource.name, record.stored.resource.spec));
     const { name, spec } = record.stored.resource;
     this.#shared.check(this.#context, wanted.id, spec);
+    assertInNoWire(this.#context, name, pluggedOf(spec.nics));
     using _held = holdVolumes(this.#context, record, { spec, before: undefined });
     if (options.validateOnly)
       return { instance: toInstance(record), run: async () => toInstance(record), discard: async () => undefined };
@@ -264,7 +268,7 @@ export class InstanceManager implements ResourceSource {
       }
       await deleteInstance(this.#context, record, options);
       this.#forget(record);
-      if (record.specLost) await this.#collectGarbage();
+      if (record.specLost) await collectGarbage(this.#context, this.#records.all());
     });
   }
 
@@ -390,9 +394,5 @@ export class InstanceManager implements ResourceSource {
     this.#onRemoved(record);
     this.discoveries.released(record.stored.id, record.stored.resource.uid);
     this.#news.tell();
-  }
-
-  async #collectGarbage(): Promise<void> {
-    await collectGarbage(this.#context, this.#records.all());
   }
 }

@@ -6,8 +6,9 @@ import { asFailure } from "../../kit/failure.js";
 import { changedSpec } from "../../kit/metadata.js";
 import { assertNetworkKnown } from "./action-checks.js";
 import type { ActionOptions, InstanceContext } from "./context.js";
+import { assertInNoWire, nicName, showCarrier } from "./carriers.js";
 import { keepSpecs } from "./keep-specs.js";
-import { type InstanceRecord, specOf, toDriverInstance, toOwner } from "./record.js";
+import { type InstanceRecord, specOf, toOwner } from "./record.js";
 
 /** Which NIC and which lan. */
 export interface NicChange {
@@ -20,6 +21,7 @@ export function checkAttach(context: InstanceContext, record: InstanceRecord, ch
   const nic = getNic(record, change.nic);
   assertNetworkKnown(record);
   context.references.assertThere([{ kind: "lan", id: change.lan }]);
+  assertInNoWire(context, record.stored.resource.name, [change.nic]);
   if (nic.lan !== "") {
     const name = nicName(record, change.nic);
     throw failedPrecondition("NIC_PLUGGED", name, `${name} is plugged into lan ${nic.lan} already; detach it first`);
@@ -54,8 +56,8 @@ export async function attach(
     if (isThere(record, nic)) {
       undo.defer(() => context.networks.unplug(toOwner(record), next, { signal: uninterrupted }));
       await context.networks.plug(toOwner(record), next, { signal: options.signal });
-      undo.defer(() => showCarrier(record, [nic], uninterrupted));
-      await showCarrier(record, [next], options.signal);
+      undo.defer(() => showCarrier(context, record, [nic], uninterrupted));
+      await showCarrier(context, record, [next], options.signal);
     }
     await replaceNic(context, record, { next, caller: options.caller });
   } catch (error) {
@@ -78,8 +80,8 @@ export async function detach(
     if (isThere(record, nic)) {
       undo.defer(() => context.networks.plug(toOwner(record), nic, { signal: uninterrupted }));
       await context.networks.unplug(toOwner(record), nic, { signal: options.signal });
-      undo.defer(() => showCarrier(record, [nic], uninterrupted));
-      await showCarrier(record, [next], options.signal);
+      undo.defer(() => showCarrier(context, record, [nic], uninterrupted));
+      await showCarrier(context, record, [next], options.signal);
     }
     await replaceNic(context, record, { next, caller: options.caller });
   } catch (error) {
@@ -87,17 +89,6 @@ export async function detach(
   }
   undo.move();
   announce(context, record, "instance.nic-detached", options);
-}
-
-/** Has a running guest see whether these NICs are in a lan, where that is the driver's to show. */
-export async function showCarrier(record: InstanceRecord, nics: readonly Nic[], signal: AbortSignal): Promise<void> {
-  const { handle } = record;
-  const { carrier } = record.driver;
-  if (carrier === undefined || handle === undefined) return;
-  for (const { name, lan } of nics) {
-    const index = specOf(record).nics.findIndex((nic) => nic.name === name);
-    await carrier.setCarrier(toDriverInstance(record), handle, { index, up: lan !== "" }, { signal });
-  }
 }
 
 async function replaceNic(
@@ -143,8 +134,4 @@ function getNic(record: InstanceRecord, id: string): Nic {
   const nic = record.stored.resource.spec.nics.find(({ name }) => name === id);
   if (nic !== undefined) return nic;
   throw notFound(nicName(record, id), "list the instance's NICs with: zor get instances NAME -o yaml");
-}
-
-function nicName(record: InstanceRecord, nic: string): string {
-  return `${record.stored.resource.name}/nics/${nic}`;
 }

@@ -4,7 +4,7 @@ import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
-import { showCarrier } from "./nic-changes.js";
+import { showCarrier } from "./carriers.js";
 import { hasEnded, type InstanceRecord, networkOf, specOf, toDriverInstance, toOwner } from "./record.js";
 import { ranWell } from "./restart-plan.js";
 import { toldOf } from "../../host/told.js";
@@ -118,7 +118,7 @@ async function restoreNetwork(context: InstanceContext, record: InstanceRecord, 
     const network = await context.networks.prepare(toOwner(record), { signal });
     await record.driver.wiring?.connect(toDriverInstance(record), record.handle, network, { signal });
     // An agent that was killed between a change of a NIC and showing it to the guest.
-    await showCarrier(record, specOf(record).nics, signal);
+    await showCarrier(context, record, specOf(record).nics, signal);
     record.network = network;
     return "";
   } catch (error) {

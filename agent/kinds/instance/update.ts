@@ -14,7 +14,7 @@ import { lansOf } from "./creation.js";
 import { trySetLife } from "./ends.js";
 import { startsAtBoot } from "./host-boot.js";
 import { keepSpecs } from "./keep-specs.js";
-import { showCarrier } from "./nic-changes.js";
+import { assertInNoWire, pluggedOf, showCarrier } from "./carriers.js";
 import { type InstanceRecord, specOf, toDriverInstance, toInstance, toOwner } from "./record.js";
 import { mayRestart } from "./restart-plan.js";
 import { checkSpec } from "./spec-check.js";
@@ -99,6 +99,8 @@ async function planUpdate(
   // A disk that is taken away is gone, so that this could not be taken back.
   if (asked.some(({ path }) => path.endsWith(".disks"))) assertNotSuspended(record);
   context.references.assertThere(lansOf(name, after).filter(({ id }) => !before.nics.some(({ lan }) => lan === id)));
+  const isThere = ({ name: id, lan }: Nic) => before.nics.some((nic) => nic.name === id && nic.lan === lan);
+  assertInNoWire(context, name, pluggedOf(after.nics.filter((nic) => !isThere(nic))));
   await driver.validate(after, { signal: uninterrupted });
   context.shared.check(context, stored.id, after);
   return plan;
@@ -223,7 +225,7 @@ async function replug(context: InstanceContext, record: InstanceRecord, from: Ni
   // In the same lan, only its settings change: no frame is lost for that.
   if (from.lan !== "" && from.lan !== to.lan) await context.networks.unplug(owner, from, { signal: uninterrupted });
   if (to.lan !== "") await context.networks.plug(owner, to, { signal: uninterrupted });
-  if (from.lan !== to.lan) await showCarrier(record, [to], uninterrupted);
+  if (from.lan !== to.lan) await showCarrier(context, record, [to], uninterrupted);
 }
 
 /** Interfaces that what runs has no more. */

@@ -37,6 +37,14 @@ export const echo: Subject = {
   bad: { spec: { nics: [], driver: echoSpec({ greeting: "x".repeat(101) }) }, field: "instance.spec.other.greeting" },
 };
 
+/** Wires with nothing at their ends. */
+export const wire: Subject = {
+  singular: "wire",
+  spec: () => ({ a: "", b: "", cut: false, keepCarrier: false, mtu: 1500 }),
+  bad: { spec: { mtu: 100 }, field: "wire.spec.mtu" },
+  change: { spec: { cut: true }, path: "spec.cut" },
+};
+
 /** Pools of directories in one of the tests' own. */
 export function pool(storage: string): Subject {
   const spec = (path: string) => ({ description: "", backend: { $case: "directory", value: { path } } });

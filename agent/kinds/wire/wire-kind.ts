@@ -1,0 +1,167 @@
+import { type FieldViolation, notFound } from "../../../lib/errors.js";
+import { parseName, quote } from "../../../lib/names.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import { type Wire, type WireEnd, type WireSpec, WireState, type WireStatus } from "../../../proto/gen/zor/v1/wire.js";
+import type { EventDraft } from "../../kit/events.js";
+import { keptKind } from "../../kit/kept-kind.js";
+import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
+import type { References } from "../../kit/references.js";
+import { nicInLan, nicInWire, type ObservedWire, type WireConfig, type Wires } from "../../network/wires/wires.js";
+import type { AgentContext } from "../../parts.js";
+
+/** What the wires need of the agent around them. */
+interface WireKindOptions {
+  readonly host: string;
+  readonly wires: Pick<Wires, "assertAble" | "ensure" | "remove" | "observe" | "onChange">;
+  readonly references: Pick<References, "find">;
+  readonly event: (draft: EventDraft) => void;
+  readonly now: () => Date;
+}
+
+const defaultMtu = 1500;
+const mtuRange = { min: 576, max: 9216 } as const;
+
+/** The wires of this host: desired ones on disk, carried out by the kernel, which goes on without the agent. */
+class WireKind implements AgentKind<Wire> {
+  readonly kind = "wire";
+  // Two of them must not come to the same NIC side by side.
+  readonly oneAtATime = true;
+  readonly #options: WireKindOptions;
+  /** State of each wire and since when, by uid. */
+  readonly #states = new Map<string, { readonly state: WireState; readonly since: Date }>();
+  #stop: (() => void) | undefined;
+
+  constructor(options: WireKindOptions) {
+    this.#options = options;
+  }
+
+  check(wanted: WireSpec | undefined): Checked<Wire> {
+    const { a = "", b = "", cut = false, keepCarrier = false, mtu: asked = 0 } = wanted ?? {};
+    const mtu = asked === 0 ? defaultMtu : asked;
+    const violations: FieldViolation[] = [];
+    if (mtu < mtuRange.min || mtu > mtuRange.max)
+      violations.push({
+        field: "wire.spec.mtu",
+        description: `${mtu} bytes is not between ${mtuRange.min} and ${mtuRange.max}`,
+      });
+    for (const [field, nic] of Object.entries({ a, b })) {
+      const description = this.#whyNoEnd(nic);
+      if (description !== "") violations.push({ field: `wire.spec.${field}`, description });
+    }
+    if (a !== "" && a === b)
+      violations.push({ field: "wire.spec.b", description: "is the NIC at the first end; a wire joins two" });
+    return { spec: { a, b, cut, keepCarrier, mtu }, violations };
+  }
+
+  /** An instance may go, and come back: only what is plugged in now must be there. */
+  admit({ name, spec }: Whole<Wire>, others: readonly Whole<Wire>[]): void {
+    const before = this.#find(name)?.spec;
+    for (const nic of [spec.a, spec.b]) {
+      if (nic === "") continue;
+      const holder = others.find((other) => other.spec.a === nic || other.spec.b === nic);
+      if (holder !== undefined) throw nicInWire(nic, holder.name);
+      if (before?.a !== nic && before?.b !== nic) this.#assertPluggable(nic);
+    }
+  }
+
+  async examine(): Promise<void> {
+    await this.#options.wires.assertAble();
+  }
+
+  async ensure(wire: Whole<Wire>): Promise<void> {
+    await this.#options.wires.ensure(toConfig(wire));
+  }
+
+  async remove({ uid }: Whole<Wire>): Promise<void> {
+    await this.#options.wires.remove(uid);
+    this.#states.delete(uid);
+  }
+
+  observe({ uid }: Whole<Wire>, failure: string): WireStatus {
+    const seen = this.#options.wires.observe(uid);
+    const fault = failure === "" ? (seen?.fault ?? "it is being made") : failure;
+    const state = fault === "" ? WireState.WIRE_STATE_ACTIVE : WireState.WIRE_STATE_DOWN;
+    const reason = fault === "" && seen !== undefined ? remarkOn(seen) : fault;
+    return { state, reason, sinceTime: this.#since(uid, state), endA: endOf(seen?.a), endB: endOf(seen?.b) };
+  }
+
+  async begin(kept: Kept<Wire>): Promise<void> {
+    this.#stop = this.#options.wires.onChange((uid, news) => {
+      kept.publish(new Set([uid]));
+      if (news === "changed") return;
+      const wire = kept.all().find(({ resource }) => resource.uid === uid)?.resource;
+      if (wire !== undefined)
+        this.#options.event(eventOf(wire.name, news, this.#options.wires.observe(uid)?.fault ?? ""));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stop?.();
+  }
+
+  #since(uid: string, state: WireState): Date {
+    const before = this.#states.get(uid);
+    if (before?.state === state) return before.since;
+    const since = this.#options.now();
+    this.#states.set(uid, { state, since });
+    return since;
+  }
+
+  #whyNoEnd(nic: string): string {
+    if (nic === "") return "";
+    const form = `${quote(nic)} is not "hosts/${this.#options.host}/instances/{instance}/nics/{nic}"`;
+    try {
+      const parsed = parseName("nic", nic);
+      return parsed.kind === "nic" && parsed.host === this.#options.host ? "" : form;
+    } catch {
+      return form;
+    }
+  }
+
+  #assertPluggable(nic: string): void {
+    const [, , , id = "", , name = ""] = nic.split("/");
+    const instance = this.#options.references.find("instance", id);
+    if (instance === undefined)
+      throw notFound(nic.slice(0, nic.lastIndexOf("/nics/")), "list them with: zor get instances");
+    const found = instance.spec?.nics.find((each) => each.name === name);
+    const names = instance.spec?.nics.map((each) => each.name).join(", ");
+    if (found === undefined) throw notFound(nic, `it has ${names === undefined || names === "" ? "no NICs" : names}`);
+    if (found.lan !== "") throw nicInLan(nic, found.lan);
+  }
+
+  #find(name: string): Wire | undefined {
+    return this.#options.references.find("wire", name.slice(name.lastIndexOf("/") + 1));
+  }
+}
+
+/** Wires, for the list of kinds. */
+export const wireKind = keptKind<Wire, AgentContext>("wire", ({ host, parts, references, publisher, now }) => {
+  const { wires } = parts.network;
+  const event = (draft: EventDraft): void => publisher.event(draft);
+  return wires === undefined ? undefined : new WireKind({ host, wires, references, event, now });
+});
+
+/** Nobody has asked for it: somebody else has changed what the wire is made of. */
+function eventOf(resource: string, news: "healed" | "faulty", fault: string): EventDraft {
+  const isHealed = news === "healed";
+  return {
+    severity: isHealed ? EventSeverity.EVENT_SEVERITY_INFO : EventSeverity.EVENT_SEVERITY_WARNING,
+    ...{ type: `wire.${news}`, resource, caller: "" },
+    message: isHealed ? "somebody else had taken it apart; frames pass again" : fault,
+  };
+}
+
+function toConfig({ name, uid, spec: { a, b, cut, keepCarrier, mtu } }: Whole<Wire>): WireConfig {
+  return { name, uid, a, b, cut, keepCarrier, mtu };
+}
+
+function endOf(end: ObservedWire["a"] | undefined): WireEnd {
+  return { port: end?.port ?? "", carrier: end?.carrier ?? false, mtu: end?.mtu ?? 0 };
+}
+
+/** What is odd about a wire that works. */
+function remarkOn({ a, b }: ObservedWire): string {
+  return a.mtu === b.mtu
+    ? ""
+    : `its ends differ in MTU, ${a.mtu} and ${b.mtu} bytes: longer packets than the smaller are lost; start the instances again`;
+}

@@ -1,0 +1,268 @@
+import { failedPrecondition } from "../../../lib/errors.js";
+import { KeyedQueue } from "../../../lib/keyed-queue.js";
+import type { Log } from "../../../lib/log.js";
+import type { NicWires } from "../instance-networks.js";
+import type { Forwarder, PairNews } from "./forwarder.js";
+
+/** A wire as it should be. */
+export interface WireConfig {
+  /** Resource name. */
+  readonly name: string;
+  readonly uid: string;
+  /** Resource names of the NICs at its ends; "": nothing is plugged in. */
+  readonly a: string;
+  readonly b: string;
+  readonly cut: boolean;
+  readonly keepCarrier: boolean;
+  /** In bytes. */
+  readonly mtu: number;
+}
+
+/** The interface of a NIC on the host, while its instance runs. */
+export interface NicInterface {
+  readonly port: string;
+  /** In bytes. */
+  readonly mtu: number;
+  /** Carrier is given by the state of the port; false: by the driver, which is told. */
+  readonly isVeth: boolean;
+}
+
+/** One end of a wire as it is. */
+export interface ObservedEnd {
+  readonly port: string;
+  readonly carrier: boolean;
+  readonly mtu: number;
+}
+
+/** A wire as it is. */
+export interface ObservedWire {
+  readonly a: ObservedEnd;
+  readonly b: ObservedEnd;
+  /** Why no frame passes; "": they do. */
+  readonly fault: string;
+}
+
+/** What of the one that moves the frames the wires need. */
+export type WireForwarder = Pick<Forwarder, "assertAble" | "join" | "part" | "faultOf" | "onChange" | "close">;
+
+const nothing: ObservedEnd = { port: "", carrier: false, mtu: 0 };
+
+/**
+ * The wires of a host: which NIC is in which, what is there of them, and who has carrier. Two interfaces that are there are joined at once;
+ * what is there no more takes the carrier of the other end with it.
+ */
+export class Wires implements NicWires {
+  readonly #forwarder: WireForwarder;
+  readonly #setCarrier: (port: string, up: boolean) => Promise<void>;
+  readonly #log: Log;
+  readonly #wires = new Map<string, WireConfig>();
+  /** Which wire a NIC is in, by uid. */
+  readonly #uidOf = new Map<string, string>();
+  readonly #there = new Map<string, NicInterface>();
+  /** NICs that are in a lan, or about to be. */
+  readonly #inLans = new Map<string, string>();
+  readonly #queue = new KeyedQueue();
+  readonly #carrierListeners = new Set<(nic: string) => void>();
+  readonly #listeners = new Set<(uid: string, news: PairNews) => void>();
+  /** Whether it is known which instances run: before that, what is not there may only not have been looked for. */
+  #isSettled = false;
+
+  /** @param options.setCarrier gives the other side of a veth carrier or takes it. */
+  constructor(options: {
+    readonly forwarder: WireForwarder;
+    readonly setCarrier: (port: string, up: boolean) => Promise<void>;
+    readonly log: Log;
+  }) {
+    this.#forwarder = options.forwarder;
+    this.#setCarrier = options.setCarrier;
+    this.#log = options.log;
+    this.#forwarder.onChange((uid, news) => this.#tell(uid, news));
+  }
+
+  /** Looks whether this host can have wires. @throws {ZorError} FAILED_PRECONDITION naming what it lacks. */
+  async assertAble(): Promise<void> {
+    await this.#forwarder.assertAble();
+  }
+
+  /** Makes a wire or brings it to this configuration. Idempotent. @throws {ZorError} FAILED_PRECONDITION: a NIC is in something else; nothing has changed. */
+  async ensure(wire: WireConfig): Promise<void> {
+    for (const nic of endsOf(wire)) this.#assertFree(nic, wire);
+    const before = this.#wires.get(wire.uid);
+    this.#wires.set(wire.uid, wire);
+    for (const nic of before === undefined ? [] : endsOf(before)) this.#uidOf.delete(nic);
+    for (const nic of endsOf(wire)) this.#uidOf.set(nic, wire.uid);
+    await this.#bring(wire.uid);
+    // What was pulled out has no carrier any more.
+    for (const nic of before === undefined ? [] : endsOf(before)) if (!this.#uidOf.has(nic)) await this.#show(nic);
+  }
+
+  /** Takes a wire away; its ends lose carrier. Idempotent. */
+  async remove(uid: string): Promise<void> {
+    const wire = this.#wires.get(uid);
+    if (wire === undefined) return;
+    this.#wires.delete(uid);
+    for (const nic of endsOf(wire)) this.#uidOf.delete(nic);
+    await this.#queue.run(uid, () => this.#forwarder.part(uid));
+    for (const nic of endsOf(wire)) await this.#show(nic);
+  }
+
+  observe(uid: string): ObservedWire | undefined {
+    const wire = this.#wires.get(uid);
+    if (wire === undefined) return undefined;
+    return { a: this.#end(wire.a), b: this.#end(wire.b), fault: this.#faultOf(wire) };
+  }
+
+  holderOf(nic: string): string {
+    return this.#wireOf(nic)?.name ?? "";
+  }
+
+  mtuOf(nic: string): number | undefined {
+    return this.#wireOf(nic)?.mtu;
+  }
+
+  carrierOf(nic: string): boolean | undefined {
+    const wire = this.#wireOf(nic);
+    if (wire === undefined) return false;
+    if (wire.keepCarrier) return true;
+    if (wire.cut) return false;
+    const other = wire.a === nic ? wire.b : wire.a;
+    if (other === "") return false;
+    if (this.#there.has(other)) return true;
+    return this.#isSettled ? false : undefined;
+  }
+
+  onCarrier(listener: (nic: string) => void): () => void {
+    this.#carrierListeners.add(listener);
+    return () => void this.#carrierListeners.delete(listener);
+  }
+
+  /** Calls back with the uid of a wire of which something has changed. Returns the way to stop. */
+  onChange(listener: (uid: string, news: PairNews) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** A NIC is about to be plugged into a lan. False: it is in one already. @throws {ZorError} FAILED_PRECONDITION: it is in a wire. */
+  enterLan(nic: string, lan: string): boolean {
+    const wire = this.#wireOf(nic);
+    if (wire !== undefined) throw nicInWire(nic, wire.name);
+    const isNew = !this.#inLans.has(nic);
+    this.#inLans.set(nic, lan);
+    return isNew;
+  }
+
+  leaveLan(nic: string): void {
+    this.#inLans.delete(nic);
+  }
+
+  /** The interface of a NIC has been made, or found. */
+  async appeared(nic: string, it: NicInterface): Promise<void> {
+    this.#there.set(nic, it);
+    const uid = this.#uidOf.get(nic);
+    if (uid !== undefined) await this.#bring(uid);
+  }
+
+  /** The interface of a NIC is about to be removed. */
+  async vanished(nic: string): Promise<void> {
+    this.#inLans.delete(nic);
+    if (!this.#there.delete(nic)) return;
+    const uid = this.#uidOf.get(nic);
+    if (uid !== undefined) await this.#bring(uid);
+  }
+
+  /** Everything that runs has appeared: what has not is not there. */
+  async settle(): Promise<void> {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    for (const uid of this.#wires.keys()) await this.#bring(uid);
+  }
+
+  /** Lets go of the wires, which stay. */
+  async close(): Promise<void> {
+    await this.#forwarder.close();
+  }
+
+  /** Never rejects: what does not work is seen, and tried again. */
+  async #bring(uid: string): Promise<void> {
+    await this.#queue.run(uid, async () => {
+      const wire = this.#wires.get(uid);
+      if (wire === undefined) return;
+      const [a, b] = [this.#there.get(wire.a), this.#there.get(wire.b)];
+      try {
+        if (wire.cut) await this.#forwarder.part(uid);
+        else if (a !== undefined && b !== undefined) await this.#forwarder.join(uid, { a: a.port, b: b.port });
+        // Of one that is not known yet the frames go on.
+        else if (this.#isSettled) await this.#forwarder.part(uid);
+      } catch (error) {
+        this.#log.warn({ err: error, wire: wire.name }, "a wire could not be brought to what it should be");
+      }
+    });
+    const wire = this.#wires.get(uid);
+    for (const nic of wire === undefined ? [] : endsOf(wire)) await this.#show(nic);
+    this.#tell(uid);
+  }
+
+  /** Has the guest see whether a NIC has carrier. Never rejects. */
+  async #show(nic: string): Promise<void> {
+    await this.#queue.run(nic, async () => {
+      const it = this.#there.get(nic);
+      const up = this.carrierOf(nic);
+      if (it === undefined || up === undefined || this.#inLans.has(nic)) return;
+      if (!it.isVeth) {
+        for (const listener of this.#carrierListeners) listener(nic);
+        return;
+      }
+      await this.#setCarrier(it.port, up).catch((error: unknown) => {
+        // One that was removed meanwhile has none to show.
+        if (this.#there.get(nic) === it) this.#log.warn({ err: error, nic }, "the carrier of a NIC could not be set");
+      });
+    });
+  }
+
+  #faultOf(wire: WireConfig): string {
+    if (wire.cut) return "it is cut";
+    const unplugged = [wire.a === "" ? "a" : "", wire.b === "" ? "b" : ""].filter((end) => end !== "");
+    if (unplugged.length > 0) return `end ${unplugged.join(" and end ")} is unplugged`;
+    const away = endsOf(wire).filter((nic) => !this.#there.has(nic));
+    if (away.length > 0) return `${away.join(" and ")}: the instance does not run, or has no such NIC`;
+    return this.#forwarder.faultOf(wire.uid) ?? "it is being made";
+  }
+
+  #end(nic: string): ObservedEnd {
+    const it = this.#there.get(nic);
+    return it === undefined ? nothing : { port: it.port, carrier: this.carrierOf(nic) ?? true, mtu: it.mtu };
+  }
+
+  #assertFree(nic: string, wire: WireConfig): void {
+    const holder = this.#wireOf(nic);
+    if (holder !== undefined && holder.uid !== wire.uid) throw nicInWire(nic, holder.name);
+    const lan = this.#inLans.get(nic);
+    if (lan !== undefined) throw nicInLan(nic, lan);
+  }
+
+  #wireOf(nic: string): WireConfig | undefined {
+    return this.#wires.get(this.#uidOf.get(nic) ?? "");
+  }
+
+  #tell(uid: string, news: PairNews = "changed"): void {
+    for (const listener of this.#listeners) listener(uid, news);
+  }
+}
+
+/** That a NIC is in a lan, so that no wire can have it. */
+export function nicInLan(nic: string, lan: string): Error {
+  return failedPrecondition("NIC_PLUGGED", nic, `${nic} is plugged into lan ${lan}; detach it first`);
+}
+
+/** That a NIC is in a wire, so that nothing else can have it. */
+export function nicInWire(nic: string, wire: string): Error {
+  return failedPrecondition(
+    "NIC_PLUGGED",
+    nic,
+    `${nic} is plugged into ${wire}; unplug it there, or delete the wire, first`,
+  );
+}
+
+function endsOf({ a, b }: WireConfig): readonly string[] {
+  return [a, b].filter((nic) => nic !== "");
+}

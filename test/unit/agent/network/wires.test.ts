@@ -1,0 +1,74 @@
+import { beforeEach, expect, test } from "vitest";
+import { type WireConfig, Wires } from "../../../../agent/network/wires/wires.js";
+import { createLog } from "../../../../lib/log.js";
+import { FakeForwarder } from "../../../fakes/forwarder.js";
+
+const nic = (instance: string): string => `hosts/h1/instances/${instance}/nics/eth1`;
+const veth = (port: string) => ({ port, mtu: 1500, isVeth: true });
+const wire = (change: Partial<WireConfig> = {}): WireConfig => ({
+  ...{ name: "hosts/h1/wires/w1", uid: "w1", cut: false, keepCarrier: false, mtu: 1500 },
+  ...{ a: nic("r1"), b: nic("r2") },
+  ...change,
+});
+
+let forwarder: FakeForwarder;
+let carrier: Map<string, boolean>;
+let wires: Wires;
+
+beforeEach(() => {
+  forwarder = new FakeForwarder();
+  carrier = new Map();
+  wires = new Wires({
+    forwarder,
+    setCarrier: async (port, up) => void carrier.set(port, up),
+    log: createLog("test", { write: () => undefined }),
+  });
+});
+
+test("two NICs are joined as soon as both are there, and have carrier from then on", async () => {
+  await wires.settle();
+  await wires.ensure(wire());
+  await wires.appeared(nic("r1"), veth("p1"));
+  expect(forwarder.joined.size).toBe(0);
+  expect(carrier.get("p1")).toBe(false);
+  await wires.appeared(nic("r2"), veth("p2"));
+  expect(forwarder.joined.get("w1")).toEqual({ a: "p1", b: "p2" });
+  expect([carrier.get("p1"), carrier.get("p2")]).toEqual([true, true]);
+  expect(wires.observe("w1")?.fault).toBe("");
+});
+
+test("carrier stays as it is until it is known what runs", async () => {
+  await wires.ensure(wire());
+  await wires.appeared(nic("r1"), veth("p1"));
+  expect(wires.carrierOf(nic("r1"))).toBeUndefined();
+  expect(carrier.size).toBe(0);
+  await wires.settle();
+  expect(carrier.get("p1")).toBe(false);
+});
+
+test("a NIC is in one wire or one lan, and the refusal names the holder", async () => {
+  await wires.settle();
+  await wires.ensure(wire());
+  await expect(
+    wires.ensure(wire({ name: "hosts/h1/wires/w2", uid: "w2", a: nic("r3"), b: nic("r2") })),
+  ).rejects.toMatchObject({ reason: "NIC_PLUGGED", message: expect.stringContaining("hosts/h1/wires/w1") });
+  expect(wires.holderOf(nic("r3"))).toBe("");
+  expect(() => wires.enterLan(nic("r1"), "lan1")).toThrow("hosts/h1/wires/w1");
+  wires.enterLan(nic("r4"), "lan1");
+  await expect(wires.ensure(wire({ b: nic("r4") }))).rejects.toMatchObject({
+    reason: "NIC_PLUGGED",
+    message: expect.stringContaining("lan1"),
+  });
+  expect(wires.holderOf(nic("r2"))).toBe("hosts/h1/wires/w1");
+});
+
+test("the driver of a machine is told to show carrier anew", async () => {
+  await wires.settle();
+  await wires.ensure(wire());
+  const told: string[] = [];
+  wires.onCarrier((each) => told.push(`${each} ${wires.carrierOf(each)}`));
+  await wires.appeared(nic("r1"), { port: "p1", mtu: 1500, isVeth: false });
+  await wires.appeared(nic("r2"), veth("p2"));
+  await wires.vanished(nic("r2"));
+  expect(told).toEqual([`${nic("r1")} false`, `${nic("r1")} true`, `${nic("r1")} false`]);
+});

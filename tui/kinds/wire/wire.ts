@@ -1,0 +1,43 @@
+import type { Wire, WireEnd } from "../../../proto/gen/zor/v1/wire.js";
+import { field } from "../../kit/describe/line.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
+import { wireActions } from "./actions.js";
+import { endText, wireColumns, wireWideColumns } from "./columns.js";
+import { wireStyle } from "./states.js";
+
+/** Cables between two interfaces of a host. */
+export const wireKind: TuiKind<Wire> = {
+  kind: "wire",
+  columns: wireColumns,
+  wideColumns: wireWideColumns,
+  sortBy: "name",
+  empty: "no wires; put one between two NICs with: zor create wire",
+  counted: { short: "wires", rank: 3 },
+  actions: wireActions,
+  stateOf: ({ status }) => status?.state ?? 0,
+  styleOf: wireStyle,
+  describe: (row, context) => {
+    const { spec, status, labels, uid, createTime } = row.resource;
+    return [
+      field("state", stateCell(row, wireStyle(status?.state ?? 0), context)),
+      field("reason", { text: status?.reason ?? "", tone: "warn" }),
+      field("host", row.host),
+      field("end a", describeEnd(spec?.a, status?.endA)),
+      field("end b", describeEnd(spec?.b, status?.endB)),
+      field("cut", spec?.cut === true ? "yes" : ""),
+      field("carrier", spec?.keepCarrier === true ? "kept whatever the other end does" : ""),
+      field("mtu", `${spec?.mtu ?? ""}`),
+      field("in state", ageText(status?.sinceTime, context)),
+      field("labels", labelText(labels)),
+      field("created", `${ageText(createTime, context)} ago`),
+      field("uid", uid),
+    ];
+  },
+  commands: async () => (await import("./flags.js")).wireCommands,
+};
+
+function describeEnd(nic: string | undefined, end: WireEnd | undefined): string {
+  if (end === undefined || end.port === "") return endText(nic);
+  return `${endText(nic)}, port ${end.port}, ${end.carrier ? "carrier" : "no carrier"}, mtu ${end.mtu}`;
+}
