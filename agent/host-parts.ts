@@ -4,6 +4,7 @@ import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
 import { Bridges } from "./network/bridges.js";
 import { LanNetworks } from "./network/lan-networks.js";
+import { createSwitchTools } from "./network/ovs/tools/tools.js";
 import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import { Forwarder } from "./network/wires/forwarder.js";
@@ -63,6 +64,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires }),
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
+    switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),
     close: async () => {
       lans.close();
       await wires.close();

@@ -9,6 +9,7 @@ import type { Late } from "./kit/late.js";
 import type { Identity } from "../lib/tls/identity.js";
 import type { Bridges } from "./network/bridges.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
+import type { SwitchTools } from "./network/ovs/tools/tools.js";
 import type { LanSource } from "./network/lan-networks.js";
 import type { PortChange } from "./network/lans/port-faults.js";
 import type { Wires } from "./network/wires/wires.js";
@@ -27,6 +28,8 @@ export interface NetworkPart {
   readonly onChange: (listener: () => void) => () => void;
   /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */
   readonly onPortChange: (listener: (change: PortChange) => void) => () => void;
+  /** The tools of the host's own switch; undefined: it has none. */
+  readonly switchTools?: SwitchTools;
   /** Lets go of the network; it stays as it is. */
   readonly close: () => Promise<void>;
 }

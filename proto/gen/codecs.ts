@@ -28,6 +28,7 @@ import { Link } from "./zor/v1/link.js";
 import { LinkServiceService } from "./zor/v1/link_service.js";
 import { Operation } from "./zor/v1/operation.js";
 import { OperationServiceService } from "./zor/v1/operation_service.js";
+import { OvsServiceService } from "./zor/v1/ovs_service.js";
 import { Pool } from "./zor/v1/pool.js";
 import { PoolServiceService } from "./zor/v1/pool_service.js";
 import { ScreenServiceService } from "./zor/v1/screen_service.js";
@@ -99,6 +100,7 @@ export const serviceTable = {
   "zor.v1.LanService": LanServiceService,
   "zor.v1.LinkService": LinkServiceService,
   "zor.v1.OperationService": OperationServiceService,
+  "zor.v1.OvsService": OvsServiceService,
   "zor.v1.PoolService": PoolServiceService,
   "zor.v1.RenewService": RenewServiceService,
   "zor.v1.ScreenService": ScreenServiceService,

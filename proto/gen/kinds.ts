@@ -140,6 +140,8 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.OperationService/ListOperations": {"kind":"operation","access":"viewer","verb":"list","route":"parent","response":"operations"},
   "/zor.v1.OperationService/CancelOperation": {"kind":"operation","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.OperationService/WaitOperation": {"kind":"operation","access":"viewer","verb":"custom","route":"name"},
+  "/zor.v1.OvsService/QueryOvs": {"kind":"host","access":"viewer","verb":"custom","route":"name"},
+  "/zor.v1.OvsService/RunOvs": {"kind":"host","access":"admin","verb":"custom","route":"name"},
   "/zor.v1.PoolService/CreatePool": {"kind":"pool","access":"operator","verb":"create","route":"parent","id":"poolId","request":"pool","response":"pool"},
   "/zor.v1.PoolService/GetPool": {"kind":"pool","access":"viewer","verb":"get","route":"name","response":"pool"},
   "/zor.v1.PoolService/ListPools": {"kind":"pool","access":"viewer","verb":"list","route":"parent","response":"pools"},

@@ -94,6 +94,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/view.js"),
   },
   { name: "stats", summary: "what an instance uses, by its counters", load: () => import("./commands/stats.js") },
+  {
+    name: "ovs",
+    summary: "run ovs-vsctl, ovs-ofctl or ovs-appctl at a host's switch",
+    load: () => import("./commands/ovs.js"),
+  },
   { name: "ssh", summary: "log in to an instance by ssh, without an address", load: ssh },
   { name: "ssh-config", summary: "print a configuration for plain ssh, scp, rsync and ansible", load: ssh },
   { name: "ssh-proxy", summary: "connect standard input and output with an ssh server inside", load: ssh },

@@ -7,6 +7,7 @@ import { checkQuery, streamLog } from "../../../lib/logs/stream-log.js";
 import { HostLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
 import { listPage } from "../../../lib/list/list.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
+import { OvsServiceService } from "../../../proto/gen/zor/v1/ovs_service.js";
 import { HostServiceService as methods } from "../../../proto/gen/zor/v1/host_service.js";
 import { probeDriver } from "../../drivers/probe.js";
 import { takeFingerprint } from "../../host/fingerprint.js";
@@ -15,6 +16,7 @@ import type { HostScope } from "../../kit/host-scope.js";
 import { serve } from "../../kit/serve.js";
 import type { AgentContext } from "../../parts.js";
 import { HostFacts } from "./host-facts.js";
+import { ovsService } from "./ovs-service.js";
 
 const usageIntervalMs = 5000;
 
@@ -34,6 +36,7 @@ function open(context: AgentContext): KindPart {
         hostService(context.scope, () => facts.read()),
       ),
       serve(HostLogServiceService, hostLogService(context)),
+      serve(OvsServiceService, ovsService(context)),
     ],
     run: async (signal) => {
       await Promise.all([followUsage(context, facts, { publish, signal }), probe(context, facts, { publish, signal })]);

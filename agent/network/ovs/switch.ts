@@ -102,6 +102,11 @@ export class Switch {
     return opened;
   }
 
+  /** Directory of its sockets. */
+  get directory(): string {
+    return this.#directory;
+  }
+
   /** Why the switch does not work now, for people; empty when it does. */
   get failure(): string {
     return this.#failure;

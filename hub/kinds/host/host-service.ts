@@ -8,6 +8,7 @@ import { addressForm, isDialAddress } from "../../../lib/socket-address.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostResponse, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { OvsServiceService } from "../../../proto/gen/zor/v1/ovs_service.js";
 import { HostLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { type HostRecord, hostNotFound, neverJoined, putHost, viewHost } from "../../fleet/host-record.js";
@@ -28,6 +29,7 @@ export function hostHandlers(parts: HubParts): KindHandlers {
     ...hubHandlers(parts, hostResources(parts)),
     ...handlersOf(service, comingAndGoing(parts)),
     ...logHandlers(parts),
+    ...ovsHandlers(parts),
   };
 }
 
@@ -37,6 +39,16 @@ function logHandlers({ router }: HubParts): KindHandlers {
   return handlersOf(HostLogServiceService, {
     readHostLog: (request, context) =>
       router.stream(method, { host: parseHost("name", request.name), request }, context),
+  });
+}
+
+/** Agents have their switches. */
+function ovsHandlers({ router }: HubParts): KindHandlers {
+  const { queryOvs, runOvs } = OvsServiceService;
+  const hostOf = (name: string) => parseHost("name", name);
+  return handlersOf(OvsServiceService, {
+    queryOvs: (request, context) => router.unary(queryOvs, { host: hostOf(request.name), request }, context),
+    runOvs: (request, context) => router.unary(runOvs, { host: hostOf(request.name), request }, context),
   });
 }
 

@@ -3,6 +3,7 @@ import { instancePids, type TestDemo } from "../test-demo.js";
 
 /** Exit codes of zor that these cases give. */
 const usage = 2;
+const permission = 5;
 const notFound = 3;
 const conflict = 4;
 
@@ -39,6 +40,24 @@ const cases: readonly Case[] = [
     argv: call("zor.v1.LanService/CreateLan", { parent: "hosts/alpha", lanId: "a\u0000b", lan: {} }),
     exitCode: usage,
     says: /lan_id.*valid name/,
+  },
+  {
+    what: "a switch's tool that would write a file",
+    argv: ["ovs", "alpha", "--", "ovs-vsctl", "--log-file=/tmp/x", "show"],
+    exitCode: permission,
+    says: /--log-file/,
+  },
+  {
+    what: "a switch's tool that would end the switch",
+    argv: ["ovs", "alpha", "--", "ovs-appctl", "exit"],
+    exitCode: permission,
+    says: /exit.*nobody/,
+  },
+  {
+    what: "a switch's tool that would read a file",
+    argv: ["ovs", "alpha", "--", "ovs-ofctl", "add-flows", "lan/lan1", "/etc/shadow"],
+    exitCode: permission,
+    says: /add-flows.*nobody/,
   },
   { what: "an unknown host", argv: ["create", "lan", "gamma/lan1"], exitCode: notFound, says: /hosts\/gamma/ },
   { what: "an unknown instance", argv: ["start", "alpha/nobody"], exitCode: notFound, says: /nobody/ },
