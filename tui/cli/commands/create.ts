@@ -61,12 +61,14 @@ export async function defineCreate(
   const { words = [] } = own;
   const needed = words.filter((each) => each.word.startsWith("<"));
   const name = livesOnHosts(kind) ? "HOST/NAME" : `name of the ${singular}`;
-  command.argument("[name]", `${name}; with -f it may stand in the file`);
+  const unsaid = own.nameOf === undefined ? "with -f it may stand in the file" : "it may be left out";
+  command.argument("[name]", `${name}; ${unsaid}`);
   // What is needed is not needed with a file.
   for (const each of words) {
     command.addArgument(new ResourceArgument(each.word.replace(/^<(.*)>$/, "[$1]"), each.help, each.kind));
   }
-  if (needed.length > 0) command.usage(`[options] <name> ${needed.map((each) => each.word).join(" ")}`);
+  const nameWord = own.nameOf === undefined ? "<name>" : "[name]";
+  if (needed.length > 0) command.usage(`[options] ${nameWord} ${needed.map((each) => each.word).join(" ")}`);
   for (const flag of own.flags) command.addOption(flagOption(flag));
   command
     .option("-f, --file <file>", `YAML or JSON in the form zor get ${plural} -o yaml shows; - is standard input`)
@@ -78,11 +80,15 @@ export async function defineCreate(
     .option("--dry-run", "only check the request")
     .addOption(responseOutput())
     .action(async (text: string | undefined, ...rest: unknown[]) => {
-      const given = rest
+      let given = rest
         .slice(0, words.length)
         .flat()
         .filter((each) => each !== undefined);
       const options = command.opts<CreateOptions>();
+      if (text !== undefined && own.nameOf !== undefined && given.length + 1 === needed.length) {
+        given = [text, ...given];
+        text = own.nameOf(given.map(String));
+      }
       if (options.file === undefined) {
         if (text === undefined) throw missingArgument(command, "name");
         const missing = needed[given.length];

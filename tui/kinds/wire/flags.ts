@@ -1,6 +1,7 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Wire } from "../../../proto/gen/zor/v1/wire.js";
+import { hostOf } from "../../kit/resource-name.js";
 import { type CommandInput, type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
 
 const mtu: Flag = {
@@ -22,10 +23,12 @@ export const wireCommands: KindCommands<Wire> = {
       { flags: "--keep-carrier", help: "an end keeps carrier when the other one is away" },
       mtu,
     ],
-    examples: ["alpha/w1 r1:eth1 r2:eth1", "alpha/w2 r1:eth2 r3:eth1 --mtu 9000"],
+    examples: ["alpha/r1:eth1 alpha/r2:eth1", "alpha/w1 r1:eth1 r2:eth1", "alpha/w2 r1:eth2 r3:eth1 --mtu 9000"],
+    nameOf: nameOfEnds,
     read: async (input) => {
       const { words, values } = input;
-      const [a, b] = await Promise.all(words.map((word) => readNic(input, word)));
+      const [a = "", b = ""] = await Promise.all(words.map((word) => readNic(input, word)));
+      assertOneHost(a, b);
       const keepCarrier = values["keepCarrier"] === true;
       return { spec: { a, b, cut: values["cut"] === true, keepCarrier, mtu: readMtu(values) ?? 0 } };
     },
@@ -57,6 +60,27 @@ export const wireCommands: KindCommands<Wire> = {
     },
   },
 };
+
+/** "alpha/r1-eth1-r2-eth2" of "alpha/r1:eth1" and "alpha/r2:eth2". */
+function nameOfEnds(words: readonly string[]): string {
+  const [a, b] = words.map((word) => /^(?:hosts\/)?([^/]+)\/(?:instances\/)?([^/:]+):([^/:]+)$/.exec(word)?.slice(1));
+  const without = words[[a, b].indexOf(undefined)];
+  if (a === undefined || b === undefined) {
+    const form = "without a name, both ends are written HOST/INSTANCE:NIC";
+    throw invalidArgument("nic", `${quote(without ?? "")} is not that: ${form}, for example alpha/r1:eth1`);
+  }
+  return `${a[0]}/${[...a.slice(1), ...b.slice(1)].join("-")}`;
+}
+
+function assertOneHost(a: string, b: string): void {
+  const [first, second] = [hostOf(a), hostOf(b)];
+  if (first === second || first === undefined || second === undefined) return;
+  const remedy = "plug each into a lan of its host, and join the lans with: zor create link";
+  throw invalidArgument(
+    "nic-b",
+    `is on ${second} and the other end on ${first}; a wire joins NICs of one host: ${remedy}`,
+  );
+}
 
 /** "r1:eth1" or "alpha/r1:eth1". */
 async function readNic(input: CommandInput, word: string): Promise<string> {
