@@ -69,7 +69,8 @@ function nameOfEnds(words: readonly string[]): string {
     const form = "without a name, both ends are written HOST/INSTANCE:NIC";
     throw invalidArgument("nic", `${quote(without ?? "")} is not that: ${form}, for example alpha/r1:eth1`);
   }
-  return `${a[0]}/${[...a.slice(1), ...b.slice(1)].join("-")}`;
+  const [host = "", ...first] = a;
+  return `${host}/${[...first, ...b.slice(1)].join("-")}`;
 }
 
 function assertOneHost(a: string, b: string): void {
