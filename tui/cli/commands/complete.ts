@@ -10,7 +10,7 @@ import { kindsWith, listKind } from "../kinds.js";
 import type { Session } from "../session.js";
 import { pathOf } from "../words.js";
 
-/** A shell waits for this; without the hub's names it still gets commands and options. */
+/** A shell waits for this, unless --timeout says otherwise; without the hub's names it still gets commands and options. */
 const patienceMs = 800;
 
 /** `zor complete -- WORDS`: what the completion scripts call; not for people. */
@@ -135,7 +135,8 @@ function placeOf(program: Command, words: readonly string[]): Place {
 async function namesOf(session: Session, { kind, inside, option }: Place): Promise<string[]> {
   if (kind === undefined && inside === "") return [];
   try {
-    const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(patienceMs)]);
+    const { timeoutMs = patienceMs } = session.callOptions(patienceMs);
+    const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(timeoutMs)]);
     if (inside !== "") return await inTime(completeInside(session, inside, signal), signal);
     if (kind === undefined) return [];
     const connection = await session.connect(patienceMs);
