@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AddressInfo } from "node:net";
 import { run } from "../../agent/host/exec.js";
 import { eventually } from "./eventually.js";
+import { freePort } from "./free-port.js";
 import { spawnOwned } from "./owned.js";
 import { runTag } from "./run-tag.js";
 
@@ -61,12 +60,4 @@ export async function startRegistry(): Promise<RealRegistry> {
       await rm(root, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo; // a TCP server's
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

@@ -1,4 +1,5 @@
 import { findService, type ResourceTypes } from "../../lib/kinds/codecs.js";
+import { freePort } from "./free-port.js";
 import { recordHandlers, updateRecord } from "./in-process-kinds.js";
 import { consoles, execs } from "./in-process-streams.js";
 import type { Server } from "@grpc/grpc-js";
@@ -99,7 +100,8 @@ export class InProcessHub {
     }
     addReflection(server, ["zor.v1.InstanceService", "zor.v1.ConsoleService", "zor.v1.WatchService"], options);
     const { credentials } = createServerTls(this.#identity, "required");
-    this.#port = await listen(server, `127.0.0.1:${this.#port}`, credentials);
+    this.#port ||= await freePort();
+    await listen(server, `127.0.0.1:${this.#port}`, credentials);
     this.#server = server;
   }
 

@@ -31,8 +31,9 @@ import { ListOperationsRequest, OperationServiceService } from "../../../proto/g
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
 import { eventually } from "../../helpers/eventually.js";
+import { freePort } from "../../helpers/free-port.js";
 import { importBytes, noise } from "../../helpers/image-imports.js";
-import { connect, freePort, HubFixture } from "../../integration/hub/fixture.js";
+import { connect, HubFixture } from "../../integration/hub/fixture.js";
 
 /** The built-in image lies in the second. */
 const imageDirectories = (state: string): string[] => [join(state, "images"), "/var/lib/zor/images"];

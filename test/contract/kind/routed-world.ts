@@ -16,7 +16,8 @@ import { GaugeRack, gaugeKind } from "../../extension/gauge-agent-kind.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
 import { eventually } from "../../helpers/eventually.js";
-import { freePort, HubFixture } from "../../integration/hub/fixture.js";
+import { freePort } from "../../helpers/free-port.js";
+import { HubFixture } from "../../integration/hub/fixture.js";
 import type { KindWorld } from "./contract.js";
 
 /** A hub that knows nothing of the tests' own kinds, before an agent that has one; a restart is the agent's. */

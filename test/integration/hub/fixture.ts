@@ -1,6 +1,4 @@
-import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { expect } from "vitest";
@@ -17,6 +15,7 @@ import { CreateTokenRequest, type Role, TokenServiceService } from "../../../pro
 import { FakeAgent, type FakeAgentOptions } from "../../fakes/agent.js";
 import { FakeCables, FakeUnderlay } from "../../fakes/agent-cables.js";
 import { FakeHostModel } from "../../fakes/agent-model.js";
+import { freePort } from "../../helpers/free-port.js";
 
 /** A host with its fake agent, as a test uses it. */
 export interface FakeHost {
@@ -54,7 +53,7 @@ export class HubFixture implements AsyncDisposable {
     const state = await mkdtemp(joinPath(tmpdir(), "zt-hub-"));
     const relayPort = options.relay === true ? await freePort() : 0;
     const started = { relayPort, ...(options.kinds === undefined ? {} : { kinds: options.kinds }) };
-    const hub = await startHub(state, { listen: ["127.0.0.1:0"], ...started });
+    const hub = await startHub(state, { listen: [`127.0.0.1:${await freePort()}`], ...started });
     return new HubFixture({ state, hub, admin: await adminOf(hub), started });
   }
 
@@ -157,7 +156,7 @@ export class HubFixture implements AsyncDisposable {
   }
 
   /** Waits until a host has a state. */
-  async hostState(id: string, state: HostState, timeoutMs = 12_000): Promise<Host> {
+  async hostState(id: string, state: HostState, timeoutMs = 60_000): Promise<Host> {
     await expect
       .poll(async () => HostState[(await this.host(id)).state], { timeout: timeoutMs })
       .toBe(HostState[state]);
@@ -199,18 +198,4 @@ async function startHub(state: string, { listen, relayPort, ...kinds }: HubStart
 
 async function adminOf(hub: Hub): Promise<Connection> {
   return connect(hub, await loadIdentity(hub.adminDirectory));
-}
-
-/** A port of loopback below those that the kernel gives out by itself, so that nothing takes it until it is used. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(22_000, 32_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false)).listen({ host: "127.0.0.1", port }, () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-    return port;
-  }
 }

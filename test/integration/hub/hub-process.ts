@@ -8,6 +8,7 @@ import { nodePath, programPath } from "../../../lib/program.js";
 import { loadIdentity } from "../../../lib/tls/identity.js";
 import { hubServerName } from "../../../lib/tls/join.js";
 import { eventually } from "../../helpers/eventually.js";
+import { freePort } from "../../helpers/free-port.js";
 import { spawnOwned } from "../../helpers/owned.js";
 
 /** A hub in a process of its own. */
@@ -16,14 +17,16 @@ export class HubProcess implements AsyncDisposable {
   #process: ChildProcess | undefined;
   #ports: { listen: string; join: string; reverse: string };
 
-  private constructor(state: string) {
+  private constructor(state: string, ports: { listen: string; join: string; reverse: string }) {
     this.state = state;
-    const any = "127.0.0.1:0";
-    this.#ports = { listen: any, join: any, reverse: any };
+    this.#ports = ports;
   }
 
   static async start(): Promise<HubProcess> {
-    const hub = new HubProcess(await mkdtemp(join(tmpdir(), "zt-kill-")));
+    // None that somebody else may be given while the hub is away.
+    const free = async () => `127.0.0.1:${await freePort()}`;
+    const ports = { listen: await free(), join: await free(), reverse: await free() };
+    const hub = new HubProcess(await mkdtemp(join(tmpdir(), "zt-kill-")), ports);
     await hub.run();
     return hub;
   }
@@ -37,7 +40,7 @@ export class HubProcess implements AsyncDisposable {
       stdio: ["ignore", "ignore", "ignore"],
     });
     this.#process = child;
-    await eventually(async () => expect((await this.#facts()).pid).toBe(child.pid), 15_000);
+    await eventually(async () => expect((await this.#facts()).pid).toBe(child.pid));
     const facts = await this.#facts();
     this.#ports = {
       listen: facts.listen[0] ?? "",

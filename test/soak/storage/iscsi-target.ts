@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 import { eventually } from "../../helpers/eventually.js";
+import { freePort } from "../../helpers/free-port.js";
 import { spawnOwned } from "../../helpers/owned.js";
 import { freshName, runTag } from "../../helpers/run-tag.js";
 
@@ -71,17 +71,4 @@ export async function startTarget(unitMib: readonly number[]): Promise<TestTarge
       await rm(`/var/run/tgtd/socket.${control}.lock`, { force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, "127.0.0.1", resolve);
-  await promise;
-  const address = server.address();
-  const closed = Promise.withResolvers<void>();
-  server.close(() => closed.resolve());
-  await closed.promise;
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
