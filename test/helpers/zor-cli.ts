@@ -66,14 +66,14 @@ class FakeOutput extends Writable {
     done();
   }
 
-  /** Resolves when the output holds a text. @throws {Error} with the output after 10 s. */
+  /** Resolves when the output holds a text. @throws {Error} with the output after a minute. */
   async sees(text: string | RegExp): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const look = (): void => {
       if (typeof text === "string" ? this.text.includes(text) : text.test(this.text)) resolve();
     };
     this.#waiting.add(look);
-    const timer = setTimeout(() => reject(new Error(`no ${String(text)} in: ${this.text}`)), 10_000);
+    const timer = setTimeout(() => reject(new Error(`no ${String(text)} in: ${this.text}`)), 60_000);
     look();
     await promise.finally(() => {
       clearTimeout(timer);

@@ -52,7 +52,7 @@ export function describeKind(subject: KindSubject): void {
     const make = (id: string, number: number, more: Fields = {}): Promise<AnyMeta> =>
       operator().create(id, { spec: subject.spec(number), ...more }, subject.create);
     /** What a hub is told of by an agent is there a moment later. */
-    const soon = (look: () => Promise<unknown>) => expect.poll(look, { timeout: 5000 });
+    const soon = (look: () => Promise<unknown>) => expect.poll(look, { timeout: 60_000 });
 
     beforeAll(async () => {
       world = await subject.start();

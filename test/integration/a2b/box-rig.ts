@@ -85,7 +85,7 @@ export class BoxRig {
       );
       if (client === undefined) throw new Error("the engine does not listen yet");
       return client;
-    }, 15_000);
+    });
     await this.#client.watch();
   }
 

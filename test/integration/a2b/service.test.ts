@@ -44,7 +44,7 @@ afterAll(async () => {
   await agent?.destroy();
   for (const guest of guests) await guest[Symbol.asyncDispose]();
   const mine = new RegExp([agent.state, agent.netns, ...guests.map((guest) => guest.name)].join("|"));
-  expect(leftBehind(before, captureMachine(), mine)).toEqual([]);
+  await eventually(() => expect(leftBehind(before, captureMachine(), mine)).toEqual([]));
 });
 
 /** Something in a lan that answers pings. */

@@ -109,7 +109,7 @@ export class ApiFixture {
 
   /** Waits for an operation's end. */
   async wait(operation: Operation | undefined): Promise<Operation> {
-    const timeout = { seconds: 10n, nanos: 0 };
+    const timeout = { seconds: 60n, nanos: 0 };
     const request = { name: operation?.name ?? "", timeout };
     const ended = await this.operator.unary(OperationServiceService.waitOperation, request);
     if (ended.operation === undefined) throw new Error("no operation in the response");

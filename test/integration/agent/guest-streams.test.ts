@@ -22,7 +22,7 @@ describe("consoles", () => {
   async function read(connection: Connection, requests: ReturnType<typeof typing>, until: string): Promise<string> {
     let text = "";
     for await (const { message } of connection.bidi(ConsoleServiceService.attachConsole, requests, {
-      timeoutMs: 5000,
+      timeoutMs: 60_000,
     })) {
       if (message?.$case === "opened") text += message.value.writable ? "[writable]" : "[read only]";
       if (message?.$case === "data") text += message.value.toString();
@@ -75,7 +75,7 @@ describe("exec", () => {
       yield* messages;
     }
     const seen: string[] = [];
-    for await (const { message } of api.operator.bidi(ExecServiceService.exec, requests(), { timeoutMs: 5000 })) {
+    for await (const { message } of api.operator.bidi(ExecServiceService.exec, requests(), { timeoutMs: 60_000 })) {
       seen.push(
         message?.$case === "exit" ? `exit ${message.value.code}` : `${message?.$case} ${message?.value.toString()}`,
       );

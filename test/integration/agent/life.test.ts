@@ -32,7 +32,7 @@ afterAll(async () => {
   connection?.close();
   await agent?.destroy();
   const mine = new RegExp(`${agent.state}|${agent.netns}`);
-  expect(leftBehind(before, captureMachine(), mine)).toEqual([]);
+  await eventually(() => expect(leftBehind(before, captureMachine(), mine)).toEqual([]));
 });
 
 const nameOf = (id: string) => `${parent}/instances/${id}`;
@@ -95,7 +95,7 @@ async function pretendReboot(ids: readonly string[]): Promise<void> {
     const identity = handle === undefined ? undefined : await findIdentity(handle.pid);
     if (identity === undefined) continue;
     process.kill(identity.pid, "SIGKILL");
-    await waitForExit(identity, 5000);
+    await waitForExit(identity, 60_000);
   }
 }
 

@@ -30,7 +30,7 @@ afterAll(async () => {
   connection?.close();
   await agent?.destroy();
   const mine = new RegExp(`${agent.state}|${agent.netns}`);
-  expect(leftBehind(before, captureMachine(), mine)).toEqual([]);
+  await eventually(() => expect(leftBehind(before, captureMachine(), mine)).toEqual([]));
 });
 
 /** One in a lan, one in none. */
@@ -98,7 +98,10 @@ describe("an agent with real machines and a container", () => {
       create("vm2", machine("10.9.0.2/24")),
       create("c1", container("10.9.0.3/24")),
     ]);
-    await eventually(async () => expect((await read("vm1")).status?.execReady).toBe(true), 60_000);
+    // Who answers must have booted too.
+    for (const id of ["vm1", "vm2"]) {
+      await eventually(async () => expect((await read(id)).status?.execReady).toBe(true), 60_000);
+    }
     const { code, stdout } = await exec("vm1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
     expect(stdout).toContain(" 0% packet loss");
     expect(code).toBe(0);
@@ -148,7 +151,8 @@ describe("an agent with real machines and a container", () => {
 describe("a second agent", () => {
   it("is refused on the same state directory, with the pid of the first", async () => {
     const second = agent.spawn();
-    const [code] = (await once(second, "exit")) as [number];
+    // Its output too has ended then.
+    const [code] = (await once(second, "close")) as [number];
     expect(code).not.toBe(0);
     expect(agent.log).toContain(`another agent (pid ${agent.pid}) already runs`);
   });

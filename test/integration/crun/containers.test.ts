@@ -75,7 +75,7 @@ describe("a container", () => {
   it.each([
     [
       "hears SIGTERM only after a while",
-      "trap '' TERM; echo deaf; sleep 1; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+      "trap '' TERM; echo deaf; until test -e /hear; do sleep 0.1; done; trap 'exit 0' TERM; while :; do sleep 0.1; done",
     ],
     ["hears nothing, but ends with what it waits for", "echo deaf; sleep 1000; exit 0"],
   ])("whose first process %s ends when it is asked again", async (_, script) => {
@@ -85,7 +85,11 @@ describe("a container", () => {
       expect(await readFile(join(instance.directory, "console", "log"), "utf8")).toContain("deaf");
     });
     const { ended, asked } = await askUntilEnded({
-      ask: (attempt) => world.driver.requestShutdown(instance, handle, { attempt }),
+      ask: async (attempt) => {
+        await world.driver.requestShutdown(instance, handle, { attempt });
+        // By now it has been asked in vain.
+        if (attempt === 0) await world.shell(instance, handle, "touch /hear");
+      },
       waitForEnd: async (signal) => {
         while ((await isAlive(handle)) && !signal.aborted) await pause(20, signal);
         return !(await isAlive(handle));

@@ -172,13 +172,15 @@ describe("a container", () => {
 describe("the health of a container", () => {
   it("is what its check says, through a restart of the agent too, and ends it where that is asked for", async () => {
     const interval = { seconds: 1n, nanos: 0 };
-    const command = ["/bin/sh", "-c", "cat /tmp/well"];
-    const healthCheck = { command, interval, retries: 2, endWhenUnhealthy: true };
+    // It is not over, and no failure, before there is something to tell of.
+    const command = ["/bin/sh", "-c", "until test -e /tmp/begun; do sleep 0.1; done; cat /tmp/well"];
+    const timeout = { seconds: 60n, nanos: 0 };
+    const healthCheck = { command, interval, timeout, retries: 2, endWhenUnhealthy: true };
     const instance = await world.create(toOptions({ healthCheck }));
     const handle = await world.start(instance);
     const health = async (driver = world.driver) => (await driver.inspect(instance, handle, callOptions)).health?.state;
     expect(await health()).toBe(HealthState.HEALTH_STATE_STARTING);
-    await world.shell(instance, handle, "echo all is well > /tmp/well");
+    await world.shell(instance, handle, "echo all is well > /tmp/well; touch /tmp/begun");
     await eventually(async () => expect(await health()).toBe(HealthState.HEALTH_STATE_HEALTHY));
     await world.driver.detach();
     const next = world.nextDriver();

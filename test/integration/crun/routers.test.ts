@@ -72,8 +72,12 @@ test("two of Debian's FRR in containers on two hosts become OSPF neighbours over
   const [a = "", b = ""] = routers;
   await eventually(async () => expect(await vtysh(a, "show ip ospf neighbor")).toMatch(/10\.99\.2\.1 .*Full/));
   await eventually(async () => expect(await vtysh(b, "show ip ospf neighbor")).toMatch(/10\.99\.1\.1 .*Full/));
+  // There, and back.
   await eventually(async () =>
     expect(await zor("exec", a, "--", "ip", "route")).toMatch(/10\.99\.2\.1 .*10\.98\.0\.2/),
+  );
+  await eventually(async () =>
+    expect(await zor("exec", b, "--", "ip", "route")).toMatch(/10\.99\.1\.1 .*10\.98\.0\.1/),
   );
   const ping = ["ping", "-c", "1", "-W", "5", "-I", "10.99.1.1", "10.99.2.1"];
   expect(await zor("exec", a, "--", ...ping)).toContain("1 packets received");

@@ -55,8 +55,8 @@ describe("a container in the network of another one", () => {
       .toContain("router, whose network it joined, does not run");
     expect(await pidOf("beside")).toBe(before);
     await rig.act("startInstance", "router");
-    await expect.poll(async () => await pidOf("beside"), { timeout: 20_000 }).not.toBe(before);
-    await expect.poll(() => addresses().catch(String), { timeout: 20_000 }).toBe("inet 192.0.2.1/24");
+    await expect.poll(async () => await pidOf("beside"), { timeout: 60_000 }).not.toBe(before);
+    await expect.poll(() => addresses().catch(String), { timeout: 60_000 }).toBe("inet 192.0.2.1/24");
     expect((await rig.read("beside")).status?.reason).toBe("");
   });
 

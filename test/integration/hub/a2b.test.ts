@@ -56,7 +56,8 @@ afterAll(async () => {
   // It has joined the hub: nobody but the hub may ask it.
   await agent?.destroy({ instances: false });
   await fixture?.[Symbol.asyncDispose]();
-  expect(leftBehind(before, captureMachine(), new RegExp(`${agent.state}|${agent.netns}`))).toEqual([]);
+  const mine = new RegExp(`${agent.state}|${agent.netns}`);
+  await eventually(() => expect(leftBehind(before, captureMachine(), mine)).toEqual([]));
 });
 
 interface Creation {

@@ -125,14 +125,17 @@ describe("a kind of the hub that only its list of kinds knows", () => {
     });
     const stop = new AbortController();
     const seen: string[] = [];
+    const begun = Promise.withResolvers<void>();
     const watching = (async () => {
       const watch = WatchRequest.fromPartial({ kinds: ["memo", "event"] });
       for await (const { step } of viewer.stream(WatchServiceService.watch, watch, { signal: stop.signal })) {
         const told = step?.$case === "upsert" ? unpack(step.value) : undefined;
+        if (step?.$case === "snapshotEnd") begun.resolve();
         if (told?.kind === "memo") seen.push(told.value.name);
         if (step?.$case === "removed") seen.push(`-${step.value.name}`);
       }
     })().catch(() => undefined);
+    await begun.promise;
     await create(fixture, "m1");
     await fixture.admin.unary(MemoServiceService.deleteMemo, { name: "memos/m1", requestId: "", validateOnly: false });
     await expect.poll(() => seen).toEqual(["memos/m1", "-memos/m1"]);

@@ -113,7 +113,7 @@ test("it comes back on its port when it ends, and ends with the hub, also by SIG
           () => "in",
           () => "out",
         ),
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     )
     .toBe("in");
   expect((await admin.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}))).hosts).toEqual([]);

@@ -24,7 +24,7 @@ interface Fleet extends AsyncDisposable {
 async function ready(admin: Connection, hosts: readonly string[]): Promise<void> {
   const stateOf = async (id: string) =>
     (await admin.unary(HostServiceService.getHost, { name: `hosts/${id}` })).host?.state;
-  for (const id of hosts) await expect.poll(() => stateOf(id), { timeout: 10_000 }).toBe(HostState.HOST_STATE_READY);
+  for (const id of hosts) await expect.poll(() => stateOf(id), { timeout: 60_000 }).toBe(HostState.HOST_STATE_READY);
 }
 
 /** Hosts with fake agents, each with lans, joined to the hub. */
@@ -80,7 +80,8 @@ describe("a hub that is killed", () => {
         answers.set(`hosts/h${index}`, "");
         const { operation } = await admin.unary(LinkServiceService.createLink, link);
         answers.set(`links/l${index}`, operation?.name ?? "");
-        if (answers.size === 24) void hub.kill();
+        // Several are told of at once: the number may go past this one between two looks.
+        if (answers.size >= 24) void hub.kill();
       }
     };
     const outcomes = await Promise.allSettled([burst(), burst(), burst()]);
@@ -108,7 +109,7 @@ describe("a hub that is killed", () => {
     expect(await links()).toHaveLength(sent.length);
     await expect
       .poll(async () => (await links()).filter(({ status }) => status?.state !== LinkState.LINK_STATE_ACTIVE).length, {
-        timeout: 20_000,
+        timeout: 60_000,
       })
       .toBe(0);
     again.close();

@@ -191,7 +191,7 @@ describe("diagnosing a link", () => {
     beta.cables.refusal = notFound("lans/lan1");
     beta.cables.loseEnds();
     await expect
-      .poll(async () => (await diagnose(fixture, "l1")).diagnosis.summary, { timeout: 10_000 })
+      .poll(async () => (await diagnose(fixture, "l1")).diagnosis.summary, { timeout: 60_000 })
       .toMatch(/^engine on hosts\/beta is broken: the host has no end of this link: lans\/lan1 does not exist/);
     expect((await getLink(fixture, "l1")).status?.cause).toBe(LinkCause.LINK_CAUSE_LAN_GONE);
   });

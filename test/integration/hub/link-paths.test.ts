@@ -44,7 +44,7 @@ describe("a link whose hosts cannot reach each other", () => {
     };
     expect([await relayedFor("alpha"), await relayedFor("beta")]).toEqual([5700n, 5700n]);
     await fixture.admin.unary(LinkServiceService.deleteLink, DeleteLinkRequest.fromPartial({ name: "links/l1" }));
-    await expect.poll(() => linkNames(fixture), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => linkNames(fixture), { timeout: 60_000 }).toEqual([]);
     expect(await relayedFor("alpha")).toBe(5700n);
   });
 
@@ -75,10 +75,10 @@ describe("a link whose hosts cannot reach each other", () => {
     await waitFor(fixture, await createLink(fixture, "l1"));
     expect((await getLink(fixture, "l1")).status?.path).toBe(LinkPath.LINK_PATH_RELAYED);
     const path = async () => LinkPath[(await getLink(fixture, "l1")).status?.path ?? 0];
-    await expect.poll(path, { timeout: 25_000 }).toBe("LINK_PATH_DIRECT");
+    await expect.poll(path, { timeout: 60_000 }).toBe("LINK_PATH_DIRECT");
     expect(beta.cables.asked.at(-1)?.role).toBe(LinkRole.LINK_ROLE_LISTENER);
     expect(alpha.cables.asked.at(-1)).toMatchObject({ role: LinkRole.LINK_ROLE_DIALER, ticket: Buffer.alloc(0) });
-  }, 40_000);
+  });
 });
 
 describe("addresses of a host", () => {
@@ -171,7 +171,7 @@ describe("a vxlan link", () => {
     });
     const asked = pair.alpha.cables.asked.length;
     await fixture.restart();
-    await expect.poll(() => pair.alpha.cables.asked.length, { timeout: 12_000 }).toBe(asked + 2);
+    await expect.poll(() => pair.alpha.cables.asked.length, { timeout: 60_000 }).toBe(asked + 2);
     expect([idOf("links/l1"), idOf("links/l2")]).toEqual(before);
   });
 });
@@ -190,7 +190,7 @@ describe("a link between two lans of one host", () => {
       endB: { lan: lan("alpha", "lan2") },
     });
     await fixture.admin.unary(LinkServiceService.deleteLink, DeleteLinkRequest.fromPartial({ name: "links/l1" }));
-    await expect.poll(() => linkNames(fixture), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => linkNames(fixture), { timeout: 60_000 }).toEqual([]);
     expect(alpha.cables.links).toEqual([]);
   });
 });

@@ -55,7 +55,7 @@ export async function createLink(
 export async function waitFor(fixture: HubFixture, operation: Operation): Promise<Operation> {
   const { operation: ended } = await fixture.admin.unary(OperationServiceService.waitOperation, {
     name: operation.name,
-    timeout: { seconds: 10n, nanos: 0 },
+    timeout: { seconds: 60n, nanos: 0 },
   });
   if (ended === undefined) throw new Error("the answer has no operation");
   return ended;
@@ -70,7 +70,7 @@ export async function getLink(fixture: HubFixture, id: string): Promise<Link> {
 /** Waits until a link has a state. */
 export async function linkState(fixture: HubFixture, id: string, state: LinkState): Promise<Link> {
   const current = async () => LinkState[(await getLink(fixture, id)).status?.state ?? 0];
-  await expect.poll(current, { timeout: 12_000 }).toBe(LinkState[state]);
+  await expect.poll(current, { timeout: 60_000 }).toBe(LinkState[state]);
   return getLink(fixture, id);
 }
 

@@ -94,12 +94,12 @@ describe("links", () => {
       code: status.PERMISSION_DENIED,
     });
     await set({ addresses: [`localhost:${port}`], underlayAddresses: ["10.77.0.7"] });
-    await expect.poll(() => moved.connections, { timeout: 12_000 }).toBeGreaterThan(0);
+    await expect.poll(() => moved.connections, { timeout: 60_000 }).toBeGreaterThan(0);
     await fixture.hostState("alpha", HostState.HOST_STATE_READY);
-    await expect.poll(() => beta.cables.asked.at(-1)?.peerAddresses, { timeout: 12_000 }).toEqual(["10.77.0.7:7444"]);
+    await expect.poll(() => beta.cables.asked.at(-1)?.peerAddresses, { timeout: 60_000 }).toEqual(["10.77.0.7:7444"]);
     // What the agent says of itself holds again.
     await set({ addresses: [`localhost:${port}`], underlayAddresses: [] });
-    await expect.poll(() => beta.cables.asked.at(-1)?.peerAddresses, { timeout: 12_000 }).toEqual(["10.77.0.1:7444"]);
+    await expect.poll(() => beta.cables.asked.at(-1)?.peerAddresses, { timeout: 60_000 }).toEqual(["10.77.0.1:7444"]);
     await linkState(fixture, "l1", LinkState.LINK_STATE_ACTIVE);
   });
 
@@ -125,11 +125,11 @@ describe("links", () => {
     beta.agent.kill();
     await fixture.hostState("beta", HostState.HOST_STATE_UNREACHABLE);
     await fixture.admin.unary(LinkServiceService.deleteLink, DeleteLinkRequest.fromPartial({ name: "links/l1" }));
-    await expect.poll(() => alpha.cables.links, { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => alpha.cables.links, { timeout: 60_000 }).toEqual([]);
     expect((await getLink(fixture, "l1")).status?.reason).toMatch(/waits to remove an end: hosts\/beta is unreachable/);
     await fixture.restart();
     await fixture.restartAgent(beta);
-    await expect.poll(() => linkNames(fixture), { timeout: 12_000 }).toEqual([]);
+    await expect.poll(() => linkNames(fixture), { timeout: 60_000 }).toEqual([]);
     expect(beta.cables.links).toEqual([]);
   });
 
@@ -159,7 +159,7 @@ describe("links", () => {
     await waitFor(fixture, await createLink(fixture, "l1"));
     const first = alpha.cables.asked[0]?.ticket;
     beta.cables.loseEnds();
-    await expect.poll(() => beta.cables.links, { timeout: 12_000 }).toEqual(["links/l1"]);
+    await expect.poll(() => beta.cables.links, { timeout: 60_000 }).toEqual(["links/l1"]);
     await linkState(fixture, "l1", LinkState.LINK_STATE_ACTIVE);
     expect(beta.cables.asked.at(-1)?.ticket).not.toEqual(first);
   });
@@ -171,7 +171,7 @@ describe("links", () => {
     const operation = await waitFor(fixture, await createLink(fixture, "l1"));
     expect(OperationState[operation.state]).toBe("OPERATION_STATE_FAILED");
     expect(operation.error?.message).toBe("the agent's policy forbids links");
-    await expect.poll(() => linkNames(fixture), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => linkNames(fixture), { timeout: 60_000 }).toEqual([]);
     expect(alpha.cables.links).toEqual([]);
   });
 
@@ -218,7 +218,7 @@ describe("links", () => {
       reason: "HOST_HAS_LINKS",
     });
     await fixture.admin.unary(HostServiceService.deleteHost, { ...request, force: true });
-    await expect.poll(() => linkNames(fixture), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => linkNames(fixture), { timeout: 60_000 }).toEqual([]);
     expect(alpha.cables.links).toEqual([]);
     expect(beta.cables.links).toEqual(["links/l1"]);
   });

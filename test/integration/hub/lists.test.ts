@@ -29,7 +29,7 @@ test("many lists at once, of several connections, are each whole and in their or
   await fixture.hostState("alpha", HostState.HOST_STATE_READY);
   const admin = await loadIdentity(fixture.hub.adminDirectory);
   const connections = Array.from({ length: 4 }, () => fixture.connectAs(admin));
-  await expect.poll(async () => (await listAll(fixture.admin, {})).length, { timeout: 10_000 }).toBe(count);
+  await expect.poll(async () => (await listAll(fixture.admin, {})).length, { timeout: 60_000 }).toBe(count);
   const expected = await listAll(fixture.admin, {});
   expect(expected).toEqual(expected.toSorted());
   const lists = connections.flatMap((connection) =>

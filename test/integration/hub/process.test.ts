@@ -15,7 +15,7 @@ async function hub(
   ...args: string[]
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const argv = [programPath("hub"), "hub", ...args];
-  const { exitCode = -1, ...output } = await runOwned(nodePath, argv, { timeoutMs: 15_000 });
+  const { exitCode = -1, ...output } = await runOwned(nodePath, argv, { timeoutMs: 90_000 });
   return { code: exitCode, ...output };
 }
 

@@ -39,7 +39,7 @@ describe("the relay", () => {
           return still;
         },
         // Twice as long as the relay takes to tell what it has carried.
-        { interval: 1_000, timeout: 10_000 },
+        { interval: 1_000, timeout: 60_000 },
       )
       .toBe(true);
     expect(rig.metered).toBeLessThan(32n * 1024n * 1024n);
@@ -117,7 +117,7 @@ describe("the relay", () => {
     expect(rig.relay.stateOf(linkUid)).toEqual({ waiting: [], paired: false });
     expect(lines.join("")).toMatch(/the relay's thread failed/);
     for (const socket of [listener, dialer]) socket.destroy();
-    await expect.poll(openFiles).toBe(before);
+    await expect.poll(openFiles).toBeLessThanOrEqual(before);
     const next = await rig.pair();
     next.dialer.write("alive");
     expect((await read(next.listener, 5)).toString()).toBe("alive");
@@ -142,7 +142,7 @@ describe("the relay", () => {
     await Promise.all(refused.map(closed));
     expect(lines.join("")).toMatch(/cannot be started.*too many open files|too many open files.*cannot be started/s);
     for (const socket of refused) socket.destroy();
-    await expect.poll(openFiles).toBe(before);
+    await expect.poll(openFiles).toBeLessThanOrEqual(before);
     able = true;
     const { listener, dialer } = await rig.pair();
     dialer.write("alive");

@@ -74,7 +74,7 @@ describe("agents that dial the hub", () => {
     fixture.defer(() => dialOut.close());
     dialOut.dial();
     await expect
-      .poll(async () => (await fixture.host("inner")).reason, { timeout: 20_000 })
+      .poll(async () => (await fixture.host("inner")).reason, { timeout: 60_000 })
       .toMatch(
         /^its agent's certificate \(zor:\/\/host\/inner\) expired at 20.*Z, .* ago.*zor token create --host inner/,
       );
@@ -86,7 +86,7 @@ describe("agents that dial the hub", () => {
     const first = await startCopy(fixture, host);
     await fixture.hostState("inner", HostState.HOST_STATE_READY);
     const second = await startCopy(fixture, host);
-    await expect.poll(() => second.refusals.length, { timeout: 20_000 }).toBeGreaterThan(1);
+    await expect.poll(() => second.refusals.length, { timeout: 60_000 }).toBeGreaterThan(1);
     const [why = ""] = second.refusals;
     expect(why).toMatch(
       /^two live agents have the identity of hosts\/inner: the one at 127\.0\.0\.1:(\d+) is used, the one at 127\.0\.0\.1:(?!\1 )\d+ is refused; stop .*zor host add/,
@@ -100,7 +100,7 @@ describe("agents that dial the hub", () => {
 
     // The one that is used ends: the other has its place.
     first.stop();
-    await expect.poll(() => second.greetings(), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => second.greetings(), { timeout: 60_000 }).toBe(1);
     await fixture.hostState("inner", HostState.HOST_STATE_READY);
   });
 
@@ -114,7 +114,7 @@ describe("agents that dial the hub", () => {
     // As of a machine that lost its power: nothing is closed, nothing comes.
     proxy.setSilent(true);
     const second = await startCopy(fixture, host);
-    await expect.poll(() => second.greetings(), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => second.greetings(), { timeout: 60_000 }).toBe(1);
     expect(second.refusals).toEqual([]);
   });
 

@@ -62,7 +62,7 @@ afterAll(async () => {
 async function ready(): Promise<void> {
   for (const name of [alphaHost, betaHost]) {
     const state = async () => (await connection.unary(HostServiceService.getHost, { name })).host?.state;
-    await expect.poll(state, { timeout: 20_000 }).toBe(HostState.HOST_STATE_READY);
+    await expect.poll(state, { timeout: 60_000 }).toBe(HostState.HOST_STATE_READY);
   }
 }
 
@@ -138,13 +138,13 @@ it("takes an image to a host, into a container and a machine, to another host in
   // Cut in the middle by the end of the hub, and then of the agent that takes it: it goes on by itself.
   const operation = await push("disk", BigInt(4 * mebibyte));
   const percent = async () => (await look(operation))?.progressPercent ?? 0;
-  await expect.poll(percent, { timeout: 10_000 }).toBeGreaterThan(20);
+  await expect.poll(percent, { timeout: 60_000 }).toBeGreaterThan(20);
   await hub.kill();
   connection.close();
   await hub.run();
   connection = await hub.connect();
   await ready();
-  await expect.poll(percent, { timeout: 10_000 }).toBeGreaterThan(20);
+  await expect.poll(percent, { timeout: 60_000 }).toBeGreaterThan(20);
   await beta.end("SIGKILL");
   await beta.start();
   const pushed = await runOperation(connection, operation);

@@ -68,7 +68,7 @@ describe("a machine with disks on several buses, a drive and interfaces of sever
     await eventually(async () => expect(await shell("head -c 6 /dev/sr0")).toBe("second"));
     await expect(change("a.qcow2")).rejects.toMatchObject({ message: expect.stringContaining("is a qcow2 disk") });
     // An open drive is locked (Linux, cdrom_open).
-    await shell("sleep 1000 < /dev/sr0 > /dev/null & echo");
+    await shell("exec 3< /dev/sr0; sleep 1000 > /dev/null & echo");
     await expect(change("one.iso")).rejects.toMatchObject({ reason: "TRAY_LOCKED" });
     expect(await shell("head -c 6 /dev/sr0")).toBe("second");
     await change("", true);

@@ -20,7 +20,8 @@ async function countPinned(pid: number, cpus: string): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`);
   const lists = await Promise.all(
     threads.map(async (thread) => {
-      const status = await readFile(`/proc/${pid}/task/${thread}/status`, "utf8");
+      // Threads that wait for disks come and go.
+      const status = await readFile(`/proc/${pid}/task/${thread}/status`, "utf8").catch(() => "");
       return /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1];
     }),
   );
@@ -42,13 +43,13 @@ async function grow(
 /** Waits until the driver observes the end of an instance; resolves to why. */
 async function waitForEnd(instance: DriverInstance, handle: RecoveryHandle): Promise<string> {
   return await expect
-    .poll(async () => (await fixture.driver.inspect(instance, handle, callOptions)).state, { timeout: 20_000 })
+    .poll(async () => (await fixture.driver.inspect(instance, handle, callOptions)).state, { timeout: 90_000 })
     .toBe("failed")
     .then(async () => (await fixture.driver.inspect(instance, handle, callOptions)).reason);
 }
 
 describe("the hardware of a machine", () => {
-  it("is what was asked for, seen from inside and from the host", { timeout: 90_000 }, async () => {
+  it("is what was asked for, seen from inside and from the host", async () => {
     const instance = await fixture.create(
       {
         kernel: "micro",

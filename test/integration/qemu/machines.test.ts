@@ -170,11 +170,14 @@ describe("QEMU machines", () => {
   it("say that the kernel killed them for want of memory, and whose limit it was", async () => {
     const instance = await fixture.create({ kernel: "micro" });
     const handle = await fixture.driver.start(instance, { netns: await anyNetns(), nics: [] }, callOptions);
-    // Booting takes more than that.
+    // Booting takes more than that, and so does what one that has booted already writes.
     await using group = await MemoryGroup.make(12);
     await group.add(handle.pid);
     for await (const event of fixture.driver.events(AbortSignal.timeout(60_000))) {
-      if (event.uid === instance.uid && event.type === "exited") break;
+      if (event.uid !== instance.uid) continue;
+      if (event.type === "exited") break;
+      if (event.type !== "exec-ready") continue;
+      void fixture.shell(instance, handle, "dd if=/dev/zero of=/run/much bs=1M count=50").catch(() => undefined);
     }
     const { state, reason } = await fixture.driver.inspect(instance, handle, callOptions);
     expect(state).toBe("failed");

@@ -101,7 +101,7 @@ describe("snapshots of a container", () => {
   it("wakes when the agent was killed while it was asleep for a snapshot", async () => {
     await rig.begin("c1", "c1.cut");
     await rig.kill();
-    await expect.poll(() => rig.shell("c1", "echo awake").catch(String), { timeout: 20_000 }).toBe("awake");
+    await expect.poll(() => rig.shell("c1", "echo awake").catch(String), { timeout: 60_000 }).toBe("awake");
     expect((await rig.tree()).filter((path) => path.includes("cut"))).toEqual([]);
   });
 });
