@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { EventLog } from "../lib/events/event-log.js";
+import { keepEvents } from "../lib/events/keep-events.js";
 import { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
@@ -42,6 +44,8 @@ export interface AgentOptions {
 }
 
 const graceMs = 2000;
+/** Events from before the agent was started that watches begin with; all that are kept can be listed. */
+const restoredEvents = 100;
 
 /** A running agent: everything of this host adopted, observed and served. */
 export class Agent {
@@ -80,7 +84,12 @@ export class Agent {
     const { settings, hostUid, parts, log, keptLog, kinds = allKinds } = options;
     const { host, state } = settings;
     const ending = new AbortController();
-    const watchLog = new WatchLog();
+    const events = await EventLog.open({
+      directory: join(state, "events"),
+      onTrouble: (message) => log.warn(message),
+    });
+    const watchLog = new WatchLog({ nextEventId: () => events.nextId });
+    const stopKeeping = await keepEvents(watchLog, events, restoredEvents);
     const logError = (error: unknown, message: string): void => log.error({ err: error }, message);
     const operationFiles = new OperationFiles({ directory: join(state, "operations"), logError });
     const operations = new Operations({
@@ -131,6 +140,7 @@ export class Agent {
       ...options,
       revoked,
       watchLog,
+      events,
       remarks: context.remarks,
       kinds: [...opened.values()],
       requests: new RequestIds(new FileRequestStore(join(state, "requests"), logError)),
@@ -145,6 +155,8 @@ export class Agent {
       await work;
       await closeKinds(opened);
       await parts.network.close();
+      stopKeeping();
+      await events.close();
     };
     return new Agent({ server, boot: watchLog.epoch, kinds: [...opened.values()], close });
   }

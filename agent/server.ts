@@ -2,6 +2,8 @@ import type { Duplex } from "node:stream";
 import type { Server, ServiceDefinition } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../lib/errors.js";
+import type { EventLog } from "../lib/events/event-log.js";
+import { eventMethods } from "../lib/events/event-methods.js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
 import { agentLimits } from "../lib/grpc/limits.js";
 import { OpenWatches } from "../lib/grpc/open-watches.js";
@@ -14,6 +16,7 @@ import type { Log } from "../lib/log.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { WatchLog } from "../lib/watch/watch-log.js";
 import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js";
+import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
 import { LinkTransport } from "../proto/gen/zor/v1/link.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { type AgentFacts, agentService } from "./agent-service.js";
@@ -34,6 +37,8 @@ export interface AgentServerOptions {
   readonly revoked: RevokedCertificates;
   readonly log: Log;
   readonly watchLog: WatchLog;
+  /** What happened, kept on disk. */
+  readonly events: EventLog;
   readonly remarks: Remarks;
   /** What of its kinds is served. */
   readonly kinds: readonly KindPart[];
@@ -161,7 +166,11 @@ function ownMethods(options: AgentServerOptions): readonly ServiceMethods[] {
     onRefused: refusalLog(log),
     logError: (error, message) => log.error({ err: error }, message),
   });
-  return [serve(AgentServiceService, agent), serve(WatchServiceService, watchService(watchLog))];
+  return [
+    serve(AgentServiceService, agent),
+    serve(WatchServiceService, watchService(watchLog)),
+    serve(EventServiceService, eventMethods(options.events)),
+  ];
 }
 
 /** What an agent without cable engine tells. */

@@ -1,9 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { EventLog } from "../lib/events/event-log.js";
+import { keepEvents } from "../lib/events/keep-events.js";
 import type { Log } from "../lib/log.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { formatToken } from "../lib/tls/token.js";
 import { Fleet } from "./fleet/fleet.js";
+import { HostEvents } from "./fleet/host-events.js";
 import { ParkedSockets } from "./fleet/parked-sockets.js";
 import type { AddressBook } from "./kit/address-book.js";
 import type { HubKind, HubKindPart, HubParts } from "./kit/hub-kind.js";
@@ -22,6 +25,9 @@ import type { HubState } from "./state-directory.js";
 
 /** How often what is observed is stored: when hosts were last heard, and bytes relayed. That much is lost in a crash of the hub. */
 const storeObservedMs = 30_000;
+
+/** Events from before the hub was started that watches begin with; all that are kept can be listed. */
+const restoredEvents = 500;
 
 /** What the core needs. */
 export interface CoreOptions {
@@ -65,7 +71,13 @@ export class Core {
     await mkdir(socketDirectory, { mode: 0o700 });
     const stop = new AbortController();
     const [tickets, meter] = [await RelayTickets.open(store), await RelayMeter.open(store)];
-    const inventory = new Inventory();
+    const events = await EventLog.open({
+      directory: join(directory, "events"),
+      onTrouble: (message) => log.warn(message),
+    });
+    const inventory = new Inventory({ nextEventId: () => events.nextId });
+    const hostEvents = new HostEvents(events, log);
+    await keepEvents(inventory.log, events, restoredEvents, (event) => hostEvents.take(event));
     const parked = new ParkedSockets();
     certificates.onRevocation(() => parked.dropRevoked((serial) => certificates.isRevoked(serial)));
     const fleet = new Fleet({
@@ -74,8 +86,9 @@ export class Core {
       revocations: certificates,
       relayedBytes: (hostUid) => meter.ofHost(hostUid),
     });
+    fleet.addPart(hostEvents);
     const parts: HubParts = {
-      ...{ store, inventory, fleet, certificates, addresses, log, stop: stop.signal },
+      ...{ store, inventory, events, fleet, certificates, addresses, log, stop: stop.signal },
       relay: new RelayHandle({ tickets, meter, log }),
       operations: new HubOperations({ store, inventory, log, stop: stop.signal }),
       requests: new StoredRequests(store),
@@ -100,7 +113,7 @@ export class Core {
 
   /** Stops everything; what is on the hosts goes on. */
   async close(): Promise<void> {
-    const { relay, operations, fleet } = this.parts;
+    const { relay, operations, fleet, events } = this.parts;
     clearInterval(this.#storing);
     this.#stop.abort();
     await relay.close();
@@ -108,6 +121,7 @@ export class Core {
     for (const kind of this.kinds.toReversed()) await kind.close?.();
     await operations.close();
     await fleet.close();
+    await events.close();
   }
 
   async #storeObserved(): Promise<void> {

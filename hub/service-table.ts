@@ -1,10 +1,13 @@
 import type { Server } from "@grpc/grpc-js";
+import type { EventLog } from "../lib/events/event-log.js";
+import { eventMethods } from "../lib/events/event-methods.js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { type Handlers, implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
 import { type AnyMethod, type AnyService, allServices } from "../lib/kinds/codecs.js";
 import { findRule, kindNamed, livesOnHosts } from "../lib/kinds/kinds.js";
+import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
 import { HubLogServiceService } from "../proto/gen/zor/v1/log_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
@@ -19,6 +22,8 @@ import { renewHandlers } from "./pki/renew-service.js";
 /** What the services of a hub are made of. */
 export interface ServedParts extends HostMethodParts {
   readonly certificates: Certificates;
+  /** What happened, kept on disk. */
+  readonly events: EventLog;
   /** The hub's own log; undefined: it keeps none. */
   readonly keptLog: KeptLog | undefined;
   /** What kinds add. */
@@ -27,11 +32,12 @@ export interface ServedParts extends HostMethodParts {
 
 /** Adds everything the main listener serves: what kinds add, and all methods of kinds that live on hosts. */
 export function addMainServices(server: Server, parts: ServedParts, options: ServiceOptions): Health {
-  const { inventory, certificates, keptLog, kinds } = parts;
+  const { inventory, certificates, keptLog, kinds, events } = parts;
   const own: KindHandlers = Object.assign(
     {
       ...handlersOf(RenewServiceService, renewHandlers(certificates)),
       ...handlersOf(HubLogServiceService, hubLogHandlers(keptLog)),
+      ...handlersOf(EventServiceService, eventMethods(events)),
     },
     ...kinds.map(({ handlers }) => handlers),
   );

@@ -83,6 +83,8 @@ export class AgentFeed {
   #upsert(resource: AnyResource): void {
     const { host, inventory, onHost } = this.#options;
     const { name } = resource.value;
+    // Every snapshot begins with the newest events again.
+    if (resource.kind === "event" && inventory.log.index("event").get(name) !== undefined) return;
     const judged = judge(host, resource);
     const tooMuch = "lie" in judged ? undefined : this.#bounds.add(resource, judged.encoded.length);
     if ("lie" in judged) this.#refuse(name, judged.lie);

@@ -1,3 +1,4 @@
+import type { EventLog } from "../../lib/events/event-log.js";
 import type { Log } from "../../lib/log.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Certificates } from "../pki/certificates.js";
@@ -19,6 +20,8 @@ export interface HubParts {
   readonly store: Store;
   /** Everything observed, and the log that watches read. */
   readonly inventory: Inventory;
+  /** What happened, kept on disk: at the hub and on its hosts. */
+  readonly events: EventLog;
   /** Hosts and the sessions with their agents; kinds add parts to sessions, and are told of changes. */
   readonly fleet: Fleet;
   readonly relay: RelayHandle;

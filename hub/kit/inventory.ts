@@ -17,9 +17,14 @@ const hostKinds = (): readonly string[] =>
  * and rebuilt from the agents. What is known of a host that does not answer stays.
  */
 export class Inventory {
-  readonly log = new WatchLog();
+  readonly log: WatchLog;
   /** By lan: what the hub has to say of it beside its agent, and what the agent said itself. */
   readonly #remarks = new Map<string, { readonly remark: string; reported: Lan | undefined }>();
+
+  /** @param options.nextEventId the id of the hub's next event; default: one that means nothing after the hub has ended. */
+  constructor(options: { readonly nextEventId?: () => string } = {}) {
+    this.log = new WatchLog(options);
+  }
 
   /** Makes or changes a resource; nothing happens when it is the same as before. */
   upsert(resource: AnyResource): void {

@@ -45,6 +45,8 @@ export interface WatchLogOptions {
   readonly historyLength?: number;
   /** Newest events kept; default 500. */
   readonly eventLength?: number;
+  /** The id of the next event that is recorded; default: made of epoch and revision. */
+  readonly nextEventId?: () => string;
 }
 
 /**
@@ -62,11 +64,13 @@ export class WatchLog {
   readonly #followers = new Map<string, readonly Follower[]>();
   readonly #historyLength: number;
   readonly #eventLength: number;
+  readonly #nextEventId: () => string;
   #revision = 0n;
 
   constructor(options: WatchLogOptions = {}) {
     this.#historyLength = options.historyLength ?? 10_000;
     this.#eventLength = options.eventLength ?? 500;
+    this.#nextEventId = options.nextEventId ?? (() => `${this.epoch.slice(0, 8)}-${this.#revision + 1n}`);
   }
 
   get revision(): bigint {
@@ -103,7 +107,7 @@ export class WatchLog {
 
   /** Records an event under the next free name below `prefix` ("events" or "hosts/alpha/events"). */
   recordEvent(prefix: string, event: Omit<Event, "name" | "time">): Event {
-    const named = { ...event, time: new Date(), name: `${prefix}/${this.epoch.slice(0, 8)}-${this.#revision + 1n}` };
+    const named = { ...event, time: new Date(), name: `${prefix}/${this.#nextEventId()}` };
     this.upsert({ kind: "event", value: named });
     return named;
   }

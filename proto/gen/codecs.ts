@@ -9,6 +9,7 @@ import { CableServiceService } from "./zor/agent/v1/cable_service.js";
 import { ConsoleServiceService } from "./zor/v1/console_service.js";
 import { DiskServiceService } from "./zor/v1/disk_service.js";
 import { Event } from "./zor/v1/event.js";
+import { EventServiceService } from "./zor/v1/event_service.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
 import { ForwardServiceService } from "./zor/v1/forward_service.js";
 import { Host } from "./zor/v1/host.js";
@@ -87,6 +88,7 @@ export const serviceTable = {
   "zor.v1.BackupService": BackupServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.DiskService": DiskServiceService,
+  "zor.v1.EventService": EventServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.ForwardService": ForwardServiceService,
   "zor.v1.HostLogService": HostLogServiceService,

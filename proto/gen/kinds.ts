@@ -84,6 +84,8 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.ConsoleService/AttachConsole": {"kind":"instance","access":"viewer","verb":"custom","route":"open.name"},
   "/zor.v1.DiskService/ReadDisk": {"kind":"instance","access":"operator","verb":"custom","route":"place.name"},
   "/zor.v1.DiskService/WriteDisk": {"kind":"instance","access":"operator","verb":"custom","route":"open.place.name"},
+  "/zor.v1.EventService/ListEvents": {"kind":"event","access":"viewer","verb":"custom","route":""},
+  "/zor.v1.EventService/ReadEvents": {"kind":"event","access":"viewer","verb":"custom","route":""},
   "/zor.v1.ExecService/Exec": {"kind":"instance","access":"operator","verb":"custom","route":"start.name"},
   "/zor.v1.ForwardService/Connect": {"kind":"instance","access":"operator","verb":"custom","route":"open.name"},
   "/zor.v1.HostLogService/ReadHostLog": {"kind":"host","access":"admin","verb":"custom","route":"name"},

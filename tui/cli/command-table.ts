@@ -76,6 +76,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "show what instances said, and the logs of agents and hub",
     load: () => import("./commands/logs.js"),
   },
+  {
+    name: "events",
+    summary: "what happened, who did it and why; -f goes on",
+    load: () => import("./commands/events.js"),
+  },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
   { name: "cp", summary: "copy files into, out of and between instances", load: () => import("./commands/cp.js") },
   {

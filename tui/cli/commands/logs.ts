@@ -5,7 +5,7 @@ import { parseId, quote } from "../../../lib/names.js";
 import { LogSource } from "../../../proto/gen/zor/v1/log_service.js";
 import { harmless, type LogLine, LogLines } from "../../kit/text/log-lines.js";
 import { type LogPlace, readLog } from "../../client/logs.js";
-import { parseDurationMs } from "../../kit/input/durations.js";
+import { parsePast } from "../../kit/input/past.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { parseSerialPort } from "../../kit/input/serial-port.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -60,7 +60,7 @@ export function define({ program, open }: Registrar): void {
       checkRaw(session, names, options);
       const query = {
         follow: options.follow === true,
-        since: parseSince(options.since),
+        since: options.since === undefined ? undefined : parsePast("--since", options.since),
         tailLines: parseTail(options),
       };
       const places = await findPlaces(session, names, options);
@@ -144,14 +144,6 @@ function labelOf(place: LogPlace): string {
 
 function parseTail({ tail }: LogsOptions): number | undefined {
   return tail === undefined ? undefined : parseWhole("--tail", tail, 0, maxTailLines);
-}
-
-function parseSince(text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const date = /^\d{4}-\d\d-\d\d/.test(text) ? new Date(text) : undefined;
-  if (date !== undefined && !Number.isNaN(date.getTime())) return date;
-  if (date !== undefined) throw invalidArgument("--since", `${quote(text)} is no time such as 2026-01-31T10:00:00Z`);
-  return new Date(Date.now() - parseDurationMs("--since", text));
 }
 
 interface WriterOptions extends Pick<LogsOptions, "timestamps" | "raw" | "output"> {
