@@ -27,6 +27,8 @@ import { Lan } from "./zor/v1/lan.js";
 import { LanServiceService } from "./zor/v1/lan_service.js";
 import { Link } from "./zor/v1/link.js";
 import { LinkServiceService } from "./zor/v1/link_service.js";
+import { Nat } from "./zor/v1/nat.js";
+import { NatServiceService } from "./zor/v1/nat_service.js";
 import { Operation } from "./zor/v1/operation.js";
 import { OperationServiceService } from "./zor/v1/operation_service.js";
 import { OvsServiceService } from "./zor/v1/ovs_service.js";
@@ -51,6 +53,7 @@ export interface ResourceTypes {
   readonly image: Image;
   readonly instance: Instance;
   readonly lan: Lan;
+  readonly nat: Nat;
   readonly pool: Pool;
   readonly snapshot: Snapshot;
   readonly volume: Volume;
@@ -68,6 +71,7 @@ export const codecTable = {
   image: Image,
   instance: Instance,
   lan: Lan,
+  nat: Nat,
   pool: Pool,
   snapshot: Snapshot,
   volume: Volume,
@@ -101,6 +105,7 @@ export const serviceTable = {
   "zor.v1.JoinService": JoinServiceService,
   "zor.v1.LanService": LanServiceService,
   "zor.v1.LinkService": LinkServiceService,
+  "zor.v1.NatService": NatServiceService,
   "zor.v1.OperationService": OperationServiceService,
   "zor.v1.OvsService": OvsServiceService,
   "zor.v1.PoolService": PoolServiceService,
