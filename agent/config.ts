@@ -12,6 +12,7 @@ import { usbDevicePattern } from "./drivers/qemu/usb-device-name.js";
 import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
 import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
+import { type AllowedListen, allowedListenSchema, usualListen } from "./network/nat/listen-policy.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
 const ip = z
@@ -107,6 +108,8 @@ export const agentConfigSchema = z.strictObject({
   backupDirs: z.array(path).optional(),
   storagePools: z.array(allowedPoolSchema).max(256).optional(),
   diskAppliance: path.optional(),
+  natListen: z.array(allowedListenSchema).max(256).optional(),
+  netbootDirs: z.array(path).max(256).optional(),
   memoryReserveMib: mib.optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
@@ -168,6 +171,10 @@ export interface AgentSettings {
   readonly backupDirs: readonly string[];
   /** What pools may be made of beside the one that is always there: whoever makes pools writes there. */
   readonly storagePools: readonly AllowedPool[];
+  /** What nats may listen on for their forwards. */
+  readonly natListen: readonly AllowedListen[];
+  /** Directories that nats may serve files of to guests that start over the network, or of what is in them. */
+  readonly netbootDirs: readonly string[];
   /** Memory of the host that stays free when a machine starts, MiB. */
   readonly memoryReserveMib: number;
   readonly observeSeconds: number;
@@ -209,6 +216,8 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     backupDirs: config.backupDirs ?? [],
     storagePools: config.storagePools ?? [],
     diskAppliance: config.diskAppliance,
+    natListen: config.natListen ?? usualListen,
+    netbootDirs: config.netbootDirs ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,
     observeSeconds: config.observeSeconds,
   };

@@ -1,10 +1,13 @@
 import type { Log } from "../lib/log.js";
+import { parseHostPort } from "../lib/socket-address.js";
 import type { AgentSettings } from "./config.js";
+import { findJoinData } from "./join-data.js";
 import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
 import { Bridges } from "./network/bridges.js";
 import { LanNetworks } from "./network/lan-networks.js";
 import { createSwitchTools } from "./network/ovs/tools/tools.js";
+import { Nats } from "./network/nat/nats.js";
 import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import { Forwarder } from "./network/wires/forwarder.js";
@@ -58,9 +61,15 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     setCarrier: (port, up) => ports.setCarrier(port, up),
     log,
   });
+  const nats = new Nats({
+    ...{ netns, agentUid: hostUid, lans, log },
+    udpSuperFrames: opened.datapath === "system",
+    hubs: () => hubsOf(settings.state),
+  });
   const network: NetworkPart = {
     lans,
     wires,
+    nats,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires }),
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
@@ -72,4 +81,11 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     },
   };
   return { network, lans, udpSuperFrames: opened.datapath === "system" };
+}
+
+/** Where the hub is, as this host was told when it joined; a hub that was moved since is asked for by its old name or address. */
+async function hubsOf(stateDirectory: string): Promise<readonly string[]> {
+  const joined = await findJoinData(stateDirectory, () => undefined);
+  const addresses = [...(joined?.hubAddresses ?? []), ...(joined?.hubReverseAddresses ?? [])];
+  return addresses.flatMap((address) => parseHostPort(address)?.host ?? []);
 }

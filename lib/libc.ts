@@ -16,6 +16,7 @@ export const errno = {
   EINVAL: 22,
   EPIPE: 32,
   ECONNRESET: 104,
+  ENOBUFS: 105,
   ETIMEDOUT: 110,
 } as const;
 

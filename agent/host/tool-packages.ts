@@ -9,6 +9,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   "util-linux": ["setpriv", "unshare", "nsenter", "mount", "umount", "prlimit"],
   "xz-utils": ["xz"],
   iproute2: ["ip"],
+  "dnsmasq-base": ["dnsmasq"],
+  nftables: ["nft"],
   e2fsprogs: ["mkfs.ext4", "resize2fs", "e2fsck"],
   "libvirt-clients": ["virsh"],
 };

@@ -7,6 +7,7 @@ import { imageKind } from "./image/image-kind.js";
 import { instanceKind } from "./instance/instance-kind.js";
 import { lanKind } from "./lan/lan-kind.js";
 import { linkEndKind } from "./link-end/link-end-kind.js";
+import { natKind } from "./nat/nat-kind.js";
 import { poolKind } from "./pool/pool-kind.js";
 import { snapshotKind } from "./snapshot/snapshot-kind.js";
 import { operationKind } from "./operation/operation-kind.js";
@@ -21,6 +22,7 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   poolKind,
   volumeKind,
   instanceKind,
+  natKind,
   snapshotKind,
   backupKind,
   imageKind,

@@ -32,3 +32,23 @@ export function toHostDeviceName(instanceUid: string, nicIndex: number): string 
 export function toContainerNetns(switchNetns: string, instanceUid: string): string {
   return `${switchNetns}.${shortHash("netns", instanceUid)}`;
 }
+
+/** Name of the net namespace of a nat. */
+export function toNatNetns(switchNetns: string, natUid: string): string {
+  return `${switchNetns}-n${shortHash("nat", natUid)}`;
+}
+
+/** Name of the switch's side of a nat's interface. */
+export function toNatPortName(natUid: string): string {
+  return `zn${shortHash("nat", natUid)}`;
+}
+
+/** The directory of what a nat's programs need while they run. */
+export function toNatDirectory(natUid: string): string {
+  return `/run/zor-nat/${shortHash("nat", natUid)}`;
+}
+
+/** MAC address of a nat in its lan: always the same, so that guests go on reaching it when it was made anew. */
+export function toNatMac(natUid: string): string {
+  return ["02", ...(shortHash("nat-mac", natUid).match(/../g) ?? [])].join(":");
+}

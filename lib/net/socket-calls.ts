@@ -1,4 +1,4 @@
-import { checked, libc, NativeMemory } from "../libc.js";
+import { checked, close, libc, NativeMemory } from "../libc.js";
 
 /** System calls on sockets and devices that more than one program makes, see {@link libc}. */
 
@@ -79,4 +79,28 @@ export function createStreamSocket(family: "ipv4" | "ipv6"): number {
 export function enterNetNamespace(fd: number): void {
   const CLONE_NEWNET = 0x4000_0000;
   checked("setns", setnsFunction(fd, CLONE_NEWNET));
+}
+
+const bindFunction = libc.func("int bind(int fd, size_t address, uint length)") as unknown as (
+  fd: number,
+  address: number,
+  length: number,
+) => number;
+
+/** A socket that gets what the kernel tells groups of listeners (netlink(7)), non-blocking. @param groups a bit for each. @throws {SystemCallError} */
+export function openNetlinkSocket(family: number, groups: number): number {
+  const [AF_NETLINK, SOCK_RAW, SOCK_NONBLOCK, SOCK_CLOEXEC] = [16, 3, 0o4000, 0o2000000];
+  const fd = checked("socket(AF_NETLINK)", socketFunction(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, family));
+  // struct sockaddr_nl
+  const address = new NativeMemory(12);
+  address.buffer.fill(0);
+  address.buffer.writeUInt16LE(AF_NETLINK, 0);
+  address.buffer.writeUInt32LE(groups, 8);
+  try {
+    checked("bind(AF_NETLINK)", bindFunction(fd, address.address, 12));
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
 }

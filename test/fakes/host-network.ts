@@ -1,6 +1,8 @@
 import type { InstanceNetworks, NetworkOwner } from "../../agent/network/instance-networks.js";
 import type { PortChange } from "../../agent/network/lans/port-faults.js";
 import { Wires } from "../../agent/network/wires/wires.js";
+import type { NatHosts } from "../../agent/network/nat/nat-config.js";
+import type { NatNetworks } from "../../agent/network/nat/nats.js";
 import type { NetworkPart } from "../../agent/parts.js";
 import { notFound } from "../../lib/errors.js";
 import { createLog } from "../../lib/log.js";
@@ -15,6 +17,8 @@ interface FakeLan {
 /** The network of a fake host: interfaces and lans in memory. They outlive the agent, as on a real host. */
 export class FakeHostNetwork {
   readonly lans = new Map<string, FakeLan>();
+  /** Who is who in the lans of nats, by the nats' uids. */
+  readonly nats = new Map<string, NatHosts>();
   /** Uids of instances whose interfaces exist. */
   readonly prepared = new Set<string>();
   /** Makes the next preparation fail. */
@@ -48,12 +52,27 @@ export class FakeHostNetwork {
         setCarrier: async () => undefined,
         log: createLog("test", { write: () => undefined }),
       }),
+      nats: this.#nats(),
       createInstanceNetworks: () => this.createInstanceNetworks(),
       onChange: () => () => undefined,
       onPortChange: (listener) => {
         this.tellPortChange = listener;
         return () => undefined;
       },
+      close: async () => undefined,
+    };
+  }
+
+  /** Ways out that are always whole. */
+  #nats(): NatNetworks {
+    return {
+      ensure: async ({ uid, hosts }) => void this.nats.set(uid, hosts),
+      remove: async (uid) => void this.nats.delete(uid),
+      setHosts: async (uid, hosts) => void this.nats.set(uid, hosts),
+      find: (uid) => (this.nats.has(uid) ? { fault: "", note: "", leases: [] } : undefined),
+      assertFree: async () => undefined,
+      heal: async () => undefined,
+      follow: () => undefined,
       close: async () => undefined,
     };
   }

@@ -7,6 +7,7 @@ import { imageKind } from "./image/image.js";
 import { instanceKind } from "./instance/instance.js";
 import { lanKind } from "./lan/lan.js";
 import { linkKind } from "./link/link.js";
+import { natKind } from "./nat/nat.js";
 import { operationKind } from "./operation/operation.js";
 import { poolKind } from "./pool/pool.js";
 import { snapshotKind } from "./snapshot/snapshot.js";
@@ -28,4 +29,5 @@ export const tuiKinds: readonly TuiKind[] = [
   volumeKind,
   backupKind,
   wireKind,
+  natKind,
 ];

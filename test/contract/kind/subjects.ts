@@ -18,6 +18,14 @@ export const lan: Subject = {
   bad: { spec: { mtu: 100 }, field: "lan.spec.mtu" },
 };
 
+/** Nats that are in no lan, each with a subnet of its own. */
+export const nat: Subject = {
+  singular: "nat",
+  spec: (number) => ({ subnet: `10.9.${number}.0/24` }),
+  bad: { spec: { subnet: "10.9.0.1/24" }, field: "nat.spec.subnet" },
+  change: { spec: { domain: "lab.example" }, path: "spec.domain" },
+};
+
 /** Instances of a driver that the API has options for. */
 export const instance: Subject = {
   singular: "instance",

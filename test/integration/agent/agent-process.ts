@@ -19,27 +19,36 @@ import { spawnOwned } from "../../helpers/owned.js";
 import { TestPki } from "../../helpers/pki.js";
 import { freshName } from "../../helpers/run-tag.js";
 
+/** Where an agent of a test is. */
+interface AgentPlace {
+  readonly host?: string;
+  readonly hostNetns?: string;
+}
+
 /** A real agent in a process of its own, with its own state directory and net namespace. */
 export class AgentProcess {
   readonly host: string;
   readonly state: string;
   readonly netns: string;
   readonly pki: TestPki;
+  /** Net namespace that stands for the host's own; undefined: the machine's. */
+  readonly #hostNetns: string | undefined;
   #child: ChildProcess | undefined;
   #log = "";
 
-  private constructor(state: string, netns: string, pki: TestPki, host = "zt") {
+  private constructor(state: string, netns: string, pki: TestPki, { host = "zt", hostNetns }: AgentPlace = {}) {
     this.host = host;
+    this.#hostNetns = hostNetns;
     this.state = state;
     this.netns = netns;
     this.pki = pki;
   }
 
-  /** Makes the state directory with an identity; nothing runs yet. */
-  static async create(): Promise<AgentProcess> {
+  /** Makes the state directory with an identity; nothing runs yet. @param hostNetns net namespace that stands for the host's own. */
+  static async create(hostNetns?: string): Promise<AgentProcess> {
     const state = await mkdtemp(join(tmpdir(), "zt-agent-"));
     const pki = await TestPki.create(join(state, "pki"));
-    const agent = new AgentProcess(state, freshName(), pki);
+    const agent = new AgentProcess(state, freshName(), pki, { ...(hostNetns === undefined ? {} : { hostNetns }) });
     await pki.host(agent.host, join(state, "identity"));
     return agent;
   }
@@ -49,7 +58,7 @@ export class AgentProcess {
     const state = await mkdtemp(join(place, "zt-agent-"));
     const config = agentConfigSchema.parse({ state, listen: ["127.0.0.1:0"], dialOut: true });
     const host = await joinAsHost(token, config);
-    return new AgentProcess(state, freshName(), await TestPki.create(join(state, "pki")), host);
+    return new AgentProcess(state, freshName(), await TestPki.create(join(state, "pki")), { host });
   }
 
   /** What the agent wrote to its log. */
@@ -76,7 +85,10 @@ export class AgentProcess {
   spawn(extra: readonly string[] = [], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const argv = ["agent", "run", "--state", this.state, "--listen", "127.0.0.1:0", "--netns", this.netns];
     const listen = ["--cable-listen", "127.0.0.1:0"];
-    const child = spawnOwned(nodePath, [programPath("agent"), ...argv, ...listen, ...extra], {
+    const program = [nodePath, programPath("agent"), ...argv, ...listen, ...extra];
+    const inside = this.#hostNetns === undefined ? [] : ["ip", "netns", "exec", this.#hostNetns];
+    const [file = "", ...args] = [...inside, ...program];
+    const child = spawnOwned(file, args, {
       stdio: ["ignore", "ignore", "pipe"],
       env: { ...process.env, ...env },
     });
@@ -95,10 +107,11 @@ export class AgentProcess {
     return address;
   }
 
-  /** Connects as a person with a role; operator unless told otherwise. */
-  async connect(role: Role = Role.ROLE_OPERATOR): Promise<Connection> {
+  /** Connects as a person with a role; operator unless told otherwise. @param address default: that on which it serves. */
+  async connect(role: Role = Role.ROLE_OPERATOR, address?: string): Promise<Connection> {
     const identity = await this.pki.user("tester", role);
-    return new Connection({ address: await this.address(), identity, serverName: hostServerName(this.host) });
+    const serverName = hostServerName(this.host);
+    return new Connection({ address: address ?? (await this.address()), identity, serverName });
   }
 
   /** Ends the agent's process with a signal and waits for its end; resolves to its exit code. */
@@ -111,8 +124,8 @@ export class AgentProcess {
   }
 
   /** Deletes every instance of the running agent, so that their drivers remove what they made. */
-  async deleteInstances(): Promise<void> {
-    const connection = await this.connect();
+  async deleteInstances(address?: string): Promise<void> {
+    const connection = await this.connect(Role.ROLE_OPERATOR, address);
     const list = { parent: `hosts/${this.host}`, pageSize: 0, pageToken: "", filter: "", orderBy: "" };
     const { instances } = await connection.unary(InstanceServiceService.listInstances, list);
     for (const { name } of instances) {

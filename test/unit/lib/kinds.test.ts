@@ -31,7 +31,7 @@ describe("the table of kinds", () => {
       allKinds()
         .filter(livesOnHosts)
         .map(({ singular }) => singular),
-    ).toEqual(["a2b", "backup", "image", "instance", "lan", "pool", "snapshot", "volume", "event", "operation"]);
+    ).toEqual(["a2b", "backup", "image", "instance", "lan", "nat", "pool", "snapshot", "volume", "event", "operation"]);
     expect(livesOnHub(kindNamed("link"))).toBe(true);
     expect(livesOnHub(kindNamed("lan"))).toBe(false);
   });

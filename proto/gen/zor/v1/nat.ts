@@ -146,7 +146,7 @@ export interface Nat_AnnotationsEntry {
 export interface NatSpec {
   /** Id of a lan of the same host that it is plugged into; empty: unplugged. */
   lan: string;
-  /** IPv4 subnet, /16 to /28, whose first address is the gateway's; default "10.77.0.0/24". Cannot be changed. */
+  /** IPv4 subnet, /16 to /29, whose first address is the gateway's; default "10.77.0.0/24". Cannot be changed. */
   subnet: string;
   /**
    * IPv6 subnet, a /64 of fc00::/7, whose address ::1 is the gateway's; "none" for none; default one that follows from the IPv4 subnet.
@@ -155,6 +155,10 @@ export interface NatSpec {
   subnet6: string;
   /** Gives no addresses by DHCP and no announcements by IPv6; guests set their own. Default false. */
   noDhcp: boolean;
+  /** First address that is given by DHCP to whoever has no reservation; default the one after the gateway's. With dhcp_last. */
+  dhcpFirst: string;
+  /** Last address that is given by DHCP; default the last of the subnet. With dhcp_first. */
+  dhcpLast: string;
   /** Domain of the names of instances that are in the lan, at most 63 characters; default "lab". */
   domain: string;
   /** Addresses that are kept for somebody, at most 1024. */
@@ -165,14 +169,16 @@ export interface NatSpec {
   boot: NatBoot | undefined;
 }
 
-/** An address that is kept for a MAC address. */
+/** An address that is kept for somebody. */
 export interface NatReservation {
-  /** MAC address, "02:00:00:00:00:01". */
+  /** MAC address, "02:00:00:00:00:01"; empty where nic says whose it is. */
   mac: string;
   /** IPv4 address of the subnet, not the gateway's. */
   address: string;
-  /** Name beside it, at most 63 letters, digits and "-"; default none. */
+  /** Name beside it, at most 63 letters, digits and "-"; default that of the instance, or none. */
   name: string;
+  /** Interface of an instance of the host, "web/eth0", which need not be there yet; empty where mac says whose it is. */
+  nic: string;
 }
 
 /** A port of the host that leads to a guest. */
@@ -181,7 +187,7 @@ export interface NatForward {
   protocol: NatProtocol;
   /**
    * IPv4 address of the host to listen on; default "127.0.0.1". Others, and ports below 1024, must be allowed by the agent's setting
-   * forwardAddresses.
+   * natListen.
    */
   listenAddress: string;
   /** Port of the host, 1 to 65535. */
@@ -196,7 +202,7 @@ export interface NatForward {
 export interface NatBoot {
   /**
    * Directory whose files are served by TFTP, absolute, without "." and "..". It, or one that it is in, must be in the agent's setting
-   * bootDirs; everybody on the host must be able to read the files.
+   * netbootDirs; everybody on the host must be able to read the files.
    */
   directory: string;
   /** File in it that guests are told to start, at most 127 letters, digits, ".", "_", "-" and "/". */
@@ -213,8 +219,10 @@ export interface NatStatus {
   gateway: string;
   /** IPv6 address of the gateway; empty without IPv6. */
   gateway6: string;
-  /** Who has which address by DHCP, at most 1000. */
+  /** Who has which address by DHCP: the first 256 by address. */
   leases: NatLease[];
+  /** Number of all leases. */
+  leaseCount: number;
   /** What guests cannot do by how the host is set, for people; empty when nothing is in their way. */
   note: string;
 }
@@ -225,7 +233,7 @@ export interface NatLease {
   address: string;
   /** MAC address; of IPv6 the guest's own identifier. */
   mac: string;
-  /** Name of the instance; empty when it is none of this host. */
+  /** Name that it has in the domain; empty: none. */
   name: string;
   /** When it ends. */
   expireTime: Date | undefined;
@@ -684,6 +692,8 @@ function createBaseNatSpec(): NatSpec {
     subnet: "",
     subnet6: "",
     noDhcp: false,
+    dhcpFirst: "",
+    dhcpLast: "",
     domain: "",
     reservations: [],
     forwards: [],
@@ -704,6 +714,12 @@ export const NatSpec: MessageFns<NatSpec> = {
     }
     if (message.noDhcp !== false) {
       writer.uint32(32).bool(message.noDhcp);
+    }
+    if (message.dhcpFirst !== "") {
+      writer.uint32(74).string(message.dhcpFirst);
+    }
+    if (message.dhcpLast !== "") {
+      writer.uint32(82).string(message.dhcpLast);
     }
     if (message.domain !== "") {
       writer.uint32(42).string(message.domain);
@@ -765,6 +781,22 @@ export const NatSpec: MessageFns<NatSpec> = {
             message.noDhcp = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.dhcpFirst = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.dhcpLast = reader.string();
+            continue;
+          }
           case 5: {
             if (tag !== 42) {
               break;
@@ -819,6 +851,16 @@ export const NatSpec: MessageFns<NatSpec> = {
         : isSet(object.no_dhcp)
         ? globalThis.Boolean(object.no_dhcp)
         : false,
+      dhcpFirst: isSet(object.dhcpFirst)
+        ? globalThis.String(object.dhcpFirst)
+        : isSet(object.dhcp_first)
+        ? globalThis.String(object.dhcp_first)
+        : "",
+      dhcpLast: isSet(object.dhcpLast)
+        ? globalThis.String(object.dhcpLast)
+        : isSet(object.dhcp_last)
+        ? globalThis.String(object.dhcp_last)
+        : "",
       domain: isSet(object.domain) ? globalThis.String(object.domain) : "",
       reservations: globalThis.Array.isArray(object?.reservations)
         ? object.reservations.map((e: any) => NatReservation.fromJSON(e))
@@ -844,6 +886,12 @@ export const NatSpec: MessageFns<NatSpec> = {
     if (message.noDhcp !== false) {
       obj.noDhcp = message.noDhcp;
     }
+    if (message.dhcpFirst !== "") {
+      obj.dhcpFirst = message.dhcpFirst;
+    }
+    if (message.dhcpLast !== "") {
+      obj.dhcpLast = message.dhcpLast;
+    }
     if (message.domain !== "") {
       obj.domain = message.domain;
     }
@@ -868,6 +916,8 @@ export const NatSpec: MessageFns<NatSpec> = {
     message.subnet = object.subnet ?? "";
     message.subnet6 = object.subnet6 ?? "";
     message.noDhcp = object.noDhcp ?? false;
+    message.dhcpFirst = object.dhcpFirst ?? "";
+    message.dhcpLast = object.dhcpLast ?? "";
     message.domain = object.domain ?? "";
     message.reservations = object.reservations?.map((e) => NatReservation.fromPartial(e)) || [];
     message.forwards = object.forwards?.map((e) => NatForward.fromPartial(e)) || [];
@@ -877,7 +927,7 @@ export const NatSpec: MessageFns<NatSpec> = {
 };
 
 function createBaseNatReservation(): NatReservation {
-  return { mac: "", address: "", name: "" };
+  return { mac: "", address: "", name: "", nic: "" };
 }
 
 export const NatReservation: MessageFns<NatReservation> = {
@@ -890,6 +940,9 @@ export const NatReservation: MessageFns<NatReservation> = {
     }
     if (message.name !== "") {
       writer.uint32(26).string(message.name);
+    }
+    if (message.nic !== "") {
+      writer.uint32(34).string(message.nic);
     }
     return writer;
   },
@@ -931,6 +984,14 @@ export const NatReservation: MessageFns<NatReservation> = {
             message.name = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nic = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -948,6 +1009,7 @@ export const NatReservation: MessageFns<NatReservation> = {
       mac: isSet(object.mac) ? globalThis.String(object.mac) : "",
       address: isSet(object.address) ? globalThis.String(object.address) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
+      nic: isSet(object.nic) ? globalThis.String(object.nic) : "",
     };
   },
 
@@ -962,6 +1024,9 @@ export const NatReservation: MessageFns<NatReservation> = {
     if (message.name !== "") {
       obj.name = message.name;
     }
+    if (message.nic !== "") {
+      obj.nic = message.nic;
+    }
     return obj;
   },
 
@@ -973,6 +1038,7 @@ export const NatReservation: MessageFns<NatReservation> = {
     message.mac = object.mac ?? "";
     message.address = object.address ?? "";
     message.name = object.name ?? "";
+    message.nic = object.nic ?? "";
     return message;
   },
 };
@@ -1204,7 +1270,7 @@ export const NatBoot: MessageFns<NatBoot> = {
 };
 
 function createBaseNatStatus(): NatStatus {
-  return { state: 0, reason: "", gateway: "", gateway6: "", leases: [], note: "" };
+  return { state: 0, reason: "", gateway: "", gateway6: "", leases: [], leaseCount: 0, note: "" };
 }
 
 export const NatStatus: MessageFns<NatStatus> = {
@@ -1223,6 +1289,9 @@ export const NatStatus: MessageFns<NatStatus> = {
     }
     for (const v of message.leases) {
       NatLease.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.leaseCount !== 0) {
+      writer.uint32(56).int32(message.leaseCount);
     }
     if (message.note !== "") {
       writer.uint32(50).string(message.note);
@@ -1283,6 +1352,14 @@ export const NatStatus: MessageFns<NatStatus> = {
             message.leases.push(NatLease.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.leaseCount = reader.int32();
+            continue;
+          }
           case 6: {
             if (tag !== 50) {
               break;
@@ -1310,6 +1387,11 @@ export const NatStatus: MessageFns<NatStatus> = {
       gateway: isSet(object.gateway) ? globalThis.String(object.gateway) : "",
       gateway6: isSet(object.gateway6) ? globalThis.String(object.gateway6) : "",
       leases: globalThis.Array.isArray(object?.leases) ? object.leases.map((e: any) => NatLease.fromJSON(e)) : [],
+      leaseCount: isSet(object.leaseCount)
+        ? globalThis.Number(object.leaseCount)
+        : isSet(object.lease_count)
+        ? globalThis.Number(object.lease_count)
+        : 0,
       note: isSet(object.note) ? globalThis.String(object.note) : "",
     };
   },
@@ -1331,6 +1413,9 @@ export const NatStatus: MessageFns<NatStatus> = {
     if (message.leases?.length) {
       obj.leases = message.leases.map((e) => NatLease.toJSON(e));
     }
+    if (message.leaseCount !== 0) {
+      obj.leaseCount = Math.round(message.leaseCount);
+    }
     if (message.note !== "") {
       obj.note = message.note;
     }
@@ -1347,6 +1432,7 @@ export const NatStatus: MessageFns<NatStatus> = {
     message.gateway = object.gateway ?? "";
     message.gateway6 = object.gateway6 ?? "";
     message.leases = object.leases?.map((e) => NatLease.fromPartial(e)) || [];
+    message.leaseCount = object.leaseCount ?? 0;
     message.note = object.note ?? "";
     return message;
   },

@@ -1102,7 +1102,10 @@ export const DeleteNatResponse: MessageFns<DeleteNatResponse> = {
 /** Makes nats: ways out of lans. */
 export type NatServiceService = typeof NatServiceService;
 export const NatServiceService = {
-  /** Makes a nat. FAILED_PRECONDITION when the host routes its subnet already or another nat has it. */
+  /**
+   * Makes a nat. FAILED_PRECONDITION when the host routes its subnet already, or another nat of its lan has it or gives addresses there;
+   * PERMISSION_DENIED for what the agent's own settings do not allow.
+   */
   createNat: {
     path: "/zor.v1.NatService/CreateNat" as const,
     requestStream: false as const,
@@ -1132,7 +1135,7 @@ export const NatServiceService = {
     responseSerialize: (value: ListNatsResponse): Buffer => Buffer.from(ListNatsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNatsResponse => ListNatsResponse.decode(value),
   },
-  /** Changes a nat; guests keep their leases and connections unless the subnet is another. */
+  /** Changes a nat; guests keep their leases and connections. */
   updateNat: {
     path: "/zor.v1.NatService/UpdateNat" as const,
     requestStream: false as const,
@@ -1155,20 +1158,26 @@ export const NatServiceService = {
 } as const;
 
 export interface NatServiceServer extends UntypedServiceImplementation {
-  /** Makes a nat. FAILED_PRECONDITION when the host routes its subnet already or another nat has it. */
+  /**
+   * Makes a nat. FAILED_PRECONDITION when the host routes its subnet already, or another nat of its lan has it or gives addresses there;
+   * PERMISSION_DENIED for what the agent's own settings do not allow.
+   */
   createNat: handleUnaryCall<CreateNatRequest, CreateNatResponse>;
   /** Returns one nat. */
   getNat: handleUnaryCall<GetNatRequest, GetNatResponse>;
   /** Lists nats; on a hub, of every host, never waiting for one. */
   listNats: handleUnaryCall<ListNatsRequest, ListNatsResponse>;
-  /** Changes a nat; guests keep their leases and connections unless the subnet is another. */
+  /** Changes a nat; guests keep their leases and connections. */
   updateNat: handleUnaryCall<UpdateNatRequest, UpdateNatResponse>;
   /** Deletes a nat with its leases. */
   deleteNat: handleUnaryCall<DeleteNatRequest, DeleteNatResponse>;
 }
 
 export interface NatServiceClient extends Client {
-  /** Makes a nat. FAILED_PRECONDITION when the host routes its subnet already or another nat has it. */
+  /**
+   * Makes a nat. FAILED_PRECONDITION when the host routes its subnet already, or another nat of its lan has it or gives addresses there;
+   * PERMISSION_DENIED for what the agent's own settings do not allow.
+   */
   createNat(
     request: CreateNatRequest,
     callback: (error: ServiceError | null, response: CreateNatResponse) => void,
@@ -1216,7 +1225,7 @@ export interface NatServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNatsResponse) => void,
   ): ClientUnaryCall;
-  /** Changes a nat; guests keep their leases and connections unless the subnet is another. */
+  /** Changes a nat; guests keep their leases and connections. */
   updateNat(
     request: UpdateNatRequest,
     callback: (error: ServiceError | null, response: UpdateNatResponse) => void,
