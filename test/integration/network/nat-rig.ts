@@ -6,12 +6,14 @@ import { hostServerName } from "../../../lib/tls/join.js";
 import type { Nat } from "../../../proto/gen/zor/v1/nat.js";
 import { ListNatsResponse } from "../../../proto/gen/zor/v1/nat_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
+import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { saveContext } from "../../../tui/client/contexts.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import { NetnsDoor } from "../../helpers/netns-door.js";
 import { spawnOwned } from "../../helpers/owned.js";
+import { watched } from "../../helpers/watched.js";
 import { type CliResult, CliRun } from "../../helpers/zor-cli.js";
 import { AgentProcess } from "../agent/agent-process.js";
 
@@ -145,6 +147,25 @@ export class NatRig {
   async fetch(id: string, address: string): Promise<string> {
     const ask = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 10 ${address} ${webPort} 2>&1`;
     return (await this.shell(id, ask)).trim().split("\n").at(-1) ?? "";
+  }
+
+  /** Waits until an event has been told since the agent began, "nat.repaired dnsmasq ended…". */
+  async told(pattern: RegExp): Promise<void> {
+    const connection = await this.agent.connect(Role.ROLE_VIEWER, this.#door.address);
+    const told: string[] = [];
+    try {
+      const request = WatchRequest.fromPartial({ kinds: ["event"] });
+      const signal = AbortSignal.timeout(45_000);
+      for await (const { step } of connection.stream(WatchServiceService.watch, request, { signal })) {
+        const event = watched(step, "event");
+        if (event !== undefined) told.push(`${event.type} ${event.message}`);
+        if (told.some((text) => pattern.test(text))) return;
+      }
+    } catch (error) {
+      throw new Error(`no event ${String(pattern)} among: ${told.join("; ")}`, { cause: error });
+    } finally {
+      connection.close();
+    }
   }
 
   /** Whether every container still gets to a web server, seen from its net namespace: no agent is needed. */

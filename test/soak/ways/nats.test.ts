@@ -39,7 +39,6 @@ const works = () =>
     expect(await rig.fetch("pc", internetAddress)).toBe(out);
     expect(await rig.fetch("pc", internetAddress6)).toContain(`${internetAddress6} sees 2001:db8::1`);
   });
-const repaired = (why: RegExp) => eventually(async () => expect(await rig.ok("get", "events")).toMatch(why));
 
 describe("what is done to a nat behind the agent's back is made good, and told", () => {
   it.each(["slirp4netns", "dnsmasq"] as const)("%s is killed", async (program) => {
@@ -53,7 +52,7 @@ describe("what is done to a nat behind the agent's back is made good, and told",
       expect(after).not.toEqual(before);
     });
     await works();
-    await repaired(new RegExp(`nat\\.repaired.*${program} ended`));
+    await rig.told(new RegExp(`^nat\\.repaired .*${program} ended`));
     const { leases = [] } = (await rig.nat("n1")).status ?? {};
     expect(leases.map(({ name }) => name)).toEqual(expect.arrayContaining(["web", "pc"]));
   });
@@ -72,19 +71,21 @@ describe("what is done to a nat behind the agent's back is made good, and told",
       await eventually(async () => expect(await rules()).toBe(before));
     }
     await works();
-    await repaired(/nat\.repaired.*its rules were changed/);
+    await rig.told(/^nat\.repaired .*its rules were changed/);
   });
 
   it("its port, its interface and its namespace are removed", async () => {
     const netns = await rig.natNetns();
-    await run("ip", ["-n", netns, "link", "delete", "lan0"]);
-    await works();
-    await run("ip", ["-n", netns, "link", "delete", "tap0"]);
-    await works();
+    for (const device of ["lan0", "tap0"]) {
+      await run("ip", ["-n", netns, "link", "delete", device]);
+      await eventually(() => run("ip", ["-n", netns, "link", "show", device]));
+      await works();
+    }
+    // Programs in it go on without its name: what is made anew has it.
     await run("ip", ["netns", "delete", netns]);
+    await eventually(async () => expect(await rig.natNetns()).toBe(netns));
     await works();
-    expect(await rig.natNetns()).toBe(netns);
-    await repaired(/nat\.repaired.*its net namespace or its interface is gone/);
+    await rig.told(/^nat\.repaired its net namespace or its interface is gone/);
   });
 
   it("its programs are killed while the agent is away", async () => {
