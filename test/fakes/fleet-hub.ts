@@ -17,6 +17,7 @@ import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
 import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { saveContext } from "../../tui/client/contexts.js";
+import { freePort } from "../helpers/free-port.js";
 import { TestIdentities } from "../helpers/test-identities.js";
 import { type AnyResource, type FleetShape, fakeFleet } from "./fleet-data.js";
 
@@ -27,6 +28,8 @@ export class FakeHub {
   readonly calls: string[] = [];
   /** Time between a call and the event that shows its effect. */
   effectMs = 300;
+  /** What effects wait for then; default: nothing. */
+  mayGoOn: Promise<void> = Promise.resolve();
   readonly #directory: string;
   #identity: Identity | undefined;
   #clientDirectory = "";
@@ -66,11 +69,8 @@ export class FakeHub {
       ConsoleServiceService,
       implementService(ConsoleServiceService, { attachConsole: (requests) => this.#console(requests) }, options),
     );
-    this.#port = await listen(
-      server,
-      `127.0.0.1:${this.#port}`,
-      createServerTls(this.#identity, "required").credentials,
-    );
+    this.#port ||= await freePort();
+    await listen(server, `127.0.0.1:${this.#port}`, createServerTls(this.#identity, "required").credentials);
     this.#server = server;
     const context = {
       name: "fake",
@@ -134,7 +134,7 @@ export class FakeHub {
       if (instance.status?.state === state && verb !== "reset") {
         throw failedPrecondition("WRONG_STATE", request.name, `${request.name} is already so; nothing was changed`);
       }
-      setTimeout(() => this.#effect(verb, request.name, state), this.effectMs);
+      void this.#due().then(() => this.#effect(verb, request.name, state));
       return { instance };
     };
     return {
@@ -158,7 +158,7 @@ export class FakeHub {
       deleteInstance: async (request: { readonly name: string }) => {
         this.calls.push(`delete ${request.name}`);
         this.#find(request.name);
-        setTimeout(() => this.log.remove("instance", request.name), this.effectMs);
+        void this.#due().then(() => this.log.remove("instance", request.name));
         return {};
       },
     };
@@ -181,11 +181,16 @@ export class FakeHub {
     const { HOP_VERDICT_OK: ok, HOP_VERDICT_BROKEN: broken } = HopVerdict;
     const hop = { host: "hosts/alpha", hop: "lan", verdict: ok, detail: "lan1 \x1b[2J is there", remedy: "" };
     yield { message: { $case: "hop", value: hop } };
-    await delay(this.effectMs);
+    await this.#due();
     const remedy = "start the agent of beta";
     const second = { host: "hosts/beta", hop: "engine", verdict: broken, detail: "no answer", remedy };
     yield { message: { $case: "hop", value: second } };
     yield { message: { $case: "diagnosis", value: { healthy: false, summary: "beta: engine is broken", remedy } } };
+  }
+
+  async #due(): Promise<void> {
+    await delay(this.effectMs);
+    await this.mayGoOn;
   }
 
   #effect(verb: string, name: string, state: InstanceState): void {

@@ -81,7 +81,7 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** Waits until the screen shows something. */
-  async sees(text: string | RegExp, timeoutMs = 20_000): Promise<string> {
+  async sees(text: string | RegExp, timeoutMs = 60_000): Promise<string> {
     return eventually(async () => {
       const screen = await this.screen();
       const found = typeof text === "string" ? screen.includes(text) : text.test(screen);

@@ -48,7 +48,10 @@ describe("an input whose name is exchanged for a link out of its directory, as f
     const seen = new Map<string, number>();
     await using swapper = await NameSwapper.start(join(images, names[0]), join(images, names[1]));
     const before = swapper.swaps;
-    for (const end = performance.now() + raceMs; performance.now() < end; ) {
+    // Longer where a busy machine has let nothing happen in that time.
+    const isVain = () => swapper.swaps === before || !seen.has("public");
+    const begin = performance.now();
+    while (performance.now() < begin + raceMs || (isVain() && performance.now() < begin + 20 * raceMs)) {
       const what = await open().catch((error: unknown) => {
         // A refusal; anything else is a fault.
         if (error instanceof ZorError || (error instanceof Error && /ELOOP/.test(error.message))) return "refused";

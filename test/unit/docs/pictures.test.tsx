@@ -1,6 +1,7 @@
 import { render } from "ink-testing-library";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { App } from "../../../tui/app/app.js";
+import { eventually } from "../../helpers/eventually.js";
 import { makeProgram } from "../tui/program.js";
 import { feedPictureFleet } from "./picture-fleet.js";
 import { terminalSvg } from "./terminal-svg.js";
@@ -26,7 +27,7 @@ async function frameAfter(keys: readonly string[]): Promise<string> {
   const look = { unicode: true, colors: true };
   const rendered = render(<App model={model} controller={controller} look={look} onReady={() => undefined} />);
   open.push(rendered);
-  await vi.waitFor(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
+  await eventually(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
   for (const [name, value] of Object.entries(size)) {
     Object.defineProperty(rendered.stdout, name, { value, configurable: true });
   }
@@ -35,7 +36,7 @@ async function frameAfter(keys: readonly string[]): Promise<string> {
   model.changed();
   const [last] = keys.slice(-1);
   let frame = "";
-  await vi.waitFor(() => {
+  await eventually(() => {
     const seen = rendered.lastFrame() ?? "";
     const settled = seen === frame;
     frame = seen;

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { pack } from "../../../lib/kinds/resource.js";
 import { headerLines } from "../../../tui/app/header.js";
 import { tuiKinds } from "../../../tui/kinds/index.js";
@@ -8,6 +8,7 @@ import { nameColumn } from "../../../tui/kit/table/columns.js";
 import type { Line } from "../../../tui/kit/text/segment.js";
 import "../../extension/register.js";
 import { Gauge, GaugeState } from "../../extension/gen/zor/test/v1/gauge.js";
+import { eventually } from "../../helpers/eventually.js";
 import { makeProgram, tableOf, type TestProgram } from "./program.js";
 import { feedFleet } from "./steps.js";
 
@@ -99,7 +100,7 @@ describe("a kind of the API that this program has nothing of its own to say abou
       impact: { changes: [{ effect: expect.stringMatching(/2 instances, 1 lan and 1 gauge, which keep running/) }] },
     });
     program.press("esc", ":", ...spell("gauges"), "enter", "ctrl-d", "y");
-    await vi.waitFor(() => expect(program.gateway.calls).toEqual([`delete ${g1}`]));
+    await eventually(() => expect(program.gateway.calls).toEqual([`delete ${g1}`]));
     program.model.fleet.apply({ $case: "removed", value: { kind: "gauge", name: g1 } }, program.model.nowMs);
     expect(program.model.fleet.pending.size).toBe(0);
     expect(drawn(program)).toContain("no gauges");
@@ -117,7 +118,7 @@ describe("a kind with a folder of its own", () => {
     expect(program.controller.commands.map(({ hint }) => hint?.word)).toContain("calibrate");
     program.press("b");
     expect(program.model.fleet.pendingOf(g1)?.verb).toBe("calibrate");
-    await vi.waitFor(() => expect(program.gateway.calls).toEqual([`calibrate ${g1}`]));
+    await eventually(() => expect(program.gateway.calls).toEqual([`calibrate ${g1}`]));
     feed(program, 0);
     expect(program.model.fleet.pendingOf(g1)).toBeUndefined();
     program.press("d");

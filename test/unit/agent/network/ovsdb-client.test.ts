@@ -157,7 +157,7 @@ describe("OvsdbClient", () => {
 
   it("rejects a request the server never answers", async () => {
     const peer = await listen(() => undefined);
-    const client = await OvsdbClient.connect(peer.path, { timeoutMs: 50 });
+    const client = await OvsdbClient.connect(peer.path, { timeoutMs: 500 });
     await expect(client.echo()).rejects.toThrow(/no answer/);
     client.close();
   });

@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
+import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, tableOf as table, type TestProgram } from "../program.js";
 import { feedFleet, removed, upsertInstance, upsertWhole } from "../steps.js";
 
@@ -24,7 +25,7 @@ describe("acting on one instance", () => {
     const { model, gateway, press } = onInstances();
     press("down", "s");
     expect(model.fleet.pending.get(vm1)?.verb).toBe("start");
-    await vi.waitFor(() => expect(gateway.calls).toEqual([`start ${vm1}`]));
+    await eventually(() => expect(gateway.calls).toEqual([`start ${vm1}`]));
     expect(model.fleet.pending.has(vm1)).toBe(true);
     model.fleet.apply(upsertInstance("alpha", "vm1", InstanceState.INSTANCE_STATE_RUNNING), model.nowMs);
     expect(model.fleet.pending.has(vm1)).toBe(false);
@@ -39,7 +40,7 @@ describe("acting on one instance", () => {
     press("x", "esc", "x", "enter");
     expect(model.prompt).toMatchObject({ type: "confirm" });
     press("y");
-    await vi.waitFor(() => expect(gateway.calls).toEqual([`stop ${vm0}`]));
+    await eventually(() => expect(gateway.calls).toEqual([`stop ${vm0}`]));
   });
 
   it("says why it cannot be done, without asking the hub", () => {
@@ -53,7 +54,7 @@ describe("acting on one instance", () => {
     const { model, gateway, press } = onInstances();
     gateway.failure = new Error("no memory left on alpha; stop something first");
     press("down", "s");
-    await vi.waitFor(() => expect(model.notice?.tone).toBe("bad"));
+    await eventually(() => expect(model.notice?.tone).toBe("bad"));
     expect(model.notice?.text).toBe("cannot start alpha/vm1: no memory left on alpha; stop something first");
     expect(model.fleet.pending.size).toBe(0);
     const kept = [...model.fleet.rowsOf("event")].map((row) => row.resource);
@@ -73,10 +74,10 @@ describe("acting on one instance", () => {
   it("pauses what runs and resumes what is paused", async () => {
     const { model, gateway, press } = onInstances();
     press("p");
-    await vi.waitFor(() => expect(gateway.calls).toEqual([`pause ${vm0}`]));
+    await eventually(() => expect(gateway.calls).toEqual([`pause ${vm0}`]));
     model.fleet.apply(upsertInstance("alpha", "vm0", InstanceState.INSTANCE_STATE_PAUSED), model.nowMs);
     press("p");
-    await vi.waitFor(() => expect(gateway.calls).toEqual([`pause ${vm0}`, `resume ${vm0}`]));
+    await eventually(() => expect(gateway.calls).toEqual([`pause ${vm0}`, `resume ${vm0}`]));
   });
 });
 
@@ -100,7 +101,7 @@ describe("acting on several", () => {
     press("y", "enter");
     expect(gateway.calls).toEqual([]);
     press("ctrl-u", "3", "enter");
-    await vi.waitFor(() => expect(gateway.calls).toHaveLength(3));
+    await eventually(() => expect(gateway.calls).toHaveLength(3));
     expect(table(model).marked.size).toBe(0);
     model.fleet.apply(removed(vm0), model.nowMs);
     expect(model.fleet.pending.size).toBe(2);
@@ -111,7 +112,7 @@ describe("acting on several", () => {
     press("/", ...spell("host=beta state=stopped"), "enter", "ctrl-a", "s");
     expect(model.prompt).toMatchObject({ type: "confirm", phrase: "y" });
     press("y");
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(gateway.calls).toEqual(["start hosts/beta/instances/vm1", "start hosts/beta/instances/vm3"]),
     );
   });

@@ -1,10 +1,11 @@
 import { render } from "ink-testing-library";
 import stringWidth from "string-width";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { toDuration } from "../../../../lib/duration.js";
 import { Link, LinkPath, type LinkStatus } from "../../../../proto/gen/zor/v1/link.js";
 import { App } from "../../../../tui/app/app.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
+import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet, upsert } from "../steps.js";
 
@@ -50,9 +51,9 @@ async function show(
     for (const key of keys) rendered.stdin.write(key);
   };
   // Ink listens to sizes and keys only after its effects have run.
-  await vi.waitFor(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
+  await eventually(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
   resize(columns, rows);
-  await vi.waitFor(() => expect(lines()).toHaveLength(rows - 1));
+  await eventually(() => expect(lines()).toHaveLength(rows - 1));
   return { ...program, lines, type, resize, draw: () => program.model.changed() };
 }
 
@@ -87,7 +88,7 @@ describe("the screen", () => {
       nowMs,
     );
     screen.draw();
-    await vi.waitFor(() => expect(screen.lines()[0]).toContain("reconnecting, never heard, again in 3s"));
+    await eventually(() => expect(screen.lines()[0]).toContain("reconnecting, never heard, again in 3s"));
     expect(screen.lines().join("\n")).toContain("connection refused");
   });
 
@@ -98,7 +99,7 @@ describe("the screen", () => {
     const { fleet, nowMs } = screen.model;
     fleet.setConnection({ phase: "lost", sinceMs: nowMs, reason: "the hub is down", retryAtMs: undefined }, nowMs);
     screen.draw();
-    await vi.waitFor(() => expect(screen.lines()[0]).toContain("last heard 12s ago"));
+    await eventually(() => expect(screen.lines()[0]).toContain("last heard 12s ago"));
     expect(screen.lines().join("\n")).toMatch(/alpha +● ready/);
     expect(screen.lines().at(-2)).toContain("as last heard");
   });
@@ -107,7 +108,7 @@ describe("the screen", () => {
     const screen = await show(80, 24);
     feedFleet(screen.model, shape(screen));
     screen.draw();
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(screen.lines()[1]).toBe(" hosts 3 ●2 ✗1  instances 18 ●6 ○6 ◌6  lans 3  links 2 ●1 ✗1"),
     );
     const [, , title, header, first, second, third] = screen.lines();
@@ -117,9 +118,9 @@ describe("the screen", () => {
     expect(second).toMatch(/^ {2}beta +● ready +3\/6/);
     expect(third).toMatch(/^ {2}gamma +✗ unreachable 14s .*no answer to 3 keepalives/);
     screen.type("2");
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("instances 18"));
+    await eventually(() => expect(screen.lines()[2]).toContain("instances 18"));
     screen.type("G");
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(screen.lines().join("\n")).toMatch(/❯ vm5 +gamma +◌ unreachable 14s.*last known stop/),
     );
     expectToFit(screen.lines(), 80);
@@ -130,14 +131,14 @@ describe("the screen", () => {
     feedFleet(screen.model, shape(screen));
     // Events: the newest first, so times go down.
     screen.type("6");
-    await vi.waitFor(() => expect(screen.lines()[3]).toContain("TIME↓"));
+    await eventually(() => expect(screen.lines()[3]).toContain("TIME↓"));
     screen.type("T");
-    await vi.waitFor(() => expect(screen.lines()[3]).toContain("TIME↑"));
+    await eventually(() => expect(screen.lines()[3]).toContain("TIME↑"));
     // Operations: the newest first, so ages go up; severities: the worst first.
     screen.type("5");
-    await vi.waitFor(() => expect(screen.lines()[3]).toContain("AGE↑"));
+    await eventually(() => expect(screen.lines()[3]).toContain("AGE↑"));
     screen.type("6S");
-    await vi.waitFor(() => expect(screen.lines()[3]).toContain("SEV↓"));
+    await eventually(() => expect(screen.lines()[3]).toContain("SEV↓"));
     expectToFit(screen.lines(), 120);
   });
 
@@ -145,7 +146,7 @@ describe("the screen", () => {
     const screen = await show(200, 50);
     feedFleet(screen.model, shape(screen));
     screen.type("2");
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("instances 18"));
+    await eventually(() => expect(screen.lines()[2]).toContain("instances 18"));
     const header = screen.lines()[3] ?? "";
     for (const title of [
       "NAME",
@@ -173,17 +174,17 @@ describe("the screen", () => {
     feedFleet(screen.model, { ...shape(screen), hostile: true });
     for (const keys of ["2", "6", "5", "3", "4"]) {
       screen.type(keys);
-      await vi.waitFor(() => expect(screen.lines()[2]).toMatch(/── \w+ \d+/));
+      await eventually(() => expect(screen.lines()[2]).toMatch(/── \w+ \d+/));
       expect(screen.lines().join("")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
       expectToFit(screen.lines(), 100);
     }
     screen.type("2");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("日本語の名前"));
+    await eventually(() => expect(screen.lines().join("\n")).toContain("日本語の名前"));
     const hosts = screen.lines().filter((line) => line.includes("10.0.0.1/24"));
     const starts = hosts.map((line) => stringWidth(line.slice(0, line.indexOf("10.0.0.1/24"))));
     expect(new Set(starts).size).toBe(1);
     screen.type("d");
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("→ instance"));
+    await eventually(() => expect(screen.lines()[2]).toContain("→ instance"));
     expect(screen.lines().join("")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   });
 
@@ -192,14 +193,14 @@ describe("the screen", () => {
     feedFleet(screen.model, shape(screen));
     screen.model.fleet.apply(upsert(fakeA2b("alpha", "wan", screen.model.nowMs)), screen.model.nowMs);
     screen.type("7");
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("── a2bs 1"));
+    await eventually(() => expect(screen.lines()[2]).toContain("── a2bs 1"));
     expect(screen.lines()[3]).toMatch(/NAME +HOST↑ +STATE +LANS +A→B +B→A/);
     expect(screen.lines()[4]).toMatch(/❯ wan +alpha +● active +lan1,lan2 +50ms±5 1% 10Mb\/s +- /);
     expectToFit(screen.lines(), 80);
     screen.resize(160, 24);
-    await vi.waitFor(() => expect(screen.lines()[4]).toMatch(/ 12K +100 +20 +1m15s /));
+    await eventually(() => expect(screen.lines()[4]).toMatch(/ 12K +100 +20 +1m15s /));
     screen.type("\x04");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("Delete a2b alpha/wan?"));
+    await eventually(() => expect(screen.lines().join("\n")).toContain("Delete a2b alpha/wan?"));
   });
 
   it("marks an unencrypted link in words, and a link through the relay", async () => {
@@ -208,11 +209,11 @@ describe("the screen", () => {
     change(screen, "link1", { protection: "none" });
     change(screen, "link2", { path: LinkPath.LINK_PATH_RELAYED });
     screen.type("4");
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("── links 2"));
+    await eventually(() => expect(screen.lines()[2]).toContain("── links 2"));
     expect(screen.lines()[4]).toMatch(/link1 +● active +alpha\/lan1 +beta\/lan1 +direct +!PLAIN/);
     expect(screen.lines()[5]).toMatch(/link2 +● active +beta\/lan1 +gamma\/lan1 +relayed +tls/);
     screen.type("\r");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toMatch(/protection +! NOT ENCRYPTED/));
+    await eventually(() => expect(screen.lines().join("\n")).toMatch(/protection +! NOT ENCRYPTED/));
   });
 
   it("shows the throughput of both directions or of none", async () => {
@@ -222,7 +223,7 @@ describe("the screen", () => {
     screen.type("4");
     for (const width of [80, 90, 100, 110, 120, 140, 180]) {
       screen.resize(width, 24);
-      await vi.waitFor(() => expect(stringWidth(screen.lines()[2] ?? "")).toBe(width));
+      await eventually(() => expect(stringWidth(screen.lines()[2] ?? "")).toBe(width));
       expect(screen.lines()[4]?.includes("12Mb/s")).toBe(screen.lines()[4]?.includes("12Mb/s 950kb/s"));
     }
     expect(screen.lines()[4]).toContain("12Mb/s 950kb/s");
@@ -235,7 +236,7 @@ describe("the screen", () => {
     change(screen, "link1", { lossRatio: 0.1, rtt: toDuration(21) });
     screen.clock.nowMs += 10_000;
     screen.type("4\r");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("Last 2 minutes"));
+    await eventually(() => expect(screen.lines().join("\n")).toContain("Last 2 minutes"));
     const text = screen.lines().join("\n");
     expect(text).toMatch(
       ascii ? /round trip +\.+#+ +21\.0ms, most 21\.0ms/ : /round trip +▂+█+ +21\.0ms, most 21\.0ms/,
@@ -252,7 +253,7 @@ describe("the screen", () => {
     const screen = await show(columns, 24);
     feedFleet(screen.model, { ...fleet, nowMs: screen.model.nowMs });
     screen.draw();
-    await vi.waitFor(() => expect(screen.lines()[1]).toMatch(counts));
+    await eventually(() => expect(screen.lines()[1]).toMatch(counts));
     expect(screen.lines()[1]).not.toContain("…");
   });
 
@@ -260,9 +261,9 @@ describe("the screen", () => {
     const screen = await show(120, 30);
     feedFleet(screen.model, shape(screen));
     screen.resize(50, 10);
-    await vi.waitFor(() => expect(screen.lines()[0]).toBe("terminal is 50x10"));
+    await eventually(() => expect(screen.lines()[0]).toBe("terminal is 50x10"));
     screen.resize(60, 12);
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("── hosts 3"));
+    await eventually(() => expect(screen.lines()[2]).toContain("── hosts 3"));
     expectToFit(screen.lines(), 60);
     expect(screen.lines()).toHaveLength(11);
   });
@@ -271,7 +272,7 @@ describe("the screen", () => {
     const screen = await show(80, 24);
     feedFleet(screen.model, shape(screen));
     screen.type("2  \x04");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("Delete 2 instances?"));
+    await eventually(() => expect(screen.lines().join("\n")).toContain("Delete 2 instances?"));
     const text = screen.lines().join("\n");
     expect(text).toContain("alpha/vm0  running; its disks and snapshots go with it; eth0 leaves lan1");
     expect(text).toContain("type 2 and enter to go ahead");
@@ -282,7 +283,7 @@ describe("the screen", () => {
     const screen = await show(100, 50);
     feedFleet(screen.model, shape(screen));
     screen.type("4\r");
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("link link1"));
+    await eventually(() => expect(screen.lines()[2]).toContain("link link1"));
     const text = screen.lines().join("\n");
     expect(text).toMatch(/round trip +0\.21ms/);
     expect(text).toContain("End A: alpha/lan1");
@@ -293,10 +294,10 @@ describe("the screen", () => {
   it("makes its help of the key table, and of nothing more in read-only mode", async () => {
     const screen = await show(100, 60);
     screen.type("?");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toMatch(/x +stop at once.*asks first/));
+    await eventually(() => expect(screen.lines().join("\n")).toMatch(/x +stop at once.*asks first/));
     const other = await show(100, 60, { readOnly: true });
     other.type("?");
-    await vi.waitFor(() => expect(other.lines().join("\n")).toContain("nothing can be changed from here"));
+    await eventually(() => expect(other.lines().join("\n")).toContain("nothing can be changed from here"));
     expect(other.lines().join("\n")).not.toContain("stop at once");
     expect(other.lines()[0]).toContain("read-only");
   });
@@ -305,7 +306,7 @@ describe("the screen", () => {
     const screen = await show(80, 24);
     feedFleet(screen.model, shape(screen));
     screen.type("3\x04");
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toContain("! cannot delete alpha/lan1: 2 plugged in"));
+    await eventually(() => expect(screen.lines().join("\n")).toContain("! cannot delete alpha/lan1: 2 plugged in"));
     expect(screen.lines().slice(-3, -1).join(" ").replace(/\s+/g, " ")).toContain(
       "detach them or delete their links first",
     );
@@ -317,7 +318,7 @@ describe("the screen", () => {
     const screen = await show(80, 24, { ascii: true });
     feedFleet(screen.model, { ...shape(screen), hostile: true });
     screen.type("2");
-    await vi.waitFor(() => expect(screen.lines()[2]).toContain("-- instances"));
+    await eventually(() => expect(screen.lines()[2]).toContain("-- instances"));
     expect(screen.lines().join("")).toMatch(/^[\x20-\x7e]*$/);
   });
 
@@ -327,6 +328,6 @@ describe("the screen", () => {
     screen.type("2js");
     screen.clock.nowMs += 3000;
     screen.draw();
-    await vi.waitFor(() => expect(screen.lines().join("\n")).toMatch(/vm1 +alpha +○ stopped → start 3s/));
+    await eventually(() => expect(screen.lines().join("\n")).toMatch(/vm1 +alpha +○ stopped → start 3s/));
   });
 });

@@ -1,9 +1,10 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Pool } from "../../../../proto/gen/zor/v1/pool.js";
 import { Volume } from "../../../../proto/gen/zor/v1/volume.js";
 import { volumeActions } from "../../../../tui/kinds/volume/actions.js";
 import type { ActionCall } from "../../../../tui/kit/action.js";
 import type { Row } from "../../../../tui/kit/row.js";
+import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet, upsert } from "../steps.js";
 
@@ -35,7 +36,7 @@ describe("an action that needs a word", () => {
     expect(model.prompt).toMatchObject({ text: "fast" });
     expect(gateway.calls).toEqual([]);
     press("enter");
-    await vi.waitFor(() => expect(gateway.calls).toEqual([`move ${name}`]));
+    await eventually(() => expect(gateway.calls).toEqual([`move ${name}`]));
     expect(model.fleet.pending.get(name)?.verb).toBe("move");
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { ZorError } from "../../../../lib/errors.js";
 import { type DiagnosedHop, type DiagnoseLinkResponse, HopVerdict } from "../../../../proto/gen/zor/v1/link_service.js";
 import { DiagnosisScreen } from "../../../../tui/screens/diagnosis/diagnosis-screen.js";
+import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet } from "../steps.js";
 
@@ -57,11 +58,11 @@ describe("the diagnosis of a link", () => {
     const rest = gate();
     program.gateway.diagnosis = [ok, rest.step, broken, conclusion];
     program.press("D");
-    await vi.waitFor(() => expect(shown(program)).toMatch(/● alpha lan +lan1 is there/));
+    await eventually(() => expect(shown(program)).toMatch(/● alpha lan +lan1 is there/));
     expect(shown(program)).toMatch(/conclusion +◐ not yet/);
     expect(shown(program)).toContain("testing the next hop");
     rest.open();
-    await vi.waitFor(() => expect(shown(program)).toMatch(/conclusion +✗ the engine of beta does not run/));
+    await eventually(() => expect(shown(program)).toMatch(/conclusion +✗ the engine of beta does not run/));
     expect(shown(program)).toMatch(/✗ beta engine +BROKEN: no answer\n +→ restart the agent of beta/);
     expect(shown(program)).not.toContain("testing the next hop");
     expect(program.gateway.calls).toEqual(["diagnose links/link1"]);
@@ -74,7 +75,7 @@ describe("the diagnosis of a link", () => {
     program.press("D", "D");
     expect(program.model.notice?.text).toContain("still testing");
     rest.open();
-    await vi.waitFor(() => expect(shown(program)).toContain("✗ the engine"));
+    await eventually(() => expect(shown(program)).toContain("✗ the engine"));
     program.press("D");
     expect(program.gateway.calls).toEqual(["diagnose links/link1", "diagnose links/link1"]);
     expect(program.model.screens).toHaveLength(2);
@@ -97,13 +98,13 @@ describe("the diagnosis of a link", () => {
     const program = onLinks({ readOnly: true });
     program.gateway.failure = new ZorError({ reason: "X", code: status.UNIMPLEMENTED, message: "no", resource: "" });
     program.press("D");
-    await vi.waitFor(() => expect(shown(program)).toMatch(/failed +✗ this hub cannot test links/));
+    await eventually(() => expect(shown(program)).toMatch(/failed +✗ this hub cannot test links/));
   });
 
   it("is not taken for complete when the stream ends without a conclusion", async () => {
     const program = onLinks();
     program.gateway.diagnosis = [ok];
     program.press("D");
-    await vi.waitFor(() => expect(shown(program)).toContain("ended it without a conclusion"));
+    await eventually(() => expect(shown(program)).toContain("ended it without a conclusion"));
   });
 });

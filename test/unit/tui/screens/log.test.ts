@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { unavailable } from "../../../../lib/errors.js";
 import { LogScreen } from "../../../../tui/screens/log/log-screen.js";
+import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet } from "../steps.js";
 
@@ -33,17 +34,17 @@ describe("the log of an instance", () => {
       () => rest.promise,
     ];
     program.press("l");
-    await vi.waitFor(() => expect(shown(program)).toContain("\\x1b[31mred\\x1b[0m    end"));
+    await eventually(() => expect(shown(program)).toContain("\\x1b[31mred\\x1b[0m    end"));
     expect(program.gateway.calls).toEqual([expect.stringMatching(/^log hosts\/.*\/instances\//)]);
     expect(shown(program)).toContain("following");
     expect(shown(program)).not.toContain("line 21\n");
     program.press("k");
     expect(shown(program)).toContain("not at the end");
     first.resolve();
-    await vi.waitFor(() => program.press("G") ?? expect(shown(program)).toContain("line 32"));
+    await eventually(() => program.press("G") ?? expect(shown(program)).toContain("line 32"));
     expect(shown(program)).toContain("following");
     rest.resolve();
-    await vi.waitFor(() => expect(shown(program)).toContain("[the log ended]"));
+    await eventually(() => expect(shown(program)).toContain("[the log ended]"));
   });
 
   it("keeps the newest lines, and says why it cannot be read", async () => {
@@ -51,7 +52,7 @@ describe("the log of an instance", () => {
     program.gateway.log = numbered(1, 3000);
     program.gateway.failure = unavailable("HOST_LOST", "", "the host was lost");
     program.press("l");
-    await vi.waitFor(() => expect(shown(program)).toContain("[the host was lost]"));
+    await eventually(() => expect(shown(program)).toContain("[the host was lost]"));
     program.press("g");
     expect(shown(program)).toContain("line 1002");
     expect(shown(program)).toContain("it has ended");

@@ -8,6 +8,7 @@ import { tuiKinds } from "../../../../tui/kinds/index.js";
 import { KindTable } from "../../../../tui/kit/kind-table.js";
 import { Model } from "../../../../tui/kit/model.js";
 import { FakeGateway } from "../../../fakes/fleet-gateway.js";
+import { eventually } from "../../../helpers/eventually.js";
 import { reset, snapshotEnd, upsertHost } from "../steps.js";
 
 let stop = new AbortController();
@@ -57,7 +58,7 @@ describe("the feed", () => {
     const { model } = follow(snapshot);
     const drawn = vi.fn();
     model.subscribe(drawn);
-    await vi.waitFor(() => expect(drawn).toHaveBeenCalled());
+    await eventually(() => expect(drawn).toHaveBeenCalled());
     expect(model.fleet.loaded).toBe(true);
     expect(model.fleet.connection.phase).toBe("live");
     expect(drawn).toHaveBeenCalledTimes(1);
@@ -76,7 +77,7 @@ describe("the feed", () => {
       onState({ phase: "waiting", error, retryAt, attempt: 2 });
       await untilAborted(signal);
     });
-    await vi.waitFor(() => expect(model.fleet.connection.phase).toBe("lost"));
+    await eventually(() => expect(model.fleet.connection.phase).toBe("lost"));
     expect(model.fleet.connection).toMatchObject({ reason: "cannot reach a: refused", retryAtMs: retryAt.getTime() });
     expect(model.fleet.table("host").size).toBe(1);
   });
@@ -86,11 +87,11 @@ describe("the feed", () => {
       yield* [];
       throw permissionDenied("role viewer is needed");
     }, snapshot);
-    await vi.waitFor(() => expect(model.fleet.connection.phase).toBe("refused"));
+    await eventually(() => expect(model.fleet.connection.phase).toBe("refused"));
     expect(model.notice).toMatchObject({ tone: "bad", text: expect.stringContaining("role viewer is needed") });
     expect(watches()).toBe(1);
     feed.resync();
-    await vi.waitFor(() => expect(model.fleet.connection.phase).toBe("live"));
+    await eventually(() => expect(model.fleet.connection.phase).toBe("live"));
     expect(watches()).toBe(2);
   });
 
@@ -102,9 +103,9 @@ describe("the feed", () => {
       yield snapshotEnd;
       await untilAborted(signal);
     });
-    await vi.waitFor(() => expect(model.fleet.loaded).toBe(true));
+    await eventually(() => expect(model.fleet.loaded).toBe(true));
     feed.resync();
-    await vi.waitFor(() => expect([...model.fleet.rowsOf("host")].map((row) => row.id)).toEqual(["beta"]));
+    await eventually(() => expect([...model.fleet.rowsOf("host")].map((row) => row.id)).toEqual(["beta"]));
     expect(watches()).toBe(2);
   });
 });

