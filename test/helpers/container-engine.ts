@@ -64,7 +64,7 @@ done`;
   });
   const cli = async (...argv: string[]) =>
     (await run("docker", ["-H", `unix://${socketPath}`, ...argv], { timeoutMs: 60_000 })).stdout.trim();
-  const ready = () => eventually(() => cli("version", "--format", "{{.Server.Version}}"), 20_000);
+  const ready = () => eventually(() => cli("version", "--format", "{{.Server.Version}}"), 90_000);
   await ready().catch(async (error: unknown) => {
     throw new Error(
       `${kind} does not start: ${(await readFile(join(root, "log"), "utf8").catch(() => "")).slice(-2000)}`,

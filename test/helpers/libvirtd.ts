@@ -66,7 +66,7 @@ done`;
     `${hypervisor}+unix:///${path}?socket=${join(sockets, "libvirt-sock")}`;
   const virsh = async (where: string, ...argv: string[]) =>
     (await run("virsh", ["-q", "-c", where, ...argv], { timeoutMs: 60_000 })).stdout.trim();
-  const ready = () => eventually(() => virsh(uri("test", "default"), "uri"), 20_000);
+  const ready = () => eventually(() => virsh(uri("test", "default"), "uri"), 90_000);
   await ready().catch(async (error: unknown) => {
     const log = await readFile(join(root, "log"), "utf8").catch(() => "");
     throw new Error(`libvirtd does not start: ${log.slice(-2000)}`, { cause: error });

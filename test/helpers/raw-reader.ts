@@ -27,7 +27,7 @@ family = socket.AF_INET6 if six else socket.AF_INET
 enter(options["to"])
 raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 raw.bind((options["device"], 3))
-raw.settimeout(5)
+raw.settimeout(60)
 target_mac = raw.getsockname()[4]
 enter(options["from"])
 def total(data):

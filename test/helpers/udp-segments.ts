@@ -13,7 +13,7 @@ def socket_in(netns):
 source, target, address = sys.argv[1:]
 receiving, sending = socket_in(target), socket_in(source)
 receiving.bind((address, 5000))
-receiving.settimeout(2)
+receiving.settimeout(30)
 sending.setsockopt(17, 103, 1000)
 came = set()
 for burst in range(10):

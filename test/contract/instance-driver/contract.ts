@@ -217,7 +217,7 @@ function defineTests(subject: Subject): void {
       await world.restartAgent();
       expect(await world.driver.recover(world.instance, handle, callOptions)).toMatchObject({ pid: handle.pid });
       expect(await inspect()).toMatchObject({ state: "running", pid: shownPid() });
-      if (subject.hasGuests) await fixture.ping();
+      if (subject.hasGuests) await eventually(() => fixture.ping());
     });
 
     it("adopts what runs without a handle, and with one of a foreign process", async () => {
@@ -271,7 +271,8 @@ function defineTests(subject: Subject): void {
       command: ["sh", "-c", "grep -c sleep /proc/$(cat /suspended-pid)/cmdline"],
     });
     expect(found).toMatchObject({ code: 0 });
-    await fixture.ping();
+    // The kernel takes up to a second to let frames through an interface that has got its carrier.
+    await eventually(() => fixture.ping());
   });
 
   describe("reset and shut down", () => {

@@ -56,7 +56,7 @@ export function describeKind(subject: KindSubject): void {
 
     beforeAll(async () => {
       world = await subject.start();
-    }, 60_000);
+    });
     afterAll(() => world?.close());
 
     it("is made with identity, times, labels and annotations, and got as it was made", async () => {

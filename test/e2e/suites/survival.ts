@@ -5,8 +5,8 @@ import { spawnOwned } from "../../helpers/owned.js";
 import { GuestPing, type PingTrace } from "../guest-ping.js";
 import { eventually, instancePids, isRunning, type TestDemo } from "../test-demo.js";
 
-/** The supervisor looks ten times a second and waits 0.2 s; an agent then has 5 s. */
-const backWithinMs = 6000;
+/** The supervisor looks ten times a second and waits 0.2 s; the rest is the agent's start, which takes long on a busy machine. */
+const backWithinMs = 30_000;
 
 /** Guests, cables and acknowledged changes outlive agent and hub. */
 export function describeSurvival(demo: () => TestDemo): void {

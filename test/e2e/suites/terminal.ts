@@ -25,7 +25,7 @@ export function describeTerminal(demo: () => TestDemo): void {
         "24",
         `${demo().launcher} tui; echo tui exit $?; exec sh`,
       );
-      const first = await eventually("both hosts on the screen", 20_000, async () => {
+      const first = await eventually("both hosts on the screen", 60_000, async () => {
         const text = await screen();
         return text.includes("alpha") && text.includes("beta") ? text : undefined;
       });
@@ -35,7 +35,7 @@ export function describeTerminal(demo: () => TestDemo): void {
 
     it("gives the terminal back when it is left with q", async () => {
       await tmux("send-keys", "-t", "tui", "q");
-      await eventually("the shell is back", 10_000, async () =>
+      await eventually("the shell is back", 60_000, async () =>
         (await screen()).includes("tui exit 0") ? true : undefined,
       );
     });

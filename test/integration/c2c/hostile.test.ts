@@ -262,7 +262,7 @@ test.each([
   await eventually(() => expect(host.cables.enginePid).not.toBe(enginePid));
   await eventually(() => expect(host.cables.list()).toEqual([]));
   expect((await readdir(cable)).filter((name) => name.startsWith("ends.json.corrupt-"))).toHaveLength(1);
-  expect(host.warnings.join()).toContain("ends.json was damaged");
+  await eventually(() => expect(host.warnings.join()).toContain("ends.json was damaged"));
   await expectHealthy();
 });
 

@@ -183,8 +183,8 @@ test("a path that carries frames one way only is not active at either end, and s
   const [a, b] = hosts;
   await active(hosts);
   await cutFromFirst(a);
-  await eventually(() => expect(a.view().state).toMatchObject({ phase: "probing" }), 30_000);
-  expect(a.view().state.reason).toContain("it does not get ours");
+  const reason = expect.stringContaining("it does not get ours");
+  await eventually(() => expect(a.view().state).toMatchObject({ phase: "probing", reason }));
   await nothingComes(b);
   const hops = await Array.fromAsync(a.links.diagnose("links/vx") ?? []);
   expect(hops.find(({ hop }) => hop === "path")).toMatchObject({ verdict: "broken" });
@@ -199,9 +199,9 @@ test("a link that never carried frames one way is never active", async () => {
     for (const { state } of views) phases.add(`${state.phase} ${state.reason}`);
   });
   // Several probes of b have come.
-  await eventually(() => expect(hosts[0].view().device?.rxFrames ?? 0).toBeGreaterThan(5), 30_000);
+  await eventually(() => expect(hosts[0].view().device?.rxFrames ?? 0).toBeGreaterThan(5));
   expect([...phases].filter((phase) => phase.startsWith("active"))).toEqual([]);
-  expect(hosts[0].view().state.reason).toContain("it does not get ours");
+  await eventually(() => expect(hosts[0].view().state.reason).toContain("it does not get ours"));
 });
 
 test("the device stays when the agent ends, is taken up again, and made anew when it was deleted", async () => {

@@ -9,7 +9,7 @@ beforeAll(async () => {
   rig = await SnapshotRig.start();
   await rig.create("router", toInstance({ rootfs: "micro" }, [{ addresses: ["192.0.2.1/24"] }]));
   await rig.create("beside", toInstance({ rootfs: "micro", networkOf: "router" }));
-}, 60_000);
+});
 
 afterAll(async () => {
   if (rig !== undefined) expect(await rig.close()).toEqual([]);

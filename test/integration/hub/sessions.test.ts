@@ -28,7 +28,7 @@ describe("the hub's sessions with agents", () => {
     expect(listed.unreachable).toEqual([]);
   });
 
-  test("a silent agent is UNREACHABLE within 10 s with everything last known kept, and READY again when it speaks", async () => {
+  test("a silent agent is UNREACHABLE within seconds with everything last known kept, and READY again when it speaks", async () => {
     await using fixture = await HubFixture.start();
     const proxies: TcpProxy[] = [];
     const alpha = await fixture.addHost("alpha", {
@@ -42,7 +42,7 @@ describe("the hub's sessions with agents", () => {
     alpha.model.addInstance("vm1");
     await fixture.hostState("alpha", HOST_STATE_READY);
     proxies[0]?.setSilent(true);
-    const host = await fixture.hostState("alpha", HOST_STATE_UNREACHABLE, 10_000);
+    const host = await fixture.hostState("alpha", HOST_STATE_UNREACHABLE, 30_000);
     expect(host.lastSeenTime).toBeInstanceOf(Date);
     expect(host.lastSeenAge?.seconds).toBeGreaterThanOrEqual(1n);
     expect(host.fingerprint?.cpus).toBe(2);
@@ -135,7 +135,8 @@ describe("the hub's sessions with agents", () => {
     const { hosts, unreachable } = await fixture.admin.unary(
       HostServiceService.listHosts,
       ListHostsRequest.fromPartial({}),
-      { timeoutMs: 1000 },
+      // Less than the greeting is waited for.
+      { timeoutMs: 2900 },
     );
     expect(hosts.map(({ name }) => name)).toEqual(["hosts/good", "hosts/mute"]);
     expect(unreachable.map(({ name }) => name)).toEqual(["hosts/mute"]);

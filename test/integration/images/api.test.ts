@@ -243,7 +243,9 @@ describe("an image", () => {
     await writeFile(join(directory, "lying.img"), noise("lying", 4096));
     await symlink("/etc/passwd", join(directory, "link.img"));
     await expect.poll(() => seen).toContain(imageName("lying.img"));
-    expect((await get("lying.img"))?.status).toMatchObject({ origin: "directory", format: "raw", digest: "" });
+    // It may have been seen before it was written.
+    const shown = async () => (await get("lying.img"))?.status;
+    await expect.poll(shown).toMatchObject({ origin: "directory", format: "raw", digest: "" });
     await expect(remove("lying.img")).rejects.toMatchObject({ reason: "IMAGE_IN_DIRECTORY" });
     ending.abort();
     await watching;
@@ -271,7 +273,7 @@ describe("a build", () => {
       (await fixture.operator.unary(service.buildImage, { ...request("small"), imageId: "other" })).operation,
     );
     expect(failed.error?.message).toContain("no package");
-    expect(await lies(".incoming")).toEqual([]);
+    await expect.poll(() => lies(".incoming")).toEqual([]);
     await chmod(join(recipe, "build"), 0o777);
     await expect(build("small")).rejects.toMatchObject({ reason: "RECIPE_UNSAFE" });
     expect(await readFile(join(recipe, "build"), "utf8")).toContain("exit 3");

@@ -57,7 +57,7 @@ afterAll(async () => {
   connection.close();
   for (const agent of [alpha, beta]) await agent?.destroy({ instances: false });
   await hub[Symbol.asyncDispose]();
-}, 60_000);
+}, 180_000);
 
 async function ready(): Promise<void> {
   for (const name of [alphaHost, betaHost]) {
@@ -180,4 +180,4 @@ it("takes an image to a host, into a container and a machine, to another host in
   // Another push mends it.
   await runOperation(connection, await push("disk2"));
   expect(await damaged()).toBe(ImageState.IMAGE_STATE_READY);
-}, 120_000);
+}, 300_000);

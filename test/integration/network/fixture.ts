@@ -82,7 +82,8 @@ export class NetworkFixture {
     await this.sw.destroy();
     await rm(this.stateDirectory, { recursive: true });
     expect((await readdir("/run/netns")).filter((name) => name.startsWith(this.netns))).toEqual([]);
-    expect(await findProcesses((argv) => argv.some((word) => word.includes(this.stateDirectory)))).toEqual([]);
+    const ours = async () => findProcesses((argv) => argv.some((word) => word.includes(this.stateDirectory)));
+    await eventually(async () => expect(await ours()).toEqual([]));
   }
 }
 

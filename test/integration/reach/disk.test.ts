@@ -64,8 +64,9 @@ describe.each(["running", "stopped"])("the disks of a container that is %s", (st
   });
 
   it("complete paths on the command line, and nothing where there is none", async () => {
-    // A process of its own: what completes writes past what commands print to.
-    const offered = async (...words: string[]) => (await rig.program("complete", "--", ...words).ended).stdout;
+    // A process of its own: what completes writes past what commands print to. It waits longer than a shell would.
+    const offered = async (...words: string[]) =>
+      (await rig.program("--timeout", "60s", "complete", "--", ...words).ended).stdout;
     expect(await offered("disk", "ls", "zt/c1:/srv/tr")).toMatch(/^zt\/c1:\/srv\/tree\/(\t|$)/m);
     expect(await offered("cp", "zt/c1:/srv/tree/d")).toMatch(/^zt\/c1:\/srv\/tree\/deep\/(\t|$)/m);
     expect(await offered("cp", "zt/c1:/srv/n")).not.toContain("zt/c1:");

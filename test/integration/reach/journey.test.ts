@@ -136,7 +136,9 @@ it("reaches guests from their lan, by an address that is given, specified or see
   );
   // The guest is as one that knows nothing of agents; it asks for somebody who is not there, as guests do.
   const quiet = "ip address add 10.61.0.2/28 dev eth0; ip link set eth0 up; (ping 10.61.0.14 >/dev/null 2>&1 &)";
-  await shell("m1", `${quiet}; (sleep 1; rm /usr/sbin/qemu-ga; killall -9 qemu-ga) >/dev/null 2>&1 </dev/null &`);
+  const mute = `${quiet}; (sleep 1; rm /usr/sbin/qemu-ga; killall -9 qemu-ga) >/dev/null 2>&1 </dev/null &`;
+  // On a busy machine the agent ends before it has told the end of this.
+  await shell("m1", mute).catch(() => undefined);
   await eventually(async () => expect((await zor("exec", "zt/m1", "--", "true")).stderr).toMatch(/guest agent/));
   await eventually(async () => expect(await through("zt/m1", "0:7000")).toBe("words\nover\n"));
   expect(await through("zt/m1", "0:7000", "--to", "10.61.0.2")).toBe("words\nover\n");

@@ -51,7 +51,7 @@ it("has plain ssh, scp and rsync reach it", async () => {
   const back = join(rig.directory, "back");
   expect(await ended("rsync", "-a", "-e", `ssh -F ${config}`, "s1.zt.zor:/tmp/rsync/", back)).toMatchObject(well);
   expect(await readFile(join(back, "deep", "file"), "utf8")).toBe("text");
-  expect(await authorized()).toBe("# mine\n");
+  await eventually(async () => expect(await authorized()).toBe("# mine\n"));
 });
 
 it("refuses a server with another key than the one that was read inside", async () => {

@@ -6,6 +6,7 @@ import { run } from "../../../agent/host/exec.js";
 import { hubServerName } from "../../../lib/tls/join.js";
 import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { saveContext } from "../../../tui/client/contexts.js";
+import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
 import { type CliResult, CliRun } from "../../helpers/zor-cli.js";
 import { AgentProcess } from "../agent/agent-process.js";
@@ -36,7 +37,8 @@ afterAll(async () => {
   await agent?.destroy({ instances: false });
   await hub?.[Symbol.asyncDispose]();
   await rm(config, { recursive: true });
-  expect(leftBehind(before, captureMachine(), new RegExp(`${agent.state}|${agent.netns}`))).toEqual([]);
+  const mine = new RegExp(`${agent.state}|${agent.netns}`);
+  await eventually(() => expect(leftBehind(before, captureMachine(), mine)).toEqual([]));
 });
 
 const begin = (...argv: readonly string[]): CliRun => new CliRun(argv, { env: { ZOR_CONFIG: config } });

@@ -11,7 +11,7 @@ let rig: SnapshotRig;
 beforeAll(async () => {
   rig = await SnapshotRig.start();
   await rig.container("c1");
-}, 60_000);
+});
 
 afterAll(async () => {
   if (rig !== undefined) expect(await rig.close()).toEqual([]);

@@ -77,7 +77,12 @@ export class SnapshotRig {
     this.#connection.close();
     await this.agent.destroy();
     const mine = new RegExp(`${this.agent.state}|${this.agent.netns}`);
-    return leftBehind(this.#before, captureMachine(), mine);
+    const left = () => leftBehind(this.#before, captureMachine(), mine);
+    // What was killed with it goes a moment later.
+    await eventually(() => {
+      if (left().length > 0) throw new Error("there still is something");
+    }).catch(() => undefined);
+    return left();
   }
 
   nameOf(id: string): string {

@@ -62,7 +62,7 @@ it("gives a volume to a running machine, grows it there, and gives what was writ
   expect(await refused("create", "pool", "zt/bad", "--directory", "/etc")).toContain("storagePools");
   await done("create", "pool", "zt/fast", "--directory", pool);
   await done("create", "volume", "zt/data", "--size", "32M", "--pool", "fast");
-  expect(await volume()).toMatchObject({ state: "VOLUME_STATE_READY" });
+  await eventually(async () => expect(await volume()).toMatchObject({ state: "VOLUME_STATE_READY" }));
   expect(await refused("delete", "pool", "zt/fast", "--yes")).toContain("zt/volumes/data");
   await rig.answers("m1");
   await done("volume", "attach", "zt/data", "m1");
@@ -97,7 +97,7 @@ it("gives a volume to a running machine, grows it there, and gives what was writ
     expect(await rig.shell("m2", "cat /sys/block/vda/size; head -c 10 /dev/vda")).toBe("131072\nkept words");
   });
   await done("delete", "instance", "zt/m2", "--force", "--yes");
-  expect(await volume()).toMatchObject({ state: "VOLUME_STATE_READY" });
+  await eventually(async () => expect(await volume()).toMatchObject({ state: "VOLUME_STATE_READY" }));
   await done("delete", "volume", "zt/data", "--yes");
   await done("delete", "pool", "zt/fast", "--yes");
 });
