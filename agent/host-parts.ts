@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Log } from "../lib/log.js";
 import { parseHostPort } from "../lib/socket-address.js";
 import type { AgentSettings } from "./config.js";
@@ -5,6 +6,7 @@ import { findJoinData } from "./join-data.js";
 import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
 import { Bridges } from "./network/bridges.js";
+import { HeardAddresses } from "./network/heard/heard-addresses.js";
 import { LanNetworks } from "./network/lan-networks.js";
 import { createSwitchTools } from "./network/ovs/tools/tools.js";
 import { Nats } from "./network/nat/nats.js";
@@ -66,16 +68,20 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     udpSuperFrames: opened.datapath === "system",
     hubs: () => hubsOf(settings.state),
   });
+  const heard = new HeardAddresses({ switch: opened, file: join(opened.directory, "heard.json"), log });
+  await heard.open();
   const network: NetworkPart = {
     lans,
+    heard,
     wires,
     nats,
-    createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires }),
+    createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard }),
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
     switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),
     close: async () => {
       lans.close();
+      await heard.close();
       await wires.close();
       await opened.close();
     },

@@ -8,6 +8,7 @@ import type { KindContext } from "./kit/context.js";
 import type { Late } from "./kit/late.js";
 import type { Identity } from "../lib/tls/identity.js";
 import type { Bridges } from "./network/bridges.js";
+import type { HeardPart } from "./network/heard/heard-addresses.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { SwitchTools } from "./network/ovs/tools/tools.js";
 import type { LanSource } from "./network/lan-networks.js";
@@ -31,6 +32,8 @@ export interface NetworkPart {
   readonly onChange: (listener: () => void) => () => void;
   /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */
   readonly onPortChange: (listener: (change: PortChange) => void) => () => void;
+  /** Which addresses guests were heard to have; undefined: nobody listens. */
+  readonly heard?: HeardPart;
   /** The tools of the host's own switch; undefined: it has none. */
   readonly switchTools?: SwitchTools;
   /** Lets go of the network; it stays as it is. */

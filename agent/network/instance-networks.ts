@@ -1,3 +1,4 @@
+import type { HeardPart } from "./heard/heard-addresses.js";
 import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 
 /**
@@ -63,6 +64,8 @@ export interface NicWires {
 export interface InstanceNetworks {
   /** Undefined: this host has no wires. */
   readonly wires?: NicWires | undefined;
+  /** What guests were heard to say; undefined: nobody listens. */
+  readonly heard?: HeardPart | undefined;
   /** Makes the interfaces of all NICs and plugs those that name a lan; what exists already is kept as it is. On error nothing new is left. */
   prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork>;
   /** Removes everything that prepare made. */

@@ -3,6 +3,7 @@ import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 import type { Bridges } from "./bridges.js";
 import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
 import { toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
+import type { HeardPart } from "./heard/heard-addresses.js";
 import type { Ports } from "./ports.js";
 import type { Wires } from "./wires/wires.js";
 
@@ -25,6 +26,7 @@ export class LanNetworks implements InstanceNetworks {
   readonly #source: LanSource;
   /** Which NICs are in wires. */
   readonly wires: Wires | undefined;
+  readonly heard: HeardPart | undefined;
 
   /** @param options.netns net namespace of the switch. */
   constructor(options: {
@@ -33,12 +35,14 @@ export class LanNetworks implements InstanceNetworks {
     readonly lans: Bridges;
     readonly source: LanSource;
     readonly wires?: Wires | undefined;
+    readonly heard?: HeardPart | undefined;
   }) {
     this.#netns = options.netns;
     this.#ports = options.ports;
     this.#lans = options.lans;
     this.#source = options.source;
     this.wires = options.wires;
+    this.heard = options.heard;
   }
 
   async prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork> {

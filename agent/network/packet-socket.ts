@@ -42,9 +42,9 @@ export class PacketSocket {
     const fd = visitNetns(device.netns, createPacketSocket);
     if (fd === undefined) throw new SystemCallError("socket(AF_PACKET)", lastErrno());
     try {
-      filter(fd, kind);
-      setSocketOption(fd, { level: SOL_PACKET, option: PACKET_IGNORE_OUTGOING, what: "PACKET_IGNORE_OUTGOING" }, 1);
-      bind(fd, device.ifindex);
+      attachFilter(fd, kind === "icmpv6" ? icmpv6Filter : filterOf(kind));
+      ignoreOutgoing(fd);
+      bindPacketSocket(fd, device.ifindex);
       return new PacketSocket(fd);
     } catch (error) {
       close(fd);
@@ -74,8 +74,13 @@ export class PacketSocket {
   }
 }
 
+/** Has a socket hear only what comes in at its devices. */
+export function ignoreOutgoing(fd: number): void {
+  setSocketOption(fd, { level: SOL_PACKET, option: PACKET_IGNORE_OUTGOING, what: "PACKET_IGNORE_OUTGOING" }, 1);
+}
+
 /** Instructions of classic BPF: code, jump if true and if false, operand. */
-type Instructions = readonly (readonly [number, number, number, number])[];
+export type Instructions = readonly (readonly [number, number, number, number])[];
 
 function filterOf({ destination, ethertype }: Exclude<FrameKind, "icmpv6">): Instructions {
   return [
@@ -102,8 +107,7 @@ const icmpv6Filter: Instructions = [
 ];
 
 /** Lets the kernel drop what is not of this kind before it costs anything and takes the place of what is (classic BPF). */
-function filter(fd: number, kind: FrameKind): void {
-  const instructions = kind === "icmpv6" ? icmpv6Filter : filterOf(kind);
+export function attachFilter(fd: number, instructions: Instructions): void {
   const program = new NativeMemory(instructions.length * 8);
   for (const [index, [code, ifTrue, ifFalse, operand]] of instructions.entries()) {
     program.buffer.writeUInt16LE(code, index * 8);
@@ -117,7 +121,8 @@ function filter(fd: number, kind: FrameKind): void {
   setSocketOption(fd, { level: SOL_SOCKET, option: SO_ATTACH_FILTER, what: "SO_ATTACH_FILTER" }, value);
 }
 
-function bind(fd: number, ifindex: number): void {
+/** Has a socket hear a device; 0: all of its net namespace. */
+export function bindPacketSocket(fd: number, ifindex: number): void {
   // struct sockaddr_ll; a switch takes frames from its ports before sockets of a single protocol see them, not before those of all.
   const address = new NativeMemory(20);
   address.buffer.fill(0);

@@ -29,6 +29,7 @@ import { Discoveries, type DiscoveriesOptions } from "./discovered.js";
 import { endWithHost } from "./end-with-host.js";
 import { assertInNoWire, followWires, pluggedOf } from "./carriers.js";
 import { collectGarbage } from "./garbage.js";
+import { followHeard } from "./heard.js";
 import { Neighbours } from "./neighbours.js";
 import { News, tellOf } from "./news.js";
 import { type AskedMedium, changeMedium } from "./medium-change.js";
@@ -118,6 +119,7 @@ export class InstanceManager implements ResourceSource {
     await this.#unasked.planBoot(this.#records.all());
     await collectGarbage(this.#context, this.#records.all());
     followWires(this.#context, this.#records, this.#queue);
+    followHeard(this.#context, this.#records);
     await this.#context.networks.settle?.();
   }
 

@@ -1,6 +1,7 @@
 import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
 import {
   Instance,
+  type HeardAddress,
   type InstanceSpec,
   InstanceState,
   type InstanceStatus,
@@ -59,6 +60,8 @@ export interface InstanceRecord {
   awaitsBoot: boolean;
   /** How its schedules stand. */
   schedules?: readonly ScheduleStatus[];
+  /** Addresses that were heard at its interfaces. */
+  heard?: readonly HeardAddress[];
   /** Who is attached to its consoles. */
   consoleSessions?: readonly ConsoleSession[];
   /** Who is connected to its screen. */
@@ -149,6 +152,7 @@ function toStatus(record: InstanceRecord, spec: InstanceSpec): InstanceStatus {
     restart: toRestartStatus(record),
     pendingChanges: pendingChanges(record),
     schedules: [...(record.schedules ?? [])],
+    heardAddresses: [...(record.heard ?? [])],
     consoleSessions: (record.consoleSessions ?? []).slice(0, maxToldSessions),
   };
 }

@@ -10,7 +10,7 @@ import type { AgentContext, NetworkPart } from "../../parts.js";
 /** What the lans need of the agent around them. */
 export interface LanKindOptions {
   /** The lans of the switch. */
-  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange">;
+  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "heard">;
   /** Tells watchers that something happened. */
   readonly emit: (event: EventDraft) => void;
   readonly now: () => Date;
@@ -56,7 +56,7 @@ export class LanKind implements AgentKind<Lan> {
     const missing = failure === "" ? "the switch does not have it" : failure;
     return {
       datapath: observed?.datapath ?? "",
-      ports: (observed?.ports ?? []).map(toLanPort),
+      ports: (observed?.ports ?? []).map((port) => this.#toLanPort(port)),
       reason: observed === undefined ? missing : observed.reason,
       observeTime: this.#options.now(),
     };
@@ -83,6 +83,20 @@ export class LanKind implements AgentKind<Lan> {
 
   async close(): Promise<void> {
     for (const stop of this.#stops) stop();
+  }
+
+  #toLanPort(port: ObservedPort): LanPort {
+    const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, error: fault } = port;
+    const counters = { rxFrames, rxBytes, txFrames, txBytes, droppedFrames };
+    const heard = this.#options.network.heard?.ofNic(endpoint) ?? [];
+    return {
+      endpoint,
+      port: port.port,
+      ...counters,
+      settings,
+      fault,
+      heardAddresses: heard.map((each) => each.address),
+    };
   }
 
   get #lans(): NetworkPart["lans"] {
@@ -112,9 +126,4 @@ function toEvent(resource: string, { endpoint, fault }: PortChange): EventDraft 
   }
   const severity = EventSeverity.EVENT_SEVERITY_WARNING;
   return { severity, type: "lan.port-changed", resource, message: `${endpoint}: ${fault}`, caller: "" };
-}
-
-function toLanPort(port: ObservedPort): LanPort {
-  const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, error: fault } = port;
-  return { endpoint, port: port.port, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, fault };
 }

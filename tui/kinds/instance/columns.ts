@@ -11,7 +11,7 @@ import {
   stateColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
-import { nicsOf } from "./nics.js";
+import { heardOf, nicsOf } from "./nics.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
 type InstanceRow = Row<Instance>;
@@ -108,6 +108,11 @@ export const instanceColumns: readonly Column<InstanceRow>[] = [
 
 /** Only for where there is room without end. */
 export const instanceWideColumns: readonly Column<InstanceRow>[] = [
+  wideColumn("heard", "HEARD", ({ resource }: InstanceRow) =>
+    nicsOf(resource)
+      .flatMap(({ name }) => heardOf(resource, name))
+      .join(","),
+  ),
   wideColumn("exec", "EXEC", (row: InstanceRow) => (row.resource.status?.execReady === true ? "yes" : "no")),
 ];
 
@@ -130,6 +135,6 @@ function lanText(row: InstanceRow): string {
 
 function addressText(row: InstanceRow): string {
   return nicsOf(row.resource)
-    .flatMap((nic) => nic.addresses)
+    .flatMap((nic) => (nic.addresses.length > 0 ? nic.addresses : heardOf(row.resource, nic.name)))
     .join(" ");
 }

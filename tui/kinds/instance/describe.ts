@@ -12,7 +12,7 @@ import { describeDomain } from "./drivers/libvirt.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
 import { describeEngine } from "./drivers/engines.js";
 import { scheduleLines } from "./describe-schedules.js";
-import { nicsOf } from "./nics.js";
+import { heardOf, nicsOf } from "./nics.js";
 import { portText } from "../../kit/port-text.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
@@ -61,11 +61,16 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
           .filter((part) => part !== "")
           .join("  "),
       ),
+      ...heardLines(heardOf(row.resource, nic.name)),
     ]),
     ...(nicsOf(row.resource).length === 0 ? [text("none", "dim")] : []),
     ...driverLines(row),
     ...scheduleLines(row.resource, context),
   ];
+}
+
+function heardLines(addresses: readonly string[]): readonly DescribeLine[] {
+  return addresses.length === 0 ? [] : [field("", { text: `heard ${addresses.join(" ")}`, tone: "dim" })];
 }
 
 /** "ana", or "bob (looks, port 1)". */

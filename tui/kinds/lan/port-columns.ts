@@ -49,6 +49,15 @@ export const portColumns: readonly Column<PortRow>[] = [
     cell: (row) => ({ text: portText(row.resource.settings), tone: "dim" }),
     searched: (row) => portText(row.resource.settings),
   },
+  {
+    id: "heard",
+    title: "HEARD",
+    importance: 5,
+    min: 9,
+    max: 40,
+    cell: (row) => ({ text: row.resource.heardAddresses.join(" ") }),
+    searched: (row) => row.resource.heardAddresses.join(" "),
+  },
   countColumn<PortRow>(
     { id: "in", title: "FRAMES IN", importance: 8, sortLetter: "I" },
     (row) => row.resource.rxFrames,

@@ -572,7 +572,14 @@ export interface InstanceStatus {
   /** How its schedules stand, in the order of the spec. */
   schedules: ScheduleStatus[];
   /** What a container's health check says. Unset: it has none, or does not run. */
-  health: ContainerHealth | undefined;
+  health:
+    | ContainerHealth
+    | undefined;
+  /**
+   * Addresses heard at its interfaces that are in lans: from ARP and neighbour discovery, without anything of ours inside. At most 16 of each
+   * interface, the latest; what was not heard for 30 minutes is forgotten. They are what the guest says, not what is proven.
+   */
+  heardAddresses: HeardAddress[];
 }
 
 /** How a run of an instance ended. */
@@ -607,6 +614,18 @@ export interface RestartStatus {
     | undefined;
   /** It is not started again, because it was restarted as often as its policy allows. */
   givenUp: boolean;
+}
+
+/** An address that a guest was heard to have. */
+export interface HeardAddress {
+  /** Name of the interface, "eth0". */
+  nic: string;
+  /** IPv4 or IPv6 address. */
+  address: string;
+  /** MAC address that it was said for; another than the interface's where the guest speaks for others. */
+  mac: string;
+  /** When it was heard first. */
+  sinceTime: Date | undefined;
 }
 
 function createBaseInstance(): Instance {
@@ -1989,6 +2008,7 @@ function createBaseInstanceStatus(): InstanceStatus {
     consoleSessions: [],
     schedules: [],
     health: undefined,
+    heardAddresses: [],
   };
 }
 
@@ -2044,6 +2064,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     }
     if (message.health !== undefined) {
       ContainerHealth.encode(message.health, writer.uint32(242).fork()).join();
+    }
+    for (const v of message.heardAddresses) {
+      HeardAddress.encode(v!, writer.uint32(274).fork()).join();
     }
     return writer;
   },
@@ -2181,6 +2204,14 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
             message.health = ContainerHealth.decode(reader, reader.uint32());
             continue;
           }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.heardAddresses.push(HeardAddress.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2242,6 +2273,11 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
         ? object.schedules.map((e: any) => ScheduleStatus.fromJSON(e))
         : [],
       health: isSet(object.health) ? ContainerHealth.fromJSON(object.health) : undefined,
+      heardAddresses: globalThis.Array.isArray(object?.heardAddresses)
+        ? object.heardAddresses.map((e: any) => HeardAddress.fromJSON(e))
+        : globalThis.Array.isArray(object?.heard_addresses)
+        ? object.heard_addresses.map((e: any) => HeardAddress.fromJSON(e))
+        : [],
     };
   },
 
@@ -2292,6 +2328,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     if (message.health !== undefined) {
       obj.health = ContainerHealth.toJSON(message.health);
     }
+    if (message.heardAddresses?.length) {
+      obj.heardAddresses = message.heardAddresses.map((e) => HeardAddress.toJSON(e));
+    }
     return obj;
   },
 
@@ -2323,6 +2362,7 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     message.health = (object.health !== undefined && object.health !== null)
       ? ContainerHealth.fromPartial(object.health)
       : undefined;
+    message.heardAddresses = object.heardAddresses?.map((e) => HeardAddress.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2614,6 +2654,127 @@ export const RestartStatus: MessageFns<RestartStatus> = {
     message.count = object.count ?? 0;
     message.nextTime = object.nextTime ?? undefined;
     message.givenUp = object.givenUp ?? false;
+    return message;
+  },
+};
+
+function createBaseHeardAddress(): HeardAddress {
+  return { nic: "", address: "", mac: "", sinceTime: undefined };
+}
+
+export const HeardAddress: MessageFns<HeardAddress> = {
+  encode(message: HeardAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nic !== "") {
+      writer.uint32(10).string(message.nic);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.mac !== "") {
+      writer.uint32(26).string(message.mac);
+    }
+    if (message.sinceTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.sinceTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeardAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeardAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mac = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sinceTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HeardAddress {
+    return {
+      nic: isSet(object.nic) ? globalThis.String(object.nic) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      mac: isSet(object.mac) ? globalThis.String(object.mac) : "",
+      sinceTime: isSet(object.sinceTime)
+        ? fromJsonTimestamp(object.sinceTime)
+        : isSet(object.since_time)
+        ? fromJsonTimestamp(object.since_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: HeardAddress): unknown {
+    const obj: any = {};
+    if (message.nic !== "") {
+      obj.nic = message.nic;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.mac !== "") {
+      obj.mac = message.mac;
+    }
+    if (message.sinceTime !== undefined) {
+      obj.sinceTime = message.sinceTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HeardAddress>): HeardAddress {
+    return HeardAddress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HeardAddress>): HeardAddress {
+    const message = createBaseHeardAddress();
+    message.nic = object.nic ?? "";
+    message.address = object.address ?? "";
+    message.mac = object.mac ?? "";
+    message.sinceTime = object.sinceTime ?? undefined;
     return message;
   },
 };

@@ -95,6 +95,8 @@ export interface LanPort {
     | undefined;
   /** Why it does not work, or does not do what its settings say, for people; empty when it does. */
   fault: string;
+  /** Addresses heard from it, at most 16, those of an interface of an instance only; see InstanceStatus.heard_addresses. */
+  heardAddresses: string[];
 }
 
 function createBaseLan(): Lan {
@@ -761,6 +763,7 @@ function createBaseLanPort(): LanPort {
     droppedFrames: 0n,
     settings: undefined,
     fault: "",
+    heardAddresses: [],
   };
 }
 
@@ -807,6 +810,9 @@ export const LanPort: MessageFns<LanPort> = {
     }
     if (message.fault !== "") {
       writer.uint32(74).string(message.fault);
+    }
+    for (const v of message.heardAddresses) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -896,6 +902,14 @@ export const LanPort: MessageFns<LanPort> = {
             message.fault = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.heardAddresses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -931,6 +945,11 @@ export const LanPort: MessageFns<LanPort> = {
         : 0n,
       settings: isSet(object.settings) ? PortSettings.fromJSON(object.settings) : undefined,
       fault: isSet(object.fault) ? globalThis.String(object.fault) : "",
+      heardAddresses: globalThis.Array.isArray(object?.heardAddresses)
+        ? object.heardAddresses.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.heard_addresses)
+        ? object.heard_addresses.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -963,6 +982,9 @@ export const LanPort: MessageFns<LanPort> = {
     if (message.fault !== "") {
       obj.fault = message.fault;
     }
+    if (message.heardAddresses?.length) {
+      obj.heardAddresses = message.heardAddresses;
+    }
     return obj;
   },
 
@@ -984,6 +1006,7 @@ export const LanPort: MessageFns<LanPort> = {
       ? PortSettings.fromPartial(object.settings)
       : undefined;
     message.fault = object.fault ?? "";
+    message.heardAddresses = object.heardAddresses?.map((e) => e) || [];
     return message;
   },
 };
