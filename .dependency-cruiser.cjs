@@ -128,6 +128,8 @@ module.exports = {
         path: "^(agent|hub|lib|tui|deploy|test)/",
         pathNot: [
           "^agent/host/exec\\.ts$",
+          // Programs that events are told to, from the configuration.
+          "^lib/hooks/run-program\\.ts$",
           // The hub's own join program, with a channel to it.
           "^hub/join/join-process\\.ts$",
           // The editor of a person, which has the terminal meanwhile.

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { EventLog } from "../lib/events/event-log.js";
 import { keepEvents } from "../lib/events/keep-events.js";
+import { Hooks } from "../lib/hooks/hooks.js";
 import { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
@@ -135,12 +136,21 @@ export class Agent {
       now,
       signal: ending.signal,
     };
+    const hooks = await Hooks.open({
+      ...{ hooks: settings.hooks ?? [], networks: settings.hookNetworks ?? [], events },
+      directory: join(state, "hooks"),
+      onTrouble: (message) => {
+        log.warn(message);
+        const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+        publisher.event({ severity, type: "hook.trouble", resource: `hosts/${host}`, message, caller: "" });
+      },
+    });
     const opened = await openKinds(kinds, context);
     const server = await AgentServer.start({
       ...options,
       revoked,
       watchLog,
-      events,
+      ...{ events, hooks },
       remarks: context.remarks,
       kinds: [...opened.values()],
       requests: new RequestIds(new FileRequestStore(join(state, "requests"), logError)),
@@ -155,6 +165,7 @@ export class Agent {
       await work;
       await closeKinds(opened);
       await parts.network.close();
+      await hooks.close();
       stopKeeping();
       await events.close();
     };

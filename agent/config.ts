@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
+import type { AllowedNetworks } from "../lib/hooks/hook-address.js";
+import { type HookConfig, hookSettings } from "../lib/hooks/hook-config.js";
 import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
 import { type ContainerCapability, findCapability } from "./drivers/containers/capabilities.js";
@@ -111,6 +113,8 @@ export const agentConfigSchema = z.strictObject({
   natListen: z.array(allowedListenSchema).max(256).optional(),
   netbootDirs: z.array(path).max(256).optional(),
   memoryReserveMib: mib.optional(),
+  hooks: hookSettings.hooks.optional(),
+  hookNetworks: hookSettings.hookNetworks.optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -177,6 +181,10 @@ export interface AgentSettings {
   readonly netbootDirs: readonly string[];
   /** Memory of the host that stays free when a machine starts, MiB. */
   readonly memoryReserveMib: number;
+  /** Whom events are told to; default: nobody. */
+  readonly hooks?: readonly HookConfig[];
+  /** Networks beside the public ones that webhooks may go to. */
+  readonly hookNetworks?: AllowedNetworks;
   readonly observeSeconds: number;
 }
 
@@ -219,6 +227,8 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     natListen: config.natListen ?? usualListen,
     netbootDirs: config.netbootDirs ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,
+    hooks: config.hooks ?? [],
+    hookNetworks: config.hookNetworks ?? [],
     observeSeconds: config.observeSeconds,
   };
 }

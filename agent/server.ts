@@ -11,12 +11,14 @@ import { addReflection } from "../lib/grpc/reflection.js";
 import { refuseRevoked } from "../lib/grpc/revocation.js";
 import { createGrpcServer, createServerTls, listen, type ServerTls, shutDown } from "../lib/grpc/server.js";
 import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
+import type { Hooks } from "../lib/hooks/hooks.js";
 import type { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { WatchLog } from "../lib/watch/watch-log.js";
 import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js";
 import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
+import { HookServiceService } from "../proto/gen/zor/v1/hook_service.js";
 import { LinkTransport } from "../proto/gen/zor/v1/link.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { type AgentFacts, agentService } from "./agent-service.js";
@@ -39,6 +41,8 @@ export interface AgentServerOptions {
   readonly watchLog: WatchLog;
   /** What happened, kept on disk. */
   readonly events: EventLog;
+  /** Whom that is told to. */
+  readonly hooks: Hooks;
   readonly remarks: Remarks;
   /** What of its kinds is served. */
   readonly kinds: readonly KindPart[];
@@ -170,6 +174,7 @@ function ownMethods(options: AgentServerOptions): readonly ServiceMethods[] {
     serve(AgentServiceService, agent),
     serve(WatchServiceService, watchService(watchLog)),
     serve(EventServiceService, eventMethods(options.events)),
+    serve(HookServiceService, options.hooks.methods),
   ];
 }
 

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
+import { hookSettings } from "../lib/hooks/hook-config.js";
 import { isId } from "../lib/names.js";
 import { addressForm, formatHostPort, parseHostPort } from "../lib/socket-address.js";
 import { canonicalIp } from "../lib/underlay-address.js";
@@ -48,6 +49,10 @@ export const hubConfigSchema = z.strictObject({
   hostCertificateDays: days.default(30),
   /** Life of people's and services' certificates, in days. */
   personCertificateDays: days.default(7),
+  /** Whom events are told to; only from the file. */
+  hooks: hookSettings.hooks.default([]),
+  /** Networks beside the public ones that webhooks may go to. */
+  hookNetworks: hookSettings.hookNetworks.default([]),
 });
 
 /** Settings of a hub. */

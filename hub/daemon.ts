@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../lib/files.js";
 import type { Health } from "../lib/grpc/health.js";
+import { Hooks } from "../lib/hooks/hooks.js";
 import type { Log } from "../lib/log.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
 import { version } from "../lib/program.js";
@@ -42,6 +43,7 @@ export class Hub {
   readonly #state: HubState;
   #identity: Identity;
   #core: Core | undefined;
+  #hooks: Hooks | undefined;
   #main: Listener | undefined;
   #joining: Promise<JoinProcess> | undefined;
   #join: JoinProcess | undefined;
@@ -99,6 +101,7 @@ export class Hub {
     this.#health?.setServing(false);
     const join = await this.#joining?.catch(() => undefined);
     await Promise.all([this.#main?.close(shutdownGraceMs), join?.close()]);
+    await this.#hooks?.close();
     await this.#core?.close();
     for (const listener of this.#reverse) await listener.close();
     await this.#state.close();
@@ -119,13 +122,14 @@ export class Hub {
       kinds: this.#kinds,
     });
     this.#core = core;
+    this.#hooks = await this.#openHooks(core);
     const reverse = this.#stand(await this.#listenReverse(core));
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
     const options = guardedService(certificates, this.#log);
     this.#health = addMainServices(
       this.#main.server,
-      { ...core.parts, keptLog: this.#keptLog, kinds: core.kinds },
+      { ...core.parts, keptLog: this.#keptLog, kinds: core.kinds, hooks: this.#hooks },
       options,
     );
     const joining = await this.#joining;
@@ -147,6 +151,17 @@ export class Hub {
     certificates.onRevocation(() => this.#log.info("certificates revoked"));
     this.#writing = this.#writing.then(() => this.#writeRunFile());
     await this.#writing;
+  }
+
+  #openHooks({ parts: { events, inventory } }: Core): Promise<Hooks> {
+    const { hooks, hookNetworks: networks, state } = this.#config;
+    const directory = join(state, "hooks");
+    const onTrouble = (message: string): void => {
+      this.#log.warn(message);
+      const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+      inventory.log.recordEvent("events", { type: "hook.trouble", severity, resource: "", message, caller: "" });
+    };
+    return Hooks.open({ hooks, networks, events, directory, onTrouble });
   }
 
   #listenReverse(core: Core): Promise<StandingListener> {

@@ -4,10 +4,12 @@ import { eventMethods } from "../lib/events/event-methods.js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { type Handlers, implementService, type ServiceOptions } from "../lib/grpc/service.js";
+import type { Hooks } from "../lib/hooks/hooks.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
 import { type AnyMethod, type AnyService, allServices } from "../lib/kinds/codecs.js";
 import { findRule, kindNamed, livesOnHosts } from "../lib/kinds/kinds.js";
 import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
+import { HookServiceService } from "../proto/gen/zor/v1/hook_service.js";
 import { HubLogServiceService } from "../proto/gen/zor/v1/log_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
@@ -24,6 +26,8 @@ export interface ServedParts extends HostMethodParts {
   readonly certificates: Certificates;
   /** What happened, kept on disk. */
   readonly events: EventLog;
+  /** Whom that is told to. */
+  readonly hooks: Hooks;
   /** The hub's own log; undefined: it keeps none. */
   readonly keptLog: KeptLog | undefined;
   /** What kinds add. */
@@ -32,12 +36,13 @@ export interface ServedParts extends HostMethodParts {
 
 /** Adds everything the main listener serves: what kinds add, and all methods of kinds that live on hosts. */
 export function addMainServices(server: Server, parts: ServedParts, options: ServiceOptions): Health {
-  const { inventory, certificates, keptLog, kinds, events } = parts;
+  const { inventory, certificates, keptLog, kinds, events, hooks } = parts;
   const own: KindHandlers = Object.assign(
     {
       ...handlersOf(RenewServiceService, renewHandlers(certificates)),
       ...handlersOf(HubLogServiceService, hubLogHandlers(keptLog)),
       ...handlersOf(EventServiceService, eventMethods(events)),
+      ...handlersOf(HookServiceService, hooks.methods),
     },
     ...kinds.map(({ handlers }) => handlers),
   );

@@ -12,6 +12,7 @@ import { Event } from "./zor/v1/event.js";
 import { EventServiceService } from "./zor/v1/event_service.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
 import { ForwardServiceService } from "./zor/v1/forward_service.js";
+import { HookServiceService } from "./zor/v1/hook_service.js";
 import { Host } from "./zor/v1/host.js";
 import { HostLogServiceService, HubLogServiceService, InstanceLogServiceService } from "./zor/v1/log_service.js";
 import { HostServiceService } from "./zor/v1/host_service.js";
@@ -95,6 +96,7 @@ export const serviceTable = {
   "zor.v1.EventService": EventServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.ForwardService": ForwardServiceService,
+  "zor.v1.HookService": HookServiceService,
   "zor.v1.HostLogService": HostLogServiceService,
   "zor.v1.HostService": HostServiceService,
   "zor.v1.HubLogService": HubLogServiceService,

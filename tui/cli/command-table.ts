@@ -81,6 +81,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "what happened, who did it and why; -f goes on",
     load: () => import("./commands/events.js"),
   },
+  {
+    name: "hooks",
+    summary: "whom events are told to, and what could not be",
+    load: () => import("./commands/hooks.js"),
+  },
   { name: "exec", summary: "run a command inside an instance", load: () => import("./commands/exec.js") },
   { name: "cp", summary: "copy files into, out of and between instances", load: () => import("./commands/cp.js") },
   {
