@@ -112,6 +112,8 @@ async function dockerCommand(root: string): Promise<string[]> {
     `--host=unix://${join(root, "s")}`,
     "--iptables=false",
     "--ip6tables=false",
+    // It would set it for the whole host, while others look at that.
+    "--ip-forward=false",
     "--bridge=none",
     "--live-restore",
     `--cgroup-parent=/${groupOf(root)}`,

@@ -102,11 +102,13 @@ describe("an agent with real machines and a container", () => {
     for (const id of ["vm1", "vm2"]) {
       await eventually(async () => expect((await read(id)).status?.execReady).toBe(true), 60_000);
     }
-    const { code, stdout } = await exec("vm1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
-    expect(stdout).toContain(" 0% packet loss");
-    expect(code).toBe(0);
-    const fromContainer = await exec("c1", ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
-    expect(fromContainer.stdout).toContain(" 0% packet loss");
+    for (const id of ["vm1", "c1"]) {
+      // Ping waits a second for the last answer, which is little on a busy host.
+      await eventually(async () => {
+        const { stdout } = await exec(id, ["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.9.0.2"]);
+        expect(stdout).toContain(" 0% packet loss");
+      });
+    }
   });
 
   it("shows carrier where a NIC is in a lan, and nowhere else", async () => {
@@ -125,7 +127,7 @@ describe("an agent with real machines and a container", () => {
   it("finds the same ones, and their traffic uninterrupted, after it was killed and started again", async () => {
     const earlier = await Promise.all(["vm1", "vm2", "c1"].map(read));
     // In the guest and detached: what the agent's end must not touch.
-    await exec("vm1", ["sh", "-c", "ping -c 30 -i 0.1 -W 1 10.9.0.2 > /tmp/ping 2>&1 &"]);
+    await exec("vm1", ["sh", "-c", "ping -c 40 -i 0.1 -W 1 10.9.0.2 > /tmp/ping 2>&1 &"]);
     await agent.end("SIGKILL");
     connection.close();
     await agent.start();
@@ -141,10 +143,14 @@ describe("an agent with real machines and a container", () => {
     ]);
     await eventually(async () => expect((await read("vm1")).status?.execReady).toBe(true), 60_000);
     for (const id of ["vm1", "c1"]) expect([await carrier(id, "eth0"), await carrier(id, "eth1")]).toEqual(["1", "0"]);
-    await eventually(async () => {
+    const pings = await eventually(async () => {
       const { stdout } = await exec("vm1", ["cat", "/tmp/ping"]);
-      expect(stdout).toContain("30 packets transmitted, 30 packets received, 0% packet loss");
+      expect(stdout).toContain("40 packets transmitted");
+      return stdout;
     });
+    // For the answers to the last ones ping waits a second only.
+    const answered = [...pings.matchAll(/ seq=(\d+) /g)].map(([, sequence]) => Number(sequence));
+    expect(answered.slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, sequence) => sequence));
   });
 });
 

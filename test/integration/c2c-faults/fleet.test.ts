@@ -68,7 +68,8 @@ test("a GiB arrives unchanged and without a long stall while its path changes tw
   }
   expect(copy.ended()).toBe(false);
   copy.hurry();
-  expect((await copy.done).longestStallMs).toBeLessThan(5_000);
+  // Three seconds at most where nothing else runs; TCP tries again after three, and then after six.
+  expect((await copy.done).longestStallMs).toBeLessThan(15_000);
 });
 
 test("with the hub dead for good, a cable survives a cut, the death of an engine and that of an agent", async () => {

@@ -62,11 +62,11 @@ test("a peer whose engine does not run is found by dialling it now", async () =>
   expect(hops[3]?.remedy).toContain("the agent of the other host runs");
 });
 
-test("a cut underlay is told within 10 s", async () => {
+test("a cut underlay is told before the hub gives up", async () => {
   const hosts = await connected();
   await hosts.a.underlay.ip("link", "set", underlayDevice, "down");
   await eventually(() => expect(hosts.b.end()).toMatchObject({ phase: "down" }));
-  const limit = AbortSignal.timeout(10_000);
+  const limit = AbortSignal.timeout(14_000);
   const hops = await diagnose(hosts.b);
   expect(limit.aborted).toBe(false);
   expect(verdicts(hops)).toMatchObject({ socket: "broken", path: "skipped" });
