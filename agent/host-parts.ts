@@ -13,7 +13,9 @@ import { Nats } from "./network/nat/nats.js";
 import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import { Forwarder } from "./network/wires/forwarder.js";
+import { NicPlugger } from "./network/wires/nic-plugger.js";
 import { Wires } from "./network/wires/wires.js";
+import type { CablePlugger } from "./cable/plugger.js";
 import type { AgentParts, NetworkPart } from "./parts.js";
 
 /** What the parts of a real host are made with. */
@@ -35,13 +37,13 @@ export async function openHostParts(options: HostPartsOptions): Promise<AgentPar
   const policies = { containers, machines: { qemuArguments, pciDevices, usbDevices, shares } };
   const common = { imageDirectories, stateDirectory, containerCapabilities, ...policies, engines, registries };
   const drivers = createDrivers({ ...common, disk, diskAppliance, libvirt, hostUid, log });
-  const { network, lans, udpSuperFrames } = await openNetwork(options);
-  return { drivers, network, cables: { plugger: lans, udpSuperFrames } };
+  const { network, plugger, udpSuperFrames } = await openNetwork(options);
+  return { drivers, network, cables: { plugger, udpSuperFrames } };
 }
 
 async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions): Promise<{
   readonly network: NetworkPart;
-  readonly lans: Bridges;
+  readonly plugger: CablePlugger;
   /** The switch takes UDP super-frames. */
   readonly udpSuperFrames: boolean;
 }> {
@@ -86,7 +88,8 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
       await opened.close();
     },
   };
-  return { network, lans, udpSuperFrames: opened.datapath === "system" };
+  const plugger = new NicPlugger({ lans, wires, host: settings.host });
+  return { network, plugger, udpSuperFrames: opened.datapath === "system" };
 }
 
 /** Where the hub is, as this host was told when it joined; a hub that was moved since is asked for by its old name or address. */

@@ -117,14 +117,15 @@ export class PlugLoop {
     if (!ready || this.#closed) return;
     const found = plugger.find(lan);
     const inLan = found?.ports.some((each) => each.port === port && each.error === "") === true;
-    const forwards = (found?.fault ?? "") === "";
-    if ((plugged && inLan && forwards) || this.#retries.get(port)?.timer !== undefined) return;
+    const isGood = inLan && (found?.fault ?? "") === "";
+    // What has become good is told at once, whatever it waits for.
+    if (isGood ? plugged : this.#retries.get(port)?.timer !== undefined) return;
     let fault = "";
     try {
       await plugger.plug({ lan, port, endpoint });
       // A port in a lan that forwards nothing is of no use: the cable says so.
       fault = plugger.find(lan)?.fault ?? "";
-      if (fault === "") this.#retries.delete(port);
+      if (fault === "") this.#forgetRetry(port);
       else this.#later(port);
     } catch (error) {
       fault = toldOf(error);
@@ -148,10 +149,11 @@ export class PlugLoop {
   }
 
   #forgetRetries(wanted: ReadonlySet<string>): void {
-    for (const [port, { timer }] of this.#retries) {
-      if (port === allPorts || wanted.has(port)) continue;
-      clearTimeout(timer);
-      this.#retries.delete(port);
-    }
+    for (const port of this.#retries.keys()) if (port !== allPorts && !wanted.has(port)) this.#forgetRetry(port);
+  }
+
+  #forgetRetry(port: string): void {
+    clearTimeout(this.#retries.get(port)?.timer);
+    this.#retries.delete(port);
   }
 }

@@ -7,6 +7,9 @@ interface PluggedLan {
   readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
 }
 
+/** What a NIC at the end of a link shows its guest. */
+export type LinkCarrier = "up" | "down" | "kept";
+
 /** The lan side of cables and boxes: puts taps into lans. `Bridges` of agent/network/bridges.ts is one. */
 export interface CablePlugger {
   /** Plugs a tap of the switch's namespace into a lan; idempotent. Rejects when there is no such lan. */
@@ -19,6 +22,10 @@ export interface CablePlugger {
   list(): readonly PluggedLan[];
   /** Sends frames through the switch into a link and counts those that come from its other end; absent: there is no real switch. */
   cross?(test: CrossTest): Promise<CrossResult>;
+  /** @throws {ZorError} FAILED_PRECONDITION: what is to be plugged into is a NIC, and something else is plugged into that. Absent: there are no NICs. */
+  assertFree?(lan: string, endpoint: string): void;
+  /** Has a NIC that a link is plugged into show carrier, or none; "kept": it has it whatever happens. Absent: there are no NICs. */
+  setCarrier?(endpoint: string, carrier: LinkCarrier): void;
   /** Calls back when lans or ports change. Returns the way to stop. */
   onChange(listener: () => void): () => void;
 }

@@ -67,6 +67,8 @@ export interface CreateCommand<T extends object = object> extends CommandLook {
   readonly words?: readonly Word[];
   /** What it is called, as it would be written, when only the words are given; default: it must be said. */
   nameOf?(words: readonly string[]): string;
+  /** Singular of the kind that these words mean instead, which is created in its way; undefined: this one. */
+  kindOf?(words: readonly string[], values: FlagValues): string | undefined;
   /** The resource that words and flags describe. Its fields may be as few as are said: the others have their defaults. */
   read(input: CommandInput): object | Promise<object>;
   /** What the flags that say nothing of the resource put into the request. */

@@ -36,7 +36,7 @@ export interface EndParts {
 /** An end as the agent is told of it. Figures of a connection are told only while there is one. */
 export function endView(parts: EndParts): EndView {
   const { record, needsTicket, direct, tap } = parts;
-  const { link, linkUid, lan } = record.spec;
+  const { link, linkUid, lan, carrierHold, keepCarrier } = record.spec;
   return {
     status: {
       ...{ link, linkUid, needsTicket },
@@ -47,6 +47,7 @@ export function endView(parts: EndParts): EndView {
       localPeer: undefined,
     },
     port: { ...tap, lan },
+    ...{ carrierHold, keepCarrier },
   };
 }
 

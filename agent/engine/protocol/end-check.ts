@@ -6,6 +6,8 @@ import { LinkEncryption, LinkRole } from "../../../proto/gen/zor/v1/link.js";
 const secretBytes = 32;
 const maxAddresses = 16;
 const maxAddressLength = 300;
+/** "instances/{instance}/nics/{nic}" with the longest names. */
+const maxLanLength = 144;
 const maxTicketSeconds = 3_600;
 const roles: readonly LinkRole[] = [LinkRole.LINK_ROLE_LISTENER, LinkRole.LINK_ROLE_DIALER];
 const encryptions: readonly LinkEncryption[] = [
@@ -23,7 +25,7 @@ export function checkEnd(field: string, end: EndSpec): FieldViolation[] {
   const { link, linkUid, lan, ticket, ticketTtlSeconds: ttl, relayTicket } = end;
   check("link", /^links\/.{1,74}$/.test(link), 'must be "links/{link}"');
   check("link_uid", linkUid.length >= 1 && linkUid.length <= 128, "must be 1 to 128 characters");
-  check("lan", lan.length >= 1 && lan.length <= 63, "must be the id of a lan");
+  check("lan", lan.length >= 1 && lan.length <= maxLanLength, "must be the id of a lan, or the NIC of an instance");
   check("role", roles.includes(end.role), "must be LINK_ROLE_LISTENER or LINK_ROLE_DIALER");
   for (const [name, addresses] of [
     ["peer_addresses", end.peerAddresses],

@@ -78,9 +78,9 @@ export const endProtocol: ControlProtocol<EndCalls, EndsEvent> = {
   },
 };
 
-function wholeEnd({ status, port }: EngineEnd): EndView {
+function wholeEnd({ status, port, ...rest }: EngineEnd): EndView {
   if (status?.end === undefined || port === undefined) throw new Error("the engine tells of an end only in part");
-  return { status: { ...status, end: status.end }, port };
+  return { ...rest, status: { ...status, end: status.end }, port };
 }
 
 function checkedEnd({ end }: EnsureEndRequest): { readonly end: EndSpec } {

@@ -17,7 +17,7 @@ export function assertInNoWire({ networks }: InstanceContext, instance: string, 
     const name = `${instance}/nics/${nic}`;
     const wire = networks.wires?.holderOf(name) ?? "";
     if (wire === "") continue;
-    const remedy = "unplug it there, or delete the wire, first";
+    const remedy = "delete that, or unplug it there, first";
     throw failedPrecondition("NIC_PLUGGED", name, `${name} is plugged into ${wire}; ${remedy}`);
   }
 }

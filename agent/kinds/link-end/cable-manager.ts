@@ -14,6 +14,8 @@ import { DirectPath, type EndSpec } from "../../../proto/gen/zor/agent/v1/cable_
 import type { SetPortRequest } from "../../../proto/gen/zor/agent/v1/engine.js";
 import { LinkCause, LinkPath, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import type { EndsEvent, EndView } from "../../engine/protocol/end-protocol.js";
+import { isNicEnd } from "../../../lib/link-end.js";
+import { NicCarriers } from "./nic-carriers.js";
 import { wantedPorts } from "../../cable/engine-ports.js";
 import { ensureCableIdentity } from "../../cable/ensure-cable-identity.js";
 
@@ -53,6 +55,7 @@ export class CableManager {
   readonly #watchers = new Set<AsyncQueue<EndsEvent>>();
   readonly #ends = new Map<string, EndView>();
   readonly #plugs: PlugLoop;
+  readonly #carriers: NicCarriers;
   #engine: RunningEngine;
   #looking: Promise<void>;
   /** The engine has told all its ends at least once. */
@@ -63,6 +66,7 @@ export class CableManager {
     this.#keySha256 = keySha256;
     this.#engine = engine;
     this.#looking = Promise.resolve();
+    this.#carriers = new NicCarriers((link, carrier) => options.plugger.setCarrier?.(link, carrier));
     this.#plugs = new PlugLoop({
       plugger: options.plugger,
       what: "cables",
@@ -90,6 +94,7 @@ export class CableManager {
     for (const event of early) manager.#onEnds(event);
     manager.#greet(engine);
     await engine.client.watch();
+    await manager.#plugNics();
     manager.#looking = manager.#lookAfter(settings, onEnds);
     return manager;
   }
@@ -106,9 +111,10 @@ export class CableManager {
 
   /** Makes or changes an end; durable when it resolves. @throws {ZorError} NOT_FOUND: no such lan; UNAVAILABLE: the engine is away. */
   async ensureEnd(spec: EndSpec): Promise<EndView> {
-    if (this.#options.plugger.find(spec.lan) === undefined) {
+    const { plugger } = this.#options;
+    if (plugger.find(spec.lan) === undefined)
       throw notFound(`lans/${spec.lan}`, "create it first, or list them with: zor get lans");
-    }
+    plugger.assertFree?.(spec.lan, spec.link);
     const view = await this.#engine.client.ask("ensureEnd", { end: spec });
     this.#onEnds({ ends: [view], removed: [], snapshot: false });
     return view;
@@ -159,9 +165,23 @@ export class CableManager {
     }
   }
 
+  /** What is said of links in which NICs are is known before instances are taken up, which then show their guests the carrier they had. */
+  async #plugNics(): Promise<void> {
+    const { plugger, log } = this.#options;
+    for (const { status, port } of this.list()) {
+      if (!port.ready || !isNicEnd(port.lan)) continue;
+      await plugger
+        .plug({ lan: port.lan, port: port.name, endpoint: status.link })
+        .catch((error: unknown) =>
+          log.warn({ link: status.link, error: messageOf(error) }, "a NIC is not in its link"),
+        );
+    }
+  }
+
   /** Lets go of the engine, which keeps running. */
   async close(): Promise<void> {
     this.#ended.abort();
+    this.#carriers.close();
     this.#engine.client.close();
     await Promise.all([this.#looking, this.#plugs.close()]);
   }
@@ -215,6 +235,9 @@ export class CableManager {
     if (snapshot) this.#ends.clear();
     for (const view of ends) this.#ends.set(view.status.link, view);
     for (const link of removed) this.#ends.delete(link);
+    const gone = snapshot ? this.#carriers.links.filter((link) => !this.#ends.has(link)) : removed;
+    this.#carriers.forget(gone);
+    this.#carriers.follow(ends);
     for (const queue of this.#watchers) {
       if (!queue.push(event)) {
         queue.fail(unavailable("WATCH_OVERFLOW", "", "the watch was read too slowly; watch again"));
@@ -246,10 +269,12 @@ export class CableManager {
   }
 }
 
-function withoutEngine({ status, port }: EndView, now: Date): EndView {
+function withoutEngine(view: EndView, now: Date): EndView {
+  const { status, port } = view;
   const { end } = status;
   const isDown = end.state === LinkState.LINK_STATE_DOWN;
   return {
+    ...view,
     status: {
       ...status,
       direct: DirectPath.DIRECT_PATH_UNSPECIFIED,

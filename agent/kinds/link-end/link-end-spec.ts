@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { failedPrecondition, invalidArgument, invalidFields, type ZorError } from "../../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
+import { checkCarrierHold, isNicEnd, linkEndName, parseLinkEnd } from "../../../lib/link-end.js";
 import { parseId, parseLink, quote } from "../../../lib/names.js";
 import { isDialAddress, isDnsName } from "../../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../../lib/underlay-address.js";
@@ -36,11 +37,22 @@ const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export function parseEndSpec(end: EndSpec, policy: LinkPolicy): LinkEndSpec {
   parseLink("end.link", end.link);
   parseUid("end.link_uid", end.linkUid);
-  parseId("end.lan", end.lan);
+  // The host does not matter for the form.
+  if (isNicEnd(end.lan)) {
+    parseLinkEnd("end.lan", linkEndName("h", end.lan));
+    assertOnlyCable(end);
+  } else parseId("end.lan", end.lan);
   if (end.localPeerLan !== "") return { kind: "local", spec: parseLocalSpec(end) };
   if (end.transport === LinkTransport.LINK_TRANSPORT_VXLAN) return { kind: "vxlan", spec: parseVxlanSpec(end, policy) };
   assertOffered(end);
   return { kind: "cable", spec: parseCableSpec(end, policy) };
+}
+
+function assertOnlyCable(end: EndSpec): void {
+  if (end.localPeerLan !== "") throw invalidArgument("end.local_peer_lan", "must be empty: the end is a NIC");
+  if (end.transport === LinkTransport.LINK_TRANSPORT_VXLAN)
+    throw invalidArgument("end.transport", "must be TCP: the end is a NIC");
+  checkCarrierHold("end.carrier_hold", end.carrierHold);
 }
 
 function parseLocalSpec(end: EndSpec): LocalLinkSpec {

@@ -1,4 +1,5 @@
 import { letsNothingPass } from "../../../lib/impairment.js";
+import { linkEndName } from "../../../lib/link-end.js";
 import { DirectPath, type EndStatus } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
@@ -11,7 +12,7 @@ import type { VxlanView } from "./vxlan-links.js";
 
 /** An end of a cable as clients see it. */
 export function cableEndStatus({ status }: EndView, host: string): EndStatus {
-  return { ...status, end: { ...status.end, lan: `hosts/${host}/lans/${status.end.lan}` } };
+  return { ...status, end: { ...status.end, lan: linkEndName(host, status.end.lan) } };
 }
 
 const states: Readonly<Record<VxlanView["state"]["phase"], LinkState>> = {

@@ -14,8 +14,10 @@ export interface WireConfig {
   readonly b: string;
   readonly cut: boolean;
   readonly keepCarrier: boolean;
-  /** In bytes. */
-  readonly mtu: number;
+  /** What is behind end b is not reached: end a has no carrier, and frames go on. Default: no. */
+  readonly isDark?: boolean;
+  /** In bytes; undefined: that of the NICs stays. */
+  readonly mtu: number | undefined;
 }
 
 /** The interface of a NIC on the host, while its instance runs. */
@@ -84,9 +86,17 @@ export class Wires implements NicWires {
     await this.#forwarder.assertAble();
   }
 
+  /** @throws {ZorError} FAILED_PRECONDITION: a NIC is in a lan, or in another wire than that of this uid. */
+  assertFree(nic: string, uid: string): void {
+    const holder = this.#wireOf(nic);
+    if (holder !== undefined && holder.uid !== uid) throw nicInWire(nic, holder.name);
+    const lan = this.#inLans.get(nic);
+    if (lan !== undefined) throw nicInLan(nic, lan);
+  }
+
   /** Makes a wire or brings it to this configuration. Idempotent. @throws {ZorError} FAILED_PRECONDITION: a NIC is in something else; nothing has changed. */
   async ensure(wire: WireConfig): Promise<void> {
-    for (const nic of endsOf(wire)) this.#assertFree(nic, wire);
+    for (const nic of endsOf(wire)) this.assertFree(nic, wire.uid);
     const before = this.#wires.get(wire.uid);
     this.#wires.set(wire.uid, wire);
     for (const nic of before === undefined ? [] : endsOf(before)) this.#uidOf.delete(nic);
@@ -124,7 +134,7 @@ export class Wires implements NicWires {
     const wire = this.#wireOf(nic);
     if (wire === undefined) return false;
     if (wire.keepCarrier) return true;
-    if (wire.cut) return false;
+    if (wire.cut || wire.isDark === true) return false;
     const other = wire.a === nic ? wire.b : wire.a;
     if (other === "") return false;
     if (this.#there.has(other)) return true;
@@ -233,13 +243,6 @@ export class Wires implements NicWires {
     return it === undefined ? nothing : { port: it.port, carrier: this.carrierOf(nic) ?? true, mtu: it.mtu };
   }
 
-  #assertFree(nic: string, wire: WireConfig): void {
-    const holder = this.#wireOf(nic);
-    if (holder !== undefined && holder.uid !== wire.uid) throw nicInWire(nic, holder.name);
-    const lan = this.#inLans.get(nic);
-    if (lan !== undefined) throw nicInLan(nic, lan);
-  }
-
   #wireOf(nic: string): WireConfig | undefined {
     return this.#wires.get(this.#uidOf.get(nic) ?? "");
   }
@@ -259,7 +262,7 @@ export function nicInWire(nic: string, wire: string): Error {
   return failedPrecondition(
     "NIC_PLUGGED",
     nic,
-    `${nic} is plugged into ${wire}; unplug it there, or delete the wire, first`,
+    `${nic} is plugged into ${wire}; delete that, or unplug it there, first`,
   );
 }
 

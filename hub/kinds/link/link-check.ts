@@ -1,14 +1,16 @@
 import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
 import { checkAnnotations, checkLabels } from "../../../lib/labels.js";
-import { parseOnHost } from "../../../lib/names.js";
+import { checkCarrierHold, isNicEnd, parseLinkEnd } from "../../../lib/link-end.js";
 import { type Link, LinkEncryption, LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
 
 /** Checks everything of a link that can be told from the request alone. @throws {ZorError} INVALID_ARGUMENT with every fault. */
 export function checkLinkFields(name: string, wanted: Link): LinkSpec {
   const spec: LinkSpec = wanted.spec ?? LinkSpec.fromPartial({});
-  const a = parseOnHost("link.spec.a", spec.a, "lans");
-  const b = parseOnHost("link.spec.b", spec.b, "lans");
+  const a = parseLinkEnd("link.spec.a", spec.a);
+  const b = parseLinkEnd("link.spec.b", spec.b);
+  const hasNic = isNicEnd(a.lan) || isNicEnd(b.lan);
+  checkCarrierHold("link.spec.carrier_hold", spec.carrierHold);
   const isVxlan = spec.transport === LinkTransport.LINK_TRANSPORT_VXLAN;
   const isImpaired = spec.aToB !== undefined || spec.bToA !== undefined || spec.schedule.length > 0;
   const violations: FieldViolation[] = [
@@ -31,6 +33,9 @@ export function checkLinkFields(name: string, wanted: Link): LinkSpec {
   if (isVxlan && isImpaired) refuse("transport", "impairments and schedules need the TCP transport");
   if (isVxlan && a.host === b.host)
     refuse("transport", "a link between lans of one host has no transport; leave it unset");
+  if (hasNic && isVxlan) refuse("transport", "a link that ends at a NIC needs the TCP transport");
+  if (hasNic && a.host === b.host)
+    refuse("b", 'is on the same host: NICs of one host are joined with "zor create wire", or attached to a lan');
   if (violations.length > 0) throw invalidFields(violations, name);
   return spec;
 }

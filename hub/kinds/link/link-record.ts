@@ -1,4 +1,4 @@
-import { parseOnHost } from "../../../lib/names.js";
+import { type LinkEndPlace, parseLinkEnd } from "../../../lib/link-end.js";
 import { Link } from "../../../proto/gen/zor/v1/link.js";
 import type { Change, StoredRecord } from "../../store/store.js";
 
@@ -14,17 +14,9 @@ export interface LinkRecord {
   readonly changedBy: string;
 }
 
-/** Where an end of a link is. */
-export interface EndPlace {
-  readonly host: string;
-  readonly lan: string;
-}
-
 /** Both ends of a link. */
-export function placesOf(link: Link): { readonly a: EndPlace; readonly b: EndPlace } {
-  const a = parseOnHost("link.spec.a", link.spec?.a ?? "", "lans");
-  const b = parseOnHost("link.spec.b", link.spec?.b ?? "", "lans");
-  return { a: { host: a.host, lan: a.id }, b: { host: b.host, lan: b.id } };
+export function placesOf(link: Link): { readonly a: LinkEndPlace; readonly b: LinkEndPlace } {
+  return { a: parseLinkEnd("link.spec.a", link.spec?.a ?? ""), b: parseLinkEnd("link.spec.b", link.spec?.b ?? "") };
 }
 
 /** The change that stores a link; `expect` 0n: it must be new. */

@@ -1,14 +1,13 @@
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
-import { parseLink, parseOnHost } from "../../../lib/names.js";
-import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
-import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { parseLinkEnd } from "../../../lib/link-end.js";
+import { parseLink } from "../../../lib/names.js";
 import { type Link, LinkCause, LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
 import { handlersOf, type KindHandlers } from "../../kit/handlers.js";
 import type { HubParts } from "../../kit/hub-kind.js";
 import { type HubRecord, type HubResources, hubHandlers } from "../../kit/hub-resources.js";
-import { ofHost } from "../../kit/of-host.js";
 import { diagnoseLink } from "./diagnose/diagnose-link.js";
+import { findEnds } from "./end-check.js";
 import { checkLinkChange, checkLinkFields } from "./link-check.js";
 import type { LinkHosts } from "./link-hosts.js";
 import { type LinkRecord, putLink } from "./link-record.js";
@@ -63,7 +62,7 @@ function linkResources(options: LinkServiceOptions): HubResources<Link, LinkToSt
         checkLinkChange(name, before.spec ?? LinkSpec.fromPartial({}), spec);
         return { value };
       }
-      const fresh = await findLans(options, spec);
+      const fresh = await findEnds(options, spec);
       checkPath(options, name, spec);
       const { a, b } = spec;
       const allowRstp = spec.loop === LoopPolicy.LOOP_POLICY_RSTP;
@@ -88,31 +87,10 @@ function linkResources(options: LinkServiceOptions): HubResources<Link, LinkToSt
   };
 }
 
-/** Both lans, which must be there. @throws {ZorError} NOT_FOUND, or UNAVAILABLE while a host cannot be asked. */
-async function findLans({ fleet, inventory }: LinkServiceOptions, spec: LinkSpec): Promise<Lan[]> {
-  const lans: Lan[] = [];
-  for (const name of [spec.a, spec.b]) {
-    const { host } = parseOnHost("link.spec", name, "lans");
-    const agent = fleet.agent(host);
-    const known = inventory.log.find("lan", name);
-    // A lan made a moment ago may not have come through the watch yet: its host decides.
-    const asked =
-      known === undefined
-        ? await agent.connection
-            .unary(LanServiceService.getLan, { name }, { signal: agent.signal, timeoutMs: 5000 })
-            .catch((error: unknown) => {
-              throw ofHost(error, agent, host);
-            })
-        : { lan: known };
-    if (asked.lan !== undefined) lans.push(asked.lan);
-  }
-  return lans;
-}
-
 /** Whether frames can come from one host to the other in the way that is asked for. */
 function checkPath({ hosts: known, relay }: LinkServiceOptions, name: string, spec: LinkSpec): void {
-  const [a, b] = [parseOnHost("link.spec.a", spec.a, "lans"), parseOnHost("link.spec.b", spec.b, "lans")];
-  const places = [a, b].map(({ host, id }) => ({ host, lan: id }));
+  const [a, b] = [parseLinkEnd("link.spec.a", spec.a), parseLinkEnd("link.spec.b", spec.b)];
+  const places = [a, b];
   const hosts = new Map(
     places.flatMap(({ host }) => {
       const facts = known.find(host);
@@ -127,7 +105,7 @@ function checkPath({ hosts: known, relay }: LinkServiceOptions, name: string, sp
       `hosts/${host} has no cable engine: look at its agent's log, or run "zor doctor" there`,
     );
   }
-  const link = { a: { host: a.host, lan: a.id }, b: { host: b.host, lan: b.id }, spec };
+  const link = { a, b, spec };
   const obstacle = findObstacle(link, { hosts, relay: relay.access() });
   if (obstacle === undefined) return;
   const reason = obstacle.cause === LinkCause.LINK_CAUSE_POLICY ? "POLICY" : "NO_PATH";

@@ -21,6 +21,8 @@ export class TestHost {
   readonly plugged = new Map<string, string>();
   lanExists = true;
   allowPlainLinks = false;
+  /** What its taps are plugged into; default: its one lan. */
+  plugger: CablePlugger | undefined;
   udpSuperFrames = false;
   #listeners = new Set<() => void>();
   #manager: CableManager | undefined;
@@ -55,7 +57,7 @@ export class TestHost {
       underlayNetns: this.underlay.name,
       allowPlainLinks: this.allowPlainLinks,
       udpSuperFrames: this.udpSuperFrames,
-      plugger: this.#plugger(),
+      plugger: this.plugger ?? this.#plugger(),
       log: createLog("test", { write: () => undefined }),
     };
     this.#manager = await CableManager.open(options, new AbortController().signal);

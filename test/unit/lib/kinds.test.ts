@@ -22,8 +22,8 @@ describe("the table of kinds", () => {
     expect(["instance", "instances", "in", "vm", "vms"].map((word) => findKind(word)?.singular)).toEqual(
       Array(5).fill("instance"),
     );
-    expect(findKind("wire")).toBeUndefined();
-    expect(() => kindNamed("wire")).toThrow('"wire" is not a kind');
+    expect(findKind("cord")).toBeUndefined();
+    expect(() => kindNamed("cord")).toThrow('"cord" is not a kind');
   });
 
   it("says where resources of a kind live", () => {
@@ -31,7 +31,20 @@ describe("the table of kinds", () => {
       allKinds()
         .filter(livesOnHosts)
         .map(({ singular }) => singular),
-    ).toEqual(["a2b", "backup", "image", "instance", "lan", "nat", "pool", "snapshot", "volume", "event", "operation"]);
+    ).toEqual([
+      "a2b",
+      "backup",
+      "image",
+      "instance",
+      "lan",
+      "nat",
+      "pool",
+      "snapshot",
+      "volume",
+      "wire",
+      "event",
+      "operation",
+    ]);
     expect(livesOnHub(kindNamed("link"))).toBe(true);
     expect(livesOnHub(kindNamed("lan"))).toBe(false);
   });

@@ -1,5 +1,5 @@
 import type { Kind } from "../../../lib/kinds/kinds.js";
-import { livesOnHosts } from "../../../lib/kinds/kinds.js";
+import { kindNamed, livesOnHosts } from "../../../lib/kinds/kinds.js";
 import type { Command } from "commander";
 import { invalidArgument } from "../../../lib/errors.js";
 import { codecOf, type NamedMessage } from "../../../lib/kinds/codecs.js";
@@ -55,7 +55,7 @@ export async function defineCreate(
   word = kind.singular,
 ): Promise<void> {
   const { singular, plural } = kind;
-  const own = (await commandsOf(kind)).create ?? genericCreate(kind);
+  const own = await createOf(kind);
   const { rule } = standardMethod(kind, "create");
   const command = parent.command(word).description(own.description);
   const { words = [] } = own;
@@ -94,11 +94,18 @@ export async function defineCreate(
         const missing = needed[given.length];
         if (missing !== undefined) throw missingArgument(command, missing.word.slice(1, -1));
       }
-      const creation = { kind, own, text, words: given.map(String), values: command.opts(), options };
-      await create(open(command), creation);
+      const said = { words: given.map(String), values: command.opts<FlagValues>() };
+      const meant = own.kindOf?.(said.words, said.values);
+      const other = meant === undefined ? undefined : kindNamed(meant);
+      const made = other === undefined ? { kind, own } : { kind: other, own: await createOf(other) };
+      await create(open(command), { ...made, ...said, text, options });
     });
   if (own.note !== undefined) withNotes(command, own.note);
   withExamples(command, ...own.examples.map((example) => `${pathOf(command)} ${example}`));
+}
+
+async function createOf(kind: Kind): Promise<CreateCommand> {
+  return (await commandsOf(kind)).create ?? genericCreate(kind);
 }
 
 /** Of a kind that says nothing itself. */

@@ -1,4 +1,7 @@
-import { type Link, LinkEncryption, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
+import { parseDuration, toDuration } from "../../../lib/duration.js";
+import { invalidArgument } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import { type Link, LinkEncryption, type LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
 import { formatRtt } from "../../kit/format.js";
 import { impairmentDetails } from "../../kit/impairment-text.js";
 import {
@@ -7,7 +10,8 @@ import {
   readImpairment,
   readImpairmentChange,
 } from "../../kit/input/impairment-flags.js";
-import { type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
+import { readNic } from "../../kit/input/nic-word.js";
+import { type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
 import { shortName } from "../../kit/resource-name.js";
 import { linkStateName } from "./states.js";
 import { pathText } from "./words.js";
@@ -16,13 +20,22 @@ const transports = { tcp: LinkTransport.LINK_TRANSPORT_TCP, vxlan: LinkTransport
 const encryptions = { tls: LinkEncryption.LINK_ENCRYPTION_TLS, none: LinkEncryption.LINK_ENCRYPTION_NONE };
 const loops = { refuse: LoopPolicy.LOOP_POLICY_REFUSE, rstp: LoopPolicy.LOOP_POLICY_RSTP };
 
+const carrierFlags: readonly Flag[] = [
+  {
+    flags: "--carrier-hold <time>",
+    help: "a NIC keeps carrier for so long while the way to the other host is down; default 3s",
+  },
+  { flags: "--keep-carrier", help: "a NIC keeps carrier whatever happens behind it" },
+];
+
 /** What the command line can say of links. */
 export const linkCommands: KindCommands<Link> = {
   create: {
-    description: "Create a link: a cable between two lans, of two hosts or of one. Waits until frames cross both ways.",
+    description:
+      "Create a link: a cable between two lans, of two hosts or of one, or up to a NIC itself. Waits until frames cross both ways.",
     words: [
-      { word: "<a>", help: "lan at one end, HOST/LAN", kind: "lan" },
-      { word: "<b>", help: "lan at the other end, HOST/LAN", kind: "lan" },
+      { word: "<a>", help: "lan at one end, HOST/LAN, or a NIC, HOST/INSTANCE:NIC", kind: "lan" },
+      { word: "<b>", help: "the same at the other end", kind: "lan" },
     ],
     flags: [
       {
@@ -42,6 +55,7 @@ export const linkCommands: KindCommands<Link> = {
         choices: Object.keys(loops),
         default: "refuse",
       },
+      ...carrierFlags,
       ...impairmentFlags({ live: false }),
     ],
     note: impairmentNote,
@@ -51,13 +65,17 @@ export const linkCommands: KindCommands<Link> = {
       "wan alpha/lan1 beta/lan1 --delay 40ms --loss 0.5%",
       "fast alpha/lan1 beta/lan1 --transport vxlan",
       "patch alpha/lan1 alpha/lan2",
+      "w1 alpha/r1:eth1 beta/r2:eth1 --carrier-hold 1s",
     ],
-    read: async ({ words, values, resolve }) => {
-      const [a, b] = await Promise.all(words.map((lan) => resolve("lan", lan)));
+    read: async (input) => {
+      const { words, values, resolve } = input;
+      const [a, b] = await Promise.all(
+        words.map((end) => (end.includes(":") ? readNic(input, end) : resolve("lan", end))),
+      );
       const ends = { a, b, transport: choice(transports, values, "transport"), loop: choice(loops, values, "loop") };
       // Not said: the default of the transport.
       const encryption = choice(encryptions, values, "encryption") ?? LinkEncryption.LINK_ENCRYPTION_UNSPECIFIED;
-      return { spec: { ...ends, encryption, ...(await readImpairment(values)) } };
+      return { spec: { ...ends, encryption, ...readCarrier(values), ...(await readImpairment(values)) } };
     },
     making: (_, { spec }) => `linking ${shortName(spec?.a ?? "")} and ${shortName(spec?.b ?? "")}`,
     done: ({ name, resource }) => activeText(name, resource),
@@ -74,6 +92,18 @@ export const linkCommands: KindCommands<Link> = {
     },
   },
 };
+
+/** What flags say of the carrier of NICs at the ends. */
+function readCarrier(values: FlagValues): Partial<Pick<LinkSpec, "carrierHold" | "keepCarrier">> {
+  const text = flagText(values, "carrierHold");
+  const ms = text === undefined ? undefined : parseDuration(text);
+  if (text !== undefined && ms === undefined)
+    throw invalidArgument("--carrier-hold", `${quote(text)} is not a time such as 500ms or 3s`);
+  return {
+    ...(ms === undefined ? {} : { carrierHold: toDuration(ms) }),
+    ...(values["keepCarrier"] === true ? { keepCarrier: true } : {}),
+  };
+}
 
 function choice<T>(values: Readonly<Record<string, T>>, flags: FlagValues, name: string): T | undefined {
   return values[flagText(flags, name) ?? ""];

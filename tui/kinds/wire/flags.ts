@@ -2,7 +2,8 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Wire } from "../../../proto/gen/zor/v1/wire.js";
 import { hostOf } from "../../kit/resource-name.js";
-import { type CommandInput, type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
+import { readNic } from "../../kit/input/nic-word.js";
+import { type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
 
 const mtu: Flag = {
   flags: "--mtu <bytes>",
@@ -13,7 +14,8 @@ const mtu: Flag = {
 export const wireCommands: KindCommands<Wire> = {
   changeable: ["labels", "annotations", "spec"],
   create: {
-    description: "Put a wire between two NICs of a host: a cable that carries every frame and shows carrier.",
+    description:
+      "Put a wire between two NICs: a cable that carries every frame and shows carrier. Between two hosts it is a link.",
     words: [
       { word: "<nic-a>", help: "NIC at one end: instance:nic" },
       { word: "<nic-b>", help: "NIC at the other end" },
@@ -23,8 +25,22 @@ export const wireCommands: KindCommands<Wire> = {
       { flags: "--keep-carrier", help: "an end keeps carrier when the other one is away" },
       mtu,
     ],
-    examples: ["alpha/r1:eth1 alpha/r2:eth1", "alpha/w1 r1:eth1 r2:eth1", "alpha/w2 r1:eth2 r3:eth1 --mtu 9000"],
+    examples: [
+      "alpha/r1:eth1 alpha/r2:eth1",
+      "alpha/r1:eth1 beta/r3:eth1",
+      "alpha/w1 r1:eth1 r2:eth1",
+      "alpha/w2 r1:eth2 r3:eth1 --mtu 9000",
+    ],
     nameOf: nameOfEnds,
+    kindOf: (words, values) => {
+      const [a, b] = words.map((word) => hostPattern.exec(word)?.[1]);
+      if (a === undefined || b === undefined || a === b) return undefined;
+      if (values["cut"] !== true && values["mtu"] === undefined) return "link";
+      throw invalidArgument(
+        "nic-b",
+        `is on another host, and then the wire is a link, which has no --cut and no --mtu`,
+      );
+    },
     read: async (input) => {
       const { words, values } = input;
       const [a = "", b = ""] = await Promise.all(words.map((word) => readNic(input, word)));
@@ -61,6 +77,9 @@ export const wireCommands: KindCommands<Wire> = {
   },
 };
 
+/** Of "alpha/r1:eth1". */
+const hostPattern = /^(?:hosts\/)?([^/]+)\/(?:instances\/)?[^/:]+:[^/:]+$/;
+
 /** "alpha/r1-eth1-r2-eth2" of "alpha/r1:eth1" and "alpha/r2:eth2". */
 function nameOfEnds(words: readonly string[]): string {
   const [a, b] = words.map((word) => /^(?:hosts\/)?([^/]+)\/(?:instances\/)?([^/:]+):([^/:]+)$/.exec(word)?.slice(1));
@@ -70,26 +89,19 @@ function nameOfEnds(words: readonly string[]): string {
     throw invalidArgument("nic", `${quote(without ?? "")} is not that: ${form}, for example alpha/r1:eth1`);
   }
   const [host = "", ...first] = a;
-  return `${host}/${[...first, ...b.slice(1)].join("-")}`;
+  const id = [...first, ...b.slice(1)].join("-");
+  // A link has no host.
+  return host === b[0] ? `${host}/${id}` : id;
 }
 
 function assertOneHost(a: string, b: string): void {
   const [first, second] = [hostOf(a), hostOf(b)];
   if (first === second || first === undefined || second === undefined) return;
-  const remedy = "plug each into a lan of its host, and join the lans with: zor create link";
+  const why = `is on ${second} and the other end on ${first}`;
   throw invalidArgument(
     "nic-b",
-    `is on ${second} and the other end on ${first}; a wire joins NICs of one host: ${remedy}`,
+    `${why}; write both as HOST/INSTANCE:NIC, without HOST in the name, and the wire is a link`,
   );
-}
-
-/** "r1:eth1" or "alpha/r1:eth1". */
-async function readNic(input: CommandInput, word: string): Promise<string> {
-  if (word === "") return "";
-  const at = word.lastIndexOf(":");
-  if (at <= 0 || at + 1 === word.length)
-    throw invalidArgument("nic", `${quote(word)} is not an instance and its NIC, such as r1:eth1`);
-  return `${await input.resolve("instance", word.slice(0, at))}/nics/${word.slice(at + 1)}`;
 }
 
 function readMtu(values: FlagValues): number | undefined {

@@ -518,9 +518,12 @@ export interface Link_AnnotationsEntry {
 
 /** What a link should be. */
 export interface LinkSpec {
-  /** Lan at the first end, "hosts/{host}/lans/{lan}". */
+  /**
+   * Lan at the first end, "hosts/{host}/lans/{lan}", or NIC, "hosts/{host}/instances/{instance}/nics/{nic}": then the link is a wire up
+   * to that NIC, without a switch on that host. TCP transport only, and the ends are on two hosts; between NICs of one host there are wires.
+   */
   a: string;
-  /** Lan at the second end, "hosts/{host}/lans/{lan}". */
+  /** Lan or NIC at the second end, in the same forms. */
   b: string;
   /** Transport. */
   transport: LinkTransport;
@@ -543,6 +546,15 @@ export interface LinkSpec {
   schedule: ImpairmentStep[];
   /** What to do about loops of lans. */
   loop: LoopPolicy;
+  /**
+   * How long the way between the hosts is down before a NIC at an end loses carrier; at most an hour. Unset: 3 seconds. It loses carrier at
+   * once when the other end is unplugged or its instance does not run.
+   */
+  carrierHold:
+    | Duration
+    | undefined;
+  /** A NIC at an end keeps carrier whatever happens behind it. Default: no. */
+  keepCarrier: boolean;
 }
 
 /** What a link is observed to be. */
@@ -595,7 +607,7 @@ export interface LinkStatus {
 
 /** One end of a link, as its host sees it. */
 export interface LinkEnd {
-  /** "hosts/{host}/lans/{lan}". */
+  /** "hosts/{host}/lans/{lan}", or "hosts/{host}/instances/{instance}/nics/{nic}". */
   lan: string;
   /** Role. */
   role: LinkRole;
@@ -1123,6 +1135,8 @@ function createBaseLinkSpec(): LinkSpec {
     seed: 0n,
     schedule: [],
     loop: 0,
+    carrierHold: undefined,
+    keepCarrier: false,
   };
 }
 
@@ -1157,6 +1171,12 @@ export const LinkSpec: MessageFns<LinkSpec> = {
     }
     if (message.loop !== 0) {
       writer.uint32(72).int32(message.loop);
+    }
+    if (message.carrierHold !== undefined) {
+      Duration.encode(message.carrierHold, writer.uint32(82).fork()).join();
+    }
+    if (message.keepCarrier !== false) {
+      writer.uint32(88).bool(message.keepCarrier);
     }
     return writer;
   },
@@ -1246,6 +1266,22 @@ export const LinkSpec: MessageFns<LinkSpec> = {
             message.loop = reader.int32() as any;
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.carrierHold = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.keepCarrier = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1279,6 +1315,16 @@ export const LinkSpec: MessageFns<LinkSpec> = {
         ? object.schedule.map((e: any) => ImpairmentStep.fromJSON(e))
         : [],
       loop: isSet(object.loop) ? loopPolicyFromJSON(object.loop) : 0,
+      carrierHold: isSet(object.carrierHold)
+        ? Duration.fromJSON(object.carrierHold)
+        : isSet(object.carrier_hold)
+        ? Duration.fromJSON(object.carrier_hold)
+        : undefined,
+      keepCarrier: isSet(object.keepCarrier)
+        ? globalThis.Boolean(object.keepCarrier)
+        : isSet(object.keep_carrier)
+        ? globalThis.Boolean(object.keep_carrier)
+        : false,
     };
   },
 
@@ -1311,6 +1357,12 @@ export const LinkSpec: MessageFns<LinkSpec> = {
     if (message.loop !== 0) {
       obj.loop = loopPolicyToJSON(message.loop);
     }
+    if (message.carrierHold !== undefined) {
+      obj.carrierHold = Duration.toJSON(message.carrierHold);
+    }
+    if (message.keepCarrier !== false) {
+      obj.keepCarrier = message.keepCarrier;
+    }
     return obj;
   },
 
@@ -1332,6 +1384,10 @@ export const LinkSpec: MessageFns<LinkSpec> = {
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
     message.schedule = object.schedule?.map((e) => ImpairmentStep.fromPartial(e)) || [];
     message.loop = object.loop ?? 0;
+    message.carrierHold = (object.carrierHold !== undefined && object.carrierHold !== null)
+      ? Duration.fromPartial(object.carrierHold)
+      : undefined;
+    message.keepCarrier = object.keepCarrier ?? false;
     return message;
   },
 };

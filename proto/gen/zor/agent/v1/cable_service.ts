@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration.js";
 import { Impairment, ImpairmentStep } from "../../v1/impairment.js";
 import {
   LinkEncryption,
@@ -90,7 +91,7 @@ export interface EndSpec {
   link: string;
   /** The link's uid; another link of the same name has another. */
   linkUid: string;
-  /** Id of the lan on this host. */
+  /** Id of the lan on this host, or "instances/{instance}/nics/{nic}" of a NIC of its own. */
   lan: string;
   /** Role. */
   role: LinkRole;
@@ -140,7 +141,15 @@ export interface EndSpec {
    */
   localPeerLan: string;
   /** With local_peer_lan: what happens to frames from that lan to this one; `impairment` is for the other direction. */
-  localPeerImpairment: Impairment | undefined;
+  localPeerImpairment:
+    | Impairment
+    | undefined;
+  /** Of a NIC: how long the way to the other host is down before it loses carrier. Unset: 3 seconds. */
+  carrierHold:
+    | Duration
+    | undefined;
+  /** Of a NIC: it keeps carrier whatever happens behind it. */
+  keepCarrier: boolean;
 }
 
 /** An end as it is. */
@@ -251,6 +260,8 @@ function createBaseEndSpec(): EndSpec {
     vxlanId: 0,
     localPeerLan: "",
     localPeerImpairment: undefined,
+    carrierHold: undefined,
+    keepCarrier: false,
   };
 }
 
@@ -315,6 +326,12 @@ export const EndSpec: MessageFns<EndSpec> = {
     }
     if (message.localPeerImpairment !== undefined) {
       Impairment.encode(message.localPeerImpairment, writer.uint32(154).fork()).join();
+    }
+    if (message.carrierHold !== undefined) {
+      Duration.encode(message.carrierHold, writer.uint32(162).fork()).join();
+    }
+    if (message.keepCarrier !== false) {
+      writer.uint32(168).bool(message.keepCarrier);
     }
     return writer;
   },
@@ -484,6 +501,22 @@ export const EndSpec: MessageFns<EndSpec> = {
             message.localPeerImpairment = Impairment.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.carrierHold = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.keepCarrier = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -559,6 +592,16 @@ export const EndSpec: MessageFns<EndSpec> = {
         : isSet(object.local_peer_impairment)
         ? Impairment.fromJSON(object.local_peer_impairment)
         : undefined,
+      carrierHold: isSet(object.carrierHold)
+        ? Duration.fromJSON(object.carrierHold)
+        : isSet(object.carrier_hold)
+        ? Duration.fromJSON(object.carrier_hold)
+        : undefined,
+      keepCarrier: isSet(object.keepCarrier)
+        ? globalThis.Boolean(object.keepCarrier)
+        : isSet(object.keep_carrier)
+        ? globalThis.Boolean(object.keep_carrier)
+        : false,
     };
   },
 
@@ -621,6 +664,12 @@ export const EndSpec: MessageFns<EndSpec> = {
     if (message.localPeerImpairment !== undefined) {
       obj.localPeerImpairment = Impairment.toJSON(message.localPeerImpairment);
     }
+    if (message.carrierHold !== undefined) {
+      obj.carrierHold = Duration.toJSON(message.carrierHold);
+    }
+    if (message.keepCarrier !== false) {
+      obj.keepCarrier = message.keepCarrier;
+    }
     return obj;
   },
 
@@ -652,6 +701,10 @@ export const EndSpec: MessageFns<EndSpec> = {
     message.localPeerImpairment = (object.localPeerImpairment !== undefined && object.localPeerImpairment !== null)
       ? Impairment.fromPartial(object.localPeerImpairment)
       : undefined;
+    message.carrierHold = (object.carrierHold !== undefined && object.carrierHold !== null)
+      ? Duration.fromPartial(object.carrierHold)
+      : undefined;
+    message.keepCarrier = object.keepCarrier ?? false;
     return message;
   },
 };

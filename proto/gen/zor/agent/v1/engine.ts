@@ -62,7 +62,7 @@ export interface EngineHello {
 export interface EnginePort {
   /** Name of the device in the switch's namespace. */
   name: string;
-  /** Id of the lan it belongs into. */
+  /** Id of the lan it belongs into, or "instances/{instance}/nics/{nic}" of the NIC that it is forwarded to. */
   lan: string;
   /** It exists. */
   ready: boolean;
@@ -91,7 +91,15 @@ export interface EngineEnd {
     | EndStatus
     | undefined;
   /** Its tap. */
-  port: EnginePort | undefined;
+  port:
+    | EnginePort
+    | undefined;
+  /** As in EndSpec, which the engine keeps. */
+  carrierHold:
+    | Duration
+    | undefined;
+  /** As in EndSpec. */
+  keepCarrier: boolean;
 }
 
 /** Changes of an engine's ends. */
@@ -830,7 +838,7 @@ export const SetPortRequest: MessageFns<SetPortRequest> = {
 };
 
 function createBaseEngineEnd(): EngineEnd {
-  return { status: undefined, port: undefined };
+  return { status: undefined, port: undefined, carrierHold: undefined, keepCarrier: false };
 }
 
 export const EngineEnd: MessageFns<EngineEnd> = {
@@ -840,6 +848,12 @@ export const EngineEnd: MessageFns<EngineEnd> = {
     }
     if (message.port !== undefined) {
       EnginePort.encode(message.port, writer.uint32(18).fork()).join();
+    }
+    if (message.carrierHold !== undefined) {
+      Duration.encode(message.carrierHold, writer.uint32(26).fork()).join();
+    }
+    if (message.keepCarrier !== false) {
+      writer.uint32(32).bool(message.keepCarrier);
     }
     return writer;
   },
@@ -873,6 +887,22 @@ export const EngineEnd: MessageFns<EngineEnd> = {
             message.port = EnginePort.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.carrierHold = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.keepCarrier = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -889,6 +919,16 @@ export const EngineEnd: MessageFns<EngineEnd> = {
     return {
       status: isSet(object.status) ? EndStatus.fromJSON(object.status) : undefined,
       port: isSet(object.port) ? EnginePort.fromJSON(object.port) : undefined,
+      carrierHold: isSet(object.carrierHold)
+        ? Duration.fromJSON(object.carrierHold)
+        : isSet(object.carrier_hold)
+        ? Duration.fromJSON(object.carrier_hold)
+        : undefined,
+      keepCarrier: isSet(object.keepCarrier)
+        ? globalThis.Boolean(object.keepCarrier)
+        : isSet(object.keep_carrier)
+        ? globalThis.Boolean(object.keep_carrier)
+        : false,
     };
   },
 
@@ -899,6 +939,12 @@ export const EngineEnd: MessageFns<EngineEnd> = {
     }
     if (message.port !== undefined) {
       obj.port = EnginePort.toJSON(message.port);
+    }
+    if (message.carrierHold !== undefined) {
+      obj.carrierHold = Duration.toJSON(message.carrierHold);
+    }
+    if (message.keepCarrier !== false) {
+      obj.keepCarrier = message.keepCarrier;
     }
     return obj;
   },
@@ -914,6 +960,10 @@ export const EngineEnd: MessageFns<EngineEnd> = {
     message.port = (object.port !== undefined && object.port !== null)
       ? EnginePort.fromPartial(object.port)
       : undefined;
+    message.carrierHold = (object.carrierHold !== undefined && object.carrierHold !== null)
+      ? Duration.fromPartial(object.carrierHold)
+      : undefined;
+    message.keepCarrier = object.keepCarrier ?? false;
     return message;
   },
 };

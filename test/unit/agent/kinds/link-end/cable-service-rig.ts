@@ -19,6 +19,7 @@ export const context: CallContext = {
 };
 
 const view: EndView = {
+  ...{ carrierHold: undefined, keepCarrier: false },
   status: {
     link: "links/demo",
     linkUid: "u1",

@@ -1,0 +1,70 @@
+import { failedPrecondition, notFound } from "../../../lib/errors.js";
+import { isNicEnd, parseLinkEnd } from "../../../lib/link-end.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import type { LinkSpec } from "../../../proto/gen/zor/v1/link.js";
+import type { HubParts } from "../../kit/hub-kind.js";
+import { ofHost } from "../../kit/of-host.js";
+
+type Needed = Pick<HubParts, "fleet" | "inventory">;
+
+/**
+ * Looks that what a link joins is there, and that a NIC is plugged into nothing. Resolves to its lans.
+ * @throws {ZorError} NOT_FOUND, FAILED_PRECONDITION, or UNAVAILABLE while a host cannot be asked.
+ */
+export async function findEnds(parts: Needed, spec: LinkSpec): Promise<Lan[]> {
+  const lans: Lan[] = [];
+  for (const name of [spec.a, spec.b]) {
+    const { host, lan } = parseLinkEnd("link.spec", name);
+    if (isNicEnd(lan)) await assertFreeNic(parts, host, name);
+    else lans.push(...(await findLan(parts, host, name)));
+  }
+  return lans;
+}
+
+async function findLan({ fleet, inventory }: Needed, host: string, name: string): Promise<Lan[]> {
+  const agent = fleet.agent(host);
+  const known = inventory.log.find("lan", name);
+  if (known !== undefined) return [known];
+  // A lan made a moment ago may not have come through the watch yet: its host decides.
+  const { lan } = await agent.connection
+    .unary(LanServiceService.getLan, { name }, { signal: agent.signal, timeoutMs: 5000 })
+    .catch((error: unknown) => {
+      throw ofHost(error, agent, host);
+    });
+  return lan === undefined ? [] : [lan];
+}
+
+async function assertFreeNic(parts: Needed, host: string, nic: string): Promise<void> {
+  const { spec } = await findInstance(parts, host, nic.slice(0, nic.lastIndexOf("/nics/")));
+  const id = nic.slice(nic.lastIndexOf("/") + 1);
+  const found = spec?.nics.find(({ name }) => name === id);
+  const names = (spec?.nics ?? []).map(({ name }) => name).join(", ");
+  if (found === undefined) throw notFound(nic, `the instance has ${names === "" ? "no NICs" : names}`);
+  if (found.lan !== "")
+    throw failedPrecondition("NIC_PLUGGED", nic, `${nic} is plugged into lan ${found.lan}; detach it first`);
+  const { log } = parts.inventory;
+  const ends = [...log.list("wire"), ...log.list("link")];
+  const holder = ends.find((each) => each.spec?.a === nic || each.spec?.b === nic);
+  if (holder === undefined) return;
+  throw failedPrecondition(
+    "NIC_PLUGGED",
+    nic,
+    `${nic} is plugged into ${holder.name}; delete that, or unplug it there, first`,
+  );
+}
+
+async function findInstance({ fleet, inventory }: Needed, host: string, name: string): Promise<Instance> {
+  const agent = fleet.agent(host);
+  const known = inventory.log.find("instance", name);
+  if (known !== undefined) return known;
+  const { instance } = await agent.connection
+    .unary(InstanceServiceService.getInstance, { name }, { signal: agent.signal, timeoutMs: 5000 })
+    .catch((error: unknown) => {
+      throw ofHost(error, agent, host);
+    });
+  if (instance === undefined) throw notFound(name, "list them with: zor get instances");
+  return instance;
+}
