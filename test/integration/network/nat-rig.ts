@@ -227,7 +227,12 @@ export class NatRig {
     await this.internet[Symbol.asyncDispose]();
     await this.host[Symbol.asyncDispose]();
     const ours = new RegExp(`${this.agent.state}|${this.agent.netns}|${this.host.name}|${this.internet.name}`);
-    return [...left.map(({ program }) => `program ${program}`), ...leftBehind(this.#before, captureMachine(), ours)];
+    const behind = () => leftBehind(this.#before, captureMachine(), ours);
+    // What was killed goes a moment later.
+    await eventually(() => {
+      if (behind().length > 0) throw new Error("there still is something");
+    }).catch(() => undefined);
+    return [...left.map(({ program }) => `program ${program}`), ...behind()];
   }
 }
 
