@@ -30,12 +30,15 @@ describe("a lab with a way out", () => {
       expect(await rig.fetch("pc", refused), refused).not.toContain("sees");
     }
 
-    const { status, spec } = await rig.nat("n1");
-    expect(status).toMatchObject({ state: NatState.NAT_STATE_READY, reason: "", gateway: "10.1.0.1", leaseCount: 2 });
-    expect(status?.leases.map((lease) => `${lease.address} ${lease.name}`).sort()).toEqual(
-      ["10.1.0.9 web", `${address} pc`].sort(),
-    );
-    expect(spec?.subnet6).toBe("fd7a:6f72:a01::/64");
+    // The agent hears of leases a moment after the guests.
+    await eventually(async () => {
+      const { status } = await rig.nat("n1");
+      expect(status).toMatchObject({ state: NatState.NAT_STATE_READY, reason: "", gateway: "10.1.0.1", leaseCount: 2 });
+      expect(status?.leases.map((lease) => `${lease.address} ${lease.name}`).sort()).toEqual(
+        ["10.1.0.9 web", `${address} pc`].sort(),
+      );
+    });
+    expect((await rig.nat("n1")).spec?.subnet6).toBe("fd7a:6f72:a01::/64");
     expect(await rig.ok("describe", "nat", "zt/n1")).toMatch(/Leases \(2\)\n +10\.1\.0\./);
 
     const before = await rig.programs();
