@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import type { AllowedNetworks } from "../lib/hooks/hook-address.js";
 import { type HookConfig, hookSettings } from "../lib/hooks/hook-config.js";
+import { metricsSettings } from "../lib/metrics/metrics-config.js";
 import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
 import { type ContainerCapability, findCapability } from "./drivers/containers/capabilities.js";
@@ -115,6 +116,8 @@ export const agentConfigSchema = z.strictObject({
   memoryReserveMib: mib.optional(),
   hooks: hookSettings.hooks.optional(),
   hookNetworks: hookSettings.hookNetworks.optional(),
+  metricsListen: metricsSettings.metricsListen.optional(),
+  metricsTokenFile: metricsSettings.metricsTokenFile.optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -185,6 +188,10 @@ export interface AgentSettings {
   readonly hooks?: readonly HookConfig[];
   /** Networks beside the public ones that webhooks may go to. */
   readonly hookNetworks?: AllowedNetworks;
+  /** Addresses of /metrics; default: it is not served. */
+  readonly metricsListen?: readonly string[];
+  /** File with a token that readers of it may show instead of a client certificate. */
+  readonly metricsTokenFile?: string | undefined;
   readonly observeSeconds: number;
 }
 
@@ -229,6 +236,8 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     memoryReserveMib: config.memoryReserveMib ?? 256,
     hooks: config.hooks ?? [],
     hookNetworks: config.hookNetworks ?? [],
+    metricsListen: config.metricsListen ?? [],
+    metricsTokenFile: config.metricsTokenFile,
     observeSeconds: config.observeSeconds,
   };
 }

@@ -14,6 +14,8 @@ import { implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { Hooks } from "../lib/hooks/hooks.js";
 import type { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
+import { exposition } from "../lib/metrics/exposition.js";
+import { Metrics } from "../lib/metrics/metrics.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { WatchLog } from "../lib/watch/watch-log.js";
 import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js";
@@ -53,6 +55,7 @@ export interface AgentServerOptions {
 
 /** The API of an agent on all its listeners. */
 export class AgentServer {
+  readonly #metrics: Metrics;
   readonly #standing: StandingListener;
   readonly #server: Server;
   readonly #health: Health;
@@ -65,8 +68,10 @@ export class AgentServer {
     readonly health: Health;
     readonly watches: OpenWatches;
     readonly standing: StandingListener;
+    readonly metrics: Metrics;
   }) {
-    const { server, tls, health, watches, standing } = parts;
+    const { server, tls, health, watches, standing, metrics } = parts;
+    this.#metrics = metrics;
     this.#watches = watches;
     this.#server = server;
     this.#health = health;
@@ -93,12 +98,18 @@ export class AgentServer {
     try {
       const bind = (address: string): Promise<number> => listen(server, address, tls.credentials);
       const standing = await StandingListener.open(options.settings.listen, { ...listenNews(options), bind });
+      const metrics = await openMetrics(options);
       health.setServing(true);
-      return new AgentServer({ server, tls, health, watches, standing });
+      return new AgentServer({ server, tls, health, watches, standing, metrics });
     } catch (error) {
       server.forceShutdown();
       throw error;
     }
+  }
+
+  /** Where /metrics is. */
+  get metricsAddresses(): readonly string[] {
+    return this.#metrics.addresses;
   }
 
   /** Addresses with the ports that were picked; those that are not there, as they were given. */
@@ -115,10 +126,26 @@ export class AgentServer {
   async close(graceMs: number): Promise<void> {
     this.#health.setServing(false);
     this.#watches.endAll();
+    await this.#metrics.close();
     await this.#standing[Symbol.asyncDispose]();
     await shutDown(this.#server, graceMs);
     this.#injector.destroy();
   }
+}
+
+async function openMetrics(options: AgentServerOptions): Promise<Metrics> {
+  const { settings, identity, revoked, watchLog, events, hooks, log } = options;
+  const metrics = await Metrics.open({
+    listen: settings.metricsListen ?? [],
+    tokenFile: settings.metricsTokenFile,
+    identity: identity.current,
+    isRevoked: revoked.isRevoked,
+    read: () => exposition(watchLog, { program: "agent", hooks: hooks.states, events }),
+    onError: (error) => log.error({ err: error }, "metrics cannot be read"),
+    news: listenNews(options),
+  });
+  identity.onReplace((next) => metrics.renew(next));
+  return metrics;
 }
 
 /** Says of addresses that are not there in the log and at the host. */

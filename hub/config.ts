@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { hookSettings } from "../lib/hooks/hook-config.js";
+import { metricsSettings } from "../lib/metrics/metrics-config.js";
 import { isId } from "../lib/names.js";
 import { addressForm, formatHostPort, parseHostPort } from "../lib/socket-address.js";
 import { canonicalIp } from "../lib/underlay-address.js";
@@ -53,6 +54,9 @@ export const hubConfigSchema = z.strictObject({
   hooks: hookSettings.hooks.default([]),
   /** Networks beside the public ones that webhooks may go to. */
   hookNetworks: hookSettings.hookNetworks.default([]),
+  /** Addresses of /metrics; empty: it is not served. */
+  metricsListen: metricsSettings.metricsListen.default([]),
+  metricsTokenFile: metricsSettings.metricsTokenFile.optional(),
 });
 
 /** Settings of a hub. */

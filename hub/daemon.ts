@@ -4,6 +4,8 @@ import type { Health } from "../lib/grpc/health.js";
 import { Hooks } from "../lib/hooks/hooks.js";
 import type { Log } from "../lib/log.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
+import { exposition } from "../lib/metrics/exposition.js";
+import { Metrics } from "../lib/metrics/metrics.js";
 import { version } from "../lib/program.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Identity } from "../lib/tls/identity.js";
@@ -44,6 +46,7 @@ export class Hub {
   #identity: Identity;
   #core: Core | undefined;
   #hooks: Hooks | undefined;
+  #metrics: Metrics | undefined;
   #main: Listener | undefined;
   #joining: Promise<JoinProcess> | undefined;
   #join: JoinProcess | undefined;
@@ -88,6 +91,11 @@ export class Hub {
     return this.#addresses;
   }
 
+  /** Where /metrics is. */
+  get metricsAddresses(): readonly string[] {
+    return this.#metrics?.addresses ?? [];
+  }
+
   /** Directory of the local admin's identity. */
   get adminDirectory(): string {
     return this.#state.adminDirectory;
@@ -101,6 +109,7 @@ export class Hub {
     this.#health?.setServing(false);
     const join = await this.#joining?.catch(() => undefined);
     await Promise.all([this.#main?.close(shutdownGraceMs), join?.close()]);
+    await this.#metrics?.close();
     await this.#hooks?.close();
     await this.#core?.close();
     for (const listener of this.#reverse) await listener.close();
@@ -123,6 +132,7 @@ export class Hub {
     });
     this.#core = core;
     this.#hooks = await this.#openHooks(core);
+    this.#metrics = await this.#openMetrics(core, this.#hooks);
     const reverse = this.#stand(await this.#listenReverse(core));
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
@@ -151,6 +161,19 @@ export class Hub {
     certificates.onRevocation(() => this.#log.info("certificates revoked"));
     this.#writing = this.#writing.then(() => this.#writeRunFile());
     await this.#writing;
+  }
+
+  #openMetrics(core: Core, hooks: Hooks): Promise<Metrics> {
+    const { inventory, events } = core.parts;
+    return Metrics.open({
+      listen: this.#config.metricsListen,
+      tokenFile: this.#config.metricsTokenFile,
+      identity: this.#identity,
+      isRevoked: (serial) => this.#state.certificates.isRevoked(serial),
+      read: () => exposition(inventory.log, { program: "hub", hooks: hooks.states, events }),
+      onError: (error) => this.#log.error({ err: error }, "metrics cannot be read"),
+      news: this.#newsOf("metrics", core),
+    });
   }
 
   #openHooks({ parts: { events, inventory } }: Core): Promise<Hooks> {
@@ -234,6 +257,7 @@ export class Hub {
       this.#identity = identity;
       this.#main?.renew(identity);
       this.#join?.renew(identity);
+      this.#metrics?.renew(identity);
       for (const listener of this.#reverse) listener.renew();
       this.#log.info("the hub's certificate was renewed");
     } catch (error) {
@@ -251,6 +275,7 @@ export class Hub {
       joinListen,
       reverseListen: reverse,
       relayListen: relay,
+      metricsListen: this.metricsAddresses,
       missing: [...this.#standing.flatMap(({ missing }) => missing), ...(this.#core?.parts.relay.missing ?? [])],
       admin: this.adminDirectory,
     };

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import type { HookServiceService } from "../../proto/gen/zor/v1/hook_service.js";
+import type { Hook as HookMessage, HookServiceService } from "../../proto/gen/zor/v1/hook_service.js";
 import { invalidArgument, messageOf, notFound } from "../errors.js";
 import type { Handlers } from "../grpc/service.js";
 import type { AllowedNetworks } from "./hook-address.js";
@@ -40,10 +40,15 @@ export class Hooks {
     );
   }
 
+  /** How they do. */
+  get states(): readonly HookMessage[] {
+    return this.#hooks.map(({ state }) => state);
+  }
+
   /** What of it is served. */
   get methods(): Handlers<typeof HookServiceService> {
     return {
-      listHooks: async () => ({ hooks: this.#hooks.map(({ state }) => state) }),
+      listHooks: async () => ({ hooks: [...this.states] }),
       listDeadLetters: async ({ hook }) => {
         const chosen = hook === "" ? this.#hooks : [this.#find(hook)];
         return { letters: chosen.flatMap(({ letters }) => letters) };

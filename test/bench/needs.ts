@@ -25,6 +25,7 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
   cli: [],
   "fleet-hub": [],
   hub: [],
+  metrics: [],
   machines: [
     root,
     program("ip", "iproute2"),

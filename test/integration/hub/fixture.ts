@@ -33,13 +33,13 @@ export class HubFixture implements AsyncDisposable {
   hub: Hub;
   admin: Connection;
   #hosts = 0;
-  readonly #started: Pick<HubStart, "relayPort" | "kinds">;
+  readonly #started: Pick<HubStart, "relayPort" | "kinds" | "settings">;
 
   private constructor(parts: {
     state: string;
     hub: Hub;
     admin: Connection;
-    started: Pick<HubStart, "relayPort" | "kinds">;
+    started: Pick<HubStart, "relayPort" | "kinds" | "settings">;
   }) {
     const { state, hub, admin, started } = parts;
     this.#started = started;
@@ -49,10 +49,13 @@ export class HubFixture implements AsyncDisposable {
   }
 
   /** With `relay`, hosts are told that the relay is at 10.77.9.9; fake ones know that this is loopback. */
-  static async start(options: { relay?: boolean; kinds?: readonly HubKind[] } = {}): Promise<HubFixture> {
+  static async start(
+    options: { relay?: boolean; kinds?: readonly HubKind[]; settings?: object } = {},
+  ): Promise<HubFixture> {
     const state = await mkdtemp(joinPath(tmpdir(), "zt-hub-"));
     const relayPort = options.relay === true ? await freePort() : 0;
-    const started = { relayPort, ...(options.kinds === undefined ? {} : { kinds: options.kinds }) };
+    const { settings = {} } = options;
+    const started = { relayPort, settings, ...(options.kinds === undefined ? {} : { kinds: options.kinds }) };
     const hub = await startHub(state, { listen: [`127.0.0.1:${await freePort()}`], ...started });
     return new HubFixture({ state, hub, admin: await adminOf(hub), started });
   }
@@ -180,12 +183,15 @@ export function connect(hub: Hub, identity: Identity): Connection {
 interface HubStart {
   readonly listen: readonly string[];
   readonly relayPort: number;
+  /** More of the configuration. */
+  readonly settings: object;
   /** Default: those that every hub has. */
   readonly kinds?: readonly HubKind[];
 }
 
-async function startHub(state: string, { listen, relayPort, ...kinds }: HubStart): Promise<Hub> {
+async function startHub(state: string, { listen, relayPort, settings, ...kinds }: HubStart): Promise<Hub> {
   const config = hubConfigSchema.parse({
+    ...settings,
     state,
     listen,
     joinListen: ["127.0.0.1:0"],
