@@ -21,6 +21,8 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
     program("ethtool"),
     program("qemu-system-x86_64", "qemu-system-x86"),
     program("ovs-vswitchd", "openvswitch-switch"),
+    program("wireguard-go"),
+    program("wg", "wireguard-tools"),
   ],
   cli: [],
   "fleet-hub": [],

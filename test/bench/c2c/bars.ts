@@ -24,6 +24,10 @@ export function computeBars(results: BenchResults): Readonly<Record<string, Bar>
     e2e_plain_vs_kernel_vxlan: atLeast(0.6, ratio("e2e-plain", "e2e-vxlan", tcp1)),
     e2e_tls_vs_kernel_vxlan: atLeast(0.35, ratio("e2e-tls", "e2e-vxlan", tcp1)),
     e2e_tls_vs_ovs_vxlan: atLeast(3, ratio("e2e-tls", "e2e-ovs", tcp1)),
+    wire_plain_vs_tap_plain: atLeast(0.95, ratio("wire-plain", "tap-plain", tcp1)),
+    wire_tls_vs_tap_tls: atLeast(0.95, ratio("wire-tls", "tap-tls", tcp1)),
+    wire_plain_vs_e2e_plain: atLeast(1.5, ratio("wire-plain", "e2e-plain", tcp1)),
+    wire_tls_vs_wireguard: atLeast(10, ratio("wire-tls", "tap-wireguard", tcp1)),
     pps64_plain_vs_qemu_stream: atLeast(
       3,
       ratio("tap-plain", "tap-qemu", (round) => round.framesPerSecond),

@@ -13,6 +13,8 @@ import { startRelay } from "./relay.js";
 import type { BenchResults, PathRound } from "./results.js";
 import { median } from "./statistics.js";
 import { makeTapCables, makeTapQemu, makeTapVxlan, makeUnderlay } from "./tap-paths.js";
+import { makeWireVxlan, WirePaths } from "./wire-paths.js";
+import { makeTapWireguard } from "./wireguard-path.js";
 import { measureTcp, pingTimes, serveTcp } from "./traffic.js";
 
 type Hosts = readonly [BenchHost, BenchHost];
@@ -92,6 +94,7 @@ async function makePaths(
 ): Promise<{ readonly paths: readonly BenchPath[]; readonly missing: readonly MissingPath[] }> {
   const tapCables = lazy(() => makeTapCables(hosts, cleanup));
   const lanPaths = lazy(() => LanPaths.open(hosts, cleanup));
+  const wirePaths = lazy(() => WirePaths.open(hosts, cleanup));
   const makers: Readonly<Record<PathName, () => Promise<BenchPath>>> = {
     underlay: () => makeUnderlay(hosts, cleanup),
     "tap-vxlan": () => makeTapVxlan(hosts, cleanup),
@@ -107,6 +110,10 @@ async function makePaths(
     "e2e-ovs": async () => (await lanPaths()).ovs(),
     "e2e-plain": async () => (await lanPaths()).cable("e2e-plain", "none"),
     "e2e-tls": async () => (await lanPaths()).cable("e2e-tls", "tls"),
+    "tap-wireguard": () => makeTapWireguard(hosts, cleanup),
+    "wire-vxlan": () => makeWireVxlan(hosts, cleanup),
+    "wire-plain": async () => (await wirePaths()).cable("wire-plain", "none"),
+    "wire-tls": async () => (await wirePaths()).cable("wire-tls", "tls"),
   };
   const paths: BenchPath[] = [];
   const missing: MissingPath[] = [];

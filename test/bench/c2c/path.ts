@@ -10,10 +10,14 @@ export const pathNames = [
   "tap-plain",
   "tap-tls",
   "tap-relayed",
+  "tap-wireguard",
   "e2e-vxlan",
   "e2e-ovs",
   "e2e-plain",
   "e2e-tls",
+  "wire-vxlan",
+  "wire-plain",
+  "wire-tls",
 ] as const;
 
 /** See {@link pathNames}. */

@@ -29,6 +29,7 @@ export interface Plan {
 const groups: Readonly<Record<string, readonly PathName[]>> = {
   tap: pathNames.filter((name) => name.startsWith("tap-") || name === "underlay"),
   e2e: pathNames.filter((name) => name.startsWith("e2e-")),
+  wire: pathNames.filter((name) => name.startsWith("wire-")),
 };
 
 /** How it is called. */

@@ -115,8 +115,8 @@ test("the table says which bars are met, which are missed and what was not measu
 });
 
 test.each([
-  [[], 10, 4, true],
-  [["--only", "tap"], 6, 4, false],
+  [[], 14, 4, true],
+  [["--only", "tap"], 7, 4, false],
   [["--only", "e2e-tls,tcp1"], 1, 1, false],
   [["--only", "idle"], 0, 4, true],
   [["--only", "idle", "--only", "tap-tls"], 1, 4, true],

@@ -30,7 +30,12 @@ describe("what benchmarks need", () => {
 
   it("is told before anything runs, with the package of each program", () => {
     expect(findMissing(needs["c2c"] ?? [], machine(started))).toEqual({
-      lines: ["ping (Debian package iputils-ping)", "iperf3 (Debian package iperf3)"],
+      lines: [
+        "ping (Debian package iputils-ping)",
+        "iperf3 (Debian package iperf3)",
+        "wireguard-go (Debian package wireguard-go)",
+        "wg (Debian package wireguard-tools)",
+      ],
       canInstall: true,
     });
     expect(findMissing(needs["a2b"] ?? [], machine(new Set([...started, "ping", "iperf3"])))).toBeUndefined();
