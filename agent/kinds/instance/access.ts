@@ -13,6 +13,7 @@ import type {
   MadeInstance,
   MakingOptions,
 } from "../../drivers/instance-access.js";
+import { showWires } from "./carriers.js";
 import { orEnd } from "./ended-meanwhile.js";
 import { assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
 import type { InstanceManager } from "./manager.js";
@@ -149,7 +150,11 @@ export class Access implements InstanceAccess {
         manager.inTurn(id, async (found, context) => {
           if (found.handle !== undefined) await stop(context, found, options);
         }),
-      observe: (options) => manager.inTurn(id, (found, context) => observe(context, found, options)),
+      observe: (options) =>
+        manager.inTurn(id, async (found, context) => {
+          await observe(context, found, options);
+          await showWires(context, found, options.signal);
+        }),
     };
   }
 }

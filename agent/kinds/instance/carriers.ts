@@ -42,6 +42,18 @@ export async function showCarrier(
 }
 
 /**
+ * Has a guest that goes on from an earlier state see the carrier that its NICs have now in wires: its driver knows of lans alone. Never
+ * rejects.
+ */
+export async function showWires(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<void> {
+  const { wires } = context.networks;
+  const inWires = specOf(record).nics.filter(({ name }) => (wires?.holderOf(nicName(record, name)) ?? "") !== "");
+  await showCarrier(context, record, inWires, signal).catch((error: unknown) => {
+    context.logError(error, `the carrier of ${record.stored.resource.name} could not be shown`);
+  });
+}
+
+/**
  * From now on has machines see it when the wire that a NIC of theirs is in gives or takes carrier, each once what is done to it is done.
  * Never rejects.
  */

@@ -8,11 +8,15 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
+import { Wire } from "../../../proto/gen/zor/v1/wire.js";
+import { WireServiceService } from "../../../proto/gen/zor/v1/wire_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind, type MachineState } from "../../helpers/leftovers.js";
 import { AgentProcess } from "./agent-process.js";
 
 const parent = "hosts/zt";
+/** The container's, at its end of the wire. */
+const inWire = "10.10.0.3";
 const mutation = { requestId: "", validateOnly: false };
 let agent: AgentProcess;
 let connection: Connection;
@@ -34,7 +38,10 @@ afterAll(async () => {
 });
 
 /** One in a lan, one in none. */
-const nics = (address: string) => [{ lan: "lan1", addresses: [address] }, { name: "eth1" }];
+const nics = (address: string) => [
+  { lan: "lan1", addresses: [address] },
+  { name: "eth1", addresses: [address.replace("10.9.", "10.10.")] },
+];
 
 const machine = (address: string): Instance =>
   Instance.fromJSON({
@@ -124,10 +131,32 @@ describe("an agent with real machines and a container", () => {
     }
   });
 
+  it("joins a machine and a container by a wire, of which both see when it is cut", async () => {
+    const cut = async (wanted: boolean): Promise<void> => {
+      const wire = Wire.fromPartial({ name: `${parent}/wires/w1`, spec: { cut: wanted } });
+      await connection.unary(WireServiceService.updateWire, { ...mutation, wire, updateMask: ["spec.cut"] });
+    };
+    const seen = async (up: string): Promise<void> => {
+      const both = () => Promise.all(["vm1", "c1"].map((id) => carrier(id, "eth1")));
+      await eventually(async () => expect(await both()).toEqual([up, up]));
+    };
+    const [a, b] = [`${parent}/instances/vm1/nics/eth1`, `${parent}/instances/c1/nics/eth1`];
+    const wire = Wire.fromPartial({ spec: { a, b } });
+    await connection.unary(WireServiceService.createWire, { ...mutation, parent, wireId: "w1", wire });
+    await seen("1");
+    await cut(true);
+    await seen("0");
+    await cut(false);
+    await seen("1");
+    await eventually(async () => expect((await exec("vm1", ["ping", "-c", "1", "-W", "1", inWire])).code).toBe(0));
+  });
+
   it("finds the same ones, and their traffic uninterrupted, after it was killed and started again", async () => {
     const earlier = await Promise.all(["vm1", "vm2", "c1"].map(read));
     // In the guest and detached: what the agent's end must not touch.
-    await exec("vm1", ["sh", "-c", "ping -c 40 -i 0.1 -W 1 10.9.0.2 > /tmp/ping 2>&1 &"]);
+    const pinged = ["10.9.0.2", inWire];
+    for (const address of pinged)
+      await exec("vm1", ["sh", "-c", `ping -c 40 -i 0.1 -W 1 ${address} > /tmp/${address} 2>&1 &`]);
     await agent.end("SIGKILL");
     connection.close();
     await agent.start();
@@ -141,16 +170,25 @@ describe("an agent with real machines and a container", () => {
       `${parent}/instances/vm1/nics/eth0`,
       `${parent}/instances/vm2/nics/eth0`,
     ]);
-    await eventually(async () => expect((await read("vm1")).status?.execReady).toBe(true), 60_000);
-    for (const id of ["vm1", "c1"]) expect([await carrier(id, "eth0"), await carrier(id, "eth1")]).toEqual(["1", "0"]);
-    const pings = await eventually(async () => {
-      const { stdout } = await exec("vm1", ["cat", "/tmp/ping"]);
-      expect(stdout).toContain("40 packets transmitted");
-      return stdout;
-    });
-    // For the answers to the last ones ping waits a second only.
-    const answered = [...pings.matchAll(/ seq=(\d+) /g)].map(([, sequence]) => Number(sequence));
-    expect(answered.slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, sequence) => sequence));
+    for (const id of ["vm1", "vm2"])
+      await eventually(async () => expect((await read(id)).status?.execReady).toBe(true), 60_000);
+    const carriers = ["vm1", "vm2", "c1"].map(async (id) => [await carrier(id, "eth0"), await carrier(id, "eth1")]);
+    // Only the second is in no wire.
+    expect(await Promise.all(carriers)).toEqual([
+      ["1", "1"],
+      ["1", "0"],
+      ["1", "1"],
+    ]);
+    for (const address of pinged) {
+      const pings = await eventually(async () => {
+        const { stdout } = await exec("vm1", ["cat", `/tmp/${address}`]);
+        expect(stdout).toContain("40 packets transmitted");
+        return stdout;
+      });
+      // For the answers to the last ones ping waits a second only.
+      const answered = [...pings.matchAll(/ seq=(\d+) /g)].map(([, sequence]) => Number(sequence));
+      expect(answered.slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, sequence) => sequence));
+    }
   });
 });
 
