@@ -136,6 +136,8 @@ module.exports = {
           "^tui/cli/editor\\.ts$",
           // ssh, which has the terminal meanwhile, and viewers of screens.
           "^tui/client/run-program\\.ts$",
+          // tshark or tcpdump, which print frames.
+          "^tui/cli/capture/decode\\.ts$",
           "^deploy/demo/tool\\.ts$",
           // Scripts that npm runs, by Node alone.
           "^(deploy|test/bench)/[^/]+\\.mjs$",

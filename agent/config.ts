@@ -118,6 +118,10 @@ export const agentConfigSchema = z.strictObject({
   hookNetworks: hookSettings.hookNetworks.optional(),
   metricsListen: metricsSettings.metricsListen.optional(),
   metricsTokenFile: metricsSettings.metricsTokenFile.optional(),
+  captureDevices: z
+    .array(z.string().regex(/^[^\s/:]{1,15}$/, 'expected the name of a device, such as "eth0"'))
+    .max(64)
+    .optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
 });
 
@@ -193,6 +197,8 @@ export interface AgentSettings {
   /** File with a token that readers of it may show instead of a client certificate. */
   readonly metricsTokenFile?: string | undefined;
   readonly observeSeconds: number;
+  /** Devices of the host's own that operators may capture at: they see all of its traffic there. */
+  readonly captureDevices: readonly string[];
 }
 
 const defaultListen = "127.0.0.1:7443";
@@ -239,5 +245,6 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     metricsListen: config.metricsListen ?? [],
     metricsTokenFile: config.metricsTokenFile,
     observeSeconds: config.observeSeconds,
+    captureDevices: config.captureDevices ?? [],
   };
 }

@@ -54,6 +54,8 @@ export interface AgentParts {
   readonly network: NetworkPart;
   /** Undefined: this host has neither links nor boxes. */
   readonly cables: CablePart | undefined;
+  /** What captures add to the host's clock, in nanoseconds; default: nothing. */
+  readonly clockShiftNs?: bigint;
 }
 
 /** What the agent gives to the kinds of its list. */

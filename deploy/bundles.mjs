@@ -12,6 +12,7 @@ export const programs = {
   "cable-engine": "agent/engine/main.ts",
   "cable-worker": "agent/engine/threads/cable-worker.ts",
   "box-worker": "agent/engine/threads/box-worker.ts",
+  "capture-worker": "agent/network/captures/worker.ts",
   "console-pump": "agent/pump/main.ts",
   hub: "hub/main.ts",
   "relay-worker": "hub/relay/splice/worker.ts",

@@ -2,6 +2,7 @@ import type { KindModule } from "../kit/context.js";
 import type { AgentContext } from "../parts.js";
 import { backupKind } from "./backup/backup-kind.js";
 import { a2bKind } from "./a2b/a2b-kind.js";
+import { captureKind } from "./capture/capture-kind.js";
 import { hostKind } from "./host/host-kind.js";
 import { imageKind } from "./image/image-kind.js";
 import { instanceKind } from "./instance/instance-kind.js";
@@ -29,6 +30,7 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   backupKind,
   imageKind,
   a2bKind,
+  captureKind,
   hostKind,
   operationKind,
 ];

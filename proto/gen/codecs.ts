@@ -6,6 +6,7 @@ import { Backup } from "./zor/v1/backup.js";
 import { BackupServiceService } from "./zor/v1/backup_service.js";
 import { BackupTransferServiceService } from "./zor/agent/v1/backup_transfer_service.js";
 import { CableServiceService } from "./zor/agent/v1/cable_service.js";
+import { CaptureServiceService } from "./zor/v1/capture_service.js";
 import { ConsoleServiceService } from "./zor/v1/console_service.js";
 import { DiskServiceService } from "./zor/v1/disk_service.js";
 import { Event } from "./zor/v1/event.js";
@@ -91,6 +92,7 @@ export const serviceTable = {
   "zor.agent.v1.InstanceTransferService": InstanceTransferServiceService,
   "zor.v1.A2bService": A2bServiceService,
   "zor.v1.BackupService": BackupServiceService,
+  "zor.v1.CaptureService": CaptureServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.DiskService": DiskServiceService,
   "zor.v1.EventService": EventServiceService,

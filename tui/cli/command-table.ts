@@ -103,6 +103,16 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "look at the screen of a machine, or take a picture of it",
     load: () => import("./commands/view.js"),
   },
+  {
+    name: "capture",
+    summary: "show or keep the frames that pass NICs, lans, wires and links",
+    load: () => import("./commands/capture.js"),
+  },
+  {
+    name: "extcap",
+    summary: "be what Wireshark lists interfaces and captures with",
+    load: () => import("./commands/extcap.js"),
+  },
   { name: "stats", summary: "what an instance uses, by its counters", load: () => import("./commands/stats.js") },
   {
     name: "ovs",

@@ -6,6 +6,7 @@ import { checkAnnotations, checkLabels } from "../../../lib/labels.js";
 import { parseHost, parseId } from "../../../lib/names.js";
 import { addressForm, isDialAddress } from "../../../lib/socket-address.js";
 import { agreeing, counted, listed } from "../../../lib/words.js";
+import { CaptureServiceService } from "../../../proto/gen/zor/v1/capture_service.js";
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostResponse, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { OvsServiceService } from "../../../proto/gen/zor/v1/ovs_service.js";
@@ -29,6 +30,7 @@ export function hostHandlers(parts: HubParts): KindHandlers {
     ...hubHandlers(parts, hostResources(parts)),
     ...handlersOf(service, comingAndGoing(parts)),
     ...logHandlers(parts),
+    ...captureHandlers(parts),
     ...ovsHandlers(parts),
   };
 }
@@ -49,6 +51,17 @@ function ovsHandlers({ router }: HubParts): KindHandlers {
   return handlersOf(OvsServiceService, {
     queryOvs: (request, context) => router.unary(queryOvs, { host: hostOf(request.name), request }, context),
     runOvs: (request, context) => router.unary(runOvs, { host: hostOf(request.name), request }, context),
+  });
+}
+
+/** Agents capture. */
+function captureHandlers({ router }: HubParts): KindHandlers {
+  const { capture, stopCapture, readClock } = CaptureServiceService;
+  const hostOf = ({ name }: { readonly name: string }): string => parseHost("name", name);
+  return handlersOf(CaptureServiceService, {
+    capture: (request, context) => router.stream(capture, { host: hostOf(request), request }, context),
+    stopCapture: (request, context) => router.unary(stopCapture, { host: hostOf(request), request }, context),
+    readClock: (request, context) => router.unary(readClock, { host: hostOf(request), request }, context),
   });
 }
 

@@ -47,6 +47,8 @@ export interface ApiFixtureOptions {
   readonly storage?: string;
   /** Directory that backups are kept in; default: none. */
   readonly backups?: string;
+  /** Devices of this machine that may be captured at, and how wrong the agent's clock is for that; default: none, right. */
+  readonly captures?: { readonly devices: readonly string[]; readonly clockShiftNs: bigint };
 }
 
 /** A real agent in this process, over real mutual TLS and a real disk, on a host whose runtime and network are fakes. */
@@ -65,8 +67,11 @@ export class ApiFixture {
 
   readonly #storagePools: readonly { readonly directory: string }[];
   readonly #backupDirs: readonly string[];
+  readonly #captures: NonNullable<ApiFixtureOptions["captures"]>;
 
-  private constructor(directory: string, pki: TestPki, { drivers, kinds = [], storage, backups }: ApiFixtureOptions) {
+  private constructor(directory: string, pki: TestPki, options: ApiFixtureOptions) {
+    const { drivers, kinds = [], storage, backups, captures } = options;
+    this.#captures = captures ?? { devices: [], clockShiftNs: 0n };
     this.#backupDirs = backups === undefined ? [] : [backups];
     this.#storagePools = storage === undefined ? [] : [{ directory: storage }];
     this.#drivers = drivers ?? [this.driver];
@@ -137,12 +142,14 @@ export class ApiFixture {
       ...{ state: this.state, listen: ["127.0.0.1:0"], observeSeconds: 0.1 },
       storagePools: this.#storagePools,
       backupDirs: this.#backupDirs,
+      captureDevices: this.#captures.devices,
     });
+    const { clockShiftNs } = this.#captures;
     const agent = await Agent.start({
       settings: settle(config, undefined, "h1"),
       hostUid: "uid-of-h1",
       identity: new IdentityHolder(await this.pki.host("h1")),
-      parts: { drivers: this.#drivers, network: this.network.toPart(), cables: undefined },
+      parts: { drivers: this.#drivers, network: this.network.toPart(), cables: undefined, clockShiftNs },
       log: createLog("test", { write: () => undefined }),
       kinds: this.#kinds,
     });

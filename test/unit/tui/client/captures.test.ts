@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import { packetBlocks } from "../../../../lib/capture/packet-blocks.js";
+import { directions, packetBlockBytes, writePacketBlock } from "../../../../lib/capture/pcapng.js";
+import { offsetOf } from "../../../../tui/client/captures/host-clock.js";
+import { Merger } from "../../../../tui/client/captures/merger.js";
+import { PcapngOutput } from "../../../../tui/client/captures/pcapng-output.js";
+import { parseBytes, parseRing, ringFile } from "../../../../tui/cli/capture/capture-output.js";
+import { readPcapng } from "../../../helpers/pcapng-reader.js";
+
+const second = 1_000_000_000n;
+
+/** Blocks of frames at these seconds. */
+function frames(...times: readonly number[]): Buffer {
+  return Buffer.concat(
+    times.map((seconds) => {
+      const block = Buffer.alloc(packetBlockBytes(60));
+      const sizes = { kept: 60, length: 60, direction: directions.inbound };
+      writePacketBlock(new DataView(block.buffer, block.byteOffset), 0, {
+        ...sizes,
+        ...{ interfaceId: 0, seconds, nanoseconds: 0 },
+      });
+      return block;
+    }),
+  );
+}
+
+const timesOf = (blocks: readonly Buffer[]): number[] =>
+  blocks.flatMap((block) => [...packetBlocks(block)].map(({ timeNs }) => Number(timeNs / second)));
+const map = (offsetSeconds: number, id: number) => ({
+  offsetNs: BigInt(offsetSeconds) * second,
+  interfaceOf: () => id,
+});
+
+describe("frames of several hosts", () => {
+  it("come in the order of their times here, once no earlier one can come", () => {
+    const merger = new Merger(["alpha", "beta"]);
+    // The clock of beta is 90 s ahead.
+    merger.add(frames(100, 103), map(0, 0));
+    merger.completeUntil("alpha", 104n * second, map(0, 0));
+    expect(merger.release()).toEqual([]);
+    merger.add(frames(191, 192), map(90, 1));
+    merger.completeUntil("beta", 193n * second, map(90, 1));
+    const released = merger.release();
+    expect(timesOf(released)).toEqual([100, 101, 102]);
+    expect(released.flatMap((block) => [...packetBlocks(block)].map(({ interfaceId }) => interfaceId))).toEqual([
+      0, 1, 1,
+    ]);
+    expect(timesOf(merger.release(true))).toEqual([103]);
+    expect(merger.lateFrames).toBe(0);
+  });
+
+  it("do not wait for a host that is away, and those that come late are counted", () => {
+    const merger = new Merger(["alpha", "beta"]);
+    merger.add(frames(100), map(0, 0));
+    merger.completeUntil("alpha", 101n * second, map(0, 0));
+    merger.leave("beta");
+    expect(timesOf(merger.release())).toEqual([100]);
+    merger.enter("beta");
+    merger.add(frames(99), map(0, 1));
+    expect(merger.lateFrames).toBe(1);
+    expect(merger.release()).toEqual([]);
+  });
+
+  it("of interfaces that were not told of are left out", () => {
+    const merger = new Merger(["alpha"]);
+    merger.add(frames(100), { offsetNs: 0n, interfaceOf: () => undefined });
+    expect(merger.release(true)).toEqual([]);
+  });
+});
+
+describe("the clock of a host", () => {
+  it.each([90n * second, 20_000_000n, 0n, -3n * second])(
+    "is known to half of the round trip when it is %i ns ahead",
+    (ahead) => {
+      // Way there 7 ms, 2 ms in the host, way back 1 ms: the worst of all ways would be 0 and 8.
+      const asked = 1_000n * second;
+      const [receive, send] = [asked + 7_000_000n + ahead, asked + 9_000_000n + ahead];
+      const round = { askedNs: asked, receiveNs: receive, sendNs: send, answeredNs: asked + 10_000_000n };
+      const { offsetNs, errorNs } = offsetOf(round);
+      expect(errorNs).toBe(4_000_000n);
+      const wrongBy = offsetNs - ahead;
+      expect(wrongBy <= errorNs && wrongBy >= -errorNs).toBe(true);
+    },
+  );
+});
+
+describe("a ring of files", () => {
+  it("keeps the last ones, each of which can be read by itself", async () => {
+    const files = new Map<number, Buffer[]>();
+    const output = new PcapngOutput({
+      open: async (number) => {
+        const parts: Buffer[] = [];
+        files.set(number, parts);
+        return { write: async (data) => void parts.push(Buffer.from(data)), close: async () => undefined };
+      },
+      remove: async (number) => void files.delete(number),
+      ring: { files: 2, bytes: 600 },
+      application: "test",
+      comment: "",
+    });
+    await output.begin();
+    expect(await output.addInterface({ name: "a", description: "", filter: "", snapBytes: 60 })).toBe(0);
+    for (let time = 1; time <= 20; time += 1) await output.packets([frames(time)]);
+    await output.end([]);
+    expect(files.size).toBe(2);
+    const read = [...files.values()].map((parts) => readPcapng(Buffer.concat(parts)));
+    expect(read.every(({ interfaces }) => interfaces.length === 1)).toBe(true);
+    const times = read.flatMap((file) => file.frames.map(({ timeNs }) => Number(timeNs / second)));
+    expect(times.at(-1)).toBe(20);
+    expect(times).toEqual(Array.from({ length: times.length }, (_, index) => 21 - times.length + index));
+    expect([...files.values()].every((parts) => Buffer.concat(parts).length <= 600)).toBe(true);
+  });
+
+  it("has names that sort", () => {
+    expect(ringFile("/tmp/x.pcapng", 2)).toBe("/tmp/x_00002.pcapng");
+    expect(ringFile("x", 12)).toBe("x_00012");
+  });
+
+  it.each([
+    ["5x10M", { files: 5, bytes: 10 * 1024 * 1024 }],
+    ["1x64K", { files: 1, bytes: 65_536 }],
+  ])("is given as %s", (text, ring) => {
+    expect(parseRing(text)).toEqual(ring);
+  });
+
+  it.each(["", "5", "x10M", "0x10M", "1001x10M", "5x10", "5x", "5x-1M", "5xNaN"])("is not given as %j", (text) => {
+    expect(() => parseRing(text)).toThrow("--ring");
+  });
+});
+
+describe("a number of bytes", () => {
+  it.each([
+    ["500", 500],
+    ["64K", 65_536],
+    ["1.5GiB", 1_610_612_736],
+    ["2MB", 2_097_152],
+  ])("is given as %s", (text, bytes) => {
+    expect(parseBytes("--bytes", text)).toBe(bytes);
+  });
+
+  it.each(["", "0", "-1", "1T", "ten", "1e9"])("is not given as %j", (text) => {
+    expect(() => parseBytes("--bytes", text)).toThrow("--bytes");
+  });
+});
