@@ -1,3 +1,4 @@
+import type { Event } from "../../proto/gen/zor/v1/event.js";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { FleetStep } from "../../tui/kit/fleet/fleet-step.js";
@@ -35,6 +36,14 @@ export class FakeGateway implements FleetGateway {
       signal.throwIfAborted();
     }
     if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** What is kept, the newest first; each reading takes a page. */
+  readonly kept: Event[][] = [];
+
+  async olderEvents(): Promise<{ events: readonly Event[]; more: boolean }> {
+    const events = this.kept.shift() ?? [];
+    return { events, more: this.kept.length > 0 };
   }
 
   async *followLog(name: string, { signal }: Parameters<FleetGateway["followLog"]>[1]): AsyncGenerator<LogLine> {

@@ -9,6 +9,7 @@ import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js"
 import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
 import type { Program } from "./program.js";
+import { reachBack } from "./reach-back.js";
 import { TableScreen } from "./table/table-screen.js";
 
 /**
@@ -68,6 +69,15 @@ function commandsEverywhere(program: Program): readonly Command[] {
       hint: { word: "events", rank: 11 },
       when: () => model.kinds.log !== undefined && (kind()?.actions.length ?? 0) > 0,
       run: () => showEvents(program),
+    },
+    {
+      keys: ["<"],
+      words: ["older"],
+      title: "reach back: older events than those that are shown",
+      group: "Look",
+      hint: { word: "older", rank: 6 },
+      when: () => kind()?.log !== undefined,
+      run: () => void reachBack(program),
     },
     {
       keys: ["c"],

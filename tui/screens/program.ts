@@ -1,4 +1,5 @@
 import type { Log } from "../../lib/log.js";
+import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
@@ -28,6 +29,8 @@ export interface Program {
    * of the connection, of which it is told. @throws {ZorError} when it cannot be read.
    */
   followLog(name: string, options: FollowOptions): AsyncIterable<LogLine>;
+  /** The next page of the events that the hub keeps, the newest first. @throws {ZorError} when it cannot be read. */
+  olderEvents(signal: AbortSignal): Promise<{ readonly events: readonly Event[]; readonly more: boolean }>;
   redraw(): void;
   /** Gives the terminal back to the shell until the program is continued. */
   stop(): void;

@@ -13,6 +13,8 @@ export interface FleetGateway extends ActionRunner {
   diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
   /** The lines of a log, as they come; over every loss of the connection. @throws {ZorError} when it cannot be read. */
   followLog: Program["followLog"];
+  /** The next page of the events that are kept, the newest first. @throws {ZorError} when it cannot be read. */
+  olderEvents: Program["olderEvents"];
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
   attachConsole(
     name: string,

@@ -2,6 +2,7 @@ import type { Connection } from "../../lib/grpc/connection.js";
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
 import { nodePath, programPath } from "../../lib/program.js";
+import { OlderEvents } from "../client/older-events.js";
 import { attachConsole } from "../client/console.js";
 import { readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
@@ -19,7 +20,9 @@ const firstLines = 1000;
 
 /** The gateway over a connection to a hub or agent. @param context its name, for programs of their own. */
 export function createHubGateway(connection: Connection, context: string): FleetGateway {
+  const older = new OlderEvents(connection);
   return {
+    olderEvents: (signal) => older.read(signal),
     watch: (onState, signal) => watchFleet(connection, { onState, signal }),
     run: async (action, row, signal) => {
       const operation = await action.run(row, {

@@ -72,6 +72,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     giveTerminal: (to, name) => suspend(() => (to === "screen" ? showScreen(name) : logIn(name))),
     diagnose: (link, signal) => gateway.diagnose(link, signal),
     followLog: (name, options) => gateway.followLog(name, options),
+    olderEvents: (given) => gateway.olderEvents(given),
     redraw: () => void suspend(async () => undefined),
     stop: () => void stopHere(),
     resync: () => feed.resync(),

@@ -52,6 +52,7 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     },
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
+    olderEvents: () => gateway.olderEvents(),
     redraw: () => done.push("redraw"),
     stop: () => done.push("stop"),
     resync: () => done.push("resync"),

@@ -201,6 +201,18 @@ export class Fleet implements FleetView {
     this.table(log.kind).put(toRow(log.kind, name, entry, nowMs));
   }
 
+  /** Adds entries of the log from before those that are known; nothing waits for them. Returns how many are new. */
+  addHistory(entries: readonly { readonly name: string }[], nowMs: number): number {
+    const { log } = this.kinds;
+    if (log === undefined) return 0;
+    const table = this.table(log.kind);
+    const unknown = entries.filter(({ name }) => table.find(name) === undefined);
+    // Whoever is full keeps what is newer.
+    const added = unknown.slice(0, Math.max(0, log.log.limit - table.size));
+    for (const entry of added) table.put(toRow(log.kind, entry.name, entry, nowMs));
+    return added.length;
+  }
+
   /** What happened is told once, whatever else is in a snapshot. */
   #snapshotKinds(): readonly TuiKind[] {
     return this.kinds.all.filter((kind) => kind.log === undefined);
