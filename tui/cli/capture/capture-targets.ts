@@ -34,8 +34,8 @@ export async function findTargets(
 ): Promise<HostTargets> {
   const found = new Map<string, string[]>();
   for (const text of texts) {
-    const target = await findTarget(session, text, options);
-    const host = hostOf(target) ?? (await hostOfLink(session, target, options.at));
+    const named = await findTarget(session, text, options);
+    const { host, target } = await placeOf(session, named, options.at);
     const targets = found.get(host) ?? [];
     if (!targets.includes(target)) targets.push(target);
     found.set(host, targets);
@@ -102,12 +102,23 @@ async function byName(session: Session, text: string, host: string | undefined):
   });
 }
 
-/** A link passes at both its ends; its first one's host unless another is named. */
-async function hostOfLink(session: Session, name: string, at: string | undefined): Promise<string> {
-  if (at !== undefined) return parseId("--at", at);
-  const { link } = await session.call(LinkServiceService.getLink, { name });
-  const host = hostOf(link?.spec?.a ?? "");
-  if (host === undefined)
-    throw invalidArgument("target", `${name} does not say where its ends are; name a host with --at`);
-  return host;
+/**
+ * The host of a target. A link passes at both its ends: at its first one's host unless another is named. Where it ends at a NIC, what
+ * passes the NIC is what passes the link.
+ */
+async function placeOf(
+  session: Session,
+  target: string,
+  at: string | undefined,
+): Promise<{ readonly host: string; readonly target: string }> {
+  const own = hostOf(target);
+  if (own !== undefined) return { host: own, target };
+  const wanted = at === undefined ? undefined : parseId("--at", at);
+  const { link } = await session.call(LinkServiceService.getLink, { name: target });
+  const ends = [link?.spec?.a ?? "", link?.spec?.b ?? ""];
+  const end = wanted === undefined ? ends[0] : ends.find((each) => hostOf(each) === wanted);
+  const host = hostOf(end ?? "");
+  if (end === undefined || host === undefined)
+    throw invalidArgument("--at", `${target} has no end there: its ends are ${ends.join(" and ")}`);
+  return { host, target: end.includes("/nics/") ? end : target };
 }
