@@ -121,6 +121,7 @@ class NatKind implements AgentKind<Nat> {
     return {
       ...{ uid, name, subnet },
       lan: spec.lan,
+      portSettings: spec.portSettings,
       mtu: references.find("lan", spec.lan)?.spec?.mtu ?? usualMtu,
       subnet6: spec.subnet6 === "none" ? undefined : toSubnet6(spec.subnet6),
       range: spec.noDhcp
@@ -175,7 +176,7 @@ class NatKind implements AgentKind<Nat> {
     if (repaired !== undefined) {
       const severity = EventSeverity.EVENT_SEVERITY_WARNING;
       const message = `${repaired}; it was made again`;
-      this.#context.publisher.event({ severity, type: "nat.repaired", resource: nat.name, message, caller: "" });
+      this.#context.publisher.event({ severity, type: "nat.healed", resource: nat.name, message, caller: "" });
     }
     this.#kept?.publish(new Set([uid]));
   }

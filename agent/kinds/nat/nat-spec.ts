@@ -10,6 +10,7 @@ import {
   NatSpec,
 } from "../../../proto/gen/zor/v1/nat.js";
 import type { Checked } from "../../kit/kind.js";
+import { checkPort, settlePort } from "../../network/lans/port-check.js";
 import {
   defaultSubnet6,
   isIn,
@@ -44,6 +45,7 @@ export function checkNat(wanted: NatSpec | undefined, before: NatSpec | undefine
       name: each.name.toLowerCase(),
     })),
     forwards: asked.forwards.map(withDefaults),
+    portSettings: settlePort(asked.portSettings),
   };
   return { spec, violations: [...checkWhole(spec), ...unchanged(spec, before), ...checkParts(spec)] };
 }
@@ -58,13 +60,14 @@ function withDefaults(forward: NatForward): NatForward {
   };
 }
 
-function checkWhole({ lan, subnet6, domain, boot }: NatSpec): readonly FieldViolation[] {
+function checkWhole({ lan, subnet6, domain, boot, portSettings }: NatSpec): readonly FieldViolation[] {
   const fault6 = subnet6 === "none" ? undefined : subnet6Fault(subnet6);
   return [
     ...when(lan !== "" && !isId(lan), "lan", `${quote(lan)} is not the id of a lan, such as lan1`),
     ...when(fault6 !== undefined, "subnet6", `${quote(subnet6)} ${fault6 ?? ""}`),
     ...when(!isDomain(domain), "domain", `${quote(domain)} is not a domain such as "lab" or "lab.example"`),
     ...(boot === undefined ? [] : checkBoot(boot)),
+    ...checkPort("nat.spec.port_settings", portSettings),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import type { Subnet, Subnet6 } from "./subnet.js";
 
 /** What a nat should be, checked. */
@@ -7,6 +8,8 @@ export interface NatConfig {
   readonly name: string;
   /** Id of the lan that it is plugged into; "": none. */
   readonly lan: string;
+  /** What the lan does with its frames; undefined: it forwards them. */
+  readonly portSettings: PortSettings | undefined;
   /** Largest packet of the lan, in bytes. */
   readonly mtu: number;
   readonly subnet: Subnet;

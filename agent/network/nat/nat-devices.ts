@@ -12,14 +12,14 @@ import { outside } from "./subnet.js";
 export class NatDevices {
   readonly #netns: string;
   readonly #agentUid: string;
-  readonly #lans: Pick<Bridges, "plug" | "unplug">;
+  readonly #lans: Pick<Bridges, "plug" | "unplug" | "find">;
   readonly #udpSuperFrames: boolean;
 
   /** @param options.netns net namespace of the switch. */
   constructor(options: {
     readonly netns: string;
     readonly agentUid: string;
-    readonly lans: Pick<Bridges, "plug" | "unplug">;
+    readonly lans: Pick<Bridges, "plug" | "unplug" | "find">;
     /** The switch takes UDP super-frames. */
     readonly udpSuperFrames: boolean;
   }) {
@@ -92,10 +92,16 @@ export class NatDevices {
   }
 
   /** Plugs it into its lan, or takes it out when it has none. Idempotent. */
-  async plug({ uid, name, lan }: NatConfig): Promise<void> {
+  async plug({ uid, name, lan, portSettings }: NatConfig): Promise<void> {
     const port = this.portOf(uid);
     if (lan === "") await this.#lans.unplug(port);
-    else await this.#lans.plug({ lan, port, endpoint: name });
+    else await this.#lans.plug({ lan, port, endpoint: name, settings: portSettings });
+  }
+
+  /** Whether it is where it should be. */
+  isPlugged({ uid, lan }: NatConfig): boolean {
+    const port = this.portOf(uid);
+    return lan === "" || this.#lans.find(lan)?.ports.some((each) => each.port === port) === true;
   }
 
   /** Unplugs and removes the pair. Idempotent. */

@@ -95,8 +95,10 @@ export class Nat {
       this.#rules.areSpoilt(),
     ]);
     const isOut = slirp && findDevice(this.#netns, outsideDevice) !== undefined;
+    const isPlugged =
+      devices.isPlugged(this.#config) && findDevice(netns, devices.portOf(this.#config.uid)) !== undefined;
     return [
-      ...(findDevice(netns, devices.portOf(this.#config.uid)) === undefined ? ["its port in the lan is gone"] : []),
+      ...(isPlugged ? [] : ["its port in the lan is gone"]),
       ...(isOut ? [] : ["slirp4netns ended"]),
       ...(dnsmasq ? [] : ["dnsmasq ended"]),
       ...(spoilt ? ["its rules were changed"] : []),

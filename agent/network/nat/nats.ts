@@ -64,7 +64,7 @@ export class Nats implements NatNetworks {
   constructor(options: {
     readonly netns: string;
     readonly agentUid: string;
-    readonly lans: Pick<Bridges, "plug" | "unplug">;
+    readonly lans: Pick<Bridges, "plug" | "unplug" | "find">;
     readonly udpSuperFrames: boolean;
     readonly hubs: () => Promise<readonly string[]>;
     readonly log: Log;

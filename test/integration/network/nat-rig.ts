@@ -149,7 +149,7 @@ export class NatRig {
     return (await this.shell(id, ask)).trim().split("\n").at(-1) ?? "";
   }
 
-  /** Waits until an event has been told since the agent began, "nat.repaired dnsmasq ended…". */
+  /** Waits until an event has been told since the agent began, "nat.healed dnsmasq ended…". */
   async told(pattern: RegExp): Promise<void> {
     const connection = await this.agent.connect(Role.ROLE_VIEWER, this.#door.address);
     const told: string[] = [];

@@ -52,7 +52,7 @@ describe("what is done to a nat behind the agent's back is made good, and told",
       expect(after).not.toEqual(before);
     });
     await works();
-    await rig.told(new RegExp(`^nat\\.repaired .*${program} ended`));
+    await rig.told(new RegExp(`^nat\\.healed .*${program} ended`));
     const { leases = [] } = (await rig.nat("n1")).status ?? {};
     expect(leases.map(({ name }) => name)).toEqual(expect.arrayContaining(["web", "pc"]));
   });
@@ -71,7 +71,7 @@ describe("what is done to a nat behind the agent's back is made good, and told",
       await eventually(async () => expect(await rules()).toBe(before));
     }
     await works();
-    await rig.told(/^nat\.repaired .*its rules were changed/);
+    await rig.told(/^nat\.healed .*its rules were changed/);
   });
 
   it("its port, its interface and its namespace are removed", async () => {
@@ -85,7 +85,7 @@ describe("what is done to a nat behind the agent's back is made good, and told",
     await run("ip", ["netns", "delete", netns]);
     await eventually(async () => expect(await rig.natNetns()).toBe(netns));
     await works();
-    await rig.told(/^nat\.repaired its net namespace or its interface is gone/);
+    await rig.told(/^nat\.healed its net namespace or its interface is gone/);
   });
 
   it("its programs are killed while the agent is away", async () => {

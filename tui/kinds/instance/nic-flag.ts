@@ -1,7 +1,7 @@
 import { parseId } from "../../../lib/names.js";
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
-import { portKeys, readPortSettings } from "./port-settings-flag.js";
+import { portKeys, readPortSettings } from "../../kit/input/port-settings-flag.js";
 import { parseFields, parseWhole, singleField } from "../../kit/input/key-values.js";
 
 /** Parses one --nic: "lan=lan1,addr=10.0.0.1/24,mac=52:54:00:00:00:01,name=eth0,model=e1000,queues=2". */

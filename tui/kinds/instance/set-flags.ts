@@ -10,7 +10,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
 import { readBalloonFlag, readSpice, screenFlags } from "./drivers/qemu-hardware.js";
 import { parseNic, parsePort } from "./nic-flag.js";
-import { portHelp } from "./port-settings-flag.js";
+import { portHelp } from "../../kit/input/port-settings-flag.js";
 import { readSchedules, scheduleFlag } from "./schedule-flag.js";
 import { pendingText } from "./states.js";
 

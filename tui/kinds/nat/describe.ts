@@ -2,6 +2,7 @@ import type { Nat, NatLease, NatReservation } from "../../../proto/gen/zor/v1/na
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatAge } from "../../kit/format.js";
+import { portText } from "../../kit/port-text.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { forwardText } from "./forward-text.js";
@@ -18,6 +19,7 @@ export function describeNat(row: Row<Nat>, context: CellContext): readonly Descr
     field("note", { text: status?.note ?? "", tone: "warn" }),
     field("host", row.host),
     field("lan", spec?.lan || "none"),
+    field("port", portText(spec?.portSettings)),
     field("subnet", `${spec?.subnet ?? ""}, gateway ${status?.gateway ?? ""}`),
     field("subnet6", spec?.subnet6 === "none" ? "none" : `${spec?.subnet6 ?? ""}, gateway ${status?.gateway6 ?? ""}`),
     field("dhcp", dhcpText(row.resource)),

@@ -1,8 +1,10 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { type Nat, NatProtocol } from "../../../proto/gen/zor/v1/nat.js";
+import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import { parseFields, parseWhole, singleField } from "../../kit/input/key-values.js";
 import { type Flag, flagText, flagTexts, type FlagValues, type KindCommands } from "../../kit/kind-commands.js";
+import { portKeys, readPortSettings } from "../../kit/input/port-settings-flag.js";
 import { idOf } from "../../kit/resource-name.js";
 
 const subnetFlags: readonly Flag[] = [
@@ -15,6 +17,7 @@ const subnetFlags: readonly Flag[] = [
 
 const liveFlags: readonly Flag[] = [
   { flags: "--lan <lan>", help: "lan of the host that it is plugged into", kind: "lan" },
+  { flags: "--port <fields>", help: "what the lan does with its frames, as of --nic: vlan=10; empty: nothing" },
   { flags: "--domain <name>", help: "domain of the names of instances (default: lab)" },
   { flags: "--dhcp-range <first-last>", help: "addresses that are given by DHCP (default: the whole subnet)" },
   {
@@ -98,6 +101,7 @@ async function readLive({
 }): Promise<{ readonly spec: object; readonly paths: readonly string[] }> {
   const lan = flagText(values, "lan");
   const domain = flagText(values, "domain");
+  const port = flagText(values, "port");
   const range = flagText(values, "dhcpRange");
   const [reservations, forwards] = [flagTexts(values, "reserve"), flagTexts(values, "forward")];
   const [directory, file] = [flagText(values, "bootDir"), flagText(values, "bootFile")];
@@ -109,6 +113,7 @@ async function readLive({
   }
   const parts: readonly (readonly [path: string, value: object])[] = [
     ...(lan === undefined ? [] : [["lan", { lan: idOf(await resolve("lan", lan)) }] as const]),
+    ...(port === undefined ? [] : [["port_settings", { portSettings: readPort(port) }] as const]),
     ...(domain === undefined ? [] : [["domain", { domain }] as const]),
     ...(range === undefined ? [] : readRange(range)),
     ...(reservations.length === 0
@@ -118,6 +123,10 @@ async function readLive({
     ...(directory === undefined ? [] : [["boot", { boot: { directory, file } }] as const]),
   ];
   return { spec: Object.assign({}, ...parts.map(([, value]) => value)) as object, paths: parts.map(([path]) => path) };
+}
+
+function readPort(text: string): PortSettings | undefined {
+  return readPortSettings("--port", text === "" ? new Map<string, string[]>() : parseFields("--port", text, portKeys));
 }
 
 function readRange(text: string): readonly (readonly [string, object])[] {

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { PortSettings } from "./port.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -166,7 +167,11 @@ export interface NatSpec {
   /** Ports of the host that lead to guests, at most 256. */
   forwards: NatForward[];
   /** Files that guests start from; unset: none. */
-  boot: NatBoot | undefined;
+  boot:
+    | NatBoot
+    | undefined;
+  /** What the lan does with its frames; goes with it from lan to lan. */
+  portSettings: PortSettings | undefined;
 }
 
 /** An address that is kept for somebody. */
@@ -698,6 +703,7 @@ function createBaseNatSpec(): NatSpec {
     reservations: [],
     forwards: [],
     boot: undefined,
+    portSettings: undefined,
   };
 }
 
@@ -732,6 +738,9 @@ export const NatSpec: MessageFns<NatSpec> = {
     }
     if (message.boot !== undefined) {
       NatBoot.encode(message.boot, writer.uint32(66).fork()).join();
+    }
+    if (message.portSettings !== undefined) {
+      PortSettings.encode(message.portSettings, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -829,6 +838,14 @@ export const NatSpec: MessageFns<NatSpec> = {
             message.boot = NatBoot.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.portSettings = PortSettings.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -869,6 +886,11 @@ export const NatSpec: MessageFns<NatSpec> = {
         ? object.forwards.map((e: any) => NatForward.fromJSON(e))
         : [],
       boot: isSet(object.boot) ? NatBoot.fromJSON(object.boot) : undefined,
+      portSettings: isSet(object.portSettings)
+        ? PortSettings.fromJSON(object.portSettings)
+        : isSet(object.port_settings)
+        ? PortSettings.fromJSON(object.port_settings)
+        : undefined,
     };
   },
 
@@ -904,6 +926,9 @@ export const NatSpec: MessageFns<NatSpec> = {
     if (message.boot !== undefined) {
       obj.boot = NatBoot.toJSON(message.boot);
     }
+    if (message.portSettings !== undefined) {
+      obj.portSettings = PortSettings.toJSON(message.portSettings);
+    }
     return obj;
   },
 
@@ -922,6 +947,9 @@ export const NatSpec: MessageFns<NatSpec> = {
     message.reservations = object.reservations?.map((e) => NatReservation.fromPartial(e)) || [];
     message.forwards = object.forwards?.map((e) => NatForward.fromPartial(e)) || [];
     message.boot = (object.boot !== undefined && object.boot !== null) ? NatBoot.fromPartial(object.boot) : undefined;
+    message.portSettings = (object.portSettings !== undefined && object.portSettings !== null)
+      ? PortSettings.fromPartial(object.portSettings)
+      : undefined;
     return message;
   },
 };

@@ -15,7 +15,7 @@ const forward = {
   port: 80,
 } as const;
 const nat: NatConfig = {
-  ...{ uid: "u", name: "hosts/h/nats/n", lan: "lan1", mtu: 1500, domain: "lab" },
+  ...{ uid: "u", name: "hosts/h/nats/n", lan: "lan1", mtu: 1500, domain: "lab", portSettings: undefined },
   subnet: toSubnet("10.1.0.0/24"),
   subnet6: toSubnet6("fd12::/64"),
   range: { first: "10.1.0.2", last: "10.1.0.254" },

@@ -1,7 +1,7 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { type PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
-import { parseWhole, singleField } from "../../kit/input/key-values.js";
+import { parseWhole, singleField } from "./key-values.js";
 
 /** The keys of a port's settings among those of --nic and --port. */
 export const portKeys = [
