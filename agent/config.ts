@@ -14,6 +14,7 @@ import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
 import { usbDevicePattern } from "./drivers/qemu/usb-device-name.js";
 import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
+import { type AllowedTaps, allowedTapsSchema } from "./network/taps/tap-policy.js";
 import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
 import { type AllowedListen, allowedListenSchema, usualListen } from "./network/nat/listen-policy.js";
 
@@ -113,6 +114,7 @@ export const agentConfigSchema = z.strictObject({
   diskAppliance: path.optional(),
   natListen: z.array(allowedListenSchema).max(256).optional(),
   netbootDirs: z.array(path).max(256).optional(),
+  taps: z.array(allowedTapsSchema).max(256).optional(),
   memoryReserveMib: mib.optional(),
   hooks: hookSettings.hooks.optional(),
   hookNetworks: hookSettings.hookNetworks.optional(),
@@ -186,6 +188,8 @@ export interface AgentSettings {
   readonly natListen: readonly AllowedListen[];
   /** Directories that nats may serve files of to guests that start over the network, or of what is in them. */
   readonly netbootDirs: readonly string[];
+  /** Where taps may be, and with which addresses; none: nowhere. */
+  readonly taps: readonly AllowedTaps[];
   /** Memory of the host that stays free when a machine starts, MiB. */
   readonly memoryReserveMib: number;
   /** Whom events are told to; default: nobody. */
@@ -239,6 +243,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     diskAppliance: config.diskAppliance,
     natListen: config.natListen ?? usualListen,
     netbootDirs: config.netbootDirs ?? [],
+    taps: config.taps ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,
     hooks: config.hooks ?? [],
     hookNetworks: config.hookNetworks ?? [],

@@ -14,6 +14,7 @@ import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import { Forwarder } from "./network/wires/forwarder.js";
 import { NicPlugger } from "./network/wires/nic-plugger.js";
+import { Taps } from "./network/taps/taps.js";
 import { Wires } from "./network/wires/wires.js";
 import type { CablePlugger } from "./cable/plugger.js";
 import type { AgentParts, NetworkPart } from "./parts.js";
@@ -65,6 +66,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     setCarrier: (port, up) => ports.setCarrier(port, up),
     log,
   });
+  const taps = new Taps({ netns, agentUid: hostUid, lans, udpSuperFrames: opened.datapath === "system" });
   const nats = new Nats({
     ...{ netns, agentUid: hostUid, lans, log },
     udpSuperFrames: opened.datapath === "system",
@@ -78,6 +80,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     wires,
     nats,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard }),
+    taps,
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
     switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),

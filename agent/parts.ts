@@ -15,6 +15,7 @@ import type { LanSource } from "./network/lan-networks.js";
 import type { PortChange } from "./network/lans/port-faults.js";
 import type { Wires } from "./network/wires/wires.js";
 import type { NatNetworks } from "./network/nat/nats.js";
+import type { TapNetworks } from "./network/taps/taps.js";
 import type { Scheduler } from "./schedules/scheduler.js";
 import type { VolumeHolders } from "./storage/volume-holders.js";
 import type { Pools } from "./storage/pools.js";
@@ -28,6 +29,8 @@ export interface NetworkPart {
   readonly wires?: Wires;
   /** Ways out of lans; undefined: this host has none. */
   readonly nats?: NatNetworks;
+  /** Interfaces of the host that are plugged into lans; undefined: this host has none. */
+  readonly taps?: TapNetworks;
   /** Calls back when lans or ports change. Returns the way to stop. */
   readonly onChange: (listener: () => void) => () => void;
   /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */

@@ -11,6 +11,7 @@ import { linkEndKind } from "./link-end/link-end-kind.js";
 import { natKind } from "./nat/nat-kind.js";
 import { poolKind } from "./pool/pool-kind.js";
 import { snapshotKind } from "./snapshot/snapshot-kind.js";
+import { tapKind } from "./tap/tap-kind.js";
 import { operationKind } from "./operation/operation-kind.js";
 import { wireKind } from "./wire/wire-kind.js";
 import { volumeKind } from "./volume/volume-kind.js";
@@ -26,6 +27,7 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   linkEndKind,
   instanceKind,
   natKind,
+  tapKind,
   snapshotKind,
   backupKind,
   imageKind,

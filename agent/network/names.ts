@@ -52,3 +52,13 @@ export function toNatDirectory(natUid: string): string {
 export function toNatMac(natUid: string): string {
   return ["02", ...(shortHash("nat-mac", natUid).match(/../g) ?? [])].join(":");
 }
+
+/** Name of the switch's side of a tap. */
+export function toTapPortName(tapUid: string): string {
+  return `zt${shortHash("tap", tapUid)}`;
+}
+
+/** MAC address of a tap of which nobody says another. */
+export function toTapMac(tapUid: string): string {
+  return ["02", ...(shortHash("tap-mac", tapUid).match(/../g) ?? [])].join(":");
+}

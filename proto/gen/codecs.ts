@@ -40,6 +40,8 @@ import { ScreenServiceService } from "./zor/v1/screen_service.js";
 import { Snapshot } from "./zor/v1/snapshot.js";
 import { SnapshotServiceService } from "./zor/v1/snapshot_service.js";
 import { StatisticsServiceService } from "./zor/v1/statistics_service.js";
+import { Tap } from "./zor/v1/tap.js";
+import { TapServiceService } from "./zor/v1/tap_service.js";
 import { TokenServiceService } from "./zor/v1/token_service.js";
 import { Volume } from "./zor/v1/volume.js";
 import { VolumeServiceService } from "./zor/v1/volume_service.js";
@@ -58,6 +60,7 @@ export interface ResourceTypes {
   readonly nat: Nat;
   readonly pool: Pool;
   readonly snapshot: Snapshot;
+  readonly tap: Tap;
   readonly volume: Volume;
   readonly wire: Wire;
   readonly link: Link;
@@ -76,6 +79,7 @@ export const codecTable = {
   nat: Nat,
   pool: Pool,
   snapshot: Snapshot,
+  tap: Tap,
   volume: Volume,
   wire: Wire,
   link: Link,
@@ -117,6 +121,7 @@ export const serviceTable = {
   "zor.v1.ScreenService": ScreenServiceService,
   "zor.v1.SnapshotService": SnapshotServiceService,
   "zor.v1.StatisticsService": StatisticsServiceService,
+  "zor.v1.TapService": TapServiceService,
   "zor.v1.TokenService": TokenServiceService,
   "zor.v1.VolumeService": VolumeServiceService,
   "zor.v1.WatchService": WatchServiceService,

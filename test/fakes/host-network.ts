@@ -3,6 +3,7 @@ import type { PortChange } from "../../agent/network/lans/port-faults.js";
 import { Wires } from "../../agent/network/wires/wires.js";
 import type { NatHosts } from "../../agent/network/nat/nat-config.js";
 import type { NatNetworks } from "../../agent/network/nat/nats.js";
+import type { TapNetworks } from "../../agent/network/taps/taps.js";
 import type { NetworkPart } from "../../agent/parts.js";
 import { notFound } from "../../lib/errors.js";
 import { createLog } from "../../lib/log.js";
@@ -19,6 +20,8 @@ export class FakeHostNetwork {
   readonly lans = new Map<string, FakeLan>();
   /** Who is who in the lans of nats, by the nats' uids. */
   readonly nats = new Map<string, NatHosts>();
+  /** Uids of taps that were made. */
+  readonly taps = new Set<string>();
   /** Uids of instances whose interfaces exist. */
   readonly prepared = new Set<string>();
   /** Makes the next preparation fail. */
@@ -53,6 +56,7 @@ export class FakeHostNetwork {
         log: createLog("test", { write: () => undefined }),
       }),
       nats: this.#nats(),
+      taps: this.#taps(),
       createInstanceNetworks: () => this.createInstanceNetworks(),
       onChange: () => () => undefined,
       onPortChange: (listener) => {
@@ -60,6 +64,16 @@ export class FakeHostNetwork {
         return () => undefined;
       },
       close: async () => undefined,
+    };
+  }
+
+  /** Taps that are always whole. */
+  #taps(): TapNetworks {
+    return {
+      ensure: async ({ uid }) => void this.taps.add(uid),
+      remove: async ({ uid }) => void this.taps.delete(uid),
+      missing: ({ uid }) => (this.taps.has(uid) ? "" : "it is gone"),
+      examine: async () => undefined,
     };
   }
 

@@ -11,6 +11,7 @@ import { natKind } from "./nat/nat.js";
 import { operationKind } from "./operation/operation.js";
 import { poolKind } from "./pool/pool.js";
 import { snapshotKind } from "./snapshot/snapshot.js";
+import { tapKind } from "./tap/tap.js";
 import { volumeKind } from "./volume/volume.js";
 import { wireKind } from "./wire/wire.js";
 
@@ -30,4 +31,5 @@ export const tuiKinds: readonly TuiKind[] = [
   backupKind,
   wireKind,
   natKind,
+  tapKind,
 ];

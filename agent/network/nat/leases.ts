@@ -29,6 +29,12 @@ export function parseLeases(text: string): readonly Lease[] {
   return leases.sort((left, right) => compare(sortKey(left), sortKey(right)));
 }
 
+/** The text of a file of leases without those that are somebody's. Pure. */
+export function withoutLeases(text: string, isGone: (lease: Lease) => boolean): string {
+  const lines = text.split("\n");
+  return lines.filter((line) => !parseLeases(line).some(isGone)).join("\n");
+}
+
 function compare(left: string, right: string): number {
   return left < right ? -1 : Number(left > right);
 }

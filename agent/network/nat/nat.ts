@@ -12,7 +12,7 @@ import { ensureNetns, isNetnsOf, removeNetns } from "../netns.js";
 import { dhcpHostsFile, dnsmasqConfig, hostsFile } from "./dnsmasq-files.js";
 import type { HostAddresses } from "./host-addresses.js";
 import { KeptDaemon } from "./kept-daemon.js";
-import { type Lease, parseLeases } from "./leases.js";
+import { type Lease, parseLeases, withoutLeases } from "./leases.js";
 import { insideDevice, type NatConfig, type NatHosts, outsideDevice } from "./nat-config.js";
 import type { NatDevices } from "./nat-devices.js";
 import { natRules, numberForwards } from "./rules.js";
@@ -110,10 +110,16 @@ export class Nat {
     await this.#rules.set(natRules(this.#config, await this.#parts.addresses.get()));
   }
 
-  /** Tells others' names. */
+  /** Tells others' names. Who is gone has no lease any more: dnsmasq would go on telling its name, and keep its address. */
   async setHosts(hosts: NatHosts): Promise<void> {
+    const present = new Set(namesOf(hosts));
+    const gone = new Set(namesOf(this.#config.hosts).filter((name) => !present.has(name)));
+    const isGone = ({ mac, name }: Lease): boolean => gone.has(name) && !hosts.byMac.some((each) => each.mac === mac);
     this.#config = { ...this.#config, hosts };
-    if (await this.#writeHosts()) await this.#dnsmasq.reload();
+    if (!(await this.#writeHosts())) return;
+    await this.#readLeases();
+    if (this.leases.some(isGone)) await this.#endLeases(isGone);
+    else await this.#dnsmasq.reload();
   }
 
   /** Keeps what its programs say within bounds. */
@@ -209,6 +215,17 @@ export class Nat {
     }
   }
 
+  /** dnsmasq keeps its leases in memory, and writes all of them whenever one changes. */
+  async #endLeases(isGone: (lease: Lease) => boolean): Promise<void> {
+    const { leaseFile } = this.#config;
+    await this.#dnsmasq.stop(this.#hostsMark);
+    const text = (await readIfExists(leaseFile)) ?? "";
+    await writeFileAtomic(leaseFile, withoutLeases(text, isGone));
+    await this.#ensureDnsmasq();
+    await this.#readLeases();
+    this.#parts.onLeases();
+  }
+
   async #until(daemon: KeptDaemon, program: string, isReady: () => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + startMs;
     while (!(await isReady())) {
@@ -267,6 +284,10 @@ export class Nat {
   get #dhcpHostsFile(): string {
     return join(this.#directory, "dhcp-hosts");
   }
+}
+
+function namesOf({ byMac, byAddress }: NatHosts): readonly string[] {
+  return [...byMac, ...byAddress].map(({ name }) => name).filter((name) => name !== "");
 }
 
 /** Has the thread's namespace forward, and take addresses at once: a gateway's are its own. */

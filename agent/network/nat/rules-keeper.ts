@@ -7,7 +7,23 @@ import { table } from "./rules.js";
 const [NETLINK_NETFILTER, NFNLGRP_NFTABLES] = [12, 7];
 const MSG_DONTWAIT = 0x40;
 const bytesAtOnce = 8192;
-const readsAtOnce = 64;
+const readsAtOnce = 4096;
+const headerBytes = 16;
+/** NFT_MSG_NEWGEN of NFNL_SUBSYS_NFTABLES: what ends each transaction (linux/netfilter/nf_tables.h). */
+const newGeneration = (10 << 8) | 15;
+const maxTries = 5;
+
+/** Transactions that a datagram of the kernel tells the end of: messages of struct nlmsghdr, one after the other. */
+function countTransactions(datagram: Buffer): number {
+  let transactions = 0;
+  for (let at = 0; at + headerBytes <= datagram.length; ) {
+    const length = datagram.readUInt32LE(at);
+    if (length < headerBytes) break;
+    if (datagram.readUInt16LE(at + 4) === newGeneration) transactions += 1;
+    at += Math.ceil(length / 4) * 4;
+  }
+  return transactions;
+}
 
 /** Keeps the rules of a net namespace as they were set: the kernel tells when anybody changes some there. */
 export class RulesKeeper {
@@ -24,14 +40,19 @@ export class RulesKeeper {
   /** Sets rules, in one transaction. */
   async set(rules: string): Promise<void> {
     this.#listen();
-    await run("nft", ["-f", "-"], { netns: this.#netns, input: rules });
-    this.#listed = await this.#list();
+    for (let count = 0; count < maxTries; count += 1) {
+      if (this.#socket !== undefined) this.#takeNews(this.#socket);
+      await run("nft", ["-f", "-"], { netns: this.#netns, input: rules });
+      this.#listed = await this.#list();
+      // Of more than this one transaction, what was listed may be another's.
+      if (this.#socket === undefined || this.#takeNews(this.#socket) === 1) return;
+    }
   }
 
   /** Whether the rules are no more what was set. Costs a system call unless somebody has changed any. */
   async areSpoilt(): Promise<boolean> {
     if (this.#socket === undefined) return true;
-    if (!this.#hasNews(this.#socket)) return false;
+    if (this.#takeNews(this.#socket) === 0) return false;
     return (await this.#list()) !== this.#listed;
   }
 
@@ -46,15 +67,16 @@ export class RulesKeeper {
     this.#socket ??= visitNetns(this.#netns, open);
   }
 
-  /** Takes what has come; more than found room counts as news too. */
-  #hasNews(socket: number): boolean {
-    let news = false;
+  /** Takes what has come; resolves to how many transactions that were, of which some may not have found room. */
+  #takeNews(socket: number): number {
+    let transactions = 0;
     for (let count = 0; count < readsAtOnce; count += 1) {
       const length = recv(socket, this.#memory.address, bytesAtOnce, MSG_DONTWAIT);
-      if (length < 0 && lastErrno() !== errno.ENOBUFS) break;
-      news = true;
+      if (length >= 0) transactions += countTransactions(this.#memory.buffer.subarray(0, length));
+      else if (lastErrno() === errno.ENOBUFS) transactions += 2;
+      else break;
     }
-    return news;
+    return transactions;
   }
 
   async #list(): Promise<string> {

@@ -26,6 +26,14 @@ export const nat: Subject = {
   change: { spec: { domain: "lab.example" }, path: "spec.domain" },
 };
 
+/** Taps of the host that are in no lan. */
+export const tap: Subject = {
+  singular: "tap",
+  spec: (number) => ({ device: `ztt${number}` }),
+  bad: { spec: { device: "-x" }, field: "tap.spec.device" },
+  change: { spec: { addresses: ["10.9.0.1/24"] }, path: "spec.addresses" },
+};
+
 /** Instances of a driver that the API has options for. */
 export const instance: Subject = {
   singular: "instance",

@@ -143,6 +143,7 @@ export class ApiFixture {
       storagePools: this.#storagePools,
       backupDirs: this.#backupDirs,
       captureDevices: this.#captures.devices,
+      taps: [{ netns: "host", addresses: ["10.9.0.0/16"] }],
     });
     const { clockShiftNs } = this.#captures;
     const agent = await Agent.start({

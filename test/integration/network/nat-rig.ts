@@ -214,8 +214,10 @@ export class NatRig {
 
   /** Removes all of it. Resolves to what is left on the machine. */
   async close(): Promise<readonly string[]> {
-    const names = (await this.zor("get", "nats", "-o", "name")).stdout.trim();
-    for (const name of names === "" ? [] : names.split("\n")) await this.zor("delete", "nat", name, "--yes");
+    for (const kind of ["nat", "tap"]) {
+      const names = (await this.zor("get", kind, "-o", "name")).stdout.trim();
+      for (const name of names === "" ? [] : names.split("\n")) await this.zor("delete", kind, name, "--yes");
+    }
     await this.agent.deleteInstances(this.#door.address).catch((error: unknown) => console.error(error));
     const left = Object.entries(await this.programs()).flatMap(([program, identity]) =>
       identity === undefined ? [] : [{ program, identity }],

@@ -6,7 +6,7 @@ import { fetchOnHost, hostAddress, internetAddress, metadataAddress, NatRig, web
 let rig: NatRig;
 
 beforeAll(async () => {
-  rig = await NatRig.start();
+  rig = await NatRig.start('taps: [{netns: host, addresses: ["10.9.0.0/24"]}]\n');
 });
 afterAll(async () => {
   expect(await rig.close()).toEqual([]);
@@ -48,6 +48,10 @@ describe("a lab with a way out", () => {
     await rig.serve("web", "the web");
     await eventually(async () => expect(await fetchOnHost(rig.host, "127.0.0.1", 8080)).toBe("the web"));
     expect(await rig.fetch("pc", internetAddress)).toBe(`${internetAddress} sees ${hostAddress}`);
+    await rig.ok("create", "tap", "zt/lab0", "--lan", "lan1", "--addr", "10.9.0.1/24");
+    await rig.shell("pc", "ip addr add 10.9.0.9/24 dev eth0");
+    expect(await rig.fetch("pc", "10.9.0.1")).toBe("10.9.0.1 sees 10.9.0.9");
+    expect(await rig.ok("delete", "tap", "zt/lab0", "--yes")).toContain("deleted");
     expect(await rig.ok("delete", "nat", "zt/n1", "--yes")).toContain("deleted");
     expect(Object.values(await rig.programs())).toEqual([undefined, undefined]);
   });

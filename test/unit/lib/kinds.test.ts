@@ -40,6 +40,7 @@ describe("the table of kinds", () => {
       "nat",
       "pool",
       "snapshot",
+      "tap",
       "volume",
       "wire",
       "event",

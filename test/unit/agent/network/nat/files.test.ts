@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { dhcpHostsFile, dnsmasqConfig, hostsFile } from "../../../../../agent/network/nat/dnsmasq-files.js";
 import { destinations } from "../../../../../agent/network/nat/host-addresses.js";
-import { parseLeases } from "../../../../../agent/network/nat/leases.js";
+import { parseLeases, withoutLeases } from "../../../../../agent/network/nat/leases.js";
 import { allowedListenSchema, mayListen, usualListen } from "../../../../../agent/network/nat/listen-policy.js";
 import type { NatConfig } from "../../../../../agent/network/nat/nat-config.js";
 import { natRules, numberForwards } from "../../../../../agent/network/nat/rules.js";
@@ -121,6 +121,13 @@ describe("leases", () => {
     ].join("\n");
     expect(parseLeases(text).map(({ address, name }) => `${address} ${name}`)).toEqual(["10.1.0.5 ", "10.1.0.165 "]);
   });
+});
+
+it("leases of who is gone are taken out of their file, whatever else is in it", () => {
+  const kept = ["duid 00:01:00:01", "1795849102 02:00:00:00:00:06 10.1.0.9 pc *", ""];
+  const [duid = "", ...rest] = kept;
+  const text = [duid, "1795849102 02:00:00:00:00:05 10.1.0.165 web *", ...rest].join("\n");
+  expect(withoutLeases(text, ({ name }) => name === "web")).toBe(kept.join("\n"));
 });
 
 describe("what nats may listen on", () => {

@@ -1,0 +1,109 @@
+import { permissionDenied } from "../../../lib/errors.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import { type Tap, type TapSpec, TapState, type TapStatus } from "../../../proto/gen/zor/v1/tap.js";
+import { toldOf } from "../../host/told.js";
+import { keptKind } from "../../kit/kept-kind.js";
+import type { AgentKind, Checked, Kept, Reference, Whole } from "../../kit/kind.js";
+import { tapRefusal } from "../../network/taps/tap-policy.js";
+import { type TapConfig, tapFacts, type TapNetworks } from "../../network/taps/taps.js";
+import type { AgentContext } from "../../parts.js";
+import { checkTap } from "./tap-spec.js";
+
+/** The interfaces are looked at this often: whoever may remove one is not asked. */
+const refreshMs = 2000;
+const usualMtu = 1500;
+
+/** The taps of this host: desired ones on disk, interfaces that outlive the agent. */
+class TapKind implements AgentKind<Tap> {
+  readonly kind = "tap";
+  readonly oneAtATime = true;
+  readonly refreshMs = refreshMs;
+  readonly #context: AgentContext;
+  readonly #taps: TapNetworks;
+  /** Why some could not be made again, by uid. */
+  readonly #faults = new Map<string, string>();
+
+  constructor(context: AgentContext, taps: TapNetworks) {
+    this.#context = context;
+    this.#taps = taps;
+  }
+
+  check(wanted: TapSpec | undefined, before: TapSpec | undefined): Checked<Tap> {
+    return checkTap(wanted, before);
+  }
+
+  uses({ spec: { lan } }: Whole<Tap>): readonly Reference[] {
+    const remedy = "create it first, or list them with: zor get lans";
+    return lan === "" ? [] : [{ kind: "lan", id: lan, remedy }];
+  }
+
+  admit(tap: Whole<Tap>): void {
+    this.#assertAllowed(tap);
+  }
+
+  async examine(tap: Whole<Tap>): Promise<void> {
+    this.#assertAllowed(tap);
+    await this.#taps.examine(this.#toConfig(tap));
+  }
+
+  async ensure(tap: Whole<Tap>): Promise<void> {
+    // What was allowed when it was made may be so no more.
+    this.#assertAllowed(tap);
+    await this.#taps.ensure(this.#toConfig(tap));
+    this.#faults.delete(tap.uid);
+  }
+
+  async remove(tap: Whole<Tap>): Promise<void> {
+    await this.#taps.remove(tap);
+    this.#faults.delete(tap.uid);
+  }
+
+  observe(tap: Whole<Tap>, failure: string): TapStatus {
+    const missing = this.#taps.missing(this.#toConfig(tap));
+    const reason = missing === "" ? "" : (this.#faults.get(tap.uid) ?? (failure === "" ? missing : failure));
+    const state = reason === "" ? TapState.TAP_STATE_READY : TapState.TAP_STATE_BROKEN;
+    return { state, reason, ...tapFacts({ uid: tap.uid, mac: tap.spec.mac }) };
+  }
+
+  /** Makes again what is missing. */
+  async refresh(kept: Kept<Tap>): Promise<void> {
+    await kept
+      .exclusively(async () => {
+        for (const { resource } of kept.all()) await this.#heal(resource);
+      })
+      .catch((error: unknown) => this.#context.logError(error, "the taps could not be looked at"));
+  }
+
+  async #heal(tap: Whole<Tap>): Promise<void> {
+    const { uid, name } = tap;
+    const missing = this.#taps.missing(this.#toConfig(tap));
+    if (missing === "") return void this.#faults.delete(uid);
+    try {
+      await this.ensure(tap);
+      const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+      const message = `${missing}; it was made again`;
+      this.#context.publisher.event({ severity, type: "tap.healed", resource: name, message, caller: "" });
+    } catch (error) {
+      if (!this.#faults.has(uid)) this.#context.logError(error, `${name} could not be made again; it is tried on`);
+      this.#faults.set(uid, `${missing}: ${toldOf(error)}`);
+    }
+  }
+
+  #toConfig({ name, uid, spec }: Whole<Tap>): TapConfig {
+    const mtu = this.#context.references.find("lan", spec.lan)?.spec?.mtu ?? usualMtu;
+    return { ...spec, name, uid, mtu };
+  }
+
+  /** What the agent's own settings say. @throws {ZorError} PERMISSION_DENIED */
+  #assertAllowed({ name, spec }: Whole<Tap>): void {
+    const refusal = tapRefusal(this.#context.settings.taps, spec);
+    if (refusal === undefined) return;
+    throw permissionDenied(`${name}: this host lets no tap be ${refusal}; the agent's setting taps could`, name);
+  }
+}
+
+/** Taps, for the list of kinds. */
+export const tapKind = keptKind<Tap, AgentContext>("tap", (context) => {
+  const { taps } = context.parts.network;
+  return taps === undefined ? undefined : new TapKind(context, taps);
+});

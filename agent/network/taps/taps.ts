@@ -1,0 +1,210 @@
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { failedPrecondition } from "../../../lib/errors.js";
+import { findDevice } from "../../../lib/net/device.js";
+import { setUpQuietly } from "../../../lib/net/quiet-device.js";
+import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
+import { run, runJson } from "../../host/exec.js";
+import { tagHeadroomBytes } from "../bridge-operations.js";
+import type { Bridges } from "../bridges.js";
+import { findLink, ip, ipBatch, type Link } from "../ip.js";
+import { toTapMac, toTapPortName } from "../names.js";
+import { destinations } from "../nat/host-addresses.js";
+import { overlaps } from "../nat/subnet.js";
+
+/** What a tap should be, checked. */
+export interface TapConfig {
+  readonly uid: string;
+  /** Resource name, the endpoint in its lan. */
+  readonly name: string;
+  /** "": in no lan. */
+  readonly lan: string;
+  /** In bytes. */
+  readonly mtu: number;
+  readonly device: string;
+  /** "": the host's own. */
+  readonly netns: string;
+  readonly addresses: readonly string[];
+  /** "": one that follows from the uid. */
+  readonly mac: string;
+  readonly portSettings: PortSettings | undefined;
+}
+
+/** The taps of a host, as their kind uses them. */
+export interface TapNetworks {
+  /** Makes a tap or brings it to a configuration. Idempotent. @throws {ZorError} */
+  ensure(config: TapConfig): Promise<void>;
+  /** Removes a tap. Idempotent. */
+  remove(config: Pick<TapConfig, "uid">): Promise<void>;
+  /** What of a tap is missing, for people; "": nothing. Costs a few system calls. */
+  missing(config: TapConfig): string;
+  /** @throws {ZorError} FAILED_PRECONDITION when the namespace cannot have it. */
+  examine(config: TapConfig): Promise<void>;
+}
+
+/** MAC address and port of a tap. */
+export function tapFacts({ uid, mac }: Pick<TapConfig, "uid" | "mac">): {
+  readonly mac: string;
+  readonly port: string;
+} {
+  return { mac: mac === "" ? toTapMac(uid) : mac, port: toTapPortName(uid) };
+}
+
+/** NSFS_MAGIC of linux/magic.h: what a mounted namespace file is on. */
+const nsfsMagic = 0x6e736673;
+
+/** The taps of a real host: veth pairs, one side in the lan, the other where programs are. */
+export class Taps implements TapNetworks {
+  readonly #netns: string;
+  readonly #agentUid: string;
+  readonly #lans: Pick<Bridges, "plug" | "unplug" | "find">;
+  readonly #udpSuperFrames: boolean;
+
+  /** @param options.netns net namespace of the switch. */
+  constructor(options: {
+    readonly netns: string;
+    readonly agentUid: string;
+    readonly lans: Pick<Bridges, "plug" | "unplug" | "find">;
+    readonly udpSuperFrames: boolean;
+  }) {
+    this.#netns = options.netns;
+    this.#agentUid = options.agentUid;
+    this.#lans = options.lans;
+    this.#udpSuperFrames = options.udpSuperFrames;
+  }
+
+  async examine({ uid, name, device, netns, addresses }: TapConfig): Promise<void> {
+    const where = place(netns);
+    await assertThere(name, netns);
+    const link = await findLink(device, where);
+    if (link !== undefined && link.ifalias !== this.#tagOf(uid)) {
+      throw failedPrecondition(
+        "DEVICE_TAKEN",
+        name,
+        `${name}: there is an interface ${device} already; choose another name`,
+      );
+    }
+    if (link !== undefined) return;
+    await this.#assertFree(name, netns, addresses);
+  }
+
+  async ensure(config: TapConfig): Promise<void> {
+    const { uid, name, lan, mtu, device, netns, portSettings } = config;
+    const { port } = tapFacts(config);
+    await assertThere(name, netns);
+    const where = place(netns);
+    const [outer, inner] = await Promise.all([findLink(port, { netns: this.#netns }), findLink(device, where)]);
+    if (inner !== undefined && inner.ifalias !== this.#tagOf(uid)) {
+      throw failedPrecondition(
+        "DEVICE_TAKEN",
+        name,
+        `${name}: ${device} is an interface that this agent did not make; remove it`,
+      );
+    }
+    const isPair = outer !== undefined && inner !== undefined && inner.link_index === outer.ifindex;
+    if (!isPair) await this.#make(config, outer, inner);
+    await ip(["link", "set", "dev", port, "mtu", String(mtu + tagHeadroomBytes)], { netns: this.#netns });
+    setUpQuietly(this.#netns, port);
+    await ip(["link", "set", "dev", device, "mtu", String(mtu)], where);
+    if (!this.#udpSuperFrames) await run("ethtool", ["-K", device, "tx-udp-segmentation", "off"], where);
+    await setAddresses(config, isPair ? (inner.addr_info ?? []) : []);
+    if (lan === "") await this.#lans.unplug(port);
+    else await this.#lans.plug({ lan, port, endpoint: name, settings: portSettings });
+  }
+
+  async remove({ uid }: Pick<TapConfig, "uid">): Promise<void> {
+    const port = toTapPortName(uid);
+    await this.#lans.unplug(port);
+    const link = findDevice(this.#netns, port) === undefined ? undefined : await findLink(port, { netns: this.#netns });
+    // Deleting one side deletes the other.
+    if (link?.ifalias === this.#tagOf(uid)) await ip(["link", "delete", "dev", port], { netns: this.#netns });
+  }
+
+  missing(config: TapConfig): string {
+    const { lan, device, netns } = config;
+    const { port } = tapFacts(config);
+    if (findDevice(place(netns).netns, device) === undefined) return `interface ${device} is gone`;
+    const isPlugged = lan === "" || this.#lans.find(lan)?.ports.some((each) => each.port === port) === true;
+    return isPlugged && findDevice(this.#netns, port) !== undefined ? "" : "its port in the lan is gone";
+  }
+
+  async #make(config: TapConfig, outer: Link | undefined, inner: Link | undefined): Promise<void> {
+    const { uid, device, netns } = config;
+    const { mac, port } = tapFacts(config);
+    const where = place(netns);
+    if (outer !== undefined) await ip(["link", "delete", "dev", port], { netns: this.#netns });
+    if (inner !== undefined && findDevice(where.netns, device) !== undefined) {
+      await ip(["link", "delete", "dev", device], where);
+    }
+    const set = ["link", "set", "dev", port];
+    const peer = ["peer", "name", device, "address", mac, "netns", netns === "" ? String(process.pid) : netns];
+    await ipBatch(
+      [
+        ["link", "add", "name", port, "type", "veth", ...peer],
+        [...set, "alias", this.#tagOf(uid)],
+        [...set, "addrgenmode", "none"],
+      ],
+      { netns: this.#netns },
+    );
+    await ip(["link", "set", "dev", device, "alias", this.#tagOf(uid)], where);
+  }
+
+  async #assertFree(name: string, netns: string, addresses: readonly string[]): Promise<void> {
+    const show = [...(netns === "" ? [] : ["-n", netns]), "-j", "route", "show", "table", "all"];
+    const routes = await Promise.all([runJson("ip", ["-4", ...show]), runJson("ip", ["-6", ...show])]);
+    const taken = routes
+      .flatMap(destinations)
+      .find((route) => addresses.some((address) => !address.startsWith("fe80:") && overlaps(route, address)));
+    if (taken === undefined) return;
+    const message = `${name}: there is a route to ${taken} already; choose other addresses`;
+    throw failedPrecondition("SUBNET_ROUTED", name, message);
+  }
+
+  #tagOf(uid: string): string {
+    return `zor-agent=${this.#agentUid} zor-tap=${uid}`;
+  }
+}
+
+function place(netns: string): { readonly netns: string | undefined } {
+  return { netns: netns === "" ? undefined : netns };
+}
+
+async function assertThere(name: string, netns: string): Promise<void> {
+  if (netns === "") return;
+  const there = (await statfs(join("/run/netns", netns)).catch(() => undefined))?.type === nsfsMagic;
+  if (!there)
+    throw failedPrecondition(
+      "NETNS_MISSING",
+      name,
+      `${name}: there is no net namespace ${netns}; make it with: ip netns add ${netns}`,
+    );
+}
+
+/**
+ * Gives an interface exactly these addresses. What routers and others in the lab announce changes nothing where it is: whoever makes a tap
+ * says all that it has.
+ */
+async function setAddresses(
+  { device, netns, addresses }: TapConfig,
+  present: NonNullable<Link["addr_info"]>,
+): Promise<void> {
+  const where = place(netns);
+  setUpQuietly(where.netns, device);
+  const hasIpv6 = addresses.some((address) => address.includes(":"));
+  if (hasIpv6) await allowIpv6(device, where);
+  const text = ({ local = "", prefixlen = 0 }: (typeof present)[number]): string => `${local}/${prefixlen}`;
+  const dev = ["dev", device];
+  const stale = present.filter((each) => each.scope !== "link" && !addresses.includes(text(each)));
+  await ipBatch(
+    [
+      ...stale.map((each) => ["address", "delete", text(each), ...dev]),
+      ...addresses.map((each) => ["address", "replace", each, ...dev, ...(each.includes(":") ? ["nodad"] : [])]),
+    ],
+    where,
+  );
+}
+
+/** Announcements are not listened to: {@link setUpQuietly} sees to that. */
+async function allowIpv6(device: string, where: { readonly netns: string | undefined }): Promise<void> {
+  await run("sysctl", ["-q", "-w", `net/ipv6/conf/${device}/disable_ipv6=0`], where);
+}
