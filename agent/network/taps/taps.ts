@@ -1,8 +1,10 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { findDevice } from "../../../lib/net/device.js";
 import { setUpQuietly } from "../../../lib/net/quiet-device.js";
+import { visitNetns } from "../../../lib/net/visit-netns.js";
 import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import { run, runJson } from "../../host/exec.js";
 import { tagHeadroomBytes } from "../bridge-operations.js";
@@ -189,22 +191,49 @@ async function setAddresses(
   present: NonNullable<Link["addr_info"]>,
 ): Promise<void> {
   const where = place(netns);
-  setUpQuietly(where.netns, device);
-  const hasIpv6 = addresses.some((address) => address.includes(":"));
-  if (hasIpv6) await allowIpv6(device, where);
   const text = ({ local = "", prefixlen = 0 }: (typeof present)[number]): string => `${local}/${prefixlen}`;
   const dev = ["dev", device];
   const stale = present.filter((each) => each.scope !== "link" && !addresses.includes(text(each)));
   await ipBatch(
+    stale.map((each) => ["address", "delete", text(each), ...dev]),
+    where,
+  );
+  visitNetns(where.netns, () =>
+    makeDeaf(
+      device,
+      addresses.some((address) => address.includes(":")),
+    ),
+  );
+  await ipBatch(
     [
-      ...stale.map((each) => ["address", "delete", text(each), ...dev]),
+      ["link", "set", ...dev, "up"],
       ...addresses.map((each) => ["address", "replace", each, ...dev, ...(each.includes(":") ? ["nodad"] : [])]),
     ],
     where,
   );
 }
 
-/** Announcements are not listened to: {@link setUpQuietly} sees to that. */
-async function allowIpv6(device: string, where: { readonly netns: string | undefined }): Promise<void> {
-  await run("sysctl", ["-q", "-w", `net/ipv6/conf/${device}/disable_ipv6=0`], where);
+/** What a tap does not take from the lab, nor pass on (ip-sysctl.rst of the kernel's documentation). */
+const deaf = [
+  "ipv6/conf/*/accept_ra=0",
+  "ipv6/conf/*/autoconf=0",
+  "ipv6/conf/*/accept_redirects=0",
+  "ipv6/conf/*/forwarding=0",
+  "ipv4/conf/*/accept_redirects=0",
+  "ipv4/conf/*/forwarding=0",
+  "ipv4/conf/*/arp_ignore=1",
+] as const;
+
+/** In the thread's namespace. What is set already is left alone: to switch IPv6 off takes away addresses. */
+function makeDeaf(device: string, hasIpv6: boolean): void {
+  for (const setting of [...deaf, `ipv6/conf/*/disable_ipv6=${hasIpv6 ? "0" : "1"}`]) {
+    const [key = "", value = ""] = setting.split("=");
+    const path = join("/proc/sys/net", key.replace("*", device));
+    try {
+      if (readFileSync(path, "utf8").trim() !== value) writeFileSync(path, value);
+    } catch (error) {
+      // The kernel has no IPv6, or the device is gone, as the next command will tell.
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    }
+  }
 }
