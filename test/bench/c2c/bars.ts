@@ -28,6 +28,7 @@ export function computeBars(results: BenchResults): Readonly<Record<string, Bar>
     wire_tls_vs_tap_tls: atLeast(0.95, ratio("wire-tls", "tap-tls", tcp1)),
     wire_plain_vs_e2e_plain: atLeast(1.5, ratio("wire-plain", "e2e-plain", tcp1)),
     wire_tls_vs_wireguard: atLeast(10, ratio("wire-tls", "tap-wireguard", tcp1)),
+    lan_vs_hand_made: atLeast(0.95, ratio("host-lan", "host-hand", tcp1)),
     pps64_plain_vs_qemu_stream: atLeast(
       3,
       ratio("tap-plain", "tap-qemu", (round) => round.framesPerSecond),

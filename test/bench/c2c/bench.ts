@@ -5,6 +5,7 @@ import { chooseCongestion, usualCongestion } from "./congestion.js";
 import { busySeconds } from "./cpu.js";
 import { measureFlood } from "./flood.js";
 import { type BenchHost, makeHosts } from "./hosts.js";
+import { HostPaths } from "./host-paths.js";
 import { measureIdle } from "./idle.js";
 import { LanPaths } from "./lan-paths.js";
 import type { BenchPath, MissingPath, PathName } from "./path.js";
@@ -94,6 +95,7 @@ async function makePaths(
 ): Promise<{ readonly paths: readonly BenchPath[]; readonly missing: readonly MissingPath[] }> {
   const tapCables = lazy(() => makeTapCables(hosts, cleanup));
   const lanPaths = lazy(() => LanPaths.open(hosts, cleanup));
+  const hostPaths = lazy(() => HostPaths.open(hosts[0], cleanup));
   const wirePaths = lazy(() => WirePaths.open(hosts, cleanup));
   const makers: Readonly<Record<PathName, () => Promise<BenchPath>>> = {
     underlay: () => makeUnderlay(hosts, cleanup),
@@ -114,6 +116,10 @@ async function makePaths(
     "wire-vxlan": () => makeWireVxlan(hosts, cleanup),
     "wire-plain": async () => (await wirePaths()).cable("wire-plain", "none"),
     "wire-tls": async () => (await wirePaths()).cable("wire-tls", "tls"),
+    "host-veth": async () => (await hostPaths()).veth(),
+    "host-hand": async () => (await hostPaths()).handMade(),
+    "host-lan": async () => (await hostPaths()).lan(),
+    "host-wire": async () => (await hostPaths()).wire(),
   };
   const paths: BenchPath[] = [];
   const missing: MissingPath[] = [];

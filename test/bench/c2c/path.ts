@@ -18,6 +18,10 @@ export const pathNames = [
   "wire-vxlan",
   "wire-plain",
   "wire-tls",
+  "host-veth",
+  "host-hand",
+  "host-lan",
+  "host-wire",
 ] as const;
 
 /** See {@link pathNames}. */

@@ -30,6 +30,7 @@ const groups: Readonly<Record<string, readonly PathName[]>> = {
   tap: pathNames.filter((name) => name.startsWith("tap-") || name === "underlay"),
   e2e: pathNames.filter((name) => name.startsWith("e2e-")),
   wire: pathNames.filter((name) => name.startsWith("wire-")),
+  host: pathNames.filter((name) => name.startsWith("host-")),
 };
 
 /** How it is called. */

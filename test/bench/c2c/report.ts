@@ -56,11 +56,13 @@ function toRow(results: BenchResults, name: PathName): string[] {
     const base = medianOf(results, other, tcp1);
     return number(rate === undefined || base === undefined ? undefined : rate / base, 2);
   };
-  return [name, ...cells, against("underlay"), against(baseOf(name))];
+  const base = baseOf(name);
+  return [name, ...cells, against("underlay"), base === undefined ? "-" : against(base)];
 }
 
-/** The kernel's tunnel in the same place. */
-function baseOf(name: PathName): PathName {
+/** The kernel's tunnel in the same place; undefined: within a host there is none. */
+function baseOf(name: PathName): PathName | undefined {
+  if (name.startsWith("host-")) return undefined;
   if (name.startsWith("wire-")) return "wire-vxlan";
   return name.startsWith("e2e-") ? "e2e-vxlan" : "tap-vxlan";
 }

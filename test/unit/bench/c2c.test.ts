@@ -115,7 +115,8 @@ test("the table says which bars are met, which are missed and what was not measu
 });
 
 test.each([
-  [[], 14, 4, true],
+  [[], 18, 4, true],
+  [["--only", "host,tcp1"], 4, 1, false],
   [["--only", "tap"], 7, 4, false],
   [["--only", "e2e-tls,tcp1"], 1, 1, false],
   [["--only", "idle"], 0, 4, true],
