@@ -1,8 +1,8 @@
 import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { EventQuery } from "../../proto/gen/zor/v1/event_service.js";
-import { invalidArgument } from "../errors.js";
+import { invalidArgument, ZorError } from "../errors.js";
 import { findKind } from "../kinds/kinds.js";
-import { parseFilter } from "../list/filter.js";
+import { parseFilter, type ResourceFilter } from "../list/filter.js";
 import { isId, parseName, quote } from "../names.js";
 
 /** A query that was checked. */
@@ -29,7 +29,7 @@ export function checkEventQuery(query: Partial<EventQuery> = {}, field = "query"
     throw invalidArgument(`${field}.kinds`, `${quote(odd)} is no kind of events, such as instance`);
   if (resource !== "") parseName(`${field}.resource`, resource);
   if (severity < 0 || severity > 3) throw invalidArgument(`${field}.severity`, "is none");
-  const filtered = parseFilter(filter, "zor.v1.Event");
+  const filtered = readFilter(filter, `${field}.filter`);
   const wantedKinds = new Set(kinds.map((kind) => findKind(kind)?.singular ?? kind));
   const tests: ((event: Event) => boolean)[] = [];
   if (sinceMs !== undefined) tests.push(({ time }) => (time?.getTime() ?? 0) >= sinceMs);
@@ -46,6 +46,16 @@ export function checkEventQuery(query: Partial<EventQuery> = {}, field = "query"
   if (resource !== "") tests.push((event) => isBelow(event.resource, resource));
   if (filter.trim() !== "") tests.push((event) => filtered.matches(event));
   return { sinceMs, untilMs, matches: (event) => tests.every((test) => test(event)) };
+}
+
+function readFilter(filter: string, field: string): ResourceFilter {
+  try {
+    return parseFilter(filter, "zor.v1.Event");
+  } catch (error) {
+    const [violation] = error instanceof ZorError ? error.violations : [];
+    // Lists have it in a field of their own.
+    throw violation === undefined ? error : invalidArgument(field, violation.description);
+  }
 }
 
 function isBelow(name: string, parent: string): boolean {

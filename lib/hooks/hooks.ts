@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import type { Hook as HookMessage, HookServiceService } from "../../proto/gen/zor/v1/hook_service.js";
 import { invalidArgument, messageOf, notFound } from "../errors.js";
+import { parseId } from "../names.js";
 import type { Handlers } from "../grpc/service.js";
 import type { AllowedNetworks } from "./hook-address.js";
 import { Hook, type HookOptions } from "./hook.js";
@@ -65,7 +66,8 @@ export class Hooks {
   }
 
   #find(name: string): Hook {
-    const found = this.#hooks.find((hook) => hook.name === name);
+    const id = parseId("hook", name);
+    const found = this.#hooks.find((hook) => hook.name === id);
     if (found === undefined) throw notFound(`hook ${name}`, "list them with: zor hooks list");
     return found;
   }

@@ -76,7 +76,7 @@ describe("lists of events", () => {
     [{ kinds: ["in stance"] }, /^query\.kinds: "in stance"/],
     [{ hosts: ["../x"] }, /^query\.hosts/],
     [{ resource: "nonsense" }, /^query\.resource/],
-    [{ filter: "color=red" }, /^filter/],
+    [{ filter: "color=red" }, /^query\.filter/],
     [{ since: new Date(Number.NaN) }, /^query\.since/],
     [{ callers: Array.from({ length: 65 }, () => "x") }, /^query\.callers/],
   ])("say what is wrong with %j", async (query, why) => {
