@@ -1,4 +1,5 @@
 import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
+import { type BridgeSettings, bridgeChanges, newBridgeColumns } from "./lans/bridge-settings.js";
 import { mirrorTags, newPortColumns, portChanges } from "./lans/port-columns.js";
 import { toTestPortName } from "./names.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
@@ -13,6 +14,8 @@ export interface LanConfig {
   /** In bytes. */
   readonly mtu: number;
   readonly rstp: boolean;
+  /** Default: it learns, and has none of them. */
+  readonly settings?: BridgeSettings | undefined;
 }
 
 /**
@@ -20,12 +23,6 @@ export interface LanConfig {
  * only; three 802.1ad tags and a stack of MPLS labels fit in here.
  */
 export const tagHeadroomBytes = 64;
-
-/**
- * Has a bridge forward what is sent to the addresses that IEEE 802.1D reserves (01:80:c2:00:00:0x: spanning tree, LACP, 802.1X, LLDP):
- * a lan stands for a wire. A bridge that runs RSTP itself takes part in it and forwards the others.
- */
-const forwardReserved = { "forward-bpdu": "true" } as const;
 
 /** Keys of external_ids by which we know our own. */
 export const tagKeys = {
@@ -60,8 +57,7 @@ export function addBridge(options: {
         ["named-uuid", "test_port"],
       ]),
       datapath_type: datapath,
-      rstp_enable: lan.rstp,
-      other_config: toMapValue(forwardReserved),
+      ...newBridgeColumns(lan),
       external_ids: tags,
     }),
     mutateSet(allBridges, "insert", ["named-uuid", "bridge"]),
@@ -74,15 +70,7 @@ export function adjustBridge(
   interfaces: readonly MirroredRow[],
   { lan, agentUid }: { readonly lan: LanConfig; readonly agentUid: string },
 ): OvsdbOperation[] {
-  const operations: OvsdbOperation[] = [];
-  if (bridge.columns["rstp_enable"] !== lan.rstp) {
-    operations.push(update("Bridge", bridge.uuid, { rstp_enable: lan.rstp }));
-  }
-  const config = readMap(bridge.columns["other_config"]);
-  if (Object.entries(forwardReserved).some(([key, value]) => config.get(key) !== value)) {
-    const value = toMapValue({ ...Object.fromEntries(config), ...forwardReserved });
-    operations.push(update("Bridge", bridge.uuid, { other_config: value }));
-  }
+  const operations = adjustSettings(bridge, lan);
   for (const row of interfaces) {
     const mtu = deviceMtu(lan);
     if (findScalar(row.columns["mtu_request"]) !== mtu) {
@@ -96,6 +84,12 @@ export function adjustBridge(
     ...addInternalPort({ name, key: "test", lan, tags: lanTags(lan, agentUid) }),
     mutateSet(portsOf(bridge), "insert", ["named-uuid", "test_port"]),
   ];
+}
+
+/** Operations that bring a bridge alone to its configuration, without its ports. */
+export function adjustSettings(bridge: MirroredRow, lan: LanConfig): OvsdbOperation[] {
+  const changes = bridgeChanges(bridge, lan);
+  return Object.keys(changes).length === 0 ? [] : [update("Bridge", bridge.uuid, changes)];
 }
 
 function deviceMtu({ mtu }: LanConfig): number {

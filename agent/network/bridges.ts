@@ -10,6 +10,7 @@ import {
   addPort,
   adjustBridge,
   adjustPort,
+  adjustSettings,
   type LanConfig,
   removeBridge,
   removePort,
@@ -20,6 +21,7 @@ import { Healer } from "./lans/healer.js";
 import { adjustMirrors, checkMirrorEnd } from "./lans/mirror-rows.js";
 import { portChanges, takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
+import { bridgeTopology } from "./lans/rstp-topology.js";
 import { LanTester } from "./lan-tester.js";
 import { toBridgeName, toTestPortName } from "./names.js";
 import { type ObservedLan, observePort } from "./observed-lan.js";
@@ -79,7 +81,10 @@ export class Bridges {
   /** Makes a lan or brings it to this configuration. Idempotent. */
   async ensureLan(lan: LanConfig): Promise<void> {
     const { agentUid, datapath } = this.#switch;
-    await this.#switch.change((mirror) => {
+    const before = this.#lans.get(lan.id);
+    // Known before it is done: what heals a lan meanwhile must not bring it back to what it was.
+    this.#lans.set(lan.id, lan);
+    const build = (mirror: OvsdbMirror): OvsdbOperation[] => {
       const bridge = this.#findBridge(mirror, lan.id);
       if (bridge !== undefined && tagsOf(bridge).get(tagKeys.lanUid) === lan.uid) {
         return adjustBridge(bridge, interfacesOf(mirror, bridge), { lan, agentUid });
@@ -87,11 +92,14 @@ export class Bridges {
       const add = addBridge({ lan, name: toBridgeName(lan.uid), agentUid, datapath });
       // A bridge of an earlier lan with this id was left when its deletion was cut short.
       return bridge === undefined ? add : [...removeBridge(bridge), ...add];
+    };
+    await this.#switch.change(build).catch((error: unknown) => {
+      if (before === undefined) this.#lans.delete(lan.id);
+      else this.#lans.set(lan.id, before);
+      throw error;
     });
     const { uid } = lan;
-    const before = this.#lans.get(lan.id);
     if (before !== undefined && before.uid !== uid) this.#tester.remove(before.uid);
-    this.#lans.set(lan.id, lan);
     await this.#tester.add({ uid, bridge: toBridgeName(uid), testPort: toTestPortName(uid) });
   }
 
@@ -291,10 +299,19 @@ export class Bridges {
           this.#log.error({ err: error, ...idsOf(plug) }, "a port that was changed at the switch is not put right");
         });
     }
+    if ((await this.#switch.change((now) => this.#bridges(now).flatMap((bridge) => this.#settle(bridge)))).length > 0) {
+      this.#log.warn("settings of lans were changed at the switch; put right");
+    }
     const build = (now: OvsdbMirror) => this.#bridges(now).flatMap((bridge) => adjustMirrors(now, bridge));
     if ((await this.#switch.change(build)).length === 0) return;
     this.#log.warn("mirrors were changed at the switch; put right");
     await this.#switch.revalidated();
+  }
+
+  /** Operations that bring a bridge to what its lan says. */
+  #settle(bridge: MirroredRow): OvsdbOperation[] {
+    const lan = this.#lans.get(tagsOf(bridge).get(tagKeys.lan) ?? "");
+    return lan === undefined ? [] : adjustSettings(bridge, lan);
   }
 
   async #healPort(plug: PlugOptions): Promise<void> {
@@ -347,7 +364,7 @@ export class Bridges {
     const broken = missing === "" ? ports.filter((port) => port.error !== "") : [];
     const reasons = [fault, ...broken.map((port) => `${port.endpoint}: ${port.error}`)];
     const reason = reasons.filter((text) => text !== "").join("; ");
-    return { id, uid, datapath: this.#switch.datapath, ports, fault, reason };
+    return { id, uid, datapath: this.#switch.datapath, ports, fault, reason, rstp: bridgeTopology(bridge) };
   }
 
   #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {

@@ -1,6 +1,8 @@
+import type { LanRstp, PortRstp } from "../../proto/gen/zor/v1/lan.js";
 import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
 import { tagKeys } from "./bridge-operations.js";
 import { nameOf } from "./lans/bridge-rows.js";
+import { portTopology } from "./lans/rstp-topology.js";
 import type { MirroredRow } from "./ovs/ovsdb-mirror.js";
 import { readMap } from "./ovs/ovsdb-values.js";
 import type { Datapath } from "./ovs/switch.js";
@@ -21,6 +23,8 @@ export interface ObservedPort {
   readonly error: string;
   /** What the lan does with its frames; undefined: it forwards them. */
   readonly settings: PortSettings | undefined;
+  /** What the spanning tree has it do. */
+  readonly rstp?: PortRstp | undefined;
 }
 
 /** A lan as the switch tells it. */
@@ -33,6 +37,8 @@ export interface ObservedLan {
   readonly fault: string;
   /** Why the lan or a port of it does not work, for people; empty when all do. */
   readonly reason: string;
+  /** How it stands in the spanning tree. */
+  readonly rstp?: LanRstp | undefined;
 }
 
 /** What the database says of a port and its interface; pure. */
@@ -51,6 +57,7 @@ export function observePort(
     txFrames: counter("tx_packets"),
     txBytes: counter("tx_bytes"),
     droppedFrames: counter("rx_dropped") + counter("tx_dropped"),
+    rstp: portTopology(port),
     ...known,
   };
 }

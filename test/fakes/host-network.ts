@@ -1,3 +1,4 @@
+import type { BridgeSettings } from "../../agent/network/lans/bridge-settings.js";
 import type { InstanceNetworks, NetworkOwner } from "../../agent/network/instance-networks.js";
 import type { PortChange } from "../../agent/network/lans/port-faults.js";
 import { Wires } from "../../agent/network/wires/wires.js";
@@ -13,6 +14,8 @@ import { FakeForwarder } from "./forwarder.js";
 interface FakeLan {
   readonly uid: string;
   readonly plugged: Map<string, string>;
+  /** What it was made or set with last. */
+  readonly settings?: BridgeSettings | undefined;
 }
 
 /** The network of a fake host: interfaces and lans in memory. They outlive the agent, as on a real host. */
@@ -38,11 +41,12 @@ export class FakeHostNetwork {
   toPart(): NetworkPart {
     return {
       lans: {
-        ensureLan: async ({ id, uid }) => {
+        ensureLan: async ({ id, uid, settings }) => {
           const failure = this.failNextEnsure;
           this.failNextEnsure = undefined;
           if (failure !== undefined) throw failure;
-          if (this.lans.get(id)?.uid !== uid) this.lans.set(id, { uid, plugged: new Map() });
+          const plugged = this.lans.get(id)?.uid === uid ? this.lans.get(id)?.plugged : undefined;
+          this.lans.set(id, { uid, plugged: plugged ?? new Map(), settings });
         },
         deleteLan: async (id) => {
           this.lans.delete(id);

@@ -1,8 +1,9 @@
-import type { Lan, LanPort, LanSpec, LanStatus } from "../../../proto/gen/zor/v1/lan.js";
+import { type Lan, type LanPort, LanSpec, type LanStatus } from "../../../proto/gen/zor/v1/lan.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
+import { checkLanSettings } from "../../network/lans/lan-check.js";
 import type { PortChange } from "../../network/lans/port-faults.js";
 import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
 import type { AgentContext, NetworkPart } from "../../parts.js";
@@ -24,8 +25,11 @@ const refreshMs = 5000;
 /** The lans of this host: desired ones on disk, observed ones from the switch. */
 export class LanKind implements AgentKind<Lan> {
   readonly kind = "lan";
-  // What is plugged in has the MTU of the lan, and links may rely on its spanning tree.
-  readonly changeable = ["labels", "annotations"];
+  // What is plugged in has the MTU of the lan.
+  readonly changeable = [
+    ...["labels", "annotations", "spec.rstp", "spec.rstp_settings"],
+    ...["spec.flood", "spec.multicast_snooping"],
+  ];
   readonly refreshMs = refreshMs;
   readonly #options: LanKindOptions;
   #stops: readonly (() => void)[] = [];
@@ -34,17 +38,19 @@ export class LanKind implements AgentKind<Lan> {
     this.#options = options;
   }
 
-  check(wanted: LanSpec | undefined): Checked<Lan> {
-    const { mtu: asked, rstp } = wanted ?? { mtu: 0, rstp: false };
-    const mtu = asked === 0 ? defaultMtu : asked;
+  check(wanted: LanSpec | undefined, before?: LanSpec): Checked<Lan> {
+    const asked = wanted ?? LanSpec.fromPartial({});
+    const mtu = asked.mtu === 0 ? defaultMtu : asked.mtu;
     const description = `${mtu} bytes is not between ${mtuRange.min} and ${mtuRange.max}`;
     const isGood = mtu >= mtuRange.min && mtu <= mtuRange.max;
-    return { spec: { mtu, rstp }, violations: isGood ? [] : [{ field: "lan.spec.mtu", description }] };
+    const spec = { ...asked, mtu };
+    const violations = isGood ? [] : [{ field: "lan.spec.mtu", description }];
+    return { spec, violations: [...violations, ...checkLanSettings(spec, before)] };
   }
 
   async ensure(lan: Whole<Lan>): Promise<void> {
     const { mtu, rstp } = lan.spec;
-    await this.#lans.ensureLan({ id: idOf(lan), uid: lan.uid, mtu, rstp });
+    await this.#lans.ensureLan({ id: idOf(lan), uid: lan.uid, mtu, rstp, settings: lan.spec });
   }
 
   async remove(lan: Whole<Lan>): Promise<void> {
@@ -59,6 +65,7 @@ export class LanKind implements AgentKind<Lan> {
       ports: (observed?.ports ?? []).map((port) => this.#toLanPort(port)),
       reason: observed === undefined ? missing : observed.reason,
       observeTime: this.#options.now(),
+      rstp: observed?.rstp,
     };
   }
 
@@ -86,7 +93,7 @@ export class LanKind implements AgentKind<Lan> {
   }
 
   #toLanPort(port: ObservedPort): LanPort {
-    const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, error: fault } = port;
+    const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, rstp, error: fault } = port;
     const counters = { rxFrames, rxBytes, txFrames, txBytes, droppedFrames };
     const heard = this.#options.network.heard?.ofNic(endpoint) ?? [];
     return {
@@ -95,6 +102,7 @@ export class LanKind implements AgentKind<Lan> {
       ...counters,
       settings,
       fault,
+      rstp,
       heardAddresses: heard.map((each) => each.address),
     };
   }
@@ -111,7 +119,7 @@ export const lanKind = keptKind<Lan, AgentContext>(
 );
 
 function toFound({ id, uid }: ObservedLan) {
-  const spec = { mtu: defaultMtu, rstp: false };
+  const spec = LanSpec.fromPartial({ mtu: defaultMtu });
   return { id, uid, spec, createTime: undefined, where: "it was found at the switch" };
 }
 

@@ -4,7 +4,10 @@ import { listUuids, type OvsdbRow } from "./ovsdb-values.js";
 /** Tables that are mirrored, with their columns. */
 const watchedColumns = {
   Open_vSwitch: ["bridges", "cur_cfg", "next_cfg"],
-  Bridge: ["name", "ports", "mirrors", "external_ids", "other_config", "rstp_enable", "datapath_type"],
+  Bridge: [
+    ...["name", "ports", "mirrors", "external_ids", "other_config", "datapath_type"],
+    ...["rstp_enable", "rstp_status", "flood_vlans", "mcast_snooping_enable"],
+  ],
   Port: [
     ...["name", "interfaces", "external_ids", "rstp_status"],
     ...["tag", "trunks", "cvlans", "vlan_mode", "other_config"],

@@ -61,3 +61,8 @@ function normal(value: OvsdbValue | undefined): string {
   const parts = isMap ? [...readMap(value)] : listValues(value);
   return JSON.stringify([isMap, parts.map((part) => JSON.stringify(part)).sort()]);
 }
+
+/** How many values a set column holds. */
+export function sizeOf(value: OvsdbValue | undefined): number {
+  return listValues(value).length;
+}

@@ -8,6 +8,7 @@ import type { Connection } from "../../../lib/grpc/connection.js";
 import { A2b, A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
+import { LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
 import { eventually } from "../../helpers/eventually.js";
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await agent.start();
   connection = await agent.connect();
   for (const [index, lanId] of ["lan1", "lan2", "lan3"].entries()) {
-    const spec = { mtu: 0, rstp: false };
+    const spec = LanSpec.fromPartial({});
     const lan = { name: "", uid: "", labels: {}, spec, status: undefined, ...noMeta, createTime: undefined };
     const made = await connection.unary(LanServiceService.createLan, { ...mutation, parent, lanId, lan });
     const address = addresses[index];

@@ -11,6 +11,7 @@ import { A2bServiceService, type ListA2bsResponse } from "../../../proto/gen/zor
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
+import { LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { WatchRequest, type WatchResponse, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
@@ -46,7 +47,7 @@ beforeAll(async () => {
   for (const lanId of ["lan1", "lan2", "lan3"]) {
     const lan = {
       ...{ name: "", uid: "", labels: {}, status: undefined, ...noMeta, createTime: undefined },
-      spec: { mtu: 0, rstp: false },
+      spec: LanSpec.fromPartial({ mtu: 0, rstp: false }),
     };
     await operator.unary(LanServiceService.createLan, { ...mutation, parent, lanId, lan });
   }

@@ -3,8 +3,11 @@ import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AskedTool } from "../../../agent/network/ovs/tools/judge.js";
 import { createSwitchTools, type SwitchTools } from "../../../agent/network/ovs/tools/tools.js";
+import { ip } from "../../../agent/network/ip.js";
 import { toBridgeName } from "../../../agent/network/names.js";
-import { NetworkFixture } from "./fixture.js";
+import { LanSpec, RstpRole, RstpState } from "../../../proto/gen/zor/v1/lan.js";
+import { eventually } from "../../helpers/eventually.js";
+import { NetworkFixture, ping, until } from "./fixture.js";
 
 let net: NetworkFixture;
 let tools: SwitchTools;
@@ -59,5 +62,70 @@ describe("the tools of the switch, at the real one", () => {
     for (const end of ends) {
       if (end.status === "rejected") expect(end.reason).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
     }
+  });
+});
+
+describe("lans with settings, at the real switch", () => {
+  const settings = (given: object) => LanSpec.fromPartial(given);
+  const lanOf = (id: string) => net.lans.find(id);
+
+  it("form a spanning tree with the root that was asked for, and leave one of two ways unused", async () => {
+    const config = (id: string, priority: number) => ({
+      ...{ id, uid: randomUUID(), mtu: 1500, rstp: true },
+      settings: settings({ rstp: true, rstpSettings: { priority, maxAgeSeconds: 6, forwardDelaySeconds: 4 } }),
+    });
+    await net.lans.ensureLan(config("low", 4096));
+    await net.lans.ensureLan(config("high", 61_440));
+    for (const index of [1, 2]) {
+      const [a, b] = [`zrt${index}a`, `zrt${index}b`];
+      await ip(["link", "add", a, "type", "veth", "peer", "name", b], { netns: net.netns });
+      for (const device of [a, b]) await ip(["link", "set", device, "up"], { netns: net.netns });
+      await net.lans.plug({ lan: "low", port: a, endpoint: `links/l${index}` });
+      await net.lans.plug({ lan: "high", port: b, endpoint: `links/l${index}` });
+    }
+    const { RSTP_STATE_FORWARDING: forwarding, RSTP_STATE_DISCARDING: discarding } = RstpState;
+    const statesOf = (id: string) => lanOf(id)?.ports.map(({ rstp }) => rstp?.state);
+    await eventually(() => {
+      expect(lanOf("low")?.rstp).toMatchObject({ isRoot: true, rootPathCost: 0 });
+      expect(lanOf("high")?.rstp).toMatchObject({ isRoot: false, rootId: lanOf("low")?.rstp?.bridgeId });
+      expect(statesOf("low")).toEqual([forwarding, forwarding]);
+      expect(statesOf("high")?.sort()).toEqual([discarding, forwarding]);
+      const roles = lanOf("high")?.ports.map(({ rstp }) => rstp?.role);
+      expect(roles?.sort()).toEqual([RstpRole.RSTP_ROLE_ROOT, RstpRole.RSTP_ROLE_ALTERNATE]);
+    });
+    for (const index of [1, 2]) {
+      for (const end of ["a", "b"]) await net.lans.unplug(`zrt${index}${end}`);
+      await ip(["link", "delete", `zrt${index}a`], { netns: net.netns });
+    }
+  });
+
+  it("flood and snoop from when they are told, and again after somebody else said otherwise", async () => {
+    const base = { id: "lan1", uid, mtu: 1500, rstp: false };
+    await net.plugContainer("aaa", "lan1", "10.81.0.1/24");
+    const { netns } = await net.plugContainer("bbb", "lan1", "10.81.0.2/24");
+    const learned = async () => (await run("ovs-appctl fdb/show lan/lan1")).output.includes("02:00:00:");
+    await ping(netns, "10.81.0.1");
+    await until("the lan to have learned", learned);
+
+    await net.lans.ensureLan({ ...base, settings: settings({ flood: true }) });
+    const forgets = async () => !(await learned());
+    await until("the lan to be a hub", forgets);
+    await ping(netns, "10.81.0.1");
+    expect(await learned()).toBe(false);
+    await net.vsctl("clear", "Bridge", toBridgeName(uid), "flood_vlans");
+    const floods = async () => (await net.vsctl("get", "Bridge", toBridgeName(uid), "flood_vlans")) !== "[]";
+    await until("the lan to be a hub again", floods);
+
+    await net.lans.ensureLan({ ...base, settings: settings({ multicastSnooping: { dropUnregistered: true } }) });
+    expect(await floods()).toBe(false);
+    expect((await run("ovs-vsctl get Bridge lan/lan1 mcast_snooping_enable")).output).toBe("true\n");
+    const config = "other_config:mcast-snooping-disable-flood-unregistered";
+    expect((await run(`ovs-vsctl get Bridge lan/lan1 ${config}`)).output).toBe('"true"\n');
+    await ping(netns, "10.81.0.1");
+
+    await net.lans.ensureLan(base);
+    expect((await run("ovs-vsctl get Bridge lan/lan1 mcast_snooping_enable")).output).toBe("false\n");
+    await ping(netns, "10.81.0.1");
+    await until("the lan to have learned again", learned);
   });
 });

@@ -6,6 +6,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { portText } from "../../kit/port-text.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
+import { portRstpText, rstpText, snoopingText } from "./rstp-text.js";
 import { lanStyle } from "./states.js";
 
 /** What is known of a lan. */
@@ -17,7 +18,9 @@ export function describeLan(row: Row<Lan>, context: CellContext): readonly Descr
     field("reason", { text: status?.reason ?? "", tone: "bad" }),
     field("host", row.host),
     field("mtu", `${spec?.mtu ?? ""}`),
-    field("rstp", spec?.rstp === true ? "on" : "off"),
+    field("rstp", rstpText(row.resource)),
+    ...(spec?.flood === true ? [field("mode", "hub: every frame goes to every port")] : []),
+    ...(spec?.multicastSnooping === undefined ? [] : [field("multicasts", snoopingText(spec.multicastSnooping))]),
     field("datapath", status?.datapath),
     field("labels", labelText(labels)),
     field("observed", `${ageText(status?.observeTime, context)} ago`),
@@ -30,6 +33,10 @@ export function describeLan(row: Row<Lan>, context: CellContext): readonly Descr
         `in ${port.rxFrames} frames ${formatBytes(port.rxBytes)}, out ${port.txFrames} frames ${formatBytes(port.txBytes)}, dropped ${port.droppedFrames}`,
       ),
       ...(port.settings === undefined ? [] : [field("", portText(port.settings))]),
+      ...(port.rstp === undefined ? [] : [field("", { text: `rstp ${portRstpText(port.rstp)}`, tone: "dim" })]),
+      ...(port.heardAddresses.length === 0
+        ? []
+        : [field("", { text: `heard ${port.heardAddresses.join(" ")}`, tone: "dim" })]),
     ]),
     ...(ports.length === 0 ? [text("nothing is plugged in", "dim")] : []),
   ];

@@ -4,6 +4,7 @@ import { portText } from "../../kit/port-text.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
+import { portRstpText } from "./rstp-text.js";
 import { countColumn } from "../../kit/table/columns.js";
 
 type PortRow = Row<LanPort>;
@@ -48,6 +49,15 @@ export const portColumns: readonly Column<PortRow>[] = [
     max: 40,
     cell: (row) => ({ text: portText(row.resource.settings), tone: "dim" }),
     searched: (row) => portText(row.resource.settings),
+  },
+  {
+    id: "rstp",
+    title: "RSTP",
+    importance: 4,
+    min: 4,
+    max: 22,
+    cell: (row) => ({ text: portRstpText(row.resource.rstp) }),
+    searched: (row) => portRstpText(row.resource.rstp),
   },
   {
     id: "heard",

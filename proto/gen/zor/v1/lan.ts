@@ -15,6 +15,120 @@ export const protobufFileName = "zor/v1/lan.proto";
 
 /** Lans: Open vSwitch bridges in a host's private net namespace. */
 
+/** Role of a port in the spanning tree. */
+export enum RstpRole {
+  /** RSTP_ROLE_UNSPECIFIED - Not known. */
+  RSTP_ROLE_UNSPECIFIED = 0,
+  /** RSTP_ROLE_ROOT - The way to the root. */
+  RSTP_ROLE_ROOT = 1,
+  /** RSTP_ROLE_DESIGNATED - The way to the root for who is there. */
+  RSTP_ROLE_DESIGNATED = 2,
+  /** RSTP_ROLE_ALTERNATE - Another way to the root, not used. */
+  RSTP_ROLE_ALTERNATE = 3,
+  /** RSTP_ROLE_BACKUP - Another way to who is there, not used. */
+  RSTP_ROLE_BACKUP = 4,
+  /** RSTP_ROLE_DISABLED - None: it is down. */
+  RSTP_ROLE_DISABLED = 5,
+  UNRECOGNIZED = -1,
+}
+
+export function rstpRoleFromJSON(object: any): RstpRole {
+  switch (object) {
+    case 0:
+    case "RSTP_ROLE_UNSPECIFIED":
+      return RstpRole.RSTP_ROLE_UNSPECIFIED;
+    case 1:
+    case "RSTP_ROLE_ROOT":
+      return RstpRole.RSTP_ROLE_ROOT;
+    case 2:
+    case "RSTP_ROLE_DESIGNATED":
+      return RstpRole.RSTP_ROLE_DESIGNATED;
+    case 3:
+    case "RSTP_ROLE_ALTERNATE":
+      return RstpRole.RSTP_ROLE_ALTERNATE;
+    case 4:
+    case "RSTP_ROLE_BACKUP":
+      return RstpRole.RSTP_ROLE_BACKUP;
+    case 5:
+    case "RSTP_ROLE_DISABLED":
+      return RstpRole.RSTP_ROLE_DISABLED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RstpRole.UNRECOGNIZED;
+  }
+}
+
+export function rstpRoleToJSON(object: RstpRole): string {
+  switch (object) {
+    case RstpRole.RSTP_ROLE_UNSPECIFIED:
+      return "RSTP_ROLE_UNSPECIFIED";
+    case RstpRole.RSTP_ROLE_ROOT:
+      return "RSTP_ROLE_ROOT";
+    case RstpRole.RSTP_ROLE_DESIGNATED:
+      return "RSTP_ROLE_DESIGNATED";
+    case RstpRole.RSTP_ROLE_ALTERNATE:
+      return "RSTP_ROLE_ALTERNATE";
+    case RstpRole.RSTP_ROLE_BACKUP:
+      return "RSTP_ROLE_BACKUP";
+    case RstpRole.RSTP_ROLE_DISABLED:
+      return "RSTP_ROLE_DISABLED";
+    case RstpRole.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** State of a port in the spanning tree. */
+export enum RstpState {
+  /** RSTP_STATE_UNSPECIFIED - Not known. */
+  RSTP_STATE_UNSPECIFIED = 0,
+  /** RSTP_STATE_DISCARDING - Frames do not pass. */
+  RSTP_STATE_DISCARDING = 1,
+  /** RSTP_STATE_LEARNING - Frames do not pass yet; who sends them is learned. */
+  RSTP_STATE_LEARNING = 2,
+  /** RSTP_STATE_FORWARDING - Frames pass. */
+  RSTP_STATE_FORWARDING = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function rstpStateFromJSON(object: any): RstpState {
+  switch (object) {
+    case 0:
+    case "RSTP_STATE_UNSPECIFIED":
+      return RstpState.RSTP_STATE_UNSPECIFIED;
+    case 1:
+    case "RSTP_STATE_DISCARDING":
+      return RstpState.RSTP_STATE_DISCARDING;
+    case 2:
+    case "RSTP_STATE_LEARNING":
+      return RstpState.RSTP_STATE_LEARNING;
+    case 3:
+    case "RSTP_STATE_FORWARDING":
+      return RstpState.RSTP_STATE_FORWARDING;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RstpState.UNRECOGNIZED;
+  }
+}
+
+export function rstpStateToJSON(object: RstpState): string {
+  switch (object) {
+    case RstpState.RSTP_STATE_UNSPECIFIED:
+      return "RSTP_STATE_UNSPECIFIED";
+    case RstpState.RSTP_STATE_DISCARDING:
+      return "RSTP_STATE_DISCARDING";
+    case RstpState.RSTP_STATE_LEARNING:
+      return "RSTP_STATE_LEARNING";
+    case RstpState.RSTP_STATE_FORWARDING:
+      return "RSTP_STATE_FORWARDING";
+    case RstpState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A virtual switch on one host. */
 export interface Lan {
   /** Resource name, "hosts/{host}/lans/{lan}". */
@@ -57,8 +171,19 @@ export interface Lan_AnnotationsEntry {
 export interface LanSpec {
   /** Largest packet carried, in bytes, 576 to 9216; default 1500. */
   mtu: number;
-  /** Runs the rapid spanning tree protocol. */
+  /**
+   * Runs the rapid spanning tree protocol (IEEE 802.1D-2004): it takes part in what comes to 01:80:c2:00:00:00, and forwards all other reserved
+   * addresses; a lan without it forwards all of them, as a wire does. It can be turned on later, not off: loops may rely on it.
+   */
   rstp: boolean;
+  /** How it takes part in the spanning tree; needs rstp. Unset: the defaults. */
+  rstpSettings:
+    | RstpSettings
+    | undefined;
+  /** Hub mode: it learns nothing, every frame goes to every port of its VLAN. Default: it learns who is where. */
+  flood: boolean;
+  /** Sends multicasts only to who has asked for them, by IGMP and MLD. Unset: to everybody. */
+  multicastSnooping: MulticastSnooping | undefined;
 }
 
 /** What a lan is observed to be. */
@@ -70,7 +195,11 @@ export interface LanStatus {
   /** Why the lan does not work, for people; empty when it does. */
   reason: string;
   /** When the agent last observed it. */
-  observeTime: Date | undefined;
+  observeTime:
+    | Date
+    | undefined;
+  /** How it stands in the spanning tree; unset: it does not run RSTP. */
+  rstp: LanRstp | undefined;
 }
 
 /** An endpoint plugged into a lan. */
@@ -97,6 +226,53 @@ export interface LanPort {
   fault: string;
   /** Addresses heard from it, at most 16, those of an interface of an instance only; see InstanceStatus.heard_addresses. */
   heardAddresses: string[];
+  /** What the spanning tree has it do; unset: the lan does not run RSTP. */
+  rstp: PortRstp | undefined;
+}
+
+/** How a lan takes part in the spanning tree. */
+export interface RstpSettings {
+  /** The lan with the lowest is the root: 0 to 61440 in steps of 4096; default 32768. */
+  priority?:
+    | number
+    | undefined;
+  /** Seconds that what was said of the root holds, 6 to 40; 0: the default, 20. At most 2 * (forward_delay_seconds - 1). */
+  maxAgeSeconds: number;
+  /**
+   * Seconds that a port waits before it learns, and again before it forwards, where its other end does not take part, 4 to 30; 0: the
+   * default, 15.
+   */
+  forwardDelaySeconds: number;
+}
+
+/** How a lan handles multicasts. */
+export interface MulticastSnooping {
+  /** What nobody has asked for goes to nobody; default: to everybody. */
+  dropUnregistered: boolean;
+  /** Most groups that it knows, 1 to 65536; 0: the default, 2048. */
+  tableSize: number;
+  /** Seconds that a request holds, 15 to 3600; 0: the default, 300. */
+  ageingSeconds: number;
+}
+
+/** How a lan stands in the spanning tree. */
+export interface LanRstp {
+  /** Its own id, "8.000.020000000001": priority, and MAC address. */
+  bridgeId: string;
+  /** Id of the root. */
+  rootId: string;
+  /** It is the root itself. */
+  isRoot: boolean;
+  /** What the way to the root costs; 0: it is the root. */
+  rootPathCost: number;
+}
+
+/** What the spanning tree has a port do. */
+export interface PortRstp {
+  /** Its role. */
+  role: RstpRole;
+  /** Its state. */
+  state: RstpState;
 }
 
 function createBaseLan(): Lan {
@@ -547,7 +723,7 @@ export const Lan_AnnotationsEntry: MessageFns<Lan_AnnotationsEntry> = {
 };
 
 function createBaseLanSpec(): LanSpec {
-  return { mtu: 0, rstp: false };
+  return { mtu: 0, rstp: false, rstpSettings: undefined, flood: false, multicastSnooping: undefined };
 }
 
 export const LanSpec: MessageFns<LanSpec> = {
@@ -557,6 +733,15 @@ export const LanSpec: MessageFns<LanSpec> = {
     }
     if (message.rstp !== false) {
       writer.uint32(16).bool(message.rstp);
+    }
+    if (message.rstpSettings !== undefined) {
+      RstpSettings.encode(message.rstpSettings, writer.uint32(82).fork()).join();
+    }
+    if (message.flood !== false) {
+      writer.uint32(88).bool(message.flood);
+    }
+    if (message.multicastSnooping !== undefined) {
+      MulticastSnooping.encode(message.multicastSnooping, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -590,6 +775,30 @@ export const LanSpec: MessageFns<LanSpec> = {
             message.rstp = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.rstpSettings = RstpSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.flood = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.multicastSnooping = MulticastSnooping.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -606,6 +815,17 @@ export const LanSpec: MessageFns<LanSpec> = {
     return {
       mtu: isSet(object.mtu) ? globalThis.Number(object.mtu) : 0,
       rstp: isSet(object.rstp) ? globalThis.Boolean(object.rstp) : false,
+      rstpSettings: isSet(object.rstpSettings)
+        ? RstpSettings.fromJSON(object.rstpSettings)
+        : isSet(object.rstp_settings)
+        ? RstpSettings.fromJSON(object.rstp_settings)
+        : undefined,
+      flood: isSet(object.flood) ? globalThis.Boolean(object.flood) : false,
+      multicastSnooping: isSet(object.multicastSnooping)
+        ? MulticastSnooping.fromJSON(object.multicastSnooping)
+        : isSet(object.multicast_snooping)
+        ? MulticastSnooping.fromJSON(object.multicast_snooping)
+        : undefined,
     };
   },
 
@@ -617,6 +837,15 @@ export const LanSpec: MessageFns<LanSpec> = {
     if (message.rstp !== false) {
       obj.rstp = message.rstp;
     }
+    if (message.rstpSettings !== undefined) {
+      obj.rstpSettings = RstpSettings.toJSON(message.rstpSettings);
+    }
+    if (message.flood !== false) {
+      obj.flood = message.flood;
+    }
+    if (message.multicastSnooping !== undefined) {
+      obj.multicastSnooping = MulticastSnooping.toJSON(message.multicastSnooping);
+    }
     return obj;
   },
 
@@ -627,12 +856,19 @@ export const LanSpec: MessageFns<LanSpec> = {
     const message = createBaseLanSpec();
     message.mtu = object.mtu ?? 0;
     message.rstp = object.rstp ?? false;
+    message.rstpSettings = (object.rstpSettings !== undefined && object.rstpSettings !== null)
+      ? RstpSettings.fromPartial(object.rstpSettings)
+      : undefined;
+    message.flood = object.flood ?? false;
+    message.multicastSnooping = (object.multicastSnooping !== undefined && object.multicastSnooping !== null)
+      ? MulticastSnooping.fromPartial(object.multicastSnooping)
+      : undefined;
     return message;
   },
 };
 
 function createBaseLanStatus(): LanStatus {
-  return { datapath: "", ports: [], reason: "", observeTime: undefined };
+  return { datapath: "", ports: [], reason: "", observeTime: undefined, rstp: undefined };
 }
 
 export const LanStatus: MessageFns<LanStatus> = {
@@ -648,6 +884,9 @@ export const LanStatus: MessageFns<LanStatus> = {
     }
     if (message.observeTime !== undefined) {
       Timestamp.encode(toTimestamp(message.observeTime), writer.uint32(34).fork()).join();
+    }
+    if (message.rstp !== undefined) {
+      LanRstp.encode(message.rstp, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -697,6 +936,14 @@ export const LanStatus: MessageFns<LanStatus> = {
             message.observeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.rstp = LanRstp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -719,6 +966,7 @@ export const LanStatus: MessageFns<LanStatus> = {
         : isSet(object.observe_time)
         ? fromJsonTimestamp(object.observe_time)
         : undefined,
+      rstp: isSet(object.rstp) ? LanRstp.fromJSON(object.rstp) : undefined,
     };
   },
 
@@ -736,6 +984,9 @@ export const LanStatus: MessageFns<LanStatus> = {
     if (message.observeTime !== undefined) {
       obj.observeTime = message.observeTime.toISOString();
     }
+    if (message.rstp !== undefined) {
+      obj.rstp = LanRstp.toJSON(message.rstp);
+    }
     return obj;
   },
 
@@ -748,6 +999,7 @@ export const LanStatus: MessageFns<LanStatus> = {
     message.ports = object.ports?.map((e) => LanPort.fromPartial(e)) || [];
     message.reason = object.reason ?? "";
     message.observeTime = object.observeTime ?? undefined;
+    message.rstp = (object.rstp !== undefined && object.rstp !== null) ? LanRstp.fromPartial(object.rstp) : undefined;
     return message;
   },
 };
@@ -764,6 +1016,7 @@ function createBaseLanPort(): LanPort {
     settings: undefined,
     fault: "",
     heardAddresses: [],
+    rstp: undefined,
   };
 }
 
@@ -813,6 +1066,9 @@ export const LanPort: MessageFns<LanPort> = {
     }
     for (const v of message.heardAddresses) {
       writer.uint32(98).string(v!);
+    }
+    if (message.rstp !== undefined) {
+      PortRstp.encode(message.rstp, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -910,6 +1166,14 @@ export const LanPort: MessageFns<LanPort> = {
             message.heardAddresses.push(reader.string());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.rstp = PortRstp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -950,6 +1214,7 @@ export const LanPort: MessageFns<LanPort> = {
         : globalThis.Array.isArray(object?.heard_addresses)
         ? object.heard_addresses.map((e: any) => globalThis.String(e))
         : [],
+      rstp: isSet(object.rstp) ? PortRstp.fromJSON(object.rstp) : undefined,
     };
   },
 
@@ -985,6 +1250,9 @@ export const LanPort: MessageFns<LanPort> = {
     if (message.heardAddresses?.length) {
       obj.heardAddresses = message.heardAddresses;
     }
+    if (message.rstp !== undefined) {
+      obj.rstp = PortRstp.toJSON(message.rstp);
+    }
     return obj;
   },
 
@@ -1007,6 +1275,447 @@ export const LanPort: MessageFns<LanPort> = {
       : undefined;
     message.fault = object.fault ?? "";
     message.heardAddresses = object.heardAddresses?.map((e) => e) || [];
+    message.rstp = (object.rstp !== undefined && object.rstp !== null) ? PortRstp.fromPartial(object.rstp) : undefined;
+    return message;
+  },
+};
+
+function createBaseRstpSettings(): RstpSettings {
+  return { priority: undefined, maxAgeSeconds: 0, forwardDelaySeconds: 0 };
+}
+
+export const RstpSettings: MessageFns<RstpSettings> = {
+  encode(message: RstpSettings, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priority !== undefined) {
+      writer.uint32(8).int32(message.priority);
+    }
+    if (message.maxAgeSeconds !== 0) {
+      writer.uint32(16).int32(message.maxAgeSeconds);
+    }
+    if (message.forwardDelaySeconds !== 0) {
+      writer.uint32(24).int32(message.forwardDelaySeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RstpSettings {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRstpSettings();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxAgeSeconds = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.forwardDelaySeconds = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RstpSettings {
+    return {
+      priority: isSet(object.priority) ? globalThis.Number(object.priority) : undefined,
+      maxAgeSeconds: isSet(object.maxAgeSeconds)
+        ? globalThis.Number(object.maxAgeSeconds)
+        : isSet(object.max_age_seconds)
+        ? globalThis.Number(object.max_age_seconds)
+        : 0,
+      forwardDelaySeconds: isSet(object.forwardDelaySeconds)
+        ? globalThis.Number(object.forwardDelaySeconds)
+        : isSet(object.forward_delay_seconds)
+        ? globalThis.Number(object.forward_delay_seconds)
+        : 0,
+    };
+  },
+
+  toJSON(message: RstpSettings): unknown {
+    const obj: any = {};
+    if (message.priority !== undefined) {
+      obj.priority = Math.round(message.priority);
+    }
+    if (message.maxAgeSeconds !== 0) {
+      obj.maxAgeSeconds = Math.round(message.maxAgeSeconds);
+    }
+    if (message.forwardDelaySeconds !== 0) {
+      obj.forwardDelaySeconds = Math.round(message.forwardDelaySeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RstpSettings>): RstpSettings {
+    return RstpSettings.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RstpSettings>): RstpSettings {
+    const message = createBaseRstpSettings();
+    message.priority = object.priority ?? undefined;
+    message.maxAgeSeconds = object.maxAgeSeconds ?? 0;
+    message.forwardDelaySeconds = object.forwardDelaySeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseMulticastSnooping(): MulticastSnooping {
+  return { dropUnregistered: false, tableSize: 0, ageingSeconds: 0 };
+}
+
+export const MulticastSnooping: MessageFns<MulticastSnooping> = {
+  encode(message: MulticastSnooping, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dropUnregistered !== false) {
+      writer.uint32(8).bool(message.dropUnregistered);
+    }
+    if (message.tableSize !== 0) {
+      writer.uint32(16).int32(message.tableSize);
+    }
+    if (message.ageingSeconds !== 0) {
+      writer.uint32(24).int32(message.ageingSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MulticastSnooping {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMulticastSnooping();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.dropUnregistered = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tableSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ageingSeconds = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MulticastSnooping {
+    return {
+      dropUnregistered: isSet(object.dropUnregistered)
+        ? globalThis.Boolean(object.dropUnregistered)
+        : isSet(object.drop_unregistered)
+        ? globalThis.Boolean(object.drop_unregistered)
+        : false,
+      tableSize: isSet(object.tableSize)
+        ? globalThis.Number(object.tableSize)
+        : isSet(object.table_size)
+        ? globalThis.Number(object.table_size)
+        : 0,
+      ageingSeconds: isSet(object.ageingSeconds)
+        ? globalThis.Number(object.ageingSeconds)
+        : isSet(object.ageing_seconds)
+        ? globalThis.Number(object.ageing_seconds)
+        : 0,
+    };
+  },
+
+  toJSON(message: MulticastSnooping): unknown {
+    const obj: any = {};
+    if (message.dropUnregistered !== false) {
+      obj.dropUnregistered = message.dropUnregistered;
+    }
+    if (message.tableSize !== 0) {
+      obj.tableSize = Math.round(message.tableSize);
+    }
+    if (message.ageingSeconds !== 0) {
+      obj.ageingSeconds = Math.round(message.ageingSeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MulticastSnooping>): MulticastSnooping {
+    return MulticastSnooping.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MulticastSnooping>): MulticastSnooping {
+    const message = createBaseMulticastSnooping();
+    message.dropUnregistered = object.dropUnregistered ?? false;
+    message.tableSize = object.tableSize ?? 0;
+    message.ageingSeconds = object.ageingSeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseLanRstp(): LanRstp {
+  return { bridgeId: "", rootId: "", isRoot: false, rootPathCost: 0 };
+}
+
+export const LanRstp: MessageFns<LanRstp> = {
+  encode(message: LanRstp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bridgeId !== "") {
+      writer.uint32(10).string(message.bridgeId);
+    }
+    if (message.rootId !== "") {
+      writer.uint32(18).string(message.rootId);
+    }
+    if (message.isRoot !== false) {
+      writer.uint32(24).bool(message.isRoot);
+    }
+    if (message.rootPathCost !== 0) {
+      writer.uint32(32).int32(message.rootPathCost);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LanRstp {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLanRstp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bridgeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rootId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isRoot = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rootPathCost = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LanRstp {
+    return {
+      bridgeId: isSet(object.bridgeId)
+        ? globalThis.String(object.bridgeId)
+        : isSet(object.bridge_id)
+        ? globalThis.String(object.bridge_id)
+        : "",
+      rootId: isSet(object.rootId)
+        ? globalThis.String(object.rootId)
+        : isSet(object.root_id)
+        ? globalThis.String(object.root_id)
+        : "",
+      isRoot: isSet(object.isRoot)
+        ? globalThis.Boolean(object.isRoot)
+        : isSet(object.is_root)
+        ? globalThis.Boolean(object.is_root)
+        : false,
+      rootPathCost: isSet(object.rootPathCost)
+        ? globalThis.Number(object.rootPathCost)
+        : isSet(object.root_path_cost)
+        ? globalThis.Number(object.root_path_cost)
+        : 0,
+    };
+  },
+
+  toJSON(message: LanRstp): unknown {
+    const obj: any = {};
+    if (message.bridgeId !== "") {
+      obj.bridgeId = message.bridgeId;
+    }
+    if (message.rootId !== "") {
+      obj.rootId = message.rootId;
+    }
+    if (message.isRoot !== false) {
+      obj.isRoot = message.isRoot;
+    }
+    if (message.rootPathCost !== 0) {
+      obj.rootPathCost = Math.round(message.rootPathCost);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LanRstp>): LanRstp {
+    return LanRstp.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LanRstp>): LanRstp {
+    const message = createBaseLanRstp();
+    message.bridgeId = object.bridgeId ?? "";
+    message.rootId = object.rootId ?? "";
+    message.isRoot = object.isRoot ?? false;
+    message.rootPathCost = object.rootPathCost ?? 0;
+    return message;
+  },
+};
+
+function createBasePortRstp(): PortRstp {
+  return { role: 0, state: 0 };
+}
+
+export const PortRstp: MessageFns<PortRstp> = {
+  encode(message: PortRstp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.role !== 0) {
+      writer.uint32(8).int32(message.role);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortRstp {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortRstp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PortRstp {
+    return {
+      role: isSet(object.role) ? rstpRoleFromJSON(object.role) : 0,
+      state: isSet(object.state) ? rstpStateFromJSON(object.state) : 0,
+    };
+  },
+
+  toJSON(message: PortRstp): unknown {
+    const obj: any = {};
+    if (message.role !== 0) {
+      obj.role = rstpRoleToJSON(message.role);
+    }
+    if (message.state !== 0) {
+      obj.state = rstpStateToJSON(message.state);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PortRstp>): PortRstp {
+    return PortRstp.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PortRstp>): PortRstp {
+    const message = createBasePortRstp();
+    message.role = object.role ?? 0;
+    message.state = object.state ?? 0;
     return message;
   },
 };

@@ -145,7 +145,7 @@ export interface UpdateLanRequest {
   lan:
     | Lan
     | undefined;
-  /** What to change: "labels", "annotations"; empty: both. */
+  /** What to change: "labels", "annotations", "spec.rstp", "spec.rstp_settings", "spec.flood", "spec.multicast_snooping"; empty: labels and annotations. */
   updateMask:
     | string[]
     | undefined;
@@ -1557,7 +1557,7 @@ export const LanServiceService = {
     responseSerialize: (value: ListLansResponse): Buffer => Buffer.from(ListLansResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListLansResponse => ListLansResponse.decode(value),
   },
-  /** Changes labels and annotations. MTU and RSTP stay: what is plugged in has the one, and links may rely on the other. */
+  /** Changes labels, annotations, and of the spec all but the MTU, which what is plugged in has. RSTP can be turned on, not off: links may rely on it. */
   updateLan: {
     path: "/zor.v1.LanService/UpdateLan" as const,
     requestStream: false as const,
@@ -1606,7 +1606,7 @@ export interface LanServiceServer extends UntypedServiceImplementation {
   getLan: handleUnaryCall<GetLanRequest, GetLanResponse>;
   /** Lists lans; on a hub, of every host, never waiting for one. */
   listLans: handleUnaryCall<ListLansRequest, ListLansResponse>;
-  /** Changes labels and annotations. MTU and RSTP stay: what is plugged in has the one, and links may rely on the other. */
+  /** Changes labels, annotations, and of the spec all but the MTU, which what is plugged in has. RSTP can be turned on, not off: links may rely on it. */
   updateLan: handleUnaryCall<UpdateLanRequest, UpdateLanResponse>;
   /** Deletes a lan; FAILED_PRECONDITION while anything is plugged in. */
   deleteLan: handleUnaryCall<DeleteLanRequest, DeleteLanResponse>;
@@ -1665,7 +1665,7 @@ export interface LanServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListLansResponse) => void,
   ): ClientUnaryCall;
-  /** Changes labels and annotations. MTU and RSTP stay: what is plugged in has the one, and links may rely on the other. */
+  /** Changes labels, annotations, and of the spec all but the MTU, which what is plugged in has. RSTP can be turned on, not off: links may rely on it. */
   updateLan(
     request: UpdateLanRequest,
     callback: (error: ServiceError | null, response: UpdateLanResponse) => void,

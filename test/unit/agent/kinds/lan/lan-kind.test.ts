@@ -6,7 +6,7 @@ import { LanKind } from "../../../../../agent/kinds/lan/lan-kind.js";
 import { Keeper } from "../../../../../agent/kit/keeper.js";
 import type { Use } from "../../../../../agent/kit/references.js";
 import { unavailable } from "../../../../../lib/errors.js";
-import { Lan } from "../../../../../proto/gen/zor/v1/lan.js";
+import { Lan, LanSpec } from "../../../../../proto/gen/zor/v1/lan.js";
 import { FakeHostNetwork } from "../../../../fakes/host-network.js";
 import { change, diskFull, KindWorld } from "../../kit/kind-world.js";
 
@@ -119,12 +119,53 @@ describe("lans", () => {
     const labelled = { ...made, labels: { site: "paris" } };
     const changed = await lans.update("lan1", { wanted: labelled, mask: undefined }, change);
     expect(changed).toMatchObject({ labels: { site: "paris" }, spec: { mtu: 1400 } });
-    const other = { ...made, etag: "", spec: { mtu: 9000, rstp: false } };
+    const other = { ...made, etag: "", spec: LanSpec.fromPartial({ mtu: 9000 }) };
     await expect(lans.update("lan1", { wanted: other, mask: undefined }, change)).rejects.toMatchObject({
       violations: [{ field: "lan.spec.mtu" }],
     });
     await expect(lans.update("lan1", { wanted: other, mask: ["spec.mtu"] }, change)).rejects.toMatchObject({
       violations: [{ field: "update_mask" }],
+    });
+  });
+});
+
+describe("settings of lans", () => {
+  it("are given to the switch, and changed there", async () => {
+    const lans = await open();
+    const made = await lans.create("lan1", wanted({ rstp: true, rstpSettings: { priority: 4096 } }), change);
+    expect(network.lans.get("lan1")?.settings).toMatchObject({ rstpSettings: { priority: 4096 }, flood: false });
+    const flooding = { ...made, etag: "", spec: LanSpec.fromPartial({ ...made.spec, flood: true }) };
+    await lans.update("lan1", { wanted: flooding, mask: ["spec.flood"] }, change);
+    expect(network.lans.get("lan1")?.settings).toMatchObject({ rstpSettings: { priority: 4096 }, flood: true });
+  });
+
+  it.each([
+    ["rstp_settings", { rstpSettings: { priority: 0 } }],
+    ["rstp_settings.priority", { rstp: true, rstpSettings: { priority: 4097 } }],
+    ["rstp_settings.priority", { rstp: true, rstpSettings: { priority: -4096 } }],
+    ["rstp_settings.priority", { rstp: true, rstpSettings: { priority: 65_536 } }],
+    ["rstp_settings.forward_delay_seconds", { rstp: true, rstpSettings: { forwardDelaySeconds: 31 } }],
+    ["rstp_settings.max_age_seconds", { rstp: true, rstpSettings: { maxAgeSeconds: 5 } }],
+    ["rstp_settings.max_age_seconds", { rstp: true, rstpSettings: { forwardDelaySeconds: 4 } }],
+    ["multicast_snooping", { flood: true, multicastSnooping: {} }],
+    ["multicast_snooping.table_size", { multicastSnooping: { tableSize: -1 } }],
+    ["multicast_snooping.ageing_seconds", { multicastSnooping: { ageingSeconds: 14 } }],
+  ])("refuse a bad %s", async (field, spec) => {
+    await expect((await open()).create("lan1", wanted(spec), change)).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      violations: [{ field: `lan.spec.${field}` }],
+    });
+    expect(network.lans.size).toBe(0);
+  });
+
+  it("keep RSTP on: loops may rely on it", async () => {
+    const lans = await open();
+    const made = await lans.create("lan1", wanted(), change);
+    const on = { ...made, etag: "", spec: LanSpec.fromPartial({ ...made.spec, rstp: true }) };
+    await lans.update("lan1", { wanted: on, mask: ["spec.rstp"] }, change);
+    const off = { ...on, spec: LanSpec.fromPartial({ ...made.spec, rstp: false }) };
+    await expect(lans.update("lan1", { wanted: off, mask: ["spec.rstp"] }, change)).rejects.toMatchObject({
+      violations: [{ field: "lan.spec.rstp" }],
     });
   });
 });
