@@ -18,8 +18,10 @@ describe("a demo whose zor demo up was cut off", () => {
     });
     const ended = once(up, "exit");
     up.stderr.resume();
+    let said = "";
     for await (const chunk of up.stdout) {
-      if (String(chunk).includes(during)) up.kill(signal);
+      said += String(chunk);
+      if (said.includes(during)) up.kill(signal);
     }
     expect(await ended).toEqual(exit);
     // Something is there to be taken down.
