@@ -147,7 +147,8 @@ function checkForward(forward: NatForward, subnet: Subnet, field: string): reado
       `${field}.address`,
       `${quote(address)} is not an address of guests in ${subnet.cidr}`,
     ),
-    ...when(isPort(listenPort) && !isPort(port), `${field}.port`, `${port} is not a port from 1 to 65535`),
+    // When it is not said it is the other one.
+    ...when(port !== listenPort && !isPort(port), `${field}.port`, `${port} is not a port from 1 to 65535`),
   ];
 }
 

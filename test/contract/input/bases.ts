@@ -31,6 +31,18 @@ const bases: Readonly<Record<string, JsonObject>> = {
   CreateVolume: { volumeId: "{id}", volume: { spec: { sizeMib: "64" } }, validateOnly: true },
   CreateLan: { lanId: "{id}", lan: {} },
   CreateA2b: { a2bId: "{id}", a2b: { spec: { lanA: "lan1", lanB: "lan3", ...impaired } }, validateOnly: true },
+  CreateNat: {
+    natId: "{id}",
+    nat: {
+      spec: {
+        lan: "lan1",
+        subnet: "10.77.0.0/24",
+        forwards: [{ listenPort: 8080, address: "10.77.0.10", port: 80 }],
+        boot: { directory: "/srv", file: "a" },
+      },
+    },
+    validateOnly: true,
+  },
   CreateHost: { hostId: "{id}", host: {}, validateOnly: true },
   CreateLink: {
     linkId: "{id}",
