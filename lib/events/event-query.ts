@@ -27,6 +27,8 @@ export function checkEventQuery(query: Partial<EventQuery> = {}, field = "query"
   const odd = kinds.find((kind) => !/^[a-z][a-z0-9-]{0,31}$/.test(kind));
   if (odd !== undefined)
     throw invalidArgument(`${field}.kinds`, `${quote(odd)} is no kind of events, such as instance`);
+  const nobody = callers.find((caller) => !/^[^\p{Cc}\u2028\u2029]{1,300}$/u.test(caller));
+  if (nobody !== undefined) throw invalidArgument(`${field}.callers`, `${quote(nobody)} is no identity of a caller`);
   if (resource !== "") parseName(`${field}.resource`, resource);
   if (severity < 0 || severity > 3) throw invalidArgument(`${field}.severity`, "is none");
   const filtered = readFilter(filter, `${field}.filter`);

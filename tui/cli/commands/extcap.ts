@@ -8,7 +8,7 @@ import { parseWhole } from "../../kit/input/key-values.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { findTargets } from "../capture/capture-targets.js";
-import { type Registrar, withNotes } from "../command.js";
+import { type Registrar, withExamples, withNotes } from "../command.js";
 import { listKind } from "../kinds.js";
 import type { Session } from "../session.js";
 
@@ -56,6 +56,11 @@ export function define({ program, open }: Registrar): void {
     command,
     `Wireshark calls this from an executable file in its extcap directory (Help, About, Folders) that holds: #!/bin/sh, and on the
 next line: exec zor extcap "$@"`,
+  );
+  withExamples(
+    command,
+    "zor extcap --extcap-interfaces",
+    "zor extcap --capture --extcap-interface hosts/alpha/lans/lan1 --fifo /tmp/pipe",
   );
 }
 
