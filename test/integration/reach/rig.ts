@@ -183,6 +183,11 @@ export class ReachRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Whatever fails, nothing that this made stays on the machine.
+    await using last = new AsyncDisposableStack();
+    last.defer(() => rm(this.directory, { recursive: true, force: true }));
+    last.use(this.hub);
+    last.defer(() => this.agent.destroy({ instances: false }));
     const list = { parent, pageSize: 0, pageToken: "", filter: "", orderBy: "" };
     const { instances } = await this.#connection.unary(InstanceServiceService.listInstances, list);
     for (const { name } of instances) {
@@ -190,8 +195,5 @@ export class ReachRig implements AsyncDisposable {
       await this.#connection.unary(InstanceServiceService.deleteInstance, request, { timeoutMs: 30_000 });
     }
     this.#connection.close();
-    await this.agent.destroy({ instances: false });
-    await this.hub[Symbol.asyncDispose]();
-    await rm(this.directory, { recursive: true, force: true });
   }
 }
