@@ -8,6 +8,19 @@ export interface ProcessIdentity {
   readonly startTicks: string;
 }
 
+/** The process that a record names as JSON; undefined: it is no such record. */
+export function parseIdentity(text: string | undefined): ProcessIdentity | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? "");
+    if (typeof value !== "object" || value === null || !("pid" in value) || !("startTicks" in value)) return undefined;
+    const { pid, startTicks } = value;
+    return typeof pid === "number" && typeof startTicks === "string" ? { pid, startTicks } : undefined;
+  } catch {
+    // It may be missing, or cut off by a full disk.
+    return undefined;
+  }
+}
+
 /**
  * Start ticks of a live process; undefined when it does not exist or is a zombie. One whose first thread has ended is alive until its
  * last has: a killed process shows as a zombie while its other threads still hold files, devices and locks.

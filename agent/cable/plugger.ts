@@ -1,14 +1,5 @@
 import type { CrossResult, CrossTest } from "../network/cross-test.js";
-
-/** What of a lan matters to cables and boxes. */
-interface PluggedLan {
-  /** Why the lan as a whole forwards nothing, whatever its ports are; absent or empty: it does. */
-  readonly fault?: string;
-  readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
-}
-
-/** What a NIC at the end of a link shows its guest. */
-export type LinkCarrier = "up" | "down" | "kept";
+import type { LinkCarrier, PluggedLan } from "../network/plugged-lan.js";
 
 /** The lan side of cables and boxes: puts taps into lans. `Bridges` of agent/network/bridges.ts is one. */
 export interface CablePlugger {

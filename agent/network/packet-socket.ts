@@ -114,9 +114,14 @@ export function attachFilter(fd: number, instructions: Instructions): void {
     program.buffer.set([ifTrue, ifFalse], index * 8 + 2);
     program.buffer.writeUInt32LE(operand, index * 8 + 4);
   }
+  attachProgram(fd, program);
+}
+
+/** The same with a program as the kernel has it: eight bytes an instruction. */
+export function attachProgram(fd: number, program: NativeMemory): void {
   // struct sock_fprog: 16 bits of length and, at 8, a pointer.
   const value = Buffer.alloc(16);
-  value.writeUInt16LE(instructions.length, 0);
+  value.writeUInt16LE(program.buffer.length / 8, 0);
   value.writeBigUInt64LE(BigInt(program.address), 8);
   setSocketOption(fd, { level: SOL_SOCKET, option: SO_ATTACH_FILTER, what: "SO_ATTACH_FILTER" }, value);
 }

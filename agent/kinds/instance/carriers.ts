@@ -1,7 +1,7 @@
-import { failedPrecondition } from "../../../lib/errors.js";
 import type { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { nicInWire } from "../../network/wires/wires.js";
 import type { InstanceContext } from "./context.js";
 import { type InstanceRecord, specOf, toDriverInstance } from "./record.js";
 import type { InstanceRecords } from "./records.js";
@@ -16,9 +16,7 @@ export function assertInNoWire({ networks }: InstanceContext, instance: string, 
   for (const nic of nics) {
     const name = `${instance}/nics/${nic}`;
     const wire = networks.wires?.holderOf(name) ?? "";
-    if (wire === "") continue;
-    const remedy = "delete that, or unplug it there, first";
-    throw failedPrecondition("NIC_PLUGGED", name, `${name} is plugged into ${wire}; ${remedy}`);
+    if (wire !== "") throw nicInWire(name, wire);
   }
 }
 

@@ -1,8 +1,8 @@
 import { toMs } from "../../../lib/duration.js";
 import { isNicEnd } from "../../../lib/link-end.js";
 import { LinkCause, type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
-import type { LinkCarrier } from "../../cable/plugger.js";
 import type { EndView } from "../../engine/protocol/end-protocol.js";
+import type { LinkCarrier } from "../../network/plugged-lan.js";
 
 const defaultHoldMs = 3_000;
 

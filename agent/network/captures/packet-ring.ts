@@ -3,6 +3,7 @@ import { directions } from "../../../lib/capture/pcapng.js";
 import { checked, close, lastErrno, libc, NativeMemory, SystemCallError } from "../../../lib/libc.js";
 import { createPacketSocket, setSocketOption } from "../../../lib/net/socket-calls.js";
 import { visitNetns } from "../../../lib/net/visit-netns.js";
+import { attachProgram, bindPacketSocket } from "../packet-socket.js";
 
 // koffi types every function as (...args: any[]) => any; the declared C prototype next to each cast is what makes it true.
 const mmap = libc.func(
@@ -12,18 +13,13 @@ const munmap = libc.func("int munmap(size_t address, size_t length)") as unknown
   address: number,
   length: number,
 ) => number;
-const bindFunction = libc.func("int bind(int fd, size_t address, uint length)") as unknown as (
-  fd: number,
-  address: number,
-  length: number,
-) => number;
 const getsockopt = libc.func("int getsockopt(int fd, int level, int name, size_t value, size_t length)") as unknown as (
   ...args: readonly [number, number, number, number, number]
 ) => number;
 
-const [AF_PACKET, SOL_SOCKET, SOL_PACKET, SO_ERROR, SO_ATTACH_FILTER] = [17, 1, 263, 4, 26];
+const [SOL_SOCKET, SOL_PACKET, SO_ERROR] = [1, 263, 4];
 const [PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_IGNORE_OUTGOING] = [5, 6, 10, 23];
-const [TPACKET_V3, ETH_P_ALL, PACKET_OUTGOING] = [2, 3, 4];
+const [TPACKET_V3, PACKET_OUTGOING] = [2, 4];
 const [PROT_READ, PROT_WRITE, MAP_SHARED] = [1, 2, 1];
 /** Of struct tpacket_req3: a frame of 64 KiB fits into a block; one is given over when it is full, or after this time. */
 const [blockBytes, frameBytes, retireMs] = [128 * 1024, 2048, 20];
@@ -123,7 +119,7 @@ export class PacketRing {
         request.writeUInt32LE(value, at * 4);
       packet(PACKET_RX_RING, "PACKET_RX_RING", request);
       const ring = new PacketRing(fd, blocks);
-      bind(fd, ifindex);
+      bindPacketSocket(fd, ifindex);
       return ring;
     } catch (error) {
       close(fd);
@@ -204,19 +200,5 @@ export class PacketRing {
 function attach(fd: number, program: Uint8Array): void {
   const memory = new NativeMemory(program.length);
   memory.buffer.set(program);
-  // struct sock_fprog: 16 bits of length and, at 8, a pointer.
-  const value = Buffer.alloc(16);
-  value.writeUInt16LE(program.length / 8, 0);
-  value.writeBigUInt64LE(BigInt(memory.address), 8);
-  setSocketOption(fd, { level: SOL_SOCKET, option: SO_ATTACH_FILTER, what: "SO_ATTACH_FILTER" }, value);
-}
-
-function bind(fd: number, ifindex: number): void {
-  // struct sockaddr_ll.
-  const address = new NativeMemory(20);
-  address.buffer.fill(0);
-  address.buffer.writeUInt16LE(AF_PACKET, 0);
-  address.buffer.writeUInt16BE(ETH_P_ALL, 2);
-  address.buffer.writeInt32LE(ifindex, 4);
-  checked("bind", bindFunction(fd, address.address, 20));
+  attachProgram(fd, memory);
 }

@@ -7,6 +7,7 @@ import {
   findIdentity,
   findProcesses,
   isAlive,
+  parseIdentity,
   type ProcessIdentity,
   readArguments,
 } from "../../../lib/process.js";
@@ -92,7 +93,7 @@ export class KeptDaemon {
   /** The process, whoever started it. */
   async find(mark: string): Promise<ProcessIdentity | undefined> {
     const isIt = (argv: readonly string[]): boolean => argv[0] === this.#program && argv.includes(mark);
-    const known = this.#identity ?? parseRecord(await readIfExists(this.#recordFile));
+    const known = this.#identity ?? parseIdentity(await readIfExists(this.#recordFile));
     if (known !== undefined && (await isAlive(known)) && isIt(await readArguments(known.pid))) return known;
     const [found] = await findProcesses(isIt);
     return found;
@@ -133,16 +134,4 @@ export class KeptDaemon {
 async function maxOpenFiles(): Promise<number> {
   const hard = /^Max open files\s+\d+\s+(\d+)/m.exec(await readFile("/proc/self/limits", "utf8"))?.[1];
   return hard === undefined ? Number.MAX_SAFE_INTEGER : Number(hard);
-}
-
-function parseRecord(text: string | undefined): ProcessIdentity | undefined {
-  try {
-    const value: unknown = JSON.parse(text ?? "");
-    if (typeof value !== "object" || value === null || !("pid" in value) || !("startTicks" in value)) return undefined;
-    const { pid, startTicks } = value;
-    return typeof pid === "number" && typeof startTicks === "string" ? { pid, startTicks } : undefined;
-  } catch {
-    // Missing or cut off: the process is found by its arguments.
-    return undefined;
-  }
 }

@@ -9,6 +9,7 @@ import {
   findIdentity,
   findProcesses,
   isAlive,
+  parseIdentity,
   type ProcessIdentity,
   readArguments,
   waitForExit,
@@ -183,7 +184,7 @@ export class OvsDaemons {
   /** By the record of pid and start time, or, when that is lost, by the control socket it was told to use. */
   async #find(name: DaemonName): Promise<ProcessIdentity | undefined> {
     const control = this.#controlOption(name);
-    const recorded = parseRecord(await readIfExists(this.#recordPath(name)));
+    const recorded = parseIdentity(await readIfExists(this.#recordPath(name)));
     if (recorded !== undefined && (await isAlive(recorded))) {
       const argv = await readArguments(recorded.pid);
       if (argv.includes(control)) return recorded;
@@ -244,17 +245,5 @@ async function answers(socketPath: string): Promise<boolean> {
     }
   } catch {
     return false;
-  }
-}
-
-function parseRecord(text: string | undefined): ProcessIdentity | undefined {
-  try {
-    const value: unknown = JSON.parse(text ?? "");
-    if (typeof value !== "object" || value === null || !("pid" in value) || !("startTicks" in value)) return undefined;
-    const { pid, startTicks } = value;
-    return typeof pid === "number" && typeof startTicks === "string" ? { pid, startTicks } : undefined;
-  } catch {
-    // Missing or cut off by a full disk: the process is found by its arguments.
-    return undefined;
   }
 }

@@ -1,14 +1,7 @@
 import { isNicEnd, linkEndName } from "../../../lib/link-end.js";
 import type { Bridges } from "../bridges.js";
+import type { LinkCarrier, PluggedLan } from "../plugged-lan.js";
 import type { WireConfig, Wires } from "./wires.js";
-
-/** Carrier of a NIC at the end of a link; "kept": whatever happens. */
-type Carrier = "up" | "down" | "kept";
-
-type Lan = {
-  readonly fault?: string;
-  readonly ports: readonly { readonly port: string; readonly endpoint: string; readonly error: string }[];
-};
 
 /** A tap that is the other end of a NIC. */
 interface PluggedNic {
@@ -30,7 +23,7 @@ export class NicPlugger {
   readonly #links = new Map<string, PluggedNic>();
   readonly #byLan = new Map<string, PluggedNic>();
   readonly #byPort = new Map<string, PluggedNic>();
-  readonly #carriers = new Map<string, Carrier>();
+  readonly #carriers = new Map<string, LinkCarrier>();
 
   constructor(options: {
     readonly lans: Pick<Bridges, "plug" | "unplug" | "find" | "list" | "cross" | "onChange">;
@@ -68,13 +61,13 @@ export class NicPlugger {
     }
   }
 
-  find(lan: string): Lan | undefined {
+  find(lan: string): PluggedLan | undefined {
     if (!isNicEnd(lan)) return this.#lans.find(lan);
     const link = this.#byLan.get(lan);
     return link === undefined ? { ports: [] } : this.#seen(link);
   }
 
-  list(): readonly Lan[] {
+  list(): readonly PluggedLan[] {
     return [...this.#lans.list(), ...[...this.#links.values()].map((link) => this.#seen(link))];
   }
 
@@ -87,7 +80,7 @@ export class NicPlugger {
     if (isNicEnd(lan)) this.#wires.assertFree(linkEndName(this.#host, lan), endpoint);
   }
 
-  setCarrier(endpoint: string, carrier: Carrier): void {
+  setCarrier(endpoint: string, carrier: LinkCarrier): void {
     this.#carriers.set(endpoint, carrier);
     const link = this.#links.get(endpoint);
     // What fails is seen at the wire, and tried again there.
@@ -124,7 +117,7 @@ export class NicPlugger {
     await this.#wires.vanished(endpoint);
   }
 
-  #seen({ endpoint, port }: PluggedNic): Lan {
+  #seen({ endpoint, port }: PluggedNic): PluggedLan {
     return {
       fault: this.#wires.observe(endpoint)?.fault ?? "it is being made",
       ports: [{ port, endpoint, error: "" }],

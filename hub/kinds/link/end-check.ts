@@ -1,3 +1,4 @@
+import type { MethodDefinition } from "@grpc/grpc-js";
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
 import { isNicEnd, parseLinkEnd } from "../../../lib/link-end.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
@@ -5,6 +6,7 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { LinkSpec } from "../../../proto/gen/zor/v1/link.js";
+import type { ReadyAgent } from "../../fleet/session.js";
 import type { HubParts } from "../../kit/hub-kind.js";
 import { ofHost } from "../../kit/of-host.js";
 
@@ -27,13 +29,7 @@ export async function findEnds(parts: Needed, spec: LinkSpec): Promise<Lan[]> {
 async function findLan({ fleet, inventory }: Needed, host: string, name: string): Promise<Lan[]> {
   const agent = fleet.agent(host);
   const known = inventory.log.find("lan", name);
-  if (known !== undefined) return [known];
-  // A lan made a moment ago may not have come through the watch yet: its host decides.
-  const { lan } = await agent.connection
-    .unary(LanServiceService.getLan, { name }, { signal: agent.signal, timeoutMs: 5000 })
-    .catch((error: unknown) => {
-      throw ofHost(error, agent, host);
-    });
+  const { lan } = known === undefined ? await ask(agent, LanServiceService.getLan, { host, name }) : { lan: known };
   return lan === undefined ? [] : [lan];
 }
 
@@ -60,11 +56,19 @@ async function findInstance({ fleet, inventory }: Needed, host: string, name: st
   const agent = fleet.agent(host);
   const known = inventory.log.find("instance", name);
   if (known !== undefined) return known;
-  const { instance } = await agent.connection
-    .unary(InstanceServiceService.getInstance, { name }, { signal: agent.signal, timeoutMs: 5000 })
-    .catch((error: unknown) => {
-      throw ofHost(error, agent, host);
-    });
+  const { instance } = await ask(agent, InstanceServiceService.getInstance, { host, name });
   if (instance === undefined) throw notFound(name, "list them with: zor get instances");
   return instance;
+}
+
+/** What was made a moment ago may not have come through the watch yet: its host decides. */
+async function ask<Response>(
+  agent: ReadyAgent,
+  method: MethodDefinition<{ name: string }, Response>,
+  { host, name }: { readonly host: string; readonly name: string },
+): Promise<Response> {
+  const options = { signal: agent.signal, timeoutMs: 5000 };
+  return await agent.connection.unary(method, { name }, options).catch((error: unknown) => {
+    throw ofHost(error, agent, host);
+  });
 }

@@ -1,10 +1,9 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { type Nat, NatProtocol } from "../../../proto/gen/zor/v1/nat.js";
-import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import { parseFields, parseWhole, singleField } from "../../kit/input/key-values.js";
-import { type Flag, flagText, flagTexts, type FlagValues, type KindCommands } from "../../kit/kind-commands.js";
-import { portKeys, readPortSettings } from "../../kit/input/port-settings-flag.js";
+import { type CommandInput, type Flag, flagText, flagTexts, type KindCommands } from "../../kit/kind-commands.js";
+import { readPortFlag } from "../../kit/input/port-settings-flag.js";
 import { idOf } from "../../kit/resource-name.js";
 
 const subnetFlags: readonly Flag[] = [
@@ -95,10 +94,7 @@ export const natCommands: KindCommands<Nat> = {
 async function readLive({
   values,
   resolve,
-}: {
-  readonly values: FlagValues;
-  resolve(kind: string, text: string): Promise<string>;
-}): Promise<{ readonly spec: object; readonly paths: readonly string[] }> {
+}: Pick<CommandInput, "values" | "resolve">): Promise<{ readonly spec: object; readonly paths: readonly string[] }> {
   const lan = flagText(values, "lan");
   const domain = flagText(values, "domain");
   const port = flagText(values, "port");
@@ -113,7 +109,7 @@ async function readLive({
   }
   const parts: readonly (readonly [path: string, value: object])[] = [
     ...(lan === undefined ? [] : [["lan", { lan: idOf(await resolve("lan", lan)) }] as const]),
-    ...(port === undefined ? [] : [["port_settings", { portSettings: readPort(port) }] as const]),
+    ...(port === undefined ? [] : [["port_settings", { portSettings: readPortFlag(port) }] as const]),
     ...(domain === undefined ? [] : [["domain", { domain }] as const]),
     ...(range === undefined ? [] : readRange(range)),
     ...(reservations.length === 0
@@ -123,10 +119,6 @@ async function readLive({
     ...(directory === undefined ? [] : [["boot", { boot: { directory, file } }] as const]),
   ];
   return { spec: Object.assign({}, ...parts.map(([, value]) => value)) as object, paths: parts.map(([path]) => path) };
-}
-
-function readPort(text: string): PortSettings | undefined {
-  return readPortSettings("--port", text === "" ? new Map<string, string[]>() : parseFields("--port", text, portKeys));
 }
 
 function readRange(text: string): readonly (readonly [string, object])[] {

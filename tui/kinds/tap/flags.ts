@@ -1,7 +1,6 @@
 import type { Tap } from "../../../proto/gen/zor/v1/tap.js";
-import { parseFields } from "../../kit/input/key-values.js";
-import { portKeys, readPortSettings } from "../../kit/input/port-settings-flag.js";
-import { type Flag, flagText, flagTexts, type FlagValues, type KindCommands } from "../../kit/kind-commands.js";
+import { readPortFlag } from "../../kit/input/port-settings-flag.js";
+import { type CommandInput, type Flag, flagText, flagTexts, type KindCommands } from "../../kit/kind-commands.js";
 import { idOf } from "../../kit/resource-name.js";
 
 const liveFlags: readonly Flag[] = [
@@ -53,17 +52,12 @@ export const tapCommands: KindCommands<Tap> = {
 async function readLive({
   values,
   resolve,
-}: {
-  readonly values: FlagValues;
-  resolve(kind: string, text: string): Promise<string>;
-}): Promise<{ readonly spec: object; readonly paths: readonly string[] }> {
+}: Pick<CommandInput, "values" | "resolve">): Promise<{ readonly spec: object; readonly paths: readonly string[] }> {
   const [lan, port] = [flagText(values, "lan"), flagText(values, "port")];
   const addresses = flagTexts(values, "addr");
-  const fields =
-    port === undefined || port === "" ? new Map<string, string[]>() : parseFields("--port", port, portKeys);
   const spec = {
     ...(lan === undefined ? {} : { lan: idOf(await resolve("lan", lan)) }),
-    ...(port === undefined ? {} : { portSettings: readPortSettings("--port", fields) }),
+    ...(port === undefined ? {} : { portSettings: readPortFlag(port) }),
     ...(addresses.length === 0 ? {} : { addresses }),
   };
   const paths = { lan: "lan", portSettings: "port_settings", addresses: "addresses" } as const;

@@ -1,7 +1,7 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { type PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
-import { parseWhole, singleField } from "./key-values.js";
+import { parseFields, parseWhole, singleField } from "./key-values.js";
 
 /** The keys of a port's settings among those of --nic and --port. */
 export const portKeys = [
@@ -21,6 +21,11 @@ export function readPortSettings(option: string, fields: Map<string, string[]>):
     mirrorFrom: fields.get("mirror-from") ?? [],
     mirrorTo: fields.get("mirror-to") ?? [],
   };
+}
+
+/** The same of the text of --port alone; empty: nothing is said. @throws {ZorError} */
+export function readPortFlag(text: string): PortSettings | undefined {
+  return readPortSettings("--port", text === "" ? new Map<string, string[]>() : parseFields("--port", text, portKeys));
 }
 
 const tagged: Readonly<Record<string, VlanMode>> = {
