@@ -1,6 +1,7 @@
 import { openSync } from "node:fs";
 import { mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../lib/errors.js";
 import { createLog } from "../../lib/log.js";
@@ -18,6 +19,10 @@ import { tryLock } from "./native.js";
 
 /** Exit codes, for whoever started the engine. */
 const exitCodes = { failed: 1, alreadyRunning: 3, crashed: 70 } as const;
+
+/** How long an engine before this one may take to be gone. */
+const lockPatienceMs = 5_000;
+const lockPollMs = 20;
 
 const log = createLog("cable-engine");
 /** The agent has what is logged appended to a file, and may be away for long while peers give cause for more. */
@@ -45,7 +50,7 @@ interface Settings {
 async function main(settings: Settings): Promise<void> {
   const { directory, listen, netns, allowPlainLinks, udpSuperFrames } = settings;
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  if (!tryLock(openSync(join(directory, "engine.lock"), "a", 0o600))) {
+  if (!(await lockInTime(openSync(join(directory, "engine.lock"), "a", 0o600)))) {
     log.error({ directory }, "a cable engine runs for this directory already");
     process.exit(exitCodes.alreadyRunning);
   }
@@ -94,6 +99,16 @@ async function main(settings: Settings): Promise<void> {
   await unlink(socketPath).catch(() => undefined);
   log.info("cable engine ended");
   process.exit(0);
+}
+
+/** An engine that was killed holds its lock until the kernel has deleted its taps, long after its connections have closed. */
+async function lockInTime(fd: number): Promise<boolean> {
+  const deadlineMs = performance.now() + lockPatienceMs;
+  while (!tryLock(fd)) {
+    if (performance.now() >= deadlineMs) return false;
+    await delay(lockPollMs);
+  }
+  return true;
 }
 
 /** A thread or the engine itself met a bug. The agent starts the engine again; all ends are restored from disk. */

@@ -20,6 +20,7 @@ import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import { pingAtOnce, pingEvery } from "../../helpers/pings.js";
 import { boxSpec, readBox, type ReadBox } from "../../helpers/engine-words.js";
+import { killed } from "../../helpers/killed.js";
 
 /** What a test sets. */
 export interface RigSettings {
@@ -91,8 +92,7 @@ export class BoxRig {
 
   /** Ends the engine as a crash does. */
   async killEngine(): Promise<void> {
-    const { enginePid } = this;
-    process.kill(enginePid, "SIGKILL");
+    await killed(this.enginePid);
     await this.client.closed;
     this.#views.clear();
   }

@@ -5,6 +5,7 @@ import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts } from "../c2c/two-hosts.js";
 import { endSpec } from "../../helpers/engine-words.js";
 import { pingAtOnce } from "../../helpers/pings.js";
+import { killed } from "../../helpers/killed.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make();
@@ -68,7 +69,7 @@ test("an impairment outlives the engine, with the seed that was picked", async (
   const hosts = await twoHosts();
   const { a, b } = hosts.specs();
   await hosts.connect({ a: { ...a, ...impaired({ delayMs: 40 }) }, b });
-  process.kill(hosts.a.cables.enginePid, "SIGKILL");
+  await killed(hosts.a.cables.enginePid);
   await eventually(() => expect(hosts.b.end().connects).toBe(2));
   await hosts.active();
   const trips = await eventually(async () => {

@@ -16,6 +16,7 @@ import { captureMachine, leftBehind, type MachineState } from "../../helpers/lef
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import { pingAtOnce } from "../../helpers/pings.js";
 import { AgentProcess } from "../agent/agent-process.js";
+import { killed } from "../../helpers/killed.js";
 
 const parent = "hosts/zt";
 const name = `${parent}/a2bs/box`;
@@ -150,7 +151,7 @@ it("goes on without the agent, and is taken up by the next one", async () => {
 
 it("comes back when the engine is killed", async () => {
   const pid = Number((await get()).status?.enginePid);
-  process.kill(pid, "SIGKILL");
+  await killed(pid);
   await eventually(async () => expect((await get()).status?.enginePid).not.toBe(BigInt(pid)));
   await active();
   await eventually(async () => expect(await ping()).toHaveLength(5));

@@ -106,8 +106,8 @@ export class FaultFleet implements AsyncDisposable {
     if (client === undefined) throw new Error(`no engine runs on ${host.id}`);
     try {
       await client.watch();
-      const end = await views.promise;
-      if (end === undefined) throw new Error(`${host.id} has no end`);
+      const end = await Promise.race([views.promise, client.closed]);
+      if (end === undefined) throw new Error(`${host.id} has no end, or its engine ended`);
       return readEnd(end);
     } finally {
       client.close();

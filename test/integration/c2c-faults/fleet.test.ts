@@ -3,6 +3,7 @@ import { run } from "../../../agent/host/exec.js";
 import { eventually } from "../../helpers/eventually.js";
 import { type Copy, startCopy } from "./copy.js";
 import { FaultFleet } from "./fault-fleet.js";
+import { killed } from "../../helpers/killed.js";
 
 const mebibyte = 1024 * 1024;
 
@@ -87,7 +88,7 @@ test("with the hub dead for good, a cable survives a cut, the death of an engine
   await moving();
 
   const { enginePid } = await fleet.end(near);
-  process.kill(enginePid, "SIGKILL");
+  await killed(enginePid);
   await eventually(async () => expect((await fleet.end(near)).enginePid).not.toBe(enginePid));
   await fleet.active();
   await moving();

@@ -5,6 +5,7 @@ import type { TestHost } from "../c2c/two-hosts.js";
 import { copying, moving } from "./copying.js";
 import { blackhole, cutUnderlay, resetConnections } from "./faults.js";
 import { copySlowly } from "./slow-underlay.js";
+import { killed } from "../../helpers/killed.js";
 
 const mebibyte = 1024 * 1024;
 
@@ -95,7 +96,7 @@ describe.concurrent("a TCP copy through a cable survives", () => {
     const { hosts, copy } = await copying(context, { bytes: 32 * mebibyte });
     for (const host of hosts.hosts) {
       const { enginePid } = host.cables;
-      process.kill(enginePid, "SIGKILL");
+      await killed(enginePid);
       await eventually(() => expect(host.cables.enginePid).not.toBe(enginePid));
       await hosts.active();
       await moving(hosts);

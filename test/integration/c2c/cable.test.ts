@@ -6,6 +6,7 @@ import { endProcess, findIdentity, isAlive } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts, underlayDevice } from "./two-hosts.js";
 import { endSpec } from "../../helpers/engine-words.js";
+import { killed } from "../../helpers/killed.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make();
@@ -56,7 +57,7 @@ test("a cable comes back by itself after its engine was killed, with no new tick
   ] as const) {
     const { enginePid } = host.cables;
     const { connects } = peer.end();
-    process.kill(enginePid, "SIGKILL");
+    await killed(enginePid);
     await eventually(() => expect(peer.end().connects).toBe(connects + 1));
     expect(host.cables.enginePid).not.toBe(enginePid);
     await hosts.active();

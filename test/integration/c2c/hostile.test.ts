@@ -14,6 +14,7 @@ import { close, NativeMemory } from "../../../lib/libc.js";
 import { eventually } from "../../helpers/eventually.js";
 import { LoopbackHost } from "./loopback-host.js";
 import { endSpec, type EndWords } from "../../helpers/engine-words.js";
+import { killed } from "../../helpers/killed.js";
 
 let host: LoopbackHost;
 let peer: CableIdentity;
@@ -258,7 +259,7 @@ test.each([
   const { enginePid } = host.cables;
   const cable = join(host.stateDirectory, "cable");
   await damage(join(cable, "ends.json"));
-  process.kill(enginePid, "SIGKILL");
+  await killed(enginePid);
   await eventually(() => expect(host.cables.enginePid).not.toBe(enginePid));
   await eventually(() => expect(host.cables.list()).toEqual([]));
   expect((await readdir(cable)).filter((name) => name.startsWith("ends.json.corrupt-"))).toHaveLength(1);

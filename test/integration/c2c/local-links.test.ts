@@ -10,6 +10,7 @@ import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import { pingAtOnce } from "../../helpers/pings.js";
 import { LoopbackHost } from "./loopback-host.js";
 import { readBox } from "../../helpers/engine-words.js";
+import { killed } from "../../helpers/killed.js";
 
 /** A host with two lans, each of which is a namespace whose only member is what is plugged in. */
 class LocalRig {
@@ -154,7 +155,7 @@ test("it outlives the agent, and comes back with the engine", async () => {
   await rig.open();
   expect(rig.view()).toMatchObject({ linkUid: spec.linkUid, box: { active: true } });
   const pid = rig.host.cables.enginePid;
-  process.kill(pid, "SIGKILL");
+  await killed(pid);
   await eventually(() => expect(rig.host.cables.enginePid).not.toBe(pid));
   await eventually(() => expect(rig.view()).toMatchObject({ awaySinceMs: undefined, box: { active: true } }));
   await eventually(async () => expect(await rig.answered(2)).toBe(1));

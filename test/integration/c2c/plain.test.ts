@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../../helpers/eventually.js";
 import { TwoHosts } from "./two-hosts.js";
 import { endSpec } from "../../helpers/engine-words.js";
+import { killed } from "../../helpers/killed.js";
 
 async function twoHosts(): Promise<TwoHosts> {
   const hosts = await TwoHosts.make({ allowPlainLinks: true });
@@ -15,7 +16,7 @@ test("a link without encryption carries frames, says so, and comes back without 
   await hosts.ping({ size: 1472 });
   for (const host of hosts.hosts) expect(host.end()).toMatchObject({ protection: "none", paired: true });
   const { connects } = hosts.a.end();
-  process.kill(hosts.b.cables.enginePid, "SIGKILL");
+  await killed(hosts.b.cables.enginePid);
   await eventually(() => expect(hosts.a.end().connects).toBe(connects + 1));
   await hosts.active();
   await hosts.ping();
