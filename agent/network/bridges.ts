@@ -1,10 +1,7 @@
-import { notFound, unavailable } from "../../lib/errors.js";
 import { KeyedQueue } from "../../lib/keyed-queue.js";
 import type { Log } from "../../lib/log.js";
 import { type Device, findDevice } from "../../lib/net/device.js";
-import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
 import { toldOf } from "../host/told.js";
-import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
 import {
   addBridge,
   addPort,
@@ -16,31 +13,22 @@ import {
   removePort,
   tagKeys,
 } from "./bridge-operations.js";
+import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
+import { LanTester } from "./lan-tester.js";
 import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, type PluggedRow, tagsOf } from "./lans/bridge-rows.js";
 import { Healer } from "./lans/healer.js";
 import { adjustMirrors, checkMirrorEnd } from "./lans/mirror-rows.js";
-import { portChanges, takesPartInMirrors } from "./lans/port-columns.js";
+import { changeOf, idsOf, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
+import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
+import { PortRates } from "./lans/port-rates.js";
 import { bridgeTopology } from "./lans/rstp-topology.js";
-import { LanTester } from "./lan-tester.js";
 import { toBridgeName, toTestPortName } from "./names.js";
 import { type ObservedLan, observePort } from "./observed-lan.js";
-import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
+import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
 import { findScalar, listUuids, readMap } from "./ovs/ovsdb-values.js";
 import type { Switch } from "./ovs/switch.js";
-
-/** A port to plug. */
-export interface PlugOptions {
-  /** Id of the lan. */
-  readonly lan: string;
-  /** Name of the interface in the switch's namespace. */
-  readonly port: string;
-  /** Resource name of the endpoint it belongs to. */
-  readonly endpoint: string;
-  /** What the lan does with its frames; default: it forwards them. */
-  readonly settings?: PortSettings | undefined;
-}
 
 /**
  * The lans of a host: tagged bridges of the agent's switch. What was ensured and plugged through this object is made again
@@ -54,6 +42,7 @@ export class Bridges {
   readonly #tester: LanTester;
   readonly #healer: Healer;
   readonly #faults = new PortFaults();
+  readonly #rates: PortRates;
   /** Of one port one thing is done after the other. */
   readonly #queue = new KeyedQueue(1024);
   readonly #listeners = new Set<() => void>();
@@ -67,6 +56,8 @@ export class Bridges {
     };
     this.#tester = new LanTester({ netns: options.switch.netns, onChange });
     this.#healer = new Healer(() => this.#heal(), options.log);
+    const tell = (port: string, fault: string): void => this.#told(port, fault);
+    this.#rates = new PortRates({ netns: options.switch.netns, log: options.log, tell });
     const stops = [
       options.switch.onRestart(() => void this.#restore()),
       options.switch.onChange((change) => {
@@ -107,7 +98,11 @@ export class Bridges {
   async deleteLan(id: string): Promise<void> {
     this.#tester.remove(this.#lans.get(id)?.uid ?? "");
     this.#lans.delete(id);
-    for (const plug of this.#plugs.values()) if (plug.lan === id) this.#plugs.delete(plug.port);
+    for (const { port, lan } of [...this.#plugs.values()]) {
+      if (lan !== id) continue;
+      this.#plugs.delete(port);
+      await this.#rates.set(port, undefined);
+    }
     await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, id);
       return bridge === undefined ? [] : removeBridge(bridge);
@@ -147,9 +142,21 @@ export class Bridges {
     await this.#queue.run(options.port, () => this.#plug(options));
   }
 
+  /** With its rate first: when it cannot be limited nothing has changed. */
   async #plug(options: PlugOptions): Promise<void> {
-    const { port, endpoint, lan, settings } = options;
+    const { port, lan, settings } = options;
     if (this.#findBridge(this.#switch.mirror, lan) === undefined) throw noLan(lan);
+    try {
+      await this.#rates.set(port, settings?.rateOut);
+      await this.#plugIn(options);
+    } catch (error) {
+      await this.#rates.set(port, this.#plugs.get(port)?.settings?.rateOut).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #plugIn(options: PlugOptions): Promise<void> {
+    const { port, endpoint, lan, settings } = options;
     const device = findDevice(this.#switch.netns, port);
     if (device === undefined) throw plugFailed(options, `interface ${port} does not exist`);
     const ifindex = String(device.index);
@@ -202,6 +209,7 @@ export class Bridges {
   async #unplug(port: string): Promise<void> {
     this.#plugs.delete(port);
     this.#faults.forget(port);
+    await this.#rates.set(port, undefined);
     await this.#switch.change((mirror) => {
       const plugged = this.#findPort(mirror, port);
       return plugged === undefined ? [] : removePort(plugged.bridge, plugged.row);
@@ -267,6 +275,15 @@ export class Bridges {
     this.#stopWatching();
     this.#healer.close();
     this.#tester.close();
+    void this.#rates.close();
+  }
+
+  /** That a port ceased to do what its settings say, or does it again. */
+  #told(port: string, fault: string): void {
+    const plug = this.#plugs.get(port);
+    if (plug === undefined) return;
+    if (fault === "") this.#faults.held(port);
+    else this.#faults.lost(plug, fault);
   }
 
   async #restore(): Promise<void> {
@@ -378,23 +395,4 @@ export class Bridges {
   #findPort(mirror: OvsdbMirror, port: string): PluggedRow | undefined {
     return findPort(mirror, this.#switch.agentUid, port);
   }
-}
-
-/** What of a port is not as its settings say, for people; empty: nothing. */
-function changeOf(row: MirroredRow | undefined, settings: PortSettings | undefined): string {
-  if (row === undefined) return "it was taken out of its lan at the switch";
-  const columns = Object.keys(portChanges(row, settings));
-  return columns.length === 0 ? "" : `its settings were changed at the switch (${columns.join(", ")})`;
-}
-
-function idsOf({ port, lan, endpoint }: PlugOptions) {
-  return { port, lan, endpoint };
-}
-
-function noLan(lan: string): Error {
-  return notFound(`lans/${lan}`, "create it first, or list them with: zor get lans");
-}
-
-function plugFailed({ endpoint, lan }: PlugOptions, why: string): Error {
-  return unavailable("PLUG_FAILED", endpoint, `${endpoint} could not be plugged into lan ${lan}: ${why}`);
 }

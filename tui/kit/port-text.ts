@@ -1,16 +1,24 @@
-import { type PortSettings, type PortVlan, VlanMode } from "../../proto/gen/zor/v1/port.js";
+import { type PortRate, type PortSettings, type PortVlan, VlanMode } from "../../proto/gen/zor/v1/port.js";
+import { formatBits, formatBytes } from "./format.js";
 
 /** A port's settings in a few words; "": it has none. */
 export function portText(settings: PortSettings | undefined): string {
   if (settings === undefined) return "";
-  const { vlan, mirrorFrom, mirrorTo } = settings;
+  const { vlan, mirrorFrom, mirrorTo, rateOut } = settings;
   return [
     vlanText(vlan),
     ...mirrorFrom.map((name) => `mirrored to ${name}`),
     ...mirrorTo.map((name) => `end of mirror ${name}`),
+    rateText("out", rateOut),
   ]
     .filter((text) => text !== "")
     .join(", ");
+}
+
+function rateText(way: string, rate: PortRate | undefined): string {
+  if (rate === undefined) return "";
+  const { rateBps, burstBytes } = rate;
+  return `${way} ${formatBits(rateBps)}${burstBytes === 0n ? "" : ` burst ${formatBytes(burstBytes)}`}`;
 }
 
 function vlanText(vlan: PortVlan | undefined): string {

@@ -1,6 +1,7 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
 import { PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
+import { checkRate, settleRate } from "./port-rate.js";
 
 const tagRange = { min: 1, max: 4094 } as const;
 const maxTrunk = 4095;
@@ -10,7 +11,8 @@ const maxSources = 8;
 export function settlePort(settings: PortSettings | undefined): PortSettings | undefined {
   if (settings === undefined) return undefined;
   const vlan = settings.vlan === undefined ? undefined : settleVlan(settings.vlan);
-  const whole = PortSettings.fromPartial({ ...settings, vlan: isPlain(vlan) ? undefined : vlan });
+  const rateOut = settleRate(settings.rateOut);
+  const whole = PortSettings.fromPartial({ ...settings, vlan: isPlain(vlan) ? undefined : vlan, rateOut });
   return PortSettings.encode(whole).finish().length === 0 ? undefined : whole;
 }
 
@@ -32,8 +34,12 @@ function isPlain(vlan: PortVlan | undefined): boolean {
 /** What is wrong with settings of a port that {@link settlePort} has settled; pure. @param field proto path of the settings. */
 export function checkPort(field: string, settings: PortSettings | undefined): FieldViolation[] {
   if (settings === undefined) return [];
-  const { vlan } = settings;
-  return [...(vlan === undefined ? [] : checkVlan(`${field}.vlan`, vlan)), ...checkMirrors(field, settings)];
+  const { vlan, rateOut } = settings;
+  return [
+    ...(vlan === undefined ? [] : checkVlan(`${field}.vlan`, vlan)),
+    ...checkMirrors(field, settings),
+    ...checkRate(`${field}.rate_out`, rateOut),
+  ];
 }
 
 function checkVlan(field: string, { mode, tag, trunks, qinqEthertype }: PortVlan): FieldViolation[] {

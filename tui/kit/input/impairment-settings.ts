@@ -3,6 +3,7 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { impairmentLimits } from "../../../lib/impairment.js";
 import { quote } from "../../../lib/names.js";
 import { type Impairment, JitterDistribution } from "../../../proto/gen/zor/v1/impairment.js";
+import { parseAmount, parseBitRate, parseBytes } from "./amounts.js";
 
 /** One thing that may happen to frames, as people write it: `--loss 1%`, or "loss 1%" in a schedule. */
 export interface ImpairmentSetting {
@@ -69,7 +70,7 @@ export const impairmentSettings: readonly ImpairmentSetting[] = [
     argument: "rate",
     help: "limit the rate, such as 64kbit, 10mbit or 1gbit per second",
     parse: (where, text) => ({
-      rateBps: BigInt(Math.round(parseAmount(where, text, rateWords, /^(?:bit|bps)?(?:\/s)?$/))),
+      rateBps: parseBitRate(where, text),
     }),
   },
   {
@@ -86,8 +87,6 @@ export const impairmentSettings: readonly ImpairmentSetting[] = [
   },
   { name: "down", argument: undefined, help: "let nothing pass", parse: () => ({ down: true }) },
 ];
-
-const rateWords = "a rate such as 64kbit, 10mbit or 1gbit";
 
 /** Parses "loss 20%, delay 50ms". @throws {ZorError} INVALID_ARGUMENT that lists the settings there are. */
 export function parseSettings(where: string, text: string): Partial<Impairment> {
@@ -134,24 +133,4 @@ function parseDistribution(where: string, text: string): JitterDistribution {
     default:
       throw invalidArgument(where, `${quote(text)} is not uniform, normal or pareto`);
   }
-}
-
-const decimal: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
-const binary: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-/** A number with k, m or g (1000 each) and then, perhaps, a unit. */
-function parseAmount(where: string, text: string, what: string, unit: RegExp): number {
-  const match = /^(\d{1,15}(?:\.\d{1,6})?)([kmg]?)(.*)$/i.exec(text);
-  if (match === null || !unit.test((match[3] ?? "").toLowerCase())) {
-    throw invalidArgument(where, `${quote(text)} is not ${what}`);
-  }
-  return Number(match[1]) * (decimal[(match[2] ?? "").toLowerCase()] ?? 1);
-}
-
-/** Bytes of "1500", "64k", "64KiB" or "2M"; units are binary. */
-function parseBytes(where: string, text: string): bigint {
-  const match = /^(\d{1,12}(?:\.\d{1,4})?)([kmg]?)(?:i?b)?$/i.exec(text);
-  const bytes = match === null ? Number.NaN : Number(match[1]) * (binary[(match[2] ?? "").toLowerCase()] ?? 1);
-  if (Number.isInteger(bytes)) return BigInt(bytes);
-  throw invalidArgument(where, `${quote(text)} is not an amount such as 1500, 64k or 2M`);
 }

@@ -1,17 +1,25 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import { type PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
+import {
+  type PortRate,
+  type PortSettings,
+  type PortVlan,
+  QinqEthertype,
+  VlanMode,
+} from "../../../proto/gen/zor/v1/port.js";
+import { parseBitRate, parseBytes } from "./amounts.js";
 import { parseFields, parseWhole, singleField } from "./key-values.js";
 
 /** The keys of a port's settings among those of --nic and --port. */
 export const portKeys = [
   ...["vlan", "trunk", "native", "native-tagged", "qinq", "qinq-type"],
   ...["mirror-from", "mirror-to"],
+  "rate-out",
 ] as const;
 
 /** Says which keys, for help. */
 export const portHelp =
-  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME";
+  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME, rate-out=RATE[/BURST]";
 
 /** Reads a port's settings; undefined: nothing is said of them. @param option such as "--nic". @throws {ZorError} */
 export function readPortSettings(option: string, fields: Map<string, string[]>): PortSettings | undefined {
@@ -20,6 +28,7 @@ export function readPortSettings(option: string, fields: Map<string, string[]>):
     vlan: readVlan(option, fields),
     mirrorFrom: fields.get("mirror-from") ?? [],
     mirrorTo: fields.get("mirror-to") ?? [],
+    rateOut: readRate(`${option} rate-out`, singleField(option, fields, "rate-out")),
   };
 }
 
@@ -49,6 +58,14 @@ function readVlan(option: string, fields: Map<string, string[]>): PortVlan | und
     throw invalidArgument(option, "vlan=ID is an access port; a trunk with a VLAN of its own is native=ID,trunk=…");
   const tag = parseWhole(`${option} ${key}`, singleField(option, fields, key) ?? "", 1, 4094);
   return { mode: tagged[key] ?? VlanMode.VLAN_MODE_ACCESS, tag, trunks, qinqEthertype };
+}
+
+/** "10mbit", or with what may pass at once "10mbit/256k". */
+function readRate(option: string, text: string | undefined): PortRate | undefined {
+  if (text === undefined) return undefined;
+  const [rate = "", burst, ...rest] = text.split("/");
+  if (rest.length > 0) throw invalidArgument(option, `${quote(text)} is not RATE or RATE/BURST, such as 10mbit/256k`);
+  return { rateBps: parseBitRate(option, rate), burstBytes: burst === undefined ? 0n : parseBytes(option, burst) };
 }
 
 function readEthertype(option: string, type: string | undefined): QinqEthertype {

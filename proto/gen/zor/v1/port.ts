@@ -135,6 +135,14 @@ export interface PortVlan {
   qinqEthertype: QinqEthertype;
 }
 
+/** A limit of what passes a port in one direction. */
+export interface PortRate {
+  /** Bits per second of whole frames, 8000 to 100 Gbit/s. */
+  rateBps: bigint;
+  /** Bytes that may pass at once when the rate was not used, 1500 to 64 MiB; 0: as many as pass in 50 ms, at least 128 KiB. */
+  burstBytes: bigint;
+}
+
 /** What the lan does with a port's frames. All unset: it forwards them. */
 export interface PortSettings {
   /** VLANs; unset: a trunk of all of them, as a plain switch has it. */
@@ -145,6 +153,8 @@ export interface PortSettings {
   mirrorFrom: string[];
   /** Names of the mirrors whose copies come out of this port, at most 1: the lan sends it nothing else. */
   mirrorTo: string[];
+  /** Limit of what the lan sends to the endpoint: what comes faster waits its turn for up to 200 ms, the rest is dropped. Unset: none. */
+  rateOut: PortRate | undefined;
 }
 
 function createBasePortVlan(): PortVlan {
@@ -282,8 +292,105 @@ export const PortVlan: MessageFns<PortVlan> = {
   },
 };
 
+function createBasePortRate(): PortRate {
+  return { rateBps: 0n, burstBytes: 0n };
+}
+
+export const PortRate: MessageFns<PortRate> = {
+  encode(message: PortRate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rateBps !== 0n) {
+      if (BigInt.asIntN(64, message.rateBps) !== message.rateBps) {
+        throw new globalThis.Error("value provided for field message.rateBps of type int64 too large");
+      }
+      writer.uint32(8).int64(message.rateBps);
+    }
+    if (message.burstBytes !== 0n) {
+      if (BigInt.asIntN(64, message.burstBytes) !== message.burstBytes) {
+        throw new globalThis.Error("value provided for field message.burstBytes of type int64 too large");
+      }
+      writer.uint32(16).int64(message.burstBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortRate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortRate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rateBps = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.burstBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PortRate {
+    return {
+      rateBps: isSet(object.rateBps) ? BigInt(object.rateBps) : isSet(object.rate_bps) ? BigInt(object.rate_bps) : 0n,
+      burstBytes: isSet(object.burstBytes)
+        ? BigInt(object.burstBytes)
+        : isSet(object.burst_bytes)
+        ? BigInt(object.burst_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: PortRate): unknown {
+    const obj: any = {};
+    if (message.rateBps !== 0n) {
+      obj.rateBps = message.rateBps.toString();
+    }
+    if (message.burstBytes !== 0n) {
+      obj.burstBytes = message.burstBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PortRate>): PortRate {
+    return PortRate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PortRate>): PortRate {
+    const message = createBasePortRate();
+    message.rateBps = (object.rateBps !== undefined && object.rateBps !== null) ? BigInt(object.rateBps) : 0n;
+    message.burstBytes = (object.burstBytes !== undefined && object.burstBytes !== null)
+      ? BigInt(object.burstBytes)
+      : 0n;
+    return message;
+  },
+};
+
 function createBasePortSettings(): PortSettings {
-  return { vlan: undefined, mirrorFrom: [], mirrorTo: [] };
+  return { vlan: undefined, mirrorFrom: [], mirrorTo: [], rateOut: undefined };
 }
 
 export const PortSettings: MessageFns<PortSettings> = {
@@ -296,6 +403,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     }
     for (const v of message.mirrorTo) {
       writer.uint32(26).string(v!);
+    }
+    if (message.rateOut !== undefined) {
+      PortRate.encode(message.rateOut, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -337,6 +447,14 @@ export const PortSettings: MessageFns<PortSettings> = {
             message.mirrorTo.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rateOut = PortRate.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -362,6 +480,11 @@ export const PortSettings: MessageFns<PortSettings> = {
         : globalThis.Array.isArray(object?.mirror_to)
         ? object.mirror_to.map((e: any) => globalThis.String(e))
         : [],
+      rateOut: isSet(object.rateOut)
+        ? PortRate.fromJSON(object.rateOut)
+        : isSet(object.rate_out)
+        ? PortRate.fromJSON(object.rate_out)
+        : undefined,
     };
   },
 
@@ -376,6 +499,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     if (message.mirrorTo?.length) {
       obj.mirrorTo = message.mirrorTo;
     }
+    if (message.rateOut !== undefined) {
+      obj.rateOut = PortRate.toJSON(message.rateOut);
+    }
     return obj;
   },
 
@@ -387,6 +513,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     message.vlan = (object.vlan !== undefined && object.vlan !== null) ? PortVlan.fromPartial(object.vlan) : undefined;
     message.mirrorFrom = object.mirrorFrom?.map((e) => e) || [];
     message.mirrorTo = object.mirrorTo?.map((e) => e) || [];
+    message.rateOut = (object.rateOut !== undefined && object.rateOut !== null)
+      ? PortRate.fromPartial(object.rateOut)
+      : undefined;
     return message;
   },
 };

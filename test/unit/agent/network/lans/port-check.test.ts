@@ -7,11 +7,8 @@ const settle = (wanted: Wanted) => settlePort(PortSettings.fromPartial(wanted));
 const faults = (wanted: Wanted) => checkPort("nic.port_settings", settle(wanted)).map(({ field }) => field);
 
 test("settings that say nothing are none, so that they are no change", () => {
-  expect([settle({}), settle({ vlan: {} }), settle({ vlan: { mode: VlanMode.VLAN_MODE_TRUNK } })]).toEqual([
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  const nothing: Wanted[] = [{}, { vlan: {} }, { vlan: { mode: VlanMode.VLAN_MODE_TRUNK } }, { rateOut: {} }];
+  expect(nothing.map(settle)).toEqual(nothing.map(() => undefined));
 });
 
 test("a tag alone means an access port, and trunks are kept in order and once", () => {
@@ -35,6 +32,12 @@ test.each<[string, Wanted, readonly string[]]>([
   ["a mirror's name that is an option", { mirrorFrom: ["--db=x y"] }, ["mirror_from"]],
   ["two ends of mirrors", { mirrorTo: ["a", "b"] }, ["mirror_to"]],
   ["a mirror of its own end", { mirrorFrom: ["a"], mirrorTo: ["a"] }, ["mirror_to"]],
+  ["a rate", { rateOut: { rateBps: 8000n, burstBytes: 131_072n } }, []],
+  ["a rate that is none", { rateOut: { rateBps: 7999n } }, ["rate_out.rate_bps"]],
+  ["a rate that nobody has", { rateOut: { rateBps: 100_000_000_001n } }, ["rate_out.rate_bps"]],
+  ["a burst without its rate", { rateOut: { burstBytes: 131_072n } }, ["rate_out.rate_bps"]],
+  ["a burst below a super-frame", { rateOut: { rateBps: 8000n, burstBytes: 65_536n } }, ["rate_out.burst_bytes"]],
+  ["a burst that is negative", { rateOut: { rateBps: 8000n, burstBytes: -1n } }, ["rate_out.burst_bytes"]],
 ])("of %s the fields are told that are wrong", (_, wanted, fields) => {
   expect(faults(wanted)).toEqual(fields.map((field) => `nic.port_settings.${field}`));
 });

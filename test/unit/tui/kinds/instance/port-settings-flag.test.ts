@@ -27,6 +27,12 @@ test.each([
     { vlan: { mode: VlanMode.VLAN_MODE_ACCESS, tag: 3 }, mirrorTo: ["a"] },
     "vlan 3, end of mirror a",
   ],
+  ["eth0,rate-out=10mbit", { rateOut: { rateBps: 10_000_000n } }, "out 10Mb/s"],
+  [
+    "eth0,rate-out=1.5gbit/256k",
+    { rateOut: { rateBps: 1_500_000_000n, burstBytes: 262_144n } },
+    "out 1.5Gb/s burst 256K",
+  ],
 ] satisfies [string, Parameters<typeof PortSettings.fromPartial>[0], string][])("--port %s", (text, wanted, shown) => {
   const settings = PortSettings.fromPartial(wanted);
   expect(parsePort(text)).toEqual({ nic: "eth0", settings });
@@ -51,6 +57,9 @@ test.each([
   "eth0,qinq-type=802.1q",
   "eth0,qinq=1,qinq-type=vlan",
   "eth0,speed=1",
+  "eth0,rate-out=fast",
+  "eth0,rate-out=1mbit/2/3",
+  "eth0,rate-out=1mbit/x",
 ])("refuses --port %s by name", (text) => {
   expect(() => parsePort(text)).toThrow(/--port/);
 });
