@@ -76,6 +76,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   await heard.open();
   const network: NetworkPart = {
     lans,
+    flows: lans.flows,
     heard,
     wires,
     nats,

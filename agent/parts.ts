@@ -8,6 +8,7 @@ import type { KindContext } from "./kit/context.js";
 import type { Late } from "./kit/late.js";
 import type { Identity } from "../lib/tls/identity.js";
 import type { Bridges } from "./network/bridges.js";
+import type { FlowKeeper } from "./network/flows/flow-keeper.js";
 import type { HeardPart } from "./network/heard/heard-addresses.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { SwitchTools } from "./network/ovs/tools/tools.js";
@@ -31,6 +32,8 @@ export interface NetworkPart {
   readonly nats?: NatNetworks;
   /** Interfaces of the host that are plugged into lans; undefined: this host has none. */
   readonly taps?: TapNetworks;
+  /** The flows of lans; undefined: this host keeps none. */
+  readonly flows?: FlowKeeper;
   /** Calls back when lans or ports change. Returns the way to stop. */
   readonly onChange: (listener: () => void) => () => void;
   /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */

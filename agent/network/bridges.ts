@@ -1,7 +1,8 @@
 import { KeyedQueue } from "../../lib/keyed-queue.js";
 import type { Log } from "../../lib/log.js";
-import { type Device, findDevice } from "../../lib/net/device.js";
+import { findDevice } from "../../lib/net/device.js";
 import { toldOf } from "../host/told.js";
+import { FlowKeeper } from "./flows/flow-keeper.js";
 import {
   addBridge,
   addPort,
@@ -18,7 +19,7 @@ import { LanTester } from "./lan-tester.js";
 import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, type PluggedRow, tagsOf } from "./lans/bridge-rows.js";
 import { Healer } from "./lans/healer.js";
 import { adjustMirrors, checkMirrorEnd } from "./lans/mirror-rows.js";
-import { changeOf, idsOf, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
+import { changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
 import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
 import { PortRates } from "./lans/port-rates.js";
@@ -35,6 +36,8 @@ import type { Switch } from "./ovs/switch.js";
  * after the switch had to be restarted. Untagged bridges and ports are never touched.
  */
 export class Bridges {
+  /** The flows of the lans. */
+  readonly flows: FlowKeeper;
   readonly #switch: Switch;
   readonly #log: Log;
   readonly #lans = new Map<string, LanConfig>();
@@ -58,7 +61,9 @@ export class Bridges {
     this.#healer = new Healer(() => this.#heal(), options.log);
     const tell = (port: string, fault: string): void => this.#told(port, fault);
     this.#rates = new PortRates({ netns: options.switch.netns, log: options.log, tell });
+    this.flows = new FlowKeeper(options);
     const stops = [
+      this.flows.onChange(onChange),
       options.switch.onRestart(() => void this.#restore()),
       options.switch.onChange((change) => {
         if (change === "structure") this.#healer.ask();
@@ -98,6 +103,7 @@ export class Bridges {
   async deleteLan(id: string): Promise<void> {
     this.#tester.remove(this.#lans.get(id)?.uid ?? "");
     this.#lans.delete(id);
+    this.flows.forget(id);
     for (const { port, lan } of [...this.#plugs.values()]) {
       if (lan !== id) continue;
       this.#plugs.delete(port);
@@ -162,7 +168,7 @@ export class Bridges {
     const ifindex = String(device.index);
     const plugged = this.#findPort(this.#switch.mirror, port);
     // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
-    if (plugged !== undefined && this.#isMadeAnew(plugged.row, device)) await this.#unplug(port);
+    if (plugged !== undefined && isMadeAnew(plugged.row, device, this.#switch.datapath)) await this.#unplug(port);
     const changes = await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, lan);
       if (bridge === undefined) throw noLan(lan);
@@ -274,6 +280,7 @@ export class Bridges {
   close(): void {
     this.#stopWatching();
     this.#healer.close();
+    this.flows.close();
     this.#tester.close();
     void this.#rates.close();
   }
@@ -342,13 +349,6 @@ export class Bridges {
     await this.#plug(plug).finally(() => this.#plugs.set(port, plug));
   }
 
-  /** Whether the device is another than the one that was plugged. The kernel may have given it the same index. */
-  #isMadeAnew(port: MirroredRow, { index, isPromiscuous }: Device): boolean {
-    if (tagsOf(port).get(tagKeys.ifindex) !== String(index)) return true;
-    // vswitchd puts the devices of a userspace datapath into promiscuous mode, in which none is when it is made.
-    return this.#switch.datapath === "netdev" && !isPromiscuous;
-  }
-
   /** Why no frames pass through a lan; empty when they do. */
   #bridgeFault(mirror: OvsdbMirror, lan: string): string {
     const bridge = this.#findBridge(mirror, lan);
@@ -379,7 +379,7 @@ export class Bridges {
     const fault = missing === "" ? this.#tester.faultOf(uid) : missing;
     // Of a bridge that is not there every port is broken too.
     const broken = missing === "" ? ports.filter((port) => port.error !== "") : [];
-    const reasons = [fault, ...broken.map((port) => `${port.endpoint}: ${port.error}`)];
+    const reasons = [fault, this.flows.faultOf(id), ...broken.map((port) => `${port.endpoint}: ${port.error}`)];
     const reason = reasons.filter((text) => text !== "").join("; ");
     return { id, uid, datapath: this.#switch.datapath, ports, fault, reason, rstp: bridgeTopology(bridge) };
   }

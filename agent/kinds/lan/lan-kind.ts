@@ -4,6 +4,7 @@ import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
 import { checkLanSettings } from "../../network/lans/lan-check.js";
+import type { FlowChange } from "../../network/flows/flow-keeper.js";
 import type { PortChange } from "../../network/lans/port-faults.js";
 import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
 import type { AgentContext, NetworkPart } from "../../parts.js";
@@ -11,7 +12,7 @@ import type { AgentContext, NetworkPart } from "../../parts.js";
 /** What the lans need of the agent around them. */
 export interface LanKindOptions {
   /** The lans of the switch. */
-  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "heard">;
+  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "heard" | "flows">;
   /** Tells watchers that something happened. */
   readonly emit: (event: EventDraft) => void;
   readonly now: () => Date;
@@ -85,6 +86,11 @@ export class LanKind implements AgentKind<Lan> {
         const resource = nameOf(change.lan);
         if (resource !== undefined) this.#options.emit(toEvent(resource, change));
       }),
+      network.flows?.onChange((change) => {
+        kept.publish();
+        const resource = nameOf(change.lan);
+        if (resource !== undefined) this.#options.emit(toFlowEvent(resource, change));
+      }) ?? (() => undefined),
     ];
   }
 
@@ -134,4 +140,13 @@ function toEvent(resource: string, { endpoint, fault }: PortChange): EventDraft 
   }
   const severity = EventSeverity.EVENT_SEVERITY_WARNING;
   return { severity, type: "lan.port-changed", resource, message: `${endpoint}: ${fault}`, caller: "" };
+}
+
+function toFlowEvent(resource: string, { fault, healed }: FlowChange): EventDraft {
+  const isWarning = fault !== "" || healed !== "";
+  const { EVENT_SEVERITY_INFO, EVENT_SEVERITY_WARNING } = EventSeverity;
+  const severity = isWarning ? EVENT_SEVERITY_WARNING : EVENT_SEVERITY_INFO;
+  const message = fault !== "" ? fault : healed !== "" ? healed : "its flows are as they should be again";
+  const type = fault === "" ? "lan.flows-restored" : "lan.flows-changed";
+  return { severity, type, resource, message, caller: "" };
 }

@@ -1,6 +1,10 @@
 import { notFound, unavailable } from "../../../lib/errors.js";
+import type { Device } from "../../../lib/net/device.js";
 import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
+import type { Datapath } from "../ovs/switch.js";
+import { tagKeys } from "../bridge-operations.js";
+import { tagsOf } from "./bridge-rows.js";
 import { portChanges } from "./port-columns.js";
 
 /** A port to plug. */
@@ -20,6 +24,13 @@ export function changeOf(row: MirroredRow | undefined, settings: PortSettings | 
   if (row === undefined) return "it was taken out of its lan at the switch";
   const columns = Object.keys(portChanges(row, settings));
   return columns.length === 0 ? "" : `its settings were changed at the switch (${columns.join(", ")})`;
+}
+
+/** Whether the device is another than the one that was plugged. The kernel may have given it the same index. */
+export function isMadeAnew(port: MirroredRow, { index, isPromiscuous }: Device, datapath: Datapath): boolean {
+  if (tagsOf(port).get(tagKeys.ifindex) !== String(index)) return true;
+  // vswitchd puts the devices of a userspace datapath into promiscuous mode, in which none is when it is made.
+  return datapath === "netdev" && !isPromiscuous;
 }
 
 /** Which port it is, for logs. */

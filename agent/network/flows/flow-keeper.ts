@@ -1,0 +1,198 @@
+import { failedPrecondition, unavailable, ZorError } from "../../../lib/errors.js";
+import { KeyedQueue } from "../../../lib/keyed-queue.js";
+import type { Log } from "../../../lib/log.js";
+import { ToolError } from "../../host/exec.js";
+import { toldOf } from "../../host/told.js";
+import { findBridge } from "../lans/bridge-rows.js";
+import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
+import type { Switch } from "../ovs/switch.js";
+import { flowPortsOf } from "./flow-ports.js";
+import type { FlowBuild, FlowPort } from "./flow-set.js";
+import { LanFlows } from "./lan-flows.js";
+import type { FlowPart } from "./pipeline.js";
+
+/** What happened to the flows of a lan. */
+export interface FlowChange {
+  /** Id of the lan. */
+  readonly lan: string;
+  /** Why they are not as they should be, for people; empty: they are again. */
+  readonly fault: string;
+  /** What somebody else did to them, and was put right; empty: nothing. */
+  readonly healed: string;
+}
+
+/** Between two looks whether somebody has changed flows of ours, and between two tries to put right what could not be. */
+const lookMs = 10_000;
+const retryMs = 1_000;
+
+/**
+ * Keeps flows and meters at the bridges of lans as the parts of the agent want them: see pipeline.ts for whose is what. They are made again
+ * when the switch was restarted, and put right when somebody else changed them; flows of others stay. Of a lan that has none the switch is
+ * never asked.
+ */
+export class FlowKeeper {
+  readonly #switch: Switch;
+  readonly #log: Log;
+  readonly #lans = new Map<string, LanFlows>();
+  readonly #queue = new KeyedQueue(1024);
+  readonly #listeners = new Set<(change: FlowChange) => void>();
+  readonly #stops: readonly (() => void)[];
+  #isSettled = false;
+  #isClosed = false;
+
+  constructor(options: { readonly switch: Switch; readonly log: Log }) {
+    this.#switch = options.switch;
+    this.#log = options.log;
+    const timer = setInterval(() => this.#look(), retryMs);
+    this.#stops = [
+      () => clearInterval(timer),
+      options.switch.onRestart(() => this.#restore()),
+      options.switch.onChange((change) => {
+        if (change === "structure") this.#follow();
+      }),
+    ];
+  }
+
+  /**
+   * Sets all that a part wants of a lan; undefined: nothing. Resolves when the switch has it; of a lan that has no bridge yet, at once. The
+   * set is made anew whenever ports come, go or change their numbers.
+   * @throws {ZorError} FAILED_PRECONDITION: the switch refused it; UNAVAILABLE. What the part had before holds on.
+   */
+  async set(lan: string, part: FlowPart, build: FlowBuild | undefined): Promise<void> {
+    await this.#queue.run(lan, async () => {
+      const flows = this.#lans.get(lan) ?? new LanFlows();
+      this.#lans.set(lan, flows);
+      const before = flows.want(part, build);
+      try {
+        await this.#apply(lan, flows);
+      } catch (error) {
+        // What nobody wants any more is taken away as soon as that can be done.
+        if (build === undefined) return;
+        flows.want(part, before);
+        throw refusal(lan, error);
+      }
+    });
+  }
+
+  /** The lan is gone, with its bridge. */
+  forget(lan: string): void {
+    this.#lans.delete(lan);
+  }
+
+  /** From now on flows of ours that nobody wants are left from an earlier run of the agent: they are removed. */
+  settle(): void {
+    this.#isSettled = true;
+    for (const [lan, flows] of this.#lans) {
+      flows.settle();
+      this.#ask(lan, flows);
+    }
+  }
+
+  /** Why a lan's flows are not as they should be, for people; empty when they are. */
+  faultOf(lan: string): string {
+    return this.#lans.get(lan)?.fault ?? "";
+  }
+
+  /** What is plugged into a lan, as flows may name it. */
+  portsOf(lan: string): readonly FlowPort[] {
+    const bridge = this.#findBridge(lan);
+    return bridge === undefined ? [] : flowPortsOf(this.#switch.mirror, bridge).ports;
+  }
+
+  /** Calls back when flows cease to be as they should, when they are again, and when somebody else's change was put right. */
+  onChange(listener: (change: FlowChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Looks after them no more; they stay. */
+  close(): void {
+    this.#isClosed = true;
+    for (const stop of this.#stops) stop();
+  }
+
+  #findBridge(lan: string): MirroredRow | undefined {
+    return findBridge(this.#switch.mirror, this.#switch.agentUid, lan);
+  }
+
+  /** Brings the bridge to what is wanted. Rejects when it cannot be, and says so as the lan's fault. */
+  async #apply(lan: string, flows: LanFlows): Promise<void> {
+    if (this.#isClosed) return;
+    try {
+      const bridge = this.#findBridge(lan);
+      if (bridge === undefined) flows.lost();
+      else await flows.apply(this.#switch, bridge, this.#isSettled);
+      this.#tell(lan, flows, flows.hidden === 0 ? "" : `${flows.hidden} of its flows are hidden by others`);
+    } catch (error) {
+      flows.lost();
+      // What is refused of a new set is its caller's to say.
+      this.#tell(lan, flows, `its flows are not as they should be: ${toldOf(error)}`);
+      throw error;
+    }
+  }
+
+  #ask(lan: string, flows: LanFlows): void {
+    void this.#queue
+      .run(lan, async () => {
+        if (this.#lans.get(lan) === flows) await this.#apply(lan, flows);
+      })
+      .catch((error: unknown) => {
+        if (!this.#isClosed) this.#log.warn({ err: error, lan }, "the flows of a lan could not be made");
+      });
+  }
+
+  /** Daemons were started again: what they had of flows is gone. */
+  #restore(): void {
+    for (const [lan, flows] of this.#lans) {
+      flows.lost();
+      this.#ask(lan, flows);
+    }
+  }
+
+  /** Ports may have come, gone, or got other numbers. */
+  #follow(): void {
+    if (this.#switch.failure !== "") return;
+    for (const [lan, flows] of this.#lans) {
+      const bridge = this.#findBridge(lan);
+      if (bridge !== undefined && flows.isMoved(this.#switch.mirror, bridge)) this.#ask(lan, flows);
+    }
+  }
+
+  #look(): void {
+    if (this.#switch.failure !== "") return;
+    const nowMs = performance.now();
+    for (const [lan, flows] of this.#lans) {
+      if (!flows.isDue(nowMs, flows.fault === "" ? lookMs : retryMs)) continue;
+      void this.#queue.run(lan, () => this.#heal(lan, flows)).catch(() => undefined);
+    }
+  }
+
+  /** Puts right what somebody else did, or what could not be done before. What cannot be is told as a fault. */
+  async #heal(lan: string, flows: LanFlows): Promise<void> {
+    if (this.#isClosed || this.#lans.get(lan) !== flows) return;
+    const bridge = this.#findBridge(lan);
+    if (bridge === undefined) return;
+    const changed = await flows.findChanged(this.#switch, bridge);
+    if (changed === 0 && flows.fault === "") return;
+    await this.#apply(lan, flows);
+    if (changed === 0) return;
+    const healed = `${changed} of its flows and meters were changed at the switch; they are put right`;
+    this.#log.warn({ lan, changed }, "flows of a lan were changed at the switch by somebody else; put right");
+    for (const listener of this.#listeners) listener({ lan, fault: "", healed });
+  }
+
+  #tell(lan: string, flows: LanFlows, fault: string): void {
+    if (flows.fault === fault) return;
+    flows.fault = fault;
+    for (const listener of this.#listeners) listener({ lan, fault, healed: "" });
+  }
+}
+
+function refusal(lan: string, error: unknown): Error {
+  if (error instanceof ZorError) return error;
+  if (!(error instanceof ToolError)) throw error;
+  const what = `the switch does not take the flows of lan ${lan}`;
+  return error.exitCode === undefined
+    ? unavailable("FLOWS_NOT_SET", `lans/${lan}`, `${what}: ${toldOf(error)}`, error)
+    : failedPrecondition("FLOWS_REFUSED", `lans/${lan}`, `${what}: ${toldOf(error)}`);
+}

@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import { run } from "../../host/exec.js";
+import { type FlowChanges, type HeldFlows, meterText } from "./flow-set.js";
+import { ourCookies, ourMeters } from "./pipeline.js";
+
+/** Flows and meters of one bridge, by ovs-ofctl(8). OpenFlow 1.4 has bundles, meters and more than one table. */
+export class FlowTool {
+  readonly #target: string;
+
+  /** @param directory of the switch's sockets. */
+  constructor(directory: string, bridge: string) {
+    this.#target = `unix:${join(directory, `${bridge}.mgmt`)}`;
+  }
+
+  /** What the bridge has of ours. @throws {ToolError} */
+  async read(): Promise<HeldFlows> {
+    const flows = await this.#run(["dump-flows", "--no-stats", "--no-names"], [ourCookies]);
+    const meters = await this.#run(["dump-meters"], []);
+    return { flows: parseFlows(flows), meters: parseMeters(meters) };
+  }
+
+  /** Whether the bridge has any flow that nobody's cookie is on and that takes what no other does. @throws {ToolError} */
+  async hasDefault(): Promise<boolean> {
+    const text = await this.#run(["dump-flows", "--no-stats", "--no-names"], ["table=0"]);
+    return text.split("\n").some((line) => /^ *(cookie=0x[0-9a-f]+, )?priority=0 actions=/.test(line));
+  }
+
+  /**
+   * Changes flows in one bundle, so that no frame meets half of them; meters come before the flows that refer to them, and go after.
+   * @throws {ToolError} nothing of the flows was changed.
+   */
+  async change({ commands, changedMeters, newMeters, oldMeters }: FlowChanges): Promise<void> {
+    for (const [id, text] of newMeters) await this.#run(["add-meter"], [`meter=${id},${text}`]);
+    for (const [id, text] of changedMeters) await this.#run(["mod-meter"], [`meter=${id},${text}`]);
+    if (commands.length > 0) await this.#run(["--bundle", "add-flows"], ["-"], `${commands.join("\n")}\n`);
+    for (const id of oldMeters) await this.#run(["del-meter"], [`meter=${id}`]);
+  }
+
+  /** Gives a bridge what it has by itself. @throws {ToolError} */
+  async addDefault(): Promise<void> {
+    await this.#run(["add-flow"], ["table=0,priority=0,actions=NORMAL"]);
+  }
+
+  async #run(words: readonly string[], more: readonly string[], input?: string): Promise<string> {
+    const argv = ["-O", "OpenFlow14", ...words, this.#target, ...more];
+    const { stdout } = await run("ovs-ofctl", argv, input === undefined ? {} : { input });
+    return stdout;
+  }
+}
+
+/** Reads "dump-flows --no-stats": a line for each flow, " cookie=0x5a..., table=30, priority=5,arp actions=drop"; pure. */
+export function parseFlows(text: string): Map<string, string> {
+  const flows = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const [, cookie, flow] = /^ *cookie=(0x[0-9a-f]+), (.*)$/.exec(line) ?? [];
+    if (cookie !== undefined && flow !== undefined) flows.set(cookie, flow);
+  }
+  return flows;
+}
+
+/** Reads "dump-meters": "meter=5 kbps burst stats bands=", and in the next line "type=drop rate=1000 burst_size=50"; pure. */
+export function parseMeters(text: string): Map<number, string> {
+  const meters = new Map<number, string>();
+  const [first, last] = ourMeters;
+  for (const [, number, kind, bands] of text.matchAll(/^meter=(\d+) (.*) bands=\n((?:type=.*\n?)*)/gm)) {
+    const id = Number(number);
+    if (id < first || id > last) continue;
+    const [, unit] = /^(kbps|pktps) burst stats$/.exec(kind ?? "") ?? [];
+    const [, rate, burst] = /^type=drop rate=(\d+) burst_size=(\d+)\n?$/.exec(bands ?? "") ?? [];
+    const isOurs = (unit === "kbps" || unit === "pktps") && rate !== undefined;
+    meters.set(id, isOurs ? meterText({ unit, rate: Number(rate), burst: Number(burst) }) : `${kind} ${bands}`);
+  }
+  return meters;
+}

@@ -1,0 +1,127 @@
+import { nameOf, tagsOf } from "../lans/bridge-rows.js";
+import type { OvsdbOperation } from "../ovs/ovsdb-client.js";
+import type { MirroredRow, OvsdbMirror } from "../ovs/ovsdb-mirror.js";
+import { toMapValue, toSetValue, toUuidValue } from "../ovs/ovsdb-values.js";
+import type { Switch } from "../ovs/switch.js";
+import { flowPortsOf } from "./flow-ports.js";
+import { differences, type FlowBuild, flowChanges, type HeldFlows, isEmpty, wantedFlows } from "./flow-set.js";
+import { FlowTool } from "./flow-tool.js";
+import type { FlowPart } from "./pipeline.js";
+
+/** By this key of external_ids a bridge says that it may have flows of ours. */
+const markKey = "zor-flows";
+const nothing: HeldFlows = { flows: new Map(), meters: new Map() };
+
+/** What is wanted of the flows of one lan, and what its bridge was seen to have. One thing at a time is done with it. */
+export class LanFlows {
+  /** Why they are not as they should be; empty when they are. */
+  fault = "";
+  readonly #parts = new Map<FlowPart, FlowBuild>();
+  /** Flows and meters of an earlier run of the agent, which may be wanted again in a moment. */
+  readonly #found = new Set<string | number>();
+  #held: HeldFlows | undefined;
+  #missing = 0;
+  #key = "";
+  #isFirst = true;
+  #lookedMs = 0;
+
+  /** Of so many flows nothing is at the switch, since others have the same match and priority. */
+  get hidden(): number {
+    return this.#missing;
+  }
+
+  /** Says what a part wants from now on; returns what it wanted before. */
+  want(part: FlowPart, build: FlowBuild | undefined): FlowBuild | undefined {
+    const before = this.#parts.get(part);
+    if (build === undefined) this.#parts.delete(part);
+    else this.#parts.set(part, build);
+    return before;
+  }
+
+  /** It is not known any more what the bridge has. */
+  lost(): void {
+    this.#held = undefined;
+  }
+
+  /** What was found of an earlier run is wanted by nobody. */
+  settle(): void {
+    this.#found.clear();
+  }
+
+  /** Whether the bridge, or its ports, are others than when they were last looked at. */
+  isMoved(mirror: OvsdbMirror, bridge: MirroredRow): boolean {
+    return this.#parts.size > 0 && keyOf(mirror, bridge) !== this.#key;
+  }
+
+  /** Whether it is time to look again. Counts as done. */
+  isDue(nowMs: number, intervalMs: number): boolean {
+    const isIdle = this.#held === nothing && this.fault === "";
+    if (isIdle || nowMs - this.#lookedMs < intervalMs) return false;
+    this.#lookedMs = nowMs;
+    return true;
+  }
+
+  /** Brings a bridge to what is wanted. @throws {ToolError} {ZorError} */
+  async apply(sw: Switch, bridge: MirroredRow, isSettled: boolean): Promise<void> {
+    const { mirror } = sw;
+    const key = keyOf(mirror, bridge);
+    if (bridge.uuid !== this.#key.split(" ")[0]) this.#held = undefined;
+    const wanted = wantedFlows(this.#parts, flowPortsOf(mirror, bridge));
+    const isMarked = tagsOf(bridge).has(markKey);
+    const isWanted = wanted.flows.size + wanted.meters.size > 0;
+    this.#key = key;
+    if (!isMarked && !isWanted) {
+      this.#held = nothing;
+      return;
+    }
+    if (!isMarked) await sw.change(() => [mark(bridge, "insert")]);
+    const tool = new FlowTool(sw.directory, nameOf(bridge));
+    const held = this.#held ?? (isMarked ? distrust(await tool.read(), wanted) : nothing);
+    if (this.#isFirst && !isSettled) for (const each of keysOf(held)) this.#found.add(each);
+    this.#isFirst = false;
+    for (const each of keysOf(wanted)) this.#found.delete(each);
+    const changes = flowChanges(held, wanted, (each) => this.#found.has(each));
+    if (isEmpty(changes) && this.#held !== undefined) return;
+    this.#held = undefined;
+    if (!isWanted && this.#found.size === 0 && !(await tool.hasDefault())) await tool.addDefault();
+    await tool.change(changes);
+    const now = await tool.read();
+    this.#missing = [...wanted.flows.keys()].filter((cookie) => !now.flows.has(cookie)).length;
+    if (now.flows.size + now.meters.size === 0) {
+      await sw.change(() => [mark(bridge, "delete")]);
+      this.#held = nothing;
+    } else this.#held = now;
+  }
+
+  /** Resolves to how much of what the bridge had of ours somebody has changed, which {@link apply} puts right then. @throws {ToolError} */
+  async findChanged(sw: Switch, bridge: MirroredRow): Promise<number> {
+    const held = this.#held;
+    if (held === undefined || held === nothing) return 0;
+    const now = await new FlowTool(sw.directory, nameOf(bridge)).read();
+    const changed = differences(held, now);
+    // What is not as it was is as good as missing; what was not there is to go.
+    const flows = [...now.flows].filter(([cookie, flow]) => (held.flows.get(cookie) ?? flow) === flow);
+    if (changed > 0) this.#held = { flows: new Map(flows), meters: now.meters };
+    return changed;
+  }
+}
+
+/** What a bridge has that was not made just now. Its flows may have been changed meanwhile: all that are wanted are to be made again. */
+function distrust({ flows, meters }: HeldFlows, wanted: HeldFlows): HeldFlows {
+  return { flows: new Map([...flows].filter(([cookie]) => !wanted.flows.has(cookie))), meters };
+}
+
+function keysOf({ flows, meters }: HeldFlows): readonly (string | number)[] {
+  return [...flows.keys(), ...meters.keys()];
+}
+
+/** Changes with the bridge and what is plugged into it. */
+function keyOf(mirror: OvsdbMirror, bridge: MirroredRow): string {
+  return `${bridge.uuid} ${JSON.stringify(flowPortsOf(mirror, bridge))}`;
+}
+
+function mark({ uuid }: MirroredRow, mutator: "insert" | "delete"): OvsdbOperation {
+  const value = mutator === "insert" ? toMapValue({ [markKey]: "true" }) : toSetValue([markKey]);
+  const where = [["_uuid", "==", toUuidValue(uuid)]];
+  return { op: "mutate", table: "Bridge", where, mutations: [["external_ids", mutator, value]] };
+}
