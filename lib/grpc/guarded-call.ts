@@ -23,6 +23,8 @@ export interface GuardedCallOptions {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
   readonly times: CallTimes;
+  /** The clock of {@link GuardedCall.look}, in ms: time in which this process could not read counts against nobody. */
+  readonly now: () => number;
   /** Runs `begin` when it is the caller's turn; returns how to leave the queue. Throws to refuse the call. */
   readonly enter: (metadata: Metadata, begin: () => void) => () => void;
   /** Like `enter`, for a further message of that many bytes. */
@@ -75,14 +77,14 @@ export class GuardedCall extends ServerInterceptingCall {
     // grpc-js gives interceptors no way to the HTTP/2 stream of a call, on which alone it can be seen what is under way.
     this.stream = (base as unknown as { readonly stream: ServerHttp2Stream }).stream;
     this.#options = options;
-    this.#lookedMs = performance.now();
+    this.#lookedMs = options.now();
     this.#meter = new MessageMeter();
     this.stream.on("data", (chunk: Buffer) => this.#meter.received(chunk));
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
     if (this.#evicted) return;
-    this.#sendingSinceMs = performance.now();
+    this.#sendingSinceMs = this.#options.now();
     const before = this.queuedBytes;
     const taken = (): void => {
       this.#sendingSinceMs = undefined;
@@ -98,7 +100,7 @@ export class GuardedCall extends ServerInterceptingCall {
 
   override sendStatus(value: Parameters<ServerInterceptingCallInterface["sendStatus"]>[0]): void {
     if (this.#evicted) return;
-    this.#endedMs ??= performance.now();
+    this.#endedMs ??= this.#options.now();
     super.sendStatus(value);
   }
 
@@ -160,7 +162,7 @@ export class GuardedCall extends ServerInterceptingCall {
   evict(error: ZorError): void {
     if (this.#evicted) return;
     this.sendStatus(toServiceError(error));
-    this.#endedMs = performance.now();
+    this.#endedMs = this.#options.now();
     this.#evicted = true;
   }
 
@@ -186,7 +188,7 @@ export class GuardedCall extends ServerInterceptingCall {
       this.#leave = this.#options.enter(metadata, () => proceed(metadata));
     } catch (error) {
       super.sendStatus(toServiceError(error));
-      this.#endedMs = performance.now();
+      this.#endedMs = this.#options.now();
       this.#evicted = true;
     }
   }

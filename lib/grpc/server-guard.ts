@@ -11,6 +11,7 @@ import { resourceExhausted, unavailable, ZorError } from "../errors.js";
 import { addressGroup } from "../net/address-group.js";
 import { Door } from "../net/door.js";
 import { socketBelow } from "../net/socket-below.js";
+import { patientClock } from "../patient-clock.js";
 import { TokenBucket } from "../token-bucket.js";
 import { Conduct, type Deed } from "./conduct.js";
 import { FairQueue } from "./fair-queue.js";
@@ -65,6 +66,7 @@ export class ServerGuard {
   #onEmpty: () => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
+  readonly #patience = patientClock();
 
   constructor(limits: ServerLimits) {
     this.#limits = limits;
@@ -212,6 +214,7 @@ export class ServerGuard {
       requestStream: method.requestStream,
       responseStream: method.responseStream,
       times: this.#limits.times,
+      now: this.#patience,
       enter: (metadata, begin) => {
         const session = this.#sessionOf(call);
         if (session.refusal !== undefined) {
@@ -296,7 +299,7 @@ export class ServerGuard {
 
   #look(): void {
     this.#looks += 1;
-    const nowMs = performance.now();
+    const nowMs = this.#patience();
     for (const session of this.#sessions.values()) session.look(nowMs, this.#looks % looksPerCall === 0);
     if (this.#sessions.size > 0) return;
     clearInterval(this.#timer);

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { patientClock } from "../patient-clock.js";
 import { type BucketRate, TokenBucket } from "../token-bucket.js";
 import { addressGroup } from "./address-group.js";
 
@@ -61,11 +62,14 @@ export class Door {
   #unproven = 0;
   #turnedAway = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** What a guest's time to say who it is runs by. */
+  readonly #patience: () => number;
 
-  /** @param now milliseconds of a clock that never goes back. */
-  constructor(limits: DoorLimits, now: () => number = () => performance.now()) {
+  /** @param now milliseconds of a clock that never goes back. @param patience of the clock by which a guest is late. */
+  constructor(limits: DoorLimits, now: () => number = () => performance.now(), patience = patientClock(now)) {
     this.#limits = limits;
     this.#now = now;
+    this.#patience = patience;
     this.#handshakes = new TokenBucket(limits.handshakes, now);
   }
 
@@ -88,7 +92,15 @@ export class Door {
       return;
     }
     const received = Buffer.alloc(0);
-    const guest: Guest = { socket, address, sinceMs: this.#now(), proven: false, proceed, received, saidHello: false };
+    const guest: Guest = {
+      socket,
+      address,
+      sinceMs: this.#patience(),
+      proven: false,
+      proceed,
+      received,
+      saidHello: false,
+    };
     this.#guests.set(socket, guest);
     address.unproven.add(guest);
     this.#strangers.add(address);
@@ -170,7 +182,7 @@ export class Door {
   }
 
   #tick(): void {
-    const late = this.#now() - this.#limits.provenWithinMs;
+    const late = this.#patience() - this.#limits.provenWithinMs;
     for (const { unproven } of [...this.#strangers]) {
       for (const guest of [...unproven]) {
         if (guest.sinceMs > late) break;

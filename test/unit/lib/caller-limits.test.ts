@@ -288,7 +288,8 @@ describe("the door", () => {
   ])("begins handshakes over the rate later, %s, and none too late", async (_order, perSecond, order) => {
     let clock = 0;
     const rate = { perSecond, burst: 1 };
-    const door = new Door({ ...limits, handshakesPerAddress: rate, provenWithinMs: 10_000 }, () => clock);
+    const now = (): number => clock;
+    const door = new Door({ ...limits, handshakesPerAddress: rate, provenWithinMs: 10_000 }, now, now);
     const begun: number[] = [];
     const guests = [1, 2, 3].map((guest) => visit(door, "10.0.0.1", () => begun.push(guest)));
     for (const { fake } of guests) fake.say(hello);
@@ -320,7 +321,8 @@ describe("the door", () => {
   it("reads no more of those who wait for their handshake", async () => {
     let clock = 0;
     const rate = { perSecond: 100, burst: 1 };
-    const door = new Door({ ...limits, handshakesPerAddress: rate }, () => clock);
+    const now = (): number => clock;
+    const door = new Door({ ...limits, handshakesPerAddress: rate }, now, now);
     visit(door).fake.say(hello);
     const { fake } = visit(door);
     fake.say(hello);
