@@ -92,6 +92,11 @@ async function receiver(
   return { url: `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/in`, received };
 }
 
+/** An event that was received is delivered when the answer has come back: one whose hook ends before that comes again. */
+async function haveDelivered(hooks: Hooks, count: bigint): Promise<void> {
+  await eventually(() => expect(hooks.states[0]?.delivered).toBe(count));
+}
+
 const quick = { retrySeconds: 0.01, maxRetrySeconds: 0.02, timeoutSeconds: 60 };
 
 describe("a webhook", () => {
@@ -112,6 +117,7 @@ describe("a webhook", () => {
     record("another kind", { severity: 3, type: "link.down" });
     record("two", { severity: 3 });
     await eventually(() => expect(received.map(({ message }) => message)).toEqual(["one", "two"]));
+    await haveDelivered(first, 2n);
     const [{ headers = {}, body = "" } = {}] = received;
     expect(headers["x-zor-signature"]).toBe(`sha256=${signature("s3cret", String(headers["x-zor-time"]), body)}`);
     expect(headers["x-zor-delivery"]).toMatch(/^pager\/events\//);
@@ -139,6 +145,7 @@ describe("a webhook", () => {
         .size,
     ).toBe(1);
     expect(troubles).toEqual([expect.stringMatching(/in 3 attempts: it answers 500$/), expect.any(String)]);
+    await haveDelivered(hooks, 2n);
     await hooks.close();
     // Dead letters outlive the program.
     const again = await open([config]);
