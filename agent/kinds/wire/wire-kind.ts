@@ -1,18 +1,27 @@
-import { type FieldViolation, notFound } from "../../../lib/errors.js";
+import { pause } from "../../../lib/backoff.js";
+import { failedPrecondition, type FieldViolation, notFound } from "../../../lib/errors.js";
+import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
+import type { Log } from "../../../lib/log.js";
 import { parseName, quote } from "../../../lib/names.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { type Wire, type WireEnd, type WireSpec, WireState, type WireStatus } from "../../../proto/gen/zor/v1/wire.js";
 import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
-import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
+import type { AgentKind, Carrying, Checked, Kept, Whole } from "../../kit/kind.js";
 import type { References } from "../../kit/references.js";
 import { nicInLan, nicInWire, type ObservedWire, type WireConfig, type Wires } from "../../network/wires/wires.js";
 import type { AgentContext } from "../../parts.js";
+import { isImpaired, orNone, WireBoxes } from "./wire-boxes.js";
 
 /** What the wires need of the agent around them. */
 interface WireKindOptions {
   readonly host: string;
-  readonly wires: Pick<Wires, "assertAble" | "ensure" | "remove" | "observe" | "onChange">;
+  /** State directory of the agent. */
+  readonly state: string;
+  /** Whether this host has a cable engine. */
+  readonly hasEngine: boolean;
+  readonly log: Log;
+  readonly wires: Pick<Wires, "assertAble" | "ensure" | "remove" | "observe" | "onChange" | "setMiddle">;
   readonly references: Pick<References, "find">;
   readonly event: (draft: EventDraft) => void;
   readonly now: () => Date;
@@ -20,6 +29,9 @@ interface WireKindOptions {
 
 const defaultMtu = 1500;
 const mtuRange = { min: 576, max: 9216 } as const;
+/** So long a change waits until frames pass as it says; what is not ready then becomes so later, and says so. */
+const settleMs = 5_000;
+const settlePollMs = 20;
 
 /** The wires of this host: desired ones on disk, carried out by the kernel, which goes on without the agent. */
 class WireKind implements AgentKind<Wire> {
@@ -29,7 +41,9 @@ class WireKind implements AgentKind<Wire> {
   readonly #options: WireKindOptions;
   /** State of each wire and since when, by uid. */
   readonly #states = new Map<string, { readonly state: WireState; readonly since: Date }>();
+  readonly #ended = new AbortController();
   #stop: (() => void) | undefined;
+  #boxes: WireBoxes | undefined;
 
   constructor(options: WireKindOptions) {
     this.#options = options;
@@ -50,7 +64,14 @@ class WireKind implements AgentKind<Wire> {
     }
     if (a !== "" && a === b)
       violations.push({ field: "wire.spec.b", description: "is the NIC at the first end; a wire joins two" });
-    return { spec: { a, b, cut, keepCarrier, mtu }, violations };
+    const { aToB, bToA, seed = 0n, schedule = [] } = wanted ?? {};
+    violations.push(
+      ...checkImpairment("wire.spec.a_to_b", aToB),
+      ...checkImpairment("wire.spec.b_to_a", bToA),
+      ...checkSchedule("wire.spec.schedule", schedule),
+    );
+    const impairments = { aToB: orNone(aToB), bToA: orNone(bToA), seed, schedule };
+    return { spec: { a, b, cut, keepCarrier, mtu, ...impairments }, violations };
   }
 
   /** An instance may go, and come back: only what is plugged in now must be there. */
@@ -68,35 +89,72 @@ class WireKind implements AgentKind<Wire> {
     await this.#options.wires.assertAble();
   }
 
-  async ensure(wire: Whole<Wire>): Promise<void> {
+  async ensure(wire: Whole<Wire>, { generation }: Carrying): Promise<void> {
+    if (isImpaired(wire.spec) && !this.#options.hasEngine)
+      throw failedPrecondition("NO_ENGINE", wire.name, "this host has no cable engine, which impairs frames");
     await this.#options.wires.ensure(toConfig(wire));
+    await this.#boxes?.follow(wire, generation);
   }
 
-  async remove({ uid }: Whole<Wire>): Promise<void> {
-    await this.#options.wires.remove(uid);
-    this.#states.delete(uid);
+  async settle({ uid, spec }: Whole<Wire>, { generation }: Carrying): Promise<void> {
+    const { a, b, fault } = this.#options.wires.observe(uid) ?? {};
+    if (!isImpaired(spec) || spec.cut || a?.port === "" || b?.port === "" || fault === undefined) return;
+    const deadline = performance.now() + settleMs;
+    const { signal } = this.#ended;
+    const isSettling = (): boolean =>
+      this.#boxes?.isSettling(uid, generation) === true || this.#options.wires.observe(uid)?.fault !== "";
+    while (isSettling() && performance.now() < deadline && !signal.aborted) await pause(settlePollMs, signal);
   }
 
-  observe({ uid }: Whole<Wire>, failure: string): WireStatus {
+  async remove(wire: Whole<Wire>): Promise<void> {
+    await this.#options.wires.remove(wire.uid);
+    await this.#boxes?.remove(wire);
+    this.#states.delete(wire.uid);
+  }
+
+  observe({ uid, spec }: Whole<Wire>, failure: string): WireStatus {
     const seen = this.#options.wires.observe(uid);
-    const fault = failure === "" ? (seen?.fault ?? "it is being made") : failure;
+    const box = isImpaired(spec) ? this.#boxes?.find(uid)?.status : undefined;
+    const fault = failure === "" ? this.#faultOf(uid, spec, seen) : failure;
     const state = fault === "" ? WireState.WIRE_STATE_ACTIVE : WireState.WIRE_STATE_DOWN;
     const reason = fault === "" && seen !== undefined ? remarkOn(seen) : fault;
-    return { state, reason, sinceTime: this.#since(uid, state), endA: endOf(seen?.a), endB: endOf(seen?.b) };
+    return {
+      ...{ state, reason, sinceTime: this.#since(uid, state), endA: endOf(seen?.a), endB: endOf(seen?.b) },
+      ...{ aToB: box?.aToB, bToA: box?.bToA, currentAToB: box?.currentAToB, currentBToA: box?.currentBToA },
+      ...{ enginePid: box?.enginePid ?? 0n, seed: box?.seed ?? 0n },
+    };
+  }
+
+  #faultOf(uid: string, spec: WireSpec, seen: ObservedWire | undefined): string {
+    const boxes = isImpaired(spec) ? this.#boxes : undefined;
+    // An end that is away is what people can do something about.
+    const isWhole = !spec.cut && seen?.a.port !== "" && seen?.b.port !== "";
+    const fault = boxes === undefined || !isWhole ? "" : boxes.faultOf(uid);
+    return fault === "" ? (seen?.fault ?? "it is being made") : fault;
   }
 
   async begin(kept: Kept<Wire>): Promise<void> {
+    const { host, state, wires, log, hasEngine } = this.#options;
+    const boxes = {
+      ...{ host, state, wires, log },
+      wanted: () => kept.all().map(({ resource, carrying }) => ({ wire: resource, generation: carrying.generation })),
+      exclusively: (work: () => Promise<void>) => kept.exclusively(work),
+      onChange: (uids: readonly string[] | undefined) => kept.publish(uids === undefined ? undefined : new Set(uids)),
+    };
+    if (hasEngine) this.#boxes = new WireBoxes(boxes);
     this.#stop = this.#options.wires.onChange((uid, news) => {
       kept.publish(new Set([uid]));
       if (news === "changed") return;
       const wire = kept.all().find(({ resource }) => resource.uid === uid)?.resource;
       if (wire !== undefined)
-        this.#options.event(eventOf(wire.name, news, this.#options.wires.observe(uid)?.fault ?? ""));
+        this.#options.event(eventOf(wire, news, this.#options.wires.observe(uid)?.fault ?? ""));
     });
   }
 
   async close(): Promise<void> {
+    this.#ended.abort();
     this.#stop?.();
+    await this.#boxes?.close();
   }
 
   #since(uid: string, state: WireState): Date {
@@ -135,24 +193,33 @@ class WireKind implements AgentKind<Wire> {
 }
 
 /** Wires, for the list of kinds. */
-export const wireKind = keptKind<Wire, AgentContext>("wire", ({ host, parts, references, publisher, now }) => {
-  const { wires } = parts.network;
-  const event = (draft: EventDraft): void => publisher.event(draft);
-  return wires === undefined ? undefined : new WireKind({ host, wires, references, event, now });
-});
+export const wireKind = keptKind<Wire, AgentContext>(
+  "wire",
+  ({ host, state, parts, references, publisher, log, now }) => {
+    const { wires } = parts.network;
+    const hasEngine = parts.cables !== undefined;
+    const event = (draft: EventDraft): void => publisher.event(draft);
+    return wires === undefined
+      ? undefined
+      : new WireKind({ host, state, hasEngine, wires, references, event, log, now });
+  },
+);
 
 /** Nobody has asked for it: somebody else has changed what the wire is made of. */
-function eventOf(resource: string, news: "healed" | "faulty", fault: string): EventDraft {
+function eventOf({ name: resource, spec }: Whole<Wire>, news: "healed" | "faulty", fault: string): EventDraft {
   const isHealed = news === "healed";
+  // The engine's taps go with it.
+  const who = isImpaired(spec) ? "it had been taken apart" : "somebody else had taken it apart";
   return {
     severity: isHealed ? EventSeverity.EVENT_SEVERITY_INFO : EventSeverity.EVENT_SEVERITY_WARNING,
     ...{ type: `wire.${news}`, resource, caller: "" },
-    message: isHealed ? "somebody else had taken it apart; frames pass again" : fault,
+    message: isHealed ? `${who}; frames pass again` : fault,
   };
 }
 
-function toConfig({ name, uid, spec: { a, b, cut, keepCarrier, mtu } }: Whole<Wire>): WireConfig {
-  return { name, uid, a, b, cut, keepCarrier, mtu };
+function toConfig({ name, uid, spec }: Whole<Wire>): WireConfig {
+  const { a, b, cut, keepCarrier, mtu } = spec;
+  return { name, uid, a, b, cut, keepCarrier, mtu, isSplit: isImpaired(spec) };
 }
 
 function endOf(end: ObservedWire["a"] | undefined): WireEnd {

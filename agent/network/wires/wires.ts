@@ -2,7 +2,7 @@ import { failedPrecondition } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { NicWires } from "../instance-networks.js";
-import type { Forwarder, PairNews } from "./forwarder.js";
+import type { Forwarder, PairNews, PortPair } from "./forwarder.js";
 
 /** A wire as it should be. */
 export interface WireConfig {
@@ -18,6 +18,8 @@ export interface WireConfig {
   readonly isDark?: boolean;
   /** In bytes; undefined: that of the NICs stays. */
   readonly mtu: number | undefined;
+  /** Frames go through two ports in the middle, see {@link Wires.setMiddle}. Default: from NIC to NIC. */
+  readonly isSplit?: boolean;
 }
 
 /** The interface of a NIC on the host, while its instance runs. */
@@ -61,6 +63,8 @@ export class Wires implements NicWires {
   /** Which wire a NIC is in, by uid. */
   readonly #uidOf = new Map<string, string>();
   readonly #there = new Map<string, NicInterface>();
+  /** Ports in the middle of split wires, by uid. */
+  readonly #middles = new Map<string, PortPair>();
   /** NICs that are in a lan, or about to be. */
   readonly #inLans = new Map<string, string>();
   readonly #queue = new KeyedQueue();
@@ -78,7 +82,7 @@ export class Wires implements NicWires {
     this.#forwarder = options.forwarder;
     this.#setCarrier = options.setCarrier;
     this.#log = options.log;
-    this.#forwarder.onChange((uid, news) => this.#tell(uid, news));
+    this.#forwarder.onChange((id, news) => this.#tell(uidOfPair(id), news));
   }
 
   /** Looks whether this host can have wires. @throws {ZorError} FAILED_PRECONDITION naming what it lacks. */
@@ -112,8 +116,15 @@ export class Wires implements NicWires {
     if (wire === undefined) return;
     this.#wires.delete(uid);
     for (const nic of endsOf(wire)) this.#uidOf.delete(nic);
-    await this.#queue.run(uid, () => this.#forwarder.part(uid));
+    await this.#queue.run(uid, () => this.#join(uid, []));
     for (const nic of endsOf(wire)) await this.#show(nic);
+  }
+
+  /** What is in the middle of a split wire: the port that end a is joined to, and end b's. Undefined: nothing is any more, and what was is gone. */
+  async setMiddle(uid: string, middle: PortPair | undefined): Promise<void> {
+    if (middle === undefined) this.#middles.delete(uid);
+    else this.#middles.set(uid, middle);
+    if (this.#wires.get(uid)?.isSplit === true) await this.#bring(uid);
   }
 
   observe(uid: string): ObservedWire | undefined {
@@ -199,10 +210,13 @@ export class Wires implements NicWires {
       if (wire === undefined) return;
       const [a, b] = [this.#there.get(wire.a), this.#there.get(wire.b)];
       try {
-        if (wire.cut) await this.#forwarder.part(uid);
-        else if (a !== undefined && b !== undefined) await this.#forwarder.join(uid, { a: a.port, b: b.port });
+        if (wire.cut) await this.#join(uid, []);
+        else if (a !== undefined && b !== undefined) {
+          const pairs = this.#pairsOf(wire, { a: a.port, b: b.port });
+          if (pairs !== undefined) await this.#join(uid, pairs);
+        }
         // Of one that is not known yet the frames go on.
-        else if (this.#isSettled) await this.#forwarder.part(uid);
+        else if (this.#isSettled) await this.#join(uid, []);
       } catch (error) {
         this.#log.warn({ err: error, wire: wire.name }, "a wire could not be brought to what it should be");
       }
@@ -210,6 +224,25 @@ export class Wires implements NicWires {
     const wire = this.#wires.get(uid);
     for (const nic of wire === undefined ? [] : endsOf(wire)) await this.#show(nic);
     this.#tell(uid);
+  }
+
+  /** What is to be joined; undefined: what is in the middle is not known yet, and until then the frames go on as they do. */
+  #pairsOf({ uid, isSplit }: WireConfig, ends: PortPair): readonly PortPair[] | undefined {
+    if (isSplit !== true) return [ends];
+    const middle = this.#middles.get(uid);
+    if (middle === undefined) return undefined;
+    return [
+      { a: ends.a, b: middle.a },
+      { a: ends.b, b: middle.b },
+    ];
+  }
+
+  /** Joins these ports for a wire, and what was joined for it besides no more. */
+  async #join(uid: string, pairs: readonly PortPair[]): Promise<void> {
+    for (const place of pairPlaces) {
+      if (pairs[place] === undefined) await this.#forwarder.part(idOfPair(uid, place));
+    }
+    for (const [place, pair] of pairs.entries()) await this.#forwarder.join(idOfPair(uid, place), pair);
   }
 
   /** Has the guest see whether a NIC has carrier. Never rejects. */
@@ -235,7 +268,9 @@ export class Wires implements NicWires {
     if (unplugged.length > 0) return `end ${unplugged.join(" and end ")} is unplugged`;
     const away = endsOf(wire).filter((nic) => !this.#there.has(nic));
     if (away.length > 0) return `${away.join(" and ")}: the instance does not run, or has no such NIC`;
-    return this.#forwarder.faultOf(wire.uid) ?? "it is being made";
+    const places = wire.isSplit === true ? pairPlaces : [0];
+    const faults = places.map((place) => this.#forwarder.faultOf(idOfPair(wire.uid, place)) ?? "it is being made");
+    return faults.find((fault) => fault !== "") ?? "";
   }
 
   #end(nic: string): ObservedEnd {
@@ -250,6 +285,18 @@ export class Wires implements NicWires {
   #tell(uid: string, news: PairNews = "changed"): void {
     for (const listener of this.#listeners) listener(uid, news);
   }
+}
+
+/** A wire is one pair of ports, or two when it is split. */
+const pairPlaces = [0, 1];
+const secondHalf = "~b";
+
+function idOfPair(uid: string, place: number): string {
+  return place === 0 ? uid : `${uid}${secondHalf}`;
+}
+
+function uidOfPair(id: string): string {
+  return id.endsWith(secondHalf) ? id.slice(0, -secondHalf.length) : id;
 }
 
 /** That a NIC is in a lan, so that no wire can have it. */

@@ -1,6 +1,6 @@
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
-import { droppedOf, impairmentText } from "../../kit/impairment-text.js";
+import { droppedOf } from "../../kit/impairment-text.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
 import {
@@ -13,7 +13,8 @@ import {
   stateColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
-import { inForce, type Way } from "./facts.js";
+import { inForce } from "./facts.js";
+import { impairmentColumn } from "../../kit/table/impairment-column.js";
 import { a2bStyle } from "./states.js";
 
 type A2bRow = Row<A2b>;
@@ -21,22 +22,6 @@ type A2bRow = Row<A2b>;
 const styleOf = (row: A2bRow) => a2bStyle(row.resource.status?.state);
 const lansOf = (row: A2bRow) => `${row.resource.spec?.lanA ?? ""},${row.resource.spec?.lanB ?? ""}`;
 const reasonOf = (row: A2bRow) => row.resource.status?.reason ?? "";
-
-function impairment(way: Way, title: string): Column<A2bRow> {
-  const textOf = (row: A2bRow) => impairmentText(inForce(row.resource, way));
-  return {
-    id: way.toLowerCase(),
-    title,
-    importance: 9,
-    min: 10,
-    max: 40,
-    cell: (row) => {
-      const text = textOf(row);
-      return { text, tone: text === "DOWN" ? "bad" : text === "-" ? "dim" : "plain" };
-    },
-    searched: textOf,
-  };
-}
 
 /** Frames of both ways. */
 const both =
@@ -60,8 +45,8 @@ export const a2bColumns: readonly Column<A2bRow>[] = [
     cell: (row) => ({ text: lansOf(row) }),
     searched: lansOf,
   },
-  impairment("aToB", "A→B"),
-  impairment("bToA", "B→A"),
+  impairmentColumn({ id: "atob", title: "A→B", importance: 9 }, ({ resource }: A2bRow) => inForce(resource, "aToB")),
+  impairmentColumn({ id: "btoa", title: "B→A", importance: 9 }, ({ resource }: A2bRow) => inForce(resource, "bToA")),
   countColumn(
     { id: "frames", title: "FRAMES", importance: 6, sortLetter: "F" },
     both(({ inFrames }) => inFrames),

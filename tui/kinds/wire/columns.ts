@@ -1,3 +1,4 @@
+import type { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import type { Wire, WireEnd } from "../../../proto/gen/zor/v1/wire.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
@@ -11,6 +12,7 @@ import {
   stateColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
+import { impairmentColumn } from "../../kit/table/impairment-column.js";
 import { wireStyle } from "./states.js";
 
 type WireRow = Row<Wire>;
@@ -22,6 +24,12 @@ export function endText(nic: string | undefined): string {
   if (nic === undefined || nic === "") return "-";
   const short = shortName(nic);
   return short.slice(short.indexOf("/") + 1);
+}
+
+/** What happens to frames of one direction now, schedule applied; before the first observation what is specified. */
+export function inForce({ spec, status }: Wire, way: "aToB" | "bToA"): Impairment | undefined {
+  const current = way === "aToB" ? status?.currentAToB : status?.currentBToA;
+  return current ?? spec?.[way];
 }
 
 function endColumn(
@@ -48,6 +56,8 @@ export const wireColumns: readonly Column<WireRow>[] = [
   stateColumn(8, styleOf),
   endColumn("a", "A", ({ resource: { spec, status } }) => [spec?.a, status?.endA]),
   endColumn("b", "B", ({ resource: { spec, status } }) => [spec?.b, status?.endB]),
+  impairmentColumn({ id: "atob", title: "A→B", importance: 6 }, ({ resource }: WireRow) => inForce(resource, "aToB")),
+  impairmentColumn({ id: "btoa", title: "B→A", importance: 6 }, ({ resource }: WireRow) => inForce(resource, "bToA")),
   ageColumn({ id: "since", title: "FOR", importance: 5 }, ({ resource }: WireRow) => resource.status?.sinceTime),
   ageColumn(
     { id: "age", title: "AGE", importance: 2, sortLetter: "A" },

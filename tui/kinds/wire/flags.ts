@@ -2,6 +2,12 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { Wire } from "../../../proto/gen/zor/v1/wire.js";
 import { hostOf } from "../../kit/resource-name.js";
+import {
+  impairmentFlags,
+  impairmentNote,
+  readImpairment,
+  readImpairmentChange,
+} from "../../kit/input/impairment-flags.js";
 import { readNic } from "../../kit/input/nic-word.js";
 import { type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
 
@@ -24,12 +30,15 @@ export const wireCommands: KindCommands<Wire> = {
       { flags: "--cut", help: "no frame passes yet" },
       { flags: "--keep-carrier", help: "an end keeps carrier when the other one is away" },
       mtu,
+      ...impairmentFlags({ live: false }),
     ],
+    note: impairmentNote,
     examples: [
       "alpha/r1:eth1 alpha/r2:eth1",
       "alpha/r1:eth1 beta/r3:eth1",
       "alpha/w1 r1:eth1 r2:eth1",
       "alpha/w2 r1:eth2 r3:eth1 --mtu 9000",
+      "alpha/w3 r1:eth3 r4:eth1 --delay 20ms --loss 1%",
     ],
     nameOf: nameOfEnds,
     kindOf: (words, values) => {
@@ -46,11 +55,20 @@ export const wireCommands: KindCommands<Wire> = {
       const [a = "", b = ""] = await Promise.all(words.map((word) => readNic(input, word)));
       assertOneHost(a, b);
       const keepCarrier = values["keepCarrier"] === true;
-      return { spec: { a, b, cut: values["cut"] === true, keepCarrier, mtu: readMtu(values) ?? 0 } };
+      return {
+        spec: {
+          a,
+          b,
+          cut: values["cut"] === true,
+          keepCarrier,
+          mtu: readMtu(values) ?? 0,
+          ...(await readImpairment(values)),
+        },
+      };
     },
   },
   set: {
-    description: "Plug, unplug or cut a wire while frames pass.",
+    description: "Plug, unplug, cut or impair a wire while frames pass. What is not said stays.",
     flags: [
       { flags: "--a <nic>", help: `what one end is plugged into: instance:nic; "": nothing` },
       { flags: "--b <nic>", help: "the same of the other end" },
@@ -59,8 +77,16 @@ export const wireCommands: KindCommands<Wire> = {
       { flags: "--keep-carrier", help: "an end keeps carrier when the other one is away" },
       { flags: "--no-keep-carrier", help: "it loses it" },
       mtu,
+      ...impairmentFlags({ live: true }),
     ],
-    examples: ["alpha/w1 --cut", "alpha/w1 --no-cut", "alpha/w1 --b r3:eth1"],
+    note: impairmentNote,
+    examples: [
+      "alpha/w1 --cut",
+      "alpha/w1 --no-cut",
+      "alpha/w1 --b r3:eth1",
+      "alpha/w1 --delay 50ms --loss 1%",
+      "alpha/w1 --clear",
+    ],
     read: async (input) => {
       const { values } = input;
       const [a, b] = await Promise.all(
@@ -72,7 +98,8 @@ export const wireCommands: KindCommands<Wire> = {
       const said = { a, b, cut: values["cut"], keepCarrier: values["keepCarrier"], mtu: readMtu(values) };
       const spec = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
       const paths = Object.keys(spec).map((name) => `spec.${name === "keepCarrier" ? "keep_carrier" : name}`);
-      return { resource: { spec }, paths };
+      const impaired = await readImpairmentChange(values);
+      return { resource: { spec: { ...impaired.resource.spec, ...spec } }, paths: [...paths, ...impaired.paths] };
     },
   },
 };

@@ -1,9 +1,10 @@
 import type { Wire, WireEnd } from "../../../proto/gen/zor/v1/wire.js";
-import { field } from "../../kit/describe/line.js";
+import { describeStep, describeWay } from "../../kit/describe/impairment-lines.js";
+import { type DescribeLine, field, heading } from "../../kit/describe/line.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { wireActions } from "./actions.js";
-import { endText, wireColumns, wireWideColumns } from "./columns.js";
+import { endText, inForce, wireColumns, wireWideColumns } from "./columns.js";
 import { wireStyle } from "./states.js";
 
 /** Cables between two interfaces of a host. */
@@ -32,10 +33,28 @@ export const wireKind: TuiKind<Wire> = {
       field("labels", labelText(labels)),
       field("created", `${ageText(createTime, context)} ago`),
       field("uid", uid),
+      ...(isImpaired(row.resource) ? describeImpairment(row.resource) : []),
     ];
   },
   commands: async () => (await import("./flags.js")).wireCommands,
 };
+
+function isImpaired({ spec }: Wire): boolean {
+  return spec?.aToB !== undefined || spec?.bToA !== undefined || (spec?.schedule ?? []).length > 0;
+}
+
+function describeImpairment(wire: Wire): readonly DescribeLine[] {
+  const { spec, status } = wire;
+  const schedule = spec?.schedule ?? [];
+  return [
+    field("seed", `${status?.seed ?? ""}`),
+    field("engine pid", status?.enginePid ? `${status.enginePid}` : ""),
+    ...describeWay("From a to b", inForce(wire, "aToB"), spec?.aToB, status?.aToB),
+    ...describeWay("From b to a", inForce(wire, "bToA"), spec?.bToA, status?.bToA),
+    ...(schedule.length === 0 ? [] : [heading(`Schedule (${schedule.length})`)]),
+    ...schedule.map(describeStep),
+  ];
+}
 
 function describeEnd(nic: string | undefined, end: WireEnd | undefined): string {
   if (end === undefined || end.port === "") return endText(nic);

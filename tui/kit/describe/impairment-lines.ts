@@ -1,7 +1,13 @@
-import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
-import { formatBytes } from "../format.js";
-import { droppedOf } from "../impairment-text.js";
-import { type DescribeLine, field } from "./line.js";
+import { toMs } from "../../../lib/duration.js";
+import {
+  Direction,
+  type Impairment,
+  type ImpairmentStats,
+  type ImpairmentStep,
+} from "../../../proto/gen/zor/v1/impairment.js";
+import { formatAge, formatBytes } from "../format.js";
+import { droppedOf, impairmentDetails, impairmentText } from "../impairment-text.js";
+import { type DescribeLine, field, heading, text } from "./line.js";
 
 /** What was done to the frames of one direction. */
 export function impairmentLines(stats: ImpairmentStats): readonly DescribeLine[] {
@@ -11,11 +17,41 @@ export function impairmentLines(stats: ImpairmentStats): readonly DescribeLine[]
     field("went out", `${stats.outFrames} frames, ${formatBytes(stats.outBytes)}`),
     field("on purpose", purposeText(stats)),
     field("dropped", {
-      text: `${queue} queue full, ${down} while down, ${port} not taken by the lan`,
+      text: `${queue} queue full, ${down} while down, ${port} not taken by the port`,
       tone: droppedOf(stats) > 0n ? "warn" : "plain",
     }),
     field("waiting now", `${stats.queuedFrames} frames, ${formatBytes(stats.queuedBytes)}`),
   ];
+}
+
+/** What happens to the frames of one direction, and what was done to them. */
+export function describeWay(
+  title: string,
+  current: Impairment | undefined,
+  specified: Impairment | undefined,
+  stats: ImpairmentStats | undefined,
+): readonly DescribeLine[] {
+  const now = impairmentDetails(current);
+  const standing = impairmentDetails(specified);
+  return [
+    heading(title),
+    field("in force", { text: now, tone: current?.down === true ? "bad" : "strong" }),
+    ...(now === standing ? [] : [field("without schedule", standing)]),
+    ...(stats === undefined ? [text("no frame counted yet", "dim")] : impairmentLines(stats)),
+  ];
+}
+
+/** A step of a schedule. */
+export function describeStep(step: ImpairmentStep, index: number): DescribeLine {
+  const ms = (duration: ImpairmentStep["start"]) => (duration === undefined ? 0 : toMs(duration));
+  const every = step.repeatEvery === undefined ? "" : `, every ${formatAge(ms(step.repeatEvery))}`;
+  const when = `at ${formatAge(ms(step.start))} for ${formatAge(ms(step.duration))}${every}`;
+  return field(`${index + 1} ${directionText(step.direction)}`, `${when}: ${impairmentText(step.impairment)}`);
+}
+
+function directionText(direction: Direction): string {
+  if (direction === Direction.DIRECTION_A_TO_B) return "a→b";
+  return direction === Direction.DIRECTION_B_TO_A ? "b→a" : "both ways";
 }
 
 function purposeText(stats: ImpairmentStats): string {

@@ -55,7 +55,9 @@ export async function readImpairment(values: FlagValues): Promise<Impaired> {
 }
 
 /** What the flags change of a spec; what they do not say stays as it is. */
-export async function readImpairmentChange(values: FlagValues): Promise<Change> {
+export async function readImpairmentChange(
+  values: FlagValues,
+): Promise<Change & { readonly resource: { readonly spec: Impaired } }> {
   const { resource, paths } = await readFlags(values);
   const cleared = values["clear"] === true ? [ways.aToB.path, ways.bToA.path, "spec.schedule"] : [];
   const others = paths.filter((path) => !cleared.some((each) => path === each || path.startsWith(`${each}.`)));

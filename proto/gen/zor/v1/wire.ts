@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Impairment, ImpairmentStats, ImpairmentStep } from "./impairment.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -95,7 +96,7 @@ export interface Wire_AnnotationsEntry {
   value: string;
 }
 
-/** What a wire should be. 4 to 8 are left for impairments, and 9 for a hold time. */
+/** What a wire should be. */
 export interface WireSpec {
   /**
    * What its first end is plugged into: a NIC of an instance of the same host that is in no lan and no other wire,
@@ -106,6 +107,21 @@ export interface WireSpec {
   b: string;
   /** It is cut: both ends lose carrier, and no frame passes; default: it is whole. */
   cut: boolean;
+  /** What happens to frames from a to b; unset, or all zero: they pass untouched. */
+  aToB:
+    | Impairment
+    | undefined;
+  /** What happens to frames from b to a. */
+  bToA:
+    | Impairment
+    | undefined;
+  /**
+   * Seed of all that is random: the same seed and frames give the same result. What chance does in one direction tells
+   * nothing of the other. 0: another one each time the wire is set.
+   */
+  seed: bigint;
+  /** Changes that come and go by themselves; at most 64. The schedule starts when the spec is set. */
+  schedule: ImpairmentStep[];
   /** An end keeps carrier when the other one is away, or the wire is cut; default: it loses it, as with a cable. */
   keepCarrier: boolean;
   /**
@@ -130,7 +146,29 @@ export interface WireStatus {
     | WireEnd
     | undefined;
   /** Second end. */
-  endB: WireEnd | undefined;
+  endB:
+    | WireEnd
+    | undefined;
+  /** What was done to frames from a to b; unset: they are not impaired. */
+  aToB:
+    | ImpairmentStats
+    | undefined;
+  /** What was done to frames from b to a. */
+  bToA:
+    | ImpairmentStats
+    | undefined;
+  /** In force now from a to b, schedule applied. */
+  currentAToB:
+    | Impairment
+    | undefined;
+  /** In force now from b to a, schedule applied. */
+  currentBToA:
+    | Impairment
+    | undefined;
+  /** Process id of the engine through which impaired frames go; 0: none. */
+  enginePid: bigint;
+  /** Seed in use; 0: frames are not impaired. */
+  seed: bigint;
 }
 
 /** One end of a wire. */
@@ -591,7 +629,17 @@ export const Wire_AnnotationsEntry: MessageFns<Wire_AnnotationsEntry> = {
 };
 
 function createBaseWireSpec(): WireSpec {
-  return { a: "", b: "", cut: false, keepCarrier: false, mtu: 0 };
+  return {
+    a: "",
+    b: "",
+    cut: false,
+    aToB: undefined,
+    bToA: undefined,
+    seed: 0n,
+    schedule: [],
+    keepCarrier: false,
+    mtu: 0,
+  };
 }
 
 export const WireSpec: MessageFns<WireSpec> = {
@@ -604,6 +652,21 @@ export const WireSpec: MessageFns<WireSpec> = {
     }
     if (message.cut !== false) {
       writer.uint32(24).bool(message.cut);
+    }
+    if (message.aToB !== undefined) {
+      Impairment.encode(message.aToB, writer.uint32(34).fork()).join();
+    }
+    if (message.bToA !== undefined) {
+      Impairment.encode(message.bToA, writer.uint32(42).fork()).join();
+    }
+    if (message.seed !== 0n) {
+      if (BigInt.asIntN(64, message.seed) !== message.seed) {
+        throw new globalThis.Error("value provided for field message.seed of type int64 too large");
+      }
+      writer.uint32(48).int64(message.seed);
+    }
+    for (const v of message.schedule) {
+      ImpairmentStep.encode(v!, writer.uint32(58).fork()).join();
     }
     if (message.keepCarrier !== false) {
       writer.uint32(80).bool(message.keepCarrier);
@@ -651,6 +714,38 @@ export const WireSpec: MessageFns<WireSpec> = {
             message.cut = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.aToB = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.bToA = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.seed = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.schedule.push(ImpairmentStep.decode(reader, reader.uint32()));
+            continue;
+          }
           case 10: {
             if (tag !== 80) {
               break;
@@ -684,6 +779,20 @@ export const WireSpec: MessageFns<WireSpec> = {
       a: isSet(object.a) ? globalThis.String(object.a) : "",
       b: isSet(object.b) ? globalThis.String(object.b) : "",
       cut: isSet(object.cut) ? globalThis.Boolean(object.cut) : false,
+      aToB: isSet(object.aToB)
+        ? Impairment.fromJSON(object.aToB)
+        : isSet(object.a_to_b)
+        ? Impairment.fromJSON(object.a_to_b)
+        : undefined,
+      bToA: isSet(object.bToA)
+        ? Impairment.fromJSON(object.bToA)
+        : isSet(object.b_to_a)
+        ? Impairment.fromJSON(object.b_to_a)
+        : undefined,
+      seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
+      schedule: globalThis.Array.isArray(object?.schedule)
+        ? object.schedule.map((e: any) => ImpairmentStep.fromJSON(e))
+        : [],
       keepCarrier: isSet(object.keepCarrier)
         ? globalThis.Boolean(object.keepCarrier)
         : isSet(object.keep_carrier)
@@ -704,6 +813,18 @@ export const WireSpec: MessageFns<WireSpec> = {
     if (message.cut !== false) {
       obj.cut = message.cut;
     }
+    if (message.aToB !== undefined) {
+      obj.aToB = Impairment.toJSON(message.aToB);
+    }
+    if (message.bToA !== undefined) {
+      obj.bToA = Impairment.toJSON(message.bToA);
+    }
+    if (message.seed !== 0n) {
+      obj.seed = message.seed.toString();
+    }
+    if (message.schedule?.length) {
+      obj.schedule = message.schedule.map((e) => ImpairmentStep.toJSON(e));
+    }
     if (message.keepCarrier !== false) {
       obj.keepCarrier = message.keepCarrier;
     }
@@ -721,6 +842,14 @@ export const WireSpec: MessageFns<WireSpec> = {
     message.a = object.a ?? "";
     message.b = object.b ?? "";
     message.cut = object.cut ?? false;
+    message.aToB = (object.aToB !== undefined && object.aToB !== null)
+      ? Impairment.fromPartial(object.aToB)
+      : undefined;
+    message.bToA = (object.bToA !== undefined && object.bToA !== null)
+      ? Impairment.fromPartial(object.bToA)
+      : undefined;
+    message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
+    message.schedule = object.schedule?.map((e) => ImpairmentStep.fromPartial(e)) || [];
     message.keepCarrier = object.keepCarrier ?? false;
     message.mtu = object.mtu ?? 0;
     return message;
@@ -728,7 +857,19 @@ export const WireSpec: MessageFns<WireSpec> = {
 };
 
 function createBaseWireStatus(): WireStatus {
-  return { state: 0, reason: "", sinceTime: undefined, endA: undefined, endB: undefined };
+  return {
+    state: 0,
+    reason: "",
+    sinceTime: undefined,
+    endA: undefined,
+    endB: undefined,
+    aToB: undefined,
+    bToA: undefined,
+    currentAToB: undefined,
+    currentBToA: undefined,
+    enginePid: 0n,
+    seed: 0n,
+  };
 }
 
 export const WireStatus: MessageFns<WireStatus> = {
@@ -747,6 +888,30 @@ export const WireStatus: MessageFns<WireStatus> = {
     }
     if (message.endB !== undefined) {
       WireEnd.encode(message.endB, writer.uint32(42).fork()).join();
+    }
+    if (message.aToB !== undefined) {
+      ImpairmentStats.encode(message.aToB, writer.uint32(50).fork()).join();
+    }
+    if (message.bToA !== undefined) {
+      ImpairmentStats.encode(message.bToA, writer.uint32(58).fork()).join();
+    }
+    if (message.currentAToB !== undefined) {
+      Impairment.encode(message.currentAToB, writer.uint32(66).fork()).join();
+    }
+    if (message.currentBToA !== undefined) {
+      Impairment.encode(message.currentBToA, writer.uint32(74).fork()).join();
+    }
+    if (message.enginePid !== 0n) {
+      if (BigInt.asIntN(64, message.enginePid) !== message.enginePid) {
+        throw new globalThis.Error("value provided for field message.enginePid of type int64 too large");
+      }
+      writer.uint32(80).int64(message.enginePid);
+    }
+    if (message.seed !== 0n) {
+      if (BigInt.asIntN(64, message.seed) !== message.seed) {
+        throw new globalThis.Error("value provided for field message.seed of type int64 too large");
+      }
+      writer.uint32(88).int64(message.seed);
     }
     return writer;
   },
@@ -804,6 +969,54 @@ export const WireStatus: MessageFns<WireStatus> = {
             message.endB = WireEnd.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.aToB = ImpairmentStats.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.bToA = ImpairmentStats.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.currentAToB = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.currentBToA = Impairment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.enginePid = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.seed = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -835,6 +1048,32 @@ export const WireStatus: MessageFns<WireStatus> = {
         : isSet(object.end_b)
         ? WireEnd.fromJSON(object.end_b)
         : undefined,
+      aToB: isSet(object.aToB)
+        ? ImpairmentStats.fromJSON(object.aToB)
+        : isSet(object.a_to_b)
+        ? ImpairmentStats.fromJSON(object.a_to_b)
+        : undefined,
+      bToA: isSet(object.bToA)
+        ? ImpairmentStats.fromJSON(object.bToA)
+        : isSet(object.b_to_a)
+        ? ImpairmentStats.fromJSON(object.b_to_a)
+        : undefined,
+      currentAToB: isSet(object.currentAToB)
+        ? Impairment.fromJSON(object.currentAToB)
+        : isSet(object.current_a_to_b)
+        ? Impairment.fromJSON(object.current_a_to_b)
+        : undefined,
+      currentBToA: isSet(object.currentBToA)
+        ? Impairment.fromJSON(object.currentBToA)
+        : isSet(object.current_b_to_a)
+        ? Impairment.fromJSON(object.current_b_to_a)
+        : undefined,
+      enginePid: isSet(object.enginePid)
+        ? BigInt(object.enginePid)
+        : isSet(object.engine_pid)
+        ? BigInt(object.engine_pid)
+        : 0n,
+      seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
     };
   },
 
@@ -855,6 +1094,24 @@ export const WireStatus: MessageFns<WireStatus> = {
     if (message.endB !== undefined) {
       obj.endB = WireEnd.toJSON(message.endB);
     }
+    if (message.aToB !== undefined) {
+      obj.aToB = ImpairmentStats.toJSON(message.aToB);
+    }
+    if (message.bToA !== undefined) {
+      obj.bToA = ImpairmentStats.toJSON(message.bToA);
+    }
+    if (message.currentAToB !== undefined) {
+      obj.currentAToB = Impairment.toJSON(message.currentAToB);
+    }
+    if (message.currentBToA !== undefined) {
+      obj.currentBToA = Impairment.toJSON(message.currentBToA);
+    }
+    if (message.enginePid !== 0n) {
+      obj.enginePid = message.enginePid.toString();
+    }
+    if (message.seed !== 0n) {
+      obj.seed = message.seed.toString();
+    }
     return obj;
   },
 
@@ -868,6 +1125,20 @@ export const WireStatus: MessageFns<WireStatus> = {
     message.sinceTime = object.sinceTime ?? undefined;
     message.endA = (object.endA !== undefined && object.endA !== null) ? WireEnd.fromPartial(object.endA) : undefined;
     message.endB = (object.endB !== undefined && object.endB !== null) ? WireEnd.fromPartial(object.endB) : undefined;
+    message.aToB = (object.aToB !== undefined && object.aToB !== null)
+      ? ImpairmentStats.fromPartial(object.aToB)
+      : undefined;
+    message.bToA = (object.bToA !== undefined && object.bToA !== null)
+      ? ImpairmentStats.fromPartial(object.bToA)
+      : undefined;
+    message.currentAToB = (object.currentAToB !== undefined && object.currentAToB !== null)
+      ? Impairment.fromPartial(object.currentAToB)
+      : undefined;
+    message.currentBToA = (object.currentBToA !== undefined && object.currentBToA !== null)
+      ? Impairment.fromPartial(object.currentBToA)
+      : undefined;
+    message.enginePid = (object.enginePid !== undefined && object.enginePid !== null) ? BigInt(object.enginePid) : 0n;
+    message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
     return message;
   },
 };

@@ -72,3 +72,29 @@ test("the driver of a machine is told to show carrier anew", async () => {
   await wires.vanished(nic("r2"));
   expect(told).toEqual([`${nic("r1")} false`, `${nic("r1")} true`, `${nic("r1")} false`]);
 });
+
+test("a split wire is joined through its middle as soon as that is known, and from NIC to NIC when it is split no more", async () => {
+  await wires.settle();
+  await wires.ensure(wire());
+  for (const [instance, port] of [
+    ["r1", "p1"],
+    ["r2", "p2"],
+  ] as const)
+    await wires.appeared(nic(instance), veth(port));
+  await wires.ensure(wire({ isSplit: true }));
+  // What impairs the frames is not there yet: they go on.
+  expect([...forwarder.joined]).toEqual([["w1", { a: "p1", b: "p2" }]]);
+  await wires.setMiddle("w1", { a: "m1", b: "m2" });
+  expect([...forwarder.joined.values()]).toEqual([
+    { a: "p1", b: "m1" },
+    { a: "p2", b: "m2" },
+  ]);
+  expect(wires.observe("w1")).toMatchObject({ fault: "", a: { carrier: true }, b: { carrier: true } });
+  await wires.ensure(wire({ isSplit: true, cut: true }));
+  expect(forwarder.joined.size).toBe(0);
+  await wires.ensure(wire());
+  expect([...forwarder.joined]).toEqual([["w1", { a: "p1", b: "p2" }]]);
+  await wires.ensure(wire({ isSplit: true }));
+  await wires.remove("w1");
+  expect(forwarder.joined.size).toBe(0);
+});
