@@ -41,10 +41,10 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.{ts,tsx}"],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           // Less than a test has.
-          expect: { poll: { timeout: 15_000 } },
+          expect: { poll },
         },
       },
       project("contract", { include: ["test/contract/**/*.test.ts"], timeoutMs: 120_000, files: 3, turn: 1 }),

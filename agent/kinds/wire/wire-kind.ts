@@ -146,8 +146,7 @@ class WireKind implements AgentKind<Wire> {
       kept.publish(new Set([uid]));
       if (news === "changed") return;
       const wire = kept.all().find(({ resource }) => resource.uid === uid)?.resource;
-      if (wire !== undefined)
-        this.#options.event(eventOf(wire, news, this.#options.wires.observe(uid)?.fault ?? ""));
+      if (wire !== undefined) this.#options.event(eventOf(wire, news, this.#options.wires.observe(uid)?.fault ?? ""));
     });
   }
 

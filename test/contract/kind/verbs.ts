@@ -87,7 +87,7 @@ export class Verbs {
   }
 
   async #call(method: AnyMethod, fields: Fields): Promise<Fields> {
-    return (await this.#connection.unary(method, requestOf(method, fields), { timeoutMs: 15_000 })) as Fields;
+    return (await this.#connection.unary(method, requestOf(method, fields), { timeoutMs: 60_000 })) as Fields;
   }
 
   #resource(answer: Fields, rule: MethodRule): AnyMeta {

@@ -112,7 +112,7 @@ describe("watching", () => {
     for await (const step of api.operator.stream(
       WatchServiceService.watch,
       { ...WatchRequest.create(), ...request },
-      { timeoutMs: 10_000 },
+      { timeoutMs: 60_000 },
     )) {
       seen.push(step);
       if (until(step)) return seen;

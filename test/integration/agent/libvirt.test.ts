@@ -126,7 +126,7 @@ describe("domains of libvirt", () => {
     await reaches(running);
     const { operation } = await connection.unary(shutdownInstance, { ...request, timeoutSeconds: 20 });
     const wait = { name: operation?.name ?? "", timeout: { seconds: 30n, nanos: 0 } };
-    const ended = await connection.unary(OperationServiceService.waitOperation, wait, { timeoutMs: 40_000 });
+    const ended = await connection.unary(OperationServiceService.waitOperation, wait, { timeoutMs: 70_000 });
     expect(ended.operation?.error).toBeUndefined();
     await reaches(stopped);
     await expect(connection.unary(InstanceServiceService.adoptInstance, request)).rejects.toMatchObject({

@@ -227,7 +227,7 @@ describe("links", () => {
 /** The first event of a type that the hub tells of. */
 async function nextEvent(fixture: HubFixture, type: string): Promise<Event> {
   const request = WatchRequest.fromPartial({ kinds: ["event"] });
-  for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request, { timeoutMs: 10_000 })) {
+  for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request, { timeoutMs: 60_000 })) {
     const event = watched(step, "event");
     if (event?.type === type) return event;
   }

@@ -188,7 +188,7 @@ async function startCopy(
 async function eventsOf(fixture: HubFixture): Promise<readonly Event[]> {
   const events: Event[] = [];
   const request = WatchRequest.fromPartial({ kinds: ["event"] });
-  for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request, { timeoutMs: 10_000 })) {
+  for await (const { step } of fixture.admin.stream(WatchServiceService.watch, request, { timeoutMs: 60_000 })) {
     const event = watched(step, "event");
     if (event !== undefined) events.push(event);
     if (step?.$case === "snapshotEnd") break;

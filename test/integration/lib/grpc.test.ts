@@ -90,7 +90,7 @@ const start = (connection: Calls, metadata: Record<string, string> = {}) =>
   connection.unary(
     InstanceServiceService.startInstance,
     { name: "hosts/h/instances/vm", requestId: "", validateOnly: false },
-    { metadata, timeoutMs: 5_000 },
+    { metadata, timeoutMs: 60_000 },
   );
 
 const clients = [
@@ -120,7 +120,7 @@ describe.each(clients)("a service over $over", ({ kind }) => {
       return connection.unary(
         InstanceServiceService.getInstance,
         { name: "hosts/h/instances/vm" },
-        { timeoutMs: 5000 },
+        { timeoutMs: 60_000 },
       );
     };
     await expect(ask(`127.0.0.1:${port}`, good)).rejects.toMatchObject({
@@ -209,7 +209,7 @@ describe.each(clients)("a service over $over", ({ kind }) => {
       ExecServiceService.exec.path,
     ].map(raw);
     if (unary === undefined || stream === undefined || bidi === undefined) throw new Error("three kinds of calls");
-    await expect(connection.unary(unary, {}, { timeoutMs: 5000 })).rejects.toMatchObject(refusal);
+    await expect(connection.unary(unary, {}, { timeoutMs: 60_000 })).rejects.toMatchObject(refusal);
     await expect(Array.fromAsync(connection.stream(stream, {}))).rejects.toMatchObject(refusal);
     const one = async function* () {
       yield {};

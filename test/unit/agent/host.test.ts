@@ -102,7 +102,7 @@ describe("doctor", () => {
       probes: [async () => [present("driver.x", "1")]],
       imageDirs: [directory],
       stateDirectory: directory,
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(60_000),
     });
     expect(capabilities.filter(({ available, reason }) => !available && reason === "")).toEqual([]);
     expect(capabilities.find(({ id }) => id === "image.micro")).toMatchObject({ available: false });

@@ -107,6 +107,6 @@ test("while the engine is away nothing is known of boxes; when it is back they a
   expect([session.views.size, session.enginePid]).toEqual([0, 0]);
   await expect(session.delete("u1")).rejects.toMatchObject({ reason: "ENGINE_GONE" });
   engine = await FakeEngine.start();
-  await expect.poll(() => plugged.length, { timeout: 10_000 }).toBe(4);
+  await expect.poll(() => plugged.length).toBe(4);
   expect(connected).toBe(2);
 });

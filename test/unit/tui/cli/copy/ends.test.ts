@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 const how = (): CopyOptions => ({
-  ...{ signal: AbortSignal.timeout(20_000), owners: false },
+  ...{ signal: AbortSignal.timeout(60_000), owners: false },
   onSkipped: (what) => void said.push(what),
   onSaid: (line) => void said.push(line),
 });

@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 const copy = (there: string, here: string, connection = guest()) => ({
-  ...{ connection, name: "hosts/a/instances/c1", inside: there, here, signal: AbortSignal.timeout(20_000) },
+  ...{ connection, name: "hosts/a/instances/c1", inside: there, here, signal: AbortSignal.timeout(60_000) },
   onBytes: (more: number) => {
     bytes += more;
   },
