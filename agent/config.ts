@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { AllowedNetworks } from "../lib/hooks/hook-address.js";
 import { type HookConfig, hookSettings } from "../lib/hooks/hook-config.js";
 import { metricsSettings } from "../lib/metrics/metrics-config.js";
+import { type AllowedListen, allowedListenSchema, usualListen } from "../lib/listen-policy.js";
 import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
 import { type ContainerCapability, findCapability } from "./drivers/containers/capabilities.js";
@@ -16,7 +17,6 @@ import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
 import { type AllowedTaps, allowedTapsSchema } from "./network/taps/tap-policy.js";
 import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
-import { type AllowedListen, allowedListenSchema, usualListen } from "./network/nat/listen-policy.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
 const ip = z

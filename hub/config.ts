@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { hookSettings } from "../lib/hooks/hook-config.js";
+import { allowedListenSchema, usualListen } from "../lib/listen-policy.js";
 import { metricsSettings } from "../lib/metrics/metrics-config.js";
 import { isId } from "../lib/names.js";
 import { addressForm, formatHostPort, parseHostPort } from "../lib/socket-address.js";
@@ -54,6 +55,11 @@ export const hubConfigSchema = z.strictObject({
   hooks: hookSettings.hooks.default([]),
   /** Networks beside the public ones that webhooks may go to. */
   hookNetworks: hookSettings.hookNetworks.default([]),
+  /** What exposes may listen on: addresses of this machine, with their ports; only from the file. */
+  exposeListen: z
+    .array(allowedListenSchema)
+    .max(256)
+    .default([...usualListen]),
   /** Addresses of /metrics; empty: it is not served. */
   metricsListen: metricsSettings.metricsListen.default([]),
   metricsTokenFile: metricsSettings.metricsTokenFile.optional(),

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EventLog } from "../lib/events/event-log.js";
 import { keepEvents } from "../lib/events/keep-events.js";
+import type { AllowedListen } from "../lib/listen-policy.js";
 import type { Log } from "../lib/log.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { formatToken } from "../lib/tls/token.js";
@@ -36,6 +37,8 @@ export interface CoreOptions {
   readonly state: HubState;
   readonly identity: () => Identity;
   readonly addresses: AddressBook;
+  /** Where exposes may listen. */
+  readonly exposeListen: readonly AllowedListen[];
   /** Kinds to which the hub adds something. */
   readonly kinds: readonly HubKind[];
   readonly log: Log;
@@ -63,7 +66,8 @@ export class Core {
   }
 
   /** Loads what is desired and begins to observe; sessions and operations are under way when this resolves. */
-  static async start({ hub, state, identity, addresses, kinds: wanted, log }: CoreOptions): Promise<Core> {
+  static async start(options: CoreOptions): Promise<Core> {
+    const { hub, state, identity, addresses, exposeListen, kinds: wanted, log } = options;
     const { store, directory, certificates, authority } = state;
     // Sockets of an earlier run lead nowhere.
     const socketDirectory = join(directory, "dialled");
@@ -88,7 +92,7 @@ export class Core {
     });
     fleet.addPart(hostEvents);
     const parts: HubParts = {
-      ...{ store, inventory, events, fleet, certificates, addresses, log, stop: stop.signal },
+      ...{ store, inventory, events, fleet, certificates, addresses, exposeListen, log, stop: stop.signal },
       relay: new RelayHandle({ tickets, meter, log }),
       operations: new HubOperations({ store, inventory, log, stop: stop.signal }),
       requests: new StoredRequests(store),

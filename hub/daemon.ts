@@ -128,6 +128,7 @@ export class Hub {
       identity: () => this.#identity,
       log: this.#log,
       addresses: this.#book,
+      exposeListen: this.#config.exposeListen,
       kinds: this.#kinds,
     });
     this.#core = core;

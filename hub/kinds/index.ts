@@ -1,5 +1,6 @@
 import type { HubKind } from "../kit/hub-kind.js";
 import { a2bKind } from "./a2b/index.js";
+import { exposeKind } from "./expose/index.js";
 import { hostKind } from "./host/index.js";
 import { backupKind } from "./backup/index.js";
 import { imageKind } from "./image/index.js";
@@ -20,4 +21,5 @@ export const hubKinds: readonly HubKind[] = [
   backupKind,
   operationKind,
   tokenKind,
+  exposeKind,
 ];

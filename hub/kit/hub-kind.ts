@@ -1,4 +1,5 @@
 import type { EventLog } from "../../lib/events/event-log.js";
+import type { AllowedListen } from "../../lib/listen-policy.js";
 import type { Log } from "../../lib/log.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Certificates } from "../pki/certificates.js";
@@ -39,6 +40,8 @@ export interface HubParts {
   readonly remarks: Remarks;
   /** Where the hub itself is reached. */
   readonly addresses: AddressBook;
+  /** Where exposes may listen. */
+  readonly exposeListen: readonly AllowedListen[];
   /** The text of a join token. */
   readonly formatToken: (secret: Buffer) => string;
   readonly log: Log;

@@ -12,6 +12,8 @@ import { DiskServiceService } from "./zor/v1/disk_service.js";
 import { Event } from "./zor/v1/event.js";
 import { EventServiceService } from "./zor/v1/event_service.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
+import { Expose } from "./zor/v1/expose.js";
+import { ExposeServiceService } from "./zor/v1/expose_service.js";
 import { ForwardServiceService } from "./zor/v1/forward_service.js";
 import { HookServiceService } from "./zor/v1/hook_service.js";
 import { Host } from "./zor/v1/host.js";
@@ -63,6 +65,7 @@ export interface ResourceTypes {
   readonly tap: Tap;
   readonly volume: Volume;
   readonly wire: Wire;
+  readonly expose: Expose;
   readonly link: Link;
   readonly event: Event;
   readonly operation: Operation;
@@ -82,6 +85,7 @@ export const codecTable = {
   tap: Tap,
   volume: Volume,
   wire: Wire,
+  expose: Expose,
   link: Link,
   event: Event,
   operation: Operation,
@@ -101,6 +105,7 @@ export const serviceTable = {
   "zor.v1.DiskService": DiskServiceService,
   "zor.v1.EventService": EventServiceService,
   "zor.v1.ExecService": ExecServiceService,
+  "zor.v1.ExposeService": ExposeServiceService,
   "zor.v1.ForwardService": ForwardServiceService,
   "zor.v1.HookService": HookServiceService,
   "zor.v1.HostLogService": HostLogServiceService,

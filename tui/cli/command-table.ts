@@ -99,6 +99,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/port-forward.js"),
   },
   {
+    name: "expose",
+    summary: "lead a port of the hub's machine to a server inside an instance",
+    load: () => import("./commands/expose.js"),
+  },
+  {
     name: "view",
     summary: "look at the screen of a machine, or take a picture of it",
     load: () => import("./commands/view.js"),

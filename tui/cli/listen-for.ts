@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { failedPrecondition, messageOf } from "../../lib/errors.js";
+import { tunnel } from "../../lib/grpc/tunnel.js";
 import type { ConnectOpen } from "../../proto/gen/zor/v1/forward_service.js";
-import { tunnel } from "../client/tunnel.js";
 import { escapeText } from "../kit/text/escape.js";
 import type { Session } from "./session.js";
 

@@ -2,6 +2,7 @@ import type { TuiKind } from "../kit/kind.js";
 import { a2bKind } from "./a2b/a2b.js";
 import { backupKind } from "./backup/backup.js";
 import { eventKind } from "./event/event.js";
+import { exposeKind } from "./expose/expose.js";
 import { hostKind } from "./host/host.js";
 import { imageKind } from "./image/image.js";
 import { instanceKind } from "./instance/instance.js";
@@ -32,4 +33,5 @@ export const tuiKinds: readonly TuiKind[] = [
   wireKind,
   natKind,
   tapKind,
+  exposeKind,
 ];

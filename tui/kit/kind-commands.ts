@@ -66,7 +66,7 @@ export interface Outcome<T extends object = object> {
 export interface CreateCommand<T extends object = object> extends CommandLook {
   readonly words?: readonly Word[];
   /** What it is called, as it would be written, when only the words are given; default: it must be said. */
-  nameOf?(words: readonly string[]): string;
+  nameOf?(words: readonly string[], values: FlagValues): string;
   /** Singular of the kind that these words mean instead, which is created in its way; undefined: this one. */
   kindOf?(words: readonly string[], values: FlagValues): string | undefined;
   /** The resource that words and flags describe. Its fields may be as few as are said: the others have their defaults. */

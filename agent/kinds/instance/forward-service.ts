@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { invalidArgument } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import type {
@@ -38,6 +38,7 @@ async function* connect(
   const id = scope.parse("instance", "open.name", open.name);
   const to = checked(open);
   const reached = manager.reach(id);
+  if (open.uid !== "" && open.uid !== reached.uid) throw anotherOne(reached.name);
   const leaveScreen = "screen" in to ? reached.viewing(caller.identity, to.screen) : undefined;
   const abort = new AbortController();
   const count = { in: 0, out: 0 };
@@ -69,11 +70,20 @@ async function* connect(
   } finally {
     abort.abort();
     leaveScreen?.(opened ? count : undefined);
-    if (opened && !("screen" in to)) {
+    // A hub that connects for itself counts at its expose: whoever comes there must not be able to have all other events go by.
+    if (opened && !("screen" in to) && caller.kind !== "hub") {
       const bytes = `${count.in} bytes in, ${count.out} out`;
       reached.tell("forwarded", `a connection to port ${to.port} ended: ${bytes}`, caller.identity);
     }
   }
+}
+
+function anotherOne(name: string): Error {
+  return failedPrecondition(
+    "ANOTHER_INSTANCE",
+    name,
+    `${name} is not the instance that was meant: that one was deleted, and another one has its name`,
+  );
 }
 
 function* toResponses(output: FromServer): Iterable<ConnectResponse> {

@@ -73,6 +73,10 @@ export class Reached {
     return this.#record.stored.resource.name;
   }
 
+  get uid(): string {
+    return this.#record.stored.resource.uid;
+  }
+
   /** Opens the serial console. @throws {ZorError} */
   async openConsole(options: ConsoleRequest): Promise<ConsoleStream> {
     const { ability, instance, handle } = this.#able("console", "show a console");

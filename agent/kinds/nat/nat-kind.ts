@@ -1,12 +1,12 @@
 import { realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { failedPrecondition, permissionDenied } from "../../../lib/errors.js";
+import { mayListen } from "../../../lib/listen-policy.js";
 import { quote } from "../../../lib/names.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { type Nat, type NatSpec, NatState, type NatStatus } from "../../../proto/gen/zor/v1/nat.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Carrying, Checked, Kept, Reference, Whole } from "../../kit/kind.js";
-import { mayListen } from "../../network/nat/listen-policy.js";
 import type { NatConfig } from "../../network/nat/nat-config.js";
 import type { NatNetworks, NatNews } from "../../network/nat/nats.js";
 import { overlaps, toSubnet, toSubnet6 } from "../../network/nat/subnet.js";

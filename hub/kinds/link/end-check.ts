@@ -1,14 +1,10 @@
-import type { MethodDefinition } from "@grpc/grpc-js";
 import { failedPrecondition, notFound } from "../../../lib/errors.js";
 import { isNicEnd, parseLinkEnd } from "../../../lib/link-end.js";
-import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
-import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { LinkSpec } from "../../../proto/gen/zor/v1/link.js";
-import type { ReadyAgent } from "../../fleet/session.js";
+import { askHost, findInstance } from "../../kit/find-instance.js";
 import type { HubParts } from "../../kit/hub-kind.js";
-import { ofHost } from "../../kit/of-host.js";
 
 type Needed = Pick<HubParts, "fleet" | "inventory">;
 
@@ -29,7 +25,7 @@ export async function findEnds(parts: Needed, spec: LinkSpec): Promise<Lan[]> {
 async function findLan({ fleet, inventory }: Needed, host: string, name: string): Promise<Lan[]> {
   const agent = fleet.agent(host);
   const known = inventory.log.find("lan", name);
-  const { lan } = known === undefined ? await ask(agent, LanServiceService.getLan, { host, name }) : { lan: known };
+  const { lan } = known === undefined ? await askHost(agent, LanServiceService.getLan, { host, name }) : { lan: known };
   return lan === undefined ? [] : [lan];
 }
 
@@ -50,25 +46,4 @@ async function assertFreeNic(parts: Needed, host: string, nic: string): Promise<
     nic,
     `${nic} is plugged into ${holder.name}; delete that, or unplug it there, first`,
   );
-}
-
-async function findInstance({ fleet, inventory }: Needed, host: string, name: string): Promise<Instance> {
-  const agent = fleet.agent(host);
-  const known = inventory.log.find("instance", name);
-  if (known !== undefined) return known;
-  const { instance } = await ask(agent, InstanceServiceService.getInstance, { host, name });
-  if (instance === undefined) throw notFound(name, "list them with: zor get instances");
-  return instance;
-}
-
-/** What was made a moment ago may not have come through the watch yet: its host decides. */
-async function ask<Response>(
-  agent: ReadyAgent,
-  method: MethodDefinition<{ name: string }, Response>,
-  { host, name }: { readonly host: string; readonly name: string },
-): Promise<Response> {
-  const options = { signal: agent.signal, timeoutMs: 5000 };
-  return await agent.connection.unary(method, { name }, options).catch((error: unknown) => {
-    throw ofHost(error, agent, host);
-  });
 }

@@ -29,6 +29,11 @@ const bases: Readonly<Record<string, JsonValue>> = {
     validateOnly: true,
     link: { spec: { a: "hosts/alpha/lans/lan1", b: "hosts/beta/lans/lan1" } },
   },
+  CreateExpose: {
+    exposeId: "e9",
+    validateOnly: true,
+    expose: { spec: { instance: "hosts/alpha/instances/web", port: 80 } },
+  },
   CreateToken: { role: "ROLE_VIEWER" },
 };
 
@@ -58,7 +63,7 @@ const decisions: readonly (readonly [RegExp, string])[] = [
   [/\.(status|fingerprint|summary|unreachable)\b/, "read only: what a request says is not looked at"],
   [/\.(uid|reason|port|create_time|last_refusal)$/, "read only: what a request says is not looked at"],
   [
-    /\.(host|instance|lan|link|a2b)\.name$/,
+    /\.(host|instance|lan|link|a2b|expose)\.name$/,
     "read only when it is created; where it is updated it is the name, tried below",
   ],
   [/\.etag$/, "read only when it is created; where it is updated, another one than the resource's own is refused"],

@@ -87,7 +87,7 @@ export async function defineCreate(
       const options = command.opts<CreateOptions>();
       if (text !== undefined && own.nameOf !== undefined && given.length + 1 === needed.length) {
         given = [text, ...given];
-        text = own.nameOf(given.map(String));
+        text = own.nameOf(given.map(String), command.opts<FlagValues>());
       }
       if (options.file === undefined) {
         if (text === undefined) throw missingArgument(command, "name");

@@ -12,7 +12,7 @@ import { runProgram } from "../../client/run-program.js";
 import type { Session } from "../session.js";
 import { GuestKeys } from "../ssh/guest-keys.js";
 import { domain, fromAlias, SshFiles, sshRemedy, toAlias } from "../ssh/ssh-files.js";
-import { tunnel } from "../../client/tunnel.js";
+import { tunnel } from "../../../lib/grpc/tunnel.js";
 
 interface SshOptions {
   readonly host?: string;

@@ -66,6 +66,8 @@ export interface ConnectOpen {
    * Neither asks a machine's viewer for a password.
    */
   screenProtocol: string;
+  /** Identity (Instance.uid) of the instance that is meant: FAILED_PRECONDITION when the one of that name is another. Default: whichever it is. */
+  uid: string;
 }
 
 /** One side sends no more. */
@@ -218,7 +220,7 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
 };
 
 function createBaseConnectOpen(): ConnectOpen {
-  return { name: "", port: 0, address: "", screen: false, nic: "", screenProtocol: "" };
+  return { name: "", port: 0, address: "", screen: false, nic: "", screenProtocol: "", uid: "" };
 }
 
 export const ConnectOpen: MessageFns<ConnectOpen> = {
@@ -240,6 +242,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     }
     if (message.screenProtocol !== "") {
       writer.uint32(50).string(message.screenProtocol);
+    }
+    if (message.uid !== "") {
+      writer.uint32(58).string(message.uid);
     }
     return writer;
   },
@@ -305,6 +310,14 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
             message.screenProtocol = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -329,6 +342,7 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
         : isSet(object.screen_protocol)
         ? globalThis.String(object.screen_protocol)
         : "",
+      uid: isSet(object.uid) ? globalThis.String(object.uid) : "",
     };
   },
 
@@ -352,6 +366,9 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     if (message.screenProtocol !== "") {
       obj.screenProtocol = message.screenProtocol;
     }
+    if (message.uid !== "") {
+      obj.uid = message.uid;
+    }
     return obj;
   },
 
@@ -366,6 +383,7 @@ export const ConnectOpen: MessageFns<ConnectOpen> = {
     message.screen = object.screen ?? false;
     message.nic = object.nic ?? "";
     message.screenProtocol = object.screenProtocol ?? "";
+    message.uid = object.uid ?? "";
     return message;
   },
 };
@@ -603,7 +621,8 @@ export const ForwardServiceService = {
    * Opens a TCP connection from inside an instance, as a program there would: in a container's network namespace, or by socat, nc or
    * python3 of a machine's guest. Where no guest agent answers, or a NIC is named, it comes from a throw-away neighbour in the guest's lan
    * instead. The first message must be open. Either side may end alone; neither is read faster than the other takes
-   * it. When the caller goes the connection ends. What went through is told as an event of the instance.
+   * it. When the caller goes the connection ends. What went through is told as an event of the instance, but to a hub that connects for
+   * itself, which counts it at its expose.
    */
   connect: {
     path: "/zor.v1.ForwardService/Connect" as const,
@@ -621,7 +640,8 @@ export interface ForwardServiceServer extends UntypedServiceImplementation {
    * Opens a TCP connection from inside an instance, as a program there would: in a container's network namespace, or by socat, nc or
    * python3 of a machine's guest. Where no guest agent answers, or a NIC is named, it comes from a throw-away neighbour in the guest's lan
    * instead. The first message must be open. Either side may end alone; neither is read faster than the other takes
-   * it. When the caller goes the connection ends. What went through is told as an event of the instance.
+   * it. When the caller goes the connection ends. What went through is told as an event of the instance, but to a hub that connects for
+   * itself, which counts it at its expose.
    */
   connect: handleBidiStreamingCall<ConnectRequest, ConnectResponse>;
 }
@@ -631,7 +651,8 @@ export interface ForwardServiceClient extends Client {
    * Opens a TCP connection from inside an instance, as a program there would: in a container's network namespace, or by socat, nc or
    * python3 of a machine's guest. Where no guest agent answers, or a NIC is named, it comes from a throw-away neighbour in the guest's lan
    * instead. The first message must be open. Either side may end alone; neither is read faster than the other takes
-   * it. When the caller goes the connection ends. What went through is told as an event of the instance.
+   * it. When the caller goes the connection ends. What went through is told as an event of the instance, but to a hub that connects for
+   * itself, which counts it at its expose.
    */
   connect(): ClientDuplexStream<ConnectRequest, ConnectResponse>;
   connect(options: Partial<CallOptions>): ClientDuplexStream<ConnectRequest, ConnectResponse>;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { wireCommands } from "../../../../tui/kinds/wire/flags.js";
 
 test("a wire whose name is not said is called after its ends", () => {
-  const nameOf = (...words: string[]) => wireCommands.create?.nameOf?.(words);
+  const nameOf = (...words: string[]) => wireCommands.create?.nameOf?.(words, {});
   expect(nameOf("alpha/r1:eth1", "alpha/r2:eth2")).toBe("alpha/r1-eth1-r2-eth2");
   expect(nameOf("hosts/alpha/instances/r1:eth1", "alpha/r2:eth2")).toBe("alpha/r1-eth1-r2-eth2");
   for (const words of [
@@ -14,7 +14,7 @@ test("a wire whose name is not said is called after its ends", () => {
 
 test("between two hosts it is a link, which is named without a host", () => {
   const words = ["alpha/r1:eth1", "beta/r2:eth2"];
-  expect(wireCommands.create?.nameOf?.(words)).toBe("r1-eth1-r2-eth2");
+  expect(wireCommands.create?.nameOf?.(words, {})).toBe("r1-eth1-r2-eth2");
   expect(wireCommands.create?.kindOf?.(words, {})).toBe("link");
   expect(wireCommands.create?.kindOf?.(["alpha/r1:eth1", "alpha/r2:eth2"], {})).toBeUndefined();
   expect(() => wireCommands.create?.kindOf?.(words, { cut: true })).toThrow("--cut");

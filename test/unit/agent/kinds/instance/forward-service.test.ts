@@ -4,7 +4,10 @@ import { forwardService } from "../../../../../agent/kinds/instance/forward-serv
 import { ConnectOpen, type ConnectRequest } from "../../../../../proto/gen/zor/v1/forward_service.js";
 
 /** What is reached of an instance when a connection is opened: the protocol, or the port. */
-async function reach(open: Partial<ConnectOpen>): Promise<readonly unknown[]> {
+async function reach(
+  open: Partial<ConnectOpen>,
+  caller: object = { identity: "ana", kind: "user" },
+): Promise<readonly unknown[]> {
   const reached: unknown[] = [];
   async function* screen({ protocol }: { protocol: ScreenProtocol }) {
     reached.push(protocol);
@@ -20,12 +23,17 @@ async function reach(open: Partial<ConnectOpen>): Promise<readonly unknown[]> {
   };
   const options = {
     scope: { parse: () => "vm1" },
-    manager: { reach: () => ({ viewing, connectScreen: screen, connect: server, tell: () => undefined }) },
+    manager: {
+      reach: () => ({
+        ...{ name: "n", uid: "u1", viewing, connectScreen: screen, connect: server },
+        tell: (type: string) => void reached.push(type),
+      }),
+    },
   } as unknown as Parameters<typeof forwardService>[0];
   async function* requests(): AsyncGenerator<ConnectRequest> {
     yield { message: { $case: "open", value: ConnectOpen.fromPartial({ name: "n", ...open }) } };
   }
-  const context = { signal: new AbortController().signal, caller: { identity: "ana" } };
+  const context = { signal: new AbortController().signal, caller };
   const answers = forwardService(options).connect(requests(), context as never);
   for await (const _answer of answers as AsyncIterable<unknown>);
   return reached;
@@ -39,8 +47,14 @@ it.each([
   expect(await reach(open)).toEqual([`ana ${protocol} comes`, protocol, { in: 0, out: 0 }]);
 });
 
-it("counts nobody who reaches a server", async () => {
-  expect(await reach({ port: 80 })).toEqual([80]);
+it("tells who reached a server, but not of a hub that connects for itself", async () => {
+  expect(await reach({ port: 80 })).toEqual([80, "forwarded"]);
+  expect(await reach({ port: 80 }, { identity: "zor://hub/hub", kind: "hub" })).toEqual([80]);
+});
+
+it("reaches the very instance that is meant, and no other of its name", async () => {
+  expect(await reach({ port: 80, uid: "u1" })).toEqual([80, "forwarded"]);
+  await expect(reach({ port: 80, uid: "u0" })).rejects.toMatchObject({ reason: "ANOTHER_INSTANCE" });
 });
 
 it.each([

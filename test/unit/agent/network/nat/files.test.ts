@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { dhcpHostsFile, dnsmasqConfig, hostsFile } from "../../../../../agent/network/nat/dnsmasq-files.js";
 import { destinations } from "../../../../../agent/network/nat/host-addresses.js";
 import { parseLeases, withoutLeases } from "../../../../../agent/network/nat/leases.js";
-import { allowedListenSchema, mayListen, usualListen } from "../../../../../agent/network/nat/listen-policy.js";
+import { allowedListenSchema, mayListen, usualListen } from "../../../../../lib/listen-policy.js";
 import type { NatConfig } from "../../../../../agent/network/nat/nat-config.js";
 import { natRules, numberForwards } from "../../../../../agent/network/nat/rules.js";
 import { toSubnet, toSubnet6 } from "../../../../../agent/network/nat/subnet.js";

@@ -1,16 +1,16 @@
 import { isIPv4 } from "node:net";
 import { z } from "zod";
 
-/** Ports of an address of the host that forwards may listen on. */
+/** Ports of an address of this machine that what people ask for may listen on. */
 export interface AllowedListen {
-  /** IPv4 address; "0.0.0.0": all. */
+  /** IPv4 address; "0.0.0.0": all at once. */
   readonly address: string;
   readonly first: number;
   readonly last: number;
 }
 
 const pattern = /^(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5})(?:-(\d{1,5}))?)?$/;
-/** Ports below belong to the host's services. */
+/** Ports below belong to the services of the machine. */
 const firstFree = 1024;
 const lastPort = 65_535;
 
@@ -23,12 +23,12 @@ export const allowedListenSchema = z.string().transform((text, context): Allowed
   context.addIssue({
     code: "custom",
     message:
-      'expected an IPv4 address of the host, with ports or without: "192.0.2.1", "192.0.2.1:80" or "192.0.2.1:8000-8999"',
+      'expected an IPv4 address of this machine, with ports or without: "192.0.2.1", "192.0.2.1:80" or "192.0.2.1:8000-8999"',
   });
   return z.NEVER;
 });
 
-/** What is allowed where the agent's settings say nothing: only programs on the host get in. */
+/** What is allowed where the settings say nothing: only programs on the machine get in. */
 export const usualListen: readonly AllowedListen[] = [{ address: "127.0.0.1", first: firstFree, last: lastPort }];
 
 /** Whether a port of an address may be listened on. */

@@ -1,12 +1,16 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import type { Connection } from "../../lib/grpc/connection.js";
 import { ConnectOpen, type ConnectRequest, ForwardServiceService } from "../../proto/gen/zor/v1/forward_service.js";
+import type { Calls } from "./connection.js";
 
 /** Two ends of a connection here. */
 export interface TunnelEnds {
   readonly input: Readable;
   readonly output: Writable;
+  /** Told when the server is reached; see ConnectOpened. */
+  readonly onOpened?: () => void;
+  /** Told before the ends are closed when not everything could be carried. */
+  readonly onFailed?: () => void;
 }
 
 /**
@@ -14,9 +18,9 @@ export interface TunnelEnds {
  * than the other takes it. Ends as well when the output here is closed. @throws {ZorError} when it cannot connect, or the connection is lost.
  */
 export async function tunnel(
-  connection: Connection,
+  connection: Pick<Calls, "bidi">,
   open: Partial<ConnectOpen> & Pick<ConnectOpen, "name">,
-  { input, output }: TunnelEnds,
+  { input, output, onOpened, onFailed }: TunnelEnds,
   signal: AbortSignal,
 ): Promise<void> {
   const abort = new AbortController();
@@ -42,6 +46,7 @@ export async function tunnel(
   const either = AbortSignal.any([signal, abort.signal]);
   try {
     for await (const { message } of connection.bidi(ForwardServiceService.connect, requests(), { signal: either })) {
+      if (message?.$case === "opened") onOpened?.();
       if (message?.$case === "end") output.end();
       if (message?.$case !== "data" || output.write(message.value)) continue;
       await once(output, "drain", { signal: either });
@@ -49,7 +54,9 @@ export async function tunnel(
     if (output.writableEnded && !output.writableFinished) await once(output, "finish", { signal: either });
   } catch (error) {
     // Whoever takes no more is done.
-    if (!isClosed) throw error;
+    if (isClosed) return;
+    onFailed?.();
+    throw error;
   } finally {
     output.off("error", onClosed);
     output.on("error", () => undefined);
