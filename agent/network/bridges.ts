@@ -22,7 +22,7 @@ import { adjustMirrors, checkMirrorEnd } from "./lans/mirror-rows.js";
 import { changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
 import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
-import { PortRates } from "./lans/port-rates.js";
+import { PortLimits } from "./lans/port-limits.js";
 import { bridgeTopology } from "./lans/rstp-topology.js";
 import { toBridgeName, toTestPortName } from "./names.js";
 import { type ObservedLan, observePort } from "./observed-lan.js";
@@ -45,7 +45,7 @@ export class Bridges {
   readonly #tester: LanTester;
   readonly #healer: Healer;
   readonly #faults = new PortFaults();
-  readonly #rates: PortRates;
+  readonly #limits: PortLimits;
   /** Of one port one thing is done after the other. */
   readonly #queue = new KeyedQueue(1024);
   readonly #listeners = new Set<() => void>();
@@ -59,9 +59,9 @@ export class Bridges {
     };
     this.#tester = new LanTester({ netns: options.switch.netns, onChange });
     this.#healer = new Healer(() => this.#heal(), options.log);
-    const tell = (port: string, fault: string): void => this.#told(port, fault);
-    this.#rates = new PortRates({ netns: options.switch.netns, log: options.log, tell });
     this.flows = new FlowKeeper(options);
+    const tell = (port: string, fault: string): void => this.#faults.tell(this.#plugs.get(port), fault);
+    this.#limits = new PortLimits({ netns: options.switch.netns, log: options.log, flows: this.flows, tell });
     const stops = [
       this.flows.onChange(onChange),
       options.switch.onRestart(() => void this.#restore()),
@@ -107,7 +107,7 @@ export class Bridges {
     for (const { port, lan } of [...this.#plugs.values()]) {
       if (lan !== id) continue;
       this.#plugs.delete(port);
-      await this.#rates.set(port, undefined);
+      await this.#limits.remove(port);
     }
     await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, id);
@@ -148,15 +148,20 @@ export class Bridges {
     await this.#queue.run(options.port, () => this.#plug(options));
   }
 
-  /** With its rate first: when it cannot be limited nothing has changed. */
+  /** With its limits first: when they cannot be nothing has changed; and again, since flows name a new port by the number that it has then. */
   async #plug(options: PlugOptions): Promise<void> {
-    const { port, lan, settings } = options;
+    const { port, lan } = options;
     if (this.#findBridge(this.#switch.mirror, lan) === undefined) throw noLan(lan);
+    const before = this.#plugs.get(port);
+    let isPlugged = false;
     try {
-      await this.#rates.set(port, settings?.rateOut);
+      await this.#limits.set(options);
       await this.#plugIn(options);
+      isPlugged = true;
+      if ((await this.#limits.set(options)) && before !== undefined) await this.#switch.revalidated();
     } catch (error) {
-      await this.#rates.set(port, this.#plugs.get(port)?.settings?.rateOut).catch(() => undefined);
+      if (isPlugged && before?.lan !== lan) await this.#unplug(port);
+      await this.#limits.restore(port, this.#plugs.get(port));
       throw error;
     }
   }
@@ -215,7 +220,7 @@ export class Bridges {
   async #unplug(port: string): Promise<void> {
     this.#plugs.delete(port);
     this.#faults.forget(port);
-    await this.#rates.set(port, undefined);
+    await this.#limits.remove(port);
     await this.#switch.change((mirror) => {
       const plugged = this.#findPort(mirror, port);
       return plugged === undefined ? [] : removePort(plugged.bridge, plugged.row);
@@ -282,15 +287,7 @@ export class Bridges {
     this.#healer.close();
     this.flows.close();
     this.#tester.close();
-    void this.#rates.close();
-  }
-
-  /** That a port ceased to do what its settings say, or does it again. */
-  #told(port: string, fault: string): void {
-    const plug = this.#plugs.get(port);
-    if (plug === undefined) return;
-    if (fault === "") this.#faults.held(port);
-    else this.#faults.lost(plug, fault);
+    void this.#limits.close();
   }
 
   async #restore(): Promise<void> {

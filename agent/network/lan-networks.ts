@@ -62,8 +62,7 @@ export class LanNetworks implements InstanceNetworks {
       await this.wires?.appeared(endpoint, { port: port.port, mtu: port.mtu, isVeth: owner.model !== "tap" });
       if (nic.lan === "") continue;
       if (isNew) undo.defer(() => this.#lans.unplug(name));
-      const settings = nic.portSettings;
-      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint, settings });
+      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint, settings: nic.portSettings, own: nic });
     }
     undo.move();
     return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
@@ -86,7 +85,7 @@ export class LanNetworks implements InstanceNetworks {
     const endpoint = endpointOf(owner, nic);
     const isNew = this.wires?.enterLan(endpoint, nic.lan) === true;
     try {
-      await this.#lans.plug({ lan: nic.lan, port, endpoint, settings: nic.portSettings });
+      await this.#lans.plug({ lan: nic.lan, port, endpoint, settings: nic.portSettings, own: nic });
     } catch (error) {
       if (isNew) this.wires?.leaveLan(endpoint);
       throw error;

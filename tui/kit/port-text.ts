@@ -1,15 +1,25 @@
-import { type PortRate, type PortSettings, type PortVlan, VlanMode } from "../../proto/gen/zor/v1/port.js";
+import {
+  type AddressGuard,
+  type PortRate,
+  type PortSettings,
+  type PortVlan,
+  type StormControl,
+  VlanMode,
+} from "../../proto/gen/zor/v1/port.js";
 import { formatBits, formatBytes } from "./format.js";
 
 /** A port's settings in a few words; "": it has none. */
 export function portText(settings: PortSettings | undefined): string {
   if (settings === undefined) return "";
-  const { vlan, mirrorFrom, mirrorTo, rateOut } = settings;
+  const { vlan, mirrorFrom, mirrorTo, rateIn, rateOut, stormControl, addressGuard } = settings;
   return [
     vlanText(vlan),
     ...mirrorFrom.map((name) => `mirrored to ${name}`),
     ...mirrorTo.map((name) => `end of mirror ${name}`),
+    rateText("in", rateIn),
     rateText("out", rateOut),
+    stormText(stormControl),
+    guardText(addressGuard),
   ]
     .filter((text) => text !== "")
     .join(", ");
@@ -19,6 +29,20 @@ function rateText(way: string, rate: PortRate | undefined): string {
   if (rate === undefined) return "";
   const { rateBps, burstBytes } = rate;
   return `${way} ${formatBits(rateBps)}${burstBytes === 0n ? "" : ` burst ${formatBytes(burstBytes)}`}`;
+}
+
+function stormText(storm: StormControl | undefined): string {
+  if (storm === undefined) return "";
+  const limits = [
+    ["broadcasts", storm.broadcastPerSecond],
+    ["multicasts", storm.multicastPerSecond],
+    ["unknown", storm.unknownUnicastPerSecond],
+  ] as const;
+  return limits.flatMap(([name, limit]) => (limit === 0 ? [] : [`${name} ${limit}/s`])).join(", ");
+}
+
+function guardText(guard: AddressGuard | undefined): string {
+  return guard === undefined ? "" : ["guarded", ...guard.macs, ...guard.addresses].join(" ");
 }
 
 function vlanText(vlan: PortVlan | undefined): string {

@@ -215,9 +215,9 @@ async function applyNics(
   return await context.networks.prepare(wider, { signal: uninterrupted });
 }
 
-/** What of an interface is the network's. */
-function pluggingOf({ lan, portSettings }: Nic): Pick<Nic, "lan" | "portSettings"> {
-  return { lan, portSettings };
+/** What of an interface is the network's; its addresses where only they may be sent from. */
+function pluggingOf({ lan, portSettings, mac, addresses }: Nic): Partial<Nic> {
+  return { lan, portSettings, ...(portSettings?.addressGuard === undefined ? {} : { mac, addresses }) };
 }
 
 async function replug(context: InstanceContext, record: InstanceRecord, from: Nic, to: Nic): Promise<void> {

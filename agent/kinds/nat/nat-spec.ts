@@ -68,6 +68,11 @@ function checkWhole({ lan, subnet6, domain, boot, portSettings }: NatSpec): read
     ...when(!isDomain(domain), "domain", `${quote(domain)} is not a domain such as "lab" or "lab.example"`),
     ...(boot === undefined ? [] : checkBoot(boot)),
     ...checkPort("nat.spec.port_settings", portSettings),
+    ...when(
+      portSettings?.addressGuard !== undefined,
+      "port_settings.address_guard",
+      "is not for a nat, which passes on what others send; leave it out",
+    ),
   ];
 }
 

@@ -5,6 +5,7 @@ import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
 import type { Datapath } from "../ovs/switch.js";
 import { tagKeys } from "../bridge-operations.js";
 import { tagsOf } from "./bridge-rows.js";
+import type { OwnAddresses } from "./guard-flows.js";
 import { portChanges } from "./port-columns.js";
 
 /** A port to plug. */
@@ -17,6 +18,8 @@ export interface PlugOptions {
   readonly endpoint: string;
   /** What the lan does with its frames; default: it forwards them. */
   readonly settings?: PortSettings | undefined;
+  /** The addresses that are its own, for guards; default: not known, and no guard holds. */
+  readonly own?: OwnAddresses | undefined;
 }
 
 /** What of a port is not as its settings say, for people; empty: nothing. */

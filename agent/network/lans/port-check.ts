@@ -1,7 +1,9 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
 import { PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
+import { checkGuard, settleGuard } from "./address-guard.js";
 import { checkRate, settleRate } from "./port-rate.js";
+import { checkStorm, settleStorm } from "./storm.js";
 
 const tagRange = { min: 1, max: 4094 } as const;
 const maxTrunk = 4095;
@@ -11,8 +13,14 @@ const maxSources = 8;
 export function settlePort(settings: PortSettings | undefined): PortSettings | undefined {
   if (settings === undefined) return undefined;
   const vlan = settings.vlan === undefined ? undefined : settleVlan(settings.vlan);
-  const rateOut = settleRate(settings.rateOut);
-  const whole = PortSettings.fromPartial({ ...settings, vlan: isPlain(vlan) ? undefined : vlan, rateOut });
+  const whole = PortSettings.fromPartial({
+    ...settings,
+    vlan: isPlain(vlan) ? undefined : vlan,
+    rateIn: settleRate(settings.rateIn),
+    rateOut: settleRate(settings.rateOut),
+    stormControl: settleStorm(settings.stormControl),
+    addressGuard: settleGuard(settings.addressGuard),
+  });
   return PortSettings.encode(whole).finish().length === 0 ? undefined : whole;
 }
 
@@ -34,11 +42,14 @@ function isPlain(vlan: PortVlan | undefined): boolean {
 /** What is wrong with settings of a port that {@link settlePort} has settled; pure. @param field proto path of the settings. */
 export function checkPort(field: string, settings: PortSettings | undefined): FieldViolation[] {
   if (settings === undefined) return [];
-  const { vlan, rateOut } = settings;
+  const { vlan, rateIn, rateOut, stormControl, addressGuard } = settings;
   return [
     ...(vlan === undefined ? [] : checkVlan(`${field}.vlan`, vlan)),
     ...checkMirrors(field, settings),
+    ...checkRate(`${field}.rate_in`, rateIn),
     ...checkRate(`${field}.rate_out`, rateOut),
+    ...checkStorm(`${field}.storm_control`, stormControl),
+    ...checkGuard(`${field}.address_guard`, addressGuard),
   ];
 }
 

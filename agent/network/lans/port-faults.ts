@@ -30,7 +30,7 @@ export class PortFaults {
     if (this.of(port) === fault) return;
     const change = { lan, endpoint, fault };
     this.#faults.set(port, change);
-    this.#tell(change);
+    this.#tellAll(change);
   }
 
   /** It does. Told once. */
@@ -38,7 +38,14 @@ export class PortFaults {
     const change = this.#faults.get(port);
     if (change === undefined) return;
     this.#faults.delete(port);
-    this.#tell({ ...change, fault: "" });
+    this.#tellAll({ ...change, fault: "" });
+  }
+
+  /** Either of both; of a port that is not plugged in nothing is told. @param fault empty: it does what its settings say */
+  tell(port: FaultyPort | undefined, fault: string): void {
+    if (port === undefined) return;
+    if (fault === "") this.held(port.port);
+    else this.lost(port, fault);
   }
 
   /** It is plugged in no more: nobody is told. */
@@ -52,7 +59,7 @@ export class PortFaults {
     return () => this.#listeners.delete(listener);
   }
 
-  #tell(change: PortChange): void {
+  #tellAll(change: PortChange): void {
     for (const listener of this.#listeners) listener(change);
   }
 }

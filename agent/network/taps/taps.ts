@@ -91,8 +91,8 @@ export class Taps implements TapNetworks {
   }
 
   async ensure(config: TapConfig): Promise<void> {
-    const { uid, name, lan, mtu, device, netns, portSettings } = config;
-    const { port } = tapFacts(config);
+    const { uid, name, lan, mtu, device, netns, portSettings, addresses } = config;
+    const { port, mac } = tapFacts(config);
     await assertThere(name, netns);
     const where = place(netns);
     const [outer, inner] = await Promise.all([findLink(port, { netns: this.#netns }), findLink(device, where)]);
@@ -111,7 +111,7 @@ export class Taps implements TapNetworks {
     if (!this.#udpSuperFrames) await run("ethtool", ["-K", device, "tx-udp-segmentation", "off"], where);
     await setAddresses(config, isPair ? (inner.addr_info ?? []) : []);
     if (lan === "") await this.#lans.unplug(port);
-    else await this.#lans.plug({ lan, port, endpoint: name, settings: portSettings });
+    else await this.#lans.plug({ lan, port, endpoint: name, settings: portSettings, own: { mac, addresses } });
   }
 
   async remove({ uid }: Pick<TapConfig, "uid">): Promise<void> {

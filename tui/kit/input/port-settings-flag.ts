@@ -1,10 +1,12 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import {
+  type AddressGuard,
   type PortRate,
   type PortSettings,
   type PortVlan,
   QinqEthertype,
+  type StormControl,
   VlanMode,
 } from "../../../proto/gen/zor/v1/port.js";
 import { parseBitRate, parseBytes } from "./amounts.js";
@@ -14,12 +16,13 @@ import { parseFields, parseWhole, singleField } from "./key-values.js";
 export const portKeys = [
   ...["vlan", "trunk", "native", "native-tagged", "qinq", "qinq-type"],
   ...["mirror-from", "mirror-to"],
-  "rate-out",
+  ...["rate-in", "rate-out", "storm-broadcast", "storm-multicast", "storm-unknown"],
+  ...["guard", "guard-mac", "guard-addr"],
 ] as const;
 
 /** Says which keys, for help. */
 export const portHelp =
-  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME, rate-out=RATE[/BURST]";
+  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME, rate-in=RATE[/BURST], rate-out=RATE[/BURST], storm-broadcast=N (frames a second), storm-multicast=N, storm-unknown=N, guard, guard-mac=MAC, guard-addr=IP";
 
 /** Reads a port's settings; undefined: nothing is said of them. @param option such as "--nic". @throws {ZorError} */
 export function readPortSettings(option: string, fields: Map<string, string[]>): PortSettings | undefined {
@@ -28,7 +31,10 @@ export function readPortSettings(option: string, fields: Map<string, string[]>):
     vlan: readVlan(option, fields),
     mirrorFrom: fields.get("mirror-from") ?? [],
     mirrorTo: fields.get("mirror-to") ?? [],
+    rateIn: readRate(`${option} rate-in`, singleField(option, fields, "rate-in")),
     rateOut: readRate(`${option} rate-out`, singleField(option, fields, "rate-out")),
+    stormControl: readStorm(option, fields),
+    addressGuard: readGuard(option, fields),
   };
 }
 
@@ -66,6 +72,28 @@ function readRate(option: string, text: string | undefined): PortRate | undefine
   const [rate = "", burst, ...rest] = text.split("/");
   if (rest.length > 0) throw invalidArgument(option, `${quote(text)} is not RATE or RATE/BURST, such as 10mbit/256k`);
   return { rateBps: parseBitRate(option, rate), burstBytes: burst === undefined ? 0n : parseBytes(option, burst) };
+}
+
+/** Frames a second. */
+function readStorm(option: string, fields: Map<string, string[]>): StormControl | undefined {
+  const limit = (key: string): number | undefined => {
+    const text = singleField(option, fields, key);
+    return text === undefined ? undefined : parseWhole(`${option} ${key}`, text, 1, 10_000_000);
+  };
+  const limits = ["storm-broadcast", "storm-multicast", "storm-unknown"].map(limit);
+  if (limits.every((each) => each === undefined)) return undefined;
+  const [broadcastPerSecond = 0, multicastPerSecond = 0, unknownUnicastPerSecond = 0] = limits;
+  return { broadcastPerSecond, multicastPerSecond, unknownUnicastPerSecond };
+}
+
+/** Further addresses alone mean a guard too. */
+function readGuard(option: string, fields: Map<string, string[]>): AddressGuard | undefined {
+  const word = singleField(option, fields, "guard");
+  if (word !== undefined && word !== "true") {
+    throw invalidArgument(option, `guard takes no value; further addresses are guard-mac=MAC and guard-addr=IP`);
+  }
+  if (word === undefined && !fields.has("guard-mac") && !fields.has("guard-addr")) return undefined;
+  return { macs: fields.get("guard-mac") ?? [], addresses: fields.get("guard-addr") ?? [] };
 }
 
 function readEthertype(option: string, type: string | undefined): QinqEthertype {

@@ -139,8 +139,29 @@ export interface PortVlan {
 export interface PortRate {
   /** Bits per second of whole frames, 8000 to 100 Gbit/s. */
   rateBps: bigint;
-  /** Bytes that may pass at once when the rate was not used, 1500 to 64 MiB; 0: as many as pass in 50 ms, at least 128 KiB. */
+  /** Bytes that may pass at once when the rate was not used, 128 KiB to 64 MiB; 0: as many as pass in 50 ms, at least 128 KiB. */
   burstBytes: bigint;
+}
+
+/** Limits of the frames a second that an endpoint sends to many; what is beyond is dropped. A tenth of it, ten at least, may come at once. */
+export interface StormControl {
+  /** Broadcasts a second, up to 10 millions; 0: not limited. */
+  broadcastPerSecond: number;
+  /** Other frames to groups a second, up to 10 millions; 0: not limited. */
+  multicastPerSecond: number;
+  /** Frames a second to addresses from which nobody in the lan has sent in the last 5 minutes, up to 10 millions; 0: not limited. */
+  unknownUnicastPerSecond: number;
+}
+
+/**
+ * The endpoint sends from its own MAC address only. When its specification, or this, has IP addresses, ARP, neighbour discovery, IPv4 and IPv6
+ * come from those only, from link-local ones, and from who asks for an address. The same holds behind VLAN tags.
+ */
+export interface AddressGuard {
+  /** Further MAC addresses that it may send from, at most 16. */
+  macs: string[];
+  /** Further IP addresses or networks that it may send from, "10.0.0.5" or "10.1.0.0/16", at most 64. */
+  addresses: string[];
 }
 
 /** What the lan does with a port's frames. All unset: it forwards them. */
@@ -153,8 +174,20 @@ export interface PortSettings {
   mirrorFrom: string[];
   /** Names of the mirrors whose copies come out of this port, at most 1: the lan sends it nothing else. */
   mirrorTo: string[];
-  /** Limit of what the lan sends to the endpoint: what comes faster waits its turn for up to 200 ms, the rest is dropped. Unset: none. */
-  rateOut: PortRate | undefined;
+  /** Limit of what the endpoint sends into the lan: what comes faster is dropped. Unset: none. */
+  rateIn:
+    | PortRate
+    | undefined;
+  /** Limit of what the lan sends to the endpoint: what comes faster waits its turn, as much as the rate sends in 200 ms; the rest is dropped. Unset: none. */
+  rateOut:
+    | PortRate
+    | undefined;
+  /** Limits of what it sends to many at once. Unset: none. */
+  stormControl:
+    | StormControl
+    | undefined;
+  /** Which addresses it may send from; not for nats. Unset: any. */
+  addressGuard: AddressGuard | undefined;
 }
 
 function createBasePortVlan(): PortVlan {
@@ -389,8 +422,216 @@ export const PortRate: MessageFns<PortRate> = {
   },
 };
 
+function createBaseStormControl(): StormControl {
+  return { broadcastPerSecond: 0, multicastPerSecond: 0, unknownUnicastPerSecond: 0 };
+}
+
+export const StormControl: MessageFns<StormControl> = {
+  encode(message: StormControl, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.broadcastPerSecond !== 0) {
+      writer.uint32(8).int32(message.broadcastPerSecond);
+    }
+    if (message.multicastPerSecond !== 0) {
+      writer.uint32(16).int32(message.multicastPerSecond);
+    }
+    if (message.unknownUnicastPerSecond !== 0) {
+      writer.uint32(24).int32(message.unknownUnicastPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StormControl {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStormControl();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.broadcastPerSecond = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.multicastPerSecond = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.unknownUnicastPerSecond = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StormControl {
+    return {
+      broadcastPerSecond: isSet(object.broadcastPerSecond)
+        ? globalThis.Number(object.broadcastPerSecond)
+        : isSet(object.broadcast_per_second)
+        ? globalThis.Number(object.broadcast_per_second)
+        : 0,
+      multicastPerSecond: isSet(object.multicastPerSecond)
+        ? globalThis.Number(object.multicastPerSecond)
+        : isSet(object.multicast_per_second)
+        ? globalThis.Number(object.multicast_per_second)
+        : 0,
+      unknownUnicastPerSecond: isSet(object.unknownUnicastPerSecond)
+        ? globalThis.Number(object.unknownUnicastPerSecond)
+        : isSet(object.unknown_unicast_per_second)
+        ? globalThis.Number(object.unknown_unicast_per_second)
+        : 0,
+    };
+  },
+
+  toJSON(message: StormControl): unknown {
+    const obj: any = {};
+    if (message.broadcastPerSecond !== 0) {
+      obj.broadcastPerSecond = Math.round(message.broadcastPerSecond);
+    }
+    if (message.multicastPerSecond !== 0) {
+      obj.multicastPerSecond = Math.round(message.multicastPerSecond);
+    }
+    if (message.unknownUnicastPerSecond !== 0) {
+      obj.unknownUnicastPerSecond = Math.round(message.unknownUnicastPerSecond);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StormControl>): StormControl {
+    return StormControl.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StormControl>): StormControl {
+    const message = createBaseStormControl();
+    message.broadcastPerSecond = object.broadcastPerSecond ?? 0;
+    message.multicastPerSecond = object.multicastPerSecond ?? 0;
+    message.unknownUnicastPerSecond = object.unknownUnicastPerSecond ?? 0;
+    return message;
+  },
+};
+
+function createBaseAddressGuard(): AddressGuard {
+  return { macs: [], addresses: [] };
+}
+
+export const AddressGuard: MessageFns<AddressGuard> = {
+  encode(message: AddressGuard, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.macs) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddressGuard {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddressGuard();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.macs.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AddressGuard {
+    return {
+      macs: globalThis.Array.isArray(object?.macs) ? object.macs.map((e: any) => globalThis.String(e)) : [],
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AddressGuard): unknown {
+    const obj: any = {};
+    if (message.macs?.length) {
+      obj.macs = message.macs;
+    }
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AddressGuard>): AddressGuard {
+    return AddressGuard.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddressGuard>): AddressGuard {
+    const message = createBaseAddressGuard();
+    message.macs = object.macs?.map((e) => e) || [];
+    message.addresses = object.addresses?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBasePortSettings(): PortSettings {
-  return { vlan: undefined, mirrorFrom: [], mirrorTo: [], rateOut: undefined };
+  return {
+    vlan: undefined,
+    mirrorFrom: [],
+    mirrorTo: [],
+    rateIn: undefined,
+    rateOut: undefined,
+    stormControl: undefined,
+    addressGuard: undefined,
+  };
 }
 
 export const PortSettings: MessageFns<PortSettings> = {
@@ -404,8 +645,17 @@ export const PortSettings: MessageFns<PortSettings> = {
     for (const v of message.mirrorTo) {
       writer.uint32(26).string(v!);
     }
+    if (message.rateIn !== undefined) {
+      PortRate.encode(message.rateIn, writer.uint32(34).fork()).join();
+    }
     if (message.rateOut !== undefined) {
       PortRate.encode(message.rateOut, writer.uint32(42).fork()).join();
+    }
+    if (message.stormControl !== undefined) {
+      StormControl.encode(message.stormControl, writer.uint32(50).fork()).join();
+    }
+    if (message.addressGuard !== undefined) {
+      AddressGuard.encode(message.addressGuard, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -447,12 +697,36 @@ export const PortSettings: MessageFns<PortSettings> = {
             message.mirrorTo.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rateIn = PortRate.decode(reader, reader.uint32());
+            continue;
+          }
           case 5: {
             if (tag !== 42) {
               break;
             }
 
             message.rateOut = PortRate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.stormControl = StormControl.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.addressGuard = AddressGuard.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -480,10 +754,25 @@ export const PortSettings: MessageFns<PortSettings> = {
         : globalThis.Array.isArray(object?.mirror_to)
         ? object.mirror_to.map((e: any) => globalThis.String(e))
         : [],
+      rateIn: isSet(object.rateIn)
+        ? PortRate.fromJSON(object.rateIn)
+        : isSet(object.rate_in)
+        ? PortRate.fromJSON(object.rate_in)
+        : undefined,
       rateOut: isSet(object.rateOut)
         ? PortRate.fromJSON(object.rateOut)
         : isSet(object.rate_out)
         ? PortRate.fromJSON(object.rate_out)
+        : undefined,
+      stormControl: isSet(object.stormControl)
+        ? StormControl.fromJSON(object.stormControl)
+        : isSet(object.storm_control)
+        ? StormControl.fromJSON(object.storm_control)
+        : undefined,
+      addressGuard: isSet(object.addressGuard)
+        ? AddressGuard.fromJSON(object.addressGuard)
+        : isSet(object.address_guard)
+        ? AddressGuard.fromJSON(object.address_guard)
         : undefined,
     };
   },
@@ -499,8 +788,17 @@ export const PortSettings: MessageFns<PortSettings> = {
     if (message.mirrorTo?.length) {
       obj.mirrorTo = message.mirrorTo;
     }
+    if (message.rateIn !== undefined) {
+      obj.rateIn = PortRate.toJSON(message.rateIn);
+    }
     if (message.rateOut !== undefined) {
       obj.rateOut = PortRate.toJSON(message.rateOut);
+    }
+    if (message.stormControl !== undefined) {
+      obj.stormControl = StormControl.toJSON(message.stormControl);
+    }
+    if (message.addressGuard !== undefined) {
+      obj.addressGuard = AddressGuard.toJSON(message.addressGuard);
     }
     return obj;
   },
@@ -513,8 +811,17 @@ export const PortSettings: MessageFns<PortSettings> = {
     message.vlan = (object.vlan !== undefined && object.vlan !== null) ? PortVlan.fromPartial(object.vlan) : undefined;
     message.mirrorFrom = object.mirrorFrom?.map((e) => e) || [];
     message.mirrorTo = object.mirrorTo?.map((e) => e) || [];
+    message.rateIn = (object.rateIn !== undefined && object.rateIn !== null)
+      ? PortRate.fromPartial(object.rateIn)
+      : undefined;
     message.rateOut = (object.rateOut !== undefined && object.rateOut !== null)
       ? PortRate.fromPartial(object.rateOut)
+      : undefined;
+    message.stormControl = (object.stormControl !== undefined && object.stormControl !== null)
+      ? StormControl.fromPartial(object.stormControl)
+      : undefined;
+    message.addressGuard = (object.addressGuard !== undefined && object.addressGuard !== null)
+      ? AddressGuard.fromPartial(object.addressGuard)
       : undefined;
     return message;
   },

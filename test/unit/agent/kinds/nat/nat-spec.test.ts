@@ -109,6 +109,7 @@ describe("the specification of a nat", () => {
     ["a directory that is not absolute", { boot: { directory: "srv", file: "x" } }, /boot\.directory/],
     ["a file that climbs", { boot: { directory: "/srv", file: "../x" } }, /boot\.file/],
     ["a file with more to it", { boot: { directory: "/srv", file: "x,1.2.3.4" } }, /boot\.file/],
+    ["a guard of addresses", { portSettings: { addressGuard: {} } }, /port_settings\.address_guard/],
   ])("is not one with %s", (_, spec, why) => {
     expect(faultsOf(spec).join("; ")).toMatch(why);
   });

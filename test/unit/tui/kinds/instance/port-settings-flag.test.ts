@@ -33,6 +33,18 @@ test.each([
     { rateOut: { rateBps: 1_500_000_000n, burstBytes: 262_144n } },
     "out 1.5Gb/s burst 256K",
   ],
+  ["eth0,rate-in=64kbit", { rateIn: { rateBps: 64_000n } }, "in 64kb/s"],
+  [
+    "eth0,storm-broadcast=100,storm-unknown=5",
+    { stormControl: { broadcastPerSecond: 100, unknownUnicastPerSecond: 5 } },
+    "broadcasts 100/s, unknown 5/s",
+  ],
+  ["eth0,guard", { addressGuard: {} }, "guarded"],
+  [
+    "eth0,guard-mac=02:00:00:00:00:01,guard-addr=10.0.0.5,guard-addr=fd00::/64",
+    { addressGuard: { macs: ["02:00:00:00:00:01"], addresses: ["10.0.0.5", "fd00::/64"] } },
+    "guarded 02:00:00:00:00:01 10.0.0.5 fd00::/64",
+  ],
 ] satisfies [string, Parameters<typeof PortSettings.fromPartial>[0], string][])("--port %s", (text, wanted, shown) => {
   const settings = PortSettings.fromPartial(wanted);
   expect(parsePort(text)).toEqual({ nic: "eth0", settings });
@@ -58,6 +70,8 @@ test.each([
   "eth0,qinq=1,qinq-type=vlan",
   "eth0,speed=1",
   "eth0,rate-out=fast",
+  "eth0,storm-broadcast=0",
+  "eth0,guard=no",
   "eth0,rate-out=1mbit/2/3",
   "eth0,rate-out=1mbit/x",
 ])("refuses --port %s by name", (text) => {
