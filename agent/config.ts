@@ -15,6 +15,7 @@ import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
 import { usbDevicePattern } from "./drivers/qemu/usb-device-name.js";
 import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
+import { type AllowedPhys, allowedPhysSchema } from "./network/phys/phy-policy.js";
 import { type AllowedTaps, allowedTapsSchema } from "./network/taps/tap-policy.js";
 import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
 
@@ -115,6 +116,7 @@ export const agentConfigSchema = z.strictObject({
   natListen: z.array(allowedListenSchema).max(256).optional(),
   netbootDirs: z.array(path).max(256).optional(),
   taps: z.array(allowedTapsSchema).max(256).optional(),
+  phys: z.array(allowedPhysSchema).max(256).optional(),
   memoryReserveMib: mib.optional(),
   hooks: hookSettings.hooks.optional(),
   hookNetworks: hookSettings.hookNetworks.optional(),
@@ -190,6 +192,8 @@ export interface AgentSettings {
   readonly netbootDirs: readonly string[];
   /** Where taps may be, and with which addresses; none: nowhere. */
   readonly taps: readonly AllowedTaps[];
+  /** Which interfaces of the host phys may take, and how; none: none. */
+  readonly phys: readonly AllowedPhys[];
   /** Memory of the host that stays free when a machine starts, MiB. */
   readonly memoryReserveMib: number;
   /** Whom events are told to; default: nobody. */
@@ -244,6 +248,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     natListen: config.natListen ?? usualListen,
     netbootDirs: config.netbootDirs ?? [],
     taps: config.taps ?? [],
+    phys: config.phys ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,
     hooks: config.hooks ?? [],
     hookNetworks: config.hookNetworks ?? [],

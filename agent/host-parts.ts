@@ -14,6 +14,7 @@ import { Switch } from "./network/ovs/switch.js";
 import { Ports } from "./network/ports.js";
 import { Forwarder } from "./network/wires/forwarder.js";
 import { NicPlugger } from "./network/wires/nic-plugger.js";
+import { Phys } from "./network/phys/phys.js";
 import { Taps } from "./network/taps/taps.js";
 import { Wires } from "./network/wires/wires.js";
 import type { CablePlugger } from "./cable/plugger.js";
@@ -67,6 +68,10 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     log,
   });
   const taps = new Taps({ netns, agentUid: hostUid, lans, udpSuperFrames: opened.datapath === "system" });
+  const phys = new Phys({
+    ...{ netns, agentUid: hostUid, state: settings.state, lans },
+    own: async () => ({ local: ownAddresses(settings), remote: await hubsOf(settings.state) }),
+  });
   const nats = new Nats({
     ...{ netns, agentUid: hostUid, lans, log },
     udpSuperFrames: opened.datapath === "system",
@@ -82,6 +87,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     nats,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard }),
     taps,
+    phys,
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
     switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),
@@ -94,6 +100,11 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   };
   const plugger = new NicPlugger({ lans, wires, host: settings.host });
   return { network, plugger, udpSuperFrames: opened.datapath === "system" };
+}
+
+/** Where others reach this host. */
+function ownAddresses({ listen, underlay, cableListen }: AgentSettings): readonly string[] {
+  return [...underlay, ...[...listen, cableListen].flatMap((each) => parseHostPort(each)?.host ?? [])];
 }
 
 /** Where the hub is, as this host was told when it joined; a hub that was moved since is asked for by its old name or address. */

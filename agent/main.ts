@@ -18,6 +18,7 @@ import { takeFingerprint } from "./host/fingerprint.js";
 import { isHostStopping } from "./host/host-stopping.js";
 import { joinAsHost } from "./join.js";
 import { askToShutdownGuests } from "./local-control.js";
+import { guardPhy } from "./network/phys/roll-back.js";
 import { runAgent } from "./run.js";
 
 // sysexits(3).
@@ -118,6 +119,17 @@ Example:
     }
     const left = await askToShutdownGuests((await readConfig(flags)).state, (text) => console.log(text));
     if (left > 0) process.exitCode = exitCodes.failure;
+  });
+
+agent
+  // The agent starts it itself, beside what has to be confirmed.
+  .command("guard-phy", { hidden: true })
+  .requiredOption("--state <dir>", "state directory of the agent")
+  .requiredOption("--switch <netns>", "net namespace of the switch")
+  .requiredOption("--agent-uid <uid>", "identity of the agent")
+  .requiredOption("--uid <uid>", "identity of the phy")
+  .action(async (given: Readonly<Record<"state" | "switch" | "agentUid" | "uid", string>>) => {
+    await guardPhy({ state: given.state, netns: given.switch, agentUid: given.agentUid, uid: given.uid });
   });
 
 program

@@ -16,6 +16,7 @@ import type { LanSource } from "./network/lan-networks.js";
 import type { PortChange } from "./network/lans/port-faults.js";
 import type { Wires } from "./network/wires/wires.js";
 import type { NatNetworks } from "./network/nat/nats.js";
+import type { PhyNetworks } from "./network/phys/phys.js";
 import type { TapNetworks } from "./network/taps/taps.js";
 import type { Scheduler } from "./schedules/scheduler.js";
 import type { VolumeHolders } from "./storage/volume-holders.js";
@@ -34,6 +35,8 @@ export interface NetworkPart {
   readonly taps?: TapNetworks;
   /** The flows of lans; undefined: this host keeps none. */
   readonly flows?: FlowKeeper;
+  /** Interfaces of the host that take part in lans; undefined: this host has none. */
+  readonly phys?: PhyNetworks;
   /** Calls back when lans or ports change. Returns the way to stop. */
   readonly onChange: (listener: () => void) => () => void;
   /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */

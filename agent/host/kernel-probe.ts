@@ -7,6 +7,12 @@ import { run } from "./exec.js";
 /** CGROUP2_SUPER_MAGIC of linux/magic.h. */
 const cgroup2Magic = 0x63677270;
 
+/** Commands of `ip -batch`: such devices stand on others. */
+const [macvlan, vlan] = ["macvlan", "vlan id 2"].map(
+  (type) => `link add name v0 type veth\nlink add link v0 name v9 type ${type}\n`,
+);
+const batch = ["ip", "-batch", "-"];
+
 /** Probes what the agent needs of the kernel. Nothing is changed on the host: interfaces are tried in namespaces that end with the probe. */
 export async function probeKernel(signal: AbortSignal): Promise<Capability[]> {
   const [root, tun, vhost, cgroup] = await Promise.all([probeRoot(), probeTun(), probeVhostNet(), probeCgroup()]);
@@ -20,6 +26,8 @@ export async function probeKernel(signal: AbortSignal): Promise<Capability[]> {
       signal,
       remedy: needsModule("vxlan"),
     }),
+    inFreshNamespace("macvlan", batch, { signal, input: macvlan, remedy: needsModule("macvlan") }),
+    inFreshNamespace("vlan", batch, { signal, input: vlan, remedy: needsModule("8021q") }),
     inFreshNamespace("netem", ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], {
       signal,
       remedy: needsModule("sch_netem"),
@@ -64,10 +72,15 @@ async function probeCgroup(): Promise<Capability> {
 async function inFreshNamespace(
   id: string,
   command: readonly string[],
-  { signal, remedy }: { readonly signal: AbortSignal; readonly remedy: (why: string) => string },
+  options: {
+    readonly signal: AbortSignal;
+    readonly remedy: (why: string) => string;
+    readonly input?: string | undefined;
+  },
 ): Promise<Capability> {
+  const { signal, remedy, input = "" } = options;
   try {
-    await run("unshare", ["--net", ...command], { signal, timeoutMs: 5000 });
+    await run("unshare", ["--net", ...command], { signal, timeoutMs: 5000, input });
     return present(id);
   } catch (error) {
     const [line = ""] = messageOf(error).split("\n");

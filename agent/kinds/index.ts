@@ -10,6 +10,7 @@ import { lanKind } from "./lan/lan-kind.js";
 import { linkEndKind } from "./link-end/link-end-kind.js";
 import { natKind } from "./nat/nat-kind.js";
 import { poolKind } from "./pool/pool-kind.js";
+import { phyKind } from "./phy/phy-kind.js";
 import { snapshotKind } from "./snapshot/snapshot-kind.js";
 import { tapKind } from "./tap/tap-kind.js";
 import { operationKind } from "./operation/operation-kind.js";
@@ -28,6 +29,7 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   instanceKind,
   natKind,
   tapKind,
+  phyKind,
   snapshotKind,
   backupKind,
   imageKind,

@@ -62,3 +62,13 @@ export function toTapPortName(tapUid: string): string {
 export function toTapMac(tapUid: string): string {
   return ["02", ...(shortHash("tap-mac", tapUid).match(/../g) ?? [])].join(":");
 }
+
+/** Name that an interface of the host, or what stands on it, has in the switch's namespace. */
+export function toPhyPortName(phyUid: string): string {
+  return `zy${shortHash("phy", phyUid)}`;
+}
+
+/** MAC address of what stands on an interface of the host, of which nobody says another. */
+export function toPhyMac(phyUid: string): string {
+  return ["02", ...(shortHash("phy-mac", phyUid).match(/../g) ?? [])].join(":");
+}

@@ -5,6 +5,7 @@ import { visitNetns } from "./visit-netns.js";
 // Orders to a device (netdevice(7)); the numbers are the same on every architecture.
 const [SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCGIFINDEX] = [0x8913, 0x8914, 0x8933];
 export const IFF_UP = 1;
+const IFF_RUNNING = 0x40;
 const IFF_PROMISC = 0x100;
 const ifnamsiz = 16;
 /** struct ifreq. */
@@ -15,6 +16,8 @@ export interface Device {
   readonly index: number;
   /** It takes frames for everybody. */
   readonly isPromiscuous: boolean;
+  /** It is up and has carrier. */
+  readonly isRunning: boolean;
 }
 
 /**
@@ -26,8 +29,9 @@ export function findDevice(netns: string | undefined, device: string): Device | 
   return visitNetns(netns, () => {
     const fd = openSocket();
     try {
-      const isPromiscuous = (readFlags(fd, device) & IFF_PROMISC) !== 0;
-      return { index: readIndex(fd, device), isPromiscuous };
+      const flags = readFlags(fd, device);
+      const [isPromiscuous, isRunning] = [(flags & IFF_PROMISC) !== 0, (flags & IFF_RUNNING) !== 0];
+      return { index: readIndex(fd, device), isPromiscuous, isRunning };
     } catch (error) {
       if (error instanceof SystemCallError) return undefined;
       throw error;

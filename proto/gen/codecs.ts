@@ -36,6 +36,8 @@ import { NatServiceService } from "./zor/v1/nat_service.js";
 import { Operation } from "./zor/v1/operation.js";
 import { OperationServiceService } from "./zor/v1/operation_service.js";
 import { OvsServiceService } from "./zor/v1/ovs_service.js";
+import { Phy } from "./zor/v1/phy.js";
+import { PhyServiceService } from "./zor/v1/phy_service.js";
 import { Pool } from "./zor/v1/pool.js";
 import { PoolServiceService } from "./zor/v1/pool_service.js";
 import { ScreenServiceService } from "./zor/v1/screen_service.js";
@@ -60,6 +62,7 @@ export interface ResourceTypes {
   readonly instance: Instance;
   readonly lan: Lan;
   readonly nat: Nat;
+  readonly phy: Phy;
   readonly pool: Pool;
   readonly snapshot: Snapshot;
   readonly tap: Tap;
@@ -80,6 +83,7 @@ export const codecTable = {
   instance: Instance,
   lan: Lan,
   nat: Nat,
+  phy: Phy,
   pool: Pool,
   snapshot: Snapshot,
   tap: Tap,
@@ -121,6 +125,7 @@ export const serviceTable = {
   "zor.v1.NatService": NatServiceService,
   "zor.v1.OperationService": OperationServiceService,
   "zor.v1.OvsService": OvsServiceService,
+  "zor.v1.PhyService": PhyServiceService,
   "zor.v1.PoolService": PoolServiceService,
   "zor.v1.RenewService": RenewServiceService,
   "zor.v1.ScreenService": ScreenServiceService,

@@ -4,9 +4,10 @@ import type { PortChange } from "../../agent/network/lans/port-faults.js";
 import { Wires } from "../../agent/network/wires/wires.js";
 import type { NatHosts } from "../../agent/network/nat/nat-config.js";
 import type { NatNetworks } from "../../agent/network/nat/nats.js";
+import type { PhyNetworks } from "../../agent/network/phys/phys.js";
 import type { TapNetworks } from "../../agent/network/taps/taps.js";
 import type { NetworkPart } from "../../agent/parts.js";
-import { notFound } from "../../lib/errors.js";
+import { failedPrecondition, notFound } from "../../lib/errors.js";
 import { createLog } from "../../lib/log.js";
 import { FakeForwarder } from "./forwarder.js";
 
@@ -25,6 +26,8 @@ export class FakeHostNetwork {
   readonly nats = new Map<string, NatHosts>();
   /** Uids of taps that were made. */
   readonly taps = new Set<string>();
+  /** Uids of phys that were taken. */
+  readonly phys = new Set<string>();
   /** Uids of instances whose interfaces exist. */
   readonly prepared = new Set<string>();
   /** Makes the next preparation fail. */
@@ -61,6 +64,7 @@ export class FakeHostNetwork {
       }),
       nats: this.#nats(),
       taps: this.#taps(),
+      phys: this.#phys(),
       createInstanceNetworks: () => this.createInstanceNetworks(),
       onChange: () => () => undefined,
       onPortChange: (listener) => {
@@ -78,6 +82,27 @@ export class FakeHostNetwork {
       remove: async ({ uid }) => void this.taps.delete(uid),
       missing: ({ uid }) => (this.taps.has(uid) ? "" : "it is gone"),
       examine: async () => undefined,
+    };
+  }
+
+  /** Phys that are always whole. */
+  #phys(): PhyNetworks {
+    return {
+      ensure: async ({ uid }) => void this.phys.add(uid),
+      remove: async ({ uid }) => {
+        this.phys.delete(uid);
+        return [];
+      },
+      look: ({ uid, lan }) => {
+        const state = lan === "" ? "given back" : this.phys.has(uid) ? "ready" : "broken";
+        return { state, reason: "", isWhole: true, mac: "", mtu: 1564, port: "port", confirmBy: undefined };
+      },
+      examine: async () => undefined,
+      confirm: async ({ name }) => {
+        throw failedPrecondition("NOTHING_TO_CONFIRM", name, `${name} has not to be confirmed`);
+      },
+      expire: async () => "",
+      giveBackOrphans: async () => [],
     };
   }
 

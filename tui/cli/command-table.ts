@@ -66,6 +66,11 @@ export const commandTable: readonly CommandEntry[] = [
   },
   { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },
   { name: "cancel", summary: "cancel running operations", load: () => import("./commands/cancel.js") },
+  {
+    name: "confirm",
+    summary: "say that a host is still reached: what would be given back stays",
+    load: () => import("./commands/confirm.js"),
+  },
   { name: "attach", summary: "plug an instance's NIC into a lan", load: plugging },
   { name: "detach", summary: "unplug an instance's NIC", load: plugging },
   { name: "cdrom", summary: "change what lies in a CD-ROM drive", load: () => import("./commands/cdrom.js") },

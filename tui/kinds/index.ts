@@ -10,6 +10,7 @@ import { lanKind } from "./lan/lan.js";
 import { linkKind } from "./link/link.js";
 import { natKind } from "./nat/nat.js";
 import { operationKind } from "./operation/operation.js";
+import { phyKind } from "./phy/phy.js";
 import { poolKind } from "./pool/pool.js";
 import { snapshotKind } from "./snapshot/snapshot.js";
 import { tapKind } from "./tap/tap.js";
@@ -34,4 +35,5 @@ export const tuiKinds: readonly TuiKind[] = [
   natKind,
   tapKind,
   exposeKind,
+  phyKind,
 ];

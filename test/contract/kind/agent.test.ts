@@ -6,7 +6,7 @@ import { Verbs } from "./verbs.js";
 import { EchoDriver } from "../../extension/echo-driver.js";
 import { makeLan, startAgentWorld } from "./agent-world.js";
 import { describeKind, type KindWorld } from "./contract.js";
-import { echo, gauge, instance, lan, nat, tap, wire } from "./subjects.js";
+import { echo, gauge, instance, lan, nat, phy, tap, wire } from "./subjects.js";
 
 const server = "an agent";
 
@@ -14,6 +14,7 @@ describeKind({ ...gauge, server, start: () => startAgentWorld() });
 describeKind({ ...lan, server, start: () => startAgentWorld() });
 describeKind({ ...nat, server, start: () => startAgentWorld() });
 describeKind({ ...tap, server, start: () => startAgentWorld() });
+describeKind({ ...phy, server, start: () => startAgentWorld() });
 describeKind({ ...instance, server, start: () => startAgentWorld() });
 describeKind({ ...wire, server, start: () => startAgentWorld() });
 const driver = new EchoDriver();

@@ -34,6 +34,14 @@ export const tap: Subject = {
   change: { spec: { addresses: ["10.9.0.1/24"] }, path: "spec.addresses" },
 };
 
+/** Phys that are in no lan: the host has their interfaces. */
+export const phy: Subject = {
+  singular: "phy",
+  spec: (number) => ({ device: `ztp${number}` }),
+  bad: { spec: { device: "ztp0", mode: 2, vlanId: 10 }, field: "phy.spec.vlan_id" },
+  change: { spec: { portSettings: { vlan: { mode: 1, tag: 10 } } }, path: "spec.port_settings" },
+};
+
 /** Instances of a driver that the API has options for. */
 export const instance: Subject = {
   singular: "instance",

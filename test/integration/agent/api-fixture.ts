@@ -144,6 +144,7 @@ export class ApiFixture {
       backupDirs: this.#backupDirs,
       captureDevices: this.#captures.devices,
       taps: [{ netns: "host", addresses: ["10.9.0.0/16"] }],
+      phys: [{ device: "ztp*" }],
     });
     const { clockShiftNs } = this.#captures;
     const agent = await Agent.start({

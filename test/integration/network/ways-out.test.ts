@@ -1,15 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NatState } from "../../../proto/gen/zor/v1/nat.js";
 import { eventually } from "../../helpers/eventually.js";
+import { pingAtOnce } from "../../helpers/pings.js";
 import { fetchOnHost, hostAddress, internetAddress, metadataAddress, NatRig, webPort } from "./nat-rig.js";
+import { furnish, layCable, type PhyCable, portrait } from "./phy-cable.js";
 
 let rig: NatRig;
+let cable: PhyCable;
 
 beforeAll(async () => {
-  rig = await NatRig.start();
+  rig = await NatRig.start("phys: [{device: eth1}]\n");
+  cable = await layCable(rig.host, "eth1");
+  await furnish(rig.host, "eth1");
 });
 afterAll(async () => {
-  expect(await rig.close()).toEqual([]);
+  const left = await rig.close();
+  await cable[Symbol.asyncDispose]();
+  expect(left).toEqual([]);
 });
 
 describe("a lab with a way out", () => {
@@ -55,5 +62,25 @@ describe("a lab with a way out", () => {
       expect(stdout + stderr).toMatch(/deleted|does not exist/);
     });
     expect(Object.values(await rig.programs())).toEqual([undefined, undefined]);
+  });
+
+  it("has a network card of its host, which goes on without the agent and is given back as it was found", async () => {
+    const before = await portrait(rig.host, "eth1");
+    await rig.shell("pc", "ip addr add 10.9.0.9/24 dev eth0");
+    await cable.far.ip("address", "add", "10.9.0.1/24", "dev", "far0");
+    const answers = async () =>
+      expect((await pingAtOnce({ netns: cable.far.name, address: "10.9.0.9", count: 1 })).size).toBe(1);
+
+    const created = await rig.ok("create", "phy", "zt/uplink", "--device", "eth1", "--lan", "lan1");
+    expect(created).toContain("phy zt/uplink created");
+    await eventually(answers);
+    expect(await rig.ok("get", "phys")).toMatch(/zt\/uplink +READY +lan1 +eth1 +absorb/);
+    await rig.agent.end("SIGKILL");
+    await eventually(answers);
+    await rig.startAgent();
+    await rig.answers();
+    await eventually(answers);
+    await rig.ok("delete", "phy", "zt/uplink", "--yes");
+    await eventually(async () => expect(await portrait(rig.host, "eth1")).toEqual(before));
   });
 });

@@ -38,6 +38,7 @@ describe("the table of kinds", () => {
       "instance",
       "lan",
       "nat",
+      "phy",
       "pool",
       "snapshot",
       "tap",
