@@ -155,10 +155,11 @@ export class Bridges {
     const before = this.#plugs.get(port);
     let isPlugged = false;
     try {
-      await this.#limits.set(options);
+      const isLimited = await this.#limits.set(options);
       await this.#plugIn(options);
       isPlugged = true;
-      if ((await this.#limits.set(options)) && before !== undefined) await this.#switch.revalidated();
+      await this.#limits.set(options);
+      if (isLimited && before !== undefined) await this.#switch.revalidated();
     } catch (error) {
       if (isPlugged && before?.lan !== lan) await this.#unplug(port);
       await this.#limits.restore(port, this.#plugs.get(port));
