@@ -11,6 +11,10 @@ export const impairmentLimits = {
   /** What may pass at once, and what may wait. */
   bytes: 2 ** 30,
   rateBps: 10 ** 12,
+  /** Of which the last one is dropped. */
+  everyFrames: 1_000_000,
+  /** Of an expression by which frames are dropped. */
+  filterCharacters: 2_048,
   /** Steps of a schedule. */
   steps: 64,
   /** Start, length and repetition of a step: a week; longer schedules are for whoever sets them. */
@@ -22,13 +26,41 @@ const {
   burstFrames: maxBurstFrames,
   bytes: maxBytes,
   rateBps: maxRateBps,
+  everyFrames: maxEveryFrames,
+  filterCharacters: maxFilterCharacters,
   steps: maxSteps,
   scheduleMs: maxScheduleMs,
 } = impairmentLimits;
 
 /** Whether nothing passes under an impairment. */
-export function letsNothingPass(impairment: Pick<Impairment, "down" | "lossRatio"> | undefined): boolean {
-  return impairment !== undefined && (impairment.down || impairment.lossRatio >= 1);
+export function letsNothingPass(impairment: Pick<Impairment, "down" | "lossRatio" | "dropEvery"> | undefined): boolean {
+  return impairment !== undefined && (impairment.down || impairment.lossRatio >= 1 || impairment.dropEvery === 1);
+}
+
+/** An expression by which frames are dropped, and where it was asked for. */
+export interface DropFilterField {
+  /** Proto path. */
+  readonly field: string;
+  /** Not empty. */
+  readonly filter: string;
+}
+
+/** All expressions in what is asked of both directions; `field` is the proto path that they are in, and a direction may have another name. */
+export function dropFiltersIn(
+  field: string,
+  wanted: {
+    readonly ways: Readonly<Record<string, Impairment | undefined>>;
+    readonly schedule: readonly ImpairmentStep[];
+  },
+): DropFilterField[] {
+  const places = [
+    ...Object.entries(wanted.ways).map(([way, impairment]) => ({ way, impairment })),
+    ...wanted.schedule.map(({ impairment }, index) => ({ way: `schedule[${index}].impairment`, impairment })),
+  ];
+  return places.flatMap(({ way, impairment }) => {
+    const filter = impairment?.dropFilter ?? "";
+    return filter === "" ? [] : [{ field: `${field}.${way}.drop_filter`, filter }];
+  });
 }
 
 /** Checks an impairment; `field` is its proto path. Unset is fine: it changes nothing. */
@@ -64,6 +96,11 @@ export function checkImpairment(field: string, impairment: Impairment | undefine
   ] as const) {
     check(name, bytes >= 0n && bytes <= maxBytes, `${bytes} is not between 0 and ${maxBytes} bytes`);
   }
+  const { dropEvery: every, dropFilter: filter } = impairment;
+  check("drop_every", every >= 0 && every <= maxEveryFrames, `${every} is not between 0 and ${maxEveryFrames}`);
+  check("drop_filter", filter.length <= maxFilterCharacters, `has more than ${maxFilterCharacters} characters`);
+  check("drop_filter", /^[ -~]*$/.test(filter), "may have printable ASCII characters only");
+  check("drop_filter", filter === "" || filter.trim() !== "", "has only blanks; leave it empty for none");
   const known = JitterDistribution[impairment.jitterDistribution] !== undefined;
   check("jitter_distribution", known && impairment.jitterDistribution >= 0, "must be UNIFORM, NORMAL or PARETO");
   return violations;

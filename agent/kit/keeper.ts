@@ -103,6 +103,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
       const { caller } = change;
       const now = this.#context.now();
       const stored = newStored<R>({ id, name, spec, labels, annotations, caller, now, phase: "ready" });
+      await this.#kind.verify?.(stored.resource, undefined);
       await this.#kind.examine?.(stored.resource);
       this.#admit(stored.resource, this.#usesOf(stored.resource));
       if (change.validateOnly) return stored;
@@ -137,6 +138,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
       if (after === before) return stored;
       const spec = this.#checked(after, before, before.name);
       const resource = { ...after, spec };
+      await this.#kind.verify?.(resource, before.spec);
       this.#admit(resource, this.#newUses(resource, before));
       const isSame = isSameSpec(kind, resource, before);
       const next = {

@@ -86,6 +86,9 @@ export interface AgentKind<R extends HostResource> {
   /** Checks a specification and fills in the defaults; pure. @param before undefined: the resource is new. */
   check(spec: R["spec"], before: NonNullable<R["spec"]> | undefined): Checked<R>;
 
+  /** Checks what only a tool of the host can tell of a specification; changes nothing. @param before undefined: the resource is new. @throws {ZorError} */
+  verify?(resource: Whole<R>, before: NonNullable<R["spec"]> | undefined): Promise<void>;
+
   /** What a resource refers to. All of it must be there when the resource is made, and cannot be deleted while it is. */
   uses?(resource: Whole<R>): readonly Reference[];
 

@@ -64,6 +64,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.agent.v1.CableService/DeleteEnd": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.CableService/ListEnds": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.CableService/WatchEnds": {"kind":"","access":"hub","verb":"custom","route":""},
+  "/zor.agent.v1.CableService/CheckDropFilters": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.CableService/DiagnoseEnd": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/ListChunks": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/ReadChunks": {"kind":"","access":"hub","verb":"custom","route":""},

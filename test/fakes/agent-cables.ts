@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { AsyncQueue } from "../../lib/async-queue.js";
-import { notFound } from "../../lib/errors.js";
+import { invalidFields, notFound } from "../../lib/errors.js";
 import type { CallContext, Handlers } from "../../lib/grpc/service.js";
 import {
   type CableServiceService,
@@ -125,6 +125,11 @@ export class FakeCables {
           this.#ends.delete(link);
           for (const watcher of this.#watchers) watcher.push({ ends: [], removed: [link], snapshot: false });
         }
+        return {};
+      },
+      checkDropFilters: async ({ filters }) => {
+        const bad = filters.filter(({ filter }) => filter.includes("nonsense"));
+        if (bad.length > 0) throw invalidFields(bad.map(({ field }) => ({ field, description: "does not compile" })));
         return {};
       },
       listEnds: async () => ({ ends: this.#statuses() }),

@@ -108,7 +108,7 @@ export interface BoxWords {
 export function boxSpec({ box, uid, lans, aToB, bToA, steps, seed, revision }: BoxWords): WantedBox {
   const schedule = steps.map(toStep);
   const spec = { lanA: lans[0], lanB: lans[1], aToB: toImpairment(aToB), bToA: toImpairment(bToA), seed, schedule };
-  return { box, uid, spec: A2bSpec.create(spec), revision };
+  return { box, uid, spec: A2bSpec.create(spec), revision, dropPrograms: [] };
 }
 
 const directions = {

@@ -14,6 +14,8 @@ export function impairmentText(impairment: Impairment | undefined): string {
     ratioText("reorder", impairment.reorderRatio),
     ratioText("corrupt", impairment.corruptRatio),
     rateBps === 0n ? "" : formatBits(rateBps),
+    impairment.dropEvery === 0 ? "" : `1/${impairment.dropEvery}`,
+    impairment.dropFilter === "" ? "" : `drop ${impairment.dropFilter}`,
   ].filter((part) => part !== "");
   return parts.length === 0 ? "-" : parts.join(" ");
 }

@@ -7,6 +7,7 @@ import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import type { ImpairmentStats } from "../../../proto/gen/zor/v1/impairment.js";
 import { startOf } from "../impair/begun.js";
 import { orderOf, toSteps, wishAt, type Wishes } from "../impair/wishes.js";
+import { readDropPrograms } from "../protocol/drop-program.js";
 import type { BoxView } from "../protocol/box-protocol.js";
 import { RateMeter } from "../../../lib/rate-meter.js";
 import { makeTap } from "../frames/switch-tap.js";
@@ -241,5 +242,6 @@ function wishesOf({ spec }: BoxRecord): readonly [Wishes, Wishes] {
 
 function settingsOf(record: BoxRecord): BoxSettings {
   const [aToB, bToA] = wishesOf(record);
-  return { directions: [orderOf(aToB), orderOf(bToA)], ...startOf(record.begun) };
+  const programs = readDropPrograms(record.spec.dropPrograms);
+  return { directions: [orderOf(aToB, programs), orderOf(bToA, programs)], ...startOf(record.begun) };
 }

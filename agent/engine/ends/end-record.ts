@@ -3,6 +3,7 @@ import type { BegunImpairment, StoredEnd } from "../../../proto/gen/zor/agent/v1
 import { Impairment, ImpairmentStep } from "../../../proto/gen/zor/v1/impairment.js";
 import { LinkEncryption, LinkRole } from "../../../proto/gen/zor/v1/link.js";
 import type { Encryption } from "../handshake/encryption.js";
+import { readDropPrograms } from "../protocol/drop-program.js";
 import { begin, startOf } from "../impair/begun.js";
 import type { WayOrder } from "../impair/way.js";
 import { orderOf, toSteps, type Wishes } from "../impair/wishes.js";
@@ -66,7 +67,8 @@ export function waysOf({ spec }: EndRecord): string {
 
 /** What is to happen to the frames the end sends; undefined: nothing. */
 export function wayOrderOf({ spec, begun }: EndRecord): WayOrder | undefined {
-  return begun === undefined ? undefined : { ...orderOf(wishesOf(spec)), ...startOf(begun) };
+  if (begun === undefined) return undefined;
+  return { ...orderOf(wishesOf(spec), readDropPrograms(spec.dropPrograms)), ...startOf(begun) };
 }
 
 /** What is asked to happen to the frames the end sends: its schedule is for them, whatever directions are in it. */

@@ -1,7 +1,7 @@
 import { invalidFields } from "../../../lib/errors.js";
 import { StoredEnd } from "../../../proto/gen/zor/agent/v1/engine.js";
 import { checkedCodec } from "../protocol/codec.js";
-import { checkEnd } from "../protocol/end-check.js";
+import { checkWholeEnd } from "../protocol/end-check.js";
 import { RecordFile } from "../record-file.js";
 import type { EndRecord } from "./end-record.js";
 
@@ -20,7 +20,7 @@ export function endStore(directory: string): EndStore {
 
 function checkedRecord({ spec, ...kept }: StoredEnd): EndRecord {
   if (spec === undefined) throw new Error("an end has no spec");
-  const violations = checkEnd("spec", spec);
+  const violations = checkWholeEnd("spec", spec);
   if (violations.length > 0) throw invalidFields(violations, spec.link);
   const secrets = [...kept.tickets.map(({ secret }) => secret), ...kept.offered];
   const paired = kept.pairing.length === 0 ? [] : [kept.pairing];

@@ -15,8 +15,10 @@ export const counter = {
   corruptedFrames: 10,
   queuedFrames: 11,
   queuedBytes: 12,
+  droppedFilterFrames: 13,
+  droppedNthFrames: 14,
   /** Frames the kernel dropped because the tap was full: the box was too slow for them. */
-  tapDrops: 13,
+  tapDrops: 15,
 } as const;
 
 /** Memory for one direction's figures, shared between threads. */
@@ -45,6 +47,8 @@ export function readCounters(figures: Float64Array | undefined): Counters {
     corruptedFrames: at(counter.corruptedFrames),
     queuedFrames: at(counter.queuedFrames),
     queuedBytes: at(counter.queuedBytes),
+    droppedFilterFrames: at(counter.droppedFilterFrames),
+    droppedNthFrames: at(counter.droppedNthFrames),
     tapDrops: at(counter.tapDrops),
   };
 }
@@ -65,5 +69,7 @@ export function toStats(figures: Counters): ImpairmentStats {
     corruptedFrames: BigInt(figures.corruptedFrames),
     queuedFrames: BigInt(figures.queuedFrames),
     queuedBytes: BigInt(figures.queuedBytes),
+    droppedFilterFrames: BigInt(figures.droppedFilterFrames),
+    droppedNthFrames: BigInt(figures.droppedNthFrames),
   };
 }

@@ -1,4 +1,6 @@
 import type { NativeMemory } from "../../../lib/libc.js";
+import { vnetHeaderBytes } from "../frames/frame.js";
+import { BpfFilter } from "./bpf-filter.js";
 import { counter } from "./counters.js";
 import { type ChunkPool, type Cursor, FrameQueue } from "./frame-queue.js";
 import { burstBytesOf, type ImpairmentSettings, isRandom, noImpairment, queueBytesOf } from "./settings.js";
@@ -39,6 +41,9 @@ export class Pipeline {
   #lossChances = new Random(0n, 1);
   #settings: ImpairmentSettings = noImpairment;
   #random = false;
+  #filter: BpfFilter | undefined;
+  /** Frames since the last one that was dropped by {@link ImpairmentSettings.dropEvery}. */
+  #sinceDrop = 0;
   #queueBytes = 0;
   #heldBytes = 0;
   #waitingBytes = 0;
@@ -65,12 +70,16 @@ export class Pipeline {
   reseed(seed: bigint, direction: number): void {
     this.#chances = new Random(seed, 2 * direction);
     this.#lossChances = new Random(seed, 2 * direction + 1);
+    this.#sinceDrop = 0;
   }
 
   /** Changes the settings. Frames that wait stay, unless nothing may pass any more. */
   set(settings: ImpairmentSettings, nowMs: number): void {
     // Up to now they waited under the old settings.
     this.#passRate(nowMs);
+    const { dropEvery, dropProgram } = settings;
+    if (dropEvery !== this.#settings.dropEvery) this.#sinceDrop = 0;
+    this.#filter = dropProgram === undefined ? undefined : new BpfFilter(dropProgram);
     this.#settings = settings;
     this.#random = isRandom(settings);
     this.#queueBytes = queueBytesOf(settings);
@@ -95,7 +104,7 @@ export class Pipeline {
     this.#count(counter.inBytes, size.bytes);
     if (this.#settings.down) this.#count(counter.droppedDownFrames, size.frames);
     else if (this.#random) this.#decide(length, nowMs);
-    else this.#accept(length, 0, nowMs);
+    else if (!this.#isDropped(memory, offset, length)) this.#accept(length, 0, nowMs);
   }
 
   /** Sends what is due. Returns when there will be more to do; a time that has passed: at once; infinity: when more arrives or the sink takes more. */
@@ -120,11 +129,13 @@ export class Pipeline {
     const damaged = chances.next() < corruptRatio;
     const which = chances.next();
     const spread = jitterOf(jitterDistribution, chances.next(), chances.next());
+    const { memory, offset } = this.#queue.room;
+    // After the chances were taken: what is dropped must not change them.
+    if (this.#isDropped(memory, offset, length)) return;
     if (lost) {
       this.#count(counter.lostFrames, this.#size.frames);
       return;
     }
-    const { memory, offset } = this.#queue.room;
     if (damaged && flipBit(memory.buffer, offset, length, which)) this.#count(counter.corruptedFrames, 1);
     if (twice) this.#count(counter.duplicatedFrames, this.#size.frames);
     if (ahead && this.#queue.count > 0 && this.#overtake(length, nowMs)) {
@@ -133,6 +144,22 @@ export class Pipeline {
     }
     if (twice) this.#acceptTwice(length, spread, nowMs);
     else this.#accept(length, spread, nowMs);
+  }
+
+  /** Whether a frame is one of those that are dropped for what they are, or for how many came before. */
+  #isDropped(memory: NativeMemory, offset: number, length: number): boolean {
+    const { frames } = this.#size;
+    if (this.#filter?.matches(memory.buffer, offset + vnetHeaderBytes, length - vnetHeaderBytes) === true) {
+      this.#count(counter.droppedFilterFrames, frames);
+      return true;
+    }
+    const { dropEvery } = this.#settings;
+    if (dropEvery === 0) return false;
+    this.#sinceDrop += frames;
+    if (this.#sinceDrop < dropEvery) return false;
+    this.#sinceDrop %= dropEvery;
+    this.#count(counter.droppedNthFrames, frames);
+    return true;
   }
 
   /** Sends a frame ahead of those that wait. The rate pays for it all the same. False when the sink does not take it now. */

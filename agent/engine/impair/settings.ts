@@ -1,3 +1,5 @@
+import type { BpfProgram } from "../protocol/drop-program.js";
+
 /** What happens to frames in one direction, in the units that frames are treated by. All zero: they pass untouched. */
 export interface ImpairmentSettings {
   readonly delayMs: number;
@@ -17,6 +19,10 @@ export interface ImpairmentSettings {
   readonly queueBytes: number;
   /** Nothing passes. */
   readonly down: boolean;
+  /** Of so many frames the last is dropped; 0: none. */
+  readonly dropEvery: number;
+  /** Frames that match are dropped. */
+  readonly dropProgram: BpfProgram | undefined;
 }
 
 /** Frames pass untouched. */
@@ -33,6 +39,8 @@ export const noImpairment: ImpairmentSettings = {
   burstBytes: 0,
   queueBytes: 0,
   down: false,
+  dropEvery: 0,
+  dropProgram: undefined,
 };
 
 /** A frame of the largest MTU a lan may have, with its ethernet header and a VLAN tag. */
@@ -62,12 +70,16 @@ export function isRandom(settings: ImpairmentSettings): boolean {
  * Whether frames must come one by one. A tap with offloads on gives super-frames of up to 64 KiB that become 45 frames on a wire:
  * to lose one would be to lose 45 in a row, and a bit flipped in one would be hidden by the checksum that is computed later. So
  * the offloads of the tap are switched off then, and the kernel cuts super-frames up and completes checksums before we see them.
- * Where only time counts, and a super-frame takes little of it, offloads stay on: they make a box several times faster.
+ * Every nth of super-frames is another number of frames. Where only time counts, and a super-frame takes little of it, offloads stay on: they make a box several times faster.
  */
 export function needsSingleFrames(settings: ImpairmentSettings): boolean {
-  const { rateBps, burstBytes, queueBytes } = settings;
+  const { rateBps, burstBytes, queueBytes, dropEvery } = settings;
   const fine = (value: number, coarse: number): boolean => value > 0 && value < coarse;
   return (
-    isRandom(settings) || fine(rateBps, coarseRateBps) || fine(burstBytes, coarseBytes) || fine(queueBytes, coarseBytes)
+    isRandom(settings) ||
+    dropEvery > 0 ||
+    fine(rateBps, coarseRateBps) ||
+    fine(burstBytes, coarseBytes) ||
+    fine(queueBytes, coarseBytes)
   );
 }

@@ -5,6 +5,7 @@ import {
   type ImpairmentStep,
   JitterDistribution,
 } from "../../../proto/gen/zor/v1/impairment.js";
+import type { BpfProgram } from "../protocol/drop-program.js";
 import { inForceAt, type Step } from "./schedule.js";
 import { type ImpairmentSettings, noImpairment } from "./settings.js";
 import type { WayOrder } from "./way.js";
@@ -16,11 +17,14 @@ export interface Wishes {
   readonly steps: readonly Step<Impairment>[];
 }
 
-/** What was asked for, as a worker takes it. */
-export function orderOf({ standing, steps }: Wishes): Pick<WayOrder, "standing" | "steps"> {
+/** What was asked for, as a worker takes it. @param programs of the drop filters, by their text. */
+export function orderOf(
+  { standing, steps }: Wishes,
+  programs: ReadonlyMap<string, BpfProgram>,
+): Pick<WayOrder, "standing" | "steps"> {
   return {
-    standing: toSettings(standing),
-    steps: steps.map((step) => ({ ...step, impairment: toSettings(step.impairment) })),
+    standing: toSettings(standing, programs),
+    steps: steps.map((step) => ({ ...step, impairment: toSettings(step.impairment, programs) })),
   };
 }
 
@@ -54,9 +58,9 @@ const distributions: Readonly<Partial<Record<JitterDistribution, ImpairmentSetti
   [JitterDistribution.JITTER_DISTRIBUTION_PARETO]: "pareto",
 };
 
-function toSettings(impairment: Impairment | undefined): ImpairmentSettings {
+function toSettings(impairment: Impairment | undefined, programs: ReadonlyMap<string, BpfProgram>): ImpairmentSettings {
   if (impairment === undefined) return noImpairment;
-  const { delay, jitter, jitterDistribution, rateBps, burstBytes, queueBytes, ...same } = impairment;
+  const { delay, jitter, jitterDistribution, rateBps, burstBytes, queueBytes, dropFilter, ...same } = impairment;
   return {
     ...same,
     delayMs: toMs(delay),
@@ -65,5 +69,6 @@ function toSettings(impairment: Impairment | undefined): ImpairmentSettings {
     rateBps: Number(rateBps),
     burstBytes: Number(burstBytes),
     queueBytes: Number(queueBytes),
+    dropProgram: programs.get(dropFilter),
   };
 }

@@ -1,5 +1,5 @@
 import { invalidFields } from "../../../lib/errors.js";
-import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
+import { checkImpairment, checkSchedule, dropFiltersIn } from "../../../lib/impairment.js";
 import {
   type BoxSpec,
   DeleteBoxRequest,
@@ -12,6 +12,7 @@ import {
 } from "../../../proto/gen/zor/agent/v1/engine.js";
 import type { A2bSpec, A2bStatus } from "../../../proto/gen/zor/v1/a2b.js";
 import { checkedCodec } from "./codec.js";
+import { checkDropPrograms } from "./drop-program.js";
 import type { ControlProtocol } from "./control-protocol.js";
 
 /** Socket of an engine's boxes, in its directory: one of their own, so that their agents' parts need not share a connection. */
@@ -85,9 +86,17 @@ export function checkedBox(box: BoxSpec | undefined): WantedBox {
     ...checkImpairment("spec.spec.a_to_b", spec?.aToB),
     ...checkImpairment("spec.spec.b_to_a", spec?.bToA),
     ...checkSchedule("spec.spec.schedule", spec?.schedule ?? []),
+    ...checkDropPrograms("spec.drop_programs", filtersOf(spec), box?.dropPrograms ?? []),
   );
   if (box === undefined || spec === undefined || violations.length > 0) throw invalidFields(violations);
   return { ...box, spec };
+}
+
+function filtersOf(spec: A2bSpec | undefined) {
+  return dropFiltersIn("spec.spec", {
+    ways: { a_to_b: spec?.aToB, b_to_a: spec?.bToA },
+    schedule: spec?.schedule ?? [],
+  });
 }
 
 function wholeBox({ spec: box, status, ports, ...rest }: EngineBox): BoxView {

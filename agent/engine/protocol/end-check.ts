@@ -1,7 +1,8 @@
 import type { FieldViolation } from "../../../lib/errors.js";
-import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
+import { checkImpairment, checkSchedule, dropFiltersIn } from "../../../lib/impairment.js";
 import type { EndSpec } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { LinkEncryption, LinkRole } from "../../../proto/gen/zor/v1/link.js";
+import { checkDropPrograms } from "./drop-program.js";
 
 const secretBytes = 32;
 const maxAddresses = 16;
@@ -56,4 +57,11 @@ export function checkEnd(field: string, end: EndSpec): FieldViolation[] {
     ...checkImpairment(`${field}.impairment`, end.impairment),
     ...checkSchedule(`${field}.schedule`, end.schedule),
   ];
+}
+
+/** Checks an end as an engine takes it: what its agent must have compiled is there. */
+export function checkWholeEnd(field: string, end: EndSpec): FieldViolation[] {
+  const { impairment, schedule, dropPrograms } = end;
+  const filters = dropFiltersIn(field, { ways: { impairment }, schedule });
+  return [...checkEnd(field, end), ...checkDropPrograms(`${field}.drop_programs`, filters, dropPrograms)];
 }

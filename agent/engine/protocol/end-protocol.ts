@@ -18,7 +18,7 @@ import {
 import type { LinkEnd } from "../../../proto/gen/zor/v1/link.js";
 import { checkedCodec } from "./codec.js";
 import type { ControlProtocol } from "./control-protocol.js";
-import { checkEnd } from "./end-check.js";
+import { checkWholeEnd } from "./end-check.js";
 
 /**
  * Version of what agent and engine say to each other. They may be of different versions: both name theirs in "hello". The number grows
@@ -84,7 +84,7 @@ function wholeEnd({ status, port, ...rest }: EngineEnd): EndView {
 }
 
 function checkedEnd({ end }: EnsureEndRequest): { readonly end: EndSpec } {
-  const violations = end === undefined ? [{ field: "end", description: "must be given" }] : checkEnd("end", end);
+  const violations = end === undefined ? [{ field: "end", description: "must be given" }] : checkWholeEnd("end", end);
   if (end === undefined || violations.length > 0) throw invalidFields(violations);
   return { end };
 }

@@ -4,12 +4,13 @@ import { failedPrecondition, messageOf } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { type A2b, type A2bSpec, A2bState, type A2bStatus } from "../../../proto/gen/zor/v1/a2b.js";
 import { BoxSession } from "../../cable/box-session.js";
+import { DropFilters } from "../../cable/drop-filters.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { boxSocket } from "../../engine/protocol/box-protocol.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Carrying, Checked, Kept, Reference, Whole } from "../../kit/kind.js";
 import type { AgentContext } from "../../parts.js";
-import { checkA2b, fromBox, toBox } from "./a2b-spec.js";
+import { checkA2b, dropFiltersOf, fromBox, toBox } from "./a2b-spec.js";
 import { downStatus } from "./a2b-status.js";
 import { findLoop } from "./loop.js";
 
@@ -33,16 +34,24 @@ class A2bKind implements AgentKind<A2b> {
   readonly kind = "a2b";
   readonly oneAtATime = true;
   readonly #options: A2bKindOptions;
+  readonly #dropFilters: DropFilters;
   readonly #ended = new AbortController();
   #session: BoxSession | undefined;
   #awaySince = new Date();
 
   constructor(options: A2bKindOptions) {
     this.#options = options;
+    this.#dropFilters = new DropFilters(options.host);
   }
 
   check(wanted: A2bSpec | undefined, before: A2bSpec | undefined): Checked<A2b> {
     return checkA2b(wanted, before);
+  }
+
+  /** Filters that were there before are not tried again. */
+  async verify({ spec }: Whole<A2b>, before: A2bSpec | undefined): Promise<void> {
+    const known = before === undefined ? [] : dropFiltersOf(before);
+    await this.#dropFilters.checkNew(dropFiltersOf(spec), known, this.#ended.signal);
   }
 
   uses({ spec: { lanA, lanB } }: Whole<A2b>): readonly Reference[] {
@@ -67,8 +76,14 @@ class A2bKind implements AgentKind<A2b> {
   /** Has the engine do it, now or as soon as it is there. */
   async ensure(box: Whole<A2b>, { generation }: Carrying): Promise<void> {
     if (this.#session?.connected !== true) return;
+    await this.#ask(box, generation);
+  }
+
+  async #ask(box: Whole<A2b>, generation: string): Promise<void> {
+    const { aToB, bToA, schedule } = box.spec;
     try {
-      await this.#session.ensure(toBox(box, generation));
+      const programs = await this.#dropFilters.programs({ a: aToB, b: bToA }, schedule, this.#ended.signal);
+      await this.#session?.ensure(toBox(box, generation, programs));
     } catch (error) {
       // It is durable: the engine is asked again when it is back, and the status says that it is away.
       this.#options.log.warn({ box: box.name, error: messageOf(error) }, "the cable engine did not take a box");
@@ -128,7 +143,7 @@ class A2bKind implements AgentKind<A2b> {
       await kept.take(fromBox(id, spec, new Date()));
     }
     for (const { resource, carrying } of kept.all()) {
-      await this.#session?.ensure(toBox(resource, carrying.generation));
+      await this.#ask(resource, carrying.generation);
     }
   }
 

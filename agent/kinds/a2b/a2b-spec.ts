@@ -1,5 +1,6 @@
-import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
+import { checkImpairment, checkSchedule, dropFiltersIn, type DropFilterField } from "../../../lib/impairment.js";
 import { isId, quote } from "../../../lib/names.js";
+import type { DropProgram } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { type A2b, A2bSpec } from "../../../proto/gen/zor/v1/a2b.js";
 import type { WantedBox } from "../../engine/protocol/box-protocol.js";
 import type { Checked, Found, Whole } from "../../kit/kind.js";
@@ -39,9 +40,14 @@ function otherLans(before: A2bSpec, after: A2bSpec) {
     }));
 }
 
+/** The expressions by which a box drops frames. */
+export function dropFiltersOf({ aToB, bToA, schedule }: A2bSpec): readonly DropFilterField[] {
+  return dropFiltersIn("a2b.spec", { ways: { a_to_b: aToB, b_to_a: bToA }, schedule });
+}
+
 /** What the engine is asked for. @param revision another one whenever the box was set. */
-export function toBox({ name, uid, spec }: Whole<A2b>, revision: string): WantedBox {
-  return { box: name, uid, spec, revision };
+export function toBox({ name, uid, spec }: Whole<A2b>, revision: string, dropPrograms: DropProgram[]): WantedBox {
+  return { box: name, uid, spec, revision, dropPrograms };
 }
 
 /** What is known of a box that only the engine has. */

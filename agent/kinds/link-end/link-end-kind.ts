@@ -4,6 +4,7 @@ import type { KindModule, KindPart } from "../../kit/context.js";
 import { serve } from "../../kit/serve.js";
 import { whyNoVxlan } from "../../network/vxlan-device.js";
 import type { AgentContext, CablePart } from "../../parts.js";
+import { DropFilters } from "../../cable/drop-filters.js";
 import { CableManager } from "./cable-manager.js";
 import { cableService } from "./cable-service.js";
 import { LocalLinks } from "./local-links.js";
@@ -37,7 +38,7 @@ async function open(
     allowed: hasVxlan,
   });
   const handlers = cableService({
-    ...{ cables, localLinks, vxlanLinks, host },
+    ...{ cables, localLinks, vxlanLinks, host, dropFilters: new DropFilters(host) },
     allowLoopbackPeers: false,
     allowPlainLinks,
     vxlanMissing,

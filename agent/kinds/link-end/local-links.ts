@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
 import { notFound, unavailable } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
+import type { DropProgram } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { type BoxView, boxSocket } from "../../engine/protocol/box-protocol.js";
 import { BoxSession } from "../../cable/box-session.js";
@@ -70,14 +71,14 @@ export class LocalLinks {
   }
 
   /** Makes a link or changes it while frames pass. @throws {ZorError} NOT_FOUND: no such lan; UNAVAILABLE: the engine is away. */
-  async ensure(spec: LocalLinkSpec): Promise<LocalLinkView> {
+  async ensure(spec: LocalLinkSpec, dropPrograms: DropProgram[] = []): Promise<LocalLinkView> {
     const missing = [spec.lanA, spec.lanB].find((lan) => this.#plugger.find(lan) === undefined);
     if (missing !== undefined) throw notFound(`lans/${missing}`, "create it first, or list them with: zor get lans");
     const { link, linkUid } = spec;
     const namesake = this.#views.get(link);
     if (namesake !== undefined && namesake.linkUid !== linkUid) await this.delete(link, namesake.linkUid);
     const revision = revisionOf(spec);
-    await this.#session.ensure({ box: link, uid: linkUid, spec: toA2bSpec(spec), revision });
+    await this.#session.ensure({ box: link, uid: linkUid, spec: toA2bSpec(spec), revision, dropPrograms });
     await this.#eventually(() => {
       const box = this.#session.views.get(linkUid);
       return box?.spec.revision === revision && box.status.state === A2bState.A2B_STATE_ACTIVE;

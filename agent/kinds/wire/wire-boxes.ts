@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { messageOf } from "../../../lib/errors.js";
+import { type DropFilterField, dropFiltersIn } from "../../../lib/impairment.js";
 import type { Log } from "../../../lib/log.js";
+import type { DropProgram } from "../../../proto/gen/zor/agent/v1/cable_service.js";
 import { A2bSpec, A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import type { Wire, WireSpec } from "../../../proto/gen/zor/v1/wire.js";
 import { BoxSession } from "../../cable/box-session.js";
+import { DropFilters } from "../../cable/drop-filters.js";
 import type { CablePlugger } from "../../cable/plugger.js";
 import { type BoxView, boxSocket, type WantedBox } from "../../engine/protocol/box-protocol.js";
 import type { Whole } from "../../kit/kind.js";
@@ -30,6 +33,11 @@ export function isImpaired({ aToB, bToA, schedule }: WireSpec): boolean {
   return [aToB, bToA].some(doesSomething) || schedule.length > 0;
 }
 
+/** The expressions by which a wire drops frames. */
+export function dropFiltersOf({ aToB, bToA, schedule }: WireSpec): readonly DropFilterField[] {
+  return dropFiltersIn("wire.spec", { ways: { a_to_b: aToB, b_to_a: bToA }, schedule });
+}
+
 /** An impairment that changes nothing is none. */
 export function orNone(impairment: Impairment | undefined): Impairment | undefined {
   return doesSomething(impairment) ? impairment : undefined;
@@ -47,11 +55,14 @@ export class WireBoxes {
   readonly #options: WireBoxesOptions;
   readonly #session: BoxSession;
   readonly #middles: Middles;
+  readonly #dropFilters: DropFilters;
+  readonly #ended = new AbortController();
 
   constructor(options: WireBoxesOptions) {
     const { host, state, wires, log, exclusively, onChange } = options;
     this.#options = options;
     this.#middles = new Middles(wires);
+    this.#dropFilters = new DropFilters(host);
     this.#session = new BoxSession({
       socketPath: join(state, "cable", boxSocket),
       prefix: `hosts/${host}/wires/`,
@@ -86,12 +97,18 @@ export class WireBoxes {
   async follow(wire: Whole<Wire>, generation: string): Promise<void> {
     if (!this.#session.connected) return;
     try {
-      if (isImpaired(wire.spec)) await this.#session.ensure(toBox(wire, generation));
+      if (isImpaired(wire.spec)) await this.#ensure(wire, generation);
       else if (this.find(wire.uid) !== undefined) await this.#session.delete(wire.uid);
     } catch (error) {
       // What is wanted is on disk: the engine is asked again when it is back, and the status says that it is away.
       this.#options.log.warn({ wire: wire.name, error: messageOf(error) }, "the cable engine did not take a wire");
     }
+  }
+
+  async #ensure(wire: Whole<Wire>, generation: string): Promise<void> {
+    const { aToB, bToA, schedule } = wire.spec;
+    const programs = await this.#dropFilters.programs({ a: aToB, b: bToA }, schedule, this.#ended.signal);
+    await this.#session.ensure(toBox(wire, generation, programs));
   }
 
   /** The wire is gone. Never rejects: a box that is left is removed when the engine is back. */
@@ -107,6 +124,7 @@ export class WireBoxes {
 
   /** Lets go of the engine, which keeps the boxes. */
   async close(): Promise<void> {
+    this.#ended.abort();
     await this.#session.close();
   }
 
@@ -115,15 +133,19 @@ export class WireBoxes {
     const impaired = new Set(wanted.flatMap(({ wire }) => (isImpaired(wire.spec) ? [wire.uid] : [])));
     for (const uid of [...this.#session.views.keys()]) if (!impaired.has(uid)) await this.#session.delete(uid);
     for (const { wire, generation } of wanted) {
-      if (impaired.has(wire.uid)) await this.#session.ensure(toBox(wire, generation));
+      if (impaired.has(wire.uid)) await this.follow(wire, generation);
     }
   }
 }
 
 /** What the engine is asked for: its two sides are called by the wire. */
-function toBox({ name, uid, spec: { aToB, bToA, seed, schedule } }: Whole<Wire>, revision: string): WantedBox {
+function toBox(
+  { name, uid, spec: { aToB, bToA, seed, schedule } }: Whole<Wire>,
+  revision: string,
+  dropPrograms: DropProgram[],
+): WantedBox {
   const spec = A2bSpec.fromPartial({ lanA: `a/${uid}`, lanB: `b/${uid}`, seed });
-  return { box: name, uid, spec: { ...spec, aToB, bToA, schedule }, revision };
+  return { box: name, uid, spec: { ...spec, aToB, bToA, schedule }, revision, dropPrograms };
 }
 
 interface Middle {

@@ -7,11 +7,12 @@ import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { type Wire, type WireEnd, type WireSpec, WireState, type WireStatus } from "../../../proto/gen/zor/v1/wire.js";
 import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
+import { DropFilters } from "../../cable/drop-filters.js";
 import type { AgentKind, Carrying, Checked, Kept, Whole } from "../../kit/kind.js";
 import type { References } from "../../kit/references.js";
 import { nicInLan, nicInWire, type ObservedWire, type WireConfig, type Wires } from "../../network/wires/wires.js";
 import type { AgentContext } from "../../parts.js";
-import { isImpaired, orNone, WireBoxes } from "./wire-boxes.js";
+import { dropFiltersOf, isImpaired, orNone, WireBoxes } from "./wire-boxes.js";
 
 /** What the wires need of the agent around them. */
 interface WireKindOptions {
@@ -41,12 +42,14 @@ class WireKind implements AgentKind<Wire> {
   readonly #options: WireKindOptions;
   /** State of each wire and since when, by uid. */
   readonly #states = new Map<string, { readonly state: WireState; readonly since: Date }>();
+  readonly #dropFilters: DropFilters;
   readonly #ended = new AbortController();
   #stop: (() => void) | undefined;
   #boxes: WireBoxes | undefined;
 
   constructor(options: WireKindOptions) {
     this.#options = options;
+    this.#dropFilters = new DropFilters(options.host);
   }
 
   check(wanted: WireSpec | undefined): Checked<Wire> {
@@ -72,6 +75,12 @@ class WireKind implements AgentKind<Wire> {
     );
     const impairments = { aToB: orNone(aToB), bToA: orNone(bToA), seed, schedule };
     return { spec: { a, b, cut, keepCarrier, mtu, ...impairments }, violations };
+  }
+
+  /** Filters that were there before are not tried again. */
+  async verify({ spec }: Whole<Wire>, before: WireSpec | undefined): Promise<void> {
+    const known = before === undefined ? [] : dropFiltersOf(before);
+    await this.#dropFilters.checkNew(dropFiltersOf(spec), known, this.#ended.signal);
   }
 
   /** An instance may go, and come back: only what is plugged in now must be there. */

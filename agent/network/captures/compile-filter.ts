@@ -13,9 +13,8 @@ const timeoutMs = 10_000;
 const noProgram = 127;
 
 /**
- * The program of a filter in the language of pcap-filter(7), by tcpdump(8). The text is one argument behind "--", so that it is never an
- * option, of a program without privileges or network, with bounds on memory and time.
- * @throws {ZorError} INVALID_ARGUMENT with what is wrong with the filter; FAILED_PRECONDITION: no tcpdump.
+ * The program of a capture's filter, for a socket. No filter takes all.
+ * @throws as {@link compileExpression}
  */
 export async function compileFilter(
   { filter, snapBytes }: { readonly filter: string; readonly snapBytes: number },
@@ -23,13 +22,26 @@ export async function compileFilter(
   signal: AbortSignal,
 ): Promise<readonly Instruction[]> {
   if (filter.trim() === "") return takeAll(snapBytes);
+  return seeingTags(await compileExpression({ filter, snapBytes }, host, signal));
+}
+
+/**
+ * The program of an expression in the language of pcap-filter(7), by tcpdump(8), for frames as they are on the wire. The text
+ * is one argument behind "--", so that it is never an option, of a program without privileges or network, with bounds on memory and time.
+ * @throws {ZorError} INVALID_ARGUMENT with what is wrong with the filter; FAILED_PRECONDITION: no tcpdump.
+ */
+export async function compileExpression(
+  { filter, snapBytes }: { readonly filter: string; readonly snapBytes: number },
+  host: string,
+  signal: AbortSignal,
+): Promise<readonly Instruction[]> {
   if (filter.length > maxCharacters) throw invalidArgument("filter", `has more than ${maxCharacters} characters`);
   if (!/^[\t -~]*$/.test(filter)) throw invalidArgument("filter", "may have printable ASCII characters only");
   const argv = ["-y", "EN10MB", "-s", String(snapBytes), "-ddd", "--", filter];
   const [tool, ...words] = confinedCommand(["tcpdump", ...argv], bounds);
   try {
     const { stdout } = await run(tool, words, { signal, timeoutMs });
-    return seeingTags(parseInstructions(stdout));
+    return parseInstructions(stdout);
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     signal.throwIfAborted();
@@ -37,7 +49,7 @@ export async function compileFilter(
       throw failedPrecondition(
         "NO_TCPDUMP",
         `hosts/${host}`,
-        `hosts/${host} has no tcpdump, which compiles filters: install the package tcpdump there, or capture without a filter`,
+        `hosts/${host} has no tcpdump, which compiles filters: install the package tcpdump there, or do without a filter`,
       );
     }
     throw invalidArgument("filter", whatIsWrong(error));

@@ -8,6 +8,7 @@ import type { HubParts } from "../../kit/hub-kind.js";
 import { type HubRecord, type HubResources, hubHandlers } from "../../kit/hub-resources.js";
 import { diagnoseLink } from "./diagnose/diagnose-link.js";
 import { findEnds } from "./end-check.js";
+import { checkDropFilters } from "./drop-filter-check.js";
 import { checkLinkChange, checkLinkFields } from "./link-check.js";
 import type { LinkHosts } from "./link-hosts.js";
 import { type LinkRecord, putLink } from "./link-record.js";
@@ -60,10 +61,12 @@ function linkResources(options: LinkServiceOptions): HubResources<Link, LinkToSt
       const value = { ...wanted, spec };
       if (before !== undefined) {
         checkLinkChange(name, before.spec ?? LinkSpec.fromPartial({}), spec);
+        await checkDropFilters(options, spec, before.spec);
         return { value };
       }
       const fresh = await findEnds(options, spec);
       checkPath(options, name, spec);
+      await checkDropFilters(options, spec, undefined);
       const { a, b } = spec;
       const allowRstp = spec.loop === LoopPolicy.LOOP_POLICY_RSTP;
       return { value, admit: () => topology.checkLoop({ name, a, b, allowRstp, fresh }) };

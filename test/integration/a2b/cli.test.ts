@@ -69,6 +69,9 @@ it("changes what is said and leaves the rest", async () => {
     "a2b zt/wan is ACTIVE (lan1>lan2 50ms±5, lan2>lan1 50ms±5 5% 10Mb/s)",
   );
   expect(JSON.parse(await zor("get", "a2b", "wan", "-o", "json")).a2bs[0].spec.schedule ?? []).toEqual([]);
+  expect(await zor("set", "a2b", "wan", "--delay", "0", "--drop-every", "10", "--ba-drop-filter", "icmp")).toBe(
+    "a2b zt/wan is ACTIVE (lan1>lan2 ±5ms 1/10, lan2>lan1 ±5ms 5% 10Mb/s 1/10 drop icmp)",
+  );
   expect(await zor("set", "a2b", "wan", "--clear", "--dry-run")).toContain("nothing was changed");
   expect(await zor("set", "a2b", "wan", "--clear")).toBe(
     "a2b zt/wan is ACTIVE (lan1>lan2 untouched, lan2>lan1 untouched)",
@@ -81,6 +84,7 @@ it.each([
   [["create", "a2b", "zt/x", "lan1", "lan2"], /would close a loop/],
   [["create", "a2b", "zt/wan", "lan1", "lan2"], /exists already/],
   [["set", "a2b", "wan", "--delay", "11s"], /--delay: "11s" is not a time .* at most 10s/],
+  [["set", "a2b", "wan", "--drop-filter", "tcp prot 80"], /a2b\.spec\.a_to_b\.drop_filter: .*syntax error/],
   [["set", "a2b", "nope", "--delay", "1s"], /a2b nope/],
   [["delete", "lan", "zt/lan1", "--yes"], /in use by hosts\/zt\/a2bs\/wan/],
 ])("refuses %j", async (argv, message) => {

@@ -1,3 +1,4 @@
+import { status } from "@grpc/grpc-js";
 import { noMeta } from "../../../lib/kinds/meta.js";
 import { watched } from "../../helpers/watched.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -135,6 +136,32 @@ it("changes while frames pass", async () => {
   });
   expect(after?.status?.currentBToA?.delay).toEqual({ seconds: 0n, nanos: 60_000_000 });
   for (const trip of await ping()) expect(trip).toBeGreaterThanOrEqual(65);
+});
+
+it("drops what an expression names, and every nth frame, counts both, and refuses what does not compile", async () => {
+  const update = async (aToB: Partial<Impairment>) => {
+    const { spec, ...a2b } = await get();
+    const changed = A2bSpec.fromPartial({ ...spec, aToB: Impairment.fromPartial(aToB), bToA: undefined });
+    await connection.unary(A2bServiceService.updateA2B, {
+      ...mutation,
+      a2b: { ...a2b, spec: changed },
+      updateMask: undefined,
+    });
+  };
+  const counted = async () => (await get()).status?.aToB;
+  await update({ dropFilter: "icmp or (vlan and icmp)" });
+  expect(await ping(3)).toEqual([]);
+  await expect.poll(counted).toMatchObject({ droppedFilterFrames: 3n, droppedNthFrames: 0n });
+  await expect(update({ dropFilter: "icmp and and" })).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    violations: [{ field: "a2b.spec.a_to_b.drop_filter" }],
+  });
+  expect((await get()).spec?.aToB?.dropFilter).toBe("icmp or (vlan and icmp)");
+  await update({ dropEvery: 2, dropFilter: "tcp port 80" });
+  // The other half may be one more or less, when somebody asks for an address meanwhile.
+  expect([4, 5, 6]).toContain((await ping(10)).length);
+  await expect.poll(async () => Number((await counted())?.droppedNthFrames)).toBeGreaterThanOrEqual(4);
+  await update({ delay: toOptionalDuration(5) });
 });
 
 it("goes on without the agent, and is taken up by the next one", async () => {

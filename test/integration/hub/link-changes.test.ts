@@ -64,6 +64,11 @@ describe("changing a link", () => {
     ["another protection", { encryption: 2 }, "link.spec.encryption"],
     ["a loss above 1", LinkSpec.fromPartial({ aToB: { lossRatio: 1.5 } }), "link.spec.a_to_b.loss_ratio"],
     [
+      "a filter that does not compile",
+      LinkSpec.fromPartial({ bToA: { dropFilter: "nonsense" } }),
+      "link.spec.b_to_a.drop_filter",
+    ],
+    [
       "a step that never ends",
       LinkSpec.fromPartial({ schedule: [{ impairment: {} }] }),
       "link.spec.schedule[0].duration",

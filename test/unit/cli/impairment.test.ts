@@ -48,6 +48,10 @@ describe("settings", () => {
     ["burst 2MiB", { burstBytes: 2_097_152n }],
     ["jitter-distribution pareto", { jitterDistribution: JitterDistribution.JITTER_DISTRIBUTION_PARETO }],
     ["down", { down: true }],
+    ["drop-every 10", { dropEvery: 10 }],
+    ["drop-filter icmp", { dropFilter: "icmp" }],
+    ['drop-filter "tcp port 80, 443", loss 1%', { dropFilter: "tcp port 80, 443", lossRatio: 0.01 }],
+    ["drop-filter='ip[8] = 1'", { dropFilter: "ip[8] = 1" }],
     ["loss 2%, duplicate=1%", { lossRatio: 0.02, duplicateRatio: 0.01 }],
   ])("%s", (text, expected) => {
     expect(parseSettings("--at", text)).toEqual(expected);
@@ -62,6 +66,11 @@ describe("settings", () => {
     ["jitter-distribution even", /uniform, normal or pareto/],
     ["speed 10", /not a setting; they are: delay TIME/],
     ["down 1", /not a setting/],
+    ["drop-every 2.5", /not a number of frames/],
+    ["drop-every 1000001", /at most 1000000/],
+    ["drop-filter tcp port 80", /not a setting; they are: .*drop-filter EXPR/],
+    ['drop-filter "tcp', /not a setting/],
+    ["loss 1%,", /not a setting/],
     ["delay", /not a setting/],
     ["", /not a setting/],
   ])("%j is refused", (text, message) => {

@@ -113,7 +113,12 @@ function droppedText({ droppedQueueFrames, droppedDownFrames, droppedPortFrames 
 function impairedText({ impairment }: LinkEnd): string {
   if (impairment === undefined) return "";
   const { lostFrames, duplicatedFrames, reorderedFrames, corruptedFrames, droppedQueueFrames } = impairment;
-  return `${lostFrames} lost, ${duplicatedFrames} doubled, ${reorderedFrames} reordered, ${corruptedFrames} corrupted, ${droppedQueueFrames} over the queue`;
+  const { droppedFilterFrames, droppedNthFrames } = impairment;
+  const picked =
+    droppedFilterFrames + droppedNthFrames === 0n
+      ? ""
+      : `, ${droppedFilterFrames} dropped by the filter, ${droppedNthFrames} by their number`;
+  return `${lostFrames} lost, ${duplicatedFrames} doubled, ${reorderedFrames} reordered, ${corruptedFrames} corrupted, ${droppedQueueFrames} over the queue${picked}`;
 }
 
 /** "ACTIVE for 3h", "DOWN for 4s (refused)". */

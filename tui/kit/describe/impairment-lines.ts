@@ -16,6 +16,7 @@ export function impairmentLines(stats: ImpairmentStats): readonly DescribeLine[]
     field("came in", `${stats.inFrames} frames, ${formatBytes(stats.inBytes)}`),
     field("went out", `${stats.outFrames} frames, ${formatBytes(stats.outBytes)}`),
     field("on purpose", purposeText(stats)),
+    ...pickedLines(stats),
     field("dropped", {
       text: `${queue} queue full, ${down} while down, ${port} not taken by the port`,
       tone: droppedOf(stats) > 0n ? "warn" : "plain",
@@ -52,6 +53,14 @@ export function describeStep(step: ImpairmentStep, index: number): DescribeLine 
 function directionText(direction: Direction): string {
   if (direction === Direction.DIRECTION_A_TO_B) return "a→b";
   return direction === Direction.DIRECTION_B_TO_A ? "b→a" : "both ways";
+}
+
+/** Frames that were picked out: only where there are any, as few impairments do that. */
+function pickedLines({
+  droppedFilterFrames: matching,
+  droppedNthFrames: nth,
+}: ImpairmentStats): readonly DescribeLine[] {
+  return matching + nth === 0n ? [] : [field("picked out", `${matching} by the filter, ${nth} by their number`)];
 }
 
 function purposeText(stats: ImpairmentStats): string {

@@ -85,26 +85,52 @@ export const impairmentSettings: readonly ImpairmentSetting[] = [
     help: "what may wait, such as 64k or 2M; more is dropped",
     parse: (where, text) => ({ queueBytes: parseBytes(where, text) }),
   },
+  {
+    name: "drop-every",
+    argument: "n",
+    help: "drop exactly every nth frame; 0: none",
+    parse: (where, text) => ({ dropEvery: parseEvery(where, text) }),
+  },
+  {
+    name: "drop-filter",
+    argument: "expr",
+    help: "drop frames that match (pcap-filter(7)), such as 'icmp'; '': none",
+    parse: (_where, text) => ({ dropFilter: text.trim() }),
+  },
   { name: "down", argument: undefined, help: "let nothing pass", parse: () => ({ down: true }) },
 ];
 
 /** Parses "loss 20%, delay 50ms". @throws {ZorError} INVALID_ARGUMENT that lists the settings there are. */
 export function parseSettings(where: string, text: string): Partial<Impairment> {
-  const parts = text.split(",").map((part) => part.trim());
+  // A comma within quotes is part of what they hold.
+  const parts = (text.match(/(?:"[^"]*"|'[^']*'|[^,"'])+|(?<=,)(?=,|$)|^$/g) ?? [text]).map((part) => part.trim());
   return Object.assign({}, ...parts.map((part) => parseSetting(where, part)));
 }
 
 function parseSetting(where: string, text: string): Partial<Impairment> {
-  const [name = "", ...words] = text.split(/[\s=]+/);
+  const [, name = "", argument] = /^([^\s=]*)(?:[\s=]+(.*))?$/.exec(text) ?? [];
   const setting = impairmentSettings.find((each) => each.name === name);
-  const wantsWord = setting?.argument !== undefined;
-  if (setting === undefined || words.length !== (wantsWord ? 1 : 0)) {
+  const word = argument === undefined ? undefined : wordOf(argument);
+  const isGood = (setting?.argument === undefined) === (argument === undefined);
+  if (setting === undefined || !isGood || (argument !== undefined && word === undefined)) {
     const forms = impairmentSettings.map(
       ({ name: known, argument }) => `${known}${argument ? ` ${argument.toUpperCase()}` : ""}`,
     );
     throw invalidArgument(where, `${quote(text)} is not a setting; they are: ${forms.join(", ")}`);
   }
-  return setting.parse(where, words[0] ?? "");
+  return setting.parse(where, word ?? "");
+}
+
+/** The one word of a text, which may be in quotes; undefined: there are more. */
+function wordOf(text: string): string | undefined {
+  const match = /^(?:"([^"]*)"|'([^']*)'|([^\s"']+))$/.exec(text);
+  return match === null ? undefined : (match[1] ?? match[2] ?? match[3]);
+}
+
+function parseEvery(where: string, text: string): number {
+  const every = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+  if (every <= impairmentLimits.everyFrames) return every;
+  throw invalidArgument(where, `${quote(text)} is not a number of frames, at most ${impairmentLimits.everyFrames}`);
 }
 
 /** Milliseconds of "50ms", "0.5ms", "200us" or "2s"; 0 needs no unit. */

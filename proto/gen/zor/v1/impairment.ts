@@ -137,6 +137,13 @@ export interface Impairment {
   queueBytes: bigint;
   /** Nothing passes. */
   down: boolean;
+  /** Of so many frames the last is dropped, 1 to 1000000: exactly every nth of those that drop_filter lets pass, counted since this was set. 0: none. */
+  dropEvery: number;
+  /**
+   * Frames that match are dropped: an expression of pcap-filter(7), at most 2048 printable ASCII characters, such as "icmp" or
+   * "tcp port 80". It sees frames as they are on a wire; a super-frame is dropped whole. Empty: none.
+   */
+  dropFilter: string;
 }
 
 /** A change of impairment that comes and goes by itself. */
@@ -187,6 +194,10 @@ export interface ImpairmentStats {
   queuedFrames: bigint;
   /** Bytes waiting now. */
   queuedBytes: bigint;
+  /** Frames dropped because they matched drop_filter. */
+  droppedFilterFrames: bigint;
+  /** Frames dropped by drop_every. */
+  droppedNthFrames: bigint;
 }
 
 function createBaseImpairment(): Impairment {
@@ -203,6 +214,8 @@ function createBaseImpairment(): Impairment {
     burstBytes: 0n,
     queueBytes: 0n,
     down: false,
+    dropEvery: 0,
+    dropFilter: "",
   };
 }
 
@@ -252,6 +265,12 @@ export const Impairment: MessageFns<Impairment> = {
     }
     if (message.down !== false) {
       writer.uint32(96).bool(message.down);
+    }
+    if (message.dropEvery !== 0) {
+      writer.uint32(104).int32(message.dropEvery);
+    }
+    if (message.dropFilter !== "") {
+      writer.uint32(114).string(message.dropFilter);
     }
     return writer;
   },
@@ -365,6 +384,22 @@ export const Impairment: MessageFns<Impairment> = {
             message.down = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.dropEvery = reader.int32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.dropFilter = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -423,6 +458,16 @@ export const Impairment: MessageFns<Impairment> = {
         ? BigInt(object.queue_bytes)
         : 0n,
       down: isSet(object.down) ? globalThis.Boolean(object.down) : false,
+      dropEvery: isSet(object.dropEvery)
+        ? globalThis.Number(object.dropEvery)
+        : isSet(object.drop_every)
+        ? globalThis.Number(object.drop_every)
+        : 0,
+      dropFilter: isSet(object.dropFilter)
+        ? globalThis.String(object.dropFilter)
+        : isSet(object.drop_filter)
+        ? globalThis.String(object.drop_filter)
+        : "",
     };
   },
 
@@ -464,6 +509,12 @@ export const Impairment: MessageFns<Impairment> = {
     if (message.down !== false) {
       obj.down = message.down;
     }
+    if (message.dropEvery !== 0) {
+      obj.dropEvery = Math.round(message.dropEvery);
+    }
+    if (message.dropFilter !== "") {
+      obj.dropFilter = message.dropFilter;
+    }
     return obj;
   },
 
@@ -492,6 +543,8 @@ export const Impairment: MessageFns<Impairment> = {
       ? BigInt(object.queueBytes)
       : 0n;
     message.down = object.down ?? false;
+    message.dropEvery = object.dropEvery ?? 0;
+    message.dropFilter = object.dropFilter ?? "";
     return message;
   },
 };
@@ -656,6 +709,8 @@ function createBaseImpairmentStats(): ImpairmentStats {
     corruptedFrames: 0n,
     queuedFrames: 0n,
     queuedBytes: 0n,
+    droppedFilterFrames: 0n,
+    droppedNthFrames: 0n,
   };
 }
 
@@ -738,6 +793,18 @@ export const ImpairmentStats: MessageFns<ImpairmentStats> = {
         throw new globalThis.Error("value provided for field message.queuedBytes of type int64 too large");
       }
       writer.uint32(104).int64(message.queuedBytes);
+    }
+    if (message.droppedFilterFrames !== 0n) {
+      if (BigInt.asIntN(64, message.droppedFilterFrames) !== message.droppedFilterFrames) {
+        throw new globalThis.Error("value provided for field message.droppedFilterFrames of type int64 too large");
+      }
+      writer.uint32(112).int64(message.droppedFilterFrames);
+    }
+    if (message.droppedNthFrames !== 0n) {
+      if (BigInt.asIntN(64, message.droppedNthFrames) !== message.droppedNthFrames) {
+        throw new globalThis.Error("value provided for field message.droppedNthFrames of type int64 too large");
+      }
+      writer.uint32(120).int64(message.droppedNthFrames);
     }
     return writer;
   },
@@ -859,6 +926,22 @@ export const ImpairmentStats: MessageFns<ImpairmentStats> = {
             message.queuedBytes = reader.int64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.droppedFilterFrames = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.droppedNthFrames = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -934,6 +1017,16 @@ export const ImpairmentStats: MessageFns<ImpairmentStats> = {
         : isSet(object.queued_bytes)
         ? BigInt(object.queued_bytes)
         : 0n,
+      droppedFilterFrames: isSet(object.droppedFilterFrames)
+        ? BigInt(object.droppedFilterFrames)
+        : isSet(object.dropped_filter_frames)
+        ? BigInt(object.dropped_filter_frames)
+        : 0n,
+      droppedNthFrames: isSet(object.droppedNthFrames)
+        ? BigInt(object.droppedNthFrames)
+        : isSet(object.dropped_nth_frames)
+        ? BigInt(object.dropped_nth_frames)
+        : 0n,
     };
   },
 
@@ -978,6 +1071,12 @@ export const ImpairmentStats: MessageFns<ImpairmentStats> = {
     if (message.queuedBytes !== 0n) {
       obj.queuedBytes = message.queuedBytes.toString();
     }
+    if (message.droppedFilterFrames !== 0n) {
+      obj.droppedFilterFrames = message.droppedFilterFrames.toString();
+    }
+    if (message.droppedNthFrames !== 0n) {
+      obj.droppedNthFrames = message.droppedNthFrames.toString();
+    }
     return obj;
   },
 
@@ -1016,6 +1115,12 @@ export const ImpairmentStats: MessageFns<ImpairmentStats> = {
       : 0n;
     message.queuedBytes = (object.queuedBytes !== undefined && object.queuedBytes !== null)
       ? BigInt(object.queuedBytes)
+      : 0n;
+    message.droppedFilterFrames = (object.droppedFilterFrames !== undefined && object.droppedFilterFrames !== null)
+      ? BigInt(object.droppedFilterFrames)
+      : 0n;
+    message.droppedNthFrames = (object.droppedNthFrames !== undefined && object.droppedNthFrames !== null)
+      ? BigInt(object.droppedNthFrames)
       : 0n;
     return message;
   },

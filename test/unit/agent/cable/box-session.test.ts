@@ -13,7 +13,13 @@ import { onLines } from "../../../helpers/socket-lines.js";
 function view(box: string, uid: string): BoxView {
   const port = (side: "a" | "b", lan: string) => ({ name: `zb${uid}${side}`, lan, ...unplugged });
   return {
-    spec: { box, uid, spec: A2bSpec.fromPartial({ lanA: "lan1", lanB: "lan2", seed: 1n }), revision: "r" },
+    spec: {
+      box,
+      uid,
+      spec: A2bSpec.fromPartial({ lanA: "lan1", lanB: "lan2", seed: 1n }),
+      revision: "r",
+      dropPrograms: [],
+    },
     status: A2bStatus.fromPartial({ state: A2bState.A2B_STATE_DOWN, reason: "not plugged" }),
     ports: [port("a", "lan1"), port("b", "lan2")],
     ...{ aToBBps: 0n, bToABps: 0n },

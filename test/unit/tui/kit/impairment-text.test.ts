@@ -15,6 +15,7 @@ describe("an impairment in short", () => {
     ["±3ms", { jitter: toDuration(3) }],
     ["0.5%x4", { lossRatio: 0.005, lossBurstFrames: 4 }],
     ["dup 2% reorder 10% corrupt 0.1%", { duplicateRatio: 0.02, reorderRatio: 0.1, corruptRatio: 0.001 }],
+    ["1/10 drop tcp port 80", { dropEvery: 10, dropFilter: "tcp port 80" }],
     ["64kb/s", { rateBps: 64_000n }],
   ])("is %j", (short, impairment) => {
     expect(impairmentText(Impairment.fromPartial(impairment))).toBe(short);

@@ -150,6 +150,16 @@ export interface EndSpec {
     | undefined;
   /** Of a NIC: it keeps carrier whatever happens behind it. */
   keepCarrier: boolean;
+  /** The programs of all drop filters in the impairments. Between agent and engine only: an agent compiles them itself. */
+  dropPrograms: DropProgram[];
+}
+
+/** A drop filter and its program. */
+export interface DropProgram {
+  /** As in Impairment.drop_filter. */
+  filter: string;
+  /** Instructions of classic BPF, 8 bytes each (struct sock_filter); what it returns is not 0 for frames that match. */
+  program: Buffer;
 }
 
 /** An end as it is. */
@@ -222,6 +232,24 @@ export interface WatchEndsResponse {
   snapshot: boolean;
 }
 
+/** A drop filter and where it was asked for. */
+export interface DropFilterField {
+  /** Proto path that a fault is told of, such as "link.spec.a_to_b.drop_filter". */
+  field: string;
+  /** As in Impairment.drop_filter. */
+  filter: string;
+}
+
+/** Request of CheckDropFilters. */
+export interface CheckDropFiltersRequest {
+  /** The filters, at most 130. */
+  filters: DropFilterField[];
+}
+
+/** Response of CheckDropFilters. */
+export interface CheckDropFiltersResponse {
+}
+
 /** Request of DiagnoseEnd. */
 export interface DiagnoseEndRequest {
   /** "links/{link}". */
@@ -262,6 +290,7 @@ function createBaseEndSpec(): EndSpec {
     localPeerImpairment: undefined,
     carrierHold: undefined,
     keepCarrier: false,
+    dropPrograms: [],
   };
 }
 
@@ -332,6 +361,9 @@ export const EndSpec: MessageFns<EndSpec> = {
     }
     if (message.keepCarrier !== false) {
       writer.uint32(168).bool(message.keepCarrier);
+    }
+    for (const v of message.dropPrograms) {
+      DropProgram.encode(v!, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -517,6 +549,14 @@ export const EndSpec: MessageFns<EndSpec> = {
             message.keepCarrier = reader.bool();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.dropPrograms.push(DropProgram.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -602,6 +642,11 @@ export const EndSpec: MessageFns<EndSpec> = {
         : isSet(object.keep_carrier)
         ? globalThis.Boolean(object.keep_carrier)
         : false,
+      dropPrograms: globalThis.Array.isArray(object?.dropPrograms)
+        ? object.dropPrograms.map((e: any) => DropProgram.fromJSON(e))
+        : globalThis.Array.isArray(object?.drop_programs)
+        ? object.drop_programs.map((e: any) => DropProgram.fromJSON(e))
+        : [],
     };
   },
 
@@ -670,6 +715,9 @@ export const EndSpec: MessageFns<EndSpec> = {
     if (message.keepCarrier !== false) {
       obj.keepCarrier = message.keepCarrier;
     }
+    if (message.dropPrograms?.length) {
+      obj.dropPrograms = message.dropPrograms.map((e) => DropProgram.toJSON(e));
+    }
     return obj;
   },
 
@@ -705,6 +753,92 @@ export const EndSpec: MessageFns<EndSpec> = {
       ? Duration.fromPartial(object.carrierHold)
       : undefined;
     message.keepCarrier = object.keepCarrier ?? false;
+    message.dropPrograms = object.dropPrograms?.map((e) => DropProgram.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDropProgram(): DropProgram {
+  return { filter: "", program: Buffer.alloc(0) };
+}
+
+export const DropProgram: MessageFns<DropProgram> = {
+  encode(message: DropProgram, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== "") {
+      writer.uint32(10).string(message.filter);
+    }
+    if (message.program.length !== 0) {
+      writer.uint32(18).bytes(message.program);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropProgram {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropProgram();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.program = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DropProgram {
+    return {
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      program: isSet(object.program) ? Buffer.from(bytesFromBase64(object.program)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: DropProgram): unknown {
+    const obj: any = {};
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    if (message.program.length !== 0) {
+      obj.program = base64FromBytes(message.program);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DropProgram>): DropProgram {
+    return DropProgram.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DropProgram>): DropProgram {
+    const message = createBaseDropProgram();
+    message.filter = object.filter ?? "";
+    message.program = object.program ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -1466,6 +1600,214 @@ export const WatchEndsResponse: MessageFns<WatchEndsResponse> = {
   },
 };
 
+function createBaseDropFilterField(): DropFilterField {
+  return { field: "", filter: "" };
+}
+
+export const DropFilterField: MessageFns<DropFilterField> = {
+  encode(message: DropFilterField, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.field !== "") {
+      writer.uint32(10).string(message.field);
+    }
+    if (message.filter !== "") {
+      writer.uint32(18).string(message.filter);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropFilterField {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropFilterField();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DropFilterField {
+    return {
+      field: isSet(object.field) ? globalThis.String(object.field) : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+    };
+  },
+
+  toJSON(message: DropFilterField): unknown {
+    const obj: any = {};
+    if (message.field !== "") {
+      obj.field = message.field;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DropFilterField>): DropFilterField {
+    return DropFilterField.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DropFilterField>): DropFilterField {
+    const message = createBaseDropFilterField();
+    message.field = object.field ?? "";
+    message.filter = object.filter ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckDropFiltersRequest(): CheckDropFiltersRequest {
+  return { filters: [] };
+}
+
+export const CheckDropFiltersRequest: MessageFns<CheckDropFiltersRequest> = {
+  encode(message: CheckDropFiltersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.filters) {
+      DropFilterField.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckDropFiltersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckDropFiltersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filters.push(DropFilterField.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckDropFiltersRequest {
+    return {
+      filters: globalThis.Array.isArray(object?.filters)
+        ? object.filters.map((e: any) => DropFilterField.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: CheckDropFiltersRequest): unknown {
+    const obj: any = {};
+    if (message.filters?.length) {
+      obj.filters = message.filters.map((e) => DropFilterField.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckDropFiltersRequest>): CheckDropFiltersRequest {
+    return CheckDropFiltersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckDropFiltersRequest>): CheckDropFiltersRequest {
+    const message = createBaseCheckDropFiltersRequest();
+    message.filters = object.filters?.map((e) => DropFilterField.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCheckDropFiltersResponse(): CheckDropFiltersResponse {
+  return {};
+}
+
+export const CheckDropFiltersResponse: MessageFns<CheckDropFiltersResponse> = {
+  encode(_: CheckDropFiltersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckDropFiltersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckDropFiltersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): CheckDropFiltersResponse {
+    return {};
+  },
+
+  toJSON(_: CheckDropFiltersResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckDropFiltersResponse>): CheckDropFiltersResponse {
+    return CheckDropFiltersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<CheckDropFiltersResponse>): CheckDropFiltersResponse {
+    const message = createBaseCheckDropFiltersResponse();
+    return message;
+  },
+};
+
 function createBaseDiagnoseEndRequest(): DiagnoseEndRequest {
   return { link: "", token: Buffer.alloc(0) };
 }
@@ -1661,6 +2003,18 @@ export const CableServiceService = {
     responseSerialize: (value: WatchEndsResponse): Buffer => Buffer.from(WatchEndsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchEndsResponse => WatchEndsResponse.decode(value),
   },
+  /** Looks whether drop filters compile; INVALID_ARGUMENT names those that do not. */
+  checkDropFilters: {
+    path: "/zor.agent.v1.CableService/CheckDropFilters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckDropFiltersRequest): Buffer =>
+      Buffer.from(CheckDropFiltersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckDropFiltersRequest => CheckDropFiltersRequest.decode(value),
+    responseSerialize: (value: CheckDropFiltersResponse): Buffer =>
+      Buffer.from(CheckDropFiltersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckDropFiltersResponse => CheckDropFiltersResponse.decode(value),
+  },
   /** Tests the hops of an end on this host, in order. */
   diagnoseEnd: {
     path: "/zor.agent.v1.CableService/DiagnoseEnd" as const,
@@ -1682,6 +2036,8 @@ export interface CableServiceServer extends UntypedServiceImplementation {
   listEnds: handleUnaryCall<ListEndsRequest, ListEndsResponse>;
   /** Sends the ends' state now and after every change, and their counters every second. */
   watchEnds: handleServerStreamingCall<WatchEndsRequest, WatchEndsResponse>;
+  /** Looks whether drop filters compile; INVALID_ARGUMENT names those that do not. */
+  checkDropFilters: handleUnaryCall<CheckDropFiltersRequest, CheckDropFiltersResponse>;
   /** Tests the hops of an end on this host, in order. */
   diagnoseEnd: handleServerStreamingCall<DiagnoseEndRequest, DiagnoseEndResponse>;
 }
@@ -1742,6 +2098,22 @@ export interface CableServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchEndsResponse>;
+  /** Looks whether drop filters compile; INVALID_ARGUMENT names those that do not. */
+  checkDropFilters(
+    request: CheckDropFiltersRequest,
+    callback: (error: ServiceError | null, response: CheckDropFiltersResponse) => void,
+  ): ClientUnaryCall;
+  checkDropFilters(
+    request: CheckDropFiltersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckDropFiltersResponse) => void,
+  ): ClientUnaryCall;
+  checkDropFilters(
+    request: CheckDropFiltersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckDropFiltersResponse) => void,
+  ): ClientUnaryCall;
   /** Tests the hops of an end on this host, in order. */
   diagnoseEnd(request: DiagnoseEndRequest, options?: Partial<CallOptions>): ClientReadableStream<DiagnoseEndResponse>;
   diagnoseEnd(

@@ -17,7 +17,7 @@ import {
   linkPathFromJSON,
   linkPathToJSON,
 } from "../../v1/link.js";
-import { EndSpec, EndStatus } from "./cable_service.js";
+import { DropProgram, EndSpec, EndStatus } from "./cable_service.js";
 
 export const protobufPackage = "zor.agent.v1";
 
@@ -182,6 +182,8 @@ export interface BoxSpec {
     | undefined;
   /** Changes when somebody sets the box anew: then chances and schedule begin again. */
   revision: string;
+  /** The programs of all drop filters in it. */
+  dropPrograms: DropProgram[];
 }
 
 /** A box as its engine sees it. */
@@ -1633,7 +1635,7 @@ export const DialAttempt: MessageFns<DialAttempt> = {
 };
 
 function createBaseBoxSpec(): BoxSpec {
-  return { box: "", uid: "", spec: undefined, revision: "" };
+  return { box: "", uid: "", spec: undefined, revision: "", dropPrograms: [] };
 }
 
 export const BoxSpec: MessageFns<BoxSpec> = {
@@ -1649,6 +1651,9 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     }
     if (message.revision !== "") {
       writer.uint32(34).string(message.revision);
+    }
+    for (const v of message.dropPrograms) {
+      DropProgram.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1698,6 +1703,14 @@ export const BoxSpec: MessageFns<BoxSpec> = {
             message.revision = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.dropPrograms.push(DropProgram.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1716,6 +1729,11 @@ export const BoxSpec: MessageFns<BoxSpec> = {
       uid: isSet(object.uid) ? globalThis.String(object.uid) : "",
       spec: isSet(object.spec) ? A2bSpec.fromJSON(object.spec) : undefined,
       revision: isSet(object.revision) ? globalThis.String(object.revision) : "",
+      dropPrograms: globalThis.Array.isArray(object?.dropPrograms)
+        ? object.dropPrograms.map((e: any) => DropProgram.fromJSON(e))
+        : globalThis.Array.isArray(object?.drop_programs)
+        ? object.drop_programs.map((e: any) => DropProgram.fromJSON(e))
+        : [],
     };
   },
 
@@ -1733,6 +1751,9 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     if (message.revision !== "") {
       obj.revision = message.revision;
     }
+    if (message.dropPrograms?.length) {
+      obj.dropPrograms = message.dropPrograms.map((e) => DropProgram.toJSON(e));
+    }
     return obj;
   },
 
@@ -1745,6 +1766,7 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     message.uid = object.uid ?? "";
     message.spec = (object.spec !== undefined && object.spec !== null) ? A2bSpec.fromPartial(object.spec) : undefined;
     message.revision = object.revision ?? "";
+    message.dropPrograms = object.dropPrograms?.map((e) => DropProgram.fromPartial(e)) || [];
     return message;
   },
 };

@@ -52,6 +52,8 @@ describe("an engine refuses", () => {
     ["a loss that is no number", changed(endJson, { impairment: { lossRatio: "much" } })],
     ["a delay that is no time", changed(endJson, { impairment: { delay: { seconds: "long" } } })],
     ["a seed that is no number", changed(endJson, { seed: "x" })],
+    ["a filter without its program", changed(endJson, { impairment: { dropFilter: "icmp" } })],
+    ["a program that is none", changed(endJson, { dropPrograms: [{ filter: "icmp", program: "AAAA" }] })],
     ["a schedule without end", changed(endJson, { schedule: Array.from({ length: 65 }, () => ({})) })],
   ])("an end with %s", (_what, json) => {
     expect(() => readJson(ensureEnd.request, json)).toThrow();
@@ -65,6 +67,11 @@ describe("an engine refuses", () => {
     ["no spec", changed(boxJson, { spec: undefined })],
     ["no revision", changed(boxJson, { revision: "" })],
     ["a rate that is no number", changed(boxJson, { spec: { lanA: "lan1", lanB: "lan2", aToB: { rateBps: "fast" } } })],
+    [
+      "a filter without its program",
+      changed(boxJson, { spec: { lanA: "lan1", lanB: "lan2", aToB: { dropFilter: "icmp" } } }),
+    ],
+    ["a program that jumps away", changed(boxJson, { dropPrograms: [{ filter: "icmp", program: "BQAAAP8AAAA=" }] })],
     ["a step of no length", changed(boxJson, { spec: { lanA: "lan1", lanB: "lan2", schedule: [{ impairment: {} }] } })],
   ])("a box with %s", (_what, json) => {
     expect(() => readJson(ensureBox.request, json)).toThrow();

@@ -1,3 +1,5 @@
+import { DropFilters } from "../../../../../agent/cable/drop-filters.js";
+import { invalidArgument } from "../../../../../lib/errors.js";
 import type { LocalLinkSpec, LocalLinkView } from "../../../../../agent/kinds/link-end/local-link.js";
 import type { VxlanSpec, VxlanView } from "../../../../../agent/kinds/link-end/vxlan-links.js";
 import { cableService } from "../../../../../agent/kinds/link-end/cable-service.js";
@@ -58,7 +60,10 @@ const localView: LocalLinkView = {
   linkUid: "u2",
   awaySinceMs: undefined,
   box: {
-    spec: { box: "links/local", uid: "u2", spec: A2bSpec.fromPartial({ lanA: "lan1", lanB: "lan2" }), revision: "r" },
+    spec: {
+      ...{ box: "links/local", uid: "u2", revision: "r", dropPrograms: [] },
+      spec: A2bSpec.fromPartial({ lanA: "lan1", lanB: "lan2" }),
+    },
     status: A2bStatus.fromPartial({
       state: A2bState.A2B_STATE_ACTIVE,
       sinceTime: new Date(3_000),
@@ -121,6 +126,10 @@ export function service(options: Policy = { allowPlainLinks: false }) {
     allowLoopbackPeers: false,
     vxlanMissing: "",
     ...options,
+    dropFilters: new DropFilters("alpha", async ({ filter }) => {
+      if (filter === "icmp") return [[6, 0, 0, 1]];
+      throw invalidArgument("filter", "syntax error");
+    }),
     vxlanLinks: {
       ensure: async (spec) => {
         vxlan.push(spec);
