@@ -51,7 +51,7 @@ export class Bridges {
   readonly #listeners = new Set<() => void>();
   readonly #stopWatching: () => void;
 
-  constructor(options: { readonly switch: Switch; readonly log: Log }) {
+  constructor(options: { readonly switch: Switch; readonly log: Log; readonly lookMs?: number }) {
     this.#switch = options.switch;
     this.#log = options.log;
     const onChange = (): void => {

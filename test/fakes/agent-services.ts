@@ -135,6 +135,8 @@ function lanHandlers(model: FakeHostModel): Handlers<typeof LanServiceService> {
     createLan: async (request) => ({ lan: model.addLan(request.lanId) }),
     getLan: async (request) => ({ lan: model.lan(request.name) }),
     updateLan: async (request) => ({ lan: model.lan(request.lan?.name ?? "") }),
+    getLanFlows: async () => ({ flows: [] }),
+    getLanMacs: async () => ({ macs: [] }),
     listLans: async (request) => {
       const { items, ...page } = listPage(model.log.list("lan"), request, "zor.v1.Lan");
       return { ...page, lans: items, unreachable: [] };

@@ -303,6 +303,8 @@ export class InProcessHub {
       },
       attachLan: plug("attachLan"),
       detachLan: plug("detachLan"),
+      getLanFlows: async () => ({ flows: [] }),
+      getLanMacs: async () => ({ macs: [] }),
     };
   }
 

@@ -132,6 +132,11 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "ssh", summary: "log in to an instance by ssh, without an address", load: ssh },
   { name: "ssh-config", summary: "print a configuration for plain ssh, scp, rsync and ansible", load: ssh },
   { name: "ssh-proxy", summary: "connect standard input and output with an ssh server inside", load: ssh },
+  {
+    name: "lan",
+    summary: "show and change flows of a lan, and show the addresses its switch knows",
+    load: () => import("./commands/lan.js"),
+  },
   { name: "link", summary: "show or watch one link in full", load: () => import("./commands/link.js") },
   {
     name: "doctor",

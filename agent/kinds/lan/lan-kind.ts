@@ -1,10 +1,16 @@
 import { type Lan, type LanPort, LanSpec, type LanStatus } from "../../../proto/gen/zor/v1/lan.js";
+import { failedPrecondition, notFound } from "../../../lib/errors.js";
+import type { Handlers } from "../../../lib/grpc/service.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { serve, type ServiceMethods } from "../../kit/serve.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
 import { checkLanSettings } from "../../network/lans/lan-check.js";
-import type { FlowChange } from "../../network/flows/flow-keeper.js";
+import { examineFlows } from "../../network/flows/flow-parser.js";
+import { specFlowBuild } from "../../network/flows/spec-flows.js";
+import type { FlowChange, FlowKeeper } from "../../network/flows/flow-keeper.js";
 import type { PortChange } from "../../network/lans/port-faults.js";
 import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
 import type { AgentContext, NetworkPart } from "../../parts.js";
@@ -29,7 +35,7 @@ export class LanKind implements AgentKind<Lan> {
   // What is plugged in has the MTU of the lan.
   readonly changeable = [
     ...["labels", "annotations", "spec.rstp", "spec.rstp_settings"],
-    ...["spec.flood", "spec.multicast_snooping"],
+    ...["spec.flood", "spec.multicast_snooping", "spec.flows"],
   ];
   readonly refreshMs = refreshMs;
   readonly #options: LanKindOptions;
@@ -49,9 +55,15 @@ export class LanKind implements AgentKind<Lan> {
     return { spec, violations: [...violations, ...checkLanSettings(spec, before)] };
   }
 
+  async verify({ spec }: Whole<Lan>): Promise<void> {
+    await examineFlows("lan.spec.flows", spec.flows);
+  }
+
   async ensure(lan: Whole<Lan>): Promise<void> {
     const { mtu, rstp } = lan.spec;
-    await this.#lans.ensureLan({ id: idOf(lan), uid: lan.uid, mtu, rstp, settings: lan.spec });
+    const id = idOf(lan);
+    await this.#lans.ensureLan({ id, uid: lan.uid, mtu, rstp, settings: lan.spec });
+    await this.#options.network.flows?.set(id, "lan", specFlowBuild(lan.spec.flows));
   }
 
   async remove(lan: Whole<Lan>): Promise<void> {
@@ -92,6 +104,27 @@ export class LanKind implements AgentKind<Lan> {
         if (resource !== undefined) this.#options.emit(toFlowEvent(resource, change));
       }) ?? (() => undefined),
     ];
+  }
+
+  verbs(kept: Kept<Lan>): readonly ServiceMethods[] {
+    const find = (name: string): { readonly id: string; readonly spec: LanSpec; readonly flows: FlowKeeper } => {
+      const found = kept.all().find(({ resource }) => resource.name === name)?.resource;
+      if (found === undefined) throw notFound(name, "list them with: zor get lans");
+      const { flows } = this.#options.network;
+      if (flows === undefined) throw failedPrecondition("NO_SWITCH", name, "this host has no Open vSwitch of its own");
+      return { id: idOf(found), spec: found.spec, flows };
+    };
+    const handlers: Partial<Handlers<typeof LanServiceService>> = {
+      getLanFlows: async ({ name }) => {
+        const { id, spec, flows } = find(name);
+        return { flows: await flows.dump(id, spec.flows) };
+      },
+      getLanMacs: async ({ name }) => {
+        const { id, flows } = find(name);
+        return { macs: await flows.macs(id) };
+      },
+    };
+    return [serve(LanServiceService, handlers)];
   }
 
   async close(): Promise<void> {

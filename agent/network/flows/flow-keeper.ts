@@ -1,14 +1,17 @@
 import { failedPrecondition, unavailable, ZorError } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
+import type { LanFlow, LanMac } from "../../../proto/gen/zor/v1/lan_flow.js";
 import { ToolError } from "../../host/exec.js";
 import { toldOf } from "../../host/told.js";
-import { findBridge } from "../lans/bridge-rows.js";
+import { findBridge, nameOf } from "../lans/bridge-rows.js";
 import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
 import type { Switch } from "../ovs/switch.js";
 import { flowPortsOf } from "./flow-ports.js";
+import { dumpedFlows, readMacs } from "./flow-dump.js";
 import type { FlowBuild, FlowPort } from "./flow-set.js";
 import { LanFlows } from "./lan-flows.js";
+import { FlowTool } from "./flow-tool.js";
 import type { FlowPart } from "./pipeline.js";
 
 /** What happened to the flows of a lan. */
@@ -21,8 +24,8 @@ export interface FlowChange {
   readonly healed: string;
 }
 
-/** Between two looks whether somebody has changed flows of ours, and between two tries to put right what could not be. */
-const lookMs = 10_000;
+const usualLookMs = 10_000;
+/** Between two tries to put right what could not be. */
 const retryMs = 1_000;
 
 /**
@@ -33,6 +36,7 @@ const retryMs = 1_000;
 export class FlowKeeper {
   readonly #switch: Switch;
   readonly #log: Log;
+  readonly #lookMs: number;
   readonly #lans = new Map<string, LanFlows>();
   readonly #queue = new KeyedQueue(1024);
   readonly #listeners = new Set<(change: FlowChange) => void>();
@@ -40,7 +44,9 @@ export class FlowKeeper {
   #isSettled = false;
   #isClosed = false;
 
-  constructor(options: { readonly switch: Switch; readonly log: Log }) {
+  /** @param options.lookMs between two looks whether somebody has changed flows of ours; default: 10,000. */
+  constructor(options: { readonly switch: Switch; readonly log: Log; readonly lookMs?: number }) {
+    this.#lookMs = options.lookMs ?? usualLookMs;
     this.#switch = options.switch;
     this.#log = options.log;
     const timer = setInterval(() => this.#look(), retryMs);
@@ -99,6 +105,18 @@ export class FlowKeeper {
     return bridge === undefined ? [] : flowPortsOf(this.#switch.mirror, bridge).ports;
   }
 
+  /** The flows that the bridge of a lan has now. @param texts of the lan's specification. @throws {ZorError} {ToolError} */
+  async dump(lan: string, texts: readonly string[]): Promise<LanFlow[]> {
+    const ports = this.portsOf(lan);
+    const dump = await new FlowTool(this.#switch.directory, this.#bridgeOf(lan)).dump();
+    return dumpedFlows(dump, ports, texts);
+  }
+
+  /** The addresses that the bridge of a lan has learned. @throws {ZorError} */
+  async macs(lan: string): Promise<LanMac[]> {
+    return readMacs(await this.#switch.learned(this.#bridgeOf(lan)), this.portsOf(lan));
+  }
+
   /** Calls back when flows cease to be as they should, when they are again, and when somebody else's change was put right. */
   onChange(listener: (change: FlowChange) => void): () => void {
     this.#listeners.add(listener);
@@ -109,6 +127,16 @@ export class FlowKeeper {
   close(): void {
     this.#isClosed = true;
     for (const stop of this.#stops) stop();
+  }
+
+  #bridgeOf(lan: string): string {
+    const bridge = this.#findBridge(lan);
+    if (bridge !== undefined) return nameOf(bridge);
+    throw unavailable(
+      "LAN_HAS_NO_BRIDGE",
+      `lans/${lan}`,
+      `the switch does not have lan ${lan} now; the agent makes it again`,
+    );
   }
 
   #findBridge(lan: string): MirroredRow | undefined {
@@ -162,7 +190,7 @@ export class FlowKeeper {
     if (this.#switch.failure !== "") return;
     const nowMs = performance.now();
     for (const [lan, flows] of this.#lans) {
-      if (!flows.isDue(nowMs, flows.fault === "" ? lookMs : retryMs)) continue;
+      if (!flows.isDue(nowMs, flows.fault === "" ? this.#lookMs : retryMs)) continue;
       void this.#queue.run(lan, () => this.#heal(lan, flows)).catch(() => undefined);
     }
   }

@@ -62,11 +62,16 @@ export function wantedFlows(
   return { flows, meters };
 }
 
+/** The cookie of a flow of a part, unless another flow of it has the same by chance; pure. */
+export function cookieOf(prefix: number, flow: string, salt = 0): string {
+  const hash = createHash("sha256").update(`${salt}\0${flow}`).digest("hex").slice(0, 12);
+  return `0x${prefix.toString(16)}${hash}`;
+}
+
 /** Each flow has a cookie of its own, of its part and its text: by that alone it is found and deleted. */
 function add(flows: Map<string, string>, prefix: number, flow: string): void {
   for (let salt = 0; ; salt += 1) {
-    const hash = createHash("sha256").update(`${salt}\0${flow}`).digest("hex").slice(0, 12);
-    const cookie = `0x${prefix.toString(16)}${hash}`;
+    const cookie = cookieOf(prefix, flow, salt);
     const there = flows.get(cookie);
     if (there !== undefined && there !== flow) continue;
     flows.set(cookie, flow);

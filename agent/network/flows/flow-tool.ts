@@ -19,6 +19,11 @@ export class FlowTool {
     return { flows: parseFlows(flows), meters: parseMeters(meters) };
   }
 
+  /** All flows of the bridge with their counters, as ovs-ofctl prints them. @throws {ToolError} */
+  async dump(): Promise<string> {
+    return this.#run(["--no-names", "--sort=priority", "dump-flows"], []);
+  }
+
   /** Whether the bridge has any flow that nobody's cookie is on and that takes what no other does. @throws {ToolError} */
   async hasDefault(): Promise<boolean> {
     const text = await this.#run(["dump-flows", "--no-stats", "--no-names"], ["table=0"]);

@@ -1,4 +1,5 @@
 import type { FieldViolation } from "../../../lib/errors.js";
+import { checkSpecFlows } from "../flows/spec-flows.js";
 import type { LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 
 const prioritySteps = 4096;
@@ -17,6 +18,7 @@ export function checkLanSettings(wanted: LanSpec, before: LanSpec | undefined): 
       ? [found("multicast_snooping", "is of no use in a lan that floods; leave one of both out")]
       : []),
     ...checkSnooping(wanted, found),
+    ...checkSpecFlows("lan.spec.flows", wanted.flows),
   ];
 }
 

@@ -171,6 +171,11 @@ export class Switch {
       });
   }
 
+  /** The addresses that a bridge has learned, in ovs-vswitchd's words. @throws {ZorError} UNAVAILABLE */
+  async learned(bridge: string): Promise<string> {
+    return this.#connected().vswitchd.learned(bridge);
+  }
+
   /** The daemons that run, for observation. */
   async processes(): Promise<Readonly<Record<string, ProcessIdentity>>> {
     return this.#daemons.find();

@@ -35,6 +35,11 @@ export class VswitchdClient {
     await this.#rpc.request("revalidator/purge", []);
   }
 
+  /** The addresses that a bridge has learned, as "fdb/show" (ovs-vswitchd(8)) tells them. @throws {ZorError} UNAVAILABLE */
+  async learned(bridge: string): Promise<string> {
+    return String(await this.#rpc.request("fdb/show", [bridge]));
+  }
+
   close(): void {
     this.#rpc.close();
   }

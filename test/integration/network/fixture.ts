@@ -11,6 +11,9 @@ import { findProcesses } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { freshName } from "../../helpers/run-tag.js";
 
+/** Flows are looked at more often than by an agent: nobody wants to wait for it. */
+const lookMs = 500;
+
 /** A switch of its own for one test, as an agent has it; can be closed and opened again like a restarted agent. */
 export class NetworkFixture {
   readonly log = createLog("test", { write: () => undefined });
@@ -37,7 +40,7 @@ export class NetworkFixture {
     const agentUid = `agent-${netns}`;
     const log = createLog("test", { write: () => undefined });
     const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
-    const lans = new Bridges({ switch: sw, log });
+    const lans = new Bridges({ switch: sw, log, lookMs });
     const ports = new Ports({ netns, agentUid, datapath: sw.datapath });
     return new NetworkFixture({ stateDirectory, netns, agentUid, sw, lans, ports });
   }
@@ -48,7 +51,7 @@ export class NetworkFixture {
     await this.sw.close();
     const { stateDirectory, agentUid, netns, log } = this;
     this.sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
-    this.lans = new Bridges({ switch: this.sw, log });
+    this.lans = new Bridges({ switch: this.sw, log, lookMs });
   }
 
   /** A container's namespace with one interface, plugged into a lan; resolves to the namespace. */

@@ -1,7 +1,14 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { Lan, type LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 import { parseWhole } from "../../kit/input/key-values.js";
-import { type Change, type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
+import {
+  type Change,
+  type Flag,
+  type FlagValues,
+  flagText,
+  flagTexts,
+  type KindCommands,
+} from "../../kit/kind-commands.js";
 
 /** What can be said of a lan at any time. */
 const flags: readonly Flag[] = [
@@ -21,6 +28,12 @@ const flags: readonly Flag[] = [
   { flags: "--no-multicast-snooping", help: "send multicasts to everybody again" },
   { flags: "--drop-unregistered", help: "with snooping: what nobody has asked for goes to nobody" },
   { flags: "--no-drop-unregistered", help: "with snooping: it goes to everybody" },
+  {
+    flags: "--flow <flow>",
+    help: "a flow of its own, in the syntax of ovs-ofctl with endpoints as ports; all anew; may be repeated",
+    repeatable: true,
+  },
+  { flags: "--no-flow", help: "no flows of its own" },
 ];
 
 /** What the command line can say of lans. */
@@ -34,6 +47,7 @@ export const lanCommands: KindCommands<Lan> = {
       "alpha/storage --mtu 9000 --label tier=backend",
       "alpha/core --rstp --rstp-priority 4096",
       "alpha/tv --multicast-snooping --drop-unregistered",
+      `alpha/lan1 --flow "priority=10,in_port=vm1/eth0,icmp,actions=drop"`,
     ],
     read: ({ values }) => {
       const mtu = flagText(values, "mtu");
@@ -44,7 +58,12 @@ export const lanCommands: KindCommands<Lan> = {
   set: {
     description: "Change how a lan forwards, while frames pass. What is not said stays.",
     flags,
-    examples: ["alpha/core --rstp --rstp-priority 4096", "alpha/lan1 --flood", "alpha/tv --no-multicast-snooping"],
+    examples: [
+      "alpha/core --rstp --rstp-priority 4096",
+      "alpha/lan1 --flood",
+      "alpha/tv --no-multicast-snooping",
+      "alpha/lan1 --no-flow",
+    ],
     read: async ({ values, current }) => {
       const { spec } = Lan.fromPartial((await current()) as Lan);
       const { spec: after, paths } = readSettings(values, spec);
@@ -96,5 +115,8 @@ function readSettings(
     const dropUnregistered = typeof drops === "boolean" ? drops : was.dropUnregistered;
     set("multicastSnooping", "multicast_snooping", { ...was, dropUnregistered });
   }
+  const flows = flagTexts(values, "flow");
+  if (values["flow"] === false) set("flows", "flows", []);
+  else if (flows.length > 0) set("flows", "flows", [...flows]);
   return { spec, paths };
 }

@@ -183,7 +183,15 @@ export interface LanSpec {
   /** Hub mode: it learns nothing, every frame goes to every port of its VLAN. Default: it learns who is where. */
   flood: boolean;
   /** Sends multicasts only to who has asked for them, by IGMP and MLD. Unset: to everybody. */
-  multicastSnooping: MulticastSnooping | undefined;
+  multicastSnooping:
+    | MulticastSnooping
+    | undefined;
+  /**
+   * Flows of its own, at most 256, in the syntax of ovs-ofctl: "priority=10,in_port=vm1/eth0,icmp,actions=drop". Ports are named by what is plugged
+   * in there: "vm1/eth0", "link/demo", "nat/way"; a flow that names what is not plugged in waits until it is. They are in tables 30 (the default) to 39
+   * and do nothing that leaves the lan. What matches none in table 30 is forwarded as ever; in the others it is dropped.
+   */
+  flows: string[];
 }
 
 /** What a lan is observed to be. */
@@ -723,7 +731,7 @@ export const Lan_AnnotationsEntry: MessageFns<Lan_AnnotationsEntry> = {
 };
 
 function createBaseLanSpec(): LanSpec {
-  return { mtu: 0, rstp: false, rstpSettings: undefined, flood: false, multicastSnooping: undefined };
+  return { mtu: 0, rstp: false, rstpSettings: undefined, flood: false, multicastSnooping: undefined, flows: [] };
 }
 
 export const LanSpec: MessageFns<LanSpec> = {
@@ -742,6 +750,9 @@ export const LanSpec: MessageFns<LanSpec> = {
     }
     if (message.multicastSnooping !== undefined) {
       MulticastSnooping.encode(message.multicastSnooping, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.flows) {
+      writer.uint32(130).string(v!);
     }
     return writer;
   },
@@ -799,6 +810,14 @@ export const LanSpec: MessageFns<LanSpec> = {
             message.multicastSnooping = MulticastSnooping.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.flows.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -826,6 +845,7 @@ export const LanSpec: MessageFns<LanSpec> = {
         : isSet(object.multicast_snooping)
         ? MulticastSnooping.fromJSON(object.multicast_snooping)
         : undefined,
+      flows: globalThis.Array.isArray(object?.flows) ? object.flows.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -846,6 +866,9 @@ export const LanSpec: MessageFns<LanSpec> = {
     if (message.multicastSnooping !== undefined) {
       obj.multicastSnooping = MulticastSnooping.toJSON(message.multicastSnooping);
     }
+    if (message.flows?.length) {
+      obj.flows = message.flows;
+    }
     return obj;
   },
 
@@ -863,6 +886,7 @@ export const LanSpec: MessageFns<LanSpec> = {
     message.multicastSnooping = (object.multicastSnooping !== undefined && object.multicastSnooping !== null)
       ? MulticastSnooping.fromPartial(object.multicastSnooping)
       : undefined;
+    message.flows = object.flows?.map((e) => e) || [];
     return message;
   },
 };

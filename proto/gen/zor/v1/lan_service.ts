@@ -21,6 +21,7 @@ import {
 import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Instance } from "./instance.js";
 import { Lan } from "./lan.js";
+import { LanFlow, LanMac } from "./lan_flow.js";
 import { Unreachable } from "./unreachable.js";
 
 export const protobufPackage = "zor.v1";
@@ -145,7 +146,7 @@ export interface UpdateLanRequest {
   lan:
     | Lan
     | undefined;
-  /** What to change: "labels", "annotations", "spec.rstp", "spec.rstp_settings", "spec.flood", "spec.multicast_snooping"; empty: labels and annotations. */
+  /** What to change: "labels", "annotations", "spec.rstp", "spec.rstp_settings", "spec.flood", "spec.multicast_snooping", "spec.flows"; empty: labels and annotations. */
   updateMask:
     | string[]
     | undefined;
@@ -159,6 +160,30 @@ export interface UpdateLanRequest {
 export interface UpdateLanResponse {
   /** The lan after the change. */
   lan: Lan | undefined;
+}
+
+/** Request of GetLanFlows. */
+export interface GetLanFlowsRequest {
+  /** "hosts/{host}/lans/{lan}". */
+  name: string;
+}
+
+/** Response of GetLanFlows. */
+export interface GetLanFlowsResponse {
+  /** The flows, by table and falling priority; those of the specification that wait for an endpoint last. */
+  flows: LanFlow[];
+}
+
+/** Request of GetLanMacs. */
+export interface GetLanMacsRequest {
+  /** "hosts/{host}/lans/{lan}". */
+  name: string;
+}
+
+/** Response of GetLanMacs. */
+export interface GetLanMacsResponse {
+  /** The addresses. */
+  macs: LanMac[];
 }
 
 function createBaseCreateLanRequest(): CreateLanRequest {
@@ -1524,6 +1549,274 @@ export const UpdateLanResponse: MessageFns<UpdateLanResponse> = {
   },
 };
 
+function createBaseGetLanFlowsRequest(): GetLanFlowsRequest {
+  return { name: "" };
+}
+
+export const GetLanFlowsRequest: MessageFns<GetLanFlowsRequest> = {
+  encode(message: GetLanFlowsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLanFlowsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLanFlowsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLanFlowsRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: GetLanFlowsRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLanFlowsRequest>): GetLanFlowsRequest {
+    return GetLanFlowsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLanFlowsRequest>): GetLanFlowsRequest {
+    const message = createBaseGetLanFlowsRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseGetLanFlowsResponse(): GetLanFlowsResponse {
+  return { flows: [] };
+}
+
+export const GetLanFlowsResponse: MessageFns<GetLanFlowsResponse> = {
+  encode(message: GetLanFlowsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.flows) {
+      LanFlow.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLanFlowsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLanFlowsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flows.push(LanFlow.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLanFlowsResponse {
+    return { flows: globalThis.Array.isArray(object?.flows) ? object.flows.map((e: any) => LanFlow.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: GetLanFlowsResponse): unknown {
+    const obj: any = {};
+    if (message.flows?.length) {
+      obj.flows = message.flows.map((e) => LanFlow.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLanFlowsResponse>): GetLanFlowsResponse {
+    return GetLanFlowsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLanFlowsResponse>): GetLanFlowsResponse {
+    const message = createBaseGetLanFlowsResponse();
+    message.flows = object.flows?.map((e) => LanFlow.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetLanMacsRequest(): GetLanMacsRequest {
+  return { name: "" };
+}
+
+export const GetLanMacsRequest: MessageFns<GetLanMacsRequest> = {
+  encode(message: GetLanMacsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLanMacsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLanMacsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLanMacsRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: GetLanMacsRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLanMacsRequest>): GetLanMacsRequest {
+    return GetLanMacsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLanMacsRequest>): GetLanMacsRequest {
+    const message = createBaseGetLanMacsRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseGetLanMacsResponse(): GetLanMacsResponse {
+  return { macs: [] };
+}
+
+export const GetLanMacsResponse: MessageFns<GetLanMacsResponse> = {
+  encode(message: GetLanMacsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.macs) {
+      LanMac.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLanMacsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLanMacsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.macs.push(LanMac.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLanMacsResponse {
+    return { macs: globalThis.Array.isArray(object?.macs) ? object.macs.map((e: any) => LanMac.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: GetLanMacsResponse): unknown {
+    const obj: any = {};
+    if (message.macs?.length) {
+      obj.macs = message.macs.map((e) => LanMac.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLanMacsResponse>): GetLanMacsResponse {
+    return GetLanMacsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLanMacsResponse>): GetLanMacsResponse {
+    const message = createBaseGetLanMacsResponse();
+    message.macs = object.macs?.map((e) => LanMac.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /** Creates lans and plugs endpoints into them. */
 export type LanServiceService = typeof LanServiceService;
 export const LanServiceService = {
@@ -1597,6 +1890,26 @@ export const LanServiceService = {
     responseSerialize: (value: DetachLanResponse): Buffer => Buffer.from(DetachLanResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DetachLanResponse => DetachLanResponse.decode(value),
   },
+  /** Returns the flows that a lan's switch has now, with their counters. */
+  getLanFlows: {
+    path: "/zor.v1.LanService/GetLanFlows" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLanFlowsRequest): Buffer => Buffer.from(GetLanFlowsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLanFlowsRequest => GetLanFlowsRequest.decode(value),
+    responseSerialize: (value: GetLanFlowsResponse): Buffer => Buffer.from(GetLanFlowsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLanFlowsResponse => GetLanFlowsResponse.decode(value),
+  },
+  /** Returns the addresses that a lan's switch has learned. */
+  getLanMacs: {
+    path: "/zor.v1.LanService/GetLanMacs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLanMacsRequest): Buffer => Buffer.from(GetLanMacsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLanMacsRequest => GetLanMacsRequest.decode(value),
+    responseSerialize: (value: GetLanMacsResponse): Buffer => Buffer.from(GetLanMacsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLanMacsResponse => GetLanMacsResponse.decode(value),
+  },
 } as const;
 
 export interface LanServiceServer extends UntypedServiceImplementation {
@@ -1614,6 +1927,10 @@ export interface LanServiceServer extends UntypedServiceImplementation {
   attachLan: handleUnaryCall<AttachLanRequest, AttachLanResponse>;
   /** Unplugs an instance's NIC. */
   detachLan: handleUnaryCall<DetachLanRequest, DetachLanResponse>;
+  /** Returns the flows that a lan's switch has now, with their counters. */
+  getLanFlows: handleUnaryCall<GetLanFlowsRequest, GetLanFlowsResponse>;
+  /** Returns the addresses that a lan's switch has learned. */
+  getLanMacs: handleUnaryCall<GetLanMacsRequest, GetLanMacsResponse>;
 }
 
 export interface LanServiceClient extends Client {
@@ -1728,6 +2045,38 @@ export interface LanServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DetachLanResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the flows that a lan's switch has now, with their counters. */
+  getLanFlows(
+    request: GetLanFlowsRequest,
+    callback: (error: ServiceError | null, response: GetLanFlowsResponse) => void,
+  ): ClientUnaryCall;
+  getLanFlows(
+    request: GetLanFlowsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLanFlowsResponse) => void,
+  ): ClientUnaryCall;
+  getLanFlows(
+    request: GetLanFlowsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLanFlowsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the addresses that a lan's switch has learned. */
+  getLanMacs(
+    request: GetLanMacsRequest,
+    callback: (error: ServiceError | null, response: GetLanMacsResponse) => void,
+  ): ClientUnaryCall;
+  getLanMacs(
+    request: GetLanMacsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLanMacsResponse) => void,
+  ): ClientUnaryCall;
+  getLanMacs(
+    request: GetLanMacsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLanMacsResponse) => void,
   ): ClientUnaryCall;
 }
 
