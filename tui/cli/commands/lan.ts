@@ -6,7 +6,7 @@ import { type LanFlow, LanFlowOwner, type LanMac } from "../../../proto/gen/zor/
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import { updateResource } from "../change.js";
-import { outputOption, type Registrar, ResourceArgument, responseOutput, withExamples, withNotes } from "../command.js";
+import { outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { tableOptions } from "../output/show-rows.js";
 import { type Column, Table } from "../output/table.js";
 import { resolveName } from "../resolve.js";
@@ -74,7 +74,7 @@ endpoint that is not plugged in.`,
     flows,
     "zor lan flows alpha/lan1",
     "zor lan flows alpha/lan1 -o json | jq '.flows[] | select(.spec != null)'",
-    `zor lan flows add alpha/lan1 "priority=10,in_port=vm1/eth0,icmp,actions=drop"`,
+    `zor lan flows add alpha/lan1 "in_port=vm1/eth0,icmp,actions=drop"`,
   );
   defineChange(flows, open, {
     verb: "add",
@@ -107,20 +107,20 @@ function defineChange(flows: Command, open: Open, { verb, does, change }: FlowsC
     .addArgument(new ResourceArgument("<lan>", "the lan", "lan"))
     .argument("<flow...>", "in the syntax of ovs-ofctl, with endpoints as ports")
     .option("--dry-run", "only check whether it could be done")
-    .addOption(responseOutput())
-    .action(async (text: string, asked: readonly string[], { output, dryRun = false }: Options) => {
+    .action(async (text: string, asked: readonly string[], { dryRun = false }: Options) => {
       const session = open(command);
+      // The group has the option, and takes it wherever it stands.
+      const { output } = flows.opts<Options>();
       const name = await resolveName(session, kindNamed("lan"), text);
       const { lan } = await session.call(LanServiceService.getLan, { name });
       if (lan?.spec === undefined) throw invalidArgument("lan", `${name} has no specification`);
       const spec = { ...lan.spec, flows: [...change(lan.spec.flows, asked, name)] };
       const call = { name, change: { resource: { spec }, paths: ["spec.flows"] }, etag: lan.etag, dryRun };
       const { method, response } = await updateResource(session, kindNamed("lan"), call);
-      await session.printResponse(output, method, response, () =>
-        output === "name" ? name : `${shortName(name)} has ${spec.flows.length} flows${dryRun ? " (dry run)" : ""}`,
-      );
+      const count = `${shortName(name)} has ${spec.flows.length} flows${dryRun ? " (dry run)" : ""}`;
+      await session.printResponse(output, method, response, () => count);
     });
-  withExamples(command, `zor lan flows ${verb} alpha/lan1 "priority=10,in_port=vm1/eth0,icmp,actions=drop"`);
+  withExamples(command, `zor lan flows ${verb} alpha/lan1 "in_port=vm1/eth0,icmp,actions=drop"`);
 }
 
 function defineMacs(lan: Command, open: Open): void {

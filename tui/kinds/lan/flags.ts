@@ -47,7 +47,7 @@ export const lanCommands: KindCommands<Lan> = {
       "alpha/storage --mtu 9000 --label tier=backend",
       "alpha/core --rstp --rstp-priority 4096",
       "alpha/tv --multicast-snooping --drop-unregistered",
-      `alpha/lan1 --flow "priority=10,in_port=vm1/eth0,icmp,actions=drop"`,
+      `alpha/lan1 --flow "in_port=vm1/eth0,icmp,actions=drop"`,
     ],
     read: ({ values }) => {
       const mtu = flagText(values, "mtu");
