@@ -191,7 +191,7 @@ describe("an agent beside a Docker engine and a podman service", () => {
     await engines.docker.cli("restart", "--time", "0", await containerOf("docker"));
     await agent.start(["--config", settings]);
     connection = await agent.connect();
-    expect(await read("d1")).toEqual(running);
+    await eventually(async () => expect(await read("d1")).toEqual(running));
     await reaches("p1", addresses.docker);
   });
 

@@ -201,12 +201,15 @@ describe("QEMU machines", () => {
     }
     expect(seen).toContain("SeaBIOS");
     await untilEvent(instance, "silent");
-    expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({
-      state: "running",
-      execReady: false,
-      isSilent: true,
-      reason: expect.stringMatching(/^it has shown no sign of life .* with 128 MiB of memory\?$/),
-    });
+    // On a busy machine that may be before its CPUs run, from when on it is waited for anew.
+    await eventually(async () =>
+      expect(await fixture.driver.inspect(instance, handle, callOptions)).toMatchObject({
+        state: "running",
+        execReady: false,
+        isSilent: true,
+        reason: expect.stringMatching(/^it has shown no sign of life .* with 128 MiB of memory\?$/),
+      }),
+    );
     await fixture.driver.stop(instance, handle, callOptions);
   });
 
