@@ -31,6 +31,7 @@ const bases: Readonly<Record<string, JsonObject>> = {
   CreateVolume: { volumeId: "{id}", volume: { spec: { sizeMib: "64" } }, validateOnly: true },
   CreateLan: { lanId: "{id}", lan: {} },
   CreateA2b: { a2bId: "{id}", a2b: { spec: { lanA: "lan1", lanB: "lan3", ...impaired } }, validateOnly: true },
+  CreateWire: { wireId: "{id}", wire: { spec: { ...impaired } }, validateOnly: true },
   CreateNat: {
     natId: "{id}",
     nat: {
