@@ -67,11 +67,11 @@ export function parseFlows(text: string): Map<string, string> {
 export function parseMeters(text: string): Map<number, string> {
   const meters = new Map<number, string>();
   const [first, last] = ourMeters;
-  for (const [, number, kind, bands] of text.matchAll(/^meter=(\d+) (.*) bands=\n((?:type=.*\n?)*)/gm)) {
+  for (const [, number, kind = "", bands = ""] of text.matchAll(/^meter=(\d+) (.*) bands=\n((?:type=.*\n?)*)/gm)) {
     const id = Number(number);
     if (id < first || id > last) continue;
-    const [, unit] = /^(kbps|pktps) burst stats$/.exec(kind ?? "") ?? [];
-    const [, rate, burst] = /^type=drop rate=(\d+) burst_size=(\d+)\n?$/.exec(bands ?? "") ?? [];
+    const [, unit] = /^(kbps|pktps) burst stats$/.exec(kind) ?? [];
+    const [, rate, burst] = /^type=drop rate=(\d+) burst_size=(\d+)\n?$/.exec(bands) ?? [];
     const isOurs = (unit === "kbps" || unit === "pktps") && rate !== undefined;
     meters.set(id, isOurs ? meterText({ unit, rate: Number(rate), burst: Number(burst) }) : `${kind} ${bands}`);
   }
