@@ -127,6 +127,11 @@ export const agentConfigSchema = z.strictObject({
     .max(64)
     .optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
+  figuresMib: z
+    .number()
+    .int()
+    .refine((size) => size === 0 || (size >= 4 && size <= 4096), "use 0 for no history of figures, or 4 to 4096 MiB")
+    .default(64),
 });
 
 /** What the sources of settings gave. */
@@ -205,6 +210,8 @@ export interface AgentSettings {
   /** File with a token that readers of it may show instead of a client certificate. */
   readonly metricsTokenFile?: string | undefined;
   readonly observeSeconds: number;
+  /** Size of the file with the history of figures; 0: there is none. */
+  readonly figuresMib: number;
   /** Devices of the host's own that operators may capture at: they see all of its traffic there. */
   readonly captureDevices: readonly string[];
 }
@@ -255,6 +262,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     metricsListen: config.metricsListen ?? [],
     metricsTokenFile: config.metricsTokenFile,
     observeSeconds: config.observeSeconds,
+    figuresMib: config.figuresMib,
     captureDevices: config.captureDevices ?? [],
   };
 }

@@ -11,6 +11,7 @@ import type { HasFiles } from "./abilities/files.js";
 import type { HasScreen } from "./abilities/screen.js";
 import type { HasKeyboard } from "./abilities/keyboard.js";
 import type { HasLogs } from "./abilities/logs.js";
+import type { Measured } from "./abilities/measured.js";
 import type { Settling } from "./abilities/settles.js";
 import type { Sharing } from "./abilities/sharing.js";
 import type { Snapshottable } from "./abilities/snapshots.js";
@@ -69,6 +70,8 @@ export interface InstanceDriver {
   readonly carrier?: Carrier;
   /** Set when work at its instances goes on, or leaves marks, when the agent is killed. */
   readonly settling?: Settling;
+  /** Set when the kernel counts what its instances use, and that can be read each second. */
+  readonly measured?: Measured;
 
   /**
    * Probes what the driver needs. Ids begin with "driver.{kind}"; the one without more segments says whether the driver is usable. What it

@@ -3,6 +3,7 @@ import type { AgentContext } from "../parts.js";
 import { backupKind } from "./backup/backup-kind.js";
 import { a2bKind } from "./a2b/a2b-kind.js";
 import { captureKind } from "./capture/capture-kind.js";
+import { figuresKind } from "./figures/figures-kind.js";
 import { hostKind } from "./host/host-kind.js";
 import { imageKind } from "./image/image-kind.js";
 import { instanceKind } from "./instance/instance-kind.js";
@@ -35,6 +36,7 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   imageKind,
   a2bKind,
   captureKind,
+  figuresKind,
   hostKind,
   operationKind,
 ];

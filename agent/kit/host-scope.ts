@@ -16,6 +16,13 @@ export class HostScope {
     this.#assertOwn(parseHost(field, name));
   }
 
+  /** Checks the host of any name of something on a host. */
+  parseHostOf(field: string, name: string): void {
+    const parsed = parseName(field, name);
+    if (parsed.kind === "hub") throw invalidArgument(field, `${quote(name)} is not on a host`);
+    this.#assertOwn(parsed.host);
+  }
+
   /** Checks a list's parent: this host, or "hosts/-" or "" for every host that the server has. */
   parseListParent(field: string, parent: string): void {
     const host = parseHostParent(field, parent, true);

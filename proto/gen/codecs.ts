@@ -14,6 +14,7 @@ import { EventServiceService } from "./zor/v1/event_service.js";
 import { ExecServiceService } from "./zor/v1/exec_service.js";
 import { Expose } from "./zor/v1/expose.js";
 import { ExposeServiceService } from "./zor/v1/expose_service.js";
+import { FiguresServiceService } from "./zor/v1/figures_service.js";
 import { ForwardServiceService } from "./zor/v1/forward_service.js";
 import { HookServiceService } from "./zor/v1/hook_service.js";
 import { Host } from "./zor/v1/host.js";
@@ -110,6 +111,7 @@ export const serviceTable = {
   "zor.v1.EventService": EventServiceService,
   "zor.v1.ExecService": ExecServiceService,
   "zor.v1.ExposeService": ExposeServiceService,
+  "zor.v1.FiguresService": FiguresServiceService,
   "zor.v1.ForwardService": ForwardServiceService,
   "zor.v1.HookService": HookServiceService,
   "zor.v1.HostLogService": HostLogServiceService,

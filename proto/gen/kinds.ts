@@ -100,6 +100,8 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.ExposeService/ListExposes": {"kind":"expose","access":"viewer","verb":"list","route":"","response":"exposes"},
   "/zor.v1.ExposeService/UpdateExpose": {"kind":"expose","access":"operator","verb":"update","route":"expose.name","request":"expose","response":"expose"},
   "/zor.v1.ExposeService/DeleteExpose": {"kind":"expose","access":"operator","verb":"delete","route":"name"},
+  "/zor.v1.FiguresService/WatchFigures": {"kind":"","access":"viewer","verb":"custom","route":""},
+  "/zor.v1.FiguresService/ReadHistory": {"kind":"","access":"viewer","verb":"custom","route":""},
   "/zor.v1.ForwardService/Connect": {"kind":"instance","access":"operator","verb":"custom","route":"open.name"},
   "/zor.v1.HookService/ListHooks": {"kind":"","access":"operator","verb":"custom","route":""},
   "/zor.v1.HookService/ListDeadLetters": {"kind":"","access":"operator","verb":"custom","route":""},

@@ -26,6 +26,7 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
   ],
   cli: [],
   "fleet-hub": [],
+  figures: [],
   hub: [],
   metrics: [],
   machines: [

@@ -124,6 +124,12 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/extcap.js"),
   },
   { name: "stats", summary: "what an instance uses, by its counters", load: () => import("./commands/stats.js") },
+  { name: "top", summary: "what hosts, instances and links use now", load: () => import("./commands/top.js") },
+  {
+    name: "history",
+    summary: "charts of what hosts, instances and links have used",
+    load: () => import("./commands/history.js"),
+  },
   {
     name: "ovs",
     summary: "run ovs-vsctl, ovs-ofctl or ovs-appctl at a host's switch",

@@ -41,6 +41,7 @@ import { containerBackups, containerSaves, removeHalfSaved } from "./container-s
 import { containerFiles } from "./container-files.js";
 import { openContainerConsole } from "./console.js";
 import { containerLogs } from "./container-logs.js";
+import { containerMeter } from "./container-meter.js";
 import { ContainerWatch } from "./container-watch.js";
 import { type CrunDriverOptions, CrunHost, keeperOf } from "./crun-host.js";
 import { describeEnd, toContainerEnd } from "./end-reason.js";
@@ -82,6 +83,7 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
     files: containerFiles(() => this.host),
   };
   readonly settling = containerSettling(this);
+  readonly measured = containerMeter(async () => (await this.host.runtime()).runtime.cgroups);
   readonly host: CrunHost;
   readonly saving = new Set<string>();
   readonly #watch = new ContainerWatch();

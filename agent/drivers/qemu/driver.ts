@@ -53,6 +53,7 @@ import { Appliances } from "./look/appliance.js";
 import type { LookAccess } from "./look/machine-files.js";
 import type { Machine } from "./machine.js";
 import { machineLogs } from "./machine-logs.js";
+import { machineMeter } from "./machine-meter.js";
 import { findMachineProcess, toHandle } from "./machine-process.js";
 import { MachineVolumes } from "./machine-volumes.js";
 import { Machines } from "./machines.js";
@@ -122,6 +123,7 @@ class Driver implements QemuDriver, LookAccess, SuspendAccess {
     suspend: machineSuspending(this),
   };
   readonly settling = machineSettling(this);
+  readonly measured = machineMeter((instance) => this.#machines.find(instance));
   readonly placing = this;
   readonly carrier = this;
   readonly wiring = this;

@@ -21,6 +21,7 @@ import { type HubRecord, type HubResources, hubHandlers } from "../../kit/hub-re
 import { mutate } from "../../kit/mutate.js";
 import { recordChange } from "../../kit/record-change.js";
 import { StoredRequests } from "../../kit/requests.js";
+import { figureHandlers } from "./figures/index.js";
 
 const service = HostServiceService;
 
@@ -32,6 +33,7 @@ export function hostHandlers(parts: HubParts): KindHandlers {
     ...logHandlers(parts),
     ...captureHandlers(parts),
     ...ovsHandlers(parts),
+    ...figureHandlers(parts),
   };
 }
 

@@ -73,6 +73,7 @@ const bases: Readonly<Record<string, JsonObject>> = {
   BuildImage: { imageId: "{id}", recipe: "tiny", validateOnly: true },
   Exec: { start: { name: "hosts/h1/instances/c1", command: ["true"], size: { columns: 80, rows: 24 } } },
   AttachConsole: { open: { name: "hosts/h1/instances/c1", size: { columns: 80, rows: 24 } } },
+  ReadHistory: { name: "hosts/h1" },
   WaitOperation: { timeout: "0.1s" },
 };
 

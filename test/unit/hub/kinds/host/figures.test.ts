@@ -1,0 +1,133 @@
+import { expect, test } from "vitest";
+import { findLieInFigures } from "../../../../../hub/kinds/host/figures/check-response.js";
+import { FleetFigures, type WatchParts } from "../../../../../hub/kinds/host/figures/watch-fleet.js";
+import { unavailable } from "../../../../../lib/errors.js";
+import type { CallContext } from "../../../../../lib/grpc/service.js";
+import { Figure } from "../../../../../proto/gen/zor/v1/figures.js";
+import { WatchFiguresRequest, WatchFiguresResponse } from "../../../../../proto/gen/zor/v1/figures_service.js";
+import { Host } from "../../../../../proto/gen/zor/v1/host.js";
+
+const subject = (name: string, part = "") => ({ number: 0, name, part, figures: [Figure.FIGURE_CPU] });
+const told = (host: string, ...subjects: ReturnType<typeof subject>[]) =>
+  WatchFiguresResponse.fromPartial({ host: `hosts/${host}`, timeMillis: 1n, anew: true, subjects });
+
+/** A fleet of two hosts whose agents say what a test has them say, and end. */
+function fleet(says: Readonly<Record<string, () => AsyncIterable<WatchFiguresResponse>>>) {
+  const ready = new Set(Object.keys(says));
+  const listeners: (() => void)[] = [];
+  const refused: string[] = [];
+  const asked: { readonly host: string; readonly request: unknown }[] = [];
+  const hosts = Object.keys(says);
+  const parts = {
+    fleet: {
+      onChange: (listener: () => void) => listeners.push(listener),
+      list: () => hosts.map((id) => Host.fromPartial({ name: `hosts/${id}`, uid: id })),
+      find: (id: string) => (hosts.includes(id) ? {} : undefined),
+      refuse: (id: string) => refused.push(id),
+    },
+    router: {
+      isReady: (id: string) => ready.has(id),
+      silenceOf: (id: string) => `hosts/${id} did not answer`,
+      stream: (_: unknown, call: { readonly host: string; readonly request: unknown }) => {
+        asked.push(call);
+        return says[call.host]?.();
+      },
+    },
+  };
+  // Only what the watch uses of them is there.
+  return {
+    parts: parts as unknown as WatchParts,
+    ready,
+    refused,
+    asked,
+    change: () => {
+      for (const listener of listeners) listener();
+    },
+  };
+}
+
+function watch(parts: WatchParts, request: object, signal: AbortSignal) {
+  const context = { signal } as CallContext; // nothing else of it is looked at
+  return new FleetFigures(parts).watch(WatchFiguresRequest.fromPartial(request), context);
+}
+
+async function take(stream: AsyncIterable<WatchFiguresResponse>, count: number): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { host, silent } of stream) {
+    texts.push(silent === "" ? host : silent);
+    if (texts.length === count) break;
+  }
+  return texts.sort();
+}
+
+test("what all hosts tell comes in one stream; one that is away is told, and comes when it is back", async () => {
+  const once = (host: string) =>
+    async function* () {
+      yield told(host, subject(`hosts/${host}`));
+      await new Promise(() => undefined);
+    };
+  const made = fleet({ alpha: once("alpha"), beta: once("beta") });
+  made.ready.delete("beta");
+  const ending = new AbortController();
+  const stream = watch(made.parts, {}, ending.signal);
+  const texts: string[] = [];
+  for await (const { host, silent } of stream) {
+    texts.push(silent === "" ? host : silent);
+    if (texts.length === 2) {
+      made.ready.add("beta");
+      made.change();
+    }
+    if (texts.length === 3) break;
+  }
+  expect(texts.slice(0, 2).sort()).toEqual(["hosts/alpha", "hosts/beta did not answer"]);
+  expect(texts[2]).toBe("hosts/beta");
+});
+
+test("a host that is lost is told, and asked again", async () => {
+  let calls = 0;
+  const made = fleet({
+    alpha: async function* () {
+      calls += 1;
+      if (calls === 1) throw unavailable("HOST_LOST", "hosts/alpha", "it was lost");
+      yield told("alpha");
+    },
+  });
+  expect(await take(watch(made.parts, {}, new AbortController().signal), 2)).toEqual(["hosts/alpha", "it was lost"]);
+});
+
+test("only hosts that have what is wanted are asked, and only for that", async () => {
+  const made = fleet({
+    alpha: async function* () {
+      yield told("alpha");
+    },
+    beta: async function* () {
+      yield told("beta");
+    },
+  });
+  const names = ["hosts/beta/instances/a", "hosts/beta"];
+  expect(await take(watch(made.parts, { names }, new AbortController().signal), 1)).toEqual(["hosts/beta"]);
+  expect(made.asked).toMatchObject([{ host: "beta", request: { names } }]);
+});
+
+test("an agent that speaks for another host is not believed", async () => {
+  const made = fleet({
+    alpha: async function* () {
+      yield told("alpha", subject("hosts/beta/instances/a"));
+    },
+  });
+  const [text] = await take(watch(made.parts, {}, new AbortController().signal), 1);
+  expect(text).toBe("the hub did not believe its agent: it tells of what is not on it");
+  expect(made.refused).toEqual(["alpha"]);
+});
+
+test.each([
+  ["of another host", told("beta"), /another host/],
+  ["of what is not measured", told("alpha", subject("hosts/alpha/images/a")), /not on it/],
+  ["with a line break", told("alpha", subject("hosts/alpha", "a\nb")), /name that is none/],
+  ["without values", { ...told("alpha"), steps: [1] }, /more changes/],
+  ["of the end of a link", told("alpha", subject("links/l", "hosts/alpha/lans/x")), undefined],
+])("what is told %s is judged", (_, response, expected) => {
+  const lie = findLieInFigures("alpha", response);
+  if (expected === undefined) expect(lie).toBeUndefined();
+  else expect(lie).toMatch(expected);
+});

@@ -1,0 +1,125 @@
+import { escapeText } from "../text/escape.js";
+import { fitColumns, type TopOrder, type TopRow, topViews, type TopView } from "./views.js";
+
+/** What a person has chosen. */
+export interface TopState extends TopOrder {
+  readonly view: TopView;
+  /** Rows above those that are shown. */
+  readonly scroll: number;
+  /** What is typed of a filter; undefined: nothing is. */
+  readonly typed: string | undefined;
+  readonly isOver: boolean;
+}
+
+/** The state at the beginning. */
+export function startState(word: string, order: Partial<TopOrder> = {}): TopState {
+  const view = topViews.find((each) => each.word === word) ?? instancesView();
+  return { view, sort: view.sort, isReversed: false, filter: "", ...order, scroll: 0, typed: undefined, isOver: false };
+}
+
+function instancesView(): TopView {
+  const [first, second] = topViews;
+  const found = second ?? first;
+  if (found === undefined) throw new Error("there are no views");
+  return found;
+}
+
+/** The state after a key. @param page rows on the screen. */
+export function pressKey(state: TopState, key: string, page: number): TopState {
+  if (key === "\x03") return { ...state, isOver: true };
+  if (state.typed !== undefined) return typeKey(state, key, state.typed);
+  const named = topViews.find((view) => view.key === key);
+  if (named !== undefined) return { ...state, view: named, sort: named.sort, scroll: 0 };
+  const scrolled = (by: number): TopState => ({ ...state, scroll: Math.max(0, state.scroll + by) });
+  switch (key) {
+    case "q":
+      return { ...state, isOver: true };
+    case "\t": {
+      const next = topViews[(topViews.indexOf(state.view) + 1) % topViews.length] ?? state.view;
+      return { ...state, view: next, sort: next.sort, scroll: 0 };
+    }
+    case "s":
+    case ">":
+      return { ...state, sort: nextSort(state, 1) };
+    case "<":
+      return { ...state, sort: nextSort(state, -1) };
+    case "r":
+      return { ...state, isReversed: !state.isReversed };
+    case "/":
+      return { ...state, typed: state.filter };
+    case "\x1b":
+      return { ...state, filter: "", scroll: 0 };
+    case "\x1b[A":
+    case "k":
+      return scrolled(-1);
+    case "\x1b[B":
+    case "j":
+      return scrolled(1);
+    case "\x1b[5~":
+      return scrolled(-page);
+    case "\x1b[6~":
+    case " ":
+      return scrolled(page);
+    default:
+      return state;
+  }
+}
+
+function typeKey(state: TopState, key: string, typed: string): TopState {
+  if (key === "\r" || key === "\n") return { ...state, filter: typed, typed: undefined, scroll: 0 };
+  if (key === "\x1b") return { ...state, typed: undefined };
+  if (key === "\x7f" || key === "\b") return { ...state, typed: typed.slice(0, -1) };
+  return /^[\x20-\x7e]+$/.test(key) && typed.length < 60 ? { ...state, typed: typed + key } : state;
+}
+
+function nextSort({ view, sort }: TopState, by: number): string {
+  const titles = ["NAME", ...view.columns.map(({ title }) => title)];
+  return titles[(titles.indexOf(sort) + by + titles.length) % titles.length] ?? sort;
+}
+
+/** What is drawn besides rows. */
+export interface TopFrame {
+  readonly columns: number;
+  readonly rows: number;
+  /** What is wrong, for people; "": nothing is. */
+  readonly trouble: string;
+  /** Local time of day. */
+  readonly clock: string;
+}
+
+/** Rows of a screen that are not rows of the table: title, heads, footer. */
+const aroundRows = 3;
+
+/** Rows of the table that there is room for. */
+export function pageOf({ rows, trouble }: Pick<TopFrame, "rows" | "trouble">): number {
+  return Math.max(1, rows - aroundRows - (trouble === "" ? 0 : 1));
+}
+
+/** The lines of the screen, each as wide as it at most, without escapes. */
+export function drawTop(all: readonly TopRow[], state: TopState, frame: TopFrame): string[] {
+  const { view, sort, isReversed, filter, typed } = state;
+  const { columns, trouble, clock } = frame;
+  const page = pageOf(frame);
+  const scroll = Math.max(0, Math.min(state.scroll, all.length - page));
+  const { shown, nameWidth } = fitColumns(view, columns);
+  const order = `by ${sort}${isReversed ? ", reversed" : ""}`;
+  const only = filter === "" ? "" : `, with "${filter}"`;
+  const title = `zor top  ${all.length} ${view.word} ${order}${only}  ${clock}`;
+  const head = ["NAME".padEnd(nameWidth), ...shown.map((each) => each.title.padStart(each.width))].join(" ");
+  const body = all.slice(scroll, scroll + page).map(({ name, values }) => {
+    const cells = shown.map((each) => {
+      const value = values[view.columns.indexOf(each)];
+      return (value === undefined ? "-" : each.text(value)).padStart(each.width);
+    });
+    return [cut(escapeText(name), nameWidth).padEnd(nameWidth), ...cells].join(" ");
+  });
+  while (body.length < page) body.push("");
+  const keys = "1 hosts 2 instances 3 links 4 lans 5 wires  <> sort  r turn  / filter  q quit";
+  const footer = typed === undefined ? keys : `filter: ${typed}_  (Enter takes it, Esc leaves it)`;
+  const lines = [title, ...(trouble === "" ? [] : [escapeText(trouble)]), head, ...body, footer];
+  return lines.map((line) => cut(line, columns));
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
