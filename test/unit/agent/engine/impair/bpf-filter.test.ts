@@ -188,7 +188,7 @@ describe("a program is refused", () => {
       fc.uint8Array({ maxLength: 40 }),
       (body, frame) => {
         const bytes = packInstructions([...body, [6, 0, 0, 0], [6, 0, 0, 1], [6, 0, 0, 0], [6, 0, 0, 1]]);
-        let program;
+        let program: ReturnType<typeof readBpfProgram>;
         try {
           program = readBpfProgram(bytes);
         } catch {
