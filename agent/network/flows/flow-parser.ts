@@ -29,7 +29,7 @@ export async function examineFlows(field: string, texts: readonly string[]): Pro
     throw invalidFields([wrong(field, index, `${quote(texts[index] ?? "")}: ${why ?? toldOf(error)}`)]);
   }
   // It leaves out what has no meaning without other fields: the flow would take more than it says.
-  const [, lost] = /normalization changed ofp_match[^]*?pre: (.*)/.exec(remarks) ?? [];
+  const [, lost] = /normalization changed ofp_match.*?pre: ([^\n]*)/s.exec(remarks) ?? [];
   if (lost !== undefined) {
     const description = `${quote(lost)} matches fields without what they need before them, such as tcp before tp_dst`;
     throw invalidFields([{ field, description }]);
