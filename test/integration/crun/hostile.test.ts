@@ -224,7 +224,10 @@ describe("a hostile container", () => {
 
   it.each([
     // Not by the shell, which reads it as a script where the kernel runs no such programs.
-    ["of 32 bits", `perl -e '$p = "/elf32"; $a = pack("pQ", $p, 0); $e = pack("Q", 0); syscall(59, $p, $a, $e); exit 126'`],
+    [
+      "of 32 bits",
+      `perl -e '$p = "/elf32"; $a = pack("pQ", $p, 0); $e = pack("Q", 0); syscall(59, $p, $a, $e); exit 126'`,
+    ],
     ["with the calls of x32", "perl -e 'syscall(0x40000000 + 39)'"],
   ])("is ended by SIGSYS in a program %s, whose calls cannot be told apart as well", async (_what, program) => {
     const { instance, handle } = await running();
