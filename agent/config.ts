@@ -16,7 +16,9 @@ import { usbDevicePattern } from "./drivers/qemu/usb-device-name.js";
 import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
 import { type AllowedPhys, allowedPhysSchema } from "./network/phys/phy-policy.js";
+import { allowedBridgeSchema } from "./network/joins/join-policy.js";
 import { type AllowedTaps, allowedTapsSchema } from "./network/taps/tap-policy.js";
+import { type AllowedVteps, allowedVtepsSchema } from "./network/vteps/vtep-policy.js";
 import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
 
 const id = z.string().refine(isId, 'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit');
@@ -117,6 +119,9 @@ export const agentConfigSchema = z.strictObject({
   netbootDirs: z.array(path).max(256).optional(),
   taps: z.array(allowedTapsSchema).max(256).optional(),
   phys: z.array(allowedPhysSchema).max(256).optional(),
+  bridges: z.array(allowedBridgeSchema).max(256).optional(),
+  hostOvsSocket: path.optional(),
+  vteps: z.array(allowedVtepsSchema).max(256).optional(),
   memoryReserveMib: mib.optional(),
   hooks: hookSettings.hooks.optional(),
   hookNetworks: hookSettings.hookNetworks.optional(),
@@ -199,6 +204,12 @@ export interface AgentSettings {
   readonly taps: readonly AllowedTaps[];
   /** Which interfaces of the host phys may take, and how; none: none. */
   readonly phys: readonly AllowedPhys[];
+  /** Bridges of the host that lans may be joined with: names, or with "*" at the end the beginning of names; none: no bridge. */
+  readonly bridges: readonly string[];
+  /** Socket of the database of the host's own Open vSwitch. */
+  readonly hostOvsSocket: string;
+  /** Where vteps may lead; none: nowhere. */
+  readonly vteps: readonly AllowedVteps[];
   /** Memory of the host that stays free when a machine starts, MiB. */
   readonly memoryReserveMib: number;
   /** Whom events are told to; default: nobody. */
@@ -218,6 +229,7 @@ export interface AgentSettings {
 
 const defaultListen = "127.0.0.1:7443";
 const defaultCableListen = "127.0.0.1:7444";
+const defaultHostOvsSocket = "/run/openvswitch/db.sock";
 const defaultImageDir = "/var/lib/zor/images";
 const defaultRecipeDir = "/var/lib/zor/recipes";
 
@@ -256,6 +268,9 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     netbootDirs: config.netbootDirs ?? [],
     taps: config.taps ?? [],
     phys: config.phys ?? [],
+    bridges: config.bridges ?? [],
+    hostOvsSocket: config.hostOvsSocket ?? defaultHostOvsSocket,
+    vteps: config.vteps ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,
     hooks: config.hooks ?? [],
     hookNetworks: config.hookNetworks ?? [],

@@ -1,23 +1,26 @@
 import { join } from "node:path";
 import type { Log } from "../lib/log.js";
 import { parseHostPort } from "../lib/socket-address.js";
+import type { CablePlugger } from "./cable/plugger.js";
 import type { AgentSettings } from "./config.js";
-import { findJoinData } from "./join-data.js";
-import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
+import { storeDirectory } from "./images/store-paths.js";
+import { findJoinData } from "./join-data.js";
 import { Bridges } from "./network/bridges.js";
 import { HeardAddresses } from "./network/heard/heard-addresses.js";
+import { Joins } from "./network/joins/joins.js";
 import { LanNetworks } from "./network/lan-networks.js";
-import { createSwitchTools } from "./network/ovs/tools/tools.js";
+import { LanPairs } from "./network/lan-pairs.js";
 import { Nats } from "./network/nat/nats.js";
 import { Switch } from "./network/ovs/switch.js";
+import { createSwitchTools } from "./network/ovs/tools/tools.js";
 import { Ports } from "./network/ports.js";
+import { Taps } from "./network/taps/taps.js";
+import { Vteps } from "./network/vteps/vteps.js";
 import { Forwarder } from "./network/wires/forwarder.js";
 import { NicPlugger } from "./network/wires/nic-plugger.js";
 import { Phys } from "./network/phys/phys.js";
-import { Taps } from "./network/taps/taps.js";
 import { Wires } from "./network/wires/wires.js";
-import type { CablePlugger } from "./cable/plugger.js";
 import type { AgentParts, NetworkPart } from "./parts.js";
 
 /** What the parts of a real host are made with. */
@@ -67,7 +70,10 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     setCarrier: (port, up) => ports.setCarrier(port, up),
     log,
   });
-  const taps = new Taps({ netns, agentUid: hostUid, lans, udpSuperFrames: opened.datapath === "system" });
+  const pairs = new LanPairs({ netns, lans, udpSuperFrames: opened.datapath === "system" });
+  const taps = new Taps({ agentUid: hostUid, pairs });
+  const joins = new Joins({ agentUid: hostUid, pairs, ovsSocket: settings.hostOvsSocket });
+  const vteps = new Vteps({ netns, lans, now: () => new Date() });
   const phys = new Phys({
     ...{ netns, agentUid: hostUid, state: settings.state, lans },
     own: async () => ({ local: ownAddresses(settings), remote: await hubsOf(settings.state) }),
@@ -86,8 +92,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     wires,
     nats,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard }),
-    taps,
-    phys,
+    ...{ taps, phys, joins, vteps },
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
     switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),

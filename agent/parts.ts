@@ -15,9 +15,11 @@ import type { SwitchTools } from "./network/ovs/tools/tools.js";
 import type { LanSource } from "./network/lan-networks.js";
 import type { PortChange } from "./network/lans/port-faults.js";
 import type { Wires } from "./network/wires/wires.js";
+import type { JoinNetworks } from "./network/joins/joins.js";
 import type { NatNetworks } from "./network/nat/nats.js";
 import type { PhyNetworks } from "./network/phys/phys.js";
 import type { TapNetworks } from "./network/taps/taps.js";
+import type { VtepNetworks } from "./network/vteps/vteps.js";
 import type { Scheduler } from "./schedules/scheduler.js";
 import type { VolumeHolders } from "./storage/volume-holders.js";
 import type { Pools } from "./storage/pools.js";
@@ -33,6 +35,10 @@ export interface NetworkPart {
   readonly nats?: NatNetworks;
   /** Interfaces of the host that are plugged into lans; undefined: this host has none. */
   readonly taps?: TapNetworks;
+  /** Bridges of the host that lans are joined with; undefined: this host has none. */
+  readonly joins?: JoinNetworks;
+  /** Tunnels from lans to ends that are not ours; undefined: this host has none. */
+  readonly vteps?: VtepNetworks;
   /** The flows of lans; undefined: this host keeps none. */
   readonly flows?: FlowKeeper;
   /** Interfaces of the host that take part in lans; undefined: this host has none. */

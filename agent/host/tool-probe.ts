@@ -35,7 +35,7 @@ const tools: readonly Tool[] = [
   },
   { id: "nat.slirp4netns", tool: "slirp4netns", argv: ["--version"], packageName: "slirp4netns", purpose: "nats" },
   { id: "nat.dnsmasq", tool: "dnsmasq", argv: ["--version"], packageName: "dnsmasq-base", purpose: "nats" },
-  { id: "nat.nft", tool: "nft", argv: ["--version"], packageName: "nftables", purpose: "nats" },
+  { id: "nat.nft", tool: "nft", argv: ["--version"], packageName: "nftables", purpose: "nats and bridges" },
   { id: "runtime.docker", tool: "docker", argv: ["--version"], packageName: "docker.io", purpose: "Docker containers" },
   { id: "runtime.podman", tool: "podman", argv: ["--version"], packageName: "podman", purpose: "podman containers" },
   {

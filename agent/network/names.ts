@@ -72,3 +72,26 @@ export function toPhyPortName(phyUid: string): string {
 export function toPhyMac(phyUid: string): string {
   return ["02", ...(shortHash("phy-mac", phyUid).match(/../g) ?? [])].join(":");
 }
+
+/** Name of the switch's side of a port in a bridge of the host. */
+export function toJoinPortName(bridgeUid: string): string {
+  return `zi${shortHash("bridge", bridgeUid)}`;
+}
+
+/** Name of the host's side of it: the port that the host's bridge has. */
+export function toJoinDeviceName(bridgeUid: string): string {
+  return `zo${shortHash("bridge", bridgeUid)}`;
+}
+
+/**
+ * MAC address of the port that the host's bridge has. Bridges take the lowest address of their ports for their own: this one is above
+ * those of all cards.
+ */
+export function toJoinMac(bridgeUid: string): string {
+  return ["fe", ...(shortHash("bridge-mac", bridgeUid).match(/../g) ?? [])].join(":");
+}
+
+/** Name of the device of a vtep. */
+export function toVtepPortName(vtepUid: string): string {
+  return `zx${shortHash("vtep", vtepUid)}`;
+}

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { isIPv6 } from "node:net";
-import { run, runJson } from "../host/exec.js";
-import { ip } from "./ip.js";
 import { setUpQuietly } from "../../lib/net/quiet-device.js";
+import { run, runJson } from "../host/exec.js";
 import { toldOf } from "../host/told.js";
+import { ip } from "./ip.js";
 
 /** UDP port of VXLAN (RFC 7348). */
 export const vxlanPort = 4789;
@@ -24,6 +24,10 @@ export interface VxlanDevice {
   readonly vxlanId: number;
   /** IP address of the other host. */
   readonly remote: string;
+  /** UDP port of both ends. */
+  readonly dstPort: number;
+  /** IP address that it speaks from; "": that of the route. */
+  readonly local: string;
   readonly rxFrames: number;
   readonly rxBytes: number;
   readonly txFrames: number;
@@ -31,19 +35,28 @@ export interface VxlanDevice {
   readonly droppedFrames: number;
 }
 
+/** What a device is made with. */
+export interface NewVxlan {
+  readonly name: string;
+  readonly vxlanId: number;
+  readonly remote: string;
+  /** Default: {@link vxlanPort}. */
+  readonly dstPort?: number;
+  /** IP address to speak from; default: that of the route. */
+  readonly local?: string;
+}
+
 /**
  * Makes a device that speaks from the underlay and lies in the switch's namespace, up; an earlier one of that name is replaced.
  * Nothing is left on failure. @throws {ToolError}
  */
-export async function makeVxlan(
-  device: { readonly name: string; readonly vxlanId: number; readonly remote: string },
-  { underlayNetns, netns }: VxlanPlace,
-): Promise<void> {
-  const { name, vxlanId, remote } = device;
+export async function makeVxlan(device: NewVxlan, { underlayNetns, netns }: VxlanPlace): Promise<void> {
+  const { name, vxlanId, remote, dstPort = vxlanPort, local = "" } = device;
   await removeVxlan(name, { underlayNetns, netns });
   const family = isIPv6(remote) ? ["udp6zerocsumrx"] : [];
-  const kind = ["type", "vxlan", "id", String(vxlanId), "remote", remote, "dstport", String(vxlanPort), "nolearning"];
-  await ip(["link", "add", name, ...kind, ...family], { netns: underlayNetns });
+  const kind = ["type", "vxlan", "id", String(vxlanId), "remote", remote, "dstport", String(dstPort), "nolearning"];
+  const from = local === "" ? [] : ["local", local];
+  await ip(["link", "add", name, ...kind, ...from, ...family], { netns: underlayNetns });
   try {
     // The device goes on to speak from where it was made. A namespace without a name is this process's own.
     if (netns !== underlayNetns)
@@ -68,7 +81,14 @@ interface ShownLink {
   readonly ifindex?: number;
   readonly flags?: readonly string[];
   readonly linkinfo?: {
-    readonly info_data?: { readonly id?: number; readonly remote?: string; readonly remote6?: string };
+    readonly info_data?: {
+      readonly id?: number;
+      readonly port?: number;
+      readonly remote?: string;
+      readonly remote6?: string;
+      readonly local?: string;
+      readonly local6?: string;
+    };
   };
   readonly stats64?: Readonly<Record<"rx" | "tx", { packets: number; bytes: number; dropped: number; errors: number }>>;
 }
@@ -79,7 +99,7 @@ export async function listVxlan(netns: string | undefined): Promise<readonly Vxl
   const shown = await runJson("ip", [...there, "-j", "-d", "-s", "link", "show", "type", "vxlan"], {});
   // iproute2 prints an array of objects; filtered output may hold empty ones.
   return ((shown ?? []) as ShownLink[]).flatMap(({ ifname, ifindex, flags = [], linkinfo, stats64 }) => {
-    const { id, remote, remote6 } = linkinfo?.info_data ?? {};
+    const { id, port, remote, remote6, local, local6 } = linkinfo?.info_data ?? {};
     if (ifname === undefined || ifindex === undefined || id === undefined) return [];
     return {
       name: ifname,
@@ -87,6 +107,8 @@ export async function listVxlan(netns: string | undefined): Promise<readonly Vxl
       up: flags.includes("UP"),
       vxlanId: id,
       remote: remote ?? remote6 ?? "",
+      dstPort: port ?? vxlanPort,
+      local: local ?? local6 ?? "",
       rxFrames: stats64?.rx.packets ?? 0,
       rxBytes: stats64?.rx.bytes ?? 0,
       txFrames: stats64?.tx.packets ?? 0,

@@ -1,11 +1,13 @@
-import type { BridgeSettings } from "../../agent/network/lans/bridge-settings.js";
 import type { InstanceNetworks, NetworkOwner } from "../../agent/network/instance-networks.js";
+import type { JoinNetworks } from "../../agent/network/joins/joins.js";
+import type { BridgeSettings } from "../../agent/network/lans/bridge-settings.js";
 import type { PortChange } from "../../agent/network/lans/port-faults.js";
-import { Wires } from "../../agent/network/wires/wires.js";
 import type { NatHosts } from "../../agent/network/nat/nat-config.js";
 import type { NatNetworks } from "../../agent/network/nat/nats.js";
 import type { PhyNetworks } from "../../agent/network/phys/phys.js";
 import type { TapNetworks } from "../../agent/network/taps/taps.js";
+import type { VtepNetworks } from "../../agent/network/vteps/vteps.js";
+import { Wires } from "../../agent/network/wires/wires.js";
 import type { NetworkPart } from "../../agent/parts.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
 import { createLog } from "../../lib/log.js";
@@ -28,6 +30,8 @@ export class FakeHostNetwork {
   readonly taps = new Set<string>();
   /** Uids of phys that were taken. */
   readonly phys = new Set<string>();
+  /** Uids of ports in bridges of the host, and of vteps, that were made. */
+  readonly joined = new Set<string>();
   /** Uids of instances whose interfaces exist. */
   readonly prepared = new Set<string>();
   /** Makes the next preparation fail. */
@@ -65,6 +69,8 @@ export class FakeHostNetwork {
       nats: this.#nats(),
       taps: this.#taps(),
       phys: this.#phys(),
+      joins: this.#joins(),
+      vteps: this.#vteps(),
       createInstanceNetworks: () => this.createInstanceNetworks(),
       onChange: () => () => undefined,
       onPortChange: (listener) => {
@@ -103,6 +109,28 @@ export class FakeHostNetwork {
       },
       expire: async () => "",
       giveBackOrphans: async () => [],
+    };
+  }
+
+  /** Ports in bridges that are always there. */
+  #joins(): JoinNetworks {
+    return {
+      examine: async () => undefined,
+      ensure: async ({ uid }) => void this.joined.add(uid),
+      remove: async ({ uid }) => void this.joined.delete(uid),
+      missing: async ({ uid }) => (this.joined.has(uid) ? "" : "it is gone"),
+      facts: () => ({ type: "linux", mtu: 1500, port: "port", device: "device" }),
+    };
+  }
+
+  /** Vteps that are always whole, and hear nothing. */
+  #vteps(): VtepNetworks {
+    return {
+      ensure: async ({ uid }) => void this.joined.add(uid),
+      remove: async ({ uid }) => void this.joined.delete(uid),
+      look: async () => undefined,
+      missing: ({ uid }) => (this.joined.has(uid) ? "" : "it is gone"),
+      facts: () => ({ port: "port", route: { fault: "", maxPacket: 1450 }, device: undefined, heard: undefined }),
     };
   }
 

@@ -1,6 +1,7 @@
 import type { TuiKind } from "../kit/kind.js";
 import { a2bKind } from "./a2b/a2b.js";
 import { backupKind } from "./backup/backup.js";
+import { bridgeKind } from "./bridge/bridge.js";
 import { eventKind } from "./event/event.js";
 import { exposeKind } from "./expose/expose.js";
 import { hostKind } from "./host/host.js";
@@ -15,6 +16,7 @@ import { poolKind } from "./pool/pool.js";
 import { snapshotKind } from "./snapshot/snapshot.js";
 import { tapKind } from "./tap/tap.js";
 import { volumeKind } from "./volume/volume.js";
+import { vtepKind } from "./vtep/vtep.js";
 import { wireKind } from "./wire/wire.js";
 
 /** The one list of the kinds this program has something of its own to say about, in the order in which their tables are offered. */
@@ -34,6 +36,8 @@ export const tuiKinds: readonly TuiKind[] = [
   wireKind,
   natKind,
   tapKind,
+  bridgeKind,
+  vtepKind,
   exposeKind,
   phyKind,
 ];

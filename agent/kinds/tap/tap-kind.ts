@@ -1,11 +1,10 @@
 import { permissionDenied } from "../../../lib/errors.js";
-import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { type Tap, type TapSpec, TapState, type TapStatus } from "../../../proto/gen/zor/v1/tap.js";
-import { toldOf } from "../../host/told.js";
+import { Healing } from "../../kit/healing.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Reference, Whole } from "../../kit/kind.js";
 import { tapRefusal } from "../../network/taps/tap-policy.js";
-import { type TapConfig, tapFacts, type TapNetworks } from "../../network/taps/taps.js";
+import { type TapConfig, type TapNetworks, tapFacts } from "../../network/taps/taps.js";
 import type { AgentContext } from "../../parts.js";
 import { checkTap } from "./tap-spec.js";
 
@@ -20,12 +19,16 @@ class TapKind implements AgentKind<Tap> {
   readonly refreshMs = refreshMs;
   readonly #context: AgentContext;
   readonly #taps: TapNetworks;
-  /** Why some could not be made again, by uid. */
-  readonly #faults = new Map<string, string>();
+  readonly #healing: Healing<Tap>;
 
   constructor(context: AgentContext, taps: TapNetworks) {
     this.#context = context;
     this.#taps = taps;
+    this.#healing = new Healing(context, {
+      ...{ kind: "tap", told: "the taps" },
+      missing: (tap) => this.#taps.missing(this.#toConfig(tap)),
+      ensure: (tap) => this.ensure(tap),
+    });
   }
 
   check(wanted: TapSpec | undefined, before: TapSpec | undefined): Checked<Tap> {
@@ -50,43 +53,24 @@ class TapKind implements AgentKind<Tap> {
     // What was allowed when it was made may be so no more.
     this.#assertAllowed(tap);
     await this.#taps.ensure(this.#toConfig(tap));
-    this.#faults.delete(tap.uid);
+    this.#healing.made(tap.uid);
   }
 
   async remove(tap: Whole<Tap>): Promise<void> {
     await this.#taps.remove(tap);
-    this.#faults.delete(tap.uid);
+    this.#healing.forget(tap.uid);
   }
 
   observe(tap: Whole<Tap>, failure: string): TapStatus {
     const missing = this.#taps.missing(this.#toConfig(tap));
-    const reason = missing === "" ? "" : (this.#faults.get(tap.uid) ?? (failure === "" ? missing : failure));
+    const known = this.#healing.faultOf(tap.uid) ?? failure;
+    const reason = missing === "" || known === "" ? missing : known;
     const state = reason === "" ? TapState.TAP_STATE_READY : TapState.TAP_STATE_BROKEN;
     return { state, reason, ...tapFacts({ uid: tap.uid, mac: tap.spec.mac }) };
   }
 
-  /** Makes again what is missing. */
   async refresh(kept: Kept<Tap>): Promise<void> {
-    await kept
-      .exclusively(async () => {
-        for (const { resource } of kept.all()) await this.#heal(resource);
-      })
-      .catch((error: unknown) => this.#context.logError(error, "the taps could not be looked at"));
-  }
-
-  async #heal(tap: Whole<Tap>): Promise<void> {
-    const { uid, name } = tap;
-    const missing = this.#taps.missing(this.#toConfig(tap));
-    if (missing === "") return void this.#faults.delete(uid);
-    try {
-      await this.ensure(tap);
-      const severity = EventSeverity.EVENT_SEVERITY_WARNING;
-      const message = `${missing}; it was made again`;
-      this.#context.publisher.event({ severity, type: "tap.healed", resource: name, message, caller: "" });
-    } catch (error) {
-      if (!this.#faults.has(uid)) this.#context.logError(error, `${name} could not be made again; it is tried on`);
-      this.#faults.set(uid, `${missing}: ${toldOf(error)}`);
-    }
+    await this.#healing.run(kept);
   }
 
   #toConfig({ name, uid, spec }: Whole<Tap>): TapConfig {

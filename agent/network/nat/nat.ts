@@ -9,14 +9,14 @@ import { findDevice } from "../../../lib/net/device.js";
 import { visitNetns } from "../../../lib/net/visit-netns.js";
 import { toNatDirectory, toNatNetns } from "../names.js";
 import { ensureNetns, isNetnsOf, removeNetns } from "../netns.js";
+import { RulesKeeper } from "../rules-keeper.js";
 import { dhcpHostsFile, dnsmasqConfig, hostsFile } from "./dnsmasq-files.js";
 import type { HostAddresses } from "./host-addresses.js";
 import { KeptDaemon } from "./kept-daemon.js";
 import { type Lease, parseLeases, withoutLeases } from "./leases.js";
 import { insideDevice, type NatConfig, type NatHosts, outsideDevice } from "./nat-config.js";
 import type { NatDevices } from "./nat-devices.js";
-import { natRules, numberForwards } from "./rules.js";
-import { RulesKeeper } from "./rules-keeper.js";
+import { natRules, numberForwards, table } from "./rules.js";
 import { setForwards, slirpArguments, slirpMark } from "./slirp.js";
 
 /** What a nat works with. */
@@ -66,7 +66,7 @@ export class Nat {
     this.#directory = toNatDirectory(config.uid);
     this.#slirp = new KeptDaemon(this.#directory, "slirp4netns", parts.onExit);
     this.#dnsmasq = new KeptDaemon(this.#directory, "dnsmasq", parts.onExit);
-    this.#rules = new RulesKeeper(this.#netns);
+    this.#rules = new RulesKeeper(this.#netns, table);
   }
 
   get config(): NatConfig {

@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { matchesName } from "../name-pattern.js";
 
 /** Where taps may be. */
 export interface AllowedTaps {
@@ -42,7 +43,7 @@ export function tapRefusal(
 function covers(pattern: string, name: string, isNamed: boolean): boolean {
   if (pattern === own) return !isNamed;
   if (!isNamed) return false;
-  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  return matchesName(pattern, name);
 }
 
 /** Whether an address lies in a subnet with all of its own subnet, so that no route leads further than was allowed. */

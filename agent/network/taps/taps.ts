@@ -3,13 +3,11 @@ import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition } from "../../../lib/errors.js";
 import { findDevice } from "../../../lib/net/device.js";
-import { setUpQuietly } from "../../../lib/net/quiet-device.js";
 import { visitNetns } from "../../../lib/net/visit-netns.js";
 import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
-import { run, runJson } from "../../host/exec.js";
-import { tagHeadroomBytes } from "../bridge-operations.js";
-import type { Bridges } from "../bridges.js";
+import { runJson } from "../../host/exec.js";
 import { findLink, ip, ipBatch, type Link } from "../ip.js";
+import type { LanPair, LanPairs } from "../lan-pairs.js";
 import { toTapMac, toTapPortName } from "../names.js";
 import { destinations } from "../nat/host-addresses.js";
 import { overlaps } from "../nat/subnet.js";
@@ -57,22 +55,12 @@ const nsfsMagic = 0x6e736673;
 
 /** The taps of a real host: veth pairs, one side in the lan, the other where programs are. */
 export class Taps implements TapNetworks {
-  readonly #netns: string;
   readonly #agentUid: string;
-  readonly #lans: Pick<Bridges, "plug" | "unplug" | "find">;
-  readonly #udpSuperFrames: boolean;
+  readonly #pairs: LanPairs;
 
-  /** @param options.netns net namespace of the switch. */
-  constructor(options: {
-    readonly netns: string;
-    readonly agentUid: string;
-    readonly lans: Pick<Bridges, "plug" | "unplug" | "find">;
-    readonly udpSuperFrames: boolean;
-  }) {
-    this.#netns = options.netns;
+  constructor(options: { readonly agentUid: string; readonly pairs: LanPairs }) {
     this.#agentUid = options.agentUid;
-    this.#lans = options.lans;
-    this.#udpSuperFrames = options.udpSuperFrames;
+    this.#pairs = options.pairs;
   }
 
   async examine({ uid, name, device, netns, addresses }: TapConfig): Promise<void> {
@@ -91,64 +79,39 @@ export class Taps implements TapNetworks {
   }
 
   async ensure(config: TapConfig): Promise<void> {
-    const { uid, name, lan, mtu, device, netns, portSettings, addresses } = config;
-    const { port, mac } = tapFacts(config);
+    const { uid, name, mtu, device, netns } = config;
     await assertThere(name, netns);
     const where = place(netns);
-    const [outer, inner] = await Promise.all([findLink(port, { netns: this.#netns }), findLink(device, where)]);
-    if (inner !== undefined && inner.ifalias !== this.#tagOf(uid)) {
+    const found = await findLink(device, where);
+    if (found !== undefined && found.ifalias !== this.#tagOf(uid)) {
       throw failedPrecondition(
         "DEVICE_TAKEN",
         name,
         `${name}: ${device} is an interface that this agent did not make; remove it`,
       );
     }
-    const isPair = outer !== undefined && inner !== undefined && inner.link_index === outer.ifindex;
-    if (!isPair) await this.#make(config, outer, inner);
-    await ip(["link", "set", "dev", port, "mtu", String(mtu + tagHeadroomBytes)], { netns: this.#netns });
-    setUpQuietly(this.#netns, port);
+    const pair = this.#pairOf(config);
+    const before = await this.#pairs.ensure(pair);
+    await this.#pairs.prepare(pair, mtu);
     await ip(["link", "set", "dev", device, "mtu", String(mtu)], where);
-    if (!this.#udpSuperFrames) await run("ethtool", ["-K", device, "tx-udp-segmentation", "off"], where);
-    await setAddresses(config, isPair ? (inner.addr_info ?? []) : []);
-    if (lan === "") await this.#lans.unplug(port);
-    else await this.#lans.plug({ lan, port, endpoint: name, settings: portSettings, own: { mac, addresses } });
+    const own = { mac: pair.mac, addresses: config.addresses };
+    await setAddresses(config, before?.addr_info ?? []);
+    await this.#pairs.plug(pair.port, { ...config, own });
   }
 
   async remove({ uid }: Pick<TapConfig, "uid">): Promise<void> {
-    const port = toTapPortName(uid);
-    await this.#lans.unplug(port);
-    const link = findDevice(this.#netns, port) === undefined ? undefined : await findLink(port, { netns: this.#netns });
-    // Deleting one side deletes the other.
-    if (link?.ifalias === this.#tagOf(uid)) await ip(["link", "delete", "dev", port], { netns: this.#netns });
+    await this.#pairs.remove(toTapPortName(uid), this.#tagOf(uid));
   }
 
   missing(config: TapConfig): string {
     const { lan, device, netns } = config;
-    const { port } = tapFacts(config);
     if (findDevice(place(netns).netns, device) === undefined) return `interface ${device} is gone`;
-    const isPlugged = lan === "" || this.#lans.find(lan)?.ports.some((each) => each.port === port) === true;
-    return isPlugged && findDevice(this.#netns, port) !== undefined ? "" : "its port in the lan is gone";
+    return this.#pairs.isPlugged(tapFacts(config).port, lan) ? "" : "its port in the lan is gone";
   }
 
-  async #make(config: TapConfig, outer: Link | undefined, inner: Link | undefined): Promise<void> {
+  #pairOf(config: TapConfig): LanPair {
     const { uid, device, netns } = config;
-    const { mac, port } = tapFacts(config);
-    const where = place(netns);
-    if (outer !== undefined) await ip(["link", "delete", "dev", port], { netns: this.#netns });
-    if (inner !== undefined && findDevice(where.netns, device) !== undefined) {
-      await ip(["link", "delete", "dev", device], where);
-    }
-    const set = ["link", "set", "dev", port];
-    const peer = ["peer", "name", device, "address", mac, "netns", netns === "" ? String(process.pid) : netns];
-    await ipBatch(
-      [
-        ["link", "add", "name", port, "type", "veth", ...peer],
-        [...set, "alias", this.#tagOf(uid)],
-        [...set, "addrgenmode", "none"],
-      ],
-      { netns: this.#netns },
-    );
-    await ip(["link", "set", "dev", device, "alias", this.#tagOf(uid)], where);
+    return { ...tapFacts(config), device, ...place(netns), tag: this.#tagOf(uid) };
   }
 
   async #assertFree(name: string, netns: string, addresses: readonly string[]): Promise<void> {

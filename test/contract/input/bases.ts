@@ -44,6 +44,7 @@ const bases: Readonly<Record<string, JsonObject>> = {
     },
     validateOnly: true,
   },
+  CreateVtep: { vtepId: "{id}", vtep: { spec: { remote: "10.0.0.9", vni: 42 } }, validateOnly: true },
   CreateHost: { hostId: "{id}", host: {}, validateOnly: true },
   CreateLink: {
     linkId: "{id}",

@@ -1,12 +1,12 @@
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { failedPrecondition } from "../../../lib/errors.js";
-import { GaugeRack } from "../../extension/gauge-agent-kind.js";
-import { Verbs } from "./verbs.js";
 import { EchoDriver } from "../../extension/echo-driver.js";
+import { GaugeRack } from "../../extension/gauge-agent-kind.js";
 import { makeLan, startAgentWorld } from "./agent-world.js";
 import { describeKind, type KindWorld } from "./contract.js";
-import { echo, gauge, instance, lan, nat, phy, tap, wire } from "./subjects.js";
+import { bridge, echo, gauge, instance, lan, nat, phy, tap, vtep, wire } from "./subjects.js";
+import { Verbs } from "./verbs.js";
 
 const server = "an agent";
 
@@ -15,6 +15,8 @@ describeKind({ ...lan, server, start: () => startAgentWorld() });
 describeKind({ ...nat, server, start: () => startAgentWorld() });
 describeKind({ ...tap, server, start: () => startAgentWorld() });
 describeKind({ ...phy, server, start: () => startAgentWorld() });
+describeKind({ ...bridge, server, start: () => startAgentWorld() });
+describeKind({ ...vtep, server, start: () => startAgentWorld() });
 describeKind({ ...instance, server, start: () => startAgentWorld() });
 describeKind({ ...wire, server, start: () => startAgentWorld() });
 const driver = new EchoDriver();

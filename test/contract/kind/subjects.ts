@@ -42,6 +42,22 @@ export const phy: Subject = {
   change: { spec: { portSettings: { vlan: { mode: 1, tag: 10 } } }, path: "spec.port_settings" },
 };
 
+/** Bridges that are joined with no lan. */
+export const bridge: Subject = {
+  singular: "bridge",
+  spec: (number) => ({ bridge: `br${number}` }),
+  bad: { spec: { bridge: "-x" }, field: "bridge.spec.bridge" },
+  change: { spec: { dhcpOut: true }, path: "spec.dhcp_out" },
+};
+
+/** Vteps that are in no lan, each with a network of its own. */
+export const vtep: Subject = {
+  singular: "vtep",
+  spec: (number) => ({ remote: "10.0.0.9", vni: number, dstPort: 4789 }),
+  bad: { spec: { remote: "10.0.0.9", vni: 2 ** 24 }, field: "vtep.spec.vni" },
+  change: { spec: { portSettings: { mirrorFrom: ["span1"], mirrorTo: [] } }, path: "spec.port_settings" },
+};
+
 /** Instances of a driver that the API has options for. */
 export const instance: Subject = {
   singular: "instance",

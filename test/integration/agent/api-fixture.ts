@@ -5,10 +5,10 @@ import { expect } from "vitest";
 import { Agent } from "../../../agent/agent.js";
 import { agentConfigSchema, settle } from "../../../agent/config.js";
 import type { InstanceDriver } from "../../../agent/drivers/driver.js";
+import { IdentityHolder } from "../../../agent/identity-holder.js";
 import { kinds as allKinds } from "../../../agent/kinds/index.js";
 import type { KindModule } from "../../../agent/kit/context.js";
 import type { AgentContext } from "../../../agent/parts.js";
-import { IdentityHolder } from "../../../agent/identity-holder.js";
 import { Connection } from "../../../lib/grpc/connection.js";
 import { createLog } from "../../../lib/log.js";
 import type { Identity } from "../../../lib/tls/identity.js";
@@ -145,6 +145,8 @@ export class ApiFixture {
       captureDevices: this.#captures.devices,
       taps: [{ netns: "host", addresses: ["10.9.0.0/16"] }],
       phys: [{ device: "ztp*" }],
+      bridges: ["br*"],
+      vteps: [{ remotes: ["10.0.0.0/24"], vnis: ["1-99"] }],
     });
     const { clockShiftNs } = this.#captures;
     const agent = await Agent.start({

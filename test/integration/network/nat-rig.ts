@@ -222,7 +222,7 @@ export class NatRig {
 
   /** Removes all of it. Resolves to what is left on the machine. */
   async close(): Promise<readonly string[]> {
-    for (const kind of ["nat", "tap", "phy"]) {
+    for (const kind of ["nat", "tap", "phy", "bridge", "vtep"]) {
       const names = (await this.zor("get", kind, "-o", "name")).stdout.trim();
       for (const name of names === "" ? [] : names.split("\n")) await this.zor("delete", kind, name, "--yes");
     }

@@ -34,6 +34,7 @@ describe("the table of kinds", () => {
     ).toEqual([
       "a2b",
       "backup",
+      "bridge",
       "image",
       "instance",
       "lan",
@@ -43,6 +44,7 @@ describe("the table of kinds", () => {
       "snapshot",
       "tap",
       "volume",
+      "vtep",
       "wire",
       "event",
       "operation",

@@ -100,6 +100,8 @@ export const vxlanView: VxlanView = {
     up: true,
     vxlanId: 5_898_240,
     remote: "10.0.0.2",
+    dstPort: 4789,
+    local: "",
     rxFrames: 9,
     rxBytes: 900,
     txFrames: 8,

@@ -31,7 +31,16 @@ vi.mock(import("../../../../../agent/network/vxlan-device.js"), async (original)
   ...(await original()),
   makeVxlan: async ({ name, vxlanId, remote }) => {
     const counted = { rxFrames: 5, rxBytes: 300, txFrames: 0, txBytes: 0, droppedFrames: 0 };
-    host.devices.set(name, { name, ifindex: host.devices.size + 1, up: true, vxlanId, remote, ...counted });
+    host.devices.set(name, {
+      name,
+      ifindex: host.devices.size + 1,
+      up: true,
+      vxlanId,
+      remote,
+      dstPort: 4789,
+      local: "",
+      ...counted,
+    });
   },
   removeVxlan: vi.fn(async (name: string) => void host.devices.delete(name)),
   listVxlan: async () => {

@@ -1,8 +1,7 @@
-import { close, errno, lastErrno, NativeMemory } from "../../../lib/libc.js";
-import { openNetlinkSocket, recv } from "../../../lib/net/socket-calls.js";
-import { visitNetns } from "../../../lib/net/visit-netns.js";
-import { run } from "../../host/exec.js";
-import { table } from "./rules.js";
+import { close, errno, lastErrno, NativeMemory } from "../../lib/libc.js";
+import { openNetlinkSocket, recv } from "../../lib/net/socket-calls.js";
+import { visitNetns } from "../../lib/net/visit-netns.js";
+import { run } from "../host/exec.js";
 
 const [NETLINK_NETFILTER, NFNLGRP_NFTABLES] = [12, 7];
 const MSG_DONTWAIT = 0x40;
@@ -28,13 +27,16 @@ function countTransactions(datagram: Buffer): number {
 /** Keeps the rules of a net namespace as they were set: the kernel tells when anybody changes some there. */
 export class RulesKeeper {
   readonly #netns: string;
+  readonly #table: string;
   readonly #memory = new NativeMemory(bytesAtOnce);
   #socket: number | undefined;
   /** What the kernel lists of what was set. */
   #listed = "";
 
-  constructor(netns: string) {
+  /** @param table family and name of the table that the rules are in, "inet zor". */
+  constructor(netns: string, table: string) {
     this.#netns = netns;
+    this.#table = table;
   }
 
   /** Sets rules, in one transaction. */
@@ -80,7 +82,7 @@ export class RulesKeeper {
   }
 
   async #list(): Promise<string> {
-    const [family = "", name = ""] = table.split(" ");
+    const [family = "", name = ""] = this.#table.split(" ");
     // It is an error when there is no such table.
     const { stdout } = await run("nft", ["list", "table", family, name], {
       netns: this.#netns,
