@@ -138,7 +138,7 @@ data = b"x" * 300
 udp = struct.pack("!HHHH", ${port}, 68, 8 + len(data), 0) + data
 ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, socket.inet_aton("10.20.0.1"), socket.inet_aton("10.20.0.2"))
 for tag in (b"", struct.pack("!HH", 0x8100, 7)):
-    s.send(b"\xff" * 6 + own + tag + struct.pack("!H", 0x0800) + ip + udp)
+    s.send(bytes([255] * 6) + own + tag + struct.pack("!H", 0x0800) + ip + udp)
 `;
       await run("python3", ["-c", send], { netns: container });
     };
