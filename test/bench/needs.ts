@@ -24,6 +24,7 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
     program("wireguard-go"),
     program("wg", "wireguard-tools"),
   ],
+  capture: [root, ...traffic, program("tcpdump"), program("crun"), program("ovs-vswitchd", "openvswitch-switch")],
   cli: [],
   "fleet-hub": [],
   figures: [],

@@ -56,6 +56,18 @@ export class FakeGateway implements FleetGateway {
     if (this.failure !== undefined) throw this.failure;
   }
 
+  /** Frames that captures tell of, before they wait for their end. */
+  frames = 0;
+
+  async capture(name: string, { signal, onProgress }: Parameters<FleetGateway["capture"]>[1]) {
+    this.calls.push(`capture ${name}`);
+    if (this.failure !== undefined) throw this.failure;
+    const captured = { path: "/tmp/a.pcapng", packets: this.frames, dropped: 0, unread: 0 };
+    onProgress(captured);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    return { ...captured, dropped: 1 };
+  }
+
   async showScreen(name: string): Promise<void> {
     this.calls.push(`screen ${name}`);
   }

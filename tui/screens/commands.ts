@@ -4,6 +4,7 @@ import type { Command } from "../kit/keys/command.js";
 import { pluralOf } from "../kit/kind-table.js";
 import type { TuiKind } from "../kit/kind.js";
 import { shortName } from "../kit/resource-name.js";
+import { capturedKinds } from "./captures.js";
 import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
 import { LogScreen, loggedKinds } from "./log/log-screen.js";
@@ -106,6 +107,17 @@ function commandsEverywhere(program: Program): readonly Command[] {
         if (row !== undefined && !(model.screen instanceof LogScreen)) {
           model.push(new LogScreen(program, row.kind, row.name));
         }
+      },
+    },
+    {
+      keys: ["f"],
+      words: ["capture"],
+      title: "capture the frames of what is under the cursor into a file here; again: stop",
+      group: "Look",
+      when: () => capturedKinds.has(kind()?.kind ?? ""),
+      run: () => {
+        const row = model.screen.subject();
+        if (row !== undefined) program.captures.toggle(row.name);
       },
     },
     {

@@ -3,6 +3,7 @@ import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
+import type { Captures } from "./captures.js";
 import type { Requests } from "./requests.js";
 
 /** How a log is followed. */
@@ -31,6 +32,7 @@ export interface Program {
   followLog(name: string, options: FollowOptions): AsyncIterable<LogLine>;
   /** The next page of the events that the hub keeps, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents(signal: AbortSignal): Promise<{ readonly events: readonly Event[]; readonly more: boolean }>;
+  readonly captures: Captures;
   redraw(): void;
   /** Gives the terminal back to the shell until the program is continued. */
   stop(): void;

@@ -2,6 +2,7 @@ import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.j
 import type { Terminal } from "../client/raw-terminal.js";
 import type { ConnectionState } from "../client/watch.js";
 import type { FleetStep } from "../kit/fleet/fleet-step.js";
+import type { Capturer } from "../screens/captures.js";
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
 
@@ -15,6 +16,8 @@ export interface FleetGateway extends ActionRunner {
   followLog: Program["followLog"];
   /** The next page of the events that are kept, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents: Program["olderEvents"];
+  /** Captures the frames of a resource into a new file here. */
+  capture: Capturer;
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
   attachConsole(
     name: string,

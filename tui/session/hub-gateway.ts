@@ -42,6 +42,10 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       for await (const piece of readLog(connection, place, query, options)) yield* lines.push(piece);
       yield* lines.end();
     },
+    capture: async (name, options) => {
+      const { captureResource } = await import("../client/captures/capture-resource.js");
+      return await captureResource(connection, name, options);
+    },
     attachConsole: async (name, terminal, how) => {
       const end = await attachConsole(connection, name, terminal, how);
       return end.kind === "detached" ? "" : end.reason;

@@ -9,6 +9,7 @@ import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
 import type { Program } from "../screens/program.js";
+import { Captures } from "../screens/captures.js";
 import { Requests } from "../screens/requests.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
@@ -73,6 +74,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     diagnose: (link, signal) => gateway.diagnose(link, signal),
     followLog: (name, options) => gateway.followLog(name, options),
     olderEvents: (given) => gateway.olderEvents(given),
+    captures: new Captures(model, (name, how) => gateway.capture(name, how), stop.signal),
     redraw: () => void suspend(async () => undefined),
     stop: () => void stopHere(),
     resync: () => feed.resync(),

@@ -67,6 +67,10 @@ export class Targets {
         return this.#ofWire(target);
       case "a2bs":
         return this.#ofBox(target);
+      case "taps":
+        return this.#ofMember(target, "tap");
+      case "nats":
+        return this.#ofMember(target, "nat");
       default:
         throw noTarget(target);
     }
@@ -150,6 +154,15 @@ export class Targets {
     );
   }
 
+  /** What is in a lan by one port, if it is in any. */
+  #ofMember(target: string, kind: "tap" | "nat"): readonly Place[] {
+    const { references, network, scope } = this.#options;
+    const member = references.find(kind, scope.parse(kind, "targets", target));
+    if (member === undefined) throw notFound(target, `list them with: zor get ${kind}s`);
+    const lan = network.lans.find(member.spec?.lan ?? "");
+    return this.#plugged(target, lan === undefined ? [] : [lan]);
+  }
+
   #plugged(target: string, lans: readonly ObservedLan[]): readonly Place[] {
     return lans.flatMap(({ id, ports }) => {
       const isIt = ({ endpoint }: ObservedPort): boolean => endpoint === target;
@@ -187,6 +200,6 @@ export class Targets {
 function noTarget(target: string): Error {
   return invalidArgument(
     "targets",
-    `${quote(target)} is nothing that frames pass: name a NIC, instance, lan, wire, in-line box, link or device of this host`,
+    `${quote(target)} is nothing that frames pass: name a NIC, instance, lan, wire, in-line box, tap, nat, link or device of this host`,
   );
 }

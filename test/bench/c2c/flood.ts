@@ -46,6 +46,14 @@ async function receivedFrames({ netns, device }: Station): Promise<number> {
 
 /** Sends UDP frames of 64 bytes out of a device until it is killed. The address they go to is nobody's, so that nobody answers. */
 export function flood(device: string, mac: string): never {
+  const send = openSender(device, mac);
+  process.stdout.write("sending\n");
+  // A device whose queue is full refuses frames with ENOBUFS; the next batch may find room.
+  for (;;) send(batch);
+}
+
+/** Opens a device to send such frames out of it: up to 64 at a time; what is called gives how many went. */
+export function openSender(device: string, mac: string): (count: number) => number {
   const libc = koffi.load("libc.so.6");
   // koffi types every function as (...args: any[]) => any; the declared C prototypes make these casts true.
   const call = (prototype: string) => libc.func(prototype) as unknown as (...numbers: number[]) => number;
@@ -73,9 +81,7 @@ export function flood(device: string, mac: string): never {
     messages.buffer.writeBigUInt64LE(BigInt(vector.address), index * mmsghdrBytes + 16);
     messages.buffer.writeBigUInt64LE(1n, index * mmsghdrBytes + 24);
   }
-  process.stdout.write("sending\n");
-  // A device whose queue is full refuses frames with ENOBUFS; the next batch may find room.
-  for (;;) sendmmsg(fd, messages.address, batch, 0);
+  return (count) => Math.max(0, sendmmsg(fd, messages.address, Math.min(count, batch), 0));
 }
 
 function udpFrame(mac: string): Buffer {

@@ -5,6 +5,7 @@ import { KindTable } from "../../../tui/kit/kind-table.js";
 import { Model, type Session } from "../../../tui/kit/model.js";
 import type { TuiKind } from "../../../tui/kit/kind.js";
 import type { Program } from "../../../tui/screens/program.js";
+import { Captures } from "../../../tui/screens/captures.js";
 import { Requests } from "../../../tui/screens/requests.js";
 import { TableScreen } from "../../../tui/screens/table/table-screen.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
@@ -53,6 +54,7 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
     olderEvents: () => gateway.olderEvents(),
+    captures: new Captures(model, (name, how) => gateway.capture(name, how), signal),
     redraw: () => done.push("redraw"),
     stop: () => done.push("stop"),
     resync: () => done.push("resync"),

@@ -3,14 +3,14 @@ import { invalidArgument, notFound, ZorError } from "../../../lib/errors.js";
 import { findKind, kindNamed } from "../../../lib/kinds/kinds.js";
 import { parseId, parseName, quote } from "../../../lib/names.js";
 import { listed } from "../../../lib/words.js";
-import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
-import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
+import { placeOfTarget } from "../../client/captures/place-of-target.js";
+import { idOf, shortName } from "../../kit/resource-name.js";
 import { listKind } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { Session } from "../session.js";
 
 /** Kinds that frames pass, by their singular. */
-const kinds = ["instance", "lan", "wire", "a2b", "link"] as const;
+const kinds = ["instance", "lan", "wire", "a2b", "tap", "nat", "link"] as const;
 type TargetKind = (typeof kinds)[number];
 
 /** Targets as the API has them, by host. */
@@ -35,7 +35,8 @@ export async function findTargets(
   const found = new Map<string, string[]>();
   for (const text of texts) {
     const named = await findTarget(session, text, options);
-    const { host, target } = await placeOf(session, named, options.at);
+    const at = options.at === undefined ? undefined : parseId("--at", options.at);
+    const { host, target } = await placeOfTarget(await session.connect(), named, { at, signal: session.io.signal });
     const targets = found.get(host) ?? [];
     if (!targets.includes(target)) targets.push(target);
     found.set(host, targets);
@@ -92,7 +93,7 @@ async function byName(session: Session, text: string, host: string | undefined):
   const [only] = all;
   if (only !== undefined && all.length === 1) return only;
   if (only === undefined)
-    throw notFound(text, "list what there is with: zor get instances, lans, wires, a2bs or links");
+    throw notFound(text, "list what there is with: zor get instances, lans, wires, a2bs, taps, nats or links");
   const candidates = kinds.flatMap((kind, index) => (names[index] ?? []).map((name) => `${kind}:${shortName(name)}`));
   throw new ZorError({
     reason: "AMBIGUOUS_NAME",
@@ -100,25 +101,4 @@ async function byName(session: Session, text: string, host: string | undefined):
     message: `${all.length} things are called ${quote(text)}: say which, ${listed(candidates, 8, "or")}`,
     metadata: { candidates: candidates.slice(0, 8).join(",") },
   });
-}
-
-/**
- * The host of a target. A link passes at both its ends: at its first one's host unless another is named. Where it ends at a NIC, what
- * passes the NIC is what passes the link.
- */
-async function placeOf(
-  session: Session,
-  target: string,
-  at: string | undefined,
-): Promise<{ readonly host: string; readonly target: string }> {
-  const own = hostOf(target);
-  if (own !== undefined) return { host: own, target };
-  const wanted = at === undefined ? undefined : parseId("--at", at);
-  const { link } = await session.call(LinkServiceService.getLink, { name: target });
-  const ends = [link?.spec?.a ?? "", link?.spec?.b ?? ""];
-  const end = wanted === undefined ? ends[0] : ends.find((each) => hostOf(each) === wanted);
-  const host = hostOf(end ?? "");
-  if (end === undefined || host === undefined)
-    throw invalidArgument("--at", `${target} has no end there: its ends are ${ends.join(" and ")}`);
-  return { host, target: end.includes("/nics/") ? end : target };
 }

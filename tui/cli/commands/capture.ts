@@ -55,7 +55,7 @@ export function define({ program, open }: Registrar): void {
   withNotes(
     command,
     `A target is alpha/c1:eth0 (a NIC), alpha/c1 (all NICs of an instance), alpha/lan1 (each frame once, as it enters the
-lan), a wire, an in-line box (both its sides), a link by its name (decrypted, where it meets the lan), or
+lan), a wire, an in-line box (both its sides), a tap, a nat, a link by its name (decrypted, where it meets the lan), or
 device:alpha/eth0 (a device of the host that its agent's setting captureDevices names). Where several things have a name,
 say which: lan:alpha/x.
 

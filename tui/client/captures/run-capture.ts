@@ -22,7 +22,14 @@ export interface RunCaptureOptions {
   readonly stop: AbortSignal;
   /** Told what people should know while it runs. */
   readonly onNotice: (text: string) => void;
+  /** Told when all frames that pass an interface from then on are captured. Default: nobody is. */
+  readonly onInterface?: (target: string) => void;
+  /** Told how far it is, at most once a second. Default: nobody is. */
+  readonly onProgress?: (progress: CaptureProgress) => void;
 }
+
+/** How far a capture is. */
+export type CaptureProgress = Pick<CaptureResult, "packets" | "dropped" | "unread">;
 
 /** What a capture came to. */
 export interface CaptureResult {
@@ -39,6 +46,7 @@ export interface CaptureResult {
 }
 
 const clockAgainMs = 20_000;
+const progressMs = 1000;
 
 /** An interface of the output, and what became of its frames. */
 interface Captured {
@@ -82,6 +90,7 @@ class CaptureRun {
     this.#output = new PcapngOutput({ ...output, application: `Zorhub ${version}`, comment: said });
     await this.#output.begin();
     using _again = this.#measureAgain(signal);
+    using _telling = this.#tellProgress();
     const results = await Promise.allSettled(hosts.map((each) => this.#follow(each, signal)));
     await this.#flush(true);
     await this.#writing;
@@ -112,6 +121,7 @@ class CaptureRun {
         return;
       case "interface":
         await this.#addInterface(host, event.info);
+        this.#options.onInterface?.(event.info.target);
         return;
       case "packets": {
         const map = {
@@ -222,6 +232,14 @@ class CaptureRun {
       }
     };
     const timer = this.#clocks.size === 0 ? undefined : setInterval(again, clockAgainMs);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+
+  #tellProgress(): Disposable {
+    const { onProgress } = this.#options;
+    const tell = (): void => onProgress?.(this.#result());
+    tell();
+    const timer = onProgress === undefined ? undefined : setInterval(tell, progressMs);
     return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
