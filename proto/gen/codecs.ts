@@ -5,6 +5,8 @@ import { AgentServiceService } from "./zor/agent/v1/agent_service.js";
 import { Backup } from "./zor/v1/backup.js";
 import { BackupServiceService } from "./zor/v1/backup_service.js";
 import { BackupTransferServiceService } from "./zor/agent/v1/backup_transfer_service.js";
+import { Bridge } from "./zor/v1/bridge.js";
+import { BridgeServiceService } from "./zor/v1/bridge_service.js";
 import { CableServiceService } from "./zor/agent/v1/cable_service.js";
 import { CaptureServiceService } from "./zor/v1/capture_service.js";
 import { ConsoleServiceService } from "./zor/v1/console_service.js";
@@ -50,6 +52,8 @@ import { TapServiceService } from "./zor/v1/tap_service.js";
 import { TokenServiceService } from "./zor/v1/token_service.js";
 import { Volume } from "./zor/v1/volume.js";
 import { VolumeServiceService } from "./zor/v1/volume_service.js";
+import { Vtep } from "./zor/v1/vtep.js";
+import { VtepServiceService } from "./zor/v1/vtep_service.js";
 import { WatchServiceService } from "./zor/v1/watch_service.js";
 import { Wire } from "./zor/v1/wire.js";
 import { WireServiceService } from "./zor/v1/wire_service.js";
@@ -59,6 +63,7 @@ export interface ResourceTypes {
   readonly host: Host;
   readonly a2b: A2b;
   readonly backup: Backup;
+  readonly bridge: Bridge;
   readonly image: Image;
   readonly instance: Instance;
   readonly lan: Lan;
@@ -68,6 +73,7 @@ export interface ResourceTypes {
   readonly snapshot: Snapshot;
   readonly tap: Tap;
   readonly volume: Volume;
+  readonly vtep: Vtep;
   readonly wire: Wire;
   readonly expose: Expose;
   readonly link: Link;
@@ -80,6 +86,7 @@ export const codecTable = {
   host: Host,
   a2b: A2b,
   backup: Backup,
+  bridge: Bridge,
   image: Image,
   instance: Instance,
   lan: Lan,
@@ -89,6 +96,7 @@ export const codecTable = {
   snapshot: Snapshot,
   tap: Tap,
   volume: Volume,
+  vtep: Vtep,
   wire: Wire,
   expose: Expose,
   link: Link,
@@ -105,6 +113,7 @@ export const serviceTable = {
   "zor.agent.v1.InstanceTransferService": InstanceTransferServiceService,
   "zor.v1.A2bService": A2bServiceService,
   "zor.v1.BackupService": BackupServiceService,
+  "zor.v1.BridgeService": BridgeServiceService,
   "zor.v1.CaptureService": CaptureServiceService,
   "zor.v1.ConsoleService": ConsoleServiceService,
   "zor.v1.DiskService": DiskServiceService,
@@ -136,6 +145,7 @@ export const serviceTable = {
   "zor.v1.TapService": TapServiceService,
   "zor.v1.TokenService": TokenServiceService,
   "zor.v1.VolumeService": VolumeServiceService,
+  "zor.v1.VtepService": VtepServiceService,
   "zor.v1.WatchService": WatchServiceService,
   "zor.v1.WireService": WireServiceService,
 } as const;

@@ -98,7 +98,6 @@ export type PhyFacts = z.output<typeof phyFactsSchema>;
 export type PhyAddress = PhyFacts["addresses"][number];
 export type PhyRoute = PhyFacts["routes4"][number];
 export type PhyQdisc = PhyFacts["qdiscs"][number];
-type PhyLink = PhyFacts["link"];
 
 /** What tools print of a whole host, unchecked. */
 export interface HostAnswers {
