@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
-import { boundCommand } from "../../../lib/owned-process.js";
+import { run } from "../../../agent/host/exec.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { CreateInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
@@ -10,8 +8,6 @@ import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_ser
 import { CreateWireRequest, WireServiceService } from "../../../proto/gen/zor/v1/wire_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { AgentProcess } from "../../integration/agent/agent-process.js";
-
-const runFile = promisify(execFile);
 
 /** A real agent with two containers that a wire joins. */
 export class CaptureRig implements AsyncDisposable {
@@ -43,8 +39,8 @@ export class CaptureRig implements AsyncDisposable {
 
   /** What a program prints that runs in the network of one of the containers. */
   async run(container: 0 | 1, argv: readonly string[]): Promise<string> {
-    const [file, args] = boundCommand("nsenter", ["-t", `${this.#pids[container] ?? 0}`, "-n", ...argv]);
-    return (await runFile(file, args, { maxBuffer: 16 * 1024 * 1024 })).stdout;
+    const entered = ["-t", `${this.#pids[container] ?? 0}`, "-n", ...argv];
+    return (await run("nsenter", entered, { timeoutMs: 120_000 })).stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -61,7 +61,9 @@ it("leads a port of the hub to a server inside, over a restart of the hub, until
     });
   });
   await eventually(() => {
-    expect(events.join("\n")).toMatch(/^expose\.broken exposes\/site is broken: [\s\S]*^expose\.healed exposes\/site /m);
+    expect(events.join("\n")).toMatch(
+      /^expose\.broken exposes\/site is broken: [\s\S]*^expose\.healed exposes\/site /m,
+    );
   });
 
   // Whoever is there when the hub dies is told so; the port is the same again.
