@@ -117,7 +117,7 @@ async function captured<T>(
   const request = { targets: [rig.wire], filter, snapBytes };
   const capture = runCapture({
     hosts: [{ host: rig.host, connection: rig.connection, request }],
-    output: { open: () => openCaptureFile(path), remove: () => removeCaptureFile(path) },
+    output: { open: () => openCaptureFile(path), remove: () => removeCaptureFile(path), ring: undefined },
     ...{ comment: "", filter, snapBytes, maxPackets: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY },
     stop: ending.signal,
     onNotice: note,

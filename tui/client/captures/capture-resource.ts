@@ -36,7 +36,7 @@ export async function captureResource(
   const request = { targets: [target], filter: "", snapBytes: wholeFrames, maxPackets: 0n, maxDuration: undefined };
   const result = await runCapture({
     hosts: [{ host, connection, request }],
-    output: { open: () => openCaptureFile(path), remove: () => removeCaptureFile(path) },
+    output: { open: () => openCaptureFile(path), remove: () => removeCaptureFile(path), ring: undefined },
     ...{ comment: "", filter: "", snapBytes: wholeFrames },
     maxPackets: Number.POSITIVE_INFINITY,
     maxBytes: Number.POSITIVE_INFINITY,
