@@ -7,6 +7,8 @@ import { createDrivers } from "./drivers/registry.js";
 import { storeDirectory } from "./images/store-paths.js";
 import { findJoinData } from "./join-data.js";
 import { Bridges } from "./network/bridges.js";
+import { assertConntrack } from "./network/filters/conntrack.js";
+import { NicFilters } from "./network/filters/nic-filters.js";
 import { HeardAddresses } from "./network/heard/heard-addresses.js";
 import { Joins } from "./network/joins/joins.js";
 import { LanNetworks } from "./network/lan-networks.js";
@@ -85,13 +87,14 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   });
   const heard = new HeardAddresses({ switch: opened, file: join(opened.directory, "heard.json"), log });
   await heard.open();
+  const filters = new NicFilters({ flows: lans.flows, assertConntrack: (lan) => assertConntrack(opened, lan), log });
   const network: NetworkPart = {
     lans,
     flows: lans.flows,
     heard,
     wires,
     nats,
-    createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard }),
+    createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard, filters }),
     ...{ taps, phys, joins, vteps },
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),

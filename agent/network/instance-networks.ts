@@ -1,3 +1,4 @@
+import type { NicFilters } from "./filters/nic-filters.js";
 import type { HeardPart } from "./heard/heard-addresses.js";
 import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 
@@ -66,6 +67,8 @@ export interface InstanceNetworks {
   readonly wires?: NicWires | undefined;
   /** What guests were heard to say; undefined: nobody listens. */
   readonly heard?: HeardPart | undefined;
+  /** What NICs let in and out; undefined: they have no filters here. */
+  readonly filters?: Pick<NicFilters, "follow" | "refresh"> | undefined;
   /** Makes the interfaces of all NICs and plugs those that name a lan; what exists already is kept as it is. On error nothing new is left. */
   prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork>;
   /** Removes everything that prepare made. */

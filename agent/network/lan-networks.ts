@@ -3,6 +3,7 @@ import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 import type { Bridges } from "./bridges.js";
 import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
 import { toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
+import type { NicFilter, NicFilters } from "./filters/nic-filters.js";
 import type { HeardPart } from "./heard/heard-addresses.js";
 import type { Ports } from "./ports.js";
 import type { Wires } from "./wires/wires.js";
@@ -27,6 +28,7 @@ export class LanNetworks implements InstanceNetworks {
   /** Which NICs are in wires. */
   readonly wires: Wires | undefined;
   readonly heard: HeardPart | undefined;
+  readonly filters: NicFilters | undefined;
 
   /** @param options.netns net namespace of the switch. */
   constructor(options: {
@@ -36,6 +38,7 @@ export class LanNetworks implements InstanceNetworks {
     readonly source: LanSource;
     readonly wires?: Wires | undefined;
     readonly heard?: HeardPart | undefined;
+    readonly filters?: NicFilters | undefined;
   }) {
     this.#netns = options.netns;
     this.#ports = options.ports;
@@ -43,6 +46,7 @@ export class LanNetworks implements InstanceNetworks {
     this.#source = options.source;
     this.wires = options.wires;
     this.heard = options.heard;
+    this.filters = options.filters;
   }
 
   async prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork> {
@@ -61,8 +65,8 @@ export class LanNetworks implements InstanceNetworks {
       nics.push(port);
       await this.wires?.appeared(endpoint, { port: port.port, mtu: port.mtu, isVeth: owner.model !== "tap" });
       if (nic.lan === "") continue;
-      if (isNew) undo.defer(() => this.#lans.unplug(name));
-      await this.#lans.plug({ lan: nic.lan, port: port.port, endpoint, settings: nic.portSettings, own: nic });
+      if (isNew) undo.defer(() => this.#pullOut(name, endpoint));
+      await this.#plugIn(nic, port.port, endpoint);
     }
     undo.move();
     return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
@@ -73,8 +77,8 @@ export class LanNetworks implements InstanceNetworks {
       const port = toPortName(owner.uid, nicIndex);
       // One beyond them is of a change that was never written down.
       if (nicIndex >= owner.nics.length && !this.#ports.has(port)) continue;
-      await this.#lans.unplug(port);
       const nic = owner.nics[nicIndex];
+      await this.#pullOut(port, nic === undefined ? "" : endpointOf(owner, nic));
       await this.#removePort(port, nic === undefined ? "" : endpointOf(owner, nic), options);
     }
     if (owner.model === "join") await this.#ports.removeContainerNetns(owner.uid, options);
@@ -85,7 +89,7 @@ export class LanNetworks implements InstanceNetworks {
     const endpoint = endpointOf(owner, nic);
     const isNew = this.wires?.enterLan(endpoint, nic.lan) === true;
     try {
-      await this.#lans.plug({ lan: nic.lan, port, endpoint, settings: nic.portSettings, own: nic });
+      await this.#plugIn(nic, port, endpoint);
     } catch (error) {
       if (isNew) this.wires?.leaveLan(endpoint);
       throw error;
@@ -95,14 +99,14 @@ export class LanNetworks implements InstanceNetworks {
 
   async unplug(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
-    await this.#lans.unplug(port);
+    await this.#pullOut(port, endpointOf(owner, nic));
     this.wires?.leaveLan(endpointOf(owner, nic));
     if (owner.model !== "tap") await this.#ports.setCarrier(port, false, options);
   }
 
   async drop(owner: NetworkOwner, nic: Nic, options: CallOptions): Promise<void> {
     const port = portOf(owner, nic);
-    await this.#lans.unplug(port);
+    await this.#pullOut(port, endpointOf(owner, nic));
     await this.#removePort(port, endpointOf(owner, nic), options);
   }
 
@@ -122,6 +126,19 @@ export class LanNetworks implements InstanceNetworks {
     const namespaces = owned.netns.filter((name) => !netns.has(name));
     for (const name of namespaces) await this.#ports.removeNetnsNamed(name, options);
     return [...ports, ...namespaces];
+  }
+
+  /** Into its lan, with what that does with its frames. */
+  async #plugIn(nic: Nic, port: string, endpoint: string): Promise<void> {
+    const { lan, portSettings: settings } = nic;
+    const plug = (): Promise<void> => this.#lans.plug({ lan, port, endpoint, settings, own: nic });
+    if (this.filters === undefined) await plug();
+    else await this.filters.plugging(endpoint, filterOf(nic, endpoint), plug);
+  }
+
+  async #pullOut(port: string, endpoint: string): Promise<void> {
+    await this.#lans.unplug(port);
+    await this.filters?.set(endpoint, undefined);
   }
 
   /** The other end of its wire loses carrier first: what is gone needs no time to be noticed. */
@@ -162,4 +179,9 @@ function portOf(owner: NetworkOwner, nic: Nic): string {
 
 function endpointOf(owner: NetworkOwner, nic: Nic): string {
   return `${owner.name}/nics/${nic.name}`;
+}
+
+function filterOf({ lan, mac, addresses, portSettings }: Nic, endpoint: string): NicFilter | undefined {
+  const filter = portSettings?.filter;
+  return filter === undefined ? undefined : { lan, endpoint, mac, addresses, filter };
 }

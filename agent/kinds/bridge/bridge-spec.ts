@@ -3,7 +3,7 @@ import { type Bridge, BridgeSpec } from "../../../proto/gen/zor/v1/bridge.js";
 import { fieldFaults } from "../../kit/field-faults.js";
 import type { Checked } from "../../kit/kind.js";
 import { parseInterfaceName } from "../../network/ip.js";
-import { checkPort, settlePort } from "../../network/lans/port-check.js";
+import { checkPort, checkUnfiltered, settlePort } from "../../network/lans/port-check.js";
 
 const faults = fieldFaults("bridge");
 
@@ -20,6 +20,7 @@ export function checkBridge(wanted: BridgeSpec | undefined, before: BridgeSpec |
     ...faults.when(lan !== "" && !isId(lan), "lan", `${quote(lan)} is not the id of a lan, such as lan1`),
     ...faults.of("bridge", (path) => parseInterfaceName(path, bridge)),
     ...checkPort("bridge.spec.port_settings", portSettings),
+    ...checkUnfiltered("bridge.spec.port_settings", portSettings),
     ...faults.unchanged(spec, before, [["bridge", "bridge"]]),
   ];
   return { spec, violations };

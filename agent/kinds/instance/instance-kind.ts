@@ -1,3 +1,4 @@
+import { FilterMembers } from "./filter-members.js";
 import { join } from "node:path";
 import { ConsoleServiceService } from "../../../proto/gen/zor/v1/console_service.js";
 import { DiskServiceService } from "../../../proto/gen/zor/v1/disk_service.js";
@@ -35,6 +36,11 @@ async function open(context: AgentContext): Promise<KindPart> {
   const { host, state, settings, parts, references, holders, publisher, scope, operations, logError, now, signal } =
     context;
   const { drivers, network } = parts;
+  const networks = network.createInstanceNetworks({
+    findMtu: (lan) => references.find("lan", lan)?.spec?.mtu,
+  });
+  const members = new FilterMembers(() => networks.filters?.refresh());
+  networks.filters?.follow(members);
   const manager = new InstanceManager(
     {
       ...{ host, drivers, references, holders, logError, now },
@@ -42,11 +48,12 @@ async function open(context: AgentContext): Promise<KindPart> {
       memoryReserveMib: settings.memoryReserveMib,
       boot: await readBoot(),
       store: new InstanceStore(join(state, "instances"), context.write),
-      networks: network.createInstanceNetworks({ findMtu: (lan) => references.find("lan", lan)?.spec?.mtu }),
+      networks,
       publish: (record) => {
         const resource = toInstance(record);
         holders.set(resource.name, volumesOf(record));
         publisher.publish("instance", resource);
+        members.seen(resource);
         access.changed(resource);
       },
       emit: (event) => publisher.event(event),
@@ -54,6 +61,7 @@ async function open(context: AgentContext): Promise<KindPart> {
     ({ stored: { id, resource } }) => {
       holders.set(resource.name, []);
       publisher.removed("instance", resource.name);
+      members.gone(resource.name);
       access.removed(id, resource.uid);
     },
     {

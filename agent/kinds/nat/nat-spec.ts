@@ -10,7 +10,7 @@ import {
   NatSpec,
 } from "../../../proto/gen/zor/v1/nat.js";
 import type { Checked } from "../../kit/kind.js";
-import { checkPort, settlePort } from "../../network/lans/port-check.js";
+import { checkPort, checkUnfiltered, settlePort } from "../../network/lans/port-check.js";
 import {
   defaultSubnet6,
   isIn,
@@ -73,6 +73,7 @@ function checkWhole({ lan, subnet6, domain, boot, portSettings }: NatSpec): read
       "port_settings.address_guard",
       "is not for a nat, which passes on what others send; leave it out",
     ),
+    ...checkUnfiltered("nat.spec.port_settings", portSettings),
   ];
 }
 

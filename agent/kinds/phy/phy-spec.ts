@@ -4,7 +4,7 @@ import { isId, quote } from "../../../lib/names.js";
 import { type Phy, PhyMode, PhySpec } from "../../../proto/gen/zor/v1/phy.js";
 import type { Checked } from "../../kit/kind.js";
 import { parseInterfaceName, parseMac } from "../../network/ip.js";
-import { checkPort, settlePort } from "../../network/lans/port-check.js";
+import { checkPort, checkUnfiltered, settlePort } from "../../network/lans/port-check.js";
 import type { PhyWay } from "../../network/phys/phy-policy.js";
 
 const [shortestConfirmMs, longestConfirmMs] = [5_000, 3_600_000];
@@ -63,10 +63,11 @@ function checkFields(spec: PhySpec): readonly FieldViolation[] {
     ),
     ...when(
       force && !isTimed,
-      "confirm_within",
-      "is needed by what is forced: it is given back by itself unless confirmed",
+      "force",
+      "needs confirm_within: what is forced is given back by itself unless it is confirmed",
     ),
     ...checkPort("phy.spec.port_settings", portSettings),
+    ...checkUnfiltered("phy.spec.port_settings", portSettings),
   ];
 }
 

@@ -4,7 +4,7 @@ import { type Tap, TapSpec } from "../../../proto/gen/zor/v1/tap.js";
 import { fieldFaults } from "../../kit/field-faults.js";
 import type { Checked } from "../../kit/kind.js";
 import { parseCidr, parseInterfaceName, parseMac } from "../../network/ip.js";
-import { checkPort, settlePort } from "../../network/lans/port-check.js";
+import { checkPort, checkUnfiltered, settlePort } from "../../network/lans/port-check.js";
 
 const maxAddresses = 16;
 const faults = fieldFaults("tap");
@@ -39,5 +39,6 @@ function checkFields({ lan, device, netns, addresses, mac, portSettings }: TapSp
     ...faults.when(new Set(addresses).size < addresses.length, "addresses", "has one of them twice"),
     ...(mac === "" ? [] : faults.of("mac", (path) => parseMac(path, mac))),
     ...checkPort("tap.spec.port_settings", portSettings),
+    ...checkUnfiltered("tap.spec.port_settings", portSettings),
   ];
 }

@@ -4,7 +4,7 @@ import { isId, quote } from "../../../lib/names.js";
 import { type Vtep, VtepSpec } from "../../../proto/gen/zor/v1/vtep.js";
 import { fieldFaults } from "../../kit/field-faults.js";
 import type { Checked } from "../../kit/kind.js";
-import { checkPort, settlePort } from "../../network/lans/port-check.js";
+import { checkPort, checkUnfiltered, settlePort } from "../../network/lans/port-check.js";
 import { maxVni } from "../../network/vteps/vtep-policy.js";
 import { vxlanPort } from "../../network/vxlan-device.js";
 
@@ -53,6 +53,7 @@ function checkFields({ lan, remote, vni, dstPort, local, portSettings }: VtepSpe
     ...faults.when(local !== "" && !isUsable(local), "local", noAddress(local)),
     ...faults.when(isOtherFamily, "local", `${local} is not of the same family as the remote, ${remote}`),
     ...checkPort("vtep.spec.port_settings", portSettings),
+    ...checkUnfiltered("vtep.spec.port_settings", portSettings),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
+import { checkFilter } from "../filters/check-filter.js";
 import { PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
 import { checkGuard, settleGuard } from "./address-guard.js";
 import { checkRate, settleRate } from "./port-rate.js";
@@ -42,7 +43,7 @@ function isPlain(vlan: PortVlan | undefined): boolean {
 /** What is wrong with settings of a port that {@link settlePort} has settled; pure. @param field proto path of the settings. */
 export function checkPort(field: string, settings: PortSettings | undefined): FieldViolation[] {
   if (settings === undefined) return [];
-  const { vlan, rateIn, rateOut, stormControl, addressGuard } = settings;
+  const { vlan, rateIn, rateOut, stormControl, addressGuard, filter } = settings;
   return [
     ...(vlan === undefined ? [] : checkVlan(`${field}.vlan`, vlan)),
     ...checkMirrors(field, settings),
@@ -50,7 +51,14 @@ export function checkPort(field: string, settings: PortSettings | undefined): Fi
     ...checkRate(`${field}.rate_out`, rateOut),
     ...checkStorm(`${field}.storm_control`, stormControl),
     ...checkGuard(`${field}.address_guard`, addressGuard),
+    ...(filter === undefined ? [] : checkFilter(`${field}.filter`, filter)),
   ];
+}
+
+/** That an endpoint which is no NIC has no filter; pure. */
+export function checkUnfiltered(field: string, settings: PortSettings | undefined): FieldViolation[] {
+  if (settings?.filter === undefined) return [];
+  return [{ field: `${field}.filter`, description: "is for NICs of instances only; filter at those it speaks to" }];
 }
 
 function checkVlan(field: string, { mode, tag, trunks, qinqEthertype }: PortVlan): FieldViolation[] {

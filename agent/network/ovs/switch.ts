@@ -162,6 +162,11 @@ export class Switch {
     await run("ovs-ofctl", ["packet-out", `unix:${join(this.#directory, `${bridge}.mgmt`)}`, order]);
   }
 
+  /** Whether the datapath of a bridge of ours tracks connections. @throws {ZorError} UNAVAILABLE */
+  async knowsConnections(bridge: string): Promise<boolean> {
+    return await this.#connected().vswitchd.knowsConnections(bridge);
+  }
+
   /** Resolves when frames go as the last change says: until its flows are made anew, the datapath goes by those it has. */
   async revalidated(): Promise<void> {
     await this.#queue

@@ -30,6 +30,12 @@ export class VswitchdClient {
     throw unavailable("SWITCH_PROTOCOL", "", "ovs-vswitchd does not say what its datapath has; upgrade Open vSwitch");
   }
 
+  /** Whether the datapath of a bridge tracks connections (the action ct). @throws {ZorError} UNAVAILABLE */
+  async knowsConnections(bridge: string): Promise<boolean> {
+    const text = await this.#rpc.request("dpif/show-dp-features", [bridge]);
+    return typeof text === "string" && /^CT state: Yes$/m.test(text) && /^CT zone: Yes$/m.test(text);
+  }
+
   /** Throws away the flows of the datapath, which are made anew of what is configured: those of a mirror that is gone stay otherwise (3.1). */
   async purgeFlows(): Promise<void> {
     await this.#rpc.request("revalidator/purge", []);

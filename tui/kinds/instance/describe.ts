@@ -1,3 +1,5 @@
+import { filterLines } from "../../../lib/filter-rule.js";
+import { PortFilter } from "../../../proto/gen/zor/v1/acl.js";
 import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
@@ -60,6 +62,9 @@ export function describeInstance(row: Row<Instance>, context: CellContext): read
         ]
           .filter((part) => part !== "")
           .join("  "),
+      ),
+      ...filterLines(nic.portSettings?.filter ?? PortFilter.create()).map((line, index) =>
+        field(index === 0 ? "filter" : "", line),
       ),
       ...heardLines(heardOf(row.resource, nic.name)),
     ]),

@@ -17,6 +17,7 @@ import { dockerFlags, podmanFlags } from "./drivers/engines.js";
 import { findOptions, toDriver, withOptions } from "./drivers/options.js";
 import { qemuFlags } from "./drivers/qemu.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
+import { filterFlags, filterNote, withFilters } from "./filter-flag.js";
 import { parseNic } from "./nic-flag.js";
 import { readSchedules, scheduleFlag } from "./schedule-flag.js";
 import { setInstance } from "./set-flags.js";
@@ -45,6 +46,7 @@ export const instanceCommands: KindCommands<Instance> = {
         help: "lan=LAN,addr=IP/LEN,mac=MAC,name=NAME, model=MODEL,queues=N, all optional; may be repeated",
         repeatable: true,
       },
+      ...filterFlags.slice(0, 1),
       ...driverFlags,
       { flags: "--persistent", help: "keep changes to disks or files over stop and start" },
       {
@@ -56,6 +58,7 @@ export const instanceCommands: KindCommands<Instance> = {
       scheduleFlag,
       { flags: "--leave-stopped", help: "do not start it", besides: true },
     ],
+    note: filterNote,
     examples: [
       "alpha/vm1 --kernel micro --memory 256M --nic lan=lan1,addr=10.0.0.1/24",
       "alpha/web --image debian.qcow2 --cpus 2 --memory 2G --persistent --nic lan=lan1",
@@ -79,7 +82,7 @@ export function instanceSpec({ values, words }: Pick<CommandInput, "values" | "w
   return InstanceSpec.fromPartial({
     cpus: cpus === undefined ? undefined : parseWhole("--cpus", cpus, 1, 1024),
     memoryMib: memory === undefined ? undefined : parseMemoryMib("--memory", memory),
-    nics: flagTexts(values, "nic").map(parseNic),
+    nics: [...withFilters(flagTexts(values, "nic").map(parseNic), values)],
     ...readLifecycle(values).spec,
     schedules: readSchedules(values) ?? [],
     driver: readDriver(values, words),

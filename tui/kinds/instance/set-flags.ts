@@ -2,6 +2,7 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { listed } from "../../../lib/words.js";
 import type { Instance, Nic } from "../../../proto/gen/zor/v1/instance.js";
+import { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import type { Spice } from "../../../proto/gen/zor/v1/qemu.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { parseMemoryMib } from "../../kit/input/memory.js";
@@ -9,6 +10,7 @@ import { type Change, type CommandInput, flagText, flagTexts, type SetCommand } 
 import { shortName } from "../../kit/resource-name.js";
 import { lifecycleFlags, readLifecycle } from "./lifecycle-flags.js";
 import { readBalloonFlag, readSpice, screenFlags } from "./drivers/qemu-hardware.js";
+import { filterFlags, filterNote, saysFilter, withFilters } from "./filter-flag.js";
 import { parseNic, parsePort } from "./nic-flag.js";
 import { portHelp } from "../../kit/input/port-settings-flag.js";
 import { readSchedules, scheduleFlag } from "./schedule-flag.js";
@@ -36,15 +38,17 @@ export const setInstance: SetCommand<Instance> = {
       help: `what an interface's lan does with its frames: NAME,${portHelp}; NAME alone: it forwards them; may be repeated`,
       repeatable: true,
     },
+    ...filterFlags,
     ...lifecycleFlags,
     { ...scheduleFlag, help: `all schedules anew: ${scheduleFlag.help}` },
     { flags: "--no-protect", help: "it can be deleted again" },
   ],
-  note: "Any other field goes by its name in the API, such as spec.qemu.machine=pc. A change that cannot be made says what to do instead.",
+  note: `Any other field goes by its name in the API, such as spec.qemu.machine=pc. A change that cannot be made says what to do instead.\n${filterNote}`,
   examples: [
     "alpha/vm1 --cpus 4 --memory 2G",
     "alpha/vm1 --add-nic lan=lan2",
     "alpha/vm1 --port eth0,vlan=10",
+    "alpha/vm1 --filter-rule 'in default drop' --filter-rule 'in allow tcp 22,80 from 10.0.0.0/8'",
     "alpha/vm1 --restart on-failure,max=5 --boot-start last-state",
     "alpha/vm1 --protect",
     "alpha/vm1 --schedule every=24h,keep=7,what=snapshot",
@@ -137,8 +141,9 @@ async function readNics(
   }
   const ports = flagTexts(values, "port").map(parsePort);
   if (all.length > 0 && ports.length > 0) throw invalidArgument("--port", "does not go with --nic, which says it too");
-  if (all.length > 0) return { nics: all };
-  if (added.length + removed.length + ports.length === 0) return undefined;
+  const hasFilter = saysFilter(values);
+  if (all.length > 0) return { nics: hasFilter ? withFilters(all, values) : all };
+  if (added.length + removed.length + ports.length === 0 && !hasFilter) return undefined;
   const { spec, etag } = (await input.current()) as Instance;
   const before = spec?.nics ?? [];
   const names = before.map(({ name }) => name);
@@ -157,9 +162,16 @@ async function readNics(
     .filter(({ name }) => !removed.includes(name))
     .map((nic) => {
       const port = ports.find((one) => one.nic === nic.name);
-      return port === undefined ? nic : { ...nic, portSettings: port.settings };
+      return port === undefined ? nic : { ...nic, portSettings: withFilterOf(nic, port.settings) };
     });
-  return { nics: [...kept, ...named(added, kept)], etag };
+  const nics = [...kept, ...named(added, kept)];
+  return { nics: hasFilter ? withFilters(nics, values) : nics, etag };
+}
+
+/** A filter is not said with the other settings of a port, and stays. */
+function withFilterOf({ portSettings }: Nic, settings: PortSettings | undefined): PortSettings | undefined {
+  const filter = portSettings?.filter;
+  return filter === undefined ? settings : { ...(settings ?? PortSettings.create()), filter };
 }
 
 /** New interfaces with names that are free: the agent names them by their place, where another one may have the name. */

@@ -3,7 +3,7 @@ import { quote } from "../../../lib/names.js";
 import {
   type AddressGuard,
   type PortRate,
-  type PortSettings,
+  PortSettings,
   type PortVlan,
   QinqEthertype,
   type StormControl,
@@ -27,7 +27,7 @@ export const portHelp =
 /** Reads a port's settings; undefined: nothing is said of them. @param option such as "--nic". @throws {ZorError} */
 export function readPortSettings(option: string, fields: Map<string, string[]>): PortSettings | undefined {
   if (!portKeys.some((key) => fields.has(key))) return undefined;
-  return {
+  return PortSettings.fromPartial({
     vlan: readVlan(option, fields),
     mirrorFrom: fields.get("mirror-from") ?? [],
     mirrorTo: fields.get("mirror-to") ?? [],
@@ -35,7 +35,7 @@ export function readPortSettings(option: string, fields: Map<string, string[]>):
     rateOut: readRate(`${option} rate-out`, singleField(option, fields, "rate-out")),
     stormControl: readStorm(option, fields),
     addressGuard: readGuard(option, fields),
-  };
+  });
 }
 
 /** The same of the text of --port alone; empty: nothing is said. @throws {ZorError} */

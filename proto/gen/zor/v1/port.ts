@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { PortFilter } from "./acl.js";
 
 export const protobufPackage = "zor.v1";
 
@@ -187,7 +188,11 @@ export interface PortSettings {
     | StormControl
     | undefined;
   /** Which addresses it may send from; not for nats. Unset: any. */
-  addressGuard: AddressGuard | undefined;
+  addressGuard:
+    | AddressGuard
+    | undefined;
+  /** What passes towards the guest and from it, of NICs of instances only; unset: everything. */
+  filter: PortFilter | undefined;
 }
 
 function createBasePortVlan(): PortVlan {
@@ -631,6 +636,7 @@ function createBasePortSettings(): PortSettings {
     rateOut: undefined,
     stormControl: undefined,
     addressGuard: undefined,
+    filter: undefined,
   };
 }
 
@@ -656,6 +662,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     }
     if (message.addressGuard !== undefined) {
       AddressGuard.encode(message.addressGuard, writer.uint32(58).fork()).join();
+    }
+    if (message.filter !== undefined) {
+      PortFilter.encode(message.filter, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -729,6 +738,14 @@ export const PortSettings: MessageFns<PortSettings> = {
             message.addressGuard = AddressGuard.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.filter = PortFilter.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -774,6 +791,7 @@ export const PortSettings: MessageFns<PortSettings> = {
         : isSet(object.address_guard)
         ? AddressGuard.fromJSON(object.address_guard)
         : undefined,
+      filter: isSet(object.filter) ? PortFilter.fromJSON(object.filter) : undefined,
     };
   },
 
@@ -800,6 +818,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     if (message.addressGuard !== undefined) {
       obj.addressGuard = AddressGuard.toJSON(message.addressGuard);
     }
+    if (message.filter !== undefined) {
+      obj.filter = PortFilter.toJSON(message.filter);
+    }
     return obj;
   },
 
@@ -822,6 +843,9 @@ export const PortSettings: MessageFns<PortSettings> = {
       : undefined;
     message.addressGuard = (object.addressGuard !== undefined && object.addressGuard !== null)
       ? AddressGuard.fromPartial(object.addressGuard)
+      : undefined;
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? PortFilter.fromPartial(object.filter)
       : undefined;
     return message;
   },

@@ -110,6 +110,7 @@ describe("the key table", () => {
     const changing = commands.filter((command) => command.changes === true);
     expect(changing.map((command) => command.keys[0]).sort()).toEqual([
       "+",
+      "C",
       "O",
       "P",
       "a",

@@ -29,7 +29,7 @@ describe("the specification of a phy", () => {
     ["a VLAN without its mode", { device: "eth1", vlanId: 10 }, /^phy\.spec\.vlan_id: /],
     ["a MAC address without its mode", { device: "eth1", mac: "02:00:00:00:00:01" }, /^phy\.spec\.mac: /],
     ["a MAC address of many", { device: "eth1", mode: macvlan, mac: "03:00:00:00:00:01" }, /^phy\.spec\.mac: /],
-    ["force without a time", { device: "eth1", force: true }, /^phy\.spec\.confirm_within: is needed/],
+    ["force without a time", { device: "eth1", force: true }, /^phy\.spec\.force: needs confirm_within/],
     ["no time at all", { device: "eth1", confirmWithin: toDuration(0) }, /^phy\.spec\.confirm_within: must be/],
     ["too long a time", { device: "eth1", confirmWithin: toDuration(3_600_001) }, /^phy\.spec\.confirm_within: must/],
     [
