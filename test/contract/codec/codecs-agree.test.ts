@@ -83,6 +83,7 @@ function arbitraryValue(field: DescField, depth: number): fc.Arbitrary<unknown> 
       // Negative zero is the default for one codec and a value for the other; nothing here means either.
       return fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
     case ScalarType.INT64:
+    case ScalarType.SINT64:
       return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
     case ScalarType.UINT64:
       return fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String);
