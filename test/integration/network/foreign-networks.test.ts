@@ -64,7 +64,7 @@ it("joins a lan with a bridge of the host and with a foreign tunnel end, without
   const tunnel = ["--remote", internetAddress, "--vni", "42"];
   expect(await rig.ok("create", "vtep", "zt/v1", "--lan", "lan1", ...tunnel)).toContain("vtep zt/v1 created");
   await bothReachGuest();
-  expect(await rig.ok("get", "bridges")).toMatch(/zt\/br +READY +lan1 +br0 +linux +kept/);
+  await eventually(async () => expect(await rig.ok("get", "bridges")).toMatch(/zt\/br +READY +lan1 +br0 +linux +kept/));
   await eventually(async () =>
     expect(await rig.ok("get", "vteps")).toMatch(/zt\/v1 +UP +lan1 +203\.0\.113\.9 +42 +UNENCRYPTED/),
   );

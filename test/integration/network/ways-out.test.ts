@@ -74,7 +74,8 @@ describe("a lab with a way out", () => {
     const created = await rig.ok("create", "phy", "zt/uplink", "--device", "eth1", "--lan", "lan1");
     expect(created).toContain("phy zt/uplink created");
     await eventually(answers);
-    expect(await rig.ok("get", "phys")).toMatch(/zt\/uplink +READY +lan1 +eth1 +absorb/);
+    const isReady = async () => expect(await rig.ok("get", "phys")).toMatch(/zt\/uplink +READY +lan1 +eth1 +absorb/);
+    await eventually(isReady);
     await rig.agent.end("SIGKILL");
     await eventually(answers);
     await rig.startAgent();
