@@ -23,7 +23,7 @@ export interface TestLibvirt extends AsyncDisposable {
 }
 
 /**
- * Starts it: in a mount namespace of its own, where /run/libvirt, /var/lib/libvirt and the definitions in /etc/libvirt are empty, without the control groups that it
+ * Starts it: in a mount namespace of its own, where /run/libvirt and /var/lib/libvirt are empty and /etc/libvirt has its own settings only, without the control groups that it
  * refuses, and below a warden that ends all it has started.
  */
 export async function startLibvirt(): Promise<TestLibvirt> {
@@ -45,12 +45,22 @@ export async function startLibvirt(): Promise<TestLibvirt> {
   const qemuSettings = join(root, "qemu.conf");
   const qemuLines = [`stdio_handler = "file"`, `user = "root"`, `group = "root"`, "security_driver = []", ""];
   await writeFile(qemuSettings, qemuLines.join("\n"));
+  // Its QEMU driver begins with a user that only Debian's libvirt-daemon-system makes, and does not start without, whatever the settings say.
   // What has ended is started again as long as the file is there; who ends it takes it away first.
   const script = `if mountpoint -q /sys/fs/cgroup/unified; then umount -l /sys/fs/cgroup/unified; fi
 mkdir -p /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt
 for each in /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do mount -t tmpfs tmpfs "$each"; done
-for each in /etc/libvirt/qemu /etc/libvirt/lxc; do if [ -d "$each" ]; then mount -t tmpfs tmpfs "$each"; fi; done
-if [ -e /etc/libvirt/qemu.conf ]; then mount --bind "$4" /etc/libvirt/qemu.conf; fi
+mkdir -p /etc/libvirt
+mount -t tmpfs tmpfs /etc/libvirt
+cp "$4" /etc/libvirt/qemu.conf
+if ! grep -q '^libvirt-qemu:' /etc/passwd; then
+  { cat /etc/passwd; echo 'libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin'; } >"$3/passwd"
+  mount --bind "$3/passwd" /etc/passwd
+fi
+if ! grep -q '^libvirt-qemu:' /etc/group; then
+  { cat /etc/group; echo 'libvirt-qemu:x:64055:'; } >"$3/group"
+  mount --bind "$3/group" /etc/group
+fi
 while :; do
   if [ -e "$1" ]; then libvirtd -f "$2" -p "$3/pid" >>"$3/log" 2>&1; fi
   sleep 0.05
