@@ -9,7 +9,7 @@ import { stripVTControlCharacters } from "node:util";
 import { wardedCommand, wardenEnd } from "../lib/owned-process.ts";
 
 /** Longer than the slowest processor that was tried needs, by half. */
-const limitMs = 45 * 60_000;
+const limitMs = 55 * 60_000;
 /** The suites and, of those that vitest runs, their projects. A test belongs to the suite whose folder below test/ it is in. */
 const suites = {
   check: [],
