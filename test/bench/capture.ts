@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openCaptureFile, removeCaptureFile } from "../../tui/client/captures/capture-file.js";
 import { type CaptureResult, runCapture } from "../../tui/client/captures/run-capture.js";
+import { eventually } from "../helpers/eventually.js";
 import { CaptureRig } from "./capture/rig.js";
 import { type Sent, sendFrames, sendVerb } from "./capture/sender.js";
 import { median } from "./c2c/statistics.js";
@@ -88,21 +89,16 @@ async function measureSpeed(rig: CaptureRig): Promise<SpeedRound> {
 async function stream(rig: CaptureRig): Promise<number> {
   const server = rig.run(1, ["iperf3", "-s", "-1", "-B", "10.61.9.2"]);
   server.catch(() => undefined);
-  for (let tries = 0; ; tries += 1) {
-    try {
-      const text = await rig.run(0, ["iperf3", "-c", "10.61.9.2", "-J", "-t", `${Math.max(2, seconds / 2)}`]);
-      await server;
-      // What iperf3 prints.
-      const { end } = JSON.parse(text) as {
-        readonly end: { readonly sum_received: { readonly bits_per_second: number } };
-      };
-      return end.sum_received.bits_per_second / 1e9;
-    } catch (error) {
-      // The server was only just started.
-      if (tries === 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
+  await eventually(async () => {
+    if (!(await rig.run(1, ["ss", "-ltn"])).includes(":5201 ")) throw new Error("iperf3 does not listen");
+  });
+  const text = await rig.run(0, ["iperf3", "-c", "10.61.9.2", "-J", "-t", `${Math.max(2, seconds / 2)}`]);
+  await server;
+  // What iperf3 prints.
+  const { end } = JSON.parse(text) as {
+    readonly end: { readonly sum_received: { readonly bits_per_second: number } };
+  };
+  return end.sum_received.bits_per_second / 1e9;
 }
 
 /** Does something while the wire is captured into a file. */

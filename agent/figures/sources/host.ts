@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import { KeptFile, numberAfter, pressureOf, readOnce } from "../kept-file.js";
 import type { Subject, Subjects } from "../subject.js";
+import { diskUseFigures } from "./disk-figures.js";
 import { Sensors, sensorFigures } from "./sensors.js";
 import type { Source } from "./source.js";
 
@@ -25,17 +26,7 @@ const hostFigures = [
   Figure.FIGURE_PRESSURE_MEMORY,
   Figure.FIGURE_PRESSURE_IO,
 ] as const;
-const diskFigures = [
-  Figure.FIGURE_DISK_READ,
-  Figure.FIGURE_DISK_WRITE,
-  Figure.FIGURE_DISK_READ_OPS,
-  Figure.FIGURE_DISK_WRITE_OPS,
-  Figure.FIGURE_DISK_READ_TOTAL,
-  Figure.FIGURE_DISK_WRITE_TOTAL,
-  Figure.FIGURE_DISK_READ_OPS_TOTAL,
-  Figure.FIGURE_DISK_WRITE_OPS_TOTAL,
-  Figure.FIGURE_DISK_BUSY,
-];
+const diskFigures = [...diskUseFigures, Figure.FIGURE_DISK_BUSY];
 const [sectorBytes, kib, pageBytes, msPerTick] = [512, 1024, 4096, 10];
 const maxDisks = 64;
 

@@ -3,6 +3,7 @@ import { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import type { DiskUse, MeterPlace } from "../../drivers/abilities/measured.js";
 import { KeptFile, numberAfter, pressureOf, readOnce } from "../kept-file.js";
 import type { Subject } from "../subject.js";
+import { diskUseFigures } from "./disk-figures.js";
 import { trafficFigures } from "./traffic.js";
 
 /** Figures of every instance by itself; those of its traffic come behind them, and then what not all have. */
@@ -12,14 +13,7 @@ export const meterFigures = [
   Figure.FIGURE_CPU_OF_LIMIT,
   Figure.FIGURE_MEMORY,
   Figure.FIGURE_MEMORY_LIMIT,
-  Figure.FIGURE_DISK_READ,
-  Figure.FIGURE_DISK_WRITE,
-  Figure.FIGURE_DISK_READ_OPS,
-  Figure.FIGURE_DISK_WRITE_OPS,
-  Figure.FIGURE_DISK_READ_TOTAL,
-  Figure.FIGURE_DISK_WRITE_TOTAL,
-  Figure.FIGURE_DISK_READ_OPS_TOTAL,
-  Figure.FIGURE_DISK_WRITE_OPS_TOTAL,
+  ...diskUseFigures,
 ] as const;
 const pressures = [Figure.FIGURE_PRESSURE_CPU, Figure.FIGURE_PRESSURE_MEMORY, Figure.FIGURE_PRESSURE_IO];
 /** Position of the first of what not all instances have. */

@@ -40,12 +40,9 @@ function checkRule(field: string, rule: FilterRule): FieldViolation[] {
   const hasPorts = protocol === "tcp" || protocol === "udp";
   check("ports", ports.length === 0 || hasPorts, "are for tcp and udp only");
   check("ports", ports.length <= maxRanges, `${ports.length} are more than ${maxRanges}`);
-  const bad = ports.find(({ first, last }) => !isRange(first, last)) ?? { first: 1, last: 1 };
-  check(
-    "ports",
-    isRange(bad.first, bad.last),
-    `${bad.first}-${bad.last} is not from 1 to 65535, or ends before it begins`,
-  );
+  const bad = ports.find(({ first, last }) => !isRange(first, last));
+  if (bad !== undefined)
+    check("ports", false, `${bad.first}-${bad.last} is not from 1 to 65535, or ends before it begins`);
   check("remote", remote === "" || isPrefix(remote), `${quote(remote)} is not a prefix such as 10.0.0.0/8`);
   check("remote_instances", remote === "" || remoteInstances === "", "does not go with remote");
   const fault = faultOfExpression(remoteInstances);

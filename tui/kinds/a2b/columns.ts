@@ -13,7 +13,7 @@ import {
   stateColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
-import { inForce } from "./facts.js";
+import { inForce } from "../../kit/describe/impairment-lines.js";
 import { impairmentColumn } from "../../kit/table/impairment-column.js";
 import { a2bStyle } from "./states.js";
 

@@ -1,17 +1,15 @@
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
-import { describeStep, describeWay } from "../../kit/describe/impairment-lines.js";
-import { type DescribeLine, field, heading } from "../../kit/describe/line.js";
+import { describeImpairing } from "../../kit/describe/impairment-lines.js";
+import { type DescribeLine, field } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
-import { inForce } from "./facts.js";
 import { a2bStyle } from "./states.js";
 
 /** What is known of an in-line box. */
 export function describeA2b(row: Row<A2b>, context: CellContext): readonly DescribeLine[] {
   const { spec, status, labels, uid, createTime } = row.resource;
   const style = a2bStyle(status?.state);
-  const schedule = spec?.schedule ?? [];
   return [
     field("state", stateCell(row, style, context)),
     ...(context.fleet.isReachable(row.host)
@@ -27,10 +25,7 @@ export function describeA2b(row: Row<A2b>, context: CellContext): readonly Descr
     field("labels", labelText(labels)),
     field("created", `${ageText(createTime, context)} ago`),
     field("uid", uid),
-    ...describeWay("From a to b", inForce(row.resource, "aToB"), spec?.aToB, status?.aToB),
-    ...describeWay("From b to a", inForce(row.resource, "bToA"), spec?.bToA, status?.bToA),
-    ...(schedule.length === 0 ? [] : [heading(`Schedule (${schedule.length})`)]),
-    ...schedule.map(describeStep),
+    ...describeImpairing(row.resource),
   ];
 }
 

@@ -1,5 +1,5 @@
-import type { Impairment } from "../../../proto/gen/zor/v1/impairment.js";
 import type { Wire, WireEnd } from "../../../proto/gen/zor/v1/wire.js";
+import { inForce } from "../../kit/describe/impairment-lines.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
@@ -24,12 +24,6 @@ export function endText(nic: string | undefined): string {
   if (nic === undefined || nic === "") return "-";
   const short = shortName(nic);
   return short.slice(short.indexOf("/") + 1);
-}
-
-/** What happens to frames of one direction now, schedule applied; before the first observation what is specified. */
-export function inForce({ spec, status }: Wire, way: "aToB" | "bToA"): Impairment | undefined {
-  const current = way === "aToB" ? status?.currentAToB : status?.currentBToA;
-  return current ?? spec?.[way];
 }
 
 function endColumn(

@@ -1,10 +1,10 @@
 import type { Wire, WireEnd } from "../../../proto/gen/zor/v1/wire.js";
-import { describeStep, describeWay } from "../../kit/describe/impairment-lines.js";
-import { type DescribeLine, field, heading } from "../../kit/describe/line.js";
+import { describeImpairing } from "../../kit/describe/impairment-lines.js";
+import { type DescribeLine, field } from "../../kit/describe/line.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { wireActions } from "./actions.js";
-import { endText, inForce, wireColumns, wireWideColumns } from "./columns.js";
+import { endText, wireColumns, wireWideColumns } from "./columns.js";
 import { wireStyle } from "./states.js";
 
 /** Cables between two interfaces of a host. */
@@ -44,15 +44,11 @@ function isImpaired({ spec }: Wire): boolean {
 }
 
 function describeImpairment(wire: Wire): readonly DescribeLine[] {
-  const { spec, status } = wire;
-  const schedule = spec?.schedule ?? [];
+  const { status } = wire;
   return [
     field("seed", `${status?.seed ?? ""}`),
     field("engine pid", status?.enginePid ? `${status.enginePid}` : ""),
-    ...describeWay("From a to b", inForce(wire, "aToB"), spec?.aToB, status?.aToB),
-    ...describeWay("From b to a", inForce(wire, "bToA"), spec?.bToA, status?.bToA),
-    ...(schedule.length === 0 ? [] : [heading(`Schedule (${schedule.length})`)]),
-    ...schedule.map(describeStep),
+    ...describeImpairing(wire),
   ];
 }
 

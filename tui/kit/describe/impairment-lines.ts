@@ -25,8 +25,45 @@ export function impairmentLines(stats: ImpairmentStats): readonly DescribeLine[]
   ];
 }
 
+/** A resource that does something to the frames between its ends a and b. */
+interface Impairing {
+  readonly spec:
+    | {
+        readonly aToB: Impairment | undefined;
+        readonly bToA: Impairment | undefined;
+        readonly schedule: readonly ImpairmentStep[];
+      }
+    | undefined;
+  readonly status:
+    | {
+        readonly aToB: ImpairmentStats | undefined;
+        readonly bToA: ImpairmentStats | undefined;
+        readonly currentAToB: Impairment | undefined;
+        readonly currentBToA: Impairment | undefined;
+      }
+    | undefined;
+}
+
+/** What happens to frames of one direction now, schedule applied; before the first observation what is specified. */
+export function inForce({ spec, status }: Impairing, way: "aToB" | "bToA"): Impairment | undefined {
+  const current = way === "aToB" ? status?.currentAToB : status?.currentBToA;
+  return current ?? spec?.[way];
+}
+
+/** What happens to frames of both directions, what was done to them, and what is to come. */
+export function describeImpairing(resource: Impairing): readonly DescribeLine[] {
+  const { spec, status } = resource;
+  const schedule = spec?.schedule ?? [];
+  return [
+    ...describeWay("From a to b", inForce(resource, "aToB"), spec?.aToB, status?.aToB),
+    ...describeWay("From b to a", inForce(resource, "bToA"), spec?.bToA, status?.bToA),
+    ...(schedule.length === 0 ? [] : [heading(`Schedule (${schedule.length})`)]),
+    ...schedule.map(describeStep),
+  ];
+}
+
 /** What happens to the frames of one direction, and what was done to them. */
-export function describeWay(
+function describeWay(
   title: string,
   current: Impairment | undefined,
   specified: Impairment | undefined,
@@ -43,7 +80,7 @@ export function describeWay(
 }
 
 /** A step of a schedule. */
-export function describeStep(step: ImpairmentStep, index: number): DescribeLine {
+function describeStep(step: ImpairmentStep, index: number): DescribeLine {
   const ms = (duration: ImpairmentStep["start"]) => (duration === undefined ? 0 : toMs(duration));
   const every = step.repeatEvery === undefined ? "" : `, every ${formatAge(ms(step.repeatEvery))}`;
   const when = `at ${formatAge(ms(step.start))} for ${formatAge(ms(step.duration))}${every}`;
