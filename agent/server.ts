@@ -140,7 +140,12 @@ async function openMetrics(options: AgentServerOptions): Promise<Metrics> {
     tokenFile: settings.metricsTokenFile,
     identity: identity.current,
     isRevoked: revoked.isRevoked,
-    read: () => exposition(watchLog, { program: "agent", hooks: hooks.states, events }),
+    read: () =>
+      exposition({
+        log: watchLog,
+        own: { program: "agent", hooks: hooks.states, events },
+        measured: () => options.kinds.flatMap(({ measured }) => [...(measured?.() ?? [])]),
+      }),
     onError: (error) => log.error({ err: error }, "metrics cannot be read"),
     news: listenNews(options),
   });

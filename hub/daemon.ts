@@ -16,6 +16,7 @@ import { ReverseListener } from "./fleet/reverse-listener.js";
 import { JoinProcess } from "./join/join-process.js";
 import { join as joinHub } from "./join/join-service.js";
 import { knownTokensOf, listKnownTokens } from "./join/tokens.js";
+import { HeldFigures } from "./kinds/host/figures/held-figures.js";
 import { hubKinds } from "./kinds/index.js";
 import { AddressBook } from "./kit/address-book.js";
 import type { HubKind } from "./kit/hub-kind.js";
@@ -166,12 +167,20 @@ export class Hub {
 
   #openMetrics(core: Core, hooks: Hooks): Promise<Metrics> {
     const { inventory, events } = core.parts;
+    // What nobody can read nobody is asked for.
+    const figures = this.#config.metricsListen.length === 0 ? undefined : HeldFigures.hold(core.parts);
+    const own = { program: "hub", events };
     return Metrics.open({
       listen: this.#config.metricsListen,
       tokenFile: this.#config.metricsTokenFile,
       identity: this.#identity,
       isRevoked: (serial) => this.#state.certificates.isRevoked(serial),
-      read: () => exposition(inventory.log, { program: "hub", hooks: hooks.states, events }),
+      read: () =>
+        exposition({
+          log: inventory.log,
+          own: { ...own, hooks: hooks.states },
+          measured: () => figures?.readings() ?? [],
+        }),
       onError: (error) => this.#log.error({ err: error }, "metrics cannot be read"),
       news: this.#newsOf("metrics", core),
     });

@@ -2,7 +2,7 @@ import type { Sample } from "../../lib/figures/encoder.js";
 import type { Source } from "./sources/source.js";
 import { Subjects } from "./subject.js";
 
-/** Milliseconds between samples, while somebody watches and while nobody does. */
+/** Milliseconds between samples, while somebody watches that often and while nobody does. */
 const [watchedMs, restMs] = [1000, 10_000];
 
 /** Told of each sample. */
@@ -16,6 +16,8 @@ export class Collector {
   readonly #listeners = new Set<SampleListener>();
   readonly #onError: (error: unknown) => void;
   #watchers = 0;
+  /** Those of them who want samples more often than they come anyway. */
+  #eager = 0;
   #lastMs: number | undefined;
   #latest: Sample | undefined;
   #wake: (() => void) | undefined;
@@ -43,15 +45,28 @@ export class Collector {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Somebody watches until the returned function is called: samples come each second. */
-  watch(listener: SampleListener): () => void {
+  /**
+   * Somebody watches until the returned function is called: samples come each second, unless all who watch are content with those that come
+   * each 10 s anyway. @param intervalMs how often samples are wanted.
+   */
+  watch(listener: SampleListener, intervalMs: number): () => void {
     const stop = this.listen(listener);
+    const isEager = intervalMs < restMs;
     this.#watchers += 1;
-    this.#wake?.();
+    if (isEager) {
+      this.#eager += 1;
+      this.#wake?.();
+    }
     return () => {
       stop();
       this.#watchers -= 1;
+      if (isEager) this.#eager -= 1;
     };
+  }
+
+  /** Whether somebody looks, so that samples come each second. */
+  get isWatched(): boolean {
+    return this.#eager > 0;
   }
 
   get watchers(): number {
@@ -91,7 +106,7 @@ export class Collector {
   /** Waits for the time of the next sample, which comes sooner when somebody begins to watch. */
   async #rest(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const periodMs = this.#watchers > 0 ? watchedMs : restMs;
+      const periodMs = this.isWatched ? watchedMs : restMs;
       const leftMs = (this.#lastMs ?? 0) + periodMs - performance.now();
       if (leftMs <= 0 || signal.aborted) return;
       await new Promise<void>((resolve) => {

@@ -80,8 +80,16 @@ export function numberAfter(text: string, word: string): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
-/** Share of the last 10 s in which something waited, in thousandths, of a file of pressure; undefined: there is none. */
-export function pressureOf(text: string | undefined): number | undefined {
-  const match = /^some avg10=(\d{1,3}\.\d\d)/.exec(text ?? "");
-  return match === null ? undefined : Number(match[1]) * 10;
+/** How long something waited. */
+export interface Pressure {
+  /** Share of the last 10 s in which something did, in thousandths. */
+  readonly share: number;
+  /** Milliseconds in which something did, in all. */
+  readonly totalMs: number;
+}
+
+/** What a file of pressure says; undefined: there is none. */
+export function pressureOf(text: string | undefined): Pressure | undefined {
+  const match = /^some avg10=(\d{1,3}\.\d\d) [^\n]*total=(\d{1,18})/.exec(text ?? "");
+  return match === null ? undefined : { share: Number(match[1]) * 10, totalMs: Math.floor(Number(match[2]) / 1000) };
 }

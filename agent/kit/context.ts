@@ -1,3 +1,4 @@
+import type { FigureReading } from "../../lib/metrics/figure-families.js";
 import type { Log } from "../../lib/log.js";
 import type { Operations } from "../../lib/operations.js";
 import type { HostScope } from "./host-scope.js";
@@ -36,6 +37,8 @@ export interface KindPart {
   readonly source?: ResourceSource;
   /** What the agent tells of it to a hub when a session begins. */
   readonly hello?: Readonly<Record<string, unknown>>;
+  /** What it measures, for whoever reads the agent's metrics. */
+  readonly measured?: () => Iterable<FigureReading>;
   /** Work beside the calls, until the signal aborts. Called once everything is served. */
   readonly run?: (signal: AbortSignal) => Promise<void>;
   /** The host shuts down: ends what runs. Resolves to how many still run. */

@@ -27,11 +27,17 @@ interface WatchedHost {
 }
 
 /** More values of a host nobody has. */
-const maxValues = 4_000_000;
+const mostValues = 4_000_000;
 
 /** All figures of a watch, kept as its responses tell them. */
 export class FigureDecoder {
   readonly #hosts = new Map<string, WatchedHost>();
+  readonly #maxValues: number;
+
+  /** @param maxValues values of a host, with those that are gone; one that tells of more contradicts itself. */
+  constructor(maxValues = mostValues) {
+    this.#maxValues = maxValues;
+  }
 
   /** Takes a response in. @throws {Error} for one that contradicts those before. */
   take(response: WatchFiguresResponse): void {
@@ -44,7 +50,7 @@ export class FigureDecoder {
     host.silent = silent;
     if (timeMillis > 0n) host.timeMs = Number(timeMillis);
     for (const { number, name: subjectName, part, figures } of subjects) {
-      if (host.slots.length + figures.length > maxValues) throw new Error(`${name} tells of too many figures`);
+      if (host.slots.length + figures.length > this.#maxValues) throw new Error(`${name} tells of too many figures`);
       const subject: Watched = {
         host: name,
         name: subjectName,
@@ -63,6 +69,11 @@ export class FigureDecoder {
       const { values } = slot.subject;
       values.set(slot.figure, (values.get(slot.figure) ?? 0) + Number(changes[index] ?? 0n));
     }
+  }
+
+  /** Forgets all that was told of a host ("hosts/{host}"). */
+  forget(host: string): void {
+    this.#hosts.delete(host);
   }
 
   /** Everything that is measured now. */

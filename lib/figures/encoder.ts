@@ -24,6 +24,9 @@ export interface Sample {
 /** Which figures somebody wants. */
 export type FigureSelection = Pick<WatchFiguresRequest, "names" | "kinds" | "figures" | "parts">;
 
+/** Numbers of values that are gone are given up when there are so many of them, and more than there are values. */
+const mostGone = 10_000;
+
 interface Sent {
   readonly number: number;
   /** Number of its first value. */
@@ -41,6 +44,8 @@ export class FigureEncoder {
   readonly #sent = new Map<Measured, Sent | undefined>();
   #subjects = 0;
   #values = 0;
+  /** Values of subjects that are gone, whose numbers are kept. */
+  #gone = 0;
   #sample = 0;
   #told = false;
 
@@ -52,6 +57,7 @@ export class FigureEncoder {
 
   /** What is news in a sample; undefined: nothing is. The first is never undefined. */
   encode({ number, timeMs, subjects }: Sample): WatchFiguresResponse | undefined {
+    if (this.#gone > mostGone && this.#gone > this.#values - this.#gone) this.#restart();
     const response: WatchFiguresResponse = {
       ...{ host: `hosts/${this.#host}`, timeMillis: BigInt(Math.round(timeMs)), anew: !this.#told, silent: "" },
       ...{ subjects: [], gone: [], steps: [], changes: [] },
@@ -106,8 +112,20 @@ export class FigureEncoder {
     for (const [subject, sent] of this.#sent) {
       if (subjects.has(subject)) continue;
       this.#sent.delete(subject);
-      if (sent !== undefined) response.gone.push(sent.number);
+      if (sent === undefined) continue;
+      response.gone.push(sent.number);
+      this.#gone += sent.positions.length;
     }
+  }
+
+  /** A watch may last for months: whoever reads it keeps no numbers of what went long ago. */
+  #restart(): void {
+    this.#sent.clear();
+    this.#subjects = 0;
+    this.#values = 0;
+    this.#gone = 0;
+    this.#sample = 0;
+    this.#told = false;
   }
 }
 

@@ -17,6 +17,16 @@ const units: Readonly<Partial<Record<Figure, FigureUnit>>> = {
   [Figure.FIGURE_CPU]: "millicores",
   [Figure.FIGURE_CPU_TIME]: "milliseconds",
   [Figure.FIGURE_CPU_OF_LIMIT]: "permille",
+  [Figure.FIGURE_CPU_USER_TIME]: "milliseconds",
+  [Figure.FIGURE_CPU_SYSTEM_TIME]: "milliseconds",
+  [Figure.FIGURE_CPU_IDLE_TIME]: "milliseconds",
+  [Figure.FIGURE_CPU_IOWAIT_TIME]: "milliseconds",
+  [Figure.FIGURE_CPU_IRQ_TIME]: "milliseconds",
+  [Figure.FIGURE_CPU_STEAL_TIME]: "milliseconds",
+  [Figure.FIGURE_PRESSURE_CPU_TIME]: "milliseconds",
+  [Figure.FIGURE_PRESSURE_MEMORY_TIME]: "milliseconds",
+  [Figure.FIGURE_PRESSURE_IO_TIME]: "milliseconds",
+  [Figure.FIGURE_DISK_BUSY_TIME]: "milliseconds",
   [Figure.FIGURE_CPU_USER]: "millicores",
   [Figure.FIGURE_CPU_SYSTEM]: "millicores",
   [Figure.FIGURE_CPU_IOWAIT]: "millicores",
@@ -55,7 +65,7 @@ export const allFigures: readonly FigureInfo[] = Object.values(Figure)
     figure,
     word: wordOf(figure),
     unit: units[figure] ?? "",
-    isTotal: figure === Figure.FIGURE_CPU_TIME || wordOf(figure).endsWith("-total"),
+    isTotal: /-(time|total)$/.test(wordOf(figure)),
   }));
 
 const byFigure = new Map(allFigures.map((info) => [info.figure, info]));

@@ -4,6 +4,7 @@ import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { type Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import type { Lan, LanPort } from "../../proto/gen/zor/v1/lan.js";
 import { type Link, type LinkEnd, LinkState } from "../../proto/gen/zor/v1/link.js";
+import { type Wire, WireState } from "../../proto/gen/zor/v1/wire.js";
 import type { Emit, Sampled } from "./family.js";
 
 const mib = 1024 * 1024;
@@ -71,6 +72,7 @@ export const fleetFamilies: { readonly [K in keyof ResourceTypes]?: readonly Sam
       "Restarts by its restart policy.",
       ({ status }) => status?.restart?.count,
     ),
+    ofInstance("zor_instance_cpus", "gauge", "Processors that the instance may use.", ({ spec }) => spec?.cpus ?? 1),
   ],
   lan: [
     {
@@ -100,6 +102,16 @@ export const fleetFamilies: { readonly [K in keyof ResourceTypes]?: readonly Sam
       "Frames that were dropped at a port.",
       ({ droppedFrames }) => droppedFrames,
     ),
+  ],
+  wire: [
+    {
+      name: "zor_wire_up",
+      type: "gauge",
+      help: "Whether frames pass a wire.",
+      labels: ["host", "wire"],
+      sample: ({ name, status }: Wire, emit: Emit) =>
+        emit(onHost(name), status?.state === WireState.WIRE_STATE_ACTIVE ? 1 : 0),
+    },
   ],
   link: [
     {

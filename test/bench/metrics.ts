@@ -2,13 +2,17 @@
 // The fleet is kept as a hub keeps it: most of it encoded. With --json standard output is one object and the table goes to standard error.
 import { cpus, release } from "node:os";
 import { parseArgs } from "node:util";
+import { FigureDecoder } from "../../lib/figures/decoder.js";
 import { exposition } from "../../lib/metrics/exposition.js";
+import { type FigureReading, findFigureGroup } from "../../lib/metrics/figure-families.js";
 import { encode, Kept } from "../../lib/watch/kept.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
+import { WatchFiguresResponse } from "../../proto/gen/zor/v1/figures_service.js";
 import { Host } from "../../proto/gen/zor/v1/host.js";
 import { Instance } from "../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
 import { Link } from "../../proto/gen/zor/v1/link.js";
+import { Wire } from "../../proto/gen/zor/v1/wire.js";
 import { median } from "./c2c/statistics.js";
 
 const { values } = parseArgs({
@@ -26,7 +30,7 @@ if (!Number.isInteger(wanted) || wanted < 100 || !Number.isInteger(rounds) || ro
 
 const limits = { scrape_ms: 150, loop_held_ms: 20 };
 const [totals, helds]: [number[], number[]] = [[], []];
-const log = fleetOf(wanted);
+const { log, figures } = fleetOf(wanted);
 let [series, bytes] = [0, 0];
 // The first ones are compiled meanwhile.
 for (let round = -3; round < rounds; round += 1) {
@@ -64,7 +68,8 @@ async function scrape(): Promise<{ totalMs: number; heldMs: number; series: numb
   setImmediate(look);
   const begin = performance.now();
   let [found, bytes] = [0, 0];
-  for await (const piece of exposition(log, { program: "hub", hooks: [], events: { last: 1 } })) {
+  const told = { log, own: { program: "hub", hooks: [], events: { last: 1 } }, measured: () => readings(figures) };
+  for await (const piece of exposition(told)) {
     bytes += Buffer.from(piece).length;
     // Each line but the two of each family's head.
     for (let at = piece.indexOf("\n"); at !== -1; at = piece.indexOf("\n", at + 1)) found += 1;
@@ -75,10 +80,11 @@ async function scrape(): Promise<{ totalMs: number; heldMs: number; series: numb
   return { totalMs, heldMs: Math.max(heldMs, performance.now() - last), series: found, bytes };
 }
 
-/** A fleet with about so many series: hosts with 40 instances and 8 lans of 6 ports, and links. */
-function fleetOf(count: number): WatchLog {
-  const made = new WatchLog();
-  const seriesOfHost = 9 + 40 * 3 + 8 * (2 + 6 * 5) + 4 * 14;
+/** A fleet with about so many series: hosts with 40 instances, 8 lans of 6 ports and 4 wires, and links; all of it measured. */
+function fleetOf(count: number): { readonly log: WatchLog; readonly figures: FigureDecoder } {
+  const [made, decoder] = [new WatchLog(), new FigureDecoder()];
+  const ofHost = 9 + 6 + 5 + 2 * 5;
+  const seriesOfHost = ofHost + 40 * (4 + 16) + 8 * (2 + 6 * 5) + 4 * (1 + 2 * 6) + 4 * (14 + 6);
   const put = (kind: string, name: string, value: object): void => {
     made.put(Kept.ofText(kind, name, encode(kind, { name, ...value })));
   };
@@ -106,7 +112,36 @@ function fleetOf(count: number): WatchLog {
       const end = { lan: `${at}/lans/lan${id}`, rxFrames: 123n, rxBytes: 456n, txFrames: 789n, txBytes: 12n };
       const status = { state: 3, rtt: { seconds: 0n, nanos: 900_000 }, lossRatio: 0, endA: end, endB: end };
       put("link", `links/h${host}-${id}`, Link.fromPartial({ status }));
+      put("wire", `${at}/wires/w${id}`, Wire.fromPartial({ status: { state: 1 } }));
     }
+    decoder.take(measuredOn(host));
   }
-  return made;
+  return { log: made, figures: decoder };
+}
+
+/** What the agent of a host tells the hub of what it measures. */
+function measuredOn(host: number): WatchFiguresResponse {
+  const at = `hosts/h${host}`;
+  const four = [0, 1, 2, 3];
+  const things = [
+    [at, ""],
+    [at, "disk:sda"],
+    [at, "disk:sdb"],
+    ...Array.from({ length: 40 }, (_, id) => [`${at}/instances/vm${id}`, ""]),
+    ...four.flatMap((id) => ["a", "b"].map((end) => [`${at}/wires/w${id}`, end])),
+    ...four.map((id) => [`links/h${host}-${id}`, `${at}/lans/lan${id}`]),
+  ] as const;
+  const subjects = things.map(([name = "", part = ""], number) => {
+    const families = findFigureGroup(name, part)?.group.families ?? [];
+    return { number, name, part, figures: [...new Set(families.flatMap((family) => family.figures))] };
+  });
+  const values = subjects.flatMap(({ figures: each }) => each).map((_, index) => 123_456_789n * BigInt(index + 1));
+  return WatchFiguresResponse.fromPartial({
+    ...{ host: at, timeMillis: 1n, anew: true, subjects },
+    ...{ steps: values.map(() => 1), changes: values },
+  });
+}
+
+function* readings(decoder: FigureDecoder): Iterable<FigureReading> {
+  for (const { name, part, values: each } of decoder.all()) yield { name, part, valueAt: (figure) => each.get(figure) };
 }

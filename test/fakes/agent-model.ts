@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { alreadyExists, failedPrecondition, notFound } from "../../lib/errors.js";
 import { Operations } from "../../lib/operations.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
+import type { WatchFiguresResponse } from "../../proto/gen/zor/v1/figures_service.js";
 import { Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../proto/gen/zor/v1/lan.js";
@@ -12,6 +13,8 @@ export class FakeHostModel {
   revokedSerials: readonly string[] = [];
   /** Why the hub does not use its agent, as the hub said last. */
   refusal = "";
+  /** What its agent says of figures; undefined: that it measures nothing. */
+  figures: WatchFiguresResponse | undefined;
   readonly host: string;
   readonly uid: string;
   readonly operations: Operations;

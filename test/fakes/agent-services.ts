@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Caller } from "../../lib/auth/caller.js";
 import { authorize } from "../../lib/auth/policy.js";
 import { invalidArgument } from "../../lib/errors.js";
@@ -9,6 +10,7 @@ import { AgentServiceService } from "../../proto/gen/zor/agent/v1/agent_service.
 import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.js";
 import { AttachConsoleResponse, ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
+import { FiguresServiceService, WatchFiguresResponse } from "../../proto/gen/zor/v1/figures_service.js";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
@@ -47,6 +49,7 @@ export function createFakeAgentServer(parts: FakeAgentParts) {
   );
   server.addService(ConsoleServiceService, implementService(ConsoleServiceService, consoleHandlers(model), options));
   server.addService(ExecServiceService, implementService(ExecServiceService, execHandlers(model), options));
+  server.addService(FiguresServiceService, implementService(FiguresServiceService, figureHandlers(model), options));
   server.addService(
     WatchServiceService,
     implementService(
@@ -127,6 +130,17 @@ function instanceHandlers(model: FakeHostModel): Handlers<typeof InstanceService
       model.removeInstance(request.name);
       return {};
     },
+  };
+}
+
+function figureHandlers(model: FakeHostModel): Handlers<typeof FiguresServiceService> {
+  return {
+    watchFigures: async function* (_, { signal }) {
+      const host = `hosts/${model.host}`;
+      yield model.figures ?? WatchFiguresResponse.fromPartial({ host, anew: true, timeMillis: 1n });
+      if (!signal.aborted) await once(signal, "abort");
+    },
+    readHistory: async () => ({ series: [] }),
   };
 }
 

@@ -25,8 +25,26 @@ const hostFigures = [
   Figure.FIGURE_PRESSURE_CPU,
   Figure.FIGURE_PRESSURE_MEMORY,
   Figure.FIGURE_PRESSURE_IO,
+  Figure.FIGURE_CPU_USER_TIME,
+  Figure.FIGURE_CPU_SYSTEM_TIME,
+  Figure.FIGURE_CPU_IDLE_TIME,
+  Figure.FIGURE_CPU_IOWAIT_TIME,
+  Figure.FIGURE_CPU_IRQ_TIME,
+  Figure.FIGURE_CPU_STEAL_TIME,
+  Figure.FIGURE_PRESSURE_CPU_TIME,
+  Figure.FIGURE_PRESSURE_MEMORY_TIME,
+  Figure.FIGURE_PRESSURE_IO_TIME,
 ] as const;
-const diskFigures = [...diskUseFigures, Figure.FIGURE_DISK_BUSY];
+const diskFigures = [...diskUseFigures, Figure.FIGURE_DISK_BUSY, Figure.FIGURE_DISK_BUSY_TIME];
+/** Modes of processors, by the positions of their counters in the first line of /proc/stat. */
+const modeTimes: readonly (readonly [HostFigure, readonly number[]])[] = [
+  [Figure.FIGURE_CPU_USER_TIME, [0, 1]],
+  [Figure.FIGURE_CPU_SYSTEM_TIME, [2]],
+  [Figure.FIGURE_CPU_IDLE_TIME, [3]],
+  [Figure.FIGURE_CPU_IOWAIT_TIME, [4]],
+  [Figure.FIGURE_CPU_IRQ_TIME, [5, 6]],
+  [Figure.FIGURE_CPU_STEAL_TIME, [7]],
+];
 const [sectorBytes, kib, pageBytes, msPerTick] = [512, 1024, 4096, 10];
 const maxDisks = 64;
 
@@ -68,9 +86,7 @@ export class HostSource implements Source {
     this.#readProcessors();
     this.#readMemory();
     this.#set(Figure.FIGURE_LOAD, Number.parseFloat(this.#files.load.read() ?? "") * 100);
-    this.#set(Figure.FIGURE_PRESSURE_CPU, pressureOf(this.#files.cpu.read()));
-    this.#set(Figure.FIGURE_PRESSURE_MEMORY, pressureOf(this.#files.mem.read()));
-    this.#set(Figure.FIGURE_PRESSURE_IO, pressureOf(this.#files.io.read()));
+    this.#readPressures();
     this.#readDisks(readOnce(this.#diskTable) ?? "");
     for (const { name, isNew, milliDegrees } of this.#sensors.read()) {
       const subject = isNew
@@ -100,6 +116,9 @@ export class HostSource implements Source {
     const at = (index: number): number => modes[index] ?? 0;
     const busy = (at(0) + at(1) + at(2) + at(5) + at(6) + at(7)) * msPerTick;
     this.#set(Figure.FIGURE_CPU_TIME, busy);
+    for (const [figure, indexes] of modeTimes) {
+      this.#set(figure, indexes.reduce((sum, index) => sum + at(index), 0) * msPerTick);
+    }
     if (before === undefined) return;
     const grown = modes.map((ticks, index) => Math.max(0, ticks - (before[index] ?? 0)));
     const all = grown.reduce((sum, ticks) => sum + ticks, 0);
@@ -113,6 +132,18 @@ export class HostSource implements Source {
     this.#set(Figure.FIGURE_CPU_IOWAIT, share(4));
     this.#set(Figure.FIGURE_CPU_IRQ, share(5, 6));
     this.#set(Figure.FIGURE_CPU_STEAL, share(7));
+  }
+
+  #readPressures(): void {
+    for (const [share, time, file] of [
+      [Figure.FIGURE_PRESSURE_CPU, Figure.FIGURE_PRESSURE_CPU_TIME, this.#files.cpu],
+      [Figure.FIGURE_PRESSURE_MEMORY, Figure.FIGURE_PRESSURE_MEMORY_TIME, this.#files.mem],
+      [Figure.FIGURE_PRESSURE_IO, Figure.FIGURE_PRESSURE_IO_TIME, this.#files.io],
+    ] as const) {
+      const pressure = pressureOf(file.read());
+      this.#set(share, pressure?.share);
+      this.#set(time, pressure?.totalMs);
+    }
   }
 
   #readMemory(): void {
@@ -149,6 +180,7 @@ export class HostSource implements Source {
       const { elapsedMs } = this.#subjects.clock;
       if (busyMs !== undefined && elapsedMs > 0) subject.set(8, Math.min(1000, ((at(12) - busyMs) * 1000) / elapsedMs));
       disk.busyMs = at(12);
+      subject.set(9, at(12));
     }
   }
 

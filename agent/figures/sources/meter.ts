@@ -15,7 +15,10 @@ export const meterFigures = [
   Figure.FIGURE_MEMORY_LIMIT,
   ...diskUseFigures,
 ] as const;
-const pressures = [Figure.FIGURE_PRESSURE_CPU, Figure.FIGURE_PRESSURE_MEMORY, Figure.FIGURE_PRESSURE_IO];
+const pressures = [
+  ...[Figure.FIGURE_PRESSURE_CPU, Figure.FIGURE_PRESSURE_MEMORY, Figure.FIGURE_PRESSURE_IO],
+  ...[Figure.FIGURE_PRESSURE_CPU_TIME, Figure.FIGURE_PRESSURE_MEMORY_TIME, Figure.FIGURE_PRESSURE_IO_TIME],
+];
 /** Position of the first of what not all instances have. */
 export const tail = meterFigures.length + trafficFigures.length;
 
@@ -95,7 +98,11 @@ class GroupMeter implements Meter {
     const read = (file: string): string | undefined => readOnce(`${this.#directory}/${file}`);
     subject.set(memory, Number.parseInt(read("memory.current") ?? "0", 10));
     setDisks(subject, parseIoStat(read("io.stat") ?? ""));
-    for (const [index, file] of pressureFiles.entries()) subject.set(tail + index, pressureOf(read(file)) ?? 0);
+    for (const [index, file] of pressureFiles.entries()) {
+      const pressure = pressureOf(read(file));
+      subject.set(tail + index, pressure?.share ?? 0);
+      subject.set(tail + pressureFiles.length + index, pressure?.totalMs ?? 0);
+    }
     return true;
   }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { messageOf, notFound } from "../../../lib/errors.js";
 import { measuredKindOf } from "../../../lib/figures/subject-kind.js";
+import type { FigureReading } from "../../../lib/metrics/figure-families.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { FiguresServiceService } from "../../../proto/gen/zor/v1/figures_service.js";
 import { Collector } from "../../figures/collector.js";
@@ -9,6 +10,7 @@ import { Devices } from "../../figures/sources/devices.js";
 import { HostSource } from "../../figures/sources/host.js";
 import { InstanceSource } from "../../figures/sources/instances.js";
 import { NetworkSource } from "../../figures/sources/network.js";
+import type { Subject } from "../../figures/subject.js";
 import type { KindModule, KindPart } from "../../kit/context.js";
 import { serve } from "../../kit/serve.js";
 import type { AgentContext } from "../../parts.js";
@@ -50,6 +52,7 @@ async function open(context: AgentContext): Promise<KindPart> {
         },
       }),
     ],
+    measured: () => [...collector.subjects.all].map(toReading),
     run: (signal) => collector.run(signal),
     close: async () => {
       stopLooking();
@@ -58,6 +61,10 @@ async function open(context: AgentContext): Promise<KindPart> {
       await history?.close();
     },
   };
+}
+
+function toReading({ name, part, figures, values }: Subject): FigureReading {
+  return { name, part, valueAt: (figure) => values[figures.indexOf(figure)] };
 }
 
 /** What the agent knows is measured. Returns the way to stop being told of it. */

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { certificatesOf, fileOf } from "./scrape-files.js";
+import { figuresOfMetrics } from "../../../lib/metrics/figure-families.js";
 import { hubServerName } from "../../../lib/tls/join.js";
+import { WatchFiguresResponse } from "../../../proto/gen/zor/v1/figures_service.js";
 import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { freePort } from "../../helpers/free-port.js";
@@ -15,6 +17,20 @@ import { HubFixture } from "../../integration/hub/fixture.js";
 
 // Needs Debian's package prometheus, which has promtool.
 const token = "what-only-prometheus-knows";
+/** A value of each figure that metrics are made of, of each sort of thing that is measured. */
+const measured = WatchFiguresResponse.fromPartial({
+  ...{ host: "hosts/alpha", timeMillis: 1n, anew: true },
+  subjects: [
+    ["hosts/alpha", ""],
+    ["hosts/alpha", "disk:sda"],
+    ["hosts/alpha", "sensor:pkg"],
+    ["hosts/alpha/instances/vm1", ""],
+    ["hosts/alpha/wires/w1", "a"],
+    ["links/l1", "hosts/alpha/lans/lan1"],
+  ].map(([name = "", part = ""], number) => ({ number, name, part, figures: [...figuresOfMetrics] })),
+  steps: figuresOfMetrics.flatMap(() => [1, 1, 1, 1, 1, 1]),
+  changes: figuresOfMetrics.flatMap(() => [1n, 2n, 3n, 4n, 5n, 6n]),
+});
 let directory: string;
 let fixture: HubFixture;
 let api: string;
@@ -29,6 +45,7 @@ beforeAll(async () => {
   fixture = begun.use(await HubFixture.start({ settings }));
   const host = await fixture.addHost("alpha");
   for (const id of ["lan1", "lan2"]) host.model.addLan(id);
+  host.model.figures = measured;
   await writeFile(join(directory, "ca.pem"), await certificatesOf(fixture.hub.adminDirectory));
   await writeFile(join(directory, "alerts.yml"), await readFile(fileOf("alerts.yml")));
   const [address = ""] = fixture.hub.metricsAddresses;
@@ -91,6 +108,12 @@ describe("a real Prometheus", () => {
       expect((await query("zor_host_up")).map(({ metric, value }) => [metric["host"], value[1]])).toEqual([
         ["alpha", "1"],
       ]);
+    });
+    await eventually(async () => {
+      expect(await query("zor_instance_cpu_seconds_total")).toMatchObject([
+        { metric: { host: "alpha", instance_id: "vm1" } },
+      ]);
+      expect((await query("count(zor_host_cpu_seconds_total)")).map(({ value }) => value[1])).toEqual(["6"]);
     });
     await eventually(async () => {
       expect((await query("count(zor_lan_ports)")).map(({ value }) => value[1])).toEqual(["2"]);

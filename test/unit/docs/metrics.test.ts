@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Family } from "../../../lib/metrics/family.js";
+import { figureGroups } from "../../../lib/metrics/figure-families.js";
 import { fleetFamilies } from "../../../lib/metrics/fleet-families.js";
 import { ownFamilies } from "../../../lib/metrics/own-families.js";
 
@@ -15,6 +16,7 @@ function table(families: readonly Family[]): string[] {
 describe("the list of metrics", () => {
   it("has each name once, in the form of Prometheus: totals are counters", () => {
     const all: Family[] = [...ownFamilies, ...Object.values(fleetFamilies).flat()];
+    all.push(...figureGroups.flatMap(({ families }) => families));
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const { name, type, help } of all) {
       expect(name).toMatch(nameForm);
@@ -41,6 +43,7 @@ describe("the list of metrics", () => {
       ...table(ownFamilies),
       "",
       ...kinds,
+      ...figureGroups.flatMap(({ title, families }) => [`## ${title}`, "", ...table(families), ""]),
     ].join("\n");
     await expect(page).toMatchFileSnapshot("../../../docs/metrics.md");
   });

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { Argument } from "commander";
+import { parseDuration, toDuration, toMs } from "../../../lib/duration.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import type { Watched } from "../../../lib/figures/decoder.js";
 import { findFigure } from "../../../lib/figures/figure-table.js";
 import { quote } from "../../../lib/names.js";
+import type { Duration } from "../../../proto/gen/google/protobuf/duration.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { WatchFiguresRequest } from "../../../proto/gen/zor/v1/figures_service.js";
 import { FollowedFigures } from "../../client/figures.js";
@@ -20,6 +22,7 @@ interface TopOptions {
   readonly reverse?: boolean;
   readonly filter: string;
   readonly count: string;
+  readonly interval: string;
   readonly output: "text" | "json";
 }
 
@@ -39,6 +42,7 @@ export function define({ program, open }: Registrar): void {
     .option("--reverse", "the least first")
     .option("--filter <text>", "only names that hold it", "")
     .option("--count <samples>", "of -o json: so many samples of each host; 0: without end", "1")
+    .option("--interval <time>", "how often, 1s to 60s; from 10s on nobody has to measure more often for it", "1s")
     .addOption(outputOption(["text", "json"], "text"))
     .action(async (view: string, names: readonly string[], options: TopOptions) => {
       const session = open(command);
@@ -46,6 +50,7 @@ export function define({ program, open }: Registrar): void {
       const request = WatchFiguresRequest.fromPartial({
         names: names.map((name) => measuredName("names", name)),
         figures: options.output === "json" ? [] : [...shownFigures],
+        interval: readInterval(options.interval),
       });
       const { terminal } = session.io;
       const isScreen = options.output === "text" && terminal.output.isTTY === true && terminal.input.isTTY === true;
@@ -65,7 +70,15 @@ figures in the units of docs/figures.md. CPU% of an instance is of one core, LIM
     "zor top hosts --sort MEM",
     "zor top instances alpha/vm1 alpha/vm2",
     "zor top links --filter cable -o json --count 0",
+    "zor top hosts --interval 10s",
   );
+}
+
+function readInterval(text: string): Duration {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms < 1000 || ms > 60_000)
+    throw invalidArgument("--interval", `${quote(text)} is not 1s to 60s; write 1s, 2.5s, 10s or 1m`);
+  return toDuration(ms);
 }
 
 function kindsOf(view: string): string[] {
@@ -139,7 +152,8 @@ async function followAll(
   const left = new Map(asked.map(({ name }) => [name, most]));
   const ending = new AbortController();
   const signal = AbortSignal.any([session.io.signal, ending.signal]);
-  const timer = most === 0 ? undefined : setTimeout(() => ending.abort(), patienceMs + most * 1500);
+  const timer =
+    most === 0 ? undefined : setTimeout(() => ending.abort(), patienceMs + most * (toMs(request.interval) + 500));
   let printed: Promise<void> = Promise.resolve();
   const onNews = ({ host, silent, timeMillis }: { host: string; silent: string; timeMillis: bigint }): void => {
     const rest = left.get(host) ?? 1;

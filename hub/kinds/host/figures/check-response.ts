@@ -14,6 +14,8 @@ export function findLieInFigures(host: string, response: WatchFiguresResponse): 
   for (const { name, part, figures } of subjects) {
     const isOwn = name === response.host || name.startsWith(`${response.host}/`) || name.startsWith("links/");
     if (!isOwn || measuredKindOf(name) === undefined) return "it tells of what is not on it";
+    if (name.startsWith("links/") && !part.startsWith(`${response.host}/`))
+      return "it tells of an end that is not on it";
     if (!plain.test(name) || name.length > maxText || !plain.test(part) || part.length > maxText)
       return "it tells of a name that is none";
     if (figures.length > maxFigures) return "it tells of too many figures of one thing";

@@ -96,6 +96,26 @@ export enum Figure {
   FIGURE_DISK_BUSY = 39,
   /** FIGURE_TEMPERATURE - Temperature, in thousandths of a degree Celsius. */
   FIGURE_TEMPERATURE = 40,
+  /** FIGURE_CPU_USER_TIME - Processor time spent in programs, in milliseconds; a total. */
+  FIGURE_CPU_USER_TIME = 41,
+  /** FIGURE_CPU_SYSTEM_TIME - Processor time spent in the kernel, in milliseconds; a total. */
+  FIGURE_CPU_SYSTEM_TIME = 42,
+  /** FIGURE_CPU_IDLE_TIME - Processor time that passed idle, in milliseconds; a total. */
+  FIGURE_CPU_IDLE_TIME = 43,
+  /** FIGURE_CPU_IOWAIT_TIME - Processor time that passed idle while disks were waited for, in milliseconds; a total. */
+  FIGURE_CPU_IOWAIT_TIME = 44,
+  /** FIGURE_CPU_IRQ_TIME - Processor time spent in interrupts, in milliseconds; a total. */
+  FIGURE_CPU_IRQ_TIME = 45,
+  /** FIGURE_CPU_STEAL_TIME - Processor time that the machine below gave to others, in milliseconds; a total. */
+  FIGURE_CPU_STEAL_TIME = 46,
+  /** FIGURE_PRESSURE_CPU_TIME - Time in which something waited for a processor, in milliseconds; a total. */
+  FIGURE_PRESSURE_CPU_TIME = 47,
+  /** FIGURE_PRESSURE_MEMORY_TIME - Likewise, for memory; a total. */
+  FIGURE_PRESSURE_MEMORY_TIME = 48,
+  /** FIGURE_PRESSURE_IO_TIME - Likewise, for disks; a total. */
+  FIGURE_PRESSURE_IO_TIME = 49,
+  /** FIGURE_DISK_BUSY_TIME - Time in which a disk was busy, in milliseconds; a total. */
+  FIGURE_DISK_BUSY_TIME = 50,
   UNRECOGNIZED = -1,
 }
 
@@ -224,6 +244,36 @@ export function figureFromJSON(object: any): Figure {
     case 40:
     case "FIGURE_TEMPERATURE":
       return Figure.FIGURE_TEMPERATURE;
+    case 41:
+    case "FIGURE_CPU_USER_TIME":
+      return Figure.FIGURE_CPU_USER_TIME;
+    case 42:
+    case "FIGURE_CPU_SYSTEM_TIME":
+      return Figure.FIGURE_CPU_SYSTEM_TIME;
+    case 43:
+    case "FIGURE_CPU_IDLE_TIME":
+      return Figure.FIGURE_CPU_IDLE_TIME;
+    case 44:
+    case "FIGURE_CPU_IOWAIT_TIME":
+      return Figure.FIGURE_CPU_IOWAIT_TIME;
+    case 45:
+    case "FIGURE_CPU_IRQ_TIME":
+      return Figure.FIGURE_CPU_IRQ_TIME;
+    case 46:
+    case "FIGURE_CPU_STEAL_TIME":
+      return Figure.FIGURE_CPU_STEAL_TIME;
+    case 47:
+    case "FIGURE_PRESSURE_CPU_TIME":
+      return Figure.FIGURE_PRESSURE_CPU_TIME;
+    case 48:
+    case "FIGURE_PRESSURE_MEMORY_TIME":
+      return Figure.FIGURE_PRESSURE_MEMORY_TIME;
+    case 49:
+    case "FIGURE_PRESSURE_IO_TIME":
+      return Figure.FIGURE_PRESSURE_IO_TIME;
+    case 50:
+    case "FIGURE_DISK_BUSY_TIME":
+      return Figure.FIGURE_DISK_BUSY_TIME;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -315,6 +365,26 @@ export function figureToJSON(object: Figure): string {
       return "FIGURE_DISK_BUSY";
     case Figure.FIGURE_TEMPERATURE:
       return "FIGURE_TEMPERATURE";
+    case Figure.FIGURE_CPU_USER_TIME:
+      return "FIGURE_CPU_USER_TIME";
+    case Figure.FIGURE_CPU_SYSTEM_TIME:
+      return "FIGURE_CPU_SYSTEM_TIME";
+    case Figure.FIGURE_CPU_IDLE_TIME:
+      return "FIGURE_CPU_IDLE_TIME";
+    case Figure.FIGURE_CPU_IOWAIT_TIME:
+      return "FIGURE_CPU_IOWAIT_TIME";
+    case Figure.FIGURE_CPU_IRQ_TIME:
+      return "FIGURE_CPU_IRQ_TIME";
+    case Figure.FIGURE_CPU_STEAL_TIME:
+      return "FIGURE_CPU_STEAL_TIME";
+    case Figure.FIGURE_PRESSURE_CPU_TIME:
+      return "FIGURE_PRESSURE_CPU_TIME";
+    case Figure.FIGURE_PRESSURE_MEMORY_TIME:
+      return "FIGURE_PRESSURE_MEMORY_TIME";
+    case Figure.FIGURE_PRESSURE_IO_TIME:
+      return "FIGURE_PRESSURE_IO_TIME";
+    case Figure.FIGURE_DISK_BUSY_TIME:
+      return "FIGURE_DISK_BUSY_TIME";
     case Figure.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Figure, figureFromJSON, figureToJSON } from "./figures.js";
 
@@ -45,6 +46,11 @@ export interface WatchFiguresRequest {
    * wires have nothing but ends, which always count.
    */
   parts: boolean;
+  /**
+   * How often it is told, 1 s to 60 s; default: 1 s. Whoever asks for 10 s or more causes no measuring: samples come each 10 s anyway. Rates
+   * are averages over the host's last sample, which is shorter while others watch; totals say what came between.
+   */
+  interval: Duration | undefined;
 }
 
 /** Response of WatchFigures: what changed on a host since the response before about that host. */
@@ -140,7 +146,7 @@ export interface FigurePoint {
 }
 
 function createBaseWatchFiguresRequest(): WatchFiguresRequest {
-  return { names: [], kinds: [], figures: [], parts: false };
+  return { names: [], kinds: [], figures: [], parts: false, interval: undefined };
 }
 
 export const WatchFiguresRequest: MessageFns<WatchFiguresRequest> = {
@@ -160,6 +166,9 @@ export const WatchFiguresRequest: MessageFns<WatchFiguresRequest> = {
     }
     if (message.parts !== false) {
       writer.uint32(32).bool(message.parts);
+    }
+    if (message.interval !== undefined) {
+      Duration.encode(message.interval, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -219,6 +228,14 @@ export const WatchFiguresRequest: MessageFns<WatchFiguresRequest> = {
             message.parts = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.interval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -237,6 +254,7 @@ export const WatchFiguresRequest: MessageFns<WatchFiguresRequest> = {
       kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
       figures: globalThis.Array.isArray(object?.figures) ? object.figures.map((e: any) => figureFromJSON(e)) : [],
       parts: isSet(object.parts) ? globalThis.Boolean(object.parts) : false,
+      interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
     };
   },
 
@@ -254,6 +272,9 @@ export const WatchFiguresRequest: MessageFns<WatchFiguresRequest> = {
     if (message.parts !== false) {
       obj.parts = message.parts;
     }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
     return obj;
   },
 
@@ -266,6 +287,9 @@ export const WatchFiguresRequest: MessageFns<WatchFiguresRequest> = {
     message.kinds = object.kinds?.map((e) => e) || [];
     message.figures = object.figures?.map((e) => e) || [];
     message.parts = object.parts ?? false;
+    message.interval = (object.interval !== undefined && object.interval !== null)
+      ? Duration.fromPartial(object.interval)
+      : undefined;
     return message;
   },
 };

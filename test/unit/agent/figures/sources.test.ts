@@ -97,7 +97,9 @@ test("devices are counted, and what is behind them is named as the table names i
 });
 
 test("pressure is told in thousandths", () => {
-  expect(pressureOf("some avg10=12.34 avg60=0.00\n")).toBeCloseTo(123.4);
+  const text =
+    "some avg10=12.34 avg60=0.00 avg300=0.00 total=2500999\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1\n";
+  expect(pressureOf(text)).toEqual({ share: 123.4, totalMs: 2500 });
   expect(pressureOf(undefined)).toBeUndefined();
 });
 

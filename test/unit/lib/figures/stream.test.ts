@@ -107,3 +107,25 @@ test("a value that was not named is refused, and a host that begins anew forgets
   decoder.take(right);
   expect([...decoder.all()].map(({ values }) => values.get(FIGURE_CPU))).toEqual([9]);
 });
+
+test("a watch that lasts while things come and go numbers them anew from time to time", () => {
+  const { subjects, sample } = collecting();
+  const encoder = new FigureEncoder("alpha", WatchFiguresRequest.create());
+  const decoder = new FigureDecoder(20_000);
+  const stays = subjects.add("hosts/alpha/instances/stays", "", [FIGURE_CPU]);
+  let anew = 0;
+  for (let round = 0; round < 30_000; round += 1) {
+    const at = sample();
+    stays.set(0, round);
+    const goes = subjects.add(`hosts/alpha/instances/i${round}`, "", [FIGURE_MEMORY]);
+    const response = passed(encoder.encode(at));
+    anew += response.anew ? 1 : 0;
+    // One with room for 20,000 values takes them all.
+    decoder.take(response);
+    subjects.remove(goes);
+  }
+  expect(anew).toBe(3);
+  const left = [...decoder.all()].map(({ name, values }) => [name, [...values.values()]]);
+  expect(left).toContainEqual(["hosts/alpha/instances/stays", [29_999]]);
+  expect(left).toHaveLength(2);
+});

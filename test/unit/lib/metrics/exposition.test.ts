@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { exposition } from "../../../../lib/metrics/exposition.js";
+import type { FigureReading } from "../../../../lib/metrics/figure-families.js";
 import { WatchLog } from "../../../../lib/watch/watch-log.js";
+import { Figure } from "../../../../proto/gen/zor/v1/figures.js";
 import { Host } from "../../../../proto/gen/zor/v1/host.js";
 import { Instance } from "../../../../proto/gen/zor/v1/instance.js";
 import { Lan } from "../../../../proto/gen/zor/v1/lan.js";
@@ -8,13 +10,45 @@ import { Link } from "../../../../proto/gen/zor/v1/link.js";
 
 const own = { program: "hub", hooks: [], events: { last: 7 } };
 
-async function text(log: WatchLog): Promise<string> {
+async function text(log: WatchLog, readings: readonly FigureReading[] = []): Promise<string> {
   let all = "";
-  for await (const piece of exposition(log, own)) all += piece;
+  for await (const piece of exposition({ log, own, measured: () => readings })) all += piece;
   return all;
 }
 
+function reading(name: string, part: string, ...values: readonly (readonly [Figure, number])[]): FigureReading {
+  const map = new Map(values);
+  return { name, part, valueAt: (figure) => map.get(figure) };
+}
+
 describe("metrics", () => {
+  it("tell what is measured in seconds, bytes and frames, a family at a time", async () => {
+    const all = await text(new WatchLog(), [
+      reading("hosts/alpha", "", [Figure.FIGURE_CPU_USER_TIME, 1500], [Figure.FIGURE_PRESSURE_IO_TIME, 20]),
+      reading("hosts/alpha", "disk:sda", [Figure.FIGURE_DISK_BUSY_TIME, 250], [Figure.FIGURE_DISK_READ_TOTAL, 4096]),
+      reading("hosts/alpha", "sensor:pkg", [Figure.FIGURE_TEMPERATURE, 41_500]),
+      reading("hosts/alpha/instances/vm1", "", [Figure.FIGURE_CPU_TIME, 2345], [Figure.FIGURE_MEMORY_GUEST, 0]),
+      reading("hosts/beta/instances/vm1", "", [Figure.FIGURE_CPU_TIME, 10], [Figure.FIGURE_MEMORY_GUEST, 512]),
+      reading("hosts/alpha/wires/w1", "a", [Figure.FIGURE_NET_IN_TOTAL, 99]),
+      reading("links/l1", "hosts/alpha/lans/lan1", [Figure.FIGURE_NET_OUT_FRAMES_TOTAL, 7]),
+      reading("hosts/alpha/gadgets/new", "", [Figure.FIGURE_CPU_TIME, 1]),
+    ]);
+    const lines = all.split("\n").filter((line) => !line.startsWith("#") && !/^zor_(process|build|events)/.test(line));
+    expect(lines.filter((line) => line !== "").sort()).toEqual([
+      'zor_host_cpu_seconds_total{host="alpha",mode="user"} 1.5',
+      'zor_host_disk_io_time_seconds_total{host="alpha",device="sda"} 0.25',
+      'zor_host_disk_read_bytes_total{host="alpha",device="sda"} 4096',
+      'zor_host_pressure_io_waiting_seconds_total{host="alpha"} 0.02',
+      'zor_host_temperature_celsius{host="alpha",sensor="pkg"} 41.5',
+      'zor_instance_cpu_seconds_total{host="alpha",instance_id="vm1"} 2.345',
+      'zor_instance_cpu_seconds_total{host="beta",instance_id="vm1"} 0.01',
+      'zor_instance_memory_guest_bytes{host="beta",instance_id="vm1"} 512',
+      'zor_link_port_transmit_frames_total{host="alpha",link="l1",endpoint="hosts/alpha/lans/lan1"} 7',
+      'zor_wire_end_receive_bytes_total{host="alpha",wire="w1",end="a"} 99',
+    ]);
+    expect(all.match(/^# TYPE zor_instance_cpu_seconds_total counter$/gm)).toHaveLength(1);
+  });
+
   it("tell each resource under the labels that it is found by", async () => {
     const log = new WatchLog();
     log.upsert({

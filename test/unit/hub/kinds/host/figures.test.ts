@@ -1,8 +1,10 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { findLieInFigures } from "../../../../../hub/kinds/host/figures/check-response.js";
+import { HeldFigures } from "../../../../../hub/kinds/host/figures/held-figures.js";
 import { FleetFigures, type WatchParts } from "../../../../../hub/kinds/host/figures/watch-fleet.js";
 import { unavailable } from "../../../../../lib/errors.js";
 import type { CallContext } from "../../../../../lib/grpc/service.js";
+import { createLog } from "../../../../../lib/log.js";
 import { Figure } from "../../../../../proto/gen/zor/v1/figures.js";
 import { WatchFiguresRequest, WatchFiguresResponse } from "../../../../../proto/gen/zor/v1/figures_service.js";
 import { Host } from "../../../../../proto/gen/zor/v1/host.js";
@@ -120,12 +122,44 @@ test("an agent that speaks for another host is not believed", async () => {
   expect(made.refused).toEqual(["alpha"]);
 });
 
+test("for metrics what hosts told last is held, each thing once, and given up with the host's silence", async () => {
+  const { promise: isLost, resolve: lose } = Promise.withResolvers<void>();
+  const two = [subject("hosts/alpha"), { ...subject("hosts/alpha"), number: 1 }];
+  const made = fleet({
+    alpha: async function* () {
+      yield { ...told("alpha", ...two), steps: [1, 1], changes: [1500n, 9n] };
+      await isLost;
+      made.ready.delete("alpha");
+      throw unavailable("HOST_LOST", "hosts/alpha", "it was lost");
+    },
+    beta: async function* () {
+      // What it has not named.
+      yield { ...told("beta", subject("hosts/beta")), steps: [5], changes: [1n] };
+      await new Promise(() => undefined);
+    },
+  });
+  const ending = new AbortController();
+  onTestFinished(() => ending.abort());
+  const held = HeldFigures.hold({
+    ...made.parts,
+    log: createLog("test", { write: () => undefined }),
+    stop: ending.signal,
+  });
+  const values = () => [...held.readings()].map(({ name, valueAt }) => [name, valueAt(Figure.FIGURE_CPU)]);
+  await expect.poll(values).toEqual([["hosts/alpha", 1500]]);
+  await expect.poll(() => made.refused).toEqual(["beta"]);
+  expect(made.asked[0]?.request).toMatchObject({ parts: true, interval: { seconds: 10n } });
+  lose();
+  await expect.poll(values).toEqual([]);
+});
+
 test.each([
   ["of another host", told("beta"), /another host/],
   ["of what is not measured", told("alpha", subject("hosts/alpha/images/a")), /not on it/],
   ["with a line break", told("alpha", subject("hosts/alpha", "a\nb")), /name that is none/],
   ["without values", { ...told("alpha"), steps: [1] }, /more changes/],
   ["of the end of a link", told("alpha", subject("links/l", "hosts/alpha/lans/x")), undefined],
+  ["of another's end of a link", told("alpha", subject("links/l", "hosts/beta/lans/x")), /not on it/],
 ])("what is told %s is judged", (_, response, expected) => {
   const lie = findLieInFigures("alpha", response);
   if (expected === undefined) expect(lie).toBeUndefined();
