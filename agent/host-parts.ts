@@ -58,6 +58,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
   const lans = new Bridges({ switch: opened, log });
   const ports = new Ports({
+    segments: lans.segments,
     netns,
     agentUid: hostUid,
     datapath: opened.datapath,

@@ -2,7 +2,6 @@ import { KeyedQueue } from "../../lib/keyed-queue.js";
 import type { Log } from "../../lib/log.js";
 import { findDevice } from "../../lib/net/device.js";
 import { toldOf } from "../host/told.js";
-import { FlowKeeper } from "./flows/flow-keeper.js";
 import {
   addBridge,
   addPort,
@@ -15,6 +14,7 @@ import {
   tagKeys,
 } from "./bridge-operations.js";
 import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
+import { FlowKeeper } from "./flows/flow-keeper.js";
 import { LanTester } from "./lan-tester.js";
 import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, type PluggedRow, tagsOf } from "./lans/bridge-rows.js";
 import { Healer } from "./lans/healer.js";
@@ -30,6 +30,7 @@ import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
 import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
 import { findScalar, listUuids, readMap } from "./ovs/ovsdb-values.js";
 import type { Switch } from "./ovs/switch.js";
+import { SegmentSizes } from "./segments/segment-sizes.js";
 
 /**
  * The lans of a host: tagged bridges of the agent's switch. What was ensured and plugged through this object is made again
@@ -38,6 +39,8 @@ import type { Switch } from "./ovs/switch.js";
 export class Bridges {
   /** The flows of the lans. */
   readonly flows: FlowKeeper;
+  /** Keeps sizes of segments where the switch does not; undefined: it does. */
+  readonly segments: SegmentSizes | undefined;
   readonly #switch: Switch;
   readonly #log: Log;
   readonly #lans = new Map<string, LanConfig>();
@@ -60,6 +63,8 @@ export class Bridges {
     this.#tester = new LanTester({ netns: options.switch.netns, onChange });
     this.#healer = new Healer(() => this.#heal(), options.log);
     this.flows = new FlowKeeper(options);
+    const { netns, datapath } = options.switch;
+    this.segments = datapath === "netdev" ? new SegmentSizes({ netns, log: options.log }) : undefined;
     const tell = (port: string, fault: string): void => this.#faults.tell(this.#plugs.get(port), fault);
     this.#limits = new PortLimits({ netns: options.switch.netns, log: options.log, flows: this.flows, tell });
     const stops = [
@@ -172,6 +177,7 @@ export class Bridges {
     const device = findDevice(this.#switch.netns, port);
     if (device === undefined) throw plugFailed(options, `interface ${port} does not exist`);
     const ifindex = String(device.index);
+    this.segments?.attach(port);
     const plugged = this.#findPort(this.#switch.mirror, port);
     // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
     if (plugged !== undefined && isMadeAnew(plugged.row, device, this.#switch.datapath)) await this.#unplug(port);
@@ -287,6 +293,7 @@ export class Bridges {
     this.#stopWatching();
     this.#healer.close();
     this.flows.close();
+    this.segments?.close();
     this.#tester.close();
     void this.#limits.close();
   }

@@ -1,6 +1,6 @@
+import { bringUpQuietly } from "../../lib/net/quiet-device.js";
 import { run } from "../host/exec.js";
 import { findLink, type IpOptions, ipBatch } from "./ip.js";
-import { bringUpQuietly } from "../../lib/net/quiet-device.js";
 
 /** Name of the device that finishes checksums, in the switch's namespace. */
 const finisher = "zor-finish";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { PacketSocket } from "./packet-socket.js";
 import { bringUpQuietly } from "../../lib/net/quiet-device.js";
 import { TestFrames, testEthertype } from "../../lib/net/test-frame.js";
+import { PacketSocket } from "./packet-socket.js";
 
 /** One end of a link, for a test with frames. */
 export interface CrossTest {

@@ -1,6 +1,6 @@
+import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 import type { NicFilters } from "./filters/nic-filters.js";
 import type { HeardPart } from "./heard/heard-addresses.js";
-import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 
 /**
  * How instances of a driver come to their interfaces. "tap": taps in the switch's namespace, where the driver runs the machine. "join":

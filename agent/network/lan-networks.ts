@@ -1,10 +1,10 @@
 import { uninterrupted } from "../../lib/uninterrupted.js";
 import type { Nic } from "../../proto/gen/zor/v1/instance.js";
 import type { Bridges } from "./bridges.js";
-import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
-import { toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
 import type { NicFilter, NicFilters } from "./filters/nic-filters.js";
 import type { HeardPart } from "./heard/heard-addresses.js";
+import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
+import { toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
 import type { Ports } from "./ports.js";
 import type { Wires } from "./wires/wires.js";
 

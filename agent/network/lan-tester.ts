@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { SystemCallError } from "../../lib/libc.js";
-import { PacketSocket } from "./packet-socket.js";
 import { bringUpQuietly } from "../../lib/net/quiet-device.js";
 import { TestFrames, testEthertype } from "../../lib/net/test-frame.js";
+import { PacketSocket } from "./packet-socket.js";
 
 /** A lan to test. */
 export interface TestedLan {

@@ -18,6 +18,7 @@ import {
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
 import type { Datapath } from "./ovs/switch.js";
+import type { SegmentSizes } from "./segments/segment-sizes.js";
 
 /** Which interface of which instance. */
 export interface PortOwner {
@@ -78,19 +79,23 @@ export class Ports {
   readonly #agentUid: string;
   readonly #datapath: Datapath;
   readonly #onUnfinished: (error: unknown) => void;
+  readonly #segments: Pick<SegmentSizes, "attach"> | undefined;
   /** Made once for all ports; false: this kernel cannot. */
   #finisher: Promise<boolean> | undefined;
 
   /**
    * @param options.datapath of the switch; default: the kernel's.
    * @param options.onUnfinished told once when this kernel cannot finish checksums that guests leave to their peers; default: nobody is.
+   * @param options.segments of the same switch; default: it keeps sizes of segments itself.
    */
   constructor(options: {
     readonly netns: string;
     readonly agentUid: string;
     readonly datapath?: Datapath;
     readonly onUnfinished?: (error: unknown) => void;
+    readonly segments?: Pick<SegmentSizes, "attach"> | undefined;
   }) {
+    this.#segments = options.segments;
     this.#onUnfinished = options.onUnfinished ?? (() => undefined);
     this.#netns = options.netns;
     this.#agentUid = options.agentUid;
@@ -299,6 +304,8 @@ export class Ports {
     await finishChecksums(port, { netns, signal, mtu }).catch((error: unknown) => {
       this.#finisher = Promise.resolve(unfinished(error));
     });
+    // What was at the port's way out is gone.
+    this.#segments?.attach(port);
   }
 
   #isOwned(link: Link): boolean {

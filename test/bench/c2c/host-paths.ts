@@ -54,7 +54,7 @@ export class HostPaths {
     cleanup.defer(() => sw.destroy());
     const lans = new Bridges({ switch: sw, log });
     cleanup.defer(() => lans.close());
-    const ports = new Ports({ netns, agentUid, datapath: sw.datapath });
+    const ports = new Ports({ netns, agentUid, datapath: sw.datapath, segments: lans.segments });
     const db = `--db=unix:${join(stateDirectory, "ovs", "db.sock")}`;
     const vsctl = async (...argv: string[]): Promise<void> => void (await run("ovs-vsctl", [db, ...argv]));
     return new HostPaths({ cleanup, netns, ports, lans, vsctl });

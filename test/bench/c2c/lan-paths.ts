@@ -47,7 +47,7 @@ export class LanSide {
     const lans = new Bridges({ switch: sw, log });
     cleanup.defer(() => lans.close());
     await lans.ensureLan({ id: "lan1", uid: "bench-lan", mtu: ethernetMtu, rstp: false });
-    const ports = new Ports({ netns, agentUid });
+    const ports = new Ports({ netns, agentUid, segments: lans.segments });
     const ip = `10.233.0.${host.number}`;
     const container = await ports.ensureContainerNetns("bench");
     cleanup.defer(() => ports.removeNetnsNamed(container));

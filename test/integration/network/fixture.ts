@@ -23,7 +23,7 @@ export class NetworkFixture {
   readonly agentUid: string;
   sw: Switch;
   lans: Bridges;
-  readonly ports: Ports;
+  ports: Ports;
 
   private constructor(parts: Pick<NetworkFixture, "stateDirectory" | "netns" | "agentUid" | "sw" | "lans" | "ports">) {
     this.stateDirectory = parts.stateDirectory;
@@ -41,7 +41,7 @@ export class NetworkFixture {
     const log = createLog("test", { write: () => undefined });
     const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
     const lans = new Bridges({ switch: sw, log, lookMs });
-    const ports = new Ports({ netns, agentUid, datapath: sw.datapath });
+    const ports = new Ports({ netns, agentUid, datapath: sw.datapath, segments: lans.segments });
     return new NetworkFixture({ stateDirectory, netns, agentUid, sw, lans, ports });
   }
 
@@ -52,6 +52,7 @@ export class NetworkFixture {
     const { stateDirectory, agentUid, netns, log } = this;
     this.sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
     this.lans = new Bridges({ switch: this.sw, log, lookMs });
+    this.ports = new Ports({ netns, agentUid, datapath: this.sw.datapath, segments: this.lans.segments });
   }
 
   /** A container's namespace with one interface, plugged into a lan; resolves to the namespace. */

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AskedTool } from "../../../agent/network/ovs/tools/judge.js";
-import { createSwitchTools, type SwitchTools } from "../../../agent/network/ovs/tools/tools.js";
 import { ip } from "../../../agent/network/ip.js";
 import { toBridgeName } from "../../../agent/network/names.js";
+import type { AskedTool } from "../../../agent/network/ovs/tools/judge.js";
+import { createSwitchTools, type SwitchTools } from "../../../agent/network/ovs/tools/tools.js";
 import { LanSpec, RstpRole, RstpState } from "../../../proto/gen/zor/v1/lan.js";
 import { eventually } from "../../helpers/eventually.js";
 import { NetworkFixture, ping, until } from "./fixture.js";

@@ -5,7 +5,7 @@ import type { NetworkOwner } from "../../../agent/network/instance-networks.js";
 import { LanNetworks } from "../../../agent/network/lan-networks.js";
 import { toPortName } from "../../../agent/network/names.js";
 import { Forwarder } from "../../../agent/network/wires/forwarder.js";
-import { Wires, type WireConfig } from "../../../agent/network/wires/wires.js";
+import { type WireConfig, Wires } from "../../../agent/network/wires/wires.js";
 import { Nic } from "../../../proto/gen/zor/v1/instance.js";
 import { eventually } from "../../helpers/eventually.js";
 import { crossFrames, type Place } from "../../helpers/raw-frames.js";
