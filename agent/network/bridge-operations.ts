@@ -1,5 +1,5 @@
 import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
-import { type BridgeSettings, bridgeChanges, newBridgeColumns } from "./lans/bridge-settings.js";
+import { type BridgeSettings, bridgeChanges, newBridgeColumns, rspanTags } from "./lans/bridge-settings.js";
 import { mirrorTags, newPortColumns, portChanges } from "./lans/port-columns.js";
 import { toTestPortName } from "./names.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
@@ -58,7 +58,7 @@ export function addBridge(options: {
       ]),
       datapath_type: datapath,
       ...newBridgeColumns(lan),
-      external_ids: tags,
+      external_ids: toMapValue({ ...tagsOfLan(lan, agentUid), ...rspanTags(lan) }),
     }),
     mutateSet(allBridges, "insert", ["named-uuid", "bridge"]),
   ];
@@ -96,8 +96,12 @@ function deviceMtu({ mtu }: LanConfig): number {
   return mtu + tagHeadroomBytes;
 }
 
+function tagsOfLan(lan: LanConfig, agentUid: string): Readonly<Record<string, string>> {
+  return { [tagKeys.agent]: agentUid, [tagKeys.lan]: lan.id, [tagKeys.lanUid]: lan.uid };
+}
+
 function lanTags(lan: LanConfig, agentUid: string): OvsdbValue {
-  return toMapValue({ [tagKeys.agent]: agentUid, [tagKeys.lan]: lan.id, [tagKeys.lanUid]: lan.uid });
+  return toMapValue(tagsOfLan(lan, agentUid));
 }
 
 /** A port whose device the switch makes itself. Its named uuid is "{key}_port". */

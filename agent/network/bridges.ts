@@ -18,7 +18,8 @@ import { FlowKeeper } from "./flows/flow-keeper.js";
 import { LanTester } from "./lan-tester.js";
 import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, type PluggedRow, tagsOf } from "./lans/bridge-rows.js";
 import { Healer } from "./lans/healer.js";
-import { adjustMirrors, checkMirrorEnd } from "./lans/mirror-rows.js";
+import { checkMirrorEnd } from "./lans/mirror-rows.js";
+import { Mirrors } from "./lans/mirrors.js";
 import { changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
 import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
@@ -28,7 +29,7 @@ import { toBridgeName, toTestPortName } from "./names.js";
 import { type ObservedLan, observePort } from "./observed-lan.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
 import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
-import { findScalar, listUuids, readMap } from "./ovs/ovsdb-values.js";
+import { findScalar, readMap } from "./ovs/ovsdb-values.js";
 import type { Switch } from "./ovs/switch.js";
 import { SegmentSizes } from "./segments/segment-sizes.js";
 
@@ -48,6 +49,7 @@ export class Bridges {
   readonly #tester: LanTester;
   readonly #healer: Healer;
   readonly #faults = new PortFaults();
+  readonly #mirrors: Mirrors;
   readonly #limits: PortLimits;
   /** Of one port one thing is done after the other. */
   readonly #queue = new KeyedQueue(1024);
@@ -57,6 +59,7 @@ export class Bridges {
   constructor(options: { readonly switch: Switch; readonly log: Log; readonly lookMs?: number }) {
     this.#switch = options.switch;
     this.#log = options.log;
+    this.#mirrors = new Mirrors(options.switch);
     const onChange = (): void => {
       for (const listener of this.#listeners) listener();
     };
@@ -99,6 +102,8 @@ export class Bridges {
       else this.#lans.set(lan.id, before);
       throw error;
     });
+    const mirrored = await this.#mirrors.settle((mirror) => this.#findBridge(mirror, lan.id));
+    if (mirrored > 0) await this.#switch.revalidated();
     const { uid } = lan;
     if (before !== undefined && before.uid !== uid) this.#tester.remove(before.uid);
     await this.#tester.add({ uid, bridge: toBridgeName(uid), testPort: toTestPortName(uid) });
@@ -199,7 +204,12 @@ export class Bridges {
       if (unchanged) return adjustPort(present.row, settings);
       return [...removePort(present.bridge, present.row), ...add];
     });
-    const more = await this.#finishPort(options);
+    // Mirrors refer to the rows of ports, which had to be there first.
+    const more = await this.#mirrors.settle((mirror) => {
+      const found = this.#findPort(mirror, port);
+      if (found === undefined) throw noLan(lan);
+      return takesPartInMirrors(found.row) ? found.bridge : undefined;
+    });
     if (plugged !== undefined && changes.length + more > 0) await this.#switch.revalidated();
     const { mirror } = this.#switch;
     const bridgeFault = this.#bridgeFault(mirror, lan);
@@ -232,24 +242,7 @@ export class Bridges {
       const plugged = this.#findPort(mirror, port);
       return plugged === undefined ? [] : removePort(plugged.bridge, plugged.row);
     });
-    await this.#switch.change((mirror) => this.#mirrorOperations(mirror));
-  }
-
-  /** Operations that bring mirrors to what ports say; of a bridge that has none only where it is named. */
-  #mirrorOperations(mirror: OvsdbMirror, named?: MirroredRow): OvsdbOperation[] {
-    return this.#bridges(mirror)
-      .filter((bridge) => bridge.uuid === named?.uuid || listUuids(bridge.columns["mirrors"]).length > 0)
-      .flatMap((bridge) => adjustMirrors(mirror, bridge));
-  }
-
-  /** Mirrors refer to the rows of ports, which had to be there first. Says how much was to do. */
-  async #finishPort({ port, lan }: PlugOptions): Promise<number> {
-    const changes = await this.#switch.change((mirror) => {
-      const found = this.#findPort(mirror, port);
-      if (found === undefined) throw noLan(lan);
-      return this.#mirrorOperations(mirror, takesPartInMirrors(found.row) ? found.bridge : undefined);
-    });
-    return changes.length;
+    await this.#mirrors.settle();
   }
 
   /** Tests whether frames cross from the lan to another end, see {@link crossTest}. @throws {ZorError} NOT_FOUND: no such lan */
@@ -331,8 +324,7 @@ export class Bridges {
     if ((await this.#switch.change((now) => this.#bridges(now).flatMap((bridge) => this.#settle(bridge)))).length > 0) {
       this.#log.warn("settings of lans were changed at the switch; put right");
     }
-    const build = (now: OvsdbMirror) => this.#bridges(now).flatMap((bridge) => adjustMirrors(now, bridge));
-    if ((await this.#switch.change(build)).length === 0) return;
+    if ((await this.#mirrors.settleAll()) === 0) return;
     this.#log.warn("mirrors were changed at the switch; put right");
     await this.#switch.revalidated();
   }

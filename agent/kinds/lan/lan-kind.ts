@@ -10,6 +10,7 @@ import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
 import { checkLanSettings } from "../../network/lans/lan-check.js";
 import { examineFlows } from "../../network/flows/flow-parser.js";
 import { specFlowBuild } from "../../network/flows/spec-flows.js";
+import { rspanFlowBuild } from "../../network/lans/rspan-flows.js";
 import type { FlowChange, FlowKeeper } from "../../network/flows/flow-keeper.js";
 import type { PortChange } from "../../network/lans/port-faults.js";
 import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
@@ -35,7 +36,7 @@ export class LanKind implements AgentKind<Lan> {
   // What is plugged in has the MTU of the lan.
   readonly changeable = [
     ...["labels", "annotations", "spec.rstp", "spec.rstp_settings"],
-    ...["spec.flood", "spec.multicast_snooping", "spec.flows"],
+    ...["spec.flood", "spec.multicast_snooping", "spec.flows", "spec.rspans"],
   ];
   readonly refreshMs = refreshMs;
   readonly #options: LanKindOptions;
@@ -64,6 +65,7 @@ export class LanKind implements AgentKind<Lan> {
     const id = idOf(lan);
     await this.#lans.ensureLan({ id, uid: lan.uid, mtu, rstp, settings: lan.spec });
     await this.#options.network.flows?.set(id, "lan", specFlowBuild(lan.spec.flows));
+    await this.#options.network.flows?.set(id, "rspan", rspanFlowBuild(lan.spec.rspans));
   }
 
   async remove(lan: Whole<Lan>): Promise<void> {

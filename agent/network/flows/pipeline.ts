@@ -17,7 +17,7 @@ export const flowTables = {
 } as const;
 
 /** Who has flows in lans. */
-export type FlowPart = "port" | "acl" | "lan";
+export type FlowPart = "port" | "acl" | "lan" | "rspan";
 
 /** What is a part's own in each bridge. */
 export interface PartRange {
@@ -37,6 +37,8 @@ export const partRanges: Readonly<Record<FlowPart, PartRange>> = {
   port: { cookie: 0x5a01, tables: [flowTables.guards, 1, 2, 3, 4, 5, 6, 7], meters: [1, 19_999] },
   acl: { cookie: 0x5a02, tables: [flowTables.fromNics, flowTables.toNics], meters: [20_000, 39_999] },
   lan: { cookie: 0x5a03, tables: [flowTables.lan], meters: [40_000, 59_999] },
+  // Copies of frames pass all tables by; it has no meters.
+  rspan: { cookie: 0x5a08, tables: [flowTables.guards], meters: [0, 0] },
 };
 
 /** The upper 16 bits of the cookies of what joins the tables. */

@@ -1,9 +1,9 @@
 import type { LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
-import { type OvsdbValue, readMap, sizeOf, toMapValue, toSetValue } from "../ovs/ovsdb-values.js";
+import { type OvsdbValue, readMap, sameValue, toMapValue, toSetValue } from "../ovs/ovsdb-values.js";
 
 /** What a lan does beyond learning who is where. */
-export type BridgeSettings = Pick<LanSpec, "rstpSettings" | "flood" | "multicastSnooping">;
+export type BridgeSettings = Pick<LanSpec, "rstpSettings" | "flood" | "multicastSnooping" | "rspans">;
 
 /** A lan's part that this reads. */
 interface SetLan {
@@ -23,6 +23,9 @@ const ourKeys = [
   ...["mcast-snooping-disable-flood-unregistered", "mcast-snooping-table-size", "mcast-snooping-aging-time"],
 ];
 
+/** By this key of external_ids of a bridge it is known in which VLANs copies go out, also before a lan's specification is read. */
+const rspanKey = "zor-rspan";
+
 const vlans = 4096;
 /** Of all of these a bridge that floods learns nothing; 0 is what has no tag. */
 const allVlans: readonly number[] = Array.from({ length: vlans }, (_, vlan) => vlan);
@@ -32,7 +35,7 @@ export function newBridgeColumns(lan: SetLan): Readonly<Record<string, OvsdbValu
   return {
     rstp_enable: lan.rstp,
     mcast_snooping_enable: lan.settings?.multicastSnooping !== undefined,
-    flood_vlans: toSetValue(lan.settings?.flood === true ? allVlans : []),
+    flood_vlans: toSetValue(floodVlans(lan)),
     other_config: toMapValue(configOf(lan)),
   };
 }
@@ -44,15 +47,36 @@ export function bridgeChanges({ columns }: MirroredRow, lan: SetLan): Readonly<R
   for (const name of ["rstp_enable", "mcast_snooping_enable"] as const) {
     if (columns[name] !== wanted[name]) changes[name] = wanted[name] ?? false;
   }
-  const floods = sizeOf(columns["flood_vlans"]);
-  if (floods !== (lan.settings?.flood === true ? vlans : 0)) changes["flood_vlans"] = wanted["flood_vlans"] ?? false;
+  if (!sameValue(columns["flood_vlans"], wanted["flood_vlans"])) changes["flood_vlans"] = wanted["flood_vlans"] ?? false;
   const config = readMap(columns["other_config"]);
   const ours = configOf(lan);
   if (ourKeys.some((key) => config.get(key) !== ours[key])) {
     const others = [...config].filter(([key]) => !ourKeys.includes(key));
     changes["other_config"] = toMapValue({ ...Object.fromEntries(others), ...ours });
   }
+  const { [rspanKey]: told, ...ids } = Object.fromEntries(readMap(columns["external_ids"]));
+  const rspans = rspanTags(lan);
+  if (told !== rspans[rspanKey]) changes["external_ids"] = toMapValue({ ...ids, ...rspans });
   return changes;
+}
+
+/** In the VLANs of copies nothing may be learned: who sends would be looked for where the copies come from. */
+function floodVlans({ settings }: SetLan): readonly number[] {
+  if (settings?.flood === true) return allVlans;
+  return [...new Set((settings?.rspans ?? []).map(({ vlan }) => vlan))];
+}
+
+/** external_ids of a bridge that say in which VLANs copies of mirrors go out; pure. */
+export function rspanTags({ settings }: SetLan): Readonly<Record<string, string>> {
+  const rspans = settings?.rspans ?? [];
+  if (rspans.length === 0) return {};
+  return { [rspanKey]: rspans.map(({ mirror, vlan }) => `${mirror}=${vlan}`).join(" ") };
+}
+
+/** The VLAN of each mirror whose copies go out in one; pure. */
+export function rspansOf({ columns }: MirroredRow): ReadonlyMap<string, number> {
+  const words = (readMap(columns["external_ids"]).get(rspanKey) ?? "").split(" ").filter((word) => word !== "");
+  return new Map(words.map((word) => [word.split("=")[0] ?? "", Number(word.split("=")[1])]));
 }
 
 function configOf({ rstp, settings }: SetLan): Readonly<Record<string, string>> {

@@ -1,8 +1,10 @@
 import type { FieldViolation } from "../../../lib/errors.js";
+import { isId, quote } from "../../../lib/names.js";
 import { checkSpecFlows } from "../flows/spec-flows.js";
 import type { LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 
 const prioritySteps = 4096;
+const maxRspans = 8;
 const defaults = { maxAge: 20, forwardDelay: 15 } as const;
 
 /** What is wrong with the settings of a lan. @param before what it is; undefined: it is new. */
@@ -18,6 +20,7 @@ export function checkLanSettings(wanted: LanSpec, before: LanSpec | undefined): 
       ? [found("multicast_snooping", "is of no use in a lan that floods; leave one of both out")]
       : []),
     ...checkSnooping(wanted, found),
+    ...checkRspans(wanted, found),
     ...checkSpecFlows("lan.spec.flows", wanted.flows),
   ];
 }
@@ -58,6 +61,25 @@ function checkSnooping({ multicastSnooping }: LanSpec, found: Find): readonly Fi
       ? []
       : outside(found, "multicast_snooping.ageing_seconds", { value: ageingSeconds, min: 15, max: 3600 })),
   ];
+}
+
+function checkRspans({ rspans }: LanSpec, found: Find): readonly FieldViolation[] {
+  if (rspans.length > maxRspans) return [found("rspans", `${rspans.length} are more than ${maxRspans}`)];
+  return rspans.flatMap(({ mirror, vlan }, index) => {
+    const others = rspans.slice(0, index);
+    return [
+      ...(isId(mirror)
+        ? []
+        : [found(`rspans[${index}].mirror`, `${quote(mirror)} is not a name of a mirror such as "span1"`)]),
+      ...outside(found, `rspans[${index}].vlan`, { value: vlan, min: 1, max: 4094 }),
+      ...(others.some((other) => other.mirror === mirror)
+        ? [found(`rspans[${index}].mirror`, `${quote(mirror)} is there twice; the copies of a mirror go out in one VLAN`)]
+        : []),
+      ...(others.some((other) => other.vlan === vlan)
+        ? [found(`rspans[${index}].vlan`, `${vlan} is there twice; give each mirror a VLAN of its own`)]
+        : []),
+    ];
+  });
 }
 
 function outside(

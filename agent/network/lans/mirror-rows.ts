@@ -12,6 +12,7 @@ import {
   toSetValue,
   toUuidValue,
 } from "../ovs/ovsdb-values.js";
+import { rspansOf } from "./bridge-settings.js";
 import { mirrorKeys } from "./port-columns.js";
 
 /** By this key of external_ids a mirror is known to be ours; one that somebody else made in our bridge stays. */
@@ -20,7 +21,7 @@ const agentKey = "zor-agent";
 /** Operations that bring the mirrors of a bridge to what its ports say of them; none when they are; pure. */
 export function adjustMirrors(mirror: OvsdbMirror, bridge: MirroredRow): OvsdbOperation[] {
   const agentUid = readMap(bridge.columns["external_ids"]).get(agentKey) ?? "";
-  const wanted = wantedMirrors(mirror.follow(bridge, "ports", "Port"));
+  const wanted = wantedMirrors(mirror.follow(bridge, "ports", "Port"), rspansOf(bridge));
   const present = mirror
     .follow(bridge, "mirrors", "Mirror")
     .filter(({ columns }) => readMap(columns["external_ids"]).get(agentKey) === agentUid);
@@ -78,21 +79,19 @@ function findMirrorEnd(ports: readonly MirroredRow[], name: string, besides: str
   return ports.find((port) => port.columns["name"] !== besides && mirrorsOf(port, mirrorKeys.to).includes(name));
 }
 
-/** A mirror needs a source, and a place for its copies: one without is not made. */
-function wantedMirrors(ports: readonly MirroredRow[]): Map<string, OvsdbRow> {
+/** A mirror needs a source, and a place for its copies: one without is not made. One with a port and a VLAN for them is two. */
+function wantedMirrors(ports: readonly MirroredRow[], rspans: ReadonlyMap<string, number>): Map<string, OvsdbRow> {
   const wanted = new Map<string, OvsdbRow>();
+  const none = toSetValue([]);
   for (const name of new Set(ports.flatMap((port) => mirrorsOf(port, mirrorKeys.from)))) {
-    const output = findMirrorEnd(ports, name, "");
-    if (output === undefined) continue;
     const from = ports.filter((port) => mirrorsOf(port, mirrorKeys.from).includes(name));
     const sources = toSetValue(from.map(({ uuid }) => toUuidValue(uuid)));
-    wanted.set(name, {
-      select_all: false,
-      select_src_port: sources,
-      select_dst_port: sources,
-      output_port: toUuidValue(output.uuid),
-      output_vlan: toSetValue([]),
-    });
+    const selected = { select_all: false, select_src_port: sources, select_dst_port: sources };
+    const output = findMirrorEnd(ports, name, "");
+    if (output !== undefined)
+      wanted.set(name, { ...selected, output_port: toUuidValue(output.uuid), output_vlan: none });
+    const vlan = rspans.get(name);
+    if (vlan !== undefined) wanted.set(`${name}/vlan`, { ...selected, output_port: none, output_vlan: vlan });
   }
   return wanted;
 }

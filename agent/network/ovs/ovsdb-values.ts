@@ -62,7 +62,3 @@ function normal(value: OvsdbValue | undefined): string {
   return JSON.stringify([isMap, parts.map((part) => JSON.stringify(part)).sort()]);
 }
 
-/** How many values a set column holds. */
-export function sizeOf(value: OvsdbValue | undefined): number {
-  return listValues(value).length;
-}

@@ -22,6 +22,7 @@ export function describeLan(row: Row<Lan>, context: CellContext): readonly Descr
     ...(spec?.flood === true ? [field("mode", "hub: every frame goes to every port")] : []),
     ...(spec?.multicastSnooping === undefined ? [] : [field("multicasts", snoopingText(spec.multicastSnooping))]),
     ...(spec?.flows ?? []).map((flow, index) => field(index === 0 ? "flows" : "", flow)),
+    ...(spec?.rspans ?? []).map(({ mirror, vlan }) => field("rspan", `copies of ${mirror} in VLAN ${vlan}`)),
     field("datapath", status?.datapath),
     field("labels", labelText(labels)),
     field("observed", `${ageText(status?.observeTime, context)} ago`),

@@ -1,5 +1,6 @@
 import { invalidArgument } from "../../../lib/errors.js";
-import { Lan, type LanSpec } from "../../../proto/gen/zor/v1/lan.js";
+import { quote } from "../../../lib/names.js";
+import { Lan, type LanSpec, type Rspan } from "../../../proto/gen/zor/v1/lan.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import {
   type Change,
@@ -34,6 +35,12 @@ const flags: readonly Flag[] = [
     repeatable: true,
   },
   { flags: "--no-flow", help: "no flows of its own" },
+  {
+    flags: "--rspan <mirror=vlan>",
+    help: "copies of this mirror go out in this VLAN (RSPAN); say it in every lan that carries it; all anew; may be repeated",
+    repeatable: true,
+  },
+  { flags: "--no-rspan", help: "no VLANs of copies" },
 ];
 
 /** What the command line can say of lans. */
@@ -63,6 +70,7 @@ export const lanCommands: KindCommands<Lan> = {
       "alpha/lan1 --flood",
       "alpha/tv --no-multicast-snooping",
       "alpha/lan1 --no-flow",
+      "alpha/lan1 --rspan span1=300",
     ],
     read: async ({ values, current }) => {
       const { spec } = Lan.fromPartial((await current()) as Lan);
@@ -72,6 +80,15 @@ export const lanCommands: KindCommands<Lan> = {
     },
   },
 };
+
+/** "span1=300". */
+function readRspan(text: string): Rspan {
+  const [mirror = "", vlan, ...rest] = text.split("=");
+  if (mirror === "" || vlan === undefined || rest.length > 0) {
+    throw invalidArgument("--rspan", `${quote(text)} is not MIRROR=VLAN, such as span1=300`);
+  }
+  return { mirror, vlan: parseWhole("--rspan", vlan, 1, 4094) };
+}
 
 /** What flags say, upon what a lan has, and the paths of it. */
 function readSettings(
@@ -118,5 +135,8 @@ function readSettings(
   const flows = flagTexts(values, "flow");
   if (values["flow"] === false) set("flows", "flows", []);
   else if (flows.length > 0) set("flows", "flows", [...flows]);
+  const rspans = flagTexts(values, "rspan").map(readRspan);
+  if (values["rspan"] === false) set("rspans", "rspans", []);
+  else if (rspans.length > 0) set("rspans", "rspans", rspans);
   return { spec, paths };
 }

@@ -192,6 +192,11 @@ export interface LanSpec {
    * and do nothing that leaves the lan. What matches none in table 30 is forwarded as ever; in the others it is dropped.
    */
   flows: string[];
+  /**
+   * VLANs that carry the copies of mirrors (RSPAN), at most 8. The copies of a mirror of this name go to every port that carries the VLAN, over links
+   * to other lans too; a lan that only carries or ends them says the same of its own. Nothing is learned in these VLANs.
+   */
+  rspans: Rspan[];
 }
 
 /** What a lan is observed to be. */
@@ -251,6 +256,14 @@ export interface RstpSettings {
    * default, 15.
    */
   forwardDelaySeconds: number;
+}
+
+/** A VLAN that carries copies of frames. */
+export interface Rspan {
+  /** Name of the mirror, as of resources; the ports of this lan that have it in `mirror_from` are its sources. */
+  mirror: string;
+  /** The VLAN, 1 to 4094: for this alone. */
+  vlan: number;
 }
 
 /** How a lan handles multicasts. */
@@ -731,7 +744,15 @@ export const Lan_AnnotationsEntry: MessageFns<Lan_AnnotationsEntry> = {
 };
 
 function createBaseLanSpec(): LanSpec {
-  return { mtu: 0, rstp: false, rstpSettings: undefined, flood: false, multicastSnooping: undefined, flows: [] };
+  return {
+    mtu: 0,
+    rstp: false,
+    rstpSettings: undefined,
+    flood: false,
+    multicastSnooping: undefined,
+    flows: [],
+    rspans: [],
+  };
 }
 
 export const LanSpec: MessageFns<LanSpec> = {
@@ -753,6 +774,9 @@ export const LanSpec: MessageFns<LanSpec> = {
     }
     for (const v of message.flows) {
       writer.uint32(130).string(v!);
+    }
+    for (const v of message.rspans) {
+      Rspan.encode(v!, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -818,6 +842,14 @@ export const LanSpec: MessageFns<LanSpec> = {
             message.flows.push(reader.string());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.rspans.push(Rspan.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -846,6 +878,7 @@ export const LanSpec: MessageFns<LanSpec> = {
         ? MulticastSnooping.fromJSON(object.multicast_snooping)
         : undefined,
       flows: globalThis.Array.isArray(object?.flows) ? object.flows.map((e: any) => globalThis.String(e)) : [],
+      rspans: globalThis.Array.isArray(object?.rspans) ? object.rspans.map((e: any) => Rspan.fromJSON(e)) : [],
     };
   },
 
@@ -869,6 +902,9 @@ export const LanSpec: MessageFns<LanSpec> = {
     if (message.flows?.length) {
       obj.flows = message.flows;
     }
+    if (message.rspans?.length) {
+      obj.rspans = message.rspans.map((e) => Rspan.toJSON(e));
+    }
     return obj;
   },
 
@@ -887,6 +923,7 @@ export const LanSpec: MessageFns<LanSpec> = {
       ? MulticastSnooping.fromPartial(object.multicastSnooping)
       : undefined;
     message.flows = object.flows?.map((e) => e) || [];
+    message.rspans = object.rspans?.map((e) => Rspan.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1409,6 +1446,91 @@ export const RstpSettings: MessageFns<RstpSettings> = {
     message.priority = object.priority ?? undefined;
     message.maxAgeSeconds = object.maxAgeSeconds ?? 0;
     message.forwardDelaySeconds = object.forwardDelaySeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseRspan(): Rspan {
+  return { mirror: "", vlan: 0 };
+}
+
+export const Rspan: MessageFns<Rspan> = {
+  encode(message: Rspan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mirror !== "") {
+      writer.uint32(10).string(message.mirror);
+    }
+    if (message.vlan !== 0) {
+      writer.uint32(16).int32(message.vlan);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Rspan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRspan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.mirror = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.vlan = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Rspan {
+    return {
+      mirror: isSet(object.mirror) ? globalThis.String(object.mirror) : "",
+      vlan: isSet(object.vlan) ? globalThis.Number(object.vlan) : 0,
+    };
+  },
+
+  toJSON(message: Rspan): unknown {
+    const obj: any = {};
+    if (message.mirror !== "") {
+      obj.mirror = message.mirror;
+    }
+    if (message.vlan !== 0) {
+      obj.vlan = Math.round(message.vlan);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Rspan>): Rspan {
+    return Rspan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Rspan>): Rspan {
+    const message = createBaseRspan();
+    message.mirror = object.mirror ?? "";
+    message.vlan = object.vlan ?? 0;
     return message;
   },
 };
