@@ -19,14 +19,16 @@ import { LanTester } from "./lan-tester.js";
 import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, type PluggedRow, tagsOf } from "./lans/bridge-rows.js";
 import { Healer } from "./lans/healer.js";
 import { checkMirrorEnd } from "./lans/mirror-rows.js";
+import { LanView } from "./lans/lan-view.js";
+import { MacViolations } from "./lans/mac-violations.js";
 import { Mirrors } from "./lans/mirrors.js";
 import { changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
+import { portDrops } from "./lans/port-drops.js";
 import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
 import { PortLimits } from "./lans/port-limits.js";
-import { bridgeTopology } from "./lans/rstp-topology.js";
 import { toBridgeName, toTestPortName } from "./names.js";
-import { type ObservedLan, observePort } from "./observed-lan.js";
+import type { ObservedLan } from "./observed-lan.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
 import type { MirroredRow, OvsdbMirror } from "./ovs/ovsdb-mirror.js";
 import { findScalar, readMap } from "./ovs/ovsdb-values.js";
@@ -47,8 +49,10 @@ export class Bridges {
   readonly #lans = new Map<string, LanConfig>();
   readonly #plugs = new Map<string, PlugOptions>();
   readonly #tester: LanTester;
+  readonly #view: LanView;
   readonly #healer: Healer;
   readonly #faults = new PortFaults();
+  readonly #violations = new MacViolations();
   readonly #mirrors: Mirrors;
   readonly #limits: PortLimits;
   /** Of one port one thing is done after the other. */
@@ -68,8 +72,16 @@ export class Bridges {
     this.flows = new FlowKeeper(options);
     const { netns, datapath } = options.switch;
     this.segments = datapath === "netdev" ? new SegmentSizes({ netns, log: options.log }) : undefined;
+    this.#view = new LanView({
+      switch: options.switch,
+      flows: this.flows,
+      lanFault: (uid) => this.#tester.faultOf(uid),
+      portFault: (port) => this.#faults.of(port),
+      settingsOf: (port) => this.#plugs.get(port)?.settings,
+    });
     const tell = (port: string, fault: string): void => this.#faults.tell(this.#plugs.get(port), fault);
     this.#limits = new PortLimits({ netns: options.switch.netns, log: options.log, flows: this.flows, tell });
+    this.flows.onLook((lan) => this.#judge(lan));
     const stops = [
       this.flows.onChange(onChange),
       options.switch.onRestart(() => void this.#restore()),
@@ -135,7 +147,7 @@ export class Bridges {
       const reason = failure === "" ? toldOf(error) : failure;
       return [...this.#lans.values()].map(({ id, uid }) => ({ id, uid, datapath, ports: [], fault: reason, reason }));
     }
-    return this.#bridges(mirror).map((bridge) => this.#observe(mirror, bridge));
+    return this.#bridges(mirror).map((bridge) => this.#view.observe(mirror, bridge));
   }
 
   /** One lan as the switch has it. */
@@ -147,7 +159,7 @@ export class Bridges {
       return this.list().find((lan) => lan.id === id);
     }
     const bridge = this.#findBridge(mirror, id);
-    return bridge === undefined ? undefined : this.#observe(mirror, bridge);
+    return bridge === undefined ? undefined : this.#view.observe(mirror, bridge);
   }
 
   /**
@@ -212,14 +224,14 @@ export class Bridges {
     });
     if (plugged !== undefined && changes.length + more > 0) await this.#switch.revalidated();
     const { mirror } = this.#switch;
-    const bridgeFault = this.#bridgeFault(mirror, lan);
+    const bridgeFault = this.#view.faultOf(mirror, lan);
     if (bridgeFault !== "") {
       // The port is as it should be, and works as soon as its lan does.
       this.#plugs.set(port, options);
       throw plugFailed(options, bridgeFault);
     }
     const row = mirror.findByName("Interface", port);
-    const error = row === undefined ? "it is gone" : this.#interfaceError(row);
+    const error = row === undefined ? "it is gone" : this.#view.errorOf(row);
     if (error !== "") {
       await this.#unplug(port);
       throw plugFailed(options, error);
@@ -237,6 +249,7 @@ export class Bridges {
   async #unplug(port: string): Promise<void> {
     this.#plugs.delete(port);
     this.#faults.forget(port);
+    this.#violations.forget(port);
     await this.#limits.remove(port);
     await this.#switch.change((mirror) => {
       const plugged = this.#findPort(mirror, port);
@@ -252,7 +265,7 @@ export class Bridges {
     if (bridge === undefined) throw noLan(test.lan);
     const obstacle = (text: string): CrossResult => ({ sent: 0, came: 0, obstacle: text });
     const row = mirror.findByName("Interface", test.port);
-    const error = row === undefined ? "the port is not plugged" : this.#interfaceError(row);
+    const error = row === undefined ? "the port is not plugged" : this.#view.errorOf(row);
     if (row === undefined || error !== "") return obstacle(error);
     const state = readMap(this.#findPort(mirror, test.port)?.row.columns["rstp_status"]).get("rstp_port_state");
     if (state !== undefined && state !== "Forwarding") {
@@ -346,39 +359,16 @@ export class Bridges {
     await this.#plug(plug).finally(() => this.#plugs.set(port, plug));
   }
 
-  /** Why no frames pass through a lan; empty when they do. */
-  #bridgeFault(mirror: OvsdbMirror, lan: string): string {
-    const bridge = this.#findBridge(mirror, lan);
-    return bridge === undefined ? "it is gone" : this.#switch.faultOfBridge(nameOf(bridge));
-  }
-
-  /** What the switch says against an interface: in the database, and, where that is silent, in the datapath. */
-  #interfaceError(row: MirroredRow): string {
-    const error = findScalar(row.columns["error"]);
-    if (typeof error === "string" && error !== "") return error;
-    if (Number(findScalar(row.columns["ofport"]) ?? -1) <= 0) return "the switch did not take it";
-    return this.#switch.faultOfPort(nameOf(row));
-  }
-
-  #observe(mirror: OvsdbMirror, bridge: MirroredRow): ObservedLan {
-    const tags = tagsOf(bridge);
-    const ports = mirror
-      .follow(bridge, "ports", "Port")
-      .filter((port) => tagsOf(port).has(tagKeys.endpoint))
-      .map((port) => {
-        const row = mirror.follow(port, "interfaces", "Interface")[0];
-        const told = row === undefined ? "it has no interface" : this.#interfaceError(row);
-        const error = told === "" ? this.#faults.of(nameOf(port)) : told;
-        return observePort(port, row, { error, settings: this.#plugs.get(nameOf(port))?.settings });
-      });
-    const [id, uid] = [tags.get(tagKeys.lan) ?? "", tags.get(tagKeys.lanUid) ?? ""];
-    const missing = this.#bridgeFault(mirror, id);
-    const fault = missing === "" ? this.#tester.faultOf(uid) : missing;
-    // Of a bridge that is not there every port is broken too.
-    const broken = missing === "" ? ports.filter((port) => port.error !== "") : [];
-    const reasons = [fault, this.flows.faultOf(id), ...broken.map((port) => `${port.endpoint}: ${port.error}`)];
-    const reason = reasons.filter((text) => text !== "").join("; ");
-    return { id, uid, datapath: this.#switch.datapath, ports, fault, reason, rstp: bridgeTopology(bridge) };
+  /** Tells of what the endpoints of a lan do against the settings of their ports. */
+  #judge(lan: string): void {
+    const limited = [...this.#plugs.values()].filter((plug) => plug.lan === lan && (plug.settings?.maxMacs ?? 0) > 0);
+    if (limited.length === 0) return;
+    const drops = portDrops(this.flows.figuresOf(lan));
+    for (const plug of limited) {
+      const { port, endpoint, settings } = plug;
+      const told = this.#violations.look({ port, lan, endpoint, maxMacs: settings?.maxMacs ?? 0 }, drops.get(port));
+      if (told !== undefined) this.#faults.notice(told);
+    }
   }
 
   #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {

@@ -2,6 +2,7 @@ import type { LanRstp, PortRstp } from "../../proto/gen/zor/v1/lan.js";
 import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
 import { tagKeys } from "./bridge-operations.js";
 import { nameOf } from "./lans/bridge-rows.js";
+import type { PortDrops } from "./lans/port-drops.js";
 import { portTopology } from "./lans/rstp-topology.js";
 import type { MirroredRow } from "./ovs/ovsdb-mirror.js";
 import { readMap } from "./ovs/ovsdb-values.js";
@@ -25,6 +26,8 @@ export interface ObservedPort {
   readonly settings: PortSettings | undefined;
   /** What the spanning tree has it do. */
   readonly rstp?: PortRstp | undefined;
+  /** What its settings had dropped; undefined: nothing. */
+  readonly drops?: PortDrops | undefined;
 }
 
 /** A lan as the switch tells it. */
@@ -45,7 +48,7 @@ export interface ObservedLan {
 export function observePort(
   port: MirroredRow,
   row: MirroredRow | undefined,
-  known: Pick<ObservedPort, "error" | "settings">,
+  known: Pick<ObservedPort, "error" | "settings" | "drops">,
 ): ObservedPort {
   const statistics = readMap(row?.columns["statistics"]);
   const counter = (name: string) => BigInt(statistics.get(name) ?? 0);

@@ -11,7 +11,7 @@ import { formatBits, formatBytes } from "./format.js";
 /** A port's settings in a few words; "": it has none. */
 export function portText(settings: PortSettings | undefined): string {
   if (settings === undefined) return "";
-  const { vlan, mirrorFrom, mirrorTo, rateIn, rateOut, stormControl, addressGuard, filter } = settings;
+  const { vlan, mirrorFrom, mirrorTo, rateIn, rateOut, stormControl, addressGuard, filter, maxMacs } = settings;
   return [
     vlanText(vlan),
     ...mirrorFrom.map((name) => `mirrored to ${name}`),
@@ -20,6 +20,7 @@ export function portText(settings: PortSettings | undefined): string {
     rateText("out", rateOut),
     stormText(stormControl),
     guardText(addressGuard),
+    maxMacs === 0 ? "" : `at most ${maxMacs} MACs`,
     filter === undefined ? "" : "filtered",
   ]
     .filter((text) => text !== "")

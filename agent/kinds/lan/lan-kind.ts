@@ -134,13 +134,20 @@ export class LanKind implements AgentKind<Lan> {
   }
 
   #toLanPort(port: ObservedPort): LanPort {
-    const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, rstp, error: fault } = port;
+    const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, rstp, drops, error: fault } = port;
     const counters = { rxFrames, rxBytes, txFrames, txBytes, droppedFrames };
+    const causes = {
+      rateDroppedFrames: drops?.rate ?? 0n,
+      stormDroppedFrames: drops?.storm ?? 0n,
+      guardDroppedFrames: drops?.guard ?? 0n,
+      maxMacsDroppedFrames: drops?.maxMacs ?? 0n,
+    };
     const heard = this.#options.network.heard?.ofNic(endpoint) ?? [];
     return {
       endpoint,
       port: port.port,
       ...counters,
+      ...causes,
       settings,
       fault,
       rstp,
@@ -168,13 +175,14 @@ function idOf({ name }: Lan): string {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 
-function toEvent(resource: string, { endpoint, fault }: PortChange): EventDraft {
+function toEvent(resource: string, { endpoint, fault, isViolation }: PortChange): EventDraft {
   if (fault === "") {
     const message = `${endpoint}: its port does what its settings say again`;
     return { severity: EventSeverity.EVENT_SEVERITY_INFO, type: "lan.port-restored", resource, message, caller: "" };
   }
   const severity = EventSeverity.EVENT_SEVERITY_WARNING;
-  return { severity, type: "lan.port-changed", resource, message: `${endpoint}: ${fault}`, caller: "" };
+  const type = isViolation === true ? "lan.port-violation" : "lan.port-changed";
+  return { severity, type, resource, message: `${endpoint}: ${fault}`, caller: "" };
 }
 
 function toFlowEvent(resource: string, { fault, healed }: FlowChange): EventDraft {

@@ -10,7 +10,7 @@ import type { Switch } from "../ovs/switch.js";
 import { flowPortsOf } from "./flow-ports.js";
 import { dumpedFlows, readMacs } from "./flow-dump.js";
 import type { FlowBuild, FlowPort } from "./flow-set.js";
-import { LanFlows } from "./lan-flows.js";
+import { type FlowFigures, LanFlows } from "./lan-flows.js";
 import { FlowTool } from "./flow-tool.js";
 import type { FlowPart } from "./pipeline.js";
 
@@ -40,6 +40,7 @@ export class FlowKeeper {
   readonly #lans = new Map<string, LanFlows>();
   readonly #queue = new KeyedQueue(1024);
   readonly #listeners = new Set<(change: FlowChange) => void>();
+  readonly #looks = new Set<(lan: string) => void>();
   readonly #stops: readonly (() => void)[];
   #isSettled = false;
   #isClosed = false;
@@ -97,6 +98,16 @@ export class FlowKeeper {
   /** Why a lan's flows are not as they should be, for people; empty when they are. */
   faultOf(lan: string): string {
     return this.#lans.get(lan)?.fault ?? "";
+  }
+
+  /** What the flows and meters of a lan have met, as of the last look; undefined: it has none. */
+  figuresOf(lan: string): FlowFigures | undefined {
+    return this.#lans.get(lan)?.figures;
+  }
+
+  /** Calls back when the flows of a lan were looked at. */
+  onLook(listener: (lan: string) => void): void {
+    this.#looks.add(listener);
   }
 
   /** What is plugged into a lan, as flows may name it. */
@@ -201,6 +212,7 @@ export class FlowKeeper {
     const bridge = this.#findBridge(lan);
     if (bridge === undefined) return;
     const changed = await flows.findChanged(this.#switch, bridge);
+    for (const listener of this.#looks) listener(lan);
     if (changed === 0 && flows.fault === "") return;
     await this.#apply(lan, flows);
     if (changed === 0) return;

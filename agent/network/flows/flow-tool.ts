@@ -13,10 +13,15 @@ export class FlowTool {
   }
 
   /** What the bridge has of ours. @throws {ToolError} */
-  async read(): Promise<HeldFlows> {
-    const flows = await this.#run(["dump-flows", "--no-stats", "--no-names"], [ourCookies]);
+  async read(): Promise<ReadFlows> {
+    const flows = await this.#run(["dump-flows", "--no-names"], [ourCookies]);
     const meters = await this.#run(["dump-meters"], []);
-    return { flows: parseFlows(flows), meters: parseMeters(meters) };
+    return { flows: parseFlows(flows), meters: parseMeters(meters), frames: parseFrames(flows) };
+  }
+
+  /** How many frames each meter has dropped. @throws {ToolError} */
+  async readDrops(): Promise<ReadonlyMap<number, bigint>> {
+    return parseDrops(await this.#run(["meter-stats"], []));
   }
 
   /** All flows of the bridge with their counters, as ovs-ofctl prints them. @throws {ToolError} */
@@ -53,14 +58,36 @@ export class FlowTool {
   }
 }
 
-/** Reads "dump-flows --no-stats": a line for each flow, " cookie=0x5a..., table=30, priority=5,arp actions=drop"; pure. */
+/** What a bridge has of ours, and how many frames each flow has met, by its cookie. */
+export interface ReadFlows extends HeldFlows {
+  readonly frames: ReadonlyMap<string, bigint>;
+}
+
+/**
+ * Reads "dump-flows": a line for each flow, " cookie=0x5a..., duration=1.5s, table=30, n_packets=9, n_bytes=642, priority=5,arp
+ * actions=drop"; of a flow all that does not change by itself; pure.
+ */
 export function parseFlows(text: string): Map<string, string> {
   const flows = new Map<string, string>();
   for (const line of text.split("\n")) {
-    const [, cookie, flow] = /^ *cookie=(0x[0-9a-f]+), (.*)$/.exec(line) ?? [];
-    if (cookie !== undefined && flow !== undefined) flows.set(cookie, flow);
+    const [, cookie, flow = ""] = /^ *cookie=(0x[0-9a-f]+), (.*)$/.exec(line) ?? [];
+    if (cookie !== undefined) flows.set(cookie, flow.replace(counters, ""));
   }
   return flows;
+}
+
+const counters = /\b(duration=[^,]*|n_packets=\d+|n_bytes=\d+|idle_age=\d+|hard_age=\d+), /g;
+
+/** The same, how many frames; pure. */
+export function parseFrames(text: string): Map<string, bigint> {
+  const found = text.matchAll(/^ *cookie=(0x[0-9a-f]+), .*?\bn_packets=(\d+),/gm);
+  return new Map([...found].map(([, cookie = "", frames = "0"]) => [cookie, BigInt(frames)]));
+}
+
+/** Reads "meter-stats": "meter:5 flow_count:1 ... bands:", and in the next line "0: packet_count:7 byte_count:1000"; pure. */
+export function parseDrops(text: string): Map<number, bigint> {
+  const found = text.matchAll(/^meter:(\d+) .*\n0: packet_count:(\d+) /gm);
+  return new Map([...found].map(([, id, frames = "0"]) => [Number(id), BigInt(frames)]));
 }
 
 /** Reads "dump-meters": "meter=5 kbps burst stats bands=", and in the next line "type=drop rate=1000 burst_size=50"; pure. */

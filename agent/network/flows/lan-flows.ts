@@ -4,13 +4,31 @@ import type { MirroredRow, OvsdbMirror } from "../ovs/ovsdb-mirror.js";
 import { toMapValue, toSetValue, toUuidValue } from "../ovs/ovsdb-values.js";
 import type { Switch } from "../ovs/switch.js";
 import { flowPortsOf } from "./flow-ports.js";
-import { differences, type FlowBuild, flowChanges, type HeldFlows, isEmpty, wantedFlows } from "./flow-set.js";
-import { FlowTool } from "./flow-tool.js";
+import {
+  differences,
+  type FlowBuild,
+  type FlowPort,
+  flowChanges,
+  type HeldFlows,
+  isEmpty,
+  wantedFlows,
+} from "./flow-set.js";
+import { FlowTool, type ReadFlows } from "./flow-tool.js";
 import type { FlowPart } from "./pipeline.js";
 
 /** By this key of external_ids a bridge says that it may have flows of ours. */
 const markKey = "zor-flows";
 const nothing: HeldFlows = { flows: new Map(), meters: new Map() };
+
+/** What flows and meters of a lan have met. */
+export interface FlowFigures extends ReadFlows {
+  /** Frames that meters have dropped. */
+  readonly drops: ReadonlyMap<number, bigint>;
+  /** What flows had met when the agent began. */
+  readonly before: ReadonlyMap<string, bigint>;
+  /** What was plugged in then. */
+  readonly ports: readonly FlowPort[];
+}
 
 /** What is wanted of the flows of one lan, and what its bridge was seen to have. One thing at a time is done with it. */
 export class LanFlows {
@@ -20,6 +38,9 @@ export class LanFlows {
   /** Flows and meters of an earlier run of the agent, which may be wanted again in a moment. */
   readonly #found = new Set<string | number>();
   #held: HeldFlows | undefined;
+  #figures: FlowFigures | undefined;
+  /** What flows of an earlier run of the agent had met when this one began. */
+  #before: ReadonlyMap<string, bigint> = new Map();
   #missing = 0;
   #key = "";
   #isFirst = true;
@@ -28,6 +49,11 @@ export class LanFlows {
   /** Of so many flows nothing is at the switch, since others have the same match and priority. */
   get hidden(): number {
     return this.#missing;
+  }
+
+  /** What its flows and meters have met, as of the last look; undefined: it was not looked at. */
+  get figures(): FlowFigures | undefined {
+    return this.#figures;
   }
 
   /** Says what a part wants from now on; returns what it wanted before. */
@@ -72,11 +98,14 @@ export class LanFlows {
     this.#key = key;
     if (!isMarked && !isWanted) {
       this.#held = nothing;
+      this.#figures = undefined;
       return;
     }
     if (!isMarked) await sw.change(() => [mark(bridge, "insert")]);
     const tool = new FlowTool(sw.directory, nameOf(bridge));
-    const held = this.#held ?? (isMarked ? distrust(await tool.read(), wanted) : nothing);
+    const read = this.#held === undefined && isMarked ? await tool.read() : undefined;
+    const held = this.#held ?? (read === undefined ? nothing : distrust(read, wanted));
+    if (this.#isFirst && read !== undefined) this.#before = read.frames;
     if (this.#isFirst && !isSettled) for (const each of keysOf(held)) this.#found.add(each);
     this.#isFirst = false;
     for (const each of keysOf(wanted)) this.#found.delete(each);
@@ -97,7 +126,10 @@ export class LanFlows {
   async findChanged(sw: Switch, bridge: MirroredRow): Promise<number> {
     const held = this.#held;
     if (held === undefined || held === nothing) return 0;
-    const now = await new FlowTool(sw.directory, nameOf(bridge)).read();
+    const tool = new FlowTool(sw.directory, nameOf(bridge));
+    const now = await tool.read();
+    const drops = now.meters.size === 0 ? new Map<number, bigint>() : await tool.readDrops();
+    this.#figures = { ...now, drops, before: this.#before, ports: flowPortsOf(sw.mirror, bridge).ports };
     const changed = differences(held, now);
     // What is not as it was is as good as missing; what was not there is to go.
     const flows = [...now.flows].filter(([cookie, flow]) => (held.flows.get(cookie) ?? flow) === flow);

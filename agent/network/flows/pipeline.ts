@@ -34,7 +34,7 @@ export const ourCookies = "cookie=0x5a00000000000000/0xff00000000000000";
 
 /** What belongs to whom. */
 export const partRanges: Readonly<Record<FlowPart, PartRange>> = {
-  port: { cookie: 0x5a01, tables: [flowTables.guards, 1, 2, 3, 4, 5, 6, 7], meters: [1, 19_999] },
+  port: { cookie: 0x5a01, tables: [flowTables.guards, 1, 2, 3, 4, 5, 6, 7, 8, 9], meters: [1, 19_999] },
   acl: { cookie: 0x5a02, tables: [flowTables.fromNics, flowTables.toNics], meters: [20_000, 39_999] },
   lan: { cookie: 0x5a03, tables: [flowTables.lan], meters: [40_000, 59_999] },
   // Copies of frames pass all tables by; it has no meters.

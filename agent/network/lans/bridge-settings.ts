@@ -47,7 +47,8 @@ export function bridgeChanges({ columns }: MirroredRow, lan: SetLan): Readonly<R
   for (const name of ["rstp_enable", "mcast_snooping_enable"] as const) {
     if (columns[name] !== wanted[name]) changes[name] = wanted[name] ?? false;
   }
-  if (!sameValue(columns["flood_vlans"], wanted["flood_vlans"])) changes["flood_vlans"] = wanted["flood_vlans"] ?? false;
+  if (!sameValue(columns["flood_vlans"], wanted["flood_vlans"]))
+    changes["flood_vlans"] = wanted["flood_vlans"] ?? false;
   const config = readMap(columns["other_config"]);
   const ours = configOf(lan);
   if (ourKeys.some((key) => config.get(key) !== ours[key])) {

@@ -73,7 +73,12 @@ function checkRspans({ rspans }: LanSpec, found: Find): readonly FieldViolation[
         : [found(`rspans[${index}].mirror`, `${quote(mirror)} is not a name of a mirror such as "span1"`)]),
       ...outside(found, `rspans[${index}].vlan`, { value: vlan, min: 1, max: 4094 }),
       ...(others.some((other) => other.mirror === mirror)
-        ? [found(`rspans[${index}].mirror`, `${quote(mirror)} is there twice; the copies of a mirror go out in one VLAN`)]
+        ? [
+            found(
+              `rspans[${index}].mirror`,
+              `${quote(mirror)} is there twice; the copies of a mirror go out in one VLAN`,
+            ),
+          ]
         : []),
       ...(others.some((other) => other.vlan === vlan)
         ? [found(`rspans[${index}].vlan`, `${vlan} is there twice; give each mirror a VLAN of its own`)]

@@ -9,6 +9,7 @@ import { checkStorm, settleStorm } from "./storm.js";
 const tagRange = { min: 1, max: 4094 } as const;
 const maxTrunk = 4095;
 const maxSources = 8;
+const mostMacs = 1024;
 
 /** The settings of a port with their defaults; undefined: they say nothing; pure. */
 export function settlePort(settings: PortSettings | undefined): PortSettings | undefined {
@@ -43,7 +44,7 @@ function isPlain(vlan: PortVlan | undefined): boolean {
 /** What is wrong with settings of a port that {@link settlePort} has settled; pure. @param field proto path of the settings. */
 export function checkPort(field: string, settings: PortSettings | undefined): FieldViolation[] {
   if (settings === undefined) return [];
-  const { vlan, rateIn, rateOut, stormControl, addressGuard, filter } = settings;
+  const { vlan, rateIn, rateOut, stormControl, addressGuard, filter, maxMacs } = settings;
   return [
     ...(vlan === undefined ? [] : checkVlan(`${field}.vlan`, vlan)),
     ...checkMirrors(field, settings),
@@ -51,6 +52,9 @@ export function checkPort(field: string, settings: PortSettings | undefined): Fi
     ...checkRate(`${field}.rate_out`, rateOut),
     ...checkStorm(`${field}.storm_control`, stormControl),
     ...checkGuard(`${field}.address_guard`, addressGuard),
+    ...(maxMacs >= 0 && maxMacs <= mostMacs
+      ? []
+      : [{ field: `${field}.max_macs`, description: `${maxMacs} is not between 0 and ${mostMacs}` }]),
     ...(filter === undefined ? [] : checkFilter(`${field}.filter`, filter)),
   ];
 }

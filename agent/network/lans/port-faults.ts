@@ -6,6 +6,8 @@ export interface PortChange {
   readonly endpoint: string;
   /** What is wrong, for people; empty: it is put right. */
   readonly fault: string;
+  /** The port does what its settings say; the endpoint does what they forbid. */
+  readonly isViolation?: boolean;
 }
 
 /** Which port. */
@@ -57,6 +59,11 @@ export class PortFaults {
   onChange(listener: (change: PortChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells of something that is no fault of the port. */
+  notice(change: PortChange): void {
+    this.#tellAll(change);
   }
 
   #tellAll(change: PortChange): void {

@@ -8,14 +8,18 @@ export const portTables = {
   targets: 1,
   /** Whether the IP address that it comes from is. */
   sources: 2,
+  /** Whether it comes from one of so many MAC addresses as the port may send from, which is remembered. */
+  counting: 3,
+  /** Where it does not it ends. */
+  counted: 4,
   /** The limit of what the port sends. */
-  rate: 3,
+  rate: 5,
   /** Those of broadcasts and multicasts; for unicasts, whether somebody is known there. */
-  storm: 4,
+  storm: 6,
   /** That of unicasts to nobody who is known. */
-  unknown: 5,
+  unknown: 7,
   /** Who has sent is remembered. */
-  learning: 6,
-  /** Who has: asked by others, and no station of a frame. */
-  learned: 7,
+  learning: 8,
+  /** Who has, and what is counted: asked by others, and no station of a frame. */
+  learned: 9,
 } as const;

@@ -61,4 +61,3 @@ function normal(value: OvsdbValue | undefined): string {
   const parts = isMap ? [...readMap(value)] : listValues(value);
   return JSON.stringify([isMap, parts.map((part) => JSON.stringify(part)).sort()]);
 }
-

@@ -17,12 +17,12 @@ export const portKeys = [
   ...["vlan", "trunk", "native", "native-tagged", "qinq", "qinq-type"],
   ...["mirror-from", "mirror-to"],
   ...["rate-in", "rate-out", "storm-broadcast", "storm-multicast", "storm-unknown"],
-  ...["guard", "guard-mac", "guard-addr"],
+  ...["guard", "guard-mac", "guard-addr", "max-macs"],
 ] as const;
 
 /** Says which keys, for help. */
 export const portHelp =
-  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME, rate-in=RATE[/BURST], rate-out=RATE[/BURST], storm-broadcast=N (frames a second), storm-multicast=N, storm-unknown=N, guard, guard-mac=MAC, guard-addr=IP";
+  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME, rate-in=RATE[/BURST], rate-out=RATE[/BURST], storm-broadcast=N (frames a second), storm-multicast=N, storm-unknown=N, guard, guard-mac=MAC, guard-addr=IP, max-macs=N";
 
 /** Reads a port's settings; undefined: nothing is said of them. @param option such as "--nic". @throws {ZorError} */
 export function readPortSettings(option: string, fields: Map<string, string[]>): PortSettings | undefined {
@@ -35,6 +35,7 @@ export function readPortSettings(option: string, fields: Map<string, string[]>):
     rateOut: readRate(`${option} rate-out`, singleField(option, fields, "rate-out")),
     stormControl: readStorm(option, fields),
     addressGuard: readGuard(option, fields),
+    maxMacs: readMaxMacs(option, fields),
   });
 }
 
@@ -94,6 +95,11 @@ function readGuard(option: string, fields: Map<string, string[]>): AddressGuard 
   }
   if (word === undefined && !fields.has("guard-mac") && !fields.has("guard-addr")) return undefined;
   return { macs: fields.get("guard-mac") ?? [], addresses: fields.get("guard-addr") ?? [] };
+}
+
+function readMaxMacs(option: string, fields: Map<string, string[]>): number {
+  const text = singleField(option, fields, "max-macs");
+  return text === undefined ? 0 : parseWhole(`${option} max-macs`, text, 1, 1024);
 }
 
 function readEthertype(option: string, type: string | undefined): QinqEthertype {

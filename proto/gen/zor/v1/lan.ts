@@ -240,7 +240,20 @@ export interface LanPort {
   /** Addresses heard from it, at most 16, those of an interface of an instance only; see InstanceStatus.heard_addresses. */
   heardAddresses: string[];
   /** What the spanning tree has it do; unset: the lan does not run RSTP. */
-  rstp: PortRstp | undefined;
+  rstp:
+    | PortRstp
+    | undefined;
+  /**
+   * Frames of the endpoint that were beyond its rate_in, since that was set or the switch started; this and the next three are as of at most
+   * 10 s ago.
+   */
+  rateDroppedFrames: bigint;
+  /** Frames of it that were beyond its storm_control. */
+  stormDroppedFrames: bigint;
+  /** Frames of it that its address_guard refused. */
+  guardDroppedFrames: bigint;
+  /** Frames of it from more MAC addresses than its max_macs. */
+  maxMacsDroppedFrames: bigint;
 }
 
 /** How a lan takes part in the spanning tree. */
@@ -1078,6 +1091,10 @@ function createBaseLanPort(): LanPort {
     fault: "",
     heardAddresses: [],
     rstp: undefined,
+    rateDroppedFrames: 0n,
+    stormDroppedFrames: 0n,
+    guardDroppedFrames: 0n,
+    maxMacsDroppedFrames: 0n,
   };
 }
 
@@ -1130,6 +1147,30 @@ export const LanPort: MessageFns<LanPort> = {
     }
     if (message.rstp !== undefined) {
       PortRstp.encode(message.rstp, writer.uint32(106).fork()).join();
+    }
+    if (message.rateDroppedFrames !== 0n) {
+      if (BigInt.asIntN(64, message.rateDroppedFrames) !== message.rateDroppedFrames) {
+        throw new globalThis.Error("value provided for field message.rateDroppedFrames of type int64 too large");
+      }
+      writer.uint32(128).int64(message.rateDroppedFrames);
+    }
+    if (message.stormDroppedFrames !== 0n) {
+      if (BigInt.asIntN(64, message.stormDroppedFrames) !== message.stormDroppedFrames) {
+        throw new globalThis.Error("value provided for field message.stormDroppedFrames of type int64 too large");
+      }
+      writer.uint32(136).int64(message.stormDroppedFrames);
+    }
+    if (message.guardDroppedFrames !== 0n) {
+      if (BigInt.asIntN(64, message.guardDroppedFrames) !== message.guardDroppedFrames) {
+        throw new globalThis.Error("value provided for field message.guardDroppedFrames of type int64 too large");
+      }
+      writer.uint32(144).int64(message.guardDroppedFrames);
+    }
+    if (message.maxMacsDroppedFrames !== 0n) {
+      if (BigInt.asIntN(64, message.maxMacsDroppedFrames) !== message.maxMacsDroppedFrames) {
+        throw new globalThis.Error("value provided for field message.maxMacsDroppedFrames of type int64 too large");
+      }
+      writer.uint32(152).int64(message.maxMacsDroppedFrames);
     }
     return writer;
   },
@@ -1235,6 +1276,38 @@ export const LanPort: MessageFns<LanPort> = {
             message.rstp = PortRstp.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.rateDroppedFrames = reader.int64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.stormDroppedFrames = reader.int64() as bigint;
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.guardDroppedFrames = reader.int64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.maxMacsDroppedFrames = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1276,6 +1349,26 @@ export const LanPort: MessageFns<LanPort> = {
         ? object.heard_addresses.map((e: any) => globalThis.String(e))
         : [],
       rstp: isSet(object.rstp) ? PortRstp.fromJSON(object.rstp) : undefined,
+      rateDroppedFrames: isSet(object.rateDroppedFrames)
+        ? BigInt(object.rateDroppedFrames)
+        : isSet(object.rate_dropped_frames)
+        ? BigInt(object.rate_dropped_frames)
+        : 0n,
+      stormDroppedFrames: isSet(object.stormDroppedFrames)
+        ? BigInt(object.stormDroppedFrames)
+        : isSet(object.storm_dropped_frames)
+        ? BigInt(object.storm_dropped_frames)
+        : 0n,
+      guardDroppedFrames: isSet(object.guardDroppedFrames)
+        ? BigInt(object.guardDroppedFrames)
+        : isSet(object.guard_dropped_frames)
+        ? BigInt(object.guard_dropped_frames)
+        : 0n,
+      maxMacsDroppedFrames: isSet(object.maxMacsDroppedFrames)
+        ? BigInt(object.maxMacsDroppedFrames)
+        : isSet(object.max_macs_dropped_frames)
+        ? BigInt(object.max_macs_dropped_frames)
+        : 0n,
     };
   },
 
@@ -1314,6 +1407,18 @@ export const LanPort: MessageFns<LanPort> = {
     if (message.rstp !== undefined) {
       obj.rstp = PortRstp.toJSON(message.rstp);
     }
+    if (message.rateDroppedFrames !== 0n) {
+      obj.rateDroppedFrames = message.rateDroppedFrames.toString();
+    }
+    if (message.stormDroppedFrames !== 0n) {
+      obj.stormDroppedFrames = message.stormDroppedFrames.toString();
+    }
+    if (message.guardDroppedFrames !== 0n) {
+      obj.guardDroppedFrames = message.guardDroppedFrames.toString();
+    }
+    if (message.maxMacsDroppedFrames !== 0n) {
+      obj.maxMacsDroppedFrames = message.maxMacsDroppedFrames.toString();
+    }
     return obj;
   },
 
@@ -1337,6 +1442,18 @@ export const LanPort: MessageFns<LanPort> = {
     message.fault = object.fault ?? "";
     message.heardAddresses = object.heardAddresses?.map((e) => e) || [];
     message.rstp = (object.rstp !== undefined && object.rstp !== null) ? PortRstp.fromPartial(object.rstp) : undefined;
+    message.rateDroppedFrames = (object.rateDroppedFrames !== undefined && object.rateDroppedFrames !== null)
+      ? BigInt(object.rateDroppedFrames)
+      : 0n;
+    message.stormDroppedFrames = (object.stormDroppedFrames !== undefined && object.stormDroppedFrames !== null)
+      ? BigInt(object.stormDroppedFrames)
+      : 0n;
+    message.guardDroppedFrames = (object.guardDroppedFrames !== undefined && object.guardDroppedFrames !== null)
+      ? BigInt(object.guardDroppedFrames)
+      : 0n;
+    message.maxMacsDroppedFrames = (object.maxMacsDroppedFrames !== undefined && object.maxMacsDroppedFrames !== null)
+      ? BigInt(object.maxMacsDroppedFrames)
+      : 0n;
     return message;
   },
 };

@@ -191,6 +191,11 @@ export interface PortSettings {
   addressGuard:
     | AddressGuard
     | undefined;
+  /**
+   * Most MAC addresses that it may send from, 1 to 1024; 0: any number. One from which nothing came for 5 minutes no longer counts; frames from
+   * further ones are dropped, and told as an event of the lan once in 5 minutes.
+   */
+  maxMacs: number;
   /** What passes towards the guest and from it, of NICs of instances only; unset: everything. */
   filter: PortFilter | undefined;
 }
@@ -636,6 +641,7 @@ function createBasePortSettings(): PortSettings {
     rateOut: undefined,
     stormControl: undefined,
     addressGuard: undefined,
+    maxMacs: 0,
     filter: undefined,
   };
 }
@@ -662,6 +668,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     }
     if (message.addressGuard !== undefined) {
       AddressGuard.encode(message.addressGuard, writer.uint32(58).fork()).join();
+    }
+    if (message.maxMacs !== 0) {
+      writer.uint32(64).int32(message.maxMacs);
     }
     if (message.filter !== undefined) {
       PortFilter.encode(message.filter, writer.uint32(82).fork()).join();
@@ -738,6 +747,14 @@ export const PortSettings: MessageFns<PortSettings> = {
             message.addressGuard = AddressGuard.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.maxMacs = reader.int32();
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -791,6 +808,11 @@ export const PortSettings: MessageFns<PortSettings> = {
         : isSet(object.address_guard)
         ? AddressGuard.fromJSON(object.address_guard)
         : undefined,
+      maxMacs: isSet(object.maxMacs)
+        ? globalThis.Number(object.maxMacs)
+        : isSet(object.max_macs)
+        ? globalThis.Number(object.max_macs)
+        : 0,
       filter: isSet(object.filter) ? PortFilter.fromJSON(object.filter) : undefined,
     };
   },
@@ -818,6 +840,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     if (message.addressGuard !== undefined) {
       obj.addressGuard = AddressGuard.toJSON(message.addressGuard);
     }
+    if (message.maxMacs !== 0) {
+      obj.maxMacs = Math.round(message.maxMacs);
+    }
     if (message.filter !== undefined) {
       obj.filter = PortFilter.toJSON(message.filter);
     }
@@ -844,6 +869,7 @@ export const PortSettings: MessageFns<PortSettings> = {
     message.addressGuard = (object.addressGuard !== undefined && object.addressGuard !== null)
       ? AddressGuard.fromPartial(object.addressGuard)
       : undefined;
+    message.maxMacs = object.maxMacs ?? 0;
     message.filter = (object.filter !== undefined && object.filter !== null)
       ? PortFilter.fromPartial(object.filter)
       : undefined;

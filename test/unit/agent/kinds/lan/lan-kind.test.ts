@@ -72,10 +72,12 @@ describe("lans", () => {
     const port = { lan: "lan1", endpoint: "hosts/h1/instances/c1/nics/eth0" };
     network.tellPortChange({ ...port, fault: "its settings were changed" });
     network.tellPortChange({ ...port, fault: "" });
+    network.tellPortChange({ ...port, fault: "it sends from too many", isViolation: true });
     network.tellPortChange({ ...port, lan: "gone", fault: "nobody can know of it" });
     expect(world.eventTypes().filter((type) => type.startsWith("lan.port"))).toEqual([
       "lan.port-changed",
       "lan.port-restored",
+      "lan.port-violation",
     ]);
   });
 
@@ -150,6 +152,11 @@ describe("settings of lans", () => {
     ["multicast_snooping", { flood: true, multicastSnooping: {} }],
     ["multicast_snooping.table_size", { multicastSnooping: { tableSize: -1 } }],
     ["multicast_snooping.ageing_seconds", { multicastSnooping: { ageingSeconds: 14 } }],
+    ["rspans[0].vlan", { rspans: [{ mirror: "a", vlan: 4095 }] }],
+    ["rspans[0].mirror", { rspans: [{ mirror: "a b", vlan: 5 }] }],
+    ["rspans[1].vlan", { rspans: ["a", "b"].map((mirror) => ({ mirror, vlan: 5 })) }],
+    ["rspans[1].mirror", { rspans: [5, 6].map((vlan) => ({ mirror: "a", vlan })) }],
+    ["rspans", { rspans: [1, 2, 3, 4, 5, 6, 7, 8, 9].map((vlan) => ({ mirror: `m${vlan}`, vlan })) }],
   ])("refuse a bad %s", async (field, spec) => {
     await expect((await open()).create("lan1", wanted(spec), change)).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,

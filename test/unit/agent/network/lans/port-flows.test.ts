@@ -30,8 +30,8 @@ test("ports without such settings, or that are not plugged in, need no flow at a
 test("a rate is a meter in kilobits that every frame of the port passes", () => {
   const { flows, meters } = flowsOf(wanted({ rateIn: { rateBps: 10_000_000n } }));
   expect(meters).toEqual([{ id: 21, unit: "kbps", rate: 10_000, burst: 1049 }]);
-  expect(inTable(3, flows)).toEqual(["priority=10,in_port=5,actions=meter:21,goto_table:4"]);
-  expect(flows).toContain("table=6,priority=0,actions=goto_table:10");
+  expect(inTable(5, flows)).toEqual(["priority=10,in_port=5,actions=meter:21,goto_table:6"]);
+  expect(flows).toContain("table=8,priority=0,actions=goto_table:10");
 });
 
 test("each kind of storm has a meter of its own, and unknown unicasts are those that nobody has been heard from", () => {
@@ -40,12 +40,12 @@ test("each kind of storm has a meter of its own, and unknown unicasts are those 
     { id: 23, unit: "pktps", rate: 500, burst: 50 },
     { id: 24, unit: "pktps", rate: 7, burst: 10 },
   ]);
-  expect(inTable(4, flows)).toEqual([
-    "priority=30,in_port=5,dl_dst=ff:ff:ff:ff:ff:ff,actions=goto_table:5",
-    "priority=20,in_port=5,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,actions=meter:23,goto_table:5",
-    "priority=10,in_port=5,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00,actions=load:0->NXM_NX_REG15[0],resubmit(,7),goto_table:5",
+  expect(inTable(6, flows)).toEqual([
+    "priority=30,in_port=5,dl_dst=ff:ff:ff:ff:ff:ff,actions=goto_table:7",
+    "priority=20,in_port=5,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,actions=meter:23,goto_table:7",
+    "priority=10,in_port=5,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00,actions=load:0->NXM_NX_REG15[0],resubmit(,9),goto_table:7",
   ]);
-  expect(flows.at(-1)).toMatch(/^table=6,priority=0,actions=learn\(table=7,.*cookie=0x5b.*\),goto_table:10$/);
+  expect(flows.at(-1)).toMatch(/^table=8,priority=0,actions=learn\(table=9,.*cookie=0x5b.*\),goto_table:10$/);
 });
 
 test("a guard without IP addresses minds MAC addresses only, also those that ARP and neighbour discovery tell", () => {
@@ -78,10 +78,25 @@ test("a guard with addresses, its own or others, lets IP through from those, and
   );
 });
 
+test("a limit of MAC addresses is counted by the switch, for each port and limit by itself", () => {
+  const { flows } = flowsOf(wanted({ maxMacs: 2 }));
+  expect(inTable(3, flows)).toEqual([
+    expect.stringMatching(
+      /^priority=10,in_port=5,actions=learn\(table=9,priority=0,cookie=0x5b01[0-9a-f]{12},hard_timeout=300,limit=2,result_dst=NXM_NX_REG15\[1\],NXM_OF_IN_PORT\[\],NXM_OF_ETH_SRC\[\]\),goto_table:4$/,
+    ),
+  ]);
+  expect(inTable(4, flows)).toEqual(["priority=10,reg15=0/2,in_port=5,actions=drop"]);
+  expect(inTable(3, flowsOf(wanted({ maxMacs: 3 })).flows)[0]?.slice(0, 99)).not.toBe(
+    inTable(3, flows)[0]?.slice(0, 99),
+  );
+  expect(flowsOf(wanted({ maxMacs: 0 })).flows).toEqual([]);
+});
+
 test("no two flows of a table match the same, and meters of ports never meet, whatever their numbers", () => {
   const all = wanted(
     {
       rateIn: { rateBps: 8000n },
+      maxMacs: 3,
       stormControl: { broadcastPerSecond: 1, multicastPerSecond: 1, unknownUnicastPerSecond: 1 },
       addressGuard: { macs: [mac], addresses: ["10.80.0.1", "10.80.0.1/32", "fd00::1"] },
     },

@@ -33,6 +33,7 @@ test.each([
     { rateOut: { rateBps: 1_500_000_000n, burstBytes: 262_144n } },
     "out 1.5Gb/s burst 256K",
   ],
+  ["eth0,max-macs=2", { maxMacs: 2 }, "at most 2 MACs"],
   ["eth0,rate-in=64kbit", { rateIn: { rateBps: 64_000n } }, "in 64kb/s"],
   [
     "eth0,storm-broadcast=100,storm-unknown=5",

@@ -1,0 +1,13 @@
+import type { LanPort } from "../../../proto/gen/zor/v1/lan.js";
+
+/** What the settings of a port had dropped, by why; "": nothing. */
+export function dropsText(port: LanPort): string {
+  const causes = [
+    ["rate", port.rateDroppedFrames],
+    ["storm control", port.stormDroppedFrames],
+    ["address guard", port.guardDroppedFrames],
+    ["too many MACs", port.maxMacsDroppedFrames],
+  ] as const;
+  const told = causes.flatMap(([cause, frames]) => (frames === 0n ? [] : [`${cause} ${frames}`]));
+  return told.length === 0 ? "" : `dropped by ${told.join(", ")}`;
+}
