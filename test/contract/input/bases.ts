@@ -29,7 +29,7 @@ const poolBases: Readonly<Record<string, JsonObject>> = {
 const bases: Readonly<Record<string, JsonObject>> = {
   CreatePool: { poolId: "{id}", pool: { spec: {} }, validateOnly: true },
   CreateVolume: { volumeId: "{id}", volume: { spec: { sizeMib: "64" } }, validateOnly: true },
-  CreateLan: { lanId: "{id}", lan: {} },
+  CreateLan: { lanId: "{id}", lan: { spec: { rspans: [{ mirror: "span1", vlan: 300 }] } } },
   CreateA2b: { a2bId: "{id}", a2b: { spec: { lanA: "lan1", lanB: "lan3", ...impaired } }, validateOnly: true },
   CreateWire: { wireId: "{id}", wire: { spec: { ...impaired } }, validateOnly: true },
   CreateNat: {
