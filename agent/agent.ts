@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { CallAudit } from "../lib/events/call-audit.js";
 import { EventLog } from "../lib/events/event-log.js";
 import { keepEvents } from "../lib/events/keep-events.js";
 import { Hooks } from "../lib/hooks/hooks.js";
@@ -12,22 +13,22 @@ import type { AgentSettings } from "./config.js";
 import { DiskQuota } from "./drivers/disk-quota.js";
 import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { IdentityHolder } from "./identity-holder.js";
+import type { SavedImages } from "./images/saved-images.js";
 import { kinds as allKinds } from "./kinds/index.js";
 import { closeKinds, type KindModule, type KindPart, openKinds } from "./kit/context.js";
 import { HostScope } from "./kit/host-scope.js";
-import type { SavedImages } from "./images/saved-images.js";
 import { Late } from "./kit/late.js";
+import { OperationFiles } from "./kit/operation-files.js";
 import { Publisher } from "./kit/publisher.js";
 import { References } from "./kit/references.js";
 import { Remarks } from "./kit/remarks.js";
-import { OperationFiles } from "./kit/operation-files.js";
 import { FileRequestStore } from "./kit/request-store.js";
 import type { AgentContext, AgentParts } from "./parts.js";
 import { RevokedCertificates } from "./revoked-certificates.js";
-import { AgentServer } from "./server.js";
 import { Scheduler } from "./schedules/scheduler.js";
-import { clearBlockWork } from "./storage/block-work.js";
+import { AgentServer } from "./server.js";
 import { createBackends } from "./storage/backends/index.js";
+import { clearBlockWork } from "./storage/block-work.js";
 import { Pools } from "./storage/pools.js";
 import { VolumeHolders } from "./storage/volume-holders.js";
 
@@ -92,6 +93,10 @@ export class Agent {
     const watchLog = new WatchLog({ nextEventId: () => events.nextId });
     const stopKeeping = await keepEvents(watchLog, events, restoredEvents);
     const logError = (error: unknown, message: string): void => log.error({ err: error }, message);
+    const audit = new CallAudit({
+      self: `hosts/${host}`,
+      record: (event) => void watchLog.recordEvent(`hosts/${host}/events`, event),
+    });
     const operationFiles = new OperationFiles({ directory: join(state, "operations"), logError });
     const operations = new Operations({
       prefix: `hosts/${host}/operations`,
@@ -103,8 +108,14 @@ export class Agent {
         operationFiles.forget(name);
         watchLog.remove("operation", name);
       },
+      ended: (operation, isTold) => audit.ended(operation, isTold),
     });
-    for (const left of await operationFiles.load(new Date())) operations.restore(left);
+    const begin = new Date();
+    for (const left of await operationFiles.load(begin)) {
+      operations.restore(left);
+      // Those that were under way end now, with the run that they were of.
+      if (left.updateTime?.getTime() === begin.getTime()) audit.ended(left, false);
+    }
     await clearBlockWork(state);
     const publisher = new Publisher(watchLog, host);
     const now = (): Date => new Date();
@@ -152,7 +163,7 @@ export class Agent {
       ...options,
       revoked,
       watchLog,
-      ...{ events, hooks },
+      ...{ events, hooks, audit },
       remarks: context.remarks,
       kinds: [...opened.values()],
       requests: new RequestIds(new FileRequestStore(join(state, "requests"), logError)),
@@ -168,6 +179,7 @@ export class Agent {
       await closeKinds(opened);
       await parts.network.close();
       await hooks.close();
+      audit.close();
       stopKeeping();
       await events.close();
     };

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Server, ServiceDefinition } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../lib/errors.js";
+import type { CallAudit } from "../lib/events/call-audit.js";
 import type { EventLog } from "../lib/events/event-log.js";
 import { eventMethods } from "../lib/events/event-methods.js";
 import { addHealth, type Health } from "../lib/grpc/health.js";
@@ -28,7 +29,7 @@ import type { AgentSettings } from "./config.js";
 import type { IdentityHolder } from "./identity-holder.js";
 import type { KindPart } from "./kit/context.js";
 import type { Remarks } from "./kit/remarks.js";
-import { serve, type ServiceMethods, toServices } from "./kit/serve.js";
+import { type ServiceMethods, serve, toServices } from "./kit/serve.js";
 import { watchService } from "./kit/watch-service.js";
 import { refusalLog } from "./refusal-log.js";
 import type { RevokedCertificates } from "./revoked-certificates.js";
@@ -43,6 +44,8 @@ export interface AgentServerOptions {
   readonly watchLog: WatchLog;
   /** What happened, kept on disk. */
   readonly events: EventLog;
+  /** Records what its handlers do not. */
+  readonly audit: CallAudit;
   /** Whom that is told to. */
   readonly hooks: Hooks;
   readonly remarks: Remarks;
@@ -86,7 +89,7 @@ export class AgentServer {
     const tls = createServerTls(options.identity.current, "required");
     options.identity.onReplace((identity) => tls.reload(identity));
     const watches = new OpenWatches();
-    const serviceOptions = toServiceOptions(options.log, options.revoked, watches);
+    const serviceOptions = toServiceOptions(options, watches);
     const services = toServices([...ownMethods(options), ...options.kinds.flatMap(({ methods }) => methods)], options);
     for (const { definition, handlers } of services) {
       // The definitions are those of ts-proto, which grpc-js takes as they are.
@@ -168,12 +171,14 @@ function listenNews({ log, remarks }: AgentServerOptions): ListenNews {
   };
 }
 
-function toServiceOptions(log: Log, revoked: RevokedCertificates, watches: OpenWatches): ServiceOptions {
+function toServiceOptions({ log, revoked, audit }: AgentServerOptions, watches: OpenWatches): ServiceOptions {
   const guard = refuseRevoked(revoked);
   return {
     authorize: guard.authorize,
     onCall: watches.onCall(guard.onCall),
+    onUntold: (call) => audit.untold(call),
     onError: (error, { method, caller }) => {
+      audit.refusals.note({ caller: caller?.identity ?? "", error });
       const refused = error instanceof ZorError && error.code !== status.INTERNAL;
       const facts = { err: error, method, caller: caller?.identity };
       if (refused) log.debug(facts, "a call was refused");

@@ -67,7 +67,7 @@ function methodOf(service, method, kind, rule) {
   if (access === undefined) throw new Error(`${path}: say who may call it: option (rule).access`);
   const verb = verbs[rule.verb] ?? "custom";
   const { input, output } = method;
-  const made = { path, access, verb, route: "" };
+  const made = { path, access, verb, route: "", ...(rule.reads ? { reads: true } : {}) };
   if (kind === undefined) {
     if (verb !== "custom") throw new Error(`${path}: it has a standard verb, but its service is of no kind`);
     return made;
@@ -153,6 +153,8 @@ export interface MethodRule {
   readonly verb: "create" | "get" | "list" | "update" | "delete" | "custom";
   /** Path of the request's field that names the resource, or its parent: "parent", "lan.name", "open.name"; "": none does. */
   readonly route: string;
+  /** It changes nothing, although viewers may not call it. */
+  readonly reads?: boolean;
   /** Field of the request with the new resource's id. */
   readonly id?: string;
   /** Field of the request with the resource. */

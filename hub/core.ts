@@ -1,11 +1,14 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { CallAudit } from "../lib/events/call-audit.js";
 import { EventLog } from "../lib/events/event-log.js";
 import { keepEvents } from "../lib/events/keep-events.js";
 import type { AllowedListen } from "../lib/listen-policy.js";
 import type { Log } from "../lib/log.js";
 import type { Identity } from "../lib/tls/identity.js";
 import { formatToken } from "../lib/tls/token.js";
+import type { RecordedEvent } from "../lib/watch/watch-log.js";
+import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import { Fleet } from "./fleet/fleet.js";
 import { HostEvents } from "./fleet/host-events.js";
 import { ParkedSockets } from "./fleet/parked-sockets.js";
@@ -80,7 +83,12 @@ export class Core {
       onTrouble: (message) => log.warn(message),
     });
     const inventory = new Inventory({ nextEventId: () => events.nextId });
-    const hostEvents = new HostEvents(events, log);
+    const audit = new CallAudit({ self: "", record: (event) => void inventory.log.recordEvent("events", event) });
+    const hostEvents = new HostEvents({
+      events,
+      log,
+      onMany: (host) => void inventory.log.recordEvent("events", tooManyEvents(host)),
+    });
     await keepEvents(inventory.log, events, restoredEvents, (event) => hostEvents.take(event));
     const parked = new ParkedSockets();
     certificates.onRevocation(() => parked.dropRevoked((serial) => certificates.isRevoked(serial)));
@@ -92,9 +100,9 @@ export class Core {
     });
     fleet.addPart(hostEvents);
     const parts: HubParts = {
-      ...{ store, inventory, events, fleet, certificates, addresses, exposeListen, log, stop: stop.signal },
+      ...{ store, inventory, events, audit, fleet, certificates, addresses, exposeListen, log, stop: stop.signal },
       relay: new RelayHandle({ tickets, meter, log }),
-      operations: new HubOperations({ store, inventory, log, stop: stop.signal }),
+      operations: new HubOperations({ store, inventory, log, audit, stop: stop.signal }),
       requests: new StoredRequests(store),
       router: new Router(fleet),
       lister: new Lister(fleet, inventory),
@@ -117,7 +125,7 @@ export class Core {
 
   /** Stops everything; what is on the hosts goes on. */
   async close(): Promise<void> {
-    const { relay, operations, fleet, events } = this.parts;
+    const { relay, operations, fleet, events, audit } = this.parts;
     clearInterval(this.#storing);
     this.#stop.abort();
     await relay.close();
@@ -125,6 +133,7 @@ export class Core {
     for (const kind of this.kinds.toReversed()) await kind.close?.();
     await operations.close();
     await fleet.close();
+    audit.close();
     await events.close();
   }
 
@@ -136,4 +145,15 @@ export class Core {
       log.error({ err: error }, "cannot store when hosts were last seen and what was relayed");
     }
   }
+}
+
+function tooManyEvents(host: string): RecordedEvent {
+  const resource = `hosts/${host}`;
+  return {
+    severity: EventSeverity.EVENT_SEVERITY_WARNING,
+    type: "host.many-events",
+    resource,
+    message: `the agent of ${resource} tells so many events that the hub takes them slowly; none is lost: look at them on the host itself`,
+    caller: "",
+  };
 }

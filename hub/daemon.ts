@@ -9,6 +9,7 @@ import { Metrics } from "../lib/metrics/metrics.js";
 import { version } from "../lib/program.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Identity } from "../lib/tls/identity.js";
+import type { RecordedEvent } from "../lib/watch/watch-log.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import { advertisedAddresses, type HubAddresses, type HubConfig } from "./config.js";
 import { Core } from "./core.js";
@@ -138,7 +139,7 @@ export class Hub {
     const reverse = this.#stand(await this.#listenReverse(core));
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
-    const options = guardedService(certificates, this.#log);
+    const options = guardedService(certificates, this.#log, core.parts.audit);
     this.#health = addMainServices(
       this.#main.server,
       { ...core.parts, keptLog: this.#keptLog, kinds: core.kinds, hooks: this.#hooks },
@@ -251,8 +252,9 @@ export class Hub {
       tokens: () => listKnownTokens(store),
       join: (request) => {
         if (this.#core === undefined) throw new Error("the hub is not listening yet");
-        const { fleet } = this.#core.parts;
-        return joinHub({ authority, certificates, store, fleet, addresses: this.#book }, request);
+        const { fleet, inventory } = this.#core.parts;
+        const record = (event: RecordedEvent): void => void inventory.log.recordEvent("events", event);
+        return joinHub({ authority, certificates, store, fleet, record, addresses: this.#book }, request);
       },
       log: this.#log,
     });

@@ -1,18 +1,21 @@
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../lib/errors.js";
+import type { CallAudit } from "../lib/events/call-audit.js";
 import { refuseRevoked } from "../lib/grpc/revocation.js";
 import type { ServiceOptions } from "../lib/grpc/service.js";
 import type { Log } from "../lib/log.js";
 import type { Certificates } from "./pki/certificates.js";
 
 /** How the main listener treats calls: by role, refusing revoked certificates and ending what they have open. */
-export function guardedService(certificates: Certificates, log: Log): ServiceOptions {
+export function guardedService(certificates: Certificates, log: Log, audit: CallAudit): ServiceOptions {
   return {
     ...refuseRevoked({
       isRevoked: (serial) => certificates.isRevoked(serial),
       onRevocation: (listener) => certificates.onRevocation(listener),
     }),
-    onError: (error, { method, caller }) => {
+    onUntold: (call) => audit.untold(call),
+    onError: (error, { method, caller, isPassedOn }) => {
+      if (!isPassedOn) audit.refusals.note({ caller: caller?.identity ?? "", error });
       const known = error instanceof ZorError && error.code !== status.INTERNAL;
       const text = known ? { reason: error.reason } : { err: error };
       log[known ? "debug" : "error"]({ ...text, method, caller: caller?.identity }, "call failed");

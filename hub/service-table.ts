@@ -5,19 +5,19 @@ import { addHealth, type Health } from "../lib/grpc/health.js";
 import { addReflection } from "../lib/grpc/reflection.js";
 import { type Handlers, implementService, type ServiceOptions } from "../lib/grpc/service.js";
 import type { Hooks } from "../lib/hooks/hooks.js";
-import type { KeptLog } from "../lib/logs/kept-log.js";
 import { type AnyMethod, type AnyService, allServices } from "../lib/kinds/codecs.js";
 import { findRule, kindNamed, livesOnHosts } from "../lib/kinds/kinds.js";
+import type { KeptLog } from "../lib/logs/kept-log.js";
 import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
 import { HookServiceService } from "../proto/gen/zor/v1/hook_service.js";
+import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { HubLogServiceService } from "../proto/gen/zor/v1/log_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
-import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { hubLogHandlers } from "./hub-log.js";
 import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
 import { type HostMethodParts, hostHandler } from "./kit/host-services.js";
-import { ListAnswers } from "./kit/kept-items.js";
 import type { HubKindPart } from "./kit/hub-kind.js";
+import { ListAnswers } from "./kit/kept-items.js";
 import type { Certificates } from "./pki/certificates.js";
 import { renewHandlers } from "./pki/renew-service.js";
 
@@ -39,7 +39,10 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
   const { inventory, certificates, keptLog, kinds, events, hooks } = parts;
   const own: KindHandlers = Object.assign(
     {
-      ...handlersOf(RenewServiceService, renewHandlers(certificates)),
+      ...handlersOf(
+        RenewServiceService,
+        renewHandlers(certificates, (event) => void inventory.log.recordEvent("events", event)),
+      ),
       ...handlersOf(HubLogServiceService, hubLogHandlers(keptLog)),
       ...handlersOf(EventServiceService, eventMethods(events)),
       ...handlersOf(HookServiceService, hooks.methods),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { invalidArgument, ZorError } from "./errors.js";
+import { nothingToTell } from "./events/call-trail.js";
 
 /** What is remembered of a request that changed something. */
 export interface RequestRecord {
@@ -74,6 +75,7 @@ export class RequestIds {
     const running = this.#running.get(key);
     if (running !== undefined) {
       if (running.digest !== digest) throw reused(id);
+      nothingToTell();
       // The digest covers the method, so the answer is of its response type.
       return running.answer as Promise<Response>;
     }
@@ -94,6 +96,7 @@ export class RequestIds {
     const record = await this.#store.find(key);
     if (record !== undefined) {
       if (record.digest !== digest) throw reused(id);
+      nothingToTell();
       return method.responseDeserialize(Buffer.from(record.response));
     }
     const toRecord = (response: Response): RequestRecord => ({

@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import type { Any } from "../proto/gen/google/protobuf/any.js";
 import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js";
 import { failedPrecondition, notFound, resourceExhausted, ZorError } from "./errors.js";
+import { nothingToTell, onTrail } from "./events/call-trail.js";
 import { toStatus } from "./grpc/status-codec.js";
 
 /** What an operation's work is given. */
@@ -27,6 +28,18 @@ export interface OperationStart {
   readonly work: (context: OperationContext) => Promise<Any | undefined> | Promise<void>;
 }
 
+/** What operations are kept with. */
+export interface OperationsOptions {
+  /** "operations" of a hub, "hosts/{host}/operations" of an agent. */
+  readonly prefix: string;
+  /** Told of every change. */
+  readonly publish: (operation: Operation) => void;
+  /** Told when an old one is dropped. */
+  readonly forget: (name: string) => void;
+  /** Told of each that has ended, and whether an event of its caller tells what it has done. */
+  readonly ended?: (operation: Operation, isTold: boolean) => void;
+}
+
 interface Entry {
   operation: Operation;
   readonly abort: AbortController;
@@ -42,13 +55,11 @@ export class Operations {
   readonly #prefix: string;
   readonly #publish: (operation: Operation) => void;
   readonly #forget: (name: string) => void;
+  readonly #ended: OperationsOptions["ended"];
   readonly #entries = new Map<string, Entry>();
 
-  /**
-   * @param options.prefix "operations" of a hub, "hosts/{host}/operations" of an agent.
-   * @param options.publish told of every change. @param options.forget told when an old one is dropped.
-   */
-  constructor(options: { prefix: string; publish: (operation: Operation) => void; forget: (name: string) => void }) {
+  constructor(options: OperationsOptions) {
+    this.#ended = options.ended;
     this.#prefix = options.prefix;
     this.#publish = options.publish;
     this.#forget = options.forget;
@@ -82,6 +93,8 @@ export class Operations {
     const entry: Entry = { operation, abort, done };
     this.#entries.set(operation.name, entry);
     this.#publish(operation);
+    // It tells of itself when it ends.
+    nothingToTell();
     void this.#run(entry, options.work).then(resolve);
     return operation;
   }
@@ -134,8 +147,9 @@ export class Operations {
       const bounded = Math.max(0, Math.min(99, Math.round(percent)));
       this.#change(entry, { step, progressPercent: bounded });
     };
+    const trail = { caller: entry.operation.caller, isTold: false, isPassedOn: false };
     try {
-      const made = await work({ signal: entry.abort.signal, progress });
+      const made = await onTrail(trail, () => work({ signal: entry.abort.signal, progress }));
       // Work that promises nothing may resolve to something all the same.
       const result = typeof made === "object" && "typeUrl" in made ? made : undefined;
       const state = OperationState.OPERATION_STATE_SUCCEEDED;
@@ -146,6 +160,7 @@ export class Operations {
       const state = cancelled ? OperationState.OPERATION_STATE_CANCELLED : OperationState.OPERATION_STATE_FAILED;
       this.#change(entry, { state, error: toStatus(shown) });
     }
+    this.#ended?.(entry.operation, trail.isTold);
   }
 
   #change(entry: Entry, change: Partial<Operation>): void {

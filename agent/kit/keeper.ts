@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { alreadyExists, failedPrecondition, invalidFields, notFound } from "../../lib/errors.js";
+import { nothingToTell } from "../../lib/events/call-trail.js";
 import { KeyedQueue } from "../../lib/keyed-queue.js";
-import { newEtag } from "../../lib/kinds/change.js";
+import { changedFields, newEtag } from "../../lib/kinds/change.js";
+import { codecOf } from "../../lib/kinds/codecs.js";
 import { kindNamed } from "../../lib/kinds/kinds.js";
 import { agreeing, listed } from "../../lib/words.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
+import { toldOf } from "../host/told.js";
 import type { KindContext } from "./context.js";
 import { asFailure } from "./failure.js";
 import type { AgentKind, Carrying, Change, Found, HostResource, Kept, Reference, Whole } from "./kind.js";
@@ -12,7 +15,6 @@ import { type AskedUpdate, checkMetadata, isSameSpec, newStored, updated } from 
 import type { ResourceSource, Use } from "./references.js";
 import { SpecDirectory } from "./spec-directory.js";
 import { formatStored, parseStored, type StoredSpec } from "./stored-spec.js";
-import { toldOf } from "../host/told.js";
 
 /** A resource in the agent's memory. */
 interface Entry<R extends HostResource> {
@@ -135,7 +137,10 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
       const { stored } = entry;
       const before = stored.resource;
       const after = updated(stored, asked, { kind, changeable, now: this.#context.now() });
-      if (after === before) return stored;
+      if (after === before) {
+        nothingToTell();
+        return stored;
+      }
       const spec = this.#checked(after, before, before.name);
       const resource = { ...after, spec };
       await this.#kind.verify?.(resource, before.spec);
@@ -149,7 +154,7 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
       };
       if (change.validateOnly) return next;
       await this.#replace(entry, next, isSame);
-      this.#announce("changed", before.name, change.caller);
+      this.#announce("changed", before.name, change.caller, changedFields(codecOf(kind), before, resource));
       this.#publish(entry);
       return next;
     });
@@ -344,13 +349,13 @@ export class Keeper<R extends HostResource> implements ResourceSource, Kept<R> {
     return this.#context.references.nameOf(this.#kind.kind, id);
   }
 
-  #announce(what: string, resource: string, caller: string): void {
+  #announce(what: string, resource: string, caller: string, message = ""): void {
     const type = `${this.#kind.kind}.${what}`;
     this.#context.publisher.event({
       severity: EventSeverity.EVENT_SEVERITY_INFO,
       type,
       resource,
-      message: "",
+      message,
       caller,
     });
   }

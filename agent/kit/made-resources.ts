@@ -1,5 +1,8 @@
 import { join } from "node:path";
 import { notFound } from "../../lib/errors.js";
+import { nothingToTell } from "../../lib/events/call-trail.js";
+import { changedFields } from "../../lib/kinds/change.js";
+import { codecOf } from "../../lib/kinds/codecs.js";
 import { kindNamed } from "../../lib/kinds/kinds.js";
 import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
 import type { KindContext } from "./context.js";
@@ -199,7 +202,10 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     const { kind, changeable, checkUpdate, carryOut } = this.#kind;
     const { stored } = entry;
     const resource = updated(stored, asked, { kind, changeable, now: this.#context.now() });
-    if (resource === stored.resource) return this.#show(entry);
+    if (resource === stored.resource) {
+      nothingToTell();
+      return this.#show(entry);
+    }
     checkUpdate(resource, stored.resource);
     const next = { ...stored, resource, changedBy: caller };
     if (validateOnly) return this.#show({ ...entry, stored: next });
@@ -207,7 +213,7 @@ export class MadeResources<R extends HostResource, F> implements ResourceSource 
     await this.#store.write(id, resource.name, next);
     entry.stored = next;
     this.#publishGroupOf(id);
-    this.announce("changed", id, caller);
+    this.announce("changed", id, caller, changedFields(codecOf(kind), stored.resource, resource));
     return this.#show(entry);
   }
 

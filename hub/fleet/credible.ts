@@ -8,6 +8,9 @@ import { isId, parseHost, parseLink, parseName, parseOnHost } from "../../lib/na
 const [maxBytes, maxLanBytes] = [256 * 1024, 2 * 1024 * 1024];
 /** Longest text; those of people and guests are far shorter. */
 const maxTextLength = 64 * 1024;
+/** Events are kept: all texts of them are short but what they say to people. */
+const eventType = /^[a-z][a-z0-9-]{0,63}\.[a-z][a-z0-9_-]{0,63}$/;
+const maxCallerLength = 512;
 /** Deeper than any message of the API; those from the wire have no circles. */
 const maxDepth = 24;
 
@@ -139,8 +142,12 @@ function findBadReference(host: string, told: AnyResource): string | undefined {
       if (!isOwn(host, target)) return "its target is not of its host";
       return result === undefined ? undefined : findBadResult(host, result);
     }
-    case "event":
-      return isOwnOrLink(host, resource.value.resource) ? undefined : "it is about something of another host";
+    case "event": {
+      const { type, caller, resource: about } = resource.value;
+      if (!eventType.test(type)) return "its type is none";
+      if (caller.length > maxCallerLength) return "its caller is none";
+      return isOwnOrLink(host, about) ? undefined : "it is about something of another host";
+    }
     default:
       return undefined;
   }

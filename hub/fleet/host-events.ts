@@ -2,6 +2,7 @@ import { pause } from "../../lib/backoff.js";
 import { formatEventId, parseEventId, placeOnHost } from "../../lib/events/event-id.js";
 import type { EventLog } from "../../lib/events/event-log.js";
 import type { Log } from "../../lib/log.js";
+import { type BucketRate, TokenBucket } from "../../lib/token-bucket.js";
 import type { Event } from "../../proto/gen/zor/v1/event.js";
 import { EventServiceService } from "../../proto/gen/zor/v1/event_service.js";
 import { judge } from "./credible.js";
@@ -14,9 +15,30 @@ interface Reading {
   /** The newest that was seen. */
   newest: { readonly log: string; readonly position: number } | undefined;
   wake: (() => void) | undefined;
+  /** Bytes that may be taken. */
+  readonly budget: TokenBucket;
+  /** When it was told that there are too many. */
+  toldMs: number;
+}
+
+/** What {@link HostEvents} is made with. */
+export interface HostEventsOptions {
+  readonly events: EventLog;
+  readonly log: Log;
+  /** Told, now and then, of a host whose events are taken slowly because there are so many. */
+  readonly onMany: (host: string) => void;
+  readonly budget?: BucketRate;
 }
 
 const retryMs = 5000;
+/**
+ * Bytes of events that are taken of one host. The log is of all hosts and of the hub itself: whoever has the certificate of one agent must
+ * not be able to have the record of what was done elsewhere go by. More than that is not lost: it is fetched later.
+ */
+const defaultBudget: BucketRate = { burst: 16 * 1024 * 1024, perSecond: 8 * 1024 };
+const tellAgainMs = 60 * 60 * 1000;
+/** Of what is kept beside the texts of an event. */
+const overheadBytes = 64;
 
 /**
  * Keeps the events of hosts, each once and in its order. Those that a watch tells follow each other; where one is missing, because the hub
@@ -25,11 +47,13 @@ const retryMs = 5000;
 export class HostEvents implements SessionPart {
   readonly #events: EventLog;
   readonly #log: Log;
+  readonly #options: HostEventsOptions;
   readonly #readings = new Map<string, Reading>();
 
-  constructor(events: EventLog, log: Log) {
-    this.#events = events;
-    this.#log = log;
+  constructor(options: HostEventsOptions) {
+    this.#options = options;
+    this.#events = options.events;
+    this.#log = options.log;
   }
 
   /** Takes an event in as it comes to the inventory: of a host, or of the hub itself. */
@@ -45,7 +69,7 @@ export class HostEvents implements SessionPart {
     const reading = this.#readingOf(host);
     reading.newest = { log, position };
     const follows = position === (cursor?.log === log ? cursor.position + 1 : 1);
-    if (!reading.isBehind && follows) {
+    if (!reading.isBehind && follows && reading.budget.take(bytesOf(event))) {
       this.#events.append([event]);
       return;
     }
@@ -83,7 +107,8 @@ export class HostEvents implements SessionPart {
   #readingOf(host: string): Reading {
     const known = this.#readings.get(host);
     if (known !== undefined) return known;
-    const made: Reading = { isBehind: false, newest: undefined, wake: undefined };
+    const budget = new TokenBucket(this.#options.budget ?? defaultBudget);
+    const made: Reading = { isBehind: false, newest: undefined, wake: undefined, budget, toldMs: -tellAgainMs };
     this.#readings.set(host, made);
     return made;
   }
@@ -91,6 +116,11 @@ export class HostEvents implements SessionPart {
   async #catchUp(session: PartSession, reading: Reading, signal: AbortSignal): Promise<void> {
     const { host, connection } = session;
     const aim = reading.newest;
+    if (reading.budget.waitMs > 0) {
+      this.#tellMany(host, reading);
+      await pause(Math.max(retryMs, reading.budget.waitMs), signal);
+      return;
+    }
     try {
       const cursor = this.#events.cursorOf(host);
       const request = {
@@ -99,9 +129,12 @@ export class HostEvents implements SessionPart {
         position: cursor === undefined ? "" : formatEventId(cursor),
       };
       for await (const { events, position } of connection.stream(EventServiceService.readEvents, request, { signal })) {
-        this.#append(session, events);
+        const bytes = this.#append(session, events);
         const end = parseEventId(position);
         if (end !== undefined) this.#advance(host, end);
+        reading.budget.charge(bytes);
+        // The rest later, from here on.
+        if (reading.budget.level <= 0) return;
       }
       // What the agent itself has no more is not waited for.
       if (aim !== undefined) this.#advance(host, aim);
@@ -114,7 +147,15 @@ export class HostEvents implements SessionPart {
     }
   }
 
-  #append({ host, refuse }: PartSession, events: readonly Event[]): void {
+  #tellMany(host: string, reading: Reading): void {
+    const nowMs = performance.now();
+    if (nowMs - reading.toldMs < tellAgainMs) return;
+    reading.toldMs = nowMs;
+    this.#options.onMany(host);
+  }
+
+  /** Resolves to how much it was. */
+  #append({ host, refuse }: PartSession, events: readonly Event[]): number {
     const believed = events.filter((value) => {
       const judged = judge(host, { kind: "event", value });
       if ("lie" in judged) refuse({ name: value.name, why: judged.lie });
@@ -124,6 +165,7 @@ export class HostEvents implements SessionPart {
       return !("lie" in judged) && place !== undefined && !isKnown;
     });
     if (believed.length > 0) this.#events.append(believed);
+    return events.reduce((sum, event) => sum + bytesOf(event), 0);
   }
 
   #advance(host: string, { log, position }: { readonly log: string; readonly position: number }): void {
@@ -131,4 +173,8 @@ export class HostEvents implements SessionPart {
     if (cursor?.log === log && cursor.position >= position) return;
     this.#events.moveCursor(host, log, position);
   }
+}
+
+function bytesOf({ name, type, resource, message, caller }: Event): number {
+  return [name, type, resource, message, caller].reduce((sum, text) => sum + text.length, overheadBytes);
 }

@@ -1,8 +1,12 @@
+import { roleName } from "../../lib/auth/caller.js";
 import { invalidArgument, invalidFields, ZorError } from "../../lib/errors.js";
 import { newEtag } from "../../lib/kinds/change.js";
 import { isId, quote } from "../../lib/names.js";
 import { addressForm, isDialAddress } from "../../lib/socket-address.js";
 import { parseToken } from "../../lib/tls/token.js";
+import type { RecordedEvent } from "../../lib/watch/watch-log.js";
+import { counted } from "../../lib/words.js";
+import { EventSeverity } from "../../proto/gen/zor/v1/event.js";
 import { Host } from "../../proto/gen/zor/v1/host.js";
 import type { JoiningHost, JoinRequest, JoinResponse } from "../../proto/gen/zor/v1/join_service.js";
 import type { Fleet } from "../fleet/fleet.js";
@@ -13,7 +17,7 @@ import type { Certificates } from "../pki/certificates.js";
 import { publicKeyOfCsr } from "../pki/csr.js";
 import type { Change, Store } from "../store/store.js";
 import { checkAddresses, checkUnderlayAddresses } from "./addresses.js";
-import { foreignToken, usedToken, verifyToken } from "./tokens.js";
+import { foreignToken, type TokenSubject, usedToken, verifyToken } from "./tokens.js";
 
 /** What joining works with. */
 export interface JoinServiceOptions {
@@ -23,6 +27,7 @@ export interface JoinServiceOptions {
   readonly fleet: Fleet;
   /** Where the hub is reached. */
   readonly addresses: AddressBook;
+  readonly record: (event: RecordedEvent) => void;
 }
 
 /**
@@ -53,6 +58,7 @@ export async function join(options: JoinServiceOptions, request: JoinRequest): P
     const stored = await store.get("hosts", subject.id);
     options.fleet.put({ ...registered.record, revision: stored?.revision ?? 0n });
   }
+  tellJoined(options, subject, registered);
   return {
     certificate: issued.der,
     caCertificate: authority.certificateDer,
@@ -61,6 +67,24 @@ export async function join(options: JoinServiceOptions, request: JoinRequest): P
     hubReverseAddresses: [...options.addresses.advertised.reverse],
     expireTime: issued.expireTime,
   };
+}
+
+function tellJoined(
+  { record }: JoinServiceOptions,
+  { kind, id, role }: TokenSubject,
+  registered: PlannedHost | undefined,
+): void {
+  const caller = `zor://${kind}/${id}`;
+  const lost = registered?.revoked.length ?? 0;
+  const as = kind === "host" ? "" : ` as ${roleName(role)}`;
+  const replaced = lost === 0 ? "" : `: another machine than before, whose ${counted(lost, "certificate")} ended`;
+  record({
+    severity: EventSeverity.EVENT_SEVERITY_INFO,
+    type: "identity.joined",
+    resource: kind === "host" ? `hosts/${id}` : caller,
+    message: `${caller} has joined${as}${replaced}`,
+    caller,
+  });
 }
 
 interface PlannedHost {

@@ -4,13 +4,13 @@ import type { CallContext } from "../../lib/grpc/service.js";
 import { staleKey } from "../../lib/grpc/stale-key.js";
 import type { AnyMethod, NamedMessage } from "../../lib/kinds/codecs.js";
 import { kindNamed, type MethodRule } from "../../lib/kinds/kinds.js";
+import { readField } from "../../lib/kinds/read-field.js";
 import type { ListRequest } from "../../lib/list/list.js";
 import { parseHost, parseHostParent, parseOnHost } from "../../lib/names.js";
 import { readFirst } from "./first-message.js";
 import type { AnyHandler } from "./handlers.js";
 import type { Inventory } from "./inventory.js";
 import type { Lister } from "./lister.js";
-import { readRoute } from "./route.js";
 import type { Router } from "./router.js";
 
 /** What the methods of kinds that live on hosts are served with. */
@@ -114,7 +114,7 @@ function hostOf(
   { kind, route, verb }: MethodRule,
   missing?: string,
 ): { readonly host: string; readonly name: string } {
-  const name = readRoute(request, route, missing);
+  const name = readField(request, route, missing);
   if (verb === "create" || /(^|\.)parent$/.test(route)) return { host: parseHost(route, name), name };
   return { host: parseOnHost(route, name, kindNamed(kind).plural).host, name };
 }

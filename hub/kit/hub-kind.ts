@@ -1,3 +1,4 @@
+import type { CallAudit } from "../../lib/events/call-audit.js";
 import type { EventLog } from "../../lib/events/event-log.js";
 import type { AllowedListen } from "../../lib/listen-policy.js";
 import type { Log } from "../../lib/log.js";
@@ -23,6 +24,8 @@ export interface HubParts {
   readonly inventory: Inventory;
   /** What happened, kept on disk: at the hub and on its hosts. */
   readonly events: EventLog;
+  /** Records what handlers do not. */
+  readonly audit: CallAudit;
   /** Hosts and the sessions with their agents; kinds add parts to sessions, and are told of changes. */
   readonly fleet: Fleet;
   readonly relay: RelayHandle;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { resourceExhausted } from "../../lib/errors.js";
+import type { CallAudit } from "../../lib/events/call-audit.js";
 import type { Log } from "../../lib/log.js";
 import { abandoned, type OperationContext, Operations } from "../../lib/operations.js";
 import type { Any } from "../../proto/gen/google/protobuf/any.js";
@@ -37,6 +38,8 @@ export interface HubOperationsOptions {
   readonly store: Store;
   readonly inventory: Inventory;
   readonly log: Log;
+  /** Told of what has ended; default: nobody. */
+  readonly audit?: CallAudit;
   /** Aborts when the hub ends: operations are then left as they are, for the next run. */
   readonly stop: AbortSignal;
 }
@@ -56,6 +59,7 @@ export class HubOperations {
       prefix: "operations",
       publish: (operation) => this.#publish(operation),
       forget: (name) => options.inventory.log.remove("operation", name),
+      ended: (operation, isTold) => this.#ended(operation, isTold),
     });
   }
 
@@ -98,7 +102,7 @@ export class HubOperations {
     for (const operation of unfinished) {
       const work = this.#workOf(operation);
       if (work?.isPending(operation) === true) this.#start(operation);
-      else this.#publish(work?.isDone(operation) === true ? done(operation) : lost(operation));
+      else this.#settle(work?.isDone(operation) === true ? done(operation) : lost(operation));
     }
   }
 
@@ -138,6 +142,17 @@ export class HubOperations {
     const running = this.#running.list().filter(({ state }) => state === OperationState.OPERATION_STATE_RUNNING);
     if (running.length < maxRunning) return;
     throw resourceExhausted("TOO_MANY_OPERATIONS", `${running.length} operations run already; try again later`);
+  }
+
+  #settle(operation: Operation): void {
+    this.#publish(operation);
+    this.#ended(operation, false);
+  }
+
+  #ended(operation: Operation, isTold: boolean): void {
+    const { audit, stop } = this.#options;
+    // What ends because the hub ends is carried on by the next run.
+    if (!stop.aborted) audit?.ended(operation, isTold);
   }
 
   #publish(operation: Operation): void {

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { checkedOperation } from "../../lib/checked-operation.js";
 import { alreadyExists, failedPrecondition, invalidArgument, invalidFields, notFound } from "../../lib/errors.js";
+import { nothingToTell } from "../../lib/events/call-trail.js";
 import type { CallContext } from "../../lib/grpc/service.js";
 import { KeyedQueue } from "../../lib/keyed-queue.js";
-import { applyUpdate, changeableFields, newEtag } from "../../lib/kinds/change.js";
+import { applyUpdate, changeableFields, changedFields, newEtag } from "../../lib/kinds/change.js";
 import {
   type AnyMethod,
   allServices,
@@ -206,9 +207,12 @@ class HubMethods<T extends ResourceMeta, R extends HubRecord<T>> {
       const answer = { [response]: resources.preview(record) };
       if (request.validateOnly) return answer;
       const sent = await call.commit(isSame ? [] : resources.planPut(record, before), answer);
-      if (isSame) return sent;
+      if (isSame) {
+        nothingToTell();
+        return sent;
+      }
       await resources.put(record);
-      this.#record("updated", name, call);
+      this.#record("updated", name, call, changedFields(this.#codec, before.value, checked.value));
       return sent;
     });
   }
@@ -297,9 +301,9 @@ class HubMethods<T extends ResourceMeta, R extends HubRecord<T>> {
     return notFound(name, remedy);
   }
 
-  #record(what: ResourceChange["what"], name: string, { context }: Call): void {
+  #record(what: ResourceChange["what"], name: string, { context }: Call, fields = ""): void {
     const { kind } = this.#resources;
-    recordChange(this.#parts.inventory.log, { kind, name, what, caller: context.caller.identity });
+    recordChange(this.#parts.inventory.log, { kind, name, what, fields, caller: context.caller.identity });
   }
 }
 

@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { callerUris, forwardedCallerKey } from "../../lib/auth/caller.js";
 import { unavailable, ZorError } from "../../lib/errors.js";
+import { passedOn } from "../../lib/events/call-trail.js";
 import type { Method } from "../../lib/grpc/connection.js";
 import type { CallContext } from "../../lib/grpc/service.js";
 import { findLieInAnswer } from "../fleet/credible.js";
@@ -52,6 +53,7 @@ export class Router {
     context: CallContext,
   ): Promise<Response> {
     const agent = this.#fleet.agent(host);
+    passedOn();
     const remainingMs = context.remainingMs();
     const leftMs = Number.isFinite(remainingMs) ? Math.max(1, remainingMs - reserveMs) : defaultTimeoutMs;
     const timeoutMs = Math.min(leftMs, atMostMs);
@@ -85,6 +87,7 @@ export class Router {
     context: CallContext,
   ): AsyncIterable<Response> {
     const agent = this.#fleet.agent(host);
+    passedOn();
     const signal = AbortSignal.any([context.signal, agent.signal]);
     try {
       yield* agent.connection.stream(method, request, { signal, metadata: metadataOf(context) });
@@ -100,6 +103,7 @@ export class Router {
     context: CallContext,
   ): AsyncIterable<Response> {
     const agent = this.#fleet.agent(host);
+    passedOn();
     const signal = AbortSignal.any([context.signal, agent.signal]);
     try {
       yield* agent.connection.bidi(method, requests, { signal, metadata: metadataOf(context) });

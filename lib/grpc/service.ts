@@ -14,6 +14,8 @@ import {
 import { type Caller, callerOfCertificate, effectiveCaller, forwardedCallerKey } from "../auth/caller.js";
 import { accessOf } from "../auth/policy.js";
 import { ZorError } from "../errors.js";
+import { type CallTrail, onTrail } from "../events/call-trail.js";
+import { findRule, leavesEvent } from "../kinds/kinds.js";
 import type { Frames } from "./frames.js";
 import { wellFormed } from "./malformed.js";
 import { type ObjectReader, readAll } from "./read-all.js";
@@ -66,9 +68,15 @@ export interface ServiceOptions {
   /** Caller of connections that carry no client certificate; without it such calls are refused. */
   readonly anonymous?: Caller;
   /** Told of every call that ends with an error. */
-  readonly onError?: (error: unknown, context: { method: string; caller: Caller | undefined }) => void;
+  /** `isPassedOn`: the agent that the call was passed to tells of it. */
+  readonly onError?: (
+    error: unknown,
+    context: { method: string; caller: Caller | undefined; isPassedOn: boolean },
+  ) => void;
   /** Told when a call begins; what it returns is run when the call ends. */
   readonly onCall?: (context: CallContext, end: (error: ZorError) => void) => () => void;
+  /** Told of a call that changed something when no event tells of it; of a stream the first request. */
+  readonly onUntold?: (call: { readonly method: string; readonly request: unknown; readonly caller: string }) => void;
 }
 
 // What this module needs of a call, whatever its message types.
@@ -114,7 +122,8 @@ function unaryCall(
 ): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
     const trailer = new Metadata();
-    withCall(call, method.path, options, async (context) =>
+    const served = { path: method.path, options, request: () => call.request };
+    withCall(call, served, async (context) =>
       handler(wellFormed(call.request, method.path), {
         ...context,
         tell: (key, text) => trailer.set(key, encodeURIComponent(text)),
@@ -132,9 +141,10 @@ function streamCall(
   options: ServiceOptions,
 ): handleServerStreamingCall<unknown, unknown> {
   return (call) => {
+    const served = { path: method.path, options, request: () => call.request };
     finish(
       call,
-      withCall(call, method.path, options, async (context) =>
+      withCall(call, served, async (context) =>
         writeAll(call, handler(wellFormed(call.request, method.path), context), context.signal),
       ),
     );
@@ -148,16 +158,27 @@ function bidiCall(
 ): handleBidiStreamingCall<unknown, unknown> {
   return (call) => {
     // ServerDuplexStream is an object-mode stream of decoded messages; its type says only "stream".
-    const requests = allWellFormed(readAll(call as unknown as ObjectReader), method.path);
+    let first: unknown;
+    const requests = allWellFormed(readAll(call as unknown as ObjectReader), method.path, (message) => {
+      first ??= message;
+    });
+    const served = { path: method.path, options, request: () => first };
     finish(
       call,
-      withCall(call, method.path, options, (context) => writeAll(call, handler(requests, context), context.signal)),
+      withCall(call, served, (context) => writeAll(call, handler(requests, context), context.signal)),
     );
   };
 }
 
-async function* allWellFormed(messages: AsyncIterable<unknown>, method: string): AsyncIterable<unknown> {
-  for await (const message of messages) yield wellFormed(message, method);
+async function* allWellFormed(
+  messages: AsyncIterable<unknown>,
+  method: string,
+  note: (message: unknown) => void,
+): AsyncIterable<unknown> {
+  for await (const message of messages) {
+    note(message);
+    yield wellFormed(message, method);
+  }
 }
 
 function finish(
@@ -171,13 +192,20 @@ function finish(
   );
 }
 
+/** A method as it is served, and what it was asked. */
+interface Served {
+  readonly path: string;
+  readonly options: ServiceOptions;
+  readonly request: () => unknown;
+}
+
 async function withCall<T>(
   call: UnknownCall,
-  method: string,
-  options: ServiceOptions,
+  { path: method, options, request }: Served,
   work: (context: CallContext) => Promise<T>,
 ): Promise<T> {
   let caller: Caller | undefined;
+  let trail: CallTrail | undefined;
   const abort = new AbortController();
   const onCancelled = (): void => abort.abort();
   // All three kinds of call are event emitters; their overloads do not unite.
@@ -205,9 +233,15 @@ async function withCall<T>(
       remainingMs: () => (Number.isFinite(deadline) ? deadline - Date.now() : Number.POSITIVE_INFINITY),
     };
     onEnd = options.onCall?.(context, (error) => endEarly?.(error));
-    return await Promise.race([work(context), ended]);
+    const begun: CallTrail = { caller: caller.identity, isTold: false, isPassedOn: false };
+    trail = begun;
+    const done = await Promise.race([onTrail(begun, () => work(context)), ended]);
+    const rule = findRule(method);
+    if (rule !== undefined && leavesEvent(rule) && !begun.isTold)
+      options.onUntold?.({ method, request: request(), caller: caller.identity });
+    return done;
   } catch (error) {
-    options.onError?.(error, { method, caller });
+    options.onError?.(error, { method, caller, isPassedOn: trail?.isPassedOn === true });
     throw error;
   } finally {
     emitter.off("cancelled", onCancelled);

@@ -37,6 +37,39 @@ export function applyUpdate<T extends ResourceMeta>(request: UpdateRequest<T>, n
   return codec.fromPartial({ ...changed, etag: newEtag(), updateTime: now });
 }
 
+const mostTold = 10;
+
+interface ToJson<T> {
+  readonly toJSON: (message: T) => unknown;
+}
+
+/**
+ * Which fields of a resource a change has made others, for people: "spec.mtu, labels". Their values are not told: one may be a secret.
+ */
+export function changedFields<T>(codec: ToJson<T>, before: T, after: T): string {
+  const [left, right] = [toFields(codec.toJSON(before)), toFields(codec.toJSON(after))];
+  const fields = ["spec", "labels", "annotations", "addresses", "underlayAddresses", "undialable"].flatMap((name) => {
+    const paths = differences(toFields(left[name]), toFields(right[name])).map((key) => `${name}.${key}`);
+    if (isDeepStrictEqual(left[name], right[name])) return [];
+    return name === "spec" && paths.length > 0 ? paths : [name];
+  });
+  const shown = fields.map((field) => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+  const more = shown.length > mostTold ? [`${shown.length - mostTold} more`] : [];
+  return [...shown.slice(0, mostTold), ...more].join(", ");
+}
+
+function differences(left: Fields, right: Fields): string[] {
+  const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])];
+  return keys.filter((key) => !isDeepStrictEqual(left[key], right[key]));
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function toFields(json: unknown): Fields {
+  // JSON of a message is an object, of a map too.
+  return typeof json === "object" && json !== null && !Array.isArray(json) ? (json as Fields) : {};
+}
+
 /** Checks the etag of a request, which may be empty. @throws {ZorError} ABORTED with reason ETAG_MISMATCH that says who changed the resource, and when. */
 export function checkEtag(before: ResourceMeta, etag: string, changedBy: string): void {
   if (etag === "" || etag === before.etag) return;

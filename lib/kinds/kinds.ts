@@ -83,6 +83,15 @@ export function findRule(path: string): MethodRule | undefined {
   return rules.get(path);
 }
 
+/**
+ * Whether a call of a method changes something, and so leaves an event with its caller. What only hubs call does not: the hub tells who
+ * asked it for what.
+ */
+export function leavesEvent({ access, verb, reads = false }: MethodRule): boolean {
+  if (reads || verb === "get" || verb === "list") return false;
+  return access !== "viewer" && access !== "hub";
+}
+
 /** Paths of all methods that have a rule. */
 export function ruledMethods(): readonly string[] {
   return [...rules.keys()];

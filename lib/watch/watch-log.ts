@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { WatchRequest, WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import { ZorError } from "../errors.js";
+import { leaveTrail } from "../events/call-trail.js";
 import { Frames } from "../grpc/frames.js";
 import type { NamedMessage, ResourceTypes } from "../kinds/codecs.js";
 import type { AnyResource } from "../kinds/resource.js";
@@ -11,6 +12,9 @@ import { KindIndex } from "./kind-index.js";
 import { readRequest, type Wants } from "./request.js";
 import { Told } from "./told.js";
 import { Wakes } from "./wakes.js";
+
+/** An event as it is recorded: its name and time are added. */
+export type RecordedEvent = Omit<Event, "name" | "time">;
 
 interface Change {
   readonly revision: bigint;
@@ -106,7 +110,8 @@ export class WatchLog {
   }
 
   /** Records an event under the next free name below `prefix` ("events" or "hosts/alpha/events"). */
-  recordEvent(prefix: string, event: Omit<Event, "name" | "time">): Event {
+  recordEvent(prefix: string, event: RecordedEvent): Event {
+    leaveTrail(event);
     const named = { ...event, time: new Date(), name: `${prefix}/${this.#nextEventId()}` };
     this.upsert({ kind: "event", value: named });
     return named;

@@ -24,6 +24,8 @@ export interface MethodRule {
   readonly verb: "create" | "get" | "list" | "update" | "delete" | "custom";
   /** Path of the request's field that names the resource, or its parent: "parent", "lan.name", "open.name"; "": none does. */
   readonly route: string;
+  /** It changes nothing, although viewers may not call it. */
+  readonly reads?: boolean;
   /** Field of the request with the new resource's id. */
   readonly id?: string;
   /** Field of the request with the resource. */
@@ -72,7 +74,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.agent.v1.ImageTransferService/ReadChunks": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/ReceiveImage": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.ImageTransferService/AllowFetch": {"kind":"","access":"hub","verb":"custom","route":""},
-  "/zor.agent.v1.ImageTransferService/FetchChunks": {"kind":"","access":"identified","verb":"custom","route":""},
+  "/zor.agent.v1.ImageTransferService/FetchChunks": {"kind":"","access":"identified","verb":"custom","route":"","reads":true},
   "/zor.agent.v1.ImageTransferService/DropImage": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.InstanceTransferService/ReadInstance": {"kind":"","access":"hub","verb":"custom","route":""},
   "/zor.agent.v1.InstanceTransferService/ReceiveInstance": {"kind":"","access":"hub","verb":"custom","route":""},
@@ -110,17 +112,17 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.FiguresService/WatchFigures": {"kind":"","access":"viewer","verb":"custom","route":""},
   "/zor.v1.FiguresService/ReadHistory": {"kind":"","access":"viewer","verb":"custom","route":""},
   "/zor.v1.ForwardService/Connect": {"kind":"instance","access":"operator","verb":"custom","route":"open.name"},
-  "/zor.v1.HookService/ListHooks": {"kind":"","access":"operator","verb":"custom","route":""},
-  "/zor.v1.HookService/ListDeadLetters": {"kind":"","access":"operator","verb":"custom","route":""},
+  "/zor.v1.HookService/ListHooks": {"kind":"","access":"operator","verb":"custom","route":"","reads":true},
+  "/zor.v1.HookService/ListDeadLetters": {"kind":"","access":"operator","verb":"custom","route":"","reads":true},
   "/zor.v1.HookService/RetryDeadLetters": {"kind":"","access":"admin","verb":"custom","route":""},
   "/zor.v1.HookService/DropDeadLetters": {"kind":"","access":"admin","verb":"custom","route":""},
-  "/zor.v1.HostLogService/ReadHostLog": {"kind":"host","access":"admin","verb":"custom","route":"name"},
+  "/zor.v1.HostLogService/ReadHostLog": {"kind":"host","access":"admin","verb":"custom","route":"name","reads":true},
   "/zor.v1.HostService/CreateHost": {"kind":"host","access":"admin","verb":"create","route":"","id":"hostId","request":"host","response":"host"},
   "/zor.v1.HostService/GetHost": {"kind":"host","access":"viewer","verb":"get","route":"name","response":"host"},
   "/zor.v1.HostService/ListHosts": {"kind":"host","access":"viewer","verb":"list","route":"","response":"hosts"},
   "/zor.v1.HostService/UpdateHost": {"kind":"host","access":"admin","verb":"update","route":"host.name","request":"host","response":"host"},
   "/zor.v1.HostService/DeleteHost": {"kind":"host","access":"admin","verb":"delete","route":"name"},
-  "/zor.v1.HubLogService/ReadHubLog": {"kind":"","access":"admin","verb":"custom","route":""},
+  "/zor.v1.HubLogService/ReadHubLog": {"kind":"","access":"admin","verb":"custom","route":"","reads":true},
   "/zor.v1.ImageService/GetImage": {"kind":"image","access":"viewer","verb":"get","route":"name","response":"image"},
   "/zor.v1.ImageService/ListImages": {"kind":"image","access":"viewer","verb":"list","route":"parent","response":"images"},
   "/zor.v1.ImageService/UpdateImage": {"kind":"image","access":"operator","verb":"update","route":"image.name","request":"image","response":"image"},
@@ -164,7 +166,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.LinkService/GetLink": {"kind":"link","access":"viewer","verb":"get","route":"name","response":"link"},
   "/zor.v1.LinkService/ListLinks": {"kind":"link","access":"viewer","verb":"list","route":"","response":"links"},
   "/zor.v1.LinkService/UpdateLink": {"kind":"link","access":"operator","verb":"update","route":"link.name","request":"link","response":"link"},
-  "/zor.v1.LinkService/DiagnoseLink": {"kind":"link","access":"operator","verb":"custom","route":"name"},
+  "/zor.v1.LinkService/DiagnoseLink": {"kind":"link","access":"operator","verb":"custom","route":"name","reads":true},
   "/zor.v1.LinkService/DeleteLink": {"kind":"link","access":"operator","verb":"delete","route":"name"},
   "/zor.v1.NatService/CreateNat": {"kind":"nat","access":"operator","verb":"create","route":"parent","id":"natId","request":"nat","response":"nat"},
   "/zor.v1.NatService/GetNat": {"kind":"nat","access":"viewer","verb":"get","route":"name","response":"nat"},

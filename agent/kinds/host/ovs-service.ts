@@ -36,7 +36,7 @@ export function ovsService({
     return { judged: at.judge({ tool, words }), at };
   };
   const tell = (request: Asked, { tool }: JudgedTool, { exitCode }: OvsResult, { caller }: CallContext): void => {
-    const text = [tool, ...request.arguments].join(" ");
+    const text = [tool, ...request.arguments.map(withoutSecrets)].join(" ");
     const shown = text.length > maxToldLength ? `${text.slice(0, maxToldLength)}…` : text;
     publisher.event({
       severity: EventSeverity.EVENT_SEVERITY_INFO,
@@ -60,4 +60,12 @@ export function ovsService({
       return { result };
     },
   };
+}
+
+/** Values of settings whose names say that they are secret: "options:psk=***". */
+function withoutSecrets(word: string): string {
+  return word.replaceAll(
+    /((?:psk|passw(?:or)?d|secret|private[_-]key|token)[\w-]*\s*=\s*)("[^"]*"|[^,}\s]+)/gi,
+    "$1***",
+  );
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { invalidFields } from "../../../lib/errors.js";
+import { nothingToTell } from "../../../lib/events/call-trail.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import { listed } from "../../../lib/words.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
@@ -7,20 +8,20 @@ import type { Instance, InstanceSpec, Nic } from "../../../proto/gen/zor/v1/inst
 import type { Change } from "../../kit/kind.js";
 import { type AskedUpdate, isSameSpec, updated } from "../../kit/metadata.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
-import { asFailureOf } from "./ended-meanwhile.js";
 import { assertNetworkKnown, assertNotSuspended, assertUnclaimed, specLost } from "./action-checks.js";
+import { assertInNoWire, pluggedOf, showCarrier } from "./carriers.js";
 import type { InstanceContext } from "./context.js";
 import { lansOf } from "./creation.js";
+import { asFailureOf } from "./ended-meanwhile.js";
 import { trySetLife } from "./ends.js";
 import { startsAtBoot } from "./host-boot.js";
 import { keepSpecs } from "./keep-specs.js";
-import { assertInNoWire, pluggedOf, showCarrier } from "./carriers.js";
 import { type InstanceRecord, specOf, toDriverInstance, toInstance, toOwner } from "./record.js";
 import { mayRestart } from "./restart-plan.js";
 import { checkSpec } from "./spec-check.js";
-import { holdVolumes } from "./volumes.js";
 import { isOwnField, type PlannedChange, planChanges, withLiveChanges } from "./spec-diff.js";
 import type { StoredInstance } from "./stored-instance.js";
+import { holdVolumes } from "./volumes.js";
 
 /** What an update does. */
 interface UpdatePlan {
@@ -44,10 +45,10 @@ export async function update(
   const { stored } = record;
   const now = context.now();
   const resource = updated(stored, asked, { kind: "instance", changeable: undefined, now });
-  if (resource === stored.resource) return toInstance(record);
+  if (resource === stored.resource) return unchanged(record);
   if (record.specLost) throw specLost(record, "be changed");
   const plan = await planUpdate(context, record, { ...stored, resource, changedBy: caller });
-  if (plan === undefined) return toInstance(record);
+  if (plan === undefined) return unchanged(record);
   using _held = holdVolumes(context, record, { spec: plan.changed.resource.spec, before: stored.resource.spec });
   if (validateOnly) return toInstance({ ...record, stored: plan.changed, running: runningOf(record, plan) });
   await carryOut(context, record, plan);
@@ -56,6 +57,11 @@ export async function update(
   const { name } = plan.changed.resource;
   const severity = EventSeverity.EVENT_SEVERITY_INFO;
   context.emit({ severity, type: "instance.changed", resource: name, message: describe(record, plan), caller });
+  return toInstance(record);
+}
+
+function unchanged(record: InstanceRecord): Instance {
+  nothingToTell();
   return toInstance(record);
 }
 

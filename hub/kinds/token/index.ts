@@ -1,6 +1,9 @@
+import { roleName } from "../../../lib/auth/caller.js";
 import { invalidArgument, notFound } from "../../../lib/errors.js";
-import type { Handlers } from "../../../lib/grpc/service.js";
+import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { isId, parseId, quote } from "../../../lib/names.js";
+import { counted } from "../../../lib/words.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import {
   type CreateTokenRequest,
   CreateTokenResponse,
@@ -28,9 +31,15 @@ function tokenHandlers({
   certificates,
   relay,
   requests,
+  inventory,
   formatToken,
 }: HubParts): Handlers<typeof TokenServiceService> {
   const relayTickets = relay.records.tickets;
+  const tell = (type: string, { kind, id }: Named, message: string, { caller }: CallContext): void => {
+    const severity = EventSeverity.EVENT_SEVERITY_INFO;
+    const resource = kind === "host" ? `hosts/${id}` : `zor://${kind}/${id}`;
+    inventory.log.recordEvent("events", { severity, type, resource, message, caller: caller.identity });
+  };
   /** Of CreateToken, whose answer holds a token. */
   const tokenRequests = new StoredRequests(store, withoutToken);
   return {
@@ -39,7 +48,16 @@ function tokenHandlers({
         const subject = parseSubject(request);
         if (subject.kind === "host" && fleet.find(subject.id) === undefined) throw hostNotFound(`hosts/${subject.id}`);
         const token = mintToken(subject, parseTtlMs("ttl", request.ttl), new Date());
-        return commit([token.change], { token: formatToken(token.secret), expireTime: token.expireTime });
+        const answer = await commit([token.change], {
+          token: formatToken(token.secret),
+          expireTime: token.expireTime,
+        });
+        const { kind, id, role } = subject;
+        const as = kind === "host" ? "" : ` as ${roleName(role)}`;
+        const until = token.expireTime.toISOString();
+        const message = `a token with which zor://${kind}/${id} may join${as} until ${until}`;
+        tell("token.created", { kind, id }, message, context);
+        return answer;
       }),
 
     revokeIdentity: async (request, context) =>
@@ -56,10 +74,15 @@ function tokenHandlers({
         certificates.revoked(serials);
         // Also looks again at who may use the relay.
         if (kind === "host") fleet.reconnect(id);
+        const revoked = `${counted(serials.length, "certificate")} and ${counted(tokens.length, "token")}`;
+        tell("identity.revoked", { kind, id }, `${request.identity} lost ${revoked}`, context);
         return answer;
       }),
   };
 }
+
+/** Who is meant. */
+type Named = Pick<TokenSubject, "kind" | "id">;
 
 function parseSubject({ subject, role }: CreateTokenRequest): TokenSubject {
   switch (subject?.$case) {

@@ -4,6 +4,7 @@ import { connect as connectTls } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AgentServiceService } from "../../../proto/gen/zor/agent/v1/agent_service.js";
+import { EventQuery, EventServiceService, ListEventsRequest } from "../../../proto/gen/zor/v1/event_service.js";
 import { HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
@@ -55,6 +56,12 @@ describe("who may call", () => {
     await expect(api.operator.unary(AgentServiceService.ping, {})).rejects.toMatchObject({
       code: status.PERMISSION_DENIED,
     });
+    const query = EventQuery.fromPartial({ filter: "type=host.call-refused" });
+    const { events } = await api.operator.unary(
+      EventServiceService.listEvents,
+      ListEventsRequest.fromPartial({ query }),
+    );
+    expect(events.map(({ caller }) => caller).sort()).toEqual(["zor://host/h2", "zor://user/ana", "zor://user/vic"]);
   });
 
   it("tells a hub who it is, and agrees on an API level or none", async () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { status } from "@grpc/grpc-js";
 import { expect, it } from "vitest";
 import { authorize } from "../../../lib/auth/policy.js";
 import { EventLog } from "../../../lib/events/event-log.js";
@@ -12,6 +13,13 @@ import { WatchLog } from "../../../lib/watch/watch-log.js";
 import type { Event } from "../../../proto/gen/zor/v1/event.js";
 import { EventQuery, EventServiceService } from "../../../proto/gen/zor/v1/event_service.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
+import {
+  CreateHostRequest,
+  DeleteHostRequest,
+  HostServiceService,
+  UpdateHostRequest,
+} from "../../../proto/gen/zor/v1/host_service.js";
+import { RevokeIdentityRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { FakeAgent } from "../../fakes/agent.js";
 import { eventually } from "../../helpers/eventually.js";
 import { runTag } from "../../helpers/run-tag.js";
@@ -111,4 +119,38 @@ it("a hub has every event of its hosts once, over its own restarts, those of age
   record(5, "at the end");
   await eventually(isWhole);
   expect((await kept(fixture, { kinds: ["lan"], callers: ["bob"] })).length).toBe(0);
+});
+
+it("a hub tells who was let in, who had what done, and who was refused", async () => {
+  await using fixture = await HubFixture.start();
+  const eve = await fixture.person("eve", Role.ROLE_VIEWER);
+  const host = { name: "hosts/beta", undialable: true };
+  await fixture.admin.unary(HostServiceService.createHost, CreateHostRequest.fromPartial({ hostId: "beta" }));
+  const update = { host, updateMask: ["undialable"] };
+  await fixture.admin.unary(HostServiceService.updateHost, UpdateHostRequest.fromPartial(update));
+  // What changes nothing leaves nothing.
+  await fixture.admin.unary(HostServiceService.updateHost, UpdateHostRequest.fromPartial(update));
+  for (let time = 0; time < 3; time += 1)
+    await expect(
+      eve.unary(HostServiceService.deleteHost, DeleteHostRequest.fromPartial({ name: "hosts/beta" })),
+    ).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  await fixture.admin.unary(
+    TokenServiceService.revokeIdentity,
+    RevokeIdentityRequest.fromPartial({ identity: "zor://user/eve" }),
+  );
+  const events = await kept(fixture, {});
+  const admin = events.find(({ type }) => type === "host.created")?.caller ?? "";
+  const told = events.map(({ type, resource, caller }) => ({ type, resource, caller }));
+  expect(told.filter(({ type }) => !/^host\.(pending|unreachable|connecting)$/.test(type))).toEqual([
+    { type: "token.created", resource: "zor://user/eve", caller: admin },
+    { type: "identity.joined", resource: "zor://user/eve", caller: "zor://user/eve" },
+    { type: "host.created", resource: "hosts/beta", caller: admin },
+    { type: "host.updated", resource: "hosts/beta", caller: admin },
+    { type: "hub.call-refused", resource: "", caller: "zor://user/eve" },
+    { type: "identity.revoked", resource: "zor://user/eve", caller: admin },
+  ]);
+  expect(events.find(({ type }) => type === "host.updated")?.message).toBe("hosts/beta was updated: undialable");
+  const everything = JSON.stringify(events);
+  expect(everything).not.toMatch(/zor1|BEGIN/);
+  expect(admin).toMatch(/^zor:\/\/user\//);
 });

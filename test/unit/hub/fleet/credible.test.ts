@@ -19,9 +19,9 @@ const operation = (target: string): AnyResource => ({
   kind: "operation",
   value: Operation.fromPartial({ name: "hosts/gamma/operations/o1", target }),
 });
-const event = (resource: string): AnyResource => ({
+const event = (resource: string, more: Partial<Event> = {}): AnyResource => ({
   kind: "event",
-  value: Event.fromPartial({ name: "hosts/gamma/events/e-1", resource }),
+  value: Event.fromPartial({ name: "hosts/gamma/events/e-1", type: "instance.started", resource, ...more }),
 });
 const lan = (endpoint: string): AnyResource => ({
   kind: "lan",
@@ -68,6 +68,8 @@ test.each<[string, AnyResource]>([
   ["an operation on another host", operation("hosts/beta/instances/vm2")],
   ["an operation on a link", operation("links/demo")],
   ["an event of another host", event("hosts/beta/instances/vm2")],
+  ["an event of no type", event("hosts/gamma", { type: "x".repeat(60_000) })],
+  ["an event of a caller who is none", event("hosts/gamma", { caller: "x".repeat(60_000) })],
   ["somebody else's NIC in its lan", lan("hosts/beta/instances/vm2/nics/eth0")],
   ["something that is no name in its lan", lan("links/../hosts/beta")],
   ["a box with a bad lan", box("hosts/beta/lans/l1")],

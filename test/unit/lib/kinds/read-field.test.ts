@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readRoute } from "../../../../hub/kit/route.js";
+import { readField } from "../../../../lib/kinds/read-field.js";
 import { AttachConsoleRequest } from "../../../../proto/gen/zor/v1/console_service.js";
 import { CreateInstanceRequest } from "../../../../proto/gen/zor/v1/instance_service.js";
 import { UpdateLanRequest } from "../../../../proto/gen/zor/v1/lan_service.js";
@@ -22,7 +22,7 @@ describe("the route of a request", () => {
     ["a field with a proto name of several words", { lanName: "hosts/a/lans/l" }, "lan_name", "hosts/a/lans/l"],
     ["a field that is not there", {}, "name", ""],
   ])("is read from %s", (_what, request, path, name) => {
-    expect(readRoute(request, path)).toBe(name);
+    expect(readField(request, path)).toBe(name);
   });
 
   test.each([
@@ -37,6 +37,6 @@ describe("the route of a request", () => {
     ],
   ])("is missed in a request %s", (_what, request, path, missing, field, description) => {
     const violations = [{ field, description }];
-    expect(() => readRoute(request, path, missing)).toThrow(expect.objectContaining({ violations }));
+    expect(() => readField(request, path, missing)).toThrow(expect.objectContaining({ violations }));
   });
 });

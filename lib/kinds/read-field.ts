@@ -1,10 +1,10 @@
-import { invalidArgument } from "../../lib/errors.js";
+import { invalidArgument } from "../errors.js";
 
 /**
  * The resource name at a path of a request: "parent", "lan.name", or "open.name" where `open` is one of a choice (oneof), as in the first
  * message of a stream. @param missing what to say of a message on the way that is not there. @throws {ZorError} INVALID_ARGUMENT for one.
  */
-export function readRoute(request: object, path: string, missing = "must be given"): string {
+export function readField(request: object, path: string, missing = "must be given"): string {
   const segments = path.split(".");
   let at: unknown = request;
   for (const [index, segment] of segments.entries()) {
