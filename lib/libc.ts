@@ -15,6 +15,8 @@ export const errno = {
   EAGAIN: 11,
   EINVAL: 22,
   EPIPE: 32,
+  ENOPROTOOPT: 92,
+  EOPNOTSUPP: 95,
   ECONNRESET: 104,
   ENOBUFS: 105,
   ETIMEDOUT: 110,

@@ -25,12 +25,16 @@ export interface HookOptions {
   readonly directory: string;
   /** Told, for people, when an event becomes a dead letter, and when events were lost. */
   readonly onTrouble: (message: string) => void;
+  /** How long what is under way has to end when the program ends; default: 2 s. */
+  readonly graceMs?: number;
 }
 
 /** More of them drop the oldest. */
 const mostLetters = 1000;
 /** How far it has come is written down so often; what was delivered since is delivered again after a crash. */
 const keepMs = 1000;
+/** What is under way when the program ends has so long to end; else it is done again by the next start. */
+const graceMs = 2000;
 /** The same of one that delivers nothing. */
 const keepIdleMs = 60_000;
 
@@ -175,7 +179,7 @@ export class Hook {
         if (isWanted && !(await this.#deliver(event, signal))) return;
         this.#position = formatEventId({ log: events.id, position });
         if (isWanted && performance.now() - this.#keptAtMs > keepMs) await this.#keepQuietly();
-        if (this.#retries.size > 0) return;
+        if (this.#retries.size > 0 || signal.aborted) return;
       }
     }
     if (this.#after() < until) this.#position = formatEventId({ log: events.id, position: until });
@@ -215,10 +219,12 @@ export class Hook {
   /** Letters that are asked for, each once. */
   async #redeliver(signal: AbortSignal): Promise<void> {
     for (const id of [...this.#retries]) {
+      if (signal.aborted) return;
       const letter = this.#letters.get(id);
       if (letter !== undefined) {
         const error = await this.#attempt(letter.event, signal);
-        if (signal.aborted) return;
+        // It stays asked for, and the next start does it again.
+        if (signal.aborted && error !== undefined) return;
         if (error === undefined) this.#letters.delete(id);
         else Object.assign(letter, { error, attempts: letter.attempts + 1, timeMs: Date.now() });
       }
@@ -232,8 +238,9 @@ export class Hook {
     const { config, deliver } = this.#options;
     const body = JSON.stringify({ hook: config.name, event: Event.toJSON(event) });
     const limit = AbortSignal.timeout(config.timeoutSeconds * 1000);
+    using grace = afterwards(signal, this.#options.graceMs ?? graceMs);
     try {
-      await deliver({ id: `${config.name}/${event.name}`, body }, AbortSignal.any([signal, limit]));
+      await deliver({ id: `${config.name}/${event.name}`, body }, AbortSignal.any([grace.signal, limit]));
       this.#delivered += 1;
       this.#isDirty = true;
       this.#error = "";
@@ -300,4 +307,22 @@ export class Hook {
 
 function idOf({ name }: Event): string {
   return name.replace(/^hosts\/([^/]+)\/events\//, "$1.").replace(/^events\//, "");
+}
+
+/** A signal that aborts some time after another one. */
+function afterwards(signal: AbortSignal, ms: number): Disposable & { readonly signal: AbortSignal } {
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const begin = (): void => {
+    timer = setTimeout(() => late.abort(), ms);
+  };
+  if (signal.aborted) late.abort();
+  else signal.addEventListener("abort", begin, { once: true });
+  return {
+    signal: late.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", begin);
+    },
+  };
 }

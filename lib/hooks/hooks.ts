@@ -10,7 +10,7 @@ import { post } from "./post.js";
 import { runProgram } from "./run-program.js";
 
 /** What the hooks of a program work with. */
-export interface HooksOptions extends Pick<HookOptions, "events" | "directory" | "onTrouble"> {
+export interface HooksOptions extends Pick<HookOptions, "events" | "directory" | "onTrouble" | "graceMs"> {
   readonly hooks: readonly HookConfig[];
   readonly networks: AllowedNetworks;
 }
@@ -59,7 +59,7 @@ export class Hooks {
     };
   }
 
-  /** What is under way is given up; it is done again by the next start. */
+  /** What is under way has a moment to end; what does not is done again by the next start. */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#running;

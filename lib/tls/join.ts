@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { type JoiningHost, type JoinResponse, JoinServiceService } from "../../proto/gen/zor/v1/join_service.js";
+import { Backoff } from "../backoff.js";
 import { messageOf, ZorError } from "../errors.js";
 import { Connection } from "../grpc/connection.js";
 import { certificateSha256, createKeyPem, derToPem, type Identity } from "./identity.js";
@@ -42,6 +44,8 @@ export async function join(
     identity: { caPem, keyPem: "", certificatePem: "" },
   });
   try {
+    // A handshake that is dropped is begun again; the token is sent once. Why it cannot be at all, the call tells.
+    await connection.ready(Math.min(timeoutMs, findTimeoutMs)).catch(() => undefined);
     const response = await connection.unary(
       JoinServiceService.join,
       { token: tokenText.trim(), csr, host: options.host },
@@ -60,7 +64,7 @@ const findTimeoutMs = 4_500;
 async function findHub(token: JoinToken, timeoutMs: number): Promise<{ address: string; caPem: string }> {
   const tries = token.addresses.map(async (address) => ({
     address,
-    caPem: await fetchCa(address, token.caSha256, timeoutMs),
+    caPem: await fetchCaPatiently(address, token.caSha256, timeoutMs),
   }));
   const found = await Promise.any(tries).catch(() => undefined);
   if (found !== undefined) return found;
@@ -74,6 +78,27 @@ async function findHub(token: JoinToken, timeoutMs: number): Promise<{ address: 
     code: status.UNAVAILABLE,
     message: `cannot reach the hub's join listener (${failures.join("; ")}); is the hub running and its join port open to this machine?`,
   });
+}
+
+/** A listener that is flooded drops handshakes, and one that restarts does: nothing was sent yet, so they are begun again. */
+async function fetchCaPatiently(address: string, caSha256: Buffer, timeoutMs: number): Promise<string> {
+  const deadlineMs = performance.now() + timeoutMs;
+  const backoff = new Backoff({ minMs: 100, maxMs: 1000 });
+  for (;;) {
+    try {
+      return await fetchCa(address, caSha256, Math.max(1, deadlineMs - performance.now()));
+    } catch (error) {
+      const waitMs = backoff.nextMs();
+      if (!wasDropped(error) || performance.now() + waitMs >= deadlineMs) throw error;
+      await sleep(waitMs);
+    }
+  }
+}
+
+/** Somebody was there and ended the connection before the handshake was whole. */
+function wasDropped(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ECONNRESET" || code === "EPIPE";
 }
 
 // Reads the chain the hub shows and picks the CA the token names. Nothing is sent but the handshake.

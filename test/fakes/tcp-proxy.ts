@@ -6,11 +6,16 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   #silent = false;
   #accepted = 0;
+  #drops: ReadonlySet<number> = new Set();
 
   private constructor(target: () => string) {
     this.#server = createServer((near) => {
       this.#accepted += 1;
       this.#add(near);
+      if (this.#drops.has(this.#accepted)) {
+        near.destroy();
+        return;
+      }
       if (target() === "") return;
       const [host, port] = target().split(":");
       const far = createConnection({ host: host ?? "", port: Number(port) });
@@ -36,6 +41,11 @@ export class TcpProxy {
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("the proxy does not listen");
     return `127.0.0.1:${address.port}`;
+  }
+
+  /** Ends these connections at once, counted from 1. */
+  drop(connections: readonly number[]): void {
+    this.#drops = new Set(connections);
   }
 
   /** From now on nothing is passed on, or everything is again for new connections. */

@@ -20,6 +20,8 @@ export interface MachineChanges {
   disksOptions(instance: DriverInstance, options: CallOptions): DisksOptions;
   /** Promises a machine its disks. @throws {ZorError} RESOURCE_EXHAUSTED */
   promiseDisk(instance: DriverInstance): Promise<void>;
+  /** Says in the log what somebody should look at. */
+  warn(resource: string, message: string): void;
 }
 
 /** Changes of machines: devices, media and bounds at once, all else with their next start. */
@@ -108,7 +110,8 @@ export class QemuChanges implements Changeable {
     }
     const disks = paths.includes("qemu.disks") ? changesOf(old.disks, next.disks) : [];
     for (const disk of disks.filter(({ next: kept }) => kept !== undefined)) await this.#changeDisk(both, disk);
-    if (paths.some(isOfSize)) await changeSize(this.#changes.machineOf(instance), both, both.options);
+    const onUnseen = (message: string): void => this.#changes.warn(instance.name, message);
+    if (paths.some(isOfSize)) await changeSize(this.#changes.machineOf(instance), { ...both, onUnseen }, both.options);
     for (const disk of disks.filter(({ next: kept }) => kept === undefined)) await this.#removeDisk(both, disk);
     // Last: the new size of a disk cannot be taken back.
     for (const disk of disks) await this.#growDisk(both, disk);

@@ -119,6 +119,7 @@ class Driver implements QemuDriver, LookAccess, SuspendAccess {
       machineOf: (instance) => this.#machines.get(instance),
       disksOptions: (instance, options) => this.#with(instance, options),
       promiseDisk: (instance) => this.promiseDisk(instance, 0),
+      warn: (resource, message) => this.#options.log.warn({ resource }, message),
     }),
     suspend: machineSuspending(this),
   };

@@ -17,6 +17,8 @@ const bufferBytes = widest.batchBytes + maxDataFrameBytes + controlBytes + 1;
 
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+/** Of sockets that are not TCP. */
+const unknownOption: ReadonlySet<number> = new Set([errno.EOPNOTSUPP, errno.ENOPROTOOPT]);
 
 /** Tap to socket. Never waits; what the socket does not take stays in the buffer and the tap is not read until it is gone. */
 export class Sender {
@@ -111,10 +113,20 @@ export class Sender {
     this.#frames = 0;
     this.#bytes = 0;
     if (limits.socketBytes !== this.#limits.socketBytes) {
-      setTcpOption(this.#fd, "notSentLowWaterBytes", limits.socketBytes);
+      this.#boundSocket(limits.socketBytes);
     }
     this.#limits = limits;
     return limits.tapFrames;
+  }
+
+  /** A shorter queue is a help; a socket that knows no such bound carries the frames all the same. */
+  #boundSocket(bytes: number): void {
+    try {
+      setTcpOption(this.#fd, "notSentLowWaterBytes", bytes);
+    } catch (error) {
+      const isUnknown = error instanceof SystemCallError && unknownOption.has(error.errno);
+      if (!isUnknown) throw error;
+    }
   }
 
   /** Sends what is gathered. False when the socket does not take it all now. @throws {SystemCallError} */

@@ -1,4 +1,5 @@
 import { failedPrecondition, unavailable, ZorError } from "../../../lib/errors.js";
+import { AtOnce } from "../../host/at-once.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { LanFlow, LanMac } from "../../../proto/gen/zor/v1/lan_flow.js";
@@ -39,6 +40,8 @@ export class FlowKeeper {
   readonly #lookMs: number;
   readonly #lans = new Map<string, LanFlows>();
   readonly #queue = new KeyedQueue(1024);
+  /** Viewers may look at flows, as often as they like. */
+  readonly #dumps = new AtOnce({ most: 4, reason: "FLOWS_BUSY", what: "callers look at flows of this host" });
   readonly #listeners = new Set<(change: FlowChange) => void>();
   readonly #looks = new Set<(lan: string) => void>();
   readonly #stops: readonly (() => void)[];
@@ -119,7 +122,8 @@ export class FlowKeeper {
   /** The flows that the bridge of a lan has now. @param texts of the lan's specification. @throws {ZorError} {ToolError} */
   async dump(lan: string, texts: readonly string[]): Promise<LanFlow[]> {
     const ports = this.portsOf(lan);
-    const dump = await new FlowTool(this.#switch.directory, this.#bridgeOf(lan)).dump();
+    const tool = new FlowTool(this.#switch.directory, this.#bridgeOf(lan));
+    const dump = await this.#dumps.run(() => tool.dump());
     return dumpedFlows(dump, ports, texts);
   }
 

@@ -12,6 +12,7 @@ import { CreateHostRequest, HostServiceService, ListHostsRequest } from "../../.
 import { JoinRequest, JoinServiceService, RenewServiceService } from "../../../proto/gen/zor/v1/join_service.js";
 import { CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { WatchRequest, WatchServiceService } from "../../../proto/gen/zor/v1/watch_service.js";
+import { TcpProxy } from "../../fakes/tcp-proxy.js";
 import { HubFixture } from "./fixture.js";
 
 type TokenFields = Parameters<typeof CreateTokenRequest.fromPartial>[0];
@@ -62,6 +63,17 @@ function handshake(address: string, options: ConnectionOptions): Promise<string>
 }
 
 describe("joining", () => {
+  test("goes on when handshakes are dropped, before and after the hub has shown itself", async () => {
+    await using fixture = await HubFixture.start();
+    const proxy = await TcpProxy.start(() => fixture.hub.addresses.join[0] ?? "");
+    fixture.defer(() => proxy.close());
+    proxy.drop([1, 2, 4]);
+    const token = parseToken(await createToken(fixture));
+    const { response } = await join(formatToken({ ...token, addresses: [proxy.address] }));
+    expect(response.identity).toBe("zor://user/ana");
+    expect(proxy.connections).toBe(5);
+  });
+
   test("a person's token gives a certificate with the identity and role the admin chose, and works once", async () => {
     await using fixture = await HubFixture.start();
     const token = await createToken(fixture, { role: Role.ROLE_OPERATOR });

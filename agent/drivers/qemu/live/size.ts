@@ -19,6 +19,8 @@ export interface SizeChange {
   readonly changed: DriverInstance;
   /** Takes back what has been done, should the rest of the change fail. */
   readonly undo: AsyncDisposableStack;
+  /** Told, for people, of what the guest does not take into use. */
+  readonly onUnseen: (message: string) => void;
 }
 
 /** Guests that do not know how to let go of a CPU or memory say nothing. */
@@ -45,8 +47,9 @@ export async function changeSize(machine: Machine, change: SizeChange, options: 
     change.undo.defer(() => setBalloon(machine, instance.spec));
     await setBalloon(machine, changed.spec);
   }
-  if (after.cpus > before.cpus) await bringCpusOnline(machine, after.cpus, options.signal);
-  if (after.memoryMib > before.memoryMib) await bringMemoryOnline(machine, after.memoryMib, options.signal);
+  const online = { signal: options.signal, onUnseen: change.onUnseen };
+  if (after.cpus > before.cpus) await bringCpusOnline(machine, after.cpus, online);
+  if (after.memoryMib > before.memoryMib) await bringMemoryOnline(machine, after.memoryMib, online);
 }
 
 /**

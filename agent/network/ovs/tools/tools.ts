@@ -1,4 +1,5 @@
-import { notFound, resourceExhausted, unavailable } from "../../../../lib/errors.js";
+import { notFound, unavailable } from "../../../../lib/errors.js";
+import { AtOnce } from "../../../host/at-once.js";
 import { run, ToolError } from "../../../host/exec.js";
 import { isOwned, tagKeys } from "../../bridge-operations.js";
 import { findScalar, readMap } from "../ovsdb-values.js";
@@ -39,7 +40,7 @@ const allExitCodes = Array.from({ length: 256 }, (_, code) => code);
 
 /** Runs Open vSwitch's tools against one switch. */
 export function createSwitchTools({ switch: sw, directory }: SwitchToolsOptions): SwitchTools {
-  let running = 0;
+  const gate = new AtOnce({ most: maxRunning, reason: "OVS_BUSY", what: "tools run at this host's switch" });
   return {
     judge: (asked) => {
       const { mirror, agentUid } = sw;
@@ -55,23 +56,18 @@ export function createSwitchTools({ switch: sw, directory }: SwitchToolsOptions)
       };
       return judgeTool(asked, { directory, bridges: new Set(bridges.map(nameOf)), bridgeOf });
     },
-    run: async ({ tool, argv }, signal) => {
-      if (running >= maxRunning) {
-        throw resourceExhausted("OVS_BUSY", `${maxRunning} tools run at this host's switch already; try again`);
-      }
-      running += 1;
-      try {
-        // A bridge's name could be that of a socket in the directory that a tool runs in.
-        const env = { OVS_RUNDIR: directory, OVS_DBDIR: directory, OVS_LOGDIR: directory };
-        const options = { env, cwd: "/", signal, timeoutMs, acceptedExitCodes: allExitCodes, netns: sw.netns };
-        return toAnswer(await run(tool, argv, options), directory);
-      } catch (error) {
-        if (!(error instanceof ToolError) || signal.aborted) throw error;
-        throw unavailable("OVS_TOOL", "", error.isMissing ? error.message : `${tool} did not end in time`, error);
-      } finally {
-        running -= 1;
-      }
-    },
+    run: ({ tool, argv }, signal) =>
+      gate.run(async () => {
+        try {
+          // A bridge's name could be that of a socket in the directory that a tool runs in.
+          const env = { OVS_RUNDIR: directory, OVS_DBDIR: directory, OVS_LOGDIR: directory };
+          const options = { env, cwd: "/", signal, timeoutMs, acceptedExitCodes: allExitCodes, netns: sw.netns };
+          return toAnswer(await run(tool, argv, options), directory);
+        } catch (error) {
+          if (!(error instanceof ToolError) || signal.aborted) throw error;
+          throw unavailable("OVS_TOOL", "", error.isMissing ? error.message : `${tool} did not end in time`, error);
+        }
+      }),
   };
 }
 

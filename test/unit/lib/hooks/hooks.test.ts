@@ -46,11 +46,16 @@ function record(message: string, parts: Partial<Event> = {}): void {
   events.append([Event.fromPartial(event)]);
 }
 
-async function open(hooks: readonly object[], hookNetworks: readonly string[] = ["127.0.0.0/8"]): Promise<Hooks> {
+async function open(
+  hooks: readonly object[],
+  hookNetworks: readonly string[] = ["127.0.0.0/8"],
+  graceMs?: number,
+): Promise<Hooks> {
   const parsed = settings.parse({ hooks, hookNetworks });
   const opened = await Hooks.open({
     ...{ hooks: parsed.hooks, networks: parsed.hookNetworks, events, directory: join(directory, "hooks") },
     onTrouble: (message) => troubles.push(message),
+    ...(graceMs === undefined ? {} : { graceMs }),
   });
   closing.push(() => opened.close());
   return opened;
@@ -126,6 +131,39 @@ describe("a webhook", () => {
     await open([config]);
     await eventually(() => expect(received.at(-1)?.message).toBe("while nobody delivers"));
     expect(received.length).toBe(3);
+  });
+
+  it("that is under way when the program ends has a moment to end, and else gets the same delivery again", async () => {
+    const held: (() => void)[] = [];
+    const ids: string[] = [];
+    const server = createServer((request, response) => {
+      ids.push(String(request.headers["x-zor-delivery"]));
+      held.push(() => void response.writeHead(204).end());
+      request.resume();
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    closing.push(() => server.close().closeAllConnections());
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const config = { name: "pager", webhook: { url: `http://127.0.0.1:${port}/in` }, ...quick };
+    const first = await open([config], undefined, 60_000);
+    record("one");
+    await eventually(() => expect(held).toHaveLength(1));
+    const closed = first.close();
+    held[0]?.();
+    await closed;
+    expect(first.states[0]?.delivered).toBe(1n);
+    const second = await open([config], undefined, 0);
+    record("two");
+    await eventually(() => expect(held).toHaveLength(2));
+    await second.close();
+    await open([config], undefined, 0);
+    await eventually(() => expect(held).toHaveLength(3));
+    expect(ids[1]).not.toBe(ids[0]);
+    expect(ids[2]).toBe(ids[1]);
+    expect(troubles).toEqual([]);
   });
 
   it("that fails is tried again; what it never takes becomes a dead letter, which can be retried and dropped", async () => {

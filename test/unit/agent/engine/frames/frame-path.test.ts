@@ -102,6 +102,16 @@ test("what was idle after a burst does not count as slow: the queues stay long",
   expect(rig.sender.tune(performance.now() + 60_000)).toBeGreaterThan(40);
 });
 
+test("a slow path has short queues, also where its socket knows no bound", () => {
+  using rig = new FrameRig({ encrypted: false });
+  for (let turn = 0; turn < 2_000 && !rig.sender.blocked; turn += 1) {
+    while (rig.put(frame(1_500, turn)));
+    rig.sender.turn();
+  }
+  expect(rig.sender.blocked).toBe(true);
+  expect(rig.sender.tune(performance.now() + 60_000)).toBeLessThan(40);
+});
+
 test("frames lose their virtio-net header when the peer cannot read it, and get an empty one back", () => {
   using rig = new FrameRig({ encrypted: true, offload: "none" });
   const sent = frame(200, 5);
