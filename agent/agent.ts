@@ -8,6 +8,7 @@ import type { Log } from "../lib/log.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
 import { Operations } from "../lib/operations.js";
 import { WatchLog } from "../lib/watch/watch-log.js";
+import { StallWatch } from "../lib/stall-watch.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import type { AgentSettings } from "./config.js";
 import { DiskQuota } from "./drivers/disk-quota.js";
@@ -170,7 +171,14 @@ export class Agent {
       settled: () => operationFiles.settled(),
     });
     const work = Promise.all([...opened.values()].map(({ run }) => run?.(ending.signal)));
+    const stalls = new StallWatch(({ ms, cause }) => {
+      const message = `the agent did nothing for ${ms / 1000} s: ${cause}`;
+      log.warn({ ms }, message);
+      const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+      publisher.event({ severity, type: "host.agent-stalled", resource: `hosts/${host}`, message, caller: "" });
+    });
     const close = async (): Promise<void> => {
+      stalls[Symbol.dispose]();
       await server.close(graceMs);
       await operations.close();
       await operationFiles.settled();

@@ -16,6 +16,7 @@ export interface HooksOptions extends Pick<HookOptions, "events" | "directory" |
 }
 
 const mostIds = 1000;
+const leastSecretLength = 16;
 
 /** The hooks of a program, each at its own pace: none holds up the program or another. */
 export class Hooks {
@@ -81,10 +82,9 @@ function checkIds(ids: readonly string[]): readonly string[] {
 function actOf(config: HookConfig, allowed: AllowedNetworks): Pick<HookOptions, "target" | "deliver"> {
   const { name, webhook, exec } = config;
   if (webhook !== undefined) {
-    const { origin, pathname } = new URL(webhook.url);
     const { url, secretFile } = webhook;
     return {
-      target: `${origin}${pathname}`,
+      target: shownUrl(webhook.url),
       deliver: ({ id, body }, signal) => post({ url, secretFile, allowed, hook: name, delivery: id, body, signal }),
     };
   }
@@ -93,4 +93,11 @@ function actOf(config: HookConfig, allowed: AllowedNetworks): Pick<HookOptions, 
     target: file,
     deliver: ({ body }, signal) => runProgram({ command: [file, ...argv], input: `${body}\n`, signal }),
   };
+}
+
+/** Where a webhook goes, for people. Many services have their secret in the path: long segments of it are not told, and no query is. */
+export function shownUrl(url: string): string {
+  const { origin, pathname } = new URL(url);
+  const segments = pathname.split("/").map((segment) => (segment.length >= leastSecretLength ? "***" : segment));
+  return `${origin}${segments.join("/")}`;
 }

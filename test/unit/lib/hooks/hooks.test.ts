@@ -7,7 +7,7 @@ import { z } from "zod";
 import { EventLog } from "../../../../lib/events/event-log.js";
 import { guardedLookup, refusalOfHookIp } from "../../../../lib/hooks/hook-address.js";
 import { hookSettings } from "../../../../lib/hooks/hook-config.js";
-import { Hooks } from "../../../../lib/hooks/hooks.js";
+import { Hooks, shownUrl } from "../../../../lib/hooks/hooks.js";
 import { signature } from "../../../../lib/hooks/post.js";
 import { runProgram } from "../../../../lib/hooks/run-program.js";
 import type { CallContext } from "../../../../lib/grpc/service.js";
@@ -105,6 +105,13 @@ async function haveDelivered(hooks: Hooks, count: bigint): Promise<void> {
 const quick = { retrySeconds: 0.01, maxRetrySeconds: 0.02, timeoutSeconds: 60 };
 
 describe("a webhook", () => {
+  it("is shown without what may be the secret of its address", () => {
+    expect(shownUrl("https://hooks.example/services/T01/B02/XXXXXXXXXXXXXXXXXXXXXXXX?key=s3cret#x")).toBe(
+      "https://hooks.example/services/T01/B02/***",
+    );
+    expect(shownUrl("http://user:s3cret@127.0.0.1:80/in")).toBe("http://127.0.0.1/in");
+  });
+
   it("is told the events that it wants, in their order, signed, each once over a restart", async () => {
     const { url, received } = await receiver();
     const secretFile = join(directory, "secret");
