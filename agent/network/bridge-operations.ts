@@ -1,10 +1,19 @@
 import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
 import { type BridgeSettings, bridgeChanges, newBridgeColumns, rspanTags } from "./lans/bridge-settings.js";
+import type { PlugBond } from "./lans/bond-columns.js";
 import { mirrorTags, newPortColumns, portChanges } from "./lans/port-columns.js";
 import { toTestPortName } from "./names.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
 import type { MirroredRow } from "./ovs/ovsdb-mirror.js";
-import { findScalar, type OvsdbValue, readMap, toMapValue, toSetValue, toUuidValue } from "./ovs/ovsdb-values.js";
+import {
+  findScalar,
+  listUuids,
+  type OvsdbValue,
+  readMap,
+  toMapValue,
+  toSetValue,
+  toUuidValue,
+} from "./ovs/ovsdb-values.js";
 
 /** What a lan should be. */
 export interface LanConfig {
@@ -127,41 +136,66 @@ export function removeBridge(bridge: MirroredRow): OvsdbOperation[] {
   return [mutateSet(allBridges, "delete", toSetValue([toUuidValue(bridge.uuid)]))];
 }
 
-/** Operations that add a port to a bridge. */
+/** Operations that add a port to a bridge, or a device to the port of its bond. */
 export function addPort(options: {
   readonly bridge: MirroredRow;
   readonly port: string;
   readonly mtu: number | undefined;
   readonly tags: Readonly<Record<string, string>>;
   readonly settings: PortSettings | undefined;
+  readonly bond?: PlugBond | undefined;
+  /** The port of its bond, where that has other devices already. */
+  readonly joined?: MirroredRow | undefined;
 }): OvsdbOperation[] {
-  const { bridge, port, mtu, tags, settings } = options;
-  const ids = toMapValue({ ...tags, ...(settings === undefined ? {} : mirrorTags(settings)) });
+  const { bridge, port, mtu, tags, settings, bond, joined } = options;
+  const ids = { ...tags, ...(settings === undefined ? {} : mirrorTags(settings)) };
+  const { [tagKeys.endpoint]: _, [tagKeys.ifindex]: __, ...ofBond } = ids;
+  const device = insert("Interface", "iface", {
+    name: port,
+    external_ids: toMapValue(ids),
+    ...(mtu === undefined ? {} : { mtu_request: mtu }),
+  });
+  if (joined !== undefined) {
+    const set = { table: "Port", where: [["_uuid", "==", toUuidValue(joined.uuid)]], column: "interfaces" } as const;
+    return [device, mutateSet(set, "insert", ["named-uuid", "iface"]), ...adjustPort(joined, settings, bond?.primary)];
+  }
   return [
-    insert("Interface", "iface", {
-      name: port,
-      external_ids: ids,
-      ...(mtu === undefined ? {} : { mtu_request: mtu }),
-    }),
+    device,
     insert("Port", "port", {
-      name: port,
+      name: bond?.port ?? port,
       interfaces: ["named-uuid", "iface"],
-      ...newPortColumns(settings),
-      external_ids: ids,
+      ...newPortColumns(settings, bond?.primary),
+      external_ids: toMapValue(bond === undefined ? ids : ofBond),
     }),
     mutateSet(portsOf(bridge), "insert", ["named-uuid", "port"]),
   ];
 }
 
 /** Operations that bring a port that is in its bridge to its settings; none when it is. */
-export function adjustPort(port: MirroredRow, settings: PortSettings | undefined): OvsdbOperation[] {
-  const changes = portChanges(port, settings);
+export function adjustPort(port: MirroredRow, settings: PortSettings | undefined, primary = ""): OvsdbOperation[] {
+  const changes = portChanges(port, settings, primary);
   return Object.keys(changes).length === 0 ? [] : [update("Port", port.uuid, changes)];
 }
 
-/** Operations that take a port out of its bridge. */
-export function removePort(bridge: MirroredRow, port: MirroredRow): OvsdbOperation[] {
-  return [mutateSet(portsOf(bridge), "delete", toSetValue([toUuidValue(port.uuid)]))];
+/** Operations that take a port out of its bridge; of a bond with other devices, this one alone. */
+export function removePort({
+  bridge,
+  row,
+  device,
+}: Omit<PluggedDevice, "device"> & Partial<PluggedDevice>): OvsdbOperation[] {
+  if (device !== undefined && listUuids(row.columns["interfaces"]).length > 1) {
+    const set = { table: "Port", where: [["_uuid", "==", toUuidValue(row.uuid)]], column: "interfaces" } as const;
+    return [mutateSet(set, "delete", toSetValue([toUuidValue(device.uuid)]))];
+  }
+  return [mutateSet(portsOf(bridge), "delete", toSetValue([toUuidValue(row.uuid)]))];
+}
+
+/** A device of a port of a bridge. */
+export interface PluggedDevice {
+  readonly bridge: MirroredRow;
+  /** The port: of a bond, that of all its members. */
+  readonly row: MirroredRow;
+  readonly device: MirroredRow;
 }
 
 function insert(table: string, name: string, row: Readonly<Record<string, OvsdbValue>>): OvsdbOperation {

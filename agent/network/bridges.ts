@@ -9,6 +9,7 @@ import {
   adjustPort,
   adjustSettings,
   type LanConfig,
+  type PluggedDevice,
   removeBridge,
   removePort,
   tagKeys,
@@ -16,13 +17,22 @@ import {
 import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
 import { FlowKeeper } from "./flows/flow-keeper.js";
 import { LanTester } from "./lan-tester.js";
-import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, type PluggedRow, tagsOf } from "./lans/bridge-rows.js";
+import {
+  bridgesOf,
+  findBond,
+  findBridge,
+  findPort,
+  interfacesOf,
+  nameOf,
+  portsByDevice,
+  tagsOf,
+} from "./lans/bridge-rows.js";
 import { Healer } from "./lans/healer.js";
 import { checkMirrorEnd } from "./lans/mirror-rows.js";
 import { LanView } from "./lans/lan-view.js";
 import { MacViolations } from "./lans/mac-violations.js";
 import { Mirrors } from "./lans/mirrors.js";
-import { changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
+import { bondedWith, changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
 import { portDrops } from "./lans/port-drops.js";
 import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
@@ -81,7 +91,14 @@ export class Bridges {
     });
     const tell = (port: string, fault: string): void => this.#faults.tell(this.#plugs.get(port), fault);
     this.#limits = new PortLimits({ netns: options.switch.netns, log: options.log, flows: this.flows, tell });
-    this.flows.onLook((lan) => this.#judge(lan));
+    this.flows.onLook((lan) => {
+      const drops = portDrops(this.flows.figuresOf(lan));
+      const found = this.#violations.lookAll(
+        [...this.#plugs.values()].filter((plug) => plug.lan === lan),
+        drops,
+      );
+      for (const change of found) this.#faults.notice(change);
+    });
     const stops = [
       this.flows.onChange(onChange),
       options.switch.onRestart(() => void this.#restore()),
@@ -175,6 +192,10 @@ export class Bridges {
     const { port, lan } = options;
     if (this.#findBridge(this.#switch.mirror, lan) === undefined) throw noLan(lan);
     const before = this.#plugs.get(port);
+    // What is said of one member of a bond holds for all: who heals them meanwhile must not bring back what was.
+    const others = bondedWith(options, this.#plugs);
+    for (const other of others)
+      this.#plugs.set(other.port, { ...other, settings: options.settings, bond: options.bond });
     let isPlugged = false;
     try {
       const isLimited = await this.#limits.set(options);
@@ -183,6 +204,7 @@ export class Bridges {
       await this.#limits.set(options);
       if (isLimited && before !== undefined) await this.#switch.revalidated();
     } catch (error) {
+      for (const other of others) this.#plugs.set(other.port, other);
       if (isPlugged && before?.lan !== lan) await this.#unplug(port);
       await this.#limits.restore(port, this.#plugs.get(port));
       throw error;
@@ -190,14 +212,14 @@ export class Bridges {
   }
 
   async #plugIn(options: PlugOptions): Promise<void> {
-    const { port, endpoint, lan, settings } = options;
+    const { port, endpoint, lan, settings, bond } = options;
     const device = findDevice(this.#switch.netns, port);
     if (device === undefined) throw plugFailed(options, `interface ${port} does not exist`);
     const ifindex = String(device.index);
     this.segments?.attach(port);
     const plugged = this.#findPort(this.#switch.mirror, port);
     // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
-    if (plugged !== undefined && isMadeAnew(plugged.row, device, this.#switch.datapath)) await this.#unplug(port);
+    if (plugged !== undefined && isMadeAnew(plugged.device, device, this.#switch.datapath)) await this.#unplug(port);
     const changes = await this.#switch.change((mirror) => {
       const bridge = this.#findBridge(mirror, lan);
       if (bridge === undefined) throw noLan(lan);
@@ -209,12 +231,15 @@ export class Bridges {
         [tagKeys.ifindex]: ifindex,
       };
       const [mtu] = interfacesOf(mirror, bridge).map((row) => findScalar(row.columns["mtu_request"]));
-      const add = addPort({ bridge, port, tags, settings, mtu: typeof mtu === "number" ? mtu : undefined });
+      const joined = bond === undefined ? undefined : findBond(mirror, bridge, bond.port);
+      const row = { bridge, port, tags, settings, mtu: typeof mtu === "number" ? mtu : undefined };
+      const add = addPort({ ...row, bond, joined });
       const present = this.#findPort(mirror, port);
       if (present === undefined) return add;
-      const unchanged = present.bridge.uuid === bridge.uuid && tagsOf(present.row).get(tagKeys.endpoint) === endpoint;
-      if (unchanged) return adjustPort(present.row, settings);
-      return [...removePort(present.bridge, present.row), ...add];
+      const isThere = present.bridge.uuid === bridge.uuid && nameOf(present.row) === (bond?.port ?? port);
+      const unchanged = isThere && tagsOf(present.device).get(tagKeys.endpoint) === endpoint;
+      if (unchanged) return adjustPort(present.row, settings, bond?.primary);
+      return [...removePort(present), ...add];
     });
     // Mirrors refer to the rows of ports, which had to be there first.
     const more = await this.#mirrors.settle((mirror) => {
@@ -253,7 +278,7 @@ export class Bridges {
     await this.#limits.remove(port);
     await this.#switch.change((mirror) => {
       const plugged = this.#findPort(mirror, port);
-      return plugged === undefined ? [] : removePort(plugged.bridge, plugged.row);
+      return plugged === undefined ? [] : removePort(plugged);
     });
     await this.#mirrors.settle();
   }
@@ -325,9 +350,9 @@ export class Bridges {
   async #heal(): Promise<void> {
     if (this.#switch.failure !== "") return;
     const { mirror } = this.#switch;
-    const rows = new Map(mirror.list("Port").map((row) => [nameOf(row), row]));
+    const rows = portsByDevice(mirror);
     for (const plug of [...this.#plugs.values()]) {
-      if (changeOf(rows.get(plug.port), plug.settings) === "") continue;
+      if (changeOf(rows.get(plug.port), plug) === "") continue;
       await this.#queue
         .run(plug.port, () => this.#healPort(plug))
         .catch((error: unknown) => {
@@ -349,26 +374,14 @@ export class Bridges {
   }
 
   async #healPort(plug: PlugOptions): Promise<void> {
-    const { port, settings } = plug;
+    const { port } = plug;
     // What was seen may have been the half of a change of our own, which is done by now.
-    const change = changeOf(this.#switch.mirror.findByName("Port", port), settings);
+    const change = changeOf(portsByDevice(this.#switch.mirror).get(port), plug);
     if (this.#plugs.get(port) !== plug || change === "") return;
     if (findDevice(this.#switch.netns, port) === undefined) return;
     this.#log.warn({ ...idsOf(plug), change }, "a port was changed at the switch by somebody else; it is put right");
     this.#faults.lost(plug, change);
     await this.#plug(plug).finally(() => this.#plugs.set(port, plug));
-  }
-
-  /** Tells of what the endpoints of a lan do against the settings of their ports. */
-  #judge(lan: string): void {
-    const limited = [...this.#plugs.values()].filter((plug) => plug.lan === lan && (plug.settings?.maxMacs ?? 0) > 0);
-    if (limited.length === 0) return;
-    const drops = portDrops(this.flows.figuresOf(lan));
-    for (const plug of limited) {
-      const { port, endpoint, settings } = plug;
-      const told = this.#violations.look({ port, lan, endpoint, maxMacs: settings?.maxMacs ?? 0 }, drops.get(port));
-      if (told !== undefined) this.#faults.notice(told);
-    }
   }
 
   #bridges(mirror: OvsdbMirror): readonly MirroredRow[] {
@@ -379,7 +392,7 @@ export class Bridges {
     return findBridge(mirror, this.#switch.agentUid, lan);
   }
 
-  #findPort(mirror: OvsdbMirror, port: string): PluggedRow | undefined {
+  #findPort(mirror: OvsdbMirror, port: string): PluggedDevice | undefined {
     return findPort(mirror, this.#switch.agentUid, port);
   }
 }

@@ -4,7 +4,9 @@ import type { Bridges } from "./bridges.js";
 import type { NicFilter, NicFilters } from "./filters/nic-filters.js";
 import type { HeardPart } from "./heard/heard-addresses.js";
 import type { CallOptions, InstanceNetwork, InstanceNetworks, NetworkOwner, NicPort } from "./instance-networks.js";
-import { toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
+import { bondMembers } from "./lans/bond-check.js";
+import type { PlugOptions } from "./lans/plug.js";
+import { toBondName, toContainerNetns, toHostDeviceName, toPortName } from "./names.js";
 import type { Ports } from "./ports.js";
 import type { Wires } from "./wires/wires.js";
 
@@ -66,7 +68,7 @@ export class LanNetworks implements InstanceNetworks {
       await this.wires?.appeared(endpoint, { port: port.port, mtu: port.mtu, isVeth: owner.model !== "tap" });
       if (nic.lan === "") continue;
       if (isNew) undo.defer(() => this.#pullOut(name, endpoint));
-      await this.#plugIn(nic, port.port, endpoint);
+      await this.#plugIn(owner, nic, port.port);
     }
     undo.move();
     return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
@@ -89,7 +91,7 @@ export class LanNetworks implements InstanceNetworks {
     const endpoint = endpointOf(owner, nic);
     const isNew = this.wires?.enterLan(endpoint, nic.lan) === true;
     try {
-      await this.#plugIn(nic, port, endpoint);
+      await this.#plugIn(owner, nic, port);
     } catch (error) {
       if (isNew) this.wires?.leaveLan(endpoint);
       throw error;
@@ -129,9 +131,10 @@ export class LanNetworks implements InstanceNetworks {
   }
 
   /** Into its lan, with what that does with its frames. */
-  async #plugIn(nic: Nic, port: string, endpoint: string): Promise<void> {
+  async #plugIn(owner: NetworkOwner, nic: Nic, port: string): Promise<void> {
     const { lan, portSettings: settings } = nic;
-    const plug = (): Promise<void> => this.#lans.plug({ lan, port, endpoint, settings, own: nic });
+    const endpoint = endpointOf(owner, nic);
+    const plug = (): Promise<void> => this.#lans.plug({ lan, port, endpoint, settings, ...bondOf(owner, nic) });
     if (this.filters === undefined) await plug();
     else await this.filters.plugging(endpoint, filterOf(nic, endpoint), plug);
   }
@@ -168,6 +171,25 @@ export class LanNetworks implements InstanceNetworks {
     const port = await this.#ports.ensureVeth(veth, options);
     return { ...made, port, ...(device === undefined ? {} : { device }) };
   }
+}
+
+/** The bond of an interface, and the addresses that are its own: in a bond, those of all its interfaces. */
+function bondOf(owner: NetworkOwner, nic: Nic): Pick<PlugOptions, "bond" | "own"> {
+  const { bond } = nic.portSettings ?? {};
+  if (bond === undefined) return { own: nic };
+  const others = bondMembers(owner.nics, bond.name).filter(({ name, lan }) => name !== nic.name && lan === nic.lan);
+  const primary = owner.nics.find(({ name }) => name === bond.primary);
+  return {
+    bond: {
+      port: toBondName(owner.uid, nic.lan, bond.name),
+      primary: primary === undefined ? "" : portOf(owner, primary),
+    },
+    own: {
+      mac: nic.mac,
+      bonded: others.map(({ mac }) => mac),
+      addresses: [nic, ...others].flatMap(({ addresses }) => addresses),
+    },
+  };
 }
 
 function portOf(owner: NetworkOwner, nic: Nic): string {

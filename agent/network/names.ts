@@ -23,6 +23,11 @@ export function toPortName(instanceUid: string, nicIndex: number): string {
   return `zp${shortHash("nic", instanceUid, String(nicIndex))}`;
 }
 
+/** Name of the switch's port that the interfaces of an instance in a bond are, in one lan. */
+export function toBondName(instanceUid: string, lan: string, bond: string): string {
+  return `zb${shortHash("bond", instanceUid, lan, bond)}`;
+}
+
 /** Name of the end of an instance's interface that its runtime takes from the agent's own namespace. */
 export function toHostDeviceName(instanceUid: string, nicIndex: number): string {
   return `zh${shortHash("nic", instanceUid, String(nicIndex))}`;

@@ -1,4 +1,4 @@
-import type { LanRstp, PortRstp } from "../../proto/gen/zor/v1/lan.js";
+import type { BondMember, LanRstp, PortRstp } from "../../proto/gen/zor/v1/lan.js";
 import type { PortSettings } from "../../proto/gen/zor/v1/port.js";
 import { tagKeys } from "./bridge-operations.js";
 import { nameOf } from "./lans/bridge-rows.js";
@@ -26,6 +26,8 @@ export interface ObservedPort {
   readonly settings: PortSettings | undefined;
   /** What the spanning tree has it do. */
   readonly rstp?: PortRstp | undefined;
+  /** How it stands in its bond; undefined: it is in none. */
+  readonly bond?: BondMember | undefined;
   /** What its settings had dropped; undefined: nothing. */
   readonly drops?: PortDrops | undefined;
 }
@@ -47,14 +49,14 @@ export interface ObservedLan {
 /** What the database says of a port and its interface; pure. */
 export function observePort(
   port: MirroredRow,
-  row: MirroredRow | undefined,
-  known: Pick<ObservedPort, "error" | "settings" | "drops">,
+  row: MirroredRow,
+  known: Pick<ObservedPort, "error" | "settings" | "drops" | "bond">,
 ): ObservedPort {
-  const statistics = readMap(row?.columns["statistics"]);
+  const statistics = readMap(row.columns["statistics"]);
   const counter = (name: string) => BigInt(statistics.get(name) ?? 0);
   return {
-    endpoint: readMap(port.columns["external_ids"]).get(tagKeys.endpoint) ?? "",
-    port: nameOf(port),
+    endpoint: readMap(row.columns["external_ids"]).get(tagKeys.endpoint) ?? "",
+    port: nameOf(row),
     rxFrames: counter("rx_packets"),
     rxBytes: counter("rx_bytes"),
     txFrames: counter("tx_packets"),

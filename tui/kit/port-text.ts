@@ -6,13 +6,15 @@ import {
   type StormControl,
   VlanMode,
 } from "../../proto/gen/zor/v1/port.js";
+import { bondText } from "./input/bond-flag.js";
 import { formatBits, formatBytes } from "./format.js";
 
 /** A port's settings in a few words; "": it has none. */
 export function portText(settings: PortSettings | undefined): string {
   if (settings === undefined) return "";
-  const { vlan, mirrorFrom, mirrorTo, rateIn, rateOut, stormControl, addressGuard, filter, maxMacs } = settings;
+  const { vlan, mirrorFrom, mirrorTo, rateIn, rateOut, stormControl, addressGuard, filter, maxMacs, bond } = settings;
   return [
+    bondText(bond),
     vlanText(vlan),
     ...mirrorFrom.map((name) => `mirrored to ${name}`),
     ...mirrorTo.map((name) => `end of mirror ${name}`),

@@ -4,6 +4,7 @@ import type { InstanceSpec, Nic } from "../../../proto/gen/zor/v1/instance.js";
 import type { InstanceDriver } from "../../drivers/driver.js";
 import { findDriver } from "../../drivers/find-driver.js";
 import { parseCidr, parseInterfaceName, parseMac } from "../../network/ip.js";
+import { checkBonds } from "../../network/lans/bond-check.js";
 import { checkPort, settlePort } from "../../network/lans/port-check.js";
 import { checkLifecycle } from "./lifecycle-check.js";
 import { macOf } from "./mac.js";
@@ -101,7 +102,7 @@ function checkSize(
 function checkNics(field: string, nics: readonly Nic[]): FieldViolation[] {
   if (nics.length > maxNics)
     return [{ field, description: `${nics.length} are more than the ${maxNics} an instance can have` }];
-  return nics.flatMap((nic, index) => [
+  const each = nics.flatMap((nic, index) => [
     ...checkNic(`${field}[${index}]`, nic),
     ...repeated(
       `${field}[${index}].name`,
@@ -114,6 +115,7 @@ function checkNics(field: string, nics: readonly Nic[]): FieldViolation[] {
       nic.mac,
     ),
   ]);
+  return each.length > 0 ? each : checkBonds(field, nics);
 }
 
 function checkNic(field: string, nic: Nic): FieldViolation[] {

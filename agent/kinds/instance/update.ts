@@ -211,8 +211,8 @@ async function applyNics(
   for (const next of live.nics) {
     const nic = before.find(({ name }) => name === next.name);
     if (nic === undefined || isDeepStrictEqual(pluggingOf(nic), pluggingOf(next))) continue;
-    undo.defer(() => replug(context, record, next, nic));
-    await replug(context, record, nic, next);
+    undo.defer(() => replug(context, record, { from: next, to: nic }));
+    await replug(context, record, { from: nic, to: next, nics: live.nics });
   }
   const added = live.nics.filter(({ name }) => !before.some((nic) => nic.name === name));
   if (added.length === 0) return undefined;
@@ -226,8 +226,14 @@ function pluggingOf({ lan, portSettings, mac, addresses }: Nic): Partial<Nic> {
   return { lan, portSettings, ...(portSettings?.addressGuard === undefined ? {} : { mac, addresses }) };
 }
 
-async function replug(context: InstanceContext, record: InstanceRecord, from: Nic, to: Nic): Promise<void> {
-  const owner = toOwner(record);
+/** @param change.nics what the interfaces of the instance are to be: those in one bond are plugged as one. */
+async function replug(
+  context: InstanceContext,
+  record: InstanceRecord,
+  { from, to, nics = [] }: { readonly from: Nic; readonly to: Nic; readonly nics?: readonly Nic[] },
+): Promise<void> {
+  const now = toOwner(record);
+  const owner = { ...now, nics: now.nics.map((nic) => nics.find(({ name }) => name === nic.name) ?? nic) };
   // In the same lan, only its settings change: no frame is lost for that.
   if (from.lan !== "" && from.lan !== to.lan) await context.networks.unplug(owner, from, { signal: uninterrupted });
   if (to.lan !== "") await context.networks.plug(owner, to, { signal: uninterrupted });

@@ -134,7 +134,19 @@ export class LanKind implements AgentKind<Lan> {
   }
 
   #toLanPort(port: ObservedPort): LanPort {
-    const { endpoint, rxFrames, rxBytes, txFrames, txBytes, droppedFrames, settings, rstp, drops, error: fault } = port;
+    const {
+      endpoint,
+      rxFrames,
+      rxBytes,
+      txFrames,
+      txBytes,
+      droppedFrames,
+      settings,
+      rstp,
+      drops,
+      bond,
+      error: fault,
+    } = port;
     const counters = { rxFrames, rxBytes, txFrames, txBytes, droppedFrames };
     const causes = {
       rateDroppedFrames: drops?.rate ?? 0n,
@@ -151,6 +163,7 @@ export class LanKind implements AgentKind<Lan> {
       settings,
       fault,
       rstp,
+      bond,
       heardAddresses: heard.map((each) => each.address),
     };
   }

@@ -17,12 +17,14 @@ export function flowPortsOf(mirror: OvsdbMirror, bridge: MirroredRow): BridgePor
   const testName = toTestPortName(tagsOf(bridge).get(tagKeys.lanUid) ?? "");
   let testPort: number | undefined;
   const ports: FlowPort[] = [];
-  for (const row of mirror.follow(bridge, "ports", "Port")) {
-    const [device] = mirror.follow(row, "interfaces", "Interface");
-    const number = Number(findScalar(device?.columns["ofport"]) ?? -1);
+  const devices = mirror
+    .follow(bridge, "ports", "Port")
+    .flatMap((row) => mirror.follow(row, "interfaces", "Interface"));
+  for (const device of devices) {
+    const number = Number(findScalar(device.columns["ofport"]) ?? -1);
     if (number <= 0) continue;
-    const port = nameOf(row);
-    const endpoint = tagsOf(row).get(tagKeys.endpoint);
+    const port = nameOf(device);
+    const endpoint = tagsOf(device).get(tagKeys.endpoint);
     if (port === testName) testPort = number;
     else if (endpoint !== undefined) ports.push({ port, endpoint, number });
   }

@@ -209,7 +209,7 @@ export class HeardAddresses implements HeardPart {
 /** The NICs in lans by the index of their device. */
 function portsOf(mirror: OvsdbMirror, agentUid: string): ReadonlyMap<number, HearingPort> {
   const ports = new Map<number, HearingPort>();
-  for (const row of mirror.list("Port")) {
+  for (const row of mirror.list("Interface")) {
     const tags = tagsOf(row);
     const endpoint = tags.get(tagKeys.endpoint) ?? "";
     const ifindex = Number(tags.get(tagKeys.ifindex));

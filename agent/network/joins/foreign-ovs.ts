@@ -50,7 +50,7 @@ export async function findForeignBridge(
       await withDatabase(socket, async (client) => {
         const { bridge, port } = await look(client, name, device);
         if (bridge === undefined || port === undefined || !isOwned(port, owner.agentUid)) return;
-        await commit(client, removePort(bridge, port));
+        await commit(client, removePort({ bridge: bridge, row: port }));
       });
     },
     settle: async () => undefined,

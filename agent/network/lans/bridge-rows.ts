@@ -1,13 +1,7 @@
-import { isOwned, tagKeys } from "../bridge-operations.js";
+import { isOwned, type PluggedDevice, tagKeys } from "../bridge-operations.js";
 import type { MirroredRow, OvsdbMirror } from "../ovs/ovsdb-mirror.js";
 import { findScalar, readMap } from "../ovs/ovsdb-values.js";
 import { failedPrecondition } from "../../../lib/errors.js";
-
-/** A port with the bridge it is in. */
-export interface PluggedRow {
-  readonly bridge: MirroredRow;
-  readonly row: MirroredRow;
-}
 
 /** The external_ids of a row; pure. */
 export function tagsOf(row: MirroredRow): ReadonlyMap<string, string> {
@@ -29,16 +23,33 @@ export function findBridge(mirror: OvsdbMirror, agentUid: string, lan: string): 
   return bridgesOf(mirror, agentUid).find((row) => tagsOf(row).get(tagKeys.lan) === lan);
 }
 
-/** A port of an agent, in whichever bridge it is; pure. @throws {ZorError} FAILED_PRECONDITION: somebody else made it */
-export function findPort(mirror: OvsdbMirror, agentUid: string, port: string): PluggedRow | undefined {
+/** A device of a port of an agent, in whichever bridge it is; pure. @throws {ZorError} FAILED_PRECONDITION: somebody else made it */
+export function findPort(mirror: OvsdbMirror, agentUid: string, name: string): PluggedDevice | undefined {
   for (const bridge of mirror.list("Bridge")) {
-    const row = mirror.follow(bridge, "ports", "Port").find(({ columns }) => columns["name"] === port);
-    if (row === undefined) continue;
-    if (isOwned(row, agentUid)) return { bridge, row };
-    const what = `port ${port} of the switch was not made by this agent; remove it by hand`;
-    throw failedPrecondition("PORT_NOT_OURS", "", what);
+    for (const row of mirror.follow(bridge, "ports", "Port")) {
+      const device = mirror.follow(row, "interfaces", "Interface").find(({ columns }) => columns["name"] === name);
+      if (device === undefined) continue;
+      if (isOwned(row, agentUid)) return { bridge, row, device };
+      const what = `port ${name} of the switch was not made by this agent; remove it by hand`;
+      throw failedPrecondition("PORT_NOT_OURS", "", what);
+    }
   }
   return undefined;
+}
+
+/** The port of a bridge that has this name; pure. */
+export function findBond(mirror: OvsdbMirror, bridge: MirroredRow, name: string): MirroredRow | undefined {
+  return mirror.follow(bridge, "ports", "Port").find(({ columns }) => columns["name"] === name);
+}
+
+/** The ports of the switch by the names of their devices; pure. */
+export function portsByDevice(mirror: OvsdbMirror): ReadonlyMap<string, MirroredRow> {
+  const ports = mirror.list("Port");
+  return new Map(
+    ports.flatMap((row) =>
+      mirror.follow(row, "interfaces", "Interface").map((device) => [nameOf(device), row] as const),
+    ),
+  );
 }
 
 /** The interfaces of a bridge's ports that an agent made, its own first: it says what the lan's MTU is; pure. */

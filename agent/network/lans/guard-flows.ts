@@ -5,6 +5,8 @@ import { portTables } from "./port-tables.js";
 /** What an endpoint has by its specification. */
 export interface OwnAddresses {
   readonly mac: string;
+  /** Those of other interfaces in its bond; default: it is in none. */
+  readonly bonded?: readonly string[];
   /** With or without prefix length. */
   readonly addresses: readonly string[];
 }
@@ -23,7 +25,7 @@ const tags = ["0x8100", "0x88a8", "0x9100"] as const;
 export function guardFlows(port: number, guard: AddressGuard, own: OwnAddresses): readonly string[] {
   const from = `in_port=${port}`;
   const addresses = [...new Set([...own.addresses.map(hostOf), ...guard.addresses])];
-  const guarded = [...new Set([own.mac, ...guard.macs])].flatMap((mac) => macFlows(from, mac));
+  const guarded = [...new Set([own.mac, ...(own.bonded ?? []), ...guard.macs])].flatMap((mac) => macFlows(from, mac));
   const foreign = [`table=${macTable},priority=90,${from},actions=drop`];
   return [...guarded, ...foreign, ...(addresses.length === 0 ? [] : addressFlows(from, addresses))];
 }

@@ -53,13 +53,16 @@ export class LanView {
     const drops = portDrops(this.#flows.figuresOf(id));
     const ports = mirror
       .follow(bridge, "ports", "Port")
-      .filter((port) => tagsOf(port).has(tagKeys.endpoint))
-      .map((port) => {
-        const row = mirror.follow(port, "interfaces", "Interface")[0];
-        const told = row === undefined ? "it has no interface" : this.errorOf(row);
-        const name = nameOf(port);
+      .flatMap((port) => mirror.follow(port, "interfaces", "Interface").map((row) => ({ port, row })))
+      .filter(({ row }) => tagsOf(row).has(tagKeys.endpoint))
+      .map(({ port, row }) => {
+        const name = nameOf(row);
+        const told = this.errorOf(row);
         const error = told === "" ? this.#portFault(name) : told;
-        return observePort(port, row, { error, settings: this.#settingsOf(name), drops: drops.get(name) });
+        const settings = this.#settingsOf(name);
+        const member = settings?.bond === undefined ? undefined : this.#switch.bondOf(name);
+        const bond = member === undefined ? undefined : { ...member, name: settings?.bond?.name ?? "" };
+        return observePort(port, row, { error, settings, bond, drops: drops.get(name) });
       });
     const missing = this.faultOf(mirror, id);
     const fault = missing === "" ? this.#lanFault(uid) : missing;

@@ -1,3 +1,4 @@
+import type { PlugOptions } from "./plug.js";
 import type { PortChange } from "./port-faults.js";
 import { noDrops, type PortDrops } from "./port-drops.js";
 
@@ -26,6 +27,14 @@ export class MacViolations {
     seen.toldMs = nowMs;
     const what = `it sends from more than ${maxMacs} MAC addresses (max_macs); frames from further ones are dropped`;
     return { lan, endpoint, fault: what, isViolation: true } satisfies PortChange;
+  }
+
+  /** What a look has found of the ports of a lan. */
+  lookAll(plugs: readonly PlugOptions[], drops: ReadonlyMap<string, PortDrops>): readonly PortChange[] {
+    return plugs.flatMap(({ port, lan, endpoint, settings }) => {
+      const maxMacs = settings?.maxMacs ?? 0;
+      return maxMacs === 0 ? [] : (this.look({ port, lan, endpoint, maxMacs }, drops.get(port)) ?? []);
+    });
   }
 
   /** It is plugged in no more. */

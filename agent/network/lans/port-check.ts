@@ -3,6 +3,7 @@ import { isId, quote } from "../../../lib/names.js";
 import { checkFilter } from "../filters/check-filter.js";
 import { PortSettings, type PortVlan, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
 import { checkGuard, settleGuard } from "./address-guard.js";
+import { checkBond, settleBond } from "./bond-check.js";
 import { checkRate, settleRate } from "./port-rate.js";
 import { checkStorm, settleStorm } from "./storm.js";
 
@@ -22,6 +23,7 @@ export function settlePort(settings: PortSettings | undefined): PortSettings | u
     rateOut: settleRate(settings.rateOut),
     stormControl: settleStorm(settings.stormControl),
     addressGuard: settleGuard(settings.addressGuard),
+    bond: settleBond(settings.bond),
   });
   return PortSettings.encode(whole).finish().length === 0 ? undefined : whole;
 }
@@ -55,14 +57,20 @@ export function checkPort(field: string, settings: PortSettings | undefined): Fi
     ...(maxMacs >= 0 && maxMacs <= mostMacs
       ? []
       : [{ field: `${field}.max_macs`, description: `${maxMacs} is not between 0 and ${mostMacs}` }]),
+    ...checkBond(field, settings),
     ...(filter === undefined ? [] : checkFilter(`${field}.filter`, filter)),
   ];
 }
 
-/** That an endpoint which is no NIC has no filter; pure. */
+/** That an endpoint which is no NIC has no filter, and no bond; pure. */
 export function checkUnfiltered(field: string, settings: PortSettings | undefined): FieldViolation[] {
-  if (settings?.filter === undefined) return [];
-  return [{ field: `${field}.filter`, description: "is for NICs of instances only; filter at those it speaks to" }];
+  const only = "is for NICs of instances only";
+  return [
+    ...(settings?.filter === undefined
+      ? []
+      : [{ field: `${field}.filter`, description: `${only}; filter at those it speaks to` }]),
+    ...(settings?.bond === undefined ? [] : [{ field: `${field}.bond`, description: only }]),
+  ];
 }
 
 function checkVlan(field: string, { mode, tag, trunks, qinqEthertype }: PortVlan): FieldViolation[] {

@@ -1,5 +1,6 @@
 import { PortSettings, QinqEthertype, VlanMode } from "../../../proto/gen/zor/v1/port.js";
 import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
+import { bondColumns, bondConfig, bondKeys } from "./bond-columns.js";
 import { type OvsdbRow, type OvsdbValue, readMap, sameValue, toMapValue, toSetValue } from "../ovs/ovsdb-values.js";
 
 /** Keys of external_ids of a port by which its part in mirrors is known to whoever looks at the other ports. */
@@ -30,9 +31,10 @@ function vlanColumns({ vlan }: PortSettings): OvsdbRow {
 }
 
 /** A Port's other_config for these settings: what is not about them stays; pure. */
-function portConfig(before: OvsdbValue | undefined, { vlan }: PortSettings): OvsdbValue {
-  const config = Object.fromEntries(readMap(before));
-  delete config[ethertypeKey];
+function portConfig(before: OvsdbValue | undefined, { vlan, bond }: PortSettings, primary: string): OvsdbValue {
+  const ours: readonly string[] = [ethertypeKey, ...bondKeys];
+  const others = [...readMap(before)].filter(([key]) => !ours.includes(key));
+  const config = { ...Object.fromEntries(others), ...bondConfig(bond, primary) };
   if (vlan?.mode !== VlanMode.VLAN_MODE_QINQ) return toMapValue(config);
   const isInner = vlan.qinqEthertype === QinqEthertype.QINQ_ETHERTYPE_8021Q;
   return toMapValue({ ...config, [ethertypeKey]: isInner ? "802.1q" : "802.1ad" });
@@ -52,20 +54,21 @@ export function takesPartInMirrors(port: MirroredRow): boolean {
   return Object.values(mirrorKeys).some((key) => ids.has(key));
 }
 
-/** Columns of a new Port. */
-export function newPortColumns(settings: PortSettings | undefined): OvsdbRow {
+/** Columns of a new Port. @param primary the device that its bond prefers; "": none. */
+export function newPortColumns(settings: PortSettings | undefined, primary = ""): OvsdbRow {
   const whole = settings ?? PortSettings.create();
-  return { ...vlanColumns(whole), other_config: portConfig(undefined, whole) };
+  return { ...vlanColumns(whole), ...bondColumns(whole.bond), other_config: portConfig(undefined, whole, primary) };
 }
 
-/** The columns in which a Port is not as its settings say; pure. */
-export function portChanges(port: MirroredRow, settings: PortSettings | undefined): OvsdbRow {
+/** The columns in which a Port is not as its settings say; pure. @param primary the device that its bond prefers; "": none. */
+export function portChanges(port: MirroredRow, settings: PortSettings | undefined, primary = ""): OvsdbRow {
   const whole = settings ?? PortSettings.create();
   const ids = Object.fromEntries(readMap(port.columns["external_ids"]));
   for (const key of Object.values(mirrorKeys)) delete ids[key];
   const wanted: OvsdbRow = {
     ...vlanColumns(whole),
-    other_config: portConfig(port.columns["other_config"], whole),
+    ...bondColumns(whole.bond),
+    other_config: portConfig(port.columns["other_config"], whole, primary),
     external_ids: toMapValue({ ...ids, ...mirrorTags(whole) }),
   };
   return Object.fromEntries(Object.entries(wanted).filter(([name, value]) => !sameValue(port.columns[name], value)));

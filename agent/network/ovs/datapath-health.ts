@@ -1,3 +1,5 @@
+import type { BondMember } from "../../../proto/gen/zor/v1/lan.js";
+import type { BondView } from "./bond-view.js";
 import { findMissing, findReason, type Missing } from "./datapath-view.js";
 import type { MirroredRow, OvsdbMirror } from "./ovsdb-mirror.js";
 import { findScalar } from "./ovsdb-values.js";
@@ -6,7 +8,7 @@ import { toldOf } from "../../host/told.js";
 
 /** What a look at the datapath needs. */
 export interface DatapathLook {
-  readonly vswitchd: Pick<VswitchdClient, "datapath">;
+  readonly vswitchd: Pick<VswitchdClient, "datapath"> & Partial<Pick<VswitchdClient, "bonds">>;
   readonly mirror: OvsdbMirror;
   readonly isOurs: (row: MirroredRow) => boolean;
   /** The end of ovs-vswitchd's log. */
@@ -26,6 +28,7 @@ const givenUpAfter = 3;
 export class DatapathHealth {
   #missing = nothing;
   #reasons: ReadonlyMap<string, string> = new Map();
+  #bonds: BondView = new Map();
   #silence = "";
   #unanswered = 0;
   #retries = 0;
@@ -52,6 +55,11 @@ export class DatapathHealth {
     return this.#missing.ports.has(name) ? `the switch does not have its port${this.#why(name)}` : "";
   }
 
+  /** How a device stands in its bond; undefined: it is in none. */
+  bondOf(name: string): Omit<BondMember, "name"> | undefined {
+    return this.#bonds.get(name);
+  }
+
   /** Compares the datapath with the database. Never rejects. True: what is known of it has changed. */
   async look(options: DatapathLook): Promise<boolean> {
     const before = this.#text();
@@ -60,9 +68,11 @@ export class DatapathHealth {
     const wanted = mirror
       .list("Bridge")
       .filter(isOurs)
-      .map((row) => ({ name: nameOf(row), ports: mirror.follow(row, "ports", "Port").map(nameOf) }));
+      .map((row) => ({ name: nameOf(row), ports: devicesOf(mirror, row) }));
     try {
       const view = await vswitchd.datapath();
+      const hasBonds = mirror.list("Port").some(({ columns }) => findScalar(columns["bond_mode"]) !== undefined);
+      this.#bonds = hasBonds ? ((await vswitchd.bonds?.()) ?? new Map()) : new Map();
       this.#silence = "";
       this.#unanswered = 0;
       // While a change is being applied the two differ in good order.
@@ -94,8 +104,15 @@ export class DatapathHealth {
   }
 
   #text(): string {
-    return JSON.stringify([this.#silence, [...this.#missing.bridges], [...this.#missing.ports], [...this.#reasons]]);
+    const { bridges, ports } = this.#missing;
+    return JSON.stringify([this.#silence, [...bridges], [...ports], [...this.#reasons], [...this.#bonds]]);
   }
+}
+
+/** A port may have several devices: in the datapath they are what there is. */
+function devicesOf(mirror: OvsdbMirror, bridge: MirroredRow): string[] {
+  const ports = mirror.follow(bridge, "ports", "Port");
+  return ports.flatMap((port) => mirror.follow(port, "interfaces", "Interface").map(nameOf));
 }
 
 function nameOf({ columns }: MirroredRow): string {

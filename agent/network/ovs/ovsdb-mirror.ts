@@ -11,6 +11,7 @@ const watchedColumns = {
   Port: [
     ...["name", "interfaces", "external_ids", "rstp_status"],
     ...["tag", "trunks", "cvlans", "vlan_mode", "other_config"],
+    ...["bond_mode", "lacp", "bond_updelay", "bond_downdelay"],
   ],
   Interface: ["name", "error", "ofport", "ifindex", "mtu", "mtu_request", "statistics", "external_ids"],
   Mirror: [

@@ -122,6 +122,11 @@ export class Switch {
     return this.#health.faultOfPort(name);
   }
 
+  /** How a device stands in its bond; undefined: it is in none. */
+  bondOf(name: string): ReturnType<DatapathHealth["bondOf"]> {
+    return this.#health.bondOf(name);
+  }
+
   /** The database as it is. @throws {ZorError} UNAVAILABLE while the daemons are being restarted. */
   get mirror(): OvsdbMirror {
     return this.#connected().mirror;

@@ -1,4 +1,5 @@
 import { unavailable } from "../../../lib/errors.js";
+import { type BondView, parseBonds } from "./bond-view.js";
 import { type DatapathView, parseDatapath } from "./datapath-view.js";
 import { JsonRpc } from "./json-rpc.js";
 
@@ -28,6 +29,12 @@ export class VswitchdClient {
     const text = await this.#rpc.request("dpif/show", []);
     if (typeof text === "string") return parseDatapath(text);
     throw unavailable("SWITCH_PROTOCOL", "", "ovs-vswitchd does not say what its datapath has; upgrade Open vSwitch");
+  }
+
+  /** How devices stand in their bonds. @throws {ZorError} UNAVAILABLE */
+  async bonds(): Promise<BondView> {
+    const [bonds, lacp] = [await this.#rpc.request("bond/show", []), await this.#rpc.request("lacp/show", [])];
+    return parseBonds(String(bonds), String(lacp));
   }
 
   /** Whether the datapath of a bridge tracks connections (the action ct). @throws {ZorError} UNAVAILABLE */

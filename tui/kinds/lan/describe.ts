@@ -6,7 +6,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { portText } from "../../kit/port-text.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
-import { dropsText } from "./drops-text.js";
+import { dropsText, memberText } from "./drops-text.js";
 import { portRstpText, rstpText, snoopingText } from "./rstp-text.js";
 import { lanStyle } from "./states.js";
 
@@ -36,6 +36,7 @@ export function describeLan(row: Row<Lan>, context: CellContext): readonly Descr
         `in ${port.rxFrames} frames ${formatBytes(port.rxBytes)}, out ${port.txFrames} frames ${formatBytes(port.txBytes)}, dropped ${port.droppedFrames}`,
       ),
       ...(port.settings === undefined ? [] : [field("", portText(port.settings))]),
+      ...(port.bond === undefined ? [] : [field("", memberText(port.bond))]),
       ...(dropsText(port) === "" ? [] : [field("", { text: dropsText(port), tone: "warn" })]),
       ...(port.rstp === undefined ? [] : [field("", { text: `rstp ${portRstpText(port.rstp)}`, tone: "dim" })]),
       ...(port.heardAddresses.length === 0

@@ -10,6 +10,7 @@ import {
   VlanMode,
 } from "../../../proto/gen/zor/v1/port.js";
 import { parseBitRate, parseBytes } from "./amounts.js";
+import { bondHelp, bondKeys, readBond } from "./bond-flag.js";
 import { parseFields, parseWhole, singleField } from "./key-values.js";
 
 /** The keys of a port's settings among those of --nic and --port. */
@@ -18,11 +19,11 @@ export const portKeys = [
   ...["mirror-from", "mirror-to"],
   ...["rate-in", "rate-out", "storm-broadcast", "storm-multicast", "storm-unknown"],
   ...["guard", "guard-mac", "guard-addr", "max-macs"],
+  ...bondKeys,
 ] as const;
 
 /** Says which keys, for help. */
-export const portHelp =
-  "vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME, rate-in=RATE[/BURST], rate-out=RATE[/BURST], storm-broadcast=N (frames a second), storm-multicast=N, storm-unknown=N, guard, guard-mac=MAC, guard-addr=IP, max-macs=N";
+export const portHelp = `vlan=ID (access), trunk=ID or FROM-TO, native=ID, native-tagged=ID, qinq=ID, mirror-from=NAME, mirror-to=NAME, rate-in=RATE[/BURST], rate-out=RATE[/BURST], storm-broadcast=N (frames a second), storm-multicast=N, storm-unknown=N, guard, guard-mac=MAC, guard-addr=IP, max-macs=N, ${bondHelp}`;
 
 /** Reads a port's settings; undefined: nothing is said of them. @param option such as "--nic". @throws {ZorError} */
 export function readPortSettings(option: string, fields: Map<string, string[]>): PortSettings | undefined {
@@ -36,6 +37,7 @@ export function readPortSettings(option: string, fields: Map<string, string[]>):
     stormControl: readStorm(option, fields),
     addressGuard: readGuard(option, fields),
     maxMacs: readMaxMacs(option, fields),
+    bond: readBond(option, fields),
   });
 }
 

@@ -254,6 +254,8 @@ export interface LanPort {
   guardDroppedFrames: bigint;
   /** Frames of it from more MAC addresses than its max_macs. */
   maxMacsDroppedFrames: bigint;
+  /** How it stands in its bond; unset: it is in none. */
+  bond: BondMember | undefined;
 }
 
 /** How a lan takes part in the spanning tree. */
@@ -269,6 +271,22 @@ export interface RstpSettings {
    * default, 15.
    */
   forwardDelaySeconds: number;
+}
+
+/** How an interface stands in a bond. */
+export interface BondMember {
+  /** Name of the bond. */
+  name: string;
+  /** It can be used: it has carrier, and LACP lets it. */
+  enabled: boolean;
+  /** It is the one that carries what is not shared. */
+  active: boolean;
+  /** What LACP says of it: "current", "expired" or "defaulted"; empty: nothing. */
+  lacpStatus: string;
+  /** LACP has taken it into the bond. */
+  lacpAttached: boolean;
+  /** System id of who answers by LACP; empty: nobody does. */
+  lacpPartner: string;
 }
 
 /** A VLAN that carries copies of frames. */
@@ -1095,6 +1113,7 @@ function createBaseLanPort(): LanPort {
     stormDroppedFrames: 0n,
     guardDroppedFrames: 0n,
     maxMacsDroppedFrames: 0n,
+    bond: undefined,
   };
 }
 
@@ -1171,6 +1190,9 @@ export const LanPort: MessageFns<LanPort> = {
         throw new globalThis.Error("value provided for field message.maxMacsDroppedFrames of type int64 too large");
       }
       writer.uint32(152).int64(message.maxMacsDroppedFrames);
+    }
+    if (message.bond !== undefined) {
+      BondMember.encode(message.bond, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -1308,6 +1330,14 @@ export const LanPort: MessageFns<LanPort> = {
             message.maxMacsDroppedFrames = reader.int64() as bigint;
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.bond = BondMember.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1369,6 +1399,7 @@ export const LanPort: MessageFns<LanPort> = {
         : isSet(object.max_macs_dropped_frames)
         ? BigInt(object.max_macs_dropped_frames)
         : 0n,
+      bond: isSet(object.bond) ? BondMember.fromJSON(object.bond) : undefined,
     };
   },
 
@@ -1419,6 +1450,9 @@ export const LanPort: MessageFns<LanPort> = {
     if (message.maxMacsDroppedFrames !== 0n) {
       obj.maxMacsDroppedFrames = message.maxMacsDroppedFrames.toString();
     }
+    if (message.bond !== undefined) {
+      obj.bond = BondMember.toJSON(message.bond);
+    }
     return obj;
   },
 
@@ -1454,6 +1488,9 @@ export const LanPort: MessageFns<LanPort> = {
     message.maxMacsDroppedFrames = (object.maxMacsDroppedFrames !== undefined && object.maxMacsDroppedFrames !== null)
       ? BigInt(object.maxMacsDroppedFrames)
       : 0n;
+    message.bond = (object.bond !== undefined && object.bond !== null)
+      ? BondMember.fromPartial(object.bond)
+      : undefined;
     return message;
   },
 };
@@ -1563,6 +1600,167 @@ export const RstpSettings: MessageFns<RstpSettings> = {
     message.priority = object.priority ?? undefined;
     message.maxAgeSeconds = object.maxAgeSeconds ?? 0;
     message.forwardDelaySeconds = object.forwardDelaySeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseBondMember(): BondMember {
+  return { name: "", enabled: false, active: false, lacpStatus: "", lacpAttached: false, lacpPartner: "" };
+}
+
+export const BondMember: MessageFns<BondMember> = {
+  encode(message: BondMember, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.enabled !== false) {
+      writer.uint32(16).bool(message.enabled);
+    }
+    if (message.active !== false) {
+      writer.uint32(24).bool(message.active);
+    }
+    if (message.lacpStatus !== "") {
+      writer.uint32(34).string(message.lacpStatus);
+    }
+    if (message.lacpAttached !== false) {
+      writer.uint32(40).bool(message.lacpAttached);
+    }
+    if (message.lacpPartner !== "") {
+      writer.uint32(50).string(message.lacpPartner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BondMember {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBondMember();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.active = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lacpStatus = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lacpAttached = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lacpPartner = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BondMember {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false,
+      active: isSet(object.active) ? globalThis.Boolean(object.active) : false,
+      lacpStatus: isSet(object.lacpStatus)
+        ? globalThis.String(object.lacpStatus)
+        : isSet(object.lacp_status)
+        ? globalThis.String(object.lacp_status)
+        : "",
+      lacpAttached: isSet(object.lacpAttached)
+        ? globalThis.Boolean(object.lacpAttached)
+        : isSet(object.lacp_attached)
+        ? globalThis.Boolean(object.lacp_attached)
+        : false,
+      lacpPartner: isSet(object.lacpPartner)
+        ? globalThis.String(object.lacpPartner)
+        : isSet(object.lacp_partner)
+        ? globalThis.String(object.lacp_partner)
+        : "",
+    };
+  },
+
+  toJSON(message: BondMember): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.enabled !== false) {
+      obj.enabled = message.enabled;
+    }
+    if (message.active !== false) {
+      obj.active = message.active;
+    }
+    if (message.lacpStatus !== "") {
+      obj.lacpStatus = message.lacpStatus;
+    }
+    if (message.lacpAttached !== false) {
+      obj.lacpAttached = message.lacpAttached;
+    }
+    if (message.lacpPartner !== "") {
+      obj.lacpPartner = message.lacpPartner;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BondMember>): BondMember {
+    return BondMember.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BondMember>): BondMember {
+    const message = createBaseBondMember();
+    message.name = object.name ?? "";
+    message.enabled = object.enabled ?? false;
+    message.active = object.active ?? false;
+    message.lacpStatus = object.lacpStatus ?? "";
+    message.lacpAttached = object.lacpAttached ?? false;
+    message.lacpPartner = object.lacpPartner ?? "";
     return message;
   },
 };

@@ -124,6 +124,99 @@ export function qinqEthertypeToJSON(object: QinqEthertype): string {
   }
 }
 
+/** How the members of a bond share what goes to the guest. */
+export enum BondMode {
+  /** BOND_MODE_UNSPECIFIED - The default, active-backup. */
+  BOND_MODE_UNSPECIFIED = 0,
+  /** BOND_MODE_ACTIVE_BACKUP - One carries all; another when it has no carrier. */
+  BOND_MODE_ACTIVE_BACKUP = 1,
+  /** BOND_MODE_BALANCE_SLB - Shared by source MAC address and VLAN; the guest needs no bond of its own. */
+  BOND_MODE_BALANCE_SLB = 2,
+  /** BOND_MODE_BALANCE_TCP - Shared by addresses and ports; needs LACP. */
+  BOND_MODE_BALANCE_TCP = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function bondModeFromJSON(object: any): BondMode {
+  switch (object) {
+    case 0:
+    case "BOND_MODE_UNSPECIFIED":
+      return BondMode.BOND_MODE_UNSPECIFIED;
+    case 1:
+    case "BOND_MODE_ACTIVE_BACKUP":
+      return BondMode.BOND_MODE_ACTIVE_BACKUP;
+    case 2:
+    case "BOND_MODE_BALANCE_SLB":
+      return BondMode.BOND_MODE_BALANCE_SLB;
+    case 3:
+    case "BOND_MODE_BALANCE_TCP":
+      return BondMode.BOND_MODE_BALANCE_TCP;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BondMode.UNRECOGNIZED;
+  }
+}
+
+export function bondModeToJSON(object: BondMode): string {
+  switch (object) {
+    case BondMode.BOND_MODE_UNSPECIFIED:
+      return "BOND_MODE_UNSPECIFIED";
+    case BondMode.BOND_MODE_ACTIVE_BACKUP:
+      return "BOND_MODE_ACTIVE_BACKUP";
+    case BondMode.BOND_MODE_BALANCE_SLB:
+      return "BOND_MODE_BALANCE_SLB";
+    case BondMode.BOND_MODE_BALANCE_TCP:
+      return "BOND_MODE_BALANCE_TCP";
+    case BondMode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Whether a bond speaks LACP (IEEE 802.1AX) with the guest. */
+export enum BondLacp {
+  /** BOND_LACP_UNSPECIFIED - Not at all. */
+  BOND_LACP_UNSPECIFIED = 0,
+  /** BOND_LACP_ACTIVE - It begins. */
+  BOND_LACP_ACTIVE = 1,
+  /** BOND_LACP_PASSIVE - It answers. */
+  BOND_LACP_PASSIVE = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function bondLacpFromJSON(object: any): BondLacp {
+  switch (object) {
+    case 0:
+    case "BOND_LACP_UNSPECIFIED":
+      return BondLacp.BOND_LACP_UNSPECIFIED;
+    case 1:
+    case "BOND_LACP_ACTIVE":
+      return BondLacp.BOND_LACP_ACTIVE;
+    case 2:
+    case "BOND_LACP_PASSIVE":
+      return BondLacp.BOND_LACP_PASSIVE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BondLacp.UNRECOGNIZED;
+  }
+}
+
+export function bondLacpToJSON(object: BondLacp): string {
+  switch (object) {
+    case BondLacp.BOND_LACP_UNSPECIFIED:
+      return "BOND_LACP_UNSPECIFIED";
+    case BondLacp.BOND_LACP_ACTIVE:
+      return "BOND_LACP_ACTIVE";
+    case BondLacp.BOND_LACP_PASSIVE:
+      return "BOND_LACP_PASSIVE";
+    case BondLacp.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** VLANs of a port. */
 export interface PortVlan {
   /** How it stands to them. */
@@ -165,6 +258,29 @@ export interface AddressGuard {
   addresses: string[];
 }
 
+/**
+ * Interfaces of one instance that are one port of a lan. All say the same in all their port settings; those that are in the same lan make a
+ * bond there.
+ */
+export interface PortBond {
+  /** Name of the bond within the instance, as of resources. */
+  name: string;
+  /** How the members share what goes to the guest. */
+  mode: BondMode;
+  /** Whether it speaks LACP. */
+  lacp: BondLacp;
+  /** LACP each second instead of each 30 s. */
+  lacpFast: boolean;
+  /** Without an answer by LACP it is an active-backup bond, instead of none. */
+  lacpFallback: boolean;
+  /** Milliseconds that a member must have carrier before it is used, 0 to 60000. */
+  upDelayMs: number;
+  /** Milliseconds that a member must have no carrier before it is left, 0 to 60000. */
+  downDelayMs: number;
+  /** Name of the interface that is used whenever it can be, of an active-backup bond; empty: none is preferred. */
+  primary: string;
+}
+
 /** What the lan does with a port's frames. All unset: it forwards them. */
 export interface PortSettings {
   /** VLANs; unset: a trunk of all of them, as a plain switch has it. */
@@ -197,7 +313,11 @@ export interface PortSettings {
    */
   maxMacs: number;
   /** What passes towards the guest and from it, of NICs of instances only; unset: everything. */
-  filter: PortFilter | undefined;
+  filter:
+    | PortFilter
+    | undefined;
+  /** It is one port of the lan together with other interfaces of its instance, of NICs of instances only; unset: by itself. */
+  bond: PortBond | undefined;
 }
 
 function createBasePortVlan(): PortVlan {
@@ -632,6 +752,212 @@ export const AddressGuard: MessageFns<AddressGuard> = {
   },
 };
 
+function createBasePortBond(): PortBond {
+  return {
+    name: "",
+    mode: 0,
+    lacp: 0,
+    lacpFast: false,
+    lacpFallback: false,
+    upDelayMs: 0,
+    downDelayMs: 0,
+    primary: "",
+  };
+}
+
+export const PortBond: MessageFns<PortBond> = {
+  encode(message: PortBond, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(16).int32(message.mode);
+    }
+    if (message.lacp !== 0) {
+      writer.uint32(24).int32(message.lacp);
+    }
+    if (message.lacpFast !== false) {
+      writer.uint32(32).bool(message.lacpFast);
+    }
+    if (message.lacpFallback !== false) {
+      writer.uint32(40).bool(message.lacpFallback);
+    }
+    if (message.upDelayMs !== 0) {
+      writer.uint32(48).int32(message.upDelayMs);
+    }
+    if (message.downDelayMs !== 0) {
+      writer.uint32(56).int32(message.downDelayMs);
+    }
+    if (message.primary !== "") {
+      writer.uint32(66).string(message.primary);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortBond {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortBond();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lacp = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lacpFast = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lacpFallback = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.upDelayMs = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.downDelayMs = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.primary = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PortBond {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      mode: isSet(object.mode) ? bondModeFromJSON(object.mode) : 0,
+      lacp: isSet(object.lacp) ? bondLacpFromJSON(object.lacp) : 0,
+      lacpFast: isSet(object.lacpFast)
+        ? globalThis.Boolean(object.lacpFast)
+        : isSet(object.lacp_fast)
+        ? globalThis.Boolean(object.lacp_fast)
+        : false,
+      lacpFallback: isSet(object.lacpFallback)
+        ? globalThis.Boolean(object.lacpFallback)
+        : isSet(object.lacp_fallback)
+        ? globalThis.Boolean(object.lacp_fallback)
+        : false,
+      upDelayMs: isSet(object.upDelayMs)
+        ? globalThis.Number(object.upDelayMs)
+        : isSet(object.up_delay_ms)
+        ? globalThis.Number(object.up_delay_ms)
+        : 0,
+      downDelayMs: isSet(object.downDelayMs)
+        ? globalThis.Number(object.downDelayMs)
+        : isSet(object.down_delay_ms)
+        ? globalThis.Number(object.down_delay_ms)
+        : 0,
+      primary: isSet(object.primary) ? globalThis.String(object.primary) : "",
+    };
+  },
+
+  toJSON(message: PortBond): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.mode !== 0) {
+      obj.mode = bondModeToJSON(message.mode);
+    }
+    if (message.lacp !== 0) {
+      obj.lacp = bondLacpToJSON(message.lacp);
+    }
+    if (message.lacpFast !== false) {
+      obj.lacpFast = message.lacpFast;
+    }
+    if (message.lacpFallback !== false) {
+      obj.lacpFallback = message.lacpFallback;
+    }
+    if (message.upDelayMs !== 0) {
+      obj.upDelayMs = Math.round(message.upDelayMs);
+    }
+    if (message.downDelayMs !== 0) {
+      obj.downDelayMs = Math.round(message.downDelayMs);
+    }
+    if (message.primary !== "") {
+      obj.primary = message.primary;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PortBond>): PortBond {
+    return PortBond.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PortBond>): PortBond {
+    const message = createBasePortBond();
+    message.name = object.name ?? "";
+    message.mode = object.mode ?? 0;
+    message.lacp = object.lacp ?? 0;
+    message.lacpFast = object.lacpFast ?? false;
+    message.lacpFallback = object.lacpFallback ?? false;
+    message.upDelayMs = object.upDelayMs ?? 0;
+    message.downDelayMs = object.downDelayMs ?? 0;
+    message.primary = object.primary ?? "";
+    return message;
+  },
+};
+
 function createBasePortSettings(): PortSettings {
   return {
     vlan: undefined,
@@ -643,6 +969,7 @@ function createBasePortSettings(): PortSettings {
     addressGuard: undefined,
     maxMacs: 0,
     filter: undefined,
+    bond: undefined,
   };
 }
 
@@ -674,6 +1001,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     }
     if (message.filter !== undefined) {
       PortFilter.encode(message.filter, writer.uint32(82).fork()).join();
+    }
+    if (message.bond !== undefined) {
+      PortBond.encode(message.bond, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -763,6 +1093,14 @@ export const PortSettings: MessageFns<PortSettings> = {
             message.filter = PortFilter.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.bond = PortBond.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -814,6 +1152,7 @@ export const PortSettings: MessageFns<PortSettings> = {
         ? globalThis.Number(object.max_macs)
         : 0,
       filter: isSet(object.filter) ? PortFilter.fromJSON(object.filter) : undefined,
+      bond: isSet(object.bond) ? PortBond.fromJSON(object.bond) : undefined,
     };
   },
 
@@ -846,6 +1185,9 @@ export const PortSettings: MessageFns<PortSettings> = {
     if (message.filter !== undefined) {
       obj.filter = PortFilter.toJSON(message.filter);
     }
+    if (message.bond !== undefined) {
+      obj.bond = PortBond.toJSON(message.bond);
+    }
     return obj;
   },
 
@@ -873,6 +1215,7 @@ export const PortSettings: MessageFns<PortSettings> = {
     message.filter = (object.filter !== undefined && object.filter !== null)
       ? PortFilter.fromPartial(object.filter)
       : undefined;
+    message.bond = (object.bond !== undefined && object.bond !== null) ? PortBond.fromPartial(object.bond) : undefined;
     return message;
   },
 };
