@@ -178,17 +178,16 @@ export function adjustPort(port: MirroredRow, settings: PortSettings | undefined
 }
 
 /** Operations that take a port out of its bridge; of a bond with other devices, this one alone. */
-export function removePort({
-  bridge,
-  row,
-  device,
-}: Omit<PluggedDevice, "device"> & Partial<PluggedDevice>): OvsdbOperation[] {
+export function removePort({ bridge, row, device }: RemovedPort): OvsdbOperation[] {
   if (device !== undefined && listUuids(row.columns["interfaces"]).length > 1) {
     const set = { table: "Port", where: [["_uuid", "==", toUuidValue(row.uuid)]], column: "interfaces" } as const;
     return [mutateSet(set, "delete", toSetValue([toUuidValue(device.uuid)]))];
   }
   return [mutateSet(portsOf(bridge), "delete", toSetValue([toUuidValue(row.uuid)]))];
 }
+
+/** A port to remove; without device it is one that has no other. */
+type RemovedPort = Omit<PluggedDevice, "device"> & Partial<Pick<PluggedDevice, "device">>;
 
 /** A device of a port of a bridge. */
 export interface PluggedDevice {

@@ -4,6 +4,7 @@ import type { FlowKeeper } from "../flows/flow-keeper.js";
 import { type ObservedLan, observePort } from "../observed-lan.js";
 import type { MirroredRow, OvsdbMirror } from "../ovs/ovsdb-mirror.js";
 import { findScalar } from "../ovs/ovsdb-values.js";
+import { alone } from "../ovs/bond-view.js";
 import type { Switch } from "../ovs/switch.js";
 import { findBridge, nameOf, tagsOf } from "./bridge-rows.js";
 import { portDrops } from "./port-drops.js";
@@ -60,8 +61,8 @@ export class LanView {
         const told = this.errorOf(row);
         const error = told === "" ? this.#portFault(name) : told;
         const settings = this.#settingsOf(name);
-        const member = settings?.bond === undefined ? undefined : this.#switch.bondOf(name);
-        const bond = member === undefined ? undefined : { ...member, name: settings?.bond?.name ?? "" };
+        const bonded = settings?.bond?.name;
+        const bond = bonded === undefined ? undefined : { ...(this.#switch.bondOf(name) ?? alone), name: bonded };
         return observePort(port, row, { error, settings, bond, drops: drops.get(name) });
       });
     const missing = this.faultOf(mirror, id);

@@ -3,7 +3,8 @@ import type { BondMember } from "../../../proto/gen/zor/v1/lan.js";
 /** How devices stand in their bonds; without the names of these. */
 export type BondView = ReadonlyMap<string, Omit<BondMember, "name">>;
 
-const alone = { enabled: true, active: true, lacpStatus: "", lacpAttached: false, lacpPartner: "" } as const;
+/** A device of a bond that has no other is a port like any: the switch says nothing of it. */
+export const alone = { enabled: true, active: true, lacpStatus: "", lacpAttached: false, lacpPartner: "" } as const;
 
 /**
  * Reads the answers to "bond/show" and "lacp/show" (ovs-vswitchd(8)): of each member a line, "member NAME: enabled" or "member: NAME: current

@@ -13,6 +13,7 @@ import { createLog } from "../../../lib/log.js";
 import { eventually } from "../../helpers/eventually.js";
 import { freshName } from "../../helpers/run-tag.js";
 import { NetworkFixture, ping } from "../../integration/network/fixture.js";
+import { ReachRig } from "../../integration/reach/rig.js";
 
 let net: NetworkFixture;
 const lan = { id: "lan1", uid: randomUUID(), mtu: 1500, rstp: false };
@@ -76,6 +77,7 @@ test("an active-backup bond goes on over its other member, and comes back to the
   };
   await plug("aaa", 0, bond);
   // One member alone works.
+  expect(member("aaa", 0)?.bond).toMatchObject({ name: "bond0", enabled: true, active: true });
   await speakFrom("eth0");
   await plug("aaa", 1, bond);
   const states = () => [0, 1].map((index) => [member("aaa", index)?.bond?.active, member("aaa", index)?.bond?.enabled]);
@@ -177,4 +179,35 @@ test("LACP: a partner in the guest is seen, and without one it falls back or not
   await run("ip", ["-n", netns, "link", "set", "eth0", "down"]);
   await eventually(async () => expect(members().map((each) => each?.enabled)).toEqual([false, true]));
   await ping(netns, "10.80.0.99");
+});
+
+test("a bond is said with zor, its members agree, and it is shown and kept when the agent was killed", {
+  timeout: 480_000,
+}, async () => {
+  const rig = await ReachRig.start();
+  onTestFinished(async () => await rig[Symbol.asyncDispose]());
+  const zor = async (...argv: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await rig.zor(...argv);
+    if (code !== 0) throw new Error(`${argv.join(" ")}: ${stderr}`);
+    return stdout;
+  };
+  await rig.createLan("lan1");
+  const nics = ["lan=lan1,bond=up,guard,addr=10.80.0.1/24", "lan=lan1,bond=up,guard"].flatMap((nic) => ["--nic", nic]);
+  await zor("create", "instance", "zt/c1", "--rootfs", "micro", ...nics);
+  await zor("create", "instance", "zt/c2", "--rootfs", "micro", "--nic", "lan=lan1,addr=10.80.0.2/24");
+  const answers = async (): Promise<boolean> =>
+    (await rig.zor("exec", "zt/c1", "--", "ping", "-c", "2", "-W", "1", "10.80.0.2")).code === 0;
+  const described = () => zor("describe", "lan", "zt/lan1");
+  await eventually(async () => expect(await described()).toMatch(/bond up: active[\s\S]*bond up: ready/));
+  await eventually(async () => expect(await answers()).toBe(true));
+  const refused = await rig.zor("set", "instance", "zt/c1", "--port", "eth0,bond=up,vlan=3");
+  expect(refused.stderr).toMatch(/nics\[1\]\.port_settings\.\w+: is not as that of eth0/);
+  const both = ["eth0", "eth1"].flatMap((nic) => ["--port", `${nic},bond=up,bond-primary=eth1`]);
+  await zor("set", "instance", "zt/c1", ...both);
+  await eventually(async () => expect(await described()).toMatch(/bond up: ready[\s\S]*bond up: active/));
+  await rig.agent.end("SIGKILL");
+  await rig.agent.start();
+  await rig.ready();
+  await eventually(async () => expect(await described()).toMatch(/bond up: ready[\s\S]*bond up: active/));
+  expect(await described()).toContain("bond up active-backup, eth1 first");
 });

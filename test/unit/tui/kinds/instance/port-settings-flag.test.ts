@@ -33,6 +33,16 @@ test.each([
     { rateOut: { rateBps: 1_500_000_000n, burstBytes: 262_144n } },
     "out 1.5Gb/s burst 256K",
   ],
+  [
+    "eth0,bond=b0,bond-primary=eth1",
+    { bond: { name: "b0", mode: 1, primary: "eth1" } },
+    "bond b0 active-backup, eth1 first",
+  ],
+  [
+    "eth0,bond=b0,bond-mode=balance-tcp,bond-lacp=passive,bond-lacp-fast,bond-lacp-fallback,bond-up-delay=5",
+    { bond: { name: "b0", mode: 3, lacp: 2, lacpFast: true, lacpFallback: true, upDelayMs: 5 } },
+    "bond b0 balance-tcp, LACP passive fast",
+  ],
   ["eth0,max-macs=2", { maxMacs: 2 }, "at most 2 MACs"],
   ["eth0,rate-in=64kbit", { rateIn: { rateBps: 64_000n } }, "in 64kb/s"],
   [
