@@ -80,8 +80,7 @@ export class Bridges {
     this.#tester = new LanTester({ netns: options.switch.netns, onChange });
     this.#healer = new Healer(() => this.#heal(), options.log);
     this.flows = new FlowKeeper(options);
-    const { netns, datapath } = options.switch;
-    this.segments = datapath === "netdev" ? new SegmentSizes({ netns, log: options.log }) : undefined;
+    this.segments = SegmentSizes.of(options);
     this.#view = new LanView({
       switch: options.switch,
       flows: this.flows,

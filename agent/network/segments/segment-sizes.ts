@@ -3,6 +3,7 @@ import { close, SystemCallError } from "../../../lib/libc.js";
 import type { Log } from "../../../lib/log.js";
 import { findDevice } from "../../../lib/net/device.js";
 import { visitNetns } from "../../../lib/net/visit-netns.js";
+import type { Switch } from "../ovs/switch.js";
 import { createRecentMap, loadClassifier, openProgram } from "./bpf.js";
 import { findClassifiers, setClassifiers } from "./classifier.js";
 import { keyBytes, rememberSegments, restoreSegments, valueBytes } from "./programs.js";
@@ -34,6 +35,11 @@ export class SegmentSizes {
   readonly #netns: string | undefined;
   readonly #log: Log;
   #programs: Programs | "failed" | undefined;
+
+  /** Those of a switch; undefined: its datapath is the kernel's, which keeps sizes itself. */
+  static of({ switch: { netns, datapath }, log }: { switch: Pick<Switch, "netns" | "datapath">; log: Log }) {
+    return datapath === "netdev" ? new SegmentSizes({ netns, log }) : undefined;
+  }
 
   /** @param options.netns net namespace of the switch. */
   constructor(options: { readonly netns: string | undefined; readonly log: Log }) {
