@@ -9,7 +9,7 @@ import { findClassifiers, setClassifiers } from "./classifier.js";
 import { keyBytes, rememberSegments, restoreSegments, valueBytes } from "./programs.js";
 
 /** Streams whose size is known at once; what is unused for longest goes. */
-const streams = 65_536;
+const streams = 16_384;
 /** Before all filters of ours, which may send frames elsewhere. */
 const priority = 1_000;
 
