@@ -3,6 +3,8 @@
  * "hosts/alpha/instances/vm1/nics/eth0" is "alpha/vm1/eth0", "links/demo" is "demo". Not escaped.
  */
 export function shortName(name: string): string {
+  // Of an identity, "zor://user/ana", its kind and id.
+  if (name.startsWith("zor://")) return name.slice("zor://".length);
   return name
     .split("/")
     .filter((_, index) => index % 2 === 1)
