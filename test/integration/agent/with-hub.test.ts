@@ -14,10 +14,18 @@ import { ensureLocalIdentity } from "../../../hub/pki/local-identity.js";
 import { profileOf } from "../../../hub/pki/profile.js";
 import { createLog } from "../../../lib/log.js";
 import { certificateFacts, type Identity, loadIdentity } from "../../../lib/tls/identity.js";
+import { EventQuery, EventServiceService, ListEventsRequest } from "../../../proto/gen/zor/v1/event_service.js";
+import {
+  CreateLanRequest,
+  DeleteLanRequest,
+  LanServiceService,
+  UpdateLanRequest,
+} from "../../../proto/gen/zor/v1/lan_service.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
+import { eventually } from "../../helpers/eventually.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
 import { HubFixture } from "../hub/fixture.js";
@@ -110,6 +118,27 @@ describe("an agent that dials out", () => {
     await expect(fixture.admin.unary(InstanceServiceService.startInstance, request)).rejects.toMatchObject({
       reason: "NOT_FOUND",
       resource: "hosts/far/instances/x",
+    });
+    // Who had something done is known at the host and at the hub: the person, not the hub that passed it on.
+    const ops = await fixture.person("ops", Role.ROLE_OPERATOR);
+    await ops.unary(LanServiceService.createLan, CreateLanRequest.fromPartial({ parent: "hosts/far", lanId: "l1" }));
+    const lan = { name: "hosts/far/lans/l1", labels: { site: "a" } };
+    const relabel = UpdateLanRequest.fromPartial({ lan, updateMask: ["labels"] });
+    await ops.unary(LanServiceService.updateLan, relabel);
+    await ops.unary(LanServiceService.updateLan, relabel);
+    await ops.unary(LanServiceService.deleteLan, DeleteLanRequest.fromPartial({ name: lan.name }));
+    const query = EventQuery.fromPartial({ resource: lan.name });
+    await eventually(async () => {
+      const { events } = await fixture.admin.unary(
+        EventServiceService.listEvents,
+        ListEventsRequest.fromPartial({ query }),
+      );
+      const caller = "zor://user/ops";
+      expect(events.toReversed()).toMatchObject([
+        { type: "lan.created", caller },
+        { type: "lan.changed", caller, message: "labels" },
+        { type: "lan.deleted", caller },
+      ]);
     });
   });
 });
