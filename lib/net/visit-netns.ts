@@ -1,4 +1,6 @@
 import { closeSync, openSync } from "node:fs";
+import { constants } from "node:os";
+import { SystemCallError } from "../libc.js";
 import { enterNetNamespace } from "./socket-calls.js";
 
 /**
@@ -16,12 +18,23 @@ export function visitNetns<T>(netns: string | undefined, work: () => T): T | und
     return undefined;
   }
   try {
-    enterNetNamespace(there);
+    if (!enterIfPossible(there)) return undefined;
     return work();
   } finally {
     enterNetNamespace(home);
     closeSync(home);
     closeSync(there);
+  }
+}
+
+/** False: the file is not, or no more, what a namespace is mounted on: somebody has unmounted it, and the name is left. */
+function enterIfPossible(fd: number): boolean {
+  try {
+    enterNetNamespace(fd);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemCallError && error.errno === constants.errno.EINVAL) return false;
+    throw error;
   }
 }
 

@@ -20,6 +20,8 @@ vi.mock(import("../../../../../lib/net/socket-calls.js"), async (original) => {
   return { ...actual, openSocket: vi.fn(actual.openSocket) };
 });
 
+const { openSync: openSyncOf } = await vi.importActual<typeof import("node:fs")>("node:fs");
+
 afterEach(() => void vi.resetAllMocks());
 
 const EMFILE = 24;
@@ -34,6 +36,13 @@ test("a namespace is not visited when there is no descriptor left for the way ba
   expect(visitNetns("zt-none", work)).toBeUndefined();
   expect(work).not.toHaveBeenCalled();
   expect(vi.mocked(closeSync).mock.calls).toEqual([[1_000]]);
+});
+
+test("a namespace of which only the name is left is as one that is gone", () => {
+  vi.mocked(openSync).mockImplementationOnce(() => openSyncOf("/dev/null", "r"));
+  const work = vi.fn();
+  expect(visitNetns("zt-none", work)).toBeUndefined();
+  expect(work).not.toHaveBeenCalled();
 });
 
 test("drops are not known while there are too many open files", () => {
