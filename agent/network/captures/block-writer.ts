@@ -12,7 +12,7 @@ export class BlockWriter {
   readonly #shiftSeconds: number;
   readonly #shiftNanoseconds: number;
   readonly #head: PacketHead = { interfaceId: 0, seconds: 0, nanoseconds: 0, kept: 0, length: 0, direction: 0 };
-  #bytes = new Uint8Array(batchBytes);
+  #bytes = Buffer.allocUnsafeSlow(batchBytes);
   #view = new DataView(this.#bytes.buffer);
   #used = 0;
   count = 0;
@@ -32,7 +32,7 @@ export class BlockWriter {
 
   /** Adds a frame, with the tag that the kernel took out back in its place. */
   add(
-    ring: Uint8Array,
+    ring: Buffer,
     frame: RingFrame,
     { number, isOpposite }: { readonly number: number; readonly isOpposite: boolean },
   ): void {
@@ -49,11 +49,11 @@ export class BlockWriter {
     head.length = frame.length + tagged;
     head.direction = isOpposite ? directions.inbound + directions.outbound - frame.direction : frame.direction;
     const at = writePacketBlock(this.#view, this.#used, head);
-    if (tagged === 0) this.#bytes.set(ring.subarray(frame.at, frame.at + kept), at);
+    if (tagged === 0) ring.copy(this.#bytes, at, frame.at, frame.at + kept);
     else {
-      this.#bytes.set(ring.subarray(frame.at, frame.at + beforeTag), at);
+      ring.copy(this.#bytes, at, frame.at, frame.at + beforeTag);
       this.#view.setUint32(at + beforeTag, frame.tag);
-      this.#bytes.set(ring.subarray(frame.at + beforeTag, frame.at + kept - tagBytes), at + beforeTag + tagBytes);
+      ring.copy(this.#bytes, at + beforeTag + tagBytes, frame.at + beforeTag, frame.at + kept - tagBytes);
     }
     this.#used += packetBlockBytes(kept);
     this.count += 1;
@@ -61,7 +61,7 @@ export class BlockWriter {
 
   /** What was added since the last time; it is the caller's. */
   take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#used);
+    const taken = new Uint8Array(this.#bytes.buffer.slice(0, this.#used));
     this.#used = 0;
     this.count = 0;
     return taken;
@@ -70,8 +70,8 @@ export class BlockWriter {
   #reserve(bytes: number): void {
     const needed = this.#used + bytes;
     if (needed <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-    larger.set(this.#bytes.subarray(0, this.#used));
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#used);
     this.#bytes = larger;
     this.#view = new DataView(larger.buffer);
   }

@@ -30,6 +30,9 @@ export function takeAll(snapBytes: number): readonly Instruction[] {
   return [[codes.returnConstant, 0, 0, snapBytes]];
 }
 
+/** A program that takes no frame. */
+export const takeNone: readonly Instruction[] = [[codes.returnConstant, 0, 0, 0]];
+
 /**
  * A program of libpcap's, which reads frames as they are on the wire, for a kernel that takes the outer VLAN tag out of a frame before
  * filters see it and keeps it beside: with a second copy for such frames, whose offsets are moved and whose looks at the tag are looks

@@ -82,6 +82,7 @@ export class CaptureLoop {
         this.#obey();
         this.#read();
       }
+      for (const opened of this.#opened.values()) this.#drain(opened, true);
     } finally {
       this.#tell(0n);
       this.#tellFigures(true);
@@ -127,7 +128,7 @@ export class CaptureLoop {
   #close(number: number): void {
     const opened = this.#opened.get(number);
     if (opened === undefined) return;
-    this.#drain(opened);
+    this.#drain(opened, true);
     opened.ring.countWaiting();
     this.#before.set(number, this.#countsOf(opened));
     this.#opened.delete(number);
@@ -153,7 +154,8 @@ export class CaptureLoop {
     this.#tellFigures(false);
   }
 
-  #drain({ ring, number, source }: Opened): void {
+  /** @param isAll no more is wanted, and what the kernel has not given over yet is. Default: more comes. */
+  #drain({ ring, number, source }: Opened, isAll = false): void {
     const place = { number, isOpposite: source.isOpposite };
     const { maxPackets } = this.#options;
     const writer = this.#writer;
@@ -163,6 +165,7 @@ export class CaptureLoop {
       this.#packets += 1;
     };
     while (!this.#isFull && ring.readBlock(take)) if (writer.usedBytes >= tellBytes) this.#tell(0n);
+    if (isAll && !this.#isFull) ring.readRest(take);
   }
 
   /** @param completeNs 0: not known. */

@@ -1,3 +1,4 @@
+import { fitBlocks } from "../../../lib/capture/packet-blocks.js";
 import {
   interfaceDescription,
   interfaceStatistics,
@@ -18,6 +19,9 @@ export interface PcapngOutputOptions {
   readonly application: string;
   readonly comment: string;
 }
+
+/** Copying more than this costs more than a call. */
+const largeBytes = 16 * 1024;
 
 /** Writes pcapng, to one file or to a ring of files, each of which can be read by itself. */
 export class PcapngOutput {
@@ -47,21 +51,24 @@ export class PcapngOutput {
   async packets(blocks: readonly Buffer[]): Promise<void> {
     const { ring } = this.#options;
     if (ring === undefined) {
-      await this.#write(blocks.length === 1 ? (blocks[0] as Buffer) : Buffer.concat(blocks));
+      for (const together of inParts(blocks)) await this.#write(together);
       return;
     }
-    let together: Buffer[] = [];
-    let bytes = 0;
-    for (const block of blocks) {
-      if (this.#written + bytes + block.length > ring.bytes && this.#written + bytes > this.#headBytes) {
-        await this.#write(Buffer.concat(together));
-        [together, bytes] = [[], 0];
-        await this.#next();
+    for (const all of blocks) {
+      for (let at = 0; at < all.length; ) {
+        const rest = all.subarray(at);
+        const count = Number.POSITIVE_INFINITY;
+        let { bytes } = fitBlocks(rest, { count, bytes: ring.bytes - this.#written });
+        if (bytes === 0 && this.#written > this.#headBytes) {
+          await this.#next();
+          continue;
+        }
+        // A frame that is larger than a file has one of its own.
+        if (bytes === 0) ({ bytes } = fitBlocks(rest, { count: 1, bytes: rest.length }));
+        await this.#write(rest.subarray(0, bytes));
+        at += bytes;
       }
-      together.push(block);
-      bytes += block.length;
     }
-    await this.#write(Buffer.concat(together));
   }
 
   /** Writes what became of the interfaces and closes the file. */
@@ -90,4 +97,23 @@ export class PcapngOutput {
     this.#written += data.length;
     await this.#sink?.write(data);
   }
+}
+
+/** What is small is written together, what is large as it is. */
+function inParts(blocks: readonly Buffer[]): readonly Buffer[] {
+  const parts: Buffer[] = [];
+  let small: Buffer[] = [];
+  const join = (): void => {
+    if (small.length > 0) parts.push(small.length === 1 ? (small[0] as Buffer) : Buffer.concat(small));
+    small = [];
+  };
+  for (const block of blocks) {
+    if (block.length < largeBytes) small.push(block);
+    else {
+      join();
+      parts.push(block);
+    }
+  }
+  join();
+  return parts;
 }

@@ -11,8 +11,8 @@ export interface TargetPlace {
 }
 
 /**
- * The host of a target. A link passes at both its ends: at its first one's host unless another is named. Where it ends at a NIC, what
- * passes the NIC is what passes the link. @throws {ZorError}
+ * The host of a target. A link passes at both its ends: at its first one's host unless another is named. Where it ends at a NIC, tap or phy, what
+ * passes that is what passes the link. @throws {ZorError}
  */
 export async function placeOfTarget(
   connection: Connection,
@@ -27,5 +27,5 @@ export async function placeOfTarget(
   const host = hostOf(end ?? "");
   if (end === undefined || host === undefined)
     throw invalidArgument("--at", `${target} has no end there: its ends are ${ends.join(" and ")}`);
-  return { host, target: end.includes("/nics/") ? end : target };
+  return { host, target: end.includes("/lans/") ? target : end };
 }

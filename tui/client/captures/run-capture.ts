@@ -1,3 +1,4 @@
+import { fitBlocks } from "../../../lib/capture/packet-blocks.js";
 import { version } from "../../../lib/program.js";
 import type { CaptureInterface } from "../../../proto/gen/zor/v1/capture_service.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -69,6 +70,8 @@ class CaptureRun {
   readonly #clocks = new Map<string, ClockOffset>();
   readonly #interfaces = new Map<string, Captured>();
   readonly #numbers = new Map<string, Map<number, Captured>>();
+  /** Interfaces as hosts told of them, since their captures began or were gone on with. */
+  readonly #told = new Map<string, CaptureInterface[]>();
   readonly #full = new AbortController();
   readonly #startNs = nowHereNs();
   #output: PcapngOutput | undefined;
@@ -118,6 +121,7 @@ class CaptureRun {
         this.#merger.enter(host);
         if (!event.isSame) for (const each of this.#numbers.get(host)?.values() ?? []) this.#remember(each);
         this.#numbers.set(host, new Map());
+        this.#told.set(host, []);
         return;
       case "interface":
         await this.#addInterface(host, event.info);
@@ -170,12 +174,15 @@ class CaptureRun {
   }
 
   async #addInterface(host: string, info: CaptureInterface): Promise<void> {
-    const key = `${host} ${info.target} ${info.endpoint}`;
+    // What has several sides, as a box has, is captured at each of them.
+    const side = this.#sideOf(host, info);
+    const key = `${host} ${info.target} ${info.endpoint} ${side}`;
     const { filter, snapBytes } = this.#options;
     let captured = this.#interfaces.get(key);
     if (captured === undefined) {
       const description = `${info.endpoint} of ${info.target} at ${info.device} on ${host}`;
-      const name = info.endpoint.includes("/") ? shortName(info.endpoint) : `${host}/${info.endpoint}`;
+      const short = info.endpoint.includes("/") ? shortName(info.endpoint) : `${host}/${info.endpoint}`;
+      const name = side === 0 ? short : `${short}#${side + 1}`;
       const added = { name, description, filter, snapBytes };
       // Before it is known, nobody else may take the number.
       const id = await this.#inTurn(async (output) => output.addInterface(added));
@@ -183,21 +190,31 @@ class CaptureRun {
       this.#interfaces.set(key, captured);
     }
     this.#numbers.get(host)?.set(info.number, captured);
+    this.#told.get(host)?.push(info);
+  }
+
+  /** Which one it is of those of one endpoint, from 0. */
+  #sideOf(host: string, { target, endpoint, number }: CaptureInterface): number {
+    const same = (this.#told.get(host) ?? []).filter((each) => each.target === target && each.endpoint === endpoint);
+    const before = same.findIndex((each) => each.number === number);
+    return before < 0 ? same.length : before;
   }
 
   async #flush(all: boolean): Promise<void> {
-    const blocks = this.#merger.release(all);
-    if (blocks.length === 0) return;
+    const released = this.#merger.release(all);
+    if (released.length === 0) return;
     const { maxPackets, maxBytes } = this.#options;
     const kept: Buffer[] = [];
-    for (const block of blocks) {
-      if (this.#packets >= maxPackets || this.#bytes + block.length > maxBytes) {
-        this.#full.abort();
-        break;
-      }
-      this.#packets += 1;
-      this.#bytes += block.length;
-      kept.push(block);
+    for (const { bytes, count } of released) {
+      const room = { count: maxPackets - this.#packets, bytes: maxBytes - this.#bytes };
+      const isWhole = count <= room.count && bytes.length <= room.bytes;
+      const fits = isWhole ? { count, bytes: bytes.length } : fitBlocks(bytes, room);
+      this.#packets += fits.count;
+      this.#bytes += fits.bytes;
+      kept.push(bytes.subarray(0, fits.bytes));
+      if (isWhole) continue;
+      this.#full.abort();
+      break;
     }
     if (this.#packets >= maxPackets) this.#full.abort();
     await this.#inTurn((output) => output.packets(kept));

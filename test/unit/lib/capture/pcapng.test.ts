@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { packetBlocks, restamp } from "../../../../lib/capture/packet-blocks.js";
+import { fitBlocks, setInterface, setTime } from "../../../../lib/capture/packet-blocks.js";
 import {
   directions,
   interfaceDescription,
@@ -9,6 +9,7 @@ import {
   sectionHeader,
   writePacketBlock,
 } from "../../../../lib/capture/pcapng.js";
+import { packetBlocks } from "../../../helpers/packet-blocks.js";
 import { readPcapng } from "../../../helpers/pcapng-reader.js";
 
 const interfaceOf = (name: string) => ({ name, description: `${name} of a test`, filter: "icmp", snapBytes: 96 });
@@ -62,7 +63,7 @@ describe("a pcapng file", () => {
     expect(block.length % 4).toBe(0);
     const padding = block.subarray(28 + frameBytes, 28 + Math.ceil(frameBytes / 4) * 4);
     expect([...padding].every((byte) => byte === 0)).toBe(true);
-    expect([...packetBlocks(block)]).toHaveLength(1);
+    expect(packetBlocks(block)).toHaveLength(1);
   });
 
   it("keeps texts that are too long short, and whole characters", () => {
@@ -74,10 +75,16 @@ describe("a pcapng file", () => {
 describe("packet blocks of another host", () => {
   it("are found one after the other, and given other interfaces and times", () => {
     const blocks = Buffer.concat([packet(60), packet(61, { interfaceId: 3 })]);
-    const [first, second] = [...packetBlocks(blocks)];
+    const [first, second] = packetBlocks(blocks);
     expect(second).toMatchObject({ interfaceId: 3, at: first?.length });
-    restamp(blocks, second?.at ?? 0, { interfaceId: 9, timeNs: 2n ** 40n + 1n });
-    expect([...packetBlocks(blocks)][1]).toMatchObject({ interfaceId: 9, timeNs: 2n ** 40n + 1n });
+    const view = new DataView(blocks.buffer, blocks.byteOffset, blocks.length);
+    setInterface(view, second?.at ?? 0, 9);
+    setTime(view, second?.at ?? 0, { since: 300, ns: 2 ** 40 - 1 });
+    const timeNs = 300n * 2n ** 32n + 2n ** 40n - 1n;
+    expect(packetBlocks(blocks)[1]).toMatchObject({ interfaceId: 9, timeNs });
+    expect(fitBlocks(blocks, { count: 1, bytes: 10_000 })).toEqual({ count: 1, bytes: first?.length });
+    expect(fitBlocks(blocks, { count: 5, bytes: blocks.length - 1 })).toEqual({ count: 1, bytes: first?.length });
+    expect(fitBlocks(blocks, { count: 5, bytes: 10_000 })).toEqual({ count: 2, bytes: blocks.length });
   });
 
   it.each([
@@ -88,7 +95,7 @@ describe("packet blocks of another host", () => {
     ["two lengths that differ", () => lie(packetBlockBytes(60) - 4, 8)],
     ["a frame that is longer than its block", () => lie(20, 61_000)],
   ])("are refused for %s", (_, make) => {
-    expect(() => [...packetBlocks(make())]).toThrow("no packet block");
+    expect(() => packetBlocks(make())).toThrow("no packet block");
   });
 });
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { packetBlocks } from "../../../../lib/capture/packet-blocks.js";
 import { directions, packetBlockBytes, writePacketBlock } from "../../../../lib/capture/pcapng.js";
 import { offsetOf } from "../../../../tui/client/captures/host-clock.js";
-import { Merger } from "../../../../tui/client/captures/merger.js";
+import { type Blocks, Merger } from "../../../../tui/client/captures/merger.js";
 import { PcapngOutput } from "../../../../tui/client/captures/pcapng-output.js";
 import { parseBytes, parseRing, ringFile } from "../../../../tui/cli/capture/capture-output.js";
+import { packetBlocks } from "../../../helpers/packet-blocks.js";
 import { readPcapng } from "../../../helpers/pcapng-reader.js";
 
 const second = 1_000_000_000n;
@@ -24,8 +24,9 @@ function frames(...times: readonly number[]): Buffer {
   );
 }
 
-const timesOf = (blocks: readonly Buffer[]): number[] =>
-  blocks.flatMap((block) => [...packetBlocks(block)].map(({ timeNs }) => Number(timeNs / second)));
+const blocksOf = (released: readonly Blocks[]) => released.flatMap(({ bytes }) => packetBlocks(bytes));
+const timesOf = (released: readonly Blocks[]): number[] =>
+  blocksOf(released).map(({ timeNs }) => Number(timeNs / second));
 const map = (offsetSeconds: number, id: number) => ({
   offsetNs: BigInt(offsetSeconds) * second,
   interfaceOf: () => id,
@@ -42,11 +43,33 @@ describe("frames of several hosts", () => {
     merger.completeUntil("beta", 193n * second, map(90, 1));
     const released = merger.release();
     expect(timesOf(released)).toEqual([100, 101, 102]);
-    expect(released.flatMap((block) => [...packetBlocks(block)].map(({ interfaceId }) => interfaceId))).toEqual([
-      0, 1, 1,
-    ]);
+    expect(blocksOf(released).map(({ interfaceId }) => interfaceId)).toEqual([0, 1, 1]);
     expect(timesOf(merger.release(true))).toEqual([103]);
     expect(merger.lateFrames).toBe(0);
+  });
+
+  it("that lie in order are given out as they came, and in turn where they do not", () => {
+    const merger = new Merger(["alpha", "beta"]);
+    merger.add(frames(1, 2, 3, 7, 8, 5, 6), map(0, 0));
+    merger.add(frames(4, 5, 9), map(0, 1));
+    const released = merger.release(true);
+    expect(timesOf(released)).toEqual([1, 2, 3, 4, 5, 5, 6, 7, 8, 9]);
+    expect(blocksOf(released).map(({ interfaceId }) => interfaceId)).toEqual([0, 0, 0, 1, 0, 1, 0, 0, 0, 1]);
+    expect(released.map(({ count }) => count)).toEqual([3, 1, 1, 1, 1, 2, 1]);
+    merger.add(frames(10, 12), map(0, 0));
+    merger.completeUntil("alpha", 11n * second, map(0, 0));
+    merger.leave("beta");
+    expect(timesOf(merger.release())).toEqual([10]);
+    merger.completeUntil("alpha", 13n * second, map(0, 0));
+    expect(timesOf(merger.release())).toEqual([12]);
+    expect(merger.release(true)).toEqual([]);
+    expect(merger.lateFrames).toBe(0);
+  });
+
+  it("keep their times to the nanosecond when a clock is far off", () => {
+    const merger = new Merger(["alpha"]);
+    merger.add(frames(1_795_806_030), { offsetNs: -3_600_000_000_007n, interfaceOf: () => 0 });
+    expect(blocksOf(merger.release(true))[0]?.timeNs).toBe(1_795_809_630_000_000_007n);
   });
 
   it("do not wait for a host that is away, and those that come late are counted", () => {
@@ -109,6 +132,27 @@ describe("a ring of files", () => {
     expect(times.at(-1)).toBe(20);
     expect(times).toEqual(Array.from({ length: times.length }, (_, index) => 21 - times.length + index));
     expect([...files.values()].every((parts) => Buffer.concat(parts).length <= 600)).toBe(true);
+  });
+
+  it("takes many frames at once, and has a file for one that is larger than it", async () => {
+    const files = new Map<number, Buffer[]>();
+    const output = new PcapngOutput({
+      open: async (number) => {
+        const parts: Buffer[] = [];
+        files.set(number, parts);
+        return { write: async (data) => void parts.push(Buffer.from(data)), close: async () => undefined };
+      },
+      remove: async (number) => void files.delete(number),
+      ring: { files: 10, bytes: 200 },
+      application: "test",
+      comment: "",
+    });
+    await output.begin();
+    await output.addInterface({ name: "a", description: "", filter: "", snapBytes: 60 });
+    await output.packets([frames(1, 2, 3), frames(4)]);
+    await output.end([]);
+    const read = [...files.values()].map((parts) => readPcapng(Buffer.concat(parts)));
+    expect(read.map((file) => file.frames.map(({ timeNs }) => Number(timeNs / second)))).toEqual([[1], [2], [3], [4]]);
   });
 
   it("has names that sort", () => {
